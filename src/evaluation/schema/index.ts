@@ -1,0 +1,3 @@
+/** Request and result schemas with their types: all that client, report, page and server need of the evaluation. */
+export * from './request.js';
+export * from './result.js';

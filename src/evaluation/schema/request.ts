@@ -1,0 +1,71 @@
+/**
+ * The request of an evaluation: one zod schema from which validation, TypeScript types, OpenAPI and the client come.
+ * Imports nothing native.
+ */
+import { z } from 'zod';
+
+export const saeKinds = ['TopK', 'RouteSAE', 'MLSAE', 'Vanilla', 'Gated', 'JumpReLU', 'Crosscoder', 'RandomK'] as const;
+export const metricNames = [
+  'NormMSE', 'KLDiv', 'DeltaCE', 'Recovered', 'L0', 'DeadLatents', 'DensityHistogram', 'ExplainedVariance',
+  'CosineSimilarity', 'RoutingShare',
+] as const;
+export const protocolNames = ['reference', 'strict'] as const;
+export const floatDtypes = ['float32', 'bfloat16', 'float16'] as const;
+
+const path = z.string().min(1).max(4096).refine((value) => !value.includes('\0'), 'must not contain a NUL character');
+const positiveInt = z.number().int().min(1);
+const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(64)]);
+
+export const saeSpecSchema = z
+  .strictObject({
+    checkpoint: path.describe('Checkpoint file, below one of the roots.'),
+    kind: z.enum(saeKinds).optional().describe('Required where the file alone cannot tell.'),
+    layer: positiveInt.optional().describe('1…L. Required for TopK, Vanilla, Gated, JumpReLU; drawn for RandomK.'),
+    k: positiveInt.optional().describe('Active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK.'),
+    aggregation: z.enum(['sum', 'mean']).optional().describe('RouteSAE only; default sum.'),
+    routing: z.enum(['hard', 'soft']).optional().describe('RouteSAE only; default hard.'),
+    label: z.string().min(1).max(200).optional().describe('Unique; default the kind, numbered if repeated.'),
+  })
+  .meta({ id: 'SaeSpec' });
+
+export const datasetSchema = z
+  .strictObject({
+    path: path.describe('A .jsonl file, or a folder of them.'),
+    textField: z.string().min(1).max(200).default('text'),
+    maxSamples: positiveInt.max(100_000_000).default(10_000),
+    seqLen: z.number().int().min(2).max(1_048_576).default(512).describe('Tokens per sample; at most the positions of the model.'),
+  })
+  .meta({ id: 'Dataset' });
+
+/** The fields alone; {@link requestSchema} adds what holds between them. */
+export const requestFields = z.strictObject({
+    model: path.describe('Folder of a Hugging Face model.'),
+    dataset: datasetSchema,
+    saes: z.array(saeSpecSchema).min(1).max(256),
+    metrics: z.array(z.enum(metricNames)).min(1).default([...metricNames]),
+    protocol: z.array(z.enum(protocolNames)).min(1).default([...protocolNames]),
+    batchSize: positiveInt.max(1_000_000).default(64).describe("Samples per batch of `reference`'s averages; says nothing about memory."),
+    device: z.string().regex(/^(cpu|cuda(:\d{1,3})?)$/, 'expected cpu, cuda or cuda:N').optional().describe('Default: cuda if there is one, else cpu.'),
+    dtype: z.enum(floatDtypes).default('float32').describe('Of the language model.'),
+    saeDtype: z.enum(floatDtypes).default('float32'),
+    inferK: oneOrMany(positiveInt).optional().describe('Overrides the number of active latents; a list makes a sweep.'),
+    theta: oneOrMany(z.number()).optional().describe('Keeps latents above it instead; a list makes a sweep.'),
+    seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(42),
+});
+
+export const requestSchema = requestFields
+  .refine((request) => request.inferK === undefined || request.theta === undefined, {
+    path: ['theta'],
+    message: 'inferK and theta exclude each other: give one of them',
+  })
+  .meta({ id: 'EvaluationRequest' });
+
+export type SaeKind = (typeof saeKinds)[number];
+export type MetricName = (typeof metricNames)[number];
+export type ProtocolName = (typeof protocolNames)[number];
+export type FloatDtype = (typeof floatDtypes)[number];
+export type SaeSpec = z.infer<typeof saeSpecSchema>;
+/** A request as typed by a user, defaults left out. */
+export type EvaluationRequest = z.input<typeof requestSchema>;
+/** A request with the schema's defaults filled in. */
+export type ResolvedRequest = z.output<typeof requestSchema>;
