@@ -1,0 +1,27 @@
+// Entry of the addon: one instance per JavaScript thread.
+#include <napi.h>
+
+#include "dispatch.h"
+#include "instance.h"
+#include "mapped_file.h"
+#include "runtime.h"
+#include "tensor.h"
+
+namespace sae_eval {
+
+static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
+  auto* instance = new Instance();
+  env.SetInstanceData(instance);  // freed with the environment
+  instance->tensorClass = Napi::Persistent(TensorWrap::define(env));
+  instance->mappedFileClass = Napi::Persistent(MappedFile::define(env));
+  exports.Set("Tensor", instance->tensorClass.Value());
+  exports.Set("MappedFile", instance->mappedFileClass.Value());
+  exports.Set("operator", Napi::Function::New(env, makeOperator, "operator"));
+  exports.Set("operatorSchemas", Napi::Function::New(env, operatorSchemas, "operatorSchemas"));
+  exportRuntime(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(sae_eval, initialize)
+
+}  // namespace sae_eval

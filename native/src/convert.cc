@@ -1,0 +1,195 @@
+#include "convert.h"
+
+#include <ATen/core/List.h>
+#include <ATen/core/jit_type.h>
+
+#include <cmath>
+#include <sstream>
+
+#include "dtype.h"
+#include "tensor.h"
+
+namespace sae_eval {
+
+namespace {
+
+using c10::IValue;
+using c10::TypeKind;
+
+constexpr double maxSafeInteger = 9007199254740991.0;
+
+std::optional<int64_t> asInt(const Napi::Value& value) {
+  if (value.IsNumber()) {
+    const double number = value.As<Napi::Number>().DoubleValue();
+    if (std::trunc(number) != number || std::abs(number) > maxSafeInteger) return std::nullopt;
+    return static_cast<int64_t>(number);
+  }
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const int64_t number = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (lossless) return number;
+  }
+  return std::nullopt;
+}
+
+std::optional<at::Scalar> asScalar(const Napi::Value& value) {
+  if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
+  if (const auto integer = asInt(value)) return at::Scalar(*integer);
+  if (value.IsNumber()) return at::Scalar(value.As<Napi::Number>().DoubleValue());
+  return std::nullopt;
+}
+
+template <class T>
+std::optional<IValue> optionalValue(const std::optional<T>& value) {
+  if (!value) return std::nullopt;
+  return IValue(*value);
+}
+
+std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> broadcast);
+
+std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value, const c10::TypePtr& element, std::optional<int32_t> broadcast) {
+  c10::impl::GenericList list(element->kind() == TypeKind::SymIntType ? c10::TypePtr(c10::IntType::get()) : element);
+  if (!value.IsArray()) {
+    // `int[2] kernel_size` takes a single number for all its entries.
+    if (!broadcast || !value.IsNumber()) return std::nullopt;
+    const auto single = convert(env, value, element, std::nullopt);
+    if (!single) return std::nullopt;
+    for (int32_t i = 0; i < *broadcast; ++i) list.push_back(*single);
+    return IValue(std::move(list));
+  }
+  const Napi::Array array = value.As<Napi::Array>();
+  list.reserve(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    auto item = convert(env, array.Get(i), element, std::nullopt);
+    if (!item) return std::nullopt;
+    list.push_back(std::move(*item));
+  }
+  return IValue(std::move(list));
+}
+
+std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> broadcast) {
+  switch (type->kind()) {
+    case TypeKind::TensorType:
+      if (!TensorWrap::isTensor(env, value)) return std::nullopt;
+      return IValue(TensorWrap::unwrap(value));
+    case TypeKind::OptionalType:
+      if (value.IsNull() || value.IsUndefined()) return IValue();
+      return convert(env, value, type->castRaw<c10::OptionalType>()->getElementType(), broadcast);
+    case TypeKind::ListType:
+      return convertList(env, value, type->castRaw<c10::ListType>()->getElementType(), broadcast);
+    case TypeKind::IntType:
+    case TypeKind::SymIntType:
+      return optionalValue(asInt(value));
+    case TypeKind::FloatType:
+      if (!value.IsNumber()) return std::nullopt;
+      return IValue(value.As<Napi::Number>().DoubleValue());
+    case TypeKind::BoolType:
+    case TypeKind::SymBoolType:
+      if (!value.IsBoolean()) return std::nullopt;
+      return IValue(value.As<Napi::Boolean>().Value());
+    case TypeKind::NumberType: {
+      const auto scalar = asScalar(value);
+      if (!scalar) return std::nullopt;
+      return IValue(*scalar);
+    }
+    case TypeKind::StringType:
+      if (!value.IsString()) return std::nullopt;
+      return IValue(value.As<Napi::String>().Utf8Value());
+    case TypeKind::DeviceObjType:
+      if (!value.IsString()) return std::nullopt;
+      return optionalValue(deviceFromName(value.As<Napi::String>().Utf8Value()));
+    case TypeKind::ScalarTypeType:
+      if (!value.IsString()) return std::nullopt;
+      return optionalValue(dtypeFromName(value.As<Napi::String>().Utf8Value()));
+    case TypeKind::LayoutType:
+      if (!value.IsString()) return std::nullopt;
+      return optionalValue(layoutFromName(value.As<Napi::String>().Utf8Value()));
+    case TypeKind::MemoryFormatType:
+      if (!value.IsString()) return std::nullopt;
+      return optionalValue(memoryFormatFromName(value.As<Napi::String>().Utf8Value()));
+    default:
+      return std::nullopt;
+  }
+}
+
+std::string shapeText(const at::Tensor& tensor) {
+  std::ostringstream out;
+  out << tensor.sizes();
+  return out.str();
+}
+
+}  // namespace
+
+std::optional<IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10::Argument& argument) {
+  // real_type keeps SymInt, ScalarType and the like apart; type() shows them all as int.
+  return convert(env, value, argument.real_type(), argument.N());
+}
+
+Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar) {
+  if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
+  if (scalar.isIntegral(false)) {
+    const int64_t integer = scalar.toLong();
+    if (std::abs(static_cast<double>(integer)) > maxSafeInteger) return Napi::BigInt::New(env, integer);
+    return Napi::Number::New(env, static_cast<double>(integer));
+  }
+  if (scalar.isComplex()) {
+    const auto complex = scalar.toComplexDouble();
+    Napi::Object pair = Napi::Object::New(env);
+    pair.Set("re", complex.real());
+    pair.Set("im", complex.imag());
+    return pair;
+  }
+  return Napi::Number::New(env, scalar.toDouble());
+}
+
+Napi::Value toJs(Napi::Env env, const IValue& value, const c10::TypePtr& type) {
+  if (value.isNone()) return env.Null();
+  if (value.isTensor()) {
+    if (!value.toTensor().defined()) return env.Null();
+    return TensorWrap::wrap(env, value.toTensor());
+  }
+  if (value.isInt()) {
+    if (type && type->kind() == TypeKind::ScalarTypeType) return Napi::String::New(env, dtypeName(static_cast<at::ScalarType>(value.toInt())));
+    return scalarToJs(env, value.toInt());
+  }
+  if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
+  if (value.isBool()) return Napi::Boolean::New(env, value.toBool());
+  if (value.isSymInt()) return scalarToJs(env, value.toSymInt().expect_int());
+  if (value.isScalar()) return scalarToJs(env, value.toScalar());
+  if (value.isString()) return Napi::String::New(env, value.toStringRef());
+  if (value.isDevice()) return Napi::String::New(env, value.toDevice().str());
+  if (value.isList()) {
+    const auto list = value.toListRef();
+    Napi::Array array = Napi::Array::New(env, list.size());
+    for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), toJs(env, list[i], nullptr));
+    return array;
+  }
+  if (value.isTuple()) {
+    const auto& elements = value.toTupleRef().elements();
+    Napi::Array array = Napi::Array::New(env, elements.size());
+    for (size_t i = 0; i < elements.size(); ++i) array.Set(static_cast<uint32_t>(i), toJs(env, elements[i], nullptr));
+    return array;
+  }
+  throw std::runtime_error("a result of type " + value.tagKind() + " has no JavaScript counterpart");
+}
+
+std::string describe(Napi::Env env, const Napi::Value& value) {
+  if (value.IsUndefined()) return "nothing";
+  if (value.IsNull()) return "null";
+  if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true" : "false";
+  if (value.IsNumber() || value.IsBigInt()) return "the number " + value.ToString().Utf8Value();
+  if (value.IsString()) return "the string '" + value.As<Napi::String>().Utf8Value().substr(0, 80) + "'";
+  if (value.IsArray()) {
+    const Napi::Array array = value.As<Napi::Array>();
+    if (array.Length() == 0) return "an empty array";
+    return "an array of " + std::to_string(array.Length()) + " that begins with " + describe(env, array.Get(0u));
+  }
+  if (TensorWrap::isTensor(env, value)) {
+    const at::Tensor& tensor = TensorWrap::unwrap(value);
+    return "a Tensor of shape " + shapeText(tensor) + " and dtype " + dtypeName(tensor.scalar_type());
+  }
+  if (value.IsFunction()) return "a function";
+  return "an object";
+}
+
+}  // namespace sae_eval

@@ -1,0 +1,23 @@
+// JavaScript values ⇄ IValues, by the types of an operator's schema.
+#pragma once
+#include <ATen/core/function_schema.h>
+#include <ATen/core/ivalue.h>
+#include <napi.h>
+
+#include <optional>
+#include <string>
+
+namespace sae_eval {
+
+// The value as the argument's type wants it, or nothing where it does not fit. Throws `tensor-disposed` only.
+std::optional<c10::IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10::Argument& argument);
+
+// A result for JavaScript: tensors wrapped, lists and tuples as arrays, integers beyond 2^53 as bigint.
+Napi::Value toJs(Napi::Env env, const c10::IValue& value, const c10::TypePtr& type);
+
+Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar);
+
+// What was found, for a message: "a Tensor of shape [2, 3]", "the string 'abc'".
+std::string describe(Napi::Env env, const Napi::Value& value);
+
+}  // namespace sae_eval

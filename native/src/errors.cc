@@ -1,0 +1,49 @@
+#include "errors.h"
+
+#include <c10/util/Exception.h>
+
+#include "instance.h"
+
+namespace sae_eval {
+
+namespace {
+
+[[noreturn]] void throwCoded(Napi::Env env, const std::string& code, const std::string& message) {
+  Instance& instance = Instance::of(env);
+  if (instance.errorClass.IsEmpty()) throw Napi::Error::New(env, message);
+  Napi::Object error = instance.errorClass.Value().New({Napi::String::New(env, code), Napi::String::New(env, message)});
+  throw Napi::Error(env, error);
+}
+
+// libtorch appends notes for Python users and C++ frames after the first paragraph; the sentence before is what helps.
+std::string sentence(const std::string& message) {
+  const size_t frames = message.find("\nException raised from");
+  std::string text = frames == std::string::npos ? message : message.substr(0, frames);
+  while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+void rethrowToJs(Napi::Env env, const char* what) {
+  try {
+    throw;
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const CodedError& error) {
+    throwCoded(env, error.code, error.what());
+  } catch (const c10::OutOfMemoryError& error) {
+    throwCoded(env, "device-memory", std::string(what) + ": " + sentence(error.what_without_backtrace()));
+  } catch (const c10::Error& error) {
+    const std::string text = sentence(error.what_without_backtrace());
+    // The CPU allocator reports through a plain c10::Error.
+    const bool memory = text.find("not enough memory") != std::string::npos || text.find("can't allocate memory") != std::string::npos;
+    throwCoded(env, memory ? "device-memory" : "torch-operator", std::string(what) + ": " + text);
+  } catch (const std::bad_alloc&) {
+    throwCoded(env, "device-memory", std::string(what) + ": not enough memory");
+  } catch (const std::exception& error) {
+    throwCoded(env, "torch-operator", std::string(what) + ": " + sentence(error.what()));
+  }
+}
+
+}  // namespace sae_eval

@@ -1,0 +1,179 @@
+#include "runtime.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <ATen/core/grad_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/InferenceMode.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
+#include <torch/version.h>
+
+#include <optional>
+
+#include "dtype.h"
+#include "errors.h"
+#include "instance.h"
+#include "tensor.h"
+
+namespace sae_eval {
+
+namespace {
+
+// Inference mode is a property of the thread that computes; it lasts until switched off.
+thread_local std::optional<c10::InferenceMode> inferenceGuard;
+
+Napi::Value setInferenceMode(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "setInferenceMode", [&]() -> Napi::Value {
+    inferenceGuard.reset();
+    if (info[0].ToBoolean()) inferenceGuard.emplace(true);
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value setGradEnabled(const Napi::CallbackInfo& info) {
+  const bool before = at::GradMode::is_enabled();
+  at::GradMode::set_enabled(info[0].ToBoolean());
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "setNumThreads", [&]() -> Napi::Value {
+    at::set_num_threads(info[0].ToNumber().Int32Value());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value numThreads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
+
+Napi::Value manualSeed(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "manualSeed", [&]() -> Napi::Value {
+    at::manual_seed(static_cast<uint64_t>(info[0].ToNumber().Int64Value()));
+    return info.Env().Undefined();
+  });
+}
+
+int deviceCount() {
+  if (!at::globalContext().hasCUDA()) return 0;
+  return at::detail::getCUDAHooks().deviceCount();
+}
+
+Napi::Value cudaDeviceCount(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "cuda.deviceCount", [&]() -> Napi::Value { return Napi::Number::New(info.Env(), deviceCount()); });
+}
+
+Napi::Value synchronize(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "synchronize", [&]() -> Napi::Value {
+    const std::string name = info[0].ToString().Utf8Value();
+    const auto device = deviceFromName(name);
+    if (!device) throw CodedError("torch-argument", "synchronize: '" + name + "' is not a device");
+    if (!device->is_cpu()) {
+      const auto* guard = c10::impl::getDeviceGuardImpl(device->type());
+      guard->synchronizeDevice(device->has_index() ? device->index() : guard->getDevice().index());
+    }
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value versions(const Napi::CallbackInfo& info) {
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("libtorch", TORCH_VERSION);
+  result.Set("cpu", at::get_cpu_capability());
+  result.Set("cudaBuild", at::globalContext().hasCUDA());
+  return result;
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  const Instance& instance = Instance::of(info.Env());
+  Napi::Object result = Napi::Object::New(info.Env());
+  result.Set("handles", static_cast<double>(instance.liveHandles));
+  result.Set("bytes", static_cast<double>(instance.liveBytes));
+  result.Set("collected", static_cast<double>(instance.collected));
+  return result;
+}
+
+// A tensor with a copy of the typed array's bytes; `dtype` tells how to read them.
+Napi::Value fromBuffer(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, "fromTypedArray", [&]() -> Napi::Value {
+    if (!info[0].IsTypedArray() || !info[2].IsArray()) throw CodedError("torch-argument", "fromTypedArray: expected a typed array, a dtype and a shape");
+    const auto array = info[0].As<Napi::TypedArray>();
+    const auto dtype = dtypeFromName(info[1].ToString().Utf8Value());
+    if (!dtype) throw CodedError("torch-argument", "fromTypedArray: unknown dtype '" + info[1].ToString().Utf8Value() + "'");
+    const Napi::Array dims = info[2].As<Napi::Array>();
+    std::vector<int64_t> shape;
+    double numel = 1;
+    for (uint32_t i = 0; i < dims.Length(); ++i) {
+      const double size = dims.Get(i).ToNumber().DoubleValue();
+      if (!(size >= 0 && size == std::floor(size) && size < 9e15)) throw CodedError("torch-argument", "fromTypedArray: a shape holds whole numbers from 0");
+      shape.push_back(static_cast<int64_t>(size));
+      numel *= size;
+    }
+    if (numel * static_cast<double>(c10::elementSize(*dtype)) != static_cast<double>(array.ByteLength())) {
+      throw CodedError("torch-argument", "fromTypedArray: the shape wants " + std::to_string(static_cast<int64_t>(numel)) + " elements of " + dtypeName(*dtype) +
+                                             ", the array has " + std::to_string(array.ByteLength()) + " bytes");
+    }
+    at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(*dtype));
+    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+    if (array.ByteLength() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, array.ByteLength());
+    return TensorWrap::wrap(env, std::move(tensor));
+  });
+}
+
+Napi::Value openScope(const Napi::CallbackInfo& info) {
+  Instance::of(info.Env()).scopes.emplace_back();
+  return info.Env().Undefined();
+}
+
+// Frees what the innermost scope made, except the tensors given; those pass to the scope around it.
+Napi::Value closeScope(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Instance& instance = Instance::of(env);
+  return guarded(env, "scope", [&]() -> Napi::Value {
+    if (instance.scopes.empty()) throw CodedError("torch-argument", "scope: none is open");
+    auto made = std::move(instance.scopes.back());
+    instance.scopes.pop_back();
+    std::vector<const Slot*> kept;
+    const Napi::Array keep = info[0].As<Napi::Array>();
+    for (uint32_t i = 0; i < keep.Length(); ++i) kept.push_back(TensorWrap::slotOf(keep.Get(i)).get());
+    for (auto& slot : made) {
+      if (std::find(kept.begin(), kept.end(), slot.get()) == kept.end()) {
+        instance.release(env, *slot);
+      } else if (!instance.scopes.empty()) {
+        instance.scopes.back().push_back(std::move(slot));
+      }
+    }
+    return env.Undefined();
+  });
+}
+
+Napi::Value isTensor(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), TensorWrap::isTensor(info.Env(), info[0])); }
+
+Napi::Value setErrorClass(const Napi::CallbackInfo& info) {
+  Instance::of(info.Env()).errorClass = Napi::Persistent(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+}  // namespace
+
+void exportRuntime(Napi::Env env, Napi::Object exports) {
+  const auto method = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
+    exports.Set(name, Napi::Function::New(env, function, name));
+  };
+  method("setInferenceMode", setInferenceMode);
+  method("setGradEnabled", setGradEnabled);
+  method("setNumThreads", setNumThreads);
+  method("numThreads", numThreads);
+  method("manualSeed", manualSeed);
+  method("cudaDeviceCount", cudaDeviceCount);
+  method("synchronize", synchronize);
+  method("versions", versions);
+  method("memory", memory);
+  method("fromBuffer", fromBuffer);
+  method("openScope", openScope);
+  method("closeScope", closeScope);
+  method("isTensor", isTensor);
+  method("setErrorClass", setErrorClass);
+}
+
+}  // namespace sae_eval

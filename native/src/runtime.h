@@ -1,0 +1,9 @@
+// Threads, devices, modes, seeds: what is not an operator.
+#pragma once
+#include <napi.h>
+
+namespace sae_eval {
+
+void exportRuntime(Napi::Env env, Napi::Object exports);
+
+}  // namespace sae_eval

@@ -1,0 +1,159 @@
+#include "tensor.h"
+
+#include <cstring>
+
+#include "convert.h"
+#include "dtype.h"
+#include "errors.h"
+
+namespace sae_eval {
+
+namespace {
+
+// Marks objects of this class, so that a foreign object is never taken for a Tensor.
+constexpr napi_type_tag tensorTag{0x5ae0e7a1c0de4d11ULL, 0x9b1f2a7c3e5d6f80ULL};
+
+Napi::Array toArray(Napi::Env env, at::IntArrayRef values) {
+  Napi::Array array = Napi::Array::New(env, values.size());
+  for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
+  return array;
+}
+
+template <class Element>
+Napi::Value copyOut(Napi::Env env, const at::Tensor& contiguous, napi_typedarray_type type) {
+  const size_t count = static_cast<size_t>(contiguous.numel());
+  auto array = Napi::TypedArrayOf<Element>::New(env, count, type);
+  if (count > 0) std::memcpy(array.Data(), contiguous.const_data_ptr(), count * sizeof(Element));
+  return array;
+}
+
+}  // namespace
+
+void Instance::release(Napi::Env env, Slot& slot) {
+  if (!slot.tensor.defined()) return;
+  slot.tensor.reset();
+  --liveHandles;
+  liveBytes -= slot.reportedBytes;
+  if (slot.reportedBytes > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -slot.reportedBytes);
+  slot.reportedBytes = 0;
+}
+
+Napi::Function TensorWrap::define(Napi::Env env) {
+  return DefineClass(env, "Tensor",
+                     {
+                         InstanceAccessor<&TensorWrap::shape>("shape"),
+                         InstanceAccessor<&TensorWrap::strides>("strides"),
+                         InstanceAccessor<&TensorWrap::dtype>("dtype"),
+                         InstanceAccessor<&TensorWrap::device>("device"),
+                         InstanceAccessor<&TensorWrap::numel>("numel"),
+                         InstanceAccessor<&TensorWrap::disposed>("disposed"),
+                         InstanceAccessor<&TensorWrap::requiresGrad>("requiresGrad"),
+                         InstanceMethod<&TensorWrap::dispose>("dispose", napi_default_method),
+                         InstanceMethod<&TensorWrap::toTypedArray>("toTypedArray", napi_default_method),
+                         InstanceMethod<&TensorWrap::item>("item", napi_default_method),
+                     });
+}
+
+Napi::Object TensorWrap::wrap(Napi::Env env, at::Tensor tensor) {
+  Instance& instance = Instance::of(env);
+  return instance.tensorClass.Value().New({Napi::External<at::Tensor>::New(env, &tensor)});
+}
+
+TensorWrap::TensorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorWrap>(info) {
+  Napi::Env env = info.Env();
+  if (info.Length() != 1 || !info[0].IsExternal()) {
+    throw Napi::TypeError::New(env, "Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …");
+  }
+  slot_ = std::make_shared<Slot>();
+  slot_->tensor = std::move(*info[0].As<Napi::External<at::Tensor>>().Data());
+  info.This().As<Napi::Object>().TypeTag(&tensorTag);
+
+  Instance& instance = Instance::of(env);
+  ++instance.liveHandles;
+  // Only the first handle on a fresh storage reports it; views share what is already counted.
+  if (slot_->tensor.has_storage() && slot_->tensor.storage().use_count() == 1 && slot_->tensor.storage().allocator() != nullptr) {
+    slot_->reportedBytes = static_cast<int64_t>(slot_->tensor.storage().nbytes());
+    instance.liveBytes += slot_->reportedBytes;
+    Napi::MemoryManagement::AdjustExternalMemory(env, slot_->reportedBytes);
+  }
+  if (!instance.scopes.empty()) instance.scopes.back().push_back(slot_);
+}
+
+void TensorWrap::Finalize(Napi::BasicEnv basicEnv) {
+  if (!slot_ || !slot_->tensor.defined()) return;
+  Instance* instance = basicEnv.GetInstanceData<Instance>();
+  if (instance == nullptr) return;
+  ++instance->collected;
+  instance->release(Napi::Env(basicEnv), *slot_);
+}
+
+bool TensorWrap::isTensor(Napi::Env env, const Napi::Value& value) {
+  return value.IsObject() && value.As<Napi::Object>().CheckTypeTag(&tensorTag);
+}
+
+std::shared_ptr<Slot> TensorWrap::slotOf(const Napi::Value& value) { return Unwrap(value.As<Napi::Object>())->slot_; }
+
+const at::Tensor& TensorWrap::unwrap(const Napi::Value& value) { return Unwrap(value.As<Napi::Object>())->tensor(); }
+
+const at::Tensor& TensorWrap::tensor() const {
+  if (!slot_->tensor.defined()) throw CodedError("tensor-disposed", "the tensor was disposed: keep it out of the scope that freed it, or clone it");
+  return slot_->tensor;
+}
+
+Napi::Value TensorWrap::shape(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "shape", [&]() -> Napi::Value { return toArray(info.Env(), tensor().sizes()); });
+}
+
+Napi::Value TensorWrap::strides(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "strides", [&]() -> Napi::Value { return toArray(info.Env(), tensor().strides()); });
+}
+
+Napi::Value TensorWrap::dtype(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "dtype", [&]() -> Napi::Value { return Napi::String::New(info.Env(), dtypeName(tensor().scalar_type())); });
+}
+
+Napi::Value TensorWrap::device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "device", [&]() -> Napi::Value { return Napi::String::New(info.Env(), tensor().device().str()); });
+}
+
+Napi::Value TensorWrap::numel(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "numel", [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(tensor().numel())); });
+}
+
+Napi::Value TensorWrap::disposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), !slot_->tensor.defined()); }
+
+Napi::Value TensorWrap::requiresGrad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "requiresGrad", [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), tensor().requires_grad()); });
+}
+
+Napi::Value TensorWrap::dispose(const Napi::CallbackInfo& info) {
+  Instance::of(info.Env()).release(info.Env(), *slot_);
+  return info.Env().Undefined();
+}
+
+Napi::Value TensorWrap::item(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "item", [&]() -> Napi::Value { return scalarToJs(info.Env(), tensor().item()); });
+}
+
+Napi::Value TensorWrap::toTypedArray(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, "toTypedArray", [&]() -> Napi::Value {
+    at::Tensor source = tensor().detach();
+    if (source.scalar_type() == at::kHalf || source.scalar_type() == at::kBFloat16) source = source.to(at::kFloat);
+    const at::Tensor data = source.to(at::kCPU).contiguous();
+    switch (data.scalar_type()) {
+      case at::kFloat: return copyOut<float>(env, data, napi_float32_array);
+      case at::kDouble: return copyOut<double>(env, data, napi_float64_array);
+      case at::kChar: return copyOut<int8_t>(env, data, napi_int8_array);
+      case at::kByte: return copyOut<uint8_t>(env, data, napi_uint8_array);
+      case at::kBool: return copyOut<uint8_t>(env, data, napi_uint8_array);
+      case at::kShort: return copyOut<int16_t>(env, data, napi_int16_array);
+      case at::kInt: return copyOut<int32_t>(env, data, napi_int32_array);
+      case at::kLong: return copyOut<int64_t>(env, data, napi_bigint64_array);
+      default:
+        throw CodedError("torch-argument", "toTypedArray: a tensor of dtype " + dtypeName(data.scalar_type()) + " has no typed array; convert it first");
+    }
+  });
+}
+
+}  // namespace sae_eval

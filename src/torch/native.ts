@@ -1,0 +1,51 @@
+/** The only place that loads the addon. */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { SaeEvalError } from '../errors.js';
+import { addonPath } from '../setup/paths.js';
+import { TorchError } from './errors.js';
+import type { Tensor } from './tensor.js';
+
+export interface NativeMappedFile {
+  readonly byteLength: number;
+  tensor(options: { byteOffset: number; byteLength?: number; dtype: string; shape: readonly number[]; strides?: readonly number[] }): Tensor;
+  close(): void;
+}
+
+export interface Native {
+  Tensor: { prototype: object };
+  MappedFile: new (path: string) => NativeMappedFile;
+  operator(name: string): (...args: unknown[]) => unknown;
+  operatorSchemas(): string[];
+  setInferenceMode(enabled: boolean): void;
+  setGradEnabled(enabled: boolean): boolean;
+  setNumThreads(count: number): void;
+  numThreads(): number;
+  manualSeed(seed: number): void;
+  cudaDeviceCount(): number;
+  synchronize(device: string): void;
+  versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
+  memory(): { handles: number; bytes: number; collected: number };
+  fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[]): Tensor;
+  openScope(): void;
+  closeScope(keep: readonly Tensor[]): void;
+  isTensor(value: unknown): boolean;
+  setErrorClass(errorClass: typeof TorchError): void;
+}
+
+function load(): Native {
+  const path = addonPath();
+  if (!existsSync(path)) {
+    throw new SaeEvalError('setup-missing', `The native addon is not built (${path} does not exist): run \`npx sae-eval setup\`.`);
+  }
+  try {
+    const addon = createRequire(import.meta.url)(path) as Native;
+    addon.setErrorClass(TorchError);
+    return addon;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SaeEvalError('setup-missing', `The native addon ${path} cannot be loaded (${reason}): run \`npx sae-eval setup\` to build it again.`, { cause: error });
+  }
+}
+
+export const native: Native = load();

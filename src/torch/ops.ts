@@ -1,0 +1,33 @@
+/** Every operator of the dispatcher by name. */
+import type { Operators } from './generated/operators.js';
+import { native } from './native.js';
+
+type NativeOperator = (...args: unknown[]) => unknown;
+
+const operators = new Map<string, NativeOperator>();
+
+/**
+ * The operator of that name (`add`, `aten::add`, `add.Tensor` for one overload, `sae_eval::…`), looked up once.
+ *
+ * It takes positional arguments in the order of the schema, then one plain object with named ones, chooses the first
+ * overload that fits and returns its result (several results as an array; in-place operators return their argument).
+ * @throws TorchError `torch-argument` where no overload fits, `torch-operator` or `device-memory` from libtorch.
+ */
+export function operator(name: string): NativeOperator {
+  let found = operators.get(name);
+  if (found === undefined) {
+    found = native.operator(name);
+    operators.set(name, found);
+  }
+  return found;
+}
+
+/** The schemas of all operators, as libtorch prints them. */
+export function operatorSchemas(): string[] {
+  return native.operatorSchemas();
+}
+
+/** `ops.linear(x, weight, bias)`, `ops.topk(x, 64, { dim: -1 })`, …: typed by the schemas. */
+export const ops: Operators = new Proxy(Object.create(null) as Operators, {
+  get: (_, name) => (typeof name === 'string' ? operator(name) : undefined),
+});

@@ -1,0 +1,56 @@
+/** Threads, devices, modes, seeds and counters. */
+import { native } from './native.js';
+
+/** Results need no gradients and record nothing: faster, for this thread until switched off. */
+export function setInferenceMode(enabled: boolean): void {
+  native.setInferenceMode(enabled);
+}
+
+/** Runs `body` without recording gradients. */
+export function noGrad<T>(body: () => T): T {
+  const before = native.setGradEnabled(false);
+  try {
+    return body();
+  } finally {
+    native.setGradEnabled(before);
+  }
+}
+
+/** Threads that one operator may use. */
+export function setNumThreads(count: number): void {
+  native.setNumThreads(count);
+}
+
+export function numThreads(): number {
+  return native.numThreads();
+}
+
+/** Seeds the generators of every device. */
+export function manualSeed(seed: number): void {
+  native.manualSeed(seed);
+}
+
+/** Waits until the device has done what was queued; returns at once for the CPU. */
+export function synchronize(device: string): void {
+  native.synchronize(device);
+}
+
+export const cuda = {
+  isAvailable: (): boolean => native.cudaDeviceCount() > 0,
+  deviceCount: (): number => native.cudaDeviceCount(),
+} as const;
+
+/** Devices of this machine by name: `cpu`, then `cuda:0`, …. */
+export function devices(): string[] {
+  return ['cpu', ...Array.from({ length: cuda.deviceCount() }, (_, i) => `cuda:${i}`)];
+}
+
+/** Of libtorch, its CPU kernels' level, and whether it is a CUDA build. */
+export function versions(): { libtorch: string; cpu: string; cudaBuild: boolean } {
+  return native.versions();
+}
+
+/** Live tensor handles, the bytes their own storages take, and how many handles only the garbage collector freed. */
+export function memory(): { handles: number; bytes: number; collected: number } {
+  return native.memory();
+}
