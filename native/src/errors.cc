@@ -19,6 +19,9 @@ namespace {
 std::string sentence(const std::string& message) {
   const size_t frames = message.find("\nException raised from");
   std::string text = frames == std::string::npos ? message : message.substr(0, frames);
+  // A missing kernel is followed by a list of every backend there is.
+  const size_t backends = text.find(". This could be because the operator doesn't exist for this backend");
+  if (backends != std::string::npos) text.resize(backends + 1);
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
 }

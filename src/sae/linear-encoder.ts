@@ -1,0 +1,39 @@
+/** The part that all single-layer kinds share: `W_e (x − pre_bias)` in, `W_d z + pre_bias` out. */
+import { ops, type Tensor } from '../torch/index.js';
+import { Decoder, type Latents } from './latents.js';
+import { need, type SaeTensors } from './sae.js';
+
+export class LinearEncoder {
+  readonly d: number;
+  readonly m: number;
+  readonly #weight: Tensor; // [m, d]
+  readonly #preBias: Tensor; // [d]
+  readonly #decoder: Decoder;
+
+  constructor(tensors: SaeTensors) {
+    this.#weight = need(tensors, 'encoder.weight');
+    this.#preBias = need(tensors, 'pre_bias');
+    this.#decoder = new Decoder(need(tensors, 'decoder.weight'));
+    [this.m, this.d] = this.#weight.shape as [number, number];
+  }
+
+  /** `W_e (x − pre_bias) + bias`: [N, d] → [N, m]. */
+  encode(x: Tensor, bias: Tensor | null): Tensor {
+    return ops.linear(x.sub(this.#preBias), this.#weight, bias);
+  }
+
+  /** `W_d z + pre_bias`: [N, d]. */
+  decode(z: Latents): Tensor {
+    return this.#decoder.apply(z, this.#preBias);
+  }
+
+  prepareSparse(): void {
+    this.#decoder.prepareSparse();
+  }
+
+  dispose(): void {
+    this.#weight.dispose();
+    this.#preBias.dispose();
+    this.#decoder.dispose();
+  }
+}

@@ -1,0 +1,67 @@
+/** The registry: from a kind and a checkpoint's tensors to an SAE that computes. */
+import type { Checkpoint } from '../checkpoint/read.js';
+import { openTensors } from '../checkpoint/tensors.js';
+import { readCheckpoint } from '../checkpoint/read.js';
+import { SaeEvalError } from '../errors.js';
+import type { FloatDtype, SaeKind } from '../evaluation/schema/request.js';
+import { Crosscoder } from './crosscoder.js';
+import { Gated } from './gated.js';
+import { JumpReLU } from './jumprelu.js';
+import { kindLayout, resolveKind, type KindLayout, type SaeSizes } from './layout.js';
+import { MLSAE } from './mlsae.js';
+import { RandomK } from './randomk.js';
+import { RouteSAE } from './routesae.js';
+import type { SAE, SaeTensors } from './sae.js';
+import { TopK } from './topk.js';
+import { Vanilla } from './vanilla.js';
+
+export interface SaeOptions {
+  /** Active latents; required for the kinds that have a k. */
+  k?: number;
+  aggregation?: 'sum' | 'mean';
+}
+
+export interface RegistryEntry extends KindLayout {
+  /** Takes over the tensors, whose names and shapes were checked. */
+  create(tensors: SaeTensors, sizes: SaeSizes, options: SaeOptions & { k: number }): SAE;
+}
+
+/** The eight kinds, by name. */
+export const registry: Readonly<Record<SaeKind, RegistryEntry>> = {
+  TopK: { ...kindLayout('TopK'), create: (tensors, _, { k }) => new TopK(tensors, { k }) },
+  RouteSAE: { ...kindLayout('RouteSAE'), create: (tensors, _, { k, aggregation }) => new RouteSAE(tensors, aggregation === undefined ? { k } : { k, aggregation }) },
+  MLSAE: { ...kindLayout('MLSAE'), create: (tensors, _, { k }) => new MLSAE(tensors, { k }) },
+  Vanilla: { ...kindLayout('Vanilla'), create: (tensors) => new Vanilla(tensors) },
+  Gated: { ...kindLayout('Gated'), create: (tensors) => new Gated(tensors) },
+  JumpReLU: { ...kindLayout('JumpReLU'), create: (tensors) => new JumpReLU(tensors) },
+  Crosscoder: { ...kindLayout('Crosscoder'), create: (tensors, { R }) => new Crosscoder(tensors, { R: R ?? 1 }) },
+  RandomK: { ...kindLayout('RandomK'), create: (tensors, _, { k }) => new RandomK(tensors, { k }) },
+};
+
+export interface LoadSaeOptions extends SaeOptions {
+  kind?: SaeKind;
+  device?: string;
+  dtype?: FloatDtype;
+}
+
+/**
+ * Loads an SAE from a checkpoint file.
+ *
+ * @example
+ * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
+ * @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`.
+ */
+export async function loadSAE(path: string, options: LoadSaeOptions = {}): Promise<SAE> {
+  return createSAE(await readCheckpoint(path), options);
+}
+
+/** The SAE of a checkpoint whose headers were read. */
+export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: LoadSaeOptions = {}): SAE {
+  const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
+  const { kind, sizes } = resolveKind(checkpoint.path, shapes, wanted);
+  const entry = registry[kind];
+  if (entry.hasK && (options.k === undefined || options.k < 1 || options.k > sizes.m)) {
+    throw new SaeEvalError('sae-option', `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents), found ${options.k ?? 'none'}.`);
+  }
+  return entry.create(openTensors(checkpoint, { device, dtype }), sizes, { ...options, k: options.k ?? 0 });
+}
