@@ -12,6 +12,7 @@ namespace sae_eval {
 struct Slot {
   at::Tensor tensor;
   int64_t reportedBytes = 0;
+  bool kept = false;  // scopes leave it alone
 };
 
 struct Instance {

@@ -137,6 +137,7 @@ Napi::Value closeScope(const Napi::CallbackInfo& info) {
     const Napi::Array keep = info[0].As<Napi::Array>();
     for (uint32_t i = 0; i < keep.Length(); ++i) kept.push_back(TensorWrap::slotOf(keep.Get(i)).get());
     for (auto& slot : made) {
+      if (slot->kept) continue;
       if (std::find(kept.begin(), kept.end(), slot.get()) == kept.end()) {
         instance.release(env, *slot);
       } else if (!instance.scopes.empty()) {
@@ -144,6 +145,15 @@ Napi::Value closeScope(const Napi::CallbackInfo& info) {
       }
     }
     return env.Undefined();
+  });
+}
+
+// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it from here on.
+Napi::Value keep(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "keep", [&]() -> Napi::Value {
+    if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "keep: expected a Tensor");
+    TensorWrap::slotOf(info[0])->kept = true;
+    return info[0];
   });
 }
 
@@ -172,6 +182,7 @@ void exportRuntime(Napi::Env env, Napi::Object exports) {
   method("fromBuffer", fromBuffer);
   method("openScope", openScope);
   method("closeScope", closeScope);
+  method("keep", keep);
   method("isTensor", isTensor);
   method("setErrorClass", setErrorClass);
 }

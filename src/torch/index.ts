@@ -7,5 +7,5 @@ export { TorchError } from './errors.js';
 export { mapFile, type MappedFile, type MappedTensorOptions } from './files.js';
 export { operator, operatorSchemas, ops } from './ops.js';
 export { cuda, devices, manualSeed, memory, noGrad, numThreads, setInferenceMode, setNumThreads, synchronize, versions } from './runtime.js';
-export { scope } from './scope.js';
+export { keep, scope } from './scope.js';
 export { isTensor, Tensor, type DType, type NestedNumbers, type Scalar, type TensorData } from './tensor.js';

@@ -29,6 +29,7 @@ export interface Native {
   fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[]): Tensor;
   openScope(): void;
   closeScope(keep: readonly Tensor[]): void;
+  keep(tensor: Tensor): Tensor;
   isTensor(value: unknown): boolean;
   setErrorClass(errorClass: typeof TorchError): void;
 }

@@ -30,3 +30,8 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
     native.closeScope(kept);
   }
 }
+
+/** Takes a tensor out of the scopes it was made in: it lives until it is disposed. Returns it. */
+export function keep(tensor: Tensor): Tensor {
+  return native.keep(tensor);
+}

@@ -1,0 +1,67 @@
+/** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
+import type { AttentionContext, LanguageModel } from '../../lm/index.js';
+import { normalize, type Normalized } from '../../sae/index.js';
+import { ops, type DType, type Tensor } from '../../torch/index.js';
+
+export interface CleanPassOptions {
+  model: LanguageModel;
+  ids: Tensor; // [B, T]
+  context: AttentionContext;
+  /** Layers (0…L) whose residual stream is kept. */
+  keep: ReadonlySet<number>;
+  saeDtype: DType;
+}
+
+export class CleanPass {
+  readonly B: number;
+  readonly T: number;
+  readonly d: number;
+  /** h_L, after the final norm: [B, T, d]. */
+  readonly finalHidden: Tensor;
+  readonly #residuals: ReadonlyMap<number, Tensor>;
+  readonly #saeDtype: DType;
+  readonly #normalized = new Map<string, Normalized>();
+  #routed: Tensor | null = null;
+
+  constructor({ model, ids, context, keep, saeDtype }: CleanPassOptions) {
+    const kept = new Map<number, Tensor>();
+    let r = model.embed(ids); // [B, T, d]
+    if (keep.has(0)) kept.set(0, r);
+    for (let i = 1; i <= model.layers; i++) {
+      const next = model.block(i, r, context);
+      if (!keep.has(i - 1)) r.dispose();
+      r = next;
+      if (keep.has(i)) kept.set(i, r);
+    }
+    this.finalHidden = model.finalNorm(r);
+    if (!keep.has(model.layers)) r.dispose();
+    [this.B, this.T] = ids.shape as [number, number];
+    this.d = model.width;
+    this.#residuals = kept;
+    this.#saeDtype = saeDtype;
+  }
+
+  /** r_i: [B, T, d]. Shared: do not change it in place. */
+  residual(layer: number): Tensor {
+    const kept = this.#residuals.get(layer);
+    if (kept === undefined) throw new Error(`the residual stream of layer ${layer} was not kept`);
+    return kept;
+  }
+
+  /** `pre` of r_i, or of h_L with `final`: x [N, d]. Computed once; make it outside scopes that would free it. */
+  normalized(site: number | 'final'): Normalized {
+    const key = String(site);
+    let found = this.#normalized.get(key);
+    if (found === undefined) {
+      const h = site === 'final' ? this.finalHidden : this.residual(site);
+      this.#normalized.set(key, (found = normalize(h.reshape([-1, this.d]), this.#saeDtype)));
+    }
+    return found;
+  }
+
+  /** The routed layers' `pre(h)` side by side: [N, R, d]. Computed once, as {@link normalized}. */
+  routed(layers: readonly number[]): Tensor {
+    this.#routed ??= ops.stack(layers.map((layer) => this.normalized(layer).x), 1);
+    return this.#routed;
+  }
+}

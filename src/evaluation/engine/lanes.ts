@@ -1,0 +1,82 @@
+/**
+ * Suffix passes. A lane is a copy of the micro-batch whose residual stream was changed at some layer; all lanes run
+ * together through the remaining blocks, each joining at its own layer, so that every block runs once on one larger batch.
+ */
+import type { AttentionContext, LanguageModel } from '../../lm/index.js';
+import { ops, scope, type Tensor } from '../../torch/index.js';
+import type { Target } from './collector.js';
+
+export interface Lane {
+  /** The layer whose residual stream `state` replaces. */
+  readonly start: number;
+  /** [B, T, d]; the sweep takes it over. */
+  readonly state: Tensor;
+  /** Changes of the residual stream at later layers, as it stands there: [B, T, d] → [B, T, d]. */
+  readonly edits: ReadonlyMap<number, (r: Tensor) => Tensor>;
+  /** Whether sites are set to zero instead of spliced: gives `ceZero` instead of `kl` and `ceSpliced`. */
+  readonly zero: boolean;
+  /** Where its numbers go. */
+  readonly targets: readonly Target[];
+}
+
+export interface LaneSweep {
+  model: LanguageModel;
+  context: AttentionContext;
+  lanes: readonly Lane[];
+  /** Lanes that go through a block in one call; bounds its temporaries. */
+  lanesPerCall: number;
+}
+
+/** One block on all lanes, some at a time. */
+function block({ model, context, lanesPerCall }: LaneSweep, i: number, stack: Tensor, B: number): Tensor {
+  const count = stack.shape[0]! / B;
+  if (count <= lanesPerCall) return model.block(i, stack, context);
+  const parts: Tensor[] = [];
+  for (let from = 0; from < count; from += lanesPerCall) {
+    parts.push(model.block(i, stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B), context));
+  }
+  return ops.cat(parts, 0);
+}
+
+/** Runs the lanes to the end: h_L of each, [B, T, d], in the order given. Takes over the lanes' states. */
+export function runLanes(sweep: LaneSweep): Tensor[] {
+  const { model, lanes } = sweep;
+  const first = lanes[0];
+  if (first === undefined) return [];
+  const B = first.state.shape[0]!;
+  const order = lanes.map((_, index) => index).sort((a, b) => lanes[a]!.start - lanes[b]!.start || a - b);
+  const begin = lanes[order[0]!]!.start;
+  let stack: Tensor | null = null; // [n·B, T, d], lanes in `order`
+  let joined = 0;
+  for (let layer = begin; layer <= model.layers; layer++) {
+    for (let n = 0; n < joined; n++) {
+      const edit = lanes[order[n]!]!.edits.get(layer);
+      if (edit === undefined) continue;
+      const view: Tensor = stack!.narrow(0, n * B, B);
+      scope(() => {
+        view.copy_(edit(view));
+        return null;
+      });
+      view.dispose();
+    }
+    const joining: Tensor[] = [];
+    while (joined < order.length && lanes[order[joined]!]!.start === layer) joining.push(lanes[order[joined++]!]!.state);
+    const before: Tensor | null = stack;
+    if (joining.length > 0) {
+      stack = ops.cat(before === null ? joining : [before, ...joining], 0);
+      before?.dispose();
+      for (const state of joining) state.dispose();
+    }
+    if (layer === model.layers) break;
+    const current: Tensor = stack!;
+    stack = scope(() => block(sweep, layer + 1, current, B));
+    current.dispose();
+  }
+  const final = model.finalNorm(stack!);
+  stack!.dispose();
+  const results: Tensor[] = new Array<Tensor>(lanes.length);
+  order.forEach((lane, n) => {
+    results[lane] = final.narrow(0, n * B, B);
+  });
+  return results;
+}

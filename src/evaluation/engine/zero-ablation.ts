@@ -1,0 +1,41 @@
+/**
+ * Zero ablation of a whole site. With the residual stream zero at every position, all positions carry the same vector
+ * from there on (attention averages equal values), so one position stands for all: a pass over one token gives the
+ * next-token distribution of every position, for every text.
+ */
+import type { LanguageModel } from '../../lm/index.js';
+import { ops, scope, zeros, type Tensor } from '../../torch/index.js';
+import { runLanes } from './lanes.js';
+
+export class ZeroAblation {
+  readonly #logProbabilities = new Map<number, Tensor>(); // [V]
+
+  /** `layers`: the sites that are ever set to zero. */
+  constructor(model: LanguageModel, layers: readonly number[]) {
+    if (layers.length === 0) return;
+    const kept = scope(() => {
+      const context = model.context([1], 1);
+      const hidden = runLanes({
+        model,
+        context,
+        lanesPerCall: layers.length,
+        lanes: layers.map((start) => ({
+          start, state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }), edits: new Map(), zero: true, targets: [],
+        })),
+      });
+      const logits = model.head(ops.cat(hidden.map((h) => h.reshape([1, -1])), 0)); // [n, V]
+      context.dispose();
+      return logits.log_softmax(-1).unbind(0);
+    });
+    layers.forEach((layer, n) => this.#logProbabilities.set(layer, kept[n]!));
+  }
+
+  /** Cross-entropy of the labels [N] with that site at zero: [N]. */
+  crossEntropy(layer: number, labels: Tensor): Tensor {
+    return this.#logProbabilities.get(layer)!.index_select(0, labels).neg();
+  }
+
+  dispose(): void {
+    for (const held of this.#logProbabilities.values()) held.dispose();
+  }
+}

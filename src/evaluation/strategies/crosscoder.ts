@@ -1,0 +1,58 @@
+/**
+ * Crosscoder: latents from the R layers of the clean pass. `reference` has no splice; `strict` splices one layer alone with
+ * its own reconstruction, x̂_j · std_j + mean_j, and averages over the layers.
+ */
+import type { Protocol } from '../../metrics/metric.js';
+import { denormalize, type Crosscoder } from '../../sae/index.js';
+import { scope } from '../../torch/index.js';
+import type { CleanPass } from '../engine/clean-pass.js';
+import type { Collector } from '../engine/collector.js';
+import type { Lane } from '../engine/lanes.js';
+import { measure } from '../engine/measure.js';
+import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
+
+export class CrosscoderStrategy implements Strategy {
+  readonly slots: Record<Protocol, Slot[]>;
+  readonly residuals: readonly number[];
+  readonly zeroSites: Strategy['zeroSites'];
+  readonly laneStarts: readonly number[];
+  readonly #splices: boolean;
+
+  constructor(
+    private readonly sae: Crosscoder,
+    private readonly layers: readonly number[],
+    readonly variants: readonly Variant[],
+    private readonly wanted: Wanted,
+  ) {
+    this.slots = {
+      reference: layers.map((layer) => ({ layer, splicedAt: null })),
+      strict: layers.map((layer) => ({ layer, splicedAt: layer })),
+    };
+    this.residuals = layers;
+    this.#splices = wanted.splice && wanted.protocols.has('strict');
+    this.laneStarts = this.#splices ? variants.flatMap(() => layers) : [];
+    this.zeroSites = wanted.zero && this.#splices
+      ? layers.map((layer, slot) => ({ layer, targets: variants.flatMap(({ owner }) => targetsFor(owner, ['strict'], slot)) }))
+      : [];
+  }
+
+  enter(clean: CleanPass, into: Collector): Lane[] {
+    const sites = this.layers.map((layer) => clean.normalized(layer));
+    const x = clean.routed(this.layers); // [N, R, d]
+    return scope(() => {
+      const a = this.sae.preactivate(x); // [N, m]
+      return this.variants.flatMap(({ owner, sparsity }) => {
+        const latents = this.sae.activate(a, sparsity);
+        const reconstruction = this.sae.decode(latents); // [N, R, d]
+        return this.layers.flatMap((layer, slot): Lane[] => {
+          const own = reconstruction.select(1, slot); // [N, d]
+          // The sites share their latents: they are counted once, at the first.
+          measure({ x: sites[slot]!.x, reconstruction: own, latents: slot === 0 ? latents : null, targets: targetsFor(owner, this.wanted.protocols, slot) }, into);
+          if (!this.#splices) return [];
+          const state = denormalize(own, sites[slot]!).reshape([clean.B, clean.T, clean.d]);
+          return [{ start: layer, state, edits: new Map(), zero: false, targets: targetsFor(owner, ['strict'], slot) }];
+        });
+      });
+    });
+  }
+}

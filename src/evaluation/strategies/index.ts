@@ -1,0 +1,27 @@
+/** Which strategy evaluates an SAE: decided by its kind. */
+import { Crosscoder, RouteSAE, type SAE } from '../../sae/index.js';
+import type { DType } from '../../torch/index.js';
+import { CrosscoderStrategy } from './crosscoder.js';
+import { MultiLayer } from './multi-layer.js';
+import { Routed } from './routed.js';
+import { SingleLayer } from './single-layer.js';
+import type { Strategy, Variant, Wanted } from './strategy.js';
+
+export interface StrategyOptions {
+  sae: SAE;
+  /** The layers it is measured on; one for single-layer kinds. */
+  layers: readonly number[];
+  routing: 'hard' | 'soft' | null;
+  /** Blocks of the language model. */
+  L: number;
+  variants: readonly Variant[];
+  wanted: Wanted;
+  saeDtype: DType;
+}
+
+export function strategyFor({ sae, layers, routing, L, variants, wanted, saeDtype }: StrategyOptions): Strategy {
+  if (sae instanceof RouteSAE) return new Routed(sae, { layers, routing: routing ?? 'hard', saeDtype }, variants, wanted);
+  if (sae instanceof Crosscoder) return new CrosscoderStrategy(sae, layers, variants, wanted);
+  if (sae.kind === 'MLSAE') return new MultiLayer(sae, layers, variants, wanted);
+  return new SingleLayer(sae, layers[0]!, L, variants, wanted);
+}
