@@ -1,5 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
+const report = process.env['SAE_EVAL_TEST_REPORT'];
+
 // Tests import the built package (`#src/…`, `#server/…` in package.json), so that what is tested is what is shipped.
 export default defineConfig({
   test: {
@@ -9,6 +11,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 300_000,
     server: { deps: { external: [/\/dist\//] } },
-    reporters: ['default'],
+    // A continuous integration run asks for the counts in a file too.
+    reporters: report === undefined ? ['default'] : ['default', ['json', { outputFile: report }]],
   },
 });

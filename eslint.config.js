@@ -1,0 +1,142 @@
+/**
+ * The linter's rules: which layer may import which, no `any`, no promise left alone, named exports, file names that say
+ * something. Matters of taste are left to the writer. docs/contributing.md explains the layers.
+ */
+import { fileURLToPath } from 'node:url';
+import boundaries from 'eslint-plugin-boundaries';
+import tseslint from 'typescript-eslint';
+
+/** What each layer may import besides itself. A layer that is not named here may import nothing and be imported by nobody. */
+const mayImport = {
+  errors: [],
+  schema: ['errors'],
+  setup: ['errors'],
+  torch: ['errors', 'setup'],
+  checkpoint: ['errors', 'schema', 'torch'],
+  lm: ['errors', 'schema', 'torch', 'checkpoint'],
+  sae: ['errors', 'schema', 'torch', 'checkpoint'],
+  metrics: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae'],
+  data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
+  evaluation: ['errors', 'schema', 'setup', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data'],
+  report: ['errors', 'schema'],
+  client: ['errors', 'schema'],
+  page: ['errors', 'schema'],
+  cli: ['errors', 'schema', 'setup', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report', 'client'],
+  server: ['errors', 'schema', 'setup', 'checkpoint', 'sae', 'data', 'evaluation', 'report', 'page'],
+  package: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report'],
+};
+
+const pattern = {
+  errors: 'src/errors.ts',
+  schema: 'src/evaluation/schema/**',
+  page: 'server/page/**',
+  server: 'server/**',
+  package: 'src/index.ts',
+};
+
+// The narrower pattern comes first and wins: the schemas are a layer of their own inside `evaluation`.
+const names = ['schema', 'page', ...Object.keys(mayImport).filter((name) => name !== 'schema' && name !== 'page')];
+const layers = names.map((category) => ({ category, pattern: pattern[category] ?? `src/${category}/**` }));
+
+const oneWayImports = {
+  plugins: { boundaries },
+  settings: {
+    'boundaries/files': layers,
+    'boundaries/files-single-match': true,
+    'boundaries/dependency-nodes': ['import', 'export', 'dynamic-import', 'require'],
+    'boundaries/legacy-warnings': false,
+    'import/resolver': { [fileURLToPath(new URL('./eslint-resolver.cjs', import.meta.url))]: {} },
+  },
+  rules: {
+    'boundaries/dependencies': [
+      'error',
+      {
+        default: 'disallow',
+        policies: [
+          { allow: { to: { module: { origin: ['external', 'core'] } } } },
+          ...Object.entries(mayImport).map(([from, to]) => ({
+            from: { file: { categories: from } },
+            allow: { to: { file: { categories: { anyOf: [from, ...to] } } } },
+          })),
+        ],
+        message: 'Imports go one way: {{from.file.categories.[0]}} may not import {{to.file.categories.[0]}} (docs/contributing.md shows the layers).',
+      },
+    ],
+  },
+};
+
+/** `evaluation/schema` and `errors` run in browsers, so no Node module either. */
+const runsInBrowsers = {
+  files: ['src/errors.ts', 'src/evaluation/schema/**', 'src/client/**', 'server/page/**/*.ts'],
+  rules: {
+    'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: 'This code runs in browsers too.' }] }],
+  },
+};
+
+const speakingFileNames = {
+  rules: {
+    'file-name': {
+      create: (context) => ({
+        Program(node) {
+          if (/(^|\/)(utils?|helpers?|common|misc)(\/|\.[^/]*$)/i.test(context.filename.slice(context.cwd.length))) {
+            context.report({ node, message: 'Name the file after the idea in it, not utils, helpers, common or misc.' });
+          }
+        },
+      }),
+    },
+  },
+};
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/build/**', '**/coverage/**', 'runs/**', 'node_modules/**', 'src/torch/generated/**', 'test/setup/lint-fixture/**'] },
+  {
+    files: ['**/*.{ts,js,mjs,cjs}'],
+    plugins: { project: speakingFileNames },
+    rules: { 'project/file-name': 'error' },
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+  },
+  {
+    files: ['src/**/*.ts', 'server/**/*.ts', 'test/**/*.ts'],
+    extends: [tseslint.configs.recommendedTypeChecked],
+    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    rules: {
+      eqeqeq: ['error', 'always'],
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Export by name.' },
+        { selector: 'TSEnumDeclaration', message: 'Use a union of strings.' },
+      ],
+      'no-console': 'error',
+      '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
+      '@typescript-eslint/no-explicit-any': 'error',
+      // Under noUncheckedIndexedAccess an index that a loop bounds is said to be there with `!`.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/no-unnecessary-condition': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/prefer-promise-reject-errors': 'error',
+      '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/require-await': 'off', // an interface may ask for a promise that one implementation has at once
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+    },
+  },
+  { files: ['src/**/*.ts', 'server/**/*.ts'], ...oneWayImports },
+  runsInBrowsers,
+  {
+    // What a person sees on a terminal is written by these alone.
+    files: ['src/cli/**/*.ts', 'test/**/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
+  {
+    // Tests read what JSON and foreign code give, and assert on it.
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+      '@typescript-eslint/unbound-method': 'off',
+    },
+  },
+);
