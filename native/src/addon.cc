@@ -3,6 +3,7 @@
 
 #include "dispatch.h"
 #include "instance.h"
+#include "kernels/library.h"
 #include "mapped_file.h"
 #include "runtime.h"
 #include "tensor.h"
@@ -18,6 +19,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("MappedFile", instance->mappedFileClass.Value());
   exports.Set("operator", Napi::Function::New(env, makeOperator, "operator"));
   exports.Set("operatorSchemas", Napi::Function::New(env, operatorSchemas, "operatorSchemas"));
+  registerOperators();
   exportRuntime(env, exports);
   return exports;
 }

@@ -123,8 +123,7 @@ export class ResultBuilder {
     const assembly = this.#assembly(accumulator, true);
     const results = this.#results(assembly);
     const working = evaluated.filter((_, index) => results[index]!.error === null);
-    const sum = (name: 'positions'): number => (accumulator.column(cleanKey(request.protocol[0]!, name)) ?? new Float64Array()).reduce((total, value) => total + value, 0);
-    const realTokens = wanted.protocols.has('strict') ? (accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()).reduce((total, value) => total + value, 0) : sum('positions');
+    const realTokens = (accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()).reduce((total, value) => total + value, 0);
     const positions = accumulator.sequences * request.dataset.seqLen;
     const failures = results.filter(({ error }) => error !== null).length;
     const { sequences, logitRows } = decisions.microBatch;

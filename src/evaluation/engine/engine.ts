@@ -5,8 +5,8 @@
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
-import type { Protocol } from '../../metrics/metric.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import { protocolNames } from '../schema/index.js';
 import type { Strategy, Wanted } from '../strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
 import { cleanKey, Collector, slotKey } from './collector.js';
@@ -100,7 +100,8 @@ export class Engine {
   }
 
   #appendCounts(lengths: readonly number[], into: Collector, accumulator: Accumulator): void {
-    for (const protocol of this.#options.wanted.protocols as ReadonlySet<Protocol>) {
+    // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
+    for (const protocol of protocolNames) {
       for (const over of ['positions', 'nextPositions'] as const) {
         accumulator.append(cleanKey(protocol, over), Float64Array.from(lengths, (length) => into.counts(protocol, over, length)));
       }
