@@ -3,7 +3,10 @@
  * logits of the same rows. Logits are never held for more than a slice. Everything in float32.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { ops, scope, type Tensor } from '../../torch/index.js';
+import { operator, ops, scope, type Tensor } from '../../torch/index.js';
+
+/** `(clean [n, V], spliced [n, V], next tokens [n]) → [KL, cross-entropy of clean, of spliced]`, [n] each: one pass over the rows. */
+const compare = operator('sae_eval::compare_logits') as (clean: Tensor, spliced: Tensor, labels: Tensor) => [Tensor, Tensor, Tensor];
 
 export interface LogitComparison {
   model: LanguageModel;
@@ -33,16 +36,13 @@ export function compareLogits({ model, clean, lanes, labels, rows }: LogitCompar
     const count = Math.min(rows, N - from);
     const slice = (of: Tensor): Tensor => of.narrow(0, from, count);
     scope(() => {
-      const label = slice(labels).unsqueeze(-1);
-      const logP = model.head(slice(clean)).log_softmax(-1); // [n, V]
-      const p = logP.exp();
-      slice(ceClean).copy_(logP.gather(-1, label).squeeze(-1).neg());
+      const logits = model.head(slice(clean)); // [n, V]
       lanes.forEach((lane, index) => {
         scope(() => {
-          const logQ = model.head(slice(lane)).log_softmax(-1); // [n, V]
-          // Σ p (log p − log q), term by term: the difference of two large sums would lose digits
-          slice(results[index]!.kl).copy_(logP.sub(logQ).mul_(p).sum([-1]));
-          slice(results[index]!.ce).copy_(logQ.gather(-1, label).squeeze(-1).neg());
+          const [kl, ofClean, ofLane] = compare(logits, model.head(slice(lane)), slice(labels));
+          slice(results[index]!.kl).copy_(kl);
+          slice(results[index]!.ce).copy_(ofLane);
+          if (index === 0) slice(ceClean).copy_(ofClean);
           return null;
         });
       });

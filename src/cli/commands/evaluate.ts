@@ -1,0 +1,55 @@
+/** `sae-eval evaluate`: one evaluation without a server, in a child process, with a progress bar. */
+import { createHash } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { evaluate } from '../../evaluation/evaluate.js';
+import type { EvaluationRequest, EvaluationResult } from '../../evaluation/schema/index.js';
+import { renderTable } from '../../report/terminal.js';
+import { readJsonFile } from '../exit.js';
+import { progressDisplay } from '../progress-bar.js';
+import { writeReport } from '../write-report.js';
+
+export interface EvaluateOptions {
+  out?: string;
+  device?: string;
+  dtype?: string;
+  explain?: boolean;
+}
+
+/** Where a run without an output folder keeps its journal: the same command finds it again. */
+function journalBeside(request: unknown): string {
+  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
+  const key = createHash('sha256').update(JSON.stringify([process.cwd(), request])).digest('hex').slice(0, 32);
+  return join(state, 'sae-eval', `${key}.journal`);
+}
+
+/** Runs a request with progress on stderr, writes the report, prints the table; the exit code tells how it ended. */
+export async function runRequest(input: unknown, { out, device, dtype }: EvaluateOptions): Promise<EvaluationResult> {
+  const request = { ...(input as object), ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
+  const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
+  await mkdir(resolve(journal, '..'), { recursive: true });
+  const progress = progressDisplay();
+  const cancel = new AbortController();
+  const onSignal = (): void => cancel.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const result = await evaluate(request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) });
+    progress.stop();
+    const written = out === undefined ? [] : await writeReport(result, out);
+    await rm(journal, { force: true });
+    for (const protocol of result.config.protocol) process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);
+    for (const { label, error } of result.results) if (error !== null) process.stderr.write(`sae-eval: ${label}: ${error.message}\n`);
+    for (const path of written) process.stdout.write(`wrote ${path}\n`);
+    process.exitCode = result.status === 'succeeded' ? 0 : 1;
+    return result;
+  } finally {
+    progress.stop();
+    process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
+  }
+}
+
+export async function evaluateCommand(path: string, options: EvaluateOptions): Promise<void> {
+  const input = await readJsonFile(path);
+  await runRequest(input, options);
+}

@@ -1,0 +1,31 @@
+/** How the command line ends: exit codes and the lines that say why. */
+import { asSaeEvalError, errorTable, SaeEvalError } from '../errors.js';
+
+/** 1 where the evaluation failed, 2 where the request or the arguments are wrong. */
+export function exitCodeOf(thrown: unknown): 1 | 2 {
+  return errorTable[asSaeEvalError(thrown).code].exitCode;
+}
+
+/** One line for each field at fault, or one for the whole; never a stack. */
+export function printError(thrown: unknown): void {
+  const error = asSaeEvalError(thrown);
+  const lines = error.fields.length > 0 ? error.fields.map(({ path, message }) => `${path}: ${message}`) : [error.message];
+  for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
+  if (process.env['SAE_EVAL_DEBUG'] !== undefined && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
+}
+
+/** A file that the user named, as JSON. @throws SaeEvalError `file-not-found`, `body-malformed`. */
+export async function readJsonFile(path: string): Promise<unknown> {
+  const { readFile } = await import('node:fs/promises');
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (error) {
+    throw asSaeEvalError(error, path);
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    throw new SaeEvalError('body-malformed', `${path}: expected JSON, found ${error instanceof Error ? error.message : 'something else'}`);
+  }
+}

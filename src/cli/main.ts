@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+/** The command line. Commands load what they need when they run, so that `--help` starts at once. */
+import { Command, CommanderError, Option } from 'commander';
+import { packageVersion } from '../version.js';
+import { exitCodeOf, printError } from './exit.js';
+
+const program = new Command('sae-eval')
+  .description('Evaluates sparse autoencoders on language models: one pass, eight kinds, every number explained.')
+  .version(packageVersion)
+  .exitOverride()
+  .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sae-eval: ')) });
+
+const formats = ['md', 'html', 'json', 'csv'] as const;
+const languages = ['en', 'zh'] as const;
+const deviceOption = (): Option => new Option('--device <device>', 'cpu, cuda or cuda:N');
+const dtypeOption = (): Option => new Option('--dtype <dtype>', 'of the language model').choices(['float32', 'bfloat16', 'float16']);
+
+program
+  .command('demo')
+  .description('evaluate the eight kinds on the shipped model, checkpoints and text; write the report under runs/')
+  .option('--out <dir>', 'folder of the report', 'runs/demo')
+  .addOption(deviceOption())
+  .addOption(dtypeOption())
+  .action(async (options: { out: string; device?: string; dtype?: string }) => (await import('./commands/demo.js')).demo(options));
+
+program
+  .command('evaluate')
+  .description('run one evaluation without a server; continues where it was killed')
+  .argument('<request>', 'JSON file with the request')
+  .option('--out <dir>', 'folder that gets report.json, .md, .html and .csv')
+  .addOption(deviceOption())
+  .addOption(dtypeOption())
+  .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
+  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) =>
+    (await import('./commands/evaluate.js')).evaluateCommand(request, options));
+
+program
+  .command('serve')
+  .description('run the HTTP server')
+  .option('--host <host>', 'address to listen on', '127.0.0.1')
+  .option('--port <port>', 'port to listen on', '8787')
+  .option('--root <dir...>', 'folders that requests may name files in (default: the current folder)')
+  .option('--db <file>', 'SQLite file of the jobs', 'sae-eval.db')
+  .option('--api-keys <file>', 'file of hashed API keys; without keys only this machine may connect')
+  .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
+
+program
+  .command('inspect')
+  .description('print what a checkpoint holds and which kinds it can be')
+  .argument('<checkpoint>', '.pt or .safetensors file')
+  .option('--json', 'as JSON')
+  .action(async (checkpoint: string, options: { json?: boolean }) => (await import('./commands/inspect.js')).inspect(checkpoint, options));
+
+program
+  .command('report')
+  .description('render stored results again, or compare several')
+  .argument('<run...>', 'report.json files or the folders that hold them')
+  .addOption(new Option('--format <format>').choices(formats).default('md'))
+  .addOption(new Option('--lang <language>').choices(languages).default('en'))
+  .action(async (runs: string[], options: { format: (typeof formats)[number]; lang: (typeof languages)[number] }) =>
+    (await import('./commands/report.js')).report(runs, options));
+
+program
+  .command('keys')
+  .description('manage API keys')
+  .command('add')
+  .description('print a new API key once, store its hash')
+  .argument('<label>', 'whose key it is')
+  .option('--api-keys <file>', 'file of hashed API keys', 'api-keys.json')
+  .action(async (label: string, options: { apiKeys: string }) => (await import('./commands/keys.js')).addKeyCommand(label, options));
+
+program
+  .command('setup')
+  .description('find or fetch libtorch and build the native addon')
+  .action(async () => (await import('./commands/setup.js')).setupCommand());
+
+export interface ServeOptions {
+  host: string;
+  port: string;
+  root?: string[];
+  db: string;
+  apiKeys?: string;
+}
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    printError(error);
+    process.exitCode = exitCodeOf(error);
+  }
+}

@@ -1,0 +1,56 @@
+/** Progress of an evaluation on stderr: a bar on a terminal, a line now and then elsewhere. */
+import cliProgress from 'cli-progress';
+import type { Progress } from '../evaluation/schema/index.js';
+
+export interface ProgressDisplay {
+  update(progress: Progress): void;
+  stop(): void;
+}
+
+const secondsBetweenLines = 10;
+
+function clock(seconds: number | null): string {
+  if (seconds === null || !Number.isFinite(seconds)) return '?';
+  const whole = Math.round(seconds);
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}` : `${m}:${String(s).padStart(2, '0')}`;
+}
+
+export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
+  return stream.isTTY ? bar(stream) : lines(stream);
+}
+
+function bar(stream: NodeJS.WriteStream): ProgressDisplay {
+  const shown = new cliProgress.SingleBar({
+    stream,
+    format: 'evaluating {bar} {value}/{total} samples · {rate}/s · {left} left',
+    hideCursor: true,
+    clearOnComplete: true,
+  }, cliProgress.Presets.shades_classic);
+  let started = false;
+  return {
+    update({ samples, total, samplesPerSecond, secondsLeft }) {
+      const payload = { rate: samplesPerSecond.toFixed(1), left: clock(secondsLeft) };
+      if (!started) shown.start(total ?? samples, samples, payload);
+      started = true;
+      shown.setTotal(total ?? samples);
+      shown.update(samples, payload);
+    },
+    stop() {
+      if (started) shown.stop();
+    },
+  };
+}
+
+function lines(stream: NodeJS.WriteStream): ProgressDisplay {
+  let last = -Infinity;
+  return {
+    update({ samples, total, samplesPerSecond, secondsLeft }) {
+      const now = performance.now();
+      if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
+      last = now;
+      stream.write(`evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${samplesPerSecond.toFixed(1)}/s, ${clock(secondsLeft)} left\n`);
+    },
+    stop() {},
+  };
+}

@@ -1,0 +1,27 @@
+/** Writes a result in every format: report.json, .md, .html, .csv, and the Chinese texts beside the English ones. */
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { EvaluationResult } from '../evaluation/schema/index.js';
+import { renderReport } from '../report/index.js';
+
+const files = [
+  { name: 'report.json', format: 'json', lang: 'en' },
+  { name: 'report.md', format: 'md', lang: 'en' },
+  { name: 'report.zh.md', format: 'md', lang: 'zh' },
+  { name: 'report.html', format: 'html', lang: 'en' },
+  { name: 'report.zh.html', format: 'html', lang: 'zh' },
+  { name: 'report.csv', format: 'csv', lang: 'en' },
+] as const;
+
+/** Writes all formats below `folder`; each file appears whole. Returns their paths. */
+export async function writeReport(result: EvaluationResult, folder: string): Promise<string[]> {
+  await mkdir(folder, { recursive: true });
+  const paths: string[] = [];
+  for (const { name, format, lang } of files) {
+    const path = join(folder, name);
+    await writeFile(`${path}.part`, await renderReport(result, { format, lang }));
+    await rename(`${path}.part`, path);
+    paths.push(path);
+  }
+  return paths;
+}

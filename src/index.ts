@@ -1,0 +1,11 @@
+/**
+ * sae-eval: evaluates sparse autoencoders on language models.
+ * @module
+ */
+export { errorTable, SaeEvalError, type ErrorCode, type FieldError } from './errors.js';
+export { evaluate, type EvaluateOptions } from './evaluation/evaluate.js';
+export * from './evaluation/schema/index.js';
+export { validateRequest, type ValidatedRequest } from './evaluation/validate.js';
+export { loadLanguageModel, type LanguageModel } from './lm/index.js';
+export { renderReport } from './report/index.js';
+export { loadSAE, registry, type SAE } from './sae/index.js';
