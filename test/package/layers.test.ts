@@ -1,0 +1,79 @@
+/** The layers: the linter refuses an import that goes the wrong way, and no native code hangs on what must be free of it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { ESLint } from 'eslint';
+import ts from 'typescript';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+
+/** Messages of the import and file name rules for a file that need not exist; type-aware rules would need it to. */
+async function lint(filePath: string, code: string): Promise<string[]> {
+  const eslint = new ESLint({
+    cwd: root,
+    overrideConfig: [{ languageOptions: { parserOptions: { projectService: false } } }],
+    ruleFilter: ({ ruleId }) => ['boundaries/dependencies', 'no-restricted-imports', 'project/file-name', 'no-restricted-syntax'].includes(ruleId),
+  });
+  const [result] = await eslint.lintText(code, { filePath: join(root, filePath) });
+  return (result?.messages ?? []).map(({ message }) => message);
+}
+
+describe('the linter', () => {
+  it.each([
+    ['src/torch/example.ts', "import '../sae/index.js';", 'torch may not import sae'],
+    ['src/client/example.ts', "import '../torch/index.js';", 'client may not import torch'],
+    ['src/client/example.ts', "import type { Request } from '../evaluation/validate.js';", 'client may not import evaluation'],
+    ['src/client/example.ts', "export * from '../sae/index.js';", 'client may not import sae'],
+    ['src/report/example.ts', "const later = () => import('../evaluation/validate.js');", 'report may not import evaluation'],
+    ['src/evaluation/schema/example.ts', "import '../validate.js';", 'schema may not import evaluation'],
+    ['src/cli/example.ts', "import '../../server/app.js';", 'cli may not import server'],
+    ['server/example.ts', "import '../src/torch/index.js';", 'server may not import torch'],
+    ['src/client/example.ts', "import 'node:fs';", 'runs in browsers'],
+    ['src/client/utils.ts', 'export {};', 'Name the file after the idea'],
+    ['src/sae/example.ts', 'export default 1;', 'Export by name'],
+  ])('refuses in %s: %s', async (file, code, message) => {
+    expect((await lint(file, code)).join('\n')).toContain(message);
+  });
+
+  it.each([
+    ['src/client/example.ts', "import '../evaluation/schema/index.js'; import '../errors.js'; import 'zod';"],
+    ['src/sae/example.ts', "import '../torch/index.js'; import { join } from 'node:path';"],
+    ['src/evaluation/example.ts', "import '../sae/index.js'; import './schema/index.js';"],
+  ])('accepts in %s: %s', async (file, code) => {
+    expect(await lint(file, code)).toEqual([]);
+  });
+});
+
+/** Files of dist/ that load when `entry` is imported. A dynamic import loads nothing until it is called. */
+function loadedBy(entry: string, seen = new Set<string>()): Set<string> {
+  if (seen.has(entry)) return seen;
+  seen.add(entry);
+  const source = ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest);
+  for (const statement of source.statements) {
+    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
+    const from = statement.moduleSpecifier;
+    if (from !== undefined && ts.isStringLiteral(from) && from.text.startsWith('.')) loadedBy(resolve(dirname(entry), from.text), seen);
+  }
+  return seen;
+}
+
+describe('what is free of native code', () => {
+  const dist = join(root, 'dist');
+  it.each([
+    'src/errors.js',
+    'src/evaluation/schema/index.js',
+    'src/client/index.js',
+    'src/report/index.js',
+    'src/setup/index.js',
+    'src/checkpoint/read.js',
+    'src/evaluation/validate.js',
+    'src/evaluation/process/host.js',
+    'src/cli/main.js',
+    'server/app.js',
+    'server/main.js',
+  ])('%s', (file) => {
+    const entry = join(dist, file);
+    expect(existsSync(entry)).toBe(true);
+    expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain('src/torch/native.js');
+  });
+});

@@ -1,0 +1,104 @@
+/** The addon is built once, again when something it depends on changes, and never left half built. */
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PackageCopy, writeLibtorch } from './package-copy.js';
+
+describe('building the addon', () => {
+  let copy: PackageCopy;
+  let libtorch: Record<string, string>;
+  beforeAll(() => {
+    copy = new PackageCopy();
+    libtorch = { LIBTORCH: writeLibtorch(join(copy.folder, 'libtorch')) };
+  });
+  afterAll(() => copy.remove());
+
+  it('builds, shows progress, and then has nothing to do', async () => {
+    const first = await copy.run(libtorch);
+    expect(first.stderr).toMatch(/building the native addon: +\d+ %/);
+    expect(first).toMatchObject({ code: 0 });
+    expect(copy.answer()).toBe('1');
+    const built = statSync(copy.addon).mtimeMs;
+    const second = await copy.run(libtorch);
+    expect(second.stderr).not.toContain('building');
+    expect(second.code).toBe(0);
+    expect(statSync(copy.addon).mtimeMs).toBe(built);
+  });
+
+  it('builds again when a source changes, and when libtorch does', async () => {
+    copy.writeSource(2);
+    expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
+    expect(copy.answer()).toBe('2');
+    const other = writeLibtorch(join(copy.folder, 'other'), { version: '2.14.0' });
+    expect((await copy.run({ LIBTORCH: other })).stderr).toContain('against libtorch 2.14.0');
+  });
+
+  it('does a build anew that was killed', async () => {
+    copy.writeSource(3);
+    // A compiler that leaves half an object file, as a killed one does, and does not end by itself soon.
+    const slow = join(copy.folder, 'slow-c++');
+    writeFileSync(slow, '#!/bin/bash\nif [[ " $* " == *" -c "*addon.cc* ]]; then while [[ $1 != -o ]]; do shift; done; echo half > "$2"; sleep 5; exit 1; fi\nexec c++ "$@"\n', { mode: 0o755 });
+    const { child, done } = copy.start({ ...libtorch, CXX: slow });
+    const object = join(copy.package, 'build/addon/CMakeFiles/sae_eval.dir/src/addon.cc.o');
+    await expect.poll(() => existsSync(object) && readFileSync(object, 'utf8') === 'half\n', { timeout: 20_000, interval: 20 }).toBe(true);
+    child.kill('SIGKILL');
+    await done;
+    expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
+    expect(copy.answer()).toBe('3');
+  });
+
+  it('builds once when several set-ups start together', async () => {
+    copy.writeSource(4);
+    const runs = await Promise.all([copy.run(libtorch), copy.run(libtorch), copy.run(libtorch)]);
+    expect(runs.map(({ code }) => code)).toEqual([0, 0, 0]);
+    expect(runs.filter(({ stderr }) => stderr.includes('built '))).toHaveLength(1);
+    expect(copy.answer()).toBe('4');
+  });
+
+  it('takes over the lock of a set-up that died', async () => {
+    const dead = { token: 'x', pid: 2 ** 30, host: hostname() }; // above the largest process id Linux gives
+    writeFileSync(join(copy.package, 'build/addon.lock'), JSON.stringify(dead));
+    expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
+  });
+
+  it('says in one sentence what a compiler complains about, and keeps no addon that it did not finish', async () => {
+    copy.writeSource('wrong');
+    const failed = await copy.run(libtorch);
+    expect(failed.code).toBe(1);
+    expect(failed.stderr).toMatch(/could not be compiled \(.*error: .*wrong.*\): the whole output is in .*build\.log/);
+    copy.writeSource(5);
+    expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
+    expect(copy.answer()).toBe('5');
+  });
+
+  it.each([
+    ['everything', [], /because cmake, make and g\+\+ are not installed: .*apt-get install cmake make g\+\+/],
+    ['the compiler', ['cmake', 'make'], /because g\+\+ is not installed: .*apt-get install g\+\+/],
+    ['cmake', ['make', 'c++'], /because cmake is not installed: /],
+  ])('names what is missing: %s', async (_, present, message) => {
+    const folder = join(copy.folder, `path-${present.join('-')}`);
+    mkdirSync(folder);
+    for (const name of present) symlinkSync(`/usr/bin/${name}`, join(folder, name));
+    copy.writeSource(6);
+    const run = await copy.run({ ...libtorch, PATH: folder });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(message);
+    expect(run.stderr.trim().split('\n')).toHaveLength(1);
+  });
+
+  it('refuses a LIBTORCH that is none', async () => {
+    const run = await copy.run({ LIBTORCH: copy.folder });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/LIBTORCH is .*lib\/libtorch\.so.* does not exist: set it to the folder/);
+  });
+
+  it('refuses a LIBTORCH that does not load', async () => {
+    const folder = writeLibtorch(join(copy.folder, 'broken'));
+    rmSync(join(folder, 'lib', 'libtorch_cpu.so'));
+    writeFileSync(join(folder, 'lib', 'libtorch_cpu.so'), '');
+    const run = await copy.run({ LIBTORCH: folder });
+    expect(run.code).toBe(1);
+    expect(run.stderr).toMatch(/does not load on this machine \(.*libtorch_cpu\.so: file too short\)/);
+  });
+});
