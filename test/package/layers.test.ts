@@ -12,7 +12,7 @@ async function lint(filePath: string, code: string): Promise<string[]> {
   const eslint = new ESLint({
     cwd: root,
     overrideConfig: [{ languageOptions: { parserOptions: { projectService: false } } }],
-    ruleFilter: ({ ruleId }) => ['boundaries/dependencies', 'no-restricted-imports', 'project/file-name', 'no-restricted-syntax'].includes(ruleId),
+    ruleFilter: ({ ruleId }) => ['boundaries/dependencies', 'boundaries/no-unknown-files', 'no-restricted-imports', 'project/file-name', 'no-restricted-syntax'].includes(ruleId),
   });
   const [result] = await eslint.lintText(code, { filePath: join(root, filePath) });
   return (result?.messages ?? []).map(({ message }) => message);
@@ -28,6 +28,7 @@ describe('the linter', () => {
     ['src/evaluation/schema/example.ts', "import '../validate.js';", 'schema may not import evaluation'],
     ['src/cli/example.ts', "import '../../server/app.js';", 'cli may not import server'],
     ['server/example.ts', "import '../src/torch/index.js';", 'server may not import torch'],
+    ['src/example.ts', 'export {};', 'does not match any file pattern'],
     ['src/client/example.ts', "import 'node:fs';", 'runs in browsers'],
     ['src/client/utils.ts', 'export {};', 'Name the file after the idea'],
     ['src/sae/example.ts', 'export default 1;', 'Export by name'],
@@ -44,15 +45,16 @@ describe('the linter', () => {
   });
 });
 
-/** Files of dist/ that load when `entry` is imported. A dynamic import loads nothing until it is called. */
+/** Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is called. */
 function loadedBy(entry: string, seen = new Set<string>()): Set<string> {
   if (seen.has(entry)) return seen;
   seen.add(entry);
+  if (!entry.startsWith('/')) return seen;
   const source = ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest);
   for (const statement of source.statements) {
     if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
     const from = statement.moduleSpecifier;
-    if (from !== undefined && ts.isStringLiteral(from) && from.text.startsWith('.')) loadedBy(resolve(dirname(entry), from.text), seen);
+    if (from !== undefined && ts.isStringLiteral(from)) loadedBy(from.text.startsWith('.') ? resolve(dirname(entry), from.text) : from.text, seen);
   }
   return seen;
 }
@@ -75,5 +77,10 @@ describe('what is free of native code', () => {
     const entry = join(dist, file);
     expect(existsSync(entry)).toBe(true);
     expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain('src/torch/native.js');
+  });
+
+  it('the client, which needs nothing of Node either', () => {
+    const packages = [...loadedBy(join(dist, 'src/client/index.js'))].filter((file) => !file.startsWith('/'));
+    expect(packages.filter((name) => name !== 'zod')).toEqual([]);
   });
 });

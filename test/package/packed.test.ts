@@ -1,0 +1,84 @@
+/**
+ * The tarball as npm would publish it, in an empty folder beside the packages it depends on: what it exports loads, and
+ * nothing that only development needs is missing. `SAE_EVAL_TEST_FULL=1` lets npm install it instead, and sets it up.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const full = process.env['SAE_EVAL_TEST_FULL'] === '1';
+
+describe('the package', () => {
+  let folder: string;
+  let installed: string;
+  let files: string[];
+
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sae-eval-package-'));
+    installed = join(folder, 'node_modules', 'sae-eval');
+    const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const [tarball] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+    files = tarball.files.map(({ path }) => path);
+    writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    if (full) {
+      execFileSync('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, tarball.filename)], { cwd: folder, stdio: 'ignore' });
+    } else {
+      mkdirSync(installed, { recursive: true });
+      execFileSync('tar', ['-xzf', join(folder, tarball.filename), '-C', installed, '--strip-components=1']);
+      linkDependencies(join(folder, 'node_modules'));
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const run = (args: readonly string[], env: Record<string, string> = {}) =>
+    spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), ...env } });
+  const evaluate = (code: string) => run(['--input-type=module', '--eval', code]);
+
+  it('holds what it needs and nothing of the development', () => {
+    for (const file of ['LICENSE', 'README.md', 'dist/src/index.d.ts', 'native/CMakeLists.txt', 'checkpoints/README.md', 'checkpoints/TopK_tiny.pt']) expect(files).toContain(file);
+    expect(files.filter((file) => /^(src|server|test|build|node_modules|\.ci)\/|tsbuildinfo/.test(file))).toEqual([]);
+  });
+
+  it('has a client that loads without libtorch', () => {
+    const result = evaluate("const { SaeEvalClient } = await import('sae-eval/client'); console.log(typeof SaeEvalClient)");
+    expect(result).toMatchObject({ stdout: 'function\n', status: 0 });
+  });
+
+  it('has a command line that helps without libtorch', () => {
+    const bin = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { bin: { 'sae-eval': string } };
+    const result = run([join(installed, bin.bin['sae-eval']), '--help']);
+    expect(result.stdout).toContain('evaluate');
+    expect(result.status).toBe(0);
+  });
+
+  it('says how to get the native part when it is not there', () => {
+    const result = evaluate("await import('sae-eval/torch').catch(({ code, message }) => console.log(code, message))");
+    expect(result.stdout).toMatch(/^setup-missing .*run `npx sae-eval setup`/);
+  });
+
+  it.runIf(full)(
+    'sets itself up and computes',
+    () => {
+      const setup = run([join(installed, 'dist/src/cli/main.js'), 'setup'], { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '' });
+      expect(setup).toMatchObject({ status: 0 });
+      expect(existsSync(join(installed, 'build/addon/sae_eval.node'))).toBe(true);
+      const result = evaluate("const { tensor } = await import('sae-eval/torch'); console.log(tensor([1, 2]).add(1).toArray())");
+      expect(result.stdout).toBe('[ 2, 3 ]\n');
+    },
+    600_000,
+  );
+});
+
+/** Links the packages a user would get: those of the lock file that are not marked as development's. */
+function linkDependencies(target: string): void {
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean }> };
+  for (const [path, { dev }] of Object.entries(lock.packages)) {
+    const name = path.slice('node_modules/'.length);
+    if (!path.startsWith('node_modules/') || dev === true || name.includes('/node_modules/') || !existsSync(join(root, path))) continue;
+    mkdirSync(dirname(join(target, name)), { recursive: true });
+    symlinkSync(join(root, path), join(target, name));
+  }
+}
