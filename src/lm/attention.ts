@@ -1,0 +1,142 @@
+/**
+ * Causal self-attention (Vaswani et al. 2017, arXiv:1706.03762) with grouped queries (arXiv:2305.13245), sliding windows
+ * and soft-capping, on batches padded to the right.
+ *
+ * No padding mask is ever made: the real positions of a sequence attend causally among themselves, its padded queries to
+ * all its real keys, so sequences of equal length go through the causal kernel and, for their padding, the full one.
+ */
+import { keep, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
+import type { AttentionContext } from './model.js';
+import type { RopeConfig } from './rope-config.js';
+import { ropeTable, type RopeTable } from './rope.js';
+
+/** Neighbouring sequences of one length. */
+interface Run {
+  from: number;
+  count: number;
+  length: number;
+}
+
+export interface AttentionOptions {
+  scale: number;
+  /** Keys a query sees, itself included; null for all. */
+  window: number | null;
+  /** `cap · tanh(score / cap)`. */
+  softcap: number | null;
+}
+
+function runsOf(lengths: readonly number[]): Run[] {
+  const runs: Run[] = [];
+  lengths.forEach((length, index) => {
+    const last = runs.at(-1);
+    if (last?.length === length) last.count++;
+    else runs.push({ from: index, count: 1, length });
+  });
+  return runs;
+}
+
+/** What all blocks share for one batch: rotary tables, who sees whom. */
+export class BatchContext implements AttentionContext {
+  readonly runs: readonly Run[];
+  readonly #ropes: ReadonlyMap<RopeConfig, RopeTable>;
+  readonly #masks = new Map<string, Tensor>();
+
+  constructor(
+    readonly lengths: readonly number[],
+    readonly T: number,
+    ropes: Iterable<RopeConfig>,
+    readonly placed: { device: string; dtype: DType },
+  ) {
+    this.runs = runsOf(lengths);
+    this.#ropes = new Map(Array.from(new Set(ropes), (rope) => {
+      const { cos, sin } = ropeTable(rope, T, placed);
+      return [rope, { cos: keep(cos), sin: keep(sin) }];
+    }));
+  }
+
+  rope(config: RopeConfig): RopeTable {
+    return this.#ropes.get(config)!;
+  }
+
+  /** Which of the keys 0…keys−1 the queries `from`…`to`−1 see: [to − from, keys] bool. The context's own. */
+  mask({ from, to, keys, window }: { from: number; to: number; keys: number; window: number | null }): Tensor {
+    const key = `${from} ${to} ${keys} ${window}`;
+    let found = this.#masks.get(key);
+    if (found === undefined) {
+      found = keep(scope(() => {
+        const { device } = this.placed;
+        const query = ops.arange(from, to, { device }).unsqueeze(1);
+        const position = ops.arange(keys, { device }).unsqueeze(0);
+        const distance = query.sub(position);
+        const seen = distance.ge(0).logical_and(window === null ? tensor(true, { device }) : distance.lt(window));
+        // A padded query out of every window sees the first key: any finite state will do, a softmax of nothing has none.
+        return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
+      }));
+      this.#masks.set(key, found);
+    }
+    return found;
+  }
+
+  dispose(): void {
+    for (const { cos, sin } of this.#ropes.values()) {
+      cos.dispose();
+      sin.dispose();
+    }
+    for (const mask of this.#masks.values()) mask.dispose();
+    this.#masks.clear();
+  }
+}
+
+interface Heads {
+  q: Tensor; // [b, H, T, hd]
+  k: Tensor; // [b, H_kv, T, hd]
+  v: Tensor;
+}
+
+/** softmax(cap(q kᵀ · scale)) v with a mask: the kernels know no soft-capping. */
+function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: number): Tensor {
+  const groups = q.shape[1]! / k.shape[1]!;
+  const repeat = (x: Tensor): Tensor => (groups === 1 ? x : x.repeat_interleave(groups, 1));
+  const scores = q.matmul(repeat(k).transpose(-2, -1)).mul_(scale).div_(cap).tanh_().mul_(cap);
+  const weights = scores.masked_fill_(mask.logical_not(), -Infinity).softmax(-1, 'float32').to({ dtype: q.dtype });
+  return weights.matmul(repeat(v));
+}
+
+/** Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd]. */
+function attendPart({ q, k, v }: Heads, context: BatchContext, { from, to, keys }: { from: number; to: number; keys: number }, { scale, window: wanted, softcap }: AttentionOptions): Tensor {
+  const whole = to - from === q.shape[2]!;
+  const part: Heads = { q: whole ? q : q.narrow(2, from, to - from), k: k.narrow(2, 0, keys), v: v.narrow(2, 0, keys) };
+  const window = wanted === null || wanted >= to ? null : wanted;
+  if (softcap !== null) return cappedAttention(part, context.mask({ from, to, keys, window }), scale, softcap);
+  const enable_gqa = q.shape[1] !== k.shape[1];
+  if (window !== null) {
+    return ops.scaled_dot_product_attention(part.q, part.k, part.v, { attn_mask: context.mask({ from, to, keys, window }), scale, enable_gqa });
+  }
+  return ops.scaled_dot_product_attention(part.q, part.k, part.v, { is_causal: from === 0, scale, enable_gqa });
+}
+
+function attendRun(heads: Heads, context: BatchContext, length: number, options: AttentionOptions): Tensor {
+  const { T } = context;
+  const real = attendPart(heads, context, { from: 0, to: length, keys: length }, options);
+  if (length === T) return real;
+  return ops.cat([real, attendPart(heads, context, { from: length, to: T, keys: length }, options)], 2);
+}
+
+/** q [n·B, H, T, hd], k and v [n·B, H_kv, T, hd] of n copies of the context's batch → [n·B, T, H·hd]. */
+export function attend(heads: Heads, context: BatchContext, options: AttentionOptions): Tensor {
+  const { runs, lengths } = context;
+  const [rows, H, T, headDim] = heads.q.shape as [number, number, number, number];
+  const B = lengths.length;
+  const copies = rows / B;
+  let attended: Tensor; // [n·B, H, T, hd]
+  if (runs.length === 1) {
+    attended = attendRun(heads, context, runs[0]!.length, options);
+  } else {
+    const parts = runs.map(({ from, count, length }) => {
+      const take = (x: Tensor): Tensor => (copies === 1 ? x.narrow(0, from, count) : x.unflatten(0, [copies, B]).narrow(1, from, count).flatten(0, 1));
+      return attendRun({ q: take(heads.q), k: take(heads.k), v: take(heads.v) }, context, length, options).unflatten(0, [copies, count]);
+    });
+    attended = ops.cat(parts, 1).flatten(0, 1);
+  }
+  return attended.transpose(1, 2).reshape([rows, T, H * headDim]);
+}

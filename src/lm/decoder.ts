@@ -1,0 +1,93 @@
+/** What all families share: embedding, final norm, head, contexts, ownership of the weights. A family adds its blocks. */
+import { ops, scope, type DType, type Tensor } from '../torch/index.js';
+import { BatchContext } from './attention.js';
+import type { ModelConfig } from './config.js';
+import type { Layer } from './layers.js';
+import type { AttentionContext, LanguageModel } from './model.js';
+import type { Weights } from './weights.js';
+
+const bytesPer: Partial<Record<DType, number>> = { float64: 8, float32: 4, bfloat16: 2, float16: 2 };
+
+/** One block: r_{i−1} → r_i, [n·B, T, d]. Its temporaries are freed by the model. */
+export interface Block {
+  forward(r: Tensor, context: BatchContext): Tensor;
+}
+
+export interface DecoderParts {
+  embedding: Tensor; // [V, d]
+  blocks: readonly Block[];
+  finalNorm: Layer;
+  head: Layer;
+}
+
+export class Decoder implements LanguageModel {
+  constructor(
+    protected readonly config: ModelConfig,
+    protected readonly weights: Weights,
+    protected readonly parts: DecoderParts,
+  ) {}
+
+  get family(): string {
+    return this.config.family;
+  }
+
+  get layers(): number {
+    return this.config.layers;
+  }
+
+  get width(): number {
+    return this.config.width;
+  }
+
+  get vocabulary(): number {
+    return this.config.vocabulary;
+  }
+
+  get maxPositions(): number {
+    return this.config.maxPositions;
+  }
+
+  get parameters(): number {
+    return this.weights.parameters;
+  }
+
+  get device(): string {
+    return this.weights.options.device;
+  }
+
+  get dtype(): DType {
+    return this.weights.options.dtype;
+  }
+
+  get weightBytes(): number {
+    return this.parameters * (bytesPer[this.dtype] ?? 4);
+  }
+
+  embed(ids: Tensor): Tensor {
+    return ops.embedding(this.parts.embedding, ids); // [B, T, d]
+  }
+
+  context(lengths: readonly number[], T: number): AttentionContext {
+    return new BatchContext(lengths, T, this.config.ropes.filter((rope) => rope !== null), this.weights.options);
+  }
+
+  block(i: number, r: Tensor, context: AttentionContext): Tensor {
+    return scope(() => this.parts.blocks[i - 1]!.forward(r, context as BatchContext));
+  }
+
+  finalNorm(r: Tensor): Tensor {
+    return scope(() => this.parts.finalNorm.forward(r));
+  }
+
+  head(h: Tensor): Tensor {
+    const cap = this.config.logitSoftcap;
+    return scope(() => {
+      const logits = this.parts.head.forward(h); // [N, V]
+      return (cap === null ? logits : logits.div(cap).tanh_().mul_(cap)).to({ dtype: 'float32' });
+    });
+  }
+
+  dispose(): void {
+    this.weights.dispose();
+  }
+}

@@ -1,0 +1,5 @@
+/** Language models and their tokenizers. */
+export { readModelConfig, type ModelConfig } from './config.js';
+export type { AttentionContext, LanguageModel } from './model.js';
+export { loadLanguageModel, type LoadModelOptions } from './registry.js';
+export { loadTokenizer, type Tokenizer } from './tokenizer.js';

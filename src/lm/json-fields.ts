@@ -1,0 +1,96 @@
+/** Fields of a JSON file with their types checked, so that every complaint names file and field. */
+import { SaeEvalError } from '../errors.js';
+
+export class JsonFields {
+  private constructor(
+    private readonly object: Readonly<Record<string, unknown>>,
+    readonly file: string,
+    private readonly at: string,
+  ) {}
+
+  /** @throws SaeEvalError `model-invalid` where `json` is no object. */
+  static from(json: unknown, file: string, at = ''): JsonFields {
+    if (json === null || typeof json !== 'object' || Array.isArray(json)) {
+      throw new SaeEvalError('model-invalid', `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`);
+    }
+    return new JsonFields(json as Record<string, unknown>, file, at);
+  }
+
+  names(): string[] {
+    return Object.keys(this.object);
+  }
+
+  /** The value, null where it is missing or null. */
+  value(name: string): unknown {
+    return Object.hasOwn(this.object, name) ? (this.object[name] ?? null) : null;
+  }
+
+  has(name: string): boolean {
+    return this.value(name) !== null;
+  }
+
+  /** Missing and null count as absent. @throws SaeEvalError `model-invalid` where it is absent without a fallback, or of another type. */
+  number<Fallback extends number | null = number>(name: string, fallback?: Fallback): number | Fallback {
+    const value = this.value(name);
+    if (value === null && fallback !== undefined) return fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value)) this.#wrong(name, 'a number', value);
+    return value;
+  }
+
+  /** A whole number from 1, small enough to be a size. */
+  size<Fallback extends number | null = number>(name: string, fallback?: Fallback): number | Fallback {
+    const value = this.number(name, fallback);
+    if (value !== null && (!Number.isInteger(value) || value < 1 || value > 2 ** 31)) this.#wrong(name, 'a whole number from 1', value);
+    return value;
+  }
+
+  boolean(name: string, fallback: boolean): boolean {
+    const value = this.value(name);
+    if (value === null) return fallback;
+    if (typeof value !== 'boolean') this.#wrong(name, 'true or false', value);
+    return value;
+  }
+
+  string<Fallback extends string | null = string>(name: string, fallback?: Fallback): string | Fallback {
+    const value = this.value(name);
+    if (value === null && fallback !== undefined) return fallback;
+    if (typeof value !== 'string') this.#wrong(name, 'a string', value);
+    return value;
+  }
+
+  numbers(name: string): number[] | null {
+    const value = this.value(name);
+    if (value === null) return null;
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) this.#wrong(name, 'a list of numbers', value);
+    return value;
+  }
+
+  strings(name: string): string[] | null {
+    const value = this.value(name);
+    if (value === null) return null;
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) this.#wrong(name, 'a list of strings', value);
+    return value;
+  }
+
+  section(name: string): JsonFields | null {
+    const value = this.value(name);
+    return value === null ? null : JsonFields.from(value, this.file, this.#path(name));
+  }
+
+  /** Refuses the file because of one field. */
+  unsupported(name: string, expected: string): never {
+    throw new SaeEvalError('model-unsupported', `${this.file}: ${this.#path(name)}: expected ${expected}, found ${JSON.stringify(this.value(name))}.`);
+  }
+
+  invalid(name: string, expected: string): never {
+    this.#wrong(name, expected, this.value(name));
+  }
+
+  #path(name: string): string {
+    return this.at === '' ? name : `${this.at}.${name}`;
+  }
+
+  #wrong(name: string, expected: string, found: unknown): never {
+    throw new SaeEvalError('model-invalid', `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`);
+  }
+}

@@ -1,0 +1,39 @@
+/** What the engine asks of a language model: its residual stream, block by block. */
+import type { DType, Tensor } from '../torch/index.js';
+
+export interface AttentionContext {
+  /** Real tokens of each of the B sequences; the rest of the T positions is padding on the right. */
+  readonly lengths: readonly number[];
+  readonly T: number;
+  dispose(): void;
+}
+
+export interface LanguageModel {
+  readonly family: string;
+  /** Blocks, L. */
+  readonly layers: number;
+  /** Of the residual stream, d. */
+  readonly width: number;
+  readonly vocabulary: number;
+  readonly maxPositions: number;
+  readonly parameters: number;
+  readonly device: string;
+  readonly dtype: DType;
+  /** Of all weights in the dtype they are used in; a tied head counts once. */
+  readonly weightBytes: number;
+  /** [B, T] int64 → r_0 [B, T, d]. */
+  embed(ids: Tensor): Tensor;
+  /**
+   * For a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right. Attention is causal and no
+   * query sees a padded key; padded queries see the real ones. Whoever asks disposes it.
+   */
+  context(lengths: readonly number[], T: number): AttentionContext;
+  /** r_{i−1} → r_i for i in 1…L, [n·B, T, d]: any number n of copies of the context's batch stacked along dim 0. */
+  block(i: number, r: Tensor, context: AttentionContext): Tensor;
+  /** r_L → h_L. */
+  finalNorm(r: Tensor): Tensor;
+  /** h_L [N, d] → logits [N, V] float32, soft-capping included. */
+  head(h: Tensor): Tensor;
+  /** Frees the weights. */
+  dispose(): void;
+}

@@ -1,0 +1,43 @@
+/** From a model folder to a language model that computes. */
+import type { DType } from '../torch/index.js';
+import { readModelConfig, type ModelConfig } from './config.js';
+import type { Decoder } from './decoder.js';
+import type { FamilyName } from './families.js';
+import { llama } from './llama.js';
+import type { LanguageModel } from './model.js';
+import { WeightFiles, Weights } from './weights.js';
+
+interface FamilyForward {
+  /** What precedes the names of the decoder's tensors in files of the whole model. */
+  prefix: string;
+  create: (config: ModelConfig, weights: Weights) => Decoder;
+}
+
+const forwards: Readonly<Record<FamilyName, FamilyForward>> = {
+  llama: { prefix: 'model.', create: llama },
+};
+
+export interface LoadModelOptions {
+  device?: string;
+  dtype?: DType;
+}
+
+/**
+ * Loads a language model from a Hugging Face folder. Weights are mapped from the files; those of another dtype than the
+ * wanted one are converted. The caller disposes the model.
+ *
+ * @example
+ * const model = await loadLanguageModel('checkpoints/tiny-llama');
+ * @throws SaeEvalError `model-unsupported`, `model-invalid`, `checkpoint-*`, `file-*`, `device-memory`.
+ */
+export async function loadLanguageModel(path: string, { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {}): Promise<LanguageModel> {
+  const config = await readModelConfig(path);
+  const { prefix, create } = forwards[config.family];
+  const weights = new Weights(await WeightFiles.read(path), prefix, { device, dtype });
+  try {
+    return create(config, weights);
+  } catch (thrown) {
+    weights.dispose();
+    throw thrown;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * Settings of rotary position embeddings, from `rope_parameters` or from `rope_theta` with `rope_scaling`; older files
+ * say `type` for `rope_type`, `su` for `longrope`. Loads nothing native.
+ */
+import type { JsonFields } from './json-fields.js';
+
+export type RopeScaling =
+  | { kind: 'default' }
+  | { kind: 'linear'; factor: number }
+  | { kind: 'dynamic'; factor: number; maxPositions: number }
+  | { kind: 'yarn'; factor: number; attentionFactor: number; betaFast: number; betaSlow: number; originalPositions: number; truncate: boolean }
+  | { kind: 'longrope'; attentionFactor: number; shortFactor: readonly number[]; longFactor: readonly number[]; originalPositions: number }
+  | { kind: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalPositions: number };
+
+export interface RopeConfig {
+  theta: number;
+  /** Rotated dimensions of a head; the others pass unchanged. */
+  dim: number;
+  scaling: RopeScaling;
+}
+
+export interface RopeDefaults {
+  headDim: number;
+  maxPositions: number;
+  theta?: number;
+  /** Share of a head that is rotated. */
+  partial?: number;
+}
+
+/** YaRN's factor on attention, eq. 22 and DeepSeek's variant of it. */
+function yarnAttention(factor: number, mscale: number | null, mscaleAllDim: number | null): number {
+  const of = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
+  return mscale !== null && mscaleAllDim !== null && mscale !== 0 && mscaleAllDim !== 0 ? of(mscale) / of(mscaleAllDim) : of(1);
+}
+
+function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim }: { maxPositions: number; dim: number }): RopeScaling {
+  const kind = rope.string('rope_type', rope.string('type', 'default'));
+  const originalPositions = rope.size('original_max_position_embeddings', config.size('original_max_position_embeddings', maxPositions));
+  switch (kind) {
+    case 'default':
+    case 'mrope': // one text position in all its sections
+      return { kind: 'default' };
+    case 'linear':
+      return { kind, factor: rope.number('factor') };
+    case 'dynamic':
+      return { kind, factor: rope.number('factor'), maxPositions };
+    case 'yarn': {
+      const factor = rope.number('factor', maxPositions / originalPositions);
+      return {
+        kind,
+        factor,
+        attentionFactor: rope.number('attention_factor', yarnAttention(factor, rope.number('mscale', null), rope.number('mscale_all_dim', null))),
+        betaFast: rope.number('beta_fast', 32),
+        betaSlow: rope.number('beta_slow', 1),
+        originalPositions,
+        truncate: rope.boolean('truncate', true),
+      };
+    }
+    case 'longrope':
+    case 'su': {
+      const factor = rope.number('factor', maxPositions / originalPositions);
+      const list = (name: string): number[] => {
+        const factors = rope.numbers(name);
+        if (factors?.length !== dim / 2) rope.invalid(name, `a list of ${dim / 2} numbers (one per rotated pair)`);
+        return factors;
+      };
+      return {
+        kind: 'longrope',
+        attentionFactor: rope.number('attention_factor', factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalPositions))),
+        shortFactor: list('short_factor'),
+        longFactor: list('long_factor'),
+        originalPositions,
+      };
+    }
+    case 'llama3':
+      return {
+        kind,
+        factor: rope.number('factor'),
+        lowFreqFactor: rope.number('low_freq_factor'),
+        highFreqFactor: rope.number('high_freq_factor'),
+        originalPositions,
+      };
+    default:
+      return rope.unsupported(rope.has('rope_type') ? 'rope_type' : 'type', 'one of default, linear, dynamic, yarn, longrope, llama3');
+  }
+}
+
+/** Rotary settings from one section, or from the config itself where there is none. */
+export function readRopeSection(section: JsonFields | null, config: JsonFields, { headDim, maxPositions, theta = 10_000, partial = 1 }: RopeDefaults): RopeConfig {
+  const rope = section ?? config;
+  const share = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
+  const dim = Math.trunc(headDim * share);
+  if (dim < 2 || dim % 2 !== 0 || dim > headDim) rope.invalid('partial_rotary_factor', `a share of the head's ${headDim} dimensions that is an even number of them`);
+  return {
+    theta: rope.number('rope_theta', config.number('rope_theta', theta)),
+    dim,
+    scaling: section === null ? { kind: 'default' } : readScaling(section, config, { maxPositions, dim }),
+  };
+}
+
+/** The rotary settings of a model whose blocks all have the same. */
+export function readRope(config: JsonFields, defaults: RopeDefaults): RopeConfig {
+  return readRopeSection(config.section('rope_parameters') ?? config.section('rope_scaling'), config, defaults);
+}

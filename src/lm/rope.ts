@@ -1,0 +1,88 @@
+/**
+ * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864) with the scalings that lengthen the context: linear
+ * interpolation, dynamic NTK, YaRN (arXiv:2309.00071), LongRoPE (arXiv:2402.13753), Llama 3's by wavelength.
+ *
+ * Frequencies and angles are float32 operators in transformers' order, so that angles at far positions round alike.
+ */
+import { arange, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
+import type { RopeConfig } from './rope-config.js';
+
+/** Of T positions and a head's rotated dimensions: [T, dim] each. Whoever asks disposes them. */
+export interface RopeTable {
+  cos: Tensor;
+  sin: Tensor;
+}
+
+/** θ^(−2i/dim): [dim/2]. */
+function inverseFrequencies(theta: number, dim: number): Tensor {
+  return ops.pow(theta, ops.arange(0, dim, 2).to({ dtype: 'float32' }).div(dim)).reciprocal();
+}
+
+/** YaRN: low frequencies interpolated, high ones left alone, a linear ramp between. */
+function yarnFrequencies({ theta, dim }: RopeConfig, { factor, betaFast, betaSlow, originalPositions, truncate }: Extract<RopeConfig['scaling'], { kind: 'yarn' }>): Tensor {
+  const correctionDim = (rotations: number): number => (dim * Math.log(originalPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+  const low = Math.max(truncate ? Math.floor(correctionDim(betaFast)) : correctionDim(betaFast), 0);
+  const rounded = Math.min(truncate ? Math.ceil(correctionDim(betaSlow)) : correctionDim(betaSlow), dim - 1);
+  const high = rounded === low ? rounded + 0.001 : rounded;
+  const extrapolated = inverseFrequencies(theta, dim);
+  const interpolated = extrapolated.div(factor);
+  const keep = ops.arange(dim / 2, { dtype: 'float32' }).sub(low).div(high - low).clamp(0, 1).neg().add(1);
+  return interpolated.mul(keep.neg().add(1)).add(extrapolated.mul(keep));
+}
+
+function llama3Frequencies({ theta, dim }: RopeConfig, { factor, lowFreqFactor, highFreqFactor, originalPositions }: Extract<RopeConfig['scaling'], { kind: 'llama3' }>): Tensor {
+  const plain = inverseFrequencies(theta, dim);
+  const wavelength = plain.reciprocal().mul(2 * Math.PI);
+  const long = wavelength.gt(originalPositions / lowFreqFactor);
+  const short = wavelength.lt(originalPositions / highFreqFactor);
+  const smooth = wavelength.reciprocal().mul(originalPositions).sub(lowFreqFactor).div(highFreqFactor - lowFreqFactor);
+  const between = smooth.neg().add(1).mul(plain).div(factor).add(smooth.mul(plain));
+  return ops.where(long, plain.div(factor), ops.where(short, plain, between));
+}
+
+/** Rotations per position and the factor on cosines and sines. `T` decides where a scaling depends on the length. */
+function frequencies(rope: RopeConfig, T: number): { inverse: Tensor; attention: number } {
+  const { theta, dim, scaling } = rope;
+  switch (scaling.kind) {
+    case 'default':
+      return { inverse: inverseFrequencies(theta, dim), attention: 1 };
+    case 'linear':
+      return { inverse: inverseFrequencies(theta, dim).div(scaling.factor), attention: 1 };
+    case 'dynamic': {
+      const { factor, maxPositions } = scaling;
+      const grown = (factor * Math.max(T, maxPositions)) / maxPositions - (factor - 1);
+      return { inverse: inverseFrequencies(theta * grown ** (dim / (dim - 2)), dim), attention: 1 };
+    }
+    case 'yarn':
+      return { inverse: yarnFrequencies(rope, scaling), attention: scaling.attentionFactor };
+    case 'longrope': {
+      const factors = tensor([...(T > scaling.originalPositions ? scaling.longFactor : scaling.shortFactor)]);
+      return { inverse: inverseFrequencies(theta, dim).div(factors), attention: scaling.attentionFactor };
+    }
+    case 'llama3':
+      return { inverse: llama3Frequencies(rope, scaling), attention: 1 };
+  }
+}
+
+/** Cosines and sines of positions 0…T−1, computed in float32, kept in the model's dtype. */
+export function ropeTable(rope: RopeConfig, T: number, { device, dtype }: { device: string; dtype: DType }): RopeTable {
+  return scope(() => {
+    const { inverse, attention } = frequencies(rope, T);
+    const half = ops.outer(arange(T, { dtype: 'float32' }), inverse); // [T, dim/2]
+    const angles = ops.cat([half, half], -1); // [T, dim]
+    return {
+      cos: angles.cos().mul(attention).to({ device, dtype }),
+      sin: angles.sin().mul(attention).to({ device, dtype }),
+    };
+  });
+}
+
+/** Rotates the first `dim` dimensions of each head's pairs (i, i + dim/2): x [n·B, H, T, head_dim]. */
+export function rotate(x: Tensor, { cos, sin }: RopeTable): Tensor {
+  const dim = cos.shape[1]!;
+  const headDim = x.shape[3]!;
+  const turned = dim === headDim ? x : x.narrow(-1, 0, dim);
+  const [first, second] = turned.chunk(2, -1) as [Tensor, Tensor];
+  const result = turned.mul(cos).addcmul_(ops.cat([second.neg(), first], -1), sin);
+  return dim === headDim ? result : ops.cat([result, x.narrow(-1, dim, headDim - dim)], -1);
+}

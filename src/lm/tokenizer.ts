@@ -1,0 +1,117 @@
+/** A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { JsonFields } from './json-fields.js';
+
+export interface Tokenizer {
+  /** Ids with the special tokens of the tokenizer's own post-processor. */
+  encodeBatch(texts: readonly string[]): Promise<number[][]>;
+  /** At most `length` of these ids, as transformers truncates: special tokens at the end stay. */
+  truncate(ids: readonly number[], length: number): readonly number[];
+  /** The pad token, or the end-of-sequence token where none is defined. */
+  readonly padId: number;
+  decode(ids: readonly number[]): string;
+}
+
+/** A JSON file of the model's folder, null where there is none. */
+async function readJson(path: string): Promise<JsonFields | null> {
+  try {
+    return JsonFields.from(JSON.parse(await readFile(path, 'utf8')), path);
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    if (thrown instanceof SyntaxError) throw new SaeEvalError('tokenizer-invalid', `${path}: expected JSON, found something else (${thrown.message}).`);
+    throw asSaeEvalError(thrown, `The tokenizer ${path}`);
+  }
+}
+
+/** A special token's text, written as a string or as an object with `content`. */
+function tokenText(fields: JsonFields | null, name: string): string | null {
+  const value = fields?.value(name) ?? null;
+  if (typeof value === 'string') return value;
+  return value === null ? null : (fields?.section(name)?.string('content', null) ?? null);
+}
+
+/** Ids that files of the folder give for a role, first come first served. */
+async function findPadId(folder: string, native: NativeTokenizer): Promise<number> {
+  const settings = await readJson(join(folder, 'tokenizer_config.json'));
+  const specials = await readJson(join(folder, 'special_tokens_map.json'));
+  const config = await readJson(join(folder, 'config.json'));
+  const generation = await readJson(join(folder, 'generation_config.json'));
+  const idOf = (role: 'pad' | 'eos'): number | null => {
+    for (const fields of [settings, specials]) {
+      const text = tokenText(fields, `${role}_token`);
+      const id = text === null ? null : native.tokenToId(text);
+      if (id !== null) return id;
+    }
+    for (const fields of [config, generation]) {
+      const value = fields?.value(`${role}_token_id`) ?? null;
+      const id: unknown = Array.isArray(value) ? value[0] : value;
+      if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
+    }
+    return null;
+  };
+  const id = idOf('pad') ?? idOf('eos');
+  if (id === null) throw new SaeEvalError('tokenizer-invalid', `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`);
+  return id;
+}
+
+class FileTokenizer implements Tokenizer {
+  constructor(
+    private readonly native: NativeTokenizer,
+    readonly padId: number,
+    /** Special tokens the post-processor adds at the end. */
+    private readonly suffix: readonly number[],
+  ) {}
+
+  async encodeBatch(texts: readonly string[]): Promise<number[][]> {
+    if (texts.length === 0) return [];
+    return (await this.native.encodeBatch([...texts])).map((encoding) => encoding.getIds());
+  }
+
+  truncate(ids: readonly number[], length: number): readonly number[] {
+    if (ids.length <= length) return ids;
+    const suffix = this.suffix.slice(0, length);
+    return [...ids.slice(0, length - suffix.length), ...suffix];
+  }
+
+  decode(ids: readonly number[]): string {
+    const tokens = ids.map((id) => this.native.idToToken(id)).filter((token) => token !== null);
+    return this.native.getDecoder()?.decode(tokens) ?? tokens.join(' ');
+  }
+}
+
+/** What the post-processor puts after a text. */
+async function suffixOf(native: NativeTokenizer): Promise<number[]> {
+  const probe = 'a';
+  const bare = (await native.encode(probe, null, { addSpecialTokens: false })).getLength();
+  const mask = (await native.encode(probe)).getSpecialTokensMask();
+  const whole = (await native.encode(probe)).getIds();
+  const before = mask.indexOf(0);
+  return before === -1 ? [] : whole.slice(before + bare);
+}
+
+/**
+ * Loads the tokenizer of a model folder.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `tokenizer-invalid`.
+ */
+export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
+  const file = join(modelPath, 'tokenizer.json');
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (thrown) {
+    throw asSaeEvalError(thrown, `The tokenizer of ${modelPath}`);
+  }
+  let native: NativeTokenizer;
+  try {
+    native = NativeTokenizer.fromString(text);
+  } catch (thrown) {
+    throw new SaeEvalError('tokenizer-invalid', `${file}: expected a tokenizer as the tokenizers library writes it: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+  }
+  // Files may carry the settings of whoever saved them; the evaluation sets its own lengths.
+  native.disableTruncation();
+  native.disablePadding();
+  return new FileTokenizer(native, await findPadId(modelPath, native), await suffixOf(native));
+}
