@@ -45,6 +45,7 @@ export const errorTable = {
   'rate-limited': { status: 429, exitCode: 1, title: 'Too many requests' },
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   'unavailable': { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },
+  'configuration-invalid': { status: 500, exitCode: 2, title: 'A setting of the server or its key file cannot be used' },
   'internal': { status: 500, exitCode: 1, title: 'An unexpected fault of sae-eval itself' },
 } as const satisfies Record<string, { status: number; exitCode: 1 | 2; title: string }>;
 

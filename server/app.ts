@@ -1,0 +1,184 @@
+/** Builds the server: everything but listening. */
+import compress from '@fastify/compress';
+import etag from '@fastify/etag';
+import helmet from '@fastify/helmet';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import underPressure from '@fastify/under-pressure';
+import { randomUUID } from 'node:crypto';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { SaeEvalError } from '../src/errors.js';
+import { packageVersion } from '../src/version.js';
+import { registerGuard } from './auth/guard.js';
+import { KeyRing } from './auth/keys.js';
+import { Catalogue } from './catalogue.js';
+import { InspectionGate } from './inspection-gate.js';
+import { EventHub } from './jobs/events.js';
+import { JobQueue } from './jobs/queue.js';
+import { Store } from './jobs/store.js';
+import { recordMethods } from './method-table.js';
+import { Metrics } from './metrics.js';
+import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
+import { refuseConnection, registerProblems } from './problems.js';
+import { Roots } from './roots.js';
+import { acceptable, type Api } from './routes/api.js';
+import { registerCatalogue } from './routes/catalogue.js';
+import { registerEvaluations } from './routes/evaluations.js';
+import { registerEvents, Streams } from './routes/events.js';
+import { registerOperations } from './routes/operations.js';
+import { registerPage } from './routes/page.js';
+import { registerReports } from './routes/reports.js';
+import type { MachineState, Services } from './services.js';
+import { startWorkers } from './start-workers.js';
+import { registerValidation } from './validation.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route looks at the Accept header itself. */
+    negotiates?: boolean;
+    streams?: boolean;
+  }
+}
+
+/** A server that is built but does not listen yet. `app.close()` stops it and everything it started. */
+export interface BuiltServer {
+  app: FastifyInstance;
+  services: Services;
+}
+
+/**
+ * Builds the server.
+ * @throws SaeEvalError `configuration-invalid`.
+ */
+export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv = process.env): Promise<BuiltServer> {
+  const options = resolveServerOptions(given, env);
+  const keys = new KeyRing(options.apiKeys, options.apiKey);
+  if (!keys.required && !isLoopback(options.host)) {
+    throw new SaeEvalError('configuration-invalid', `Without API keys the server listens on this machine only, found host ${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or SAE_EVAL_API_KEY, or --host 127.0.0.1.`);
+  }
+
+  const app = Fastify({
+    logger: { level: options.logLevel, redact: ['req.headers.authorization', 'req.headers.cookie'], base: null },
+    genReqId: () => randomUUID(),
+    bodyLimit: options.bodyLimit,
+    requestTimeout: options.requestTimeout * 1000,
+    connectionTimeout: 0,
+    keepAliveTimeout: 30_000,
+    http: { connectionsCheckingInterval: Math.min(1000, options.requestTimeout * 500), maxHeaderSize: 16_384, headersTimeout: options.requestTimeout * 1000 },
+    routerOptions: { maxParamLength: 200 },
+    clientErrorHandler: refuseConnection,
+    frameworkErrors: (error) => {
+      throw error;
+    },
+    forceCloseConnections: 'idle',
+    return503OnClosing: true,
+  });
+
+  const store = new Store(options.db);
+  const hub = new EventHub();
+  const roots = new Roots(options.roots);
+  const machine: MachineState = { current: null, problem: null };
+  const inspectOptions = { timeoutMs: options.inspectTimeout * 1000 };
+  const metrics: Metrics = new Metrics({ store, hub, queue: () => queue });
+  const queue: JobQueue = new JobQueue(store, hub, {
+    journals: `${options.db}.journals`,
+    maxQueued: options.maxQueued,
+    maxQueuedPerClient: options.maxQueuedPerClient,
+    jobTimeout: options.jobTimeout,
+    log: app.log,
+    onEnd: (record) => metrics.ended(record),
+  });
+  const streams = new Streams();
+  const services: Services = {
+    options, roots, store, hub, queue, metrics, machine,
+    catalogue: new Catalogue(roots, inspectOptions),
+    inspections: new InspectionGate({ atOnce: 2, waiting: 200 }),
+  };
+
+  recordMethods(app);
+  registerValidation(app);
+  registerProblems(app);
+  app.removeContentTypeParser('text/plain');
+  await registerGuard(app, keys);
+  registerChecks(app);
+  await registerPlugins(app, { requestsPerMinute: options.requestsPerMinute });
+  await registerDocuments(app, keys.required);
+
+  await app.register(async (scope) => {
+    const api = scope.withTypeProvider<ZodTypeProvider>() as unknown as Api;
+    registerEvaluations(api, services);
+    registerEvents(api, services, streams);
+    registerReports(api, services);
+    registerCatalogue(api, services);
+  }, { prefix: '/v1' });
+  registerOperations(app.withTypeProvider<ZodTypeProvider>() as unknown as Api, services);
+  await registerPage(app);
+
+  app.addHook('onResponse', async (request, reply) => {
+    metrics.answered({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+  });
+  const workers = startWorkers({ machine, queue, store, log: app.log });
+  app.addHook('preClose', async () => {
+    streams.endAll();
+    workers.stop();
+    await queue.stop();
+  });
+  app.addHook('onClose', async () => {
+    await workers.done;
+    store.close();
+  });
+  await app.ready();
+  return { app, services };
+}
+
+/** What holds for every call: what is accepted, what a body may be encoded as. */
+function registerChecks(app: FastifyInstance): void {
+  app.addHook('onRequest', async (request) => {
+    const { negotiates = false, streams = false } = request.routeOptions.config;
+    if (!negotiates && !streams && request.method !== 'DELETE' && request.routeOptions.url !== undefined) acceptable(request, ['application/json', 'application/problem+json']);
+    const encoding = request.headers['content-encoding'];
+    if (encoding !== undefined && encoding !== 'identity') throw new SaeEvalError('media-type-unsupported', `Content-Encoding ${encoding.slice(0, 50)} is not read; send the body as it is.`);
+  });
+}
+
+async function registerPlugins(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<void> {
+  await app.register(helmet, { contentSecurityPolicy: { directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, useDefaults: false }, strictTransportSecurity: false });
+  await app.register(rateLimit, {
+    global: true,
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.keyLabel ?? request.ip,
+    errorResponseBuilder: (_, { max, ttl }) => new SaeEvalError('rate-limited', `At most ${max} requests a minute; try again in ${Math.ceil(ttl / 1000)} s.`),
+  });
+  await app.register(underPressure, { maxEventLoopDelay: 3000, sampleInterval: 1000, retryAfter: 5 });
+  // Before compression: an ETag names what is compressed.
+  await app.register(etag, { weak: true });
+  await app.register(compress, { threshold: 1024, encodings: ['gzip', 'deflate'] });
+}
+
+/** `/openapi.json` and `/docs`, from the routes' schemas. */
+async function registerDocuments(app: FastifyInstance, withKeys: boolean): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'sae-eval', description: 'Evaluates sparse autoencoders on language models.', version: packageVersion, license: { name: 'MIT', identifier: 'MIT' } },
+      tags: [
+        { name: 'evaluations', description: 'Submit, watch, cancel.' },
+        { name: 'reports', description: 'Results for people.' },
+        { name: 'catalogue', description: 'What a request can name.' },
+        { name: 'operations', description: 'For whoever runs the server.' },
+      ],
+      ...(withKeys ? { components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } }, security: [{ apiKey: [] }] } : {}),
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    staticCSP: "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'",
+    uiConfig: { deepLinking: true },
+  });
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

@@ -1,0 +1,64 @@
+/**
+ * Who may call: with API keys, whoever shows one; without, only this machine, and only when the Host and Origin headers
+ * say so (a foreign page in the user's browser could otherwise reach the server by DNS rebinding or a plain form).
+ */
+import bearerAuth from '@fastify/bearer-auth';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { SaeEvalError } from '../../src/errors.js';
+import { isLoopback } from '../options.js';
+import { problemOf } from '../problems.js';
+import type { KeyRing } from './keys.js';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Label of the API key; null without keys. */
+    keyLabel: string | null;
+  }
+  interface FastifyContextConfig {
+    /** Answers without an API key. */
+    isPublic?: boolean;
+  }
+}
+
+function hostName(header: string): string {
+  try {
+    return new URL(`http://${header}`).hostname.replace(/^\[|\]$/g, '');
+  } catch {
+    return '';
+  }
+}
+
+function refuseForeign(request: FastifyRequest): void {
+  const { host, origin } = request.headers;
+  if (host === undefined || !isLoopback(hostName(host))) {
+    throw new SaeEvalError('origin-refused', `The Host header names ${host ?? 'nothing'}; without API keys the server answers to localhost only. Set an API key to serve other names.`);
+  }
+  if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
+    throw new SaeEvalError('origin-refused', `The Origin header names ${origin}; without API keys only the server's own page may call it.`);
+  }
+}
+
+/** Registers the hook that lets calls through or refuses them. */
+export async function registerGuard(app: FastifyInstance, keys: KeyRing): Promise<void> {
+  app.decorateRequest('keyLabel', null);
+  if (!keys.required) {
+    app.addHook('onRequest', async (request) => refuseForeign(request));
+    return;
+  }
+  await app.register(bearerAuth, {
+    addHook: false,
+    keys: new Set<string>(),
+    auth: (key, request) => {
+      request.keyLabel = keys.labelOf(key);
+      return request.keyLabel !== null;
+    },
+    errorResponse: () => problemOf(new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.')) as never,
+    contentType: 'application/problem+json; charset=utf-8',
+    verifyErrorLogLevel: 'debug',
+  });
+  const verify = app.verifyBearerAuth!;
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.isPublic === true) done();
+    else verify(request, reply, done);
+  });
+}

@@ -1,0 +1,147 @@
+/**
+ * What lies under the roots: checkpoints, models, texts. Found by name here, read in an inspect process; an answer is kept
+ * until its file changes.
+ */
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
+import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
+import type { Roots } from './roots.js';
+
+const deepest = 5;
+const mostFiles = 500;
+const mostFolders = 2000;
+const skipped = new Set(['node_modules', 'dist', 'build', '__pycache__']);
+
+interface Found {
+  /** Name in a request. */
+  name: string;
+  file: string;
+  bytes: number;
+  modified: number;
+}
+interface Folder {
+  name: string;
+  file: string;
+  files: Found[];
+}
+
+function failure(answer: Inspected<unknown> | undefined): RecordError | null {
+  return answer !== undefined && 'error' in answer ? { code: answer.error.code, message: answer.error.message } : null;
+}
+
+export class Catalogue {
+  readonly #checkpoints = new Map<string, { stamp: string; answer: Inspected<CheckpointDescription> }>();
+  readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
+  #walk: { at: number; folders: Promise<Folder[]> } | null = null;
+
+  constructor(private readonly roots: Roots, private readonly inspectOptions: InspectOptions) {}
+
+  async checkpoints(): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
+    const folders = await this.#folders();
+    // The weights of a language model are no SAE.
+    const all = folders.filter((folder) => !isModel(folder)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors)$/.test(name));
+    const listed = all.slice(0, mostFiles);
+    const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, this.inspectOptions));
+    return {
+      truncated: all.length > listed.length,
+      items: listed.map(({ name, bytes, modified }, index): CheckpointEntry => {
+        const answer = answers[index];
+        const described = answer !== undefined && 'ok' in answer ? answer.ok : null;
+        const { format = null, candidates = [], d = null, m = null, routedLayers = null } = described ?? {};
+        return { path: name, bytes, modifiedAt: new Date(modified).toISOString(), format, candidates, d, m, routedLayers, error: failure(answer) };
+      }),
+    };
+  }
+
+  async models(): Promise<{ items: ModelEntry[]; truncated: boolean }> {
+    const below = (await this.#folders()).filter(isModel).map(({ name, file, files }) => ({ name, file, bytes: 0, modified: files.find((entry) => entry.file.endsWith('/config.json'))!.modified, source: 'root' as const }));
+    const all = [...below, ...(await this.#cachedModels())];
+    const listed = all.slice(0, mostFiles);
+    const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, this.inspectOptions));
+    return {
+      truncated: all.length > listed.length,
+      items: listed.map(({ name, source }, index): ModelEntry => {
+        const answer = answers[index];
+        const facts = answer !== undefined && 'ok' in answer ? answer.ok : null;
+        const { family = null, layers = null, width = null, vocabulary = null, maxPositions = null } = facts ?? {};
+        return { path: name, source, family, layers, width, vocabulary, maxPositions, error: failure(answer) };
+      }),
+    };
+  }
+
+  /** Folders with .jsonl files, and the files. */
+  async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
+    const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
+      const texts = files.filter((entry) => entry.name.endsWith('.jsonl'));
+      if (texts.length === 0) return [];
+      const each = texts.map((entry) => ({ path: entry.name, files: 1, bytes: entry.bytes }));
+      return [{ path: name, files: texts.length, bytes: texts.reduce((sum, { bytes }) => sum + bytes, 0) }, ...each];
+    });
+    return { items: items.slice(0, mostFiles), truncated: items.length > mostFiles };
+  }
+
+  /** Answers for files, from memory where a file has not changed. */
+  async #cached<T>(memory: Map<string, { stamp: string; answer: T }>, files: readonly Found[], read: (files: string[]) => Promise<T[]>): Promise<(T | undefined)[]> {
+    const stampOf = ({ bytes, modified }: Found): string => `${bytes} ${modified}`;
+    const missing = files.filter((file) => memory.get(file.file)?.stamp !== stampOf(file));
+    if (missing.length > 0) {
+      const answers = await read(missing.map(({ file }) => file));
+      missing.forEach((file, index) => memory.set(file.file, { stamp: stampOf(file), answer: answers[index]! }));
+    }
+    return files.map(({ file }) => memory.get(file)?.answer);
+  }
+
+  /** All folders under the roots; looked at again after two seconds. */
+  #folders(): Promise<Folder[]> {
+    if (this.#walk === null || Date.now() - this.#walk.at > 2000) this.#walk = { at: Date.now(), folders: this.#walkRoots() };
+    return this.#walk.folders;
+  }
+
+  async #walkRoots(): Promise<Folder[]> {
+    const folders: Folder[] = [];
+    const seen = new Set<string>();
+    for (const root of this.roots.folders) {
+      const waiting: { path: string; depth: number }[] = [{ path: root, depth: 0 }];
+      for (let next = waiting.shift(); next !== undefined && folders.length < mostFolders; next = waiting.shift()) {
+        const { path, depth } = next;
+        const name = relative(root, path) || '.';
+        const files: Found[] = [];
+        for (const entry of await entriesOf(path)) {
+          const file = join(path, entry.name);
+          const entryName = relative(root, file);
+          // Links are left out: where they lead is checked when a request names them.
+          if (entry.isDirectory() && depth < deepest && !skipped.has(entry.name) && !entry.name.startsWith('.')) waiting.push({ path: file, depth: depth + 1 });
+          if (!entry.isFile() || seen.has(entryName)) continue;
+          const facts = await stat(file).catch(() => null);
+          if (facts === null) continue;
+          seen.add(entryName);
+          files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
+        }
+        folders.push({ name, file: path, files });
+      }
+    }
+    return folders;
+  }
+
+  async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
+    const names = (await entriesOf(this.roots.hub)).flatMap(({ name }) => (name.startsWith('models--') ? [name.slice('models--'.length).replace('--', '/')] : []));
+    return names.flatMap((name) => {
+      const file = this.roots.cachedModel(name);
+      return file === null ? [] : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
+    });
+  }
+}
+
+function isModel({ files }: Folder): boolean {
+  return files.some(({ file }) => file.endsWith('/config.json')) && files.some(({ name }) => /\.safetensors(\.index\.json)?$/.test(name));
+}
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    return (await readdir(path, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,85 @@
+/**
+ * Events of evaluations and who watches them. An event carries a state, not a difference: for a watcher that comes back,
+ * the newest progress, the newest numbers of each SAE and the end are everything it missed.
+ *
+ * Ids are microseconds since 1970, strictly increasing for an evaluation; they go on increasing over a restart.
+ */
+import { hasEnded, type EvaluationEvent, type EvaluationRecord, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
+import type { SaeResult } from '../../src/evaluation/schema/result.js';
+
+export type Watcher = (event: EvaluationEvent) => void;
+
+interface Topic {
+  lastId: number;
+  progress: EvaluationEvent | null;
+  results: Map<string, EvaluationEvent>;
+  watchers: Set<Watcher>;
+}
+
+/** The events of an evaluation that has ended: its results, then the end. The same ids each time. */
+export function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
+  const base = Date.parse(summary.endedAt ?? summary.createdAt) * 1000;
+  const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({ event: 'result', id: String(base + 500 + index), data }));
+  return [...results, { event: 'end', id: String(base + 999), data: summary }];
+}
+
+export class EventHub {
+  readonly #topics = new Map<string, Topic>();
+  #watchers = 0;
+
+  get watchers(): number {
+    return this.#watchers;
+  }
+
+  progress(id: string, status: EvaluationSummary['status'], progress: Progress | null): void {
+    const topic = this.#topic(id);
+    topic.progress = { event: 'progress', id: this.#nextId(topic), data: { status, progress } };
+    this.#tell(topic, topic.progress);
+  }
+
+  results(id: string, results: readonly SaeResult[]): void {
+    const topic = this.#topic(id);
+    for (const data of results) {
+      const event: EvaluationEvent = { event: 'result', id: this.#nextId(topic), data };
+      topic.results.set(data.label, event);
+      this.#tell(topic, event);
+    }
+  }
+
+  end(record: EvaluationRecord): void {
+    const topic = this.#topics.get(record.id);
+    if (topic === undefined) return;
+    for (const event of endingEvents(record)) this.#tell(topic, event);
+    this.#topics.delete(record.id);
+  }
+
+  /** Tells a watcher what it missed since `after`, then what comes. Call for evaluations that have not ended. Returns what stops it. */
+  watch(record: EvaluationSummary, after: number, watcher: Watcher): () => void {
+    const topic = this.#topic(record.id);
+    topic.progress ??= { event: 'progress', id: this.#nextId(topic), data: { status: record.status, progress: record.progress } };
+    const missed = [topic.progress, ...topic.results.values()].filter(({ id }) => Number(id) > after);
+    for (const event of missed.sort((a, b) => Number(a.id) - Number(b.id))) watcher(event);
+    topic.watchers.add(watcher);
+    this.#watchers += 1;
+    return () => {
+      if (!topic.watchers.delete(watcher)) return;
+      this.#watchers -= 1;
+      if (topic.watchers.size === 0 && !hasEnded(record.status) && topic.results.size === 0) this.#topics.delete(record.id);
+    };
+  }
+
+  #topic(id: string): Topic {
+    let topic = this.#topics.get(id);
+    if (topic === undefined) this.#topics.set(id, (topic = { lastId: 0, progress: null, results: new Map(), watchers: new Set() }));
+    return topic;
+  }
+
+  #nextId(topic: Topic): string {
+    topic.lastId = Math.max(topic.lastId + 1, Date.now() * 1000);
+    return String(topic.lastId);
+  }
+
+  #tell(topic: Topic, event: EvaluationEvent): void {
+    for (const watcher of topic.watchers) watcher(event);
+  }
+}

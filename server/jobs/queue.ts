@@ -1,0 +1,195 @@
+/** The queue: takes evaluations in, gives them to the workers in fair order, and tells watchers what becomes of them. */
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { FastifyBaseLogger } from 'fastify';
+import { SaeEvalError } from '../../src/errors.js';
+import type { ComputeProcess } from '../../src/evaluation/process/index.js';
+import { hasEnded, type EvaluationRecord, type EvaluationStatus, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
+import type { EventHub } from './events.js';
+import { fairOrder } from './fair-order.js';
+import type { Job, NewEvaluation, Store } from './store.js';
+import { DeviceWorker, type WorkerHost } from './worker.js';
+
+export interface QueueOptions {
+  journals: string;
+  maxQueued: number;
+  maxQueuedPerClient: number;
+  jobTimeout: number;
+  log: FastifyBaseLogger;
+  /** Called when an evaluation ends. */
+  onEnd?: (record: EvaluationRecord) => void;
+}
+
+const betweenProgressWrites = 1000;
+
+/** Kills a compute process that outlived its server, so that no two processes write one journal. */
+function killOrphan(pid: number): void {
+  try {
+    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+    if (/evaluation[/\\]process[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
+  } catch {
+    // It is gone.
+  }
+}
+
+export class JobQueue {
+  readonly workers = new Map<string, DeviceWorker>();
+  readonly #lastServed = new Map<string, number>();
+  readonly #ends = new Map<string, Set<() => void>>();
+  readonly #progressWritten = new Map<string, number>();
+  readonly #live = new Map<string, Progress>();
+  #orders = new Map<string, string[]>();
+  #stopping = false;
+
+  constructor(private readonly store: Store, readonly hub: EventHub, private readonly options: QueueOptions) {
+    mkdirSync(options.journals, { recursive: true });
+  }
+
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
+  /** Takes up what an earlier server left, then works on the devices. `compute` serves the first of them. */
+  start(devices: readonly string[], compute?: ComputeProcess): void {
+    for (const { client, at } of this.store.lastStarts()) this.#lastServed.set(client, Date.parse(at));
+    for (const { id, pid } of this.store.leftRunning()) {
+      if (pid !== null) killOrphan(pid);
+      this.store.requeue(id, 'the server ended while it ran');
+    }
+    for (const [index, device] of devices.entries()) {
+      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout };
+      this.workers.set(device, new DeviceWorker(this.#workerHost(), index === 0 && compute !== undefined ? { ...options, compute } : options));
+    }
+    for (const { id, device } of this.store.queuedElsewhere(devices)) {
+      this.#ended(id, 'failed', { error: new SaeEvalError('device-unavailable', `The device ${device} is no longer on this machine; it has ${devices.join(', ')}.`).toJSON() });
+    }
+    for (const worker of this.workers.values()) worker.wake();
+  }
+
+  /** @throws SaeEvalError `queue-full`, `unavailable`. Call before costly checks. */
+  admit(client: string): void {
+    if (this.#stopping) throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
+    const { maxQueued, maxQueuedPerClient } = this.options;
+    if (this.store.countQueued() >= maxQueued) throw new SaeEvalError('queue-full', `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`);
+    if (this.store.countQueued(client) >= maxQueuedPerClient) throw new SaeEvalError('queue-full', `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`);
+  }
+
+  /** Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation of that key. */
+  submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
+    this.admit(evaluation.client);
+    const stored = this.store.insert(evaluation);
+    if (stored.isNew) {
+      this.#orders.clear();
+      this.workers.get(evaluation.device)?.wake();
+    }
+    return stored;
+  }
+
+  /** A record with what changes from moment to moment filled in. */
+  summary(id: string): EvaluationSummary | null {
+    const summary = this.store.summary(id);
+    return summary === null ? null : this.withPresent(summary);
+  }
+
+  withPresent<T extends EvaluationSummary>(summary: T): T {
+    if (summary.status === 'queued') return { ...summary, position: this.#order(summary.device).indexOf(summary.id) + 1 || null };
+    if (summary.status === 'running') return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
+    return summary;
+  }
+
+  /** Cancels a waiting or running evaluation. */
+  cancel(id: string): void {
+    const summary = this.store.summary(id);
+    if (summary === null || hasEnded(summary.status)) return;
+    for (const worker of this.workers.values()) if (worker.cancel(id)) return;
+    if (summary.status === 'queued') this.#ended(id, 'cancelled', { error: new SaeEvalError('cancelled', 'The evaluation was cancelled before it started.').toJSON() });
+  }
+
+  /** Resolves when an evaluation has ended, when the time is over, or when the server stops. */
+  async waitForEnd(id: string, milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || this.#stopping) return;
+    await new Promise<void>((resolve) => {
+      const waiting = this.#ends.get(id) ?? new Set();
+      this.#ends.set(id, waiting);
+      const done = (): void => {
+        clearTimeout(timer);
+        waiting.delete(done);
+        if (waiting.size === 0) this.#ends.delete(id);
+        resolve();
+      };
+      const timer = setTimeout(done, milliseconds);
+      waiting.add(done);
+      signal.addEventListener('abort', done, { once: true });
+      const status = this.store.summary(id)?.status;
+      if (status === undefined || hasEnded(status)) done();
+    });
+  }
+
+  queuedOn(device: string): number {
+    return this.#order(device).length;
+  }
+
+  /** No new evaluations; those under way are stopped and kept for the next start. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const waiting of [...this.#ends.values()]) for (const done of [...waiting]) done();
+    await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
+  }
+
+  #order(device: string): string[] {
+    let order = this.#orders.get(device);
+    if (order === undefined) this.#orders.set(device, (order = fairOrder(this.store.queued(device), this.#lastServed)));
+    return order;
+  }
+
+  #workerHost(): WorkerHost {
+    return {
+      next: (device) => {
+        const id = this.#stopping ? undefined : this.#order(device)[0];
+        return id === undefined ? null : this.store.job(id);
+      },
+      started: ({ id, client }) => {
+        this.store.start(id);
+        this.#lastServed.set(client, Date.now());
+        this.#orders.clear();
+        this.hub.progress(id, 'running', this.store.summary(id)?.progress ?? null);
+      },
+      pid: (id, pid) => this.store.setPid(id, pid),
+      progress: (id, progress) => {
+        this.#live.set(id, progress);
+        this.hub.progress(id, 'running', progress);
+        if (Date.now() - (this.#progressWritten.get(id) ?? 0) < betweenProgressWrites) return;
+        this.#progressWritten.set(id, Date.now());
+        try {
+          this.store.setProgress(id, progress);
+        } catch (error) {
+          this.options.log.warn({ err: error, id }, 'progress could not be stored');
+        }
+      },
+      results: (id, results) => this.hub.results(id, results),
+      requeued: (id, why) => {
+        const progress = this.#live.get(id);
+        if (progress !== undefined) this.store.setProgress(id, progress);
+        this.store.requeue(id, why);
+        this.#orders.clear();
+      },
+      ended: (id, status, outcome) => this.#ended(id, status, outcome),
+      log: (message, details) => this.options.log.warn(details, message),
+    };
+  }
+
+  #ended(id: string, status: EvaluationStatus, outcome: Parameters<Store['finish']>[2]): void {
+    const progress = this.#live.get(id);
+    if (progress !== undefined) this.store.setProgress(id, { ...progress, secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0 });
+    this.store.finish(id, status, outcome);
+    this.#live.delete(id);
+    this.#progressWritten.delete(id);
+    this.#orders.clear();
+    const record = this.store.record(id);
+    if (record === null) return;
+    this.hub.end(record);
+    for (const done of [...(this.#ends.get(id) ?? [])]) done();
+    this.options.log.info({ id, status, error: record.error?.code }, 'evaluation ended');
+    this.options.onEnd?.(record);
+  }
+}

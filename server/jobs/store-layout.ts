@@ -1,0 +1,47 @@
+/** Tables of the store; each entry of `steps` takes the file one version further. */
+import type Database from 'better-sqlite3';
+import { SaeEvalError } from '../../src/errors.js';
+
+const steps = [
+  `CREATE TABLE evaluations (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     id TEXT NOT NULL UNIQUE,
+     status TEXT NOT NULL,
+     device TEXT NOT NULL,
+     submitted_by TEXT,
+     client TEXT NOT NULL,
+     labels TEXT NOT NULL,
+     request TEXT NOT NULL,
+     paths TEXT NOT NULL,
+     created_at TEXT NOT NULL,
+     started_at TEXT,
+     ended_at TEXT,
+     attempts INTEGER NOT NULL,
+     progress TEXT,
+     error TEXT,
+     result TEXT,
+     idempotency_key TEXT,
+     body_hash TEXT,
+     pid INTEGER
+   ) STRICT;
+   CREATE UNIQUE INDEX evaluations_idempotency ON evaluations (client, idempotency_key) WHERE idempotency_key IS NOT NULL;
+   CREATE INDEX evaluations_status ON evaluations (status, device, seq);
+   CREATE TABLE changes (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     evaluation_id TEXT NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE,
+     at TEXT NOT NULL,
+     status TEXT NOT NULL,
+     detail TEXT
+   ) STRICT;
+   CREATE INDEX changes_evaluation ON changes (evaluation_id, seq);`,
+];
+
+/** @throws SaeEvalError `configuration-invalid` for a file of a later version. */
+export function migrate(db: Database.Database): void {
+  const version = db.pragma('user_version', { simple: true }) as number;
+  if (version > steps.length) throw new SaeEvalError('configuration-invalid', `${db.name} was written by a later version of sae-eval; use that version, or another --db file.`);
+  db.transaction(() => {
+    for (const step of steps.slice(version)) db.exec(step);
+    db.pragma(`user_version = ${steps.length}`);
+  }).immediate();
+}

@@ -1,0 +1,244 @@
+/**
+ * All evaluations in one SQLite file (WAL): what was asked, every change of state, progress, results. Every write is
+ * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
+ */
+import Database from 'better-sqlite3';
+import type { SerializedError } from '../../src/errors.js';
+import type { PathTable } from '../../src/evaluation/process/index.js';
+import type { EvaluationRecord, EvaluationStatus, EvaluationSummary, Progress, RecordError } from '../../src/evaluation/schema/record.js';
+import type { ResolvedRequest } from '../../src/evaluation/schema/request.js';
+import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
+import { migrate } from './store-layout.js';
+
+interface Row {
+  seq: number;
+  id: string;
+  status: EvaluationStatus;
+  device: string;
+  submitted_by: string | null;
+  client: string;
+  request: string;
+  paths: string;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  attempts: number;
+  progress: string | null;
+  error: string | null;
+  body_hash: string | null;
+}
+
+export interface NewEvaluation {
+  id: string;
+  device: string;
+  submittedBy: string | null;
+  /** For fair order and limits: the API key's label, or the address. */
+  client: string;
+  request: ResolvedRequest;
+  paths: NonNullable<PathTable>;
+  idempotencyKey: string | null;
+  bodyHash: string;
+}
+
+/** What a worker needs of a waiting evaluation. */
+export interface Job {
+  id: string;
+  client: string;
+  createdAt: string;
+  request: ResolvedRequest;
+  paths: NonNullable<PathTable>;
+}
+
+export interface ListFilter {
+  statuses?: readonly EvaluationStatus[];
+  label?: string;
+  limit: number;
+  /** Lists what is older than this sequence number. */
+  before?: number;
+}
+
+const columns = 'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ended_at, attempts, progress, error, body_hash';
+const now = (): string => new Date().toISOString();
+
+function summaryOf(row: Row): EvaluationSummary {
+  return {
+    id: row.id,
+    status: row.status,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    request: JSON.parse(row.request) as ResolvedRequest,
+    device: row.device,
+    submittedBy: row.submitted_by,
+    position: null,
+    attempts: row.attempts,
+    progress: row.progress === null ? null : (JSON.parse(row.progress) as Progress),
+    error: row.error === null ? null : (JSON.parse(row.error) as RecordError),
+  };
+}
+
+export class Store {
+  readonly #db: Database.Database;
+  readonly #statements = new Map<string, Database.Statement<unknown[]>>();
+
+  constructor(file: string) {
+    this.#db = new Database(file);
+    this.#db.pragma('journal_mode = WAL');
+    // FULL: a commit survives a power cut as well.
+    this.#db.pragma('synchronous = FULL');
+    this.#db.pragma('foreign_keys = ON');
+    this.#db.pragma('busy_timeout = 5000');
+    migrate(this.#db);
+  }
+
+  /** Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and body are returned. */
+  insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
+    return this.#db.transaction(() => {
+      if (evaluation.idempotencyKey !== null) {
+        const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
+        if (known !== null) return { ...known, isNew: false };
+      }
+      const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash } = evaluation;
+      const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
+      this.#run(
+        `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash)
+         VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
+        id, device, submittedBy, client, labels, JSON.stringify(request), JSON.stringify(paths), now(), idempotencyKey, bodyHash,
+      );
+      this.#change(id, 'queued', null);
+      return { id, bodyHash, isNew: true };
+    }).immediate();
+  }
+
+  byIdempotencyKey(client: string, key: string): { id: string; bodyHash: string | null } | null {
+    const row = this.#get<{ id: string; body_hash: string | null }>('SELECT id, body_hash FROM evaluations WHERE client = ? AND idempotency_key = ?', client, key);
+    return row === undefined ? null : { id: row.id, bodyHash: row.body_hash };
+  }
+
+  summary(id: string): EvaluationSummary | null {
+    const row = this.#get<Row>(`SELECT ${columns} FROM evaluations WHERE id = ?`, id);
+    return row === undefined ? null : summaryOf(row);
+  }
+
+  record(id: string): EvaluationRecord | null {
+    const row = this.#get<Row & { result: string | null }>(`SELECT ${columns}, result FROM evaluations WHERE id = ?`, id);
+    return row === undefined ? null : { ...summaryOf(row), result: row.result === null ? null : (JSON.parse(row.result) as EvaluationResult) };
+  }
+
+  /** Newest first; `next` continues the list. */
+  list({ statuses, label, limit, before }: ListFilter): { items: EvaluationSummary[]; next: number | null } {
+    const rows = this.#all<Row>(
+      `SELECT ${columns} FROM evaluations
+       WHERE seq < ?1 AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
+         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?3))
+       ORDER BY seq DESC LIMIT ?4`,
+      before ?? Number.MAX_SAFE_INTEGER, statuses === undefined ? null : JSON.stringify(statuses), label ?? null, limit + 1,
+    );
+    return { items: rows.slice(0, limit).map(summaryOf), next: rows.length > limit ? rows[limit - 1]!.seq : null };
+  }
+
+  /** Waiting evaluations of a device, oldest first. */
+  queued(device: string): { id: string; client: string }[] {
+    return this.#all("SELECT id, client FROM evaluations WHERE status = 'queued' AND device = ? ORDER BY seq", device);
+  }
+
+  /** Waiting evaluations of devices that are not among these. */
+  queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
+    return this.#all("SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN (SELECT value FROM json_each(?)) ORDER BY seq", JSON.stringify(devices));
+  }
+
+  job(id: string): Job | null {
+    const row = this.#get<Row>(`SELECT ${columns} FROM evaluations WHERE id = ?`, id);
+    return row === undefined ? null : { id, client: row.client, createdAt: row.created_at, request: JSON.parse(row.request) as ResolvedRequest, paths: JSON.parse(row.paths) as NonNullable<PathTable> };
+  }
+
+  /** Clients with the time at which an evaluation of theirs last started. */
+  lastStarts(): { client: string; at: string }[] {
+    return this.#all('SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL GROUP BY client');
+  }
+
+  countByStatus(): Map<EvaluationStatus, number> {
+    return new Map(this.#all<{ status: EvaluationStatus; n: number }>('SELECT status, count(*) AS n FROM evaluations GROUP BY status').map(({ status, n }) => [status, n]));
+  }
+
+  countQueued(client?: string): number {
+    return this.#get<{ n: number }>("SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (?1 IS NULL OR client = ?1)", client ?? null)!.n;
+  }
+
+  /** Evaluations that a server which ended abruptly left running, with the compute process each had. */
+  leftRunning(): { id: string; pid: number | null }[] {
+    return this.#all("SELECT id, pid FROM evaluations WHERE status = 'running' ORDER BY seq");
+  }
+
+  start(id: string): void {
+    this.#transition(id, "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?2), attempts = attempts + 1 WHERE id = ?1", 'running', null, now());
+  }
+
+  setPid(id: string, pid: number | null): void {
+    this.#run('UPDATE evaluations SET pid = ? WHERE id = ?', pid, id);
+  }
+
+  setProgress(id: string, progress: Progress): void {
+    this.#run('UPDATE evaluations SET progress = ? WHERE id = ?', JSON.stringify(progress), id);
+  }
+
+  /** Back into the queue, in its old place. */
+  requeue(id: string, why: string): void {
+    this.#transition(id, "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ?1 AND status = 'running'", 'queued', why);
+  }
+
+  finish(id: string, status: EvaluationStatus, { result = null, error = null }: { result?: EvaluationResult | null; error?: SerializedError | null }): void {
+    this.#transition(
+      id,
+      'UPDATE evaluations SET status = ?2, ended_at = ?3, result = ?4, error = ?5, pid = NULL WHERE id = ?1',
+      status, error?.message ?? null, status, now(), result === null ? null : JSON.stringify(result), error === null ? null : JSON.stringify(error),
+    );
+  }
+
+  remove(id: string): void {
+    this.#run('DELETE FROM evaluations WHERE id = ?', id);
+  }
+
+  /** Every change of state of an evaluation, in order. */
+  changes(id: string): { at: string; status: EvaluationStatus; detail: string | null }[] {
+    return this.#all('SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq', id);
+  }
+
+  /** Whether the file can be written. */
+  check(): void {
+    this.#db.transaction(() => this.#run('UPDATE evaluations SET pid = pid WHERE seq = -1')).immediate();
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #transition(id: string, sql: string, status: EvaluationStatus, detail: string | null, ...values: unknown[]): void {
+    this.#db.transaction(() => {
+      this.#run(sql, id, ...values);
+      this.#change(id, status, detail);
+    }).immediate();
+  }
+
+  #change(id: string, status: EvaluationStatus, detail: string | null): void {
+    this.#run('INSERT INTO changes (evaluation_id, at, status, detail) VALUES (?, ?, ?, ?)', id, now(), status, detail);
+  }
+
+  #statement(sql: string): Database.Statement<unknown[]> {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
+    return statement;
+  }
+
+  #run(sql: string, ...values: unknown[]): void {
+    this.#statement(sql).run(...values);
+  }
+
+  #get<T>(sql: string, ...values: unknown[]): T | undefined {
+    return this.#statement(sql).get(...values) as T | undefined;
+  }
+
+  #all<T>(sql: string, ...values: unknown[]): T[] {
+    return this.#statement(sql).all(...values) as T[];
+  }
+}

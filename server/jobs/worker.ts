@@ -1,0 +1,172 @@
+/** Works on the evaluations of one device, one after the other, in a compute process of its own. */
+import { rmSync } from 'node:fs';
+import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
+import { ComputeProcess, ProcessDiedError } from '../../src/evaluation/process/index.js';
+import type { EvaluationStatus, Progress } from '../../src/evaluation/schema/record.js';
+import type { EvaluationResult, SaeResult } from '../../src/evaluation/schema/result.js';
+import type { Job } from './store.js';
+
+/** Where a worker takes evaluations from and what it tells of them. */
+export interface WorkerHost {
+  next(device: string): Job | null;
+  started(job: Job): void;
+  pid(id: string, pid: number | null): void;
+  progress(id: string, progress: Progress): void;
+  results(id: string, results: SaeResult[]): void;
+  requeued(id: string, why: string): void;
+  ended(id: string, status: EvaluationStatus, outcome: { result?: EvaluationResult; error?: SerializedError }): void;
+  log(message: string, details: object): void;
+}
+
+export interface WorkerOptions {
+  device: string;
+  journalOf(id: string): string;
+  /** Seconds an evaluation may compute; 0: no limit. */
+  jobTimeout: number;
+  /** One that has loaded libtorch already; the worker ends it. */
+  compute?: ComputeProcess;
+}
+
+const betweenPartials = 400;
+const retryFullDisk = 10_000;
+
+/** A write that failed for want of space: the evaluation waits until there is some. */
+function isFullDisk(error: SaeEvalError): boolean {
+  const text = `${error.message} ${(error.cause as NodeJS.ErrnoException | undefined)?.code ?? ''}`;
+  return /\bENOSPC\b|\bEDQUOT\b|SQLITE_FULL|database or disk is full/.test(text);
+}
+
+export class DeviceWorker {
+  readonly compute: ComputeProcess;
+  #current: { job: Job; controller: AbortController } | null = null;
+  #stopping = false;
+  #woken = false;
+  #loop: Promise<void> | null = null;
+
+  constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
+    this.compute = options.compute ?? new ComputeProcess();
+    this.compute.onPid = (pid) => {
+      if (this.#current !== null && !this.#stopping) this.host.pid(this.#current.job.id, pid);
+    };
+  }
+
+  /** The evaluation under way, or null. */
+  get running(): string | null {
+    return this.#current?.job.id ?? null;
+  }
+
+  /** Looks for work, now or when the work under way is done. */
+  wake(): void {
+    this.#woken = true;
+    if (this.#loop !== null || this.#stopping) return;
+    this.#loop = this.#work()
+      .catch((error: unknown) => this.host.log('the worker met an unexpected fault', { err: error, device: this.options.device }))
+      .finally(() => {
+        this.#loop = null;
+        if (this.#woken) this.wake();
+      });
+  }
+
+  /** Stops the evaluation under way, within a batch. Returns whether it was this one. */
+  cancel(id: string): boolean {
+    if (this.#current?.job.id !== id) return false;
+    this.#current.controller.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+    return true;
+  }
+
+  /** Ends the compute process; the evaluation under way goes back into the queue and continues from its last batch. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.compute.close();
+    await this.#loop;
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopping) {
+      this.#woken = false;
+      const job = this.host.next(this.options.device);
+      if (job === null) return;
+      await this.#runToItsEnd(job);
+    }
+  }
+
+  async #runToItsEnd(job: Job): Promise<void> {
+    const controller = new AbortController();
+    this.#current = { job, controller };
+    const { jobTimeout, journalOf } = this.options;
+    const timer = jobTimeout === 0 ? undefined : setTimeout(() => controller.abort(new SaeEvalError('timed-out', `The evaluation computed for ${jobTimeout} s, the longest the server allows.`)), jobTimeout * 1000);
+    timer?.unref();
+    try {
+      const outcome = await this.#attempt(job, controller.signal);
+      if (outcome === null) return;
+      await this.#persist(() => this.host.ended(job.id, outcome.status, outcome));
+      for (const file of [journalOf(job.id), `${journalOf(job.id)}.part`]) rmSync(file, { force: true });
+    } finally {
+      clearTimeout(timer);
+      this.#current = null;
+    }
+  }
+
+  /** The outcome, or null when the server stops first. Tries again when the process died of nothing the job explains. */
+  async #attempt(job: Job, signal: AbortSignal): Promise<{ status: EvaluationStatus; result?: EvaluationResult; error?: SerializedError } | null> {
+    let batches = 0;
+    let batchesAtDeath = -1;
+    let lastPartial = 0;
+    for (;;) {
+      await this.#persist(() => this.host.started(job));
+      if (this.compute.pid !== null) this.host.pid(job.id, this.compute.pid);
+      try {
+        const result = await this.compute.run(job.request, {
+          id: job.id,
+          createdAt: job.createdAt,
+          journal: this.options.journalOf(job.id),
+          paths: job.paths,
+          signal,
+          onProgress: (progress) => {
+            batches = progress.batches;
+            this.host.progress(job.id, progress);
+          },
+          onResult: (results) => {
+            if (Date.now() - lastPartial < betweenPartials) return;
+            lastPartial = Date.now();
+            this.host.results(job.id, results);
+          },
+        });
+        return { status: result.status, result };
+      } catch (thrown) {
+        const error = asSaeEvalError(thrown, 'The evaluation');
+        if (this.#stopping) {
+          this.host.requeued(job.id, 'the server stopped');
+          return null;
+        }
+        if (signal.aborted) return { status: error.code === 'timed-out' ? 'failed' : 'cancelled', error: error.toJSON() };
+        if (isFullDisk(error)) {
+          this.host.log('the disk is full; the evaluation continues when there is room', { id: job.id });
+          await new Promise((resolve) => setTimeout(resolve, retryFullDisk));
+          continue;
+        }
+        // Once without an explanation may be chance; twice at the same batch is not.
+        if (error instanceof ProcessDiedError && !error.explained && batchesAtDeath < batches) {
+          batchesAtDeath = batches;
+          this.host.log('the compute process died; trying once more', { id: job.id, reason: error.message });
+          continue;
+        }
+        return { status: 'failed', error: error.toJSON() };
+      }
+    }
+  }
+
+  /** Repeats a write until the disk takes it: what was computed must not be lost. */
+  async #persist(write: () => void): Promise<void> {
+    for (;;) {
+      try {
+        return write();
+      } catch (thrown) {
+        const error = asSaeEvalError(thrown, 'The store');
+        if (this.#stopping || !isFullDisk(error)) throw thrown;
+        this.host.log('the disk is full; will write again', {});
+        await new Promise((resolve) => setTimeout(resolve, retryFullDisk));
+      }
+    }
+  }
+}

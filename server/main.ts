@@ -1,0 +1,44 @@
+/** Starts the server, and stops it in good order on SIGTERM and SIGINT. */
+import closeWithGrace from 'close-with-grace';
+import type { AddressInfo } from 'node:net';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import { buildApp } from './app.js';
+import type { ServerOptions } from './options.js';
+
+export { addKey } from './auth/keys.js';
+export type { ServerOptions } from './options.js';
+
+export interface RunningServer {
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  url: string;
+  /** Stops it: no new evaluations, streams ended, those under way kept for the next start. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server.
+ * @throws SaeEvalError `configuration-invalid`.
+ * @example
+ * const server = await startServer({ port: 0, roots: ['.'] });
+ */
+export async function startServer(options: ServerOptions = {}, { handleSignals = true }: { handleSignals?: boolean } = {}): Promise<RunningServer> {
+  const { app, services } = await buildApp(options);
+  const { host, port, grace } = services.options;
+  try {
+    await app.listen({ host, port });
+  } catch (thrown) {
+    await app.close();
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') throw new SaeEvalError('configuration-invalid', `Port ${port} of ${host} is in use; give another with --port.`, { cause: thrown });
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new SaeEvalError('configuration-invalid', `The server cannot listen on ${host}, port ${port} (${code}).`, { cause: thrown });
+    throw asSaeEvalError(thrown, 'Starting the server');
+  }
+  const { address, family, port: bound } = app.server.address() as AddressInfo;
+  if (handleSignals) {
+    closeWithGrace({ delay: grace * 1000, logger: app.log }, async ({ err }) => {
+      if (err !== undefined) app.log.fatal({ err }, 'the server ends after a fault');
+      await app.close();
+    });
+  }
+  return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`, close: () => app.close() };
+}

@@ -1,0 +1,66 @@
+/** Numbers for Prometheus. */
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { evaluationStatuses, type EvaluationRecord } from '../src/evaluation/schema/record.js';
+import type { EventHub } from './jobs/events.js';
+import type { JobQueue } from './jobs/queue.js';
+import type { Store } from './jobs/store.js';
+
+export interface MetricSources {
+  store: Store;
+  queue: () => JobQueue;
+  hub: EventHub;
+}
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #seconds: Histogram;
+  readonly #tokens: Counter;
+  readonly #tokensPerSecond: Gauge;
+  readonly #requests: Histogram;
+
+  constructor({ store, queue, hub }: MetricSources) {
+    const registers = [this.registry];
+    collectDefaultMetrics({ register: this.registry });
+    new Gauge({
+      name: 'sae_eval_evaluations', help: 'Evaluations in the store by status.', labelNames: ['status'], registers,
+      collect() {
+        const counts = store.countByStatus();
+        for (const status of evaluationStatuses) this.set({ status }, counts.get(status) ?? 0);
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_queue_length', help: 'Evaluations that wait, by device.', labelNames: ['device'], registers,
+      collect() {
+        for (const device of queue().workers.keys()) this.set({ device }, queue().queuedOn(device));
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_compute_resident_bytes', help: 'Resident memory of the compute process, by device.', labelNames: ['device'], registers,
+      collect() {
+        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.residentBytes);
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_compute_running', help: 'Whether the compute process of a device works on an evaluation.', labelNames: ['device'], registers,
+      collect() {
+        for (const [device, { running }] of queue().workers) this.set({ device }, running === null ? 0 : 1);
+      },
+    });
+    new Gauge({ name: 'sae_eval_watchers', help: 'Open event streams.', registers, collect() { this.set(hub.watchers); } });
+    this.#seconds = new Histogram({ name: 'sae_eval_evaluation_seconds', help: 'Compute time of ended evaluations.', labelNames: ['status'], buckets: [1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600], registers });
+    this.#tokens = new Counter({ name: 'sae_eval_tokens_total', help: 'Real tokens of ended evaluations.', registers });
+    this.#tokensPerSecond = new Gauge({ name: 'sae_eval_tokens_per_second', help: 'Of the evaluation that ended last, by device.', labelNames: ['device'], registers });
+    this.#requests = new Histogram({ name: 'sae_eval_http_request_seconds', help: 'Answers by route and status.', labelNames: ['method', 'route', 'status'], buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10], registers });
+  }
+
+  ended({ status, device, result }: EvaluationRecord): void {
+    if (result === null) return;
+    this.#seconds.observe({ status }, result.timing.seconds);
+    this.#tokens.inc(result.data.realTokens);
+    this.#tokensPerSecond.set({ device }, result.timing.tokensPerSecond);
+  }
+
+  answered(labels: { method: string; route: string; status: number }, seconds: number): void {
+    this.#requests.observe(labels, seconds);
+  }
+}

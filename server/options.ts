@@ -1,0 +1,97 @@
+/** Settings of a server: from flags, the environment and one file (docs/operations.md), with their defaults. */
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { SaeEvalError } from '../src/errors.js';
+
+const nonNegative = z.number().min(0);
+const seconds = nonNegative.max(31_536_000);
+
+export const serverOptionsSchema = z.strictObject({
+  host: z.string().default('127.0.0.1').describe('Address to listen on. Without API keys: a loopback address.'),
+  port: z.number().int().min(0).max(65_535).default(8080).describe('0: any free port.'),
+  roots: z.array(z.string().min(1)).min(1).default(['.']).describe('Folders under which requests may name files; the first that has a path wins.'),
+  db: z.string().min(1).default('runs/evaluations.sqlite').describe('The SQLite file of all evaluations; journals lie beside it.'),
+  apiKeys: z.string().min(1).optional().describe('File of hashed API keys.'),
+  apiKey: z.string().min(16).optional().describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
+  maxQueued: nonNegative.int().default(1000).describe('Evaluations that may wait in all.'),
+  maxQueuedPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
+  jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
+  maxWatchers: nonNegative.int().default(1000).describe('Open event streams.'),
+  requestsPerMinute: nonNegative.int().default(6000).describe('Of one API key or address.'),
+  submissionsPerMinute: nonNegative.int().default(600).describe('… that submit an evaluation or ask for the inspection of a file.'),
+  bodyLimit: z.number().int().min(1024).default(1_048_576).describe('Bytes of a request body.'),
+  requestTimeout: seconds.min(1).default(30).describe('Seconds in which a request must have arrived whole.'),
+  inspectTimeout: seconds.min(1).default(30).describe('Seconds the inspection of files may take.'),
+  heartbeat: seconds.min(0.05).default(15).describe('Seconds between heartbeats of an event stream.'),
+  grace: seconds.default(10).describe('Seconds between SIGTERM and the end.'),
+  logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+});
+
+export type ServerOptions = z.input<typeof serverOptionsSchema>;
+export type ResolvedServerOptions = z.output<typeof serverOptionsSchema>;
+
+/** Environment variables that set an option, when the flag is not given. */
+export const environmentVariables: Readonly<Record<string, keyof ServerOptions>> = {
+  SAE_EVAL_HOST: 'host',
+  SAE_EVAL_PORT: 'port',
+  SAE_EVAL_ROOTS: 'roots',
+  SAE_EVAL_DB: 'db',
+  SAE_EVAL_API_KEYS: 'apiKeys',
+  SAE_EVAL_API_KEY: 'apiKey',
+  SAE_EVAL_LOG_LEVEL: 'logLevel',
+  SAE_EVAL_MAX_QUEUED: 'maxQueued',
+  SAE_EVAL_JOB_TIMEOUT: 'jobTimeout',
+  SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
+};
+const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel']);
+
+function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(environmentVariables).flatMap(([variable, option]): [string, unknown][] => {
+      const text = env[variable];
+      if (text === undefined || text === '') return [];
+      if (option === 'roots') return [[option, text.split(':')]];
+      return [[option, textOptions.has(option) ? text : Number(text)]];
+    }),
+  );
+}
+
+function fromFile(path: string | undefined): Record<string, unknown> {
+  if (path === undefined || path === '') return {};
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch (cause) {
+    throw new SaeEvalError('configuration-invalid', `The configuration file ${path} cannot be used: expected a JSON object of settings (${cause instanceof Error ? cause.message : String(cause)}).`, { cause });
+  }
+}
+
+/**
+ * Flags win over the environment, the environment over the file named by SAE_EVAL_CONFIG, that over the defaults.
+ * @throws SaeEvalError `configuration-invalid` naming the option.
+ */
+export function resolveServerOptions(given: ServerOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedServerOptions {
+  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  const parsed = serverOptionsSchema.safeParse({ ...fromFile(env['SAE_EVAL_CONFIG']), ...fromEnvironment(env), ...flags });
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const name = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');
+    throw new SaeEvalError('configuration-invalid', `Setting ${name}: ${issue.message}.`);
+  }
+  const options = parsed.data;
+  const roots = options.roots.map((root) => {
+    try {
+      return realpathSync(resolve(root));
+    } catch (cause) {
+      throw new SaeEvalError('configuration-invalid', `The root folder ${root} does not exist; give an existing folder with --root.`, { cause });
+    }
+  });
+  const db = resolve(options.db);
+  mkdirSync(dirname(db), { recursive: true });
+  return { ...options, roots, db };
+}
+
+/** Whether an address reaches this machine only. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}

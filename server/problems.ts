@@ -1,0 +1,77 @@
+/** One handler for every error: `application/problem+json` (RFC 9457) from the table in src/errors.ts, never a stack. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Socket } from 'node:net';
+import { errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
+import type { Problem } from '../src/evaluation/schema/record.js';
+import { methodsAt } from './method-table.js';
+
+export const problemMediaType = 'application/problem+json; charset=utf-8';
+
+export function problemOf(error: SaeEvalError, instance?: string): Problem {
+  const { status, title } = errorTable[error.code];
+  return {
+    type: `/problems/${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...(instance === undefined ? {} : { instance }),
+    ...(error.fields.length === 0 ? {} : { errors: error.fields.map(({ path, message }) => ({ path, message })) }),
+  };
+}
+
+const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
+  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', message: 'The body is empty; expected a JSON object.' },
+  FST_ERR_CTP_INVALID_JSON_BODY: { code: 'body-malformed', message: 'The body is not valid JSON.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: 'body-malformed', message: 'The body is not as long as Content-Length says.' },
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', message: 'The body is larger than the server accepts.' },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'media-type-unsupported', message: 'Expected Content-Type: application/json.' },
+  FST_ERR_BAD_URL: { code: 'not-found', message: 'The address is not a valid URL.' },
+  FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', message: 'A part of the address is too long.' },
+  FST_UNDER_PRESSURE: { code: 'unavailable', message: 'The server is overloaded; try again in a moment.' },
+};
+
+/** Any error that reached the framework as a coded one. */
+export function codedError(error: unknown): SaeEvalError {
+  if (error instanceof SaeEvalError) return error;
+  const { code, statusCode, message } = error as Partial<FastifyError>;
+  const known = code === undefined ? undefined : frameworkErrors[code];
+  if (known !== undefined) return new SaeEvalError(known.code, known.message, { cause: error });
+  if (code?.startsWith('SQLITE_FULL') === true || code === 'ENOSPC') return new SaeEvalError('unavailable', 'The disk is full; nothing was stored.', { cause: error });
+  if (statusCode === 429) return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
+  if (statusCode === 400) return new SaeEvalError('body-malformed', 'The body is not valid JSON.', { cause: error });
+  if (statusCode === 404) return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
+  return new SaeEvalError('internal', 'The server met an unexpected fault; its log has the details under the request id.', { cause: error });
+}
+
+export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyReply {
+  const problem = problemOf(error, reply.request.id);
+  if (error.code === 'unavailable' || error.code === 'queue-full') reply.header('retry-after', '5');
+  return reply.code(problem.status).header('cache-control', 'no-store').type(problemMediaType).send(problem);
+}
+
+export function registerProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => {
+    const coded = codedError(error);
+    if (coded.code === 'internal') request.log.error({ err: error }, 'unexpected fault');
+    return sendProblem(reply, coded);
+  });
+  app.setNotFoundHandler((request, reply) => notFound(request, reply));
+}
+
+function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const methods = methodsAt(request.server, request.url);
+  if (methods.length === 0) return sendProblem(reply, new SaeEvalError('not-found', `There is nothing at ${request.url.slice(0, 200)}.`));
+  reply.header('allow', methods.join(', '));
+  return sendProblem(reply, new SaeEvalError('method-not-allowed', `${request.method} is not possible here; this address takes ${methods.join(', ')}.`));
+}
+
+/** Answers what is not even HTTP, too slow or too large in its headers. */
+export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  const [status, reason] =
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'Request Timeout'] : error.code === 'HPE_HEADER_OVERFLOW' ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
+  const problem = { type: 'about:blank', title: reason, status, detail: reason };
+  const body = JSON.stringify(problem);
+  socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+}

@@ -1,0 +1,125 @@
+/**
+ * Confines the paths of requests to the root folders. A path is taken apart as text first, so that nothing outside the
+ * roots is even looked at; what it leads to, symbolic links followed, must lie below a root again.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, realpath, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import type { PathTable } from '../src/evaluation/process/index.js';
+import type { ResolvedRequest } from '../src/evaluation/schema/request.js';
+
+function isBelow(folder: string, path: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+}
+
+function outside(path: string): SaeEvalError {
+  return new SaeEvalError('path-outside-roots', `'${path}' leads outside the folders the server may read; expected a path below one of them, such as 'checkpoints/model'.`);
+}
+
+/** Folder of the local Hugging Face cache. */
+export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
+  return env['HF_HUB_CACHE'] ?? join(env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
+}
+
+export class Roots {
+  /** Folder of the Hugging Face cache. */
+  readonly hub: string;
+
+  /** @param folders real paths, first one wins. */
+  constructor(readonly folders: readonly string[], { hub = huggingFaceHub() }: { hub?: string } = {}) {
+    this.hub = hub;
+  }
+
+  /**
+   * The real path of what a request names. `contents`: a folder's files will be read too.
+   * @throws SaeEvalError `path-outside-roots`, `file-not-found`, `file-unreadable`.
+   */
+  async resolve(path: string, { contents = false }: { contents?: boolean } = {}): Promise<string> {
+    if (path === '' || path.includes('\0')) throw new SaeEvalError('path-outside-roots', 'A path is empty or holds a NUL character.');
+    const candidates = this.folders.flatMap((root) => {
+      const candidate = isAbsolute(path) ? normalize(path) : resolve(root, path);
+      return isBelow(root, candidate) ? [candidate] : [];
+    });
+    if (candidates.length === 0) throw outside(path);
+    for (const candidate of candidates) {
+      const real = await this.#real(candidate, path);
+      if (real === null) continue;
+      if (contents) await this.#checkContents(real, path);
+      return real;
+    }
+    throw new SaeEvalError('file-not-found', `'${path}' does not exist below ${this.folders.length === 1 ? "the server's root folder" : `any of the server's ${this.folders.length} root folders`}.`);
+  }
+
+  /** A model: below a root, or `org/name` in the local Hugging Face cache. */
+  async resolveModel(path: string): Promise<string> {
+    try {
+      return await this.resolve(path, { contents: true });
+    } catch (thrown) {
+      const cached = thrown instanceof SaeEvalError && thrown.code === 'file-not-found' ? this.cachedModel(path) : null;
+      if (cached === null) throw thrown;
+      return cached;
+    }
+  }
+
+  /** The current snapshot of `org/name` in the Hugging Face cache, or null. */
+  cachedModel(name: string): string | null {
+    if (!/^[\w.-]+(\/[\w.-]+)?$/.test(name) || name.includes('..')) return null;
+    const folder = join(this.hub, `models--${name.replace('/', '--')}`);
+    try {
+      const revision = readFileSync(join(folder, 'refs', 'main'), 'utf8').trim();
+      const snapshot = join(folder, 'snapshots', revision);
+      return /^[\w-]+$/.test(revision) && existsSync(snapshot) ? snapshot : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /** Every path of a request with what it leads to, or why it leads nowhere: what the process that reads is given. */
+  async table(request: ResolvedRequest): Promise<NonNullable<PathTable>> {
+    const table = new Map<string, { path: string } | { error: ReturnType<SaeEvalError['toJSON']> }>();
+    const add = async (path: string, body: () => Promise<string>): Promise<void> => {
+      try {
+        table.set(path, { path: await body() });
+      } catch (thrown) {
+        table.set(path, { error: asSaeEvalError(thrown, path).toJSON() });
+      }
+    };
+    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolve(checkpoint));
+    await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
+    await add(request.model, () => this.resolveModel(request.model));
+    return Object.fromEntries(table);
+  }
+
+  /** The same error with the paths as the request has them: where the roots lie is nobody's business. */
+  static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
+    const known = Object.entries(table).flatMap(([typed, entry]) => ('path' in entry && entry.path !== typed ? [[entry.path, typed] as const] : []));
+    // Longer ones first: a file before the folder it lies in.
+    known.sort(([a], [b]) => b.length - a.length);
+    const hidden = (text: string): string => known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);
+    return new SaeEvalError(error.code, hidden(error.message), { fields: error.fields.map(({ path, message }) => ({ path, message: hidden(message) })), cause: error });
+  }
+
+  async #real(candidate: string, path: string): Promise<string | null> {
+    let real: string;
+    try {
+      real = await realpath(candidate);
+    } catch (thrown) {
+      const code = (thrown as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;
+      throw new SaeEvalError('file-unreadable', `'${path}' cannot be read (${code}).`, { cause: thrown });
+    }
+    if (!this.folders.some((root) => isBelow(root, real))) throw outside(path);
+    return real;
+  }
+
+  /** The files of a folder are read as well: links among them must not lead outside. */
+  async #checkContents(real: string, path: string): Promise<void> {
+    if (!(await stat(real)).isDirectory()) return;
+    for (const entry of await readdir(real, { withFileTypes: true })) {
+      if (entry.isSymbolicLink()) await this.#real(join(real, entry.name), `${path}/${entry.name}`);
+    }
+  }
+}

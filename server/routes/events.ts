@@ -1,0 +1,88 @@
+/** `/v1/evaluations/:id/events`: server-sent events (WHATWG HTML, 9.2) with ids, heartbeats and resumption. */
+import type { ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { SaeEvalError } from '../../src/errors.js';
+import { hasEnded, type EvaluationEvent } from '../../src/evaluation/schema/record.js';
+import { endingEvents } from '../jobs/events.js';
+import type { Services } from '../services.js';
+import { acceptable, problems, type Api } from './api.js';
+import { existing, idParameters } from './evaluations.js';
+
+const eventHeaders = z.object({ 'last-event-id': z.string().max(100).optional().describe('Resumes after this event.') });
+/** A watcher that reads more slowly than this is cut off; it can resume. */
+const mostBuffered = 4 * 1024 * 1024;
+
+function write(stream: ServerResponse, { event, id, data }: EvaluationEvent): void {
+  if (stream.writableEnded || stream.destroyed) return;
+  if (stream.writableLength > mostBuffered) return void stream.destroy();
+  stream.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+  if (event === 'end') stream.end();
+}
+
+/** Open streams, to end them when the server stops. */
+export class Streams {
+  readonly #open = new Set<ServerResponse>();
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  add(stream: ServerResponse): void {
+    this.#open.add(stream);
+    stream.once('close', () => this.#open.delete(stream));
+  }
+
+  endAll(): void {
+    for (const stream of this.#open) stream.end(': the server stops\n\n');
+  }
+}
+
+export function registerEvents(app: Api, services: Services, streams: Streams): void {
+  const { hub, options } = services;
+  app.route({
+    method: 'GET',
+    url: '/evaluations/:id/events',
+    exposeHeadRoute: false,
+    config: { streams: true },
+    schema: {
+      operationId: 'watchEvaluation',
+      tags: ['evaluations'],
+      summary: 'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as they stand), `end`',
+      params: idParameters,
+      headers: eventHeaders,
+      response: {
+        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: z.string() } } },
+        204: z.undefined().describe('Everything was received before, the end included.'),
+        ...problems(404, 406, 503),
+      },
+    },
+    handler: async (request, reply) => {
+      acceptable(request, ['text/event-stream']);
+      const record = existing(services, request.params.id);
+      const last = Number(request.headers['last-event-id']);
+      const after = Number.isFinite(last) ? last : 0;
+      const ended = hasEnded(record.status) ? endingEvents(record).filter(({ id }) => Number(id) > after) : null;
+      if (ended?.length === 0) return reply.code(204).send();
+      if (streams.size >= options.maxWatchers || services.queue.stopping) throw new SaeEvalError('unavailable', 'Too many event streams are open, or the server is stopping.');
+
+      reply.hijack();
+      const stream = reply.raw;
+      for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) stream.setHeader(name, value);
+      stream.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' });
+      stream.write('retry: 2000\n\n');
+      if (ended !== null) {
+        for (const event of ended) write(stream, event);
+        return reply;
+      }
+      streams.add(stream);
+      const heartbeat = setInterval(() => stream.write(': heartbeat\n\n'), options.heartbeat * 1000);
+      const unwatch = hub.watch(record, after, (event) => write(stream, event));
+      stream.on('error', () => stream.destroy());
+      stream.once('close', () => {
+        clearInterval(heartbeat);
+        unwatch();
+      });
+      return reply;
+    },
+  });
+}

@@ -1,0 +1,82 @@
+/** `/v1/evaluations/:id/report` and `/v1/reports`: results rendered for people. */
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { SaeEvalError } from '../../src/errors.js';
+import { comparisonRequestSchema, hasEnded, reportFormats, reportLanguages, type ReportFormat, type ReportLanguage } from '../../src/evaluation/schema/record.js';
+import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
+import { negotiate } from '../negotiate.js';
+import type { Services } from '../services.js';
+import { acceptable, problems, type Api } from './api.js';
+import { existing, idParameters } from './evaluations.js';
+
+const mediaTypes: Record<ReportFormat, string> = { md: 'text/markdown', html: 'text/html', json: 'application/json', csv: 'text/csv' };
+const reportQuery = z.object({
+  format: z.enum(reportFormats).optional().describe('Wins over the Accept header.'),
+  lang: z.enum(reportLanguages).optional().describe('Default: by Accept-Language, else en.'),
+});
+const documents = {
+  200: { description: 'The report.', content: Object.fromEntries(Object.values(mediaTypes).map((type) => [type, { schema: z.string() }])) },
+};
+
+/** The results of ended evaluations. */
+function resultOf(services: Services, id: string): EvaluationResult {
+  const { status, result } = existing(services, id);
+  if (!hasEnded(status)) throw new SaeEvalError('not-finished', `Evaluation ${id} is ${status}; its report exists when it has ended.`);
+  if (result === null) throw new SaeEvalError('not-finished', `Evaluation ${id} was ${status} and has no result to report.`);
+  return result;
+}
+
+async function sendReport(reply: FastifyReply, results: EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<FastifyReply> {
+  const { renderReport } = await import('../../src/report/index.js');
+  const text = await renderReport(results.length === 1 ? results[0]! : results, { format, lang });
+  // A report is a document of its own: it may style itself, and run nothing.
+  if (format === 'html') reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'");
+  return reply
+    .type(`${mediaTypes[format]}; charset=utf-8`)
+    .header('content-language', lang)
+    .header('content-disposition', `inline; filename="sae-eval-${results[0]!.id.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`)
+    .send(text);
+}
+
+export function registerReports(app: Api, services: Services): void {
+  app.route({
+    method: 'GET',
+    url: '/evaluations/:id/report',
+    config: { negotiates: true },
+    schema: {
+      operationId: 'getReport',
+      tags: ['reports'],
+      summary: 'The report of an ended evaluation',
+      params: idParameters,
+      querystring: reportQuery,
+      response: { ...documents, ...problems(404, 406, 409, 422) },
+    },
+    handler: async (request, reply) => {
+      reply.header('vary', 'accept, accept-language');
+      const { lang = negotiate(request.headers['accept-language'], reportLanguages) ?? 'en' } = request.query;
+      let { format } = request.query;
+      if (format === undefined) {
+        const type = acceptable(request, Object.values(mediaTypes));
+        format = reportFormats.find((name) => mediaTypes[name] === type)!;
+      }
+      return sendReport(reply, [resultOf(services, request.params.id)], { format, lang: lang as ReportLanguage });
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/reports',
+    config: { negotiates: true },
+    schema: {
+      operationId: 'compareEvaluations',
+      tags: ['reports'],
+      summary: 'One comparison of several evaluations; not stored',
+      body: comparisonRequestSchema,
+      response: { ...documents, ...problems(400, 404, 409, 413, 415, 422) },
+    },
+    handler: async (request, reply) => {
+      const { evaluations, format, lang } = request.body;
+      return sendReport(reply, evaluations.map((id) => resultOf(services, id)), { format, lang });
+    },
+  });
+}

@@ -1,0 +1,57 @@
+/** Asks a compute process for the devices, then starts a worker for each. Until one answers the server is not ready. */
+import type { FastifyBaseLogger } from 'fastify';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import { ComputeProcess } from '../src/evaluation/process/index.js';
+import type { JobQueue } from './jobs/queue.js';
+import type { Store } from './jobs/store.js';
+import type { MachineState } from './services.js';
+
+interface Parts {
+  machine: MachineState;
+  queue: JobQueue;
+  store: Store;
+  log: FastifyBaseLogger;
+}
+
+const betweenTries = 5000;
+
+export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> } {
+  let stopped = false;
+  let wake = (): void => {};
+  const asking = new ComputeProcess();
+  const done = (async () => {
+    while (!stopped) {
+      if (await ask(asking, parts)) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        setTimeout(resolve, betweenTries).unref();
+      });
+    }
+  })();
+  return {
+    stop: () => {
+      stopped = true;
+      wake();
+      void asking.close();
+    },
+    done,
+  };
+}
+
+async function ask(asking: ComputeProcess, { machine, queue, store, log }: Parts): Promise<boolean> {
+  try {
+    const described = await asking.describe();
+    if (queue.stopping) return true;
+    queue.start(described.devices.map(({ name }) => name), asking);
+    machine.current = described;
+    machine.problem = null;
+    log.info({ devices: described.devices.map(({ name }) => name), versions: described.versions, left: store.countQueued() }, 'ready');
+    return true;
+  } catch (thrown) {
+    const error = thrown instanceof SaeEvalError ? thrown : asSaeEvalError(thrown, 'Asking for the devices');
+    if (queue.stopping) return true;
+    machine.problem = error.message;
+    log.error({ reason: error.message }, 'no compute process answers');
+    return false;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * What the HTTP interface speaks beside requests and results: records of evaluations, their events, problems (RFC 9457),
+ * and the lists of what a server knows. One zod schema each, for validation, types, OpenAPI and the client. Native-free.
+ */
+import { z } from 'zod';
+import { requestFields, saeKinds } from './request.js';
+import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
+
+export const evaluationStatuses = ['queued', 'running', 'succeeded', 'partial', 'failed', 'cancelled'] as const;
+export const reportFormats = ['md', 'html', 'json', 'csv'] as const;
+export const reportLanguages = ['en', 'zh'] as const;
+/** Longest `?wait=`, in seconds. */
+export const longestWait = 300;
+
+const timestamp = z.string().describe('ISO 8601, UTC.');
+
+export const fieldErrorSchema = z
+  .object({ path: z.string().describe('Of the field, such as `saes[2].layer`.'), message: z.string() })
+  .meta({ id: 'FieldError' });
+
+export const problemSchema = z
+  .object({
+    type: z.string().describe('A URI reference that names the problem and stays the same, such as `/problems/sae-option`.'),
+    title: z.string(),
+    status: z.number().int(),
+    detail: z.string(),
+    code: z.string().describe('The last part of `type`.'),
+    instance: z.string().optional().describe("The request's id, as in the server's log."),
+    errors: z.array(fieldErrorSchema).optional(),
+  })
+  .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
+
+export const progressSchema = z
+  .object({
+    samples: z.number().int(),
+    total: z.number().int().nullable().describe('Null until it is known.'),
+    batches: z.number().int(),
+    samplesPerSecond: z.number(),
+    secondsLeft: z.number().nullable(),
+  })
+  .meta({ id: 'Progress' });
+
+export const recordErrorSchema = z
+  .object({ code: z.string(), message: z.string(), fields: z.array(fieldErrorSchema).optional() })
+  .meta({ id: 'RecordError' });
+
+export const evaluationSummarySchema = z
+  .object({
+    id: z.string(),
+    status: z.enum(evaluationStatuses),
+    createdAt: timestamp,
+    startedAt: timestamp.nullable(),
+    endedAt: timestamp.nullable(),
+    request: z.object(requestFields.shape).describe('With every default filled in.'),
+    device: z.string().describe('Where it runs or will run.'),
+    submittedBy: z.string().nullable().describe('Label of the API key; null without keys.'),
+    position: z.number().int().nullable().describe('Place in the queue of its device, from 1; null when it does not wait.'),
+    attempts: z.number().int().describe('How often a compute process started on it.'),
+    progress: progressSchema.nullable(),
+    error: recordErrorSchema.nullable(),
+  })
+  .meta({ id: 'EvaluationSummary' });
+
+export const evaluationRecordSchema = evaluationSummarySchema
+  .extend({ result: resultSchema.nullable().describe('Null until the evaluation has ended.') })
+  .meta({ id: 'EvaluationRecord' });
+
+export const evaluationListSchema = z
+  .object({ items: z.array(evaluationSummarySchema), nextCursor: z.string().nullable() })
+  .meta({ id: 'EvaluationList' });
+
+/** What an event stream carries; each event has an id, and `Last-Event-ID` resumes after it. */
+export const evaluationEventSchema = z.discriminatedUnion('event', [
+  z.object({ event: z.literal('progress'), id: z.string(), data: z.object({ status: z.enum(evaluationStatuses), progress: progressSchema.nullable() }) }),
+  z.object({ event: z.literal('result'), id: z.string(), data: saeResultSchema }),
+  z.object({ event: z.literal('end'), id: z.string(), data: evaluationSummarySchema }),
+]);
+
+export const comparisonRequestSchema = z
+  .strictObject({
+    evaluations: z.array(z.string().min(1).max(100)).min(1).max(64).describe('Ids of ended evaluations.'),
+    format: z.enum(reportFormats).default('md'),
+    lang: z.enum(reportLanguages).default('en'),
+  })
+  .meta({ id: 'ComparisonRequest' });
+
+export const deviceSchema = z
+  .object({
+    name: z.string().describe('As in a request: `cpu`, `cuda:0`, ….'),
+    description: z.string(),
+    totalBytes: z.number().nullable(),
+    freeBytes: z.number().nullable(),
+    isDefault: z.boolean(),
+    running: z.string().nullable().describe('Id of the evaluation that it computes.'),
+    queued: z.number().int(),
+  })
+  .meta({ id: 'Device' });
+export const deviceListSchema = z.object({ items: z.array(deviceSchema) }).meta({ id: 'DeviceList' });
+
+export const kindSchema = z
+  .object({
+    kind: z.enum(saeKinds),
+    summary: bilingualSchema,
+    layer: z.enum(['required', 'drawn', 'routed']).describe('Whether `layer` must be given, is drawn by the seed, or is the routed range.'),
+    hasK: z.boolean(),
+    hasRouting: z.boolean(),
+    tensors: z.record(z.string(), z.array(z.string())).describe('Names and shapes in the checkpoint, by d, m and R; of Crosscoder for two layers.'),
+  })
+  .meta({ id: 'Kind' });
+export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
+
+export const checkpointSchema = z
+  .object({
+    path: z.string().describe('As in a request.'),
+    bytes: z.number(),
+    modifiedAt: timestamp,
+    format: z.string().nullable(),
+    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
+    d: z.number().int().nullable(),
+    m: z.number().int().nullable(),
+    routedLayers: z.number().int().nullable(),
+    error: recordErrorSchema.nullable().describe('Why it is no SAE.'),
+  })
+  .meta({ id: 'Checkpoint' });
+export const checkpointListSchema = z
+  .object({ items: z.array(checkpointSchema), truncated: z.boolean().describe('More files than are listed.') })
+  .meta({ id: 'CheckpointList' });
+
+export const checkpointDescriptionSchema = z
+  .object({
+    path: z.string(),
+    format: z.string(),
+    tensors: z.array(z.object({ name: z.string(), shape: z.array(z.number().int()), dtype: z.string() })),
+    candidates: z.array(z.enum(saeKinds)),
+    d: z.number().int().nullable(),
+    m: z.number().int().nullable(),
+    routedLayers: z.number().int().nullable(),
+    mustGive: z.record(z.string(), z.array(z.string())).describe('For each candidate, the fields that a request must give with it.'),
+  })
+  .meta({ id: 'CheckpointDescription' });
+
+export const modelSchema = z
+  .object({
+    path: z.string().describe('As in a request.'),
+    source: z.enum(['root', 'hugging-face']),
+    family: z.string().nullable(),
+    layers: z.number().int().nullable(),
+    width: z.number().int().nullable(),
+    vocabulary: z.number().int().nullable(),
+    maxPositions: z.number().int().nullable(),
+    error: recordErrorSchema.nullable().describe('Why it cannot be used.'),
+  })
+  .meta({ id: 'Model' });
+export const modelListSchema = z.object({ items: z.array(modelSchema), truncated: z.boolean() }).meta({ id: 'ModelList' });
+
+export const datasetEntrySchema = z
+  .object({ path: z.string().describe('As in a request.'), files: z.number().int(), bytes: z.number() })
+  .meta({ id: 'DatasetEntry' });
+export const datasetListSchema = z.object({ items: z.array(datasetEntrySchema), truncated: z.boolean() }).meta({ id: 'DatasetList' });
+
+export type EvaluationStatus = (typeof evaluationStatuses)[number];
+export type ReportFormat = (typeof reportFormats)[number];
+export type ReportLanguage = (typeof reportLanguages)[number];
+export type Problem = z.infer<typeof problemSchema>;
+export type Progress = z.infer<typeof progressSchema>;
+export type RecordError = z.infer<typeof recordErrorSchema>;
+export type EvaluationSummary = z.infer<typeof evaluationSummarySchema>;
+export type EvaluationRecord = z.infer<typeof evaluationRecordSchema>;
+export type EvaluationList = z.infer<typeof evaluationListSchema>;
+export type EvaluationEvent = z.infer<typeof evaluationEventSchema>;
+export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;
+export type Device = z.infer<typeof deviceSchema>;
+export type Kind = z.infer<typeof kindSchema>;
+export type CheckpointEntry = z.infer<typeof checkpointSchema>;
+export type CheckpointDescription = z.infer<typeof checkpointDescriptionSchema>;
+export type ModelEntry = z.infer<typeof modelSchema>;
+export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
+
+/** Whether nothing will change any more. */
+export function hasEnded(status: EvaluationStatus): boolean {
+  return status !== 'queued' && status !== 'running';
+}
