@@ -27,8 +27,8 @@ interface Folder {
   files: Found[];
 }
 
-function failure(answer: Inspected<unknown> | undefined): RecordError | null {
-  return answer !== undefined && 'error' in answer ? { code: answer.error.code, message: answer.error.message } : null;
+function failure(answer: Inspected<unknown> | undefined, { file, name }: Found): RecordError | null {
+  return answer !== undefined && 'error' in answer ? { code: answer.error.code, message: answer.error.message.replaceAll(file, name) } : null;
 }
 
 export class Catalogue {
@@ -46,11 +46,12 @@ export class Catalogue {
     const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, this.inspectOptions));
     return {
       truncated: all.length > listed.length,
-      items: listed.map(({ name, bytes, modified }, index): CheckpointEntry => {
+      items: listed.map((found, index): CheckpointEntry => {
+        const { name, bytes, modified } = found;
         const answer = answers[index];
         const described = answer !== undefined && 'ok' in answer ? answer.ok : null;
         const { format = null, candidates = [], d = null, m = null, routedLayers = null } = described ?? {};
-        return { path: name, bytes, modifiedAt: new Date(modified).toISOString(), format, candidates, d, m, routedLayers, error: failure(answer) };
+        return { path: name, bytes, modifiedAt: new Date(modified).toISOString(), format, candidates, d, m, routedLayers, error: failure(answer, found) };
       }),
     };
   }
@@ -62,11 +63,12 @@ export class Catalogue {
     const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, this.inspectOptions));
     return {
       truncated: all.length > listed.length,
-      items: listed.map(({ name, source }, index): ModelEntry => {
+      items: listed.map((found, index): ModelEntry => {
+        const { name, source } = found;
         const answer = answers[index];
         const facts = answer !== undefined && 'ok' in answer ? answer.ok : null;
         const { family = null, layers = null, width = null, vocabulary = null, maxPositions = null } = facts ?? {};
-        return { path: name, source, family, layers, width, vocabulary, maxPositions, error: failure(answer) };
+        return { path: name, source, family, layers, width, vocabulary, maxPositions, error: failure(answer, found) };
       }),
     };
   }

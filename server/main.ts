@@ -9,7 +9,7 @@ export { addKey } from './auth/keys.js';
 export type { ServerOptions } from './options.js';
 
 export interface RunningServer {
-  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  /** Where it listens, such as `http://127.0.0.1:8787`. */
   url: string;
   /** Stops it: no new evaluations, streams ended, those under way kept for the next start. */
   close(): Promise<void>;

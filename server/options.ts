@@ -9,9 +9,9 @@ const seconds = nonNegative.max(31_536_000);
 
 export const serverOptionsSchema = z.strictObject({
   host: z.string().default('127.0.0.1').describe('Address to listen on. Without API keys: a loopback address.'),
-  port: z.number().int().min(0).max(65_535).default(8080).describe('0: any free port.'),
+  port: z.number().int().min(0).max(65_535).default(8787).describe('0: any free port.'),
   roots: z.array(z.string().min(1)).min(1).default(['.']).describe('Folders under which requests may name files; the first that has a path wins.'),
-  db: z.string().min(1).default('runs/evaluations.sqlite').describe('The SQLite file of all evaluations; journals lie beside it.'),
+  db: z.string().min(1).default('sae-eval.db').describe('The SQLite file of all evaluations; journals lie beside it.'),
   apiKeys: z.string().min(1).optional().describe('File of hashed API keys.'),
   apiKey: z.string().min(16).optional().describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
   maxQueued: nonNegative.int().default(1000).describe('Evaluations that may wait in all.'),

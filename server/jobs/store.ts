@@ -129,10 +129,10 @@ export class Store {
   list({ statuses, label, limit, before }: ListFilter): { items: EvaluationSummary[]; next: number | null } {
     const rows = this.#all<Row>(
       `SELECT ${columns} FROM evaluations
-       WHERE seq < ?1 AND (?2 IS NULL OR status IN (SELECT value FROM json_each(?2)))
-         AND (?3 IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = ?3))
-       ORDER BY seq DESC LIMIT ?4`,
-      before ?? Number.MAX_SAFE_INTEGER, statuses === undefined ? null : JSON.stringify(statuses), label ?? null, limit + 1,
+       WHERE seq < @before AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
+         AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = @label))
+       ORDER BY seq DESC LIMIT @limit`,
+      { before: before ?? Number.MAX_SAFE_INTEGER, statuses: statuses === undefined ? null : JSON.stringify(statuses), label: label ?? null, limit: limit + 1 },
     );
     return { items: rows.slice(0, limit).map(summaryOf), next: rows.length > limit ? rows[limit - 1]!.seq : null };
   }
@@ -162,7 +162,7 @@ export class Store {
   }
 
   countQueued(client?: string): number {
-    return this.#get<{ n: number }>("SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (?1 IS NULL OR client = ?1)", client ?? null)!.n;
+    return this.#get<{ n: number }>("SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (@client IS NULL OR client = @client)", { client: client ?? null })!.n;
   }
 
   /** Evaluations that a server which ended abruptly left running, with the compute process each had. */
@@ -171,7 +171,7 @@ export class Store {
   }
 
   start(id: string): void {
-    this.#transition(id, "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?2), attempts = attempts + 1 WHERE id = ?1", 'running', null, now());
+    this.#transition("UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), attempts = attempts + 1 WHERE id = ?", [now(), id], { id, status: 'running', detail: null });
   }
 
   setPid(id: string, pid: number | null): void {
@@ -184,15 +184,12 @@ export class Store {
 
   /** Back into the queue, in its old place. */
   requeue(id: string, why: string): void {
-    this.#transition(id, "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ?1 AND status = 'running'", 'queued', why);
+    this.#transition("UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'", [id], { id, status: 'queued', detail: why });
   }
 
   finish(id: string, status: EvaluationStatus, { result = null, error = null }: { result?: EvaluationResult | null; error?: SerializedError | null }): void {
-    this.#transition(
-      id,
-      'UPDATE evaluations SET status = ?2, ended_at = ?3, result = ?4, error = ?5, pid = NULL WHERE id = ?1',
-      status, error?.message ?? null, status, now(), result === null ? null : JSON.stringify(result), error === null ? null : JSON.stringify(error),
-    );
+    const values = [status, now(), result === null ? null : JSON.stringify(result), error === null ? null : JSON.stringify(error), id];
+    this.#transition('UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL WHERE id = ?', values, { id, status, detail: error?.message ?? null });
   }
 
   remove(id: string): void {
@@ -213,9 +210,9 @@ export class Store {
     this.#db.close();
   }
 
-  #transition(id: string, sql: string, status: EvaluationStatus, detail: string | null, ...values: unknown[]): void {
+  #transition(sql: string, values: readonly unknown[], { id, status, detail }: { id: string; status: EvaluationStatus; detail: string | null }): void {
     this.#db.transaction(() => {
-      this.#run(sql, id, ...values);
+      this.#run(sql, ...values);
       this.#change(id, status, detail);
     }).immediate();
   }

@@ -1,0 +1,191 @@
+/** The client of an sae-eval server. Imports nothing native and nothing of Node: it runs in browsers too. */
+import type {
+  CheckpointDescription, CheckpointEntry, ComparisonRequest, DatasetEntry, Device, EvaluationEvent, EvaluationList, EvaluationRecord, EvaluationStatus,
+  EvaluationSummary, Kind, ModelEntry, ReportFormat, ReportLanguage,
+} from '../evaluation/schema/record.js';
+import type { EvaluationRequest } from '../evaluation/schema/request.js';
+import { ConnectionError, EvaluationFailedError, ProblemError } from './errors.js';
+import { readEventStream } from './event-stream.js';
+import { backOff, pause, Transport, type TransportOptions } from './transport.js';
+
+export type SaeEvalClientOptions = TransportOptions;
+
+export interface CallOptions {
+  /** Gives the call up; its reason is thrown. It does not cancel the evaluation. */
+  signal?: AbortSignal;
+}
+
+export interface EvaluateOptions extends CallOptions {
+  /** Waits for the end: the record then has the result. Default: returns as soon as the evaluation is accepted. */
+  wait?: boolean;
+  /** The same key and request give the same evaluation. Default: a new key, so that a lost answer is no second evaluation. */
+  idempotencyKey?: string;
+  /** Each event while waiting. */
+  onEvent?: (event: EvaluationEvent) => void;
+}
+
+export interface ListOptions extends CallOptions {
+  status?: EvaluationStatus | readonly EvaluationStatus[];
+  /** Only evaluations of an SAE with this label. */
+  label?: string;
+  limit?: number;
+  cursor?: string;
+}
+
+export interface ReportOptions extends CallOptions {
+  /** Default md. */
+  format?: ReportFormat;
+  /** Default en. */
+  lang?: ReportLanguage;
+}
+
+export interface WatchOptions extends CallOptions {
+  /** Continues after this event. */
+  lastEventId?: string;
+}
+
+const evaluationPath = (id: string): string => `/v1/evaluations/${encodeURIComponent(id)}`;
+
+/**
+ * @example
+ * const client = new SaeEvalClient('http://127.0.0.1:8787');
+ * const record = await client.evaluate(request, { wait: true });
+ * console.log(record.result?.results[0]?.strict?.KLDivPerToken?.mean);
+ * console.log(await client.report(record.id, { lang: 'zh' }));
+ */
+export class SaeEvalClient {
+  readonly #transport: Transport;
+
+  /** @param url of the server, such as `http://127.0.0.1:8787`; in a browser `''` for the page's own. */
+  constructor(url: string, options: SaeEvalClientOptions = {}) {
+    this.#transport = new Transport(url, options);
+  }
+
+  /**
+   * Submits an evaluation, and waits for its end if asked to.
+   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it fails or is cancelled.
+   */
+  async evaluate(request: EvaluationRequest, { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions = {}): Promise<EvaluationRecord> {
+    const record = await this.#transport.json<EvaluationRecord>({
+      method: 'POST', path: '/v1/evaluations', body: request, signal, headers: { 'idempotency-key': idempotencyKey }, repeatable: true,
+    });
+    if (!wait) return record;
+    const options = signal === undefined ? {} : { signal };
+    for await (const event of this.watch(record.id, options)) onEvent?.(event);
+    const ended = await this.get(record.id, options);
+    if (ended.result === null) throw new EvaluationFailedError(ended);
+    return ended;
+  }
+
+  /** The record of an evaluation, with its result once it has ended. */
+  async get(id: string, { signal }: CallOptions = {}): Promise<EvaluationRecord> {
+    return this.#transport.json({ method: 'GET', path: evaluationPath(id), signal });
+  }
+
+  /** One page of evaluations, newest first. */
+  async list({ status, label, limit, cursor, signal }: ListOptions = {}): Promise<EvaluationList> {
+    const statuses = status === undefined ? undefined : [status].flat().join(',');
+    return this.#transport.json({ method: 'GET', path: '/v1/evaluations', query: { status: statuses, label, limit, cursor }, signal });
+  }
+
+  /** Cancels a waiting or running evaluation; one that has ended stays as it is. */
+  async cancel(id: string, options: CallOptions = {}): Promise<EvaluationSummary> {
+    const { result, ...summary } = await this.get(id, options);
+    if (result !== null || !['queued', 'running'].includes(summary.status)) return summary;
+    return this.#transport.json({ method: 'DELETE', path: evaluationPath(id), signal: options.signal });
+  }
+
+  /** Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it first. */
+  async remove(id: string, options: CallOptions = {}): Promise<void> {
+    const { status } = await this.get(id, options);
+    if (status === 'queued' || status === 'running') {
+      throw new ProblemError({ type: '/problems/not-finished', title: 'The evaluation has not ended yet', status: 409, detail: `Evaluation ${id} is ${status}; cancel it first.`, code: 'not-finished' });
+    }
+    await this.#transport.send({ method: 'DELETE', path: evaluationPath(id), signal: options.signal });
+  }
+
+  /** The report of an evaluation that has ended, as text. */
+  async report(id: string, { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
+    const response = await this.#transport.send({ method: 'GET', path: `${evaluationPath(id)}/report`, query: { format, lang }, signal });
+    return response.text();
+  }
+
+  /** One report that compares several evaluations. */
+  async compare(evaluations: readonly string[], { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
+    const body: ComparisonRequest = { evaluations: [...evaluations], format, lang };
+    const response = await this.#transport.send({ method: 'POST', path: '/v1/reports', body, signal, repeatable: true });
+    return response.text();
+  }
+
+  /** What is in a checkpoint file and what it can be. */
+  async inspect(path: string, { signal }: CallOptions = {}): Promise<CheckpointDescription> {
+    return this.#transport.json({ method: 'GET', path: '/v1/checkpoints/inspect', query: { path }, signal });
+  }
+
+  async kinds(options: CallOptions = {}): Promise<Kind[]> {
+    return this.#items('/v1/kinds', options);
+  }
+
+  async devices(options: CallOptions = {}): Promise<Device[]> {
+    return this.#items('/v1/devices', options);
+  }
+
+  async checkpoints(options: CallOptions = {}): Promise<CheckpointEntry[]> {
+    return this.#items('/v1/checkpoints', options);
+  }
+
+  async models(options: CallOptions = {}): Promise<ModelEntry[]> {
+    return this.#items('/v1/models', options);
+  }
+
+  async datasets(options: CallOptions = {}): Promise<DatasetEntry[]> {
+    return this.#items('/v1/datasets', options);
+  }
+
+  /**
+   * The events of an evaluation until its end. A connection that breaks is opened again and continues after the last
+   * event. Stop early with `break` or the signal.
+   *
+   * @example
+   * for await (const event of client.watch(id)) if (event.event === 'progress') console.log(event.data.progress?.samples);
+   */
+  async *watch(id: string, { signal, lastEventId = '' }: WatchOptions = {}): AsyncGenerator<EvaluationEvent, void, undefined> {
+    let last = lastEventId;
+    for (let failures = 0; ; failures++) {
+      if (failures > 0) await pause(Math.min(backOff(failures - 1), 10_000), signal);
+      const connection = new AbortController();
+      const give = (): void => connection.abort(signal?.reason);
+      signal?.addEventListener('abort', give, { once: true });
+      try {
+        const response = await this.#transport.send({
+          method: 'GET', path: `${evaluationPath(id)}/events`, signal: connection.signal,
+          headers: { accept: 'text/event-stream', ...(last === '' ? {} : { 'last-event-id': last }) },
+        });
+        // 204: everything was received before.
+        if (response.status === 204 || response.body === null) return;
+        for await (const { event, id: eventId, data } of readEventStream(response.body)) {
+          last = eventId;
+          failures = 0;
+          yield { event, id: eventId, data: JSON.parse(data) as unknown } as EvaluationEvent;
+          if (event === 'end') return;
+        }
+      } catch (error) {
+        signal?.throwIfAborted();
+        if (error instanceof ProblemError && error.status < 500) throw error;
+        if (failures >= 20) throw error instanceof Error ? error : new ConnectionError(String(error));
+      } finally {
+        signal?.removeEventListener('abort', give);
+        connection.abort();
+      }
+    }
+  }
+
+  async #items<T>(path: string, { signal }: CallOptions): Promise<T[]> {
+    return (await this.#transport.json<{ items: T[] }>({ method: 'GET', path, signal })).items;
+  }
+}
+
+/** `crypto.randomUUID` exists in secure contexts only; a lab's server may be reached over plain HTTP. */
+function newKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}

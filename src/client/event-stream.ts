@@ -1,0 +1,43 @@
+/** Reads server-sent events from a response (WHATWG HTML, 9.2.6). */
+
+export interface StreamEvent {
+  event: string;
+  id: string;
+  data: string;
+}
+
+/** The events of a stream as they come; ends with it. The stream is cancelled when the caller stops reading. */
+export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent, void, undefined> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  let event = '';
+  let id = '';
+  let data: string[] = [];
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+      const lines = text.split(/\r\n|\n|\r(?!$)/);
+      text = lines.pop() ?? '';
+      for (const line of lines) {
+        if (line === '') {
+          if (data.length > 0) yield { event: event || 'message', id, data: data.join('\n') };
+          event = '';
+          data = [];
+          continue;
+        }
+        const colon = line.indexOf(':');
+        if (colon === 0) continue;
+        const field = colon === -1 ? line : line.slice(0, colon);
+        const content = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
+        if (field === 'event') event = content;
+        else if (field === 'id') id = content;
+        else if (field === 'data') data.push(content);
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
