@@ -10,6 +10,7 @@ import { familyOf, type FamilyName } from './families.js';
 import { JsonFields } from './json-fields.js';
 import type { RopeConfig } from './rope-config.js';
 
+/** Non-linearities, by what they compute: transformers has several names for some. */
 export type Activation = 'silu' | 'gelu' | 'gelu_tanh' | 'relu';
 
 /** What a block does with the residual stream, so far as the files say it; weights' own shapes are checked on loading. */
@@ -38,8 +39,8 @@ export interface ModelConfig {
   windows: readonly (number | null)[];
   /** Of each block; null where positions are learned. */
   ropes: readonly (RopeConfig | null)[];
-  /** What q·k is multiplied with. */
-  attentionScale: number;
+  /** Of each block: what q·k is multiplied with. */
+  attentionScale: readonly number[];
   /** `cap · tanh(x / cap)` of attention scores. */
   attentionSoftcap: number | null;
   /** The same of logits. */

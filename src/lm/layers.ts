@@ -21,7 +21,24 @@ export class Linear implements Layer {
   }
 }
 
-/** Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467): in float32, back in x's dtype before the weight. */
+/** Mean and variance normalisation with weight and bias (Ba et al. 2016, arXiv:1607.06450). */
+export class LayerNorm implements Layer {
+  constructor(
+    private readonly weight: Tensor,
+    private readonly bias: Tensor,
+    private readonly eps: number,
+  ) {}
+
+  forward(x: Tensor): Tensor {
+    return ops.layer_norm(x, [x.shape.at(-1)!], this.weight, this.bias, this.eps);
+  }
+}
+
+/**
+ * Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), in float32 whatever x is. The result is
+ * cast back before the weight is applied, as Llama does; a weight in float32 is applied before it is cast back, as Gemma
+ * and OLMo 2 do.
+ */
 export class RMSNorm implements Layer {
   constructor(
     private readonly weight: Tensor,
@@ -29,9 +46,11 @@ export class RMSNorm implements Layer {
   ) {}
 
   forward(x: Tensor): Tensor {
-    if (x.dtype === 'float32') return ops.rms_norm(x, [x.shape.at(-1)!], this.weight, this.eps);
+    const shape = [x.shape.at(-1)!];
+    if (x.dtype === 'float32') return ops.rms_norm(x, shape, this.weight, this.eps);
     const wide = x.to({ dtype: 'float32' });
-    return ops.rms_norm(wide, [x.shape.at(-1)!], null, this.eps).to({ dtype: x.dtype }).mul(this.weight);
+    if (this.weight.dtype === 'float32') return ops.rms_norm(wide, shape, this.weight, this.eps).to({ dtype: x.dtype });
+    return ops.rms_norm(wide, shape, null, this.eps).to({ dtype: x.dtype }).mul_(this.weight);
   }
 }
 
@@ -48,48 +67,60 @@ export function activate(x: Tensor, activation: Activation): Tensor {
   }
 }
 
-/** down(act(gate x) · up x) (Shazeer 2020, arXiv:2002.05202). */
-export class GatedMLP implements Layer {
+/** down(act(up x)). */
+export class MLP implements Layer {
   constructor(
-    private readonly layers: { gate: Layer; up: Layer; down: Layer },
+    private readonly layers: { up: Layer; down: Layer },
     private readonly activation: Activation,
   ) {}
 
   forward(x: Tensor): Tensor {
-    const { gate, up, down } = this.layers;
-    return down.forward(activate(gate.forward(x), this.activation).mul_(up.forward(x)));
+    const { up, down } = this.layers;
+    return down.forward(activate(up.forward(x), this.activation));
+  }
+}
+
+/** down(act(gate x) · up x) (Shazeer 2020, arXiv:2002.05202); `gateAndUp` gives the two of x. */
+export class GatedMLP implements Layer {
+  constructor(
+    private readonly layers: { gateAndUp: (x: Tensor) => [gate: Tensor, up: Tensor]; down: Layer },
+    private readonly activation: Activation,
+  ) {}
+
+  forward(x: Tensor): Tensor {
+    const [gate, up] = this.layers.gateAndUp(x);
+    return this.layers.down.forward(activate(gate, this.activation).mul_(up));
   }
 }
 
 export interface SelfAttentionOptions extends AttentionOptions {
-  heads: number;
-  keyValueHeads: number;
-  headDim: number;
   rope: RopeConfig | null;
-  /** Normalise each head's queries and keys before they are rotated. */
+}
+
+export interface SelfAttentionLayers {
+  /** Of x [b, T, d]: q [b, T, H, hd], k and v [b, T, H_kv, hd]. */
+  project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor];
+  /** Of each head's queries and keys, before they are rotated. */
   headNorms?: { q: Layer; k: Layer };
+  /** [b, T, H·hd] → [b, T, d]. */
+  out: Layer;
 }
 
 export class SelfAttention {
   constructor(
-    /** `project` gives queries, keys and values of x [b, T, d]: [b, T, heads · hd] each. */
-    private readonly layers: { project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor]; out: Layer },
+    private readonly layers: SelfAttentionLayers,
     private readonly options: SelfAttentionOptions,
   ) {}
 
   forward(x: Tensor, context: BatchContext): Tensor {
-    const { heads, keyValueHeads, headDim, rope, headNorms } = this.options;
-    const split = (of: Tensor, count: number): Tensor => of.unflatten(-1, [count, headDim]); // [b, T, H, hd]
-    const [projectedQ, projectedK, projectedV] = this.layers.project(x);
-    let q = split(projectedQ, heads);
-    let k = split(projectedK, keyValueHeads);
+    const { project, headNorms, out } = this.layers;
+    let [q, k, v] = project(x);
     if (headNorms !== undefined) [q, k] = [headNorms.q.forward(q), headNorms.k.forward(k)];
-    [q, k] = [q.transpose(1, 2), k.transpose(1, 2)]; // [b, H, T, hd]
-    const v = split(projectedV, keyValueHeads).transpose(1, 2);
-    if (rope !== null) {
-      const table = context.rope(rope);
+    [q, k, v] = [q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)]; // [b, H, T, hd]
+    if (this.options.rope !== null) {
+      const table = context.rope(this.options.rope);
       [q, k] = [rotate(q, table), rotate(k, table)];
     }
-    return this.layers.out.forward(attend({ q, k, v }, context, this.options));
+    return out.forward(attend({ q, k, v }, context, this.options));
   }
 }

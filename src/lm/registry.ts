@@ -3,8 +3,17 @@ import type { DType } from '../torch/index.js';
 import { readModelConfig, type ModelConfig } from './config.js';
 import type { Decoder } from './decoder.js';
 import type { FamilyName } from './families.js';
+import { gemma2 } from './gemma2.js';
+import { gemma3 } from './gemma3.js';
+import { gptNeoX } from './gpt-neox.js';
+import { gpt2 } from './gpt2.js';
 import { llama } from './llama.js';
+import { mistral } from './mistral.js';
 import type { LanguageModel } from './model.js';
+import { olmo2 } from './olmo2.js';
+import { phi3 } from './phi3.js';
+import { qwen2 } from './qwen2.js';
+import { qwen3 } from './qwen3.js';
 import { WeightFiles, Weights } from './weights.js';
 
 interface FamilyForward {
@@ -15,6 +24,15 @@ interface FamilyForward {
 
 const forwards: Readonly<Record<FamilyName, FamilyForward>> = {
   llama: { prefix: 'model.', create: llama },
+  mistral: { prefix: 'model.', create: mistral },
+  qwen2: { prefix: 'model.', create: qwen2 },
+  qwen3: { prefix: 'model.', create: qwen3 },
+  gpt2: { prefix: 'transformer.', create: gpt2 },
+  'gpt-neox': { prefix: 'gpt_neox.', create: gptNeoX },
+  gemma2: { prefix: 'model.', create: gemma2 },
+  gemma3: { prefix: 'model.', create: gemma3 },
+  phi3: { prefix: 'model.', create: phi3 },
+  olmo2: { prefix: 'model.', create: olmo2 },
 };
 
 export interface LoadModelOptions {

@@ -14,7 +14,7 @@ export type RopeScaling =
 
 export interface RopeConfig {
   theta: number;
-  /** Rotated dimensions of a head; the others pass unchanged. */
+  /** Rotated dimensions of a head, rounded up to a pair; the others pass unchanged. */
   dim: number;
   scaling: RopeScaling;
 }
@@ -25,6 +25,10 @@ export interface RopeDefaults {
   theta?: number;
   /** Share of a head that is rotated. */
   partial?: number;
+  /** Trained length where the file does not say. */
+  originalPositions?: number;
+  /** Phi-3's first files called LongRoPE `yarn`. */
+  yarnIsLongrope?: boolean;
 }
 
 /** YaRN's factor on attention, eq. 22 and DeepSeek's variant of it. */
@@ -33,9 +37,11 @@ function yarnAttention(factor: number, mscale: number | null, mscaleAllDim: numb
   return mscale !== null && mscaleAllDim !== null && mscale !== 0 && mscaleAllDim !== 0 ? of(mscale) / of(mscaleAllDim) : of(1);
 }
 
-function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim }: { maxPositions: number; dim: number }): RopeScaling {
-  const kind = rope.string('rope_type', rope.string('type', 'default'));
-  const originalPositions = rope.size('original_max_position_embeddings', config.size('original_max_position_embeddings', maxPositions));
+function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, originalPositions: trained, yarnIsLongrope = false }: RopeDefaults & { dim: number }): RopeScaling {
+  const named = rope.string('rope_type', rope.string('type', 'default'));
+  const kind = named === 'yarn' && yarnIsLongrope ? 'longrope' : named;
+  // The model's own field wins over the section's, as in transformers.
+  const originalPositions = config.size('original_max_position_embeddings', rope.size('original_max_position_embeddings', trained ?? maxPositions));
   switch (kind) {
     case 'default':
     case 'mrope': // one text position in all its sections
@@ -43,6 +49,7 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim }
     case 'linear':
       return { kind, factor: rope.number('factor') };
     case 'dynamic':
+      if (dim <= 2) rope.unsupported('rope_type', 'more than two rotated dimensions for dynamic scaling');
       return { kind, factor: rope.number('factor'), maxPositions };
     case 'yarn': {
       const factor = rope.number('factor', maxPositions / originalPositions);
@@ -61,7 +68,7 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim }
       const factor = rope.number('factor', maxPositions / originalPositions);
       const list = (name: string): number[] => {
         const factors = rope.numbers(name);
-        if (factors?.length !== dim / 2) rope.invalid(name, `a list of ${dim / 2} numbers (one per rotated pair)`);
+        if (factors?.length !== Math.ceil(dim / 2)) rope.invalid(name, `a list of ${Math.ceil(dim / 2)} numbers (one per rotated pair)`);
         return factors;
       };
       return {
@@ -86,15 +93,16 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim }
 }
 
 /** Rotary settings from one section, or from the config itself where there is none. */
-export function readRopeSection(section: JsonFields | null, config: JsonFields, { headDim, maxPositions, theta = 10_000, partial = 1 }: RopeDefaults): RopeConfig {
+export function readRopeSection(section: JsonFields | null, config: JsonFields, defaults: RopeDefaults): RopeConfig {
+  const { headDim, theta = 10_000, partial = 1 } = defaults;
   const rope = section ?? config;
   const share = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
   const dim = Math.trunc(headDim * share);
-  if (dim < 2 || dim % 2 !== 0 || dim > headDim) rope.invalid('partial_rotary_factor', `a share of the head's ${headDim} dimensions that is an even number of them`);
+  if (dim < 1 || dim + (dim % 2) > headDim) rope.invalid('partial_rotary_factor', `a share of the head's ${headDim} dimensions from one pair to all of them`);
   return {
     theta: rope.number('rope_theta', config.number('rope_theta', theta)),
     dim,
-    scaling: section === null ? { kind: 'default' } : readScaling(section, config, { maxPositions, dim }),
+    scaling: section === null ? { kind: 'default' } : readScaling(section, config, { ...defaults, dim }),
   };
 }
 

@@ -26,7 +26,7 @@ function yarnFrequencies({ theta, dim }: RopeConfig, { factor, betaFast, betaSlo
   const high = rounded === low ? rounded + 0.001 : rounded;
   const extrapolated = inverseFrequencies(theta, dim);
   const interpolated = extrapolated.div(factor);
-  const keep = ops.arange(dim / 2, { dtype: 'float32' }).sub(low).div(high - low).clamp(0, 1).neg().add(1);
+  const keep = ops.arange(Math.ceil(dim / 2), { dtype: 'float32' }).sub(low).div(high - low).clamp(0, 1).neg().add(1);
   return interpolated.mul(keep.neg().add(1)).add(extrapolated.mul(keep));
 }
 

@@ -80,6 +80,7 @@ export interface WeightOptions {
 /** Hands out a model's weights, checked and in the wanted dtype; owns what it handed out. */
 export class Weights {
   readonly #taken = new Map<string, Tensor>();
+  readonly #derived: Tensor[] = [];
 
   /** @param prefix what precedes all names; files saved from the bare decoder lack it. */
   constructor(
@@ -112,12 +113,18 @@ export class Weights {
     return present ? this.take(name, shape) : null;
   }
 
+  /** Owns a tensor made of weights: a view, or a copy in another dtype. Returns it. */
+  own(derived: Tensor): Tensor {
+    this.#derived.push(derived);
+    return derived;
+  }
+
   get parameters(): number {
     return [...this.#taken.values()].reduce((sum, { numel }) => sum + numel, 0);
   }
 
   dispose(): void {
-    for (const tensor of this.#taken.values()) tensor.dispose();
+    for (const tensor of [...this.#taken.values(), ...this.#derived]) tensor.dispose();
     this.#taken.clear();
   }
 

@@ -1,0 +1,89 @@
+/** Makes layers of weights by name: what the families' files are written with. */
+import type { Tensor } from '../torch/index.js';
+import type { ModelConfig } from './config.js';
+import { Decoder, type Block } from './decoder.js';
+import { GatedMLP, LayerNorm, Linear, RMSNorm, type SelfAttentionOptions } from './layers.js';
+import type { Weights } from './weights.js';
+
+export interface LinearSizes {
+  from: number;
+  to: number;
+  bias: boolean;
+}
+
+export class Builder {
+  constructor(
+    readonly config: ModelConfig,
+    readonly weights: Weights,
+  ) {}
+
+  linear(name: string, { from, to, bias }: LinearSizes): Linear {
+    return new Linear(this.weights.take(`${name}.weight`, [to, from]), this.weights.takeIf(bias, `${name}.bias`, [to]));
+  }
+
+  /** As {@link linear}, of a weight stored [in, out] (GPT-2's Conv1D). */
+  linearTransposed(name: string, { from, to, bias }: LinearSizes): Linear {
+    const weight = this.weights.own(this.weights.take(`${name}.weight`, [from, to]).t());
+    return new Linear(weight, this.weights.takeIf(bias, `${name}.bias`, [to]));
+  }
+
+  rmsNorm(name: string, width = this.config.width): RMSNorm {
+    return new RMSNorm(this.weights.take(`${name}.weight`, [width]), this.config.normEps);
+  }
+
+  layerNorm(name: string, width = this.config.width): LayerNorm {
+    return new LayerNorm(this.weights.take(`${name}.weight`, [width]), this.weights.take(`${name}.bias`, [width]), this.config.normEps);
+  }
+
+  /** A block's options of attention; `i` counts from 0. */
+  attentionOptions(i: number): SelfAttentionOptions {
+    const { ropes, windows, attentionScale, attentionSoftcap: softcap } = this.config;
+    return { rope: ropes[i]!, window: windows[i]!, scale: attentionScale[i]!, softcap };
+  }
+
+  /** Queries, keys and values from a layer each, `at` the attention's name. */
+  separateHeads(at: string, { bias = this.config.attentionBias } = {}): (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor] {
+    const { width, heads, keyValueHeads, headDim } = this.config;
+    const project = (name: string, count: number): ((x: Tensor) => Tensor) => {
+      const layer = this.linear(`${at}.${name}`, { from: width, to: count * headDim, bias });
+      return (x) => layer.forward(x).unflatten(-1, [count, headDim]); // [b, T, H, hd]
+    };
+    const [q, k, v] = [project('q_proj', heads), project('k_proj', keyValueHeads), project('v_proj', keyValueHeads)];
+    return (x) => [q(x), k(x), v(x)];
+  }
+
+  attentionOut(name: string, { bias = this.config.attentionBias } = {}): Linear {
+    const { width, heads, headDim } = this.config;
+    return this.linear(name, { from: heads * headDim, to: width, bias });
+  }
+
+  gatedMLP(at: string): GatedMLP {
+    const { width, mlpWidth, mlpBias: bias, activation } = this.config;
+    const gate = this.linear(`${at}.gate_proj`, { from: width, to: mlpWidth, bias });
+    const up = this.linear(`${at}.up_proj`, { from: width, to: mlpWidth, bias });
+    const down = this.linear(`${at}.down_proj`, { from: mlpWidth, to: width, bias });
+    return new GatedMLP({ gateAndUp: (x) => [gate.forward(x), up.forward(x)], down }, activation);
+  }
+
+  blocks(block: (i: number) => Block): Block[] {
+    return Array.from({ length: this.config.layers }, (_, i) => block(i));
+  }
+
+  /** The head: the embedding's transpose where they are tied. */
+  head(name: string, embedding: Tensor): Linear {
+    const { width, vocabulary, tiedHead } = this.config;
+    return new Linear(tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]));
+  }
+
+  /** Llama's names around the blocks. */
+  decoder(block: (i: number) => Block): Decoder {
+    const { width, vocabulary } = this.config;
+    const embedding = this.weights.take('embed_tokens.weight', [vocabulary, width]);
+    return new Decoder(this.config, this.weights, {
+      embedding,
+      blocks: this.blocks(block),
+      finalNorm: this.rmsNorm('norm'),
+      head: this.head('lm_head', embedding),
+    });
+  }
+}
