@@ -60,7 +60,7 @@ export class WeightFiles {
       const stored = new Map<string, Stored>();
       for (const file of files) {
         const checkpoint = await readCheckpoint(file);
-        for (const [name, entry] of checkpoint.entries) stored.set(checkpoint.prefix + name, { checkpoint, entry });
+        for (const [name, entry] of checkpoint.entries) stored.set(name, { checkpoint, entry });
       }
       return new WeightFiles(folder, stored);
     }
