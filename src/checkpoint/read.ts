@@ -1,0 +1,49 @@
+/** Reads what a checkpoint file holds, by its headers alone: no tensor is read, nothing native is loaded, no code is run. */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import type { TensorEntry } from './entries.js';
+import { readPtLegacy } from './pt-legacy.js';
+import { readPtZip } from './pt-zip.js';
+import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
+
+export type { TensorEntry } from './entries.js';
+
+export interface Checkpoint {
+  path: string;
+  format: 'pt-zip' | 'pt-legacy' | 'safetensors';
+  /** The tensors of the state dict by name. */
+  entries: ReadonlyMap<string, TensorEntry>;
+  /** What is no tensor, by dotted path. */
+  values: ReadonlyMap<string, unknown>;
+  /** What was taken off the front of the names: the path of a nested dict, `module.`, `_orig_mod.`. */
+  prefix: string;
+}
+
+function firstBytes(path: string): { first: Uint8Array; size: number } {
+  const file = openSync(path, 'r');
+  try {
+    const status = fstatSync(file);
+    if (!status.isFile()) throw new SaeEvalError('file-unreadable', `${path}: expected a file, found ${status.isDirectory() ? 'a folder' : 'something else'}.`);
+    const bytes = new Uint8Array(16);
+    return { first: bytes.subarray(0, readSync(file, bytes, 0, 16, 0)), size: status.size };
+  } finally {
+    closeSync(file);
+  }
+}
+
+/**
+ * The headers of a `.pt` (zip or legacy) or `.safetensors` file, told apart by content.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`.
+ */
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  try {
+    const { first, size } = firstBytes(path);
+    if (size === 0) throw new SaeEvalError('checkpoint-format', `${path}: the file is empty.`);
+    if (first[0] === 0x50 && first[1] === 0x4b) return await readPtZip(path);
+    if (looksLikeSafetensors(first, size)) return readSafetensors(path);
+    if (first[0] === 0x80) return readPtLegacy(path);
+    throw new SaeEvalError('checkpoint-format', `${path}: expected a .pt file of torch.save or a .safetensors file, found something else.`);
+  } catch (error) {
+    throw asSaeEvalError(error, path);
+  }
+}

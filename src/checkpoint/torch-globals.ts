@@ -1,0 +1,125 @@
+/** The allow-list of globals in files of torch.save, and what this reader makes of them. */
+import { SaeEvalError } from '../errors.js';
+import type { DType } from '../torch/tensor.js';
+import { PickleDict, PickleTuple, type PickleGlobal } from './pickle.js';
+
+/** A storage that a file holds: where its bytes are is known to the format that wrote it. */
+export interface StorageRef {
+  key: string;
+  /** Null for untyped storages: the tensor's own type counts. */
+  dtype: DType | null;
+  /** Elements, as the file says; bytes for untyped ones. */
+  numel: number;
+  /** Legacy views: first element within the root storage. */
+  viewOffset: number;
+}
+
+/** A tensor as the pickle describes it, in elements of its dtype. */
+export class TensorRef {
+  constructor(
+    readonly storage: StorageRef,
+    readonly dtype: DType,
+    readonly offset: number,
+    readonly shape: number[],
+    readonly strides: number[],
+  ) {}
+}
+
+/** Stands for a class that is only named. */
+export interface TypeMarker extends PickleGlobal {
+  readonly dtype?: DType | null;
+}
+
+const storageTypes: Record<string, DType | null> = {
+  FloatStorage: 'float32', DoubleStorage: 'float64', HalfStorage: 'float16', BFloat16Storage: 'bfloat16', LongStorage: 'int64',
+  IntStorage: 'int32', ShortStorage: 'int16', CharStorage: 'int8', ByteStorage: 'uint8', BoolStorage: 'bool', UntypedStorage: null,
+};
+const dtypes: Record<string, DType> = {
+  float32: 'float32', float: 'float32', float64: 'float64', double: 'float64', float16: 'float16', half: 'float16', bfloat16: 'bfloat16',
+  int64: 'int64', long: 'int64', int32: 'int32', int: 'int32', int16: 'int16', short: 'int16', int8: 'int8', uint8: 'uint8', bool: 'bool',
+};
+
+export const itemBytes: Record<DType, number> = {
+  float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int16: 2, int32: 4, int64: 8, bool: 1, complex64: 8, complex128: 16,
+};
+
+function numbers(value: unknown, what: string, file: string): number[] {
+  const items = value instanceof PickleTuple ? value.items : value;
+  if (!Array.isArray(items) || items.length > 64 || !items.every((item) => Number.isSafeInteger(item) && (item as number) >= 0)) {
+    throw new SaeEvalError('checkpoint-format', `${file}: a tensor's ${what} is not a short list of whole numbers.`);
+  }
+  return items as number[];
+}
+
+function isStorage(value: unknown): value is StorageRef {
+  return typeof value === 'object' && value !== null && 'key' in value && 'numel' in value;
+}
+
+/** `_rebuild_tensor_v2(storage, offset, size, stride, …)` */
+function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorRef {
+  const [storage, offset, size, stride] = args;
+  if (!isStorage(storage) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
+    throw new SaeEvalError('checkpoint-format', `${file}: a tensor without a storage or with a wrong offset.`);
+  }
+  const type = dtype ?? storage.dtype;
+  if (type === null || type === undefined) throw new SaeEvalError('checkpoint-format', `${file}: a tensor of unknown dtype.`);
+  const shape = numbers(size, 'shape', file);
+  const strides = numbers(stride, 'strides', file);
+  if (shape.length !== strides.length) throw new SaeEvalError('checkpoint-format', `${file}: a tensor of ${shape.length} dimensions with ${strides.length} strides.`);
+  return new TensorRef(storage, type, offset as number, shape, strides);
+}
+
+/** The allowed globals of one file. */
+export function torchGlobals(file: string): (module: string, name: string) => PickleGlobal | null {
+  const first = (args: readonly unknown[]): unknown => args[0];
+  const fixed: Record<string, PickleGlobal['call']> = {
+    'collections.OrderedDict': (args) => {
+      const made = new PickleDict();
+      const pairs = args[0];
+      if (Array.isArray(pairs)) for (const pair of pairs) {
+        const items = pair instanceof PickleTuple ? pair.items : (pair as unknown[]);
+        if (Array.isArray(items)) made.entries.set(items[0], items[1]);
+      }
+      return made;
+    },
+    'torch._utils._rebuild_tensor': (args) => rebuild(file, args),
+    'torch._utils._rebuild_tensor_v2': (args) => rebuild(file, args),
+    'torch._utils._rebuild_tensor_v3': (args) => rebuild(file, args, (args[6] as TypeMarker | undefined)?.dtype ?? undefined),
+    'torch._utils._rebuild_parameter': first,
+    'torch._utils._rebuild_parameter_with_state': first,
+    'torch.Size': (args) => args[0] ?? new PickleTuple([]),
+    'torch.device': (args) => args.map(String).join(':'),
+    '_codecs.encode': (args) => args[0],
+    'builtins.set': (args) => new Set((args[0] as Iterable<unknown> | undefined) ?? []),
+    '__builtin__.set': (args) => new Set((args[0] as Iterable<unknown> | undefined) ?? []),
+    'collections.Counter': () => new PickleDict(),
+    'collections.defaultdict': () => new PickleDict(),
+    'torch.serialization._get_layout': first,
+  };
+  return (module, name) => {
+    const full = `${module}.${name}`;
+    if (Object.hasOwn(fixed, full)) return { name: full, call: fixed[full]! };
+    if ((module === 'torch' || module === 'torch.storage' || module === 'torch.cuda') && Object.hasOwn(storageTypes, name)) {
+      return { name: full, dtype: storageTypes[name]! } satisfies TypeMarker;
+    }
+    if (module === 'torch' && Object.hasOwn(dtypes, name)) return { name: full, dtype: dtypes[name]! } satisfies TypeMarker;
+    if (full === 'torch.nn.parameter.Parameter' || full === 'torch.Tensor') return { name: full, call: first };
+    if (/^(torch\.nn\.modules\.|torch\.nn\.parallel\.)/.test(module) || module === '__main__') {
+      throw new SaeEvalError('checkpoint-module', `${file}: holds a pickled module (${full}), which only the code that made it can read. Save its state_dict() instead: torch.save(model.state_dict(), path).`);
+    }
+    return null;
+  };
+}
+
+/** What a persistent id of torch.save stands for: `('storage', type, key, location, numel[, view])`. The location is ignored. */
+export function storageFromId(file: string, id: unknown): StorageRef {
+  const items = id instanceof PickleTuple ? id.items : [];
+  const [tag, type, key, , numel, view] = items;
+  if (tag !== 'storage' || !Number.isSafeInteger(numel) || (numel as number) < 0 || (typeof key !== 'string' && typeof key !== 'number')) {
+    throw new SaeEvalError('checkpoint-format', `${file}: a persistent id that is not a storage.`);
+  }
+  const dtype = (type as TypeMarker | null)?.dtype;
+  if (dtype === undefined) throw new SaeEvalError('checkpoint-format', `${file}: storage '${key}' has no known type.`);
+  const viewOffset = view instanceof PickleTuple && Number.isSafeInteger(view.items[1]) ? (view.items[1] as number) : 0;
+  return { key: String(key), dtype, numel: numel as number, viewOffset };
+}

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { manualSeed, operator, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
+
+const compare = operator('sae_eval::compare_logits') as (a: Tensor, b: Tensor, labels: Tensor) => [Tensor, Tensor, Tensor];
+
+/** The definition, in float64. */
+function expected(a: Tensor, b: Tensor, labels: Tensor): [Tensor, Tensor, Tensor] {
+  const p = a.to({ dtype: 'float64' }).log_softmax(-1);
+  const q = b.to({ dtype: 'float64' }).log_softmax(-1);
+  const index = labels.unsqueeze(-1);
+  return [p.exp().mul(p.sub(q)).sum([-1]), p.gather(-1, index).neg().squeeze(-1), q.gather(-1, index).neg().squeeze(-1)];
+}
+
+describe('compare_logits', () => {
+  it.each([[1, 1], [3, 7], [5, 16], [4, 2049], [64, 4096], [8, 128_256]])('agrees with float64 on [%i, %i]', (n, V) => {
+    manualSeed(n * V);
+    const a = ops.randn([n, V]).mul(4);
+    const b = a.add(ops.randn([n, V]).mul(0.3));
+    const labels = ops.randint(V, [n]);
+    const found = compare(a, b, labels);
+    expected(a, b, labels).forEach((want, i) => {
+      // float32 terms of size ≤ 20 summed in blocks: 2e-5 absolute is a few roundings of the log-sum-exp.
+      expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(2e-5);
+    });
+  });
+
+  it.each(['bfloat16', 'float16', 'float64'] as DType[])('reads %s', (dtype) => {
+    manualSeed(1);
+    const a = ops.randn([8, 300]).to({ dtype });
+    const b = ops.randn([8, 300]).to({ dtype });
+    const labels = ops.randint(300, [8]);
+    const found = compare(a, b, labels);
+    expected(a, b, labels).forEach((want, i) => expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(1e-5));
+  });
+
+  it('is zero for equal rows, whatever their offset, and large logits do not overflow', () => {
+    const a = tensor([[1e4, -1e4, 0], [1, 2, 3]]);
+    const [kl] = compare(a, a.add(5), tensor([0, 1], { dtype: 'int64' }));
+    expect(kl.abs().max().item()).toBeLessThan(1e-3);
+  });
+
+  it('passes NaN on, in its row alone', () => {
+    const a = tensor([[1, Number.NaN, 3], [1, 2, 3]]);
+    const [kl] = compare(a, tensor([[1, 2, 3], [1, 2, 3]]), tensor([0, 1], { dtype: 'int64' }));
+    expect(kl.toArray()).toEqual([Number.NaN, 0]);
+  });
+
+  it('takes rows that are not contiguous', () => {
+    manualSeed(2);
+    const wide = ops.randn([50, 6]);
+    const labels = ops.randint(50, [6]);
+    const [kl] = compare(wide.t(), wide.t().mul(2), labels);
+    expect(kl.sub(expected(wide.t(), wide.t().mul(2), labels)[0]).abs().max().item()).toBeLessThan(1e-5);
+  });
+
+  it('refuses labels outside the vocabulary and shapes that differ', () => {
+    expect(() => compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))).toThrow(/not in the vocabulary/);
+    expect(() => compare(tensor([[1, 2]]), tensor([[1, 2, 3]]), tensor([0], { dtype: 'int64' }))).toThrow(/one shape/);
+  });
+});

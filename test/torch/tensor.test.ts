@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest';
+import { arange, fromTypedArray, isTensor, ops, operator, scope, tensor, Tensor, TorchError, zeros } from '#src/torch/index.js';
+
+describe('tensors from JavaScript', () => {
+  it('keeps shape, dtype and values', () => {
+    const t = tensor([[1, 2, 3], [4, 5, 6]]);
+    expect(t).toBeInstanceOf(Tensor);
+    expect([t.shape, t.strides, t.dtype, t.device, t.numel]).toEqual([[2, 3], [3, 1], 'float32', 'cpu', 6]);
+    expect(t.toArray()).toEqual([[1, 2, 3], [4, 5, 6]]);
+    expect(tensor(7).toArray()).toBe(7);
+    expect(tensor([true, false]).dtype).toBe('bool');
+    expect(tensor([2n ** 60n]).toTypedArray()).toEqual(BigInt64Array.of(2n ** 60n));
+  });
+
+  it.each(['float32', 'float64', 'float16', 'bfloat16', 'int8', 'uint8', 'int16', 'int32', 'int64', 'bool'] as const)('goes through %s and back', (dtype) => {
+    const t = tensor([0, 1, 1, 0], { dtype });
+    expect(t.dtype).toBe(dtype);
+    expect(t.toArray()).toEqual([0, 1, 1, 0]);
+  });
+
+  it('rounds to bfloat16 as hardware does', () => {
+    // 1 + 2^-8 lies between two bfloat16 values and ties to the even one, 1; 1 + 3·2^-8 ties up to 1 + 2^-6.
+    expect(tensor([1 + 2 ** -8, 1 + 3 * 2 ** -8], { dtype: 'bfloat16' }).toArray()).toEqual([1, 1 + 2 ** -6]);
+  });
+
+  it('refuses ragged and foreign data', () => {
+    expect(() => tensor([[1, 2], [3]])).toThrow(/expected 2 entries at depth 1, found 1/);
+    expect(() => fromTypedArray(new Float32Array(5), [2, 3])).toThrow(/wants 6 elements/);
+    expect(() => fromTypedArray(new BigUint64Array(1))).toThrow(TorchError);
+    expect(isTensor({ shape: [1], dispose() {} })).toBe(false);
+  });
+
+  it('copies what it is given', () => {
+    const source = Float32Array.of(1, 2);
+    const t = fromTypedArray(source);
+    source[0] = 9;
+    expect(t.toArray()).toEqual([1, 2]);
+    const out = t.toTypedArray();
+    out[1] = 9;
+    expect(t.toArray()).toEqual([1, 2]);
+  });
+});
+
+describe('operators through the dispatcher', () => {
+  const a = tensor([[3, 1, 2], [9, 7, 8]]);
+
+  it('takes positional and named arguments, defaults and lists', () => {
+    expect(a.add(1).toArray()).toEqual([[4, 2, 3], [10, 8, 9]]);
+    expect(a.add(a, { alpha: 2 }).toArray()).toEqual([[9, 3, 6], [27, 21, 24]]);
+    const [values, indices] = ops.topk(a, 2, { dim: -1 });
+    expect([values.toArray(), indices.toArray(), indices.dtype]).toEqual([[[3, 2], [9, 8]], [[0, 2], [0, 2]], 'int64']);
+    expect(a.sum([1], { keepdim: true, dtype: 'float64' }).toArray()).toEqual([[6], [24]]);
+    expect(ops.cat([a, a], 1).shape).toEqual([2, 6]);
+    expect(ops.full([2], 2).dtype).toBe('int64'); // JavaScript cannot tell 2 from 2.0
+  });
+
+  it('returns the argument itself from in-place and out= operators', () => {
+    const t = zeros([2]);
+    expect(t.add_(1)).toBe(t);
+    const out = zeros([2]);
+    expect(ops.mul(t, t, { out })).toBe(out);
+    expect(out.toArray()).toEqual([1, 1]);
+  });
+
+  it('indexes with a list of optional tensors', () => {
+    expect(ops.index(a, [null, tensor([0, 2], { dtype: 'int64' })]).toArray()).toEqual([[3, 2], [9, 8]]);
+  });
+
+  it('names operator, argument, expected and found', () => {
+    const call = (): unknown => operator('topk')(a, 'two');
+    expect(call).toThrow(TorchError);
+    expect(call).toThrow(/aten::topk.*argument 'k': expected (Sym)?[iI]nt, found the string 'two'/s);
+    expect(() => operator('add')(a, 1, { beta: 2 })).toThrow(/no argument named 'beta'/);
+    expect(() => operator('no_such_operator')).toThrow(/no operator 'aten::no_such_operator'/);
+    expect(() => operator('relu')(a, a)).toThrow(/at most 1 positional arguments, found 2/);
+  });
+
+  it('reports libtorch errors without C++ frames', () => {
+    try {
+      a.matmul(a);
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toBeInstanceOf(TorchError);
+      expect((error as TorchError).code).toBe('torch-operator');
+      expect((error as TorchError).message).toMatch(/shapes cannot be multiplied \(2x3 and 2x3\)/);
+      expect((error as TorchError).message).not.toMatch(/Exception raised from|frame #/);
+    }
+  });
+
+  it('reports too large an allocation as device-memory', () => {
+    try {
+      ops.empty([2 ** 45], { dtype: 'float32' });
+      expect.unreachable();
+    } catch (error) {
+      expect((error as TorchError).code).toBe('device-memory');
+    }
+  });
+
+  it('reaches nearly all overloads of ATen by name', async () => {
+    const { operatorSchemas } = await import('#src/torch/index.js');
+    const schemas = operatorSchemas().filter((schema) => schema.startsWith('aten::'));
+    expect(schemas.length).toBeGreaterThan(3000);
+    const names = new Set(schemas.map((schema) => schema.slice(0, schema.search(/[.(]/))));
+    for (const name of names) expect(typeof operator(name)).toBe('function');
+  });
+});
+
+describe('disposal', () => {
+  it('is idempotent, and use afterwards is a clear error', () => {
+    const t = arange(3);
+    const view = t.narrow(0, 1, 2);
+    t.dispose();
+    t.dispose();
+    expect(t.disposed).toBe(true);
+    expect(() => t.add(1)).toThrow(/was disposed/);
+    expect(() => t.shape).toThrow(TorchError);
+    expect(view.toArray()).toEqual([1, 2]); // a view keeps the storage
+  });
+
+  it('works with Symbol.dispose', () => {
+    const t = arange(3);
+    t[Symbol.dispose]();
+    expect(t.disposed).toBe(true);
+  });
+
+  it('passes through a scope what is returned', () => {
+    let inner: Tensor | undefined;
+    const kept = scope(() => {
+      inner = zeros([2]);
+      return { sum: inner.add(1), list: [inner.add(2)] };
+    });
+    expect(inner?.disposed).toBe(true);
+    expect(kept.sum.toArray()).toEqual([1, 1]);
+    expect(kept.list[0]?.toArray()).toEqual([2, 2]);
+  });
+});
