@@ -1,0 +1,134 @@
+"""Tiny random models with the settings that ../models leaves out, and what transformers computes on them.
+
+Each folder gets config.json (some rewritten in the style of older transformers), weights, and expected.safetensors:
+input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ... in float32 with eager attention; with
+`bf16.` in front the logits and h.last of the same model in bfloat16. Made with torch 2.13, transformers 5.18:
+
+    python make.py
+"""
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from transformers import AutoConfig, AutoModelForCausalLM
+
+here = Path(__file__).parent
+V = 32
+common = dict(vocab_size=V, hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, bos_token_id=1, eos_token_id=2)
+
+
+def randomise(model, seed):
+    generator = torch.Generator().manual_seed(seed)
+    for name, parameter in model.named_parameters():
+        scale = 0.5 if parameter.dim() == 1 else 1.5 / parameter.shape[-1] ** 0.5
+        parameter.data = torch.randn(parameter.shape, generator=generator) * scale
+        if "norm" in name and name.endswith("weight") and "gemma" not in model.config.model_type:
+            parameter.data += 1
+
+
+def expected(model, T, seed):
+    generator = torch.Generator().manual_seed(seed)
+    lengths = [T, T // 3]
+    ids = torch.randint(0, V, (len(lengths), T), generator=generator)
+    mask = torch.tensor([[1] * n + [0] * (T - n) for n in lengths])
+    blocks = next(m for n, m in model.named_modules() if n.endswith("layers") or n.endswith(".h"))
+    outputs = {}
+    hooks = [
+        block.register_forward_hook(lambda _, __, out, i=i: outputs.__setitem__(f"r.{i}", (out[0] if isinstance(out, tuple) else out).clone()))
+        for i, block in enumerate(blocks, 1)
+    ]
+    with torch.no_grad():
+        result = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
+    for hook in hooks:
+        hook.remove()
+    return {"input_ids": ids, "attention_mask": mask, "logits": result.logits, "h.0": result.hidden_states[0], "h.last": result.hidden_states[-1], **outputs}
+
+
+def make(name, model_type, settings, *, T=20, seed=0, bf16=False, weights="safetensors", rewrite=None, base=None, lengths=()):
+    folder = here / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    config = AutoConfig.for_model(model_type, **settings)
+    config._attn_implementation = "eager"
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval().float()
+    randomise(model, seed)
+    if config.tie_word_embeddings:
+        model.tie_weights()
+    tensors = expected(model, T, seed)
+    for longer in lengths:
+        tensors.update({f"{longer}.{key}": value for key, value in expected(model, longer, seed).items()})
+    state = {key: value.clone() for key, value in model.state_dict().items() if not (config.tie_word_embeddings and key == "lm_head.weight")}
+    if model_type == "gpt_neox":  # what save_pretrained calls it
+        state = {key.replace("lm_head", "embed_out"): value for key, value in state.items()}
+    if base is not None:
+        state = {key.removeprefix(base): value for key, value in state.items()}
+    if weights == "bin":
+        torch.save(state, folder / "pytorch_model.bin")
+    else:
+        save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    if bf16:
+        half = model.to(torch.bfloat16)
+        tensors.update({f"bf16.{key}": value.float() for key, value in expected(half, T, seed).items() if key in ("logits", "h.last")})
+    save_file({key: value.contiguous() for key, value in tensors.items()}, folder / "expected.safetensors")
+    # as_dict leaves out nothing; the file keeps what a checkpoint on the hub would have
+    as_dict = json.loads(config.to_json_string(use_diff=False))
+    kept = {key: value for key, value in as_dict.items() if key in config.to_diff_dict() or key in settings or key in ("model_type", "rope_parameters", "layer_types")}
+    if rewrite is not None:
+        rewrite(kept)
+    (folder / "config.json").write_text(json.dumps(kept, indent=2) + "\n")
+
+
+def old_style(type_key="rope_type"):
+    """rope_parameters as older transformers wrote them: rope_theta beside rope_scaling."""
+    def rewrite(config):
+        rope = dict(config.pop("rope_parameters"))
+        config["rope_theta"] = rope.pop("rope_theta")
+        share = rope.pop("partial_rotary_factor", None)
+        if share is not None:
+            config["partial_rotary_factor"] = share
+        rope[type_key] = rope.pop("rope_type")
+        config["rope_scaling"] = None if rope[type_key] == "default" else rope
+    return rewrite
+
+
+def rope(kind, **more):
+    return dict(rope_type=kind, rope_theta=10000.0, **more)
+
+
+# biases everywhere, a head dimension of its own, linear scaling, the oldest style, torch.save
+make("llama-linear-bin", "llama", dict(common, head_dim=12, attention_bias=True, mlp_bias=True, max_position_embeddings=64, tie_word_embeddings=False, rope_parameters=rope("linear", factor=4.0)), weights="bin", rewrite=old_style("type"), seed=1)
+# longer than trained: the base grows
+make("llama-dynamic", "llama", dict(common, max_position_embeddings=16, rope_parameters=rope("dynamic", factor=4.0)), T=40, rewrite=old_style("type"), seed=2, lengths=(12,))
+make("llama-yarn", "llama", dict(common, max_position_embeddings=64, tie_word_embeddings=True, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=40, rewrite=old_style(), seed=3)
+make("llama-yarn-mscale", "llama", dict(common, max_position_embeddings=64, rope_parameters=rope("yarn", factor=8.0, original_max_position_embeddings=8, beta_fast=16, beta_slow=2, mscale=0.8, mscale_all_dim=0.5, truncate=False)), T=40, seed=4)
+make("llama-llama3", "llama", dict(common, hidden_size=32, max_position_embeddings=128, rope_parameters=dict(rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=24), rope_theta=5000.0)), T=32, rewrite=old_style(), bf16=True, seed=5)
+make("mistral-full", "mistral", dict(common, head_dim=16, sliding_window=None, max_position_embeddings=64), rewrite=old_style(), seed=6)
+make("qwen2-sliding", "qwen2", dict(common, use_sliding_window=True, sliding_window=6, max_window_layers=1, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), rewrite=lambda c: (old_style("type")(c), c.pop("layer_types", None)), seed=7)
+make("qwen3-bias", "qwen3", dict(common, head_dim=10, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=8)
+gpt2 = dict(vocab_size=V, n_embd=16, n_layer=2, n_head=2, n_positions=24, bos_token_id=1, eos_token_id=2)
+make("gpt2-base-bin", "gpt2", dict(gpt2, n_inner=20, scale_attn_by_inverse_layer_idx=True), weights="bin", base="transformer.", seed=9)
+make("gpt2-unscaled", "gpt2", dict(gpt2, scale_attn_weights=False, tie_word_embeddings=False, activation_function="relu"), bf16=True, seed=10)
+neox = {key: value for key, value in common.items() if key != "num_key_value_heads"}
+def neox_old(config):
+    parameters = config.pop("rope_parameters")
+    config["rotary_emb_base"] = parameters["rope_theta"]
+    config["rotary_pct"] = parameters["partial_rotary_factor"]
+make("neox-sequential", "gpt_neox", dict(neox, use_parallel_residual=False, attention_bias=False, max_position_embeddings=64, rope_parameters=rope("default", partial_rotary_factor=0.5)), rewrite=neox_old, bf16=True, seed=11)
+make("neox-linear", "gpt_neox", dict(neox, hidden_act="gelu_new", tie_word_embeddings=True, max_position_embeddings=64, rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=1.0)), seed=12)
+make("gemma2-sliding", "gemma2", dict(common, head_dim=12, query_pre_attn_scalar=20, sliding_window=7, attn_logit_softcapping=2.0, final_logit_softcapping=None, max_position_embeddings=64), rewrite=lambda c: (old_style()(c), c.pop("layer_types", None)), bf16=True, seed=13)
+make("gemma2-uncapped", "gemma2", dict(common, head_dim=8, query_pre_attn_scalar=8, sliding_window=6, attn_logit_softcapping=None, final_logit_softcapping=3.0, attention_bias=True, max_position_embeddings=64), seed=14)
+def gemma3_old(config):
+    parameters = config.pop("rope_parameters")
+    config["rope_theta"] = parameters["full_attention"]["rope_theta"]
+    config["rope_local_base_freq"] = parameters["sliding_attention"]["rope_theta"]
+    config["rope_scaling"] = {"rope_type": "linear", "factor": 8.0}
+    config.pop("layer_types", None)
+    config["sliding_window_pattern"] = 2
+make("gemma3-linear", "gemma3_text", dict(common, head_dim=12, query_pre_attn_scalar=12, sliding_window=6, sliding_window_pattern=2, max_position_embeddings=64, rope_parameters={"full_attention": dict(rope("linear", factor=8.0), rope_theta=5000.0), "sliding_attention": rope("default")}), rewrite=gemma3_old, bf16=True, seed=15)
+factors = dict(short_factor=[1.0, 1.1, 1.3], long_factor=[1.5, 2.0, 4.0])
+phi = dict(common, hidden_size=24, max_position_embeddings=128, original_max_position_embeddings=16, pad_token_id=0)
+make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=14, lengths=(40,), rewrite=old_style("type"), bf16=True, seed=16)
+make("phi3-sliding", "phi3", dict(phi, sliding_window=8, original_max_position_embeddings=128, tie_word_embeddings=True, rope_parameters=rope("default", partial_rotary_factor=1.0)), seed=17)
+make("olmo2-bias", "olmo2", dict(common, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=18)

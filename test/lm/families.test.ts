@@ -1,0 +1,123 @@
+import { readdirSync } from 'node:fs';
+import { loadLanguageModel } from '#src/lm/index.js';
+import { memory, ops, scope, setInferenceMode, setNumThreads } from '#src/torch/index.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { deviation, deviations, forward, readTensors, root } from './reference.js';
+
+beforeAll(() => {
+  setInferenceMode(true);
+  // The models are tiny: threads would only wait for each other.
+  setNumThreads(1);
+});
+
+/**
+ * Of every value, absolute or relative: float32 sums in another order (flash attention, fused norms) measured up to 1e-5
+ * through 16 blocks; 1e-4 is asked for.
+ */
+const tolerance = 1e-4;
+
+const folders = (of: string): string[] =>
+  readdirSync(`${root}test/golden/${of}`, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${of}/${name}`);
+
+/** Fails with every state that is off, by name. */
+function expectClose(found: Record<string, number>, limit: number): void {
+  expect(Object.keys(found).length).toBeGreaterThan(0);
+  expect(Object.fromEntries(Object.entries(found).filter(([, off]) => !(off <= limit)))).toEqual({});
+}
+
+describe('the shipped model', () => {
+  it('agrees with transformers on every state, padded positions included', async () => {
+    const model = await loadLanguageModel(`${root}checkpoints/tiny-llama`);
+    const expected = await readTensors(`${root}test/golden/vectors.safetensors`);
+    const found = deviations(model, expected, { padding: true, aliases: { 'h.last': 'h.16' } });
+    expect(Object.keys(found)).toHaveLength(19);
+    expectClose(found, tolerance);
+    // h_i is r_i below the last block
+    for (let i = 1; i < 16; i++) expect(ops.equal(expected.get(`h.${i}`)!, expected.get(`r.${i}`)!)).toBe(true);
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+
+  it('says what it is', async () => {
+    const model = await loadLanguageModel(`${root}checkpoints/tiny-llama`, { dtype: 'bfloat16' });
+    expect({ ...model, family: model.family, layers: model.layers, width: model.width, vocabulary: model.vocabulary, maxPositions: model.maxPositions }).toMatchObject({
+      family: 'llama', layers: 16, width: 128, vocabulary: 4096, maxPositions: 2048,
+    });
+    expect(model.parameters).toBe(3_674_240);
+    expect(model.weightBytes).toBe(2 * 3_674_240);
+    expect(model.dtype).toBe('bfloat16');
+    model.dispose();
+  });
+});
+
+describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) => {
+  it('agrees with transformers on the real positions of every state', async () => {
+    const before = memory().handles;
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`);
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    const prefixes = new Set([...expected.keys()].map((name) => /^(\d+\.)input_ids$/.exec(name)?.[1] ?? ''));
+    for (const prefix of prefixes) expectClose(deviations(model, expected, { prefix }), tolerance);
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+    expect(memory().handles).toBe(before);
+  });
+
+  it('gives real positions the same states whatever is beside and behind them', async () => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`);
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    scope(() => {
+      const ids = expected.get('input_ids')!;
+      const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+      const together = forward(model, ids, lengths).states.get('logits')!;
+      lengths.forEach((length, row) => {
+        // longer by padding, alone: what depends on the length itself (longrope, dynamic) has its own fixtures
+        const alone = forward(model, ids.narrow(0, row, 1), [length]).states.get('logits')!;
+        expect(deviation(alone, together.narrow(0, row, 1), { lengths: [length], T: ids.shape[1]! })).toBeLessThan(tolerance);
+        expect(together.isfinite().all().toArray()).toBe(1);
+      });
+      return null;
+    });
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+
+  it('runs several copies of a batch through a block as one', async () => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`);
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    const lengths = scope(() => expected.get('attention_mask')!.sum([1]).toArray() as number[]);
+    const context = model.context(lengths, expected.get('input_ids')!.shape[1]!);
+    scope(() => {
+      const r = model.embed(expected.get('input_ids')!);
+      const copies = [r, r.mul(0.5), r.neg()];
+      const stacked = model.block(1, ops.cat(copies, 0), context);
+      const apart = ops.cat(copies.map((copy) => model.block(1, copy, context)), 0);
+      expect(stacked.sub(apart).abs().max().item()).toBeLessThan(1e-4);
+      return null;
+    });
+    context.dispose();
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+});
+
+describe('bfloat16', () => {
+  // Roundings fall elsewhere (fused attention), so the yardstick is what rounding itself costs transformers.
+  it.each(folders('models-odd'))('%s is as close to float32 as transformers is', async (folder) => {
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    if (expected.has('bf16.logits')) {
+      const model = await loadLanguageModel(`${root}test/golden/${folder}`, { dtype: 'bfloat16' });
+      scope(() => {
+        const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+        const { states } = forward(model, expected.get('input_ids')!, lengths);
+        const [exact, theirs] = [expected.get('logits')!, expected.get('bf16.logits')!];
+        expect(states.get('logits')!.dtype).toBe('float32');
+        const root = (x: typeof exact): number => x.mul(x).narrow(0, 0, 1).mean().sqrt().item();
+        const rounding = root(theirs.sub(exact)) / root(exact);
+        expect(root(states.get('logits')!.sub(exact)) / root(exact)).toBeLessThan(1.5 * rounding);
+        return null;
+      });
+      model.dispose();
+    }
+    for (const tensor of expected.values()) tensor.dispose();
+  });
+});
