@@ -1,4 +1,7 @@
-/** A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives them. */
+/**
+ * A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives them. The file's own
+ * post-processor decides on special tokens; transformers 5 ignores `add_bos_token` beside it too.
+ */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
@@ -33,10 +36,14 @@ function tokenText(fields: JsonFields | null, name: string): string | null {
   return value === null ? null : (fields?.section(name)?.string('content', null) ?? null);
 }
 
-/** Ids that files of the folder give for a role, first come first served. */
-async function findPadId(folder: string, native: NativeTokenizer): Promise<number> {
-  const settings = await readJson(join(folder, 'tokenizer_config.json'));
-  const specials = await readJson(join(folder, 'special_tokens_map.json'));
+interface Settings {
+  /** `tokenizer_config.json` and `special_tokens_map.json`, where they are. */
+  config: JsonFields | null;
+  specials: JsonFields | null;
+}
+
+/** The id of the pad token, else of the end of sequence, from whichever file of the folder gives it first. */
+async function findPadId(folder: string, native: NativeTokenizer, { config: settings, specials }: Settings): Promise<number> {
   const config = await readJson(join(folder, 'config.json'));
   const generation = await readJson(join(folder, 'generation_config.json'));
   const idOf = (role: 'pad' | 'eos'): number | null => {
@@ -94,7 +101,7 @@ async function suffixOf(native: NativeTokenizer): Promise<number[]> {
 
 /**
  * Loads the tokenizer of a model folder.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `tokenizer-invalid`.
+ * @throws SaeEvalError `tokenizer-invalid`, `file-unreadable`.
  */
 export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   const file = join(modelPath, 'tokenizer.json');
@@ -102,6 +109,9 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   try {
     text = await readFile(file, 'utf8');
   } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`, { cause: thrown });
+    }
     throw asSaeEvalError(thrown, `The tokenizer of ${modelPath}`);
   }
   let native: NativeTokenizer;
@@ -113,5 +123,9 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   // Files may carry the settings of whoever saved them; the evaluation sets its own lengths.
   native.disableTruncation();
   native.disablePadding();
-  return new FileTokenizer(native, await findPadId(modelPath, native), await suffixOf(native));
+  const settings = {
+    config: await readJson(join(modelPath, 'tokenizer_config.json')),
+    specials: await readJson(join(modelPath, 'special_tokens_map.json')),
+  };
+  return new FileTokenizer(native, await findPadId(modelPath, native, settings), await suffixOf(native));
 }

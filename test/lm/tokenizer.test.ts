@@ -1,0 +1,68 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadTokenizer } from '#src/lm/index.js';
+import { describe, expect, it } from 'vitest';
+import { root } from './reference.js';
+
+interface Expected {
+  texts: string[];
+  tokenizers: Record<string, { pad: number; ids: number[][]; truncated: number[][]; decoded: string[] }>;
+}
+
+const folder = `${root}test/golden/models-tokenizers`;
+const { texts, tokenizers } = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
+const pathOf = (name: string): string => (name === 'tiny-llama' ? `${root}checkpoints/tiny-llama` : `${folder}/${name}`);
+
+describe.each(Object.keys(tokenizers))('the tokenizer %s', (name) => {
+  const expected = tokenizers[name]!;
+
+  it('gives the ids of transformers', async () => {
+    const tokenizer = await loadTokenizer(pathOf(name));
+    expect(await tokenizer.encodeBatch(texts)).toEqual(expected.ids);
+  });
+
+  it('truncates as transformers does', async () => {
+    const tokenizer = await loadTokenizer(pathOf(name));
+    const ids = await tokenizer.encodeBatch(texts);
+    expect(ids.map((all) => [...tokenizer.truncate(all, 12)])).toEqual(expected.truncated);
+  });
+
+  it('pads with the pad token, or else the end of sequence', async () => {
+    expect((await loadTokenizer(pathOf(name))).padId).toBe(expected.pad);
+  });
+
+  it('decodes', async () => {
+    const tokenizer = await loadTokenizer(pathOf(name));
+    expect(expected.ids.map((ids) => tokenizer.decode(ids))).toEqual(expected.decoded);
+  });
+});
+
+describe('the golden texts', () => {
+  it('have the ids they were given', async () => {
+    const { texts: golden, input_ids } = JSON.parse(readFileSync(`${root}test/golden/texts.json`, 'utf8')) as { texts: string[]; input_ids: number[][] };
+    const tokenizer = await loadTokenizer(`${root}checkpoints/tiny-llama`);
+    expect(await tokenizer.encodeBatch(golden)).toEqual(input_ids);
+    expect(tokenizer.padId).toBe(4095);
+    expect(await tokenizer.encodeBatch([])).toEqual([]);
+  });
+});
+
+describe('a tokenizer that cannot be loaded', () => {
+  const made = (files: Record<string, string>): string => {
+    const path = mkdtempSync(join(tmpdir(), 'tokenizer-'));
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(path, name), text);
+    return path;
+  };
+  const good = readFileSync(`${root}checkpoints/tiny-llama/tokenizer.json`, 'utf8');
+
+  it.each([
+    ['is not there', {}, /tokenizer\.json: there is no such file/],
+    ['is not JSON', { 'tokenizer.json': '{"model": ' }, /expected a tokenizer/],
+    ['is other JSON', { 'tokenizer.json': '{"model": {"type": "None"}}' }, /expected a tokenizer/],
+    ['has settings that are not JSON', { 'tokenizer.json': good, 'tokenizer_config.json': '{' }, /tokenizer_config\.json: expected JSON/],
+    ['has nothing to pad with', { 'tokenizer.json': good }, /expected a pad or end-of-sequence token/],
+  ])('%s', async (_, files, message) => {
+    await expect(loadTokenizer(made(files))).rejects.toMatchObject({ code: 'tokenizer-invalid', message: expect.stringMatching(message) });
+  });
+});
