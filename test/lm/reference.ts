@@ -52,7 +52,7 @@ export function deviation(a: Tensor, b: Tensor, { lengths, T }: { lengths: reado
 }
 
 /** Compares every state a fixture has; names of those in `expected` may have a prefix. */
-export function deviations(model: LanguageModel, expected: ReadonlyMap<string, Tensor>, { prefix = '', padding = false, aliases = {} } = {}): Record<string, number> {
+export function deviations(model: LanguageModel, expected: ReadonlyMap<string, Tensor>, { prefix = '', padding = false, aliases = {} }: { prefix?: string; padding?: boolean; aliases?: Record<string, string> } = {}): Record<string, number> {
   const ids = expected.get(`${prefix}input_ids`) ?? expected.get('input_ids')!;
   const mask = expected.get(`${prefix}attention_mask`) ?? expected.get('attention_mask')!;
   return scope(() => {
