@@ -21,7 +21,7 @@ import { Store } from './jobs/store.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
-import { refuseConnection, registerProblems } from './problems.js';
+import { codedError, refuseConnection, registerProblems, sendProblem } from './problems.js';
 import { Roots } from './roots.js';
 import { acceptable, type Api } from './routes/api.js';
 import { registerCatalogue } from './routes/catalogue.js';
@@ -69,9 +69,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     http: { connectionsCheckingInterval: Math.min(1000, options.requestTimeout * 500), maxHeaderSize: 16_384, headersTimeout: options.requestTimeout * 1000 },
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (error) => {
-      throw error;
-    },
+    frameworkErrors: (error, _, reply) => void sendProblem(reply, codedError(error)),
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });

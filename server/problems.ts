@@ -46,6 +46,7 @@ export function codedError(error: unknown): SaeEvalError {
 
 export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyReply {
   const problem = problemOf(error, reply.request.id);
+  if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
   if (error.code === 'unavailable' || error.code === 'queue-full') reply.header('retry-after', '5');
   return reply.code(problem.status).header('cache-control', 'no-store').type(problemMediaType).send(problem);
 }

@@ -79,23 +79,23 @@ export class Roots {
 
   /** Every path of a request with what it leads to, or why it leads nowhere: what the process that reads is given. */
   async table(request: ResolvedRequest): Promise<NonNullable<PathTable>> {
-    const table = new Map<string, { path: string } | { error: ReturnType<SaeEvalError['toJSON']> }>();
-    const add = async (path: string, body: () => Promise<string>): Promise<void> => {
+    const table = new Map<string, NonNullable<PathTable>[number]>();
+    const add = async (name: string, body: () => Promise<string>): Promise<void> => {
       try {
-        table.set(path, { path: await body() });
+        table.set(name, { name, path: await body() });
       } catch (thrown) {
-        table.set(path, { error: asSaeEvalError(thrown, path).toJSON() });
+        table.set(name, { name, error: asSaeEvalError(thrown, name).toJSON() });
       }
     };
     for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolve(checkpoint));
     await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
     await add(request.model, () => this.resolveModel(request.model));
-    return Object.fromEntries(table);
+    return [...table.values()];
   }
 
   /** The same error with the paths as the request has them: where the roots lie is nobody's business. */
   static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
-    const known = Object.entries(table).flatMap(([typed, entry]) => ('path' in entry && entry.path !== typed ? [[entry.path, typed] as const] : []));
+    const known = table.flatMap((entry) => ('path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : []));
     // Longer ones first: a file before the folder it lies in.
     known.sort(([a], [b]) => b.length - a.length);
     const hidden = (text: string): string => known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);

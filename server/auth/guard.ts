@@ -6,7 +6,6 @@ import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
 import { isLoopback } from '../options.js';
-import { problemOf } from '../problems.js';
 import type { KeyRing } from './keys.js';
 
 declare module 'fastify' {
@@ -52,13 +51,13 @@ export async function registerGuard(app: FastifyInstance, keys: KeyRing): Promis
       request.keyLabel = keys.labelOf(key);
       return request.keyLabel !== null;
     },
-    errorResponse: () => problemOf(new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.')) as never,
-    contentType: 'application/problem+json; charset=utf-8',
+    // Its name for: the scheme's case does not matter.
+    specCompliance: 'rfc6749',
     verifyErrorLogLevel: 'debug',
   });
   const verify = app.verifyBearerAuth!;
   app.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.isPublic === true) done();
-    else verify(request, reply, done);
+    else verify(request, reply, (error) => done(error === undefined ? error : new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.', { cause: error })));
   });
 }

@@ -37,6 +37,7 @@ export class JobQueue {
   readonly #lastServed = new Map<string, number>();
   readonly #ends = new Map<string, Set<() => void>>();
   readonly #progressWritten = new Map<string, number>();
+  readonly #reserved = new Map<string, number>();
   readonly #live = new Map<string, Progress>();
   #orders = new Map<string, string[]>();
   #stopping = false;
@@ -66,17 +67,28 @@ export class JobQueue {
     for (const worker of this.workers.values()) worker.wake();
   }
 
-  /** @throws SaeEvalError `queue-full`, `unavailable`. Call before costly checks. */
-  admit(client: string): void {
+  /**
+   * Keeps a place in the queue while an evaluation is checked; {@link submit} fills it, the returned function gives it back.
+   * @throws SaeEvalError `queue-full`, `unavailable`.
+   */
+  reserve(client: string): () => void {
     if (this.#stopping) throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
     const { maxQueued, maxQueuedPerClient } = this.options;
-    if (this.store.countQueued() >= maxQueued) throw new SaeEvalError('queue-full', `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`);
-    if (this.store.countQueued(client) >= maxQueuedPerClient) throw new SaeEvalError('queue-full', `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`);
+    const own = this.#reserved.get(client) ?? 0;
+    const all = [...this.#reserved.values()].reduce((sum, count) => sum + count, 0);
+    if (this.store.countQueued() + all >= maxQueued) throw new SaeEvalError('queue-full', `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`);
+    if (this.store.countQueued(client) + own >= maxQueuedPerClient) throw new SaeEvalError('queue-full', `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`);
+    this.#reserved.set(client, own + 1);
+    return () => {
+      const left = (this.#reserved.get(client) ?? 1) - 1;
+      if (left > 0) this.#reserved.set(client, left);
+      else this.#reserved.delete(client);
+    };
   }
 
   /** Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation of that key. */
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
-    this.admit(evaluation.client);
+    if (this.#stopping) throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
     const stored = this.store.insert(evaluation);
     if (stored.isNew) {
       this.#orders.clear();

@@ -80,13 +80,17 @@ async function submit(services: Services, caller: FastifyRequest, body: Resolved
     return found.id;
   };
   if (known !== null) return same(known);
-  queue.admit(client);
   const device = deviceFor(services, body);
-  const paths = await roots.table(body);
-  const checked = await inspections.through(() => inspectRequest(body, paths, { timeoutMs: options.inspectTimeout * 1000 })).catch((thrown: unknown) => {
-    throw thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown;
-  });
-  return same(queue.submit({ id: randomUUID(), device, submittedBy: caller.keyLabel, client, request: { ...checked, device }, paths, idempotencyKey, bodyHash: hash }));
+  const giveBack = queue.reserve(client);
+  try {
+    const paths = await roots.table(body);
+    const checked = await inspections.through(() => inspectRequest(body, paths, { timeoutMs: options.inspectTimeout * 1000 })).catch((thrown: unknown) => {
+      throw thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown;
+    });
+    return same(queue.submit({ id: randomUUID(), device, submittedBy: caller.keyLabel, client, request: { ...checked, device }, paths, idempotencyKey, bodyHash: hash }));
+  } finally {
+    giveBack();
+  }
 }
 
 /** A signal that is aborted when the caller goes away. */

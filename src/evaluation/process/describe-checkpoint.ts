@@ -1,19 +1,16 @@
-/** What is in a checkpoint file and what it can be, from its headers alone. Native-free. */
-import { readCheckpoint } from '../../checkpoint/read.js';
-import { inferKinds, kindLayout } from '../../sae/layout.js';
+/** What is in a checkpoint file and what it can be, with what each candidate needs. Native-free. */
+import { describeCheckpoint as describe } from '../../checkpoint/inspect.js';
+import { inferKinds, kindLayout, type Shapes } from '../../sae/layout.js';
 import type { CheckpointDescription } from '../schema/record.js';
 
 /** @throws SaeEvalError `file-not-found`, `checkpoint-*`. */
 export async function describeCheckpoint(path: string): Promise<CheckpointDescription> {
-  const { format, entries } = await readCheckpoint(path);
-  const shapes = new Map([...entries].map(([name, entry]) => [name, entry.shape]));
-  const { candidates, d, m, routedLayers } = inferKinds(shapes);
+  let sizes: ReturnType<typeof inferKinds> | null = null;
+  const description = await describe(path, { inferKinds: (shapes: Shapes) => (sizes = inferKinds(shapes)) });
+  const { candidates, d, m, routedLayers } = sizes as unknown as ReturnType<typeof inferKinds>;
   const known = candidates.length > 0;
   return {
-    path,
-    format,
-    tensors: [...entries.values()].map(({ name, shape, dtype }) => ({ name, shape: [...shape], dtype })),
-    candidates,
+    ...description,
     d: known ? d : null,
     m: known ? m : null,
     routedLayers: known ? routedLayers : null,

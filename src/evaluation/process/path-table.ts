@@ -11,16 +11,16 @@ export const serializedErrorSchema = z.object({
   fields: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
-/** Null: any path may be read as it stands (the command line). */
+/** What each path of a request leads to, or why it leads nowhere. Null: any path may be read as it stands (the command line). */
 export const pathTableSchema = z
-  .record(z.string(), z.union([z.object({ path: z.string() }), z.object({ error: serializedErrorSchema })]))
+  .array(z.union([z.object({ name: z.string(), path: z.string() }), z.object({ name: z.string(), error: serializedErrorSchema })]))
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
 
 /** The function that `validateRequest` and `run` ask for paths. */
 export function pathResolver(table: PathTable): (path: string) => string {
   if (table === null) return (path) => path;
-  const entries = new Map(Object.entries(table));
+  const entries = new Map(table.map((entry) => [entry.name, entry]));
   return (path) => {
     const entry = entries.get(path);
     if (entry === undefined) throw new SaeEvalError('path-outside-roots', `'${path}' is not below a folder the server may read.`);

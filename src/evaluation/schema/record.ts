@@ -130,8 +130,11 @@ export const checkpointDescriptionSchema = z
   .object({
     path: z.string(),
     format: z.string(),
-    tensors: z.array(z.object({ name: z.string(), shape: z.array(z.number().int()), dtype: z.string() })),
-    candidates: z.array(z.enum(saeKinds)),
+    prefix: z.string().describe('What was taken off the names.'),
+    tensors: z.array(z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) })),
+    values: z.record(z.string(), z.string()).describe('What is in the file beside tensors.'),
+    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
+    needs: z.array(z.string()).describe('What must be given with it, for people.'),
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),

@@ -1,0 +1,96 @@
+/** API keys, and what holds without them. */
+import { readFileSync, statSync } from 'node:fs';
+import { request as httpRequest } from 'node:http';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { KeyRing } from '#server/auth/keys.js';
+import { addKey, startServer } from '#server/main.js';
+import { SaeEvalClient, UnauthorizedError } from '#src/client/index.js';
+import { packageRoot, serve, temporaryFolder } from './harness.js';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+/** `fetch` does not let its caller set Host. */
+function statusWith(url: string, headers: Record<string, string>): Promise<number> {
+  return new Promise((resolve, reject) => {
+    httpRequest(`${url}/v1/kinds`, { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    }).on('error', reject).end();
+  });
+}
+
+describe('keys', () => {
+  const file = join(folder.path, 'keys.json');
+
+  it('are shown once and stored as hashes, for their owner only', () => {
+    const key = addKey({ file, label: 'alice' });
+    const text = readFileSync(file, 'utf8');
+    expect(key).toMatch(/^sae_[\w-]{43}$/);
+    expect(text).not.toContain(key);
+    expect(JSON.parse(text).keys[0]).toMatchObject({ label: 'alice', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) });
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const ring = new KeyRing(file, undefined);
+    expect(ring.labelOf(key)).toBe('alice');
+    expect(ring.labelOf(`${key}x`)).toBeNull();
+    expect(() => addKey({ file, label: 'alice' })).toThrow(/already/);
+    expect(() => addKey({ file, label: 'a\nb' })).toThrow(/label/);
+  });
+
+  it('open the server, several with their labels; a new one works without a restart', async () => {
+    const key = addKey({ file, label: 'bob' });
+    const server = await serve(folder.path, { apiKeys: file });
+    try {
+      for (const path of ['/healthz', '/']) expect((await fetch(`${server.url}${path}`)).status).toBe(200);
+      expect([200, 503]).toContain((await fetch(`${server.url}/readyz`)).status);
+      for (const path of ['/v1/kinds', '/v1/evaluations', '/metrics', '/docs', '/openapi.json', '/v1/nothing']) {
+        const response = await fetch(`${server.url}${path}`);
+        expect({ path, status: response.status }).toEqual({ path, status: 401 });
+        expect(await response.json()).toMatchObject({ code: 'unauthorized' });
+        expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
+      }
+      const withKey = (value: string): Promise<Response> => fetch(`${server.url}/v1/kinds`, { headers: { authorization: `Bearer ${value}` } });
+      expect((await withKey(key)).status).toBe(200);
+      expect((await withKey(`${key}A`)).status).toBe(401);
+      await expect(new SaeEvalClient(server.url, { apiKey: 'wrong' }).kinds()).rejects.toBeInstanceOf(UnauthorizedError);
+      expect(await statusWith(server.url, { authorization: `Bearer ${key}`, host: 'evaluations.example' })).toBe(200);
+      await new Promise((resolve) => setTimeout(resolve, 1100));
+      expect((await withKey(addKey({ file, label: 'carol' }))).status).toBe(200);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('may come from the environment', () => {
+    expect(new KeyRing(undefined, 'a-key-of-some-length').labelOf('a-key-of-some-length')).toBe('SAE_EVAL_API_KEY');
+  });
+});
+
+describe('without keys', () => {
+  it('listens on this machine only', async () => {
+    await expect(startServer({ host: '0.0.0.0', port: 0, roots: [packageRoot], db: join(folder.path, 'x.db') }, { handleSignals: false })).rejects.toMatchObject({ code: 'configuration-invalid', message: expect.stringContaining('API keys') });
+  });
+
+  it('refuses foreign Host and Origin headers', async () => {
+    const server = await serve(folder.path);
+    const { port } = new URL(server.url);
+    try {
+      expect(await statusWith(server.url, { host: `localhost:${port}` })).toBe(200);
+      expect(await statusWith(server.url, { host: '[::1]' })).toBe(200);
+      for (const host of ['evil.example', `127.0.0.1.evil.example:${port}`, '10.0.0.1']) expect({ host, status: await statusWith(server.url, { host }) }).toEqual({ host, status: 403 });
+      expect(await statusWith(server.url, { origin: 'https://evil.example' })).toBe(403);
+      expect(await statusWith(server.url, { origin: 'null' })).toBe(403);
+      expect(await statusWith(server.url, { host: `127.0.0.1:${port}`, origin: `http://127.0.0.1:${port}` })).toBe(200);
+      expect(await statusWith(server.url, { host: `127.0.0.1:${port}`, origin: `http://localhost:1${port}` })).toBe(403);
+    } finally {
+      await server.close();
+    }
+  });
+
+  it('names a setting that cannot be used', async () => {
+    await expect(serve(folder.path, { roots: ['/no/such/folder'] })).rejects.toMatchObject({ code: 'configuration-invalid', message: expect.stringContaining('/no/such/folder') });
+    await expect(serve(folder.path, { apiKeys: '/no/such/file' })).rejects.toMatchObject({ code: 'configuration-invalid', message: expect.stringContaining('keys add') });
+    await expect(serve(folder.path, { maxQueued: -1 })).rejects.toMatchObject({ code: 'configuration-invalid', message: expect.stringContaining('maxQueued') });
+  });
+});

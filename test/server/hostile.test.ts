@@ -1,0 +1,151 @@
+/** A matrix of hostile requests: each gets its documented status, the server lives, nothing outside the roots is read. */
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningServer } from '#server/main.js';
+import { full, packageRoot, post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
+
+const folder = temporaryFolder();
+const root = join(folder.path, 'root');
+let server: RunningServer;
+
+beforeAll(async () => {
+  mkdirSync(root);
+  writeFileSync(join(folder.path, 'secret.pt'), 'secret');
+  symlinkSync(join(folder.path, 'secret.pt'), join(root, 'link.pt'));
+  writeFileSync(join(root, 'not-a-checkpoint.pt'), 'PK\u0003\u0004 and so on');
+  writeFileSync(join(root, 'empty.pt'), '');
+  mkdirSync(join(root, 'folder.pt'));
+  mkdirSync(join(root, 'blank'));
+  writeFileSync(join(root, 'blank', 'a.jsonl'), '{"text": "  "}\nnot json\n{"text": 3}\n');
+  server = await serve(folder.path, { roots: [root, packageRoot], requestTimeout: 1, maxQueuedPerClient: 3, requestsPerMinute: 100_000 });
+  await untilReady(server.url);
+});
+afterAll(async () => {
+  await server.close();
+  folder.remove();
+});
+
+const topK = { kind: 'TopK' as const, checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 };
+
+/** What a socket answers to these bytes, sent `piece` at a time. */
+function raw(text: string, { piece = text.length, everyMs = 0 }: { piece?: number; everyMs?: number } = {}): Promise<string> {
+  const { hostname, port } = new URL(server.url);
+  return new Promise((resolve) => {
+    let answer = '';
+    const socket = connect(Number(port), hostname, () => {
+      let at = 0;
+      const timer = setInterval(() => {
+        if (at >= text.length || socket.destroyed) return clearInterval(timer);
+        socket.write(text.slice(at, at + piece), 'latin1');
+        at += piece;
+      }, everyMs);
+    });
+    socket.on('data', (data) => (answer += data.toString('latin1')));
+    socket.on('error', () => {});
+    socket.on('close', () => resolve(answer));
+  });
+}
+
+describe('requests that name the wrong things', () => {
+  const cases: [string, object, string, string][] = [
+    ['a missing file', { saes: [{ ...topK, checkpoint: 'nothing.pt' }] }, 'file-not-found', 'saes[0].checkpoint'],
+    ['a path with ..', { saes: [{ ...topK, checkpoint: '../secret.pt' }] }, 'path-outside-roots', 'saes[0].checkpoint'],
+    ['an absolute path', { saes: [{ ...topK, checkpoint: '/etc/passwd' }] }, 'path-outside-roots', 'saes[0].checkpoint'],
+    ['a link that leads outside', { saes: [{ ...topK, checkpoint: 'link.pt' }] }, 'path-outside-roots', 'saes[0].checkpoint'],
+    ['a NUL character', { saes: [{ ...topK, checkpoint: 'a\0.pt' }] }, 'request-invalid', 'saes[0].checkpoint'],
+    ['something else than a checkpoint', { saes: [{ ...topK, checkpoint: 'not-a-checkpoint.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['an empty file', { saes: [{ ...topK, checkpoint: 'empty.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['a folder as a checkpoint', { saes: [{ ...topK, checkpoint: 'folder.pt' }] }, 'file-unreadable', 'saes[0].checkpoint'],
+    ['a model that is none', { model: 'checkpoints/eval' }, 'file-not-found', 'model'],
+    ['a text folder that is missing', { dataset: { path: 'nowhere' } }, 'file-not-found', 'dataset.path'],
+    ['an unknown kind', { saes: [{ ...topK, kind: 'Sparse' }] }, 'request-invalid', 'saes[0].kind'],
+    ['layer 17 of 16', { saes: [{ ...topK, layer: 17 }] }, 'sae-option', 'saes[0].layer'],
+    ['a k larger than the latents', { saes: [{ ...topK, k: 1025 }] }, 'sae-option', 'saes[0].k'],
+    ['no k', { saes: [{ kind: 'TopK', checkpoint: topK.checkpoint, layer: 16 }] }, 'sae-option', 'saes[0].k'],
+    ['the wrong kind for a file', { saes: [{ ...topK, checkpoint: 'checkpoints/RouteSAE_tiny.pt' }] }, 'checkpoint-keys', 'saes[0].checkpoint'],
+    ['a kind that the file cannot tell', { saes: [{ checkpoint: topK.checkpoint, layer: 16, k: 16 }] }, 'sae-kind', 'saes[0].kind'],
+    ['a device that is not there', { device: 'cuda:97' }, 'device-unavailable', 'device'],
+    ['sequences longer than the positions', { dataset: { path: 'checkpoints/eval', seqLen: 4096 } }, 'request-invalid', 'dataset.seqLen'],
+    ['a label twice', { saes: [{ ...topK, label: 'x' }, { ...topK, label: 'x' }] }, 'request-invalid', 'saes[1].label'],
+    ['a name that every object has', { saes: [{ ...topK, checkpoint: '__proto__' }] }, 'file-not-found', 'saes[0].checkpoint'],
+  ];
+  it.each(cases)('%s', async (_, change, code, field) => {
+    const response = await post(server.url, { ...smallRequest(), ...change });
+    const body = await response.json();
+    expect({ status: response.status, code: body.code, fields: (body.errors ?? []).map(({ path }: { path: string }) => path) }).toEqual({ status: 422, code, fields: expect.arrayContaining([field]) });
+    expect(JSON.stringify(body)).not.toContain(folder.path);
+  });
+
+  it.each([['../secret.pt', 422], ['/etc/passwd', 422], ['a%00b', 422], ['', 422], ['nothing', 422], ['not-a-checkpoint.pt', 422]])('inspection of %j', async (path, status) => {
+    const response = await fetch(`${server.url}/v1/checkpoints/inspect?path=${path}`);
+    expect(response.status).toBe(status);
+    expect(await response.text()).not.toContain(folder.path);
+  });
+});
+
+describe('requests that are not well-formed HTTP', () => {
+  const head = 'Host: 127.0.0.1\r\n';
+  it.each([
+    ['no HTTP at all', 'hello\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['headers without end', `GET / HTTP/1.1\r\n${head}X: ${'a'.repeat(20_000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
+    ['two lengths', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}`, /^HTTP\/1.1 400 /],
+    ['length and chunks', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`, /^HTTP\/1.1 400 /],
+    ['an unknown method', `BREW / HTTP/1.1\r\n${head}\r\n`, /^HTTP\/1.1 400 /],
+    ['dots in the page\'s path', `GET /page/../../package.json HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
+    ['encoded dots', `GET /page/%2e%2e%2f%2e%2e%2fpackage.json HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
+    ['no Host', 'GET /v1/kinds HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['an address that is too long', `GET /v1/evaluations/${'a'.repeat(1000)} HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
+  ])('%s', async (_, text, expected) => {
+    expect(await raw(text)).toMatch(expected);
+  });
+
+  it('a body that comes too slowly is given up', async () => {
+    const body = `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n${' '.repeat(100)}`;
+    expect(await raw(body, { piece: 10, everyMs: 300 })).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  it('deep nesting is an ordinary mistake', async () => {
+    const response = await fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: `${'['.repeat(200_000)}${']'.repeat(200_000)}` });
+    expect(response.status).toBe(422);
+  });
+});
+
+describe('too much', () => {
+  it('a full queue refuses what comes', async () => {
+    const count = full ? 10_000 : 60;
+    const statuses = new Map<number, number>();
+    for (let sent = 0; sent < count; sent += 20) {
+      const batch = Array.from({ length: 20 }, () => post(server.url, smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 512 } })));
+      for (const { status } of await Promise.all(batch)) statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    }
+    expect([...statuses.keys()].sort()).toEqual(expect.arrayContaining([202, 429]));
+    expect([...statuses.keys()].every((status) => [202, 429, 503].includes(status))).toBe(true);
+    expect(statuses.get(202)).toBeLessThanOrEqual(5);
+    const { items } = await (await fetch(`${server.url}/v1/evaluations?status=queued,running`)).json();
+    for (const { id } of items) expect((await fetch(`${server.url}/v1/evaluations/${id}`, { method: 'DELETE' })).status).toBe(202);
+  });
+
+  it('and the server lives', async () => {
+    expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+    expect((await fetch(`${server.url}/readyz`)).status).toBe(200);
+  });
+});
+
+describe('rate limit', () => {
+  it('answers 429 and says when to come back', async () => {
+    const other = temporaryFolder();
+    const limited = await serve(other.path, { requestsPerMinute: 3 });
+    try {
+      const answers = await Promise.all(Array.from({ length: 5 }, () => fetch(`${limited.url}/v1/kinds`)));
+      expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 429, 429]);
+      const refused = answers.find(({ status }) => status === 429)!;
+      expect(await refused.json()).toMatchObject({ code: 'rate-limited' });
+      expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0);
+    } finally {
+      await limited.close();
+      other.remove();
+    }
+  });
+});

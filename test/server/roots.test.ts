@@ -1,0 +1,56 @@
+/** Paths of requests stay below the roots, whatever they are made of. */
+import { mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Roots } from '#server/roots.js';
+import { temporaryFolder } from './harness.js';
+
+const folder = temporaryFolder();
+const base = realpathSync(folder.path);
+const [first, second, outside, hub] = ['first', 'second', 'outside', 'hub'].map((name) => join(base, name)) as [string, string, string, string];
+const roots = new Roots([first, second], { hub });
+
+beforeAll(() => {
+  for (const path of [first, second, outside, join(second, 'model'), join(second, 'texts'), join(hub, 'models--org--name', 'refs'), join(hub, 'models--org--name', 'snapshots', 'abc')]) mkdirSync(path, { recursive: true });
+  writeFileSync(join(first, 'both.pt'), '1');
+  writeFileSync(join(second, 'both.pt'), '2');
+  writeFileSync(join(second, 'only.pt'), '2');
+  writeFileSync(join(outside, 'secret.pt'), 's');
+  writeFileSync(join(hub, 'models--org--name', 'refs', 'main'), 'abc\n');
+  symlinkSync(join(outside, 'secret.pt'), join(first, 'link.pt'));
+  symlinkSync(outside, join(first, 'folder'));
+  symlinkSync(join(second, 'only.pt'), join(first, 'inner.pt'));
+  symlinkSync(join(base, 'nothing'), join(first, 'dangling.pt'));
+  symlinkSync(join(outside, 'secret.pt'), join(second, 'texts', 'a.jsonl'));
+});
+afterAll(() => folder.remove());
+
+describe('Roots', () => {
+  it('takes the first root that has a path', async () => {
+    expect(await roots.resolve('both.pt')).toBe(join(first, 'both.pt'));
+    expect(await roots.resolve('only.pt')).toBe(join(second, 'only.pt'));
+    expect(await roots.resolve('./x/../only.pt')).toBe(join(second, 'only.pt'));
+    expect(await roots.resolve(join(second, 'only.pt'))).toBe(join(second, 'only.pt'));
+    expect(await roots.resolve('inner.pt')).toBe(join(second, 'only.pt'));
+  });
+
+  it.each(['../outside/secret.pt', '..', '/etc/passwd', '/etc/no-such-file', join('x', '..', '..', 'outside'), 'link.pt', 'folder/secret.pt', 'a\0b', '', '//etc/passwd', 'first/../../../etc/passwd'])(
+    'refuses %j', async (path) => {
+      await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'path-outside-roots' });
+    });
+
+  it.each(['nothing.pt', 'dangling.pt', 'both.pt/inside', '~/x', 'a'.repeat(300)])('does not find %j', async (path) => {
+    await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'file-not-found' });
+  });
+
+  it('refuses a folder whose files lead outside', async () => {
+    await expect(roots.resolve('texts', { contents: true })).rejects.toMatchObject({ code: 'path-outside-roots' });
+  });
+
+  it('finds models of the Hugging Face cache by name', async () => {
+    expect(await roots.resolveModel('org/name')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
+    expect(await roots.resolveModel('model')).toBe(join(second, 'model'));
+    await expect(roots.resolveModel('org/other')).rejects.toMatchObject({ code: 'file-not-found' });
+    await expect(roots.resolveModel('../../x')).rejects.toMatchObject({ code: 'path-outside-roots' });
+  });
+});
