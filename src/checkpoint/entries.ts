@@ -41,7 +41,7 @@ export function entryOf(name: string, tensor: TensorRef, place: { byteOffset: nu
   if (place === undefined) throw bad(`has its storage '${tensor.storage.key}' nowhere in the file`);
   const start = (tensor.offset + tensor.storage.viewOffset) * itemBytes[dtype];
   const bytes = extentBytes(shape, strides, dtype);
-  if (!Number.isSafeInteger(start) || start + bytes > place.byteLength) {
+  if (!Number.isSafeInteger(start) || start < 0 || !(start + bytes <= place.byteLength)) {
     throw bad(`of shape [${shape.join(', ')}] needs ${start + bytes} bytes of its storage, which has ${place.byteLength}`);
   }
   return { name, dtype, shape, strides, byteOffset: place.byteOffset + start, storage: place };

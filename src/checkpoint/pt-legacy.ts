@@ -2,37 +2,29 @@
  * `.pt` files as torch.save wrote them before PyTorch 1.6 (`_use_new_zipfile_serialization=False`): five pickles (magic
  * number, protocol, system, object, storage keys), then each storage as a length of eight bytes and its elements.
  */
-import { openSync, closeSync, fstatSync, readSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
 import { entryOf } from './entries.js';
-import { PickleDict, PickleReader } from './pickle.js';
+import { FileBytes } from './file-bytes.js';
+import { PickleDict, PickleReader, PickleTruncated } from './pickle.js';
 import type { Checkpoint } from './read.js';
 import { findStateDict } from './state-dict.js';
 import { itemBytes, storageFromId, torchGlobals, type StorageRef } from './torch-globals.js';
 
 const magic = 0x1950a86a20f9469cfc6cn;
-const mostBytes = 256 * 2 ** 20;
+/** What is read at first, and at most: where the pickles end is known only after reading them. */
+const firstBytes = 2 ** 18;
+const mostBytes = 64 * 2 ** 20;
 
-/** The beginning of the file, where the pickles are; storages lie behind and are not read. */
-function head(path: string): { bytes: Uint8Array; size: number } {
-  const file = openSync(path, 'r');
-  try {
-    const { size } = fstatSync(file);
-    const bytes = new Uint8Array(Math.min(size, mostBytes));
-    let at = 0;
-    while (at < bytes.length) {
-      const count = readSync(file, bytes, at, bytes.length - at, at);
-      if (count === 0) break;
-      at += count;
-    }
-    return { bytes: bytes.subarray(0, at), size };
-  } finally {
-    closeSync(file);
-  }
+interface Pickles {
+  root: unknown;
+  keys: string[];
+  storages: Map<string, StorageRef>;
+  /** Where the storages begin. */
+  end: number;
 }
 
-export function readPtLegacy(path: string): Checkpoint {
-  const { bytes, size } = head(path);
+function readPickles(path: string, bytes: Uint8Array): Pickles {
+  const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: ${what}`);
   const storages = new Map<string, StorageRef>();
   const reader = new PickleReader(bytes, {
     file: path,
@@ -43,34 +35,48 @@ export function readPtLegacy(path: string): Checkpoint {
       return storage;
     },
   });
-  if (reader.read() !== magic) throw new SaeEvalError('checkpoint-format', `${path}: neither a zip nor a legacy file of torch.save.`);
+  if (reader.read() !== magic) throw bad('expected a .pt file of torch.save, found another pickle. Save torch.save(model.state_dict(), path).');
   reader.read(); // protocol version
   const system = reader.read();
   if (system instanceof PickleDict && system.entries.get('little_endian') === false) {
-    throw new SaeEvalError('checkpoint-format', `${path}: written on a big-endian machine; save it again on a little-endian one.`);
+    throw bad('written on a big-endian machine; save it again on a little-endian one.');
   }
   const root = reader.read();
   const keys = reader.read();
-  if (!Array.isArray(keys)) throw new SaeEvalError('checkpoint-format', `${path}: no list of storages after the object.`);
+  if (!Array.isArray(keys) || !keys.every((key): key is string => typeof key === 'string')) throw bad('expected a list of storages after the object, found something else. The file is damaged.');
+  return { root, keys, storages, end: reader.position };
+}
 
-  const places = new Map<string, { byteOffset: number; byteLength: number }>();
-  let at = reader.position;
-  const file = openSync(path, 'r');
-  try {
-    for (const key of keys.map(String)) {
+/** The pickles, from as much of the beginning of the file as they need. */
+function readHead(file: FileBytes): Pickles {
+  for (let count = firstBytes; ; count *= 4) {
+    const wanted = Math.min(count, file.size, mostBytes);
+    try {
+      return readPickles(file.path, file.read(0, wanted));
+    } catch (error) {
+      if (!(error instanceof PickleTruncated) || wanted === file.size || wanted === mostBytes) throw error;
+    }
+  }
+}
+
+export function readPtLegacy(path: string): Checkpoint {
+  return FileBytes.with(path, (file) => {
+    const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: ${what}. The file is truncated or damaged.`);
+    const { root, keys, storages, end } = readHead(file);
+    const places = new Map<string, { byteOffset: number; byteLength: number }>();
+    let at = end;
+    for (const key of keys) {
       const storage = storages.get(key);
-      if (storage === undefined) throw new SaeEvalError('checkpoint-format', `${path}: storage '${key}' belongs to no tensor.`);
-      const length = Buffer.alloc(8);
-      if (readSync(file, length, 0, 8, at) < 8) throw new SaeEvalError('checkpoint-format', `${path}: ends before storage '${key}'.`);
-      const numel = length.readBigInt64LE();
-      const byteLength = Number(numel) * (storage.dtype === null ? 1 : itemBytes[storage.dtype]);
-      if (numel < 0n || at + 8 + byteLength > size) throw new SaeEvalError('checkpoint-format', `${path}: storage '${key}' of ${numel} elements reaches past the end of the file.`);
+      if (storage === undefined) throw bad(`storage '${key.slice(0, 60)}' belongs to no tensor`);
+      const numel = file.read(at, 8).readBigInt64LE();
+      if (numel !== BigInt(storage.numel)) throw bad(`storage '${key.slice(0, 60)}' is said to have ${storage.numel} elements, found ${numel}`);
+      const byteLength = storage.numel * (storage.dtype === null ? 1 : itemBytes[storage.dtype]);
+      if (at + 8 + byteLength > file.size) throw bad(`storage '${key.slice(0, 60)}' of ${numel} elements reaches past the end of the file`);
       places.set(key, { byteOffset: at + 8, byteLength });
       at += 8 + byteLength;
     }
-  } finally {
-    closeSync(file);
-  }
-  const { tensors, values, prefix } = findStateDict(root, path);
-  return { path, format: 'pt-legacy', entries: new Map([...tensors].map(([name, tensor]) => [name, entryOf(name, tensor, places.get(tensor.storage.key), path)])), values, prefix };
+    const { tensors, values, prefix, others } = findStateDict(root, path);
+    const entries = new Map([...tensors].map(([name, tensor]) => [name, entryOf(name, tensor, places.get(tensor.storage.key), path)]));
+    return { path, format: 'pt-legacy', entries, values, prefix, others };
+  });
 }

@@ -1,7 +1,7 @@
 /** Reads what a checkpoint file holds, by its headers alone: no tensor is read, nothing native is loaded, no code is run. */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { TensorEntry } from './entries.js';
+import { FileBytes } from './file-bytes.js';
 import { readPtLegacy } from './pt-legacy.js';
 import { readPtZip } from './pt-zip.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
@@ -17,18 +17,8 @@ export interface Checkpoint {
   values: ReadonlyMap<string, unknown>;
   /** What was taken off the front of the names: the path of a nested dict, `module.`, `_orig_mod.`. */
   prefix: string;
-}
-
-function firstBytes(path: string): { first: Uint8Array; size: number } {
-  const file = openSync(path, 'r');
-  try {
-    const status = fstatSync(file);
-    if (!status.isFile()) throw new SaeEvalError('file-unreadable', `${path}: expected a file, found ${status.isDirectory() ? 'a folder' : 'something else'}.`);
-    const bytes = new Uint8Array(16);
-    return { first: bytes.subarray(0, readSync(file, bytes, 0, 16, 0)), size: status.size };
-  } finally {
-    closeSync(file);
-  }
+  /** Dotted paths of the tensors that lie beside the state dict, such as an optimizer's. */
+  others: readonly string[];
 }
 
 /**
@@ -37,9 +27,9 @@ function firstBytes(path: string): { first: Uint8Array; size: number } {
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   try {
-    const { first, size } = firstBytes(path);
+    const { first, size } = FileBytes.with(path, (file) => ({ first: file.read(0, Math.min(file.size, 16)), size: file.size }));
     if (size === 0) throw new SaeEvalError('checkpoint-format', `${path}: the file is empty.`);
-    if (first[0] === 0x50 && first[1] === 0x4b) return await readPtZip(path);
+    if (first[0] === 0x50 && first[1] === 0x4b) return readPtZip(path);
     if (looksLikeSafetensors(first, size)) return readSafetensors(path);
     if (first[0] === 0x80) return readPtLegacy(path);
     throw new SaeEvalError('checkpoint-format', `${path}: expected a .pt file of torch.save or a .safetensors file, found something else.`);

@@ -1,15 +1,16 @@
-/** Safetensors files: a JSON header of names, dtypes, shapes and offsets, then the bytes. */
-import { openSync, closeSync, fstatSync, readSync } from 'node:fs';
+/** Safetensors files (github.com/huggingface/safetensors): a JSON header of names, dtypes, shapes and offsets, then the bytes. */
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
+import { FileBytes } from './file-bytes.js';
 import type { Checkpoint } from './read.js';
+import { withoutWrappers } from './state-dict.js';
 
 const dtypes: Record<string, DType> = {
   F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16', I64: 'int64', I32: 'int32', I16: 'int16', I8: 'int8', U8: 'uint8', BOOL: 'bool',
 };
-/** The format's own limit. */
-const mostHeaderBytes = 100 * 2 ** 20;
+/** The format allows 100 MB; 32 MiB name 300,000 tensors, and parsing JSON takes many times its bytes. */
+const mostHeaderBytes = 32 * 2 ** 20;
 
 interface HeaderEntry {
   dtype?: unknown;
@@ -23,51 +24,63 @@ const whole = (value: unknown): value is number => Number.isSafeInteger(value) &
 export function looksLikeSafetensors(first: Uint8Array, size: number): boolean {
   if (first.length < 9 || first[8] !== 0x7b) return false;
   const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
-  return length <= BigInt(mostHeaderBytes) && length + 8n <= BigInt(size);
+  return length <= BigInt(size) || first[0] !== 0x80; // a pickle begins with 0x80 and a small protocol number
+}
+
+/** The header as JSON, and where the tensors begin. */
+function readHeader(path: string, bad: (what: string) => SaeEvalError): { header: Record<string, HeaderEntry | null>; begin: number; size: number } {
+  return FileBytes.with(path, (file) => {
+    const length = file.read(0, 8).readBigUInt64LE();
+    if (length > BigInt(mostHeaderBytes) || length + 8n > BigInt(file.size)) throw bad(`a header of ${length} bytes in a file of ${file.size}`);
+    let header: unknown;
+    try {
+      header = JSON.parse(file.read(8, Number(length)).toString('utf8'));
+    } catch (error) {
+      throw error instanceof SaeEvalError ? error : bad('its header is not JSON');
+    }
+    if (typeof header !== 'object' || header === null || Array.isArray(header)) throw bad('its header is not an object');
+    return { header: header as Record<string, HeaderEntry | null>, begin: 8 + Number(length), size: file.size };
+  });
+}
+
+/** The format allows neither gaps nor overlaps; the last tensor ends with the file. */
+function checkCover(entries: ReadonlyMap<string, TensorEntry>, begin: number, size: number, bad: (what: string) => SaeEvalError): void {
+  let end = begin;
+  for (const { name, storage } of [...entries.values()].sort((a, b) => a.byteOffset - b.byteOffset || a.storage.byteLength - b.storage.byteLength)) {
+    if (storage.byteOffset !== end) throw bad(`tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap or an overlap)`);
+    end += storage.byteLength;
+  }
+  if (end !== size) throw bad(`its tensors end at ${end}, the file at ${size}`);
 }
 
 export function readSafetensors(path: string): Checkpoint {
   const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: damaged safetensors file: ${what}.`);
-  const file = openSync(path, 'r');
-  let header: unknown;
-  let begin: number;
-  let size: number;
-  try {
-    size = fstatSync(file).size;
-    const prefix = Buffer.alloc(8);
-    if (readSync(file, prefix, 0, 8, 0) < 8) throw bad('it ends in its first eight bytes');
-    const length = prefix.readBigUInt64LE();
-    if (length > BigInt(mostHeaderBytes) || length + 8n > BigInt(size)) throw bad(`a header of ${length} bytes in a file of ${size}`);
-    const bytes = Buffer.alloc(Number(length));
-    if (readSync(file, bytes, 0, bytes.length, 8) < bytes.length) throw bad('it ends in its header');
-    begin = 8 + bytes.length;
-    try {
-      header = JSON.parse(bytes.toString('utf8'));
-    } catch {
-      throw bad('its header is not JSON');
-    }
-  } finally {
-    closeSync(file);
-  }
-  if (typeof header !== 'object' || header === null || Array.isArray(header)) throw bad('its header is not an object');
+  const { header, begin, size } = readHeader(path, bad);
   const entries = new Map<string, TensorEntry>();
   const values = new Map<string, unknown>();
-  for (const [name, item] of Object.entries(header as Record<string, HeaderEntry | null>)) {
+  for (const [name, item] of Object.entries(header)) {
+    if (typeof item !== 'object' || item === null) throw bad(`'${name.slice(0, 200)}' is not described`);
     if (name === '__metadata__') {
-      for (const [key, value] of Object.entries(item ?? {})) values.set(key, value);
+      for (const [key, value] of Object.entries(item)) if (typeof value === 'string') values.set(key, value);
       continue;
     }
-    const { dtype: code, shape, data_offsets: offsets } = item ?? {};
+    const { dtype: code, shape, data_offsets: offsets } = item;
+    const shown = `tensor '${name.slice(0, 200)}'`;
     const dtype = typeof code === 'string' && Object.hasOwn(dtypes, code) ? dtypes[code]! : undefined;
-    if (dtype === undefined) throw bad(`tensor '${name}' has dtype ${String(code)}`);
-    if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole)) throw bad(`tensor '${name}' has no shape`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole) || offsets[1]! < offsets[0]!) throw bad(`tensor '${name}' has no offsets`);
+    if (dtype === undefined) {
+      throw bad(`${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; expected one of ${Object.keys(dtypes).join(', ')}`);
+    }
+    if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole)) throw bad(`${shown} has no shape of whole numbers`);
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole)) throw bad(`${shown} has no data_offsets`);
     const [from, to] = offsets as [number, number];
     const strides = contiguousStrides(shape);
     const bytes = extentBytes(shape, strides, dtype);
-    if (bytes !== to - from) throw bad(`tensor '${name}' of shape [${shape.join(', ')}] needs ${bytes} bytes, its offsets give ${to - from}`);
-    if (begin + to > size) throw bad(`tensor '${name}' reaches past the end of the file`);
+    if (bytes !== to - from || !strides.every(Number.isSafeInteger)) throw bad(`${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets give ${to - from}`);
+    if (to > size - begin) throw bad(`${shown} reaches past the end of the file`);
     entries.set(name, { name, dtype, shape, strides, byteOffset: begin + from, storage: { byteOffset: begin + from, byteLength: bytes } });
   }
-  return { path, format: 'safetensors', entries, values, prefix: '' };
+  checkCover(entries, begin, size, bad);
+  const { tensors, prefix } = withoutWrappers(entries);
+  for (const [name, entry] of tensors) entry.name = name;
+  return { path, format: 'safetensors', entries: tensors, values, prefix, others: [] };
 }

@@ -7,75 +7,115 @@ export interface FoundStateDict {
   tensors: Map<string, TensorRef>;
   values: Map<string, unknown>;
   prefix: string;
+  /** Dotted paths of the tensors beside the state dict (an optimizer's, for example). */
+  others: string[];
 }
 
 const mostDepth = 16;
-const mostLeaves = 1_000_000;
+/** Bounds for the paths of nested dicts, which can hold one another many times over. */
+const mostVisits = 1_000_000;
+const mostPathCharacters = 2 ** 26;
+/** What DataParallel and torch.compile put before every name. */
 const wrappers = ['module.', '_orig_mod.'];
-
 /** Names under which training scripts nest the state dict, most telling first. */
-const usualNames = ['state_dict', 'model_state_dict', 'model', 'sae', 'ae', 'autoencoder', 'net'];
+const usualNames = ['state_dict', 'model_state_dict', 'model', 'sae', 'ae', 'autoencoder', 'net', 'module'];
 
-interface Leaves {
-  tensors: Map<string, TensorRef>;
-  values: Map<string, unknown>;
-  visited: number;
-}
+type Scalar = string | number | bigint | boolean | null;
+const isScalar = (value: unknown): value is Scalar => value === null || ['number', 'string', 'boolean', 'bigint'].includes(typeof value);
+const isBranch = (value: unknown): boolean => value instanceof TensorRef || value instanceof PickleDict || value instanceof PickleTuple || Array.isArray(value);
 
-/** Leaves by dotted path. Dicts that hold one another many times over would make more paths than memory holds. */
-function flatten(value: unknown, path: string, depth: number, into: Leaves): void {
-  if (++into.visited > mostLeaves) throw new SaeEvalError('checkpoint-format', `more than ${mostLeaves} entries in nested dicts; a state_dict has none of them.`);
-  if (value instanceof TensorRef) into.tensors.set(path, value);
-  else if (value instanceof PickleDict && depth < mostDepth) {
-    for (const [key, item] of value.entries) flatten(item, path === '' ? String(key) : `${path}.${String(key)}`, depth + 1, into);
-  } else if ((Array.isArray(value) || value instanceof PickleTuple) && depth < mostDepth) {
-    const items = Array.isArray(value) ? value : value.items;
-    if (items.some((item) => item instanceof TensorRef || item instanceof PickleDict)) items.forEach((item, i) => flatten(item, `${path}.${i}`, depth + 1, into));
-    else if (items.length <= 1024) into.values.set(path, items);
-  } else if (value === null || ['number', 'string', 'boolean', 'bigint'].includes(typeof value)) into.values.set(path, value);
-}
+/** Collects leaves by dotted path. */
+class Leaves {
+  readonly tensors = new Map<string, TensorRef>();
+  readonly values = new Map<string, unknown>();
+  #visits = 0;
+  #characters = 0;
 
-const holdsTensors = (value: unknown): boolean => value instanceof PickleDict && [...value.entries.values()].some((item) => item instanceof TensorRef);
+  constructor(readonly file: string) {}
 
-/** The dict that is the model's among the root's entries. */
-function choose(root: PickleDict, file: string): { chosen: PickleDict; at: string } {
-  if (holdsTensors(root)) return { chosen: root, at: '' };
-  const nested = [...root.entries].filter((entry): entry is [string, PickleDict] => entry[1] instanceof PickleDict);
-  for (const name of usualNames) {
-    const found = nested.find(([key]) => key === name);
-    if (found === undefined) continue;
-    if (holdsTensors(found[1])) return { chosen: found[1], at: name };
-    const inner = [...found[1].entries].find(([key, value]) => key === 'state_dict' && holdsTensors(value));
-    if (inner !== undefined) return { chosen: inner[1] as PickleDict, at: `${name}.state_dict` };
+  add(value: unknown, path: string, depth: number): void {
+    this.#characters += path.length;
+    if (++this.#visits > mostVisits || this.#characters > mostPathCharacters) {
+      throw new SaeEvalError('checkpoint-format', `${this.file}: more than ${mostVisits} entries in its nested dicts; no state_dict has so many.`);
+    }
+    const below = (key: unknown): string => {
+      const name = isScalar(key) ? String(key) : '?';
+      return path === '' ? name : `${path}.${name}`;
+    };
+    if (value instanceof TensorRef) this.tensors.set(path, value);
+    else if (isScalar(value)) this.values.set(path, value);
+    else if (depth >= mostDepth) return;
+    else if (value instanceof PickleDict) for (const [key, item] of value.entries) this.add(item, below(key), depth + 1);
+    else if (value instanceof PickleTuple || Array.isArray(value)) {
+      const items: readonly unknown[] = Array.isArray(value) ? value : value.items;
+      if (items.some(isBranch)) items.forEach((item, i) => this.add(item, below(i), depth + 1));
+      else if (items.length <= 1024) {
+        this.#visits += items.length;
+        this.values.set(path, items.filter(isScalar));
+      }
+    }
   }
-  const candidates = nested.filter(([, value]) => holdsTensors(value));
-  if (candidates.length === 1) return { chosen: candidates[0]![1], at: candidates[0]![0] };
-  throw new SaeEvalError('checkpoint-format', `${file}: expected a state_dict (names to tensors), alone or under one of ${usualNames.map((name) => `'${name}'`).join(', ')}; found ${nested.length === 0 ? 'no dict of tensors' : nested.map(([key]) => `'${key}'`).join(', ')}.`);
 }
 
-/** The state dict among what a pickle holds; everything else that is not a tensor is listed under its dotted path. */
+const holdsTensors = (value: unknown): value is PickleDict => value instanceof PickleDict && [...value.entries.values()].some((item) => item instanceof TensorRef);
+
+/** The dict that is the model's, looked for under the usual names before the dict itself; null where there is none. */
+function choose(dict: PickleDict, at: string, depth: number): { chosen: PickleDict; at: string } | null {
+  const below = (key: unknown): string => (at === '' ? String(key) : `${at}.${String(key)}`);
+  const nested = [...dict.entries].filter((entry): entry is [string, PickleDict] => typeof entry[0] === 'string' && entry[1] instanceof PickleDict);
+  if (depth < 3) {
+    for (const name of usualNames) {
+      const value = nested.find(([key]) => key === name)?.[1];
+      const found = value === undefined ? null : choose(value, below(name), depth + 1);
+      if (found !== null) return found;
+    }
+  }
+  if (holdsTensors(dict)) return { chosen: dict, at };
+  const only = nested.filter(([, value]) => holdsTensors(value));
+  return only.length === 1 ? { chosen: only[0]![1], at: below(only[0]![0]) } : null;
+}
+
+/**
+ * The state dict among what a pickle holds. Everything that is no tensor is listed under its dotted path.
+ * @throws SaeEvalError `checkpoint-format` where there is no state dict or more than one and no usual name tells which.
+ */
 export function findStateDict(root: unknown, file: string): FoundStateDict {
   if (!(root instanceof PickleDict)) {
     throw new SaeEvalError('checkpoint-format', `${file}: expected a state_dict, found ${root instanceof TensorRef ? 'a single tensor' : Array.isArray(root) ? 'a list' : typeof root}. Save it with torch.save(model.state_dict(), path).`);
   }
-  const { chosen, at } = choose(root, file);
-  const found: Leaves = { tensors: new Map(), values: new Map(), visited: 0 };
-  flatten(chosen, '', 0, found);
+  const found = choose(root, '', 0);
+  if (found === null) {
+    const keys = [...root.entries.keys()].filter((key) => typeof key === 'string').slice(0, 8).map((key) => `'${key.slice(0, 60)}'`).join(', ');
+    throw new SaeEvalError('checkpoint-format', `${file}: expected a state_dict (names to tensors), alone or under one of ${usualNames.map((name) => `'${name}'`).join(', ')}; found ${keys === '' ? 'an empty dict' : `a dict of ${keys}`}.`);
+  }
+  const { chosen, at } = found;
+  const leaves = new Leaves(file);
+  leaves.add(chosen, '', 0);
+  const others = new Leaves(file);
   if (chosen !== root) {
-    const others: Leaves = { tensors: new Map(), values: new Map(), visited: 0 };
-    for (const [key, value] of root.entries) if (value !== chosen) flatten(value, String(key), 1, others);
-    for (const [path, value] of others.values) found.values.set(path, value);
+    const beside = (dict: PickleDict, path: string, depth: number): void => {
+      for (const [key, value] of dict.entries) {
+        const below = `${path}${isScalar(key) ? String(key) : '?'}`;
+        if (value === chosen) continue;
+        // The dicts on the way to the chosen one are gone through; the rest is listed as it lies.
+        if (value instanceof PickleDict && at.startsWith(`${below}.`) && depth < mostDepth) beside(value, `${below}.`, depth + 1);
+        else others.add(value, below, depth + 1);
+      }
+    };
+    beside(root, '', 0);
   }
-  let prefix = at === '' ? '' : `${at}.`;
-  let tensors = found.tensors;
-  for (let wrapper = sharedWrapper(tensors); wrapper !== null; wrapper = sharedWrapper(tensors)) {
-    const stripped: string = wrapper;
-    tensors = new Map([...tensors].map(([name, tensor]) => [name.slice(stripped.length), tensor]));
-    prefix += stripped;
-  }
-  return { tensors, values: found.values, prefix };
+  const { tensors, prefix } = withoutWrappers(leaves.tensors);
+  return { tensors, values: new Map([...leaves.values, ...others.values]), prefix: (at === '' ? '' : `${at}.`) + prefix, others: [...others.tensors.keys()] };
 }
 
-function sharedWrapper(tensors: ReadonlyMap<string, unknown>): string | null {
-  return tensors.size === 0 ? null : (wrappers.find((wrapper) => [...tensors.keys()].every((name) => name.startsWith(wrapper))) ?? null);
+/** The same tensors without `module.` and `_orig_mod.`, where all names have them; `prefix` is what was taken off. */
+export function withoutWrappers<T>(named: ReadonlyMap<string, T>): { tensors: Map<string, T>; prefix: string } {
+  let tensors = new Map(named);
+  let prefix = '';
+  for (;;) {
+    const shared = wrappers.find((wrapper) => tensors.size > 0 && [...tensors.keys()].every((name) => name.length > wrapper.length && name.startsWith(wrapper)));
+    if (shared === undefined || prefix.length > 256) return { tensors, prefix };
+    tensors = new Map([...tensors].map(([name, tensor]) => [name.slice(shared.length), tensor]));
+    prefix += shared;
+  }
 }

@@ -12,22 +12,34 @@ export interface OpenOptions {
   dtype?: DType;
 }
 
-/** Tensors by name. The caller owns them; they keep the mapping of the file alive. */
+/**
+ * Tensors by name. The caller owns them; they keep the mapping of the file alive. Tensors that share a storage in the
+ * file share its bytes here, except where a legacy file does not align them: then each is a copy.
+ * @throws SaeEvalError `checkpoint-keys` for a name that is not there, `checkpoint-format` where the file has changed.
+ */
 export function openTensors(checkpoint: Checkpoint, { names, device = 'cpu', dtype }: OpenOptions = {}): Map<string, Tensor> {
   const file = mapFile(checkpoint.path);
+  const opened = new Map<string, Tensor>();
   try {
-    const wanted = names ?? [...checkpoint.entries.keys()];
-    return new Map(wanted.map((name) => {
+    for (const name of names ?? checkpoint.entries.keys()) {
       const entry = checkpoint.entries.get(name);
       if (entry === undefined) throw new SaeEvalError('checkpoint-keys', `${checkpoint.path}: expected a tensor '${name}', found none of that name.`);
       const limit = entry.storage.byteOffset + entry.storage.byteLength - entry.byteOffset;
       const mapped = file.tensor({ byteOffset: entry.byteOffset, byteLength: limit, dtype: entry.dtype, shape: entry.shape, strides: entry.strides });
       const target = dtype ?? entry.dtype;
-      if (device === 'cpu' && target === entry.dtype) return [name, mapped];
-      const moved = mapped.to({ device, dtype: target });
-      mapped.dispose();
-      return [name, moved];
-    }));
+      if (device === 'cpu' && target === entry.dtype) opened.set(name, mapped);
+      else {
+        try {
+          opened.set(name, mapped.to({ device, dtype: target }));
+        } finally {
+          mapped.dispose();
+        }
+      }
+    }
+    return opened;
+  } catch (error) {
+    for (const tensor of opened.values()) tensor.dispose();
+    throw error;
   } finally {
     file.close();
   }

@@ -4,14 +4,16 @@ import type { DType } from '../torch/tensor.js';
 import { PickleDict, PickleTuple, type PickleGlobal } from './pickle.js';
 
 /** A storage that a file holds: where its bytes are is known to the format that wrote it. */
-export interface StorageRef {
-  key: string;
-  /** Null for untyped storages: the tensor's own type counts. */
-  dtype: DType | null;
-  /** Elements, as the file says; bytes for untyped ones. */
-  numel: number;
-  /** Legacy views: first element within the root storage. */
-  viewOffset: number;
+export class StorageRef {
+  constructor(
+    readonly key: string,
+    /** Null for untyped storages: the tensor's own type counts. */
+    readonly dtype: DType | null,
+    /** Elements, as the file says; bytes for untyped ones. */
+    readonly numel: number,
+    /** Legacy views: first element within the root storage. */
+    readonly viewOffset: number,
+  ) {}
 }
 
 /** A tensor as the pickle describes it, in elements of its dtype. */
@@ -48,17 +50,13 @@ function numbers(value: unknown, what: string, file: string): number[] {
   if (!Array.isArray(items) || items.length > 64 || !items.every((item) => Number.isSafeInteger(item) && (item as number) >= 0)) {
     throw new SaeEvalError('checkpoint-format', `${file}: a tensor's ${what} is not a short list of whole numbers.`);
   }
-  return items as number[];
-}
-
-function isStorage(value: unknown): value is StorageRef {
-  return typeof value === 'object' && value !== null && 'key' in value && 'numel' in value;
+  return [...(items as number[])]; // a list could still be appended to
 }
 
 /** `_rebuild_tensor_v2(storage, offset, size, stride, …)` */
 function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorRef {
   const [storage, offset, size, stride] = args;
-  if (!isStorage(storage) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
+  if (!(storage instanceof StorageRef) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
     throw new SaeEvalError('checkpoint-format', `${file}: a tensor without a storage or with a wrong offset.`);
   }
   const type = dtype ?? storage.dtype;
@@ -72,12 +70,13 @@ function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorR
 /** The allowed globals of one file. */
 export function torchGlobals(file: string): (module: string, name: string) => PickleGlobal | null {
   const first = (args: readonly unknown[]): unknown => args[0];
+  const set = ([items]: readonly unknown[]): Set<unknown> => new Set(items instanceof Set || Array.isArray(items) ? items : []);
   const fixed: Record<string, PickleGlobal['call']> = {
     'collections.OrderedDict': (args) => {
       const made = new PickleDict();
       const pairs = args[0];
       if (Array.isArray(pairs)) for (const pair of pairs) {
-        const items = pair instanceof PickleTuple ? pair.items : (pair as unknown[]);
+        const items: unknown = pair instanceof PickleTuple ? pair.items : pair;
         if (Array.isArray(items)) made.entries.set(items[0], items[1]);
       }
       return made;
@@ -88,10 +87,15 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     'torch._utils._rebuild_parameter': first,
     'torch._utils._rebuild_parameter_with_state': first,
     'torch.Size': (args) => args[0] ?? new PickleTuple([]),
-    'torch.device': (args) => args.map(String).join(':'),
-    '_codecs.encode': (args) => args[0],
-    'builtins.set': (args) => new Set((args[0] as Iterable<unknown> | undefined) ?? []),
-    '__builtin__.set': (args) => new Set((args[0] as Iterable<unknown> | undefined) ?? []),
+    // A tensor with attributes of its own: the function and its arguments; the attributes are ignored.
+    'torch._tensor._rebuild_from_type_v2': ([make, , made]) => {
+      const target = make as PickleGlobal | null | undefined;
+      return typeof target?.call === 'function' && made instanceof PickleTuple && target.name.startsWith('torch._utils._rebuild') ? target.call(made.items) : null;
+    },
+    'torch.device': (args) => args.slice(0, 2).filter((part) => typeof part === 'string' || typeof part === 'number').join(':'),
+    '_codecs.encode': first,
+    'builtins.set': set,
+    '__builtin__.set': set,
     'collections.Counter': () => new PickleDict(),
     'collections.defaultdict': () => new PickleDict(),
     'torch.serialization._get_layout': first,
@@ -104,7 +108,7 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     }
     if (module === 'torch' && Object.hasOwn(dtypes, name)) return { name: full, dtype: dtypes[name]! } satisfies TypeMarker;
     if (full === 'torch.nn.parameter.Parameter' || full === 'torch.Tensor') return { name: full, call: first };
-    if (/^(torch\.nn\.modules\.|torch\.nn\.parallel\.)/.test(module) || module === '__main__') {
+    if (/^torch\.nn\.(modules|parallel)\./.test(module)) {
       throw new SaeEvalError('checkpoint-module', `${file}: holds a pickled module (${full}), which only the code that made it can read. Save its state_dict() instead: torch.save(model.state_dict(), path).`);
     }
     return null;
@@ -115,11 +119,12 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
 export function storageFromId(file: string, id: unknown): StorageRef {
   const items = id instanceof PickleTuple ? id.items : [];
   const [tag, type, key, , numel, view] = items;
-  if (tag !== 'storage' || !Number.isSafeInteger(numel) || (numel as number) < 0 || (typeof key !== 'string' && typeof key !== 'number')) {
+  if (tag !== 'storage' || !Number.isSafeInteger(numel) || (numel as number) < 0 || typeof key !== 'string') {
     throw new SaeEvalError('checkpoint-format', `${file}: a persistent id that is not a storage.`);
   }
   const dtype = (type as TypeMarker | null)?.dtype;
-  if (dtype === undefined) throw new SaeEvalError('checkpoint-format', `${file}: storage '${key}' has no known type.`);
-  const viewOffset = view instanceof PickleTuple && Number.isSafeInteger(view.items[1]) ? (view.items[1] as number) : 0;
-  return { key: String(key), dtype, numel: numel as number, viewOffset };
+  if (dtype === undefined) throw new SaeEvalError('checkpoint-format', `${file}: storage '${key.slice(0, 60)}' has no known type.`);
+  const viewOffset = view instanceof PickleTuple ? view.items[1] : 0;
+  if (!Number.isSafeInteger(viewOffset) || (viewOffset as number) < 0) throw new SaeEvalError('checkpoint-format', `${file}: storage '${key.slice(0, 60)}' is a view at no place.`);
+  return new StorageRef(key, dtype, numel as number, viewOffset as number);
 }
