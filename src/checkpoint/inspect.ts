@@ -17,7 +17,7 @@ export interface CheckpointDescription {
 }
 
 export interface InspectOptions {
-  inferKinds(shapes: ReadonlyMap<string, readonly number[]>): { candidates: SaeKind[]; d: number; m: number; routedLayers: number | null };
+  inferKinds: (shapes: ReadonlyMap<string, readonly number[]>) => { candidates: SaeKind[]; d: number; m: number; routedLayers: number | null };
 }
 
 const singleLayer: readonly SaeKind[] = ['TopK', 'Vanilla', 'Gated', 'JumpReLU'];

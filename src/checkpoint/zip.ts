@@ -138,7 +138,7 @@ export function readZipDirectory(file: FileBytes): Map<string, ZipEntry> {
     const byteOffset = header + localBytes + rawName.length + local.readUInt16LE(28);
     if (byteOffset + compressed > offset) fail(`entry ${shown} of ${compressed} bytes reaches past the end`);
     taken.push({ from: header, to: byteOffset + compressed, name: shown });
-    if (!name.endsWith('/')) found.set(name, { byteOffset, byteLength: compressed, method: method as 0 | 8, inflatedLength: uncompressed });
+    if (!name.endsWith('/')) found.set(name, { byteOffset, byteLength: compressed, method, inflatedLength: uncompressed });
   }
   taken.sort((a, b) => a.from - b.from);
   for (let i = 1; i < taken.length; i++) {
