@@ -3,11 +3,11 @@
  *
  * Both styles of rotary settings are read: `rope_parameters` (transformers 5) and `rope_theta` with `rope_scaling`.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { SaeEvalError } from '../errors.js';
 import { familyOf, type FamilyName } from './families.js';
-import { JsonFields } from './json-fields.js';
+import { locateModel } from './hub-cache.js';
+import { readJsonFile } from './json-file.js';
 import type { RopeConfig } from './rope-config.js';
 
 /** Non-linearities, by what they compute: transformers has several names for some. */
@@ -51,22 +51,12 @@ export interface ModelConfig {
 
 /**
  * Reads a model folder's `config.json`.
+ * @param path the folder, or the name of a model in the local Hugging Face cache.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `model-invalid`, `model-unsupported`.
  */
 export async function readModelConfig(path: string): Promise<ModelConfig> {
-  const file = join(path, 'config.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (thrown) {
-    throw asSaeEvalError(thrown, `The language model ${path}`);
-  }
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (thrown) {
-    throw new SaeEvalError('model-invalid', `${file}: expected JSON, found something else (${thrown instanceof Error ? thrown.message : String(thrown)}).`);
-  }
-  const fields = JsonFields.from(json, file);
-  return { path, ...familyOf(fields).read(fields) };
+  const folder = await locateModel(path);
+  const fields = await readJsonFile(join(folder, 'config.json'), { code: 'model-invalid' });
+  if (fields === null) throw new SaeEvalError('file-not-found', `${path}: expected the folder of a language model, found no config.json in it.`);
+  return { path: folder, ...familyOf(fields).read(fields) };
 }

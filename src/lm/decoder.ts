@@ -4,9 +4,8 @@ import { BatchContext } from './attention.js';
 import type { ModelConfig } from './config.js';
 import type { Layer } from './layers.js';
 import type { AttentionContext, LanguageModel } from './model.js';
+import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
-
-const bytesPer: Partial<Record<DType, number>> = { float64: 8, float32: 4, bfloat16: 2, float16: 2 };
 
 /** One block: r_{i−1} → r_i, [n·B, T, d]. Its temporaries are freed by the model. */
 export interface Block {
@@ -60,7 +59,7 @@ export class Decoder implements LanguageModel {
   }
 
   get weightBytes(): number {
-    return this.parameters * (bytesPer[this.dtype] ?? 4);
+    return this.parameters * bytesPer(this.dtype);
   }
 
   embed(ids: Tensor): Tensor {

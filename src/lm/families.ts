@@ -27,6 +27,9 @@ function readActivation(config: JsonFields, name: string, fallback: string): Act
   return activations[config.string(name, fallback)] ?? config.unsupported(name, `one of ${Object.keys(activations).join(', ')}`);
 }
 
+/** A list is made for the blocks before anything of them is seen. */
+const mostLayers = 10_000;
+
 type Sizes = Pick<ModelConfig, 'layers' | 'width' | 'vocabulary' | 'maxPositions' | 'heads' | 'keyValueHeads' | 'headDim' | 'mlpWidth'>;
 
 function headDimOf(config: JsonFields, { width, heads, names, fallback }: { width: number; heads: number; names: { width: string; heads: string }; fallback?: number }): number {
@@ -42,7 +45,7 @@ function readSizes(config: JsonFields, { headDim }: { headDim?: number } = {}): 
   const keyValueHeads = config.size('num_key_value_heads', heads);
   if (heads % keyValueHeads !== 0) config.invalid('num_key_value_heads', `a divisor of the ${heads} attention heads`);
   return {
-    layers: config.size('num_hidden_layers'),
+    layers: config.size<number>('num_hidden_layers', undefined, { atMost: mostLayers }),
     width,
     vocabulary: config.size('vocab_size'),
     maxPositions: config.size('max_position_embeddings'),
@@ -127,7 +130,7 @@ const gpt2: Family = {
   read(config) {
     const width = config.size('n_embd', 768);
     const heads = config.size('n_head', 12);
-    const layers = config.size('n_layer', 12);
+    const layers = config.size('n_layer', 12, { atMost: mostLayers });
     const headDim = headDimOf(config, { width, heads, names: { width: 'n_embd', heads: 'n_head' } });
     const sizes: Sizes = {
       layers, width, heads, headDim, keyValueHeads: heads,

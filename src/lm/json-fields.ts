@@ -1,19 +1,27 @@
 /** Fields of a JSON file with their types checked, so that every complaint names file and field. */
-import { SaeEvalError } from '../errors.js';
+import { SaeEvalError, type ErrorCode } from '../errors.js';
+
+interface Place {
+  /** Of errors; default `model-invalid`. */
+  code?: ErrorCode;
+  /** The section, such as `rope_parameters`; default the file's own object. */
+  at?: string;
+}
 
 export class JsonFields {
   private constructor(
     private readonly object: Readonly<Record<string, unknown>>,
     readonly file: string,
+    private readonly code: ErrorCode,
     private readonly at: string,
   ) {}
 
-  /** @throws SaeEvalError `model-invalid` where `json` is no object. */
-  static from(json: unknown, file: string, at = ''): JsonFields {
+  /** @throws SaeEvalError where `json` is no object. */
+  static from(json: unknown, file: string, { code = 'model-invalid', at = '' }: Place = {}): JsonFields {
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-      throw new SaeEvalError('model-invalid', `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`);
+      throw new SaeEvalError(code, `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`);
     }
-    return new JsonFields(json as Record<string, unknown>, file, at);
+    return new JsonFields(json as Record<string, unknown>, file, code, at);
   }
 
   names(): string[] {
@@ -29,7 +37,7 @@ export class JsonFields {
     return this.value(name) !== null;
   }
 
-  /** Missing and null count as absent. @throws SaeEvalError `model-invalid` where it is absent without a fallback, or of another type. */
+  /** Missing and null count as absent. @throws SaeEvalError where it is absent without a fallback, or of another type. */
   number<Fallback extends number | null = number>(name: string, fallback?: Fallback): number | Fallback {
     const value = this.value(name);
     if (value === null && fallback !== undefined) return fallback;
@@ -38,9 +46,9 @@ export class JsonFields {
   }
 
   /** A whole number from 1, small enough to be a size. */
-  size<Fallback extends number | null = number>(name: string, fallback?: Fallback): number | Fallback {
+  size<Fallback extends number | null = number>(name: string, fallback?: Fallback, { atMost = 2 ** 31 } = {}): number | Fallback {
     const value = this.number(name, fallback);
-    if (value !== null && (!Number.isInteger(value) || value < 1 || value > 2 ** 31)) this.#wrong(name, 'a whole number from 1', value);
+    if (value !== null && (!Number.isInteger(value) || value < 1 || value > atMost)) this.#wrong(name, `a whole number from 1 to ${atMost}`, value);
     return value;
   }
 
@@ -74,7 +82,7 @@ export class JsonFields {
 
   section(name: string): JsonFields | null {
     const value = this.value(name);
-    return value === null ? null : JsonFields.from(value, this.file, this.#path(name));
+    return value === null ? null : JsonFields.from(value, this.file, { code: this.code, at: this.#path(name) });
   }
 
   /** Refuses the file because of one field. */
@@ -91,6 +99,6 @@ export class JsonFields {
   }
 
   #wrong(name: string, expected: string, found: unknown): never {
-    throw new SaeEvalError('model-invalid', `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`);
+    throw new SaeEvalError(this.code, `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`);
   }
 }

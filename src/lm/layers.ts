@@ -54,16 +54,17 @@ export class RMSNorm implements Layer {
   }
 }
 
-export function activate(x: Tensor, activation: Activation): Tensor {
+/** In place: x is a layer's fresh output. */
+function activate(x: Tensor, activation: Activation): Tensor {
   switch (activation) {
     case 'silu':
-      return x.silu();
+      return x.silu_();
     case 'relu':
-      return x.relu();
+      return x.relu_();
     case 'gelu':
-      return x.gelu();
+      return x.gelu_();
     case 'gelu_tanh':
-      return ops.gelu(x, { approximate: 'tanh' });
+      return x.gelu_({ approximate: 'tanh' });
   }
 }
 

@@ -1,4 +1,6 @@
 /** From a model folder to a language model that computes. */
+import { freemem } from 'node:os';
+import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/index.js';
 import { readModelConfig, type ModelConfig } from './config.js';
 import type { Decoder } from './decoder.js';
@@ -14,7 +16,8 @@ import { olmo2 } from './olmo2.js';
 import { phi3 } from './phi3.js';
 import { qwen2 } from './qwen2.js';
 import { qwen3 } from './qwen3.js';
-import { WeightFiles, Weights } from './weights.js';
+import { modelSize, WeightFiles } from './weight-files.js';
+import { Weights } from './weights.js';
 
 interface FamilyForward {
   /** What precedes the names of the decoder's tensors in files of the whole model. */
@@ -40,9 +43,26 @@ export interface LoadModelOptions {
   dtype?: DType;
 }
 
+/** Memory this process may still take: less than the machine's in a container. */
+function freeMemory(): number {
+  return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+}
+
+/** Refuses a model whose converted weights cannot fit. Weights used as stored are mapped: the system can drop their pages. */
+function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }: Required<LoadModelOptions>): void {
+  const { parameters, bytes } = modelSize(files, config, dtype);
+  const free = freeMemory();
+  if (device !== 'cpu' || files.stores(dtype) || bytes <= free) return;
+  const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
+  throw new SaeEvalError(
+    'device-memory',
+    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} has ${gib(free)} free. Use a smaller dtype, best the one the files are stored in (nothing is copied then), or a machine with more memory.`,
+  );
+}
+
 /**
- * Loads a language model from a Hugging Face folder. Weights are mapped from the files; those of another dtype than the
- * wanted one are converted. The caller disposes the model.
+ * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache. Weights are mapped from
+ * the files; those of another dtype than the wanted one are converted. The caller disposes the model.
  *
  * @example
  * const model = await loadLanguageModel('checkpoints/tiny-llama');
@@ -51,7 +71,9 @@ export interface LoadModelOptions {
 export async function loadLanguageModel(path: string, { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {}): Promise<LanguageModel> {
   const config = await readModelConfig(path);
   const { prefix, create } = forwards[config.family];
-  const weights = new Weights(await WeightFiles.read(path), prefix, { device, dtype });
+  const files = await WeightFiles.read(config.path);
+  checkMemory(files, config, { device, dtype });
+  const weights = new Weights(files, prefix, { device, dtype });
   try {
     return create(config, weights);
   } catch (thrown) {

@@ -2,11 +2,14 @@
  * A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives them. The file's own
  * post-processor decides on special tokens; transformers 5 ignores `add_bos_token` beside it too.
  */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
-import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import { JsonFields } from './json-fields.js';
+import { SaeEvalError } from '../errors.js';
+import { locateModel } from './hub-cache.js';
+import type { JsonFields } from './json-fields.js';
+import { readJsonFile, readTextFile } from './json-file.js';
+
+const unreadable = { code: 'tokenizer-invalid' } as const;
 
 export interface Tokenizer {
   /** Ids with the special tokens of the tokenizer's own post-processor. */
@@ -16,17 +19,6 @@ export interface Tokenizer {
   /** The pad token, or the end-of-sequence token where none is defined. */
   readonly padId: number;
   decode(ids: readonly number[]): string;
-}
-
-/** A JSON file of the model's folder, null where there is none. */
-async function readJson(path: string): Promise<JsonFields | null> {
-  try {
-    return JsonFields.from(JSON.parse(await readFile(path, 'utf8')), path);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    if (thrown instanceof SyntaxError) throw new SaeEvalError('tokenizer-invalid', `${path}: expected JSON, found something else (${thrown.message}).`);
-    throw asSaeEvalError(thrown, `The tokenizer ${path}`);
-  }
 }
 
 /** A special token's text, written as a string or as an object with `content`. */
@@ -44,8 +36,8 @@ interface Settings {
 
 /** The id of the pad token, else of the end of sequence, from whichever file of the folder gives it first. */
 async function findPadId(folder: string, native: NativeTokenizer, { config: settings, specials }: Settings): Promise<number> {
-  const config = await readJson(join(folder, 'config.json'));
-  const generation = await readJson(join(folder, 'generation_config.json'));
+  const config = await readJsonFile(join(folder, 'config.json'), unreadable);
+  const generation = await readJsonFile(join(folder, 'generation_config.json'), unreadable);
   const idOf = (role: 'pad' | 'eos'): number | null => {
     for (const fields of [settings, specials]) {
       const text = tokenText(fields, `${role}_token`);
@@ -100,19 +92,15 @@ async function suffixOf(native: NativeTokenizer): Promise<number[]> {
 }
 
 /**
- * Loads the tokenizer of a model folder.
+ * Loads the tokenizer of a model folder, or of a model in the local Hugging Face cache.
  * @throws SaeEvalError `tokenizer-invalid`, `file-unreadable`.
  */
 export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
-  const file = join(modelPath, 'tokenizer.json');
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') {
-      throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`, { cause: thrown });
-    }
-    throw asSaeEvalError(thrown, `The tokenizer of ${modelPath}`);
+  const folder = await locateModel(modelPath);
+  const file = join(folder, 'tokenizer.json');
+  const text = await readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
+  if (text === null) {
+    throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`);
   }
   let native: NativeTokenizer;
   try {
@@ -124,8 +112,8 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   native.disableTruncation();
   native.disablePadding();
   const settings = {
-    config: await readJson(join(modelPath, 'tokenizer_config.json')),
-    specials: await readJson(join(modelPath, 'special_tokens_map.json')),
+    config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
+    specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
   };
-  return new FileTokenizer(native, await findPadId(modelPath, native, settings), await suffixOf(native));
+  return new FileTokenizer(native, await findPadId(folder, native, settings), await suffixOf(native));
 }

@@ -1,76 +1,8 @@
-/** A model folder's weight files: which there are, what their headers say, and their tensors. */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint/read.js';
+/** A language model's tensors, handed out by name. */
 import { openTensors } from '../checkpoint/tensors.js';
-import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { SaeEvalError } from '../errors.js';
 import type { DType, Tensor } from '../torch/index.js';
-import { JsonFields } from './json-fields.js';
-
-/** In the order they are looked for: one file, or an index of shards. */
-const candidates = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The shards an index names; they lie beside it. */
-async function shardsOf(index: string, folder: string): Promise<string[]> {
-  let json: unknown;
-  try {
-    json = JSON.parse(await readFile(index, 'utf8'));
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) throw new SaeEvalError('model-invalid', `${index}: expected JSON, found something else (${thrown.message}).`);
-    throw asSaeEvalError(thrown, `The index ${index}`);
-  }
-  const map = JsonFields.from(json, index).section('weight_map');
-  if (map === null) throw new SaeEvalError('model-invalid', `${index}: weight_map: expected an object from tensor names to files, found nothing.`);
-  const names = new Set(map.names().map((name) => map.string(name)));
-  for (const name of names) {
-    if (name === '' || name.includes('/') || name.includes('\\') || name.includes('\0') || name === '..') {
-      throw new SaeEvalError('model-invalid', `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`);
-    }
-  }
-  return [...names].sort().map((name) => join(folder, name));
-}
-
-interface Stored {
-  checkpoint: Checkpoint;
-  entry: TensorEntry;
-}
-
-/** The tensors of a model folder by name, from headers alone. */
-export class WeightFiles {
-  private constructor(
-    readonly folder: string,
-    private readonly stored: ReadonlyMap<string, Stored>,
-  ) {}
-
-  /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
-  static async read(folder: string): Promise<WeightFiles> {
-    for (const candidate of candidates) {
-      const path = join(folder, candidate);
-      if (!(await exists(path))) continue;
-      const files = candidate.endsWith('.index.json') ? await shardsOf(path, folder) : [path];
-      const stored = new Map<string, Stored>();
-      for (const file of files) {
-        const checkpoint = await readCheckpoint(file);
-        for (const [name, entry] of checkpoint.entries) stored.set(name, { checkpoint, entry });
-      }
-      return new WeightFiles(folder, stored);
-    }
-    throw new SaeEvalError('model-invalid', `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`);
-  }
-
-  find(name: string): Stored | null {
-    return this.stored.get(name) ?? null;
-  }
-}
+import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
   device: string;
@@ -128,7 +60,7 @@ export class Weights {
     this.#taken.clear();
   }
 
-  #find(name: string): Stored | null {
+  #find(name: string): StoredTensor | null {
     return this.files.find(this.prefix + name) ?? this.files.find(name);
   }
 }

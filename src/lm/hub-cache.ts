@@ -1,0 +1,49 @@
+/** Models in the local Hugging Face cache, by name. Nothing is downloaded, nothing native is loaded. */
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { SaeEvalError } from '../errors.js';
+
+/** `org/name`, with `@revision` (a branch, tag or commit) if not `main`. */
+const modelName = /^([\w-][\w.-]*\/[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Where huggingface_hub keeps what it downloaded. */
+function cacheFolder(): string {
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = process.env;
+  return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub');
+}
+
+/** The snapshot of a model in the cache, null where the cache has none of that name and revision. */
+export async function findInHubCache(name: string): Promise<string | null> {
+  const [, repository, revision = 'main'] = modelName.exec(name) ?? [];
+  if (repository === undefined || revision.split('/').includes('..')) return null;
+  const folder = join(cacheFolder(), `models--${repository.replace('/', '--')}`);
+  let commit = revision;
+  try {
+    commit = (await readFile(join(folder, 'refs', revision), 'utf8')).trim();
+  } catch {
+    // a commit has no ref of its own
+  }
+  const snapshot = join(folder, 'snapshots', commit);
+  return /^[\w-]+$/.test(commit) && (await isFolder(snapshot)) ? snapshot : null;
+}
+
+/**
+ * The folder of a model: the path itself where it is one, else the cache's snapshot of that name.
+ * @throws SaeEvalError `file-not-found`.
+ */
+export async function locateModel(path: string): Promise<string> {
+  if (await isFolder(path)) return path;
+  const found = await findInHubCache(path);
+  if (found !== null) return found;
+  const inCache = modelName.test(path) ? `, nor is there a model of that name in ${cacheFolder()}` : '';
+  throw new SaeEvalError('file-not-found', `${path}: there is no such folder of a language model${inCache}.`);
+}

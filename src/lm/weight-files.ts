@@ -1,0 +1,103 @@
+/** Which weight files a model folder has and what their headers say. Loads nothing native. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint/read.js';
+import { SaeEvalError } from '../errors.js';
+import type { ModelConfig } from './config.js';
+import { readJsonFile } from './json-file.js';
+
+/** In the order they are looked for: one file, or an index of shards. */
+const candidates = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The shards an index names; they lie beside it. */
+async function shardsOf(index: string, folder: string): Promise<string[]> {
+  const map = (await readJsonFile(index, { code: 'model-invalid' }))?.section('weight_map') ?? null;
+  if (map === null) throw new SaeEvalError('model-invalid', `${index}: weight_map: expected an object from tensor names to files, found nothing.`);
+  const names = new Set(map.names().map((name) => map.string(name)));
+  for (const name of names) {
+    if (name === '' || name === '..' || /[/\\\0]/.test(name)) {
+      throw new SaeEvalError('model-invalid', `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`);
+    }
+  }
+  return [...names].sort().map((name) => join(folder, name));
+}
+
+export interface StoredTensor {
+  checkpoint: Checkpoint;
+  entry: TensorEntry;
+}
+
+/** The tensors of a model folder by name, from headers alone. */
+export class WeightFiles {
+  private constructor(
+    readonly folder: string,
+    private readonly stored: ReadonlyMap<string, StoredTensor>,
+  ) {}
+
+  /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
+  static async read(folder: string): Promise<WeightFiles> {
+    for (const candidate of candidates) {
+      const path = join(folder, candidate);
+      if (!(await exists(path))) continue;
+      const files = candidate.endsWith('.index.json') ? await shardsOf(path, folder) : [path];
+      const stored = new Map<string, StoredTensor>();
+      for (const file of files) {
+        const checkpoint = await readCheckpoint(file);
+        for (const [name, entry] of checkpoint.entries) stored.set(name, { checkpoint, entry });
+      }
+      return new WeightFiles(folder, stored);
+    }
+    throw new SaeEvalError('model-invalid', `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`);
+  }
+
+  find(name: string): StoredTensor | null {
+    return this.stored.get(name) ?? null;
+  }
+
+  /** Elements of all tensors but those that `skip` names. */
+  parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
+    let sum = 0;
+    for (const [name, { entry }] of this.stored) if (!skip(name)) sum += entry.shape.reduce((product, size) => product * size, 1);
+    return sum;
+  }
+
+  /** Whether every tensor is stored in that dtype. */
+  stores(dtype: string): boolean {
+    return [...this.stored.values()].every(({ entry }) => entry.dtype === dtype);
+  }
+}
+
+/** Of one element of a floating dtype. */
+export function bytesPer(dtype: string): number {
+  return dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2;
+}
+
+/** What a model's weights take in a dtype. */
+export interface ModelSize {
+  parameters: number;
+  bytes: number;
+}
+
+/** From headers alone. */
+export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
+  // A tied head may be stored all the same; it is not loaded.
+  const parameters = files.parameters({ skip: (name) => tiedHead && (name === 'lm_head.weight' || name === 'embed_out.weight') });
+  return { parameters, bytes: parameters * bytesPer(dtype) };
+}
+
+/**
+ * What the weights of a model would take in a dtype, without loading them.
+ * @throws SaeEvalError `model-invalid` where there are none, `checkpoint-*`, `file-*`.
+ */
+export async function readModelSize(config: ModelConfig, dtype: string): Promise<ModelSize> {
+  return modelSize(await WeightFiles.read(config.path), config, dtype);
+}

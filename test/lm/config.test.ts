@@ -1,0 +1,133 @@
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { root } from './reference.js';
+
+const tiny = JSON.parse(readFileSync(`${root}checkpoints/tiny-llama/config.json`, 'utf8')) as Record<string, unknown>;
+
+/** A folder with that config.json, and other files. */
+function folder(config: unknown, files: Record<string, string | Buffer> = {}): string {
+  const path = mkdtempSync(join(tmpdir(), 'model-'));
+  writeFileSync(join(path, 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
+  for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
+  return path;
+}
+
+function without(name: string): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(tiny).filter(([key]) => key !== name));
+}
+
+const copy = (of: string): string => {
+  const path = mkdtempSync(join(tmpdir(), 'model-'));
+  cpSync(of, path, { recursive: true });
+  return path;
+};
+
+describe('config.json', () => {
+  it('is read in both styles alike', async () => {
+    const { rope_parameters: parameters, ...rest } = tiny;
+    const { rope_theta, ...scaling } = parameters as Record<string, unknown>;
+    const [now, before] = [await readModelConfig(folder(tiny)), await readModelConfig(folder({ ...rest, rope_theta, rope_scaling: scaling }))];
+    expect({ ...before, path: '' }).toEqual({ ...now, path: '' });
+    expect(now).toMatchObject({
+      family: 'llama', layers: 16, width: 128, vocabulary: 4096, maxPositions: 2048, heads: 4, keyValueHeads: 2, headDim: 32, mlpWidth: 384, tiedHead: true,
+    });
+    expect(now.ropes[15]).toEqual({
+      theta: 500_000, dim: 32, scaling: { kind: 'llama3', factor: 32, lowFreqFactor: 1, highFreqFactor: 4, originalPositions: 256 },
+    });
+  });
+
+  it('says how much memory the weights need, from headers', async () => {
+    const config = await readModelConfig(`${root}checkpoints/tiny-llama`);
+    expect(await readModelSize(config, 'bfloat16')).toEqual({ parameters: 3_674_240, bytes: 7_348_480 });
+    for (const name of ['gpt2', 'gpt_neox', 'gemma2', 'olmo2']) {
+      const path = `${root}test/golden/models/${name}`;
+      const model = await loadLanguageModel(path);
+      expect(await readModelSize(await readModelConfig(path), 'float32')).toEqual({ parameters: model.parameters, bytes: model.weightBytes });
+      model.dispose();
+    }
+  });
+
+  it.each([
+    ['is not JSON', '{', 'model-invalid', /config\.json: expected JSON/],
+    ['is no object', '[]', 'model-invalid', /expected an object/],
+    ['is of no family', { ...tiny, model_type: 'bert' }, 'model-unsupported', /model_type: expected one of llama, .*olmo2, found bert/],
+    ['names no family', without('model_type'), 'model-unsupported', /found nothing/],
+    ['lacks a size', without('hidden_size'), 'model-invalid', /hidden_size: expected a number, found nothing/],
+    ['has a size of another type', { ...tiny, vocab_size: '4096' }, 'model-invalid', /vocab_size: expected a number, found "4096"/],
+    ['has a size below one', { ...tiny, num_hidden_layers: 0 }, 'model-invalid', /num_hidden_layers: expected a whole number from 1/],
+    ['has layers without end', { ...tiny, num_hidden_layers: 1e9 }, 'model-invalid', /num_hidden_layers: expected a whole number from 1 to 10000/],
+    ['has heads that do not divide', { ...tiny, num_key_value_heads: 3 }, 'model-invalid', /num_key_value_heads: expected a divisor of the 4/],
+    ['has an unknown activation', { ...tiny, hidden_act: 'mish' }, 'model-unsupported', /hidden_act: expected one of .*found "mish"/],
+    ['has an unknown scaling', { ...tiny, rope_parameters: { rope_type: 'other' } }, 'model-unsupported', /rope_parameters\.rope_type: expected one of default/],
+    ['lacks a scaling factor', { ...tiny, rope_parameters: { rope_type: 'linear' } }, 'model-invalid', /rope_parameters\.factor: expected a number/],
+    ['has a list too short', { ...tiny, model_type: 'phi3', rope_parameters: { rope_type: 'longrope', long_factor: [1], short_factor: [1] } }, 'model-invalid', /short_factor: expected a list of 16/],
+    ['has layer types too few', { ...tiny, model_type: 'gemma2', layer_types: ['full_attention'] }, 'model-invalid', /layer_types: expected a list of 16/],
+    ['is not causal', { ...tiny, model_type: 'gemma3_text', use_bidirectional_attention: true }, 'model-unsupported', /use_bidirectional_attention/],
+  ])('that %s is refused', async (_, config, code, message) => {
+    const path = folder(config);
+    await expect(readModelConfig(path)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(readModelConfig(path)).rejects.toThrow(path);
+  });
+
+  it('that is not there is missed', async () => {
+    await expect(readModelConfig(join(tmpdir(), 'no-such-model'))).rejects.toMatchObject({ code: 'file-not-found' });
+    await expect(readModelConfig(mkdtempSync(join(tmpdir(), 'empty-')))).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('no config.json') });
+  });
+});
+
+describe('weights', () => {
+  const golden = (name: string): string => `${root}test/golden/models/${name}`;
+
+  it('that are not there are missed', async () => {
+    await expect(loadLanguageModel(folder(tiny))).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('model.safetensors') });
+  });
+
+  it('of another shape than the config says are refused by name', async () => {
+    const path = copy(golden('llama2'));
+    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as Record<string, unknown>;
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, intermediate_size: 95 }));
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'checkpoint-shape', message: expect.stringMatching(/mlp\.gate_proj\.weight: expected shape \[95, 48\] by config\.json, found \[96, 48\]/) });
+    writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 5 }));
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'checkpoint-keys', message: expect.stringContaining('layers.4.') });
+  });
+
+  it('sharded with a shard missing are an error that names it', async () => {
+    const path = copy(golden('llama3'));
+    rmSync(join(path, 'model-00004-of-00011.safetensors'));
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('model-00004-of-00011') });
+  });
+
+  it.each(['../model.safetensors', '/etc/passwd', '..', ''])('whose index names %j are refused', async (name) => {
+    const path = folder(tiny, { 'model.safetensors.index.json': JSON.stringify({ weight_map: { 'model.norm.weight': name } }) });
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('files beside it') });
+  });
+});
+
+describe('the local Hugging Face cache', () => {
+  const before = process.env['HF_HUB_CACHE'];
+  afterEach(() => {
+    if (before === undefined) delete process.env['HF_HUB_CACHE'];
+    else process.env['HF_HUB_CACHE'] = before;
+  });
+
+  it('has models by name and revision', async () => {
+    const cache = mkdtempSync(join(tmpdir(), 'hub-'));
+    process.env['HF_HUB_CACHE'] = cache;
+    const snapshot = join(cache, 'models--some-org--Tiny.Model-1', 'snapshots', 'abc123');
+    mkdirSync(join(snapshot, '..', '..', 'refs', 'pr'), { recursive: true });
+    cpSync(`${root}test/golden/models/llama2`, snapshot, { recursive: true });
+    writeFileSync(join(snapshot, '..', '..', 'refs', 'main'), 'abc123\n');
+    writeFileSync(join(snapshot, '..', '..', 'refs', 'pr', '1'), '../../../..');
+    expect((await readModelConfig('some-org/Tiny.Model-1')).path).toBe(snapshot);
+    expect((await readModelConfig('some-org/Tiny.Model-1@abc123')).path).toBe(snapshot);
+    const model = await loadLanguageModel('some-org/Tiny.Model-1');
+    expect(model.layers).toBe(4);
+    model.dispose();
+    for (const name of ['some-org/Other', 'some-org/Tiny.Model-1@v2', 'some-org/Tiny.Model-1@pr/1', 'some-org/Tiny.Model-1@../main', '../x/y', 'x']) {
+      await expect(readModelConfig(name)).rejects.toMatchObject({ code: 'file-not-found' });
+    }
+  });
+});
