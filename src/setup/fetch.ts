@@ -3,8 +3,8 @@
  * unpacked into the cache. Nothing is installed into any Python. The result appears under its final name only when it is
  * complete and has been seen to load.
  */
-import { mkdir, mkdtemp, readdir, rename, rm, stat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import { describeLibtorch, loadTrouble, type Libtorch } from './libtorch.js';
 import type { SetupLog } from './log.js';
@@ -21,12 +21,6 @@ const cudaRelease = '>=2.13,<2.15';
 const gigabyte = 1e9;
 const partialPrefix = '.partial-';
 
-interface Attempt {
-  requirement: string;
-  /** A CUDA build needs its `nvidia` wheels beside it; a CPU build needs nothing. */
-  dependencies: boolean;
-}
-
 /** Downloads and unpacks libtorch into the cache. The caller holds the cache's lock. Throws `setup-missing`. */
 export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorch> {
   const pip = await findPip();
@@ -42,21 +36,20 @@ export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorc
 }
 
 /** What to ask pip for, in turn. A driver asks for a CUDA build; without one the CPU build has a name of its own where it is listed. */
-export function attempts({ driver, version, index }: { driver: boolean; version: string | undefined; index: string | undefined }): Attempt[] {
-  const plain = version === undefined ? `torch==${cpuRelease}` : `torch==${version}`;
-  if (index !== undefined) return [{ requirement: plain, dependencies: false }];
-  if (driver) return [{ requirement: version === undefined ? `torch${cudaRelease}` : plain, dependencies: false }];
-  const cpu = plain.includes('+') ? [] : [{ requirement: `${plain}+cpu`, dependencies: false }];
-  return [...cpu, { requirement: plain, dependencies: false }];
+function wantedTorch({ driver, version, index }: { driver: boolean; version: string | undefined; index: string | undefined }): string[] {
+  const plain = `torch==${version ?? cpuRelease}`;
+  if (index !== undefined) return [plain];
+  if (driver) return [version === undefined ? `torch${cudaRelease}` : plain];
+  return plain.includes('+') ? [plain] : [`${plain}+cpu`, plain];
 }
 
 async function download(pip: string[], partial: string, log: SetupLog): Promise<string[]> {
   const index = setting('SAE_EVAL_TORCH_INDEX');
   const outputs: string[] = [];
-  for (const attempt of attempts({ driver: hasNvidiaDriver(), version: setting('SAE_EVAL_TORCH_VERSION'), index })) {
+  for (const requirement of wantedTorch({ driver: hasNvidiaDriver(), version: setting('SAE_EVAL_TORCH_VERSION'), index })) {
     await requireSpace(1 * gigabyte);
-    log(`fetching libtorch with pip (${attempt.requirement})`, 'line');
-    const result = await pipDownload(pip, partial, attempt, { index, log });
+    log(`fetching libtorch with pip (${requirement})`, 'line');
+    const result = await pipDownload(pip, partial, { requirements: [requirement], dependencies: false, index, log });
     outputs.push(result.output);
     if (result.wheels.length > 0) return result.wheels;
   }
@@ -66,8 +59,7 @@ async function download(pip: string[], partial: string, log: SetupLog): Promise<
 async function pipDownload(
   pip: readonly string[],
   partial: string,
-  { requirement, dependencies }: Attempt,
-  { index, log }: { index: string | undefined; log: SetupLog },
+  { requirements, dependencies, index, log }: { requirements: readonly string[]; dependencies: boolean; index: string | undefined; log: SetupLog },
 ): Promise<{ wheels: string[]; output: string }> {
   const folder = await mkdtemp(join(partial, 'wheels-'));
   const temporary = await mkdtemp(join(partial, 'pip-'));
@@ -77,7 +69,7 @@ async function pipDownload(
   // Pip writes to TMPDIR until a file is complete: its size is the progress.
   const watch = setInterval(() => void folderBytes(partial).then((bytes) => log(`fetching libtorch: ${Math.round(bytes / 1e6)} MB`, 'progress')), process.stderr.isTTY ? 500 : 10_000);
   try {
-    const run = (extra: readonly string[]) => runProgram(pip[0] ?? 'pip', [...args, ...extra, requirement], { env: { TMPDIR: temporary } });
+    const run = (extra: readonly string[]) => runProgram(pip[0] ?? 'pip', [...args, ...extra, ...requirements], { env: { TMPDIR: temporary } });
     let result = await run([]);
     // The libraries are the same for every Python: one that PyTorch has no wheel for can fetch another's.
     if (result.code !== 0 && /No matching distribution/.test(result.output)) result = await run(foreignPython());
@@ -95,13 +87,15 @@ function foreignPython(): string[] {
 }
 
 async function unpack(wheels: readonly string[], partial: string, log: SetupLog): Promise<Libtorch> {
+  const wheel = wheels.find((path) => /\/torch-[^/]*\.whl$/.test(path));
+  if (wheel === undefined) throw new SaeEvalError('setup-missing', `pip downloaded no torch wheel: ${otherWays}.`);
   const tree = await mkdtemp(join(partial, 'tree-'));
-  await unpackTorch(wheels, tree, log);
+  await unpackTorch(wheel, tree, log);
   let found = await describeLibtorch(join(tree, 'torch'), 'fetched');
   if (found === null) throw new SaeEvalError('setup-missing', 'The wheel that pip downloaded holds no libtorch: set LIBTORCH to a folder that does.');
   let trouble = await loadTrouble(found);
   if (trouble !== null && found.cuda) {
-    await addNvidiaLibraries(found, tree, partial, log);
+    await addNvidiaLibraries(tree, partial, log);
     trouble = await loadTrouble(found);
   }
   if (trouble !== null) throw new SaeEvalError('setup-missing', `The libtorch that pip downloaded does not load on this machine (${trouble}): ${otherWays}.`);
@@ -115,22 +109,32 @@ async function unpack(wheels: readonly string[], partial: string, log: SetupLog)
   return found;
 }
 
-async function unpackTorch(wheels: readonly string[], tree: string, log: SetupLog): Promise<void> {
-  const wheel = wheels.find((path) => /\/torch-[^/]*\.whl$/.test(path));
-  if (wheel === undefined) throw new SaeEvalError('setup-missing', `pip downloaded no torch wheel: ${otherWays}.`);
+async function unpackTorch(wheel: string, tree: string, log: SetupLog): Promise<void> {
   await unpackWheel(wheel, tree, {
-    select: (name) => /^torch\/(lib|include|share)\//.test(name) || name === 'torch/version.py',
+    select: (name) => /^torch\/(lib|include|share)\/|^torch\/version\.py$|^torch-[^/]*\.dist-info\/METADATA$/.test(name),
     onProgress: (fraction) => log(`unpacking libtorch: ${Math.floor(fraction * 100)} %`, 'progress'),
   });
 }
 
 /** Puts the `nvidia` libraries a CUDA build is linked with beside it, where its run paths look for them. */
-async function addNvidiaLibraries(libtorch: Libtorch, tree: string, partial: string, log: SetupLog): Promise<void> {
+async function addNvidiaLibraries(tree: string, partial: string, log: SetupLog): Promise<void> {
   await requireSpace(12 * gigabyte);
-  log(`libtorch ${libtorch.version} is a CUDA build: fetching its NVIDIA libraries too (several GB). ${hasNvidiaDriver() ? '' : `For a smaller CPU build ${indexHint}.`}`.trimEnd(), 'line');
-  const result = await pipDownload(await findPip(), partial, { requirement: `torch==${libtorch.version}`, dependencies: true }, { index: setting('SAE_EVAL_TORCH_INDEX'), log });
-  if (result.wheels.length === 0) throw downloadError(result.output, setting('SAE_EVAL_TORCH_INDEX'));
-  for (const wheel of result.wheels) await unpackWheel(wheel, tree, { select: (name) => name.startsWith('nvidia/') && /\.so(\.|$)/.test(name) });
+  const smaller = hasNvidiaDriver() ? '' : `; for a smaller CPU build ${indexHint}`;
+  log(`this libtorch is a CUDA build: fetching its NVIDIA libraries too, several GB${smaller}`, 'line');
+  const index = setting('SAE_EVAL_TORCH_INDEX');
+  const result = await pipDownload(await findPip(), partial, { requirements: await nvidiaRequirements(tree), dependencies: true, index, log });
+  if (result.wheels.length === 0) throw downloadError(result.output, index);
+  for (const path of result.wheels) {
+    log(`unpacking ${basename(path)}`, 'progress');
+    await unpackWheel(path, tree, { select: (name) => name.startsWith('nvidia/') && /\.so(\.|$)/.test(name) });
+  }
+}
+
+/** The requirements of the torch wheel that are libraries: what its Python part needs is left out. */
+async function nvidiaRequirements(tree: string): Promise<string[]> {
+  const info = (await readdir(tree)).find((name) => name.endsWith('.dist-info'));
+  const metadata = info === undefined ? '' : await readFile(join(tree, info, 'METADATA'), 'utf8');
+  return [...metadata.matchAll(/^Requires-Dist: ((?:nvidia-|cuda-toolkit).*)$/gm)].map((match) => match[1] ?? '').filter((requirement) => !requirement.includes('extra =='));
 }
 
 const indexHint = "set SAE_EVAL_TORCH_INDEX to the address of PyTorch's CPU wheel index (PyTorch's install page gives it)";

@@ -10,7 +10,7 @@ import { cachedLibtorch, findLibtorch, type Libtorch } from './libtorch.js';
 import { withLock } from './lock.js';
 import { streamLog, type SetupLog } from './log.js';
 import { buildFolder, cacheFolder } from './paths.js';
-import { requireSupportedPlatform } from './platform.js';
+import { hasNvidiaDriver, requireSupportedPlatform } from './platform.js';
 
 export { addonPath } from './paths.js';
 export { streamLog, type SetupLog } from './log.js';
@@ -30,6 +30,9 @@ export interface SetupResult {
 export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Promise<SetupResult> {
   requireSupportedPlatform();
   const libtorch = (await findLibtorch({ log })) ?? (await fetchOnce(log));
+  if (!libtorch.cuda && hasNvidiaDriver()) {
+    log(`libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run set-up again`, 'line');
+  }
   const folder = buildFolder();
   const addon = await locked(`${folder}.lock`, log, () => buildAddon({ libtorch, log }));
   return { addon, libtorch };

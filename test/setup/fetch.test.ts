@@ -80,11 +80,11 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     const content = join(copy.folder, 'cuda-content');
     const libraries = join(copy.folder, 'cuda-libraries');
     const runtime = join(libraries, 'nvidia', 'runtime', 'lib');
-    writeLibtorch(join(content, 'torch'), { version: '2.14.0', cuda: true });
+    writeLibtorch(join(content, 'torch'), { version: '2.14.0+cu130', cuda: true }); // the wheel calls itself 2.14.0
     mkdirSync(runtime, { recursive: true });
     renameSync(join(content, 'torch', 'lib', 'libruntime_of_test.so'), join(runtime, 'libruntime_of_test.so'));
     const cudaWheels = join(copy.folder, 'cuda-wheels');
-    writeWheel(cudaWheels, content, { name: 'torch', version: '2.14.0', requires: ['nvidia-runtime'] });
+    writeWheel(cudaWheels, content, { name: 'torch', version: '2.14.0', requires: ['nvidia-runtime; platform_system == "Linux"', 'a-python-package-nobody-has'] });
     const env = { SAE_EVAL_TORCH_VERSION: '2.14.0', PIP_FIND_LINKS: cudaWheels };
     const without = await copy.run(env);
     expect(without.stderr).toMatch(/libtorch could not be fetched \(.*nvidia-runtime/);
@@ -92,7 +92,7 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     const run = await copy.run(env);
     expect(run.stderr).toContain('is a CUDA build: fetching its NVIDIA libraries too');
     expect(run).toMatchObject({ code: 0 });
-    const folder = join(copy.cache, 'sae-eval', `libtorch-2.14.0-linux-${process.arch}`);
+    const folder = join(copy.cache, 'sae-eval', `libtorch-2.14.0+cu130-linux-${process.arch}`);
     expect(existsSync(join(folder, 'nvidia', 'runtime', 'lib', 'libruntime_of_test.so'))).toBe(true);
   });
 
