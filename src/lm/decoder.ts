@@ -2,14 +2,20 @@
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { BatchContext } from './attention.js';
 import type { ModelConfig } from './config.js';
+import type { BlockSite } from './hook-names.js';
 import type { Layer } from './layers.js';
-import type { AttentionContext, LanguageModel } from './model.js';
+import type { AttentionContext, LanguageModel, Tap } from './model.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
 /** One block: r_{i−1} → r_i, [n·B, T, d]. Its temporaries are freed by the model. */
 export interface Block {
-  forward(r: Tensor, context: BatchContext): Tensor;
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor;
+}
+
+/** r + x. Overwrites x where no tap has seen it. */
+export function addToResidual(r: Tensor, x: Tensor, site: BlockSite, tap?: Tap): Tensor {
+  return tap === undefined ? x.add_(r) : r.add(tap(site, x));
 }
 
 export interface DecoderParts {
@@ -70,8 +76,8 @@ export class Decoder implements LanguageModel {
     return new BatchContext(lengths, T, this.config.ropes.filter((rope) => rope !== null), this.weights.options);
   }
 
-  block(i: number, r: Tensor, context: AttentionContext): Tensor {
-    return scope(() => this.parts.blocks[i - 1]!.forward(r, context as BatchContext));
+  block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
+    return scope(() => this.parts.blocks[i - 1]!.forward(r, context as BatchContext, tap));
   }
 
   finalNorm(r: Tensor): Tensor {

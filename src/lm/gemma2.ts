@@ -6,8 +6,9 @@ import { scope, type Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import { Decoder, type Block } from './decoder.js';
+import { addToResidual, Decoder, type Block } from './decoder.js';
 import { RMSNorm, SelfAttention, type Layer } from './layers.js';
+import type { Tap } from './model.js';
 import type { Weights } from './weights.js';
 
 export class SandwichBlock implements Block {
@@ -15,10 +16,11 @@ export class SandwichBlock implements Block {
     private readonly layers: { beforeAttention: Layer; attention: SelfAttention; afterAttention: Layer; beforeMlp: Layer; mlp: Layer; afterMlp: Layer },
   ) {}
 
-  forward(r: Tensor, context: BatchContext): Tensor {
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { beforeAttention, attention, afterAttention, beforeMlp, mlp, afterMlp } = this.layers;
-    const h = afterAttention.forward(attention.forward(beforeAttention.forward(r), context)).add_(r); // [b, T, d]
-    return afterMlp.forward(mlp.forward(beforeMlp.forward(h))).add_(h);
+    const added = addToResidual(r, afterAttention.forward(attention.forward(beforeAttention.forward(r), context, tap)), 'attn_out', tap); // [b, T, d]
+    const h = tap === undefined ? added : tap('resid_mid', added);
+    return addToResidual(h, afterMlp.forward(mlp.forward(beforeMlp.forward(h))), 'mlp_out', tap);
   }
 }
 

@@ -6,9 +6,10 @@ import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import { Decoder, type Block } from './decoder.js';
+import { addToResidual, Decoder, type Block } from './decoder.js';
 import { MLP, SelfAttention, type Layer } from './layers.js';
 import { PreNormBlock } from './llama.js';
+import type { Tap } from './model.js';
 import type { Weights } from './weights.js';
 
 class ParallelBlock implements Block {
@@ -16,9 +17,10 @@ class ParallelBlock implements Block {
     private readonly layers: { attentionNorm: Layer; attention: SelfAttention; mlpNorm: Layer; mlp: Layer },
   ) {}
 
-  forward(r: Tensor, context: BatchContext): Tensor {
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { attentionNorm, attention, mlpNorm, mlp } = this.layers;
-    return mlp.forward(mlpNorm.forward(r)).add_(attention.forward(attentionNorm.forward(r), context)).add_(r); // [b, T, d]
+    const h = addToResidual(r, attention.forward(attentionNorm.forward(r), context, tap), 'attn_out', tap); // [b, T, d]
+    return addToResidual(h, mlp.forward(mlpNorm.forward(r)), 'mlp_out', tap);
   }
 }
 

@@ -1,7 +1,8 @@
 /** Language models and their tokenizers. */
 export { readModelConfig, type ModelConfig } from './config.js';
 export { findInHubCache, locateModel } from './hub-cache.js';
-export type { AttentionContext, LanguageModel } from './model.js';
+export { blockSites, parseHookName, type BlockSite, type HookPoint } from './hook-names.js';
+export type { AttentionContext, LanguageModel, Tap } from './model.js';
 export { loadLanguageModel, type LoadModelOptions } from './registry.js';
 export { loadTokenizer, type Tokenizer } from './tokenizer.js';
 export { readModelSize, type ModelSize } from './weight-files.js';

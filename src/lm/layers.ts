@@ -2,6 +2,7 @@
 import { ops, type Tensor } from '../torch/index.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Activation } from './config.js';
+import type { Tap } from './model.js';
 import { rotate } from './rope.js';
 import type { RopeConfig } from './rope-config.js';
 
@@ -113,7 +114,7 @@ export class SelfAttention {
     private readonly options: SelfAttentionOptions,
   ) {}
 
-  forward(x: Tensor, context: BatchContext): Tensor {
+  forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
     let [q, k, v] = project(x);
     if (headNorms !== undefined) [q, k] = [headNorms.q.forward(q), headNorms.k.forward(k)];
@@ -122,6 +123,7 @@ export class SelfAttention {
       const table = context.rope(this.options.rope);
       [q, k] = [rotate(q, table), rotate(k, table)];
     }
-    return out.forward(attend({ q, k, v }, context, this.options));
+    const z = attend({ q, k, v }, context, this.options); // [b, T, H·hd]
+    return out.forward(tap === undefined ? z : tap('attn_z', z));
   }
 }

@@ -6,8 +6,9 @@ import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import type { Block, Decoder } from './decoder.js';
+import { addToResidual, type Block, type Decoder } from './decoder.js';
 import { SelfAttention, type Layer } from './layers.js';
+import type { Tap } from './model.js';
 import type { Weights } from './weights.js';
 
 export class PreNormBlock implements Block {
@@ -15,10 +16,11 @@ export class PreNormBlock implements Block {
     private readonly layers: { attentionNorm: Layer; attention: SelfAttention; mlpNorm: Layer; mlp: Layer },
   ) {}
 
-  forward(r: Tensor, context: BatchContext): Tensor {
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { attentionNorm, attention, mlpNorm, mlp } = this.layers;
-    const h = attention.forward(attentionNorm.forward(r), context).add_(r); // [b, T, d]
-    return mlp.forward(mlpNorm.forward(h)).add_(h);
+    const added = addToResidual(r, attention.forward(attentionNorm.forward(r), context, tap), 'attn_out', tap); // [b, T, d]
+    const h = tap === undefined ? added : tap('resid_mid', added);
+    return addToResidual(h, mlp.forward(mlpNorm.forward(h)), 'mlp_out', tap);
   }
 }
 

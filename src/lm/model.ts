@@ -1,5 +1,16 @@
 /** What the engine asks of a language model: its residual stream, block by block. */
 import type { DType, Tensor } from '../torch/index.js';
+import type { BlockSite } from './hook-names.js';
+
+/**
+ * Sees what a block computes at its sites and gives what is to go on in its place: the same tensor to leave it.
+ * [n·B, T, d] each, `attn_z` [n·B, T, H·head_dim]. It must not change a tensor in place; one to be used after the block
+ * must be kept (`keep`), the others are freed with the block's temporaries.
+ *
+ * `attn_out` and `mlp_out` are what is added to the residual stream, so after a norm where the family has one there.
+ * Blocks whose attention and MLP run side by side have no `resid_mid`.
+ */
+export type Tap = (site: BlockSite, value: Tensor) => Tensor;
 
 export interface AttentionContext {
   /** Real tokens of each of the B sequences; the rest of the T positions is padding on the right. */
@@ -29,7 +40,7 @@ export interface LanguageModel {
    */
   context(lengths: readonly number[], T: number): AttentionContext;
   /** r_{i−1} → r_i for i in 1…L, [n·B, T, d]: any number n of copies of the context's batch stacked along dim 0. */
-  block(i: number, r: Tensor, context: AttentionContext): Tensor;
+  block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor;
   /** r_L → h_L. */
   finalNorm(r: Tensor): Tensor;
   /** h_L [N, d] → logits [N, V] float32, soft-capping included. */

@@ -6,8 +6,9 @@ import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import { Decoder, type Block } from './decoder.js';
+import { addToResidual, Decoder, type Block } from './decoder.js';
 import { RMSNorm, SelfAttention, type Layer } from './layers.js';
+import type { Tap } from './model.js';
 import type { Weights } from './weights.js';
 
 class PostNormBlock implements Block {
@@ -15,10 +16,11 @@ class PostNormBlock implements Block {
     private readonly layers: { attention: SelfAttention; attentionNorm: Layer; mlp: Layer; mlpNorm: Layer },
   ) {}
 
-  forward(r: Tensor, context: BatchContext): Tensor {
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { attention, attentionNorm, mlp, mlpNorm } = this.layers;
-    const h = attentionNorm.forward(attention.forward(r, context)).add_(r); // [b, T, d]
-    return mlpNorm.forward(mlp.forward(h)).add_(h);
+    const added = addToResidual(r, attentionNorm.forward(attention.forward(r, context, tap)), 'attn_out', tap); // [b, T, d]
+    const h = tap === undefined ? added : tap('resid_mid', added);
+    return addToResidual(h, mlpNorm.forward(mlp.forward(h)), 'mlp_out', tap);
   }
 }
 

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { loadLanguageModel } from '#src/lm/index.js';
-import { memory, ops, scope, setInferenceMode, setNumThreads } from '#src/torch/index.js';
+import { keep, memory, ops, scope, setInferenceMode, setNumThreads, type Tensor } from '#src/torch/index.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deviation, deviations, forward, readTensors, root } from './reference.js';
 
@@ -95,6 +95,40 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
       return null;
     });
     context.dispose();
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+});
+
+describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) => {
+  it('have the values that hooks on transformers see, and what a tap gives goes on', async () => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`);
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    const ids = expected.get('input_ids')!;
+    const before = memory().handles;
+    scope(() => {
+      const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+      const T = ids.shape[1]!;
+      const context = model.context(lengths, T);
+      const r = model.block(1, model.embed(ids), context);
+      const seen = new Map<string, Tensor>();
+      const observed = model.block(2, r, context, (site, value) => {
+        seen.set(site, keep(value));
+        return value;
+      });
+      expect(deviation(observed, expected.get('r.2')!, { lengths, T })).toBeLessThan(tolerance);
+      const sites = [...expected.keys()].filter((name) => name.startsWith('site.')).map((name) => name.slice(5));
+      expect([...seen.keys()].sort()).toEqual(sites.sort());
+      for (const site of sites) expect(deviation(seen.get(site)!, expected.get(`site.${site}`)!, { lengths, T })).toBeLessThan(tolerance);
+
+      // without what attention and the MLP add nothing is left but the input
+      const emptied = model.block(2, r, context, (site, value) => (site.endsWith('_out') ? value.mul(0) : value));
+      expect(ops.equal(emptied, r)).toBe(true);
+      for (const value of seen.values()) value.dispose();
+      context.dispose();
+      return null;
+    });
+    expect(memory().handles).toBe(before);
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
   });

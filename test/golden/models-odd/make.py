@@ -1,7 +1,7 @@
 """Tiny random models with the settings that ../models leaves out, and what transformers computes on them.
 
 Each folder gets config.json (some rewritten in the style of older transformers), weights, and expected.safetensors:
-input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ... in float32 with eager attention; with
+input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ..., block 2's site.* in float32 with eager attention; with
 `bf16.` in front the logits and h.last of the same model in bfloat16. Made with torch 2.13, transformers 5.18:
 
     python make.py
@@ -28,6 +28,27 @@ def randomise(model, seed):
             parameter.data += 1
 
 
+def site_hooks(model, outputs):
+    """Block 2's sites: z is what the output projection gets; *_out is what is added to the residual stream."""
+    block = next(module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1")))
+    kind = model.config.model_type
+    get = lambda path: block.get_submodule(path)
+    output = lambda name: lambda _, __, out: outputs.__setitem__(name, (out[0] if isinstance(out, tuple) else out).clone())
+    given = lambda name: lambda _, args: outputs.__setitem__(name, args[0].clone())
+    attention = {"gpt2": "attn", "gpt_neox": "attention"}.get(kind, "self_attn")
+    projection = {"gpt2": "attn.c_proj", "gpt_neox": "attention.dense"}.get(kind, "self_attn.o_proj")
+    after = kind in ("gemma2", "gemma3_text", "olmo2")
+    before_mlp = {"gpt2": "ln_2", "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp"}.get(kind, "post_attention_layernorm")
+    hooks = [
+        get(projection).register_forward_pre_hook(given("site.attn_z")),
+        get("post_attention_layernorm" if after else attention).register_forward_hook(output("site.attn_out")),
+        get("post_feedforward_layernorm" if after else "mlp").register_forward_hook(output("site.mlp_out")),
+    ]
+    if not (kind == "gpt_neox" and model.config.use_parallel_residual):
+        hooks.append(get(before_mlp).register_forward_pre_hook(given("site.resid_mid")))
+    return hooks
+
+
 def expected(model, T, seed):
     generator = torch.Generator().manual_seed(seed)
     lengths = [T, T // 3]
@@ -38,7 +59,7 @@ def expected(model, T, seed):
     hooks = [
         block.register_forward_hook(lambda _, __, out, i=i: outputs.__setitem__(f"r.{i}", (out[0] if isinstance(out, tuple) else out).clone()))
         for i, block in enumerate(blocks, 1)
-    ]
+    ] + site_hooks(model, outputs)
     with torch.no_grad():
         result = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
     for hook in hooks:
@@ -46,7 +67,7 @@ def expected(model, T, seed):
     return {"input_ids": ids, "attention_mask": mask, "logits": result.logits, "h.0": result.hidden_states[0], "h.last": result.hidden_states[-1], **outputs}
 
 
-def make(name, model_type, settings, *, T=20, seed=0, bf16=False, weights="safetensors", rewrite=None, base=None, lengths=()):
+def make(name, model_type, settings, *, T=12, seed=0, bf16=False, weights="safetensors", rewrite=None, base=None, lengths=()):
     folder = here / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -100,9 +121,9 @@ def rope(kind, **more):
 # biases everywhere, a head dimension of its own, linear scaling, the oldest style, torch.save
 make("llama-linear-bin", "llama", dict(common, head_dim=12, attention_bias=True, mlp_bias=True, max_position_embeddings=64, tie_word_embeddings=False, rope_parameters=rope("linear", factor=4.0)), weights="bin", rewrite=old_style("type"), seed=1)
 # longer than trained: the base grows
-make("llama-dynamic", "llama", dict(common, max_position_embeddings=16, rope_parameters=rope("dynamic", factor=4.0)), T=40, rewrite=old_style("type"), seed=2, lengths=(12,))
-make("llama-yarn", "llama", dict(common, max_position_embeddings=64, tie_word_embeddings=True, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=40, rewrite=old_style(), seed=3)
-make("llama-yarn-mscale", "llama", dict(common, max_position_embeddings=64, rope_parameters=rope("yarn", factor=8.0, original_max_position_embeddings=8, beta_fast=16, beta_slow=2, mscale=0.8, mscale_all_dim=0.5, truncate=False)), T=40, seed=4)
+make("llama-dynamic", "llama", dict(common, max_position_embeddings=16, rope_parameters=rope("dynamic", factor=4.0)), T=24, rewrite=old_style("type"), seed=2, lengths=(12,))
+make("llama-yarn", "llama", dict(common, max_position_embeddings=64, tie_word_embeddings=True, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=24, rewrite=old_style(), seed=3)
+make("llama-yarn-mscale", "llama", dict(common, max_position_embeddings=64, rope_parameters=rope("yarn", factor=8.0, original_max_position_embeddings=8, beta_fast=16, beta_slow=2, mscale=0.8, mscale_all_dim=0.5, truncate=False)), T=24, seed=4)
 make("llama-llama3", "llama", dict(common, hidden_size=32, max_position_embeddings=128, rope_parameters=dict(rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=24), rope_theta=5000.0)), T=32, rewrite=old_style(), bf16=True, seed=5)
 make("mistral-full", "mistral", dict(common, head_dim=16, sliding_window=None, max_position_embeddings=64), rewrite=old_style(), seed=6)
 make("qwen2-sliding", "qwen2", dict(common, use_sliding_window=True, sliding_window=6, max_window_layers=1, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), rewrite=lambda c: (old_style("type")(c), c.pop("layer_types", None)), seed=7)
@@ -129,6 +150,6 @@ def gemma3_old(config):
 make("gemma3-linear", "gemma3_text", dict(common, head_dim=12, query_pre_attn_scalar=12, sliding_window=6, sliding_window_pattern=2, max_position_embeddings=64, rope_parameters={"full_attention": dict(rope("linear", factor=8.0), rope_theta=5000.0), "sliding_attention": rope("default")}), rewrite=gemma3_old, bf16=True, seed=15)
 factors = dict(short_factor=[1.0, 1.1, 1.3], long_factor=[1.5, 2.0, 4.0])
 phi = dict(common, hidden_size=24, max_position_embeddings=128, original_max_position_embeddings=16, pad_token_id=0)
-make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=14, lengths=(40,), rewrite=old_style("type"), bf16=True, seed=16)
+make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=12, lengths=(24,), rewrite=old_style("type"), bf16=True, seed=16)
 make("phi3-sliding", "phi3", dict(phi, sliding_window=8, original_max_position_embeddings=128, tie_word_embeddings=True, rope_parameters=rope("default", partial_rotary_factor=1.0)), seed=17)
 make("olmo2-bias", "olmo2", dict(common, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=18)

@@ -1,0 +1,30 @@
+import { parseHookName } from '#src/lm/hook-names.js';
+import { describe, expect, it } from 'vitest';
+
+describe('names of hook points', () => {
+  it.each([
+    ['blocks.5.hook_resid_pre', { site: 'resid', layer: 5 }],
+    ['blocks.5.hook_resid_post', { site: 'resid', layer: 6 }],
+    ['blocks.0.hook_resid_pre', { site: 'resid', layer: 0 }],
+    ['blocks.11.hook_resid_mid', { site: 'resid_mid', layer: 12 }],
+    ['blocks.3.hook_attn_out', { site: 'attn_out', layer: 4 }],
+    ['blocks.3.hook_mlp_out', { site: 'mlp_out', layer: 4 }],
+    ['blocks.3.attn.hook_z', { site: 'attn_z', layer: 4 }],
+    ['hook_embed', { site: 'resid', layer: 0 }],
+    ['model.layers.7', { site: 'resid', layer: 8 }],
+    ['layers.7', { site: 'resid', layer: 8 }],
+    ['layers.7.mlp', { site: 'mlp_out', layer: 8 }],
+    ['gpt_neox.layers.7.attention', { site: 'attn_out', layer: 8 }],
+    ['transformer.h.7.attn', { site: 'attn_out', layer: 8 }],
+    ['model.layers.7.self_attn', { site: 'attn_out', layer: 8 }],
+    ['embed_tokens', { site: 'resid', layer: 0 }],
+    ['blocks.3.mlp.hook_post', null],
+    ['blocks.3.constructor', null],
+    ['layers.3.constructor', null],
+    ['layers.999999999999', null],
+    ['resid', null],
+    ['', null],
+  ])('%s', (name, expected) => {
+    expect(parseHookName(name)).toEqual(expected);
+  });
+});
