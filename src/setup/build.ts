@@ -17,7 +17,7 @@ import { runProgram } from './program.js';
 
 interface Stamp {
   fingerprint: string;
-  libtorch: string;
+  compiler: string;
 }
 
 const bytesPerCompiler = 1.5e9; // a unit that includes ATen takes about that much
@@ -27,9 +27,7 @@ export async function buildAddon({ libtorch, log }: { libtorch: Libtorch; log: S
   const folder = buildFolder();
   const addon = join(folder, 'sae_eval.node');
   const headers = findHeaders();
-  const compiler = findCompiler();
-  const version = compiler === null ? null : await compilerVersion(compiler);
-  if (version !== null && (await isCurrent(folder, addon, await fingerprint({ libtorch, headers, compiler: version })))) return addon;
+  if (await isCurrent({ folder, addon, libtorch, headers })) return addon;
 
   const toolchain = await findToolchain();
   const started = performance.now();
@@ -38,7 +36,7 @@ export async function buildAddon({ libtorch, log }: { libtorch: Libtorch; log: S
   await configure({ folder, libtorch, headers, toolchain });
   await compile({ folder, toolchain, log });
   await requireLoads(addon);
-  const stamp: Stamp = { fingerprint: await fingerprint({ libtorch, headers, compiler: toolchain.compilerVersion }), libtorch: libtorch.folder };
+  const stamp: Stamp = { fingerprint: await fingerprint({ libtorch, headers, compiler: toolchain.compilerVersion }), compiler: toolchain.compilerVersion };
   await writeFile(join(folder, 'stamp.json.new'), JSON.stringify(stamp));
   await rename(join(folder, 'stamp.json.new'), join(folder, 'stamp.json'));
   await rm(unfinished(folder), { force: true });
@@ -46,12 +44,21 @@ export async function buildAddon({ libtorch, log }: { libtorch: Libtorch; log: S
   return addon;
 }
 
-async function isCurrent(folder: string, addon: string, wanted: string): Promise<boolean> {
+async function isCurrent({ folder, addon, libtorch, headers }: { folder: string; addon: string; libtorch: Libtorch; headers: Headers }): Promise<boolean> {
   if (!existsSync(addon) || existsSync(unfinished(folder))) return false;
+  const stamp = await readStamp(folder);
+  if (stamp === null) return false;
+  // A machine that only runs what was built may have no compiler: then none can have changed.
+  const found = findCompiler();
+  const compiler = found === null ? stamp.compiler : await compilerVersion(found);
+  return stamp.fingerprint === (await fingerprint({ libtorch, headers, compiler }));
+}
+
+async function readStamp(folder: string): Promise<Stamp | null> {
   try {
-    return (JSON.parse(await readFile(join(folder, 'stamp.json'), 'utf8')) as Stamp).fingerprint === wanted;
+    return JSON.parse(await readFile(join(folder, 'stamp.json'), 'utf8')) as Stamp;
   } catch {
-    return false;
+    return null;
   }
 }
 

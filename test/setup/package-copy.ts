@@ -38,6 +38,9 @@ target_link_libraries(sae_eval PRIVATE -Wl,--no-as-needed -Wl,--allow-shlib-unde
 `,
     );
     this.writeSource(1);
+    // A module of that name hides a torch that the machine's Python may have.
+    mkdirSync(join(this.folder, 'no-torch'));
+    writeFileSync(join(this.folder, 'no-torch', 'torch.py'), '');
   }
 
   /** A native source whose addon is the number `answer`. */
@@ -55,11 +58,11 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
     return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], { encoding: 'utf8' }).trim();
   }
 
-  /** Starts set-up, which sees neither this machine's cache nor its package indexes unless `env` says so. */
+  /** Starts set-up, which sees neither this machine's cache and torch nor its package indexes unless `env` says so. */
   start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
     const child = spawn(process.execPath, [join(this.package, 'dist', 'src', 'setup', 'main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', XDG_CACHE_HOME: this.cache, PIP_NO_INDEX: '1', PIP_CONFIG_FILE: '/dev/null', ...env },
+      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', XDG_CACHE_HOME: this.cache, PIP_NO_INDEX: '1', PIP_CONFIG_FILE: '/dev/null', PYTHONPATH: join(this.folder, 'no-torch'), ...env },
     });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
