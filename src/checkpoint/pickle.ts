@@ -42,10 +42,11 @@ class Forbidden {
 export class PickleTruncated extends SaeEvalError {}
 
 const mark = Symbol('mark');
-/** What a pickle may make in all, in list items: bounds memory whatever the file says. A tensor takes about 40. */
+/** What a pickle may make in all, in list items: bounds memory and time whatever the file says. A tensor takes about 100. */
 const mostItems = 4_000_000;
-/** A dict or set takes the memory of about so many items. */
+/** A dict or set takes the memory of about so many items, an entry of the memo of so many. */
 const containerItems = 8;
+const memoItems = 4;
 const utf8 = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
 const moduleFields = ['_parameters', '_modules', '_buffers'];
 
@@ -199,7 +200,7 @@ export class PickleReader {
       push(value);
     };
     const remember = (key: number, value: unknown): void => {
-      this.#charge(1);
+      this.#charge(memoItems);
       memo.set(key, value);
     };
     const recall = (key: number): void => push(memo.has(key) ? memo.get(key) : this.#fail(`memo ${key} was never set`));
