@@ -1,0 +1,42 @@
+/** Writes safetensors files (github.com/huggingface/safetensors), as its own library does: widest dtypes first, header padded to eight bytes. */
+import { SaeEvalError } from '../errors.js';
+import type { DType, Tensor } from '../torch/index.js';
+import { itemBytes } from './torch-globals.js';
+import { tensorPieces, writeAtomically } from './write-file.js';
+
+const codes: Partial<Record<DType, string>> = {
+  float64: 'F64', float32: 'F32', float16: 'F16', bfloat16: 'BF16', int64: 'I64', int32: 'I32', int16: 'I16', int8: 'I8', uint8: 'U8', bool: 'BOOL',
+};
+
+export interface WriteSafetensorsOptions {
+  /** Texts for the header; readers of PyTorch models look for `format: 'pt'`. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes tensors of any device and strides under their names; each gets bytes of its own, shared storages included. The
+ * tensors stay the caller's.
+ * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` where the file cannot be written.
+ * @example await writeSafetensors('sae.safetensors', new Map([['encoder.weight', weight]]));
+ */
+export async function writeSafetensors(path: string, tensors: ReadonlyMap<string, Tensor>, { metadata = { format: 'pt' } }: WriteSafetensorsOptions = {}): Promise<void> {
+  const ordered = [...tensors].sort(([a, x], [b, y]) => itemBytes[y.dtype] - itemBytes[x.dtype] || (a < b ? -1 : 1));
+  const described: [string, unknown][] = [['__metadata__', metadata]];
+  let at = 0;
+  for (const [name, { dtype, shape, numel }] of ordered) {
+    const code = codes[dtype];
+    if (code === undefined) throw new SaeEvalError('checkpoint-shape', `${path}: tensor '${name}' is ${dtype}; safetensors holds ${Object.keys(codes).join(', ')}.`);
+    if (name === '__metadata__') throw new SaeEvalError('checkpoint-keys', `${path}: a tensor cannot be named '__metadata__' in safetensors.`);
+    const end = at + numel * itemBytes[dtype];
+    described.push([name, { dtype: code, shape, data_offsets: [at, end] }]);
+    at = end;
+  }
+  const json = Buffer.from(JSON.stringify(Object.fromEntries(described)));
+  const header = Buffer.alloc(8 + Math.ceil(json.length / 8) * 8, ' ');
+  header.writeBigUInt64LE(BigInt(header.length - 8));
+  json.copy(header, 8);
+  await writeAtomically(path, async (writer) => {
+    await writer.write(header);
+    for (const [, tensor] of ordered) for (const piece of tensorPieces(tensor)) await writer.write(piece);
+  });
+}
