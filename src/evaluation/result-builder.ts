@@ -2,7 +2,6 @@
 import type { SaeEvalError } from '../errors.js';
 import type { LanguageModel } from '../lm/index.js';
 import type { Accumulator } from '../metrics/accumulator.js';
-import { metricsNamed } from '../metrics/registry.js';
 import type { SAE } from '../sae/index.js';
 import { versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';

@@ -2,7 +2,7 @@
 import { native } from './native.js';
 import { ops } from './ops.js';
 import { TorchError } from './errors.js';
-import type { DType, NestedNumbers, Scalar, Tensor } from './tensor.js';
+import type { DType, Scalar, Tensor, TensorInput } from './tensor.js';
 
 export interface TensorOptions {
   dtype?: DType;
@@ -34,7 +34,7 @@ export function fromTypedArray(array: ArrayBufferView, shape?: readonly number[]
 }
 
 /** A tensor from numbers in nested arrays: float32 unless `dtype` says otherwise; bigints make int64. */
-export function tensor(data: NestedNumbers | boolean, options: TensorOptions = {}): Tensor {
+export function tensor(data: TensorInput, options: TensorOptions = {}): Tensor {
   const shape: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length);
   const flat: (number | bigint | boolean)[] = [];

@@ -8,4 +8,4 @@ export { mapFile, type MappedFile, type MappedTensorOptions } from './files.js';
 export { operator, operatorSchemas, ops } from './ops.js';
 export { cuda, devices, manualSeed, memory, noGrad, numThreads, setInferenceMode, setNumThreads, synchronize, versions } from './runtime.js';
 export { keep, scope } from './scope.js';
-export { isTensor, Tensor, type DType, type NestedNumbers, type Scalar, type TensorData } from './tensor.js';
+export { isTensor, Tensor, type DType, type NestedNumbers, type Scalar, type TensorData, type TensorInput } from './tensor.js';

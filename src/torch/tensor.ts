@@ -6,6 +6,8 @@ import { operator } from './ops.js';
 export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int16' | 'int32' | 'int64' | 'bool' | 'complex64' | 'complex128';
 export type Scalar = number | bigint | boolean;
 export type TensorData = Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array;
+/** What `tensor` takes: rectangular. */
+export type TensorInput = number | bigint | boolean | readonly TensorInput[];
 export type NestedNumbers = number | bigint | NestedNumbers[];
 
 export interface Tensor extends TensorMethods {

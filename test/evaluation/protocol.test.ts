@@ -133,7 +133,7 @@ describe('what is wrong with a request', () => {
     ['text that is not there', { dataset: { path: 'nowhere' } }, 'file-not-found', 'dataset.path', /nowhere/],
   ];
   it.each(cases)('%s', async (_, change, code, path, message) => {
-    const error = await run({ ...small, saes: [topk], ...change } as EvaluationRequest).then(() => null, (thrown: unknown) => thrown);
+    const error = await run({ ...small, saes: [topk], ...change }).then(() => null, (thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(SaeEvalError);
     const { code: found, fields } = error as SaeEvalError;
     expect([found, fields[0]?.path]).toEqual([code, path]);

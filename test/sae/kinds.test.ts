@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSAE, type Latents, RouteSAE, type SAE } from '#src/sae/index.js';
+import { loadSAE, type Latents, type RouteSAE, type SAE } from '#src/sae/index.js';
 import { ops, type Tensor } from '#src/torch/index.js';
 import { deviation, golden, shipped, tensorsOf } from '../golden/load.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { SaeEvalError } from '#src/errors.js';
+import { type SaeEvalError } from '#src/errors.js';
 import { inferKinds, kindLayout, resolveKind } from '#src/sae/layout.js';
 import { pythonRandint } from '#src/sae/python-random.js';
-import { saeKinds } from '#src/evaluation/schema/index.js';
+import { type saeKinds } from '#src/evaluation/schema/index.js';
 
 const shapesOf = (kind: (typeof saeKinds)[number], sizes = { d: 8, m: 32, R: 3 }): Map<string, readonly number[]> =>
   new Map(Object.entries(kindLayout(kind).tensors(sizes)));
