@@ -23,7 +23,7 @@ import { Metrics } from './metrics.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
 import { codedError, refuseConnection, registerProblems, sendProblem } from './problems.js';
 import { Roots } from './roots.js';
-import { acceptable, type Api } from './routes/api.js';
+import { acceptable } from './routes/api.js';
 import { registerCatalogue } from './routes/catalogue.js';
 import { registerEvaluations } from './routes/evaluations.js';
 import { registerEvents, Streams } from './routes/events.js';
@@ -105,13 +105,13 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   await registerDocuments(app, keys.required);
 
   await app.register(async (scope) => {
-    const api = scope.withTypeProvider<ZodTypeProvider>() as unknown as Api;
+    const api = scope.withTypeProvider<ZodTypeProvider>();
     registerEvaluations(api, services);
     registerEvents(api, services, streams);
     registerReports(api, services);
     registerCatalogue(api, services);
   }, { prefix: '/v1' });
-  registerOperations(app.withTypeProvider<ZodTypeProvider>() as unknown as Api, services);
+  registerOperations(app.withTypeProvider<ZodTypeProvider>(), services);
   await registerPage(app);
 
   app.addHook('onResponse', async (request, reply) => {

@@ -7,7 +7,7 @@ import type { ComputeProcess } from '../../src/evaluation/process/index.js';
 import { hasEnded, type EvaluationRecord, type EvaluationStatus, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
-import type { Job, NewEvaluation, Store } from './store.js';
+import type { NewEvaluation, Store } from './store.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
