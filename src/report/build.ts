@@ -1,0 +1,49 @@
+/** From results to a document in one language. */
+import type { EvaluationResult, SaeResult } from '../evaluation/schema/index.js';
+import { heading, paragraph, type Block, type Document } from './document.js';
+import type { Dictionary } from './language/dictionary.js';
+import { en } from './language/en.js';
+import { zh } from './language/zh.js';
+import { appendixSections, configurationSection, findingsSection, modelsSection } from './sections/about.js';
+import { comparisonsSection, mainTable, perLayerSection, resultsSection, sweepSection } from './sections/results.js';
+
+export type Language = 'en' | 'zh';
+
+export const dictionaries: Record<Language, Dictionary> = { en, zh };
+
+/** The report of one evaluation. */
+export function buildDocument(result: EvaluationResult, lang: Language): Document {
+  const words = dictionaries[lang];
+  return {
+    title: words.title,
+    lang,
+    blocks: [
+      heading(1, words.title),
+      ...configurationSection(result, words),
+      ...resultsSection(result, lang, words),
+      ...findingsSection(result, lang, words),
+      ...modelsSection(result, words),
+      ...perLayerSection(result, words),
+      ...sweepSection(result, words),
+      ...comparisonsSection(result, words),
+      ...appendixSections(result, words),
+    ],
+  };
+}
+
+/** One comparison of several evaluations: their SAEs side by side, then each evaluation's own sections. */
+export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
+  const words = dictionaries[lang];
+  const all = results.flatMap((run, index) => run.results.map((sae) => ({ sae, index, id: run.id })));
+  const repeated = new Set(all.map(({ sae }) => sae.label)).size < all.length;
+  const names = all.map(({ sae, index }) => (repeated ? `${sae.label} @${index + 1}` : sae.label));
+  const saes: SaeResult[] = all.map(({ sae }) => sae);
+  const protocols = (['reference', 'strict'] as const).filter((protocol) => results.some(({ config }) => config.protocol.includes(protocol)));
+  const blocks: Block[] = [
+    heading(1, words.several),
+    { kind: 'list', items: results.map(({ id, createdAt, config, data }, index) => `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`) },
+    ...protocols.flatMap((protocol): Block[] => [heading(2, words.resultsUnder(protocol)), paragraph(words.protocolLine[protocol]), { kind: 'table', table: mainTable(saes, protocol, words, names) }]),
+    ...results.flatMap((result, index) => [heading(2, `@${index + 1}`), ...configurationSection(result, words).slice(1), ...findingsSection(result, lang, words)]),
+  ];
+  return { title: words.several, lang, blocks };
+}

@@ -1,0 +1,34 @@
+/** What a report is made of, whatever it is printed as. */
+
+/** A cell of a table; `best` is set in bold. */
+export interface Cell {
+  text: string;
+  best?: boolean;
+}
+
+export interface Table {
+  caption: string;
+  head: string[];
+  rows: Cell[][];
+  /** Columns that hold numbers, aligned right; the first column names the row. */
+  numeric: boolean;
+}
+
+export type Block =
+  | { kind: 'heading'; level: 1 | 2 | 3; text: string }
+  | { kind: 'paragraph'; text: string }
+  | { kind: 'list'; items: string[] }
+  | { kind: 'finding'; severity: 'info' | 'warning' | 'error'; label: string; text: string }
+  | { kind: 'table'; table: Table }
+  | { kind: 'code'; language: string; text: string };
+
+/** A report in one language. */
+export interface Document {
+  title: string;
+  lang: 'en' | 'zh';
+  blocks: Block[];
+}
+
+export const heading = (level: 1 | 2 | 3, text: string): Block => ({ kind: 'heading', level, text });
+export const paragraph = (text: string): Block => ({ kind: 'paragraph', text });
+export const cell = (text: string): Cell => ({ text });

@@ -1,0 +1,23 @@
+/** Reports: results → Markdown, HTML, JSON, CSV, in English and Chinese. */
+import type { EvaluationResult } from '../evaluation/schema/index.js';
+import { buildComparison, buildDocument, type Language } from './build.js';
+import { renderCsv } from './csv.js';
+import { renderMarkdown } from './markdown.js';
+
+export type ReportFormat = 'md' | 'html' | 'json' | 'csv';
+
+/**
+ * Renders the report of one result, or one comparison of several.
+ *
+ * @example
+ * const text = await renderReport(result, { format: 'md', lang: 'en' });
+ */
+export async function renderReport(input: EvaluationResult | readonly EvaluationResult[], { format, lang = 'en' }: { format: ReportFormat; lang?: Language }): Promise<string> {
+  const results = Array.isArray(input) ? (input as readonly EvaluationResult[]) : [input as EvaluationResult];
+  if (format === 'json') return `${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`;
+  if (format === 'csv') return renderCsv(results);
+  const document = results.length === 1 ? buildDocument(results[0]!, lang) : buildComparison(results, lang);
+  if (format === 'md') return renderMarkdown(document);
+  const { renderHtml } = await import('./html.js');
+  return renderHtml(document);
+}

@@ -1,0 +1,37 @@
+/** A document as Markdown. */
+import type { Block, Cell, Document, Table } from './document.js';
+
+/** Text that a user typed must not become markup. */
+function escape(text: string): string {
+  return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
+}
+
+function cellText({ text, best = false }: Cell): string {
+  return best ? `**${escape(text)}**` : escape(text);
+}
+
+function table({ caption, head, rows, numeric }: Table): string {
+  const rule = head.map((_, i) => (i === 0 || !numeric ? '---' : '---:'));
+  return [`*${escape(caption)}*`, '', `| ${head.map(escape).join(' | ')} |`, `| ${rule.join(' | ')} |`, ...rows.map((row) => `| ${row.map(cellText).join(' | ')} |`)].join('\n');
+}
+
+function fence(text: string): string {
+  let marks = '```';
+  while (text.includes(marks)) marks += '`';
+  return marks;
+}
+
+function block(one: Block): string {
+  switch (one.kind) {
+    case 'heading': return `${'#'.repeat(one.level)} ${escape(one.text)}`;
+    case 'paragraph': return escape(one.text);
+    case 'list': return one.items.map((item) => `- ${escape(item)}`).join('\n');
+    case 'finding': return `- **${escape(one.label)}** ${escape(one.text)}`;
+    case 'table': return table(one.table);
+    case 'code': return `${fence(one.text)}${one.language}\n${one.text}\n${fence(one.text)}`;
+  }
+}
+
+export function renderMarkdown({ blocks }: Document): string {
+  return `${blocks.map(block).join('\n\n')}\n`;
+}

@@ -1,0 +1,79 @@
+/** What was run: configuration, SAEs, meanings, files, the request, versions. */
+import type { EvaluationResult } from '../../evaluation/schema/index.js';
+import { cell, heading, paragraph, type Block } from '../document.js';
+import type { Dictionary } from '../language/dictionary.js';
+import { referenceRows, strictRows } from '../metric-rows.js';
+import { number } from '../numbers.js';
+
+/** Fields of `config` that a run decides; the rest is the request. */
+const runOnly = new Set(['deviceName', 'architecture', 'threads', 'microBatch', 'versions']);
+
+/** The request that gives this result again. */
+export function requestOf({ config }: EvaluationResult): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(config).filter(([key, value]) => !runOnly.has(key) && value !== undefined));
+}
+
+export function configurationSection({ createdAt, config, data, timing, memory }: EvaluationResult, words: Dictionary): Block[] {
+  const { architecture, dataset } = config;
+  const override = config.inferK !== undefined ? `inferK = ${JSON.stringify(config.inferK)}` : config.theta !== undefined ? `theta = ${JSON.stringify(config.theta)}` : null;
+  const rows: [string, string][] = [
+    ['createdAt', createdAt],
+    ['model', `${config.model} (${architecture.family}, ${architecture.layers} × ${architecture.width}, ${number(architecture.parameters)})`],
+    ['data', dataset.path],
+    ['samples', `${data.samples} (${data.batches} × ${config.batchSize})`],
+    ['tokens', String(data.realTokens)],
+    ['padded', String(data.paddedTokens)],
+    ['batchSize', String(config.batchSize)],
+    ['seqLen', String(dataset.seqLen)],
+    ['device', `${config.device} · ${config.deviceName}`],
+    ['dtype', `${config.dtype} / ${config.saeDtype}`],
+    ...(override === null ? [] : [['override', override] as [string, string]]),
+    ['seed', String(config.seed)],
+    ['threads', String(config.threads)],
+    ['microBatch', `${config.microBatch.sequences} × ${dataset.seqLen}, ${config.microBatch.logitRows}`],
+    ['seconds', `${number(Number(timing.seconds.toFixed(1)))} s (${number(Math.round(timing.tokensPerSecond))} /s)`],
+    ['memory', `${number(Math.round(memory.peakBytes / 2 ** 20))} MiB`],
+  ];
+  return [
+    heading(2, words.configuration),
+    { kind: 'table', table: { caption: words.configuration, numeric: false, head: ['', ''], rows: rows.map(([key, value]) => [cell(words.field[key] ?? key), cell(value)]) } },
+  ];
+}
+
+/** `4…12` for neighbours, else a list. */
+function range(layers: readonly number[]): string {
+  const consecutive = layers.length > 2 && layers.every((layer, i) => layer === layers[0]! + i);
+  return consecutive ? `${layers[0]}…${layers.at(-1)}` : layers.join(', ');
+}
+
+export function modelsSection({ results }: EvaluationResult, words: Dictionary): Block[] {
+  return [heading(2, words.models), {
+    kind: 'list',
+    items: results.map(({ label, kind, layer, layers, k, m, routing, aggregation }) => {
+      const where = layer === undefined ? `${words.layers} ${range(layers ?? [])}` : `${words.layer} ${layer}`;
+      const size = [m === null ? '' : `m = ${m}`, k === null ? '' : `k = ${k}`, routing === null ? '' : `${routing}, ${aggregation}`].filter((text) => text !== '').join(', ');
+      return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}`;
+    }),
+  }];
+}
+
+export function findingsSection({ findings }: EvaluationResult, lang: 'en' | 'zh', words: Dictionary): Block[] {
+  return [heading(2, words.findings), ...(findings.length === 0
+    ? [paragraph(words.noFindings)]
+    : findings.map(({ severity, message }): Block => ({ kind: 'finding', severity, label: words.severity[severity], text: message[lang] })))];
+}
+
+export function appendixSections(result: EvaluationResult, words: Dictionary): Block[] {
+  const shown = [...new Set([...(result.config.protocol.includes('reference') ? referenceRows : []), ...(result.config.protocol.includes('strict') ? strictRows : [])].map(({ field }) => field))];
+  return [
+    heading(2, words.metricsMean),
+    { kind: 'list', items: shown.map((field) => `${words.metric[field]!.name}${words.separator}${words.metric[field]!.meaning}`) },
+    heading(2, words.files),
+    { kind: 'list', items: [result.config.model, result.config.dataset.path, ...new Set(result.results.map(({ checkpoint }) => checkpoint))] },
+    heading(2, words.again),
+    paragraph(words.againLine),
+    { kind: 'code', language: 'json', text: JSON.stringify(requestOf(result), null, 2) },
+    heading(2, words.versions),
+    { kind: 'list', items: Object.entries(result.config.versions).map(([name, version]) => `${name} ${version}`) },
+  ];
+}

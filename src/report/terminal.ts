@@ -1,0 +1,32 @@
+/** The main table for a terminal. */
+import CliTable from 'cli-table3';
+import pc from 'picocolors';
+import type { EvaluationResult } from '../evaluation/schema/index.js';
+import { dictionaries } from './build.js';
+import { mainTable } from './sections/results.js';
+
+/** Kinds as columns, as far as the terminal is wide: several tables below one another where it is not. */
+export function renderTable(result: EvaluationResult, { protocol, color = false, columns = 160 }: { protocol: 'reference' | 'strict'; color?: boolean; columns?: number }): string {
+  const colors = pc.createColors(color);
+  const { caption, head, rows } = mainTable(result.results, protocol, dictionaries.en);
+  const short = (text: string): string => text.replace(/ \[.*\]$/, ''); // intervals are in the report
+  const perTable = Math.max(1, Math.floor((columns - 26) / 14));
+  const parts: string[] = [colors.bold(caption)];
+  for (let from = 1; from < head.length; from += perTable) {
+    const pick = <T>(row: readonly T[]): T[] => [row[0]!, ...row.slice(from, from + perTable)];
+    const shown = new CliTable({
+      head: pick(head).map(printable),
+      style: { head: [], border: [], compact: true },
+      colAligns: pick(head).map((_, i) => (i === 0 ? 'left' : 'right')),
+    });
+    for (const row of rows) shown.push(pick(row).map(({ text, best = false }) => (best ? colors.bold(`${short(text)}${color ? '' : '*'}`) : short(text))));
+    parts.push(shown.toString());
+  }
+  if (!color) parts.push('* best');
+  return parts.join('\n');
+}
+
+/** Control characters that a label may bring would steer the terminal. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+}
