@@ -14,6 +14,8 @@ export interface TensorEntry {
   byteOffset: number;
   /** The storage it is a view of. */
   storage: { byteOffset: number; byteLength: number };
+  /** Where it is compressed (.npz): its place in the file; the offsets above then count from the beginning of what it inflates to. */
+  deflated?: { byteOffset: number; byteLength: number; inflatedLength: number };
 }
 
 /** Bytes from the first element to past the last; Infinity where they overflow. */

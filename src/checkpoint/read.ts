@@ -2,15 +2,17 @@
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
+import { looksLikeNpz, readNpz } from './npz.js';
 import { readPtLegacy } from './pt-legacy.js';
 import { readPtZip } from './pt-zip.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
+import { readZipDirectory } from './zip.js';
 
 export type { TensorEntry } from './entries.js';
 
 export interface Checkpoint {
   path: string;
-  format: 'pt-zip' | 'pt-legacy' | 'safetensors';
+  format: 'pt-zip' | 'pt-legacy' | 'safetensors' | 'npz';
   /** The tensors of the state dict by name. */
   entries: ReadonlyMap<string, TensorEntry>;
   /** What is no tensor, by dotted path. */
@@ -22,17 +24,17 @@ export interface Checkpoint {
 }
 
 /**
- * The headers of a `.pt` (zip or legacy) or `.safetensors` file, told apart by content.
+ * The headers of a `.pt` (zip or legacy), `.safetensors` or `.npz` file, told apart by content.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   try {
     const { first, size } = FileBytes.with(path, (file) => ({ first: file.read(0, Math.min(file.size, 16)), size: file.size }));
     if (size === 0) throw new SaeEvalError('checkpoint-format', `${path}: the file is empty.`);
-    if (first[0] === 0x50 && first[1] === 0x4b) return readPtZip(path);
+    if (first[0] === 0x50 && first[1] === 0x4b) return FileBytes.with(path, (file) => looksLikeNpz(readZipDirectory(file))) ? readNpz(path) : readPtZip(path);
     if (looksLikeSafetensors(first, size)) return readSafetensors(path);
     if (first[0] === 0x80) return readPtLegacy(path);
-    throw new SaeEvalError('checkpoint-format', `${path}: expected a .pt file of torch.save or a .safetensors file, found something else.`);
+    throw new SaeEvalError('checkpoint-format', `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found something else.`);
   } catch (error) {
     throw asSaeEvalError(error, path);
   }

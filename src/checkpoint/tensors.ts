@@ -1,6 +1,8 @@
 /** From the entries of a checkpoint to tensors, mapped and not copied. */
 import { SaeEvalError } from '../errors.js';
-import { mapFile, type DType, type Tensor } from '../torch/index.js';
+import { fromTypedArray, mapFile, scope, type DType, type Tensor } from '../torch/index.js';
+import type { TensorEntry } from './entries.js';
+import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
 
 export interface OpenOptions {
@@ -10,6 +12,12 @@ export interface OpenOptions {
   device?: string;
   /** Default: as stored; a copy is made only where it differs. */
   dtype?: DType;
+}
+
+/** A copy of a compressed array. */
+function inflated(path: string, entry: TensorEntry, target: { device: string; dtype: DType }): Tensor {
+  const bytes = inflateEntry(path, entry);
+  return scope(() => fromTypedArray(new Uint8Array(bytes)).view(entry.dtype).as_strided(entry.shape, entry.strides).to(target));
 }
 
 /**
@@ -24,6 +32,10 @@ export function openTensors(checkpoint: Checkpoint, { names, device = 'cpu', dty
     for (const name of names ?? checkpoint.entries.keys()) {
       const entry = checkpoint.entries.get(name);
       if (entry === undefined) throw new SaeEvalError('checkpoint-keys', `${checkpoint.path}: expected a tensor '${name}', found none of that name.`);
+      if (entry.deflated !== undefined) {
+        opened.set(name, inflated(checkpoint.path, entry, { device, dtype: dtype ?? entry.dtype }));
+        continue;
+      }
       const limit = entry.storage.byteOffset + entry.storage.byteLength - entry.byteOffset;
       const mapped = file.tensor({ byteOffset: entry.byteOffset, byteLength: limit, dtype: entry.dtype, shape: entry.shape, strides: entry.strides });
       const target = dtype ?? entry.dtype;

@@ -19,7 +19,7 @@ const expected = JSON.parse(readFileSync(fixture('expected.json'), 'utf8')) as R
 describe.each(Object.entries(expected))('%s', (name, { prefix, tensors, values, others }) => {
   it('has the tensors that torch.load gives, bit for bit', async () => {
     const checkpoint = await readCheckpoint(fixture(name));
-    expect(checkpoint.format).toBe(name.endsWith('.safetensors') ? 'safetensors' : name.includes('legacy') ? 'pt-legacy' : 'pt-zip');
+    expect(checkpoint.format).toBe(name.endsWith('.npz') ? 'npz' : name.endsWith('.safetensors') ? 'safetensors' : name.includes('legacy') ? 'pt-legacy' : 'pt-zip');
     expect(checkpoint.prefix).toBe(prefix);
     expect(Object.fromEntries(checkpoint.values)).toMatchObject(values);
     expect([...checkpoint.others].sort()).toEqual([...others].sort());

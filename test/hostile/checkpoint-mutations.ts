@@ -8,6 +8,7 @@ import { fixture } from '../checkpoint/fixtures/path.js';
 export const seeds = {
   zip: ['state-dict.pt', 'zip64.pt', 'views.pt', 'nested.pt'],
   pickle: ['legacy.pt', 'legacy-protocol-4.pt', 'views-legacy.pt', 'bad-os-system-legacy.pt'],
+  npz: ['arrays.npz', 'arrays-deflated.npz'],
   safetensors: ['dtypes.safetensors', 'prefix.safetensors'],
 } as const;
 export type Parser = keyof typeof seeds;

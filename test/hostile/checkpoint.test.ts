@@ -56,6 +56,10 @@ describe('pickles that call something', () => {
     rmSync(join(folder, marker));
   });
 
+  it('an array of Python objects in an .npz', async () => {
+    expect((await failure(fixture('bad-objects.npz'))).code).toBe('checkpoint-forbidden');
+  });
+
   it.each(['module', 'module-bare', 'module-sequential', 'torchscript'])('a pickled %s says to save its state_dict', async (name) => {
     const { code, message } = await failure(fixture(`bad-${name}.pt`));
     expect(code).toBe('checkpoint-module');
