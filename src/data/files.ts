@@ -1,9 +1,41 @@
-/** Which files a data set's path means. */
+/** Which files a data set's path means, and how each is read. */
 import { readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 
-const extension = '.jsonl';
+export interface DataFile {
+  path: string;
+  /** `json`: a record per line. `text`: the file is one record. */
+  format: 'json' | 'text';
+  compression: 'none' | 'gzip';
+}
+
+/** In the order they are looked for in a folder: the first that is there is read, the others are left alone. */
+const kinds: readonly { extensions: readonly string[]; format: DataFile['format'] }[] = [
+  { extensions: ['.jsonl'], format: 'json' },
+  { extensions: ['.jsonl.gz'], format: 'json' },
+  { extensions: ['.txt', '.txt.gz'], format: 'text' },
+];
+
+const described = kinds.flatMap(({ extensions }) => extensions).join(', ');
+
+/** Names of files that would need a library this package does not have. */
+const unread: readonly [extension: string, instead: string][] = [
+  ['.zst', 'decompress it with `zstd -d`, or pack it with gzip'],
+  ['.parquet', 'in Python, `datasets.load_dataset("parquet", data_files=…)["train"].to_json("data.jsonl")` converts it'],
+  ['.arrow', 'in Python, `datasets.load_from_disk(…).to_json("data.jsonl")` converts it'],
+];
+
+function dataFile(path: string, format: DataFile['format']): DataFile {
+  return { path, format, compression: path.endsWith('.gz') ? 'gzip' : 'none' };
+}
+
+/** A file given by its own name: `.txt` is text, anything else lines of JSON. */
+function singleFile(path: string): DataFile {
+  const found = unread.find(([extension]) => path.endsWith(extension));
+  if (found !== undefined) throw new SaeEvalError('dataset-invalid', `${path}: ${found[0]} files are not read: ${found[1]}.`);
+  return dataFile(path, /\.txt(\.gz)?$/.test(basename(path)) ? 'text' : 'json');
+}
 
 /** Names in code-point order; UTF-8 bytes sort that way, JavaScript's UTF-16 units do not. */
 function inCodePointOrder(names: readonly string[]): string[] {
@@ -11,18 +43,28 @@ function inCodePointOrder(names: readonly string[]): string[] {
 }
 
 /**
- * The file itself, or a folder's `.jsonl` files (not those of its sub-folders) in code-point order of their names.
+ * The file itself, or a folder's files (not those of its sub-folders) in code-point order of their names: its `.jsonl`
+ * files, or where it has none its compressed ones, or else its texts.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder without such files.
  */
-export async function listFiles(path: string): Promise<string[]> {
+export async function listFiles(path: string): Promise<DataFile[]> {
+  let names: string[];
   try {
-    if (!(await stat(path)).isDirectory()) return [path];
-    const names = inCodePointOrder((await readdir(path)).filter((name) => name.endsWith(extension)));
-    const files: string[] = [];
-    for (const name of names) if ((await stat(join(path, name))).isFile()) files.push(join(path, name));
-    if (files.length > 0) return files;
+    if (!(await stat(path)).isDirectory()) return [singleFile(path)];
+    names = inCodePointOrder(await readdir(path));
+    for (const { extensions, format } of kinds) {
+      const files: DataFile[] = [];
+      for (const name of names.filter((each) => extensions.some((extension) => each.endsWith(extension)))) {
+        if ((await stat(join(path, name))).isFile()) files.push(dataFile(join(path, name), format));
+      }
+      if (files.length > 0) return files;
+    }
   } catch (thrown) {
     throw asSaeEvalError(thrown, `The data set ${path}`);
   }
-  throw new SaeEvalError('dataset-invalid', `${path}: expected a .jsonl file or a folder with .jsonl files, found a folder without any (sub-folders are not read).`);
+  const hint = unread.find(([extension]) => names.some((name) => name.endsWith(extension)));
+  throw new SaeEvalError(
+    'dataset-invalid',
+    `${path}: expected a .jsonl file or a folder with files of one of ${described}, found a folder without any (sub-folders are not read${hint === undefined ? '' : `; ${hint[0]} files neither: ${hint[1]}`}).`,
+  );
 }

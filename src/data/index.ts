@@ -1,2 +1,5 @@
 /** Text files → samples in batches. */
-export { openSamples, type Sample, type SampleOptions, type SampleStream, type SampleSummary } from './samples.js';
+export type { Sample } from './assembly.js';
+export type { SampleSummary } from './batches.js';
+export type { Chunking } from './pieces.js';
+export { openSamples, type SampleOptions, type SampleStream } from './samples.js';

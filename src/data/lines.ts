@@ -1,6 +1,6 @@
-/** Lines of a text file, read piece by piece: never the whole file in memory. */
-import { open } from 'node:fs/promises';
-import { asSaeEvalError } from '../errors.js';
+/** Lines of a file, found piece by piece: never the whole file in memory. */
+import { readBytes } from './bytes.js';
+import type { DataFile } from './files.js';
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
@@ -8,8 +8,6 @@ const byteOrderMark = '\uFEFF';
 
 /** A line this long is no record; it is passed over without being held. */
 const longestLine = 256 * 2 ** 20;
-
-const pieceBytes = 1 << 18;
 
 /** Where the next line ends, as Python's universal newlines have it: `\n`, `\r\n` or `\r`. */
 function lineEnd(bytes: Buffer, from: number): number {
@@ -22,58 +20,50 @@ function lineEnd(bytes: Buffer, from: number): number {
 export type Line = string | null;
 
 /**
- * The lines of a file; `\r\n` may give an empty line after the first end. A leading byte-order mark is dropped.
- * Closes the file when the caller stops early.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`.
+ * The lines of a file, the empty ones too. A leading byte-order mark is dropped.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid`.
  */
-export async function* readLines(path: string, { onBytes }: { onBytes?: (count: number) => void } = {}): AsyncGenerator<Line, void, undefined> {
+export async function* readLines(file: DataFile, { onBytes }: { onBytes?: (count: number) => void } = {}): AsyncGenerator<Line, void, undefined> {
   // A byte-order mark inside the file is text; only the one at its beginning is a mark.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-  const decode = (bytes: Buffer): Line => {
-    try {
-      return decoder.decode(bytes);
-    } catch {
-      return null;
-    }
-  };
   let first = true;
-  const finish = (parts: readonly Buffer[], tooLong: boolean): Line => {
-    let line = tooLong ? null : decode(parts.length === 1 ? parts[0]! : Buffer.concat(parts));
+  const finish = (parts: readonly Buffer[], bytes: number): Line => {
+    let line: Line;
+    try {
+      line = bytes > longestLine ? null : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+    } catch {
+      line = null;
+    }
     if (first && line?.startsWith(byteOrderMark) === true) line = line.slice(1);
     first = false;
     return line;
   };
 
-  try {
-    const file = await open(path);
-    try {
-      let parts: Buffer[] = [];
-      let held = 0;
-      for (;;) {
-        const piece = Buffer.allocUnsafe(pieceBytes);
-        const { bytesRead } = await file.read(piece, 0, pieceBytes, null);
-        if (bytesRead === 0) break;
-        onBytes?.(bytesRead);
-        const bytes = piece.subarray(0, bytesRead);
-        let from = 0;
-        for (let end = lineEnd(bytes, 0); end !== -1; end = lineEnd(bytes, from)) {
-          parts.push(bytes.subarray(from, end));
-          yield finish(parts, held > longestLine);
-          parts = [];
-          held = 0;
-          from = end + 1;
-        }
-        if (from < bytes.length) {
-          held += bytes.length - from;
-          if (held > longestLine) parts = [];
-          else parts.push(bytes.subarray(from));
-        }
+  let parts: Buffer[] = [];
+  let held = 0;
+  /** The piece before ended in `\r`: a `\n` now belongs to it. */
+  let afterReturn = false;
+  const hold = (bytes: Buffer): void => {
+    held += bytes.length;
+    if (held > longestLine) parts = [];
+    else parts.push(bytes);
+  };
+  for await (const bytes of readBytes(file)) {
+    onBytes?.(bytes.length);
+    let from = afterReturn && bytes[0] === newline ? 1 : 0;
+    afterReturn = false;
+    for (let end = lineEnd(bytes, from); end !== -1; end = lineEnd(bytes, from)) {
+      hold(bytes.subarray(from, end));
+      yield finish(parts, held);
+      parts = [];
+      held = 0;
+      from = end + 1;
+      if (bytes[end] === carriageReturn) {
+        if (from === bytes.length) afterReturn = true;
+        else if (bytes[from] === newline) from++;
       }
-      if (held > 0) yield finish(parts, held > longestLine);
-    } finally {
-      await file.close();
     }
-  } catch (thrown) {
-    throw asSaeEvalError(thrown, `The data file ${path}`);
+    if (from < bytes.length) hold(bytes.subarray(from));
   }
+  if (held > 0) yield finish(parts, held);
 }

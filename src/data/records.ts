@@ -1,4 +1,4 @@
-/** From lines of JSON to texts, counting what is passed over. */
+/** From lines to records' texts or tokens, counting what is passed over. */
 import type { Bilingual } from '../evaluation/schema/index.js';
 import type { Line } from './lines.js';
 
@@ -7,54 +7,95 @@ export const whiteSpace = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u
 
 const blank = new RegExp(`^[${whiteSpace}]*$`);
 
-/** Records that gave no text, by reason. */
+/** Lines that gave nothing, by reason. */
 export class SkippedRecords {
-  /** The text is missing, empty or white space: nothing is wrong with the file. */
+  /** The text or the tokens are missing, empty or white space: nothing is wrong with the file. */
   blank = 0;
   /** Not UTF-8, not JSON or too long. */
   notJson = 0;
+  /** Of a text file: not UTF-8 or too long. */
+  notText = 0;
   notAnObject = 0;
+  /** The field holds something else than a string. */
   notAString = 0;
+  /** The field holds something else than a list of token ids of the model's vocabulary. */
+  notTokens = 0;
 
   get total(): number {
-    return this.blank + this.notJson + this.notAnObject + this.notAString;
+    return this.blank + this.notJson + this.notText + this.notAnObject + this.notAString + this.notTokens;
   }
 
-  warnings(textField: string): Bilingual[] {
+  warnings(field: string): Bilingual[] {
     const warnings: Bilingual[] = [];
     const add = (count: number, en: string, zh: string): void => {
       if (count > 0) warnings.push({ en: `${count} ${count === 1 ? 'line was' : 'lines were'} skipped: ${en}.`, zh: `跳过 ${count} 行：${zh}。` });
     };
     add(this.notJson, 'not JSON', '不是 JSON');
+    add(this.notText, 'not UTF-8 text', '不是 UTF-8 文本');
     add(this.notAnObject, 'not a JSON object', '不是 JSON 对象');
-    add(this.notAString, `the field \`${textField}\` is not a string`, `字段 \`${textField}\` 不是字符串`);
+    add(this.notAString, `the field \`${field}\` is not a string`, `字段 \`${field}\` 不是字符串`);
+    add(this.notTokens, `the field \`${field}\` is not a list of token ids`, `字段 \`${field}\` 不是词元编号列表`);
     return warnings;
   }
 }
 
-/** The text of a line's record, or null where there is none; empty lines are no records and are not counted. */
-export function textOf(line: Line, textField: string, skipped: SkippedRecords): string | null {
-  if (line !== null && blank.test(line)) return null;
+/** The field's value: under that very name, or else along its dotted path, through objects and lists; undefined where it is missing. */
+function valueAt(record: object, field: string): unknown {
+  if (Object.hasOwn(record, field)) return (record as Record<string, unknown>)[field];
+  let value: unknown = record;
+  for (const part of field.split('.')) {
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part)) return undefined;
+    value = (value as Record<string, unknown>)[part];
+  }
+  return value;
+}
+
+/** The field of a line's record, undefined where it is missing or there is no record; empty lines are not counted. */
+function fieldOf(line: Line, field: string, skipped: SkippedRecords): unknown {
+  if (line !== null && blank.test(line)) return undefined;
   let record: unknown;
   try {
     if (line === null) throw new SyntaxError();
     record = JSON.parse(line);
   } catch {
     skipped.notJson++;
-    return null;
+    return undefined;
   }
   if (record === null || typeof record !== 'object' || Array.isArray(record)) {
     skipped.notAnObject++;
-    return null;
+    return undefined;
   }
-  const text: unknown = Object.hasOwn(record, textField) ? (record as Record<string, unknown>)[textField] : undefined;
-  if (text !== undefined && typeof text !== 'string') {
+  const value = valueAt(record, field);
+  if (value === undefined) skipped.blank++;
+  return value;
+}
+
+/** The text of a line's record, or null where there is none. */
+export function textOf(line: Line, field: string, skipped: SkippedRecords): string | null {
+  const text = fieldOf(line, field, skipped);
+  if (text === undefined) return null;
+  if (typeof text !== 'string') {
     skipped.notAString++;
     return null;
   }
-  if (text === undefined || blank.test(text)) {
+  if (blank.test(text)) {
     skipped.blank++;
     return null;
   }
   return text;
+}
+
+/** The token ids of a line's record, or null where there are none; each is below `vocabulary`. */
+export function tokensOf(line: Line, field: string, { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords }): number[] | null {
+  const ids = fieldOf(line, field, skipped);
+  if (ids === undefined) return null;
+  if (!Array.isArray(ids) || !ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabulary)) {
+    skipped.notTokens++;
+    return null;
+  }
+  if (ids.length === 0) {
+    skipped.blank++;
+    return null;
+  }
+  return ids as number[];
 }

@@ -18,6 +18,8 @@ export interface Tokenizer {
   truncate(ids: readonly number[], length: number): readonly number[];
   /** The pad token, or the end-of-sequence token where none is defined. */
   readonly padId: number;
+  /** Ids are below it. */
+  readonly vocabulary: number;
   decode(ids: readonly number[]): string;
 }
 
@@ -63,6 +65,10 @@ class FileTokenizer implements Tokenizer {
     /** Special tokens the post-processor adds at the end. */
     private readonly suffix: readonly number[],
   ) {}
+
+  get vocabulary(): number {
+    return this.native.getVocabSize(true);
+  }
 
   async encodeBatch(texts: readonly string[]): Promise<number[][]> {
     if (texts.length === 0) return [];

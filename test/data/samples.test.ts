@@ -2,7 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { openSamples, type Sample, type SampleOptions } from '#src/data/index.js';
+import { readLines } from '#src/data/lines.js';
+import { shuffled } from '#src/data/shuffle.js';
 import { loadTokenizer, type Tokenizer } from '#src/lm/index.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 
@@ -122,12 +125,112 @@ describe('samples', () => {
   });
 });
 
+describe('other files', () => {
+  const records = Array.from({ length: 40 }, (_, n) => ({ text: `record ${n} says \u00fcber \u{1f642} ${'word '.repeat(n)}` }));
+
+  it('compressed ones give what they hold', async () => {
+    const plain = await collect({ path: folder({ 'a.jsonl': lines(...records) }), seqLen: 12, batchSize: 7 });
+    // several members, as parallel compressors write
+    const packed = Buffer.concat([gzipSync(lines(...records.slice(0, 11))), gzipSync(lines(...records.slice(11)))]);
+    const zipped = await collect({ path: folder({ 'a.jsonl.gz': packed }), seqLen: 12, batchSize: 7 });
+    expect(zipped.batches).toEqual(plain.batches);
+    expect(zipped.stream.total).toBe(plain.samples.length);
+  });
+
+  it('beside .jsonl files are left alone', async () => {
+    const path = folder({ 'b.jsonl': lines({ text: 'this' }), 'a.jsonl.gz': gzipSync(lines({ text: 'not this' })), 'a.txt': 'nor this' });
+    expect((await collect({ path, seqLen: 8 })).samples).toEqual([await sampleOf('this', 8)]);
+  });
+
+  it('of text are one record each', async () => {
+    const path = folder({ 'a.txt': '\ufeffone two\n\nthree\r\nfour  five', 'b.txt.gz': gzipSync('six\n') });
+    const { samples } = await collect({ path, seqLen: 4 });
+    expect(samples).toEqual(await Promise.all(['one two three four', 'five', 'six'].map((text) => sampleOf(text, 4))));
+    const documents = await collect({ path, seqLen: 64, chunking: 'document' });
+    expect(documents.samples).toEqual(await Promise.all(['one two\n\nthree\nfour  five', 'six'].map((text) => sampleOf(text, 64))));
+  });
+});
+
+describe('chunking', () => {
+  const texts = Array.from({ length: 30 }, (_, n) => `document ${n}:\n  ${'many words '.repeat(n % 7)}end`);
+  const path = (): string => folder({ 'a.jsonl': lines(...texts.map((text) => ({ text }))) });
+
+  it('by documents makes one sample of a record, white space and all', async () => {
+    const { samples } = await collect({ path: path(), seqLen: 12, batchSize: 4, chunking: 'document' });
+    expect(samples).toEqual(await Promise.all(texts.map((text) => sampleOf(text, 12))));
+  });
+
+  it.each([7, 64, 10_000])('packed puts all tokens one after the other, %i at a time', async (seqLen) => {
+    const all = (await tokenizer.encodeBatch(texts)).flat();
+    const { samples, batches, stream } = await collect({ path: path(), seqLen, batchSize: 4, chunking: 'packed' });
+    expect(samples.flatMap(({ ids, length }) => [...ids.subarray(0, length)])).toEqual(all);
+    expect(samples.slice(0, -1).every(({ length }) => length === seqLen)).toBe(true);
+    expect(batches.slice(0, -1).every(({ length }) => length === 4)).toBe(true);
+    expect(stream.summary).toMatchObject({ samples: Math.ceil(all.length / seqLen), truncatedTokens: 0 });
+    const some = await collect({ path: path(), seqLen: 7, batchSize: 4, chunking: 'packed', maxSamples: 6 });
+    expect(some.samples.map(({ ids }) => [...ids])).toEqual(Array.from({ length: 6 }, (_, n) => all.slice(7 * n, 7 * n + 7)));
+  });
+
+  it('of tokens that are there already takes them as they are', async () => {
+    const rows = [[1, 2, 3, 4, 5], [6], [], [7, 8], [4096], [1.5], [-1], 'text', null];
+    const where = folder({ 'a.jsonl': lines(...rows.map((input_ids) => ({ input_ids, text: 'not read' })), { text: 'x' }) });
+    const { samples, stream } = await collect({ path: where, seqLen: 3, tokensField: 'input_ids' });
+    expect(samples.map(({ ids, length }) => [...ids.subarray(0, length)])).toEqual([[1, 2, 3], [4, 5], [6], [7, 8]]);
+    expect(stream.summary.skippedRecords).toBe(7);
+    expect(stream.summary.warnings.map(({ en }) => en)).toEqual(['5 lines were skipped: the field `input_ids` is not a list of token ids.']);
+    const packed = await collect({ path: where, seqLen: 3, tokensField: 'input_ids', chunking: 'packed' });
+    expect(packed.samples.map(({ ids, length }) => [...ids.subarray(0, length)])).toEqual([[1, 2, 3], [4, 5, 6], [7, 8]]);
+  });
+
+  it('finds texts along a path', async () => {
+    const where = folder({ 'a.jsonl': lines({ data: { text: 'inside' } }, { data: [{ text: 'no' }] }, { 'data.text': 'by that very name', data: { text: 'no' } }, { data: null }) });
+    const { samples, stream } = await collect({ path: where, seqLen: 8, textField: 'data.text' });
+    expect(samples).toEqual([await sampleOf('inside', 8), await sampleOf('by that very name', 8)]);
+    expect(stream.summary.skippedRecords).toBe(2);
+    const turns = folder({ 'a.jsonl': lines({ messages: [{ content: 'first turn' }, { content: 'second' }] }) });
+    expect((await collect({ path: turns, seqLen: 8, textField: 'messages.1.content' })).samples).toEqual([await sampleOf('second', 8)]);
+  });
+
+  it('shuffled gives every sample once, in an order that the seed decides', async () => {
+    const plain = await collect({ path: path(), seqLen: 4, batchSize: 8 });
+    const orders = await Promise.all([1, 1, 2].map(async (shuffle) => (await collect({ path: path(), seqLen: 4, batchSize: 8, shuffle })).samples.map(({ ids }) => ids.join(' '))));
+    expect(orders[0]).toEqual(orders[1]);
+    expect(orders[0]).not.toEqual(orders[2]);
+    const inOrder = plain.samples.map(({ ids }) => ids.join(' '));
+    expect(orders[0]).not.toEqual(inOrder);
+    expect([...orders[0]!].sort()).toEqual([...inOrder].sort());
+    // through a buffer smaller than the stream
+    const items = Array.from({ length: 1000 }, (_, n) => n);
+    const mixed: number[] = [];
+    for await (const item of shuffled((async function* () { yield* items; })(), { seed: 3, size: 16 })) mixed.push(item);
+    expect([...mixed].sort((a, b) => a - b)).toEqual(items);
+    expect(mixed).not.toEqual(items);
+  });
+});
+
 describe('long lines and early stops', () => {
   it('reads lines across pieces of the file', async () => {
     const long = Array.from({ length: 60_000 }, (_, n) => `word${n}`).join(' ');
     const { samples } = await collect({ path: folder({ 'a.jsonl': lines({ text: 'first' }, { text: long }, { text: 'last' }) }), seqLen: 512 });
     expect(samples).toHaveLength(2 + Math.ceil(60_000 / 512));
     expect(samples.at(-1)).toEqual(await sampleOf('last', 512));
+  });
+
+  it('finds the same lines wherever the pieces of a file end', async () => {
+    const path = join(folder({ 'a.txt': '' }), 'a.txt');
+    for (const end of ['\n', '\r', '\r\n']) {
+      const wanted = Array.from({ length: 400 }, (_, n) => 'x'.repeat((n * 7919) % 3000));
+      writeFileSync(path, wanted.join(end));
+      const found: (string | null)[] = [];
+      for await (const line of readLines({ path, format: 'text', compression: 'none' })) found.push(line);
+      expect(found).toEqual(wanted);
+      // `\r\n` across a border of pieces
+      const padding = 'y'.repeat(2 ** 18 - 1);
+      writeFileSync(path, `${padding}${end}z`);
+      const across: (string | null)[] = [];
+      for await (const line of readLines({ path, format: 'text', compression: 'none' })) across.push(line);
+      expect(across).toEqual([padding, 'z']);
+    }
   });
 
   it('reads no further than it must', async () => {
@@ -151,7 +254,11 @@ describe('long lines and early stops', () => {
 
 describe('data that cannot be used', () => {
   it.each([
-    ['a folder without files', () => folder({ 'notes.txt': 'text' }), 'dataset-invalid', /expected a \.jsonl file or a folder with/],
+    ['a folder without files', () => folder({ 'notes.md': 'text' }), 'dataset-invalid', /expected a \.jsonl file or a folder with/],
+    ['a folder of files that are not read', () => folder({ 'train-0.parquet': 'PAR1' }), 'dataset-invalid', /\.parquet files neither: .*to_json/],
+    ['a file that is not read', () => join(folder({ 'a.jsonl.zst': 'x' }), 'a.jsonl.zst'), 'dataset-invalid', /zstd -d/],
+    ['a damaged gzip file', () => folder({ 'a.jsonl.gz': gzipSync(lines({ text: 'a b c' })).subarray(0, 20) }), 'dataset-invalid', /a\.jsonl\.gz: expected a gzip file/],
+    ['no gzip file', () => folder({ 'a.jsonl.gz': 'plain' }), 'dataset-invalid', /a\.jsonl\.gz: expected a gzip file/],
     ['nothing there', () => join(tmpdir(), 'no-such-folder-of-texts'), 'file-not-found', /no-such-folder-of-texts/],
     ['blank texts', () => folder({ 'a.jsonl': lines({ text: ' ' }, { other: 'x' }) }), 'dataset-invalid', /no usable sample in 1 file \(2 records skipped\).*`text`/],
     ['other files', () => folder({ 'a.jsonl': 'a,b\n1,2\n', 'b.jsonl': '' }), 'dataset-invalid', /2 files.*2 lines were skipped: not JSON/],

@@ -30,8 +30,11 @@ export const saeSpecSchema = z
 
 export const datasetSchema = z
   .strictObject({
-    path: path.describe('A .jsonl file, or a folder of them.'),
-    textField: z.string().min(1).max(200).default('text'),
+    path: path.describe('A .jsonl file, or a folder of them; .jsonl.gz, .txt and .txt.gz where there is no .jsonl.'),
+    textField: z.string().min(1).max(200).default('text').describe('Field of a record with its text, or a dotted path to it.'),
+    tokensField: z.string().min(1).max(200).optional().describe('Field with token ids, used instead of a text.'),
+    chunking: z.enum(['words', 'document', 'packed']).optional().describe('words (default): the protocols’ chunks of seqLen words. document: a record is a sample. packed: all tokens one after the other.'),
+    shuffle: z.number().int().min(0).max(2 ** 32 - 1).optional().describe('Seed of a shuffle of the samples; default none.'),
     maxSamples: positiveInt.max(100_000_000).default(10_000),
     seqLen: z.number().int().min(2).max(1_048_576).default(512).describe('Tokens per sample; at most the positions of the model.'),
   })

@@ -1,0 +1,49 @@
+/** From token ids to samples of one length. */
+import type { Tokenizer } from '../lm/tokenizer.js';
+import type { Chunking } from './pieces.js';
+
+export interface Sample {
+  /** T ids, padded on the right. */
+  ids: Int32Array;
+  /** Real tokens. */
+  length: number;
+  /** Tokens lost to truncation. */
+  truncated: number;
+}
+
+export class Assembly {
+  /** Of `packed`: tokens that wait for the rest of their sample. */
+  #open: number[] = [];
+
+  constructor(private readonly options: { tokenizer: Tokenizer; seqLen: number; chunking: Chunking }) {}
+
+  /** The samples that are complete with the ids of one piece. */
+  *push(ids: readonly number[]): Generator<Sample, void, undefined> {
+    const { tokenizer, seqLen, chunking } = this.options;
+    if (chunking !== 'packed') {
+      const kept = ids.length > seqLen ? tokenizer.truncate(ids, seqLen) : ids;
+      yield this.#sample(kept, ids.length - kept.length);
+      return;
+    }
+    let from = 0;
+    while (this.#open.length + ids.length - from >= seqLen) {
+      const to = from + seqLen - this.#open.length;
+      yield this.#sample([...this.#open, ...ids.slice(from, to)], 0);
+      this.#open = [];
+      from = to;
+    }
+    for (const id of ids.slice(from)) this.#open.push(id);
+  }
+
+  /** The short last sample of `packed`. */
+  *end(): Generator<Sample, void, undefined> {
+    if (this.#open.length > 0) yield this.#sample(this.#open, 0);
+    this.#open = [];
+  }
+
+  #sample(ids: readonly number[], truncated: number): Sample {
+    const padded = new Int32Array(this.options.seqLen).fill(this.options.tokenizer.padId);
+    padded.set(ids);
+    return { ids: padded, length: ids.length, truncated };
+  }
+}

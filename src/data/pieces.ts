@@ -1,0 +1,81 @@
+/** From files to what is tokenized as one: chunks of words, or whole records; or tokens that are there already. */
+import { SaeEvalError } from '../errors.js';
+import { chunk, Chunker } from './chunks.js';
+import type { DataFile } from './files.js';
+import { readLines } from './lines.js';
+import { textOf, tokensOf, type SkippedRecords } from './records.js';
+
+/**
+ * `words`: the evaluation protocols' chunks, `seqLen` words each. `document`: a record is a sample, cut to `seqLen` tokens.
+ * `packed`: the records' tokens one after the other, `seqLen` at a time, so that nothing is cut and little is padded.
+ */
+export type Chunking = 'words' | 'document' | 'packed';
+
+export interface PieceSource {
+  files: readonly DataFile[];
+  textField: string;
+  /** Field with token ids; then `textField` is not read. */
+  tokensField: string | null;
+  chunking: Chunking;
+  seqLen: number;
+  /** Token ids are below it. */
+  vocabulary: number;
+}
+
+/** A text to be tokenized, or its tokens. */
+export type Piece = string | readonly number[];
+
+export interface ReadOptions {
+  skipped: SkippedRecords;
+  onBytes?: (count: number) => void;
+}
+
+/** A text file taken as a whole may have so many characters. */
+const longestDocument = 256 * 2 ** 20;
+
+/** A text file is one record; its lines end between words. */
+async function* textPieces(file: DataFile, { chunking, seqLen }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+  const chunker = new Chunker(seqLen);
+  const whole: string[] = [];
+  let characters = 0;
+  for await (const line of readLines(file, onBytes === undefined ? {} : { onBytes })) {
+    if (line === null) skipped.notText++;
+    else if (chunking === 'words') yield* chunker.push(line);
+    else {
+      characters += line.length + 1;
+      if (characters > longestDocument) throw new SaeEvalError('dataset-invalid', `${file.path}: a text taken as one document may have ${longestDocument} characters at most, found more. Use chunking "words", or a .jsonl file with a record per document.`);
+      whole.push(line);
+    }
+  }
+  if (chunking === 'words') yield* chunker.end();
+  else {
+    const text = whole.join('\n');
+    if (text.trim() !== '') yield text;
+    else skipped.blank++;
+  }
+}
+
+async function* jsonPieces(file: DataFile, { textField, tokensField, chunking, seqLen, vocabulary }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+  for await (const line of readLines(file, onBytes === undefined ? {} : { onBytes })) {
+    if (tokensField !== null) {
+      const ids = tokensOf(line, tokensField, { vocabulary, skipped });
+      if (ids === null) continue;
+      if (chunking !== 'words') yield ids;
+      else for (let from = 0; from < ids.length; from += seqLen) yield ids.slice(from, from + seqLen);
+      continue;
+    }
+    const text = textOf(line, textField, skipped);
+    if (text === null) continue;
+    if (chunking === 'words') yield* chunk(text, seqLen);
+    else yield text;
+  }
+}
+
+export async function* readPieces(source: PieceSource, options: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+  for (const file of source.files) {
+    if (file.format === 'text') {
+      if (source.tokensField !== null) throw new SaeEvalError('dataset-invalid', `${file.path}: tokensField needs lines of JSON, found a text file.`);
+      yield* textPieces(file, source, options);
+    } else yield* jsonPieces(file, source, options);
+  }
+}
