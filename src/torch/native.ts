@@ -34,7 +34,16 @@ export interface Native {
   setErrorClass(errorClass: typeof TorchError): void;
 }
 
+/**
+ * Threads that wait for each other spin by default, for so long that two processes on the same cores run several times
+ * slower than one after the other. libgomp reads this when it is loaded, so it is set just before.
+ */
+function letThreadsSleep(): void {
+  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '2000';
+}
+
 function load(): Native {
+  letThreadsSleep();
   const path = addonPath();
   if (!existsSync(path)) {
     throw new SaeEvalError('setup-missing', `The native addon is not built (${path} does not exist): run \`npx sae-eval setup\`.`);
