@@ -136,7 +136,8 @@ export class ComputeProcess {
     const killsBefore = outOfMemoryKills();
     const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, ...this.options.env },
+      // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
+      env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, ...this.options.env },
       execArgv: [],
     });
     let stderr = '';

@@ -1,0 +1,107 @@
+/** One evaluation: live progress, numbers as they come, reports. */
+import { announce, element, replace } from './elements.js';
+import { ago, duration, number, titleOf, whole } from './format.js';
+import { statusPill } from './list.js';
+import { reportLinks } from './reports.js';
+import { resultsCharts, resultsTable } from './results.js';
+import { call, client } from './session.js';
+
+const hasEnded = (status) => status !== 'queued' && status !== 'running';
+
+export async function showEvaluation({ main, signal }, id) {
+  let record = await call((api) => api.get(id, { signal }));
+  const results = new Map((record.result?.results ?? []).map((result) => [result.label, result]));
+
+  const head = element('div', { class: 'heading' });
+  const problem = element('div', { hidden: true });
+  const progress = element('section', { class: 'card' });
+  const table = element('section', { class: 'card', hidden: true });
+  const charts = resultsCharts();
+  const findings = element('section', { class: 'card', hidden: true });
+  const reports = element('section', { class: 'card', hidden: true });
+  const facts = element('section', { class: 'card' });
+
+  async function act(label, body) {
+    try {
+      await call(body);
+      announce(label);
+    } catch (error) {
+      problem.hidden = false;
+      replace(problem, element('p', { class: 'problem', role: 'alert' }, error.message));
+    }
+  }
+
+  function drawHead() {
+    const cancel = element('button', { type: 'button', class: 'danger', onclick: (event) => { event.target.disabled = true; void act('Cancelled', (api) => api.cancel(id)); } }, 'Cancel');
+    const remove = element('button', { type: 'button', class: 'quiet danger', onclick: () => { if (confirm('Remove this evaluation and its results?')) void act('Removed', (api) => api.remove(id)).then(() => (location.hash = '#/')); } }, 'Remove');
+    replace(head, element('div', {}, element('h1', {}, titleOf(record)), statusPill(record.status)), element('div', {}, hasEnded(record.status) ? remove : cancel));
+    const failed = record.error !== null && record.status !== 'cancelled';
+    problem.hidden = !failed;
+    if (failed) replace(problem, element('div', { class: 'problem', role: 'alert' }, element('strong', {}, record.error.code), ' — ', record.error.message));
+  }
+
+  function drawProgress() {
+    const { status, progress: state, position, result } = record;
+    const pairs = result !== null
+      ? [['Samples', whole(result.data.samples)], ['Real tokens', whole(result.data.realTokens)], ['Compute time', duration(result.timing.seconds)], ['Tokens per second', whole(result.timing.tokensPerSecond)]]
+      : state !== null
+        ? [['Samples', `${whole(state.samples)}${state.total === null ? '' : ` of ${whole(state.total)}`}`], ['Rate', `${number(state.samplesPerSecond, 3)} per s`], ['Time left', status === 'running' ? duration(state.secondsLeft) : '–'], ['Batches', whole(state.batches)]]
+        : [['Place in the queue', position === null ? '–' : whole(position)], ['Device', record.device]];
+    const bar = status === 'running' ? element('progress', { 'aria-label': 'Progress of the evaluation', ...(state?.total ? { max: state.total, value: state.samples } : {}) }) : null;
+    replace(progress, element('h2', {}, hasEnded(status) ? 'Run' : 'Progress'), bar, bar && element('p', {}), element('dl', { class: 'numbers' }, ...pairs.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))));
+  }
+
+  function drawResults() {
+    const list = [...results.values()];
+    table.hidden = list.length === 0;
+    charts.node.hidden = list.length === 0;
+    if (list.length === 0) return;
+    replace(table, resultsTable(list, { caption: record.result === null ? 'Numbers as they stand; intervals come at the end.' : 'Best values are bold; below them the 95 % interval where there is one.' }));
+    charts.update(list);
+  }
+
+  function drawEnd() {
+    const { result } = record;
+    reports.hidden = result === null;
+    if (result !== null) replace(reports, element('h2', {}, 'Reports'), reportLinks(id));
+    findings.hidden = result === null || result.findings.length === 0;
+    if (!findings.hidden) replace(findings, element('h2', {}, 'Findings'), ...result.findings.map(({ severity, sae, message }) => element('p', { class: `finding ${severity}` }, element('strong', {}, `${severity}${sae === null ? '' : ` · ${sae}`}: `), message.en)));
+  }
+
+  function drawFacts() {
+    const { dataset, model, batchSize, dtype, seed } = record.request;
+    const pairs = [['Model', model], ['Text', dataset.path], ['Samples', `at most ${whole(dataset.maxSamples)} of ${whole(dataset.seqLen)} tokens`], ['Batch size', whole(batchSize)], ['dtype', dtype], ['Device', record.device], ['Seed', String(seed)], ['Submitted', ago(record.createdAt)]];
+    replace(facts, element('h2', {}, 'Request'), element('dl', { class: 'numbers' }, ...pairs.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', { class: 'small' }, value)))), element('p', {}),
+      element('details', {}, element('summary', {}, 'As JSON'), element('pre', { tabindex: '0' }, JSON.stringify(record.request, null, 2))));
+  }
+
+  function drawAll() {
+    drawHead();
+    drawProgress();
+    drawResults();
+    drawEnd();
+    drawFacts();
+  }
+
+  drawAll();
+  replace(main, element('p', { class: 'small' }, element('a', { href: '#/' }, '← All evaluations')), head, problem, progress, table, charts.node, findings, reports, facts);
+  if (!hasEnded(record.status)) follow().catch((error) => { if (!signal.aborted) replace(problem, element('p', { class: 'problem' }, error.message)); });
+
+  async function follow() {
+    for await (const event of client().watch(id, { signal })) {
+      if (event.event === 'progress') {
+        const changed = record.status !== event.data.status;
+        record = { ...record, status: event.data.status, progress: event.data.progress ?? record.progress, position: null };
+        if (changed) drawHead();
+        drawProgress();
+      } else if (event.event === 'result') {
+        results.set(event.data.label, event.data);
+        drawResults();
+      }
+    }
+    record = await call((api) => api.get(id, { signal }));
+    for (const result of record.result?.results ?? []) results.set(result.label, result);
+    drawAll();
+    announce(`The evaluation ${record.status}.`);
+  }
+}

@@ -1,0 +1,57 @@
+/** The client of this page, and the API key it uses. */
+import { SaeEvalClient, UnauthorizedError } from './client/index.js';
+
+const storage = 'sae-eval api key';
+let key = sessionStorage.getItem(storage) ?? undefined;
+let asking = null;
+
+export const hasKey = () => key !== undefined;
+
+export function client() {
+  return new SaeEvalClient('', key === undefined ? {} : { apiKey: key });
+}
+
+/** Calls the server; asks for a key when it wants one, and calls again. */
+export async function call(body) {
+  for (;;) {
+    try {
+      return await body(client());
+    } catch (error) {
+      if (!(error instanceof UnauthorizedError) || error.status !== 401) throw error;
+      await askForKey(key === undefined ? null : 'The server does not know this key.');
+    }
+  }
+}
+
+/** Shows the dialog; several callers share one. */
+export function askForKey(problem = null) {
+  asking ??= new Promise((resolve) => {
+    const dialog = document.getElementById('key-dialog');
+    const input = document.getElementById('key-input');
+    const message = document.getElementById('key-problem');
+    message.hidden = problem === null;
+    message.textContent = problem ?? '';
+    input.value = '';
+    dialog.showModal();
+    dialog.addEventListener('close', () => {
+      if (input.value !== '') {
+        key = input.value.trim();
+        sessionStorage.setItem(storage, key);
+        document.getElementById('key-button').hidden = false;
+      }
+      asking = null;
+      resolve();
+    }, { once: true });
+  });
+  return asking;
+}
+
+/** Opens text from the server in a tab of its own; a link cannot carry the key. */
+export async function openDocument(load, type) {
+  const tab = window.open('', '_blank');
+  const text = await call(load);
+  const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
+  if (tab === null) window.location.assign(url);
+  else tab.location.replace(url);
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}

@@ -1,0 +1,146 @@
+/** The client against real sockets that misbehave: retries, reconnection, abortion, error classes. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readFileSync, readdirSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it } from 'vitest';
+import { BusyError, ConnectionError, InvalidRequestError, NotFoundError, ProblemError, SaeEvalClient, type EvaluationEvent } from '#src/client/index.js';
+
+type Handler = (request: IncomingMessage & { body: string }, response: ServerResponse, call: number) => void;
+let server: Server | undefined;
+let calls = 0;
+
+/** A server that does what a test wants; `call` counts from 1. */
+async function listen(handler: Handler): Promise<string> {
+  calls = 0;
+  server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (data: Buffer) => (body += data.toString()));
+    request.on('end', () => handler(Object.assign(request, { body }), response, ++calls));
+  });
+  await new Promise<void>((resolve) => server!.listen(0, '127.0.0.1', resolve));
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+afterEach(() => {
+  server?.closeAllConnections();
+  server?.close();
+});
+
+function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+}
+const problem = (status: number, code: string): object => ({ type: `/problems/${code}`, title: code, status, detail: `about ${code}`, code, errors: [{ path: 'saes[0].k', message: 'wrong' }] });
+const request = { model: 'm', dataset: { path: 'd' }, saes: [{ checkpoint: 'c' }] };
+
+describe('errors', () => {
+  it.each([[422, InvalidRequestError], [400, InvalidRequestError], [404, NotFoundError], [429, BusyError], [500, ProblemError]])('%i', async (status, kind) => {
+    const client = new SaeEvalClient(await listen((_, response) => json(response, status, problem(status, 'request-invalid'))), { retries: 0 });
+    const error = await client.get('x').catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(kind);
+    expect(error).toMatchObject({ status, code: 'request-invalid', fields: [{ path: 'saes[0].k', message: 'wrong' }], message: 'about request-invalid' });
+  });
+
+  it('of something that is no sae-eval server, and of none', async () => {
+    const url = await listen((_, response) => response.writeHead(502).end('<html>bad gateway'));
+    await expect(new SaeEvalClient(url, { retries: 0 }).get('x')).rejects.toMatchObject({ status: 502, message: '<html>bad gateway' });
+    await expect(new SaeEvalClient('http://127.0.0.1:1', { retries: 0 }).kinds()).rejects.toBeInstanceOf(ConnectionError);
+  });
+});
+
+describe('retries', () => {
+  it('GET and keyed POST are sent again, with the same key', async () => {
+    const keys = new Set<string>();
+    const url = await listen((incoming, response, call) => {
+      keys.add(String(incoming.headers['idempotency-key']));
+      if (call === 1) incoming.socket.destroy();
+      else if (call === 2) json(response, 503, problem(503, 'unavailable'), { 'retry-after': '0' });
+      else json(response, 202, { id: 'a', status: 'queued' });
+    });
+    expect(await new SaeEvalClient(url).evaluate(request)).toMatchObject({ id: 'a' });
+    expect(calls).toBe(3);
+    expect(keys.size).toBe(1);
+  });
+
+  it('DELETE is not', async () => {
+    const url = await listen((incoming, response) => {
+      if (incoming.method === 'GET') json(response, 200, { id: 'a', status: 'running', result: null });
+      else incoming.socket.destroy();
+    });
+    await expect(new SaeEvalClient(url).cancel('a')).rejects.toBeInstanceOf(ConnectionError);
+    expect(calls).toBe(2);
+  });
+
+  it('stop at what repeating cannot mend', async () => {
+    const url = await listen((_, response) => json(response, 422, problem(422, 'sae-option')));
+    await expect(new SaeEvalClient(url).evaluate(request)).rejects.toBeInstanceOf(InvalidRequestError);
+    expect(calls).toBe(1);
+  });
+});
+
+describe('watch', () => {
+  const event = (id: number, name = 'progress'): string => `id: ${id}\r\nevent: ${name}\r\ndata: {"n":\r\ndata: ${id}}\r\n\r\n`;
+
+  it('reconnects after the last event, whatever the pieces it comes in', async () => {
+    const seen: (string | undefined)[] = [];
+    const url = await listen((incoming, response, call) => {
+      seen.push(incoming.headers['last-event-id'] as string | undefined);
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (call === 1) {
+        const text = `retry: 100\n: comment\n\n${event(1)}${event(2)}id: 3\nevent: progress\ndata: half`;
+        let at = 0;
+        const timer = setInterval(() => {
+          if (at >= text.length) {
+            clearInterval(timer);
+            response.destroy();
+          } else response.write(text.slice(at, (at += 7)));
+        }, 1);
+      } else response.end(`${event(3)}${event(4, 'end')}`);
+    });
+    const events: EvaluationEvent[] = [];
+    for await (const item of new SaeEvalClient(url).watch('a')) events.push(item);
+    expect(events.map(({ event: name, id, data }) => [name, id, data])).toEqual([['progress', '1', { n: 1 }], ['progress', '2', { n: 2 }], ['progress', '3', { n: 3 }], ['end', '4', { n: 4 }]]);
+    expect(seen).toEqual([undefined, '2']);
+  });
+
+  it('ends with 204, throws what is final, closes when its reader stops', async () => {
+    let closed = 0;
+    const url = await listen((incoming, response) => {
+      if (incoming.url?.includes('ended') === true) response.writeHead(204).end();
+      else if (incoming.url?.includes('missing') === true) json(response, 404, problem(404, 'not-found'));
+      else {
+        response.writeHead(200, { 'content-type': 'text/event-stream' }).write(event(1));
+        response.on('close', () => (closed += 1));
+      }
+    });
+    const client = new SaeEvalClient(url);
+    for await (const _ of client.watch('ended')) expect.unreachable();
+    await expect(client.watch('missing').next()).rejects.toBeInstanceOf(NotFoundError);
+    for await (const _ of client.watch('open')) break;
+    const controller = new AbortController();
+    const watching = (async () => {
+      for await (const _ of client.watch('open', { signal: controller.signal })) controller.abort(new Error('enough'));
+    })();
+    await expect(watching).rejects.toThrow('enough');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(closed).toBe(2);
+  });
+});
+
+describe('signals', () => {
+  it('give up a call, also while it waits to be sent again', async () => {
+    const url = await listen((incoming) => incoming.socket.destroy());
+    const started = Date.now();
+    await expect(new SaeEvalClient(url, { retries: 100 }).kinds({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(Date.now() - started).toBeLessThan(2000);
+  });
+});
+
+describe('the built client', () => {
+  it('imports nothing but its own files and types: it runs in browsers', () => {
+    const folder = fileURLToPath(new URL('../../dist/src/client/', import.meta.url));
+    for (const name of readdirSync(folder).filter((file) => file.endsWith('.js'))) {
+      for (const [, specifier] of readFileSync(folder + name, 'utf8').matchAll(/(?:from|import)\s*\(?'([^']+)'/g)) expect(specifier).toMatch(/^\.\/[\w-]+\.js$/);
+    }
+  });
+});

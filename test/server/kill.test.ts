@@ -1,0 +1,131 @@
+/** Nothing is lost: the server, the compute process or both are killed at random moments; the results have the same bytes. */
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import Database from 'better-sqlite3';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { SaeEvalClient } from '#src/client/index.js';
+import { full, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
+
+const folder = temporaryFolder();
+let server: ServerProcess;
+let client: SaeEvalClient;
+const request = smallRequest({
+  dataset: { path: 'checkpoints/eval', maxSamples: 48, seqLen: 64 },
+  batchSize: 4,
+  saes: [
+    { kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 },
+    { kind: 'RouteSAE', checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 },
+  ],
+});
+
+/** Seeded, so that a failing round can be run again. */
+function randomNumbers(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** Ids of the compute processes of a server. */
+function computeProcesses(parent: number): number[] {
+  try {
+    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes('process/child.js') ? [Number.parseInt(line, 10)] : []));
+  } catch {
+    return [];
+  }
+}
+
+async function start(): Promise<void> {
+  server = await spawnServer(folder.path);
+  client = new SaeEvalClient(server.url);
+}
+
+beforeAll(async () => {
+  await start();
+  await untilReady(server.url);
+});
+afterAll(async () => {
+  server.child.kill('SIGTERM');
+  await server.ended;
+  folder.remove();
+});
+
+describe('kill -9', () => {
+  const rounds = full ? 20 : 2;
+
+  it(`of the server, the compute process or both: ${rounds} rounds end with the same bytes`, async () => {
+    const before = performance.now();
+    const undisturbed = await client.evaluate(request, { wait: true });
+    const duration = performance.now() - before;
+    const expected = JSON.stringify(undisturbed.result!.results);
+    const random = randomNumbers(42);
+    const ids = [undisturbed.id];
+
+    for (let round = 0; round < rounds; round++) {
+      const victim = (['both', 'compute', 'server'] as const)[round % 3]!;
+      const { id } = await client.evaluate(request, { idempotencyKey: `round ${round}` });
+      ids.push(id);
+      await new Promise((resolve) => setTimeout(resolve, duration * (0.1 + 0.8 * random())));
+      const children = computeProcesses(server.child.pid!);
+      if (victim !== 'server') for (const pid of children) process.kill(pid, 'SIGKILL');
+      if (victim !== 'compute') {
+        server.child.kill('SIGKILL');
+        await server.ended;
+        await start();
+      }
+      // Sent again, as a client would whose answer was lost: no second evaluation.
+      const found = await client.evaluate(request, { idempotencyKey: `round ${round}`, wait: true });
+      expect(found.id).toBe(id);
+      expect(found.error).toBeNull();
+      expect(JSON.stringify(found.result!.results), `round ${round}, ${victim} killed`).toBe(expected);
+      // A compute process never outlives its server.
+      await until(() => children.every((pid) => computeProcesses(1).includes(pid) === false), { what: 'orphans to end' });
+    }
+    const { items } = await client.list({ limit: 100 });
+    expect(items.map((item) => item.id).sort()).toEqual([...ids].sort());
+  });
+
+  it('stops in good order on SIGTERM: streams end, the evaluation continues after the next start', async () => {
+    const { id } = await client.evaluate(request, { idempotencyKey: 'graceful' });
+    const stream = await fetch(`${server.url}/v1/evaluations/${id}/events`);
+    const ended = stream.text();
+    await until(async () => ((await client.get(id)).progress?.batches ?? 0) >= 2, { what: 'two batches' });
+    const before = Date.now();
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(Date.now() - before).toBeLessThan(8000);
+    expect(await ended).toContain('the server stops');
+    const db = new Database(join(folder.path, 'jobs.db'), { readonly: true });
+    expect(db.prepare('SELECT status FROM evaluations WHERE id = ?').get(id)).toEqual({ status: 'queued' });
+    db.close();
+    await start();
+    const record = await client.evaluate(request, { idempotencyKey: 'graceful', wait: true });
+    expect(record.id).toBe(id);
+    expect(record.status).toBe('succeeded');
+    expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
+  });
+});
+
+describe('a compute process that dies of the same thing twice', () => {
+  it('fails its evaluation with the reason; the next one runs', async () => {
+    const { id } = await client.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 512 }, batchSize: 400 }));
+    for (let death = 0; death < 2; death++) {
+      await until(async () => (await client.get(id)).attempts === death + 1, { what: `attempt ${death + 1}` });
+      await until(() => computeProcesses(server.child.pid!).length === 1, { what: 'a compute process' });
+      for (const pid of computeProcesses(server.child.pid!)) process.kill(pid, 'SIGKILL');
+    }
+    await until(async () => (await client.get(id)).status === 'failed', { what: 'the failure' });
+    expect(await client.get(id)).toMatchObject({ error: { code: 'process-died', message: expect.stringContaining('SIGKILL') }, attempts: 2 });
+    expect((await client.evaluate(smallRequest(), { wait: true })).status).toBe('succeeded');
+  });
+
+  it('is not tried again after a crash in native code', async () => {
+    const { id } = await client.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 512 }, batchSize: 400, seed: 3 }));
+    await until(async () => (await client.get(id)).status === 'running', { what: 'the evaluation to run' });
+    for (const pid of computeProcesses(server.child.pid!)) process.kill(pid, 'SIGSEGV');
+    await until(async () => (await client.get(id)).status === 'failed', { what: 'the failure' });
+    expect(await client.get(id)).toMatchObject({ error: { code: 'process-died', message: expect.stringContaining('SIGSEGV') }, attempts: 1 });
+  });
+});
