@@ -38,17 +38,20 @@ function headDimOf(config: JsonFields, { width, heads, names, fallback }: { widt
   return given ?? width / heads;
 }
 
+/** What a family's files may leave out. */
+type SizeDefaults = Partial<Pick<Sizes, 'vocabulary' | 'maxPositions' | 'heads' | 'keyValueHeads' | 'headDim'>>;
+
 /** Sizes under the names most families share. */
-function readSizes(config: JsonFields, { headDim }: { headDim?: number } = {}): Sizes {
+function readSizes(config: JsonFields, { headDim, ...defaults }: SizeDefaults = {}): Sizes {
   const width = config.size('hidden_size');
-  const heads = config.size('num_attention_heads');
-  const keyValueHeads = config.size('num_key_value_heads', heads);
+  const heads = config.size<number>('num_attention_heads', defaults.heads);
+  const keyValueHeads = config.size('num_key_value_heads', defaults.keyValueHeads ?? heads);
   if (heads % keyValueHeads !== 0) config.invalid('num_key_value_heads', `a divisor of the ${heads} attention heads`);
   return {
     layers: config.size<number>('num_hidden_layers', undefined, { atMost: mostLayers }),
     width,
-    vocabulary: config.size('vocab_size'),
-    maxPositions: config.size('max_position_embeddings'),
+    vocabulary: config.size<number>('vocab_size', defaults.vocabulary),
+    maxPositions: config.size<number>('max_position_embeddings', defaults.maxPositions),
     heads,
     keyValueHeads,
     headDim: headDimOf(config, { width, heads, names: { width: 'hidden_size', heads: 'num_attention_heads' }, ...(headDim === undefined ? {} : { fallback: headDim }) }),
@@ -190,9 +193,11 @@ const gemma2: Family = {
 };
 
 const gemma3: Family = {
-  modelTypes: ['gemma3_text'],
-  read(config) {
-    const sizes = readSizes(config, { headDim: 256 });
+  modelTypes: ['gemma3_text', 'gemma3'],
+  read(whole) {
+    // The multimodal model's file has the text model's as a section, without what is as usual.
+    const config = whole.section('text_config') ?? whole;
+    const sizes = readSizes(config, { vocabulary: 262_208, maxPositions: 131_072, heads: 8, keyValueHeads: 4, headDim: 256 });
     const pattern = config.size('sliding_window_pattern', 6);
     const sliding = readSliding(config, sizes.layers, (index) => (index + 1) % pattern !== 0);
     const size = numberOrNone(config, 'sliding_window', 4096);

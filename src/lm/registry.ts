@@ -20,22 +20,22 @@ import { modelSize, WeightFiles } from './weight-files.js';
 import { Weights } from './weights.js';
 
 interface FamilyForward {
-  /** What precedes the names of the decoder's tensors in files of the whole model. */
-  prefix: string;
+  /** What may precede the names of the decoder's tensors in files of the whole model. */
+  prefixes: readonly string[];
   create: (config: ModelConfig, weights: Weights) => Decoder;
 }
 
 const forwards: Readonly<Record<FamilyName, FamilyForward>> = {
-  llama: { prefix: 'model.', create: llama },
-  mistral: { prefix: 'model.', create: mistral },
-  qwen2: { prefix: 'model.', create: qwen2 },
-  qwen3: { prefix: 'model.', create: qwen3 },
-  gpt2: { prefix: 'transformer.', create: gpt2 },
-  'gpt-neox': { prefix: 'gpt_neox.', create: gptNeoX },
-  gemma2: { prefix: 'model.', create: gemma2 },
-  gemma3: { prefix: 'model.', create: gemma3 },
-  phi3: { prefix: 'model.', create: phi3 },
-  olmo2: { prefix: 'model.', create: olmo2 },
+  llama: { prefixes: ['model.'], create: llama },
+  mistral: { prefixes: ['model.'], create: mistral },
+  qwen2: { prefixes: ['model.'], create: qwen2 },
+  qwen3: { prefixes: ['model.'], create: qwen3 },
+  gpt2: { prefixes: ['transformer.'], create: gpt2 },
+  'gpt-neox': { prefixes: ['gpt_neox.'], create: gptNeoX },
+  gemma2: { prefixes: ['model.'], create: gemma2 },
+  gemma3: { prefixes: ['model.', 'language_model.model.', 'model.language_model.'], create: gemma3 },
+  phi3: { prefixes: ['model.'], create: phi3 },
+  olmo2: { prefixes: ['model.'], create: olmo2 },
 };
 
 export interface LoadModelOptions {
@@ -70,10 +70,10 @@ function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }:
  */
 export async function loadLanguageModel(path: string, { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {}): Promise<LanguageModel> {
   const config = await readModelConfig(path);
-  const { prefix, create } = forwards[config.family];
+  const { prefixes, create } = forwards[config.family];
   const files = await WeightFiles.read(config.path);
   checkMemory(files, config, { device, dtype });
-  const weights = new Weights(files, prefix, { device, dtype });
+  const weights = new Weights(files, prefixes, { device, dtype });
   try {
     return create(config, weights);
   } catch (thrown) {

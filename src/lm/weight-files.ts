@@ -89,8 +89,9 @@ export interface ModelSize {
 
 /** From headers alone. */
 export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
-  // A tied head may be stored all the same; it is not loaded.
-  const parameters = files.parameters({ skip: (name) => tiedHead && (name === 'lm_head.weight' || name === 'embed_out.weight') });
+  // A tied head may be stored all the same, and what a multimodal model sees with beside it; neither is loaded.
+  const skip = (name: string): boolean => (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) || /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
+  const parameters = files.parameters({ skip });
   return { parameters, bytes: parameters * bytesPer(dtype) };
 }
 

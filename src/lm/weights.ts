@@ -14,10 +14,10 @@ export class Weights {
   readonly #taken = new Map<string, Tensor>();
   readonly #derived: Tensor[] = [];
 
-  /** @param prefix what precedes all names; files saved from the bare decoder lack it. */
+  /** @param prefixes what may precede the names; files saved from the bare decoder have none. */
   constructor(
     private readonly files: WeightFiles,
-    private readonly prefix: string,
+    private readonly prefixes: readonly string[],
     readonly options: WeightOptions,
   ) {}
 
@@ -61,6 +61,10 @@ export class Weights {
   }
 
   #find(name: string): StoredTensor | null {
-    return this.files.find(this.prefix + name) ?? this.files.find(name);
+    for (const prefix of [...this.prefixes, '']) {
+      const found = this.files.find(prefix + name);
+      if (found !== null) return found;
+    }
+    return null;
   }
 }

@@ -11,7 +11,7 @@ import shutil
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 here = Path(__file__).parent
@@ -148,6 +148,12 @@ def gemma3_old(config):
     config.pop("layer_types", None)
     config["sliding_window_pattern"] = 2
 make("gemma3-linear", "gemma3_text", dict(common, head_dim=12, query_pre_attn_scalar=12, sliding_window=6, sliding_window_pattern=2, max_position_embeddings=64, rope_parameters={"full_attention": dict(rope("linear", factor=8.0), rope_theta=5000.0), "sliding_attention": rope("default")}), rewrite=gemma3_old, bf16=True, seed=15)
+# the text model of a multimodal file, with what is as usual left out; further tensors lie beside it
+make("gemma3-multimodal", "gemma3_text", dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, vocab_size=V, num_attention_heads=8, num_key_value_heads=4, head_dim=4, query_pre_attn_scalar=4, sliding_window=6, max_position_embeddings=131072), seed=19)
+folder = here / "gemma3-multimodal"
+state = {f"language_model.model.{key.removeprefix('model.')}": value for key, value in load_file(folder / "model.safetensors").items()}
+save_file({**state, "vision_tower.weight": torch.zeros(3)}, folder / "model.safetensors", metadata={"format": "pt"})
+(folder / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2, "vocab_size": V, "head_dim": 4, "query_pre_attn_scalar": 4, "sliding_window": 6}, "vision_config": {"hidden_size": 4}}, indent=2) + "\n")
 factors = dict(short_factor=[1.0, 1.1, 1.3], long_factor=[1.5, 2.0, 4.0])
 phi = dict(common, hidden_size=24, max_position_embeddings=128, original_max_position_embeddings=16, pad_token_id=0)
 make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=12, lengths=(24,), rewrite=old_style("type"), bf16=True, seed=16)
