@@ -1,0 +1,35 @@
+/** What a rule is: a condition on the numbers of a result, and the sentence that follows from them. Native-free. */
+import type { Bilingual, EvaluationResult, Finding, SaeResult } from '../schema/index.js';
+
+/** What rules read. */
+export type FindingContext = Pick<EvaluationResult, 'config' | 'data' | 'results' | 'comparisons'>;
+
+export interface Rule {
+  code: string;
+  severity: Finding['severity'];
+  /** The exact condition, for the docs. */
+  condition: Bilingual;
+  check(context: FindingContext): Omit<Finding, 'code' | 'severity'>[];
+}
+
+/** The SAEs that were evaluated. */
+export function evaluated({ results }: FindingContext): SaeResult[] {
+  return results.filter(({ error }) => error === null);
+}
+
+/** A number as a sentence cites it. */
+export function cite(value: number): string {
+  return (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString()).replace(/-/g, '−');
+}
+
+export const percent = (share: number): string => `${cite(100 * share)} %`;
+
+/** Sites whose activations one set of latents stands for: R for a Crosscoder, whose latents its layers share, else 1. */
+export function sitesOf({ kind, layers }: SaeResult): number {
+  return kind === 'Crosscoder' ? (layers?.length ?? 1) : 1;
+}
+
+/** Whether the SAE sits on one layer, the model's last. */
+export function atLastLayer({ layer }: SaeResult, { config }: FindingContext): boolean {
+  return layer === config.architecture.layers;
+}

@@ -1,0 +1,35 @@
+/** The rules, in the order their findings are listed. docs/findings.md is written from this table. */
+import type { Rule } from './rule.js';
+import { baselineWins } from './rules/baseline-wins.js';
+import { deadDictionary } from './rules/dead-dictionary.js';
+import { denseDictionary } from './rules/dense-dictionary.js';
+import { errorAgainstKl } from './rules/error-against-kl.js';
+import { insideNoise } from './rules/inside-noise.js';
+import { klPerSequence } from './rules/kl-per-sequence.js';
+import { measuredAfterNorm } from './rules/measured-after-norm.js';
+import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
+import { nearIdentity } from './rules/near-identity.js';
+import { paddingShare } from './rules/padding-share.js';
+import { randomkLayer } from './rules/randomk-layer.js';
+import { saeFailed } from './rules/sae-failed.js';
+import { scaleMismatch } from './rules/scale-mismatch.js';
+import { tooFewSamples } from './rules/too-few-samples.js';
+import { truncatedText } from './rules/truncated-text.js';
+
+export const rules: readonly Rule[] = [
+  saeFailed,
+  nearIdentity,
+  denseDictionary,
+  deadDictionary,
+  scaleMismatch,
+  baselineWins,
+  errorAgainstKl,
+  measuredAfterNorm,
+  mlsaeOffByOne,
+  paddingShare,
+  tooFewSamples,
+  insideNoise,
+  klPerSequence,
+  randomkLayer,
+  truncatedText,
+];

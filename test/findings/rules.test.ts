@@ -1,0 +1,111 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { findings, findingsDocument } from '#src/evaluation/findings/index.js';
+import { rules } from '#src/evaluation/findings/rules.js';
+import type { EvaluationResult, SaeResult, StrictValues } from '#src/evaluation/schema/index.js';
+import { root } from '../golden/load.js';
+import { evaluationResult, saeResult } from '../report/fixture.js';
+
+const strictly = (sae: SaeResult, change: Partial<StrictValues>): SaeResult => ({ ...sae, strict: { ...sae.strict!, ...change } });
+const of = (change: Partial<EvaluationResult>): EvaluationResult => evaluationResult(change);
+const codes = (result: EvaluationResult): string[] => findings(result).map(({ code }) => code);
+const topk = saeResult('TopK');
+const mean = (value: number): { mean: number } => ({ mean: value });
+
+describe('on the shipped files', () => {
+  const found = findings(evaluationResult());
+  const labels = (code: string): (string | null)[] => found.filter((one) => one.code === code).map(({ sae }) => sae);
+
+  it('names near-identities with their L0 and width', () => {
+    expect(labels('near-identity')).toEqual(['Vanilla', 'Gated', 'JumpReLU']);
+    const vanilla = found.find(({ sae, code }) => sae === 'Vanilla' && code === 'near-identity')!;
+    expect(vanilla.message.en).toMatch(/342\.9 latents.*2\.679 times.*\(128\).*0\.03418/);
+    expect(vanilla.message.zh).toMatch(/342\.9/);
+    expect(vanilla.evidence).toMatchObject({ width: 128 });
+  });
+
+  it('names the last-layer mismatch of the single-layer kinds', () => {
+    expect(labels('measured-here-spliced-there')).toEqual(['TopK', 'Vanilla', 'Gated', 'JumpReLU']);
+  });
+
+  it('says nothing false', () => {
+    expect(labels('dead-dictionary')).toEqual([]);
+    expect(labels('baseline-beats-model')).toEqual([]);
+    expect(labels('scale-mismatch')).toEqual([]);
+    expect(labels('sae-failed')).toEqual([]);
+    expect(labels('too-few-samples')).toEqual([]);
+    expect(labels('mlsae-off-by-one')).toEqual(['MLSAE']);
+    expect(labels('dense-dictionary')).toEqual(['Crosscoder']); // 234 of 1,024 latents, below 9 · 128
+    expect(labels('randomk-layer')).toEqual(['RandomK']);
+  });
+});
+
+/** For each rule a result on which it fires and one, nearly the same, on which it must not. */
+const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult }> = {
+  'sae-failed': {
+    fires: of({ results: [{ ...topk, error: { code: 'non-finite', message: 'NormMSE is NaN' }, reference: null, strict: null }] }),
+    silent: of({ results: [topk] }),
+  },
+  'near-identity': {
+    fires: of({ results: [strictly(topk, { L0: mean(129), NormMSE: mean(0.049) })] }),
+    silent: of({ results: [strictly(topk, { L0: mean(128), NormMSE: mean(0.049) }), strictly(topk, { L0: mean(129), NormMSE: mean(0.05) }), strictly(saeResult('Crosscoder'), { L0: mean(1000), NormMSE: mean(0.01) })] }),
+  },
+  'dense-dictionary': { fires: of({ results: [strictly(topk, { L0: mean(103) })] }), silent: of({ results: [strictly(topk, { L0: mean(102) })] }) },
+  'dead-dictionary': {
+    fires: of({ results: [strictly(topk, { DeadLatents: mean(0.1) })] }),
+    silent: of({ results: [strictly(topk, { DeadLatents: mean(0.2) })], config: { ...evaluationResult().config, inferK: 4 } }),
+  },
+  'scale-mismatch': { fires: of({ results: [strictly(topk, { NormRatio: mean(0.2) })] }), silent: of({ results: [strictly(topk, { NormRatio: mean(0.8) })] }) },
+  'baseline-beats-model': {
+    fires: of({ results: [topk, strictly(saeResult('RandomK'), { KLDivPerToken: mean(0.1) })] }),
+    silent: of({ results: [topk, saeResult('RandomK')] }),
+  },
+  'error-against-kl': {
+    fires: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.5) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.3) })] }),
+    silent: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.3) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.5) })] }),
+  },
+  'measured-here-spliced-there': { fires: of({ results: [topk] }), silent: of({ results: [{ ...topk, layer: 15 }, saeResult('RouteSAE')] }) },
+  'mlsae-off-by-one': { fires: of({ results: [saeResult('MLSAE')] }), silent: of({ results: [saeResult('MLSAE', { reference: null }), saeResult('Crosscoder')] }) },
+  'padding-counts': {
+    fires: of({ results: [topk] }),
+    silent: of({ results: [topk], data: { ...evaluationResult().data, paddedTokens: 0 } }),
+  },
+  'too-few-samples': {
+    fires: of({ data: { ...evaluationResult().data, samples: 19 } }),
+    silent: of({ data: { ...evaluationResult().data, samples: 20 } }),
+  },
+  'inside-noise': {
+    fires: of({ comparisons: [{ metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [-0.01, 0.2] }] }),
+    silent: of({ comparisons: [{ metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [0.01, 0.2] }, { metric: 'NormMSE', a: 'x', b: 'y', difference: 0, ci95: null }] }),
+  },
+  'kl-per-sequence': { fires: of({ results: [topk] }), silent: of({ results: [saeResult('Crosscoder')] }) },
+  'randomk-layer': { fires: of({ results: [saeResult('RandomK')] }), silent: of({ results: [topk] }) },
+  'truncated-text': { fires: evaluationResult(), silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }) },
+};
+
+describe('each rule', () => {
+  it('has cases', () => {
+    expect(Object.keys(cases).sort()).toEqual(rules.map(({ code }) => code).sort());
+  });
+
+  it.each(Object.entries(cases))('%s fires and is silent', (code, { fires, silent }) => {
+    expect(codes(fires)).toContain(code);
+    expect(codes(silent)).not.toContain(code);
+  });
+
+  it('cites, in both languages, numbers that are in its evidence or the result', () => {
+    for (const { fires } of Object.values(cases)) {
+      for (const { message, evidence } of findings(fires)) {
+        expect(Object.keys(evidence).length).toBeGreaterThan(0);
+        const digits = (text: string): string[] => (text.match(/\d+(\.\d+)?/g) ?? []).sort();
+        expect(digits(message.zh)).toEqual(digits(message.en));
+      }
+    }
+  });
+});
+
+describe('docs/findings.md', () => {
+  it('is what the rules say', () => {
+    expect(readFileSync(`${root}docs/findings.md`, 'utf8')).toBe(findingsDocument());
+  });
+});
