@@ -16,8 +16,8 @@ export interface CallOptions {
 }
 
 export interface EvaluateOptions extends CallOptions {
-  /** Waits for the end: the record then has the result. Default: returns as soon as the evaluation is accepted. */
-  wait?: boolean;
+  /** Waits for the end, or for at most so many seconds; the record of an ended evaluation has the result. Default: returns as soon as it is accepted. */
+  wait?: boolean | number;
   /** The same key and request give the same evaluation. Default: a new key, so that a lost answer is no second evaluation. */
   idempotencyKey?: string;
   /** Each event while waiting. */
@@ -62,19 +62,26 @@ export class SaeEvalClient {
   }
 
   /**
-   * Submits an evaluation, and waits for its end if asked to.
+   * Submits an evaluation, and waits for its end if asked to. When the seconds of `wait` are over first, the record is the running one's.
    * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it fails or is cancelled.
    */
   async evaluate(request: EvaluationRequest, { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions = {}): Promise<EvaluationRecord> {
     const record = await this.#transport.json<EvaluationRecord>({
       method: 'POST', path: '/v1/evaluations', body: request, signal, headers: { 'idempotency-key': idempotencyKey }, repeatable: true,
     });
-    if (!wait) return record;
+    if (wait === false || wait === 0) return record;
     const options = signal === undefined ? {} : { signal };
-    for await (const event of this.watch(record.id, options)) onEvent?.(event);
-    const ended = await this.get(record.id, options);
-    if (ended.result === null) throw new EvaluationFailedError(ended);
-    return ended;
+    const limit = typeof wait === 'number' ? AbortSignal.timeout(wait * 1000) : undefined;
+    const both = [signal, limit].filter((one) => one !== undefined);
+    try {
+      for await (const event of this.watch(record.id, both.length === 0 ? {} : { signal: AbortSignal.any(both) })) onEvent?.(event);
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (limit?.aborted !== true) throw error;
+    }
+    const latest = await this.get(record.id, options);
+    if (latest.result === null && latest.status !== 'queued' && latest.status !== 'running') throw new EvaluationFailedError(latest);
+    return latest;
   }
 
   /** The record of an evaluation, with its result once it has ended. */
