@@ -1,0 +1,37 @@
+/** Llama Scope (arXiv:2410.20526): `hyperparams.json` and `checkpoints/final.safetensors`; one threshold for all latents. */
+import { z } from 'zod';
+import type { Checkpoint } from '../read.js';
+import { readConfig } from './config-file.js';
+import { needScale, residualLayer, Tensors, type GivenSettings, type SaeDescription } from './description.js';
+
+const schema = z.looseObject({
+  d_model: z.int().positive(),
+  d_sae: z.int().positive(),
+  jump_relu_threshold: z.number(),
+  dataset_average_activation_norm: z.looseObject({ in: z.number().positive() }).optional(),
+  hook_point_in: z.string().optional(),
+});
+
+/**
+ * Refused unless `scale` is given: readers of these files disagree on whether the threshold is meant before or after scaling.
+ * @throws SaeEvalError `checkpoint-*`, `sae-option`.
+ */
+export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
+  const { d_model: d, d_sae: m, jump_relu_threshold: value, dataset_average_activation_norm: norms, hook_point_in: hook } = readConfig(configPath, schema);
+  const tensors = new Tensors(checkpoint);
+  const hint = norms === undefined ? '' : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
+  const hookPoint = hook ?? null;
+  return {
+    source: 'llama-scope', checkpoint, d, m, hookPoint,
+    encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
+    decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
+    encoderBias: tensors.vector('encoder.bias', [m]),
+    decoderBias: tensors.vector('decoder.bias', [d]),
+    subtractDecoderBias: false,
+    activation: { kind: 'jumprelu', threshold: { value } },
+    decoderNorm: 'none', skip: null,
+    normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),
+    layer: given.layer ?? residualLayer(hookPoint),
+    notes: ['About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.'],
+  };
+}

@@ -1,0 +1,42 @@
+/** sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; k largest of ReLU. */
+import { basename, dirname } from 'node:path';
+import { z } from 'zod';
+import { SaeEvalError } from '../../errors.js';
+import type { Checkpoint } from '../read.js';
+import { readConfig } from './config-file.js';
+import { residualLayer, Tensors, type GivenSettings, type SaeDescription } from './description.js';
+
+const schema = z.looseObject({
+  d_in: z.int().positive(),
+  k: z.int().positive(),
+  num_latents: z.int().nonnegative().default(0),
+  expansion_factor: z.int().positive().default(32),
+  activation: z.string().default('topk'),
+  transcode: z.boolean().default(false),
+  skip_connection: z.boolean().default(false),
+});
+
+/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
+export function describeSparsify(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
+  const config = readConfig(configPath, schema);
+  const d = config.d_in;
+  const m = config.num_latents === 0 ? d * config.expansion_factor : config.num_latents;
+  if (config.activation !== 'topk') throw new SaeEvalError('sae-kind', `${configPath}: activation ${JSON.stringify(config.activation)} is not supported; expected topk.`);
+  if (config.transcode || config.skip_connection) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`);
+  const k = given.k ?? config.k;
+  if (k > m) throw new SaeEvalError('sae-option', `${configPath}: expected k of 1…${m}, found ${k}.`, { fields: [{ path: 'k', message: `expected 1…${m}` }] });
+  const tensors = new Tensors(checkpoint);
+  const hookPoint = basename(dirname(configPath));
+  return {
+    source: 'sparsify', checkpoint, d, m, hookPoint,
+    encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
+    decoder: tensors.weight('W_dec', [m, d], 'as stored'),
+    encoderBias: tensors.vector('encoder.bias', [m]),
+    decoderBias: tensors.vector('b_dec', [d]),
+    subtractDecoderBias: true,
+    activation: { kind: 'topk', k },
+    decoderNorm: 'none', skip: null, normalization: { kind: 'none' },
+    layer: given.layer ?? residualLayer(hookPoint),
+    notes: [],
+  };
+}
