@@ -37,7 +37,7 @@ export function evaluateDescription(description: SaeDescription, h: Tensor): { l
   switch (activation.kind) {
     case 'relu': z = a.relu(); break;
     case 'topk': {
-      const [values, indices] = ops.topk(a, activation.k) as unknown as [Tensor, Tensor];
+      const [values, indices] = ops.topk(a, activation.k);
       z = ops.scatter(ops.zeros_like(a), -1, indices, values).relu();
       break;
     }
