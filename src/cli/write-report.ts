@@ -9,7 +9,6 @@ const files = [
   { name: 'report.md', format: 'md', lang: 'en' },
   { name: 'report.zh.md', format: 'md', lang: 'zh' },
   { name: 'report.html', format: 'html', lang: 'en' },
-  { name: 'report.zh.html', format: 'html', lang: 'zh' },
   { name: 'report.csv', format: 'csv', lang: 'en' },
 ] as const;
 

@@ -5,6 +5,7 @@ import type { Dictionary } from './language/dictionary.js';
 import { en } from './language/en.js';
 import { zh } from './language/zh.js';
 import { appendixSections, configurationSection, findingsSection, modelsSection } from './sections/about.js';
+import { chartsSection } from './sections/charts.js';
 import { comparisonsSection, mainTable, perLayerSection, resultsSection, sweepSection } from './sections/results.js';
 
 export type Language = 'en' | 'zh';
@@ -23,6 +24,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...resultsSection(result, lang, words),
       ...findingsSection(result, lang, words),
       ...modelsSection(result, words),
+      ...chartsSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSection(result, words),
       ...comparisonsSection(result, words),

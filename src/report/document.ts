@@ -1,5 +1,7 @@
 /** What a report is made of, whatever it is printed as. */
 
+import type { Chart } from './chart.js';
+
 /** A cell of a table; `best` is set in bold. */
 export interface Cell {
   text: string;
@@ -20,6 +22,7 @@ export type Block =
   | { kind: 'list'; items: string[] }
   | { kind: 'finding'; severity: 'info' | 'warning' | 'error'; label: string; text: string }
   | { kind: 'table'; table: Table }
+  | { kind: 'chart'; chart: Chart; table: Table }
   | { kind: 'code'; language: string; text: string };
 
 /** A report in one language. */

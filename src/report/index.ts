@@ -1,6 +1,6 @@
 /** Reports: results → Markdown, HTML, JSON, CSV, in English and Chinese. */
 import type { EvaluationResult } from '../evaluation/schema/index.js';
-import { buildComparison, buildDocument, type Language } from './build.js';
+import { buildComparison, buildDocument, dictionaries, type Language } from './build.js';
 import { renderCsv } from './csv.js';
 import { renderMarkdown } from './markdown.js';
 
@@ -19,5 +19,7 @@ export async function renderReport(input: EvaluationResult | readonly Evaluation
   const document = results.length === 1 ? buildDocument(results[0]!, lang) : buildComparison(results, lang);
   if (format === 'md') return renderMarkdown(document);
   const { renderHtml } = await import('./html.js');
-  return renderHtml(document);
+  const other: Language = lang === 'en' ? 'zh' : 'en';
+  const inOther = results.length === 1 ? buildDocument(results[0]!, other) : buildComparison(results, other);
+  return renderHtml([document, inOther].map((one) => ({ document: one, words: dictionaries[one.lang], name: dictionaries[one.lang === 'en' ? 'zh' : 'en'].otherLanguage })));
 }

@@ -28,10 +28,17 @@ function block(one: Block): string {
     case 'list': return one.items.map((item) => `- ${escape(item)}`).join('\n');
     case 'finding': return `- **${escape(one.label)}** ${escape(one.text)}`;
     case 'table': return table(one.table);
+    // The tables beside it have the numbers; Markdown has no pictures of its own.
+    case 'chart': return '';
     case 'code': return `${fence(one.text)}${one.language}\n${one.text}\n${fence(one.text)}`;
   }
 }
 
+/** Charts, and a heading that stands over nothing but charts, are left out. */
+function printed(one: Block, index: number, blocks: readonly Block[]): boolean {
+  return one.kind !== 'chart' && !(one.kind === 'heading' && blocks[index + 1]?.kind === 'chart');
+}
+
 export function renderMarkdown({ blocks }: Document): string {
-  return `${blocks.map(block).join('\n\n')}\n`;
+  return `${blocks.filter(printed).map(block).join('\n\n')}\n`;
 }

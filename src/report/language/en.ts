@@ -58,4 +58,11 @@ export const en: Dictionary = {
   failed: (code, message) => `failed (${code}): ${message}`,
   separator: ': ',
   several: 'Comparison of evaluations',
+  charts: {
+    title: 'Charts', errorAgainstKl: 'Reconstruction error against KL', sparsityAgainstKl: 'Sparsity against KL', frontier: 'The sparsity–KL frontier', perLayerError: 'Reconstruction error, layer by layer',
+    perLayerKl: 'KL, layer by layer', routing: 'Where tokens are routed', density: 'How often latents fire', firingRate: 'log10 of the firing rate', latents: 'latents', table: 'The numbers',
+  },
+  chartDescription: (y, x, series) => `${y} by ${x} for ${series.join(', ')}`,
+  theme: 'Light or dark',
+  otherLanguage: '中文',
 };

@@ -1,0 +1,21 @@
+/** Charts as data: what is drawn, not how. */
+
+export interface Axis {
+  name: string;
+  log?: boolean;
+}
+
+export interface Series {
+  name: string;
+  points: { x: number; y: number; label?: string }[];
+}
+
+export interface Chart {
+  /** `scatter`: a labelled point for each; `line`: points joined in order; `bar`: x is a category. */
+  form: 'scatter' | 'line' | 'bar';
+  title: string;
+  description: string;
+  x: Axis;
+  y: Axis;
+  series: Series[];
+}
