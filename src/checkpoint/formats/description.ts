@@ -23,7 +23,9 @@ export type Normalization =
   /** h · √d / ‖h‖ per token; undone by its inverse. */
   | { kind: 'token-norm' }
   /** h · factor; undone by ÷ factor. */
-  | { kind: 'scale'; factor: number };
+  | { kind: 'scale'; factor: number }
+  /** h · √d / the tensor's only value; undone by its inverse. */
+  | { kind: 'average-norm'; tensor: string };
 
 export type Activation =
   | { kind: 'relu' }

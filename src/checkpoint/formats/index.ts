@@ -9,6 +9,7 @@ import { describeGemmaScope } from './gemma-scope.js';
 import { describeLlamaScope } from './llama-scope.js';
 import { describeMlsae } from './mlsae.js';
 import { describeOpenAi, looksLikeOpenAi } from './openai.js';
+import { describeOpenMoss } from './openmoss.js';
 import { describeSaelens } from './saelens.js';
 import { describeSparsify } from './sparsify.js';
 
@@ -19,6 +20,7 @@ const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false
 /** Weight files and the configuration that must lie with them, seen from the folder of the weights. */
 const pairs = [
   { weights: 'sae_weights.safetensors', config: 'cfg.json', describe: describeSaelens },
+  { weights: 'sae_weights.safetensors', config: 'config.json', describe: describeOpenMoss },
   { weights: 'sae.safetensors', config: 'cfg.json', describe: describeSparsify },
   { weights: 'ae.pt', config: 'config.json', describe: describeDictionaryLearning },
   { weights: 'model.safetensors', config: 'config.json', describe: describeMlsae },

@@ -3,11 +3,15 @@ import type { Normalization, SaeDescription } from '#src/checkpoint/formats/inde
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { ops, type Tensor } from '#src/torch/index.js';
 
-function normalized(h: Tensor, normalization: Normalization): { x: Tensor; undo: (r: Tensor) => Tensor } {
+function normalized(h: Tensor, normalization: Normalization, named: (name: string) => Tensor): { x: Tensor; undo: (r: Tensor) => Tensor } {
   const d = h.shape.at(-1)!;
   switch (normalization.kind) {
     case 'none': return { x: h, undo: (r) => r };
     case 'scale': return { x: h.mul(normalization.factor), undo: (r) => r.div(normalization.factor) };
+    case 'average-norm': {
+      const average = named(normalization.tensor).item();
+      return { x: h.mul(Math.sqrt(d) / average), undo: (r) => r.mul(average / Math.sqrt(d)) };
+    }
     case 'token-norm': {
       const factor = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }).div(Math.sqrt(d));
       return { x: h.div(factor), undo: (r) => r.mul(factor) };
@@ -29,7 +33,7 @@ export function evaluateDescription(description: SaeDescription, h: Tensor): { l
   const oriented = ({ tensor, transpose }: SaeDescription['encoder']): Tensor => (transpose ? named(tensor).t() : named(tensor));
   const [wEnc, wDec] = [oriented(encoder), oriented(decoder)]; // [d, m], [m, d]
   const norms = ops.linalg_vector_norm(wDec, 2, [-1]); // [m]
-  const { x, undo } = normalized(h, normalization);
+  const { x, undo } = normalized(h, normalization, named);
   let a = (subtractDecoderBias ? x.sub(named(decoderBias!)) : x).matmul(wEnc);
   if (encoderBias !== null) a = a.add(named(encoderBias));
   if (decoderNorm !== 'none') a = a.mul(norms);

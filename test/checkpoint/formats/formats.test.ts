@@ -41,6 +41,8 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   ['openai-relu/0.pt', { activation: { kind: 'relu' }, normalization: { kind: 'none' } }],
   ['mlsae', { source: 'mlsae', encoderBias: null }],
   ['mlsae-tfm', { decoderBias: 'autoencoder.pre_encoder_bias' }],
+  ['openmoss-jumprelu', { source: 'openmoss', decoderNorm: 'selection', normalization: { kind: 'average-norm' }, layer: 13 }],
+  ['openmoss-topk', { decoderNorm: 'none', decoderBias: null, normalization: { kind: 'token-norm' } }],
   ['llama-scope', { source: 'llama-scope', activation: { kind: 'jumprelu', threshold: { value: 0.5 } }, layer: 16 }, { scale: Math.sqrt(6) / 12 }],
 ];
 
@@ -92,6 +94,7 @@ describe('what is refused', () => {
     ['an unknown class', () => changed('dictionary_learning-AutoEncoderNew', 'config.json', (json) => ({ trainer: { ...(json['trainer'] as object), dict_class: 'constructor' } })), 'sae-kind', 'constructor'],
     ['a configuration that is a list', () => changed('mlsae', 'config.json', () => []), 'checkpoint-format', 'config.json'],
     ['a folder of something else', () => folder, 'checkpoint-format', 'params.npz'],
+    ['a transcoder of OpenMOSS', () => changed('openmoss-jumprelu', 'config.json', (json) => ({ ...json, hook_point_out: 'blocks.12.hook_mlp_out' })), 'sae-kind', 'transcoder'],
     ['nothing', () => join(folder, 'none'), 'file-not-found', 'none'],
   ])('%s', async (_, path, code, text) => {
     const error: unknown = await describePublished(path()).then(() => null, (thrown: unknown) => thrown);
