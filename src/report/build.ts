@@ -6,6 +6,7 @@ import { en } from './language/en.js';
 import { zh } from './language/zh.js';
 import { appendixSections, configurationSection, findingsSection, modelsSection } from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
+import { readingSection } from './sections/reading.js';
 import { comparisonsSection, mainTable, perLayerSection, resultsSection, sweepSection } from './sections/results.js';
 
 export type Language = 'en' | 'zh';
@@ -24,6 +25,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...resultsSection(result, lang, words),
       ...findingsSection(result, lang, words),
       ...modelsSection(result, words),
+      ...readingSection(result, words),
       ...chartsSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSection(result, words),

@@ -26,15 +26,21 @@ body { margin: 0 auto; max-width: 74rem; padding: 2rem 1rem 4rem; font: 16px/1.5
 h1 { font-size: 1.7rem; line-height: 1.25; } h2 { margin-top: 2.5rem; font-size: 1.2rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; } th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-table.numbers td, table.numbers thead th:not(:first-child) { text-align: right; white-space: nowrap; } td.best { font-weight: 700; color: var(--best); }
+table.numbers td, table.numbers thead th:not(:first-child) { text-align: right; white-space: nowrap; } table.numbers th[scope=row] { white-space: nowrap; } td small { display: block; font-weight: 400; color: var(--soft); } td.best { font-weight: 700; color: var(--best); }
 .finding { border-left: .25rem solid var(--info); padding: .2rem .8rem; margin: .6rem 0; } .finding.warning { border-color: var(--warning); } .finding.error { border-color: var(--error); }
 pre { overflow-x: auto; padding: .8rem; border: 1px solid var(--line); border-radius: .4rem; font-size: .85rem; } p, li { max-width: 60rem; overflow-wrap: anywhere; }
 @media print { nav, details { display: none; } body { max-width: none; padding: 0; font-size: 11px; } h2 { break-after: avoid; } tr, .finding { break-inside: avoid; } }
 `;
 
+/** A value with its interval below it, so that columns stay narrow. */
+function withInterval(text: string): string {
+  const found = /^(\S+) (\[[^\]]*\])$/.exec(text);
+  return found === null ? escape(text) : `${escape(found[1]!)}<small>${escape(found[2]!)}</small>`;
+}
+
 function table({ caption, head, rows, numeric }: Table): string {
   const titles = head.every((text) => text === '') ? '' : `<thead><tr>${head.map((text) => `<th scope="col">${escape(text)}</th>`).join('')}</tr></thead>`;
-  const body = rows.map(([first, ...rest]) => `<tr><th scope="row">${escape(first?.text ?? '')}</th>${rest.map(({ text, best = false }) => `<td${best ? ' class="best"' : ''}>${escape(text)}</td>`).join('')}</tr>`);
+  const body = rows.map(([first, ...rest]) => `<tr><th scope="row">${escape(first?.text ?? '')}</th>${rest.map(({ text, best = false }) => `<td${best ? ' class="best"' : ''}>${withInterval(text)}</td>`).join('')}</tr>`);
   return `<div class="scroll" tabindex="0"><table${numeric ? ' class="numbers"' : ''}><caption>${escape(caption)}</caption>${titles}<tbody>${body.join('')}</tbody></table></div>`;
 }
 

@@ -21,7 +21,7 @@ describe.each(['main', 'inferK', 'theta', 'soft'])('case %s against PyTorch', (n
 
   beforeAll(async () => {
     result = await run(requestFor(reference));
-  });
+  }, 1_200_000);
 
   it('succeeds, and describes its data', () => {
     expect(result.status).toBe('succeeded');

@@ -63,6 +63,17 @@ export const en: Dictionary = {
     perLayerKl: 'KL, layer by layer', routing: 'Where tokens are routed', density: 'How often latents fire', firingRate: 'log10 of the firing rate', latents: 'latents', table: 'The numbers',
   },
   chartDescription: (y, x, series) => `${y} by ${x} for ${series.join(', ')}`,
+  reading: 'Reading the table',
+  recommendations: 'What follows',
+  groups: {
+    baseline: { title: 'The baseline', line: 'A trained dictionary on a layer it may not belong to: what a mismatched layer costs.' },
+    standard: { title: 'Standard and gated', line: 'One layer, no fixed number of active latents: read the error together with L0.' },
+    routing: { title: 'TopK against RouteSAE', line: 'The same number of active latents; one fixed layer against a layer for each token.' },
+    multiLayer: { title: 'Several layers', line: 'Means over the layers; each layer is listed under "Layer by layer".' },
+  },
+  nats: 'nats',
+  mostFaithful: (label, kl, l0, nearIdentities) => `The predictions stay closest with ${label}: ${kl} nats per token at an L0 of ${l0}${nearIdentities === 0 ? '' : `, leaving out ${nearIdentities} near-identities`}.`,
+  bestAtSparsest: (label, kl, l0) => `Among the sparsest, ${label} is the most faithful: ${kl} nats per token at an L0 of ${l0}.`,
   theme: 'Light or dark',
   otherLanguage: '中文',
 };

@@ -63,6 +63,17 @@ export const zh: Dictionary = {
     perLayerKl: '逐层 KL', routing: '词元的路由去向', density: '潜变量的激活频率', firingRate: '激活频率的 log10', latents: '潜变量数', table: '数据',
   },
   chartDescription: (y, x, series) => `${series.join('、')} 的 ${y}，横轴为 ${x}`,
+  reading: '如何阅读表格',
+  recommendations: '由此得出',
+  groups: {
+    baseline: { title: '基线', line: '把训练好的字典用在可能不属于它的层上：层不匹配的代价。' },
+    standard: { title: '标准与门控', line: '单层，激活潜变量数不固定：误差须与 L0 一起看。' },
+    routing: { title: 'TopK 与 RouteSAE', line: '激活潜变量数相同；一个固定的层，对每个词元各选一层。' },
+    multiLayer: { title: '多层', line: '对各层取平均；各层见“逐层结果”。' },
+  },
+  nats: '奈特',
+  mostFaithful: (label, kl, l0, nearIdentities) => `${label} 最少改变模型的预测：每词元 ${kl} 奈特，L0 为 ${l0}${nearIdentities === 0 ? '' : `（不计 ${nearIdentities} 个接近恒等者）`}。`,
+  bestAtSparsest: (label, kl, l0) => `在最稀疏者中，${label} 最忠实：每词元 ${kl} 奈特，L0 为 ${l0}。`,
   theme: '浅色或深色',
   otherLanguage: 'English',
 };
