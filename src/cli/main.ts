@@ -37,10 +37,10 @@ program
 program
   .command('serve')
   .description('run the HTTP server')
-  .option('--host <host>', 'address to listen on', '127.0.0.1')
-  .option('--port <port>', 'port to listen on', '8787')
+  .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
+  .option('--port <port>', 'port to listen on (default: 8787)')
   .option('--root <dir...>', 'folders that requests may name files in (default: the current folder)')
-  .option('--db <file>', 'SQLite file of the jobs', 'sae-eval.db')
+  .option('--db <file>', 'SQLite file of the jobs (default: sae-eval.db)')
   .option('--api-keys <file>', 'file of hashed API keys; without keys only this machine may connect')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
@@ -74,11 +74,12 @@ program
   .description('find or fetch libtorch and build the native addon')
   .action(async () => (await import('./commands/setup.js')).setupCommand());
 
+/** What is not given comes from the environment or the defaults of the server. */
 export interface ServeOptions {
-  host: string;
-  port: string;
+  host?: string;
+  port?: string;
   root?: string[];
-  db: string;
+  db?: string;
   apiKeys?: string;
 }
 
