@@ -12,11 +12,20 @@ const eventHeaders = z.object({ 'last-event-id': z.string().max(100).optional().
 /** A watcher that reads more slowly than this is cut off; it can resume. */
 const mostBuffered = 4 * 1024 * 1024;
 
-function write(stream: ServerResponse, { event, id, data }: EvaluationEvent): void {
+/** An event's text is made once, however many watch. */
+const texts = new WeakMap<EvaluationEvent, string>();
+
+function textOf(event: EvaluationEvent): string {
+  let text = texts.get(event);
+  if (text === undefined) texts.set(event, (text = `id: ${event.id}\nevent: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`));
+  return text;
+}
+
+function write(stream: ServerResponse, event: EvaluationEvent): void {
   if (stream.writableEnded || stream.destroyed) return;
   if (stream.writableLength > mostBuffered) return void stream.destroy();
-  stream.write(`id: ${id}\nevent: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  if (event === 'end') stream.end();
+  stream.write(textOf(event));
+  if (event.event === 'end') stream.end();
 }
 
 /** Open streams, to end them when the server stops. */
