@@ -30,8 +30,7 @@ program
   .option('--out <dir>', 'folder that gets report.json, .md, .html and .csv')
   .addOption(deviceOption())
   .addOption(dtypeOption())
-  .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
-  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) =>
+  .action(async (request: string, options: { out?: string; device?: string; dtype?: string }) =>
     (await import('./commands/evaluate.js')).evaluateCommand(request, options));
 
 program

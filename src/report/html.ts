@@ -22,7 +22,7 @@ nav { display: flex; gap: .5rem; justify-content: flex-end; } nav button { font:
 nav button:hover, nav button:focus-visible { color: var(--ink); border-color: var(--soft); }
 figure { margin: 1.2rem 0 2rem; max-width: 46rem; } figure svg { display: block; width: 100%; height: auto; } figcaption { font-weight: 600; margin-top: .3rem; } details { margin-top: .3rem; color: var(--soft); } summary { cursor: pointer; }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 74rem; padding: 2rem 1rem 4rem; font: 16px/1.55 system-ui, "Noto Sans CJK SC", sans-serif; color: var(--ink); background: var(--paper); }
+body { margin: 0 auto; max-width: 84rem; padding: 2rem 1rem 4rem; font: 16px/1.55 system-ui, "Noto Sans CJK SC", sans-serif; color: var(--ink); background: var(--paper); }
 h1 { font-size: 1.7rem; line-height: 1.25; } h2 { margin-top: 2.5rem; font-size: 1.2rem; border-bottom: 1px solid var(--line); padding-bottom: .3rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; margin: .5rem 0 1rem; font-variant-numeric: tabular-nums; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding: .3rem 0; } th, td { padding: .3rem .7rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }

@@ -14,7 +14,6 @@ export interface EvaluateOptions {
   out?: string;
   device?: string;
   dtype?: string;
-  explain?: boolean;
 }
 
 /** Where a run without an output folder keeps its journal: the same command finds it again. */

@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Assembly } from '#src/evaluation/assemble.js';
+import { Engine } from '#src/evaluation/engine/engine.js';
+import { routedRange } from '#src/evaluation/routed-range.js';
+import { strategyFor } from '#src/evaluation/strategies/index.js';
+import type { Strategy, Variant } from '#src/evaluation/strategies/strategy.js';
+import type { Estimate } from '#src/evaluation/schema/index.js';
+import { loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
+import { MLSAE, RouteSAE, TopK, type SAE } from '#src/sae/index.js';
+import { setInferenceMode, type Tensor } from '#src/torch/index.js';
+import { golden, root, tensorsOf } from '../golden/load.js';
+
+interface Numbers {
+  L: number;
+  k: number;
+  ids: number[][];
+  lengths: number[];
+  results: Record<string, Record<string, number>>;
+}
+
+const fixtures = `${root}test/evaluation/fixtures/`;
+const metrics = ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered'] as const;
+
+// A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero ablation; this GPT-2 has biases.
+describe('strict on a small GPT-2 with biases, against PyTorch', () => {
+  const numbers = JSON.parse(readFileSync(`${fixtures}gpt2-strict.json`, 'utf8')) as Numbers;
+  const { L, k } = numbers;
+  const { layers } = routedRange(L);
+  let model: LanguageModel;
+  let assembly: Assembly;
+  const saes: SAE[] = [];
+  const subjects: { owner: string; width: number; slots: Strategy['slots'] }[] = [];
+
+  beforeAll(async () => {
+    setInferenceMode(true);
+    model = await loadLanguageModel(golden('models/gpt2'));
+    const topk = async (): Promise<Map<string, Tensor>> => new Map([...(await tensorsOf(`${fixtures}gpt2-sae.safetensors`))].filter(([name]) => name !== 'router.weight'));
+    const all: [string, SAE, number[], 'hard' | 'soft' | null][] = [
+      ['TopK', new TopK(await topk(), { k }), [L], null],
+      ['TopK1', new TopK(await topk(), { k }), [1], null],
+      ['MLSAE', new MLSAE(await topk(), { k }), layers, null],
+      ['RouteSAE', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae.safetensors`), { k }), layers, 'hard'],
+      ['RouteSAE soft', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae.safetensors`), { k }), layers, 'soft'],
+    ];
+    const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: true };
+    const strategies = all.map(([owner, sae, at, routing]) => {
+      saes.push(sae);
+      const variants: Variant[] = [{ owner, sparsity: null }];
+      const strategy = strategyFor({ sae, layers: at, routing, L, variants, wanted, saeDtype: 'float32' });
+      subjects.push({ owner, width: model.width, slots: strategy.slots });
+      return strategy;
+    });
+    const engine = new Engine({ model, strategies, wanted, saeDtype: 'float32', microBatch: { sequences: 5, lanesPerCall: 3, logitRows: 33 } });
+    const samples = numbers.ids.map((ids, i) => ({ ids: Int32Array.from(ids), length: numbers.lengths[i]!, truncated: 0 }));
+    const sums = await engine.batch(samples);
+    assembly = new Assembly(sums, metrics, { seed: 42, intervals: false, subjects });
+    engine.dispose();
+  });
+  afterAll(() => {
+    for (const sae of saes) sae.dispose();
+    model.dispose();
+  });
+
+  it.each(Object.keys(numbers.results))('%s', (owner) => {
+    const strict = assembly.strict(subjects.find((one) => one.owner === owner)!);
+    for (const [field, expected] of Object.entries(numbers.results[owner]!)) {
+      if (field === 'ceZero') continue;
+      const found = (strict[field as keyof typeof strict] as Estimate).mean;
+      // Random weights make Recovered a ratio of two small differences: its error is theirs, 1e-6, over the smaller one.
+      const tolerance = field === 'Recovered' ? 1e-3 * Math.max(1, Math.abs(expected)) : 1e-3 * Math.abs(expected) + 1e-6;
+      expect(Math.abs(found - expected), `${field}: found ${found}, expected ${expected}`).toBeLessThan(tolerance);
+    }
+  });
+});
