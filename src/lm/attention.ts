@@ -35,21 +35,33 @@ function runsOf(lengths: readonly number[]): Run[] {
   return runs;
 }
 
+export interface BatchContextOptions {
+  lengths: readonly number[];
+  T: number;
+  /** The length that rotary scalings go by: at least T. */
+  seqLen: number;
+  ropes: Iterable<RopeConfig>;
+  device: string;
+  dtype: DType;
+}
+
 /** What all blocks share for one batch: rotary tables, who sees whom. */
 export class BatchContext implements AttentionContext {
   readonly runs: readonly Run[];
   readonly #ropes: ReadonlyMap<RopeConfig, RopeTable>;
   readonly #masks = new Map<string, Tensor>();
 
-  constructor(
-    readonly lengths: readonly number[],
-    readonly T: number,
-    ropes: Iterable<RopeConfig>,
-    readonly placed: { device: string; dtype: DType },
-  ) {
+  readonly lengths: readonly number[];
+  readonly T: number;
+  readonly #device: string;
+
+  constructor({ lengths, T, seqLen, ropes, device, dtype }: BatchContextOptions) {
+    this.lengths = lengths;
+    this.T = T;
+    this.#device = device;
     this.runs = runsOf(lengths);
     this.#ropes = new Map(Array.from(new Set(ropes), (rope) => {
-      const { cos, sin } = ropeTable(rope, T, placed);
+      const { cos, sin } = ropeTable(rope, { T, seqLen, device, dtype });
       return [rope, { cos: keep(cos), sin: keep(sin) }];
     }));
   }
@@ -64,7 +76,7 @@ export class BatchContext implements AttentionContext {
     let found = this.#masks.get(key);
     if (found === undefined) {
       found = keep(scope(() => {
-        const { device } = this.placed;
+        const device = this.#device;
         const query = ops.arange(from, to, { device }).unsqueeze(1);
         const position = ops.arange(keys, { device }).unsqueeze(0);
         const distance = query.sub(position);

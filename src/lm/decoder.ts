@@ -72,8 +72,9 @@ export class Decoder implements LanguageModel {
     return ops.embedding(this.parts.embedding, ids); // [B, T, d]
   }
 
-  context(lengths: readonly number[], T: number): AttentionContext {
-    return new BatchContext(lengths, T, this.config.ropes.filter((rope) => rope !== null), this.weights.options);
+  context(lengths: readonly number[], T: number, { seqLen = T }: { seqLen?: number } = {}): AttentionContext {
+    const ropes = this.config.ropes.filter((rope) => rope !== null);
+    return new BatchContext({ lengths, T, seqLen, ropes, ...this.weights.options });
   }
 
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {

@@ -37,8 +37,9 @@ export interface LanguageModel {
   /**
    * For a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right. Attention is causal and no
    * query sees a padded key; padded queries see the real ones. Whoever asks disposes it.
+   * @param options.seqLen what T was before columns of mere padding were left out, for rotary scalings that depend on it.
    */
-  context(lengths: readonly number[], T: number): AttentionContext;
+  context(lengths: readonly number[], T: number, options?: { seqLen?: number }): AttentionContext;
   /** r_{i−1} → r_i for i in 1…L, [n·B, T, d]: any number n of copies of the context's batch stacked along dim 0. */
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor;
   /** r_L → h_L. */

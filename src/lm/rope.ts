@@ -40,8 +40,8 @@ function llama3Frequencies({ theta, dim }: RopeConfig, { factor, lowFreqFactor, 
   return ops.where(long, plain.div(factor), ops.where(short, plain, between));
 }
 
-/** Rotations per position and the factor on cosines and sines. `T` decides where a scaling depends on the length. */
-function frequencies(rope: RopeConfig, T: number): { inverse: Tensor; attention: number } {
+/** Rotations per position and the factor on cosines and sines. `seqLen` decides where a scaling depends on the length. */
+function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; attention: number } {
   const { theta, dim, scaling } = rope;
   switch (scaling.kind) {
     case 'default':
@@ -50,13 +50,13 @@ function frequencies(rope: RopeConfig, T: number): { inverse: Tensor; attention:
       return { inverse: inverseFrequencies(theta, dim).div(scaling.factor), attention: 1 };
     case 'dynamic': {
       const { factor, maxPositions } = scaling;
-      const grown = (factor * Math.max(T, maxPositions)) / maxPositions - (factor - 1);
+      const grown = (factor * Math.max(seqLen, maxPositions)) / maxPositions - (factor - 1);
       return { inverse: inverseFrequencies(theta * grown ** (dim / (dim - 2)), dim), attention: 1 };
     }
     case 'yarn':
       return { inverse: yarnFrequencies(rope, scaling), attention: scaling.attentionFactor };
     case 'longrope': {
-      const factors = tensor([...(T > scaling.originalPositions ? scaling.longFactor : scaling.shortFactor)]);
+      const factors = tensor([...(seqLen > scaling.originalPositions ? scaling.longFactor : scaling.shortFactor)]);
       return { inverse: inverseFrequencies(theta, dim).div(factors), attention: scaling.attentionFactor };
     }
     case 'llama3':
@@ -65,9 +65,9 @@ function frequencies(rope: RopeConfig, T: number): { inverse: Tensor; attention:
 }
 
 /** Cosines and sines of positions 0…T−1, computed in float32, kept in the model's dtype. */
-export function ropeTable(rope: RopeConfig, T: number, { device, dtype }: { device: string; dtype: DType }): RopeTable {
+export function ropeTable(rope: RopeConfig, { T, seqLen, device, dtype }: { T: number; seqLen: number; device: string; dtype: DType }): RopeTable {
   return scope(() => {
-    const { inverse, attention } = frequencies(rope, T);
+    const { inverse, attention } = frequencies(rope, seqLen);
     const half = ops.outer(arange(T, { dtype: 'float32' }), inverse); // [T, dim/2]
     const angles = ops.cat([half, half], -1); // [T, dim]
     return {

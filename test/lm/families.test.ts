@@ -134,6 +134,26 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
   });
 });
 
+describe('scalings that depend on the length', () => {
+  it.each(['phi3-longrope', 'llama-dynamic'])('%s: go by the length before padding was left out', async (name) => {
+    const model = await loadLanguageModel(`${root}test/golden/models-odd/${name}`);
+    const expected = await readTensors(`${root}test/golden/models-odd/${name}/expected.safetensors`);
+    scope(() => {
+      const prefix = name === 'phi3-longrope' ? '24.' : '';
+      const [ids, logits] = [expected.get(`${prefix}input_ids`)!, expected.get(`${prefix}logits`)!];
+      const [, length] = expected.get(`${prefix}attention_mask`)!.sum([1]).toArray() as number[];
+      const cut = (x: Tensor): Tensor => x.narrow(0, 1, 1).narrow(1, 0, length!);
+      const off = (options: { seqLen?: number }): number =>
+        deviation(forward(model, cut(ids), [length!], options).states.get('logits')!, cut(logits), { lengths: [length!], T: length! });
+      expect(off({ seqLen: ids.shape[1]! })).toBeLessThan(tolerance);
+      expect(off({})).toBeGreaterThan(tolerance);
+      return null;
+    });
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+});
+
 describe('bfloat16', () => {
   // Roundings fall elsewhere (fused attention), so the yardstick is what rounding itself costs transformers.
   it.each(folders('models-odd'))('%s is as close to float32 as transformers is', async (folder) => {

@@ -19,9 +19,9 @@ export interface States {
 }
 
 /** One clean pass, block by block. */
-export function forward(model: LanguageModel, ids: Tensor, lengths: number[]): States {
+export function forward(model: LanguageModel, ids: Tensor, lengths: number[], options: { seqLen?: number } = {}): States {
   const T = ids.shape[1]!;
-  const context = model.context(lengths, T);
+  const context = model.context(lengths, T, options);
   try {
     return scope(() => {
       const states = new Map<string, Tensor>();
