@@ -8,6 +8,7 @@ import { SaeEvalError } from '../errors.js';
 import { locateModel } from './hub-cache.js';
 import type { JsonFields } from './json-fields.js';
 import { readJsonFile, readTextFile } from './json-file.js';
+import { checkTokenizerFile } from './tokenizer-file.js';
 
 const unreadable = { code: 'tokenizer-invalid' } as const;
 
@@ -61,6 +62,7 @@ async function findPadId(folder: string, native: NativeTokenizer, { config: sett
 class FileTokenizer implements Tokenizer {
   constructor(
     private readonly native: NativeTokenizer,
+    private readonly file: string,
     readonly padId: number,
     /** Special tokens the post-processor adds at the end. */
     private readonly suffix: readonly number[],
@@ -72,7 +74,11 @@ class FileTokenizer implements Tokenizer {
 
   async encodeBatch(texts: readonly string[]): Promise<number[][]> {
     if (texts.length === 0) return [];
-    return (await this.native.encodeBatch([...texts])).map((encoding) => encoding.getIds());
+    try {
+      return (await this.native.encodeBatch([...texts])).map((encoding) => encoding.getIds());
+    } catch (thrown) {
+      throw new SaeEvalError('tokenizer-invalid', `${this.file}: the tokenizer cannot encode the text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+    }
   }
 
   truncate(ids: readonly number[], length: number): readonly number[] {
@@ -88,13 +94,16 @@ class FileTokenizer implements Tokenizer {
 }
 
 /** What the post-processor puts after a text. */
-async function suffixOf(native: NativeTokenizer): Promise<number[]> {
+async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]> {
   const probe = 'a';
-  const bare = (await native.encode(probe, null, { addSpecialTokens: false })).getLength();
-  const mask = (await native.encode(probe)).getSpecialTokensMask();
-  const whole = (await native.encode(probe)).getIds();
-  const before = mask.indexOf(0);
-  return before === -1 ? [] : whole.slice(before + bare);
+  try {
+    const bare = (await native.encode(probe, null, { addSpecialTokens: false })).getLength();
+    const whole = await native.encode(probe);
+    const before = whole.getSpecialTokensMask().indexOf(0);
+    return before === -1 ? [] : whole.getIds().slice(before + bare);
+  } catch (thrown) {
+    throw new SaeEvalError('tokenizer-invalid', `${file}: the tokenizer cannot encode a text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+  }
 }
 
 /**
@@ -108,6 +117,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   if (text === null) {
     throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`);
   }
+  checkTokenizerFile(text, file);
   let native: NativeTokenizer;
   try {
     native = NativeTokenizer.fromString(text);
@@ -121,5 +131,5 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
     config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
     specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
   };
-  return new FileTokenizer(native, await findPadId(folder, native, settings), await suffixOf(native));
+  return new FileTokenizer(native, file, await findPadId(folder, native, settings), await suffixOf(native, file));
 }

@@ -1,7 +1,10 @@
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SaeEvalError } from '#src/errors.js';
 import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
+import { scope, tensor } from '#src/torch/index.js';
+import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from './reference.js';
 
@@ -75,6 +78,42 @@ describe('config.json', () => {
   it('that is not there is missed', async () => {
     await expect(readModelConfig(join(tmpdir(), 'no-such-model'))).rejects.toMatchObject({ code: 'file-not-found' });
     await expect(readModelConfig(mkdtempSync(join(tmpdir(), 'empty-')))).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('no config.json') });
+  });
+});
+
+describe('mutated config.json files', () => {
+  const models = ['models/gemma2', 'models/gemma3_text', 'models/gpt2', 'models/gpt_neox', 'models/llama3', 'models/qwen2', 'models-odd/phi3-longrope', 'models-odd/llama-yarn-mscale'];
+  const hostile = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(0, -1, 1e9, 1e308, 2 ** 53, 0.5, '', 'linear', 'yarn', 'longrope', [], {}, null, '__proto__'));
+
+  it.each(models)('%s are read, or refused with a code, and what is read computes or is refused', async (name) => {
+    const original = JSON.parse(readFileSync(`${root}test/golden/${name}/config.json`, 'utf8')) as Record<string, unknown>;
+    const path = copy(`${root}test/golden/${name}`);
+    const keys = [...Object.keys(original), ...Object.keys((original['rope_parameters'] ?? original['rope_scaling'] ?? {})).map((key) => `rope.${key}`)];
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...keys), hostile), { minLength: 1, maxLength: 3 }), async (changes) => {
+        const config = structuredClone(original);
+        for (const [key, value] of changes) {
+          const section = (config['rope_parameters'] ?? config['rope_scaling']) as Record<string, unknown> | undefined;
+          if (!key.startsWith('rope.')) config[key] = value;
+          else if (section !== null && typeof section === 'object') section[key.slice(5)] = value;
+        }
+        writeFileSync(join(path, 'config.json'), JSON.stringify(config));
+        try {
+          const model = await loadLanguageModel(path);
+          scope(() => {
+            const context = model.context([3, 1], 3);
+            model.block(1, model.embed(tensor([[1, 2, 3], [4, 0, 0]], { dtype: 'int64' })), context);
+            context.dispose();
+            return null;
+          });
+          model.dispose();
+        } catch (thrown) {
+          expect(thrown).toBeInstanceOf(SaeEvalError);
+          expect((thrown as SaeEvalError).code).not.toBe('internal');
+        }
+      }),
+      { seed: 7, numRuns: process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1250 },
+    );
   });
 });
 

@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { loadTokenizer } from '#src/lm/index.js';
 import { describe, expect, it } from 'vitest';
 import { root } from './reference.js';
@@ -56,7 +58,16 @@ describe('a tokenizer that cannot be loaded', () => {
   };
   const good = readFileSync(`${root}checkpoints/tiny-llama/tokenizer.json`, 'utf8');
 
+  const damaged = (name: string, change: (json: Record<string, Record<string, unknown>>) => void): string => {
+    const json = JSON.parse(readFileSync(`${folder}/${name}/tokenizer.json`, 'utf8')) as Record<string, Record<string, unknown>>;
+    change(json);
+    return JSON.stringify(json);
+  };
+
   it.each([
+    // These two would end the process inside the native library.
+    ['has merges without their prefix', { 'tokenizer.json': damaged('byte-level', (json) => (json['model']!['continuing_subword_prefix'] = '##########')) }, /lacks the continuing_subword_prefix/],
+    ['has a template without its tokens', { 'tokenizer.json': damaged('sentencepiece', (json) => (json['post_processor']!['special_tokens'] = {})) }, /'<s>' is used and not given/],
     ['is not there', {}, /tokenizer\.json: there is no such file/],
     ['is not JSON', { 'tokenizer.json': '{"model": ' }, /expected a tokenizer/],
     ['is other JSON', { 'tokenizer.json': '{"model": {"type": "None"}}' }, /expected a tokenizer/],
@@ -64,5 +75,18 @@ describe('a tokenizer that cannot be loaded', () => {
     ['has nothing to pad with', { 'tokenizer.json': good }, /expected a pad or end-of-sequence token/],
   ])('%s', async (_, files, message) => {
     await expect(loadTokenizer(made(files))).rejects.toMatchObject({ code: 'tokenizer-invalid', message: expect.stringMatching(message) });
+  });
+});
+
+describe('mutated tokenizer files', () => {
+  const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 200 : 10_000;
+
+  it.each(['byte-level', 'sentencepiece', 'unigram'])('of %s load or are refused, and end no process', async (name) => {
+    const { stdout } = await promisify(execFile)(process.execPath, [`${root}test/lm/mutated-tokenizers.mjs`, `${folder}/${name}`, '11', String(count)], { cwd: root });
+    const counts = JSON.parse(stdout) as { loaded: number; refused: number; other: string[]; peakBytes: number };
+    expect(counts.other).toEqual([]);
+    expect(counts.loaded + counts.refused).toBe(count);
+    expect(Math.min(counts.loaded, counts.refused)).toBeGreaterThan(0);
+    expect(counts.peakBytes).toBeLessThan(2 ** 30);
   });
 });
