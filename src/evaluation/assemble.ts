@@ -116,12 +116,10 @@ export class Assembly {
     return values;
   }
 
-  /** Values of each layer, for kinds with several; null for the others. */
-  perLayer(subject: Subject, protocols: readonly Protocol[]): PerLayer[] | null {
-    const slots = subject.slots.strict;
-    if (slots.length < 2) return null;
+  /** Values of each layer, for kinds that are measured on several by themselves. */
+  perLayer(subject: Subject, protocols: readonly Protocol[]): PerLayer[] {
     const has = new Set(protocols);
-    return slots.map(({ layer }, slot): PerLayer => ({
+    return subject.slots.strict.map(({ layer }, slot): PerLayer => ({
       layer: layer!,
       reference: has.has('reference') ? this.#layerReference(subject, slot) : null,
       strict: has.has('strict') ? this.#layerStrict(subject, slot) : null,

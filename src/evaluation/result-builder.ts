@@ -93,7 +93,8 @@ export class ResultBuilder {
     const failed = (code: string, message: string): SaeResult => ({ ...base, error: { code, message }, reference: null, strict: null, perLayer: null, sweep: null, notes: [] });
     if (evaluated.strategy === null) return failed(error?.code ?? 'internal', error?.message ?? 'could not be loaded');
     const values = this.#values(evaluated, 0, assembly);
-    const perLayer = assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols]);
+    // RouteSAE uses its layers together, single-layer kinds have one.
+    const perLayer = resolved.kind === 'MLSAE' || resolved.kind === 'Crosscoder' ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols]) : null;
     const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({ ...sparsity, ...this.#values(evaluated, i + 1, assembly) }));
     const wrong = notFinite({ ...values, perLayer, sweep });
     if (wrong !== null) return failed('non-finite', `${resolved.label}: ${wrong} is NaN or infinite; the checkpoint, or the model in ${this.options.request.dtype}, gives values that cannot be evaluated`);

@@ -187,7 +187,8 @@ function filledSpec(spec: SaeSpec, { kind, label, layer, routing, aggregation }:
     ...spec,
     kind,
     label,
-    ...(layer === null ? {} : { layer }),
+    // Layer 0, which RandomK may draw on a model of fewer than 4 blocks, is none that a request can name.
+    ...(layer === null || layer === 0 ? {} : { layer }),
     ...(routing === null ? {} : { routing }),
     ...(aggregation === null ? {} : { aggregation }),
   };

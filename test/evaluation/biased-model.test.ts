@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Assembly } from '#src/evaluation/assemble.js';
 import { Engine } from '#src/evaluation/engine/engine.js';
@@ -23,8 +25,10 @@ const fixtures = `${root}test/evaluation/fixtures/`;
 const metrics = ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered'] as const;
 
 // A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero ablation; this GPT-2 has biases.
-describe('strict on a small GPT-2 with biases, against PyTorch', () => {
-  const numbers = JSON.parse(readFileSync(`${fixtures}gpt2-strict.json`, 'utf8')) as Numbers;
+// With 3 blocks the routed layers begin at layer 0, the embedding.
+describe.each([4, 3])('strict on a small GPT-2 with biases, %i blocks, against PyTorch', (blocks) => {
+  const numbers = JSON.parse(readFileSync(`${fixtures}gpt2-strict-${blocks}.json`, 'utf8')) as Numbers;
+  let folder: string;
   const { L, k } = numbers;
   const { layers } = routedRange(L);
   let model: LanguageModel;
@@ -34,14 +38,18 @@ describe('strict on a small GPT-2 with biases, against PyTorch', () => {
 
   beforeAll(async () => {
     setInferenceMode(true);
-    model = await loadLanguageModel(golden('models/gpt2'));
-    const topk = async (): Promise<Map<string, Tensor>> => new Map([...(await tensorsOf(`${fixtures}gpt2-sae.safetensors`))].filter(([name]) => name !== 'router.weight'));
+    folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
+    const config = JSON.parse(readFileSync(golden('models/gpt2/config.json'), 'utf8')) as object;
+    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, n_layer: blocks }));
+    symlinkSync(golden('models/gpt2/model.safetensors'), join(folder, 'model.safetensors'));
+    model = await loadLanguageModel(folder);
+    const topk = async (): Promise<Map<string, Tensor>> => new Map([...(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`))].filter(([name]) => name !== 'router.weight'));
     const all: [string, SAE, number[], 'hard' | 'soft' | null][] = [
       ['TopK', new TopK(await topk(), { k }), [L], null],
       ['TopK1', new TopK(await topk(), { k }), [1], null],
       ['MLSAE', new MLSAE(await topk(), { k }), layers, null],
-      ['RouteSAE', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae.safetensors`), { k }), layers, 'hard'],
-      ['RouteSAE soft', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae.safetensors`), { k }), layers, 'soft'],
+      ['RouteSAE', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }), layers, 'hard'],
+      ['RouteSAE soft', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }), layers, 'soft'],
     ];
     const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: true };
     const strategies = all.map(([owner, sae, at, routing]) => {
@@ -60,6 +68,7 @@ describe('strict on a small GPT-2 with biases, against PyTorch', () => {
   afterAll(() => {
     for (const sae of saes) sae.dispose();
     model.dispose();
+    rmSync(folder, { recursive: true });
   });
 
   it.each(Object.keys(numbers.results))('%s', (owner) => {
