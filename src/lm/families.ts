@@ -18,13 +18,13 @@ export interface Family {
   read: (config: JsonFields) => Read;
 }
 
-const activations: Readonly<Record<string, Activation>> = {
-  silu: 'silu', swish: 'silu', gelu: 'gelu', relu: 'relu',
-  gelu_new: 'gelu_tanh', gelu_pytorch_tanh: 'gelu_tanh', gelu_fast: 'gelu_tanh',
-};
+const activations: ReadonlyMap<string, Activation> = new Map([
+  ['silu', 'silu'], ['swish', 'silu'], ['gelu', 'gelu'], ['relu', 'relu'],
+  ['gelu_new', 'gelu_tanh'], ['gelu_pytorch_tanh', 'gelu_tanh'], ['gelu_fast', 'gelu_tanh'],
+]);
 
 function readActivation(config: JsonFields, name: string, fallback: string): Activation {
-  return activations[config.string(name, fallback)] ?? config.unsupported(name, `one of ${Object.keys(activations).join(', ')}`);
+  return activations.get(config.string(name, fallback)) ?? config.unsupported(name, `one of ${[...activations.keys()].join(', ')}`);
 }
 
 /** A list is made for the blocks before anything of them is seen. */
