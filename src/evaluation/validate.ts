@@ -178,7 +178,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
     request: { ...request, saes: saes.map((sae, index) => filledSpec(request.saes[index]!, sae)) },
     model: model!,
     saes,
-    paths: { model: modelPath!, dataset: datasetPath! },
+    paths: { model: model!.path, dataset: datasetPath! },
   };
 }
 

@@ -64,7 +64,7 @@ export class Engine {
     const device = model.device;
     const ids = fromTypedArray(BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))), [samples.length, T], { device });
     const into = new Collector({ lengths, T, device });
-    const context = model.context(lengths, T);
+    const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
       const lanes = strategies.flatMap((strategy) => strategy.enter(clean, into));
