@@ -63,7 +63,7 @@ function expectGolden({ results }: EvaluationResult, { results: expected }: Gold
 }
 
 describe('the numbers', () => {
-  it('equal those of the PyTorch scripts, by plain fetch and by the client, while the server stays responsive', async () => {
+  it('equal those of the PyTorch scripts, by plain fetch and by the client, while the server stays responsive', { timeout: full ? 900_000 : 120_000 }, async () => {
     const chosen = goldenCase(full ? 'main' : 'inferK');
     const accepted = await post(server.url, goldenRequest(chosen), { 'idempotency-key': 'golden' });
     expect(accepted.status).toBe(202);

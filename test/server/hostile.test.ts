@@ -113,7 +113,7 @@ describe('requests that are not well-formed HTTP', () => {
 });
 
 describe('too much', () => {
-  it('a full queue refuses what comes', async () => {
+  it('a full queue refuses what comes', { timeout: full ? 900_000 : 120_000 }, async () => {
     const count = full ? 10_000 : 60;
     const statuses = new Map<number, number>();
     for (let sent = 0; sent < count; sent += 20) {

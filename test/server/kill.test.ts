@@ -55,7 +55,7 @@ afterAll(async () => {
 describe('kill -9', () => {
   const rounds = full ? 20 : 2;
 
-  it(`of the server, the compute process or both: ${rounds} rounds end with the same bytes`, async () => {
+  it(`of the server, the compute process or both: ${rounds} rounds end with the same bytes`, { timeout: full ? 900_000 : 120_000 }, async () => {
     const before = performance.now();
     const undisturbed = await client.evaluate(request, { wait: true });
     const duration = performance.now() - before;

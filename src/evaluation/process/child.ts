@@ -33,6 +33,8 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
     send({ type: 'result', call, result, residentBytes: process.memoryUsage.rss() });
   } finally {
     cancellations.delete(call);
+    // Between evaluations there is time; a process that lives for weeks should not keep what the last one left.
+    globalThis.gc?.();
   }
 }
 

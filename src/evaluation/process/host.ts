@@ -138,7 +138,7 @@ export class ComputeProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
       env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, ...this.options.env },
-      execArgv: [],
+      execArgv: ['--expose-gc'],
     });
     let stderr = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
