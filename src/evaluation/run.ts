@@ -96,20 +96,24 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
   return fingerprint({ request, files, device, version: packageVersion, versions: versions() });
 }
 
+/** What this process may use; a run may use less. */
+const allThreads = numThreads();
+/** Values of a residual stream below which threads wait for each other longer than they compute. */
+const worthThreads = 2 ** 17;
+
 function decide(request: ResolvedRequest, model: LanguageModel, evaluated: readonly EvaluatedSae[]): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
-  return {
-    threads: numThreads(),
-    microBatch: chooseMicroBatch({
-      seqLen: request.dataset.seqLen,
-      batchSize: request.batchSize,
-      width: model.width,
-      vocabulary: model.vocabulary,
-      latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.sizes.m)),
-      kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
-      lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),
-    }),
-  };
+  const microBatch = chooseMicroBatch({
+    seqLen: request.dataset.seqLen,
+    batchSize: request.batchSize,
+    width: model.width,
+    vocabulary: model.vocabulary,
+    latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.sizes.m)),
+    kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
+    lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),
+  });
+  const values = microBatch.sequences * request.dataset.seqLen * model.width;
+  return { microBatch, threads: values < worthThreads ? 1 : allThreads };
 }
 
 /**
