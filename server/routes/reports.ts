@@ -1,4 +1,5 @@
 /** `/v1/evaluations/:id/report` and `/v1/reports`: results rendered for people. */
+import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -29,13 +30,20 @@ function resultOf(services: Services, id: string): EvaluationResult {
 async function sendReport(reply: FastifyReply, results: EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<FastifyReply> {
   const { renderReport } = await import('../../src/report/index.js');
   const text = await renderReport(results.length === 1 ? results[0]! : results, { format, lang });
-  // A report is a document of its own: it may style itself, and run nothing.
-  if (format === 'html') reply.header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'");
+  if (format === 'html') reply.header('content-security-policy', reportPolicy(text));
   return reply
     .type(`${mediaTypes[format]}; charset=utf-8`)
     .header('content-language', lang)
     .header('content-disposition', `inline; filename="sae-eval-${results[0]!.id.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`)
     .send(text);
+}
+
+/** A report is a document of its own: it may style itself, and run the one script that its template ends with. */
+function reportPolicy(html: string): string {
+  const start = html.lastIndexOf('<script>');
+  const script = start === -1 ? null : html.slice(start + '<script>'.length, html.indexOf('</script>', start));
+  const hash = script === null ? "'none'" : `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
+  return `default-src 'none'; script-src ${hash}; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'`;
 }
 
 export function registerReports(app: Api, services: Services): void {
