@@ -9,6 +9,10 @@
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 #include <optional>
 
 #include "dtype.h"
@@ -73,6 +77,14 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
     }
     return info.Env().Undefined();
   });
+}
+
+// Gives freed memory back to the system: between jobs a long-lived process should hold what it uses.
+Napi::Value trimMemory(const Napi::CallbackInfo& info) {
+#if defined(__GLIBC__)
+  malloc_trim(0);
+#endif
+  return info.Env().Undefined();
 }
 
 Napi::Value versions(const Napi::CallbackInfo& info) {
@@ -177,6 +189,7 @@ void exportRuntime(Napi::Env env, Napi::Object exports) {
   method("manualSeed", manualSeed);
   method("cudaDeviceCount", cudaDeviceCount);
   method("synchronize", synchronize);
+  method("trimMemory", trimMemory);
   method("versions", versions);
   method("memory", memory);
   method("fromBuffer", fromBuffer);

@@ -7,7 +7,7 @@ import { loadLanguageModel, loadTokenizer, type LanguageModel } from '../lm/inde
 import { Accumulator } from '../metrics/accumulator.js';
 import { metricsNamed } from '../metrics/registry.js';
 import { createSAE, type SAE } from '../sae/index.js';
-import { cuda, devices, numThreads, setInferenceMode, setNumThreads, synchronize, versions, type DType } from '../torch/index.js';
+import { cuda, devices, numThreads, setInferenceMode, setNumThreads, synchronize, trimMemory, versions, type DType } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
 import { chooseMicroBatch } from './engine/micro-batch.js';
@@ -177,5 +177,6 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     engine?.dispose();
     for (const { sae } of evaluated) sae?.dispose();
     model.dispose();
+    trimMemory();
   }
 }

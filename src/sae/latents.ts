@@ -2,7 +2,7 @@
  * Latents of N tokens, dense or as the few that were kept, and what is done with them: select, count, decode.
  * A latent is active where it is not zero; kept values may be negative.
  */
-import { ops, type Tensor } from '../torch/index.js';
+import { ops, scope, type Tensor } from '../torch/index.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
@@ -73,7 +73,7 @@ export class Decoder {
 
   /** Makes W_dᵀ row-major; call it outside scopes that would free it. */
   prepareSparse(): this {
-    this.#rows ??= this.#weight.t().contiguous();
+    this.#rows ??= scope(() => this.#weight.t().contiguous());
     return this;
   }
 

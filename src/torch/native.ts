@@ -24,6 +24,7 @@ export interface Native {
   manualSeed(seed: number): void;
   cudaDeviceCount(): number;
   synchronize(device: string): void;
+  trimMemory(): void;
   versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
   memory(): { handles: number; bytes: number; collected: number };
   fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[]): Tensor;

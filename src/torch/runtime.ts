@@ -45,6 +45,11 @@ export function devices(): string[] {
   return ['cpu', ...Array.from({ length: cuda.deviceCount() }, (_, i) => `cuda:${i}`)];
 }
 
+/** Gives freed CPU memory back to the system; for long-lived processes between jobs. */
+export function trimMemory(): void {
+  native.trimMemory();
+}
+
 /** Of libtorch, its CPU kernels' level, and whether it is a CUDA build. */
 export function versions(): { libtorch: string; cpu: string; cudaBuild: boolean } {
   return native.versions();
