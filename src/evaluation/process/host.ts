@@ -138,7 +138,8 @@ export class ComputeProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
       env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, ...this.options.env },
-      execArgv: ['--expose-gc'],
+      // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
+      execArgv: ['--expose-gc', '--max-semi-space-size=2'],
     });
     let stderr = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
