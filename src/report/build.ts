@@ -46,7 +46,7 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
   const blocks: Block[] = [
     heading(1, words.several),
     { kind: 'list', items: results.map(({ id, createdAt, config, data }, index) => `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`) },
-    ...protocols.flatMap((protocol): Block[] => [heading(2, words.resultsUnder(protocol)), paragraph(words.protocolLine[protocol]), { kind: 'table', table: mainTable(saes, protocol, words, names) }]),
+    ...protocols.flatMap((protocol): Block[] => [heading(2, words.resultsUnder(protocol)), paragraph(words.protocolLine[protocol]), { kind: 'table', table: mainTable(saes, protocol, words, { names }) }]),
     ...results.flatMap((result, index) => [heading(2, `@${index + 1}`), ...configurationSection(result, words).slice(1), ...findingsSection(result, lang, words)]),
   ];
   return { title: words.several, lang, blocks };

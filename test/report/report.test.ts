@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Browser } from 'playwright-core';
@@ -8,7 +8,6 @@ import type { EvaluationResult, SaeResult } from '#src/evaluation/schema/index.j
 import { renderReport } from '#src/report/index.js';
 import { number } from '#src/report/numbers.js';
 import { renderTable } from '#src/report/terminal.js';
-import { root } from '../golden/load.js';
 import { evaluationResult, saeResult } from './fixture.js';
 
 const full = (change: Partial<EvaluationResult> = {}): EvaluationResult => {
@@ -152,12 +151,6 @@ describe.skipIf(!existsSync(executablePath))('HTML in Chromium (skipped where th
     await page.click('button[data-lang="zh-CN"]');
     expect(await page.innerText('main:visible h1')).toBe('稀疏自编码器评估报告');
     await page.click('button[data-lang="en"]');
-    if (process.env['SAE_EVAL_PICTURES'] !== undefined) {
-      mkdirSync(`${root}docs/pictures`, { recursive: true });
-      const name = width < 600 ? 'phone' : colorScheme;
-      const top = await page.evaluate(() => document.querySelectorAll('main h2')[1]!.getBoundingClientRect().top + scrollY - 20);
-      await page.screenshot({ path: `${root}docs/pictures/report-${name}.png`, clip: { x: 0, y: top, width, height: width < 600 ? 800 : 1500 }, fullPage: true });
-    }
     expect(said).toEqual([]);
     await page.close();
   });

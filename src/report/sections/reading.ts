@@ -12,6 +12,9 @@ const groups = [
   { name: 'multiLayer', kinds: ['MLSAE', 'Crosscoder'] },
 ] as const satisfies readonly { name: keyof Dictionary['groups']; kinds: readonly SaeKind[] }[];
 
+/** What a comparison is read from; the main tables have the rest. */
+const telling = ['NormMSE', 'KLDiv', 'KLDivPerToken', 'DeltaCE', 'Recovered', 'L0'];
+
 /** `RouteSAE − TopK: −33.9 nats [−36.1, −31.8]` for the pairs inside a group. */
 function differences({ comparisons }: EvaluationResult, labels: ReadonlySet<string>, words: Dictionary): string[] {
   return comparisons
@@ -45,7 +48,7 @@ export function readingSection(result: EvaluationResult, words: Dictionary): Blo
     return [
       heading(3, words.groups[name].title),
       paragraph(words.groups[name].line),
-      { kind: 'table', table: mainTable(members, protocol, words) },
+      { kind: 'table', table: mainTable(members, protocol, words, { fields: telling }) },
       ...(lines.length === 0 ? [] : [{ kind: 'list' as const, items: lines }]),
     ];
   });

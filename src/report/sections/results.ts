@@ -24,11 +24,18 @@ function table(caption: string, names: readonly string[], rows: readonly Row[], 
   };
 }
 
-export function mainTable(results: readonly SaeResult[], protocol: 'reference' | 'strict', words: Dictionary, names: readonly string[] = results.map(({ label }) => label)): Table {
+export interface MainTableOptions {
+  /** Of the columns; default the labels. */
+  names?: readonly string[];
+  /** Which metrics; default all. */
+  fields?: readonly string[];
+}
+
+export function mainTable(results: readonly SaeResult[], protocol: 'reference' | 'strict', words: Dictionary, { names = results.map(({ label }) => label), fields }: MainTableOptions = {}): Table {
   const rows = protocol === 'reference'
     ? referenceRows.map(({ field, better, value }): Row => ({ field, better, texts: results.map((one) => number(value(one))), values: results.map(value) }))
     : strictRows.map(({ field, better, value }): Row => ({ field, better, texts: results.map((one) => estimate(value(one))), values: results.map((one) => value(one)?.mean ?? null) }));
-  return table(words.resultsUnder(protocol), names, rows.filter(({ values }) => values.some((value) => value !== null)), words);
+  return table(words.resultsUnder(protocol), names, rows.filter(({ field, values }) => (fields?.includes(field) ?? true) && values.some((value) => value !== null)), words);
 }
 
 export function resultsSection({ results, config }: EvaluationResult, lang: 'en' | 'zh', words: Dictionary): Block[] {
