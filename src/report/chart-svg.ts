@@ -12,7 +12,7 @@ const height = 400;
 const variables: Record<string, string> = { '#010101': 'var(--ink)', '#020202': 'var(--soft)', '#030303': 'var(--line)', '#040404': 'var(--paper)' };
 const [ink, soft, line] = Object.keys(variables) as [string, string, string];
 const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8a6d3b', '#7b61c9'];
-const symbols = ['circle', 'rect', 'triangle', 'diamond', 'pin', 'arrow', 'roundRect', 'circle'];
+const symbols = ['circle', 'rect', 'triangle', 'diamond'];
 
 function axisOption(axis: Axis, { category = false, values = [] }: { category?: boolean; values?: readonly number[] }): object {
   const text = { color: soft, fontSize: 12 };
@@ -35,7 +35,7 @@ export function chartSvg(chart: Chart, id: string): string {
   try {
     const points = chart.series.flatMap((series) => series.points);
     const category = chart.form === 'bar';
-    const legend = chart.series.length > 1 && chart.form !== 'scatter';
+    const legend = chart.series.length > 1;
     made.setOption({
       animation: false,
       color: palette,
@@ -52,8 +52,6 @@ export function chartSvg(chart: Chart, id: string): string {
         showSymbol: series.points.length <= 12,
         lineStyle: { width: 2 },
         data: series.points.map(({ x, y }) => (category ? y : [x, y])),
-        label: chart.form === 'scatter' ? { show: true, position: 'top', color: ink, fontSize: 12, formatter: () => series.name } : { show: false },
-        labelLayout: { moveOverlap: 'shiftY' },
       })),
     });
     return Object.entries(variables)
