@@ -1,5 +1,5 @@
 /** A matrix of hostile requests: each gets its documented status, the server lives, nothing outside the roots is read. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -16,6 +16,7 @@ beforeAll(async () => {
   symlinkSync(join(folder.path, 'secret.pt'), join(root, 'link.pt'));
   writeFileSync(join(root, 'not-a-checkpoint.pt'), 'PK\u0003\u0004 and so on');
   writeFileSync(join(root, 'empty.pt'), '');
+  writeFileSync(join(root, 'truncated.pt'), readFileSync(join(packageRoot, 'checkpoints', 'TopK_tiny.pt')).subarray(0, 500_000));
   mkdirSync(join(root, 'folder.pt'));
   mkdirSync(join(root, 'blank'));
   writeFileSync(join(root, 'blank', 'a.jsonl'), '{"text": "  "}\nnot json\n{"text": 3}\n');
@@ -56,6 +57,10 @@ describe('requests that name the wrong things', () => {
     ['a link that leads outside', { saes: [{ ...topK, checkpoint: 'link.pt' }] }, 'path-outside-roots', 'saes[0].checkpoint'],
     ['a NUL character', { saes: [{ ...topK, checkpoint: 'a\0.pt' }] }, 'request-invalid', 'saes[0].checkpoint'],
     ['something else than a checkpoint', { saes: [{ ...topK, checkpoint: 'not-a-checkpoint.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['a zip of something else', { saes: [{ ...topK, checkpoint: 'test/checkpoint/fixtures/bad-other.zip' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['a pickle that calls os.system', { saes: [{ ...topK, checkpoint: 'test/checkpoint/fixtures/bad-os-system.pt' }] }, 'checkpoint-forbidden', 'saes[0].checkpoint'],
+    ['a truncated file', { saes: [{ ...topK, checkpoint: 'truncated.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['an SAE of another width than the model', { model: 'test/golden/models/llama3', dataset: { path: 'checkpoints/eval', seqLen: 16 }, saes: [{ ...topK, layer: 1 }] }, 'sae-width', 'saes[0].checkpoint'],
     ['an empty file', { saes: [{ ...topK, checkpoint: 'empty.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
     ['a folder as a checkpoint', { saes: [{ ...topK, checkpoint: 'folder.pt' }] }, 'file-unreadable', 'saes[0].checkpoint'],
     ['a model that is none', { model: 'checkpoints/eval' }, 'file-not-found', 'model'],
@@ -125,6 +130,15 @@ describe('too much', () => {
     expect(statuses.get(202)).toBeLessThanOrEqual(5);
     const { items } = await (await fetch(`${server.url}/v1/evaluations?status=queued,running`)).json();
     for (const { id } of items) expect((await fetch(`${server.url}/v1/evaluations/${id}`, { method: 'DELETE' })).status).toBe(202);
+  });
+
+  it('text without a usable sample fails the evaluation with the reason', async () => {
+    const response = await fetch(`${server.url}/v1/evaluations?wait=60`, {
+      method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...smallRequest(), dataset: { path: 'blank', seqLen: 16 } }),
+    });
+    const record = (await response.json()) as { status: string; error: { code: string; message: string } };
+    expect(record).toMatchObject({ status: 'failed', error: { code: 'dataset-invalid' } });
+    expect(record.error.message).not.toMatch(/\n\s+at /);
   });
 
   it('and the server lives', async () => {
