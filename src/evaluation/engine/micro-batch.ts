@@ -28,6 +28,9 @@ export interface MicroBatchInput {
 
 const float = 4;
 
+/** Tokens above which a micro-batch only costs memory: the lanes multiply them. */
+const mostTokens = 2048;
+
 /** Rows above which a matmul gains nothing from more. */
 const enoughRows = 4096;
 
@@ -35,7 +38,7 @@ export function chooseMicroBatch({ seqLen, batchSize, width, vocabulary, latents
   // Kept residuals with their normalised copies, lanes before and after a block, dense latents three times over.
   const perToken = float * (width * (3 * kept + 3 * lanes + 16) + 3 * latents);
   const tokens = Math.max(seqLen, Math.floor(budget / perToken));
-  const sequences = Math.max(1, Math.min(Math.floor(tokens / seqLen), Math.ceil(8192 / seqLen), batchSize));
+  const sequences = Math.max(1, Math.min(Math.floor(tokens / seqLen), Math.ceil(mostTokens / seqLen), batchSize));
   return {
     sequences,
     lanesPerCall: Math.max(1, Math.floor(enoughRows / (sequences * seqLen))),
