@@ -1,8 +1,6 @@
 /** Builds results: the values of every SAE, why some are null, what the run was, and what follows from the numbers. */
-import type { SaeEvalError } from '../errors.js';
 import type { LanguageModel } from '../lm/index.js';
 import type { Accumulator } from '../metrics/accumulator.js';
-import type { SAE } from '../sae/index.js';
 import { versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Assembly, type Subject } from './assemble.js';
@@ -10,20 +8,9 @@ import { cleanKey } from './engine/collector.js';
 import { findings } from './findings/index.js';
 import type { Decisions } from './journal.js';
 import { reasonFor } from './notes.js';
+import type { EvaluatedSae } from './prepare.js';
 import type { DataSummary, EvaluationResult, MetricName, Note, ReferenceValues, ResolvedRequest, SaeResult, StrictValues, SweepPoint } from './schema/index.js';
-import type { Strategy, Variant, Wanted } from './strategies/strategy.js';
-import type { ResolvedSae } from './validate.js';
-
-/** An SAE of a run, loaded or failed. */
-export interface EvaluatedSae {
-  resolved: ResolvedSae;
-  /** As the request names it. */
-  path: string;
-  sae: SAE | null;
-  strategy: Strategy | null;
-  variants: readonly Variant[];
-  error: SaeEvalError | null;
-}
+import type { Wanted } from './strategies/strategy.js';
 
 export interface ResultBuilderOptions {
   request: ResolvedRequest;

@@ -1,5 +1,6 @@
 /** Language models and their tokenizers. */
 export { readModelConfig, type ModelConfig } from './config.js';
+export { forwardCost, type ForwardCost } from './flops.js';
 export { findInHubCache, locateModel } from './hub-cache.js';
 export { blockSites, parseHookName, type BlockSite, type HookPoint } from './hook-names.js';
 export type { AttentionContext, LanguageModel, Tap } from './model.js';

@@ -63,6 +63,11 @@ export class WeightFiles {
     return this.stored.get(name) ?? null;
   }
 
+  /** Names and shapes of all tensors. */
+  *shapes(): Iterable<[name: string, shape: readonly number[]]> {
+    for (const [name, { entry }] of this.stored) yield [name, entry.shape];
+  }
+
   /** Elements of all tensors but those that `skip` names. */
   parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
     let sum = 0;

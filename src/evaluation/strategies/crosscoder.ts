@@ -16,6 +16,7 @@ export class CrosscoderStrategy implements Strategy {
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
   readonly laneStarts: readonly number[];
+  readonly passes = { encode: 1, decode: 1 };
   readonly #splices: boolean;
 
   constructor(

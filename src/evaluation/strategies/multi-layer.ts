@@ -16,6 +16,7 @@ export class MultiLayer implements Strategy {
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
   readonly laneStarts: readonly number[];
+  readonly passes: Strategy['passes'];
 
   constructor(
     private readonly sae: SAE,
@@ -30,6 +31,7 @@ export class MultiLayer implements Strategy {
     const spliced = this.#splicedLayers();
     this.residuals = [...new Set([...layers, ...spliced])];
     this.laneStarts = variants.flatMap(() => spliced);
+    this.passes = { encode: this.residuals.length, decode: this.residuals.length };
     this.zeroSites = wanted.zero ? spliced.map((layer) => ({ layer, targets: variants.flatMap(({ owner }) => this.#splicedAt(owner, layer)) })) : [];
   }
 

@@ -25,6 +25,7 @@ export class Routed implements Strategy {
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'] = [];
   readonly laneStarts: readonly number[];
+  readonly passes: Strategy['passes'];
   /** Protocols under which this routing has a splice. */
   readonly #spliced: Protocol[];
 
@@ -43,6 +44,9 @@ export class Routed implements Strategy {
     this.residuals = layers;
     const lanes = this.#spliced.length === 0 ? 0 : variants.length + (wanted.zero ? 1 : 0);
     this.laneStarts = Array.from({ length: lanes }, () => layers[0]!);
+    // Hard: each token once more, at its own layer as it stands in the intervened pass.
+    const again = this.#spliced.length > 0 && routing === 'hard' ? 1 : 0;
+    this.passes = { encode: 1 + again * variants.length, decode: 1 + again };
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {

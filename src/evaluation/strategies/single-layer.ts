@@ -16,6 +16,7 @@ export class SingleLayer implements Strategy {
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
   readonly laneStarts: readonly number[];
+  readonly passes: Strategy['passes'];
   readonly #measuredAfterNorm: boolean;
 
   constructor(
@@ -31,6 +32,8 @@ export class SingleLayer implements Strategy {
     this.zeroSites = wanted.zero ? [{ layer, targets: variants.flatMap(({ owner }) => targetsFor(owner, wanted.protocols, 0)) }] : [];
     this.laneStarts = wanted.splice ? variants.map(() => layer) : [];
     this.#measuredAfterNorm = layer === layers && wanted.protocols.has('reference');
+    const sites = this.#measuredAfterNorm ? 2 : 1;
+    this.passes = { encode: sites, decode: sites };
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {

@@ -37,6 +37,8 @@ export interface Strategy {
   readonly zeroSites: readonly { layer: number; targets: readonly Target[] }[];
   /** First layers of the lanes that {@link enter} returns for each micro-batch, for the plan. */
   readonly laneStarts: readonly number[];
+  /** How often a token goes through the encoder, and through the decoder for each variant, for the plan. */
+  readonly passes: { readonly encode: number; readonly decode: number };
   /** Measures the SAE on the clean pass; returns the lanes to run. Frees what it makes besides. */
   enter(clean: CleanPass, into: Collector): Lane[];
 }
