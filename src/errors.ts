@@ -29,6 +29,7 @@ export const errorTable = {
   'device-memory': { status: 507, exitCode: 1, title: 'The device has not enough memory' },
   'torch-argument': { status: 500, exitCode: 1, title: 'An operator was called with arguments that do not fit its schema' },
   'torch-operator': { status: 500, exitCode: 1, title: 'libtorch reported an error' },
+  'torch-refused': { status: 500, exitCode: 1, title: 'A call of an operator on which libtorch would end the process was refused' },
   'tensor-disposed': { status: 500, exitCode: 1, title: 'A tensor was used after it was disposed' },
   'non-finite': { status: 500, exitCode: 1, title: 'A result is NaN or infinite' },
   'cancelled': { status: 409, exitCode: 1, title: 'The evaluation was cancelled' },

@@ -2,9 +2,11 @@
 #include <napi.h>
 
 #include "dispatch.h"
+#include "generator.h"
 #include "instance.h"
 #include "kernels/library.h"
 #include "mapped_file.h"
+#include "refused.h"
 #include "runtime.h"
 #include "tensor.h"
 
@@ -17,8 +19,10 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   instance->mappedFileClass = Napi::Persistent(MappedFile::define(env));
   exports.Set("Tensor", instance->tensorClass.Value());
   exports.Set("MappedFile", instance->mappedFileClass.Value());
+  exports.Set("Generator", GeneratorWrap::define(env));
   exports.Set("operator", Napi::Function::New(env, makeOperator, "operator"));
   exports.Set("operatorSchemas", Napi::Function::New(env, operatorSchemas, "operatorSchemas"));
+  exports.Set("refusedCalls", Napi::Function::New(env, refusedCalls, "refusedCalls"));
   registerOperators();
   exportRuntime(env, exports);
   return exports;

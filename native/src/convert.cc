@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "dtype.h"
+#include "generator.h"
 #include "tensor.h"
 
 namespace sae_eval {
@@ -36,7 +37,15 @@ std::optional<at::Scalar> asScalar(const Napi::Value& value) {
   if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
   if (const auto integer = asInt(value)) return at::Scalar(*integer);
   if (value.IsNumber()) return at::Scalar(value.As<Napi::Number>().DoubleValue());
+  if (isComplex(value)) {
+    const Napi::Object pair = value.As<Napi::Object>();
+    return at::Scalar(c10::complex<double>(pair.Get("re").ToNumber().DoubleValue(), pair.Get("im").ToNumber().DoubleValue()));
+  }
   return std::nullopt;
+}
+
+uint32_t lengthOf(const Napi::Value& list) {
+  return list.IsArray() ? list.As<Napi::Array>().Length() : static_cast<uint32_t>(list.As<Napi::TypedArray>().ElementLength());
 }
 
 template <class T>
@@ -49,17 +58,18 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
 
 std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value, const c10::TypePtr& element, std::optional<int32_t> broadcast) {
   c10::impl::GenericList list(element->kind() == TypeKind::SymIntType ? c10::TypePtr(c10::IntType::get()) : element);
-  if (!value.IsArray()) {
+  if (!value.IsArray() && !value.IsTypedArray()) {
     // `int[2] kernel_size` takes a single number for all its entries.
-    if (!broadcast || !value.IsNumber()) return std::nullopt;
+    if (!broadcast || element->kind() == TypeKind::TensorType) return std::nullopt;
     const auto single = convert(env, value, element, std::nullopt);
     if (!single) return std::nullopt;
     for (int32_t i = 0; i < *broadcast; ++i) list.push_back(*single);
     return IValue(std::move(list));
   }
-  const Napi::Array array = value.As<Napi::Array>();
-  list.reserve(array.Length());
-  for (uint32_t i = 0; i < array.Length(); ++i) {
+  const Napi::Object array = value.As<Napi::Object>();
+  const uint32_t length = lengthOf(value);
+  list.reserve(length);
+  for (uint32_t i = 0; i < length; ++i) {
     auto item = convert(env, array.Get(i), element, std::nullopt);
     if (!item) return std::nullopt;
     list.push_back(std::move(*item));
@@ -107,8 +117,53 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
     case TypeKind::MemoryFormatType:
       if (!value.IsString()) return std::nullopt;
       return optionalValue(memoryFormatFromName(value.As<Napi::String>().Utf8Value()));
+    case TypeKind::GeneratorType:
+      if (!GeneratorWrap::isGenerator(value)) return std::nullopt;
+      return IValue(GeneratorWrap::unwrap(value));
+    case TypeKind::StorageType:  // JavaScript knows storages by their tensors only
+      if (!TensorWrap::isTensor(env, value)) return std::nullopt;
+      return IValue(TensorWrap::unwrap(value).storage());
     default:
       return std::nullopt;
+  }
+}
+
+std::string plural(const c10::TypePtr& element) {
+  switch (element->kind()) {
+    case TypeKind::TensorType: return "Tensors";
+    case TypeKind::IntType:
+    case TypeKind::SymIntType: return "whole numbers";
+    case TypeKind::FloatType: return "numbers";
+    case TypeKind::BoolType: return "booleans";
+    case TypeKind::NumberType: return "scalars";
+    case TypeKind::OptionalType: return plural(element->castRaw<c10::OptionalType>()->getElementType()) + " or nulls";
+    default: return element->str();
+  }
+}
+
+std::string expectedOf(const c10::TypePtr& type, std::optional<int32_t> broadcast) {
+  switch (type->kind()) {
+    case TypeKind::TensorType: return "a Tensor";
+    case TypeKind::OptionalType: return expectedOf(type->castRaw<c10::OptionalType>()->getElementType(), broadcast) + " or null";
+    case TypeKind::ListType: {
+      const auto element = type->castRaw<c10::ListType>()->getElementType();
+      const std::string list = "an array of " + plural(element);
+      return broadcast && element->kind() != TypeKind::TensorType ? list + " or " + expectedOf(element, std::nullopt) + " for all " + std::to_string(*broadcast) : list;
+    }
+    case TypeKind::IntType:
+    case TypeKind::SymIntType: return "a whole number";
+    case TypeKind::FloatType: return "a number";
+    case TypeKind::BoolType:
+    case TypeKind::SymBoolType: return "true or false";
+    case TypeKind::NumberType: return "a number, bigint, boolean or { re, im }";
+    case TypeKind::StringType: return "a string";
+    case TypeKind::DeviceObjType: return "a device such as 'cpu' or 'cuda:0'";
+    case TypeKind::ScalarTypeType: return "a dtype such as 'float32'";
+    case TypeKind::LayoutType: return "a layout such as 'strided'";
+    case TypeKind::MemoryFormatType: return "a memory format such as 'contiguous_format'";
+    case TypeKind::GeneratorType: return "a Generator";
+    case TypeKind::StorageType: return "a Tensor, for its storage";
+    default: return type->str() + ", which JavaScript cannot give";
   }
 }
 
@@ -125,8 +180,17 @@ std::optional<IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10:
   return convert(env, value, argument.real_type(), argument.N());
 }
 
+bool isComplex(const Napi::Value& value) {
+  if (!value.IsObject()) return false;
+  const Napi::Object pair = value.As<Napi::Object>();
+  return pair.Has("re") && pair.Has("im") && pair.Get("re").IsNumber() && pair.Get("im").IsNumber();
+}
+
+std::string expectedFor(const c10::Argument& argument) { return expectedOf(argument.real_type(), argument.N()); }
+
 Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar) {
   if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
+  if (scalar.type() == at::kUInt64 && scalar.toUInt64() > static_cast<uint64_t>(maxSafeInteger)) return Napi::BigInt::New(env, scalar.toUInt64());
   if (scalar.isIntegral(false)) {
     const int64_t integer = scalar.toLong();
     if (std::abs(static_cast<double>(integer)) > maxSafeInteger) return Napi::BigInt::New(env, integer);
@@ -149,6 +213,7 @@ Napi::Value toJs(Napi::Env env, const IValue& value, const c10::TypePtr& type) {
     return TensorWrap::wrap(env, value.toTensor());
   }
   if (value.isInt()) {
+    if (type && type->kind() == TypeKind::QSchemeType) return Napi::String::New(env, c10::toString(static_cast<c10::QScheme>(value.toInt())));
     if (type && type->kind() == TypeKind::ScalarTypeType) return Napi::String::New(env, dtypeName(static_cast<at::ScalarType>(value.toInt())));
     return scalarToJs(env, value.toInt());
   }
@@ -184,6 +249,9 @@ std::string describe(Napi::Env env, const Napi::Value& value) {
     if (array.Length() == 0) return "an empty array";
     return "an array of " + std::to_string(array.Length()) + " that begins with " + describe(env, array.Get(0u));
   }
+  if (value.IsTypedArray()) return "a typed array of " + std::to_string(lengthOf(value));
+  if (isComplex(value)) return "a complex number";
+  if (GeneratorWrap::isGenerator(value)) return "a Generator";
   if (TensorWrap::isTensor(env, value)) {
     const at::Tensor& tensor = TensorWrap::unwrap(value);
     return "a Tensor of shape " + shapeText(tensor) + " and dtype " + dtypeName(tensor.scalar_type());

@@ -15,6 +15,12 @@ std::optional<c10::IValue> fromJs(Napi::Env env, const Napi::Value& value, const
 // A result for JavaScript: tensors wrapped, lists and tuples as arrays, integers beyond 2^53 as bigint.
 Napi::Value toJs(Napi::Env env, const c10::IValue& value, const c10::TypePtr& type);
 
+// What an argument takes, for a message: "a whole number", "an array of Tensors or nulls".
+std::string expectedFor(const c10::Argument& argument);
+
+// Whether a value is a complex number as JavaScript writes it: `{ re, im }`.
+bool isComplex(const Napi::Value& value);
+
 Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar);
 
 // What was found, for a message: "a Tensor of shape [2, 3]", "the string 'abc'".

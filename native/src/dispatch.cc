@@ -9,6 +9,8 @@
 
 #include "convert.h"
 #include "errors.h"
+#include "generator.h"
+#include "refused.h"
 #include "tensor.h"
 
 namespace sae_eval {
@@ -23,6 +25,7 @@ using c10::IValue;
 struct Packet {
   std::string name;
   std::vector<c10::OperatorHandle> overloads;
+  std::vector<const Refusal*> refusals;  // one for each overload, null for nearly all
 };
 
 struct Arguments {
@@ -46,10 +49,14 @@ int rank(const c10::OperatorHandle& handle) {
 Packet lookUp(const std::string& qualified) {
   const std::string name = qualified.find("::") == std::string::npos ? "aten::" + qualified : qualified;
   const size_t dot = name.find('.');
-  Packet packet{name, {}};
+  Packet packet{name, {}, {}};
   auto& dispatcher = c10::Dispatcher::singleton();
   if (dot != std::string::npos) {
-    if (const auto handle = dispatcher.findSchema({name.substr(0, dot), name.substr(dot + 1)})) packet.overloads.push_back(*handle);
+    const std::string overload = name.substr(dot + 1);
+    auto handle = dispatcher.findSchema({name.substr(0, dot), overload});
+    // PyTorch's name for the overload that has none.
+    if (!handle && overload == "default") handle = dispatcher.findSchema({name.substr(0, dot), ""});
+    if (handle) packet.overloads.push_back(*handle);
   } else {
     for (const c10::OperatorName& known : dispatcher.getAllOpNames()) {
       if (known.name != name) continue;
@@ -61,11 +68,13 @@ Packet lookUp(const std::string& qualified) {
     });
   }
   if (packet.overloads.empty()) throw CodedError("torch-argument", "libtorch has no operator '" + name + "'");
+  for (const c10::OperatorHandle& handle : packet.overloads) packet.refusals.push_back(refusalOf(handle.operator_name()));
   return packet;
 }
 
 bool isNamedArguments(Napi::Env env, const Napi::Value& value) {
-  return value.IsObject() && !value.IsArray() && !value.IsTypedArray() && !value.IsFunction() && !TensorWrap::isTensor(env, value);
+  return value.IsObject() && !value.IsArray() && !value.IsTypedArray() && !value.IsFunction() && !TensorWrap::isTensor(env, value) &&
+         !GeneratorWrap::isGenerator(value) && !isComplex(value);
 }
 
 Arguments split(const Napi::CallbackInfo& info) {
@@ -105,14 +114,14 @@ bool bindArguments(Napi::Env env, const FunctionSchema& schema, const Arguments&
       } else if (argument.real_type()->kind() == c10::TypeKind::OptionalType) {
         stack.emplace_back();
       } else {
-        if (why) *why = "argument '" + argument.name() + "': expected " + argument.real_type()->str() + ", found nothing";
+        if (why) *why = "argument '" + argument.name() + "': expected " + expectedFor(argument) + ", found nothing";
         return false;
       }
       continue;
     }
     auto converted = fromJs(env, value, argument);
     if (!converted) {
-      if (why) *why = "argument '" + argument.name() + "': expected " + argument.real_type()->str() + ", found " + describe(env, value);
+      if (why) *why = "argument '" + argument.name() + "': expected " + expectedFor(argument) + ", found " + describe(env, value);
       return false;
     }
     stack.push_back(std::move(*converted));
@@ -167,8 +176,10 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   return guarded(env, packet.name.c_str(), [&]() -> Napi::Value {
     const Arguments given = split(info);
     std::vector<IValue> stack;
-    for (const c10::OperatorHandle& handle : packet.overloads) {
+    for (size_t i = 0; i < packet.overloads.size(); ++i) {
+      const c10::OperatorHandle& handle = packet.overloads[i];
       if (!bindArguments(env, handle.schema(), given, stack, nullptr)) continue;
+      requireSafe(packet.refusals[i], stack);
       handle.callBoxed(&stack);
       return results(env, handle.schema(), given, stack);
     }

@@ -7,7 +7,7 @@ namespace sae_eval {
 
 namespace {
 
-constexpr std::array<std::pair<const char*, at::ScalarType>, 13> dtypes{{
+constexpr std::array<std::pair<const char*, at::ScalarType>, 24> dtypes{{
     {"float32", at::kFloat},
     {"float64", at::kDouble},
     {"float16", at::kHalf},
@@ -21,6 +21,28 @@ constexpr std::array<std::pair<const char*, at::ScalarType>, 13> dtypes{{
     {"complex32", at::kComplexHalf},
     {"complex64", at::kComplexFloat},
     {"complex128", at::kComplexDouble},
+    {"uint16", at::kUInt16},
+    {"uint32", at::kUInt32},
+    {"uint64", at::kUInt64},
+    {"float8_e4m3fn", at::kFloat8_e4m3fn},
+    {"float8_e5m2", at::kFloat8_e5m2},
+    {"float8_e4m3fnuz", at::kFloat8_e4m3fnuz},
+    {"float8_e5m2fnuz", at::kFloat8_e5m2fnuz},
+    {"float8_e8m0fnu", at::kFloat8_e8m0fnu},
+    {"qint8", at::kQInt8},
+    {"quint8", at::kQUInt8},
+    {"qint32", at::kQInt32},
+}};
+
+constexpr std::array<std::pair<const char*, at::Layout>, 8> layouts{{
+    {"strided", at::kStrided},
+    {"sparse_coo", at::kSparse},
+    {"sparse_csr", at::kSparseCsr},
+    {"sparse_csc", at::kSparseCsc},
+    {"sparse_bsr", at::kSparseBsr},
+    {"sparse_bsc", at::kSparseBsc},
+    {"mkldnn", at::kMkldnn},
+    {"jagged", at::kJagged},
 }};
 
 }  // namespace
@@ -37,10 +59,15 @@ std::optional<at::ScalarType> dtypeFromName(const std::string& name) {
   return std::nullopt;
 }
 
+std::string layoutName(at::Layout layout) {
+  for (const auto& [name, value] : layouts)
+    if (value == layout) return name;
+  return "unknown";
+}
+
 std::optional<at::Layout> layoutFromName(const std::string& name) {
-  if (name == "strided") return at::kStrided;
-  if (name == "sparse_coo") return at::kSparse;
-  if (name == "sparse_csr") return at::kSparseCsr;
+  for (const auto& [known, value] : layouts)
+    if (name == known) return value;
   return std::nullopt;
 }
 

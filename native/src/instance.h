@@ -6,6 +6,8 @@
 #include <memory>
 #include <vector>
 
+#include "typed_array.h"
+
 namespace sae_eval {
 
 // What a JavaScript Tensor owns: dropping the slot's tensor is what dispose() means. Shared with the scopes it was made in.
@@ -21,6 +23,8 @@ struct Instance {
   Napi::FunctionReference tensorClass;
   Napi::FunctionReference errorClass;
   Napi::FunctionReference mappedFileClass;
+
+  SharedBuffers sharedBuffers;
 
   // Innermost scope last; each holds the slots of the tensors made while it was open.
   std::vector<std::vector<std::shared_ptr<Slot>>> scopes;

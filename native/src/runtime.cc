@@ -19,6 +19,7 @@
 #include "errors.h"
 #include "instance.h"
 #include "tensor.h"
+#include "typed_array.h"
 
 namespace sae_eval {
 
@@ -102,34 +103,6 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   result.Set("bytes", static_cast<double>(instance.liveBytes));
   result.Set("collected", static_cast<double>(instance.collected));
   return result;
-}
-
-// A tensor with a copy of the typed array's bytes; `dtype` tells how to read them.
-Napi::Value fromBuffer(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, "fromTypedArray", [&]() -> Napi::Value {
-    if (!info[0].IsTypedArray() || !info[2].IsArray()) throw CodedError("torch-argument", "fromTypedArray: expected a typed array, a dtype and a shape");
-    const auto array = info[0].As<Napi::TypedArray>();
-    const auto dtype = dtypeFromName(info[1].ToString().Utf8Value());
-    if (!dtype) throw CodedError("torch-argument", "fromTypedArray: unknown dtype '" + info[1].ToString().Utf8Value() + "'");
-    const Napi::Array dims = info[2].As<Napi::Array>();
-    std::vector<int64_t> shape;
-    double numel = 1;
-    for (uint32_t i = 0; i < dims.Length(); ++i) {
-      const double size = dims.Get(i).ToNumber().DoubleValue();
-      if (!(size >= 0 && size == std::floor(size) && size < 9e15)) throw CodedError("torch-argument", "fromTypedArray: a shape holds whole numbers from 0");
-      shape.push_back(static_cast<int64_t>(size));
-      numel *= size;
-    }
-    if (numel * static_cast<double>(c10::elementSize(*dtype)) != static_cast<double>(array.ByteLength())) {
-      throw CodedError("torch-argument", "fromTypedArray: the shape wants " + std::to_string(static_cast<int64_t>(numel)) + " elements of " + dtypeName(*dtype) +
-                                             ", the array has " + std::to_string(array.ByteLength()) + " bytes");
-    }
-    at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(*dtype));
-    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-    if (array.ByteLength() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, array.ByteLength());
-    return TensorWrap::wrap(env, std::move(tensor));
-  });
 }
 
 Napi::Value openScope(const Napi::CallbackInfo& info) {

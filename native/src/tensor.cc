@@ -1,10 +1,9 @@
 #include "tensor.h"
 
-#include <cstring>
-
 #include "convert.h"
 #include "dtype.h"
 #include "errors.h"
+#include "typed_array.h"
 
 namespace sae_eval {
 
@@ -16,14 +15,6 @@ constexpr napi_type_tag tensorTag{0x5ae0e7a1c0de4d11ULL, 0x9b1f2a7c3e5d6f80ULL};
 Napi::Array toArray(Napi::Env env, at::IntArrayRef values) {
   Napi::Array array = Napi::Array::New(env, values.size());
   for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
-  return array;
-}
-
-template <class Element>
-Napi::Value copyOut(Napi::Env env, const at::Tensor& contiguous, napi_typedarray_type type) {
-  const size_t count = static_cast<size_t>(contiguous.numel());
-  auto array = Napi::TypedArrayOf<Element>::New(env, count, type);
-  if (count > 0) std::memcpy(array.Data(), contiguous.const_data_ptr(), count * sizeof(Element));
   return array;
 }
 
@@ -45,11 +36,13 @@ Napi::Function TensorWrap::define(Napi::Env env) {
                          InstanceAccessor<&TensorWrap::strides>("strides"),
                          InstanceAccessor<&TensorWrap::dtype>("dtype"),
                          InstanceAccessor<&TensorWrap::device>("device"),
+                         InstanceAccessor<&TensorWrap::layout>("layout"),
                          InstanceAccessor<&TensorWrap::numel>("numel"),
                          InstanceAccessor<&TensorWrap::disposed>("disposed"),
                          InstanceAccessor<&TensorWrap::requiresGrad>("requiresGrad"),
                          InstanceMethod<&TensorWrap::dispose>("dispose", napi_default_method),
                          InstanceMethod<&TensorWrap::toTypedArray>("toTypedArray", napi_default_method),
+                         InstanceMethod<&TensorWrap::asTypedArray>("asTypedArray", napi_default_method),
                          InstanceMethod<&TensorWrap::item>("item", napi_default_method),
                      });
 }
@@ -116,6 +109,10 @@ Napi::Value TensorWrap::device(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "device", [&]() -> Napi::Value { return Napi::String::New(info.Env(), tensor().device().str()); });
 }
 
+Napi::Value TensorWrap::layout(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "layout", [&]() -> Napi::Value { return Napi::String::New(info.Env(), layoutName(tensor().layout())); });
+}
+
 Napi::Value TensorWrap::numel(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "numel", [&]() -> Napi::Value { return Napi::Number::New(info.Env(), static_cast<double>(tensor().numel())); });
 }
@@ -136,24 +133,14 @@ Napi::Value TensorWrap::item(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value TensorWrap::toTypedArray(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  return guarded(env, "toTypedArray", [&]() -> Napi::Value {
-    at::Tensor source = tensor().detach();
-    if (source.scalar_type() == at::kHalf || source.scalar_type() == at::kBFloat16) source = source.to(at::kFloat);
-    const at::Tensor data = source.to(at::kCPU).contiguous();
-    switch (data.scalar_type()) {
-      case at::kFloat: return copyOut<float>(env, data, napi_float32_array);
-      case at::kDouble: return copyOut<double>(env, data, napi_float64_array);
-      case at::kChar: return copyOut<int8_t>(env, data, napi_int8_array);
-      case at::kByte: return copyOut<uint8_t>(env, data, napi_uint8_array);
-      case at::kBool: return copyOut<uint8_t>(env, data, napi_uint8_array);
-      case at::kShort: return copyOut<int16_t>(env, data, napi_int16_array);
-      case at::kInt: return copyOut<int32_t>(env, data, napi_int32_array);
-      case at::kLong: return copyOut<int64_t>(env, data, napi_bigint64_array);
-      default:
-        throw CodedError("torch-argument", "toTypedArray: a tensor of dtype " + dtypeName(data.scalar_type()) + " has no typed array; convert it first");
-    }
+  return guarded(info.Env(), "toTypedArray", [&]() -> Napi::Value {
+    const bool raw = info[0].IsObject() && info[0].As<Napi::Object>().Get("raw").ToBoolean();
+    return copyToTypedArray(info.Env(), tensor(), raw);
   });
+}
+
+Napi::Value TensorWrap::asTypedArray(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "asTypedArray", [&]() -> Napi::Value { return viewAsTypedArray(info.Env(), tensor()); });
 }
 
 }  // namespace sae_eval

@@ -24,11 +24,13 @@ class TensorWrap : public Napi::ObjectWrap<TensorWrap> {
   Napi::Value strides(const Napi::CallbackInfo& info);
   Napi::Value dtype(const Napi::CallbackInfo& info);
   Napi::Value device(const Napi::CallbackInfo& info);
+  Napi::Value layout(const Napi::CallbackInfo& info);
   Napi::Value numel(const Napi::CallbackInfo& info);
   Napi::Value disposed(const Napi::CallbackInfo& info);
   Napi::Value requiresGrad(const Napi::CallbackInfo& info);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value toTypedArray(const Napi::CallbackInfo& info);
+  Napi::Value asTypedArray(const Napi::CallbackInfo& info);
   Napi::Value item(const Napi::CallbackInfo& info);
 
   std::shared_ptr<Slot> slot_;

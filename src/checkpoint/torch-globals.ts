@@ -42,7 +42,8 @@ const dtypes: Record<string, DType> = {
 };
 
 export const itemBytes: Record<DType, number> = {
-  float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int16: 2, int32: 4, int64: 8, bool: 1, complex64: 8, complex128: 16,
+  float32: 4, float64: 8, float16: 2, bfloat16: 2, int8: 1, uint8: 1, int16: 2, int32: 4, int64: 8, bool: 1, complex32: 4, complex64: 8, complex128: 16,
+  uint16: 2, uint32: 4, uint64: 8, float8_e4m3fn: 1, float8_e5m2: 1, float8_e4m3fnuz: 1, float8_e5m2fnuz: 1, float8_e8m0fnu: 1, qint8: 1, quint8: 1, qint32: 4,
 };
 
 function numbers(value: unknown, what: string, file: string): number[] {

@@ -5,7 +5,7 @@
  * No padding mask is ever made: the real positions of a sequence attend causally among themselves, its padded queries to
  * all its real keys, so sequences of equal length go through the causal kernel and, for their padding, the full one.
  */
-import { keep, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
+import { keep, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
 import type { AttentionContext } from './model.js';
 import type { RopeConfig } from './rope-config.js';
 import { ropeTable, type RopeTable } from './rope.js';
@@ -80,7 +80,7 @@ export class BatchContext implements AttentionContext {
         const query = ops.arange(from, to, { device }).unsqueeze(1);
         const position = ops.arange(keys, { device }).unsqueeze(0);
         const distance = query.sub(position);
-        const seen = distance.ge(0).logical_and(window === null ? tensor(true, { device }) : distance.lt(window));
+        const seen = distance.ge(0).logical_and(window === null ? scalar(true, { device }) : distance.lt(window));
         // A padded query out of every window sees the first key: any finite state will do, a softmax of nothing has none.
         return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
       }));

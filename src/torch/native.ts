@@ -14,6 +14,8 @@ export interface NativeMappedFile {
 
 export interface Native {
   Tensor: { prototype: object };
+  Generator: { prototype: object };
+  refusedCalls(): { operator: string; reason: string }[];
   MappedFile: new (path: string) => NativeMappedFile;
   operator(name: string): (...args: unknown[]) => unknown;
   operatorSchemas(): string[];
@@ -27,7 +29,7 @@ export interface Native {
   trimMemory(): void;
   versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
   memory(): { handles: number; bytes: number; collected: number };
-  fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[]): Tensor;
+  fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[], share: boolean): Tensor;
   openScope(): void;
   closeScope(keep: readonly Tensor[]): void;
   keep(tensor: Tensor): Tensor;

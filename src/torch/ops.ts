@@ -7,7 +7,8 @@ type NativeOperator = (...args: unknown[]) => unknown;
 const operators = new Map<string, NativeOperator>();
 
 /**
- * The operator of that name (`add`, `aten::add`, `add.Tensor` for one overload, `sae_eval::…`), looked up once.
+ * The operator of that name (`add`, `aten::add`, `sae_eval::…`; `add.Tensor` for one overload, `relu.default` for the one
+ * without a name), looked up once.
  *
  * It takes positional arguments in the order of the schema, then one plain object with named ones, chooses the first
  * overload that fits and returns its result (several results as an array; in-place operators return their argument).
@@ -20,6 +21,11 @@ export function operator(name: string): NativeOperator {
     operators.set(name, found);
   }
   return found;
+}
+
+/** The calls that are refused, with error `torch-refused`, since libtorch would end the process; `*` for all overloads. */
+export function refusedCalls(): { operator: string; reason: string }[] {
+  return native.refusedCalls();
 }
 
 /** The schemas of all operators, as libtorch prints them. */

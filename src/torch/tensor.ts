@@ -1,38 +1,63 @@
 /** The Tensor class: a handle on one libtorch tensor, with every ATen operator that takes it first as a method. */
 import { methodNames, type TensorMethods } from './generated/operators.js';
+import type { CastMethods } from './casts.js';
+import type { IndexingMethods } from './indexing.js';
 import { native } from './native.js';
 import { operator } from './ops.js';
+import type { ObjectTensor, TorchJsMethods } from './torch-js.js';
 
-export type DType = 'float32' | 'float64' | 'float16' | 'bfloat16' | 'int8' | 'uint8' | 'int16' | 'int32' | 'int64' | 'bool' | 'complex64' | 'complex128';
-export type Scalar = number | bigint | boolean;
-export type TensorData = Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array;
+export type DType =
+  | 'float32' | 'float64' | 'float16' | 'bfloat16' | 'float8_e4m3fn' | 'float8_e5m2' | 'float8_e4m3fnuz' | 'float8_e5m2fnuz' | 'float8_e8m0fnu'
+  | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'bool' | 'complex32' | 'complex64' | 'complex128'
+  | 'qint8' | 'quint8' | 'qint32';
+export type Layout = 'strided' | 'sparse_coo' | 'sparse_csr' | 'sparse_csc' | 'sparse_bsr' | 'sparse_bsc' | 'mkldnn' | 'jagged';
+export type MemoryFormat = 'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d';
+export interface Complex {
+  re: number;
+  im: number;
+}
+export type Scalar = number | bigint | boolean | Complex;
+export type TensorData =
+  | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Uint16Array | Uint32Array | BigUint64Array;
 /** What `tensor` takes: rectangular. */
-export type TensorInput = number | bigint | boolean | readonly TensorInput[];
+export type TensorInput = Scalar | readonly TensorInput[];
 export type NestedNumbers = number | bigint | NestedNumbers[];
 
-export interface Tensor extends TensorMethods {
+export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, TorchJsMethods {
   readonly shape: number[];
   /** In elements, not bytes. */
   readonly strides: number[];
   readonly dtype: DType;
   /** `cpu` or `cuda:N`. */
   readonly device: string;
+  readonly layout: Layout;
   readonly numel: number;
   readonly disposed: boolean;
   readonly requiresGrad: boolean;
   /** Drops this handle; the storage goes when its last handle goes. Calling it again does nothing, any other use throws `tensor-disposed`. */
   dispose(): void;
   [Symbol.dispose](): void;
-  /** A copy on the CPU, row-major. float16 and bfloat16 come as Float32Array, bool as Uint8Array, int64 as BigInt64Array. */
-  toTypedArray(): TensorData;
-  /** A copy as nested arrays (a number for a tensor without dimensions); int64 as numbers where they are safe integers. */
+  /**
+   * A copy on the CPU, row-major. bool comes as Uint8Array, int64 as BigInt64Array, complex as pairs, 16 and 8 bit floats as
+   * Float32Array or, with `raw`, as their bits in a Uint16Array or Uint8Array.
+   */
+  toTypedArray(options?: { raw?: boolean }): TensorData;
+  /**
+   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: what one writes the other sees.
+   * The memory lives as long as the array, disposed or not, and can no longer be resized in place.
+   * @throws TorchError `torch-argument` unless the tensor is row-major and on the CPU.
+   */
+  asTypedArray(): TensorData;
+  /** A copy as nested arrays (a number for a tensor without dimensions); int64 as numbers where they are safe integers, complex as `{ re, im }`. */
   toArray(): NestedNumbers;
-  /** The only element. */
-  item(): number;
+  /** The only element: a number; a boolean of a bool tensor, a bigint beyond 2^53, `{ re, im }` of a complex one. */
+  item<T extends Scalar = number>(): T;
 }
 
 interface TensorClass {
   prototype: Tensor;
+  /** A tensor with a copy of the data, as torch-js makes it. */
+  fromObject(object: ObjectTensor): Tensor;
   [Symbol.hasInstance](value: unknown): value is Tensor;
 }
 
@@ -54,9 +79,11 @@ methods[Symbol.dispose] = function (this: Tensor): void {
 methods['toArray'] = function (this: Tensor): NestedNumbers {
   const flat = this.toTypedArray();
   const shape = this.shape;
+  const complex = this.dtype.startsWith('complex');
   let position = 0;
   const take = (dim: number): NestedNumbers => {
     if (dim < shape.length) return Array.from({ length: shape[dim]! }, () => take(dim + 1));
+    if (complex) return { re: flat[position++], im: flat[position++] } as unknown as NestedNumbers;
     const value = flat[position++]!;
     return typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
   };

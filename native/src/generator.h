@@ -1,0 +1,26 @@
+// The JavaScript Generator: a stream of random numbers of its own, for operators that take one.
+#pragma once
+#include <ATen/core/Generator.h>
+#include <napi.h>
+
+namespace sae_eval {
+
+class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
+ public:
+  static Napi::Function define(Napi::Env env);
+  static bool isGenerator(const Napi::Value& value);
+  static const at::Generator& unwrap(const Napi::Value& value);
+
+  explicit GeneratorWrap(const Napi::CallbackInfo& info);
+
+ private:
+  Napi::Value device(const Napi::CallbackInfo& info);
+  Napi::Value manualSeed(const Napi::CallbackInfo& info);
+  Napi::Value initialSeed(const Napi::CallbackInfo& info);
+  Napi::Value getState(const Napi::CallbackInfo& info);
+  Napi::Value setState(const Napi::CallbackInfo& info);
+
+  at::Generator generator_;
+};
+
+}  // namespace sae_eval

@@ -1,0 +1,28 @@
+// Calls on which libtorch itself would end the process: the known ones are refused instead.
+#pragma once
+#include <ATen/core/ivalue.h>
+#include <ATen/core/operator_name.h>
+#include <napi.h>
+
+#include <vector>
+
+namespace sae_eval {
+
+struct Refusal {
+  const char* name;      // of the operator, `aten::…`
+  const char* overload;  // "" for the one without a name, "*" for all
+  // Whether these arguments are the fatal ones; null: all are.
+  bool (*fatal)(const std::vector<c10::IValue>& arguments);
+  const char* reason;
+};
+
+// The row for an overload, or null: nearly all have none. Looked up once, with the operator.
+const Refusal* refusalOf(const c10::OperatorName& name);
+
+// Throws `torch-refused` where the row says that these arguments would end the process.
+void requireSafe(const Refusal* refusal, const std::vector<c10::IValue>& arguments);
+
+// The table, for the documentation and its test: [{ operator, reason }].
+Napi::Value refusedCalls(const Napi::CallbackInfo& info);
+
+}  // namespace sae_eval
