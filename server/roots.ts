@@ -87,7 +87,7 @@ export class Roots {
         table.set(name, { name, error: asSaeEvalError(thrown, name).toJSON() });
       }
     };
-    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolve(checkpoint));
+    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolve(checkpoint, { contents: true }));
     await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
     await add(request.model, () => this.resolveModel(request.model));
     return [...table.values()];

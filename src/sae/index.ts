@@ -1,14 +1,18 @@
-/** SAEs: the registry and the eight kinds. */
+/** SAEs: the registry, the eight kinds, and published SAEs. */
 export { Crosscoder } from './crosscoder.js';
 export { Gated } from './gated.js';
+export { pre, type InputNormalization, type SaeInput } from './input.js';
 export { JumpReLU } from './jumprelu.js';
 export { activeCounts, firingCounts, type Latents, type Sparsity } from './latents.js';
 export { inferKinds, kindLayout, resolveKind, type KindLayout, type SaeSizes } from './layout.js';
 export { MLSAE } from './mlsae.js';
 export { denormalize, normalize, type Normalized } from './normalize.js';
 export { drawLayer, RandomK } from './randomk.js';
+export { publishedKind, publishedKinds } from './published/kind.js';
+export { loadPublished, type LoadPublishedOptions } from './published/load.js';
+export { applySAE, type AppliedSAE } from './apply.js';
 export { createSAE, loadSAE, registry, type LoadSaeOptions, type RegistryEntry } from './registry.js';
 export { RouteSAE, type Routing } from './routesae.js';
-export type { SAE } from './sae.js';
+export type { CrosscoderLike, SAE } from './sae.js';
 export { TopK } from './topk.js';
 export { Vanilla } from './vanilla.js';

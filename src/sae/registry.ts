@@ -1,7 +1,7 @@
 /** The registry: from a kind and a checkpoint's tensors to an SAE that computes. */
 import type { Checkpoint } from '../checkpoint/read.js';
 import { openTensors } from '../checkpoint/tensors.js';
-import { readCheckpoint } from '../checkpoint/read.js';
+import { recognise } from '../checkpoint/formats/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { FloatDtype, SaeKind } from '../evaluation/schema/request.js';
 import { Crosscoder } from './crosscoder.js';
@@ -9,6 +9,7 @@ import { Gated } from './gated.js';
 import { JumpReLU } from './jumprelu.js';
 import { kindLayout, resolveKind, type KindLayout, type SaeSizes } from './layout.js';
 import { MLSAE } from './mlsae.js';
+import { loadPublished } from './published/load.js';
 import { RandomK } from './randomk.js';
 import { RouteSAE } from './routesae.js';
 import type { SAE, SaeTensors } from './sae.js';
@@ -38,25 +39,40 @@ export const registry: Readonly<Record<SaeKind, RegistryEntry>> = {
   RandomK: { ...kindLayout('RandomK'), create: (tensors, _, { k }) => new RandomK(tensors, { k }) },
 };
 
-export interface LoadSaeOptions extends SaeOptions {
+export interface CreateSaeOptions extends SaeOptions {
   kind?: SaeKind;
   device?: string;
   dtype?: FloatDtype;
 }
 
+export interface LoadSaeOptions extends CreateSaeOptions {
+  /** Published SAEs: what the input is multiplied by, where the file does not hold it; a list for crosscoders. */
+  scale?: number | readonly number[];
+  /** A BatchTopK whose threshold was never set: what stands for it. */
+  theta?: number;
+  inferK?: number;
+}
+
 /**
- * Loads an SAE from a checkpoint file.
+ * Loads an SAE from a checkpoint: a file of the RouteSAE family, or a folder or file in a published format. The caller
+ * disposes of it.
  *
  * @example
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
- * @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`.
  */
-export async function loadSAE(path: string, options: LoadSaeOptions = {}): Promise<SAE> {
-  return createSAE(await readCheckpoint(path), options);
+export async function loadSAE(path: string, { scale, theta, inferK, ...options }: LoadSaeOptions = {}): Promise<SAE> {
+  const found = await recognise(path, {
+    ...(options.k === undefined ? {} : { k: options.k }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(theta === undefined ? {} : { theta }),
+    ...(inferK === undefined ? {} : { inferK }),
+  });
+  return found.published === null ? createSAE(found.checkpoint, options) : loadPublished(found.published, options);
 }
 
 /** The SAE of a checkpoint whose headers were read. */
-export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: LoadSaeOptions = {}): SAE {
+export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: CreateSaeOptions = {}): SAE {
   const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
   const { kind, sizes } = resolveKind(checkpoint.path, shapes, wanted);
   const entry = registry[kind];

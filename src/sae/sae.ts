@@ -1,6 +1,7 @@
 /** What every kind implements: pre-activations, activation, decoding. */
 import type { SaeKind } from '../evaluation/schema/request.js';
 import type { Tensor } from '../torch/index.js';
+import type { InputNormalization } from './input.js';
 import type { Latents, Sparsity } from './latents.js';
 
 /**
@@ -15,6 +16,12 @@ export interface SAE {
   readonly m: number;
   /** Active latents by construction; null for kinds without a k. */
   readonly k: number | null;
+  /** What makes activations its input; left out: `pre(h)`, as in the RouteSAE family. */
+  readonly normalization?: InputNormalization;
+  /** Published SAEs: whose format its file has, where it was trained (as the file names it), what makes its latents. */
+  readonly format?: string;
+  readonly hookPoint?: string | null;
+  readonly activation?: 'relu' | 'topk' | 'jumprelu' | 'gated';
   /** [N, d] → [N, m]. */
   preactivate(x: Tensor): Tensor;
   /** The latents; `sparsity` overrides the kind's own rule. */
@@ -22,6 +29,18 @@ export interface SAE {
   /** → [N, d]. */
   decode(z: Latents): Tensor;
   dispose(): void;
+}
+
+/** A crosscoder: x and x̂ are [N, R, d]. */
+export interface CrosscoderLike extends SAE {
+  /** Sites read and written. */
+  readonly R: number;
+  /** Of each site; left out: `pre(h)`. */
+  readonly normalizations?: readonly InputNormalization[];
+  /** Where its sites are, as the file names them; null for models. */
+  readonly hookPoints?: readonly string[] | null;
+  /** One set of latents [N, m] for counting, where each site has its own. */
+  shared?(z: Latents): Latents;
 }
 
 /** Tensors of a checkpoint by name, on the device and in the dtype to compute in; the SAE owns them from here on. */

@@ -3,17 +3,20 @@
  * follows the description and knows no format.
  *
  * For h [N, d]: x = normalization(h); a = (x − decoderBias if subtractDecoderBias) W_enc + encoderBias; z = activation(a);
- * x̂ = z W_dec + decoderBias (+ x W_skip); ĥ undoes the normalization.
+ * x̂ = z W_dec + decoderBias; ĥ undoes the normalization.
  */
-import { SaeEvalError } from '../../errors.js';
+import { SaeEvalError, type FieldError } from '../../errors.js';
+import type { Bilingual } from '../../evaluation/schema/index.js';
 import type { Checkpoint } from '../read.js';
 
-export type SaeSource = 'saelens' | 'dictionary_learning' | 'sparsify' | 'gemma-scope' | 'llama-scope' | 'openmoss' | 'openai' | 'mlsae';
+export const saeSources = ['saelens', 'dictionary_learning', 'sparsify', 'gemma-scope', 'llama-scope', 'openmoss', 'openai', 'mlsae', 'crosscoder', 'routesae'] as const;
+export type SaeSource = (typeof saeSources)[number];
 
-/** A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d]. */
+/** A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d]; multiplied by `factor`. */
 export interface Weight {
   tensor: string;
   transpose: boolean;
+  factor?: number;
 }
 
 export type Normalization =
@@ -23,52 +26,83 @@ export type Normalization =
   /** h · √d / ‖h‖ per token; undone by its inverse. */
   | { kind: 'token-norm' }
   /** h · factor; undone by ÷ factor. */
-  | { kind: 'scale'; factor: number }
-  /** h · √d / the tensor's only value; undone by its inverse. */
-  | { kind: 'average-norm'; tensor: string };
+  | { kind: 'scale'; factor: number };
+
+/** [m] or one number for all latents, or a constant; `log`: the file has its logarithm. */
+export type Threshold = { tensor: string; log: boolean } | { value: number };
 
 export type Activation =
   | { kind: 'relu' }
-  /** The k largest pre-activations, then max(·, 0). */
-  | { kind: 'topk'; k: number }
-  /** max(a, 0) where a > threshold, else 0. The threshold is a tensor ([m], or one number for all latents) or a constant. */
-  | { kind: 'jumprelu'; threshold: { tensor: string; log: boolean } | { value: number } }
+  /** The k largest pre-activations, then max(·, 0) unless `signed`. */
+  | { kind: 'topk'; k: number; signed?: boolean }
+  /** max(a, 0) where a > threshold, else 0; a itself there if `signed`. */
+  | { kind: 'jumprelu'; threshold: Threshold; signed?: boolean }
   /** e = (x − decoderBias) W_enc without a bias; 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0). */
   | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string };
 
-export interface SaeDescription {
+/**
+ * `selection`: the activation's choice is made on a · ‖W_dec row‖, the latents are z ÷ that norm. `latents`: the latents keep
+ * the norm and the decoder divides by it.
+ */
+export type DecoderNorm = 'none' | 'selection' | 'latents';
+
+interface Described {
   source: SaeSource;
   checkpoint: Checkpoint;
+  /** Of the configuration beside the weights; null where there is none. */
+  configPath: string | null;
   d: number;
   m: number;
+  activation: Activation;
+  decoderNorm: DecoderNorm;
+  /** What a report should say of it. */
+  notes: Bilingual[];
+}
+
+export interface SaeDescription extends Described {
+  form: 'sae';
   encoder: Weight;
   decoder: Weight;
   encoderBias: string | null;
   decoderBias: string | null;
   subtractDecoderBias: boolean;
-  activation: Activation;
-  /**
-   * `selection`: the activation's choice is made on a · ‖W_dec row‖, the latents are z ÷ that norm. `latents`: the latents keep
-   * the norm and the decoder divides by it.
-   */
-  decoderNorm: 'none' | 'selection' | 'latents';
-  /** [d, d] added to the reconstruction as x W_skip; null in nearly all. */
-  skip: Weight | null;
   normalization: Normalization;
-  /** As the file names it; null where it says nothing. */
+  /** As the file names it, in TransformerLens' or a module's words; null where it says nothing. */
   hookPoint: string | null;
-  /** 1…L where the hook point is the output of a block, 0 for the embeddings; null elsewhere. */
-  layer: number | null;
-  /** What a report should say of it. */
-  notes: string[];
+  /** `config`: the file's own word. `path`: read off the names of its folders, which a request may contradict. */
+  hookPointFrom: 'config' | 'path';
 }
+
+/**
+ * A crosscoder over n sites: x [N, n, d]; a = Σ_j x_j W_enc[j] + encoderBias (summed over sites if it has two dimensions);
+ * z = activation(a), for each site by itself under a decoder norm; x̂_j = z_j W_dec[j] + decoderBias[j].
+ */
+export interface CrosscoderDescription extends Described {
+  form: 'crosscoder';
+  sites: number;
+  encoder: string; // [n, d, m]
+  /** [n, m, d], or [m, n, d] with the latents first. */
+  decoder: { tensor: string; order: 'sites first' | 'latents first' };
+  encoderBias: string; // [m] or [n, m]
+  decoderBias: string; // [n, d]
+  /** Of each site. */
+  normalizations: Normalization[];
+  /** Of each site where they belong to one model; null where the sites are models. */
+  hookPoints: string[] | null;
+}
+
+export type PublishedDescription = SaeDescription | CrosscoderDescription;
 
 /** What a request can say that a file does not. */
 export interface GivenSettings {
-  /** The factor of the input, where it was not saved or is disputed. */
-  scale?: number;
+  /** What the SAE's input is multiplied by, where it was not saved or is disputed; for crosscoders one for each site. */
+  scale?: number | readonly number[];
   k?: number;
-  layer?: number;
+  /** The only settings an SAE is run with, where its own was never set. */
+  theta?: number;
+  inferK?: number;
+  /** Collects what must be given instead of throwing it, for an inspection. */
+  missing?: FieldError[];
 }
 
 /** Looks up tensors by name and checks their shapes. */
@@ -79,10 +113,18 @@ export class Tensors {
     return this.checkpoint.entries.has(name);
   }
 
-  /** The shape of a tensor. @throws SaeEvalError `checkpoint-keys`. */
+  /** The first of these names that the file has, else the first. */
+  either(...names: [string, ...string[]]): string {
+    return names.find((name) => this.has(name)) ?? names[0];
+  }
+
+  /** The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
   shape(name: string): number[] {
     const entry = this.checkpoint.entries.get(name);
-    if (entry !== undefined) return entry.shape;
+    if (entry !== undefined) {
+      if (/^float|^bfloat/.test(entry.dtype)) return entry.shape;
+      throw new SaeEvalError('checkpoint-shape', `${this.checkpoint.path}: expected '${name}' in float32, float16, bfloat16 or float64, found ${entry.dtype}.`);
+    }
     const found = [...this.checkpoint.entries.keys()].slice(0, 12).map((key) => `'${key.slice(0, 60)}'`).join(', ');
     throw new SaeEvalError('checkpoint-keys', `${this.checkpoint.path}: expected a tensor '${name}', found ${found || 'none'}.`);
   }
@@ -100,21 +142,53 @@ export class Tensors {
   weight(name: string, stored: [number, number], wanted: 'as stored' | 'transposed'): Weight {
     return { tensor: this.vector(name, stored), transpose: wanted === 'transposed' };
   }
+
+  /** The two sizes of a matrix. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  matrix(name: string, meaning: string): [number, number] {
+    const shape = this.shape(name);
+    if (shape.length !== 2 || shape.includes(0)) throw new SaeEvalError('checkpoint-shape', `${this.checkpoint.path}: expected '${name}' of shape ${meaning}, found [${shape.join(', ')}].`);
+    return shape as [number, number];
+  }
 }
 
-/** The layer (1…L, or 0) whose residual stream a hook point names, or null. */
-export function residualLayer(hookPoint: string | null): number | null {
-  if (hookPoint === null) return null;
-  const pre = /^blocks\.(\d{1,4})\.hook_resid_pre$/.exec(hookPoint);
-  if (pre !== null) return Number(pre[1]);
-  const post = /^blocks\.(\d{1,4})\.hook_resid_post$|(?:^|\.)(?:layers|h)\.(\d{1,4})$|^resid_post_layer_(\d{1,4})$/.exec(hookPoint);
-  const block = post?.[1] ?? post?.[2] ?? post?.[3];
-  return block === undefined ? null : Number(block) + 1;
+/** Asks for a setting that a file does not hold. @throws SaeEvalError `sae-option`, unless it is an inspection that asks. */
+export function ask(given: GivenSettings, field: string, file: string, message: string): void {
+  if (given.missing === undefined) throw new SaeEvalError('sae-option', `${file}: ${message}`, { fields: [{ path: field, message }] });
+  given.missing.push({ path: field, message });
+}
+
+/** A scale given in a request, checked. @throws SaeEvalError `sae-option`. */
+export function scaleOf(scale: number, file: string): Normalization {
+  if (!Number.isFinite(scale) || scale <= 0) throw new SaeEvalError('sae-option', `${file}: expected a positive number for \`scale\`, found ${scale}.`, { fields: [{ path: 'scale', message: 'expected a positive number' }] });
+  return { kind: 'scale', factor: scale };
+}
+
+/** The one scale of an SAE on one site, or undefined. @throws SaeEvalError `sae-option` for a list of them. */
+export function givenScale({ scale }: GivenSettings, file: string): number | undefined {
+  if (scale === undefined || typeof scale === 'number') return scale;
+  throw new SaeEvalError('sae-option', `${file}: expected one number for \`scale\`, found a list of ${scale.length}; lists are for crosscoders, a number for each site.`, { fields: [{ path: 'scale', message: 'expected one number' }] });
 }
 
 /** The factor given in a request. @throws SaeEvalError `sae-option` that asks for it. */
-export function needScale({ scale }: GivenSettings, file: string, why: string): Normalization {
-  if (scale === undefined) throw new SaeEvalError('sae-option', `${file}: ${why} Give it in the request (\`scale\`: the number the SAE's input is multiplied by).`, { fields: [{ path: 'scale', message: why }] });
-  if (!Number.isFinite(scale) || scale <= 0) throw new SaeEvalError('sae-option', `${file}: expected a positive number for \`scale\`, found ${scale}.`, { fields: [{ path: 'scale', message: 'expected a positive number' }] });
-  return { kind: 'scale', factor: scale };
+export function needScale(given: GivenSettings, file: string, why: string): Normalization {
+  const scale = givenScale(given, file);
+  if (scale !== undefined) return scaleOf(scale, file);
+  ask(given, 'scale', file, `${why} Give it in the request (\`scale\`: the number the SAE's input is multiplied by).`);
+  return { kind: 'none' };
+}
+
+/** A scale for files that leave nothing open. @throws SaeEvalError `sae-option`: a second one would be applied on top. */
+export function refuseScale(given: GivenSettings, file: string, why: string): void {
+  if (given.scale === undefined) return;
+  throw new SaeEvalError('sae-option', `${file}: ${why}; leave \`scale\` out.`, { fields: [{ path: 'scale', message: `${why}; leave it out` }] });
+}
+
+/** The request's k, else the file's. @throws SaeEvalError `sae-option` where there is none or it is out of range. */
+export function needK(given: GivenSettings, saved: number | null | undefined, m: number, file: string, where: string): number {
+  const k = given.k ?? saved;
+  if (k === undefined || k === null) ask(given, 'k', file, `expected k of 1…${m} in ${where}, found none. Give k in the request.`);
+  else if (!Number.isInteger(k) || k < 1 || k > m) {
+    throw new SaeEvalError('sae-option', `${file}: expected k of 1…${m}, found ${k}${given.k === undefined ? ` in ${where}. Give k in the request` : ''}.`, { fields: [{ path: 'k', message: `expected 1…${m}, found ${k}` }] });
+  }
+  return k ?? 1;
 }

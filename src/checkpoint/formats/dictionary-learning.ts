@@ -1,9 +1,12 @@
 /** dictionary_learning (github.com/saprmarks/dictionary_learning): `ae.pt` and `config.json` with `trainer.dict_class`. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
+import type { Bilingual } from '../../evaluation/schema/index.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { needScale, residualLayer, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
+import { ask, givenScale, needK, needScale, scaleOf, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
+import { submoduleHookPoint } from './hook-point.js';
+import { readScalar } from './scalar.js';
 
 const size = z.int().positive();
 const schema = z.looseObject({
@@ -20,18 +23,37 @@ const schema = z.looseObject({
 /** A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided. */
 function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normalization {
   const factor = checkpoint.values.get('norm_factor');
-  if (given.scale !== undefined) return needScale(given, checkpoint.path, '');
+  const scale = givenScale(given, checkpoint.path);
+  if (scale !== undefined) return scaleOf(scale, checkpoint.path);
   if (typeof factor === 'number' && factor > 0) return { kind: 'scale', factor: 1 / factor };
   if (checkpoint.prefix.startsWith('ae.') && factor !== null) return needScale(given, checkpoint.path, 'a backup of a training run without a norm_factor that can be read.');
   return { kind: 'none' };
 }
+
+/** BatchTopK's threshold, which training sets late: below 0 it never did, and what stands for it must be given. */
+function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Activation {
+  const { checkpoint } = tensors;
+  const name = tensors.vector('threshold', [], [1]);
+  if (readScalar(checkpoint, name) >= 0) return { kind: 'jumprelu', threshold: { tensor: name, log: false } };
+  if (given.theta !== undefined) return { kind: 'jumprelu', threshold: { value: given.theta } };
+  if (given.inferK !== undefined) return { kind: 'topk', k: Math.min(given.inferK, m) };
+  ask(given, 'theta', checkpoint.path, 'the threshold of this BatchTopK is below 0: training never set it. Give the request one `theta` (latents above it are kept) or one `inferK` (the k largest are).');
+  return { kind: 'relu' };
+}
+
+const normed: Bilingual = {
+  en: 'As dictionary_learning does when it loads, decoder rows were scaled to norm 1 and the encoder by their norms: reconstructions are the same, latents are larger by the norm.',
+  zh: '与 dictionary_learning 加载时一样，解码器各行缩放到范数 1，编码器乘以该范数：重建不变，潜变量按该范数放大。',
+};
 
 /** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeDictionaryLearning(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
   const { trainer } = readConfig(configPath, schema);
   const { dict_class: dictClass, activation_dim: d, dict_size: m } = trainer;
   const tensors = new Tensors(checkpoint);
-  const hookPoint = trainer.submodule_name ?? (trainer.layer === undefined || trainer.layer === null ? null : `resid_post_layer_${trainer.layer}`);
+  const named = trainer.submodule_name ?? null;
+  const layer = trainer.layer ?? null;
+  const hookPoint = named !== null ? submoduleHookPoint(named) : layer === null ? null : `blocks.${layer}.hook_resid_post`;
   const linear = () => ({
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
@@ -42,15 +64,17 @@ export function describeDictionaryLearning(configPath: string, checkpoint: Check
     encoderBias: tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
   });
-  const batchThreshold = (): Activation => ({ kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [], [1]), log: false } });
+  // `bias` is what b_dec was called before.
+  const withBias = () => ({ ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector(tensors.either('b_dec', 'bias'), [d]) });
   const common = {
-    source: 'dictionary_learning' as const, checkpoint, d, m, hookPoint, skip: null, decoderNorm: 'none' as const, notes: [] as string[],
-    normalization: normalizationOf(checkpoint, given), layer: given.layer ?? residualLayer(hookPoint),
+    form: 'sae' as const, source: 'dictionary_learning' as const, checkpoint, configPath, d, m, hookPoint, decoderNorm: 'none' as const, notes: [] as Bilingual[],
+    // Without a submodule the layer is the output of a block by the library's own scripts, not by the file's word.
+    hookPointFrom: named === null ? 'path' as const : 'config' as const,
+    normalization: normalizationOf(checkpoint, given),
   };
-  const unset = ['A threshold below 0 means that training never set it; such a file cannot be evaluated.'];
   switch (dictClass) {
     case 'AutoEncoder':
-      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector('bias', [d]), subtractDecoderBias: true, activation: { kind: 'relu' }, notes: ['The library scales decoder rows to norm 1 when it loads; reconstructions are the same, latents differ by that norm.'] };
+      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector('bias', [d]), subtractDecoderBias: true, activation: { kind: 'relu' }, decoderNorm: 'latents', notes: [normed] };
     case 'AutoEncoderNew':
       return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector('decoder.bias', [d]), subtractDecoderBias: false, activation: { kind: 'relu' } };
     case 'GatedAutoEncoder':
@@ -58,15 +82,14 @@ export function describeDictionaryLearning(configPath: string, checkpoint: Check
     case 'JumpReluAutoEncoder':
       return { ...common, ...matrices(), subtractDecoderBias: false, activation: { kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [m]), log: false } } };
     case 'AutoEncoderTopK': {
-      const k = given.k ?? trainer.k;
-      if (k === undefined || k === null || k > m) throw new SaeEvalError('sae-option', `${configPath}: expected trainer.k of 1…${m}, found ${k ?? 'none'}. Give k in the request.`, { fields: [{ path: 'k', message: `expected 1…${m}` }] });
-      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector(tensors.has('b_dec') ? 'b_dec' : 'bias', [d]), subtractDecoderBias: true, activation: { kind: 'topk', k } };
+      const k = trainer.k ?? (tensors.has('k') ? readScalar(checkpoint, 'k') : null);
+      return { ...common, ...withBias(), subtractDecoderBias: true, activation: { kind: 'topk', k: needK(given, k, m, configPath, 'trainer.k') } };
     }
     case 'BatchTopKSAE':
-      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector(tensors.has('b_dec') ? 'b_dec' : 'bias', [d]), subtractDecoderBias: true, activation: batchThreshold(), notes: unset };
+      return { ...common, ...withBias(), subtractDecoderBias: true, activation: batchActivation(tensors, m, given) };
     case 'MatryoshkaBatchTopKSAE':
-      return { ...common, ...matrices(), subtractDecoderBias: true, activation: batchThreshold(), notes: unset };
+      return { ...common, ...matrices(), subtractDecoderBias: true, activation: batchActivation(tensors, m, given) };
     default:
-      throw new SaeEvalError('sae-kind', `${configPath}: trainer.dict_class ${JSON.stringify(dictClass)} is not supported.`);
+      throw new SaeEvalError('sae-kind', `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.`);
   }
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { needScale, residualLayer, Tensors, type GivenSettings, type SaeDescription } from './description.js';
+import { needScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
 
 const schema = z.looseObject({
   d_model: z.int().positive(),
@@ -20,18 +20,20 @@ export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, g
   const { d_model: d, d_sae: m, jump_relu_threshold: value, dataset_average_activation_norm: norms, hook_point_in: hook } = readConfig(configPath, schema);
   const tensors = new Tensors(checkpoint);
   const hint = norms === undefined ? '' : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
-  const hookPoint = hook ?? null;
   return {
-    source: 'llama-scope', checkpoint, d, m, hookPoint,
+    form: 'sae', source: 'llama-scope', checkpoint, configPath, d, m,
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('decoder.bias', [d]),
     subtractDecoderBias: false,
     activation: { kind: 'jumprelu', threshold: { value } },
-    decoderNorm: 'none', skip: null,
+    decoderNorm: 'none',
     normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),
-    layer: given.layer ?? residualLayer(hookPoint),
-    notes: ['About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.'],
+    hookPoint: hook ?? null, hookPointFrom: 'config',
+    notes: [{
+      en: 'About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.',
+      zh: '这些 SAE 公布的每词元激活潜变量约为 50 个；L0 相差很大说明 scale 有误。',
+    }],
   };
 }

@@ -1,30 +1,34 @@
-/** mlsae (github.com/tim-lawson/mlsae): `config.json` and `model.safetensors`; one SAE for all layers. */
+/** mlsae (github.com/tim-lawson/mlsae): `config.json` and `model.safetensors` of Hugging Face's model mixin; one SAE for all layers. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { Tensors, type GivenSettings, type SaeDescription } from './description.js';
+import { givenScale, needK, scaleOf, refuseScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
 
-const schema = z.looseObject({ n_inputs: z.int().positive(), n_latents: z.int().positive(), k: z.int().positive(), standardize: z.boolean().default(false) });
+const schema = z.looseObject({
+  n_inputs: z.int().positive(), n_latents: z.int().positive(), k: z.int().positive(),
+  standardize: z.boolean().default(true), lens: z.boolean().default(false),
+});
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-option`. */
+/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeMlsae(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { n_inputs: d, n_latents: m, k: saved, standardize } = readConfig(configPath, schema);
-  const k = given.k ?? saved;
-  if (k > m) throw new SaeEvalError('sae-option', `${configPath}: expected k of 1…${m}, found ${k}.`, { fields: [{ path: 'k', message: `expected 1…${m}` }] });
+  const { n_inputs: d, n_latents: m, k, standardize, lens } = readConfig(configPath, schema);
   const tensors = new Tensors(checkpoint);
   const prefix = tensors.has('autoencoder.encoder.weight') ? 'autoencoder.' : '';
+  if (lens || tensors.has(`${prefix}encoder_lens.0.weight`)) throw new SaeEvalError('sae-kind', `${configPath}: an mlsae with a transform for each layer (lens) is not supported.`);
+  const scale = givenScale(given, configPath);
+  if (standardize) refuseScale(given, configPath, 'its input is standardized, which needs no scale');
   return {
-    source: 'mlsae', checkpoint, d, m,
+    form: 'sae', source: 'mlsae', checkpoint, configPath, d, m,
     encoder: tensors.weight(`${prefix}encoder.weight`, [m, d], 'transposed'),
     decoder: tensors.weight(`${prefix}decoder.weight`, [d, m], 'transposed'),
     encoderBias: null,
     decoderBias: tensors.vector(`${prefix}pre_encoder_bias`, [d]),
     subtractDecoderBias: true,
-    activation: { kind: 'topk', k },
-    decoderNorm: 'none', skip: null,
-    normalization: standardize ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
-    hookPoint: null, layer: given.layer ?? null,
-    notes: ['The layout of these files was not checked against a published one.'],
+    activation: { kind: 'topk', k: needK(given, k, m, configPath, 'its config.json') },
+    decoderNorm: 'none',
+    normalization: standardize ? { kind: 'layer-norm', epsilon: 1e-5 } : scale === undefined ? { kind: 'none' } : scaleOf(scale, configPath),
+    hookPoint: null, hookPointFrom: 'config',
+    notes: [],
   };
 }

@@ -3,24 +3,29 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { needScale, residualLayer, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
+import { givenScale, needK, needScale, refuseScale, scaleOf, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
 
 const size = z.int().positive();
+const metadata = z.looseObject({ hook_name: z.string().nullish() }).nullish();
 const schema = z.looseObject({
   architecture: z.string().default('standard'),
   d_in: size,
   d_sae: size,
   apply_b_dec_to_input: z.boolean().default(true),
-  normalize_activations: z.string().nullable().default('none'),
+  // Before version 3 a boolean said whether the average norm was scaled.
+  normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
   rescale_acts_by_decoder_norm: z.boolean().default(false),
   finetuning_scaling_factor: z.boolean().default(false),
   k: size.optional(),
   activation_fn_str: z.string().optional(),
   activation_fn: z.string().optional(),
-  activation_fn_kwargs: z.looseObject({ k: size.optional() }).optional(),
+  activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
   hook_name: z.string().optional(),
   hook_point: z.string().optional(),
-  metadata: z.looseObject({ hook_name: z.string().nullish() }).nullish(),
+  metadata,
+  meta: metadata,
+  // Written by `sae-eval convert`: SAELens knows one epsilon only, and passes over what it does not know.
+  layer_norm_epsilon: z.number().positive().max(1).optional(),
 });
 type Config = z.infer<typeof schema>;
 
@@ -37,23 +42,26 @@ function activationOf(config: Config, tensors: Tensors, m: number, given: GivenS
       const log = !tensors.has('threshold') && tensors.has('log_threshold');
       return { kind: 'jumprelu', threshold: { tensor: tensors.vector(log ? 'log_threshold' : 'threshold', [m]), log } };
     }
-    case 'topk': {
-      const k = given.k ?? config.k ?? config.activation_fn_kwargs?.k;
-      if (k === undefined || k > m) throw new SaeEvalError('sae-option', `${file}: expected k of 1…${m} in its cfg.json, found ${k ?? 'none'}. Give k in the request.`, { fields: [{ path: 'k', message: `expected 1…${m}` }] });
-      return { kind: 'topk', k };
-    }
+    case 'topk':
+      return { kind: 'topk', k: needK(given, config.k ?? config.activation_fn_kwargs?.k, m, file, 'its cfg.json') };
     default:
       throw new SaeEvalError('sae-kind', `${file}: SAELens architecture ${JSON.stringify(architecture)} is not supported; expected standard, gated, topk or jumprelu (batchtopk is saved as jumprelu).`);
   }
 }
 
-function normalizationOf(mode: string | null, given: GivenSettings, file: string): Normalization {
+function normalizationOf(mode: Config['normalize_activations'], epsilon: number, given: GivenSettings, file: string): Normalization {
   switch (mode) {
-    case null: case 'none': return given.scale === undefined ? { kind: 'none' } : needScale(given, file, '');
-    case 'layer_norm': return { kind: 'layer-norm', epsilon: 1e-5 };
-    case 'constant_norm_rescale': return { kind: 'token-norm' };
-    case 'expected_average_only_in': return needScale(given, file, 'normalize_activations is expected_average_only_in, whose factor SAELens does not save (norm_scaling_factor in its list of pretrained SAEs).');
-    default: throw new SaeEvalError('sae-kind', `${file}: normalize_activations ${JSON.stringify(mode)} is not supported.`);
+    case null: case 'none': case false: {
+      const scale = givenScale(given, file);
+      return scale === undefined ? { kind: 'none' } : scaleOf(scale, file);
+    }
+    case 'layer_norm': case 'constant_norm_rescale':
+      refuseScale(given, file, `normalize_activations is ${mode}, which needs no scale`);
+      return mode === 'layer_norm' ? { kind: 'layer-norm', epsilon } : { kind: 'token-norm' };
+    case 'expected_average_only_in': case true:
+      return needScale(given, file, 'normalize_activations is expected_average_only_in, whose factor SAELens does not save (norm_scaling_factor in its list of pretrained SAEs).');
+    default:
+      throw new SaeEvalError('sae-kind', `${file}: normalize_activations ${JSON.stringify(mode)} is not supported; expected none, layer_norm, constant_norm_rescale or expected_average_only_in.`);
   }
 }
 
@@ -61,21 +69,22 @@ function normalizationOf(mode: string | null, given: GivenSettings, file: string
 export function describeSaelens(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
   const config = readConfig(configPath, schema);
   const { d_in: d, d_sae: m } = config;
-  if (config.finetuning_scaling_factor) throw new SaeEvalError('sae-kind', `${configPath}: finetuning_scaling_factor is not supported.`);
   const tensors = new Tensors(checkpoint);
+  // SAELens itself passes over the flag where the tensor is not there.
+  if (config.finetuning_scaling_factor && ['scaling_factor', 'finetuning_scaling_factor'].some((name) => tensors.has(name))) throw new SaeEvalError('sae-kind', `${configPath}: finetuning_scaling_factor is not supported.`);
+  if (/transcoder|crosscoder/i.test(config.architecture)) throw new SaeEvalError('sae-kind', `${configPath}: a ${config.architecture.slice(0, 60)}, which reconstructs another site than it reads; only autoencoders are evaluated.`);
   const activation = activationOf(config, tensors, m, given, configPath);
-  const hookPoint = config.metadata?.hook_name ?? config.hook_name ?? config.hook_point ?? null;
   return {
-    source: 'saelens', checkpoint, d, m, hookPoint, activation,
+    form: 'sae', source: 'saelens', checkpoint, configPath, d, m, activation,
     encoder: tensors.weight('W_enc', [d, m], 'as stored'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: config.apply_b_dec_to_input,
     decoderNorm: config.rescale_acts_by_decoder_norm && activation.kind === 'topk' ? 'latents' : 'none',
-    skip: null,
-    normalization: normalizationOf(config.normalize_activations, given, configPath),
-    layer: given.layer ?? residualLayer(hookPoint),
+    normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
+    hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,
+    hookPointFrom: 'config',
     notes: [],
   };
 }

@@ -1,10 +1,10 @@
 /** sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; k largest of ReLU. */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { residualLayer, Tensors, type GivenSettings, type SaeDescription } from './description.js';
+import { needK, refuseScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
 
 const schema = z.looseObject({
   d_in: z.int().positive(),
@@ -21,22 +21,20 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
   const config = readConfig(configPath, schema);
   const d = config.d_in;
   const m = config.num_latents === 0 ? d * config.expansion_factor : config.num_latents;
-  if (config.activation !== 'topk') throw new SaeEvalError('sae-kind', `${configPath}: activation ${JSON.stringify(config.activation)} is not supported; expected topk.`);
+  if (config.activation !== 'topk') throw new SaeEvalError('sae-kind', `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not supported; expected topk.`);
   if (config.transcode || config.skip_connection) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`);
-  const k = given.k ?? config.k;
-  if (k > m) throw new SaeEvalError('sae-option', `${configPath}: expected k of 1…${m}, found ${k}.`, { fields: [{ path: 'k', message: `expected 1…${m}` }] });
+  refuseScale(given, configPath, "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
-  const hookPoint = basename(dirname(configPath));
   return {
-    source: 'sparsify', checkpoint, d, m, hookPoint,
+    form: 'sae', source: 'sparsify', checkpoint, configPath, d, m,
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: true,
-    activation: { kind: 'topk', k },
-    decoderNorm: 'none', skip: null, normalization: { kind: 'none' },
-    layer: given.layer ?? residualLayer(hookPoint),
+    activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
+    decoderNorm: 'none', normalization: { kind: 'none' },
+    hookPoint: basename(dirname(resolve(configPath))), hookPointFrom: 'path',
     notes: [],
   };
 }

@@ -1,4 +1,4 @@
-/** Published layouts (fixtures/make.py): what a description says, evaluated, against plain PyTorch. */
+/** Published layouts (fixtures/make.py): recognised, loaded and computed, against plain PyTorch. */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,24 +7,24 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describePublished, type GivenSettings } from '#src/checkpoint/formats/index.js';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
-import { scope } from '#src/torch/index.js';
-import { evaluateDescription } from './evaluate-description.js';
+import { applySAE, loadSAE } from '#src/sae/index.js';
+import { memory, scope } from '#src/torch/index.js';
 
 const fixture = (name: string): string => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const gemma = 'gemma-scope-2b-pt-res';
 
 const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSettings][] = [
-  ['saelens-standard', { source: 'saelens', d: 6, m: 10, hookPoint: 'blocks.3.hook_resid_pre', layer: 3 }],
+  ['saelens-standard', { source: 'saelens', d: 6, m: 10, hookPoint: 'blocks.3.hook_resid_pre', hookPointFrom: 'config' }],
   ['saelens-standard-layer-norm', { subtractDecoderBias: false, normalization: { kind: 'layer-norm', epsilon: 1e-5 } }],
   ['saelens-standard-token-norm', { normalization: { kind: 'token-norm' } }],
   ['saelens-standard-scale', { normalization: { kind: 'scale', factor: 0.25 } }, { scale: 0.25 }],
   ['saelens-square', { d: 6, m: 6 }],
   ['saelens-topk', { activation: { kind: 'topk', k: 3 } }],
   ['saelens-topk-rescaled', { decoderNorm: 'latents' }],
-  ['saelens-topk-before-6', { activation: { kind: 'topk', k: 3 }, hookPoint: 'blocks.7.hook_resid_post', layer: 8 }],
+  ['saelens-topk-before-6', { activation: { kind: 'topk', k: 3 }, hookPoint: 'blocks.7.hook_resid_post' }],
   ['saelens-jumprelu', { activation: { kind: 'jumprelu', threshold: { tensor: 'threshold', log: false } } }],
   ['saelens-gated', { encoderBias: null }],
-  ['dictionary_learning-AutoEncoder', { source: 'dictionary_learning', layer: 5 }],
+  ['dictionary_learning-AutoEncoder', { source: 'dictionary_learning', hookPoint: 'blocks.4.hook_resid_post', decoderNorm: 'latents' }],
   ['dictionary_learning-backup', { normalization: { kind: 'scale', factor: 1 / 8 } }],
   ['dictionary_learning-AutoEncoderNew', { subtractDecoderBias: false }],
   ['dictionary_learning-GatedAutoEncoder', {}],
@@ -33,17 +33,31 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   ['dictionary_learning-AutoEncoderTopK-old', { decoderBias: 'bias' }],
   ['dictionary_learning-BatchTopKSAE', {}],
   ['dictionary_learning-MatryoshkaBatchTopKSAE', {}],
-  ['sparsify/layers.5', { source: 'sparsify', hookPoint: 'layers.5', layer: 6, m: 10 }],
-  ['sparsify/expansion/layers.2', { layer: 3, m: 12 }],
-  [`${gemma}/layer_20/width_16k/average_l0_71`, { source: 'gemma-scope', hookPoint: 'blocks.20.hook_resid_post', layer: 21 }],
-  [`${gemma}/layer_3/width_16k/average_l0_9`, { layer: 4 }],
+  ['sparsify/layers.5', { source: 'sparsify', hookPoint: 'layers.5', m: 10 }],
+  ['sparsify/expansion/layers.2', { hookPoint: 'layers.2', m: 12 }],
+  [`${gemma}/layer_20/width_16k/average_l0_71`, { source: 'gemma-scope', hookPoint: 'blocks.20.hook_resid_post', hookPointFrom: 'path' }],
+  [`${gemma}/layer_3/width_16k/average_l0_9`, { hookPoint: 'blocks.3.hook_resid_post' }],
   ['openai-topk/0.pt', { source: 'openai', activation: { kind: 'topk', k: 3 }, normalization: { kind: 'layer-norm', epsilon: 1e-5 } }],
   ['openai-relu/0.pt', { activation: { kind: 'relu' }, normalization: { kind: 'none' } }],
   ['mlsae', { source: 'mlsae', encoderBias: null }],
   ['mlsae-tfm', { decoderBias: 'autoencoder.pre_encoder_bias' }],
-  ['openmoss-jumprelu', { source: 'openmoss', decoderNorm: 'selection', normalization: { kind: 'average-norm' }, layer: 13 }],
+  ['openmoss-jumprelu', { source: 'openmoss', decoderNorm: 'selection', normalization: { kind: 'scale', factor: Math.sqrt(6) / 7.5 }, hookPoint: 'blocks.12.hook_resid_post' }],
   ['openmoss-topk', { decoderNorm: 'none', decoderBias: null, normalization: { kind: 'token-norm' } }],
-  ['llama-scope', { source: 'llama-scope', activation: { kind: 'jumprelu', threshold: { value: 0.5 } }, layer: 16 }, { scale: Math.sqrt(6) / 12 }],
+  ['dictionary_learning-BatchTopKSAE-unset', { activation: { kind: 'jumprelu', threshold: { value: 0.6 } } }, { theta: 0.6 }],
+  ['dictionary_learning-BatchTopKSAE-unset-k', { activation: { kind: 'topk', k: 3 } }, { inferK: 3 }],
+  ['dictionary_learning-submodule', { hookPoint: 'blocks.4.hook_mlp_out', hookPointFrom: 'config' }],
+  [`${gemma}/embedding/width_4k/average_l0_6`, { hookPoint: 'hook_embed', encoder: { tensor: 'W_enc', transpose: false, factor: 1 / Math.sqrt(6) } }],
+  ['saelens-rc', { hookPoint: 'blocks.1.hook_resid_post', normalization: { kind: 'none' } }],
+  ['saelens-boolean-norm', { normalization: { kind: 'scale', factor: 0.5 } }, { scale: 0.5 }],
+  ['saelens-log-threshold', { activation: { kind: 'jumprelu', threshold: { tensor: 'log_threshold', log: true } } }],
+  ['saelens-half', { activation: { kind: 'relu' } }],
+  ['llama-scope-r1', { source: 'openmoss', activation: { kind: 'jumprelu', threshold: { tensor: 'log_jumprelu_threshold', log: true } }, decoderNorm: 'none' }, { scale: Math.sqrt(6) / 12 }],
+  ['openmoss-topk-norms', { decoderNorm: 'selection', normalization: { kind: 'none' } }],
+  ['openmoss-pt', { activation: { kind: 'relu' } }],
+  ['crosscoder', { form: 'crosscoder', source: 'crosscoder', sites: 2, hookPoints: null, normalizations: [{ kind: 'scale', factor: 0.25 }, { kind: 'scale', factor: 0.5 }] }, { scale: [0.25, 0.5] }],
+  ['openmoss-crosscoder', { form: 'crosscoder', source: 'openmoss', sites: 3, hookPoints: ['blocks.2.hook_resid_post', 'blocks.3.hook_resid_post', 'blocks.5.hook_resid_post'] }],
+  ['openmoss-crosscoder-topk', { form: 'crosscoder', activation: { kind: 'topk', k: 3 } }],
+  ['llama-scope', { source: 'llama-scope', activation: { kind: 'jumprelu', threshold: { value: 0.5 } }, hookPoint: 'blocks.15.hook_resid_post' }, { scale: Math.sqrt(6) / 12 }],
 ];
 
 describe.each(cases)('%s', (name, expected, given = {}) => {
@@ -51,17 +65,23 @@ describe.each(cases)('%s', (name, expected, given = {}) => {
     const description = await describePublished(fixture(name), given);
     expect(description).toMatchObject(expected);
     const golden = await readCheckpoint(join(fixture(name), name.endsWith('.pt') ? '..' : '', 'expected.safetensors'));
+    const { handles } = memory();
+    const sae = await loadSAE(fixture(name), given);
     scope(() => {
       const wanted = openTensors(golden);
-      const { latents, reconstruction } = evaluateDescription(description!, wanted.get('h')!);
+      const made = applySAE(sae, wanted.get('h')!);
       // Values are of order 10 and float32 sums run over at most 12 terms: rounding stays below 1e-5 relative.
-      for (const [made, key] of [[latents, 'latents'], [reconstruction, 'reconstruction']] as const) {
+      for (const key of ['latents', 'reconstruction'] as const) {
         const reference = wanted.get(key)!;
-        expect(made.shape).toEqual(reference.shape);
-        expect(made.sub(reference).abs().div(reference.abs().clamp_min(1)).max().item(), key).toBeLessThan(1e-5);
+        expect(made[key].shape).toEqual(reference.shape);
+        expect(made[key].sub(reference).abs().div(reference.abs().clamp_min(1)).max().item(), key).toBeLessThan(1e-5);
       }
+      expect(made.latents.ne(0).eq(wanted.get('latents')!.ne(0)).all().item(), 'the same latents are active').toBe(true);
       expect(wanted.get('latents')!.ne(0).sum().item(), 'latents are not all zero').toBeGreaterThan(0);
+      return null;
     });
+    sae.dispose();
+    expect(memory().handles).toBe(handles);
   });
 });
 

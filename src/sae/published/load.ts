@@ -1,0 +1,26 @@
+/** From the description of a published SAE to one that computes. */
+import type { PublishedDescription } from '../../checkpoint/formats/index.js';
+import { openTensors } from '../../checkpoint/tensors.js';
+import type { FloatDtype, SaeKind } from '../../evaluation/schema/request.js';
+import type { Tensor } from '../../torch/index.js';
+import type { SAE } from '../sae.js';
+import { publishedKind } from './kind.js';
+import { PublishedCrosscoder } from './published-crosscoder.js';
+import { PublishedSAE } from './published-sae.js';
+
+export interface LoadPublishedOptions {
+  kind?: SaeKind;
+  device?: string;
+  dtype?: FloatDtype;
+}
+
+/**
+ * Opens what the description names, and nothing else of the file. The caller disposes of the SAE.
+ * @throws SaeEvalError `checkpoint-*` where the file has changed since it was described, `sae-kind`.
+ */
+export function loadPublished(description: PublishedDescription, { kind: wanted, device = 'cpu', dtype = 'float32' }: LoadPublishedOptions = {}): SAE {
+  const kind = publishedKind(description, wanted);
+  // Tensors that are only passed through, such as a weight whose transpose is kept, are freed with the scope's end.
+  const take = (name: string): Tensor => openTensors(description.checkpoint, { names: [name], device, dtype }).get(name)!;
+  return description.form === 'crosscoder' ? new PublishedCrosscoder(description, take) : new PublishedSAE(description, take, kind);
+}

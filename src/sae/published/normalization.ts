@@ -1,0 +1,41 @@
+/** The normalizations of published SAEs. Each is computed in the SAE's dtype, as their libraries do, and undone in it. */
+import type { Normalization } from '../../checkpoint/formats/index.js';
+import { ops, type DType, type Tensor } from '../../torch/index.js';
+import type { InputNormalization, SaeInput } from '../input.js';
+
+type Undo = (reconstruction: Tensor) => Tensor;
+
+function normalized(h: Tensor, normalization: Normalization): { x: Tensor; undo: Undo } {
+  const d = h.shape.at(-1)!;
+  switch (normalization.kind) {
+    case 'none': return { x: h, undo: (r) => r };
+    case 'scale': return { x: h.mul(normalization.factor), undo: (r) => r.div(normalization.factor) };
+    case 'token-norm': {
+      const factor = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }).div(Math.sqrt(d)); // [N, 1]
+      return { x: h.div(factor), undo: (r) => r.mul(factor) };
+    }
+    case 'layer-norm': {
+      const mean = h.mean([-1], { keepdim: true }); // [N, 1]
+      const centred = h.sub(mean);
+      const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1)); // [N, 1]
+      return { x: centred.div(std.add(normalization.epsilon)), undo: (r) => r.mul(std).add(mean) };
+    }
+  }
+}
+
+/** What a description says of an SAE's input, ready to be applied. */
+export function inputNormalization(normalization: Normalization): InputNormalization {
+  return {
+    key: JSON.stringify(normalization),
+    apply(h: Tensor, dtype: DType): SaeInput {
+      const { x, undo } = normalized(h.dtype === dtype ? h : h.to({ dtype }), normalization);
+      return {
+        x,
+        restore: (reconstruction) => {
+          const restored = undo(reconstruction);
+          return restored.dtype === h.dtype ? restored : restored.to({ dtype: h.dtype });
+        },
+      };
+    },
+  };
+}
