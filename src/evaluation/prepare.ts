@@ -1,7 +1,7 @@
 /** From a checked request to what a run computes with: the device, the SAEs with their strategies, how much at once. */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { metricsNamed } from '../metrics/registry.js';
-import { createSAE, type SAE } from '../sae/index.js';
+import { createSAE, loadPublished, type SAE } from '../sae/index.js';
 import { cuda, devices, numThreads } from '../torch/index.js';
 import { chooseMicroBatch } from './engine/micro-batch.js';
 import type { Decisions } from './journal.js';
@@ -64,10 +64,9 @@ export function loadEvaluated(resolved: ResolvedSae, index: number, { model, dev
   const variants = variantsOf(request, index);
   const spec = request.saes[index]!;
   try {
-    const sae: SAE = createSAE(resolved.checkpoint, {
-      kind: resolved.kind,
-      device,
-      dtype: request.saeDtype,
+    const common = { kind: resolved.kind, device, dtype: request.saeDtype };
+    const sae: SAE = resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
+      ...common,
       ...(resolved.k === null ? {} : { k: resolved.k }),
       ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
     });

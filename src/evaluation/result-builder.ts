@@ -6,6 +6,7 @@ import { packageVersion } from '../version.js';
 import { Assembly, type Subject } from './assemble.js';
 import { cleanKey } from './engine/collector.js';
 import { findings } from './findings/index.js';
+import type { ResolvedSae } from './validate.js';
 import type { Decisions } from './journal.js';
 import { reasonFor } from './notes.js';
 import type { EvaluatedSae } from './prepare.js';
@@ -41,6 +42,18 @@ function notFinite(values: unknown, path = ''): string | null {
   return null;
 }
 
+/** Where a checkpoint says that its SAE belongs; of a crosscoder all places. */
+function hookPointOf({ published }: ResolvedSae): string | null {
+  if (published === null) return null;
+  return published.form === 'sae' ? published.hookPoint : (published.hookPoints?.join(', ') ?? null);
+}
+
+/** The space that an SAE is measured in. */
+function normalizationOf({ published }: ResolvedSae): string {
+  if (published === null) return 'pre';
+  return published.form === 'sae' ? published.normalization.kind : [...new Set(published.normalizations.map(({ kind }) => kind))].join(', ');
+}
+
 export class ResultBuilder {
   constructor(private readonly options: ResultBuilderOptions) {}
 
@@ -70,6 +83,9 @@ export class ResultBuilder {
       label: resolved.label,
       kind: resolved.kind,
       checkpoint: path,
+      format: resolved.published?.source ?? 'routesae',
+      hookPoint: hookPointOf(resolved),
+      normalization: normalizationOf(resolved),
       ...(single ? { layer: resolved.layer! } : { layers: resolved.layers }),
       d: resolved.sizes.d,
       m: resolved.sizes.m,
@@ -85,7 +101,7 @@ export class ResultBuilder {
     const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({ ...sparsity, ...this.#values(evaluated, i + 1, assembly) }));
     const wrong = notFinite({ ...values, perLayer, sweep });
     if (wrong !== null) return failed('non-finite', `${resolved.label}: ${wrong} is NaN or infinite; the checkpoint, or the model in ${this.options.request.dtype}, gives values that cannot be evaluated`);
-    return { ...base, error: null, ...values, perLayer, sweep: sweep.length === 0 ? null : sweep, notes: this.#notes(evaluated, values) };
+    return { ...base, error: null, ...values, perLayer, sweep: sweep.length === 0 ? null : sweep, notes: [...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })), ...this.#notes(evaluated, values)] };
   }
 
   #values(evaluated: EvaluatedSae, variant: number, assembly: Assembly): { reference: ReferenceValues | null; strict: StrictValues | null } {

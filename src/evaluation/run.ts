@@ -37,7 +37,7 @@ export interface RunOptions {
 
 /** What a run computes, for the journal: the request, and the files as they are now. */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
-  const files = [paths.model, paths.dataset, ...saes.map(({ checkpoint }) => checkpoint.path)].map((path) => {
+  const files = [paths.model, paths.dataset, ...saes.flatMap(({ checkpoint, published }) => [checkpoint.path, ...(published === null || published.configPath === null ? [] : [published.configPath])])].map((path) => {
     const { size, mtimeMs } = statSync(path);
     return [path, size, mtimeMs];
   });

@@ -5,14 +5,17 @@
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { z } from 'zod';
-import { readCheckpoint, type Checkpoint } from '../checkpoint/read.js';
+import { recognise, type PublishedDescription } from '../checkpoint/formats/index.js';
+import type { Checkpoint } from '../checkpoint/read.js';
 import { asSaeEvalError, SaeEvalError, type ErrorCode, type FieldError } from '../errors.js';
 import { readModelConfig, type ModelConfig } from '../lm/config.js';
 import { kindLayout, resolveKind, type SaeSizes } from '../sae/layout.js';
 import { pythonRandint } from '../sae/python-random.js';
+import { withNamedSettings } from './file-name.js';
 import { labelsFor } from './labels.js';
+import { givenSettings, placePublished } from './published.js';
 import { routedRange } from './routed-range.js';
-import { requestSchema, type EvaluationRequest, type ResolvedRequest, type SaeKind, type SaeSpec } from './schema/index.js';
+import { requestSchema, type Bilingual, type EvaluationRequest, type ResolvedRequest, type SaeKind, type SaeSpec } from './schema/index.js';
 
 /** An SAE of a request with everything decided. */
 export interface ResolvedSae {
@@ -27,6 +30,10 @@ export interface ResolvedSae {
   k: number | null;
   routing: 'hard' | 'soft' | null;
   aggregation: 'sum' | 'mean' | null;
+  /** What it is where its layout is a published one; null for the RouteSAE family. */
+  published: PublishedDescription | null;
+  /** What a result should say of it. */
+  notes: Bilingual[];
 }
 
 export interface ValidatedRequest {
@@ -73,12 +80,14 @@ class Problems {
     this.fields.push({ path, message });
   }
 
-  async at<T>(path: string, body: () => Promise<T> | T): Promise<T | null> {
+  /** `fieldAt`: where a field lies that an error names itself. */
+  async at<T>(path: string, body: () => Promise<T> | T, fieldAt?: (field: string) => string): Promise<T | null> {
     try {
       return await body();
     } catch (thrown) {
       const error = asSaeEvalError(thrown, path);
-      this.add(error.code, path, error.message);
+      const field = error.fields[0]?.path;
+      this.add(error.code, field === undefined || fieldAt === undefined ? path : fieldAt(field), error.message);
       return null;
     }
   }
@@ -148,8 +157,20 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
     const add = (field: string, message: string, code: ErrorCode = field === 'checkpoint' ? 'sae-width' : 'sae-option'): void => problems.add(code, `${at}.${field}`, message);
     if (spec.label !== undefined && seen.has(spec.label)) add('label', `'${spec.label}' is used twice; labels must differ`, 'request-invalid');
     if (spec.label !== undefined) seen.add(spec.label);
-    const checkpoint = await problems.at(`${at}.checkpoint`, () => readCheckpoint(resolvePath(spec.checkpoint)));
-    if (checkpoint === null) continue;
+    const given = givenSettings(spec, request);
+    const recognised = await problems.at(`${at}.checkpoint`, () => recognise(resolvePath(spec.checkpoint), given), (field) => `${at}.${field}`);
+    if (recognised === null) continue;
+    if (recognised.published !== null) {
+      const description = recognised.published;
+      const { checkpoint, d, m, activation } = description;
+      const place = model === null ? null : placePublished(spec, description, { model, seed: request.seed, add });
+      if (place === null) continue;
+      const sizes = { d, m, R: description.form === 'crosscoder' ? description.sites : null };
+      found.push({ spec, checkpoint, sizes, k: activation.kind === 'topk' ? activation.k : null, ...place, routing: null, aggregation: null, published: description });
+      continue;
+    }
+    const { checkpoint } = recognised;
+    if (spec.scale !== undefined) add('scale', 'is for published formats only; files of the RouteSAE family read pre(h)');
     const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
     let resolved: { kind: SaeKind; sizes: SaeSizes };
     try {
@@ -163,12 +184,16 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
     if (!kindLayout(kind).hasRouting) {
       for (const field of ['routing', 'aggregation'] as const) if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
     }
-    const k = checkK(spec, kind, sizes, add);
+    const named = withNamedSettings(spec, kindLayout(kind));
+    const k = checkK(named.spec, kind, sizes, add);
     if (model === null) continue;
     if (sizes.d !== model.width) add('checkpoint', `expected an SAE of width ${model.width}, the model's residual stream, found ${sizes.d}: it was trained on another model`);
-    const layers = checkLayers(spec, kind, { sizes, L: model.layers, seed: request.seed }, add);
+    const layers = checkLayers(named.spec, kind, { sizes, L: model.layers, seed: request.seed }, add);
     const routed = kindLayout(kind).hasRouting;
-    found.push({ spec, kind, checkpoint, sizes, k, ...layers, routing: routed ? (spec.routing ?? 'hard') : null, aggregation: routed ? (spec.aggregation ?? 'sum') : null });
+    found.push({
+      spec, kind, checkpoint, sizes, k, ...layers, published: null, notes: named.notes,
+      routing: routed ? (spec.routing ?? 'hard') : null, aggregation: routed ? (spec.aggregation ?? 'sum') : null,
+    });
   }
   problems.throwIfAny();
 
@@ -182,13 +207,14 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
   };
 }
 
-function filledSpec(spec: SaeSpec, { kind, label, layer, routing, aggregation }: ResolvedSae): SaeSpec {
+function filledSpec(spec: SaeSpec, { kind, label, layer, k, routing, aggregation }: ResolvedSae): SaeSpec {
   return {
     ...spec,
     kind,
     label,
     // Layer 0, which RandomK may draw on a model of fewer than 4 blocks, is none that a request can name.
     ...(layer === null || layer === 0 ? {} : { layer }),
+    ...(k === null ? {} : { k }),
     ...(routing === null ? {} : { routing }),
     ...(aggregation === null ? {} : { aggregation }),
   };

@@ -1,6 +1,6 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
-import { normalize, type Normalized } from '../../sae/index.js';
+import { denormalize, normalize, pre, type InputNormalization, type Normalized, type SaeInput } from '../../sae/index.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
 
 export interface CleanPassOptions {
@@ -21,6 +21,7 @@ export class CleanPass {
   readonly #residuals: ReadonlyMap<number, Tensor>;
   readonly #saeDtype: DType;
   readonly #normalized = new Map<string, Normalized>();
+  readonly #inputs = new Map<string, SaeInput>();
   #routed: Tensor | null = null;
 
   constructor({ model, ids, context, keep, saeDtype }: CleanPassOptions) {
@@ -55,6 +56,21 @@ export class CleanPass {
     if (found === undefined) {
       const h = site === 'final' ? this.finalHidden : this.residual(site);
       this.#normalized.set(key, (found = normalize(h.reshape([-1, this.d]), this.#saeDtype)));
+    }
+    return found;
+  }
+
+  /** r_i, or h_L with `final`, as an SAE with that normalization reads it. Computed once, as {@link normalized}. */
+  input(site: number | 'final', normalization: InputNormalization = pre): SaeInput {
+    if (normalization === pre) {
+      const normalized = this.normalized(site);
+      return { x: normalized.x, restore: (reconstruction) => denormalize(reconstruction, normalized) };
+    }
+    const key = `${site} ${normalization.key}`;
+    let found = this.#inputs.get(key);
+    if (found === undefined) {
+      const h = site === 'final' ? this.finalHidden : this.residual(site);
+      this.#inputs.set(key, (found = normalization.apply(h.reshape([-1, this.d]), this.#saeDtype)));
     }
     return found;
   }

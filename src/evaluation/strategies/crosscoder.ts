@@ -3,8 +3,8 @@
  * its own reconstruction, x̂_j · std_j + mean_j, and averages over the layers.
  */
 import type { Protocol } from '../../metrics/metric.js';
-import { denormalize, type Crosscoder } from '../../sae/index.js';
-import { scope } from '../../torch/index.js';
+import type { CrosscoderLike } from '../../sae/index.js';
+import { ops, scope } from '../../torch/index.js';
 import type { CleanPass } from '../engine/clean-pass.js';
 import type { Collector } from '../engine/collector.js';
 import type { Lane } from '../engine/lanes.js';
@@ -20,7 +20,7 @@ export class CrosscoderStrategy implements Strategy {
   readonly #splices: boolean;
 
   constructor(
-    private readonly sae: Crosscoder,
+    private readonly sae: CrosscoderLike,
     private readonly layers: readonly number[],
     readonly variants: readonly Variant[],
     private readonly wanted: Wanted,
@@ -38,19 +38,21 @@ export class CrosscoderStrategy implements Strategy {
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {
-    const sites = this.layers.map((layer) => clean.normalized(layer));
-    const x = clean.routed(this.layers); // [N, R, d]
+    const { normalizations } = this.sae;
+    const sites = this.layers.map((layer, j) => clean.input(layer, normalizations?.[j]));
+    const x = normalizations === undefined ? clean.routed(this.layers) : ops.stack(sites.map((site) => site.x), 1); // [N, R, d]
     return scope(() => {
       const a = this.sae.preactivate(x); // [N, m]
       return this.variants.flatMap(({ owner, sparsity }) => {
         const latents = this.sae.activate(a, sparsity);
+        const counted = this.sae.shared?.(latents) ?? latents; // [N, m]
         const reconstruction = this.sae.decode(latents); // [N, R, d]
         return this.layers.flatMap((layer, slot): Lane[] => {
           const own = reconstruction.select(1, slot); // [N, d]
           // The sites share their latents: they are counted once, at the first.
-          measure({ x: sites[slot]!.x, reconstruction: own, latents: slot === 0 ? latents : null, targets: targetsFor(owner, this.wanted.protocols, slot) }, into);
+          measure({ x: sites[slot]!.x, reconstruction: own, latents: slot === 0 ? counted : null, targets: targetsFor(owner, this.wanted.protocols, slot) }, into);
           if (!this.#splices) return [];
-          const state = denormalize(own, sites[slot]!).reshape([clean.B, clean.T, clean.d]);
+          const state = sites[slot]!.restore(own).reshape([clean.B, clean.T, clean.d]);
           return [{ start: layer, state, edits: new Map(), zero: false, targets: targetsFor(owner, ['strict'], slot) }];
         });
       });

@@ -1,5 +1,5 @@
 /** Which strategy evaluates an SAE: decided by its kind. */
-import { Crosscoder, RouteSAE, type SAE } from '../../sae/index.js';
+import { RouteSAE, type CrosscoderLike, type SAE } from '../../sae/index.js';
 import type { DType } from '../../torch/index.js';
 import { CrosscoderStrategy } from './crosscoder.js';
 import { MultiLayer } from './multi-layer.js';
@@ -21,7 +21,7 @@ export interface StrategyOptions {
 
 export function strategyFor({ sae, layers, routing, L, variants, wanted, saeDtype }: StrategyOptions): Strategy {
   if (sae instanceof RouteSAE) return new Routed(sae, { layers, routing: routing ?? 'hard', saeDtype }, variants, wanted);
-  if (sae instanceof Crosscoder) return new CrosscoderStrategy(sae, layers, variants, wanted);
+  if (sae.kind === 'Crosscoder') return new CrosscoderStrategy(sae as CrosscoderLike, layers, variants, wanted);
   if (sae.kind === 'MLSAE') return new MultiLayer(sae, layers, variants, wanted);
   return new SingleLayer(sae, layers[0]!, L, variants, wanted);
 }

@@ -3,7 +3,7 @@
  * r_{i+1}, one block later; `strict` splices where it measures. The splices of both at one layer are one lane.
  */
 import type { Protocol } from '../../metrics/metric.js';
-import { denormalize, type SAE, type Sparsity } from '../../sae/index.js';
+import type { SAE, Sparsity } from '../../sae/index.js';
 import { scope, type Tensor } from '../../torch/index.js';
 import type { CleanPass } from '../engine/clean-pass.js';
 import type { Collector, Target } from '../engine/collector.js';
@@ -49,7 +49,7 @@ export class MultiLayer implements Strategy {
   enter(clean: CleanPass, into: Collector): Lane[] {
     const spliced = new Set(this.#splicedLayers());
     return this.residuals.flatMap((layer) => {
-      const site = clean.normalized(layer);
+      const site = clean.input(layer, this.sae.normalization);
       const states = scope(() => {
         const a = this.sae.preactivate(site.x); // [N, m]
         const slot = this.layers.indexOf(layer);
@@ -61,7 +61,7 @@ export class MultiLayer implements Strategy {
             measure({ x: site.x, reconstruction, latents, targets: targets.filter(({ protocol }) => protocol === 'strict' || sparsity === null) }, into);
             if (sparsity !== null) this.#measureUnchanged(site.x, a, targets.filter(({ protocol }) => protocol === 'reference'), into);
           }
-          return spliced.has(layer) ? denormalize(reconstruction, site).reshape([clean.B, clean.T, clean.d]) : null;
+          return spliced.has(layer) ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d]) : null;
         });
       });
       return states.flatMap((state, index) =>

@@ -3,7 +3,6 @@
  * after the final norm although the splice is before it.
  */
 import type { SAE } from '../../sae/index.js';
-import { denormalize } from '../../sae/index.js';
 import { scope } from '../../torch/index.js';
 import type { CleanPass } from '../engine/clean-pass.js';
 import type { Collector } from '../engine/collector.js';
@@ -38,7 +37,7 @@ export class SingleLayer implements Strategy {
 
   enter(clean: CleanPass, into: Collector): Lane[] {
     const { sae, layer, wanted } = this;
-    const site = clean.normalized(layer);
+    const site = clean.input(layer, sae.normalization);
     const lanes = scope(() => {
       const a = sae.preactivate(site.x); // [N, m]
       return this.variants.map(({ owner, sparsity }) => {
@@ -48,7 +47,7 @@ export class SingleLayer implements Strategy {
         measure({ x: site.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) }, into);
         return {
           start: layer,
-          state: wanted.splice ? denormalize(reconstruction, site).reshape([clean.B, clean.T, clean.d]) : null,
+          state: wanted.splice ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d]) : null,
           edits: new Map(),
           zero: false,
           targets: targetsFor(owner, wanted.protocols, 0),
@@ -56,7 +55,7 @@ export class SingleLayer implements Strategy {
       });
     });
     if (this.#measuredAfterNorm) {
-      const { x } = clean.normalized('final');
+      const { x } = clean.input('final', sae.normalization);
       scope(() => {
         const a = sae.preactivate(x);
         for (const { owner, sparsity } of this.variants) {
