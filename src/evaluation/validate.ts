@@ -185,10 +185,11 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
       for (const field of ['routing', 'aggregation'] as const) if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
     }
     const named = withNamedSettings(spec, kindLayout(kind));
-    const k = checkK(named.spec, kind, sizes, add);
+    const addNamed = (field: string, message: string): void => add(field, field in named.spec && !(field in spec) ? `${message} (the number is from the file's name)` : message);
+    const k = checkK(named.spec, kind, sizes, addNamed);
     if (model === null) continue;
     if (sizes.d !== model.width) add('checkpoint', `expected an SAE of width ${model.width}, the model's residual stream, found ${sizes.d}: it was trained on another model`);
-    const layers = checkLayers(named.spec, kind, { sizes, L: model.layers, seed: request.seed }, add);
+    const layers = checkLayers(named.spec, kind, { sizes, L: model.layers, seed: request.seed }, addNamed);
     const routed = kindLayout(kind).hasRouting;
     found.push({
       spec, kind, checkpoint, sizes, k, ...layers, published: null, notes: named.notes,
