@@ -41,7 +41,7 @@ export class Catalogue {
   async checkpoints(): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
     const folders = await this.#folders();
     // The weights of a language model are no SAE.
-    const all = folders.filter((folder) => !isModel(folder)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors)$/.test(name));
+    const all = folders.filter((folder) => !isModel(folder)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, this.inspectOptions));
     return {
@@ -137,6 +137,8 @@ export class Catalogue {
 }
 
 function isModel({ files }: Folder): boolean {
+  // OpenMOSS' SAEs lie with a config.json too.
+  if (files.some(({ file }) => /\/sae_weights\.(safetensors|pt)$/.test(file))) return false;
   return files.some(({ file }) => file.endsWith('/config.json')) && files.some(({ name }) => /\.safetensors(\.index\.json)?$/.test(name));
 }
 

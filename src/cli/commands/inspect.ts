@@ -1,8 +1,8 @@
-/** `sae-eval inspect`: what a checkpoint holds and which kinds it can be. */
-import { describeCheckpoint, renderDescription } from '../../checkpoint/inspect.js';
-import { inferKinds } from '../../sae/layout.js';
+/** `sae-eval inspect`: what a checkpoint holds, which kinds it can be, what must be given with it. */
+import { renderDescription } from '../../checkpoint/inspect.js';
+import { describeCheckpoint } from '../../evaluation/process/describe-checkpoint.js';
 
 export async function inspect(path: string, { json = false }: { json?: boolean }): Promise<void> {
-  const description = await describeCheckpoint(path, { inferKinds });
+  const description = await describeCheckpoint(path);
   process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : renderDescription(description));
 }

@@ -126,6 +126,22 @@ export const checkpointListSchema = z
   .object({ items: z.array(checkpointSchema), truncated: z.boolean().describe('More files than are listed.') })
   .meta({ id: 'CheckpointList' });
 
+/** What is known of an SAE in a published format. */
+export const publishedSchema = z
+  .object({
+    format: z.string().describe('saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, openai, mlsae or crosscoder.'),
+    hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
+    layers: z.array(z.number().int()).nullable().describe('The layers these are here, 0…L; null where they are no residual streams.'),
+    activation: z.string(),
+    k: z.number().int().nullable(),
+    normalization: z.string().describe('What makes activations its input.'),
+    subtractsDecoderBias: z.boolean().nullable().describe('Before the encoder; null for crosscoders.'),
+    decoderNorm: z.enum(['none', 'selection', 'latents']).describe('Whether latents are chosen by the norm of their decoder rows, and whether they keep it.'),
+    missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and what they mean.'),
+    notes: z.array(bilingualSchema),
+  })
+  .meta({ id: 'PublishedSae' });
+
 export const checkpointDescriptionSchema = z
   .object({
     path: z.string(),
@@ -133,12 +149,15 @@ export const checkpointDescriptionSchema = z
     prefix: z.string().describe('What was taken off the names.'),
     tensors: z.array(z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) })),
     values: z.record(z.string(), z.string()).describe('What is in the file beside tensors.'),
+    others: z.array(z.string()).optional().describe('Paths of tensors beside the state dict, the first hundred.'),
     candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
     needs: z.array(z.string()).describe('What must be given with it, for people.'),
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),
     mustGive: z.record(z.string(), z.array(z.string())).describe('For each candidate, the fields that a request must give with it.'),
+    named: z.object({ layer: z.number().int().optional(), k: z.number().int().optional() }).optional().describe("What the file's name says, used where a request leaves it out."),
+    published: publishedSchema.nullable().optional().describe('Null for files of the RouteSAE family.'),
   })
   .meta({ id: 'CheckpointDescription' });
 
@@ -175,6 +194,7 @@ export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;
 export type Device = z.infer<typeof deviceSchema>;
 export type Kind = z.infer<typeof kindSchema>;
 export type CheckpointEntry = z.infer<typeof checkpointSchema>;
+export type PublishedSae = z.infer<typeof publishedSchema>;
 export type CheckpointDescription = z.infer<typeof checkpointDescriptionSchema>;
 export type ModelEntry = z.infer<typeof modelSchema>;
 export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
