@@ -85,6 +85,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     maxQueued: options.maxQueued,
     maxQueuedPerClient: options.maxQueuedPerClient,
     jobTimeout: options.jobTimeout,
+    cacheBytes: options.modelCacheBytes,
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });
@@ -117,7 +118,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   app.addHook('onResponse', async (request, reply) => {
     metrics.answered({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
   });
-  const workers = startWorkers({ machine, queue, store, log: app.log });
+  const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, log: app.log });
   app.addHook('preClose', async () => {
     streams.endAll();
     workers.stop();

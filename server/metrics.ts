@@ -37,13 +37,48 @@ export class Metrics {
     new Gauge({
       name: 'sae_eval_compute_resident_bytes', help: 'Resident memory of the compute process, by device.', labelNames: ['device'], registers,
       collect() {
-        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.residentBytes);
+        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.usage?.residentBytes ?? 0);
       },
     });
     new Gauge({
       name: 'sae_eval_compute_running', help: 'Whether the compute process of a device works on an evaluation.', labelNames: ['device'], registers,
       collect() {
         for (const [device, { running }] of queue().workers) this.set({ device }, running === null ? 0 : 1);
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_device_memory_bytes', help: 'Memory of a device, by state (total, free).', labelNames: ['device', 'state'], registers,
+      collect() {
+        for (const device of queue().workers.keys()) {
+          const memory = queue().memoryOn(device);
+          if (memory === null) continue;
+          this.set({ device, state: 'total' }, memory.totalBytes);
+          this.set({ device, state: 'free' }, memory.freeBytes);
+        }
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_model_cache_bytes', help: 'Models and SAEs that the compute process of a device holds.', labelNames: ['device'], registers,
+      collect() {
+        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.usage?.cache.bytes ?? 0);
+      },
+    });
+    new Counter({
+      name: 'sae_eval_model_cache_events_total', help: 'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed (eviction) by the compute process of a device.', labelNames: ['device', 'event'], registers,
+      collect() {
+        this.reset();
+        for (const [device, { compute }] of queue().workers) {
+          const { hits, loads, evictions } = compute.usage?.cache ?? { hits: 0, loads: 0, evictions: 0 };
+          this.inc({ device, event: 'hit' }, hits);
+          this.inc({ device, event: 'load' }, loads);
+          this.inc({ device, event: 'eviction' }, evictions);
+        }
+      },
+    });
+    new Gauge({
+      name: 'sae_eval_samples_per_second', help: 'Of the evaluation that a device works on.', labelNames: ['device'], registers,
+      collect() {
+        for (const device of queue().workers.keys()) this.set({ device }, queue().speedOn(device));
       },
     });
     new Gauge({ name: 'sae_eval_watchers', help: 'Open event streams.', registers, collect() { this.set(hub.watchers); } });

@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
+import { systemMemory } from '../src/evaluation/process/index.js';
 
 const nonNegative = z.number().min(0);
 const seconds = nonNegative.max(31_536_000);
@@ -16,6 +17,7 @@ export const serverOptionsSchema = z.strictObject({
   apiKey: z.string().min(16).optional().describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
   maxQueued: nonNegative.int().default(1000).describe('Evaluations that may wait in all.'),
   maxQueuedPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
+  modelCacheBytes: nonNegative.default(() => Math.floor(systemMemory().totalBytes / 4)).describe('Bytes of models and SAEs that each compute process keeps loaded between evaluations; 0: none.'),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
   maxWatchers: nonNegative.int().default(1000).describe('Open event streams.'),
   requestsPerMinute: nonNegative.int().default(6000).describe('Of one API key or address.'),
@@ -41,8 +43,11 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_API_KEY: 'apiKey',
   SAE_EVAL_LOG_LEVEL: 'logLevel',
   SAE_EVAL_MAX_QUEUED: 'maxQueued',
+  SAE_EVAL_MAX_QUEUED_PER_CLIENT: 'maxQueuedPerClient',
+  SAE_EVAL_MODEL_CACHE_BYTES: 'modelCacheBytes',
   SAE_EVAL_JOB_TIMEOUT: 'jobTimeout',
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
+  SAE_EVAL_SUBMISSIONS_PER_MINUTE: 'submissionsPerMinute',
 };
 const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel']);
 

@@ -10,6 +10,7 @@ interface Parts {
   machine: MachineState;
   queue: JobQueue;
   store: Store;
+  cacheBytes: number;
   log: FastifyBaseLogger;
 }
 
@@ -18,7 +19,7 @@ const betweenTries = 5000;
 export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> } {
   let stopped = false;
   let wake = (): void => {};
-  const asking = new ComputeProcess();
+  const asking = new ComputeProcess({ cacheBytes: parts.cacheBytes });
   const done = (async () => {
     while (!stopped) {
       if (await ask(asking, parts)) return;

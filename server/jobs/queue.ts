@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
-import type { ComputeProcess } from '../../src/evaluation/process/index.js';
+import { systemMemory, type ComputeProcess, type DeviceMemory } from '../../src/evaluation/process/index.js';
 import { hasEnded, type EvaluationRecord, type EvaluationStatus, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
@@ -15,6 +15,8 @@ export interface QueueOptions {
   maxQueued: number;
   maxQueuedPerClient: number;
   jobTimeout: number;
+  /** Of models and SAEs that a compute process keeps loaded. */
+  cacheBytes: number;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
@@ -58,7 +60,7 @@ export class JobQueue {
       this.store.requeue(id, 'the server ended while it ran');
     }
     for (const [index, device] of devices.entries()) {
-      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout };
+      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout, cacheBytes: this.options.cacheBytes };
       this.workers.set(device, new DeviceWorker(this.#workerHost(), index === 0 && compute !== undefined ? { ...options, compute } : options));
     }
     for (const { id, device } of this.store.queuedElsewhere(devices)) {
@@ -139,6 +141,17 @@ export class JobQueue {
 
   queuedOn(device: string): number {
     return this.#order(device).length;
+  }
+
+  /** Free and total memory of a device: now for the CPU, as of its compute process's last message for another; null where that cannot be told. */
+  memoryOn(device: string): DeviceMemory | null {
+    return device === 'cpu' ? systemMemory() : (this.workers.get(device)?.compute.usage?.device ?? null);
+  }
+
+  /** Samples per second of the evaluation that a device works on; 0 when it does not. */
+  speedOn(device: string): number {
+    const id = this.workers.get(device)?.running ?? null;
+    return id === null ? 0 : (this.#live.get(id)?.samplesPerSecond ?? 0);
   }
 
   /** No new evaluations; those under way are stopped and kept for the next start. */

@@ -23,6 +23,8 @@ export interface WorkerOptions {
   journalOf(id: string): string;
   /** Seconds an evaluation may compute; 0: no limit. */
   jobTimeout: number;
+  /** Of models and SAEs that its compute process keeps loaded. */
+  cacheBytes: number;
   /** One that has loaded libtorch already; the worker ends it. */
   compute?: ComputeProcess;
 }
@@ -44,7 +46,7 @@ export class DeviceWorker {
   #loop: Promise<void> | null = null;
 
   constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
-    this.compute = options.compute ?? new ComputeProcess();
+    this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes });
     this.compute.onPid = (pid) => {
       if (this.#current !== null && !this.#stopping) this.host.pid(this.#current.job.id, pid);
     };

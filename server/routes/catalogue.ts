@@ -68,7 +68,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       if (machine.current === null) throw new SaeEvalError('unavailable', `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`);
       const first = defaultDevice(machine.current);
       return {
-        items: machine.current.devices.map((device) => ({ ...device, isDefault: device.name === first, running: queue.workers.get(device.name)?.running ?? null, queued: queue.queuedOn(device.name) })),
+        items: machine.current.devices.map((device) => ({ ...device, ...queue.memoryOn(device.name), isDefault: device.name === first, running: queue.workers.get(device.name)?.running ?? null, queued: queue.queuedOn(device.name) })),
       };
     },
   });

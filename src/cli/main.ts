@@ -40,6 +40,7 @@ program
   .option('--port <port>', 'port to listen on (default: 8787)')
   .option('--root <dir...>', 'folders that requests may name files in (default: the current folder)')
   .option('--db <file>', 'SQLite file of the jobs (default: sae-eval.db)')
+  .option('--model-cache-bytes <bytes>', 'models and SAEs that stay loaded between evaluations (default: a quarter of the memory)')
   .option('--api-keys <file>', 'file of hashed API keys; without keys only this machine may connect')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
@@ -79,6 +80,7 @@ export interface ServeOptions {
   port?: string;
   root?: string[];
   db?: string;
+  modelCacheBytes?: string;
   apiKeys?: string;
 }
 

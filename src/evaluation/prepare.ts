@@ -1,14 +1,17 @@
 /** From a checked request to what a run computes with: the device, the SAEs with their strategies, how much at once. */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { bytesPer } from '../lm/weight-files.js';
 import { metricsNamed } from '../metrics/registry.js';
 import { createSAE, loadPublished, type SAE } from '../sae/index.js';
 import { cuda, devices, numThreads } from '../torch/index.js';
 import { chooseMicroBatch } from './engine/micro-batch.js';
 import type { Decisions } from './journal.js';
+import { borrowSae } from './loading.js';
 import type { ResolvedRequest } from './schema/index.js';
 import { strategyFor } from './strategies/index.js';
 import type { Strategy, Variant, Wanted } from './strategies/strategy.js';
 import type { ResolvedSae } from './validate.js';
+import type { Loans } from './weight-cache.js';
 
 /** An SAE of a run, loaded or failed. */
 export interface EvaluatedSae {
@@ -59,17 +62,34 @@ export interface ModelShape {
   vocabulary: number;
 }
 
-/** Loads an SAE of the request to its device; one that cannot be loaded fails alone. */
-export function loadEvaluated(resolved: ResolvedSae, index: number, { model, device, request, wanted }: { model: ModelShape; device: string; request: ResolvedRequest; wanted: Wanted }): EvaluatedSae {
+export interface LoadEvaluatedOptions {
+  model: ModelShape;
+  device: string;
+  request: ResolvedRequest;
+  wanted: Wanted;
+  loans: Loans;
+  /** Where the SAE's path leads. */
+  path: string;
+}
+
+/** Everything that decides what is made of an SAE's file: all that is known of it but its name and where it is used. */
+function loadingOptions({ label: _, layer: __, layers: ___, checkpoint: ____, notes: _____, ...resolved }: ResolvedSae, { saeDtype, inferK, theta }: ResolvedRequest, device: string): unknown {
+  return { ...resolved, saeDtype, inferK, theta, device };
+}
+
+/** Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone. */
+export function loadEvaluated(resolved: ResolvedSae, index: number, { model, device, request, wanted, loans, path }: LoadEvaluatedOptions): EvaluatedSae {
   const variants = variantsOf(request, index);
   const spec = request.saes[index]!;
+  const values = [...resolved.checkpoint.entries.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+  const source = { path, options: loadingOptions(resolved, request, device), weightBytes: values * bytesPer(request.saeDtype) };
   try {
     const common = { kind: resolved.kind, device, dtype: request.saeDtype };
-    const sae: SAE = resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
+    const sae: SAE = borrowSae(loans, source, () => resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
       ...common,
       ...(resolved.k === null ? {} : { k: resolved.k }),
       ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
-    });
+    }));
     const strategy = strategyFor({ sae, layers: resolved.layers, routing: resolved.routing, L: model.layers, variants, wanted, saeDtype: request.saeDtype });
     return { resolved, path: spec.checkpoint, sae, strategy, variants, error: null };
   } catch (thrown) {

@@ -3,16 +3,17 @@ import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import { loadLanguageModel, loadTokenizer } from '../lm/index.js';
 import { Accumulator } from '../metrics/accumulator.js';
-import { setInferenceMode, setNumThreads, synchronize, trimMemory, versions, type DType } from '../torch/index.js';
+import { setInferenceMode, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
 import { fingerprint, Journal } from './journal.js';
+import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, resolveDevice, wantedOf } from './prepare.js';
 import { ResultBuilder } from './result-builder.js';
 import type { EvaluationRequest, EvaluationResult, ResolvedRequest, SaeResult } from './schema/index.js';
 import { validateRequest, type ValidatedRequest } from './validate.js';
+import { WeightCache } from './weight-cache.js';
 
 export interface Progress {
   samples: number;
@@ -33,6 +34,8 @@ export interface RunOptions {
   /** File that each finished batch is written to, and from which a killed run continues with the same bits. */
   journal?: string;
   resolvePath?: (path: string) => string;
+  /** Keeps models and SAEs for later runs; default: nothing is kept. */
+  cache?: WeightCache;
 }
 
 /** What a run computes, for the journal: the request, and the files as they are now. */
@@ -49,8 +52,15 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
 export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onProgress, onResult, resolvePath } = options;
-  const validated = await validateRequest(input, resolvePath === undefined ? {} : { resolvePath });
+  const { signal, onProgress, onResult, resolvePath = (path) => path, cache = new WeightCache() } = options;
+  const loans = cache.open();
+  const validated = await validateRequest(input, {
+    resolvePath: (name) => {
+      const path = resolvePath(name);
+      loans.see(path);
+      return path;
+    },
+  });
   const device = resolveDevice(validated.request.device);
   const request: ResolvedRequest = { ...validated.request, device };
   const journal = options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
@@ -58,11 +68,11 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
   signal?.throwIfAborted();
 
   setInferenceMode(true);
-  const model = await loadLanguageModel(validated.paths.model, { device, dtype: request.dtype as DType });
   const wanted = wantedOf(request);
-  const evaluated = validated.saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted }));
   let engine: Engine | null = null;
   try {
+    const model = await borrowModel(cache, loans, { path: validated.paths.model, device, dtype: request.dtype });
+    const evaluated = validated.saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: resolvePath(request.saes[index]!.checkpoint) }));
     const decisions = recovered?.decisions ?? decide(request, model, evaluated);
     setNumThreads(decisions.threads);
     engine = new Engine({
@@ -78,7 +88,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
       ...request.dataset,
       path: validated.paths.dataset,
       batchSize: request.batchSize,
-      tokenizer: await loadTokenizer(validated.paths.model),
+      tokenizer: await borrowTokenizer(loans, validated.paths.model),
       skipBatches: accumulator.batchSizes.length,
     });
     const builder = new ResultBuilder({ request, model, evaluated, decisions, identity, wanted });
@@ -103,8 +113,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     throw asSaeEvalError(thrown, 'The evaluation');
   } finally {
     engine?.dispose();
-    for (const { sae } of evaluated) sae?.dispose();
-    model.dispose();
+    loans.release();
     trimMemory();
   }
 }

@@ -3,16 +3,22 @@ import { startServer } from '../../../server/main.js';
 import { SaeEvalError } from '../../errors.js';
 import type { ServeOptions } from '../main.js';
 
-export async function serve({ host, port, root, db, apiKeys }: ServeOptions): Promise<void> {
-  const number = port === undefined ? undefined : Number(port);
-  if (number !== undefined && (!Number.isInteger(number) || number < 0 || number > 65_535)) {
-    throw new SaeEvalError('request-invalid', `--port: expected a whole number from 0 to 65535, found ${port}`);
-  }
+function wholeNumber(flag: string, text: string | undefined, most: number): number | undefined {
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text.trim() !== '' && Number.isInteger(number) && number >= 0 && number <= most) return number;
+  throw new SaeEvalError('request-invalid', `${flag}: expected a whole number from 0 to ${most}, found ${text}`);
+}
+
+export async function serve({ host, port, root, db, modelCacheBytes, apiKeys }: ServeOptions): Promise<void> {
+  const number = wholeNumber('--port', port, 65_535);
+  const cacheBytes = wholeNumber('--model-cache-bytes', modelCacheBytes, Number.MAX_SAFE_INTEGER);
   const { url } = await startServer({
     ...(host === undefined ? {} : { host }),
     ...(number === undefined ? {} : { port: number }),
     ...(db === undefined ? {} : { db }),
     ...(root === undefined ? {} : { roots: root }),
+    ...(cacheBytes === undefined ? {} : { modelCacheBytes: cacheBytes }),
     ...(apiKeys === undefined ? {} : { apiKeys }),
   });
   process.stderr.write(`sae-eval listens on ${url}\n`);

@@ -1,36 +1,59 @@
 /**
- * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch loaded between them. A crash
- * or an out-of-memory kill takes down this process alone.
+ * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models and SAEs loaded between
+ * them. A crash or an out-of-memory kill takes down this process alone.
  */
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
-import { describeMachine } from './machine.js';
+import type { RunOptions } from '../run.js';
+import type { EvaluationResult } from '../schema/result.js';
+import { WeightCache } from '../weight-cache.js';
+import { describeMachine, memoryReader } from './machine.js';
 import { pathResolver } from './path-table.js';
-import { toChildSchema, type FromChild, type ToChild } from './protocol.js';
+import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { watchParent } from './watch-parent.js';
 
 const cancellations = new Map<number, AbortController>();
+const cache = new WeightCache();
 
 function send(message: FromChild): void {
   // The parent may be gone: then the watch ends this process.
   if (process.connected) process.send!(message, undefined, {}, () => {});
 }
 
+/** Runs it; once more with an empty cache where the device has no room beside what is kept of earlier runs. */
+async function runWithRoom(request: Extract<ToChild, { type: 'run' }>['request'], options: RunOptions): Promise<EvaluationResult> {
+  const { run: runEvaluation } = await import('../run.js');
+  try {
+    return await runEvaluation(request, options);
+  } catch (thrown) {
+    if (asSaeEvalError(thrown).code !== 'device-memory' || cache.counts().entries === 0) throw thrown;
+    cache.clear();
+    return runEvaluation(request, options);
+  }
+}
+
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
-  const { call, request, id, createdAt, journal, paths } = message;
+  const { call, request, id, createdAt, journal, paths, cacheBytes } = message;
+  const { device = 'cpu' } = request;
   const controller = new AbortController();
   cancellations.set(call, controller);
+  const readMemory = await memoryReader(device);
+  const usage = (): ProcessUsage => ({ residentBytes: process.memoryUsage.rss(), device: readMemory(), cache: cache.counts() });
+  // Half of a device is left to what is computed there.
+  cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
   try {
-    const { run: runEvaluation } = await import('../run.js');
-    const result = await runEvaluation(request, {
+    const result = await runWithRoom(request, {
       ...(id === undefined ? {} : { id }),
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(journal === undefined ? {} : { journal }),
+      cache,
       signal: controller.signal,
       resolvePath: pathResolver(paths),
-      onProgress: (progress) => send({ type: 'progress', call, progress, residentBytes: process.memoryUsage.rss() }),
+      onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),
       onResult: (results) => send({ type: 'partial', call, results }),
     });
-    send({ type: 'result', call, result, residentBytes: process.memoryUsage.rss() });
+    send({ type: 'result', call, result, usage: usage() });
+  } catch (thrown) {
+    send({ type: 'error', call, error: asSaeEvalError(thrown, 'The evaluation').toJSON(), usage: usage() });
   } finally {
     cancellations.delete(call);
     // Between evaluations there is time; a process that lives for weeks should not keep what the last one left.

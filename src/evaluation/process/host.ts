@@ -10,7 +10,7 @@ import type { ResolvedRequest } from '../schema/request.js';
 import type { EvaluationResult, SaeResult } from '../schema/result.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
 import type { PathTable } from './path-table.js';
-import { fromChildSchema, type FromChild, type Machine, type ToChild } from './protocol.js';
+import { fromChildSchema, type FromChild, type Machine, type ProcessUsage, type ToChild } from './protocol.js';
 
 /** The process ended while it worked. `explained`: by the job itself, so that trying again would end the same way. */
 export class ProcessDiedError extends SaeEvalError {
@@ -22,6 +22,8 @@ export class ProcessDiedError extends SaeEvalError {
 export interface ComputeProcessOptions {
   /** Added to the environment of the process. */
   env?: Record<string, string>;
+  /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
+  cacheBytes?: number;
   /** How long a cancelled evaluation may take to stop by itself; then the process is killed. */
   cancelGraceMs?: number;
 }
@@ -57,8 +59,8 @@ export class ComputeProcess {
   #last: Promise<unknown> = Promise.resolve();
   #calls = 0;
   #closed = false;
-  /** Resident memory of the process at its last message; 0 before one. */
-  residentBytes = 0;
+  /** What the process took at its last message; null before one, and when there is no process. */
+  usage: ProcessUsage | null = null;
   /** Called with the process's id when one was started, with null when it ended. */
   onPid: (pid: number | null) => void = () => {};
 
@@ -75,7 +77,7 @@ export class ComputeProcess {
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
     const { id, createdAt, journal, paths = null } = options;
     return (await this.#enqueue(
-      { type: 'run', request, id, createdAt, journal, paths },
+      { type: 'run', request, id, createdAt, journal, paths, cacheBytes: this.options.cacheBytes ?? 0 },
       options,
     )) as EvaluationResult;
   }
@@ -149,7 +151,7 @@ export class ComputeProcess {
     });
     child.on('close', (code, signal) => {
       if (this.#child === child) this.#child = null;
-      this.residentBytes = 0;
+      this.usage = null;
       this.onPid(null);
       const death = describeDeath({ code, signal, stderr, killsBefore });
       this.#fail(new ProcessDiedError(death.sentence, death.explained));
@@ -168,7 +170,7 @@ export class ComputeProcess {
       return;
     }
     const message = parsed.data;
-    if ('residentBytes' in message) this.residentBytes = message.residentBytes;
+    if ('usage' in message && message.usage !== undefined) this.usage = message.usage;
     if (pending === null || message.call !== pending.call) return;
     if (message.type === 'progress') pending.options.onProgress?.(message.progress);
     else if (message.type === 'partial') pending.options.onResult?.(message.results);

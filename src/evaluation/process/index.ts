@@ -2,4 +2,5 @@
 export { ComputeProcess, ProcessDiedError, type ComputeProcessOptions, type ComputeRunOptions } from './host.js';
 export { inspectCheckpoints, inspectModels, inspectRequest, type Inspected, type InspectOptions, type ModelFacts } from './inspect.js';
 export type { PathTable } from './path-table.js';
-export type { Machine } from './protocol.js';
+export { systemMemory, type DeviceMemory } from './device-memory.js';
+export type { Machine, ProcessUsage } from './protocol.js';

@@ -15,6 +15,15 @@ export const machineSchema = z.object({
 /** What this machine can compute on. */
 export type Machine = z.infer<typeof machineSchema>;
 
+export const processUsageSchema = z.object({
+  residentBytes: z.number(),
+  /** Of the device it computes on; null where that cannot be told. */
+  device: z.object({ totalBytes: z.number(), freeBytes: z.number() }).nullable(),
+  cache: z.object({ bytes: z.number(), entries: z.number(), hits: z.number(), loads: z.number(), evictions: z.number() }),
+});
+/** What a compute process takes, as of its last message. */
+export type ProcessUsage = z.infer<typeof processUsageSchema>;
+
 export const toChildSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
@@ -24,6 +33,7 @@ export const toChildSchema = z.discriminatedUnion('type', [
     createdAt: z.string().optional(),
     journal: z.string().optional(),
     paths: pathTableSchema,
+    cacheBytes: z.number(),
   }),
   z.object({ type: z.literal('cancel'), call: z.number().int() }),
   z.object({ type: z.literal('describe'), call: z.number().int() }),
@@ -31,11 +41,11 @@ export const toChildSchema = z.discriminatedUnion('type', [
 export type ToChild = z.infer<typeof toChildSchema>;
 
 export const fromChildSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), call: z.number().int(), progress: progressSchema, residentBytes: z.number() }),
+  z.object({ type: z.literal('progress'), call: z.number().int(), progress: progressSchema, usage: processUsageSchema }),
   z.object({ type: z.literal('partial'), call: z.number().int(), results: z.array(saeResultSchema) }),
-  z.object({ type: z.literal('result'), call: z.number().int(), result: resultSchema, residentBytes: z.number() }),
+  z.object({ type: z.literal('result'), call: z.number().int(), result: resultSchema, usage: processUsageSchema }),
   z.object({ type: z.literal('described'), call: z.number().int(), machine: machineSchema }),
-  z.object({ type: z.literal('error'), call: z.number().int(), error: serializedErrorSchema }),
+  z.object({ type: z.literal('error'), call: z.number().int(), error: serializedErrorSchema, usage: processUsageSchema.optional() }),
 ]);
 export type FromChild = z.infer<typeof fromChildSchema>;
 

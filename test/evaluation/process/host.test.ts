@@ -38,7 +38,7 @@ describe('ComputeProcess', () => {
     expect(partials).toBe(2);
     expect([first.id, second.id]).toEqual(['one', 'two']);
     expect(JSON.stringify(first.results)).toBe(JSON.stringify(second.results));
-    expect(compute.residentBytes).toBeGreaterThan(1e7);
+    expect(compute.usage?.residentBytes).toBeGreaterThan(1e7);
     const { pid } = compute;
     expect((await compute.describe()).devices[0]?.name).toBe('cpu');
     expect(compute.pid).toBe(pid);

@@ -1,0 +1,166 @@
+/**
+ * Keeps what was loaded between runs, up to a number of bytes: what was used longest ago goes first, what is in use stays.
+ * A file that was replaced is loaded again. Native-free.
+ */
+import { fileStamp } from './file-stamp.js';
+
+/** What a cache has done and holds. */
+export interface CacheCounts {
+  /** Of everything that is kept or in use. */
+  bytes: number;
+  entries: number;
+  /** Times that something was there already. */
+  hits: number;
+  /** Times that something was loaded. */
+  loads: number;
+  /** Times that something was freed: for want of room, or because its file had changed. */
+  evictions: number;
+}
+
+/** Where something comes from, and as what. */
+export interface Source {
+  /** A file, or the folder of its files. */
+  path: string;
+  /** Everything else that tells two loads of the same file apart, such as the device and the dtype. */
+  options: unknown;
+}
+
+/** What was loaded; the cache owns it from then on. */
+export interface Loaded<T> {
+  value: T;
+  bytes: number;
+  dispose(): void;
+}
+
+interface Entry extends Loaded<unknown> {
+  key: string;
+  path: string;
+  stamp: string | null;
+  users: number;
+}
+
+/** Of one run: what it has borrowed is not freed before {@link Loans.release}. */
+export interface Loans {
+  /** Remembers which file lies at a path now: call it before anything of the file is read. */
+  see(path: string): void;
+  /** What the source gives: kept from before, or loaded now. It belongs to the cache. */
+  borrow<T>(source: Source, load: () => Loaded<T>): T;
+  /** The same where loading takes its time. */
+  borrowLater<T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T>;
+  /** Gives everything back. */
+  release(): void;
+}
+
+/** A cache with a limit of 0 bytes keeps nothing: what a run has borrowed is freed when it gives it back. */
+export class WeightCache {
+  /** In the order of their last use. */
+  readonly #kept = new Map<string, Entry>();
+  /** Out of the cache, but still in use. */
+  readonly #leaving = new Set<Entry>();
+  #limit: number;
+  #hits = 0;
+  #loads = 0;
+  #evictions = 0;
+
+  constructor({ limitBytes = 0 }: { limitBytes?: number } = {}) {
+    this.#limit = limitBytes;
+  }
+
+  get limitBytes(): number {
+    return this.#limit;
+  }
+
+  set limitBytes(bytes: number) {
+    this.#limit = bytes;
+    this.#shrinkTo(bytes);
+  }
+
+  counts(): CacheCounts {
+    const all = [...this.#kept.values(), ...this.#leaving];
+    return { bytes: all.reduce((sum, { bytes }) => sum + bytes, 0), entries: all.length, hits: this.#hits, loads: this.#loads, evictions: this.#evictions };
+  }
+
+  /** Frees everything that is not in use. */
+  clear(): void {
+    this.#shrinkTo(0);
+  }
+
+  /** Begins a run. What changed on disk since it was loaded is freed first. */
+  open(): Loans {
+    for (const entry of [...this.#kept.values()]) if (fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
+    const borrowed = new Set<Entry>();
+    const seen = new Map<string, string | null>();
+    const stampOf = (path: string): string | null => seen.get(path) ?? fileStamp(path);
+    const found = (key: string): Entry | undefined => {
+      const entry = this.#kept.get(key);
+      if (entry === undefined) return undefined;
+      this.#hits += 1;
+      this.#use(entry, borrowed);
+      return entry;
+    };
+    return {
+      see: (path) => void seen.set(path, fileStamp(path)),
+      borrow: <T>(source: Source, load: () => Loaded<T>): T => {
+        const key = keyOf(source);
+        const entry = found(key) ?? this.#add({ key, path: source.path, stamp: stampOf(source.path), ...load() }, borrowed);
+        return entry.value as T;
+      },
+      borrowLater: async <T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T> => {
+        const key = keyOf(source);
+        // Before loading: a file that is replaced meanwhile will not look like the one that was read.
+        const stamp = stampOf(source.path);
+        const entry = found(key) ?? this.#add({ key, path: source.path, stamp, ...(await load()) }, borrowed);
+        return entry.value as T;
+      },
+      release: () => {
+        for (const entry of borrowed) this.#giveBack(entry);
+        borrowed.clear();
+        this.#shrinkTo(this.#limit);
+      },
+    };
+  }
+
+  #add(loaded: Omit<Entry, 'users'>, borrowed: Set<Entry>): Entry {
+    const before = this.#kept.get(loaded.key);
+    if (before !== undefined) this.#remove(before);
+    const entry: Entry = { ...loaded, users: 0 };
+    this.#loads += 1;
+    this.#kept.set(entry.key, entry);
+    this.#use(entry, borrowed);
+    this.#shrinkTo(this.#limit);
+    return entry;
+  }
+
+  #use(entry: Entry, borrowed: Set<Entry>): void {
+    if (!borrowed.has(entry)) entry.users += 1;
+    borrowed.add(entry);
+    this.#kept.delete(entry.key);
+    this.#kept.set(entry.key, entry);
+  }
+
+  #giveBack(entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users === 0 && this.#leaving.delete(entry)) entry.dispose();
+  }
+
+  #shrinkTo(limit: number): void {
+    let { bytes } = this.counts();
+    for (const entry of [...this.#kept.values()]) {
+      if (bytes <= limit) return;
+      if (entry.users > 0) continue;
+      bytes -= entry.bytes;
+      this.#remove(entry);
+    }
+  }
+
+  #remove(entry: Entry): void {
+    this.#evictions += 1;
+    this.#kept.delete(entry.key);
+    if (entry.users > 0) this.#leaving.add(entry);
+    else entry.dispose();
+  }
+}
+
+function keyOf({ path, options }: Source): string {
+  return JSON.stringify([path, options]);
+}
