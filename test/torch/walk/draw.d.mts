@@ -1,0 +1,1 @@
+export function hash(text: string): number;

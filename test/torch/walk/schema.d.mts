@@ -1,0 +1,1 @@
+export function parseSchema(schema: string): { name: string };
