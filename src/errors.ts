@@ -20,6 +20,7 @@ export const errorTable = {
   'checkpoint-shape': { status: 422, exitCode: 2, title: 'A tensor of a checkpoint has the wrong shape or dtype' },
   'sae-kind': { status: 422, exitCode: 2, title: 'The kind of an SAE cannot be told from its file, or contradicts it' },
   'sae-option': { status: 422, exitCode: 2, title: 'An option of an SAE (layer, k, aggregation, routing) is missing or out of range' },
+  'conversion-refused': { status: 422, exitCode: 2, title: 'A format cannot hold what an SAE computes' },
   'sae-width': { status: 422, exitCode: 2, title: 'An SAE does not fit the language model' },
   'model-unsupported': { status: 422, exitCode: 2, title: 'A language model of this architecture or setting is not supported' },
   'model-invalid': { status: 422, exitCode: 2, title: 'The files of a language model are incomplete or contradict each other' },

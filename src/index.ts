@@ -8,4 +8,4 @@ export * from './evaluation/schema/index.js';
 export { validateRequest, type ValidatedRequest } from './evaluation/validate.js';
 export { loadLanguageModel, type LanguageModel } from './lm/index.js';
 export { renderReport } from './report/index.js';
-export { loadSAE, registry, type SAE } from './sae/index.js';
+export { applySAE, convertCheckpoint, loadSAE, registry, type ConvertOptions, type SAE } from './sae/index.js';

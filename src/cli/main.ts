@@ -2,6 +2,7 @@
 /** The command line. Commands load what they need when they run, so that `--help` starts at once. */
 import { Command, CommanderError, Option } from 'commander';
 import { packageVersion } from '../version.js';
+import type { ConvertFlags } from './commands/convert.js';
 import { exitCodeOf, printError } from './exit.js';
 
 const program = new Command('sae-eval')
@@ -47,9 +48,23 @@ program
 program
   .command('inspect')
   .description('print what a checkpoint holds and which kinds it can be')
-  .argument('<checkpoint>', '.pt or .safetensors file')
+  .argument('<checkpoint>', '.pt, .safetensors or .npz file, or folder of a published SAE')
   .option('--json', 'as JSON')
   .action(async (checkpoint: string, options: { json?: boolean }) => (await import('./commands/inspect.js')).inspect(checkpoint, options));
+
+program
+  .command('convert')
+  .description('write an SAE in another format')
+  .argument('<in>', 'checkpoint, or folder of a published SAE')
+  .argument('<out>', 'folder (saelens) or .pt file (routesae) to be made')
+  .addOption(new Option('--to <format>').choices(['saelens', 'routesae']).makeOptionMandatory())
+  .option('--kind <kind>', 'of a state dict that could be several kinds')
+  .option('--layer <n>', 'where a state dict belongs: the blocks before its hook point')
+  .option('--k <n>', 'active latents, where the file does not hold them')
+  .option('--scale <number>', 'what the input is multiplied by, where the file does not hold it')
+  .option('--theta <number>', 'threshold of a BatchTopK that never set one')
+  .option('--force', 'write it although numbers change')
+  .action(async (from: string, to: string, options: ConvertFlags) => (await import('./commands/convert.js')).convert(from, to, options));
 
 program
   .command('report')

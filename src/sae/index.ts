@@ -1,4 +1,5 @@
 /** SAEs: the registry, the eight kinds, and published SAEs. */
+export { convertCheckpoint, conversionTargets, type ConversionTarget, type Converted, type ConvertOptions } from './convert/convert.js';
 export { Crosscoder } from './crosscoder.js';
 export { Gated } from './gated.js';
 export { pre, type InputNormalization, type SaeInput } from './input.js';

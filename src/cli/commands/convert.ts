@@ -1,0 +1,58 @@
+/** `sae-eval convert`: writes an SAE in another format. */
+import { SaeEvalError } from '../../errors.js';
+import { settingsInName } from '../../evaluation/file-name.js';
+import { saeKinds, type SaeKind } from '../../evaluation/schema/index.js';
+import { parseHookName } from '../../lm/hook-names.js';
+import { convertCheckpoint, type ConversionTarget } from '../../sae/convert/convert.js';
+
+export interface ConvertFlags {
+  to: ConversionTarget;
+  kind?: string;
+  layer?: string;
+  k?: string;
+  scale?: string;
+  theta?: string;
+  force?: boolean;
+}
+
+function numberOf(flag: string, text: string | undefined, { whole }: { whole: boolean }): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isFinite(value) && (!whole || (Number.isInteger(value) && value >= 0))) return value;
+  throw new SaeEvalError('request-invalid', `--${flag}: expected a ${whole ? 'whole ' : ''}number, found '${text}'`);
+}
+
+/** The hook point in TransformerLens' words, which SAELens uses: a residual stream where a module or a layer is named. */
+function transformerLensName(named: string | null, layer: number | undefined): string | null {
+  if (layer !== undefined) return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
+  const hook = named === null ? null : parseHookName(named);
+  if (named === null || hook === null || /^blocks\.|^hook_/.test(named)) return named;
+  if (hook.site === 'resid') return transformerLensName(null, hook.layer);
+  return `blocks.${hook.layer - 1}.${hook.site === 'attn_z' ? 'attn.hook_z' : `hook_${hook.site}`}`;
+}
+
+function kindOf(name: string | undefined): SaeKind | undefined {
+  const found = saeKinds.find((kind) => kind === name);
+  if (name === undefined || found !== undefined) return found;
+  throw new SaeEvalError('request-invalid', `--kind: expected one of ${saeKinds.join(', ')}, found '${name}'`);
+}
+
+export async function convert(path: string, out: string, { to, force = false, ...flags }: ConvertFlags): Promise<void> {
+  const kind = kindOf(flags.kind);
+  const named = settingsInName(path);
+  const layer = numberOf('layer', flags.layer, { whole: true }) ?? named.layer;
+  const k = numberOf('k', flags.k, { whole: true }) ?? named.k;
+  const scale = numberOf('scale', flags.scale, { whole: false });
+  const theta = numberOf('theta', flags.theta, { whole: false });
+  const { paths, losses, notes } = await convertCheckpoint(path, out, {
+    to, force,
+    ...(kind === undefined ? {} : { kind }),
+    ...(k === undefined ? {} : { k }),
+    ...(scale === undefined ? {} : { scale }),
+    ...(theta === undefined ? {} : { theta }),
+    hookName: (hookPoint) => transformerLensName(hookPoint, layer),
+  });
+  for (const loss of losses) process.stderr.write(`sae-eval: numbers change: ${loss}\n`);
+  for (const note of notes) process.stderr.write(`sae-eval: ${note}\n`);
+  for (const written of paths) process.stdout.write(`wrote ${written}\n`);
+}

@@ -1,0 +1,66 @@
+/**
+ * An SAE taken apart for writing it in another format: matrices as [d, m] and [m, d], one threshold for each latent, factors and
+ * decoder norms multiplied in where that changes no number. Computed in float64, so that what is written is rounded once.
+ */
+import type { Normalization, SaeDescription } from '../../checkpoint/formats/index.js';
+import { openTensors } from '../../checkpoint/tensors.js';
+import { ops, type Tensor } from '../../torch/index.js';
+
+export type PlainActivation =
+  | { kind: 'relu' }
+  /** `keepsNorms`: latents come out larger by the norms of their decoder rows than the SAE has them. */
+  | { kind: 'topk'; k: number; signed: boolean; keepsNorms: boolean }
+  | { kind: 'jumprelu'; threshold: Tensor; signed: boolean } // [m]
+  | { kind: 'gated'; gateBias: Tensor; magnitudeBias: Tensor; logScale: Tensor }; // [m] each
+
+export interface PlainSAE {
+  d: number;
+  m: number;
+  encoder: Tensor; // [d, m]
+  decoder: Tensor; // [m, d]
+  encoderBias: Tensor; // [m]; zeros for gated
+  decoderBias: Tensor; // [d]
+  subtracts: boolean;
+  activation: PlainActivation;
+  normalization: Normalization;
+}
+
+/** To be called in a scope. */
+export function plainSAE(description: SaeDescription): PlainSAE {
+  const { checkpoint, d, m, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, decoderNorm, activation, normalization } = description;
+  const take = (name: string): Tensor => openTensors(checkpoint, { names: [name], dtype: 'float64' }).get(name)!;
+  const matrix = ({ tensor, transpose, factor }: SaeDescription['encoder']): Tensor => {
+    const turned = transpose ? take(tensor).t() : take(tensor);
+    return factor === undefined ? turned : turned.mul(factor);
+  };
+  const zeros = (size: number): Tensor => ops.zeros([size], { dtype: 'float64' });
+  let W = matrix(encoder); // [d, m]
+  let D = matrix(decoder); // [m, d]
+  let b = encoderBias === null ? zeros(m) : take(encoderBias);
+  const norms = ops.linalg_vector_norm(D, 2, [-1]).clamp_min(1e-30); // [m]
+  const keepsNorms = decoderNorm === 'selection' && activation.kind === 'topk';
+  if (decoderNorm === 'latents' || keepsNorms) {
+    W = W.mul(norms);
+    b = b.mul(norms);
+    D = D.div(norms.unsqueeze(-1));
+  }
+  const plain = ((): PlainActivation => {
+    switch (activation.kind) {
+      case 'relu': return { kind: 'relu' };
+      case 'topk': return { kind: 'topk', k: activation.k, signed: activation.signed === true, keepsNorms };
+      case 'gated': return { kind: 'gated', gateBias: take(activation.gateBias), magnitudeBias: take(activation.magnitudeBias), logScale: take(activation.logScale) };
+      case 'jumprelu': {
+        const stored = 'value' in activation.threshold ? ops.full([1], activation.threshold.value, { dtype: 'float64' }) : take(activation.threshold.tensor);
+        const linear = 'log' in activation.threshold && activation.threshold.log ? stored.exp() : stored;
+        // a · ‖W_d‖ > θ is a > θ / ‖W_d‖
+        const threshold = decoderNorm === 'selection' ? linear.div(norms) : linear;
+        return { kind: 'jumprelu', threshold: threshold.reshape([-1]).expand([m]), signed: activation.signed === true };
+      }
+    }
+  })();
+  const base = { d, m, subtracts: subtractDecoderBias && decoderBias !== null, activation: plain };
+  const B = decoderBias === null ? zeros(d) : take(decoderBias);
+  if (normalization.kind !== 'scale') return { ...base, encoder: W, decoder: D, encoderBias: b, decoderBias: B, normalization };
+  const { factor } = normalization;
+  return { ...base, encoder: W.mul(factor), decoder: D.div(factor), encoderBias: b, decoderBias: B.div(factor), normalization: { kind: 'none' } };
+}

@@ -1,0 +1,57 @@
+/** Writes SAELens' layout, version 6 (github.com/decoderesearch/SAELens): `cfg.json` and `sae_weights.safetensors`. */
+import type { Tensor } from '../../torch/index.js';
+import type { PlainSAE } from './plain.js';
+import type { Conversion } from './target.js';
+
+/** What SAELens adds to the standard deviation; it has no other. */
+const epsilonThere = 1e-5;
+/** From this version on, `cfg.json` is read as it stands. */
+const writtenAs = '6.18.0';
+
+function architectureOf({ activation }: PlainSAE, losses: string[]): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
+  switch (activation.kind) {
+    case 'relu': return { fields: { architecture: 'standard' }, tensors: [] };
+    case 'gated': return { fields: { architecture: 'gated' }, tensors: [['b_gate', activation.gateBias], ['b_mag', activation.magnitudeBias], ['r_mag', activation.logScale]] };
+    case 'topk':
+      if (activation.signed) losses.push("SAELens' topk sets negative values to 0 after the choice; this SAE keeps them");
+      if (activation.keepsNorms) losses.push("SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)");
+      return { fields: { architecture: 'topk', k: activation.k, rescale_acts_by_decoder_norm: false }, tensors: [] };
+    case 'jumprelu':
+      if (activation.signed && activation.threshold.lt(0).any().item()) losses.push("SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them");
+      return { fields: { architecture: 'jumprelu' }, tensors: [['threshold', activation.threshold]] };
+  }
+}
+
+/** To be called in a scope. */
+export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null }): Conversion {
+  const losses: string[] = [];
+  const notes: string[] = [];
+  const { d, m, normalization, activation } = sae;
+  const { fields, tensors } = architectureOf(sae, losses);
+  const ownEpsilon = normalization.kind === 'layer-norm' && normalization.epsilon !== epsilonThere ? normalization.epsilon : null;
+  if (ownEpsilon !== null) {
+    notes.push(`SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: there its inputs differ by the factor 1 − ${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact number as layer_norm_epsilon, which sae-eval reads`);
+  }
+  return {
+    losses, notes,
+    config: {
+      ...fields,
+      d_in: d,
+      d_sae: m,
+      dtype: 'float32',
+      device: 'cpu',
+      apply_b_dec_to_input: sae.subtracts,
+      normalize_activations: normalization.kind === 'layer-norm' ? 'layer_norm' : normalization.kind === 'token-norm' ? 'constant_norm_rescale' : 'none',
+      ...(ownEpsilon === null ? {} : { layer_norm_epsilon: ownEpsilon }),
+      reshape_activations: hookName?.endsWith('.hook_z') === true ? 'hook_z' : 'none',
+      metadata: { sae_lens_version: writtenAs, sae_lens_training_version: null, model_name: null, hook_name: hookName, hook_head_index: null },
+    },
+    tensors: new Map([
+      ['W_enc', sae.encoder],
+      ['W_dec', sae.decoder],
+      ...(activation.kind === 'gated' ? [] : [['b_enc', sae.encoderBias] as const]),
+      ['b_dec', sae.decoderBias],
+      ...tensors,
+    ]),
+  };
+}
