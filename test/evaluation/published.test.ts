@@ -63,6 +63,7 @@ describe('published SAEs under both protocols', () => {
     expect(of('dictionary_learning-BatchTopK')).toMatchObject({ kind: 'JumpReLU', format: 'dictionary_learning', k: null, layer: 10 });
     expect(of('sparsify/layers.3')).toMatchObject({ kind: 'TopK', format: 'sparsify', hookPoint: 'layers.3', layer: 4 });
     expect(of('openmoss-crosscoder')).toMatchObject({ kind: 'Crosscoder', format: 'openmoss', layers: [5, 6, 8] });
+    expect(of('mlsae')).toMatchObject({ kind: 'MLSAE', format: 'mlsae', k: 8, normalization: 'layer-norm' });
     expect(of('openai/sae.pt')).toMatchObject({ kind: 'TopK', format: 'openai', hookPoint: null });
   });
 });
