@@ -1,7 +1,7 @@
 /** One handler for every error: `application/problem+json` (RFC 9457) from the table in src/errors.ts, never a stack. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
-import { errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
+import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
 import type { Problem } from '../src/evaluation/schema/record.js';
 import { methodsAt } from './method-table.js';
 
@@ -37,7 +37,8 @@ export function codedError(error: unknown): SaeEvalError {
   const { code, statusCode, message } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : frameworkErrors[code];
   if (known !== undefined) return new SaeEvalError(known.code, known.message, { cause: error });
-  if (code?.startsWith('SQLITE_FULL') === true || code === 'ENOSPC') return new SaeEvalError('unavailable', 'The disk is full; nothing was stored.', { cause: error });
+  const stored = asSaeEvalError(error, 'Nothing was stored');
+  if (stored.code === 'storage-full') return stored;
   if (statusCode === 429) return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
   if (statusCode === 400) return new SaeEvalError('body-malformed', 'The body is not valid JSON.', { cause: error });
   if (statusCode === 404) return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
@@ -47,7 +48,7 @@ export function codedError(error: unknown): SaeEvalError {
 export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyReply {
   const problem = problemOf(error, reply.request.id);
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
-  if (error.code === 'unavailable' || error.code === 'queue-full') reply.header('retry-after', '5');
+  if (error.code === 'unavailable' || error.code === 'queue-full' || error.code === 'storage-full') reply.header('retry-after', '5');
   return reply.code(problem.status).header('cache-control', 'no-store').type(problemMediaType).send(problem);
 }
 

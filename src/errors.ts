@@ -47,6 +47,7 @@ export const errorTable = {
   'rate-limited': { status: 429, exitCode: 1, title: 'Too many requests' },
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   'unavailable': { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },
+  'storage-full': { status: 503, exitCode: 1, title: 'There is no room left on the disk' },
   'configuration-invalid': { status: 500, exitCode: 2, title: 'A setting of the server or its key file cannot be used' },
   'internal': { status: 500, exitCode: 1, title: 'An unexpected fault of sae-eval itself' },
 } as const satisfies Record<string, { status: number; exitCode: 1 | 2; title: string }>;
@@ -97,6 +98,9 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
   if (systemCode === 'ENOENT') return new SaeEvalError('file-not-found', `${what}: ${message}`, { cause: thrown });
   if (systemCode === 'EACCES' || systemCode === 'EISDIR' || systemCode === 'EPERM') {
     return new SaeEvalError('file-unreadable', `${what}: ${message}`, { cause: thrown });
+  }
+  if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT' || systemCode === 'SQLITE_FULL') {
+    return new SaeEvalError('storage-full', `${what}: there is no room left on the disk (${message}).`, { cause: thrown });
   }
   return new SaeEvalError('internal', `${what} failed: ${message}`, { cause: thrown });
 }

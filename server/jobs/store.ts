@@ -201,9 +201,9 @@ export class Store {
     return this.#all('SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq', id);
   }
 
-  /** Whether the file can be written. */
+  /** Writes to the file, nothing new. @throws where it cannot be written. */
   check(): void {
-    this.#db.transaction(() => this.#run('UPDATE evaluations SET pid = pid WHERE seq = -1')).immediate();
+    this.#db.pragma(`user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`);
   }
 
   close(): void {

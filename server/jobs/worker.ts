@@ -1,9 +1,11 @@
 /** Works on the evaluations of one device, one after the other, in a compute process of its own. */
 import { rmSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
 import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
 import { ComputeProcess, ProcessDiedError } from '../../src/evaluation/process/index.js';
 import type { EvaluationStatus, Progress } from '../../src/evaluation/schema/record.js';
 import type { EvaluationResult, SaeResult } from '../../src/evaluation/schema/result.js';
+import { hasRoomFor } from './room.js';
 import type { Job } from './store.js';
 
 /** Where a worker takes evaluations from and what it tells of them. */
@@ -30,25 +32,19 @@ export interface WorkerOptions {
 }
 
 const betweenPartials = 400;
-const retryFullDisk = 10_000;
-
-/** A write that failed for want of space: the evaluation waits until there is some. */
-function isFullDisk(error: SaeEvalError): boolean {
-  const text = `${error.message} ${(error.cause as NodeJS.ErrnoException | undefined)?.code ?? ''}`;
-  return /\bENOSPC\b|\bEDQUOT\b|SQLITE_FULL|database or disk is full/.test(text);
-}
+const betweenWrites = 2000;
 
 export class DeviceWorker {
   readonly compute: ComputeProcess;
   #current: { job: Job; controller: AbortController } | null = null;
-  #stopping = false;
+  readonly #stop = new AbortController();
   #woken = false;
   #loop: Promise<void> | null = null;
 
   constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
     this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes });
     this.compute.onPid = (pid) => {
-      if (this.#current !== null && !this.#stopping) this.host.pid(this.#current.job.id, pid);
+      if (this.#current !== null && !this.#stop.signal.aborted) this.#tellPid(this.#current.job.id, pid);
     };
   }
 
@@ -60,7 +56,7 @@ export class DeviceWorker {
   /** Looks for work, now or when the work under way is done. */
   wake(): void {
     this.#woken = true;
-    if (this.#loop !== null || this.#stopping) return;
+    if (this.#loop !== null || this.#stop.signal.aborted) return;
     this.#loop = this.#work()
       .catch((error: unknown) => this.host.log('the worker met an unexpected fault', { err: error, device: this.options.device }))
       .finally(() => {
@@ -78,13 +74,13 @@ export class DeviceWorker {
 
   /** Ends the compute process; the evaluation under way goes back into the queue and continues from its last batch. */
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     await this.compute.close();
     await this.#loop;
   }
 
   async #work(): Promise<void> {
-    while (!this.#stopping) {
+    while (!this.#stop.signal.aborted) {
       this.#woken = false;
       const job = this.host.next(this.options.device);
       if (job === null) return;
@@ -96,7 +92,7 @@ export class DeviceWorker {
     const controller = new AbortController();
     this.#current = { job, controller };
     const { jobTimeout, journalOf } = this.options;
-    const timer = jobTimeout === 0 ? undefined : setTimeout(() => controller.abort(new SaeEvalError('timed-out', `The evaluation computed for ${jobTimeout} s, the longest the server allows.`)), jobTimeout * 1000);
+    const timer = jobTimeout === 0 ? undefined : globalThis.setTimeout(() => controller.abort(new SaeEvalError('timed-out', `The evaluation computed for ${jobTimeout} s, the longest the server allows.`)), jobTimeout * 1000);
     timer?.unref();
     try {
       const outcome = await this.#attempt(job, controller.signal);
@@ -115,9 +111,10 @@ export class DeviceWorker {
     let batchesAtDeath = -1;
     let lastPartial = 0;
     for (;;) {
-      await this.#persist(() => this.host.started(job));
-      if (this.compute.pid !== null) this.host.pid(job.id, this.compute.pid);
       try {
+        signal.throwIfAborted();
+        await this.#persist(() => this.host.started(job));
+        if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
         const result = await this.compute.run(job.request, {
           id: job.id,
           createdAt: job.createdAt,
@@ -137,14 +134,16 @@ export class DeviceWorker {
         return { status: result.status, result };
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The evaluation');
-        if (this.#stopping) {
+        if (this.#stop.signal.aborted) {
           this.host.requeued(job.id, 'the server stopped');
           return null;
         }
         if (signal.aborted) return { status: error.code === 'timed-out' ? 'failed' : 'cancelled', error: error.toJSON() };
-        if (isFullDisk(error)) {
-          this.host.log('the disk is full; the evaluation continues when there is room', { id: job.id });
-          await new Promise((resolve) => setTimeout(resolve, retryFullDisk));
+        // What was computed is in the journal: it goes on from there when there is room.
+        if (error.code === 'storage-full') {
+          this.host.log('the disk is full; the evaluation continues when there is room', { id: job.id, reason: error.message });
+          do await pause(betweenWrites, signal, this.#stop.signal);
+          while (!signal.aborted && !this.#stop.signal.aborted && !hasRoomFor(this.options.journalOf(job.id)));
           continue;
         }
         // Once without an explanation may be chance; twice at the same batch is not.
@@ -165,10 +164,24 @@ export class DeviceWorker {
         return write();
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The store');
-        if (this.#stopping || !isFullDisk(error)) throw thrown;
-        this.host.log('the disk is full; will write again', {});
-        await new Promise((resolve) => setTimeout(resolve, retryFullDisk));
+        if (this.#stop.signal.aborted || error.code !== 'storage-full') throw thrown;
+        this.host.log('the disk is full; will write again', { reason: error.message });
+        await pause(betweenWrites, this.#stop.signal);
       }
     }
   }
+
+  /** The id serves to end a process that outlives its server; it would end by itself too. */
+  #tellPid(id: string, pid: number | null): void {
+    try {
+      this.host.pid(id, pid);
+    } catch (error) {
+      this.host.log("the compute process's id could not be stored", { err: error, id });
+    }
+  }
+}
+
+/** Waits, until one of the signals comes at the latest. */
+async function pause(milliseconds: number, ...signals: AbortSignal[]): Promise<void> {
+  await setTimeout(milliseconds, undefined, { signal: AbortSignal.any(signals) }).catch(() => {});
 }

@@ -3,7 +3,7 @@
  * A run that was killed continues after its last finished batch, with the decisions it was started with.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { Accumulator, type AccumulatorState } from '../metrics/accumulator.js';
 import type { MicroBatch } from './engine/micro-batch.js';
@@ -40,6 +40,16 @@ export function fingerprint(parts: unknown): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
+function writeWhole(path: string, bytes: Uint8Array): void {
+  const file = openSync(path, 'w', 0o600);
+  try {
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
 export class Journal {
   constructor(private readonly path: string, private readonly print: string) {}
 
@@ -60,13 +70,13 @@ export class Journal {
   write({ id, createdAt, decisions, seconds, accumulator }: Recovered): void {
     const content: JournalContent = { version: formatVersion, fingerprint: this.print, id, createdAt, decisions, seconds, state: accumulator.state() };
     const part = `${this.path}.part`;
-    const file = openSync(part, 'w', 0o600);
     try {
-      writeSync(file, serialize(content));
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
+      writeWhole(part, serialize(content));
+      renameSync(part, this.path);
+    } catch (thrown) {
+      // Half a file would take the room that is missing.
+      rmSync(part, { force: true });
+      throw thrown;
     }
-    renameSync(part, this.path);
   }
 }

@@ -1,0 +1,28 @@
+/** Whether a disk has room for a journal: found out by writing, which knows of quotas too. */
+import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
+import { asSaeEvalError } from '../../src/errors.js';
+
+/** What a first journal takes at least, and what SQLite needs beside it. */
+const atLeast = 256 * 1024;
+
+/** Writes as much as the next state of the journal may take, beside it, and removes it again. */
+export function hasRoomFor(journal: string): boolean {
+  const part = `${journal}.part`;
+  const bytes = atLeast + 2 * (statSync(journal, { throwIfNoEntry: false })?.size ?? 0);
+  try {
+    const file = openSync(part, 'w', 0o600);
+    try {
+      const block = Buffer.alloc(64 * 1024);
+      for (let written = 0; written < bytes; ) written += writeSync(file, block);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    return true;
+  } catch (thrown) {
+    if (asSaeEvalError(thrown).code === 'storage-full') return false;
+    throw thrown;
+  } finally {
+    rmSync(part, { force: true });
+  }
+}
