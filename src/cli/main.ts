@@ -31,7 +31,8 @@ program
   .option('--out <dir>', 'folder that gets report.json, .md, .html and .csv')
   .addOption(deviceOption())
   .addOption(dtypeOption())
-  .action(async (request: string, options: { out?: string; device?: string; dtype?: string }) =>
+  .option('--explain', 'print the plan, its passes and their FLOPs per token, and stop')
+  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) =>
     (await import('./commands/evaluate.js')).evaluateCommand(request, options));
 
 program

@@ -129,7 +129,7 @@ export class ResultBuilder {
     const realTokens = (accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()).reduce((total, value) => total + value, 0);
     const positions = accumulator.sequences * request.dataset.seqLen;
     const failures = results.filter(({ error }) => error !== null).length;
-    const { sequences, logitRows } = decisions.microBatch;
+    const { sequences, logits } = decisions.microBatch;
     const body = {
       ...identity,
       status: failures === 0 ? 'succeeded' as const : failures === results.length ? 'failed' as const : 'partial' as const,
@@ -139,7 +139,7 @@ export class ResultBuilder {
         deviceName: model.device === 'cpu' ? `CPU (${versions().cpu})` : model.device,
         architecture: { family: model.family, layers: model.layers, width: model.width, vocabulary: model.vocabulary, parameters: model.parameters },
         threads: decisions.threads,
-        microBatch: { sequences, logitRows },
+        microBatch: { sequences, logits },
         versions: { 'sae-eval': packageVersion, libtorch: versions().libtorch, node: process.versions.node },
       },
       data: { ...data, samples: accumulator.sequences, batches: accumulator.batchSizes.length, realTokens, paddedTokens: positions - realTokens },

@@ -3,8 +3,8 @@ import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { BatchContext } from './attention.js';
 import type { ModelConfig } from './config.js';
 import type { BlockSite } from './hook-names.js';
-import type { Layer } from './layers.js';
-import type { AttentionContext, LanguageModel, Tap } from './model.js';
+import type { Layer, Linear } from './layers.js';
+import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
@@ -22,7 +22,7 @@ export interface DecoderParts {
   embedding: Tensor; // [V, d]
   blocks: readonly Block[];
   finalNorm: Layer;
-  head: Layer;
+  head: Linear;
 }
 
 export class Decoder implements LanguageModel {
@@ -85,11 +85,11 @@ export class Decoder implements LanguageModel {
     return scope(() => this.parts.finalNorm.forward(r));
   }
 
-  head(h: Tensor): Tensor {
+  head(h: Tensor, vocabulary?: VocabularyRange): Tensor {
     const cap = this.config.logitSoftcap;
     return scope(() => {
-      const logits = this.parts.head.forward(h); // [N, V]
-      return (cap === null ? logits : logits.div(cap).tanh_().mul_(cap)).to({ dtype: 'float32' });
+      const logits = this.parts.head.forward(h, vocabulary); // [N, V]
+      return cap === null ? logits : logits.div(cap).tanh_().mul_(cap);
     });
   }
 

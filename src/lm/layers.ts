@@ -17,8 +17,11 @@ export class Linear implements Layer {
     private readonly bias: Tensor | null = null,
   ) {}
 
-  forward(x: Tensor): Tensor {
-    return ops.linear(x, this.weight, this.bias);
+  /** Of all outputs, or of a range of them. */
+  forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
+    if (outputs === undefined) return ops.linear(x, this.weight, this.bias);
+    const { from, count } = outputs;
+    return ops.linear(x, this.weight.narrow(0, from, count), this.bias?.narrow(0, from, count) ?? null);
   }
 }
 

@@ -19,6 +19,12 @@ export interface AttentionContext {
   dispose(): void;
 }
 
+/** Tokens `from` … `from + count − 1`. */
+export interface VocabularyRange {
+  readonly from: number;
+  readonly count: number;
+}
+
 export interface LanguageModel {
   readonly family: string;
   /** Blocks, L. */
@@ -44,8 +50,10 @@ export interface LanguageModel {
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor;
   /** r_L → h_L. */
   finalNorm(r: Tensor): Tensor;
-  /** h_L [N, d] → logits [N, V] float32, soft-capping included. */
-  head(h: Tensor): Tensor;
+  /**
+   * h_L [N, d] → logits [N, V] in the model's dtype, soft-capping included; of a range of the vocabulary where one is given.
+   */
+  head(h: Tensor, vocabulary?: VocabularyRange): Tensor;
   /** Frees the weights. */
   dispose(): void;
 }

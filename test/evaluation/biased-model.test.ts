@@ -59,7 +59,7 @@ describe.each([4, 3])('strict on a small GPT-2 with biases, %i blocks, against P
       subjects.push({ owner, width: model.width, slots: strategy.slots });
       return strategy;
     });
-    const engine = new Engine({ model, strategies, wanted, saeDtype: 'float32', microBatch: { sequences: 5, lanesPerCall: 3, logitRows: 33 } });
+    const engine = new Engine({ model, strategies, wanted, saeDtype: 'float32', microBatch: { sequences: 5, lanesPerCall: 3, logits: 3300 } });
     const samples = numbers.ids.map((ids, i) => ({ ids: Int32Array.from(ids), length: numbers.lengths[i]!, truncated: 0 }));
     const sums = await engine.batch(samples);
     assembly = new Assembly(sums, metrics, { seed: 42, intervals: false, subjects });

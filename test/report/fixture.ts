@@ -57,7 +57,7 @@ export function evaluationResult(change: Partial<EvaluationResult> = {}): Evalua
       saes: results.map(({ kind, label, checkpoint, layer, k }) => ({ kind, label, checkpoint, ...(layer === undefined ? {} : { layer }), ...(k === null ? {} : { k }) })),
       metrics: ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered', 'L0', 'DeadLatents', 'DensityHistogram', 'ExplainedVariance', 'CosineSimilarity', 'RoutingShare'],
       protocol: ['reference', 'strict'], batchSize: 64, device: 'cpu', dtype: 'float32', saeDtype: 'float32', seed: 42, deviceName: 'CPU (AVX512)',
-      architecture: { family: 'llama', layers: 16, width, vocabulary: 4096, parameters: 3_672_192 }, threads: 2, microBatch: { sequences: 16, logitRows: 4096 },
+      architecture: { family: 'llama', layers: 16, width, vocabulary: 4096, parameters: 3_672_192 }, threads: 2, microBatch: { sequences: 16, logits: 2_097_152 },
       versions: { 'sae-eval': '0.1.0', libtorch: '2.13.0', node: '20.20.2' },
     },
     data: { samples: 150, batches: 3, realTokens: 34_054, paddedTokens: 4346, skippedRecords: 0, truncatedTokens: 12_619, warnings: [] },

@@ -2,15 +2,16 @@
 #pragma once
 #include <ATen/ATen.h>
 
-#include <tuple>
+#include <cstdint>
 
 namespace sae_eval {
 
 // Registers the operators once in a process, however many JavaScript threads load the addon.
 void registerOperators();
 
-// Row by row, of logits [n, V] and the next tokens [n]: KL(clean ‖ spliced) and both cross-entropies, [n] each, float32.
-std::tuple<at::Tensor, at::Tensor, at::Tensor> compareLogitsCpu(const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels);
-std::tuple<at::Tensor, at::Tensor, at::Tensor> compareLogitsComposite(const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels);
+// Adds logits [n, V] of the vocabulary's range from `from` on, clean and spliced, to each row's running sums [n, 7] float64:
+// maximum and Σ exp of either, the sum that KL(clean ‖ spliced) needs, and the logits of the next tokens [n].
+at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
+at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
 
 }  // namespace sae_eval

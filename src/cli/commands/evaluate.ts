@@ -7,6 +7,7 @@ import { evaluate } from '../../evaluation/evaluate.js';
 import type { EvaluationRequest, EvaluationResult } from '../../evaluation/schema/index.js';
 import { renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
+import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
 import { writeReport } from '../write-report.js';
 
@@ -14,6 +15,11 @@ export interface EvaluateOptions {
   out?: string;
   device?: string;
   dtype?: string;
+}
+
+/** The request, with what the command line says over it. */
+function withOptions(input: unknown, { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>): EvaluationRequest {
+  return { ...(input as object), ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
 }
 
 /** Where a run without an output folder keeps its journal: the same command finds it again. */
@@ -24,8 +30,8 @@ function journalBeside(request: unknown): string {
 }
 
 /** Runs a request with progress on stderr, writes the report, prints the table; the exit code tells how it ended. */
-export async function runRequest(input: unknown, { out, device, dtype }: EvaluateOptions): Promise<EvaluationResult> {
-  const request = { ...(input as object), ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
+export async function runRequest(input: unknown, { out, ...options }: EvaluateOptions): Promise<EvaluationResult> {
+  const request = withOptions(input, options);
   const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
   await mkdir(resolve(journal, '..'), { recursive: true });
   const progress = progressDisplay();
@@ -48,7 +54,12 @@ export async function runRequest(input: unknown, { out, device, dtype }: Evaluat
   }
 }
 
-export async function evaluateCommand(path: string, options: EvaluateOptions): Promise<void> {
+export async function evaluateCommand(path: string, { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean }): Promise<void> {
   const input = await readJsonFile(path);
-  await runRequest(input, options);
+  if (!explained) {
+    await runRequest(input, options);
+    return;
+  }
+  const { explain } = await import('../../evaluation/plan/explain.js');
+  process.stdout.write(`${planTable(await explain(withOptions(input, options)))}\n`);
 }

@@ -1,12 +1,49 @@
 /**
- * Compares next-token distributions: the clean logits of a slice of rows are computed once and compared with every lane's
- * logits of the same rows. Logits are never held for more than a slice. Everything in float32.
+ * Compares next-token distributions: the clean logits of a range of the vocabulary are computed once and compared with
+ * every lane's of the same range. Each row's sums are carried from range to range, so logits of a whole vocabulary never
+ * exist, and the head's matmul has all rows of the micro-batch at once. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { operator, ops, scope, type Tensor } from '../../torch/index.js';
 
-/** `(clean [n, V], spliced [n, V], next tokens [n]) → [KL, cross-entropy of clean, of spliced]`, [n] each: one pass over the rows. */
-const compare = operator('sae_eval::compare_logits') as (clean: Tensor, spliced: Tensor, labels: Tensor) => [Tensor, Tensor, Tensor];
+/** Adds logits [n, Vc] of a range of the vocabulary to the rows' sums, in place. */
+const addRange = operator('sae_eval::compare_logits_') as (sums: Tensor, clean: Tensor, spliced: Tensor, labels: Tensor, from: number) => Tensor;
+
+/** Running sums of n pairs of distributions, to which ranges of the vocabulary are added in any order. */
+export class LogitSums {
+  /** [n, 7] float64; the columns are the kernel's. */
+  readonly #sums: Tensor;
+  readonly #labels: Tensor;
+
+  /** @param labels the next token of each row: [n] int64. */
+  constructor(labels: Tensor) {
+    this.#labels = labels;
+    this.#sums = scope(() => {
+      const sums = ops.zeros([labels.shape[0]!, 7], { dtype: 'float64', device: labels.device });
+      for (const maximum of [0, 2]) sums.select(1, maximum).fill_(-Infinity);
+      // A label in no range has no logit: its cross-entropy is NaN.
+      for (const label of [5, 6]) sums.select(1, label).fill_(Number.NaN);
+      return sums;
+    });
+  }
+
+  /** Logits of the tokens from `from` on, of the clean and the spliced pass: [n, Vc] each. */
+  add(clean: Tensor, spliced: Tensor, from: number): void {
+    addRange(this.#sums, clean, spliced, this.#labels, from);
+  }
+
+  /** KL(clean ‖ spliced) and both cross-entropies, [n] float64 each; the sums are used up. */
+  finish(): { kl: Tensor; ceClean: Tensor; ceSpliced: Tensor } {
+    const result = scope(() => {
+      const [maxA, sumA, maxB, sumB, difference, labelA, labelB] = this.#sums.unbind(1) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+      const lseA = maxA.add(sumA.log());
+      const lseB = maxB.add(sumB.log());
+      return { kl: difference.div(sumA).sub(lseA).add(lseB), ceClean: lseA.sub(labelA), ceSpliced: lseB.sub(labelB) };
+    });
+    this.#sums.dispose();
+    return result;
+  }
+}
 
 export interface LogitComparison {
   model: LanguageModel;
@@ -16,8 +53,8 @@ export interface LogitComparison {
   lanes: readonly Tensor[];
   /** The next token of each row; any token where there is none: [N] int64. */
   labels: Tensor;
-  /** Rows of logits held at a time. */
-  rows: number;
+  /** Logits held at a time, of the clean pass and as many of a lane. */
+  logits: number;
 }
 
 export interface LogitDistances {
@@ -27,27 +64,24 @@ export interface LogitDistances {
   lanes: { kl: Tensor; ce: Tensor }[];
 }
 
-export function compareLogits({ model, clean, lanes, labels, rows }: LogitComparison): LogitDistances {
-  const N = clean.shape[0]!;
-  const like = { dtype: 'float32', device: clean.device } as const;
-  const ceClean = ops.zeros([N], like);
-  const results = lanes.map(() => ({ kl: ops.zeros([N], like), ce: ops.zeros([N], like) }));
-  for (let from = 0; from < N; from += rows) {
-    const count = Math.min(rows, N - from);
-    const slice = (of: Tensor): Tensor => of.narrow(0, from, count);
+export function compareLogits({ model, clean, lanes, labels, logits }: LogitComparison): LogitDistances {
+  // Without lanes the clean pass is compared with itself, for its cross-entropy.
+  const compared = lanes.length === 0 ? [clean] : lanes;
+  const sums = compared.map(() => new LogitSums(labels));
+  const most = Math.max(1, Math.floor(logits / clean.shape[0]!));
+  for (let from = 0; from < model.vocabulary; from += most) {
+    const range = { from, count: Math.min(most, model.vocabulary - from) };
     scope(() => {
-      const logits = model.head(slice(clean)); // [n, V]
-      lanes.forEach((lane, index) => {
+      const ofClean = model.head(clean, range); // [N, Vc]
+      compared.forEach((lane, index) => {
         scope(() => {
-          const [kl, ofClean, ofLane] = compare(logits, model.head(slice(lane)), slice(labels));
-          slice(results[index]!.kl).copy_(kl);
-          slice(results[index]!.ce).copy_(ofLane);
-          if (index === 0) slice(ceClean).copy_(ofClean);
+          sums[index]!.add(ofClean, lane === clean ? ofClean : model.head(lane, range), from);
           return null;
         });
       });
       return null;
     });
   }
-  return { ceClean, lanes: results };
+  const finished = sums.map((each) => each.finish());
+  return { ceClean: finished[0]!.ceClean, lanes: lanes.map((_, index) => ({ kl: finished[index]!.kl, ce: finished[index]!.ceSpliced })) };
 }

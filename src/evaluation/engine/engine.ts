@@ -78,11 +78,12 @@ export class Engine {
   }
 
   #compare({ clean, lanes, ids, into, hidden }: { clean: CleanPass; lanes: readonly Lane[]; ids: Tensor; into: Collector; hidden: readonly Tensor[] }): void {
+    if (lanes.length === 0) return;
     const { model, microBatch, strategies, wanted } = this.#options;
     const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
     // The last position has no next token: its label is never counted.
     const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
-    const distances = compareLogits({ model, clean: rows(clean.finalHidden), lanes: hidden.map(rows), labels, rows: microBatch.logitRows });
+    const distances = compareLogits({ model, clean: rows(clean.finalHidden), lanes: hidden.map(rows), labels, logits: microBatch.logits });
     for (const protocol of wanted.protocols) into.tokens(cleanKey(protocol, 'ceClean'), { protocol, over: 'nextPositions', values: distances.ceClean });
     lanes.forEach(({ targets, zero }, index) => {
       const { kl, ce } = distances.lanes[index]!;

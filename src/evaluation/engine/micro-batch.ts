@@ -7,8 +7,8 @@ export interface MicroBatch {
   sequences: number;
   /** Lanes that go through a block in one call. */
   lanesPerCall: number;
-  /** Rows of logits held at a time. */
-  logitRows: number;
+  /** Logits held at a time: of the rows of a micro-batch, over a range of the vocabulary. */
+  logits: number;
 }
 
 export interface MicroBatchInput {
@@ -42,6 +42,7 @@ export function chooseMicroBatch({ seqLen, batchSize, width, vocabulary, latents
   return {
     sequences,
     lanesPerCall: Math.max(1, Math.floor(enoughRows / (sequences * seqLen))),
-    logitRows: Math.max(16, Math.min(sequences * seqLen, Math.floor((64 * 2 ** 20) / (float * vocabulary)))),
+    // A range of the vocabulary as wide as the residual stream: a matmul gains nothing from more, and it stays in the cache.
+    logits: sequences * seqLen * Math.min(width, vocabulary),
   };
 }

@@ -25,7 +25,7 @@ export class ZeroAblation {
       });
       const logits = model.head(ops.cat(hidden.map((h) => h.reshape([1, -1])), 0)); // [n, V]
       context.dispose();
-      return logits.log_softmax(-1).unbind(0);
+      return logits.log_softmax(-1, 'float32').unbind(0);
     });
     layers.forEach((layer, n) => this.#logProbabilities.set(layer, kept[n]!));
   }

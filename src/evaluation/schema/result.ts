@@ -132,7 +132,7 @@ export const configSchema = z
     deviceName: z.string(),
     architecture: z.object({ family: z.string(), layers: z.number().int(), width: z.number().int(), vocabulary: z.number().int(), parameters: z.number().int() }),
     threads: z.number().int(),
-    microBatch: z.object({ sequences: z.number().int(), logitRows: z.number().int() }),
+    microBatch: z.object({ sequences: z.number().int(), logits: z.number().int() }).describe('Sequences that go through the model together; logits held at a time.'),
     versions: z.record(z.string(), z.string()).describe('sae-eval, libtorch, node.'),
   })
   .meta({ id: 'RunConfig', description: 'The request with every default filled in, and what the run was decided to use.' });

@@ -30,7 +30,7 @@ export function configurationSection({ createdAt, config, data, timing, memory }
     ...(override === null ? [] : [['override', override] as [string, string]]),
     ['seed', String(config.seed)],
     ['threads', String(config.threads)],
-    ['microBatch', `${config.microBatch.sequences} × ${dataset.seqLen}, ${config.microBatch.logitRows}`],
+    ['microBatch', `${config.microBatch.sequences} × ${dataset.seqLen}, ${config.microBatch.logits}`],
     ['seconds', `${number(Number(timing.seconds.toFixed(1)))} s (${number(Math.round(timing.tokensPerSecond))} /s)`],
     ['memory', `${number(Math.round(memory.peakBytes / 2 ** 20))} MiB`],
   ];

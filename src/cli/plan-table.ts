@@ -1,0 +1,36 @@
+/** The plan of a run as a table for a terminal. */
+import CliTable from 'cli-table3';
+import type { ExplainedRequest } from '../evaluation/plan/explain.js';
+import type { PlanStep } from '../evaluation/plan/plan.js';
+
+/** FLOPs in the unit that suits them. */
+export function flopsText(flops: number): string {
+  const [unit, size] = flops >= 1e9 ? ['GFLOP', 1e9] : ['MFLOP', 1e6];
+  return `${(flops / size!).toPrecision(3)} ${unit}`;
+}
+
+function describe({ pass, from, labels, count }: PlanStep): string {
+  switch (pass) {
+    case 'clean':
+      return 'clean pass';
+    case 'suffix':
+      return `spliced at layer ${from}: ${labels.join(', ')}`;
+    case 'head':
+      return 'final norm and head, clean and spliced';
+    case 'sae':
+      return `${labels.join(', ')}: encoder${count === 1 ? '' : ' passes'} and decoder`;
+  }
+}
+
+export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest): string {
+  const table = new CliTable({ head: ['pass', 'times', 'blocks each', 'per token', 'share'], style: { head: [], border: [], compact: true }, colAligns: ['left', 'right', 'right', 'right', 'right'] });
+  for (const step of plan.steps) {
+    table.push([describe(step), String(step.count), step.blocks === 0 ? '' : String(step.blocks), flopsText(step.flops), `${((100 * step.flops) / plan.flopsPerToken).toFixed(1)} %`]);
+  }
+  const { sequences, logits, lanesPerCall } = decisions.microBatch;
+  return [
+    table.toString(),
+    `in all ${flopsText(plan.flopsPerToken)} per token; one forward pass for each SAE, metric and splice would take ${flopsText(plan.flopsPerTokenApart)}, ${(plan.flopsPerTokenApart / plan.flopsPerToken).toFixed(1)} times as much`,
+    `at once on ${device}, ${decisions.threads} ${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} logits of either distribution`,
+  ].join('\n');
+}
