@@ -15,6 +15,7 @@
 
 #include <optional>
 
+#include "cpu_memory.h"
 #include "dtype.h"
 #include "errors.h"
 #include "instance.h"
@@ -82,10 +83,20 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
 
 // Gives freed memory back to the system: between jobs a long-lived process should hold what it uses.
 Napi::Value trimMemory(const Napi::CallbackInfo& info) {
+  emptyMemoryCache();
 #if defined(__GLIBC__)
   malloc_trim(0);
 #endif
   return info.Env().Undefined();
+}
+
+Napi::Value setMemoryCacheBytes(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "setMemoryCache", [&]() -> Napi::Value {
+    const double bytes = info[0].ToNumber().DoubleValue();
+    if (!(bytes >= 0 && bytes < 9e15)) throw CodedError("torch-argument", "setMemoryCache: expected a number of bytes from 0");
+    setMemoryCache(static_cast<size_t>(bytes));
+    return info.Env().Undefined();
+  });
 }
 
 Napi::Value versions(const Napi::CallbackInfo& info) {
@@ -163,6 +174,7 @@ void exportRuntime(Napi::Env env, Napi::Object exports) {
   method("cudaDeviceCount", cudaDeviceCount);
   method("synchronize", synchronize);
   method("trimMemory", trimMemory);
+  method("setMemoryCache", setMemoryCacheBytes);
   method("versions", versions);
   method("memory", memory);
   method("fromBuffer", fromBuffer);

@@ -4,7 +4,7 @@ import { statSync } from 'node:fs';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { Accumulator } from '../metrics/accumulator.js';
-import { setInferenceMode, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
+import { setInferenceMode, setMemoryCache, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
 import { fingerprint, Journal } from './journal.js';
@@ -38,6 +38,9 @@ export interface RunOptions {
   cache?: WeightCache;
 }
 
+/** Freed memory that waits for the next block's temporaries. */
+const memoryCache = 512 * 2 ** 20;
+
 /** What a run computes, for the journal: the request, and the files as they are now. */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
   const files = [paths.model, paths.dataset, ...saes.flatMap(({ checkpoint, published }) => [checkpoint.path, ...(published === null || published.configPath === null ? [] : [published.configPath])])].map((path) => {
@@ -68,6 +71,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
   signal?.throwIfAborted();
 
   setInferenceMode(true);
+  setMemoryCache(memoryCache);
   const wanted = wantedOf(request);
   let engine: Engine | null = null;
   try {

@@ -3,12 +3,13 @@
  * and soft-capping, on batches padded to the right.
  *
  * No padding mask is ever made: the real positions of a sequence attend causally among themselves, its padded queries to
- * all its real keys, so sequences of equal length go through the causal kernel and, for their padding, the full one.
+ * all its real keys. On the CPU one kernel does it for sequences of any lengths; elsewhere, and under soft-capping, sequences
+ * of equal length go through libtorch's causal kernel and, for their padding, the full one.
  */
-import { keep, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
+import { keep, kernels, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
 import type { AttentionContext } from './model.js';
 import type { RopeConfig } from './rope-config.js';
-import { ropeTable, type RopeTable } from './rope.js';
+import { ropeTable, rotate, type RopeTable } from './rope.js';
 
 /** Neighbouring sequences of one length. */
 interface Run {
@@ -18,6 +19,8 @@ interface Run {
 }
 
 export interface AttentionOptions {
+  /** How positions turn queries and keys; null where they do not. */
+  rope: RopeConfig | null;
   scale: number;
   /** Keys a query sees, itself included; null for all. */
   window: number | null;
@@ -134,21 +137,27 @@ function attendRun(heads: Heads, context: BatchContext, length: number, options:
   return ops.cat([real, attendPart(heads, context, { from: length, to: T, keys: length }, options)], 2);
 }
 
-/** q [n·B, H, T, hd], k and v [n·B, H_kv, T, hd] of n copies of the context's batch → [n·B, T, H·hd]. */
-export function attend(heads: Heads, context: BatchContext, options: AttentionOptions): Tensor {
-  const { runs, lengths } = context;
-  const [rows, H, T, headDim] = heads.q.shape as [number, number, number, number];
-  const B = lengths.length;
-  const copies = rows / B;
-  let attended: Tensor; // [n·B, H, T, hd]
-  if (runs.length === 1) {
-    attended = attendRun(heads, context, runs[0]!.length, options);
-  } else {
-    const parts = runs.map(({ from, count, length }) => {
-      const take = (x: Tensor): Tensor => (copies === 1 ? x.narrow(0, from, count) : x.unflatten(0, [copies, B]).narrow(1, from, count).flatten(0, 1));
-      return attendRun({ q: take(heads.q), k: take(heads.k), v: take(heads.v) }, context, length, options).unflatten(0, [copies, count]);
-    });
-    attended = ops.cat(parts, 1).flatten(0, 1);
+/** q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] of n copies of the context's batch → [n·B, T, H·hd]. */
+export function attend({ q, k, v }: Heads, context: BatchContext, options: AttentionOptions): Tensor {
+  const table = options.rope === null ? null : context.rope(options.rope);
+  if (q.device === 'cpu' && options.softcap === null) {
+    return kernels.attend(q, k, v, context.lengths, table?.cos ?? null, table?.sin ?? null, options.scale, { window: options.window ?? 0 });
   }
-  return attended.transpose(1, 2).reshape([rows, T, H * headDim]);
+  const turn = (x: Tensor): Tensor => (table === null ? x : rotate(x, table));
+  const heads = { q: turn(q.transpose(1, 2)), k: turn(k.transpose(1, 2)), v: v.transpose(1, 2) }; // [b, H, T, hd]
+  const [rows, T, H, headDim] = q.shape as [number, number, number, number];
+  return attendRuns(heads, context, options).transpose(1, 2).reshape([rows, T, H * headDim]);
+}
+
+/** From operators of ATen, run by run: [n·B, H, T, hd]. */
+function attendRuns(heads: Heads, context: BatchContext, options: AttentionOptions): Tensor {
+  const { runs, lengths } = context;
+  if (runs.length === 1) return attendRun(heads, context, runs[0]!.length, options);
+  const B = lengths.length;
+  const copies = heads.q.shape[0]! / B;
+  const parts = runs.map(({ from, count, length }) => {
+    const take = (x: Tensor): Tensor => (copies === 1 ? x.narrow(0, from, count) : x.unflatten(0, [copies, B]).narrow(1, from, count).flatten(0, 1));
+    return attendRun({ q: take(heads.q), k: take(heads.k), v: take(heads.v) }, context, length, options).unflatten(0, [copies, count]);
+  });
+  return ops.cat(parts, 1).flatten(0, 1);
 }

@@ -1,8 +1,9 @@
 /** Makes layers of weights by name: what the families' files are written with. */
 import type { Tensor } from '../torch/index.js';
+import type { AttentionOptions } from './attention.js';
 import type { ModelConfig } from './config.js';
 import { Decoder, type Block } from './decoder.js';
-import { GatedMLP, LayerNorm, Linear, RMSNorm, type SelfAttentionOptions } from './layers.js';
+import { GatedMLP, LayerNorm, Linear, RMSNorm } from './layers.js';
 import type { Weights } from './weights.js';
 
 export interface LinearSizes {
@@ -36,7 +37,7 @@ export class Builder {
   }
 
   /** A block's options of attention; `i` counts from 0. */
-  attentionOptions(i: number): SelfAttentionOptions {
+  attentionOptions(i: number): AttentionOptions {
     const { ropes, windows, attentionScale, attentionSoftcap: softcap } = this.config;
     return { rope: ropes[i]!, window: windows[i]!, scale: attentionScale[i]!, softcap };
   }

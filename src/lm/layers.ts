@@ -1,10 +1,8 @@
 /** The layers blocks are made of. Each owns nothing: the weights belong to the model. */
-import { ops, type Tensor } from '../torch/index.js';
+import { kernels, ops, type Tensor } from '../torch/index.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Activation } from './config.js';
 import type { Tap } from './model.js';
-import { rotate } from './rope.js';
-import type { RopeConfig } from './rope-config.js';
 
 export interface Layer {
   forward(x: Tensor): Tensor;
@@ -50,11 +48,10 @@ export class RMSNorm implements Layer {
   ) {}
 
   forward(x: Tensor): Tensor {
-    const shape = [x.shape.at(-1)!];
-    if (x.dtype === 'float32') return ops.rms_norm(x, shape, this.weight, this.eps);
+    if (x.dtype === 'float32') return kernels.rmsNorm(x, this.weight, this.eps);
     const wide = x.to({ dtype: 'float32' });
-    if (this.weight.dtype === 'float32') return ops.rms_norm(wide, shape, this.weight, this.eps).to({ dtype: x.dtype });
-    return ops.rms_norm(wide, shape, null, this.eps).to({ dtype: x.dtype }).mul_(this.weight);
+    if (this.weight.dtype === 'float32') return kernels.rmsNorm(wide, this.weight, this.eps).to({ dtype: x.dtype });
+    return ops.rms_norm(wide, [x.shape.at(-1)!], null, this.eps).to({ dtype: x.dtype }).mul_(this.weight);
   }
 }
 
@@ -98,10 +95,6 @@ export class GatedMLP implements Layer {
   }
 }
 
-export interface SelfAttentionOptions extends AttentionOptions {
-  rope: RopeConfig | null;
-}
-
 export interface SelfAttentionLayers {
   /** Of x [b, T, d]: q [b, T, H, hd], k and v [b, T, H_kv, hd]. */
   project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor];
@@ -114,18 +107,13 @@ export interface SelfAttentionLayers {
 export class SelfAttention {
   constructor(
     private readonly layers: SelfAttentionLayers,
-    private readonly options: SelfAttentionOptions,
+    private readonly options: AttentionOptions,
   ) {}
 
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
     let [q, k, v] = project(x);
     if (headNorms !== undefined) [q, k] = [headNorms.q.forward(q), headNorms.k.forward(k)];
-    [q, k, v] = [q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)]; // [b, H, T, hd]
-    if (this.options.rope !== null) {
-      const table = context.rope(this.options.rope);
-      [q, k] = [rotate(q, table), rotate(k, table)];
-    }
     const z = attend({ q, k, v }, context, this.options); // [b, T, H·hd]
     return out.forward(tap === undefined ? z : tap('attn_z', z));
   }

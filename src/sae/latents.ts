@@ -2,7 +2,7 @@
  * Latents of N tokens, dense or as the few that were kept, and what is done with them: select, count, decode.
  * A latent is active where it is not zero; kept values may be negative.
  */
-import { ops, scope, type Tensor } from '../torch/index.js';
+import { kernels, ops, scope, type Tensor } from '../torch/index.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
@@ -15,7 +15,7 @@ export type Sparsity = { readonly inferK: number } | { readonly theta: number } 
 export function keepLargest(a: Tensor, k: number): Latents {
   const m = a.shape.at(-1)!;
   if (k >= m) return { form: 'dense', values: a };
-  const [values, indices] = ops.topk(a, k, { dim: -1, sorted: false }); // [N, k]
+  const [values, indices] = kernels.keepLargest(a, k); // [N, k]
   return { form: 'sparse', values, indices, m };
 }
 

@@ -1,5 +1,5 @@
 /** `pre(h)`, the normalisation in front of every SAE of the RouteSAE family, and its inverse. */
-import { ops, type DType, type Tensor } from '../torch/index.js';
+import { kernels, ops, type DType, type Tensor } from '../torch/index.js';
 
 export interface Normalized {
   /** `(h − mean) / (std + 1e-6)` per token, in the SAE's dtype: [..., d]. */
@@ -13,6 +13,10 @@ export interface Normalized {
 /** Normalises the residual stream h [..., d] in its own dtype, then casts to `dtype`. */
 export function normalize(h: Tensor, dtype: DType): Normalized {
   const d = h.shape.at(-1)!;
+  if (h.dtype === 'float32' && h.shape.length === 2) {
+    const [x, mean, std] = kernels.standardize(h);
+    return { x: dtype === 'float32' ? x : x.to({ dtype }), mean, std };
+  }
   const mean = h.mean([-1], { keepdim: true }); // [..., 1]
   const centred = h.sub(mean);
   const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1)); // [..., 1]

@@ -27,6 +27,7 @@ export interface Native {
   cudaDeviceCount(): number;
   synchronize(device: string): void;
   trimMemory(): void;
+  setMemoryCache(bytes: number): void;
   versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
   memory(): { handles: number; bytes: number; collected: number };
   fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[], share: boolean): Tensor;

@@ -50,6 +50,14 @@ export function trimMemory(): void {
   native.trimMemory();
 }
 
+/**
+ * Keeps up to that many bytes of freed CPU memory for the next tensors of the same sizes, for the whole process: a loop
+ * that makes the same temporaries again and again spares their page faults. 0, the default, keeps none.
+ */
+export function setMemoryCache(bytes: number): void {
+  native.setMemoryCache(bytes);
+}
+
 /** Of libtorch, its CPU kernels' level, and whether it is a CUDA build. */
 export function versions(): { libtorch: string; cpu: string; cudaBuild: boolean } {
   return native.versions();

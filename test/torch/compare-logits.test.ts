@@ -1,7 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { manualSeed, operator, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
+import { LogitSums } from '#src/evaluation/engine/compare-logits.js';
+import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
 
-const compare = operator('sae_eval::compare_logits') as (a: Tensor, b: Tensor, labels: Tensor) => [Tensor, Tensor, Tensor];
+/** Compares in ranges of at most `range` tokens, in the order given. */
+function compare(a: Tensor, b: Tensor, labels: Tensor, { range = a.shape[1]!, backwards = false } = {}): [Tensor, Tensor, Tensor] {
+  const sums = new LogitSums(labels);
+  const starts = Array.from({ length: Math.ceil(a.shape[1]! / range) }, (_, i) => i * range);
+  for (const from of backwards ? starts.reverse() : starts) {
+    const count = Math.min(range, a.shape[1]! - from);
+    sums.add(a.narrow(1, from, count), b.narrow(1, from, count), from);
+  }
+  const { kl, ceClean, ceSpliced } = sums.finish();
+  return [kl, ceClean, ceSpliced];
+}
 
 /** The definition, in float64. */
 function expected(a: Tensor, b: Tensor, labels: Tensor): [Tensor, Tensor, Tensor] {
@@ -33,6 +44,17 @@ describe('compare_logits', () => {
     expected(a, b, labels).forEach((want, i) => expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(1e-5));
   });
 
+  it.each([1, 16, 300, 2048])('gives the same over ranges of %i tokens, in any order', (range) => {
+    manualSeed(range);
+    const a = ops.randn([6, 2500]).mul(4);
+    const b = a.add(ops.randn([6, 2500]).mul(0.3));
+    const labels = ops.randint(2500, [6]);
+    const want = expected(a, b, labels);
+    for (const backwards of [false, true]) {
+      compare(a, b, labels, { range, backwards }).forEach((found, i) => expect(found.sub(want[i]!).abs().max().item()).toBeLessThan(2e-5));
+    }
+  });
+
   it('is zero for equal rows, whatever their offset, and large logits do not overflow', () => {
     const a = tensor([[1e4, -1e4, 0], [1, 2, 3]]);
     const [kl] = compare(a, a.add(5), tensor([0, 1], { dtype: 'int64' }));
@@ -53,8 +75,10 @@ describe('compare_logits', () => {
     expect(kl.sub(expected(wide.t(), wide.t().mul(2), labels)[0]).abs().max().item()).toBeLessThan(1e-5);
   });
 
-  it('refuses labels outside the vocabulary and shapes that differ', () => {
-    expect(() => compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))).toThrow(/not in the vocabulary/);
-    expect(() => compare(tensor([[1, 2]]), tensor([[1, 2, 3]]), tensor([0], { dtype: 'int64' }))).toThrow(/one shape/);
+  it('has no cross-entropy for a label outside the vocabulary, and refuses shapes that differ', () => {
+    expect(compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray()).toEqual([Number.NaN]);
+    const sums = ops.zeros([1, 7], { dtype: 'float64' });
+    expect(() => kernels.addLogits(sums, tensor([[1, 2]]), tensor([[1, 2, 3]]), tensor([0], { dtype: 'int64' }), 0)).toThrow(/one shape/);
+    expect(() => kernels.addLogits(ops.zeros([1, 7]), tensor([[1, 2]]), tensor([[1, 2]]), tensor([0], { dtype: 'int64' }), 0)).toThrow(/float64/);
   });
 });

@@ -9,16 +9,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 
+#include "every_cpu.h"
 #include "library.h"
-
-// The compiler makes one version of a function for each instruction set and picks one when the addon is loaded.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define FOR_EVERY_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define FOR_EVERY_CPU
-#endif
 
 namespace sae_eval {
 
@@ -28,25 +21,6 @@ namespace {
 constexpr int64_t block = 2048;
 // Independent running maxima, so that the loop over them is one vector operation.
 constexpr int64_t lanes = 16;
-
-// exp(x) for x ≤ 0 by 2^n · polynomial; relative error below 2e-7; 1.6e-38 below −87.
-__attribute__((always_inline)) inline float expNegative(float x) {
-  const float clamped = std::max(x, -87.0f);
-  const float scaled = clamped * 1.44269504088896341f;
-  const float n = static_cast<float>(static_cast<int32_t>(scaled - 0.5f));
-  const float r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  float p = 1.9875691500e-4f;
-  p = p * r + 1.3981999507e-3f;
-  p = p * r + 8.3334519073e-3f;
-  p = p * r + 4.1665795894e-2f;
-  p = p * r + 1.6666665459e-1f;
-  p = p * r + 5.0000001201e-1f;
-  p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return p * power;
-}
 
 FOR_EVERY_CPU void maxima(const float* a, const float* b, int64_t count, float* maxA, float* maxB) {
   float highA[lanes];
@@ -134,14 +108,14 @@ void check(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& sp
 
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from) {
   check(sums, clean, spliced, labels);
-  const at::Tensor a = clean.to(at::kFloat);
-  const at::Tensor b = spliced.to(at::kFloat);
+  const at::Tensor a = clean.to(at::promoteTypes(clean.scalar_type(), at::kFloat));
+  const at::Tensor b = spliced.to(a.scalar_type());
   const auto columns = sums.unbind(1);
   const auto [maxA, sumA, maxB, sumB, difference, labelA, labelB] = std::tie(columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]);
   const at::Tensor highA = at::maximum(maxA, a.amax(-1).to(at::kDouble));
   const at::Tensor highB = at::maximum(maxB, b.amax(-1).to(at::kDouble));
-  const at::Tensor ea = (a - highA.to(at::kFloat).unsqueeze(-1)).exp();
-  const at::Tensor eb = (b - highB.to(at::kFloat).unsqueeze(-1)).exp();
+  const at::Tensor ea = (a - highA.to(a.scalar_type()).unsqueeze(-1)).exp();
+  const at::Tensor eb = (b - highB.to(a.scalar_type()).unsqueeze(-1)).exp();
   const at::Tensor scaleA = (maxA - highA).exp();
   const at::Tensor scaleB = (maxB - highB).exp();
   sumA.mul_(scaleA).add_(ea.sum(-1));
@@ -158,6 +132,7 @@ at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, co
 
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from) {
   check(sums, clean, spliced, labels);
+  if (clean.scalar_type() == at::kDouble) return compareLogitsComposite(sums, clean, spliced, labels, from);
   const int64_t n = clean.size(0);
   const int64_t V = clean.size(1);
   const at::Tensor a = clean.contiguous();

@@ -3,6 +3,8 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <optional>
+#include <tuple>
 
 namespace sae_eval {
 
@@ -13,5 +15,23 @@ void registerOperators();
 // maximum and Σ exp of either, the sum that KL(clean ‖ spliced) needs, and the logits of the next tokens [n].
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
+
+// Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd], n copies of B sequences of those real lengths, padded on
+// the right: real queries see the real positions before them, padded ones all real positions; `window` > 0 limits how far
+// back. q and k are rotated by cosines and sines [T, ≤ hd] where there are any. → [n·B, T, H·hd].
+at::Tensor attendCpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
+                     const std::optional<at::Tensor>& sines, double scale, int64_t window);
+
+// (h − mean) / (std + 1e-6) of rows [n, d], with the mean and the unbiased std [n, 1].
+std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& h);
+std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Tensor& h);
+
+// x / sqrt(mean(x²) + eps) · weight over the last dimension.
+at::Tensor rmsNormCpu(const at::Tensor& x, const at::Tensor& weight, double eps);
+at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps);
+
+// The k largest of each row of a [n, m] and where they stand, in no promised order: [n, k] each.
+std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
+std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
 
 }  // namespace sae_eval

@@ -4,10 +4,7 @@
  * exist, and the head's matmul has all rows of the micro-batch at once. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { operator, ops, scope, type Tensor } from '../../torch/index.js';
-
-/** Adds logits [n, Vc] of a range of the vocabulary to the rows' sums, in place. */
-const addRange = operator('sae_eval::compare_logits_') as (sums: Tensor, clean: Tensor, spliced: Tensor, labels: Tensor, from: number) => Tensor;
+import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
 /** Running sums of n pairs of distributions, to which ranges of the vocabulary are added in any order. */
 export class LogitSums {
@@ -29,7 +26,7 @@ export class LogitSums {
 
   /** Logits of the tokens from `from` on, of the clean and the spliced pass: [n, Vc] each. */
   add(clean: Tensor, spliced: Tensor, from: number): void {
-    addRange(this.#sums, clean, spliced, this.#labels, from);
+    kernels.addLogits(this.#sums, clean, spliced, this.#labels, from);
   }
 
   /** KL(clean ‖ spliced) and both cross-entropies, [n] float64 each; the sums are used up. */

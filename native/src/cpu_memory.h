@@ -1,0 +1,13 @@
+// Freed CPU blocks kept for the next tensors of the same size.
+#pragma once
+#include <cstddef>
+
+namespace sae_eval {
+
+// Keeps up to `bytes` of freed blocks; 0, as at the start, keeps none. For the whole process.
+void setMemoryCache(size_t bytes);
+
+// Gives the kept blocks back to the system.
+void emptyMemoryCache();
+
+}  // namespace sae_eval

@@ -1,0 +1,30 @@
+/**
+ * Operators of our own, for what ATen makes many passes over memory of. They are registered with the dispatcher as
+ * `sae_eval::…`; on devices without a kernel they are compositions of ATen operators, but for {@link attend}.
+ */
+import { operator } from './ops.js';
+import type { Tensor } from './tensor.js';
+
+/**
+ * Adds logits [n, Vc] of the vocabulary from token `from` on, clean and spliced, to running sums [n, 7] float64, in place:
+ * maximum and Σ exp of clean, of spliced, Σ exp(clean) (clean − spliced), both logits of the next token (`labels` [n]).
+ */
+export const addLogits = operator('sae_eval::compare_logits_') as (sums: Tensor, clean: Tensor, spliced: Tensor, labels: Tensor, from: number) => Tensor;
+
+/**
+ * Causal attention of batches padded on the right, CPU alone: q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] → [n·B, T, H·hd],
+ * n copies of B sequences of the given real lengths. Padded queries see all real keys. q and k are rotated by `cosines` and
+ * `sines` [T, ≤ hd] where there are any; `window` > 0 limits how many keys a query sees, itself included.
+ */
+export const attend = operator('sae_eval::attend') as (
+  q: Tensor, k: Tensor, v: Tensor, lengths: readonly number[], cosines: Tensor | null, sines: Tensor | null, scale: number, options?: { window: number },
+) => Tensor;
+
+/** `(h − mean) / (std + 1e-6)` of rows h [n, d] float32, with mean and unbiased std [n, 1]. */
+export const standardize = operator('sae_eval::standardize') as (h: Tensor) => [x: Tensor, mean: Tensor, std: Tensor];
+
+/** `x / √(mean(x²) + eps) · weight` over the last dimension, float32. */
+export const rmsNorm = operator('sae_eval::rms_norm') as (x: Tensor, weight: Tensor, eps: number) => Tensor;
+
+/** The k largest of each row of a [n, m] float32 and where they stand, in no promised order: [n, k] each. */
+export const keepLargest = operator('sae_eval::keep_largest') as (a: Tensor, k: number) => [values: Tensor, indices: Tensor];
