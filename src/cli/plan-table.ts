@@ -5,8 +5,7 @@ import type { PlanStep } from '../evaluation/plan/plan.js';
 
 /** FLOPs in the unit that suits them. */
 export function flopsText(flops: number): string {
-  const [unit, size] = flops >= 1e9 ? ['GFLOP', 1e9] : ['MFLOP', 1e6];
-  return `${(flops / size!).toPrecision(3)} ${unit}`;
+  return flops >= 1e9 ? `${(flops / 1e9).toPrecision(3)} GFLOP` : `${(flops / 1e6).toPrecision(3)} MFLOP`;
 }
 
 function describe({ pass, from, labels, count }: PlanStep): string {

@@ -112,8 +112,9 @@ export class SelfAttention {
 
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
-    let [q, k, v] = project(x);
-    if (headNorms !== undefined) [q, k] = [headNorms.q.forward(q), headNorms.k.forward(k)];
+    const [queries, keys, v] = project(x);
+    const q = headNorms === undefined ? queries : headNorms.q.forward(queries);
+    const k = headNorms === undefined ? keys : headNorms.k.forward(keys);
     const z = attend({ q, k, v }, context, this.options); // [b, T, H·hd]
     return out.forward(tap === undefined ? z : tap('attn_z', z));
   }
