@@ -4,6 +4,7 @@ import { decide, loadEvaluated, resolveDevice, wantedOf } from '../prepare.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../schema/index.js';
 import { validateRequest } from '../validate.js';
+import { WeightCache } from '../weight-cache.js';
 import { makePlan, type Plan, type PlannedSae } from './plan.js';
 
 export interface ExplainedRequest {
@@ -21,8 +22,9 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
   const { request, saes, model } = await validateRequest(input);
   const device = resolveDevice(request.device);
   const wanted = wantedOf(request);
-  const evaluated = saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted }));
+  const loans = new WeightCache().open();
   try {
+    const evaluated = saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: request.saes[index]!.checkpoint }));
     const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
       if (sae === null || strategy === null) throw error!;
       return { label: resolved.label, sae, strategy };
@@ -30,6 +32,6 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
     const { seqLen } = request.dataset;
     return { plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }), decisions: decide(request, model, evaluated), seqLen, device };
   } finally {
-    for (const { sae } of evaluated) sae?.dispose();
+    loans.release();
   }
 }
