@@ -24,6 +24,9 @@ struct Instance {
   Napi::FunctionReference errorClass;
   Napi::FunctionReference mappedFileClass;
 
+  // On its way into the Tensor that is being constructed; an External argument would cost a fifth of a small call.
+  at::Tensor incoming;
+
   SharedBuffers sharedBuffers;
 
   // Innermost scope last; each holds the slots of the tensors made while it was open.

@@ -1,5 +1,7 @@
 #include "tensor.h"
 
+#include <utility>
+
 #include "convert.h"
 #include "dtype.h"
 #include "errors.h"
@@ -49,19 +51,20 @@ Napi::Function TensorWrap::define(Napi::Env env) {
 
 Napi::Object TensorWrap::wrap(Napi::Env env, at::Tensor tensor) {
   Instance& instance = Instance::of(env);
-  return instance.tensorClass.Value().New({Napi::External<at::Tensor>::New(env, &tensor)});
+  instance.incoming = std::move(tensor);
+  return instance.tensorClass.Value().New({});
 }
 
 TensorWrap::TensorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<TensorWrap>(info) {
   Napi::Env env = info.Env();
-  if (info.Length() != 1 || !info[0].IsExternal()) {
+  Instance& instance = Instance::of(env);
+  if (!instance.incoming.defined()) {
     throw Napi::TypeError::New(env, "Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …");
   }
   slot_ = std::make_shared<Slot>();
-  slot_->tensor = std::move(*info[0].As<Napi::External<at::Tensor>>().Data());
+  slot_->tensor = std::exchange(instance.incoming, at::Tensor());
   info.This().As<Napi::Object>().TypeTag(&tensorTag);
 
-  Instance& instance = Instance::of(env);
   ++instance.liveHandles;
   // Only the first handle on a fresh storage reports it; views share what is already counted.
   if (slot_->tensor.has_storage() && slot_->tensor.storage().use_count() == 1 && slot_->tensor.storage().allocator() != nullptr) {
