@@ -32,6 +32,7 @@ import { registerPage } from './routes/page.js';
 import { registerReports } from './routes/reports.js';
 import type { MachineState, Services } from './services.js';
 import { startWorkers } from './start-workers.js';
+import { registerTracing } from './tracing.js';
 import { registerValidation } from './validation.js';
 
 declare module 'fastify' {
@@ -97,6 +98,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   };
 
   recordMethods(app);
+  registerTracing(app);
   registerValidation(app);
   registerProblems(app);
   app.removeContentTypeParser('text/plain');

@@ -34,6 +34,8 @@ const steps = [
      detail TEXT
    ) STRICT;
    CREATE INDEX changes_evaluation ON changes (evaluation_id, seq);`,
+  // The trace of the request that submitted it (OpenTelemetry's carrier, as JSON).
+  `ALTER TABLE evaluations ADD COLUMN trace TEXT NOT NULL DEFAULT '{}';`,
 ];
 
 /** @throws SaeEvalError `configuration-invalid` for a file of a later version. */

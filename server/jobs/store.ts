@@ -38,6 +38,8 @@ export interface NewEvaluation {
   paths: NonNullable<PathTable>;
   idempotencyKey: string | null;
   bodyHash: string;
+  /** Trace of the request that submitted it. */
+  trace: Record<string, string>;
 }
 
 /** What a worker needs of a waiting evaluation. */
@@ -47,6 +49,8 @@ export interface Job {
   createdAt: string;
   request: ResolvedRequest;
   paths: NonNullable<PathTable>;
+  /** Trace of the request that submitted it. */
+  trace: Record<string, string>;
 }
 
 export interface ListFilter {
@@ -98,12 +102,12 @@ export class Store {
         const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
         if (known !== null) return { ...known, isNew: false };
       }
-      const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash } = evaluation;
+      const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash, trace } = evaluation;
       const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
       this.#run(
-        `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash)
-         VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)`,
-        id, device, submittedBy, client, labels, JSON.stringify(request), JSON.stringify(paths), now(), idempotencyKey, bodyHash,
+        `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash, trace)
+         VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+        id, device, submittedBy, client, labels, JSON.stringify(request), JSON.stringify(paths), now(), idempotencyKey, bodyHash, JSON.stringify(trace),
       );
       this.#change(id, 'queued', null);
       return { id, bodyHash, isNew: true };
@@ -148,8 +152,10 @@ export class Store {
   }
 
   job(id: string): Job | null {
-    const row = this.#get<Row>(`SELECT ${columns} FROM evaluations WHERE id = ?`, id);
-    return row === undefined ? null : { id, client: row.client, createdAt: row.created_at, request: JSON.parse(row.request) as ResolvedRequest, paths: JSON.parse(row.paths) as NonNullable<PathTable> };
+    const row = this.#get<Row & { trace: string }>(`SELECT ${columns}, trace FROM evaluations WHERE id = ?`, id);
+    if (row === undefined) return null;
+    const { client, created_at: createdAt, request, paths, trace } = row;
+    return { id, client, createdAt, request: JSON.parse(request) as ResolvedRequest, paths: JSON.parse(paths) as NonNullable<PathTable>, trace: JSON.parse(trace) as Record<string, string> };
   }
 
   /** Clients with the time at which an evaluation of theirs last started. */

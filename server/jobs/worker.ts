@@ -5,6 +5,7 @@ import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/er
 import { ComputeProcess, ProcessDiedError } from '../../src/evaluation/process/index.js';
 import type { EvaluationStatus, Progress } from '../../src/evaluation/schema/record.js';
 import type { EvaluationResult, SaeResult } from '../../src/evaluation/schema/result.js';
+import { startJobSpan, type JobSpan } from '../tracing.js';
 import { hasRoomFor } from './room.js';
 import type { Job } from './store.js';
 
@@ -94,8 +95,13 @@ export class DeviceWorker {
     const { jobTimeout, journalOf } = this.options;
     const timer = jobTimeout === 0 ? undefined : globalThis.setTimeout(() => controller.abort(new SaeEvalError('timed-out', `The evaluation computed for ${jobTimeout} s, the longest the server allows.`)), jobTimeout * 1000);
     timer?.unref();
+    const span = startJobSpan(job, this.options.device);
     try {
-      const outcome = await this.#attempt(job, controller.signal);
+      const outcome = await this.#attempt(job, controller.signal, span).catch((error: unknown) => {
+        span.end('failed', String(error));
+        throw error;
+      });
+      span.end(outcome?.status ?? 'requeued', outcome?.error?.message);
       if (outcome === null) return;
       await this.#persist(() => this.host.ended(job.id, outcome.status, outcome));
       for (const file of [journalOf(job.id), `${journalOf(job.id)}.part`]) rmSync(file, { force: true });
@@ -106,7 +112,7 @@ export class DeviceWorker {
   }
 
   /** The outcome, or null when the server stops first. Tries again when the process died of nothing the job explains. */
-  async #attempt(job: Job, signal: AbortSignal): Promise<{ status: EvaluationStatus; result?: EvaluationResult; error?: SerializedError } | null> {
+  async #attempt(job: Job, signal: AbortSignal, span: JobSpan): Promise<{ status: EvaluationStatus; result?: EvaluationResult; error?: SerializedError } | null> {
     let batches = 0;
     let batchesAtDeath = -1;
     let lastPartial = 0;
@@ -114,12 +120,14 @@ export class DeviceWorker {
       try {
         signal.throwIfAborted();
         await this.#persist(() => this.host.started(job));
+        span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
         const result = await this.compute.run(job.request, {
           id: job.id,
           createdAt: job.createdAt,
           journal: this.options.journalOf(job.id),
           paths: job.paths,
+          trace: span.carrier,
           signal,
           onProgress: (progress) => {
             batches = progress.batches;

@@ -10,6 +10,7 @@ import {
 import { requestSchema, type ResolvedRequest } from '../../src/evaluation/schema/request.js';
 import { Roots } from '../roots.js';
 import { defaultDevice, type Services } from '../services.js';
+import { carrierOf } from '../tracing.js';
 import { problems, type Api } from './api.js';
 
 export const idParameters = z.object({ id: z.string().max(100) });
@@ -87,7 +88,7 @@ async function submit(services: Services, caller: FastifyRequest, body: Resolved
     const checked = await inspections.through(() => inspectRequest(body, paths, { timeoutMs: options.inspectTimeout * 1000 })).catch((thrown: unknown) => {
       throw thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown;
     });
-    return same(queue.submit({ id: randomUUID(), device, submittedBy: caller.keyLabel, client, request: { ...checked, device }, paths, idempotencyKey, bodyHash: hash }));
+    return same(queue.submit({ id: randomUUID(), device, submittedBy: caller.keyLabel, client, request: { ...checked, device }, paths, idempotencyKey, bodyHash: hash, trace: carrierOf(caller.traceContext) }));
   } finally {
     giveBack();
   }

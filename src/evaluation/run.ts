@@ -28,6 +28,8 @@ export interface RunOptions {
   id?: string;
   createdAt?: string;
   signal?: AbortSignal;
+  /** The model, the SAEs and the tokenizer are there. */
+  onLoaded?: () => void;
   onProgress?: (progress: Progress) => void;
   /** Numbers as they stand after a batch, without intervals. */
   onResult?: (results: SaeResult[]) => void;
@@ -55,7 +57,7 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
 export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onProgress, onResult, resolvePath = (path) => path, cache = new WeightCache() } = options;
+  const { signal, onLoaded, onProgress, onResult, resolvePath = (path) => path, cache = new WeightCache() } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
     resolvePath: (name) => {
@@ -101,6 +103,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     const secondsBefore = recovered?.seconds ?? 0;
     const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
 
+    onLoaded?.();
     for await (const batch of stream) {
       accumulator.merge(await engine.batch(batch, signal));
       synchronize(device);

@@ -43,8 +43,8 @@ export interface ServerProcess {
 }
 
 /** A server in a process of its own, as a user would start one. */
-export async function spawnServer(folder: string, env: Record<string, string> = {}): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [join(packageRoot, 'dist/server/serve.js')], {
+export async function spawnServer(folder: string, env: Record<string, string> = {}, flags: readonly string[] = []): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [...flags, join(packageRoot, 'dist/server/serve.js')], {
     env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: packageRoot, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -9,6 +9,7 @@ import { WeightCache } from '../weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
 import { pathResolver } from './path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
+import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
 
 const cancellations = new Map<number, AbortController>();
@@ -32,7 +33,7 @@ async function runWithRoom(request: Extract<ToChild, { type: 'run' }>['request']
 }
 
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
-  const { call, request, id, createdAt, journal, paths, cacheBytes } = message;
+  const { call, request, id, createdAt, journal, paths, cacheBytes, trace = {} } = message;
   const { device = 'cpu' } = request;
   const controller = new AbortController();
   cancellations.set(call, controller);
@@ -40,6 +41,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const usage = (): ProcessUsage => ({ residentBytes: process.memoryUsage.rss(), device: readMemory(), cache: cache.counts() });
   // Half of a device is left to what is computed there.
   cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
+  const span = startComputeSpan(trace);
   try {
     const result = await runWithRoom(request, {
       ...(id === undefined ? {} : { id }),
@@ -48,12 +50,19 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       cache,
       signal: controller.signal,
       resolvePath: pathResolver(paths),
-      onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),
+      onLoaded: () => span.loaded(),
+      onProgress: (progress) => {
+        span.batch(progress.samples);
+        send({ type: 'progress', call, progress, usage: usage() });
+      },
       onResult: (results) => send({ type: 'partial', call, results }),
     });
+    span.end();
     send({ type: 'result', call, result, usage: usage() });
   } catch (thrown) {
-    send({ type: 'error', call, error: asSaeEvalError(thrown, 'The evaluation').toJSON(), usage: usage() });
+    const error = asSaeEvalError(thrown, 'The evaluation');
+    span.end(error.message);
+    send({ type: 'error', call, error: error.toJSON(), usage: usage() });
   } finally {
     cancellations.delete(call);
     // Between evaluations there is time; a process that lives for weeks should not keep what the last one left.

@@ -35,6 +35,8 @@ export interface ComputeRunOptions {
   journal?: string;
   /** Where the request's paths lie; null (default): as they stand. */
   paths?: PathTable;
+  /** Carries an OpenTelemetry trace on (`traceparent`, …). */
+  trace?: Record<string, string>;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** The numbers of every SAE as they stand after a batch. */
@@ -75,9 +77,9 @@ export class ComputeProcess {
    * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
-    const { id, createdAt, journal, paths = null } = options;
+    const { id, createdAt, journal, paths = null, trace } = options;
     return (await this.#enqueue(
-      { type: 'run', request, id, createdAt, journal, paths, cacheBytes: this.options.cacheBytes ?? 0 },
+      { type: 'run', request, id, createdAt, journal, paths, cacheBytes: this.options.cacheBytes ?? 0, trace },
       options,
     )) as EvaluationResult;
   }
@@ -141,7 +143,7 @@ export class ComputeProcess {
       // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
       env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, ...this.options.env },
       // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
-      execArgv: ['--expose-gc', '--max-semi-space-size=2'],
+      execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
     });
     let stderr = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
@@ -182,6 +184,15 @@ export class ComputeProcess {
   #fail(error: SaeEvalError): void {
     this.#pending?.reject(error);
   }
+}
+
+/** `--import` and `--require` of this process's command line, such as an OpenTelemetry SDK's: a forked process has its own. */
+function preloads(flags: readonly string[]): string[] {
+  return flags.flatMap((flag, index) => {
+    if (/^--(import|require)=/.test(flag)) return [flag];
+    const value = flags[index + 1];
+    return /^(--import|--require|-r)$/.test(flag) && value !== undefined ? [flag, value] : [];
+  });
 }
 
 /** A function, because the state changes while control flow analysis looks away. */
