@@ -60,6 +60,10 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ results: [topk, strictly(saeResult('RandomK'), { KLDivPerToken: mean(0.1) })] }),
     silent: of({ results: [topk, saeResult('RandomK')] }),
   },
+  'input-spaces-differ': {
+    fires: of({ results: [{ ...topk, normalization: 'pre' }, { ...topk, label: 'b', normalization: 'none' }] }),
+    silent: of({ results: [{ ...topk, normalization: 'none' }, { ...topk, label: 'b', normalization: 'none' }, { ...topk, label: 'c', normalization: 'pre', error: { code: 'non-finite', message: '' } }] }),
+  },
   'error-against-kl': {
     fires: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.5) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.3) })] }),
     silent: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.3) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.5) })] }),

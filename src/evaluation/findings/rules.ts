@@ -4,6 +4,7 @@ import { baselineWins } from './rules/baseline-wins.js';
 import { deadDictionary } from './rules/dead-dictionary.js';
 import { denseDictionary } from './rules/dense-dictionary.js';
 import { errorAgainstKl } from './rules/error-against-kl.js';
+import { inputSpaces } from './rules/input-spaces.js';
 import { insideNoise } from './rules/inside-noise.js';
 import { klPerSequence } from './rules/kl-per-sequence.js';
 import { measuredAfterNorm } from './rules/measured-after-norm.js';
@@ -23,6 +24,7 @@ export const rules: readonly Rule[] = [
   deadDictionary,
   scaleMismatch,
   baselineWins,
+  inputSpaces,
   errorAgainstKl,
   measuredAfterNorm,
   mlsaeOffByOne,

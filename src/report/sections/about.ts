@@ -49,10 +49,11 @@ function range(layers: readonly number[]): string {
 export function modelsSection({ results }: EvaluationResult, words: Dictionary): Block[] {
   return [heading(2, words.models), {
     kind: 'list',
-    items: results.map(({ label, kind, layer, layers, k, m, routing, aggregation }) => {
+    items: results.map(({ label, kind, layer, layers, k, m, routing, aggregation, format, hookPoint, normalization }) => {
       const where = layer === undefined ? `${words.layers} ${range(layers ?? [])}` : `${words.layer} ${layer}`;
       const size = [m === null ? '' : `m = ${m}`, k === null ? '' : `k = ${k}`, routing === null ? '' : `${routing}, ${aggregation}`].filter((text) => text !== '').join(', ');
-      return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}`;
+      const published = format === undefined || format === 'routesae' ? '' : `; ${[format, hookPoint, normalization].filter((text) => text !== null && text !== undefined).join(', ')}`;
+      return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}${published}`;
     }),
   }];
 }

@@ -8,14 +8,14 @@ export const errorAgainstKl: Rule = {
   code: 'error-against-kl',
   severity: 'warning',
   condition: {
-    en: `strict; of two SAEs, one has NormMSE at least ${rankFactor} times smaller and KLDivPerToken at least ${rankFactor} times larger`,
-    zh: `strict；两个 SAE 中，一个的 NormMSE 至少小 ${rankFactor} 倍，而 KLDivPerToken 至少大 ${rankFactor} 倍`,
+    en: `strict; of two SAEs with the same normalization, one has NormMSE at least ${rankFactor} times smaller and KLDivPerToken at least ${rankFactor} times larger`,
+    zh: `strict；归一化方式相同的两个 SAE 中，一个的 NormMSE 至少小 ${rankFactor} 倍，而 KLDivPerToken 至少大 ${rankFactor} 倍`,
   },
   check: (context) => {
-    const all = evaluated(context).flatMap(({ label, strict }) =>
-      strict?.NormMSE && strict.KLDivPerToken ? [{ label, error: strict.NormMSE.mean, kl: strict.KLDivPerToken.mean }] : []);
+    const all = evaluated(context).flatMap(({ label, normalization, strict }) =>
+      strict?.NormMSE && strict.KLDivPerToken ? [{ label, normalization, error: strict.NormMSE.mean, kl: strict.KLDivPerToken.mean }] : []);
     return all.flatMap((a) =>
-      all.filter((b) => a.error * rankFactor <= b.error && a.kl >= rankFactor * b.kl).map((b) => ({
+      all.filter((b) => a.normalization === b.normalization && a.error * rankFactor <= b.error && a.kl >= rankFactor * b.kl).map((b) => ({
         sae: a.label,
         message: {
           en: `${a.label} reconstructs better than ${b.label} (NormMSE ${cite(a.error)} against ${cite(b.error)}) but changes the model's predictions more (KL per token ${cite(a.kl)} against ${cite(b.kl)}): a small error is not the same as a harmless one.`,
