@@ -17,13 +17,14 @@ const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, 'ï¿
 
 function publishedLines({ published }: CheckpointDescription): string[] {
   if (published === null || published === undefined) return [];
-  const { format, hookPoints, layers, activation, normalization, subtractsDecoderBias, decoderNorm, notes } = published;
+  const { format, hookPoints, layers, activation, normalization, subtractsDecoderBias, decoderNorm, obstacle, notes } = published;
   const hooks = hookPoints.length === 0 ? 'not named' : `${hookPoints.join(', ')}${layers === null ? '' : `, layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')}`}`;
   return [
     `layout of: ${format}`,
     `hook point: ${printable(hooks)}`,
     `input: ${normalization}${subtractsDecoderBias === true ? '; decoder bias subtracted' : ''}`,
     `activation: ${printable(activation)}${decoderNorm === 'none' ? '' : decoderNorm === 'latents' ? '; latents times the norms of their decoder rows' : '; chosen by the norms of decoder rows'}`,
+    ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
     ...notes.map(({ en }) => `note: ${en}`),
   ];
 }

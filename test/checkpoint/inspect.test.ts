@@ -48,10 +48,10 @@ it.each([
   ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71', ['layout of: gemma-scope', 'layer 21', 'input: none (raw activations)', "activation: jumprelu, threshold 'threshold'"]],
   ['llama-scope', ['must be given with it: scale', '0.20412415']],
   ['dictionary_learning-BatchTopKSAE-unset', ['must be given with it: theta: the threshold of this BatchTopK is below 0']],
-  ['dictionary_learning-submodule', ['hook point: blocks.4.hook_mlp_out\n', 'must be given with it: layer']],
+  ['dictionary_learning-submodule', ['hook point: blocks.4.hook_mlp_out\n', 'cannot be evaluated: its hook point blocks.4.hook_mlp_out is not the residual stream']],
   ['openai-topk/0.pt', ['hook point: not named', 'must be given with it: layer', 'input: layer-norm']],
   ['mlsae', ['can be: MLSAE, TopK, RandomK']],
-  ['crosscoder', ['layout of: crosscoder', 'can be: Crosscoder', 'a list of 2 numbers, one for each model']],
+  ['crosscoder', ['layout of: crosscoder', 'can be: Crosscoder', 'a list of 2 numbers, one for each model', 'cannot be evaluated: a crosscoder between 2 models']],
   ['openmoss-crosscoder', ['hook point: blocks.2.hook_resid_post, blocks.3.hook_resid_post, blocks.5.hook_resid_post, layers 3, 4, 6', 'chosen by the norms of decoder rows']],
 ])('says of %s what must be known', async (name, texts) => {
   const description = await describeCheckpoint(layout(name));

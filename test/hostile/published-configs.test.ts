@@ -95,6 +95,51 @@ describe.each(formats)('%s', (name, config, fields) => {
   });
 });
 
+/** Mulberry32: a seeded source of numbers from 0 to 1. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const pieces = ['null', '-1', '1e999', '0', '[]', '{}', '""', 'true', '"\\u0000"', '99999999999999999999', '"__proto__"', ',', ':', '{', '"'];
+/** Some bytes changed, left out, doubled or replaced by a piece of JSON. */
+function mutated(text: string, random: () => number): string {
+  let result = text;
+  for (let n = 1 + Math.floor(random() * 3); n > 0; n--) {
+    const at = Math.floor(random() * result.length);
+    const length = Math.floor(random() * 12);
+    const kept = result.slice(at, at + length);
+    const insert = [String.fromCharCode(Math.floor(random() * 128)), '', kept + kept, pieces[Math.floor(random() * pieces.length)]!][Math.floor(random() * 4)]!;
+    result = result.slice(0, at) + insert + result.slice(at + length);
+  }
+  return result;
+}
+
+const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 10_000;
+
+describe(`${rounds} mutations of each configuration`, () => {
+  it.each(formats)('%s', async (name, config) => {
+    const copy = copied(name);
+    const path = join(copy, config);
+    const text = readFileSync(path, 'utf8');
+    const random = seeded(7);
+    let refused = 0;
+    for (let round = 0; round < rounds; round++) {
+      writeFileSync(path, mutated(text, random));
+      const found = await describePublished(copy, { scale: 1 }).catch((error: unknown) => error);
+      if (!(found instanceof Error)) continue; // a change that means nothing, or something else that fits
+      refused += 1;
+      if (!(found instanceof SaeEvalError) || found.code === 'internal') expect.fail(`round ${round}: ${found.stack ?? found.message}`);
+    }
+    expect(refused).toBeGreaterThan(rounds / 4);
+  }, 900_000);
+});
+
 describe('tensors', () => {
   const config = { d_in: 4, d_sae: 8, architecture: 'jumprelu', normalize_activations: 'none', apply_b_dec_to_input: false };
   const tensors = { W_enc: [4, 8], W_dec: [8, 4], b_enc: [8], b_dec: [4], threshold: [8] } as Record<string, number[]>;

@@ -87,7 +87,7 @@ describe('to SAELens', () => {
     expect(error.message).toContain(reason);
   });
 
-  it.each([['crosscoder', { scale: [1, 1] }, 'no crosscoders'], ['openmoss-crosscoder', {}, 'no crosscoders'], ['openmoss-topk-norms', {}, 'keeps these norms']] as const)('not %s', async (name, given, reason) => {
+  it.each([['crosscoder', { scale: [1, 1] }, 'no crosscoders'], ['openmoss-crosscoder', {}, 'no crosscoders'], ['openmoss-topk-norms', {}, 'keeps these norms'], ['openmoss-glu', {}, 'W_E_glu']] as const)('not %s', async (name, given, reason) => {
     const error = await refused(layout(name), { to: 'saelens', ...given });
     expect(error.code).toBe('conversion-refused');
     expect(error.message).toContain(reason);

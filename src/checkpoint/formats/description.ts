@@ -66,6 +66,8 @@ export interface SaeDescription extends Described {
   encoderBias: string | null;
   decoderBias: string | null;
   subtractDecoderBias: boolean;
+  /** Multiplies the pre-activations by sigmoid(x W + bias); null in nearly all. */
+  glu: { weight: Weight; bias: string } | null;
   normalization: Normalization;
   /** As the file names it, in TransformerLens' or a module's words; null where it says nothing. */
   hookPoint: string | null;

@@ -1,4 +1,5 @@
 /** Gemma Scope (arXiv:2408.05147): `layer_L/width_W/average_l0_N/params.npz`; JumpReLU without a pre-bias. */
+import { resolve } from 'node:path';
 import type { Checkpoint } from '../read.js';
 import { refuseScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
 
@@ -9,12 +10,13 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
   const encoder = tensors.either('W_enc', 'w_enc');
   const [d, m] = tensors.matrix(encoder, '[d, m]');
   // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias does not.
-  const embedding = /(^|[/\\])embedding[/\\]/.test(checkpoint.path);
+  const path = resolve(checkpoint.path);
+  const embedding = /[/\\]embedding[/\\]/.test(path);
   const factor = embedding ? Math.sqrt(d) : 1;
   const scaled = (by: number): { factor?: number } => (embedding ? { factor: by } : {});
   // The site is in the repository's name (…-res, -att, -mlp), not in the file; a folder below may have another name.
-  const block = /(?:^|[/\\])layer_(\d{1,4})[/\\]/.exec(checkpoint.path)?.[1];
-  const site = /gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/.exec(checkpoint.path)?.[1];
+  const block = /(?:^|[/\\])layer_(\d{1,4})[/\\]/.exec(path)?.[1];
+  const site = /gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/.exec(path)?.[1];
   const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
   return {
     form: 'sae', source: 'gemma-scope', checkpoint, configPath: null, d, m,
@@ -23,6 +25,7 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
     encoderBias: tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: false,
+    glu: null,
     activation: { kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [m]), log: false } },
     decoderNorm: 'none', normalization: { kind: 'none' },
     hookPoint: embedding ? 'hook_embed' : block === undefined ? null : `blocks.${block}.${hook}`,

@@ -27,6 +27,7 @@ export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, g
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('decoder.bias', [d]),
     subtractDecoderBias: false,
+    glu: null,
     activation: { kind: 'jumprelu', threshold: { value } },
     decoderNorm: 'none',
     normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),

@@ -1,4 +1,5 @@
 /** OpenAI's SAEs (github.com/openai/sparse_autoencoder): one `.pt` with tensors, the activation's name and its state. */
+import { resolve } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { needK, refuseScale, Tensors, type Activation, type GivenSettings, type SaeDescription } from './description.js';
@@ -31,8 +32,9 @@ export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): Sa
     encoderBias: tensors.vector('latent_bias', [m]),
     decoderBias: tensors.vector('pre_bias', [d]),
     subtractDecoderBias: true,
+    glu: null,
     decoderNorm: 'none',
     normalization: name === 'TopK' ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
-    hookPoint: openAiHookPoint(path), hookPointFrom: 'path', notes: [],
+    hookPoint: openAiHookPoint(resolve(path)), hookPointFrom: 'path', notes: [],
   };
 }

@@ -80,7 +80,6 @@ export function describeOpenMoss(configPath: string, checkpoint: Checkpoint, giv
   const d = config.d_model;
   const m = Math.trunc(d * config.expansion_factor);
   const tensors = new Tensors(checkpoint);
-  if (config.use_glu_encoder || tensors.has('W_E_glu')) throw new SaeEvalError('sae-kind', `${configPath}: an SAE with a gated linear unit (W_E_glu) is not supported.`);
   if (config.hook_points !== undefined) return describeCrosscoder(config, config.hook_points, configPath, tensors, m, given);
   if (config.hook_point_out !== undefined && config.hook_point_out !== config.hook_point_in) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder from ${config.hook_point_in ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`);
   const hookPoint = config.hook_point_in ?? null;
@@ -92,6 +91,7 @@ export function describeOpenMoss(configPath: string, checkpoint: Checkpoint, giv
     encoderBias: tensors.vector(linear ? 'encoder.bias' : 'b_E', [m]),
     decoderBias: config.use_decoder_bias ? tensors.vector(linear ? 'decoder.bias' : 'b_D', [d]) : null,
     subtractDecoderBias: false,
+    glu: config.use_glu_encoder || tensors.has('W_E_glu') ? { weight: tensors.weight('W_E_glu', [d, m], 'as stored'), bias: tensors.vector('b_E_glu', [m]) } : null,
     activation: activationOf(config, tensors, m, given, configPath),
     decoderNorm: config.sparsity_include_decoder_norm ? 'selection' : 'none',
     normalization: normalizationOf(config, hookPoint, tensors, given, configPath),

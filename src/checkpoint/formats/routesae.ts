@@ -28,6 +28,7 @@ export function describeRouteSae(checkpoint: Checkpoint, kind: SaeKind, given: G
     encoderBias: kind === 'Gated' ? null : tensors.vector('latent_bias', [m]),
     decoderBias: tensors.vector('pre_bias', [d]),
     subtractDecoderBias: true,
+    glu: null,
     decoderNorm: 'none',
     normalization: { kind: 'layer-norm', epsilon: 1e-6 },
     hookPoint: null, hookPointFrom: 'path', notes: [],

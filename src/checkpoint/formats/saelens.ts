@@ -81,6 +81,7 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
     encoderBias: activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: config.apply_b_dec_to_input,
+    glu: null,
     decoderNorm: config.rescale_acts_by_decoder_norm && activation.kind === 'topk' ? 'latents' : 'none',
     normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
     hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,

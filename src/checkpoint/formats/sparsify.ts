@@ -32,6 +32,7 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: true,
+    glu: null,
     activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
     decoderNorm: 'none', normalization: { kind: 'none' },
     hookPoint: basename(dirname(resolve(configPath))), hookPointFrom: 'path',

@@ -18,7 +18,7 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
   const candidates = publishedKinds(published);
   const summary = describePublishedSae(published, missing);
   const fields = [...new Set(missing.map((one) => one.path))];
-  const giveFor = (kind: SaeKind): string[] => [...fields, ...(kindLayout(kind).layer === 'required' && summary.layers === null ? ['layer'] : [])];
+  const giveFor = (kind: SaeKind): string[] => [...fields, ...(kindLayout(kind).layer === 'required' && summary.layers === null && summary.obstacle === null ? ['layer'] : [])];
   return {
     path, ...tensorsOf(published.checkpoint), candidates,
     needs: [...missing.map((one) => `${one.path}: ${one.message}`), ...(giveFor(candidates[0]).includes('layer') ? ['layer'] : [])],

@@ -22,6 +22,14 @@ function activationText({ activation }: PublishedDescription): string {
   }
 }
 
+/** Why no request can evaluate it, or null. */
+function obstacleOf(description: PublishedDescription, hookPoints: readonly string[]): string | null {
+  if (description.form === 'crosscoder' && description.hookPoints === null) return `a crosscoder between ${description.sites} models, which no single language model can be evaluated with`;
+  if (description.form === 'sae' && description.hookPointFrom === 'path') return null; // a request may say where
+  const elsewhere = hookPoints.find((name) => parseHookName(name)?.site !== 'resid');
+  return elsewhere === undefined ? null : `its hook point ${elsewhere} is not the residual stream`;
+}
+
 /** `missing`: what describing it asked for. */
 export function describePublishedSae(description: PublishedDescription, missing: readonly FieldError[]): PublishedSae {
   const { form, source, activation, decoderNorm, notes } = description;
@@ -39,6 +47,7 @@ export function describePublishedSae(description: PublishedDescription, missing:
     normalization: asked ? 'scale: not in the file' : [...new Set(normalizations.map(normalizationText))].join('; '),
     subtractsDecoderBias: form === 'crosscoder' ? null : description.subtractDecoderBias,
     decoderNorm,
+    obstacle: obstacleOf(description, hookPoints),
     missing: [...missing],
     notes,
   };

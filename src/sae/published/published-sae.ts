@@ -46,12 +46,13 @@ export class PublishedSAE implements SAE {
   readonly #decoder: Decoder; // [d, m]
   readonly #activation: ActivationFunction;
   readonly #subtracts: boolean;
+  readonly #glu: { weight: Tensor; bias: Tensor } | null; // [m, d], [m]
   /** By which latents are divided after the choice; null where they keep it. */
   readonly #norms: Tensor | null; // [m]
 
   /** `take` gives tensors of the file, which this then owns. */
   constructor(description: SaeDescription, take: TakeTensor, kind: SaeKind) {
-    const { d, m, source, hookPoint, activation, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, decoderNorm } = description;
+    const { d, m, source, hookPoint, activation, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, glu, decoderNorm } = description;
     this.kind = kind;
     this.d = d;
     this.m = m;
@@ -77,11 +78,14 @@ export class PublishedSAE implements SAE {
     this.#decoder = new Decoder(scope(() => parts.rows.t())).prepareSparse();
     parts.columns.dispose();
     parts.rows.dispose();
+    this.#glu = glu === null ? null : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
     this.#activation = activationFunction(activation, take);
   }
 
   preactivate(x: Tensor): Tensor {
-    return ops.linear(this.#subtracts && this.#decoderBias !== null ? x.sub(this.#decoderBias) : x, this.#encoder, this.#encoderBias); // [N, m]
+    const centred = this.#subtracts && this.#decoderBias !== null ? x.sub(this.#decoderBias) : x;
+    const a = ops.linear(centred, this.#encoder, this.#encoderBias); // [N, m]
+    return this.#glu === null ? a : a.mul(ops.linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
   }
 
   activate(a: Tensor, sparsity: Sparsity): Latents {
@@ -94,6 +98,6 @@ export class PublishedSAE implements SAE {
   }
 
   dispose(): void {
-    for (const owned of [this.#encoder, this.#encoderBias, this.#decoderBias, this.#decoder, this.#activation, this.#norms]) owned?.dispose();
+    for (const owned of [this.#encoder, this.#encoderBias, this.#decoderBias, this.#decoder, this.#activation, this.#norms, this.#glu?.weight, this.#glu?.bias]) owned?.dispose();
   }
 }

@@ -53,6 +53,7 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   ['saelens-half', { activation: { kind: 'relu' } }],
   ['llama-scope-r1', { source: 'openmoss', activation: { kind: 'jumprelu', threshold: { tensor: 'log_jumprelu_threshold', log: true } }, decoderNorm: 'none' }, { scale: Math.sqrt(6) / 12 }],
   ['openmoss-topk-norms', { decoderNorm: 'selection', normalization: { kind: 'none' } }],
+  ['openmoss-glu', { glu: { bias: 'b_E_glu' } }],
   ['openmoss-pt', { activation: { kind: 'relu' } }],
   ['crosscoder', { form: 'crosscoder', source: 'crosscoder', sites: 2, hookPoints: null, normalizations: [{ kind: 'scale', factor: 0.25 }, { kind: 'scale', factor: 0.5 }] }, { scale: [0.25, 0.5] }],
   ['openmoss-crosscoder', { form: 'crosscoder', source: 'openmoss', sites: 3, hookPoints: ['blocks.2.hook_resid_post', 'blocks.3.hook_resid_post', 'blocks.5.hook_resid_post'] }],
