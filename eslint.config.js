@@ -36,7 +36,7 @@ const pattern = {
   schema: 'src/evaluation/schema/**',
   page: 'server/page/**',
   server: 'server/**',
-  package: 'src/index.ts',
+  package: 'src/{index,torch}.ts',
 };
 
 // The narrower pattern comes first and wins: the schemas are a layer of their own inside `evaluation`.

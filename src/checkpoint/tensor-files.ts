@@ -1,0 +1,37 @@
+/** Files of named tensors in one call each way: what `sae-eval/torch` offers as `loadTensors` and `saveTensors`. */
+import { extname } from 'node:path';
+import { SaeEvalError } from '../errors.js';
+import type { Tensor } from '../torch/index.js';
+import { readCheckpoint } from './read.js';
+import { openTensors, type OpenOptions } from './tensors.js';
+import { writePt } from './write-pt.js';
+import { writeSafetensors } from './write-safetensors.js';
+
+/**
+ * The tensors of a `.pt` (zip or legacy), `.safetensors` or `.npz` file by name, told apart by content. They lie over the
+ * mapped file: pages are read when they are touched, and nothing of a pickle is run. The caller disposes of them.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
+ * @example const { weight } = Object.fromEntries(await loadTensors('sae.pt', { names: ['weight'] }));
+ */
+export async function loadTensors(path: string, options: OpenOptions = {}): Promise<Map<string, Tensor>> {
+  return openTensors(await readCheckpoint(path), options);
+}
+
+export interface SaveOptions {
+  /** Texts for the header of a safetensors file. */
+  metadata?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes tensors of any device and strides so that `torch.load(weights_only=True)` (`.pt`, `.pth`, `.bin`) or the
+ * safetensors library (`.safetensors`) reads them; the ending decides. A file is there whole or not at all.
+ * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the format lacks, `file-unreadable`.
+ * @example await saveTensors('sae.safetensors', { weight });
+ */
+export async function saveTensors(path: string, tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>, { metadata }: SaveOptions = {}): Promise<void> {
+  const named = tensors instanceof Map ? (tensors as ReadonlyMap<string, Tensor>) : new Map(Object.entries(tensors));
+  const ending = extname(path);
+  if (ending === '.safetensors') return writeSafetensors(path, named, metadata === undefined ? {} : { metadata });
+  if (!['.pt', '.pth', '.bin'].includes(ending)) throw new SaeEvalError('checkpoint-format', `${path}: expected a name that ends in .safetensors, .pt, .pth or .bin, found '${ending}'.`);
+  return writePt(path, named);
+}
