@@ -98,7 +98,7 @@ function signatures({ name, parameters, result }, { method }) {
   return [first, ...splits];
 }
 
-const reserved = new Set(['item', 'dispose', 'shape', 'strides', 'dtype', 'device', 'numel', 'disposed', 'toTypedArray', 'toArray', 'toString', 'requiresGrad', 'data', 'index']);
+const reserved = new Set(['item', 'dispose', 'shape', 'strides', 'dtype', 'device', 'numel', 'disposed', 'toTypedArray', 'toArray', 'toString', 'requiresGrad', 'data', 'index', 'to']);
 const operators = [];
 for (const schema of [...addon.operatorSchemas()].sort()) {
   const operator = parse(schema);

@@ -1,30 +1,71 @@
-/** Short names for `to`: other dtypes, other devices. */
-import { Tensor, type DType } from './tensor.js';
+/** `to`, and its short names: other dtypes, other devices. */
+import { TorchError } from './errors.js';
+import { operator } from './ops.js';
+import { isTensor, Tensor, type DType, type MemoryFormat } from './tensor.js';
 
-const dtypes = {
+export interface ToOptions {
+  dtype?: DType;
+  /** `cpu`, `cuda`, `cuda:3`. */
+  device?: string;
+  /** Returns before the copy between devices is done, where memory is pinned. */
+  nonBlocking?: boolean;
+  /** A copy even where nothing changes. */
+  copy?: boolean;
+  memoryFormat?: MemoryFormat;
+}
+
+const dtypes = new Set<string>([
+  'float32', 'float64', 'float16', 'bfloat16', 'float8_e4m3fn', 'float8_e5m2', 'float8_e4m3fnuz', 'float8_e5m2fnuz', 'float8_e8m0fnu', 'int8', 'int16', 'int32', 'int64',
+  'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'complex32', 'complex64', 'complex128', 'qint8', 'quint8', 'qint32',
+] satisfies DType[]);
+const known = new Set(['dtype', 'device', 'nonBlocking', 'copy', 'memoryFormat']);
+
+function to(this: Tensor, target: string | Tensor | ToOptions, given: ToOptions = {}): Tensor {
+  const named: ToOptions = isTensor(target) ? { dtype: target.dtype, device: target.device } : typeof target === 'string' ? { [dtypes.has(target) ? 'dtype' : 'device']: target } : target;
+  const options = { ...named, ...given };
+  const unknown = Object.keys(options).find((name) => !known.has(name));
+  if (unknown !== undefined) throw new TorchError('torch-argument', `to: expected dtype, device, nonBlocking, copy or memoryFormat, found '${unknown}'`);
+  const { dtype, device, nonBlocking = false, copy = false, memoryFormat } = options;
+  return operator('to.dtype_layout')(this, {
+    ...(dtype === undefined ? {} : { dtype }),
+    ...(device === undefined ? {} : { device }),
+    ...(memoryFormat === undefined ? {} : { memory_format: memoryFormat }),
+    non_blocking: nonBlocking,
+    copy,
+  }) as Tensor;
+}
+
+const casts = {
   float: 'float32', double: 'float64', half: 'float16', bfloat16: 'bfloat16', int: 'int32', long: 'int64', short: 'int16', char: 'int8', byte: 'uint8', bool: 'bool',
 } as const satisfies Record<string, DType>;
 
 /** Each returns a tensor of its own handle; where nothing has to change it shares the memory. */
-export type CastMethods = Record<keyof typeof dtypes, () => Tensor> & {
+export type CastMethods = Record<keyof typeof casts, () => Tensor> & {
+  /**
+   * Another dtype or device: `to('bfloat16')`, `to('cuda:1', { nonBlocking: true })`, `to({ dtype, device })`, or those of another
+   * tensor. (`ops.to` is ATen's own.)
+   * @throws TorchError `torch-argument` for what is neither, `torch-operator` for a device that is not there.
+   */
+  to(target: DType | Tensor | ToOptions | (string & {}), options?: ToOptions): Tensor;
   cpu(): Tensor;
   /** On the current CUDA device, or on `cuda:index`. */
   cuda(index?: number): Tensor;
 };
 
-for (const [name, dtype] of Object.entries(dtypes)) {
+Object.assign(Tensor.prototype, {
+  to,
+  cpu(this: Tensor): Tensor {
+    return this.to('cpu');
+  },
+  cuda(this: Tensor, index?: number): Tensor {
+    return this.to(index === undefined ? 'cuda' : `cuda:${index}`);
+  },
+});
+
+for (const [name, dtype] of Object.entries(casts)) {
   Object.assign(Tensor.prototype, {
     [name](this: Tensor): Tensor {
       return this.to({ dtype });
     },
   });
 }
-
-Object.assign(Tensor.prototype, {
-  cpu(this: Tensor): Tensor {
-    return this.to({ device: 'cpu' });
-  },
-  cuda(this: Tensor, index?: number): Tensor {
-    return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
-  },
-});

@@ -147,6 +147,17 @@ describe('arguments of every kind', () => {
     expect(operator('qscheme')(ops.quantize_per_tensor(a, 0.1, 0, 'quint8'))).toMatch(/per_tensor_affine/);
   });
 
+  it('moves and casts by name, by options and by example', () => {
+    const half = a.to('float16');
+    expect([half.dtype, half.to(a).dtype, a.to({ dtype: 'int32', device: 'cpu' }).dtype, a.to('cpu', { dtype: 'bool' }).dtype]).toEqual(['float16', 'float32', 'int32', 'bool']);
+    expect([a.to('meta').device, a.double().dtype, a.to('cpu', { nonBlocking: true }).device]).toEqual(['meta', 'float64', 'cpu']);
+    expect(operator('is_set_to')(a.to('float32'), a)).toBe(true);
+    expect(operator('is_set_to')(a.to('float32', { copy: true }), a)).toBe(false);
+    expect(a.to({ memoryFormat: 'preserve_format', copy: true }).toArray()).toEqual(a.toArray());
+    expect(() => a.to('float31')).toThrow(/expected a device such as 'cpu' or 'cuda:0' or null, found the string 'float31'/);
+    expect(() => a.to({ type: 'int8' } as never)).toThrow(/expected dtype, device, .* found 'type'/);
+  });
+
   it('names one overload', () => {
     expect((operator('aten::relu.default')(a) as Tensor).shape).toEqual([2, 3]);
     expect(() => operator('add.Tensor')(a, 1)).toThrow(/argument 'other': expected a Tensor, found the number 1/);
