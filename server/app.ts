@@ -7,7 +7,7 @@ import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
 import { randomUUID } from 'node:crypto';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../src/errors.js';
 import { packageVersion } from '../src/version.js';
@@ -62,6 +62,8 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
 
   const app = Fastify({
     logger: { level: options.logLevel, redact: ['req.headers.authorization', 'req.headers.cookie'], base: null },
+    // One line for each request, with its answer: below.
+    logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: options.bodyLimit,
     requestTimeout: options.requestTimeout * 1000,
@@ -87,6 +89,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     maxQueuedPerClient: options.maxQueuedPerClient,
     jobTimeout: options.jobTimeout,
     cacheBytes: options.modelCacheBytes,
+    computeNice: options.computeNice,
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });
@@ -118,9 +121,10 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   await registerPage(app);
 
   app.addHook('onResponse', async (request, reply) => {
+    request.log.info({ method: request.method, url: request.url, status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime * 10) / 10, client: request.keyLabel ?? request.ip }, 'request');
     metrics.answered({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
   });
-  const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, log: app.log });
+  const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, computeNice: options.computeNice, log: app.log });
   app.addHook('preClose', async () => {
     streams.endAll();
     workers.stop();
@@ -156,7 +160,7 @@ async function registerPlugins(app: FastifyInstance, { requestsPerMinute }: { re
   await app.register(underPressure, { maxEventLoopDelay: 3000, sampleInterval: 1000, retryAfter: 5 });
   // Before compression: an ETag names what is compressed.
   await app.register(etag, { weak: true });
-  await app.register(compress, { threshold: 1024, encodings: ['gzip', 'deflate'] });
+  await app.register(compress, { threshold: 4096, encodings: ['gzip', 'deflate'] });
 }
 
 /** `/openapi.json` and `/docs`, from the routes' schemas. */

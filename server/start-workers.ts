@@ -11,6 +11,7 @@ interface Parts {
   queue: JobQueue;
   store: Store;
   cacheBytes: number;
+  computeNice: number;
   log: FastifyBaseLogger;
 }
 
@@ -19,7 +20,7 @@ const betweenTries = 5000;
 export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> } {
   let stopped = false;
   let wake = (): void => {};
-  const asking = new ComputeProcess({ cacheBytes: parts.cacheBytes });
+  const asking = new ComputeProcess({ cacheBytes: parts.cacheBytes, niceness: parts.computeNice });
   const done = (async () => {
     while (!stopped) {
       if (await ask(asking, parts)) return;

@@ -17,12 +17,16 @@ export interface QueueOptions {
   jobTimeout: number;
   /** Of models and SAEs that a compute process keeps loaded. */
   cacheBytes: number;
+  /** How far a compute process stands back for others, 0…19. */
+  computeNice: number;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
 }
 
 const betweenProgressWrites = 1000;
+/** Batches may be much shorter: nobody reads faster, and each event goes to every watcher. */
+const betweenProgressEvents = 500;
 
 /** Kills a compute process that outlived its server, so that no two processes write one journal. */
 function killOrphan(pid: number): void {
@@ -39,6 +43,7 @@ export class JobQueue {
   readonly #lastServed = new Map<string, number>();
   readonly #ends = new Map<string, Set<() => void>>();
   readonly #progressWritten = new Map<string, number>();
+  readonly #progressTold = new Map<string, number>();
   readonly #reserved = new Map<string, number>();
   readonly #live = new Map<string, Progress>();
   #orders = new Map<string, string[]>();
@@ -60,7 +65,7 @@ export class JobQueue {
       this.store.requeue(id, 'the server ended while it ran');
     }
     for (const [index, device] of devices.entries()) {
-      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout, cacheBytes: this.options.cacheBytes };
+      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout, cacheBytes: this.options.cacheBytes, computeNice: this.options.computeNice };
       this.workers.set(device, new DeviceWorker(this.#workerHost(), index === 0 && compute !== undefined ? { ...options, compute } : options));
     }
     for (const { id, device } of this.store.queuedElsewhere(devices)) {
@@ -182,7 +187,10 @@ export class JobQueue {
       pid: (id, pid) => this.store.setPid(id, pid),
       progress: (id, progress) => {
         this.#live.set(id, progress);
-        this.hub.progress(id, 'running', progress);
+        if (Date.now() - (this.#progressTold.get(id) ?? 0) >= betweenProgressEvents) {
+          this.#progressTold.set(id, Date.now());
+          this.hub.progress(id, 'running', progress);
+        }
         if (Date.now() - (this.#progressWritten.get(id) ?? 0) < betweenProgressWrites) return;
         this.#progressWritten.set(id, Date.now());
         try {
@@ -209,6 +217,7 @@ export class JobQueue {
     this.store.finish(id, status, outcome);
     this.#live.delete(id);
     this.#progressWritten.delete(id);
+    this.#progressTold.delete(id);
     this.#orders.clear();
     const record = this.store.record(id);
     if (record === null) return;

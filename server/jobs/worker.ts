@@ -28,11 +28,12 @@ export interface WorkerOptions {
   jobTimeout: number;
   /** Of models and SAEs that its compute process keeps loaded. */
   cacheBytes: number;
+  /** How far its compute process stands back for others, 0…19. */
+  computeNice: number;
   /** One that has loaded libtorch already; the worker ends it. */
   compute?: ComputeProcess;
 }
 
-const betweenPartials = 400;
 const betweenWrites = 2000;
 
 export class DeviceWorker {
@@ -43,7 +44,7 @@ export class DeviceWorker {
   #loop: Promise<void> | null = null;
 
   constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
-    this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes });
+    this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes, niceness: options.computeNice });
     this.compute.onPid = (pid) => {
       if (this.#current !== null && !this.#stop.signal.aborted) this.#tellPid(this.#current.job.id, pid);
     };
@@ -115,7 +116,6 @@ export class DeviceWorker {
   async #attempt(job: Job, signal: AbortSignal, span: JobSpan): Promise<{ status: EvaluationStatus; result?: EvaluationResult; error?: SerializedError } | null> {
     let batches = 0;
     let batchesAtDeath = -1;
-    let lastPartial = 0;
     for (;;) {
       try {
         signal.throwIfAborted();
@@ -133,11 +133,7 @@ export class DeviceWorker {
             batches = progress.batches;
             this.host.progress(job.id, progress);
           },
-          onResult: (results) => {
-            if (Date.now() - lastPartial < betweenPartials) return;
-            lastPartial = Date.now();
-            this.host.results(job.id, results);
-          },
+          onResult: (results) => this.host.results(job.id, results),
         });
         return { status: result.status, result };
       } catch (thrown) {

@@ -33,6 +33,8 @@ export interface RunOptions {
   onProgress?: (progress: Progress) => void;
   /** Numbers as they stand after a batch, without intervals. */
   onResult?: (results: SaeResult[]) => void;
+  /** Milliseconds between calls of `onResult`, at least; default 0: after every batch. */
+  resultInterval?: number;
   /** File that each finished batch is written to, and from which a killed run continues with the same bits. */
   journal?: string;
   resolvePath?: (path: string) => string;
@@ -57,7 +59,7 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
 export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onLoaded, onProgress, onResult, resolvePath = (path) => path, cache = new WeightCache() } = options;
+  const { signal, onLoaded, onProgress, onResult, resultInterval = 0, resolvePath = (path) => path, cache = new WeightCache() } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
     resolvePath: (name) => {
@@ -103,6 +105,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     const secondsBefore = recovered?.seconds ?? 0;
     const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
 
+    let lastResult = -Infinity;
     onLoaded?.();
     for await (const batch of stream) {
       accumulator.merge(await engine.batch(batch, signal));
@@ -112,7 +115,10 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
       const rate = (samples - skipped) / Math.max((performance.now() - started) / 1000, 1e-9);
       const total = stream.total ?? null;
       onProgress?.({ samples, total, batches: accumulator.batchSizes.length, samplesPerSecond: rate, secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate });
-      onResult?.(builder.results(accumulator, { intervals: false }));
+      if (onResult !== undefined && performance.now() - lastResult >= resultInterval) {
+        lastResult = performance.now();
+        onResult(builder.results(accumulator, { intervals: false }));
+      }
     }
     return builder.result(accumulator, { data: stream.summary, seconds: seconds() });
   } catch (thrown) {

@@ -6,7 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { KeyRing } from '#server/auth/keys.js';
 import { addKey, startServer } from '#server/main.js';
 import { SaeEvalClient, UnauthorizedError } from '#src/client/index.js';
-import { packageRoot, serve, temporaryFolder } from './harness.js';
+import { packageRoot, serve, spawnServer, temporaryFolder, until } from './harness.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -59,6 +59,27 @@ describe('keys', () => {
       expect((await withKey(addKey({ file, label: 'carol' }))).status).toBe(200);
     } finally {
       await server.close();
+    }
+  });
+
+  it('never get into the logs, which have a line for each request with its id', async () => {
+    const key = addKey({ file, label: 'dora' });
+    const server = await spawnServer(folder.path, { SAE_EVAL_API_KEYS: file, SAE_EVAL_LOG_LEVEL: 'debug' });
+    try {
+      const withKey = (value: string): Promise<Response> => fetch(`${server.url}/v1/evaluations/none`, { headers: { authorization: `Bearer ${value}` } });
+      const wrong = `${key.slice(0, -4)}AAAA`;
+      const answers = await Promise.all([withKey(key), withKey(wrong)]);
+      expect(answers.map(({ status }) => status)).toEqual([404, 401]);
+      const ids = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { instance: string }).instance));
+      const lines = (): Record<string, unknown>[] => server.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
+      const linesOf = (id: string): Record<string, unknown>[] => lines().filter(({ reqId, msg }) => reqId === id && msg === 'request');
+      await until(() => ids.every((id) => linesOf(id).length > 0), { what: 'the lines of both requests' });
+      expect(linesOf(ids[0]!)).toEqual([expect.objectContaining({ method: 'GET', url: '/v1/evaluations/none', status: 404, client: 'dora' })]);
+      expect(linesOf(ids[1]!)).toEqual([expect.objectContaining({ status: 401, client: '127.0.0.1' })]);
+      for (const secret of [key, wrong]) expect(server.output()).not.toContain(secret);
+    } finally {
+      server.child.kill('SIGTERM');
+      await server.ended;
     }
   });
 

@@ -1,12 +1,13 @@
 /**
  * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event streams, from this machine.
- * Run by hand on a quiet machine: `node test/server/load-bench.mjs [seconds]`. Prints the latency of GET /v1/evaluations/:id,
- * what the load does to the evaluation, and what the generator itself used of the processor.
+ * Run by hand on a quiet machine: `node test/server/load-bench.mjs [tokens per sample] [rounds]`. Prints the latency of
+ * GET /v1/evaluations/:id, what the load does to the evaluation (runs without and with it take turns), and what each process
+ * used of the processor: on a busy machine those numbers still tell something.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SaeEvalClient } from '../../dist/src/client/index.js';
@@ -16,27 +17,34 @@ const folder = mkdtempSync(join(tmpdir(), 'sae-eval-load-'));
 const pollers = 200;
 const streams = 50;
 const seqLen = Number(process.argv[2] ?? 256);
+const rounds = Number(process.argv[3] ?? 3);
 const child = spawn(process.execPath, [join(root, 'dist/server/serve.js')], { env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: root, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] });
 const url = await new Promise((resolve) => child.stdout.on('data', (data) => { const found = /listens on (\S+)/.exec(String(data)); if (found) resolve(found[1]); }));
 const client = new SaeEvalClient(url);
 while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 100));
 
 const request = { model: 'checkpoints/tiny-llama', dataset: { path: 'checkpoints/eval', maxSamples: 5000, seqLen }, batchSize: 16, device: 'cpu', saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 }, { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 }] };
-const computed = async () => (await client.evaluate(request, { wait: true, idempotencyKey: String(Math.random()) })).result.timing.seconds;
-await computed();
-const alone = [await computed(), await computed()];
+const newKey = () => ({ idempotencyKey: String(Math.random()) });
+
+/** Seconds of processor time that a process has used. */
+function processorSeconds(pid) {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / 100;
+}
+const computePid = () => Number.parseInt(execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], { encoding: 'utf8' }).split('\n').find((line) => line.includes('process/child.js')), 10);
+const usedNow = () => ({ server: processorSeconds(child.pid), compute: processorSeconds(computePid()), generator: (process.cpuUsage().user + process.cpuUsage().system) / 1e6 });
 
 const latencies = [];
 let failed = 0;
 let events = 0;
-async function underLoad() {
-  const { id } = await client.evaluate(request, { idempotencyKey: String(Math.random()) });
+/** One evaluation, with or without the load: its seconds, and the processor time of each process. */
+async function evaluated({ load }) {
+  const before = usedNow();
+  const { id } = await client.evaluate(request, newKey());
   const done = new AbortController();
   setMaxListeners(0, done.signal);
-  const before = process.cpuUsage();
-  const started = performance.now();
-  const watching = Array.from({ length: streams }, async () => { for await (const _ of client.watch(id)) events += 1; });
-  const polling = Array.from({ length: pollers }, async (_, index) => {
+  const watching = Array.from({ length: load ? streams : 1 }, async () => { for await (const _ of client.watch(id)) if (load) events += 1; });
+  const polling = Array.from({ length: load ? pollers : 0 }, async (_, index) => {
     await new Promise((resolve) => setTimeout(resolve, (index / pollers) * 5000));
     while (!done.signal.aborted) {
       const at = performance.now();
@@ -50,15 +58,31 @@ async function underLoad() {
   await Promise.all(watching);
   done.abort();
   await Promise.all(polling);
-  const { user, system } = process.cpuUsage(before);
-  return { seconds: (await client.get(id)).result.timing.seconds, generator: (user + system) / 1e6 / ((performance.now() - started) / 1000) };
+  const after = usedNow();
+  const { seconds } = (await client.get(id)).result.timing;
+  return { seconds, ...Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]])) };
 }
-const loaded = [await underLoad(), await underLoad()];
+
+await evaluated({ load: false });
+const alone = [];
+const loaded = [];
+for (let round = 0; round < rounds; round++) {
+  alone.push(await evaluated({ load: false }));
+  loaded.push(await evaluated({ load: true }));
+}
 latencies.sort((a, b) => a - b);
-const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))].toFixed(1);
-const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const slower = mean(loaded.map(({ seconds }) => seconds)) / mean(alone) - 1;
-console.log(JSON.stringify({ requests: latencies.length, failed, events, p50: at(0.5), p99: at(0.99), max: at(1), aloneSeconds: alone, loadedSeconds: loaded.map(({ seconds }) => seconds), slowerPercent: (slower * 100).toFixed(1), generatorCores: mean(loaded.map(({ generator }) => generator)).toFixed(3) }, null, 2));
+const at = (share) => Number(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))].toFixed(1));
+const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+const mean = (runs, of) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
+const rounded = (runs) => runs.map((run) => Object.fromEntries(Object.entries(run).map(([name, value]) => [name, Number(value.toFixed(2))])));
+console.log(JSON.stringify({
+  cores: cpus().length, loadOfMachine: loadavg()[0],
+  requests: latencies.length, failed, events, milliseconds: { p50: at(0.5), p99: at(0.99), max: at(1) },
+  slowerPercent: Number(((median(loaded.map(({ seconds }) => seconds)) / median(alone.map(({ seconds }) => seconds)) - 1) * 100).toFixed(1)),
+  coresUsedUnderLoad: { server: Number(mean(loaded, ({ server, seconds }) => server / seconds).toFixed(3)), generator: Number(mean(loaded, ({ generator, seconds }) => generator / seconds).toFixed(3)) },
+  computeProcessorPercentMore: Number(((mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100).toFixed(1)),
+  alone: rounded(alone), loaded: rounded(loaded),
+}, null, 2));
 child.kill('SIGTERM');
 await new Promise((resolve) => child.once('exit', resolve));
 rmSync(folder, { recursive: true });

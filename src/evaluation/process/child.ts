@@ -2,6 +2,7 @@
  * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models and SAEs loaded between
  * them. A crash or an out-of-memory kill takes down this process alone.
  */
+import { getPriority, setPriority } from 'node:os';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import type { RunOptions } from '../run.js';
 import type { EvaluationResult } from '../schema/result.js';
@@ -12,6 +13,8 @@ import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from '
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
 
+/** Milliseconds between numbers as they stand: to make them and to send them takes time. */
+const resultInterval = 1000;
 const cancellations = new Map<number, AbortController>();
 const cache = new WeightCache();
 
@@ -55,6 +58,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
         span.batch(progress.samples);
         send({ type: 'progress', call, progress, usage: usage() });
       },
+      resultInterval,
       onResult: (results) => send({ type: 'partial', call, results }),
     });
     span.end();
@@ -84,5 +88,15 @@ async function answer(message: ToChild): Promise<void> {
   }
 }
 
+/** Before libtorch starts its threads: they have the priority of the one that starts them. */
+function standBack(niceness: number): void {
+  try {
+    if (niceness > 0) setPriority(Math.min(19, getPriority() + niceness));
+  } catch {
+    // Some systems do not allow it; the evaluation runs all the same.
+  }
+}
+
+standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
 watchParent();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));

@@ -24,6 +24,8 @@ export interface ComputeProcessOptions {
   env?: Record<string, string>;
   /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
   cacheBytes?: number;
+  /** How far the process stands back for others on the same cores, 0…19; default 0. */
+  niceness?: number;
   /** How long a cancelled evaluation may take to stop by itself; then the process is killed. */
   cancelGraceMs?: number;
 }
@@ -39,7 +41,7 @@ export interface ComputeRunOptions {
   trace?: Record<string, string>;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
-  /** The numbers of every SAE as they stand after a batch. */
+  /** The numbers of every SAE as they stand after a batch; not after every batch where they are short. */
   onResult?: (results: SaeResult[]) => void;
 }
 
@@ -141,7 +143,7 @@ export class ComputeProcess {
     const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
-      env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, ...this.options.env },
+      env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, SAE_EVAL_PROCESS_NICE: String(this.options.niceness ?? 0), ...this.options.env },
       // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
       execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
     });
