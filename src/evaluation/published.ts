@@ -24,6 +24,7 @@ export interface PublishedPlace {
 export function givenSettings(spec: SaeSpec, { inferK, theta }: Pick<ResolvedRequest, 'inferK' | 'theta'>): GivenSettings {
   return {
     ...(spec.scale === undefined ? {} : { scale: spec.scale }),
+    ...(spec.centered === undefined ? {} : { centred: spec.centered }),
     ...(spec.k === undefined ? {} : { k: spec.k }),
     ...(typeof theta === 'number' ? { theta } : {}),
     ...(typeof inferK === 'number' ? { inferK } : {}),
@@ -65,6 +66,24 @@ function singleLayer(spec: SaeSpec, description: Extract<PublishedDescription, {
   return null;
 }
 
+/** Families whose norms take the mean off, in which TransformerLens centres what is written to the residual stream. */
+const centring: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>(['gpt2', 'gpt-neox']);
+
+/** With `centred` as the model has it: where norms keep the mean, TransformerLens leaves it in the residual stream. */
+export function centredFor(description: PublishedDescription, { family }: ModelConfig, spec: SaeSpec): PublishedDescription {
+  if (description.form === 'crosscoder' || !description.centred || spec.centered === true || centring.has(family)) return description;
+  return { ...description, centred: false };
+}
+
+/** What is worth knowing where neither file nor request says whether the input was centred. */
+function centringNote(description: PublishedDescription, { family }: ModelConfig, spec: SaeSpec): Bilingual[] {
+  if (description.form === 'crosscoder' || description.source !== 'saelens' || description.centred || spec.centered !== undefined || !centring.has(family)) return [];
+  return [{
+    en: 'The file does not say whether the residual stream it was trained on was centred (center_writing_weights of TransformerLens, as for gpt2-small-res-jb). If it was, give centered: true.',
+    zh: '文件未说明训练时残差流是否去均值（TransformerLens 的 center_writing_weights，例如 gpt2-small-res-jb）。若是，请给出 centered: true。',
+  }];
+}
+
 /** Layers of a crosscoder over sites of one model. */
 function crosscoderLayers(description: Extract<PublishedDescription, { form: 'crosscoder' }>, model: ModelConfig, add: Add): number[] {
   const { hookPoints, sites } = description;
@@ -92,7 +111,8 @@ export function placePublished(spec: SaeSpec, description: PublishedDescription,
   if (spec.k !== undefined && activation.kind !== 'topk') add('k', `this SAE has no k (its activation is ${activation.kind}); leave it out, or use inferK for all SAEs of the run`);
   for (const field of ['routing', 'aggregation'] as const) if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
   if (d !== model.width) add('checkpoint', `expected an SAE of width ${model.width}, the model's residual stream, found ${d}: it was trained on another model or another site`, 'sae-width');
-  const notes = [...description.notes];
+  if (spec.centered !== undefined && description.form === 'crosscoder') add('centered', 'is not for crosscoders; leave it out');
+  const notes = [...description.notes, ...centringNote(description, model, spec)];
   const range = routedRange(model.layers);
   if (description.form === 'crosscoder' || kind === 'MLSAE') {
     if (spec.layer !== undefined) add('layer', `kind ${kind} uses several layers; leave layer out${kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''}`);

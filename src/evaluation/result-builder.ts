@@ -51,7 +51,8 @@ function hookPointOf({ published }: ResolvedSae): string | null {
 /** The space that an SAE is measured in. */
 function normalizationOf({ published }: ResolvedSae): string {
   if (published === null) return 'pre';
-  return published.form === 'sae' ? published.normalization.kind : [...new Set(published.normalizations.map(({ kind }) => kind))].join(', ');
+  if (published.form === 'sae') return published.centred ? `centred, ${published.normalization.kind}` : published.normalization.kind;
+  return [...new Set(published.normalizations.map(({ kind }) => kind))].join(', ');
 }
 
 export class ResultBuilder {

@@ -13,7 +13,7 @@ import { kindLayout, resolveKind, type SaeSizes } from '../sae/layout.js';
 import { pythonRandint } from '../sae/python-random.js';
 import { withNamedSettings } from './file-name.js';
 import { labelsFor } from './labels.js';
-import { givenSettings, placePublished } from './published.js';
+import { centredFor, givenSettings, placePublished } from './published.js';
 import { routedRange } from './routed-range.js';
 import { requestSchema, type Bilingual, type EvaluationRequest, type ResolvedRequest, type SaeKind, type SaeSpec } from './schema/index.js';
 
@@ -161,7 +161,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
     const recognised = await problems.at(`${at}.checkpoint`, () => recognise(resolvePath(spec.checkpoint), given), (field) => `${at}.${field}`);
     if (recognised === null) continue;
     if (recognised.published !== null) {
-      const description = recognised.published;
+      const description = model === null ? recognised.published : centredFor(recognised.published, model, spec);
       const { checkpoint, d, m, activation } = description;
       const place = model === null ? null : placePublished(spec, description, { model, seed: request.seed, add });
       if (place === null) continue;
@@ -170,7 +170,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
       continue;
     }
     const { checkpoint } = recognised;
-    if (spec.scale !== undefined) add('scale', 'is for published formats only; files of the RouteSAE family read pre(h)');
+    for (const field of ['scale', 'centered'] as const) if (spec[field] !== undefined) add(field, 'is for published formats only; files of the RouteSAE family read pre(h)');
     const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
     let resolved: { kind: SaeKind; sizes: SaeSizes };
     try {

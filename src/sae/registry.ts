@@ -48,6 +48,8 @@ export interface CreateSaeOptions extends SaeOptions {
 export interface LoadSaeOptions extends CreateSaeOptions {
   /** Published SAEs: what the input is multiplied by, where the file does not hold it; a list for crosscoders. */
   scale?: number | readonly number[];
+  /** Whether the mean over d is taken off first (TransformerLens' center_writing_weights), where the file does not say. */
+  centered?: boolean;
   /** A BatchTopK whose threshold was never set: what stands for it. */
   theta?: number;
   inferK?: number;
@@ -61,10 +63,11 @@ export interface LoadSaeOptions extends CreateSaeOptions {
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
  * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`.
  */
-export async function loadSAE(path: string, { scale, theta, inferK, ...options }: LoadSaeOptions = {}): Promise<SAE> {
+export async function loadSAE(path: string, { scale, centered, theta, inferK, ...options }: LoadSaeOptions = {}): Promise<SAE> {
   const found = await recognise(path, {
     ...(options.k === undefined ? {} : { k: options.k }),
     ...(scale === undefined ? {} : { scale }),
+    ...(centered === undefined ? {} : { centred: centered }),
     ...(theta === undefined ? {} : { theta }),
     ...(inferK === undefined ? {} : { inferK }),
   });

@@ -93,6 +93,13 @@ describe('to SAELens', () => {
     expect(error.message).toContain(reason);
   });
 
+  it('a centred one, and its word for it', async () => {
+    const at = out();
+    const centred = `${root}test/evaluation/fixtures/centred`;
+    await convertCheckpoint(centred, at, { to: 'saelens' });
+    expect(await describePublished(at)).toMatchObject({ centred: true, hookPoint: 'blocks.2.hook_resid_pre' });
+  });
+
   it('by force, with the loss named', async () => {
     const at = out();
     const { losses } = await convertCheckpoint(shipped('TopK_tiny.pt'), at, { to: 'saelens', kind: 'TopK', k: 16, force: true });

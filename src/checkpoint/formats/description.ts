@@ -2,7 +2,7 @@
  * What a published SAE is, apart from how its files spell it. Everything that changes a number is a field here; evaluation
  * follows the description and knows no format.
  *
- * For h [N, d]: x = normalization(h); a = (x − decoderBias if subtractDecoderBias) W_enc + encoderBias; z = activation(a);
+ * For h [N, d], its mean over d taken off if `centred`: x = normalization(h); a = (x − decoderBias if subtractDecoderBias) W_enc + encoderBias; z = activation(a);
  * x̂ = z W_dec + decoderBias; ĥ undoes the normalization.
  */
 import { SaeEvalError, type FieldError } from '../../errors.js';
@@ -68,6 +68,8 @@ export interface SaeDescription extends Described {
   subtractDecoderBias: boolean;
   /** Multiplies the pre-activations by sigmoid(x W + bias); null in nearly all. */
   glu: { weight: Weight; bias: string } | null;
+  /** Trained on a residual stream without its mean over d (TransformerLens' center_writing_weights), which is put back after. */
+  centred: boolean;
   normalization: Normalization;
   /** As the file names it, in TransformerLens' or a module's words; null where it says nothing. */
   hookPoint: string | null;
@@ -99,6 +101,8 @@ export type PublishedDescription = SaeDescription | CrosscoderDescription;
 export interface GivenSettings {
   /** What the SAE's input is multiplied by, where it was not saved or is disputed; for crosscoders one for each site. */
   scale?: number | readonly number[];
+  /** Whether the mean over d is taken off first, where the file does not say. */
+  centred?: boolean;
   k?: number;
   /** The only settings an SAE is run with, where its own was never set. */
   theta?: number;

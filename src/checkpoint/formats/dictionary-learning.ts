@@ -67,7 +67,7 @@ export function describeDictionaryLearning(configPath: string, checkpoint: Check
   // `bias` is what b_dec was called before.
   const withBias = () => ({ ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector(tensors.either('b_dec', 'bias'), [d]) });
   const common = {
-    form: 'sae' as const, source: 'dictionary_learning' as const, checkpoint, configPath, d, m, hookPoint, glu: null, decoderNorm: 'none' as const, notes: [] as Bilingual[],
+    form: 'sae' as const, source: 'dictionary_learning' as const, checkpoint, configPath, d, m, hookPoint, glu: null, centred: given.centred === true, decoderNorm: 'none' as const, notes: [] as Bilingual[],
     // Without a submodule the layer is the output of a block by the library's own scripts, not by the file's word.
     hookPointFrom: named === null ? 'path' as const : 'config' as const,
     normalization: normalizationOf(checkpoint, given),

@@ -26,6 +26,7 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: false,
     glu: null,
+    centred: given.centred === true,
     activation: { kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [m]), log: false } },
     decoderNorm: 'none', normalization: { kind: 'none' },
     hookPoint: embedding ? 'hook_embed' : block === undefined ? null : `blocks.${block}.${hook}`,

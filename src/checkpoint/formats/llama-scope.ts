@@ -28,6 +28,7 @@ export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, g
     decoderBias: tensors.vector('decoder.bias', [d]),
     subtractDecoderBias: false,
     glu: null,
+    centred: given.centred === true,
     activation: { kind: 'jumprelu', threshold: { value } },
     decoderNorm: 'none',
     normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),

@@ -26,6 +26,7 @@ export function describeMlsae(configPath: string, checkpoint: Checkpoint, given:
     decoderBias: tensors.vector(`${prefix}pre_encoder_bias`, [d]),
     subtractDecoderBias: true,
     glu: null,
+    centred: given.centred === true,
     activation: { kind: 'topk', k: needK(given, k, m, configPath, 'its config.json') },
     decoderNorm: 'none',
     normalization: standardize ? { kind: 'layer-norm', epsilon: 1e-5 } : scale === undefined ? { kind: 'none' } : scaleOf(scale, configPath),

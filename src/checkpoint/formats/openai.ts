@@ -33,6 +33,7 @@ export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): Sa
     decoderBias: tensors.vector('pre_bias', [d]),
     subtractDecoderBias: true,
     glu: null,
+    centred: given.centred === true,
     decoderNorm: 'none',
     normalization: name === 'TopK' ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
     hookPoint: openAiHookPoint(resolve(path)), hookPointFrom: 'path', notes: [],

@@ -91,6 +91,7 @@ export function describeOpenMoss(configPath: string, checkpoint: Checkpoint, giv
     encoderBias: tensors.vector(linear ? 'encoder.bias' : 'b_E', [m]),
     decoderBias: config.use_decoder_bias ? tensors.vector(linear ? 'decoder.bias' : 'b_D', [d]) : null,
     subtractDecoderBias: false,
+    centred: given.centred === true,
     glu: config.use_glu_encoder || tensors.has('W_E_glu') ? { weight: tensors.weight('W_E_glu', [d, m], 'as stored'), bias: tensors.vector('b_E_glu', [m]) } : null,
     activation: activationOf(config, tensors, m, given, configPath),
     decoderNorm: config.sparsity_include_decoder_norm ? 'selection' : 'none',

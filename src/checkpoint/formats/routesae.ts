@@ -29,6 +29,7 @@ export function describeRouteSae(checkpoint: Checkpoint, kind: SaeKind, given: G
     decoderBias: tensors.vector('pre_bias', [d]),
     subtractDecoderBias: true,
     glu: null,
+    centred: false,
     decoderNorm: 'none',
     normalization: { kind: 'layer-norm', epsilon: 1e-6 },
     hookPoint: null, hookPointFrom: 'path', notes: [],

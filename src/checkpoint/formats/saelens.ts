@@ -6,7 +6,8 @@ import { readConfig } from './config-file.js';
 import { givenScale, needK, needScale, refuseScale, scaleOf, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
 
 const size = z.int().positive();
-const metadata = z.looseObject({ hook_name: z.string().nullish() }).nullish();
+const modelSettings = z.looseObject({ center_writing_weights: z.boolean().optional() }).nullish();
+const metadata = z.looseObject({ hook_name: z.string().nullish(), model_from_pretrained_kwargs: modelSettings }).nullish();
 const schema = z.looseObject({
   architecture: z.string().default('standard'),
   d_in: size,
@@ -22,6 +23,7 @@ const schema = z.looseObject({
   activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
   hook_name: z.string().optional(),
   hook_point: z.string().optional(),
+  model_from_pretrained_kwargs: modelSettings,
   metadata,
   meta: metadata,
   // Written by `sae-eval convert`: SAELens knows one epsilon only, and passes over what it does not know.
@@ -82,6 +84,7 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: config.apply_b_dec_to_input,
     glu: null,
+    centred: given.centred ?? (config.metadata?.model_from_pretrained_kwargs ?? config.meta?.model_from_pretrained_kwargs ?? config.model_from_pretrained_kwargs)?.center_writing_weights === true,
     decoderNorm: config.rescale_acts_by_decoder_norm && activation.kind === 'topk' ? 'latents' : 'none',
     normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
     hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,

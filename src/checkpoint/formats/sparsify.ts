@@ -33,6 +33,7 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: true,
     glu: null,
+    centred: given.centred === true,
     activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
     decoderNorm: 'none', normalization: { kind: 'none' },
     hookPoint: basename(dirname(resolve(configPath))), hookPointFrom: 'path',

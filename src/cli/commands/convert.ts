@@ -12,6 +12,7 @@ export interface ConvertFlags {
   k?: string;
   scale?: string;
   theta?: string;
+  centered?: boolean;
   force?: boolean;
 }
 
@@ -37,7 +38,7 @@ function kindOf(name: string | undefined): SaeKind | undefined {
   throw new SaeEvalError('request-invalid', `--kind: expected one of ${saeKinds.join(', ')}, found '${name}'`);
 }
 
-export async function convert(path: string, out: string, { to, force = false, ...flags }: ConvertFlags): Promise<void> {
+export async function convert(path: string, out: string, { to, centered, force = false, ...flags }: ConvertFlags): Promise<void> {
   const kind = kindOf(flags.kind);
   const named = settingsInName(path);
   const layer = numberOf('layer', flags.layer, { whole: true }) ?? named.layer;
@@ -46,6 +47,7 @@ export async function convert(path: string, out: string, { to, force = false, ..
   const theta = numberOf('theta', flags.theta, { whole: false });
   const { paths, losses, notes } = await convertCheckpoint(path, out, {
     to, force,
+    ...(centered === undefined ? {} : { centred: centered }),
     ...(kind === undefined ? {} : { kind }),
     ...(k === undefined ? {} : { k }),
     ...(scale === undefined ? {} : { scale }),

@@ -44,7 +44,7 @@ export function describePublishedSae(description: PublishedDescription, missing:
     layers: layers.length > 0 && layers.length === hookPoints.length ? layers : null,
     activation: activationText(description),
     k: activation.kind === 'topk' ? activation.k : null,
-    normalization: asked ? 'scale: not in the file' : [...new Set(normalizations.map(normalizationText))].join('; '),
+    normalization: asked ? 'scale: not in the file' : `${form === 'sae' && description.centred ? 'mean taken off; ' : ''}${[...new Set(normalizations.map(normalizationText))].join('; ')}`,
     subtractsDecoderBias: form === 'crosscoder' ? null : description.subtractDecoderBias,
     decoderNorm,
     obstacle: obstacleOf(description, hookPoints),

@@ -23,6 +23,7 @@ export const saeSpecSchema = z
     layer: positiveInt.optional().describe('1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook point or its name a layer; drawn for RandomK.'),
     k: positiveInt.optional().describe('Active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the configuration beside the file or its name has it.'),
     scale: z.union([z.number().positive(), z.array(z.number().positive()).min(1).max(256)]).optional().describe("Published formats whose files do not hold it: the number the SAE's input is multiplied by (crosscoders: one for each site)."),
+    centered: z.boolean().optional().describe("Published formats: whether the SAE was trained on a residual stream without its mean (TransformerLens' center_writing_weights), where the file does not say."),
     aggregation: z.enum(['sum', 'mean']).optional().describe('RouteSAE only; default sum.'),
     routing: z.enum(['hard', 'soft']).optional().describe('RouteSAE only; default hard.'),
     label: z.string().min(1).max(200).optional().describe('Unique; default the kind, numbered if repeated.'),

@@ -21,6 +21,7 @@ export interface PlainSAE {
   encoderBias: Tensor; // [m]; zeros for gated
   decoderBias: Tensor; // [d]
   subtracts: boolean;
+  centred: boolean;
   activation: PlainActivation;
   normalization: Normalization;
 }
@@ -58,7 +59,7 @@ export function plainSAE(description: SaeDescription): PlainSAE {
       }
     }
   })();
-  const base = { d, m, subtracts: subtractDecoderBias && decoderBias !== null, activation: plain };
+  const base = { d, m, subtracts: subtractDecoderBias && decoderBias !== null, centred: description.centred, activation: plain };
   const B = decoderBias === null ? zeros(d) : take(decoderBias);
   if (normalization.kind !== 'scale') return { ...base, encoder: W, decoder: D, encoderBias: b, decoderBias: B, normalization };
   const { factor } = normalization;

@@ -44,7 +44,7 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
       normalize_activations: normalization.kind === 'layer-norm' ? 'layer_norm' : normalization.kind === 'token-norm' ? 'constant_norm_rescale' : 'none',
       ...(ownEpsilon === null ? {} : { layer_norm_epsilon: ownEpsilon }),
       reshape_activations: hookName?.endsWith('.hook_z') === true ? 'hook_z' : 'none',
-      metadata: { sae_lens_version: writtenAs, sae_lens_training_version: null, model_name: null, hook_name: hookName, hook_head_index: null },
+      metadata: { sae_lens_version: writtenAs, sae_lens_training_version: null, model_name: null, hook_name: hookName, hook_head_index: null, ...(sae.centred ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}) },
     },
     tensors: new Map([
       ['W_enc', sae.encoder],

@@ -23,12 +23,19 @@ function normalized(h: Tensor, normalization: Normalization): { x: Tensor; undo:
   }
 }
 
+function centredFirst(h: Tensor, normalization: Normalization): { x: Tensor; undo: Undo } {
+  const mean = h.mean([-1], { keepdim: true }); // [N, 1]
+  const { x, undo } = normalized(h.sub(mean), normalization);
+  return { x, undo: (r) => undo(r).add(mean) };
+}
+
 /** What a description says of an SAE's input, ready to be applied. */
-export function inputNormalization(normalization: Normalization): InputNormalization {
+export function inputNormalization(normalization: Normalization, { centred = false }: { centred?: boolean } = {}): InputNormalization {
   return {
-    key: JSON.stringify(normalization),
+    key: JSON.stringify({ ...normalization, centred }),
     apply(h: Tensor, dtype: DType): SaeInput {
-      const { x, undo } = normalized(h.dtype === dtype ? h : h.to({ dtype }), normalization);
+      const typed = h.dtype === dtype ? h : h.to({ dtype });
+      const { x, undo } = centred ? centredFirst(typed, normalization) : normalized(typed, normalization);
       return {
         x,
         restore: (reconstruction) => {

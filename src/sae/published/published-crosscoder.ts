@@ -49,7 +49,7 @@ export class PublishedCrosscoder implements CrosscoderLike {
     this.format = source;
     this.hookPoints = hookPoints;
     this.activation = activation.kind;
-    this.normalizations = normalizations.map(inputNormalization);
+    this.normalizations = normalizations.map((one) => inputNormalization(one));
     const each = Array.from({ length: sites }, (_, j) => j);
     const parts = scope(() => {
       const stored = take(decoder.tensor);

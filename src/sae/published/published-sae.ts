@@ -60,7 +60,7 @@ export class PublishedSAE implements SAE {
     this.format = source;
     this.hookPoint = hookPoint;
     this.activation = activation.kind;
-    this.normalization = inputNormalization(description.normalization);
+    this.normalization = inputNormalization(description.normalization, { centred: description.centred });
     this.#subtracts = subtractDecoderBias;
     this.#decoderBias = decoderBias === null ? null : take(decoderBias);
     const parts = scope(() => {
