@@ -68,6 +68,19 @@ describe('a request', () => {
     expect((await validateRequest(request({ checkpoint: copy }))).saes[0]!.published).toMatchObject({ centred: false });
   });
 
+  it('is reminded where a GPT-2 is evaluated and neither says so', async () => {
+    // As the published SAEs of GPT-2's residual stream have it.
+    const copy = join(folder, 'minimal');
+    cpSync(`${fixtures}centred`, copy, { recursive: true });
+    writeFileSync(join(copy, 'cfg.json'), JSON.stringify({ d_in: model.width, d_sae: 24, hook_point: 'blocks.2.hook_resid_pre', hook_point_layer: 2, model_name: 'gpt2-small', dataset_path: 'x', context_size: 128, dtype: 'torch.float32' }));
+    const on = (spec: object): object => ({ ...request({ checkpoint: copy, ...spec }), model: folder });
+    const [silent, said] = [(await validateRequest(on({}))).saes[0]!, (await validateRequest(on({ centered: true }))).saes[0]!];
+    expect(silent).toMatchObject({ kind: 'Vanilla', layer: 2, published: { centred: false, subtractDecoderBias: true } });
+    expect(silent.notes[0]!.en).toContain('centered: true');
+    expect(said).toMatchObject({ published: { centred: true }, notes: [] });
+    expect((await validateRequest({ ...request({ checkpoint: `${fixtures}centred` }), model: folder })).saes[0]!.published).toMatchObject({ centred: true });
+  });
+
   it('may not for files of the RouteSAE family', async () => {
     await expect(validateRequest(request({ checkpoint: shipped('TopK_tiny.pt'), kind: 'TopK', layer: 3, k: 4, centered: true }))).rejects.toMatchObject({ fields: [{ path: 'saes[0].centered' }] });
   });

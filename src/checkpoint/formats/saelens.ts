@@ -1,13 +1,14 @@
 /** SAELens (github.com/decoderesearch/SAELens): `cfg.json` of version 6 and before, `sae_weights.safetensors`. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
+import type { Bilingual } from '../../evaluation/schema/index.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
 import { givenScale, needK, needScale, refuseScale, scaleOf, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
 
 const size = z.int().positive();
 const modelSettings = z.looseObject({ center_writing_weights: z.boolean().optional() }).nullish();
-const metadata = z.looseObject({ hook_name: z.string().nullish(), model_from_pretrained_kwargs: modelSettings }).nullish();
+const metadata = z.looseObject({ hook_name: z.string().nullish(), model_from_pretrained_kwargs: modelSettings, exclude_special_tokens: z.unknown().optional() }).nullish();
 const schema = z.looseObject({
   architecture: z.string().default('standard'),
   d_in: size,
@@ -17,12 +18,12 @@ const schema = z.looseObject({
   normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
   rescale_acts_by_decoder_norm: z.boolean().default(false),
   finetuning_scaling_factor: z.boolean().default(false),
-  k: size.optional(),
-  activation_fn_str: z.string().optional(),
-  activation_fn: z.string().optional(),
+  k: z.number().nullish(), // whether it fits is a matter of topk alone: batchtopk's is a mean
+  activation_fn_str: z.string().nullish(),
+  activation_fn: z.string().nullish(),
   activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
-  hook_name: z.string().optional(),
-  hook_point: z.string().optional(),
+  hook_name: z.string().nullish(),
+  hook_point: z.string().nullish(),
   model_from_pretrained_kwargs: modelSettings,
   metadata,
   meta: metadata,
@@ -36,7 +37,7 @@ function activationOf(config: Config, tensors: Tensors, m: number, given: GivenS
   const architecture = config.architecture === 'standard' && before6 === 'topk' ? 'topk' : config.architecture;
   switch (architecture) {
     case 'standard':
-      if (before6 !== undefined && before6 !== 'relu') throw new SaeEvalError('sae-kind', `${file}: activation ${JSON.stringify(before6)} is not supported; expected relu or topk.`);
+      if (before6 !== undefined && before6 !== null && before6 !== 'relu') throw new SaeEvalError('sae-kind', `${file}: activation ${JSON.stringify(before6)} is not supported; expected relu or topk.`);
       return { kind: 'relu' };
     case 'gated':
       return { kind: 'gated', gateBias: tensors.vector('b_gate', [m]), magnitudeBias: tensors.vector('b_mag', [m]), logScale: tensors.vector('r_mag', [m]) };
@@ -67,6 +68,11 @@ function normalizationOf(mode: Config['normalize_activations'], epsilon: number,
   }
 }
 
+const leftOut: Bilingual = {
+  en: 'Special tokens were left out when this SAE was trained (exclude_special_tokens); here they count like others, and the first of a text often has a norm far above the rest.',
+  zh: '该 SAE 训练时排除了特殊词元（exclude_special_tokens）；此处它们与其他词元一样计入，而文本首个词元的范数往往远大于其余。',
+};
+
 /** `cfg.json` and the tensors beside it. @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeSaelens(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
   const config = readConfig(configPath, schema);
@@ -76,6 +82,7 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
   if (config.finetuning_scaling_factor && ['scaling_factor', 'finetuning_scaling_factor'].some((name) => tensors.has(name))) throw new SaeEvalError('sae-kind', `${configPath}: finetuning_scaling_factor is not supported.`);
   if (/transcoder|crosscoder/i.test(config.architecture)) throw new SaeEvalError('sae-kind', `${configPath}: a ${config.architecture.slice(0, 60)}, which reconstructs another site than it reads; only autoencoders are evaluated.`);
   const activation = activationOf(config, tensors, m, given, configPath);
+  const excluded = config.metadata?.exclude_special_tokens ?? config.meta?.exclude_special_tokens;
   return {
     form: 'sae', source: 'saelens', checkpoint, configPath, d, m, activation,
     encoder: tensors.weight('W_enc', [d, m], 'as stored'),
@@ -89,6 +96,6 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
     normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
     hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,
     hookPointFrom: 'config',
-    notes: [],
+    notes: excluded === undefined || excluded === null || excluded === false ? [] : [leftOut],
   };
 }
