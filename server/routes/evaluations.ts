@@ -1,5 +1,6 @@
 /** `/v1/evaluations`: submit, list, look up, cancel, remove. */
 import { createHash, randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -61,7 +62,11 @@ export function existing(services: Services, id: string): EvaluationRecord {
   return services.queue.withPresent(record);
 }
 
-function deviceFor({ machine }: Services, request: ResolvedRequest): string {
+/** A server that was started a moment ago does not know its devices yet: who comes early waits a little. */
+const longestStart = 20_000;
+
+async function deviceFor({ machine, queue }: Services, request: ResolvedRequest): Promise<string> {
+  for (const until = Date.now() + longestStart; machine.current === null && machine.problem === null && !queue.stopping && Date.now() < until;) await setTimeout(50);
   if (machine.current === null) throw new SaeEvalError('unavailable', `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`);
   const present = machine.current.devices.map(({ name }) => name);
   const wanted = request.device === 'cuda' ? 'cuda:0' : (request.device ?? defaultDevice(machine.current));
@@ -81,7 +86,7 @@ async function submit(services: Services, caller: FastifyRequest, body: Resolved
     return found.id;
   };
   if (known !== null) return same(known);
-  const device = deviceFor(services, body);
+  const device = await deviceFor(services, body);
   const giveBack = queue.reserve(client);
   try {
     const paths = await roots.table(body);

@@ -2,8 +2,9 @@
  * The tarball as npm would publish it, in an empty folder beside the packages it depends on: what it exports loads, and
  * nothing that only development needs is missing. `SAE_EVAL_TEST_FULL=1` lets npm install it instead, and sets it up.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -70,7 +71,61 @@ describe('the package', () => {
     },
     600_000,
   );
+
+  it.skipIf(spawnSync('curl', ['--version']).status !== 0)(
+    "runs README's quick starts as they are written, but for the port",
+    async () => {
+      // What `npx sae-eval setup` would make in this folder, made already.
+      if (!existsSync(join(installed, 'build'))) symlinkSync(join(root, 'build'), join(installed, 'build'));
+      mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
+      const bin = join(folder, 'node_modules', '.bin', 'sae-eval');
+      if (!existsSync(bin)) symlinkSync('../sae-eval/dist/src/cli/main.js', bin);
+      execFileSync('chmod', ['+x', join(installed, 'dist/src/cli/main.js')]);
+
+      const port = await freePort();
+      const readme = readFileSync(join(installed, 'README.md'), 'utf8').replaceAll('8787', String(port));
+      const section = readme.slice(readme.indexOf('## Three ways to use it'), readme.indexOf('## What is supported'));
+      const blocks = (language: string): string[] => [...section.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1]!);
+      const [prepare, commandLine, http, ...others] = blocks('sh');
+      const [client, library, ...rest] = blocks('ts');
+      expect([others, rest]).toEqual([[], []]);
+      writeFileSync(join(folder, 'client.mjs'), client!);
+      writeFileSync(join(folder, 'library.mjs'), `${library!}\nconsole.log('NormMSE', result.results[0].strict.NormMSE.mean);`);
+      const script = [
+        prepare!.replace(/^npx sae-eval setup.*\n/, ''), commandLine, 'echo; echo "== http"', http, 'echo; echo "== client"', 'node client.mjs', 'echo; echo "== library"', 'node library.mjs',
+      ].join('\n');
+      const output = await runScript(script, folder);
+      const [onCommandLine, overHttp, byClient, byLibrary] = output.split(/^== .*$/m) as [string, string, string, string];
+      expect(onCommandLine).toContain('wrote runs/first/report.md');
+      expect(JSON.parse(overHttp)).toMatchObject({ status: 'succeeded', result: { results: [{ label: 'TopK', error: null }] } });
+      expect(byClient).toMatch(/^# /m);
+      expect(byLibrary).toMatch(/NormMSE 0\.\d+/);
+    },
+    300_000,
+  );
 });
+
+/** A port that nothing listens on. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** What a shell script writes to its standard output; what it left running is ended. */
+async function runScript(script: string, cwd: string): Promise<string> {
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd, detached: true, env: { ...process.env, SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  let errors = '';
+  shell.stdout.on('data', (data: Buffer) => (output += data.toString()));
+  shell.stderr.on('data', (data: Buffer) => (errors += data.toString()));
+  const code = await new Promise<number | null>((done) => shell.once('exit', done));
+  process.kill(-shell.pid!, 'SIGTERM');
+  expect({ code, errors: code === 0 ? '' : errors }).toEqual({ code: 0, errors: '' });
+  return output;
+}
 
 /** Links the packages a user would get: those of the lock file that are not marked as development's. */
 function linkDependencies(target: string): void {

@@ -52,11 +52,19 @@ describe('http.md', () => {
     expect(stdout).toMatch(/TopK \{'mean': 0\.\d+, 'ci95': \[/);
   });
 
+  it('client.md: the TypeScript examples run as written', async () => {
+    const script = here(blocks(read('client.md'), 'ts').join('\n'));
+    const { stdout, status, stderr } = await run(process.execPath, ['--input-type=module', '-e', script], packageRoot);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout).toMatch(/mean: 0\.\d+,\s+ci95: \[/);
+    expect(stdout).toMatch(/^TopK 0\.\d+/m);
+  });
+
   /** Not in this thread: it serves. */
-  async function run(command: string, args: string[]): Promise<{ stdout: string; stderr: string; status: number }> {
+  async function run(command: string, args: string[], cwd = folder.path): Promise<{ stdout: string; stderr: string; status: number }> {
     const { execFile } = await import('node:child_process');
     return new Promise((resolve) => {
-      execFile(command, args, { cwd: folder.path, encoding: 'utf8' }, (error, stdout, stderr) => resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? 1) }));
+      execFile(command, args, { cwd, encoding: 'utf8' }, (error, stdout, stderr) => resolve({ stdout, stderr, status: error === null ? 0 : Number(error.code ?? 1) }));
     });
   }
 });
