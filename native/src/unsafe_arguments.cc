@@ -61,6 +61,16 @@ bool batchSizes(const at::Tensor& sizes, int64_t rows) {
   return sizes.min().item<int64_t>() < 1 || sizes.sum().item<int64_t>() != rows || (sizes.numel() > 1 && sizes.diff().max().item<int64_t>() > 0);
 }
 
+// Gradients of a pooling over the last `dims` dimensions: the indices are places in the plane that was pooled.
+bool pooled(const Arguments& a, int64_t dims) {
+  const at::Tensor &grad = tensor(a, 0), &self = tensor(a, 1), &indices = tensor(a, 2);
+  if (self.dim() <= dims || grad.dim() != self.dim() || indices.sizes() != grad.sizes() || indices.scalar_type() != at::kLong) return true;
+  if (grad.sizes().slice(0, self.dim() - dims) != self.sizes().slice(0, self.dim() - dims)) return true;
+  int64_t plane = 1;
+  for (int64_t i = 1; i <= dims; ++i) plane *= self.size(-i);
+  return outside(indices, 0, plane);
+}
+
 bool belowOne(const c10::IValue& step) { return std::abs(step.toScalar().toDouble()) < 1; }
 
 }  // namespace
@@ -195,6 +205,37 @@ bool bags(const Arguments& a) {
   const at::Tensor &indices = tensor(a, 1), &offsets = tensor(a, 2);
   if (indices.dim() != 1 || offsets.dim() != 1) return true;
   return a.at(7).toBool() && (offsets.numel() == 0 || offsets[-1].item<int64_t>() != indices.numel());
+}
+
+bool segments(const Arguments& a) {
+  const at::Tensor& data = tensor(a, 0);
+  const int64_t axis = a.at(5).toInt();
+  if (axis < 0 || axis >= data.dim()) return true;
+  if (!null(a, 4)) {
+    const at::Tensor& offsets = tensor(a, 4);
+    if (offsets.dim() != axis + 1 || outside(offsets, 0, data.size(axis) + 1) || offsets.sizes().slice(0, axis) != data.sizes().slice(0, axis)) return true;
+    return offsets.size(axis) > 1 && offsets.numel() > 0 && offsets.diff(1, axis).min().item<int64_t>() < 0;
+  }
+  if (null(a, 2) || isFalse(a, 6)) return false;
+  const at::Tensor& lengths = tensor(a, 2);
+  return lengths.dim() != axis + 1 || outside(lengths, 0, data.size(axis) + 1) || (lengths.numel() > 0 && outside(lengths.sum(axis), data.size(axis), data.size(axis) + 1));
+}
+
+bool packed4Bit(const Arguments& a) {
+  const at::Tensor& input = tensor(a, 0);
+  const int64_t block = a.at(2).toInt(), in = a.at(3).toInt(), out = a.at(4).toInt();
+  if (input.dim() != 2 || block < 1 || in < 2 || in % 2 != 0 || out < 1 || in % block != 0 || input.size(1) != in || input.numel() == 0) return true;
+  return tensor(a, 1).nbytes() < static_cast<size_t>(out) * (static_cast<size_t>(in) / 2 + static_cast<size_t>(in / block) * 2);
+}
+
+bool pack4Bit(const Arguments& a) { return a.at(3).toInt() < 1 || a.at(4).toInt() < 1 || a.at(5).toInt() < 1; }
+
+bool pooledGradient2d(const Arguments& a) { return pooled(a, 2); }
+bool pooledGradient3d(const Arguments& a) { return pooled(a, 3); }
+
+bool nestedSizes(const Arguments& a) {
+  const at::Tensor& sizes = tensor(a, 0);
+  return sizes.dim() != 2 || sizes.numel() == 0 || sizes.scalar_type() != at::kLong;
 }
 
 bool recurrentWeights(const Arguments& a) { return weightsMissing(a, 2); }

@@ -44,6 +44,12 @@ bool unfoldedGradient(const Arguments& arguments);                // (grad, size
 bool projectedHeads(const Arguments& arguments);                  // (qkv, bias, heads)
 bool observedRanges(const Arguments& arguments);                  // (self, on, on, min, max, scale, zeroPoint, …)
 bool bags(const Arguments& arguments);                            // (weight, indices, offsets, scale, mode, sparse, weights, last, …)
+bool segments(const Arguments& arguments);                        // (data, reduce, lengths, indices, offsets, axis, unsafe, …)
+bool packed4Bit(const Arguments& arguments);                      // (input, packed weights, block, in, out)
+bool pack4Bit(const Arguments& arguments);                        // (weights, scales, bias, block, in, out)
+bool pooledGradient2d(const Arguments& arguments);                // (grad, self, indices)
+bool pooledGradient3d(const Arguments& arguments);                // (grad, self, indices)
+bool nestedSizes(const Arguments& arguments);                     // (sizes)
 bool recurrentWeights(const Arguments& arguments);                // (input, hidden, weights, biases, layers, …, bidirectional, …)
 bool packedRecurrentWeights(const Arguments& arguments);          // (data, batchSizes, hidden, weights, biases, layers, …)
 
