@@ -55,6 +55,7 @@ const std::vector<Refusal>& refusals() {
       {"aten::adaptive_max_pool3d_backward", "*", unsafe::pooledGradient3d, "it writes where indices outside the plane point"},
       {"aten::_nested_compute_contiguous_strides_offsets", "*", unsafe::nestedSizes, "it wants sizes as a matrix of int64, not empty"},
       {"aten::_remove_batch_dim", "*", nullptr, "it belongs to Python's vmap, and takes tensors for batched ones"},
+      {"aten::_ctc_loss_backward", "*", nullptr, "it checks neither targets nor lengths; backward() of ctc_loss is safe"},
       {"aten::_weight_norm", "*", unsafe::weightNorm, "it does not check that there is one norm for each slice"},
       {"aten::_weight_norm_interface", "*", unsafe::weightNorm, "it does not check that there is one norm for each slice"},
       {"aten::_weight_norm_interface_backward", "*", unsafe::weightNormBackward, "it does not check that there is one norm for each slice"},
