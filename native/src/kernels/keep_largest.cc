@@ -16,7 +16,7 @@ namespace sae_eval {
 
 namespace {
 
-constexpr int64_t block = 64;
+constexpr int64_t block = 16;
 
 struct Candidate {
   float value;
@@ -73,7 +73,7 @@ std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64
   float* valueOut = values.mutable_data_ptr<float>();
   int64_t* indexOut = indices.mutable_data_ptr<int64_t>();
   at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
-    std::vector<Candidate> candidates(4 * k + 2 * block);
+    std::vector<Candidate> candidates(4 * k + 8 * block);
     const auto capacity = static_cast<int64_t>(candidates.size());
     for (int64_t row = begin; row < end; ++row) {
       float threshold = -std::numeric_limits<float>::infinity();
