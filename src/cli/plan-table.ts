@@ -30,6 +30,6 @@ export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest)
   return [
     table.toString(),
     `in all ${flopsText(plan.flopsPerToken)} per token; one forward pass for each SAE, metric and splice would take ${flopsText(plan.flopsPerTokenApart)}, ${(plan.flopsPerTokenApart / plan.flopsPerToken).toFixed(1)} times as much`,
-    `at once on ${device}, ${decisions.threads} ${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} logits of either distribution`,
+    `at once on ${device}, ${decisions.threads} ${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} logits`,
   ].join('\n');
 }

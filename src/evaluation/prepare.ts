@@ -109,7 +109,7 @@ export function decide(request: ResolvedRequest, model: ModelShape, evaluated: r
     seqLen: request.dataset.seqLen,
     batchSize: request.batchSize,
     width: model.width,
-    vocabulary: model.vocabulary,
+    bytes: { model: bytesPer(request.dtype), sae: bytesPer(request.saeDtype) },
     latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.sizes.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
     lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),

@@ -23,7 +23,7 @@ export class Crosscoder implements SAE {
     const layers = Array.from({ length: R }, (_, j) => j);
     this.R = R;
     this.#encoders = layers.map((j) => need(tensors, `encoder.${j}.weight`));
-    this.#decoders = layers.map((j) => new Decoder(need(tensors, `decoder.${j}.weight`)).prepareSparse());
+    this.#decoders = layers.map((j) => new Decoder(need(tensors, `decoder.${j}.weight`)));
     this.#bias = need(tensors, 'latent_bias');
     [this.m, this.d] = this.#encoders[0]!.shape as [number, number];
   }

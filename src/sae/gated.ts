@@ -3,7 +3,7 @@
  *
  *   a = W_e (x − b_pre);   z = 1[a + b_gate > 0] · relu(exp(r_mag) · a + b_mag);   x̂ = W_d z + b_pre
  */
-import { ops, type Tensor } from '../torch/index.js';
+import { ops, scope, type Tensor } from '../torch/index.js';
 import { override, type Latents, type Sparsity } from './latents.js';
 import { LinearEncoder } from './linear-encoder.js';
 import { need, type SAE, type SaeTensors } from './sae.js';
@@ -20,7 +20,6 @@ export class Gated implements SAE {
 
   constructor(tensors: SaeTensors) {
     this.#linear = new LinearEncoder(tensors);
-    this.#linear.prepareSparse();
     this.#gateBias = need(tensors, 'gate_bias');
     this.#magBias = need(tensors, 'mag_bias');
     const logScale = need(tensors, 'r_mag');
@@ -35,9 +34,11 @@ export class Gated implements SAE {
   }
 
   activate(a: Tensor, sparsity: Sparsity): Latents {
-    const gate = a.add(this.#gateBias).gt(0);
-    const magnitude = ops.addcmul(this.#magBias, this.#magScale, a).relu();
-    return override(magnitude.mul(gate), sparsity);
+    return scope(() => {
+      const gate = a.add(this.#gateBias).gt(0);
+      const magnitude = ops.addcmul(this.#magBias, this.#magScale, a).relu_();
+      return override(magnitude.mul_(gate), sparsity);
+    });
   }
 
   decode(z: Latents): Tensor {

@@ -20,7 +20,6 @@ export class JumpReLU implements SAE {
 
   constructor(tensors: SaeTensors) {
     this.#linear = new LinearEncoder(tensors);
-    this.#linear.prepareSparse();
     this.#bias = need(tensors, 'latent_bias');
     this.#threshold = need(tensors, 'threshold');
     this.d = this.#linear.d;

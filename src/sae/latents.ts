@@ -2,7 +2,7 @@
  * Latents of N tokens, dense or as the few that were kept, and what is done with them: select, count, decode.
  * A latent is active where it is not zero; kept values may be negative.
  */
-import { kernels, ops, scope, type Tensor } from '../torch/index.js';
+import { keep, kernels, ops, scope, type Tensor } from '../torch/index.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
@@ -63,18 +63,17 @@ export class Decoder {
       const dense = ops.zeros([count, latents.m], { dtype: latents.values.dtype, device: latents.values.device });
       return ops.linear(dense.scatter_(-1, latents.indices, latents.values), this.#weight, bias);
     }
-    if (this.#rows === null) throw new Error('a sparse decode needs prepareSparse() first');
     const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device: latents.values.device });
-    const [sum] = ops.embedding_bag(this.#rows, latents.indices.reshape([-1]), offsets, {
+    const [sum] = ops.embedding_bag(this.#byLatent(), latents.indices.reshape([-1]), offsets, {
       mode: 0, per_sample_weights: latents.values.reshape([-1]),
     });
     return bias === null ? sum : sum.add(bias);
   }
 
-  /** Makes W_dᵀ row-major; call it outside scopes that would free it. */
-  prepareSparse(): this {
-    this.#rows ??= scope(() => this.#weight.t().contiguous());
-    return this;
+  /** W_dᵀ, row-major: outlives the scope it is first needed in. */
+  #byLatent(): Tensor {
+    this.#rows ??= keep(scope(() => this.#weight.t().contiguous()));
+    return this.#rows;
   }
 
   dispose(): void {

@@ -27,10 +27,6 @@ export class LinearEncoder {
     return this.#decoder.apply(z, this.#preBias);
   }
 
-  prepareSparse(): void {
-    this.#decoder.prepareSparse();
-  }
-
   dispose(): void {
     this.#weight.dispose();
     this.#preBias.dispose();

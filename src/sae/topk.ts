@@ -23,7 +23,6 @@ export class TopK implements SAE {
 
   constructor(tensors: SaeTensors, { k, kind = 'TopK' }: { k: number; kind?: SaeKind }) {
     this.#linear = new LinearEncoder(tensors);
-    this.#linear.prepareSparse();
     this.#bias = need(tensors, 'latent_bias');
     this.kind = kind;
     this.d = this.#linear.d;

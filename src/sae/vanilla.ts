@@ -18,7 +18,6 @@ export class Vanilla implements SAE {
 
   constructor(tensors: SaeTensors) {
     this.#linear = new LinearEncoder(tensors);
-    this.#linear.prepareSparse();
     this.#bias = need(tensors, 'latent_bias');
     this.d = this.#linear.d;
     this.m = this.#linear.m;

@@ -1,7 +1,7 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { denormalize, normalize, pre, type InputNormalization, type Normalized, type SaeInput } from '../../sae/index.js';
-import { ops, type DType, type Tensor } from '../../torch/index.js';
+import { isTensor, ops, type DType, type Tensor } from '../../torch/index.js';
 
 export interface CleanPassOptions {
   model: LanguageModel;
@@ -79,5 +79,12 @@ export class CleanPass {
   routed(layers: readonly number[]): Tensor {
     this.#routed ??= ops.stack(layers.map((layer) => this.normalized(layer).x), 1);
     return this.#routed;
+  }
+
+  /** Frees the residual streams of the sites and what was made of them; h_L stays. */
+  releaseSites(): void {
+    for (const residual of this.#residuals.values()) residual.dispose();
+    for (const site of this.#normalized.values()) for (const part of Object.values(site)) if (isTensor(part)) part.dispose();
+    this.#routed?.dispose();
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Compares next-token distributions: the clean logits of a range of the vocabulary are computed once and compared with
- * every lane's of the same range. Each row's sums are carried from range to range, so logits of a whole vocabulary never
- * exist, and the head's matmul has all rows of the micro-batch at once. Logits are read as float32, sums are float64.
+ * Compares next-token distributions: the logits of a range of the vocabulary are computed once for the clean pass and
+ * compared with every lane's, of which several go through the head in one matmul. Each row's sums are carried from range
+ * to range, so logits of a whole vocabulary never exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
@@ -46,11 +46,13 @@ export interface LogitComparison {
   model: LanguageModel;
   /** h_L of the clean pass: [N, d]. */
   clean: Tensor;
-  /** h_L of each lane: [N, d]. */
-  lanes: readonly Tensor[];
+  /** h_L of the lanes, one after the other: [n·N, d]. */
+  lanes: Tensor;
   /** The next token of each row; any token where there is none: [N] int64. */
   labels: Tensor;
-  /** Logits held at a time, of the clean pass and as many of a lane. */
+  /** Lanes that go through the head in one matmul. */
+  lanesPerCall: number;
+  /** Logits held at a time, of the lanes of one call. */
   logits: number;
 }
 
@@ -61,24 +63,26 @@ export interface LogitDistances {
   lanes: { kl: Tensor; ce: Tensor }[];
 }
 
-export function compareLogits({ model, clean, lanes, labels, logits }: LogitComparison): LogitDistances {
-  // Without lanes the clean pass is compared with itself, for its cross-entropy.
-  const compared = lanes.length === 0 ? [clean] : lanes;
-  const sums = compared.map(() => new LogitSums(labels));
-  const most = Math.max(1, Math.floor(logits / clean.shape[0]!));
+export function compareLogits({ model, clean, lanes, labels, lanesPerCall, logits }: LogitComparison): LogitDistances {
+  const N = clean.shape[0]!;
+  const count = lanes.shape[0]! / N;
+  const sums = Array.from({ length: count }, () => new LogitSums(labels));
+  const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
   for (let from = 0; from < model.vocabulary; from += most) {
     const range = { from, count: Math.min(most, model.vocabulary - from) };
     scope(() => {
       const ofClean = model.head(clean, range); // [N, Vc]
-      compared.forEach((lane, index) => {
+      for (let first = 0; first < count; first += lanesPerCall) {
+        const together = Math.min(lanesPerCall, count - first);
         scope(() => {
-          sums[index]!.add(ofClean, lane === clean ? ofClean : model.head(lane, range), from);
+          const ofLanes = model.head(lanes.narrow(0, first * N, together * N), range).unflatten(0, [together, N]); // [lanes, N, Vc]
+          ofLanes.unbind(0).forEach((spliced, lane) => sums[first + lane]!.add(ofClean, spliced, from));
           return null;
         });
-      });
+      }
       return null;
     });
   }
   const finished = sums.map((each) => each.finish());
-  return { ceClean: finished[0]!.ceClean, lanes: lanes.map((_, index) => ({ kl: finished[index]!.kl, ce: finished[index]!.ceSpliced })) };
+  return { ceClean: finished[0]!.ceClean, lanes: finished.map(({ kl, ceSpliced }) => ({ kl, ce: ceSpliced })) };
 }

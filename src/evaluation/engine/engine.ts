@@ -11,7 +11,7 @@ import type { Strategy, Wanted } from '../strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
 import { cleanKey, Collector, slotKey } from './collector.js';
 import { compareLogits } from './compare-logits.js';
-import { runLanes, type Lane } from './lanes.js';
+import { runLanes, type Lane, type SweptLanes } from './lanes.js';
 import type { MicroBatch } from './micro-batch.js';
 import { ZeroAblation } from './zero-ablation.js';
 
@@ -68,7 +68,8 @@ export class Engine {
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
       const lanes = strategies.flatMap((strategy) => strategy.enter(clean, into));
-      if (wanted.splice) this.#compare({ clean, lanes, ids, into, hidden: runLanes({ model, context, lanes, lanesPerCall: this.#options.microBatch.lanesPerCall }) });
+      clean.releaseSites();
+      if (lanes.length > 0) this.#compare({ clean, lanes, ids, into, swept: runLanes({ model, context, lanes, lanesPerCall: this.#options.microBatch.lanesPerCall }) });
       into.flush(accumulator);
       this.#appendCounts(lengths, into, accumulator);
     } finally {
@@ -77,16 +78,16 @@ export class Engine {
     }
   }
 
-  #compare({ clean, lanes, ids, into, hidden }: { clean: CleanPass; lanes: readonly Lane[]; ids: Tensor; into: Collector; hidden: readonly Tensor[] }): void {
-    if (lanes.length === 0) return;
+  #compare({ clean, lanes, ids, into, swept: { hidden, order } }: { clean: CleanPass; lanes: readonly Lane[]; ids: Tensor; into: Collector; swept: SweptLanes }): void {
     const { model, microBatch, strategies, wanted } = this.#options;
     const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
     // The last position has no next token: its label is never counted.
     const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
-    const distances = compareLogits({ model, clean: rows(clean.finalHidden), lanes: hidden.map(rows), labels, logits: microBatch.logits });
+    const distances = compareLogits({ model, clean: rows(clean.finalHidden), lanes: rows(hidden), labels, lanesPerCall: microBatch.lanesPerCall, logits: microBatch.logits });
     for (const protocol of wanted.protocols) into.tokens(cleanKey(protocol, 'ceClean'), { protocol, over: 'nextPositions', values: distances.ceClean });
-    lanes.forEach(({ targets, zero }, index) => {
-      const { kl, ce } = distances.lanes[index]!;
+    order.forEach((lane, place) => {
+      const { targets, zero } = lanes[lane]!;
+      const { kl, ce } = distances.lanes[place]!;
       for (const target of targets) {
         const { protocol } = target;
         if (!zero) into.tokens(slotKey(target, 'kl'), { protocol, values: kl });

@@ -38,12 +38,18 @@ function block({ model, context, lanesPerCall }: LaneSweep, i: number, stack: Te
   return ops.cat(parts, 0);
 }
 
-/** Runs the lanes to the end: h_L of each, [B, T, d], in the order given. Takes over the lanes' states. */
-export function runLanes(sweep: LaneSweep): Tensor[] {
+/** Where the lanes have arrived. */
+export interface SweptLanes {
+  /** h_L of all lanes, one after the other: [n·B, T, d]. */
+  hidden: Tensor;
+  /** The lanes, as given, in the order in which they lie there. */
+  order: readonly number[];
+}
+
+/** Runs the lanes, of which there is at least one, to the end. Takes over their states. */
+export function runLanes(sweep: LaneSweep): SweptLanes {
   const { model, lanes } = sweep;
-  const first = lanes[0];
-  if (first === undefined) return [];
-  const B = first.state.shape[0]!;
+  const B = lanes[0]!.state.shape[0]!;
   const order = lanes.map((_, index) => index).sort((a, b) => lanes[a]!.start - lanes[b]!.start || a - b);
   const begin = lanes[order[0]!]!.start;
   let stack: Tensor | null = null; // [n·B, T, d], lanes in `order`
@@ -72,11 +78,7 @@ export function runLanes(sweep: LaneSweep): Tensor[] {
     stack = scope(() => block(sweep, layer + 1, current, B));
     current.dispose();
   }
-  const final = model.finalNorm(stack!);
+  const hidden = model.finalNorm(stack!);
   stack!.dispose();
-  const results: Tensor[] = new Array<Tensor>(lanes.length);
-  order.forEach((lane, n) => {
-    results[lane] = final.narrow(0, n * B, B);
-  });
-  return results;
+  return { hidden, order };
 }

@@ -5,9 +5,9 @@
 export interface MicroBatch {
   /** Sequences that go through the model together. */
   sequences: number;
-  /** Lanes that go through a block in one call. */
+  /** Lanes that go through a block, or the head, in one call. */
   lanesPerCall: number;
-  /** Logits held at a time: of the rows of a micro-batch, over a range of the vocabulary. */
+  /** Logits held at a time: of the lanes of one call, over a range of the vocabulary. */
   logits: number;
 }
 
@@ -15,34 +15,37 @@ export interface MicroBatchInput {
   seqLen: number;
   batchSize: number;
   width: number;
-  vocabulary: number;
   /** Widest dictionary. */
   latents: number;
   /** Residual streams that are kept of the clean pass. */
   kept: number;
   /** Lanes of a micro-batch. */
   lanes: number;
+  /** Of a number of the language model, and of the SAEs. */
+  bytes: { model: number; sae: number };
   /** Bytes the working set may take. */
   budget?: number;
 }
 
-const float = 4;
-
 /** Tokens above which a micro-batch only costs memory: the lanes multiply them. */
-const mostTokens = 2048;
+const mostTokens = 1024;
 
-/** Rows above which a matmul gains nothing from more. */
+/** Rows above which a matmul of a block gains nothing from more. */
 const enoughRows = 4096;
 
-export function chooseMicroBatch({ seqLen, batchSize, width, vocabulary, latents, kept, lanes, budget = 768 * 2 ** 20 }: MicroBatchInput): MicroBatch {
-  // Kept residuals with their normalised copies, lanes before and after a block, dense latents three times over.
-  const perToken = float * (width * (3 * kept + 3 * lanes + 16) + 3 * latents);
+/** Tokens of the vocabulary above which a matmul of the head gains nothing from more. */
+const enoughColumns = 1024;
+
+export function chooseMicroBatch({ seqLen, batchSize, width, latents, kept, lanes, bytes, budget = 2 ** 30 }: MicroBatchInput): MicroBatch {
+  // The residual streams of the sites, normalised and side by side; lanes before and after a block; dense latents four times over.
+  const perToken = width * (kept * (bytes.model + 2 * bytes.sae) + 2 * lanes * bytes.model) + 4 * latents * bytes.sae;
   const tokens = Math.max(seqLen, Math.floor(budget / perToken));
   const sequences = Math.max(1, Math.min(Math.floor(tokens / seqLen), Math.ceil(mostTokens / seqLen), batchSize));
+  const lanesPerCall = Math.max(1, Math.floor(enoughRows / (sequences * seqLen)));
   return {
     sequences,
-    lanesPerCall: Math.max(1, Math.floor(enoughRows / (sequences * seqLen))),
-    // A range of the vocabulary as wide as the residual stream: a matmul gains nothing from more, and it stays in the cache.
-    logits: sequences * seqLen * Math.min(width, vocabulary),
+    lanesPerCall,
+    // For a narrow model fewer: its logits are compared while they are in the cache.
+    logits: lanesPerCall * sequences * seqLen * Math.min(width, enoughColumns),
   };
 }

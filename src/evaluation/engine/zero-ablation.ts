@@ -4,7 +4,7 @@
  * next-token distribution of every position, for every text.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { ops, scope, zeros, type Tensor } from '../../torch/index.js';
+import { scope, zeros, type Tensor } from '../../torch/index.js';
 import { runLanes } from './lanes.js';
 
 export class ZeroAblation {
@@ -15,7 +15,7 @@ export class ZeroAblation {
     if (layers.length === 0) return;
     const kept = scope(() => {
       const context = model.context([1], 1);
-      const hidden = runLanes({
+      const { hidden, order } = runLanes({
         model,
         context,
         lanesPerCall: layers.length,
@@ -23,11 +23,11 @@ export class ZeroAblation {
           start, state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }), edits: new Map(), zero: true, targets: [],
         })),
       });
-      const logits = model.head(ops.cat(hidden.map((h) => h.reshape([1, -1])), 0)); // [n, V]
+      const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]
       context.dispose();
-      return logits.log_softmax(-1, 'float32').unbind(0);
+      return { order, rows: logits.log_softmax(-1, 'float32').unbind(0) };
     });
-    layers.forEach((layer, n) => this.#logProbabilities.set(layer, kept[n]!));
+    kept.order.forEach((lane, n) => this.#logProbabilities.set(layers[lane]!, kept.rows[n]!));
   }
 
   /** Cross-entropy of the labels [N] with that site at zero: [N]. */

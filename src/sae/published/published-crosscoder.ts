@@ -67,7 +67,7 @@ export class PublishedCrosscoder implements CrosscoderLike {
     });
     this.#encoders = parts.encoders;
     this.#encoderBias = parts.bias;
-    this.#decoders = parts.columns.map((columns) => new Decoder(columns).prepareSparse());
+    this.#decoders = parts.columns.map((columns) => new Decoder(columns));
     this.#decoderBiases = parts.biases;
     this.#norms = parts.norms;
     this.#activation = activationFunction(activation, take);

@@ -75,7 +75,7 @@ export class PublishedSAE implements SAE {
     this.#encoder = scope(() => parts.columns.t());
     this.#encoderBias = parts.bias;
     this.#norms = parts.norms;
-    this.#decoder = new Decoder(scope(() => parts.rows.t())).prepareSparse();
+    this.#decoder = new Decoder(scope(() => parts.rows.t()));
     parts.columns.dispose();
     parts.rows.dispose();
     this.#glu = glu === null ? null : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
