@@ -20,6 +20,15 @@ bool outside(const at::Tensor& indices, int64_t least, int64_t below) {
   return indices.min().item<int64_t>() < least || indices.max().item<int64_t>() >= below;
 }
 
+// Whether one of the arguments from `first` has not one value for each channel of argument 0.
+bool channelsDiffer(const Arguments& a, size_t first, size_t end) {
+  const at::Tensor& input = tensor(a, 0);
+  if (input.dim() < 2) return true;
+  for (size_t i = first; i < end; ++i)
+    if (notOfSize(a, i, input.size(1))) return true;
+  return false;
+}
+
 bool backwardOf(const Arguments& a, size_t input, size_t grad) {
   const at::Tensor& x = tensor(a, input);
   if (x.dim() < 2 || x.numel() == 0 || x.sizes() != tensor(a, grad).sizes()) return true;
@@ -75,9 +84,11 @@ bool belowOne(const c10::IValue& step) { return std::abs(step.toScalar().toDoubl
 
 }  // namespace
 
-bool batchNormWithoutStatistics(const Arguments& a) { return isFalse(a, 5) && (null(a, 3) || null(a, 4)); }
-bool batchNormNoUpdate(const Arguments& a) { return null(a, 3) || null(a, 4); }
-bool batchNormWithoutTraining(const Arguments& a) { return isFalse(a, 3); }
+bool batchNorm(const Arguments& a) { return channelsDiffer(a, 1, 5) || (isFalse(a, 5) && (null(a, 3) || null(a, 4))); }
+bool batchNormNoUpdate(const Arguments& a) { return channelsDiffer(a, 1, 5) || null(a, 3) || null(a, 4); }
+bool batchNormNoStatistics(const Arguments& a) { return channelsDiffer(a, 1, 3) || isFalse(a, 3); }
+bool batchNormWithUpdate(const Arguments& a) { return channelsDiffer(a, 1, 5); }
+bool batchNormStatistics(const Arguments& a) { return channelsDiffer(a, 1, 3); }
 bool batchNormBackward(const Arguments& a) { return backwardOf(a, 1, 0); }
 bool batchNormIndexBackward(const Arguments& a) { return backwardOf(a, 1, 2); }
 
@@ -226,6 +237,26 @@ bool packed4Bit(const Arguments& a) {
   const int64_t block = a.at(2).toInt(), in = a.at(3).toInt(), out = a.at(4).toInt();
   if (input.dim() != 2 || block < 1 || in < 2 || in % 2 != 0 || out < 1 || in % block != 0 || input.size(1) != in || input.numel() == 0) return true;
   return tensor(a, 1).nbytes() < static_cast<size_t>(out) * (static_cast<size_t>(in) / 2 + static_cast<size_t>(in / block) * 2);
+}
+
+bool combination(const Arguments& a) {
+  const at::Tensor &input = tensor(a, 0), &coefficients = tensor(a, 1);
+  if (input.dim() == 0 || coefficients.dim() != 2 || coefficients.size(1) != input.size(0)) return true;
+  if (a.size() < 3) return false;
+  const at::Tensor& out = tensor(a, 2);
+  return out.dim() != input.dim() || out.size(0) != coefficients.size(0) || out.sizes().slice(1) != input.sizes().slice(1);
+}
+
+bool embeddingGradient(const Arguments& a) {
+  const at::Tensor &grad = tensor(a, 0), &indices = tensor(a, 1);
+  if (grad.dim() != indices.dim() + 1 || grad.sizes().slice(0, indices.dim()) != indices.sizes()) return true;
+  return outside(indices, 0, a.at(2).toInt());
+}
+
+bool quantizedParameters(const Arguments& a) {
+  const int64_t numel = a.at(1).toInt();
+  const double ratio = a.at(3).toDouble();
+  return numel < 1 || numel > tensor(a, 0).numel() || a.at(2).toInt() < 1 || !(ratio > 0 && ratio <= 1) || a.at(4).toInt() < 1 || a.at(4).toInt() > 16;
 }
 
 bool pack4Bit(const Arguments& a) { return a.at(3).toInt() < 1 || a.at(4).toInt() < 1 || a.at(5).toInt() < 1; }

@@ -9,9 +9,11 @@ namespace sae_eval::unsafe {
 
 using Arguments = std::vector<c10::IValue>;
 
-bool batchNormWithoutStatistics(const Arguments& arguments);      // (input, weight, bias, mean, variance, training, …)
+bool batchNorm(const Arguments& arguments);                       // (input, weight, bias, mean, variance, training, …)
 bool batchNormNoUpdate(const Arguments& arguments);               // (input, weight, bias, mean, variance, …)
-bool batchNormWithoutTraining(const Arguments& arguments);        // (input, weight, bias, training, …)
+bool batchNormWithUpdate(const Arguments& arguments);             // (input, weight, bias, mean, variance, …)
+bool batchNormNoStatistics(const Arguments& arguments);           // (input, weight, bias, training, …)
+bool batchNormStatistics(const Arguments& arguments);             // (input, mean, variance, …)
 bool batchNormBackward(const Arguments& arguments);               // (grad, input, weight, mean, variance, saved, saved, training, …)
 bool batchNormIndexBackward(const Arguments& arguments);          // (index, input, grad, …)
 bool cumulativeHelper(const Arguments& arguments);                // (self, values, indices, dim)
@@ -46,6 +48,9 @@ bool observedRanges(const Arguments& arguments);                  // (self, on, 
 bool bags(const Arguments& arguments);                            // (weight, indices, offsets, scale, mode, sparse, weights, last, …)
 bool segments(const Arguments& arguments);                        // (data, reduce, lengths, indices, offsets, axis, unsafe, …)
 bool packed4Bit(const Arguments& arguments);                      // (input, packed weights, block, in, out)
+bool combination(const Arguments& arguments);                     // (input, coefficients, out?)
+bool embeddingGradient(const Arguments& arguments);               // (grad, indices, rows, …)
+bool quantizedParameters(const Arguments& arguments);             // (input, numel, bins, ratio, bits)
 bool pack4Bit(const Arguments& arguments);                        // (weights, scales, bias, block, in, out)
 bool pooledGradient2d(const Arguments& arguments);                // (grad, self, indices)
 bool pooledGradient3d(const Arguments& arguments);                // (grad, self, indices)

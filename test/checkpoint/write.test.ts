@@ -1,6 +1,6 @@
 /** What is written is read back bit for bit, by this project and by PyTorch and the safetensors library. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,8 +13,8 @@ import { fixture } from './fixtures/path.js';
 import { bytesOf } from './tensor-bytes.js';
 
 /** A Python with torch and safetensors, where one is named or found. */
-const python = [process.env['SAE_EVAL_PYTHON'], '/tmp/venv/bin/python'].find((path): path is string => {
-  if (path === undefined || !existsSync(path)) return false;
+const python = [process.env['SAE_EVAL_PYTHON'], 'python3'].find((path): path is string => {
+  if (path === undefined) return false;
   try {
     execFileSync(path, ['-c', 'import torch, safetensors'], { stdio: 'ignore' });
     return true;

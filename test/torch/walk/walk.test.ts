@@ -118,7 +118,7 @@ describe('the dispatcher walk', () => {
   it('refuses what would end the process, and says why', () => {
     const call = (): unknown => operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, false, 0.1, 1e-5);
     expect(call).toThrow(TorchError);
-    expect(call).toThrow(/native_batch_norm.*refused, libtorch would end the process: without training it reads the running statistics/);
+    expect(call).toThrow(/native_batch_norm.*refused, libtorch would end the process: it does not check that weight, bias and statistics/);
     const trained = operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, true, 0.1, 1e-5) as unknown[];
     expect(trained).toHaveLength(3);
   });
@@ -151,6 +151,9 @@ describe('the dispatcher walk', () => {
     ['replication_pad1d_backward', () => [ops.rand([3, 6]), ops.rand([3, 4]), [1, 1]]],
     ['unfold_backward', () => [ops.rand([3, 2]), [4], 0, 2, 1]],
     ['adaptive_max_pool2d_backward', () => [ops.rand([2, 3, 2, 2]), image, ops.adaptive_max_pool2d(image, 2)[1]]],
+    ['embedding_dense_backward', () => [ops.rand([2, 3]), long([0, 4]), 5, -1, false]],
+    ['native_batch_norm', () => [image, ops.rand([3]), null, ops.rand([3]), ops.rand([3]), false, 0.1, 1e-5]],
+    ['_native_batch_norm_legit', () => [image, null, null, true, 0.1, 1e-5]],
     ['embedding_bag', () => [x, long([0, 1, 2]), long([0, 1, 3]), { include_last_offset: true }]],
     ['lstm', () => [ops.rand([5, 1, 3]), [ops.rand([2, 1, 4]), ops.rand([2, 1, 4])], [1, 2].flatMap(() => [ops.rand([16, 3]), ops.rand([16, 4]), ops.rand([16]), ops.rand([16])]), true, 1, 0, false, true, false]],
     ['gru', () => [x, long([2, 1, 1]), ops.rand([1, 2, 4]), [ops.rand([12, 3]), ops.rand([12, 4])], false, 1, 0, false, false]],
