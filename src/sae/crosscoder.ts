@@ -30,8 +30,8 @@ export class Crosscoder implements SAE {
 
   /** x [N, R, d] → [N, m]. */
   preactivate(x: Tensor): Tensor {
-    let sum = ops.linear(x.select(1, 0), this.#encoders[0]!, this.#bias);
-    for (let j = 1; j < this.R; j++) sum = ops.addmm(sum, x.select(1, j), this.#encoders[j]!.t());
+    const sum = ops.linear(x.select(1, 0), this.#encoders[0]!, this.#bias);
+    for (let j = 1; j < this.R; j++) sum.addmm_(x.select(1, j), this.#encoders[j]!.t());
     return sum;
   }
 
