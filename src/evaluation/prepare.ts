@@ -90,7 +90,7 @@ export function loadEvaluated(resolved: ResolvedSae, index: number, { model, dev
       ...(resolved.k === null ? {} : { k: resolved.k }),
       ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
     }));
-    const strategy = strategyFor({ sae, layers: resolved.layers, routing: resolved.routing, L: model.layers, variants, wanted, saeDtype: request.saeDtype });
+    const strategy = strategyFor({ sae, layers: resolved.layers, site: resolved.site, routing: resolved.routing, L: model.layers, variants, wanted, saeDtype: request.saeDtype });
     return { resolved, path: spec.checkpoint, sae, strategy, variants, error: null };
   } catch (thrown) {
     return { resolved, path: spec.checkpoint, sae: null, strategy: null, variants, error: asSaeEvalError(thrown, resolved.label) };

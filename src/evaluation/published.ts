@@ -5,7 +5,7 @@
 import type { GivenSettings, PublishedDescription } from '../checkpoint/formats/index.js';
 import { asSaeEvalError, type ErrorCode } from '../errors.js';
 import type { ModelConfig } from '../lm/config.js';
-import { parseHookName, type HookPoint } from '../lm/hook-names.js';
+import { parseHookName, type BlockSite, type HookPoint } from '../lm/hook-names.js';
 import { publishedKind } from '../sae/published/kind.js';
 import { pythonRandint } from '../sae/python-random.js';
 import { routedRange } from './routed-range.js';
@@ -17,6 +17,8 @@ export interface PublishedPlace {
   kind: SaeKind;
   layer: number | null;
   layers: number[];
+  /** Inside the block of its layer; null: the residual stream after it. */
+  site: BlockSite | null;
   notes: Bilingual[];
 }
 
@@ -31,17 +33,36 @@ export function givenSettings(spec: SaeSpec, { inferK, theta }: Pick<ResolvedReq
   };
 }
 
-/** Where a residual stream is read: the layer, or null with the reason added. */
-function residualLayer(name: string, hook: HookPoint | null, { layers: L }: ModelConfig, add: Add): number | null {
-  if (hook === null) add('checkpoint', `the file names the hook point ${JSON.stringify(name.slice(0, 80))}, which is none that is known; expected a residual stream such as blocks.5.hook_resid_post`, 'sae-option');
-  else if (hook.site !== 'resid') add('checkpoint', `the file names the hook point ${name}; SAEs are evaluated on the residual stream (hook_resid_pre, hook_resid_post, the output of a block)`, 'sae-option');
-  else if (hook.layer > L) add('checkpoint', `the file names the hook point ${name}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on another model`, 'sae-width');
-  else return hook.layer;
+interface Place {
+  layer: number;
+  site: BlockSite | null;
+}
+
+/** Families with a norm after attention and MLP, where a module's output is not what is added to the residual stream. */
+const normsAfter: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>(['gemma2', 'gemma3', 'olmo2']);
+
+/** Why the model has no such place, with the code of the error, or null. */
+function misplaced(name: string, hook: HookPoint | null, { layers: L, family, parallelResidual }: ModelConfig): { code: ErrorCode; message: string } | null {
+  const named = `the file names the hook point ${name.slice(0, 80)}`;
+  if (hook === null) return { code: 'sae-option', message: `${named}, which is none that is known; expected one such as blocks.5.hook_resid_post, blocks.5.hook_mlp_out or blocks.5.attn.hook_z` };
+  if (hook.layer > L) return { code: 'sae-width', message: `${named}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on another model` };
+  if (hook.site === 'resid_mid' && parallelResidual) return { code: 'sae-option', message: `${named}; in this model attention and MLP run side by side, with nothing between them` };
+  if ((hook.site === 'mlp_out' || hook.site === 'attn_out') && !name.startsWith('blocks.') && normsAfter.has(family)) return { code: 'sae-option', message: `${named}, the output of a module before its norm; in a ${family} what can be replaced is what comes after it` };
   return null;
 }
 
-/** The layer of an SAE on one layer: the file's, checked against the request's. */
-function singleLayer(spec: SaeSpec, description: Extract<PublishedDescription, { form: 'sae' }>, model: ModelConfig, add: Add, notes: Bilingual[]): number | null {
+/** The layer of a residual stream; null with the reason added where it is another place. */
+function residualLayer(name: string, model: ModelConfig, add: Add): number | null {
+  const hook = parseHookName(name);
+  const wrong = misplaced(name, hook, model);
+  if (wrong !== null) add('checkpoint', wrong.message, wrong.code);
+  else if (hook!.site !== 'resid') add('checkpoint', `the file names the hook point ${name}; crosscoders are evaluated on residual streams`, 'sae-option');
+  else return hook!.layer;
+  return null;
+}
+
+/** The place of an SAE on one site: the file's, checked against the request's. */
+function placeOf(spec: SaeSpec, description: Extract<PublishedDescription, { form: 'sae' }>, model: ModelConfig, add: Add, notes: Bilingual[]): Place | null {
   const { hookPoint: name, hookPointFrom } = description;
   const given = spec.layer ?? null;
   if (given !== null && given > model.layers) {
@@ -50,19 +71,21 @@ function singleLayer(spec: SaeSpec, description: Extract<PublishedDescription, {
   }
   const hook = name === null ? null : parseHookName(name);
   if (name === null || (hook === null && hookPointFrom === 'path')) {
-    if (given === null) add('layer', `${name === null ? 'the file names no hook point' : `the hook point '${name.slice(0, 80)}' is none that is known`}: give the block (1…${model.layers}) after which it reads the residual stream`);
-    return given;
+    if (given !== null) return { layer: given, site: null };
+    add('layer', `${name === null ? 'the file names no hook point' : `the hook point '${name.slice(0, 80)}' is none that is known`}: give the block (1…${model.layers}) after which it reads the residual stream`);
+    return null;
   }
-  if (given !== null && hookPointFrom === 'path' && (hook?.site !== 'resid' || hook.layer !== given)) {
+  if (given !== null && hookPointFrom === 'path' && hook!.layer !== given) {
     notes.push({
-      en: `The path of the file suggests ${name}; it was evaluated after block ${given}, as the request says.`,
-      zh: `文件路径表明其位置为 ${name}；按请求在第 ${given} 块之后评估。`,
+      en: `The path of the file suggests ${name}; it was evaluated on the residual stream after block ${given}, as the request says.`,
+      zh: `文件路径表明其位置为 ${name}；按请求在第 ${given} 块之后的残差流上评估。`,
     });
-    return given;
+    return { layer: given, site: null };
   }
-  const layer = residualLayer(name, hook, model, add);
-  if (layer === null || given === null || given === layer) return layer;
-  add('layer', `the file names ${name}, which is layer ${layer} here (layers count the blocks before them, from 1), found ${given}: leave layer out`);
+  const wrong = misplaced(name, hook, model);
+  if (wrong !== null) add('checkpoint', wrong.message, wrong.code);
+  else if (given !== null && given !== hook!.layer) add('layer', `the file names ${name}, which is layer ${hook!.layer} here (blocks count from 1), found ${given}: leave layer out`);
+  else return { layer: hook!.layer, site: hook!.site === 'resid' ? null : hook!.site };
   return null;
 }
 
@@ -71,7 +94,9 @@ const centring: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family
 
 /** With `centred` as the model has it: where norms keep the mean, TransformerLens leaves it in the residual stream. */
 export function centredFor(description: PublishedDescription, { family }: ModelConfig, spec: SaeSpec): PublishedDescription {
-  if (description.form === 'crosscoder' || !description.centred || spec.centered === true || centring.has(family)) return description;
+  if (description.form === 'crosscoder' || !description.centred || spec.centered === true) return description;
+  const heads = description.hookPoint !== null && parseHookName(description.hookPoint)?.site === 'attn_z';
+  if (centring.has(family) && !heads) return description;
   return { ...description, centred: false };
 }
 
@@ -91,7 +116,7 @@ function crosscoderLayers(description: Extract<PublishedDescription, { form: 'cr
     add('checkpoint', `a crosscoder between ${sites} models at one hook point, which no single language model can be evaluated with; loadSAE loads it for activations of all ${sites}`, 'sae-kind');
     return [];
   }
-  const layers = hookPoints.map((name) => residualLayer(name, parseHookName(name), model, add));
+  const layers = hookPoints.map((name) => residualLayer(name, model, add));
   if (layers.includes(null)) return [];
   if (new Set(layers).size < layers.length) add('checkpoint', `the file names a layer twice among its hook points (${hookPoints.slice(0, 8).join(', ')})`, 'sae-kind');
   return layers as number[];
@@ -110,20 +135,26 @@ export function placePublished(spec: SaeSpec, description: PublishedDescription,
   }
   if (spec.k !== undefined && activation.kind !== 'topk') add('k', `this SAE has no k (its activation is ${activation.kind}); leave it out, or use inferK for all SAEs of the run`);
   for (const field of ['routing', 'aggregation'] as const) if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
-  if (d !== model.width) add('checkpoint', `expected an SAE of width ${model.width}, the model's residual stream, found ${d}: it was trained on another model or another site`, 'sae-width');
   if (spec.centered !== undefined && description.form === 'crosscoder') add('centered', 'is not for crosscoders; leave it out');
   const notes = [...description.notes, ...centringNote(description, model, spec)];
   const range = routedRange(model.layers);
+  const fits = (site: BlockSite | null): void => {
+    const [width, what] = site === 'attn_z' ? [model.heads * model.headDim, "the heads' outputs side by side"] : [model.width, "the model's residual stream"];
+    if (d !== width) add('checkpoint', `expected an SAE of width ${width}, ${what}, found ${d}: it was trained on another model or another site`, 'sae-width');
+  };
   if (description.form === 'crosscoder' || kind === 'MLSAE') {
     if (spec.layer !== undefined) add('layer', `kind ${kind} uses several layers; leave layer out${kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''}`);
     const layers = description.form === 'crosscoder' ? crosscoderLayers(description, model, add) : range.layers;
-    return { kind, layer: null, layers, notes };
+    fits(null);
+    return { kind, layer: null, layers, site: null, notes };
   }
   if (kind === 'RandomK') {
     const layer = spec.layer ?? pythonRandint({ seed, low: range.first, high: range.last });
     if (layer > model.layers) add('layer', `expected 1…${model.layers}, the blocks of the model, found ${layer}`);
-    return { kind, layer, layers: [layer], notes };
+    fits(null);
+    return { kind, layer, layers: [layer], site: null, notes };
   }
-  const layer = singleLayer(spec, description, model, add, notes);
-  return { kind, layer, layers: layer === null ? [] : [layer], notes };
+  const place = placeOf(spec, description, model, add, notes);
+  fits(place?.site ?? null);
+  return { kind, layer: place?.layer ?? null, layers: place === null ? [] : [place.layer], site: place?.site ?? null, notes };
 }

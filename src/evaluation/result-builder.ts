@@ -59,7 +59,7 @@ export class ResultBuilder {
   constructor(private readonly options: ResultBuilderOptions) {}
 
   #subject(evaluated: EvaluatedSae, variant = 0): Subject {
-    return { owner: evaluated.variants[variant]!.owner, width: this.options.model.width, slots: evaluated.strategy!.slots };
+    return { owner: evaluated.variants[variant]!.owner, width: evaluated.resolved.sizes.d, slots: evaluated.strategy!.slots };
   }
 
   #assembly(accumulator: Accumulator, intervals: boolean): Assembly {
@@ -87,6 +87,7 @@ export class ResultBuilder {
       format: resolved.published?.source ?? 'routesae',
       hookPoint: hookPointOf(resolved),
       normalization: normalizationOf(resolved),
+      ...(resolved.site === null ? {} : { site: resolved.site }),
       ...(single ? { layer: resolved.layer! } : { layers: resolved.layers }),
       d: resolved.sizes.d,
       m: resolved.sizes.m,

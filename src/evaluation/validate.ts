@@ -9,6 +9,7 @@ import { recognise, type PublishedDescription } from '../checkpoint/formats/inde
 import type { Checkpoint } from '../checkpoint/read.js';
 import { asSaeEvalError, SaeEvalError, type ErrorCode, type FieldError } from '../errors.js';
 import { readModelConfig, type ModelConfig } from '../lm/config.js';
+import type { BlockSite } from '../lm/hook-names.js';
 import { kindLayout, resolveKind, type SaeSizes } from '../sae/layout.js';
 import { pythonRandint } from '../sae/python-random.js';
 import { withNamedSettings } from './file-name.js';
@@ -27,6 +28,8 @@ export interface ResolvedSae {
   layer: number | null;
   /** The layers it is measured on. */
   layers: number[];
+  /** Where inside the block of its layer; null: the residual stream. */
+  site: BlockSite | null;
   k: number | null;
   routing: 'hard' | 'soft' | null;
   aggregation: 'sum' | 'mean' | null;
@@ -192,7 +195,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
     const layers = checkLayers(named.spec, kind, { sizes, L: model.layers, seed: request.seed }, addNamed);
     const routed = kindLayout(kind).hasRouting;
     found.push({
-      spec, kind, checkpoint, sizes, k, ...layers, published: null, notes: named.notes,
+      spec, kind, checkpoint, sizes, k, ...layers, site: null, published: null, notes: named.notes,
       routing: routed ? (spec.routing ?? 'hard') : null, aggregation: routed ? (spec.aggregation ?? 'sum') : null,
     });
   }

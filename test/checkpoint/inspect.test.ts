@@ -48,7 +48,7 @@ it.each([
   ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71', ['layout of: gemma-scope', 'layer 21', 'input: none (raw activations)', "activation: jumprelu, threshold 'threshold'"]],
   ['llama-scope', ['must be given with it: scale', '0.20412415']],
   ['dictionary_learning-BatchTopKSAE-unset', ['must be given with it: theta: the threshold of this BatchTopK is below 0']],
-  ['dictionary_learning-submodule', ['hook point: blocks.4.hook_mlp_out\n', 'cannot be evaluated: its hook point blocks.4.hook_mlp_out is not the residual stream']],
+  ['dictionary_learning-submodule', ['hook point: blocks.4.hook_mlp_out, layer 5\n', 'can be: TopK, RandomK\n']],
   ['openai-topk/0.pt', ['hook point: not named', 'must be given with it: layer', 'input: layer-norm']],
   ['mlsae', ['can be: MLSAE, TopK, RandomK']],
   ['crosscoder', ['layout of: crosscoder', 'can be: Crosscoder', 'a list of 2 numbers, one for each model', 'cannot be evaluated: a crosscoder between 2 models']],

@@ -63,6 +63,13 @@ describe('what a published SAE brings along', () => {
     expect((await validateRequest(filled)).saes[0]).toMatchObject({ layer: 0 });
   });
 
+  it('a site inside a block', async () => {
+    expect(await valid({ checkpoint: published('site-z') })).toMatchObject({ layer: 9, layers: [9], site: 'attn_z' });
+    expect(await valid({ checkpoint: published('site-mlp'), layer: 7 })).toMatchObject({ layer: 7, site: 'mlp_out' });
+    expect(await valid({ checkpoint: published('sparsify/layers.15.self_attn') })).toMatchObject({ layer: 16, site: 'attn_out' });
+    expect(await valid({ checkpoint: published('saelens-topk') })).toMatchObject({ site: null });
+  });
+
   it('a path only suggests: the request is believed, and the result says so', async () => {
     const sae = await valid({ checkpoint: published('gemma-scope/layer_8/width_32/average_l0_9'), layer: 4 });
     expect(sae).toMatchObject({ layer: 4 });
@@ -80,13 +87,14 @@ describe('what is refused, with the field and what to do', () => {
     ['a k for a kind without one', () => [{ checkpoint: published('saelens-gated'), k: 4 }], 'saes[0].k', 'sae-option', 'has no k'],
     ['a k beyond the latents', () => [{ checkpoint: published('saelens-topk'), k: 33 }], 'saes[0].k', 'sae-option', '1…32'],
     ['routing', () => [{ checkpoint: published('saelens-topk'), routing: 'hard' }], 'saes[0].routing', 'sae-option', 'RouteSAE only'],
-    ['the block number instead of the layer', () => [{ checkpoint: published('saelens-topk'), layer: 15 }], 'saes[0].layer', 'sae-option', 'blocks.15.hook_resid_post, which is layer 16'],
+    ['the block number instead of the layer', () => [{ checkpoint: published('saelens-topk'), layer: 15 }], 'saes[0].layer', 'sae-option', 'blocks.15.hook_resid_post, which is layer 16 here'],
     ['no hook point and no layer', () => [{ checkpoint: published('openai/sae.pt') }], 'saes[0].layer', 'sae-option', 'names no hook point'],
     ['a layer beyond the model', () => [{ checkpoint: published('openai/sae.pt'), layer: 17 }], 'saes[0].layer', 'sae-option', '1…16'],
     ['a hook point beyond the model', () => [{ checkpoint: changed('saelens-gated', 'cfg.json', { metadata: { hook_name: 'blocks.40.hook_resid_post' } }) }], 'saes[0].checkpoint', 'sae-width', 'layer 41'],
     ['a hook point that is none', () => [{ checkpoint: changed('saelens-gated', 'cfg.json', { metadata: { hook_name: 'blocks.4.hook_surprise' } }) }], 'saes[0].checkpoint', 'sae-option', 'hook_surprise'],
+    ['a hook point inside a block for a crosscoder', () => [{ checkpoint: changed('openmoss-crosscoder', 'config.json', { hook_points: ['blocks.4.hook_mlp_out', 'blocks.5.hook_resid_post', 'blocks.7.hook_resid_post'], norm_activation: 'inference' }) }], 'saes[0].checkpoint', 'sae-option', 'residual streams'],
     ['another width', () => [{ checkpoint: layouts('saelens-standard') }], 'saes[0].checkpoint', 'sae-width', 'found 6'],
-    ['a crosscoder between models', () => [{ checkpoint: layouts('crosscoder'), scale: [1, 1] }], 'saes[0].checkpoint', 'sae-width', 'width 128'],
+    ['a crosscoder between models', () => [{ checkpoint: layouts('crosscoder'), scale: [1, 1] }], 'saes[0].checkpoint', 'sae-kind', 'between 2 models'],
     ['layer for a crosscoder', () => [{ checkpoint: published('openmoss-crosscoder'), layer: 3 }], 'saes[0].layer', 'sae-option', 'leave layer out'],
     ['a threshold never set', () => [{ checkpoint: layouts('dictionary_learning-BatchTopKSAE-unset') }], 'saes[0].theta', 'sae-option', 'one `theta`'],
     ['a threshold never set, in a sweep', () => [{ checkpoint: layouts('dictionary_learning-BatchTopKSAE-unset') }, { theta: [0.1, 0.2] }], 'saes[0].theta', 'sae-option', 'one `theta`'],
@@ -102,6 +110,18 @@ describe('what is refused, with the field and what to do', () => {
   it('a crosscoder between models, whatever its width', async () => {
     const { fields } = await refusal({ checkpoint: layouts('crosscoder'), scale: [1, 1] });
     expect(fields.map(({ message }) => message).join('\n')).toContain('between 2 models at one hook point, which no single language model can be evaluated with');
+  });
+
+  it('a place that a family does not have', async () => {
+    const on = (family: string): Partial<EvaluationRequest> => ({ model: `${root}test/golden/models/${family}`, dataset: { path: shipped('eval'), seqLen: 8 } });
+    const messages = async (spec: Spec, family: string): Promise<string> => (await refusal(spec, on(family))).fields.map(({ message }) => message).join('\n');
+    const between = changed('site-mid', 'cfg.json', { metadata: { hook_name: 'blocks.0.hook_resid_mid' } });
+    expect(await messages({ checkpoint: between }, 'gpt_neox')).toContain('side by side');
+    expect(await messages({ checkpoint: between }, 'gpt2')).not.toContain('side by side');
+    const module = join(folder, 'sparse', 'layers.0.self_attn');
+    cpSync(published('sparsify/layers.15.self_attn'), module, { recursive: true });
+    expect(await messages({ checkpoint: module }, 'gemma2')).toContain('before its norm');
+    expect(await messages({ checkpoint: module }, 'llama3')).not.toContain('before its norm');
   });
 
   it('a threshold never set, unless the request has one for it', async () => {

@@ -1,7 +1,13 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
-import type { AttentionContext, LanguageModel } from '../../lm/index.js';
+import type { AttentionContext, BlockSite, LanguageModel } from '../../lm/index.js';
 import { denormalize, normalize, pre, type InputNormalization, type Normalized, type SaeInput } from '../../sae/index.js';
-import { isTensor, ops, type DType, type Tensor } from '../../torch/index.js';
+import { isTensor, keep as keepTensor, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+
+/** A place inside block `layer`. */
+export interface SiteInBlock {
+  readonly site: BlockSite;
+  readonly layer: number;
+}
 
 export interface CleanPassOptions {
   model: LanguageModel;
@@ -22,6 +28,9 @@ export class CleanPass {
   readonly #saeDtype: DType;
   readonly #normalized = new Map<string, Normalized>();
   readonly #inputs = new Map<string, SaeInput>();
+  readonly #sites = new Map<string, Tensor>();
+  readonly #model: LanguageModel;
+  readonly #context: AttentionContext;
   #routed: Tensor | null = null;
 
   constructor({ model, ids, context, keep, saeDtype }: CleanPassOptions) {
@@ -39,6 +48,8 @@ export class CleanPass {
     [this.B, this.T] = ids.shape as [number, number];
     this.d = model.width;
     this.#residuals = kept;
+    this.#model = model;
+    this.#context = context;
     this.#saeDtype = saeDtype;
   }
 
@@ -61,18 +72,43 @@ export class CleanPass {
   }
 
   /** r_i, or h_L with `final`, as an SAE with that normalization reads it. Computed once, as {@link normalized}. */
-  input(site: number | 'final', normalization: InputNormalization = pre): SaeInput {
-    if (normalization === pre) {
+  input(site: number | 'final' | SiteInBlock, normalization: InputNormalization = pre): SaeInput {
+    if (normalization === pre && typeof site !== 'object') {
       const normalized = this.normalized(site);
       return { x: normalized.x, restore: (reconstruction) => denormalize(reconstruction, normalized) };
     }
-    const key = `${site} ${normalization.key}`;
+    const key = `${typeof site === 'object' ? `${site.site} ${site.layer}` : site} ${normalization.key}`;
     let found = this.#inputs.get(key);
     if (found === undefined) {
-      const h = site === 'final' ? this.finalHidden : this.residual(site);
-      this.#inputs.set(key, (found = normalization.apply(h.reshape([-1, this.d]), this.#saeDtype)));
+      const h = typeof site === 'object' ? this.atSite(site) : site === 'final' ? this.finalHidden : this.residual(site);
+      this.#inputs.set(key, (found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype)));
     }
     return found;
+  }
+
+  /** What its block computes at a site: [B, T, w]. Found by running that block once more, from a residual stream that was kept. */
+  atSite({ site, layer }: SiteInBlock): Tensor {
+    const key = `${site} ${layer}`;
+    let found = this.#sites.get(key);
+    if (found === undefined) {
+      let seen: Tensor | null = null;
+      const after = this.#model.block(layer, this.residual(layer - 1), this.#context, (at, value) => {
+        if (at === site) seen = keepTensor(value);
+        return value;
+      });
+      after.dispose();
+      if (seen === null) throw new Error(`block ${layer} has no ${site}`);
+      const held: Tensor = seen;
+      found = scope(() => held.clone()); // belongs to the scope around, which the kept one does not
+      held.dispose();
+      this.#sites.set(key, found);
+    }
+    return found;
+  }
+
+  /** The residual stream after a block in which a site was replaced by `value`: [B, T, d]. */
+  withSite({ site, layer }: SiteInBlock, value: Tensor): Tensor {
+    return this.#model.block(layer, this.residual(layer - 1), this.#context, (at, own) => (at === site ? value : own));
   }
 
   /** The routed layers' `pre(h)` side by side: [N, R, d]. Computed once, as {@link normalized}. */
@@ -85,6 +121,8 @@ export class CleanPass {
   releaseSites(): void {
     for (const residual of this.#residuals.values()) residual.dispose();
     for (const site of this.#normalized.values()) for (const part of Object.values(site)) if (isTensor(part)) part.dispose();
+    for (const { x } of this.#inputs.values()) x.dispose();
+    for (const site of this.#sites.values()) site.dispose();
     this.#routed?.dispose();
   }
 }

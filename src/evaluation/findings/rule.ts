@@ -29,7 +29,7 @@ export function sitesOf({ kind, layers }: SaeResult): number {
   return kind === 'Crosscoder' ? (layers?.length ?? 1) : 1;
 }
 
-/** Whether the SAE sits on one layer, the model's last. */
-export function atLastLayer({ layer }: SaeResult, { config }: FindingContext): boolean {
-  return layer === config.architecture.layers;
+/** Whether the SAE sits on the residual stream after the model's last block. */
+export function atLastLayer({ layer, site }: SaeResult, { config }: FindingContext): boolean {
+  return site === undefined && layer === config.architecture.layers;
 }

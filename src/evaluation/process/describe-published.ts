@@ -25,9 +25,13 @@ function activationText({ activation }: PublishedDescription): string {
 /** Why no request can evaluate it, or null. */
 function obstacleOf(description: PublishedDescription, hookPoints: readonly string[]): string | null {
   if (description.form === 'crosscoder' && description.hookPoints === null) return `a crosscoder between ${description.sites} models, which no single language model can be evaluated with`;
-  if (description.form === 'sae' && description.hookPointFrom === 'path') return null; // a request may say where
-  const elsewhere = hookPoints.find((name) => parseHookName(name)?.site !== 'resid');
-  return elsewhere === undefined ? null : `its hook point ${elsewhere} is not the residual stream`;
+  if (description.form === 'crosscoder') {
+    const elsewhere = hookPoints.find((name) => parseHookName(name)?.site !== 'resid');
+    return elsewhere === undefined ? null : `its hook point ${elsewhere} is not the residual stream`;
+  }
+  if (description.hookPointFrom === 'path') return null; // a request may say where
+  const unknown = hookPoints.find((name) => parseHookName(name) === null);
+  return unknown === undefined ? null : `its hook point ${unknown} is none that is known`;
 }
 
 /** `missing`: what describing it asked for. */
@@ -35,7 +39,7 @@ export function describePublishedSae(description: PublishedDescription, missing:
   const { form, source, activation, decoderNorm, notes } = description;
   const hookPoints = form === 'crosscoder' ? (description.hookPoints ?? []) : description.hookPoint === null ? [] : [description.hookPoint];
   const hooks = hookPoints.map(parseHookName);
-  const layers = hooks.flatMap((hook) => (hook?.site === 'resid' ? [hook.layer] : []));
+  const layers = hooks.flatMap((hook) => (hook === null || (form === 'crosscoder' && hook.site !== 'resid') ? [] : [hook.layer]));
   const asked = missing.some(({ path }) => path === 'scale');
   const normalizations = form === 'crosscoder' ? description.normalizations : [description.normalization];
   return {

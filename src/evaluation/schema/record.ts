@@ -131,7 +131,7 @@ export const publishedSchema = z
   .object({
     format: z.string().describe('saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, openai, mlsae or crosscoder.'),
     hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
-    layers: z.array(z.number().int()).nullable().describe('The layers these are here, 0…L; null where they are no residual streams.'),
+    layers: z.array(z.number().int()).nullable().describe('The layers these are here, 0…L; null where they are none that is known.'),
     activation: z.string(),
     k: z.number().int().nullable(),
     normalization: z.string().describe('What makes activations its input.'),

@@ -89,6 +89,7 @@ export const saeResultSchema = z
     format: z.string().optional().describe('Whose layout the checkpoint has: routesae, saelens, dictionary_learning, …'),
     hookPoint: z.string().nullable().optional().describe('Where it was trained, as the checkpoint names it; null where it does not.'),
     normalization: z.string().optional().describe('What makes activations its input, and so the space its errors are measured in: pre, none, layer-norm, token-norm or scale, with `centred, ` before it where the mean is taken off first.'),
+    site: z.enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out']).optional().describe('Where inside the block of its layer it reads and writes; left out: the residual stream after it.'),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
     d: z.number().int().nullable().describe('Width of the residual stream.'),
