@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/process/index.js';
 import type { ResolvedRequest } from '../src/evaluation/schema/request.js';
@@ -23,6 +23,9 @@ function outside(path: string): SaeEvalError {
 export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
   return env['HF_HUB_CACHE'] ?? join(env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
 }
+
+/** Settings that published SAEs keep beside their weights, or one folder above. */
+const settingsFiles = ['cfg.json', 'config.json', 'hyperparams.json'];
 
 export class Roots {
   /** Folder of the Hugging Face cache. */
@@ -64,6 +67,19 @@ export class Roots {
     }
   }
 
+  /**
+   * A checkpoint, or the folder of a published one: what is read with it, its weights and the settings beside them, must not
+   * lead outside either.
+   */
+  async resolveCheckpoint(path: string): Promise<string> {
+    const real = await this.resolve(path, { contents: true });
+    const isFolder = (await stat(real)).isDirectory();
+    const places = isFolder ? [join(real, 'checkpoints', 'final.safetensors')] : [dirname(real), dirname(dirname(real))].flatMap((folder) => settingsFiles.map((name) => join(folder, name)));
+    // Above a root there is nothing to follow: nothing is read there either.
+    for (const place of places) if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
+    return real;
+  }
+
   /** The current snapshot of `org/name` in the Hugging Face cache, or null. */
   cachedModel(name: string): string | null {
     if (!/^[\w.-]+(\/[\w.-]+)?$/.test(name) || name.includes('..')) return null;
@@ -87,7 +103,7 @@ export class Roots {
         table.set(name, { name, error: asSaeEvalError(thrown, name).toJSON() });
       }
     };
-    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolve(checkpoint, { contents: true }));
+    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolveCheckpoint(checkpoint));
     await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
     await add(request.model, () => this.resolveModel(request.model));
     return [...table.values()];

@@ -24,6 +24,12 @@ export interface QueueOptions {
   onEnd?: (record: EvaluationRecord) => void;
 }
 
+/** Who waits for a device, the next one first, and the place of each from 1. */
+interface Order {
+  ids: string[];
+  positions: ReadonlyMap<string, number>;
+}
+
 const betweenProgressWrites = 1000;
 /** Batches may be much shorter: nobody reads faster, and each event goes to every watcher. */
 const betweenProgressEvents = 500;
@@ -46,7 +52,7 @@ export class JobQueue {
   readonly #progressTold = new Map<string, number>();
   readonly #reserved = new Map<string, number>();
   readonly #live = new Map<string, Progress>();
-  #orders = new Map<string, string[]>();
+  #orders = new Map<string, Order>();
   #stopping = false;
 
   constructor(private readonly store: Store, readonly hub: EventHub, private readonly options: QueueOptions) {
@@ -111,7 +117,7 @@ export class JobQueue {
   }
 
   withPresent<T extends EvaluationSummary>(summary: T): T {
-    if (summary.status === 'queued') return { ...summary, position: this.#order(summary.device).indexOf(summary.id) + 1 || null };
+    if (summary.status === 'queued') return { ...summary, position: this.#order(summary.device).positions.get(summary.id) ?? null };
     if (summary.status === 'running') return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
     return summary;
   }
@@ -145,7 +151,7 @@ export class JobQueue {
   }
 
   queuedOn(device: string): number {
-    return this.#order(device).length;
+    return this.#order(device).ids.length;
   }
 
   /** Free and total memory of a device: now for the CPU, as of its compute process's last message for another; null where that cannot be told. */
@@ -166,16 +172,19 @@ export class JobQueue {
     await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
   }
 
-  #order(device: string): string[] {
+  #order(device: string): Order {
     let order = this.#orders.get(device);
-    if (order === undefined) this.#orders.set(device, (order = fairOrder(this.store.queued(device), this.#lastServed)));
+    if (order === undefined) {
+      const ids = fairOrder(this.store.queued(device), this.#lastServed);
+      this.#orders.set(device, (order = { ids, positions: new Map(ids.map((id, index) => [id, index + 1])) }));
+    }
     return order;
   }
 
   #workerHost(): WorkerHost {
     return {
       next: (device) => {
-        const id = this.#stopping ? undefined : this.#order(device)[0];
+        const id = this.#stopping ? undefined : this.#order(device).ids[0];
         return id === undefined ? null : this.store.job(id);
       },
       started: ({ id, client }) => {

@@ -33,7 +33,7 @@ function layersOf({ layer, layers }) {
 }
 
 function noteFor(result, metric) {
-  return result.notes?.find((note) => note.metric === metric.id.split('.')[1])?.en;
+  return result.notes?.find((note) => note.metric === metric.id)?.en;
 }
 
 export function resultsTable(results, { caption }) {

@@ -42,7 +42,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: { operationId: 'inspectCheckpoint', tags: ['catalogue'], summary: 'What is in a checkpoint file and what it can be', querystring: inspectQuery, response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) } },
     handler: async (request) => {
       const { path } = request.query;
-      const file = await roots.resolve(path);
+      const file = await roots.resolveCheckpoint(path);
       const [answer] = await inspections.through(() => inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000 }));
       if (answer === undefined || 'error' in answer) {
         const { code, message } = answer?.error ?? { code: 'internal', message: 'The inspection gave no answer.' };

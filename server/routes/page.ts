@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { reportScriptSource } from '../report-script.js';
 import { packageRoot } from '../../src/setup/paths.js';
 
 const mediaTypes: Readonly<Record<string, string>> = { '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.svg': 'image/svg+xml' };
 
-/** Scripts and requests only from here; the style of a report shown in a tab of its own may be inline. */
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** Scripts and requests only from here. A report that the page opens in a tab of its own has the page's policy: its style may be inline, its script may run. */
+const pagePolicy = `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 async function filesIn(folder: string): Promise<string[]> {
   return (await readdir(folder, { withFileTypes: true })).flatMap((entry) => (entry.isFile() && extname(entry.name) in mediaTypes ? [entry.name] : []));

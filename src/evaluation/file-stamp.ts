@@ -8,13 +8,20 @@ function identity(path: string, stats: BigIntStats): string {
   return [path, dev, ino, size, mtimeNs, ctimeNs].join(' ');
 }
 
+/** Weights lie in a folder, or in one folder of it. */
+const deepest = 1;
+
+function stampOf(path: string, depth: number): string {
+  const stats = statSync(path, { bigint: true });
+  if (!stats.isDirectory()) return identity(path, stats);
+  if (depth > deepest) return path;
+  return readdirSync(path).sort().map((name) => stampOf(join(path, name), depth + 1)).join('\n');
+}
+
 /** Which file lies at a path now; of a folder, which files lie in it. Null where there is none or it cannot be read. */
 export function fileStamp(path: string): string | null {
   try {
-    const stats = statSync(path, { bigint: true });
-    if (!stats.isDirectory()) return identity(path, stats);
-    const files = readdirSync(path).sort().map((name) => ({ name, stats: statSync(join(path, name), { bigint: true }) }));
-    return files.filter((file) => file.stats.isFile()).map((file) => identity(file.name, file.stats)).join('\n');
+    return stampOf(path, 0);
   } catch {
     return null;
   }

@@ -87,7 +87,8 @@ export class WeightCache {
 
   /** Begins a run. What changed on disk since it was loaded is freed first. */
   open(): Loans {
-    for (const entry of [...this.#kept.values()]) if (fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
+    // What cannot be told is taken for changed.
+    for (const entry of [...this.#kept.values()]) if (entry.stamp === null || fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
     const borrowed = new Set<Entry>();
     const seen = new Map<string, string | null>();
     const stampOf = (path: string): string | null => seen.get(path) ?? fileStamp(path);

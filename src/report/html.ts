@@ -1,6 +1,7 @@
 /** A report as one HTML file that needs nothing else: no request, readable without its script; light and dark; prints. */
 import { chartSvg } from './chart-svg.js';
 import type { Block, Document, Table } from './document.js';
+import { htmlScript } from './html-script.js';
 import type { Dictionary } from './language/dictionary.js';
 
 export interface HtmlInput {
@@ -56,15 +57,6 @@ function block(one: Block, id: string, words: Dictionary): string {
   }
 }
 
-/** Toggles of language and theme: the page reads without them. */
-const script = `
-const root = document.documentElement;
-for (const button of document.querySelectorAll('button[data-lang]')) button.addEventListener('click', () => { root.dataset.lang = button.dataset.lang; root.lang = button.dataset.lang; });
-document.querySelector('button[data-theme]').addEventListener('click', () => {
-  const dark = root.dataset.theme ? root.dataset.theme === 'dark' : matchMedia('(prefers-color-scheme: dark)').matches;
-  root.dataset.theme = dark ? 'light' : 'dark';
-});`;
-
 /** One page with the report in every language given; the first is shown. */
 export function renderHtml(documents: readonly HtmlInput[]): string {
   const [first] = documents;
@@ -78,7 +70,7 @@ export function renderHtml(documents: readonly HtmlInput[]): string {
 <body>
 <nav>${buttons}<button type="button" data-theme>${escape(first.words.theme)}</button></nav>
 ${bodies.join('\n')}
-<script>${script}</script>
+<script>${htmlScript}</script>
 </body>
 </html>
 `;

@@ -62,7 +62,7 @@ describe('requests that name the wrong things', () => {
     ['a truncated file', { saes: [{ ...topK, checkpoint: 'truncated.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
     ['an SAE of another width than the model', { model: 'test/golden/models/llama3', dataset: { path: 'checkpoints/eval', seqLen: 16 }, saes: [{ ...topK, layer: 1 }] }, 'sae-width', 'saes[0].checkpoint'],
     ['an empty file', { saes: [{ ...topK, checkpoint: 'empty.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
-    ['a folder as a checkpoint', { saes: [{ ...topK, checkpoint: 'folder.pt' }] }, 'file-unreadable', 'saes[0].checkpoint'],
+    ['a folder as a checkpoint', { saes: [{ ...topK, checkpoint: 'folder.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
     ['a model that is none', { model: 'checkpoints/eval' }, 'file-not-found', 'model'],
     ['a text folder that is missing', { dataset: { path: 'nowhere' } }, 'file-not-found', 'dataset.path'],
     ['an unknown kind', { saes: [{ ...topK, kind: 'Sparse' }] }, 'request-invalid', 'saes[0].kind'],
@@ -109,6 +109,12 @@ describe('requests that are not well-formed HTTP', () => {
   it('a body that comes too slowly is given up', async () => {
     const body = `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n${' '.repeat(100)}`;
     expect(await raw(body, { piece: 10, everyMs: 300 })).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  it('of a key that comes twice the last counts', async () => {
+    const response = await fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...smallRequest(), seed: 1 }).replace('"seed":1', '"seed":1,"seed":"two"') });
+    expect(response.status).toBe(422);
+    expect(await response.json()).toMatchObject({ code: 'request-invalid', errors: [{ path: 'seed' }] });
   });
 
   it('deep nesting is an ordinary mistake', async () => {

@@ -108,6 +108,24 @@ describe('kill -9', () => {
   });
 });
 
+describe('an evaluation that computes for too long', () => {
+  it('fails with timed-out; the next one runs', async () => {
+    const other = temporaryFolder();
+    const limited = await spawnServer(other.path, { SAE_EVAL_JOB_TIMEOUT: '1' });
+    try {
+      const its = new SaeEvalClient(limited.url);
+      await expect(its.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 512 }, batchSize: 64 }), { wait: true })).rejects.toMatchObject({ name: 'EvaluationFailedError', code: 'timed-out', evaluation: { status: 'failed' } });
+      const { id } = await its.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 1, seqLen: 8 } }));
+      await until(async () => (await its.get(id)).startedAt !== null, { what: 'the next one to start' });
+      expect(readdirSync(join(other.path, 'jobs.db.journals')).filter((name) => !name.startsWith(id))).toEqual([]);
+    } finally {
+      limited.child.kill('SIGTERM');
+      expect(await limited.ended).toEqual({ code: 0, signal: null });
+      other.remove();
+    }
+  });
+});
+
 describe('a compute process that dies of the same thing twice', () => {
   it('fails its evaluation with the reason; the next one runs', async () => {
     const { id } = await client.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 512 }, batchSize: 400 }));

@@ -11,6 +11,38 @@ const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/
 const pictures = process.env['SAE_EVAL_PICTURES'];
 if (executable === undefined) console.warn('The page is not tested: there is no Chromium (Debian: apt-get install chromium).');
 
+/** Runs in the browser: what a screen reader could not make sense of. */
+function accessibilityFaults(): string[] {
+  const faults: string[] = [];
+  const isShown = (node: Element): boolean => node.checkVisibility();
+  const textOf = (ids: string | null): string => (ids ?? '').split(' ').map((id) => document.getElementById(id)?.textContent ?? '').join(' ').trim();
+  const nameOf = (node: Element): string => {
+    const labels = [...((node as HTMLInputElement).labels ?? [])].map((label) => label.textContent ?? '').join(' ');
+    return (node.getAttribute('aria-label') ?? '').trim() || textOf(node.getAttribute('aria-labelledby')) || labels.trim() || (node.matches('a, button, summary') ? (node.textContent ?? '').trim() : '');
+  };
+  const tag = (node: Element): string => node.outerHTML.slice(0, 120);
+  for (const node of document.querySelectorAll('a, button, summary, input, select, textarea, progress, [role=region], [role=img], dialog, nav')) if (isShown(node) && nameOf(node) === '') faults.push(`has no name: ${tag(node)}`);
+  for (const image of document.querySelectorAll('img:not([alt])')) faults.push(`has no alt: ${tag(image)}`);
+  for (const chart of document.querySelectorAll('svg')) if (isShown(chart) && chart.getAttribute('aria-hidden') !== 'true' && nameOf(chart) === '') faults.push(`has no name: ${tag(chart)}`);
+  const ids = [...document.querySelectorAll('[id]')].map(({ id }) => id);
+  for (const id of ids.filter((one, index) => ids.indexOf(one) !== index)) faults.push(`id twice: ${id}`);
+  for (const node of document.querySelectorAll('[aria-labelledby], [aria-describedby], label[for]')) {
+    for (const id of `${node.getAttribute('aria-labelledby') ?? ''} ${node.getAttribute('aria-describedby') ?? ''} ${node.getAttribute('for') ?? ''}`.split(' ').filter((one) => one !== '')) if (document.getElementById(id) === null) faults.push(`names ${id}, which is not there: ${tag(node)}`);
+  }
+  let level = 0;
+  for (const heading of [...document.querySelectorAll('h1, h2, h3, h4')].filter(isShown)) {
+    const own = Number(heading.tagName[1]);
+    if (own > level + 1) faults.push(`skips a level: ${tag(heading)}`);
+    level = own;
+  }
+  if ([...document.querySelectorAll('h1')].filter(isShown).length !== 1) faults.push('has not one h1');
+  if (document.querySelectorAll('main').length !== 1) faults.push('has not one main');
+  if (document.documentElement.lang === '') faults.push('has no language');
+  for (const cell of document.querySelectorAll('th:not([scope])')) faults.push(`has no scope: ${tag(cell)}`);
+  for (const table of document.querySelectorAll('table')) if (isShown(table) && table.caption === null) faults.push(`has no caption: ${tag(table)}`);
+  return faults;
+}
+
 describe.skipIf(executable === undefined)('the page', () => {
   const folder = temporaryFolder();
   let server: RunningServer;
@@ -127,6 +159,45 @@ describe.skipIf(executable === undefined)('the page', () => {
     expect(await page.locator('img[src=x]').count()).toBe(0);
   });
 
+  it('names everything for screen readers, in order, and fits 360 pixels on every view', { timeout: 60_000 }, async () => {
+    const { items } = await client.list({ status: 'succeeded', limit: 2 });
+    const ids = items.map(({ id }) => id);
+    expect(ids).toHaveLength(2);
+    const small = await browser.newContext({ viewport: { width: 360, height: 740 } });
+    try {
+      const view = await small.newPage();
+      for (const path of ['#/', '#/new', `#/evaluations/${ids[0]}`, `#/compare/${ids.join(',')}`]) {
+        await view.goto(`${server.url}/${path}`);
+        await view.reload();
+        await view.getByRole('heading', { level: 1 }).waitFor();
+        await view.waitForLoadState('networkidle');
+        expect({ path, width: await view.evaluate(() => document.documentElement.scrollWidth) }).toEqual({ path, width: 360 });
+        expect({ path, wrong: await view.evaluate(accessibilityFaults) }).toEqual({ path, wrong: [] });
+        // The order of the keyboard is the order of the document, and where it is can be seen.
+        const places: number[] = [];
+        for (let step = 0; step < 12; step++) {
+          await view.keyboard.press('Tab');
+          const { place, visible } = await view.evaluate(() => {
+            const active = document.activeElement!;
+            const { outlineStyle, boxShadow } = getComputedStyle(active);
+            return { place: [...document.querySelectorAll('*')].indexOf(active), visible: active === document.body || outlineStyle !== 'none' || boxShadow !== 'none' };
+          });
+          expect(visible).toBe(true);
+          if (place < (places.at(-1) ?? 0)) break;
+          places.push(place);
+        }
+        expect(places.length).toBeGreaterThan(3);
+      }
+      await view.goto(`${server.url}/#/`);
+      await view.getByRole('heading', { name: 'Evaluations' }).waitFor();
+      await view.getByRole('link', { name: 'New evaluation' }).focus();
+      await view.keyboard.press('Enter');
+      await view.getByRole('heading', { name: 'New evaluation' }).waitFor();
+    } finally {
+      await small.close();
+    }
+  });
+
   it('works by keyboard, on a phone and in the dark', async () => {
     await page.goto(`${server.url}/#/`);
     await page.getByRole('heading', { name: 'Evaluations' }).waitFor();
@@ -165,6 +236,17 @@ describe.skipIf(executable === undefined)('the page', () => {
       await tab.getByLabel('Key', { exact: true }).fill(key);
       await tab.getByRole('button', { name: 'Continue' }).click();
       await tab.getByText('No evaluations yet').waitFor();
+      // A report in a tab of its own, with the key: its buttons work.
+      await untilReady(locked.url);
+      const { id } = await new SaeEvalClient(locked.url, { apiKey: key }).evaluate(smallRequest(), { wait: true });
+      await tab.goto(`${locked.url}/#/evaluations/${id}`);
+      const [report] = await Promise.all([fresh.waitForEvent('page'), tab.getByRole('link', { name: 'Report as HTML, English' }).click()]);
+      await report.waitForURL(/^blob:/);
+      expect(await report.locator('html').getAttribute('data-lang')).toBe('en');
+      await report.locator('button[data-lang="zh-CN"]').click();
+      expect(await report.locator('html').getAttribute('data-lang')).toBe('zh-CN');
+      await report.locator('button[data-theme]').click();
+      expect(await report.locator('html').getAttribute('data-theme')).toBe('dark');
     } finally {
       await fresh.close();
       await locked.close();

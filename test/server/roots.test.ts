@@ -47,6 +47,20 @@ describe('Roots', () => {
     await expect(roots.resolve('texts', { contents: true })).rejects.toMatchObject({ code: 'path-outside-roots' });
   });
 
+  it('refuses a checkpoint whose settings or weights lead outside, in its folder or beside it', async () => {
+    const published = join(first, 'published');
+    mkdirSync(join(published, 'checkpoints'), { recursive: true });
+    writeFileSync(join(published, 'checkpoints', 'final.safetensors'), '');
+    expect(await roots.resolveCheckpoint('published')).toBe(published);
+    symlinkSync(join(outside, 'secret.pt'), join(published, 'hyperparams.json'));
+    for (const path of ['published', 'published/checkpoints/final.safetensors']) await expect(roots.resolveCheckpoint(path)).rejects.toMatchObject({ code: 'path-outside-roots' });
+    const deep = join(first, 'deep');
+    mkdirSync(join(deep, 'checkpoints'), { recursive: true });
+    symlinkSync(join(outside, 'secret.pt'), join(deep, 'checkpoints', 'final.safetensors'));
+    await expect(roots.resolveCheckpoint('deep')).rejects.toMatchObject({ code: 'path-outside-roots' });
+    expect(await roots.resolveCheckpoint('only.pt')).toBe(join(second, 'only.pt'));
+  });
+
   it('finds models of the Hugging Face cache by name', async () => {
     expect(await roots.resolveModel('org/name')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
     expect(await roots.resolveModel('model')).toBe(join(second, 'model'));
