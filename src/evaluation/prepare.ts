@@ -72,9 +72,10 @@ export interface LoadEvaluatedOptions {
   path: string;
 }
 
-/** Everything that decides what is made of an SAE's file: all that is known of it but its name and where it is used. */
-function loadingOptions({ label: _, layer: __, layers: ___, checkpoint: ____, notes: _____, ...resolved }: ResolvedSae, { saeDtype, inferK, theta }: ResolvedRequest, device: string): unknown {
-  return { ...resolved, saeDtype, inferK, theta, device };
+/** Everything that decides what is made of an SAE's file: all that is asked and known of it but its name and where it is used. */
+function loadingOptions({ kind, k, aggregation, published }: ResolvedSae, { saes, saeDtype, inferK, theta }: ResolvedRequest, { index, device }: { index: number; device: string }): unknown {
+  const { label: _, layer: __, ...spec } = saes[index]!;
+  return { spec, kind, k, aggregation, published, saeDtype, inferK, theta, device };
 }
 
 /** Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone. */
@@ -82,7 +83,7 @@ export function loadEvaluated(resolved: ResolvedSae, index: number, { model, dev
   const variants = variantsOf(request, index);
   const spec = request.saes[index]!;
   const values = [...resolved.checkpoint.entries.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  const source = { path, options: loadingOptions(resolved, request, device), weightBytes: values * bytesPer(request.saeDtype) };
+  const source = { path, options: loadingOptions(resolved, request, { index, device }), weightBytes: values * bytesPer(request.saeDtype) };
   try {
     const common = { kind: resolved.kind, device, dtype: request.saeDtype };
     const sae: SAE = borrowSae(loans, source, () => resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
