@@ -28,6 +28,7 @@ export const errorTable = {
   'dataset-invalid': { status: 422, exitCode: 2, title: 'The text files hold no usable sample, or cannot be read' },
   'device-unavailable': { status: 422, exitCode: 2, title: 'The device is not on this machine' },
   'device-memory': { status: 507, exitCode: 1, title: 'The device has not enough memory' },
+  'device-lost': { status: 500, exitCode: 1, title: 'The device failed; the process can no longer use it' },
   'torch-argument': { status: 500, exitCode: 1, title: 'An operator was called with arguments that do not fit its schema' },
   'torch-operator': { status: 500, exitCode: 1, title: 'libtorch reported an error' },
   'torch-refused': { status: 500, exitCode: 1, title: 'A call of an operator on which libtorch would end the process was refused' },

@@ -1,6 +1,8 @@
 // Entry of the addon: one instance per JavaScript thread.
 #include <napi.h>
 
+#include "autograd.h"
+#include "cuda.h"
 #include "dispatch.h"
 #include "generator.h"
 #include "instance.h"
@@ -8,6 +10,8 @@
 #include "mapped_file.h"
 #include "refused.h"
 #include "runtime.h"
+#include "scopes.h"
+#include "script_module.h"
 #include "tensor.h"
 
 namespace sae_eval {
@@ -20,11 +24,15 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Tensor", instance->tensorClass.Value());
   exports.Set("MappedFile", instance->mappedFileClass.Value());
   exports.Set("Generator", GeneratorWrap::define(env));
+  exports.Set("ScriptModule", ScriptModuleWrap::define(env));
   exports.Set("operator", Napi::Function::New(env, makeOperator, "operator"));
   exports.Set("operatorSchemas", Napi::Function::New(env, operatorSchemas, "operatorSchemas"));
   exports.Set("refusedCalls", Napi::Function::New(env, refusedCalls, "refusedCalls"));
   registerOperators();
   exportRuntime(env, exports);
+  exportScopes(env, exports);
+  exportAutograd(env, exports);
+  exportCuda(env, exports);
   return exports;
 }
 

@@ -77,6 +77,33 @@ std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value, const
   return IValue(std::move(list));
 }
 
+// TorchScript's dictionaries are Maps: a plain object's keys are strings only, and it stands for named arguments.
+std::optional<IValue> convertDict(Napi::Env env, const Napi::Value& value, const c10::DictType& type) {
+  if (!isMap(env, value)) return std::nullopt;
+  c10::impl::GenericDict dict(type.getKeyType(), type.getValueType());
+  const Napi::Array entries = env.Global().Get("Array").As<Napi::Object>().Get("from").As<Napi::Function>().Call({value}).As<Napi::Array>();
+  for (uint32_t i = 0; i < entries.Length(); ++i) {
+    const Napi::Array entry = entries.Get(i).As<Napi::Array>();
+    auto key = convert(env, entry.Get(0u), type.getKeyType(), std::nullopt);
+    auto item = convert(env, entry.Get(1u), type.getValueType(), std::nullopt);
+    if (!key || !item) return std::nullopt;
+    dict.insert_or_assign(std::move(*key), std::move(*item));
+  }
+  return IValue(std::move(dict));
+}
+
+std::optional<IValue> convertTuple(Napi::Env env, const Napi::Value& value, const c10::TupleTypePtr& type) {
+  const auto elements = type->elements();
+  if (!value.IsArray() || value.As<Napi::Array>().Length() != elements.size()) return std::nullopt;
+  std::vector<IValue> items;
+  for (size_t i = 0; i < elements.size(); ++i) {
+    auto item = convert(env, value.As<Napi::Array>().Get(static_cast<uint32_t>(i)), elements[i], std::nullopt);
+    if (!item) return std::nullopt;
+    items.push_back(std::move(*item));
+  }
+  return IValue(type->schema() ? c10::ivalue::Tuple::createNamed(std::move(items), type) : c10::ivalue::Tuple::create(std::move(items)));
+}
+
 std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> broadcast) {
   switch (type->kind()) {
     case TypeKind::TensorType:
@@ -87,6 +114,10 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
       return convert(env, value, type->castRaw<c10::OptionalType>()->getElementType(), broadcast);
     case TypeKind::ListType:
       return convertList(env, value, type->castRaw<c10::ListType>()->getElementType(), broadcast);
+    case TypeKind::DictType:
+      return convertDict(env, value, type->expectRef<c10::DictType>());
+    case TypeKind::TupleType:
+      return convertTuple(env, value, type->expect<c10::TupleType>());
     case TypeKind::IntType:
     case TypeKind::SymIntType:
       return optionalValue(asInt(value));
@@ -163,6 +194,8 @@ std::string expectedOf(const c10::TypePtr& type, std::optional<int32_t> broadcas
     case TypeKind::MemoryFormatType: return "a memory format such as 'contiguous_format'";
     case TypeKind::GeneratorType: return "a Generator";
     case TypeKind::StorageType: return "a Tensor, for its storage";
+    case TypeKind::DictType: return "a Map, " + type->str();
+    case TypeKind::TupleType: return "an array of " + std::to_string(type->castRaw<c10::TupleType>()->elements().size()) + ", " + type->str();
     default: return type->str() + ", which JavaScript cannot give";
   }
 }
@@ -179,6 +212,8 @@ std::optional<IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10:
   // real_type keeps SymInt, ScalarType and the like apart; type() shows them all as int.
   return convert(env, value, argument.real_type(), argument.N());
 }
+
+bool isMap(Napi::Env env, const Napi::Value& value) { return value.IsObject() && value.As<Napi::Object>().InstanceOf(env.Global().Get("Map").As<Napi::Function>()); }
 
 bool isComplex(const Napi::Value& value) {
   if (!value.IsObject()) return false;
@@ -235,6 +270,12 @@ Napi::Value toJs(Napi::Env env, const IValue& value, const c10::TypePtr& type) {
     for (size_t i = 0; i < elements.size(); ++i) array.Set(static_cast<uint32_t>(i), toJs(env, elements[i], nullptr));
     return array;
   }
+  if (value.isGenericDict()) {
+    Napi::Object map = env.Global().Get("Map").As<Napi::Function>().New({});
+    const Napi::Function set = map.Get("set").As<Napi::Function>();
+    for (const auto& entry : value.toGenericDict()) set.Call(map, {toJs(env, entry.key(), nullptr), toJs(env, entry.value(), nullptr)});
+    return map;
+  }
   throw std::runtime_error("a result of type " + value.tagKind() + " has no JavaScript counterpart");
 }
 
@@ -257,6 +298,7 @@ std::string describe(Napi::Env env, const Napi::Value& value) {
     return "a Tensor of shape " + shapeText(tensor) + " and dtype " + dtypeName(tensor.scalar_type());
   }
   if (value.IsFunction()) return "a function";
+  if (isMap(env, value)) return "a Map";
   return "an object";
 }
 

@@ -21,6 +21,8 @@ std::string expectedFor(const c10::Argument& argument);
 // Whether a value is a complex number as JavaScript writes it: `{ re, im }`.
 bool isComplex(const Napi::Value& value);
 
+bool isMap(Napi::Env env, const Napi::Value& value);
+
 Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar);
 
 // What was found, for a message: "a Tensor of shape [2, 3]", "the string 'abc'".

@@ -26,6 +26,25 @@ std::string sentence(const std::string& message) {
   return text;
 }
 
+// What a CUDA error number means to a caller: whether the device can still be used.
+const char* codeOf(int cudaError) {
+  switch (cudaError) {
+    case 2: return "device-memory";
+    case 35: case 46: case 100: case 101: case 802: case 803: return "device-unavailable";  // driver too old, busy, none, no such index
+    case 214: case 220: case 700: case 702: case 709: case 710: case 714: case 715: case 716: case 717: case 718: case 719: case 721:
+      return "device-lost";  // the context is corrupt: nothing works on that device until the process ends
+    default: return "torch-operator";
+  }
+}
+
+bool saysUnavailable(const std::string& text) {
+  for (const char* sign : {"Found no NVIDIA driver", "No CUDA GPUs are available", "not compiled with CUDA", "CUDA driver initialization failed",
+                           "arguments from the 'CUDA' backend", "Cannot initialize CUDA without", "invalid device ordinal", "The NVIDIA driver on your system is too old"}) {
+    if (text.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void rethrowToJs(Napi::Env env, const char* what) {
@@ -37,11 +56,13 @@ void rethrowToJs(Napi::Env env, const char* what) {
     throwCoded(env, error.code, error.what());
   } catch (const c10::OutOfMemoryError& error) {
     throwCoded(env, "device-memory", std::string(what) + ": " + sentence(error.what_without_backtrace()));
+  } catch (const c10::AcceleratorError& error) {
+    throwCoded(env, codeOf(error.get_error_code()), std::string(what) + ": " + sentence(error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     const std::string text = sentence(error.what_without_backtrace());
     // The CPU allocator reports through a plain c10::Error.
     const bool memory = text.find("not enough memory") != std::string::npos || text.find("can't allocate memory") != std::string::npos;
-    throwCoded(env, memory ? "device-memory" : "torch-operator", std::string(what) + ": " + text);
+    throwCoded(env, memory ? "device-memory" : saysUnavailable(text) ? "device-unavailable" : "torch-operator", std::string(what) + ": " + text);
   } catch (const std::bad_alloc&) {
     throwCoded(env, "device-memory", std::string(what) + ": not enough memory");
   } catch (const std::exception& error) {

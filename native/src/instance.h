@@ -3,7 +3,10 @@
 #include <ATen/ATen.h>
 #include <napi.h>
 
+#include <map>
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "typed_array.h"
@@ -15,6 +18,13 @@ struct Slot {
   at::Tensor tensor;
   int64_t reportedBytes = 0;
   bool kept = false;  // scopes leave it alone
+};
+
+// The slots of the tensors made while a scope was the innermost one.
+struct Scope {
+  std::vector<std::shared_ptr<Slot>> made;
+  int64_t within = 0;  // the asynchronous scope it was opened in, 0 for none
+  bool open = true;
 };
 
 struct Instance {
@@ -29,15 +39,42 @@ struct Instance {
 
   SharedBuffers sharedBuffers;
 
-  // Innermost scope last; each holds the slots of the tensors made while it was open.
-  std::vector<std::vector<std::shared_ptr<Slot>>> scopes;
+  // Synchronous scopes, innermost last.
+  std::vector<std::shared_ptr<Scope>> scopes;
+  // Asynchronous ones by number: several are open at once, and JavaScript knows in which of them it runs.
+  std::unordered_map<int64_t, std::shared_ptr<Scope>> asyncScopes;
+  int64_t lastAsyncScope = 0;
+  Napi::FunctionReference currentAsyncScope;
+  // Set while results arrive that were asked for in another scope.
+  std::shared_ptr<Scope>* scopeOverride = nullptr;
+
+  // Where a tensor made now belongs, or null.
+  std::shared_ptr<Scope> innermostScope(Napi::Env env);
 
   int64_t liveHandles = 0;
-  int64_t liveBytes = 0;
+  int64_t cpuBytes = 0;
+  std::map<std::string, int64_t> otherBytes;  // by device
   int64_t collected = 0;  // handles freed by the garbage collector, not by dispose or a scope
 
+  void countBytes(const at::Tensor& tensor, int64_t change);
   // Empties a slot, once.
   void release(Napi::Env env, Slot& slot);
+};
+
+// While it lives, new tensors belong to the given scope, or to none where that is null or closed.
+class ScopeOverride {
+ public:
+  ScopeOverride(Instance& instance, std::shared_ptr<Scope> scope) : instance_(instance), scope_(std::move(scope)) {
+    if (scope_ && !scope_->open) scope_.reset();
+    instance_.scopeOverride = &scope_;
+  }
+  ~ScopeOverride() { instance_.scopeOverride = nullptr; }
+  ScopeOverride(const ScopeOverride&) = delete;
+  ScopeOverride& operator=(const ScopeOverride&) = delete;
+
+ private:
+  Instance& instance_;
+  std::shared_ptr<Scope> scope_;
 };
 
 }  // namespace sae_eval

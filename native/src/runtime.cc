@@ -3,17 +3,12 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/core/grad_mode.h>
-#include <ATen/detail/CUDAHooksInterface.h>
-#include <c10/core/InferenceMode.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
-
-#include <optional>
 
 #include "cpu_memory.h"
 #include "dtype.h"
@@ -25,23 +20,6 @@
 namespace sae_eval {
 
 namespace {
-
-// Inference mode is a property of the thread that computes; it lasts until switched off.
-thread_local std::optional<c10::InferenceMode> inferenceGuard;
-
-Napi::Value setInferenceMode(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "setInferenceMode", [&]() -> Napi::Value {
-    inferenceGuard.reset();
-    if (info[0].ToBoolean()) inferenceGuard.emplace(true);
-    return info.Env().Undefined();
-  });
-}
-
-Napi::Value setGradEnabled(const Napi::CallbackInfo& info) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(info[0].ToBoolean());
-  return Napi::Boolean::New(info.Env(), before);
-}
 
 Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "setNumThreads", [&]() -> Napi::Value {
@@ -57,15 +35,6 @@ Napi::Value manualSeed(const Napi::CallbackInfo& info) {
     at::manual_seed(static_cast<uint64_t>(info[0].ToNumber().Int64Value()));
     return info.Env().Undefined();
   });
-}
-
-int deviceCount() {
-  if (!at::globalContext().hasCUDA()) return 0;
-  return at::detail::getCUDAHooks().deviceCount();
-}
-
-Napi::Value cudaDeviceCount(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "cuda.deviceCount", [&]() -> Napi::Value { return Napi::Number::New(info.Env(), deviceCount()); });
 }
 
 Napi::Value synchronize(const Napi::CallbackInfo& info) {
@@ -111,46 +80,17 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   const Instance& instance = Instance::of(info.Env());
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("handles", static_cast<double>(instance.liveHandles));
-  result.Set("bytes", static_cast<double>(instance.liveBytes));
+  Napi::Object devices = Napi::Object::New(info.Env());
+  int64_t bytes = instance.cpuBytes;
+  if (instance.cpuBytes != 0) devices.Set("cpu", static_cast<double>(instance.cpuBytes));
+  for (const auto& [device, held] : instance.otherBytes) {
+    if (held != 0) devices.Set(device, static_cast<double>(held));
+    bytes += held;
+  }
+  result.Set("bytes", static_cast<double>(bytes));
+  result.Set("devices", devices);
   result.Set("collected", static_cast<double>(instance.collected));
   return result;
-}
-
-Napi::Value openScope(const Napi::CallbackInfo& info) {
-  Instance::of(info.Env()).scopes.emplace_back();
-  return info.Env().Undefined();
-}
-
-// Frees what the innermost scope made, except the tensors given; those pass to the scope around it.
-Napi::Value closeScope(const Napi::CallbackInfo& info) {
-  Napi::Env env = info.Env();
-  Instance& instance = Instance::of(env);
-  return guarded(env, "scope", [&]() -> Napi::Value {
-    if (instance.scopes.empty()) throw CodedError("torch-argument", "scope: none is open");
-    auto made = std::move(instance.scopes.back());
-    instance.scopes.pop_back();
-    std::vector<const Slot*> kept;
-    const Napi::Array keep = info[0].As<Napi::Array>();
-    for (uint32_t i = 0; i < keep.Length(); ++i) kept.push_back(TensorWrap::slotOf(keep.Get(i)).get());
-    for (auto& slot : made) {
-      if (slot->kept) continue;
-      if (std::find(kept.begin(), kept.end(), slot.get()) == kept.end()) {
-        instance.release(env, *slot);
-      } else if (!instance.scopes.empty()) {
-        instance.scopes.back().push_back(std::move(slot));
-      }
-    }
-    return env.Undefined();
-  });
-}
-
-// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it from here on.
-Napi::Value keep(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "keep", [&]() -> Napi::Value {
-    if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "keep: expected a Tensor");
-    TensorWrap::slotOf(info[0])->kept = true;
-    return info[0];
-  });
 }
 
 Napi::Value isTensor(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), TensorWrap::isTensor(info.Env(), info[0])); }
@@ -166,21 +106,15 @@ void exportRuntime(Napi::Env env, Napi::Object exports) {
   const auto method = [&](const char* name, Napi::Value (*function)(const Napi::CallbackInfo&)) {
     exports.Set(name, Napi::Function::New(env, function, name));
   };
-  method("setInferenceMode", setInferenceMode);
-  method("setGradEnabled", setGradEnabled);
   method("setNumThreads", setNumThreads);
   method("numThreads", numThreads);
   method("manualSeed", manualSeed);
-  method("cudaDeviceCount", cudaDeviceCount);
   method("synchronize", synchronize);
   method("trimMemory", trimMemory);
   method("setMemoryCache", setMemoryCacheBytes);
   method("versions", versions);
   method("memory", memory);
   method("fromBuffer", fromBuffer);
-  method("openScope", openScope);
-  method("closeScope", closeScope);
-  method("keep", keep);
   method("isTensor", isTensor);
   method("setErrorClass", setErrorClass);
 }

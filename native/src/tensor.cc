@@ -22,11 +22,16 @@ Napi::Array toArray(Napi::Env env, at::IntArrayRef values) {
 
 }  // namespace
 
+void Instance::countBytes(const at::Tensor& tensor, int64_t change) {
+  if (tensor.is_cpu()) cpuBytes += change;
+  else otherBytes[tensor.device().str()] += change;
+}
+
 void Instance::release(Napi::Env env, Slot& slot) {
   if (!slot.tensor.defined()) return;
+  if (slot.reportedBytes > 0) countBytes(slot.tensor, -slot.reportedBytes);
   slot.tensor.reset();
   --liveHandles;
-  liveBytes -= slot.reportedBytes;
   if (slot.reportedBytes > 0) Napi::MemoryManagement::AdjustExternalMemory(env, -slot.reportedBytes);
   slot.reportedBytes = 0;
 }
@@ -41,7 +46,8 @@ Napi::Function TensorWrap::define(Napi::Env env) {
                          InstanceAccessor<&TensorWrap::layout>("layout"),
                          InstanceAccessor<&TensorWrap::numel>("numel"),
                          InstanceAccessor<&TensorWrap::disposed>("disposed"),
-                         InstanceAccessor<&TensorWrap::requiresGrad>("requiresGrad"),
+                         InstanceAccessor<&TensorWrap::requiresGrad, &TensorWrap::setRequiresGrad>("requiresGrad"),
+                         InstanceAccessor<&TensorWrap::grad, &TensorWrap::setGrad>("grad"),
                          InstanceMethod<&TensorWrap::dispose>("dispose", napi_default_method),
                          InstanceMethod<&TensorWrap::toTypedArray>("toTypedArray", napi_default_method),
                          InstanceMethod<&TensorWrap::asTypedArray>("asTypedArray", napi_default_method),
@@ -69,10 +75,10 @@ TensorWrap::TensorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Tensor
   // Only the first handle on a fresh storage reports it; views share what is already counted.
   if (slot_->tensor.has_storage() && slot_->tensor.storage().use_count() == 1 && slot_->tensor.storage().allocator() != nullptr) {
     slot_->reportedBytes = static_cast<int64_t>(slot_->tensor.storage().nbytes());
-    instance.liveBytes += slot_->reportedBytes;
+    instance.countBytes(slot_->tensor, slot_->reportedBytes);
     Napi::MemoryManagement::AdjustExternalMemory(env, slot_->reportedBytes);
   }
-  if (!instance.scopes.empty()) instance.scopes.back().push_back(slot_);
+  if (const auto scope = instance.innermostScope(env)) scope->made.push_back(slot_);
 }
 
 void TensorWrap::Finalize(Napi::BasicEnv basicEnv) {
@@ -124,6 +130,29 @@ Napi::Value TensorWrap::disposed(const Napi::CallbackInfo& info) { return Napi::
 
 Napi::Value TensorWrap::requiresGrad(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "requiresGrad", [&]() -> Napi::Value { return Napi::Boolean::New(info.Env(), tensor().requires_grad()); });
+}
+
+void TensorWrap::setRequiresGrad(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  guarded(info.Env(), "requiresGrad", [&] { tensor().set_requires_grad(value.ToBoolean()); });
+}
+
+Napi::Value TensorWrap::grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "grad", [&]() -> Napi::Value {
+    const at::Tensor& gradient = tensor().grad();
+    return gradient.defined() ? Napi::Value(wrap(info.Env(), gradient)) : info.Env().Null();
+  });
+}
+
+void TensorWrap::setGrad(const Napi::CallbackInfo& info, const Napi::Value& value) {
+  guarded(info.Env(), "grad", [&] {
+    const bool none = value.IsNull() || value.IsUndefined();
+    if (!none && !isTensor(info.Env(), value)) throw CodedError("torch-argument", "grad: expected a Tensor or null, found " + describe(info.Env(), value));
+    const at::Tensor gradient = none ? at::Tensor() : unwrap(value);
+    if (!none && (gradient.sizes() != tensor().sizes() || gradient.scalar_type() != tensor().scalar_type() || gradient.device() != tensor().device())) {
+      throw CodedError("torch-argument", "grad: expected a Tensor of the same shape, dtype and device, found " + describe(info.Env(), value));
+    }
+    tensor().mutable_grad() = gradient;
+  });
 }
 
 Napi::Value TensorWrap::dispose(const Napi::CallbackInfo& info) {

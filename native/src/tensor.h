@@ -28,6 +28,9 @@ class TensorWrap : public Napi::ObjectWrap<TensorWrap> {
   Napi::Value numel(const Napi::CallbackInfo& info);
   Napi::Value disposed(const Napi::CallbackInfo& info);
   Napi::Value requiresGrad(const Napi::CallbackInfo& info);
+  void setRequiresGrad(const Napi::CallbackInfo& info, const Napi::Value& value);
+  Napi::Value grad(const Napi::CallbackInfo& info);
+  void setGrad(const Napi::CallbackInfo& info, const Napi::Value& value);
   Napi::Value dispose(const Napi::CallbackInfo& info);
   Napi::Value toTypedArray(const Napi::CallbackInfo& info);
   Napi::Value asTypedArray(const Napi::CallbackInfo& info);

@@ -12,27 +12,59 @@ export interface NativeMappedFile {
   close(): void;
 }
 
+export interface NativeOperator {
+  (...args: unknown[]): unknown;
+  async(...args: unknown[]): Promise<unknown>;
+}
+
+export interface NativeScriptModule {
+  methods(): string[];
+  schema(method: string): string;
+  run(method: string, ...args: unknown[]): unknown;
+  runAsync(method: string, ...args: unknown[]): Promise<unknown>;
+  parameters(): [name: string, tensor: Tensor][];
+  buffers(): [name: string, tensor: Tensor][];
+  to(device: string | undefined, dtype: string | undefined, nonBlocking: boolean): void;
+  train(on: boolean): void;
+}
+
 export interface Native {
   Tensor: { prototype: object };
   Generator: { prototype: object };
   refusedCalls(): { operator: string; reason: string }[];
   MappedFile: new (path: string) => NativeMappedFile;
-  operator(name: string): (...args: unknown[]) => unknown;
+  operator(name: string): NativeOperator;
   operatorSchemas(): string[];
-  setInferenceMode(enabled: boolean): void;
+  ScriptModule: new (path: string, device?: string) => NativeScriptModule;
+  /** Both return what was set before. */
+  setInferenceMode(enabled: boolean): boolean;
   setGradEnabled(enabled: boolean): boolean;
+  isGradEnabled(): boolean;
+  backward(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], inputs: readonly Tensor[], retainGraph: boolean, createGraph: boolean): void;
+  grad(
+    outputs: readonly Tensor[], inputs: readonly Tensor[], gradients: readonly (Tensor | null)[], retainGraph: boolean, createGraph: boolean, allowUnused: boolean,
+  ): (Tensor | null)[];
   setNumThreads(count: number): void;
   numThreads(): number;
   manualSeed(seed: number): void;
   cudaDeviceCount(): number;
+  cudaDeviceName(index: number): string;
+  cudaMemory(index: number): { freeBytes: number; totalBytes: number; allocatedBytes: number; peakBytes: number; reservedBytes: number };
+  cudaEmptyCache(): void;
+  cudaManualSeed(seed: number, index: number): void;
+  setAllowTf32(allowed: boolean): void;
+  isTf32Allowed(): boolean;
   synchronize(device: string): void;
   trimMemory(): void;
   setMemoryCache(bytes: number): void;
   versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
-  memory(): { handles: number; bytes: number; collected: number };
+  memory(): { handles: number; bytes: number; devices: Record<string, number>; collected: number };
   fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[], share: boolean): Tensor;
   openScope(): void;
   closeScope(keep: readonly Tensor[]): void;
+  openAsyncScope(): number;
+  closeAsyncScope(number: number, keep: readonly Tensor[]): void;
+  setCurrentAsyncScope(current: () => number): void;
   keep(tensor: Tensor): Tensor;
   isTensor(value: unknown): boolean;
   setErrorClass(errorClass: typeof TorchError): void;

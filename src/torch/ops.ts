@@ -1,8 +1,7 @@
 /** Every operator of the dispatcher by name. */
 import type { Operators } from './generated/operators.js';
-import { native } from './native.js';
-
-type NativeOperator = (...args: unknown[]) => unknown;
+import type { Asynchronous } from './asynchronous.js';
+import { native, type NativeOperator } from './native.js';
 
 const operators = new Map<string, NativeOperator>();
 
@@ -12,6 +11,9 @@ const operators = new Map<string, NativeOperator>();
  *
  * It takes positional arguments in the order of the schema, then one plain object with named ones, chooses the first
  * overload that fits and returns its result (several results as an array; in-place operators return their argument).
+ *
+ * `.async` computes on another thread and returns a promise: arguments are checked at once, those tensors may be disposed
+ * of meanwhile, and must not be written to. Gradient and inference mode are those of the call.
  * @throws TorchError `torch-argument` where no overload fits, `torch-operator` or `device-memory` from libtorch.
  */
 export function operator(name: string): NativeOperator {
@@ -33,7 +35,7 @@ export function operatorSchemas(): string[] {
   return native.operatorSchemas();
 }
 
-/** `ops.linear(x, weight, bias)`, `ops.topk(x, 64, { dim: -1 })`, …: typed by the schemas. */
-export const ops: Operators = new Proxy(Object.create(null) as Operators, {
+/** `ops.linear(x, weight, bias)`, `ops.topk(x, 64, { dim: -1 })`, `await ops.matmul.async(a, b)`, …: typed by the schemas. */
+export const ops: Asynchronous<Operators> = new Proxy(Object.create(null) as Asynchronous<Operators>, {
   get: (_, name) => (typeof name === 'string' ? operator(name) : undefined),
 });

@@ -1,20 +1,6 @@
-/** Threads, devices, modes, seeds and counters. */
+/** Threads, devices, seeds and counters. */
+import { cuda } from './cuda.js';
 import { native } from './native.js';
-
-/** Results need no gradients and record nothing: faster, for this thread until switched off. */
-export function setInferenceMode(enabled: boolean): void {
-  native.setInferenceMode(enabled);
-}
-
-/** Runs `body` without recording gradients. */
-export function noGrad<T>(body: () => T): T {
-  const before = native.setGradEnabled(false);
-  try {
-    return body();
-  } finally {
-    native.setGradEnabled(before);
-  }
-}
 
 /** Threads that one operator may use. */
 export function setNumThreads(count: number): void {
@@ -34,11 +20,6 @@ export function manualSeed(seed: number): void {
 export function synchronize(device: string): void {
   native.synchronize(device);
 }
-
-export const cuda = {
-  isAvailable: (): boolean => native.cudaDeviceCount() > 0,
-  deviceCount: (): number => native.cudaDeviceCount(),
-} as const;
 
 /** Devices of this machine by name: `cpu`, then `cuda:0`, …. */
 export function devices(): string[] {
@@ -63,7 +44,17 @@ export function versions(): { libtorch: string; cpu: string; cudaBuild: boolean 
   return native.versions();
 }
 
-/** Live tensor handles, the bytes their own storages take, and how many handles only the garbage collector freed. */
-export function memory(): { handles: number; bytes: number; collected: number } {
+export interface MemoryCounts {
+  /** Live tensor handles of this thread. */
+  handles: number;
+  /** What their own storages take; views count once. */
+  bytes: number;
+  /** The same by device. */
+  devices: Record<string, number>;
+  /** Handles that only the garbage collector freed. */
+  collected: number;
+}
+
+export function memory(): MemoryCounts {
   return native.memory();
 }

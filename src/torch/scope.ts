@@ -1,4 +1,5 @@
 /** Scopes free what was made inside them: what keeps memory flat in loops that never let the garbage collector run. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { native } from './native.js';
 import { isTensor, type Tensor } from './tensor.js';
 
@@ -16,7 +17,7 @@ function collectTensors(value: unknown, into: Tensor[]): void {
  * Runs `body` and frees every tensor made inside, except those it returns (a Tensor, or arrays, plain objects and Maps
  * of them), which pass to the scope around it. Where `body` throws, everything made inside is freed.
  *
- * `body` must be synchronous: a promise would be freed under the code that awaits it.
+ * `body` must be synchronous: a promise would be freed under the code that awaits it; {@link asyncScope} takes others.
  */
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
   native.openScope();
@@ -28,6 +29,26 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
     return result;
   } finally {
     native.closeScope(kept);
+  }
+}
+
+const asyncScopes = new AsyncLocalStorage<number>();
+native.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0);
+
+/**
+ * {@link scope} for asynchronous code: what `body` and the code it awaits make is freed when its promise settles, except what
+ * that resolves to. Several may be open at once, each knows its own.
+ */
+export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
+  const number = native.openAsyncScope();
+  let kept: Tensor[] = [];
+  try {
+    const result = await asyncScopes.run(number, body);
+    kept = [];
+    collectTensors(result, kept);
+    return result;
+  } finally {
+    native.closeAsyncScope(number, kept);
   }
 }
 

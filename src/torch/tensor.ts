@@ -1,5 +1,6 @@
 /** The Tensor class: a handle on one libtorch tensor, with every ATen operator that takes it first as a method. */
 import { methodNames, type TensorMethods } from './generated/operators.js';
+import type { AutogradMethods } from './autograd.js';
 import type { CastMethods } from './casts.js';
 import type { IndexingMethods } from './indexing.js';
 import { native } from './native.js';
@@ -23,7 +24,7 @@ export type TensorData =
 export type TensorInput = Scalar | readonly TensorInput[];
 export type NestedNumbers = number | bigint | NestedNumbers[];
 
-export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, TorchJsMethods {
+export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, AutogradMethods, TorchJsMethods {
   readonly shape: number[];
   /** In elements, not bytes. */
   readonly strides: number[];
@@ -33,7 +34,11 @@ export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, Tor
   readonly layout: Layout;
   readonly numel: number;
   readonly disposed: boolean;
-  readonly requiresGrad: boolean;
+  /** Whether operators on it are recorded for gradients; may be set on leaves of a floating dtype. */
+  requiresGrad: boolean;
+  /** The gradient that `backward` has added up, a new handle on it at each call, or null. It may be set. */
+  get grad(): Tensor | null;
+  set grad(gradient: Tensor | null);
   /** Drops this handle; the storage goes when its last handle goes. Calling it again does nothing, any other use throws `tensor-disposed`. */
   dispose(): void;
   [Symbol.dispose](): void;

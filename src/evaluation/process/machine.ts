@@ -6,7 +6,7 @@ import type { Machine } from './protocol.js';
 /** A function that tells free and total memory of a device, where the binding can ask for it. */
 export async function memoryReader(device: string): Promise<() => DeviceMemory | null> {
   const { cuda } = await import('../../torch/index.js');
-  const { memory } = cuda as { memory?: (device: string) => DeviceMemory };
+  const { memory } = cuda;
   return () => deviceMemory(device, memory);
 }
 

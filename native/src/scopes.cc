@@ -1,0 +1,108 @@
+#include "scopes.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "errors.h"
+#include "instance.h"
+#include "tensor.h"
+
+namespace sae_eval {
+
+namespace {
+
+int64_t currentAsyncScope(Napi::Env env, Instance& instance) {
+  return instance.asyncScopes.empty() ? 0 : instance.currentAsyncScope.Value().Call({}).ToNumber().Int64Value();
+}
+
+// Frees what the scope made, except the tensors given; those pass to the scope around it. It is no longer in the instance's lists.
+void close(Napi::Env env, Instance& instance, Scope& scope, const Napi::Array& keep) {
+  scope.open = false;
+  std::vector<const Slot*> kept;
+  for (uint32_t i = 0; i < keep.Length(); ++i) kept.push_back(TensorWrap::slotOf(keep.Get(i)).get());
+  const auto around = kept.empty() ? nullptr : instance.innermostScope(env);
+  for (auto& slot : std::exchange(scope.made, {})) {
+    if (slot->kept) continue;
+    if (std::find(kept.begin(), kept.end(), slot.get()) == kept.end()) {
+      instance.release(env, *slot);
+    } else if (around) {
+      around->made.push_back(std::move(slot));
+    }
+  }
+}
+
+Napi::Value openScope(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "scope", [&]() -> Napi::Value {
+    Instance& instance = Instance::of(info.Env());
+    auto scope = std::make_shared<Scope>();
+    scope->within = currentAsyncScope(info.Env(), instance);
+    instance.scopes.push_back(std::move(scope));
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value closeScope(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "scope", [&]() -> Napi::Value {
+    Instance& instance = Instance::of(info.Env());
+    if (instance.scopes.empty()) throw CodedError("torch-argument", "scope: none is open");
+    const auto scope = std::move(instance.scopes.back());
+    instance.scopes.pop_back();
+    close(info.Env(), instance, *scope, info[0].As<Napi::Array>());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value openAsyncScope(const Napi::CallbackInfo& info) {
+  Instance& instance = Instance::of(info.Env());
+  const int64_t number = ++instance.lastAsyncScope;
+  instance.asyncScopes.emplace(number, std::make_shared<Scope>());
+  return Napi::Number::New(info.Env(), static_cast<double>(number));
+}
+
+Napi::Value closeAsyncScope(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "asyncScope", [&]() -> Napi::Value {
+    Instance& instance = Instance::of(info.Env());
+    auto found = instance.asyncScopes.extract(info[0].ToNumber().Int64Value());
+    if (found.empty()) throw CodedError("torch-argument", "asyncScope: it is not open");
+    close(info.Env(), instance, *found.mapped(), info[1].As<Napi::Array>());
+    return info.Env().Undefined();
+  });
+}
+
+// A function that tells the number of the asynchronous scope the running code is in, 0 for none.
+Napi::Value setCurrentAsyncScope(const Napi::CallbackInfo& info) {
+  Instance::of(info.Env()).currentAsyncScope = Napi::Persistent(info[0].As<Napi::Function>());
+  return info.Env().Undefined();
+}
+
+// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it from here on.
+Napi::Value keep(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "keep", [&]() -> Napi::Value {
+    if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "keep: expected a Tensor");
+    TensorWrap::slotOf(info[0])->kept = true;
+    return info[0];
+  });
+}
+
+}  // namespace
+
+std::shared_ptr<Scope> Instance::innermostScope(Napi::Env env) {
+  if (scopeOverride != nullptr) return *scopeOverride;
+  const auto synchronous = scopes.empty() ? nullptr : scopes.back();
+  if (asyncScopes.empty()) return synchronous;
+  const int64_t current = sae_eval::currentAsyncScope(env, *this);
+  if (synchronous && synchronous->within == current) return synchronous;
+  const auto found = asyncScopes.find(current);
+  return found == asyncScopes.end() ? synchronous : found->second;
+}
+
+void exportScopes(Napi::Env env, Napi::Object exports) {
+  exports.Set("openScope", Napi::Function::New(env, openScope, "openScope"));
+  exports.Set("closeScope", Napi::Function::New(env, closeScope, "closeScope"));
+  exports.Set("openAsyncScope", Napi::Function::New(env, openAsyncScope, "openAsyncScope"));
+  exports.Set("closeAsyncScope", Napi::Function::New(env, closeAsyncScope, "closeAsyncScope"));
+  exports.Set("setCurrentAsyncScope", Napi::Function::New(env, setCurrentAsyncScope, "setCurrentAsyncScope"));
+  exports.Set("keep", Napi::Function::New(env, keep, "keep"));
+}
+
+}  // namespace sae_eval

@@ -1,0 +1,78 @@
+/**
+ * TorchScript programs, as `torch.jit.save` writes them. Such a file is code: loading and running one is as safe as running
+ * a program of its author. Nothing else in the project reads one; checkpoints have a reader that runs no code.
+ */
+import { native, type NativeScriptModule } from './native.js';
+import type { DType, Tensor } from './tensor.js';
+
+/** What goes in and comes out: lists and tuples are arrays, dictionaries Maps, None is null. */
+export type ScriptValue = Tensor | number | bigint | boolean | string | null | readonly ScriptValue[] | ReadonlyMap<string | number | boolean, ScriptValue>;
+
+export class ScriptModule {
+  readonly #native: NativeScriptModule;
+
+  /**
+   * Loads a file of `torch.jit.save`. Only from a source that is trusted to run code on this machine.
+   * @throws TorchError `file-not-found`, `checkpoint-format`.
+   */
+  constructor(path: string, { device }: { device?: string } = {}) {
+    this.#native = new native.ScriptModule(path, device);
+  }
+
+  /** Names of its methods; `forward` is nearly always one. */
+  methods(): string[] {
+    return this.#native.methods();
+  }
+
+  /** A method's arguments and result, as TorchScript writes them. */
+  schema(method = 'forward'): string {
+    return this.#native.schema(method);
+  }
+
+  /**
+   * Runs `forward`. A plain object at the end holds named arguments. The result is the caller's.
+   * @throws TorchError `torch-argument` where they do not fit, `torch-operator` for what the program raises.
+   */
+  forward<T = Tensor>(...args: unknown[]): T {
+    return this.#native.run('forward', ...args) as T;
+  }
+
+  /** `forward` on another thread. */
+  forwardAsync<T = Tensor>(...args: unknown[]): Promise<T> {
+    return this.#native.runAsync('forward', ...args) as Promise<T>;
+  }
+
+  /** Runs the method of that name. */
+  call<T = Tensor>(method: string, ...args: unknown[]): T {
+    return this.#native.run(method, ...args) as T;
+  }
+
+  callAsync<T = Tensor>(method: string, ...args: unknown[]): Promise<T> {
+    return this.#native.runAsync(method, ...args) as Promise<T>;
+  }
+
+  /** New handles on the module's own tensors: in-place operators on them change it. */
+  parameters(): Map<string, Tensor> {
+    return new Map(this.#native.parameters());
+  }
+
+  buffers(): Map<string, Tensor> {
+    return new Map(this.#native.buffers());
+  }
+
+  /** Moves the module itself. Returns it. */
+  to({ device, dtype, nonBlocking = false }: { device?: string; dtype?: DType; nonBlocking?: boolean }): this {
+    this.#native.to(device, dtype, nonBlocking);
+    return this;
+  }
+
+  /** Dropout and the like as in training, or not. */
+  train(on = true): this {
+    this.#native.train(on);
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+}
