@@ -23,8 +23,7 @@ interface Stamp {
 const bytesPerCompiler = 1.5e9; // a unit that includes ATen takes about that much
 
 /** Builds the addon against a libtorch unless the one that is there is current. The caller holds the build's lock. Returns its path. */
-export async function buildAddon({ libtorch, log }: { libtorch: Libtorch; log: SetupLog }): Promise<string> {
-  const folder = buildFolder();
+export async function buildAddon({ libtorch, log, folder = buildFolder() }: { libtorch: Libtorch; log: SetupLog; folder?: string }): Promise<string> {
   const addon = join(folder, 'sae_eval.node');
   const headers = findHeaders();
   if (await isCurrent({ folder, addon, libtorch, headers })) return addon;
