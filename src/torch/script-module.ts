@@ -3,20 +3,35 @@
  * a program of its author. Nothing else in the project reads one; checkpoints have a reader that runs no code.
  */
 import { native, type NativeScriptModule } from './native.js';
+import { TorchError } from './errors.js';
 import type { DType, Tensor } from './tensor.js';
+import { PlainTorchError } from './torch-js.js';
 
 /** What goes in and comes out: lists and tuples are arrays, dictionaries Maps, None is null. */
 export type ScriptValue = Tensor | number | bigint | boolean | string | null | readonly ScriptValue[] | ReadonlyMap<string | number | boolean, ScriptValue>;
 
 export class ScriptModule {
   readonly #native: NativeScriptModule;
+  readonly #path: string;
 
   /**
    * Loads a file of `torch.jit.save`. Only from a source that is trusted to run code on this machine.
    * @throws TorchError `file-not-found`, `checkpoint-format`.
    */
   constructor(path: string, { device }: { device?: string } = {}) {
-    this.#native = new native.ScriptModule(path, device);
+    if (typeof path !== 'string') throw new PlainTorchError('A string was expected');
+    this.#path = path;
+    try {
+      this.#native = new native.ScriptModule(path, device);
+    } catch (error) {
+      // The words that torch-js's users look for.
+      const unreadable = error instanceof TorchError && (error.code === 'file-not-found' || error.code === 'checkpoint-format');
+      throw unreadable ? new TorchError(error.code, `Unrecognized data format: ${error.message}`) : error;
+    }
+  }
+
+  toString(): string {
+    return `ScriptModule(${JSON.stringify(this.#path)})`;
   }
 
   /** Names of its methods; `forward` is nearly always one. */
@@ -30,16 +45,19 @@ export class ScriptModule {
   }
 
   /**
-   * Runs `forward`. A plain object at the end holds named arguments. The result is the caller's.
-   * @throws TorchError `torch-argument` where they do not fit, `torch-operator` for what the program raises.
+   * Runs `forward` on another thread. A plain object at the end holds named arguments. The result is the caller's.
+   * Rejects with TorchError `torch-argument` where they do not fit, `torch-operator` for what the program raises.
    */
-  forward<T = Tensor>(...args: unknown[]): T {
-    return this.#native.run('forward', ...args) as T;
+  async forward<T = Tensor>(...args: unknown[]): Promise<T> {
+    return (await this.#native.runAsync('forward', ...args)) as T;
   }
 
-  /** `forward` on another thread. */
-  forwardAsync<T = Tensor>(...args: unknown[]): Promise<T> {
-    return this.#native.runAsync('forward', ...args) as Promise<T>;
+  /**
+   * The same on this thread.
+   * @throws TorchError as `forward` rejects.
+   */
+  forwardSync<T = Tensor>(...args: unknown[]): T {
+    return this.#native.run('forward', ...args) as T;
   }
 
   /** Runs the method of that name. */
@@ -70,6 +88,18 @@ export class ScriptModule {
   train(on = true): this {
     this.#native.train(on);
     return this;
+  }
+
+  cpu(): this {
+    return this.to({ device: 'cpu' });
+  }
+
+  cuda(index?: number): this {
+    return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
+  }
+
+  static isCudaAvailable(): boolean {
+    return native.cudaDeviceCount() > 0;
   }
 
   eval(): this {

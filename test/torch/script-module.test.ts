@@ -21,9 +21,9 @@ describe('ScriptModule', () => {
 
   it('runs forward with tensors and numbers, by position and by name', () => {
     const x = tensor([[1, 1]]);
-    expect(module_.forward(x).detach().toArray()).toEqual([[3.5, 6.5]]);
-    expect(module_.forward(x, 2, 1).detach().toArray()).toEqual([[8, 14]]);
-    expect(module_.forward(x, { shift: 0.5 }).detach().toArray()).toEqual([[4, 7]]);
+    expect(module_.forwardSync(x).detach().toArray()).toEqual([[3.5, 6.5]]);
+    expect(module_.forwardSync(x, 2, 1).detach().toArray()).toEqual([[8, 14]]);
+    expect(module_.forwardSync(x, { shift: 0.5 }).detach().toArray()).toEqual([[4, 7]]);
   });
 
   it('takes and gives strings, lists, dictionaries, tuples and None', () => {
@@ -38,7 +38,7 @@ describe('ScriptModule', () => {
   it('computes on another thread, in the modes of the call', async () => {
     const x = tensor([[1, 1]]);
     const fresh = new ScriptModule(path); // libtorch specialises a program on the modes of its first runs
-    const promises = Array.from({ length: 8 }, (_, i) => noGrad(() => [fresh.forwardAsync(x, i)] as const)[0]);
+    const promises = Array.from({ length: 8 }, (_, i) => noGrad(() => [fresh.forward(x, i)] as const)[0]);
     x.dispose(); // the calls hold what they need
     const results = await Promise.all(promises);
     expect(results.map((each) => each.requiresGrad)).toEqual(Array.from({ length: 8 }, () => false));
@@ -48,15 +48,15 @@ describe('ScriptModule', () => {
 
   it('moves to another dtype, and shares its parameters', () => {
     const other = new ScriptModule(path, { device: 'cpu' }).eval();
-    expect(other.to({ dtype: 'float64' }).forward(tensor([[1, 1]], { dtype: 'float64' })).dtype).toBe('float64');
+    expect(other.to({ dtype: 'float64' }).forwardSync(tensor([[1, 1]], { dtype: 'float64' })).dtype).toBe('float64');
     noGrad(() => [other.parameters().get('linear.bias')!.zero_()]);
-    expect(other.forward(tensor([[1, 1]], { dtype: 'float64' })).detach().toArray()).toEqual([[3, 7]]);
+    expect(other.forwardSync(tensor([[1, 1]], { dtype: 'float64' })).detach().toArray()).toEqual([[3, 7]]);
   });
 
   it('leaves nothing behind in a scope', () => {
     const before = memory();
     scope(() => {
-      module_.forward(tensor([[1, 1]]));
+      module_.forwardSync(tensor([[1, 1]]));
       module_.parameters();
       return null;
     });
@@ -64,7 +64,7 @@ describe('ScriptModule', () => {
   });
 
   it('says what does not fit, what it has not, and what is no such file', () => {
-    expect(() => module_.forward('x')).toThrow(coded('torch-argument', /argument 'x': expected a Tensor, found the string 'x'/));
+    expect(() => module_.forwardSync('x')).toThrow(coded('torch-argument', /argument 'x': expected a Tensor, found the string 'x'/));
     expect(() => module_.call('dicts', { x: 1 })).toThrow(coded('torch-argument', /expected a Map/));
     expect(() => module_.call('tuples', [tensor([1])], [])).toThrow(coded('torch-argument', /argument 'pair': expected an array of 2/));
     expect(() => module_.call('nothing')).toThrow(coded('torch-argument', /no method 'nothing'/));
