@@ -4,14 +4,19 @@
  * throws a TorchError. In full mode, with SAE_EVAL_WRITE_LOG=1, docs/dispatcher-walk.md is written anew from the counts.
  */
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { operator, operatorSchemas, ops, refusedCalls, scope, tensor, TorchError, versions, type Tensor } from '#src/torch/index.js';
 import { hash } from './draw.mjs';
 import { parseSchema } from './schema.mjs';
 
 const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
+/** Where the children run: some operators write files of the names they are given. */
+const folder = mkdtempSync(join(tmpdir(), 'sae-eval-walk-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 const seed = 1;
 const sample = full ? Infinity : 1000;
 const draws = full ? 25 : 5;
@@ -32,7 +37,7 @@ type Line = Ended | { begin: string; draw: number } | { done: true };
 /** Calls operators in one process; where it dies, `fatal` says in which call. */
 function callIn(names: readonly string[]): Promise<{ ended: Ended[]; fatal: string | null }> {
   return new Promise((resolve, reject) => {
-    const process_ = spawn(process.execPath, [child, entry, String(seed), String(draws)], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'] });
+    const process_ = spawn(process.execPath, [child, entry, String(seed), String(draws)], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'], cwd: folder });
     const ended: Ended[] = [];
     let open: string | null = 'before the first call';
     let text = '';
