@@ -3,6 +3,7 @@
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
@@ -72,7 +73,8 @@ Napi::Value versions(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("libtorch", TORCH_VERSION);
   result.Set("cpu", at::get_cpu_capability());
-  result.Set("cudaBuild", at::globalContext().hasCUDA());
+  // hasCUDA() wants a device too.
+  result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDART());
   return result;
 }
 

@@ -25,7 +25,7 @@ const folder = await fetchCudaBuild((wheel) => log(`unpacked ${wheel}`));
 const libtorch = await describeLibtorch(join(folder, 'torch'), 'LIBTORCH');
 log(`libtorch ${libtorch.version}; CUDA: ${libtorch.cuda}; loads: ${(await loadTrouble(libtorch)) ?? 'yes'}`);
 const toolkit = spawnSync('nvcc', ['--version']);
-log(`CUDA toolkit: ${toolkit.error ? 'none' : 'present, not used'}`);
+log(`CUDA toolkit: ${toolkit.status !== 0 ? 'none' : 'present, not used'}`);
 
 const addon = await buildAddon({ libtorch, folder: join(folder, 'addon'), log: (line, kind) => kind === 'line' && console.log(line) });
 log('built the addon');
