@@ -74,6 +74,18 @@ PART_OF_KERNEL void addValues(const float* p, const float* values, int64_t value
     for (int w = 0; w < width; ++w) *reinterpret_cast<Vector*>(out + r * outStride + w * vectorSize) = sum[r][w];
 }
 
+// Of one block of scores.
+PART_OF_KERNEL float largestOf(const float* row) {
+  Vector high = *reinterpret_cast<const Vector*>(row);
+  for (int64_t v = 1; v < keyBlock / vectorSize; ++v) {
+    const Vector next = *reinterpret_cast<const Vector*>(row + v * vectorSize);
+    high = next > high ? next : high;
+  }
+  float largest = high[0];
+  for (int64_t i = 1; i < vectorSize; ++i) largest = high[i] > largest ? high[i] : largest;
+  return largest;
+}
+
 // One head of one sequence, all in float32: `dim` is the head's width rounded up to a vector, `keyStride` the number of keys
 // rounded up to a block, with zeros there.
 struct Head {
@@ -113,8 +125,9 @@ FOR_EVERY_CPU void attendHead(const Head& head) {
           std::fill_n(row, keyBlock, 0.0f);
           continue;
         }
-        float high = highest[r];
-        for (int64_t j = begin; j < end; ++j) high = row[j] > high ? row[j] : high;
+        std::fill_n(row, begin, -std::numeric_limits<float>::infinity());
+        std::fill(row + end, row + keyBlock, -std::numeric_limits<float>::infinity());
+        const float high = std::max(highest[r], largestOf(row));
         float sum = 0;
         for (int64_t j = 0; j < keyBlock; ++j) row[j] = expNegative(std::min(row[j] - high, 0.0f));
         std::fill_n(row, begin, 0.0f);
