@@ -6,6 +6,8 @@ import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { DataFile } from './files.js';
 
 const pieceBytes = 1 << 18;
+/** A block of zstd has 128 KiB at most and may be three bytes long: what one push gives stays within memory. */
+const zstdPieceBytes = 1 << 10;
 
 async function* filePieces(path: string): AsyncGenerator<Buffer, void, undefined> {
   const file = await open(path);
@@ -38,13 +40,36 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
   }
 }
 
+/** A few bytes of a frame can stand for gigabytes; they come out one piece at a time and go on at once. */
+async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
+  const { Decompress } = await import('fzstd');
+  const ready: Buffer[] = [];
+  const decompress = new Decompress((piece) => void ready.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)));
+  const push = (piece: Uint8Array, last: boolean): void => {
+    try {
+      decompress.push(piece, last);
+    } catch (thrown) {
+      throw new SaeEvalError('dataset-invalid', `${path}: expected a zstd file, found something else or a damaged one (${thrown instanceof Error ? thrown.message : String(thrown)}).`, { cause: thrown });
+    }
+  };
+  for await (const bytes of filePieces(path)) {
+    for (let from = 0; from < bytes.length; from += zstdPieceBytes) {
+      push(bytes.subarray(from, from + zstdPieceBytes), false);
+      yield* ready.splice(0);
+    }
+  }
+  push(new Uint8Array(0), true);
+  yield* ready.splice(0);
+}
+
 /**
  * Closes the file when the caller stops early.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a damaged compressed file.
  */
 export async function* readBytes({ path, compression }: DataFile): AsyncGenerator<Buffer, void, undefined> {
+  const read = { none: filePieces, gzip: gunzipped, zstd: unzstd }[compression];
   try {
-    yield* compression === 'gzip' ? gunzipped(path) : filePieces(path);
+    yield* read(path);
   } catch (thrown) {
     throw asSaeEvalError(thrown, `The data file ${path}`);
   }

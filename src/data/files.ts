@@ -5,36 +5,36 @@ import { asSaeEvalError, SaeEvalError } from '../errors.js';
 
 export interface DataFile {
   path: string;
-  /** `json`: a record per line. `text`: the file is one record. */
-  format: 'json' | 'text';
-  compression: 'none' | 'gzip';
+  /** `json`: a record per line. `parquet`: a record per row. `text`: the file is one record. */
+  format: 'json' | 'parquet' | 'text';
+  compression: 'none' | 'gzip' | 'zstd';
 }
 
 /** In the order they are looked for in a folder: the first that is there is read, the others are left alone. */
 const kinds: readonly { extensions: readonly string[]; format: DataFile['format'] }[] = [
   { extensions: ['.jsonl'], format: 'json' },
-  { extensions: ['.jsonl.gz'], format: 'json' },
-  { extensions: ['.txt', '.txt.gz'], format: 'text' },
+  { extensions: ['.jsonl.gz', '.jsonl.zst'], format: 'json' },
+  { extensions: ['.parquet'], format: 'parquet' },
+  { extensions: ['.txt', '.txt.gz', '.txt.zst'], format: 'text' },
 ];
 
 const described = kinds.flatMap(({ extensions }) => extensions).join(', ');
 
 /** Names of files that would need a library this package does not have. */
 const unread: readonly [extension: string, instead: string][] = [
-  ['.zst', 'decompress it with `zstd -d`, or pack it with gzip'],
-  ['.parquet', 'in Python, `datasets.load_dataset("parquet", data_files=…)["train"].to_json("data.jsonl")` converts it'],
   ['.arrow', 'in Python, `datasets.load_from_disk(…).to_json("data.jsonl")` converts it'],
 ];
 
 function dataFile(path: string, format: DataFile['format']): DataFile {
-  return { path, format, compression: path.endsWith('.gz') ? 'gzip' : 'none' };
+  return { path, format, compression: path.endsWith('.gz') ? 'gzip' : path.endsWith('.zst') ? 'zstd' : 'none' };
 }
 
-/** A file given by its own name: `.txt` is text, anything else lines of JSON. */
+/** A file given by its own name: `.parquet`, `.txt`, anything else lines of JSON. */
 function singleFile(path: string): DataFile {
   const found = unread.find(([extension]) => path.endsWith(extension));
   if (found !== undefined) throw new SaeEvalError('dataset-invalid', `${path}: ${found[0]} files are not read: ${found[1]}.`);
-  return dataFile(path, /\.txt(\.gz)?$/.test(basename(path)) ? 'text' : 'json');
+  if (path.endsWith('.parquet')) return dataFile(path, 'parquet');
+  return dataFile(path, /\.txt(\.gz|\.zst)?$/.test(basename(path)) ? 'text' : 'json');
 }
 
 /** Names in code-point order; UTF-8 bytes sort that way, JavaScript's UTF-16 units do not. */
@@ -44,7 +44,7 @@ function inCodePointOrder(names: readonly string[]): string[] {
 
 /**
  * The file itself, or a folder's files (not those of its sub-folders) in code-point order of their names: its `.jsonl`
- * files, or where it has none its compressed ones, or else its texts.
+ * files, or where it has none its compressed ones, or else its parquet files, or else its texts.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder without such files.
  */
 export async function listFiles(path: string): Promise<DataFile[]> {

@@ -3,7 +3,8 @@ import { SaeEvalError } from '../errors.js';
 import { chunk, Chunker } from './chunks.js';
 import type { DataFile } from './files.js';
 import { readLines } from './lines.js';
-import { textOf, tokensOf, type SkippedRecords } from './records.js';
+import { readParquetColumn } from './parquet.js';
+import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
 
 /**
  * `words`: the evaluation protocols' chunks, `seqLen` words each. `document`: a record is a sample, cut to `seqLen` tokens.
@@ -55,16 +56,24 @@ async function* textPieces(file: DataFile, { chunking, seqLen }: PieceSource, { 
   }
 }
 
-async function* jsonPieces(file: DataFile, { textField, tokensField, chunking, seqLen, vocabulary }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncGenerator<Piece, void, undefined> {
-  for await (const line of readLines(file, onBytes === undefined ? {} : { onBytes })) {
+/** The records of a file: its lines, or the rows of its column. */
+function readRecords(file: DataFile, { textField, tokensField }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncIterable<unknown> {
+  const options = onBytes === undefined ? {} : { onBytes };
+  return file.format === 'parquet' ? readParquetColumn(file.path, tokensField ?? textField, options) : recordsOf(readLines(file, options), skipped);
+}
+
+async function* recordPieces(file: DataFile, source: PieceSource, options: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+  const { textField, tokensField, chunking, seqLen, vocabulary } = source;
+  const { skipped } = options;
+  for await (const record of readRecords(file, source, options)) {
     if (tokensField !== null) {
-      const ids = tokensOf(line, tokensField, { vocabulary, skipped });
+      const ids = tokensIn(record, tokensField, { vocabulary, skipped });
       if (ids === null) continue;
       if (chunking !== 'words') yield ids;
       else for (let from = 0; from < ids.length; from += seqLen) yield ids.slice(from, from + seqLen);
       continue;
     }
-    const text = textOf(line, textField, skipped);
+    const text = textIn(record, textField, skipped);
     if (text === null) continue;
     if (chunking === 'words') yield* chunk(text, seqLen);
     else yield text;
@@ -74,8 +83,8 @@ async function* jsonPieces(file: DataFile, { textField, tokensField, chunking, s
 export async function* readPieces(source: PieceSource, options: ReadOptions): AsyncGenerator<Piece, void, undefined> {
   for (const file of source.files) {
     if (file.format === 'text') {
-      if (source.tokensField !== null) throw new SaeEvalError('dataset-invalid', `${file.path}: tokensField needs lines of JSON, found a text file.`);
+      if (source.tokensField !== null) throw new SaeEvalError('dataset-invalid', `${file.path}: tokensField needs lines of JSON or parquet, found a text file.`);
       yield* textPieces(file, source, options);
-    } else yield* jsonPieces(file, source, options);
+    } else yield* recordPieces(file, source, options);
   }
 }

@@ -50,17 +50,21 @@ function valueAt(record: object, field: string): unknown {
   return value;
 }
 
-/** The field of a line's record, undefined where it is missing or there is no record; empty lines are not counted. */
-function fieldOf(line: Line, field: string, skipped: SkippedRecords): unknown {
+/** A line's record, undefined where there is none; empty lines are not counted. */
+function recordOf(line: Line, skipped: SkippedRecords): unknown {
   if (line !== null && blank.test(line)) return undefined;
-  let record: unknown;
   try {
     if (line === null) throw new SyntaxError();
-    record = JSON.parse(line);
+    return JSON.parse(line);
   } catch {
     skipped.notJson++;
     return undefined;
   }
+}
+
+/** The field of a record, undefined where it is missing or this is none. */
+function fieldOf(record: unknown, field: string, skipped: SkippedRecords): unknown {
+  if (record === undefined) return undefined;
   if (record === null || typeof record !== 'object' || Array.isArray(record)) {
     skipped.notAnObject++;
     return undefined;
@@ -70,9 +74,9 @@ function fieldOf(line: Line, field: string, skipped: SkippedRecords): unknown {
   return value;
 }
 
-/** The text of a line's record, or null where there is none. */
-export function textOf(line: Line, field: string, skipped: SkippedRecords): string | null {
-  const text = fieldOf(line, field, skipped);
+/** The text of a record, or null where there is none. */
+export function textIn(record: unknown, field: string, skipped: SkippedRecords): string | null {
+  const text = fieldOf(record, field, skipped);
   if (text === undefined) return null;
   if (typeof text !== 'string') {
     skipped.notAString++;
@@ -85,17 +89,26 @@ export function textOf(line: Line, field: string, skipped: SkippedRecords): stri
   return text;
 }
 
-/** The token ids of a line's record, or null where there are none; each is below `vocabulary`. */
-export function tokensOf(line: Line, field: string, { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords }): number[] | null {
-  const ids = fieldOf(line, field, skipped);
+/** The token ids of a record, or null where there are none; each is below `vocabulary`. */
+export function tokensIn(record: unknown, field: string, { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords }): number[] | null {
+  const ids = fieldOf(record, field, skipped);
   if (ids === undefined) return null;
-  if (!Array.isArray(ids) || !ids.every((id) => Number.isInteger(id) && id >= 0 && id < vocabulary)) {
+  const numbers = Array.isArray(ids) || ArrayBuffer.isView(ids) ? Array.from(ids as Iterable<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : id)) : null;
+  if (numbers === null || !numbers.every((id) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary)) {
     skipped.notTokens++;
     return null;
   }
-  if (ids.length === 0) {
+  if (numbers.length === 0) {
     skipped.blank++;
     return null;
   }
-  return ids as number[];
+  return numbers as number[];
+}
+
+/** Lines of a file as records. */
+export async function* recordsOf(lines: AsyncIterable<Line>, skipped: SkippedRecords): AsyncGenerator<unknown, void, undefined> {
+  for await (const line of lines) {
+    const record = recordOf(line, skipped);
+    if (record !== undefined) yield record;
+  }
 }

@@ -88,7 +88,7 @@ function deviation(report, theirs) {
   for (const { kind, reference } of report.results) {
     for (const metric of ['NormMSE', 'KLDiv']) {
       const wanted = theirs[kind]?.[metric];
-      if (wanted !== undefined) largest = Math.max(largest, Math.abs(reference[metric] - wanted) / Math.abs(wanted));
+      if (typeof wanted === 'number') largest = Math.max(largest, Math.abs(reference[metric] - wanted) / Math.abs(wanted));
     }
   }
   return largest;

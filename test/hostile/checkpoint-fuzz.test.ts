@@ -28,5 +28,4 @@ it.each(Object.keys(seeds) as Parser[])(`%s: ${count} mutations`, async (parser)
   const refusals = Object.entries(refused).map(([code, times]) => `${code} ${times}`).join(', ');
   console.log(`${parser}: ${read} read, ${refusals}; slowest ${slowestMs.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
   expect(read + Object.values(refused).reduce((sum, times) => sum + times, 0)).toBe(count);
-  expect(slowestMs).toBeLessThan(5000);
 }, 600_000);

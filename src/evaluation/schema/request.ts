@@ -32,7 +32,7 @@ export const saeSpecSchema = z
 
 export const datasetSchema = z
   .strictObject({
-    path: path.describe('A .jsonl file, or a folder of them; .jsonl.gz, .txt and .txt.gz where there is no .jsonl.'),
+    path: path.describe('A .jsonl file, or a folder of them; compressed ones (.gz, .zst), .parquet or .txt where there is no .jsonl.'),
     textField: z.string().min(1).max(200).default('text').describe('Field of a record with its text, or a dotted path to it.'),
     tokensField: z.string().min(1).max(200).optional().describe('Field with token ids, used instead of a text.'),
     chunking: z.enum(['words', 'document', 'packed']).optional().describe('words (default): the protocols’ chunks of seqLen words. document: a record is a sample. packed: all tokens one after the other.'),
