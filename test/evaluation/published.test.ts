@@ -20,6 +20,18 @@ const names = Object.keys(expected.results);
 
 // float32 through 16 blocks in another order of sums: observed 2e-7, and no latent lies that near a threshold.
 const tolerance = 1e-4;
+// Nats by which a difference of mean cross-entropies (4 nats each) computed in float32 may differ from another such: against float64
+// transformers' own float32 is off by up to 1.2e-7 on these texts, ours by 5e-8.
+const crossEntropyError = 2e-7;
+
+/** How far apart two values of a strict metric may lie. */
+function allowed(field: string, strict: Record<string, number>): number {
+  const { DeltaCE: delta, Recovered: recovered } = strict;
+  if (field === 'DeltaCE') return Math.max(tolerance * Math.abs(delta!), crossEntropyError);
+  // 1 − delta / zero, where zero (what ablation costs) is 1.2e-3 nats at the smallest: an error of either counts 1 / zero times.
+  if (field === 'Recovered') return (crossEntropyError * (1 + Math.abs(1 - recovered!))) / Math.abs(delta! / (1 - recovered!));
+  return tolerance * Math.abs(strict[field]!);
+}
 
 describe('published SAEs under both protocols', () => {
   let result: EvaluationResult;
@@ -47,13 +59,11 @@ describe('published SAEs under both protocols', () => {
     expect(found).toMatchObject(layer === undefined ? { layers } : { layer });
     for (const [field, value] of Object.entries(strict)) {
       const mean = (found.strict![field as keyof typeof found.strict] as Estimate).mean;
-      // Recovered divides differences of cross-entropies, here down to 1e-3 nats, whose own error is 1e-8: 1e-5 of a share.
-      const scale = field === 'Recovered' ? Math.max(1, Math.abs(value)) : Math.abs(value);
-      expect(Math.abs(mean - value), `strict ${field}: found ${mean}, expected ${value}`).toBeLessThanOrEqual(tolerance * scale);
+      expect(Math.abs(mean - value), `strict ${field}: found ${mean}, expected ${value}`).toBeLessThanOrEqual(allowed(field, strict));
     }
     for (const [field, value] of Object.entries(reference ?? {})) {
       const plain = found.reference![field as keyof typeof found.reference] as number;
-      expect(Math.abs(plain - value), `reference ${field}: found ${plain}, expected ${value}`).toBeLessThanOrEqual(tolerance * Math.abs(value));
+      expect(Math.abs(plain - value), `reference ${field}: found ${plain}, expected ${value}`).toBeLessThanOrEqual(field === 'DeltaCE' ? allowed(field, reference!) : tolerance * Math.abs(value));
     }
   });
 
