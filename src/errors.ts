@@ -42,6 +42,7 @@ export const errorTable = {
   'not-found': { status: 404, exitCode: 2, title: 'There is nothing at this address' },
   'method-not-allowed': { status: 405, exitCode: 2, title: 'The address exists, the method does not' },
   'not-finished': { status: 409, exitCode: 1, title: 'The evaluation has not ended yet' },
+  'already-ended': { status: 409, exitCode: 1, title: 'The evaluation has ended already' },
   'idempotency-mismatch': { status: 422, exitCode: 2, title: 'The Idempotency-Key was used before with another body' },
   'unauthorized': { status: 401, exitCode: 2, title: 'An API key is required' },
   'origin-refused': { status: 403, exitCode: 2, title: 'The Host or Origin header is foreign and no API key is set' },

@@ -32,6 +32,10 @@ const listQuery = z.object({
   cursor: z.string().max(100).optional().describe("`nextCursor` of the page before."),
 });
 
+const removeQuery = z.object({
+  expect: z.enum(['active', 'ended']).optional().describe('`active`: only cancels, 409 for an evaluation that has ended. `ended`: only removes, 409 for one that has not. Default: whichever fits.'),
+});
+
 /** Name under which a caller takes part in fair order and limits. */
 export function clientOf(request: FastifyRequest): string {
   return request.keyLabel ?? request.ip;
@@ -175,11 +179,16 @@ export function registerEvaluations(app: Api, services: Services): void {
       tags: ['evaluations'],
       summary: 'Cancel a waiting or running evaluation; remove an ended one',
       params: idParameters,
-      response: { 202: evaluationSummarySchema, 204: z.undefined().describe('Removed.'), ...problems(404) },
+      querystring: removeQuery,
+      response: { 202: evaluationSummarySchema, 204: z.undefined().describe('Removed.'), ...problems(404, 409, 422, 503) },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      if (hasEnded(existing(services, id).status)) {
+      const { expect } = request.query;
+      const { status } = existing(services, id);
+      if (hasEnded(status) && expect === 'active') throw new SaeEvalError('already-ended', `Evaluation ${id} has ended (${status}); there is nothing to cancel.`);
+      if (!hasEnded(status) && expect === 'ended') throw new SaeEvalError('not-finished', `Evaluation ${id} is ${status}; cancel it before it is removed.`);
+      if (hasEnded(status)) {
         store.remove(id);
         return reply.code(204).send();
       }

@@ -4,8 +4,8 @@ import type {
   EvaluationSummary, Kind, ModelEntry, ReportFormat, ReportLanguage,
 } from '../evaluation/schema/record.js';
 import type { EvaluationRequest } from '../evaluation/schema/request.js';
-import { ConnectionError, EvaluationFailedError, ProblemError } from './errors.js';
-import { readEventStream } from './event-stream.js';
+import { BusyError, ConflictError, ConnectionError, EvaluationFailedError, ProblemError, SaeEvalClientError } from './errors.js';
+import { readEventStream, within } from './event-stream.js';
 import { backOff, pause, Transport, type TransportOptions } from './transport.js';
 
 export type SaeEvalClientOptions = TransportOptions;
@@ -42,6 +42,12 @@ export interface ReportOptions extends CallOptions {
 export interface WatchOptions extends CallOptions {
   /** Continues after this event. */
   lastEventId?: string;
+  /** How often in a row the connection may fail before its error is thrown; default 20, about three minutes. */
+  attempts?: number;
+  /** Seconds without a sign of life, heartbeats included, after which a connection is taken for dead; default 60. */
+  silence?: number;
+  /** Told of each failure, before the connection is opened again. */
+  onFailure?: (error: unknown) => void;
 }
 
 const evaluationPath = (id: string): string => `/v1/evaluations/${encodeURIComponent(id)}`;
@@ -95,33 +101,32 @@ export class SaeEvalClient {
     return this.#transport.json({ method: 'GET', path: '/v1/evaluations', query: { status: statuses, label, limit, cursor }, signal });
   }
 
-  /** Cancels a waiting or running evaluation; one that has ended stays as it is. */
-  async cancel(id: string, options: CallOptions = {}): Promise<EvaluationSummary> {
-    const { result, ...summary } = await this.get(id, options);
-    if (result !== null || !['queued', 'running'].includes(summary.status)) return summary;
-    return this.#transport.json({ method: 'DELETE', path: evaluationPath(id), signal: options.signal });
+  /** Cancels a waiting or running evaluation; one that has ended stays as it is, and is what is returned. */
+  async cancel(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
+    try {
+      // Not what has ended meanwhile: without `expect` that would be removed.
+      return await this.#transport.json({ method: 'DELETE', path: evaluationPath(id), query: { expect: 'active' }, signal, repeatable: true });
+    } catch (error) {
+      if (!(error instanceof ConflictError)) throw error;
+      const { result: _, ...summary } = await this.#transport.json<EvaluationRecord>({ method: 'GET', path: evaluationPath(id), signal });
+      return summary;
+    }
   }
 
   /** Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it first. */
-  async remove(id: string, options: CallOptions = {}): Promise<void> {
-    const { status } = await this.get(id, options);
-    if (status === 'queued' || status === 'running') {
-      throw new ProblemError({ type: '/problems/not-finished', title: 'The evaluation has not ended yet', status: 409, detail: `Evaluation ${id} is ${status}; cancel it first.`, code: 'not-finished' });
-    }
-    await this.#transport.send({ method: 'DELETE', path: evaluationPath(id), signal: options.signal });
+  async remove(id: string, { signal }: CallOptions = {}): Promise<void> {
+    await this.#transport.send({ method: 'DELETE', path: evaluationPath(id), query: { expect: 'ended' }, signal });
   }
 
   /** The report of an evaluation that has ended, as text. */
   async report(id: string, { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
-    const response = await this.#transport.send({ method: 'GET', path: `${evaluationPath(id)}/report`, query: { format, lang }, signal });
-    return response.text();
+    return this.#transport.text({ method: 'GET', path: `${evaluationPath(id)}/report`, query: { format, lang }, signal });
   }
 
   /** One report that compares several evaluations. */
   async compare(evaluations: readonly string[], { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
     const body: ComparisonRequest = { evaluations: [...evaluations], format, lang };
-    const response = await this.#transport.send({ method: 'POST', path: '/v1/reports', body, signal, repeatable: true });
-    return response.text();
+    return this.#transport.text({ method: 'POST', path: '/v1/reports', body, signal, repeatable: true });
   }
 
   /** What is in a checkpoint file and what it can be. */
@@ -151,35 +156,43 @@ export class SaeEvalClient {
 
   /**
    * The events of an evaluation until its end. A connection that breaks is opened again and continues after the last
-   * event. Stop early with `break` or the signal.
+   * event, and so does one that went silent: a laptop that slept is not told that its connection is gone. Stop early
+   * with `break` or the signal.
    *
    * @example
    * for await (const event of client.watch(id)) if (event.event === 'progress') console.log(event.data.progress?.samples);
    */
-  async *watch(id: string, { signal, lastEventId = '' }: WatchOptions = {}): AsyncGenerator<EvaluationEvent, void, undefined> {
+  async *watch(id: string, { signal, lastEventId = '', attempts = 20, silence = 60, onFailure }: WatchOptions = {}): AsyncGenerator<EvaluationEvent, void, undefined> {
     let last = lastEventId;
+    let retryAfter: number | null = null;
     for (let failures = 0; ; failures++) {
-      if (failures > 0) await pause(Math.min(backOff(failures - 1), 10_000), signal);
+      if (failures > 0) await pause(Math.max(Math.min(backOff(failures - 1), 10_000), (retryAfter ?? 0) * 1000), signal);
+      retryAfter = null;
       const connection = new AbortController();
       const give = (): void => connection.abort(signal?.reason);
       signal?.addEventListener('abort', give, { once: true });
       try {
-        const response = await this.#transport.send({
-          method: 'GET', path: `${evaluationPath(id)}/events`, signal: connection.signal,
+        // This loop is what tries again.
+        const response = await within(silence, this.#transport.send({
+          method: 'GET', path: `${evaluationPath(id)}/events`, signal: connection.signal, repeatable: false,
           headers: { accept: 'text/event-stream', ...(last === '' ? {} : { 'last-event-id': last }) },
-        });
+        }));
         // 204: everything was received before.
         if (response.status === 204 || response.body === null) return;
-        for await (const { event, id: eventId, data } of readEventStream(response.body)) {
+        for await (const { event, id: eventId, data } of readEventStream(response.body, { silence })) {
           last = eventId;
           failures = 0;
           yield { event, id: eventId, data: JSON.parse(data) as unknown } as EvaluationEvent;
           if (event === 'end') return;
         }
+        throw new ConnectionError(`The events of evaluation ${id} broke off.`);
       } catch (error) {
         signal?.throwIfAborted();
-        if (error instanceof ProblemError && error.status < 500) throw error;
-        if (failures >= 20) throw error instanceof Error ? error : new ConnectionError(String(error));
+        const isBusy = error instanceof BusyError;
+        if (error instanceof ProblemError && error.status < 500 && !isBusy) throw error;
+        if (failures >= attempts) throw error instanceof SaeEvalClientError ? error : new ConnectionError(`The events of evaluation ${id} broke off.`, { cause: error });
+        if (isBusy) ({ retryAfter } = error);
+        onFailure?.(error);
       } finally {
         signal?.removeEventListener('abort', give);
         connection.abort();

@@ -1,4 +1,5 @@
 /** Reads server-sent events from a response (WHATWG HTML, 9.2.6). */
+import { ConnectionError } from './errors.js';
 
 export interface StreamEvent {
   event: string;
@@ -6,8 +7,24 @@ export interface StreamEvent {
   data: string;
 }
 
-/** The events of a stream as they come; ends with it. The stream is cancelled when the caller stops reading. */
-export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncGenerator<StreamEvent, void, undefined> {
+/** @throws ConnectionError when it takes longer than so many seconds. */
+export async function within<T>(seconds: number, waited: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silent = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ConnectionError(`Nothing came for ${seconds} s.`)), seconds * 1000);
+  });
+  try {
+    return await Promise.race([waited, silent]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * The events of a stream as they come; ends with it. The stream is cancelled when the caller stops reading.
+ * @throws ConnectionError after so many seconds of `silence`.
+ */
+export async function* readEventStream(body: ReadableStream<Uint8Array>, { silence }: { silence: number }): AsyncGenerator<StreamEvent, void, undefined> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = '';
@@ -16,7 +33,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
   let data: string[] = [];
   try {
     for (;;) {
-      const { done, value } = await reader.read();
+      const { done, value } = await within(silence, reader.read());
       if (done) return;
       text += decoder.decode(value, { stream: true });
       const lines = text.split(/\r\n|\n|\r(?!$)/);

@@ -20,6 +20,9 @@ export interface Call {
   repeatable?: boolean;
 }
 
+/** Seconds: who is told to come back later than this is told so, not kept waiting. */
+const longestRetryAfter = 60;
+
 /** Waits, unless the signal comes first. */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
@@ -55,27 +58,35 @@ export class Transport {
     this.#options = options;
   }
 
-  /** The answer, a success. @throws ProblemError, ConnectionError, the signal's reason. */
-  async send({ repeatable, ...call }: Call): Promise<Response> {
+  /** The answer, a success, its body unread. @throws ProblemError, ConnectionError, the signal's reason. */
+  async send(call: Call): Promise<Response> {
+    return this.#untilItWorks(call, (response) => Promise.resolve(response));
+  }
+
+  async json<T>(call: Call): Promise<T> {
+    return this.#untilItWorks({ ...call, headers: { accept: 'application/json', ...call.headers } }, async (response) => (await response.json()) as T);
+  }
+
+  async text(call: Call): Promise<string> {
+    return this.#untilItWorks(call, (response) => response.text());
+  }
+
+  /** Sends and reads; both again where that can help and can do no harm. */
+  async #untilItWorks<T>({ repeatable, ...call }: Call, read: (response: Response) => Promise<T>): Promise<T> {
     const { retries = 3 } = this.#options;
     const most = (repeatable ?? call.method === 'GET') ? retries : 0;
     for (let attempt = 0; ; attempt++) {
       try {
-        return await this.#once(call);
+        const response = await this.#once(call);
+        return await read(response).catch((cause: unknown) => {
+          call.signal?.throwIfAborted();
+          throw new ConnectionError(`The answer of ${call.method} ${call.path} broke off or is not what was asked for.`, { cause });
+        });
       } catch (error) {
-        if (attempt >= most || !isPassing(error)) throw error;
-        await pause(backOff(attempt, error instanceof ProblemError ? error.retryAfter : null), call.signal);
+        const retryAfter = error instanceof ProblemError ? error.retryAfter : null;
+        if (attempt >= most || !isPassing(error) || (retryAfter ?? 0) > longestRetryAfter) throw error;
+        await pause(backOff(attempt, retryAfter), call.signal);
       }
-    }
-  }
-
-  async json<T>(call: Call): Promise<T> {
-    const response = await this.send({ ...call, headers: { accept: 'application/json', ...call.headers } });
-    try {
-      return (await response.json()) as T;
-    } catch (cause) {
-      call.signal?.throwIfAborted();
-      throw new ConnectionError(`The answer of ${call.method} ${call.path} broke off or is not JSON.`, { cause });
     }
   }
 

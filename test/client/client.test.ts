@@ -62,13 +62,40 @@ describe('retries', () => {
     expect(keys.size).toBe(1);
   });
 
-  it('DELETE is not', async () => {
-    const url = await listen((incoming, response) => {
-      if (incoming.method === 'GET') json(response, 200, { id: 'a', status: 'running', result: null });
-      else incoming.socket.destroy();
+  it('cancel is sent again, and only cancels: what ended meanwhile is left alone', async () => {
+    const targets: string[] = [];
+    const url = await listen((incoming, response, call) => {
+      targets.push(`${incoming.method} ${incoming.url}`);
+      if (call === 1) incoming.socket.destroy();
+      else if (incoming.method === 'DELETE') json(response, 409, problem(409, 'already-ended'));
+      else json(response, 200, { id: 'a', status: 'succeeded', result: { results: [] } });
     });
-    await expect(new SaeEvalClient(url).cancel('a')).rejects.toBeInstanceOf(ConnectionError);
-    expect(calls).toBe(2);
+    expect(await new SaeEvalClient(url).cancel('a')).toEqual({ id: 'a', status: 'succeeded' });
+    expect(targets).toEqual(['DELETE /v1/evaluations/a?expect=active', 'DELETE /v1/evaluations/a?expect=active', 'GET /v1/evaluations/a']);
+  });
+
+  it('remove is not: a second one would find nothing', async () => {
+    const url = await listen((incoming) => incoming.socket.destroy());
+    await expect(new SaeEvalClient(url).remove('a')).rejects.toBeInstanceOf(ConnectionError);
+    expect(calls).toBe(1);
+  });
+
+  it('an answer that breaks off is asked for again; its error is the client’s', async () => {
+    const broken = (response: ServerResponse): void => {
+      response.writeHead(200, { 'content-type': 'text/markdown', 'content-length': 100 }).write('# Rep');
+      setTimeout(() => response.destroy(), 20);
+    };
+    const url = await listen((_, response, call) => (call === 1 ? broken(response) : response.end('# Report')));
+    expect(await new SaeEvalClient(url).report('a')).toBe('# Report');
+    server!.removeAllListeners('request').on('request', (_, response: ServerResponse) => broken(response));
+    await expect(new SaeEvalClient(url, { retries: 0 }).report('a')).rejects.toBeInstanceOf(ConnectionError);
+    await expect(new SaeEvalClient(url, { retries: 0 }).get('a')).rejects.toBeInstanceOf(ConnectionError);
+  });
+
+  it('nobody is kept waiting for an hour', async () => {
+    const url = await listen((_, response) => json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '3600' }));
+    await expect(new SaeEvalClient(url).kinds()).rejects.toMatchObject({ name: 'BusyError', retryAfter: 3600 });
+    expect(calls).toBe(1);
   });
 
   it('stop at what repeating cannot mend', async () => {
@@ -101,6 +128,29 @@ describe('watch', () => {
     for await (const item of new SaeEvalClient(url).watch('a')) events.push(item);
     expect(events.map(({ event: name, id, data }) => [name, id, data])).toEqual([['progress', '1', { n: 1 }], ['progress', '2', { n: 2 }], ['progress', '3', { n: 3 }], ['end', '4', { n: 4 }]]);
     expect(seen).toEqual([undefined, '2']);
+  });
+
+  it('takes a connection that went silent for dead, and one that ends too early for broken', async () => {
+    const failures: unknown[] = [];
+    const url = await listen((_, response, call) => {
+      // The first never answers, the second says nothing after an event, the third ends without one.
+      if (call === 1) return;
+      response.writeHead(200, { 'content-type': 'text/event-stream' });
+      if (call === 2) response.write(event(1));
+      else response.end(call === 3 ? ': nothing\n\n' : event(2, 'end'));
+    });
+    const events: string[] = [];
+    for await (const { id } of new SaeEvalClient(url).watch('a', { silence: 0.2, onFailure: (error) => failures.push(error) })) events.push(id);
+    expect(events).toEqual(['1', '2']);
+    expect(failures.map((error) => error instanceof ConnectionError)).toEqual([true, true, true]);
+  });
+
+  it('gives up after so many attempts, and waits as long as a busy server says', async () => {
+    const busy = await listen((_, response, call) => (call === 1 ? json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '1' }) : response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event(2, 'end'))));
+    const before = performance.now();
+    for await (const { id } of new SaeEvalClient(busy).watch('a')) expect(id).toBe('2');
+    expect(performance.now() - before).toBeGreaterThan(990);
+    await expect(new SaeEvalClient('http://127.0.0.1:1').watch('a', { attempts: 1 }).next()).rejects.toBeInstanceOf(ConnectionError);
   });
 
   it('ends with 204, throws what is final, closes when its reader stops', async () => {

@@ -128,11 +128,15 @@ describe('cancellation', () => {
     await until(async () => (await client.get(running.id)).status === 'running', { what: 'the evaluation to run' });
     expect(await client.get(waiting.id)).toMatchObject({ status: 'queued', position: 1 });
     expect(await client.cancel(waiting.id)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } });
+    await expect(client.remove(running.id)).rejects.toMatchObject({ status: 409, code: 'not-finished' });
     const before = Date.now();
     await client.cancel(running.id);
     await until(async () => (await client.get(running.id)).status === 'cancelled', { what: 'the cancellation' });
     expect(Date.now() - before).toBeLessThan(5000);
-    expect((await client.evaluate(smallRequest({ seed: 99 }), { wait: true })).status).toBe('succeeded');
+    const next = await client.evaluate(smallRequest({ seed: 99 }), { wait: true });
+    expect(next.status).toBe('succeeded');
+    expect(await client.cancel(next.id)).toMatchObject({ id: next.id, status: 'succeeded' });
+    expect((await client.get(next.id)).result).not.toBeNull();
     await client.remove(running.id);
     await expect(client.get(running.id)).rejects.toMatchObject({ status: 404 });
   });

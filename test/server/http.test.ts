@@ -147,7 +147,10 @@ describe('an evaluation', () => {
     expect(nextPage.items.map((item) => item.id)).toEqual([id]);
     expect(nextPage.nextCursor).toBeNull();
 
-    const remove = (): Promise<Response> => fetch(`${server.url}/v1/evaluations/${id}`, { method: 'DELETE' });
+    const remove = (expected = ''): Promise<Response> => fetch(`${server.url}/v1/evaluations/${id}${expected}`, { method: 'DELETE' });
+    await problem(await remove('?expect=active'), 409, 'already-ended');
+    await problem(await remove('?expect=gone'), 422, 'request-invalid');
+    expect((await get(`/v1/evaluations/${id}`)).status).toBe(200);
     expect((await remove()).status).toBe(204);
     await problem(await remove(), 404, 'not-found');
   });
