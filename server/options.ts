@@ -1,6 +1,6 @@
 /** Settings of a server: from flags, the environment and one file (docs/operations.md), with their defaults. */
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { readFileSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
 import { systemMemory } from '../src/evaluation/process/index.js';
@@ -93,9 +93,7 @@ export function resolveServerOptions(given: ServerOptions = {}, env: NodeJS.Proc
       throw new SaeEvalError('configuration-invalid', `The root folder ${root} does not exist; give an existing folder with --root.`, { cause });
     }
   });
-  const db = resolve(options.db);
-  mkdirSync(dirname(db), { recursive: true });
-  return { ...options, roots, db };
+  return { ...options, roots, db: resolve(options.db) };
 }
 
 /** Whether an address reaches this machine only. */

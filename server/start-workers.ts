@@ -15,7 +15,7 @@ interface Parts {
   log: FastifyBaseLogger;
 }
 
-const betweenTries = 5000;
+const betweenTries = 2000;
 
 export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> } {
   let stopped = false;

@@ -150,6 +150,13 @@ export class JobQueue {
     });
   }
 
+  /** Null when a compute process answers; otherwise why none does. */
+  get problem(): string | null {
+    const workers = [...this.workers.values()];
+    if (workers.some(({ compute }) => compute.answers)) return null;
+    return workers.find(({ problem }) => problem !== null)?.problem ?? 'No compute process answers; one is being started.';
+  }
+
   queuedOn(device: string): number {
     return this.#order(device).ids.length;
   }

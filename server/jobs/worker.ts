@@ -35,9 +35,13 @@ export interface WorkerOptions {
 }
 
 const betweenWrites = 2000;
+const betweenStarts = 2000;
 
 export class DeviceWorker {
   readonly compute: ComputeProcess;
+  /** Why its compute process does not answer; null where it does, or where nothing is known. */
+  problem: string | null = null;
+  #died = false;
   #current: { job: Job; controller: AbortController } | null = null;
   readonly #stop = new AbortController();
   #woken = false;
@@ -46,7 +50,13 @@ export class DeviceWorker {
   constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
     this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes, niceness: options.computeNice });
     this.compute.onPid = (pid) => {
-      if (this.#current !== null && !this.#stop.signal.aborted) this.#tellPid(this.#current.job.id, pid);
+      if (this.#stop.signal.aborted) return;
+      if (pid === null) {
+        // Started again at once, not when somebody waits for it.
+        this.#died = true;
+        this.wake();
+      }
+      if (this.#current !== null) this.#tellPid(this.#current.job.id, pid);
     };
   }
 
@@ -84,10 +94,29 @@ export class DeviceWorker {
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
+      if (this.#died || this.host.next(this.options.device) !== null) await this.#untilItAnswers(this.#stop.signal);
+      if (this.#stop.signal.aborted) return;
       const job = this.host.next(this.options.device);
       if (job === null) return;
       await this.#runToItsEnd(job);
     }
+  }
+
+  /** Has the compute process started, as often as it takes: what keeps it from starting is no fault of an evaluation. */
+  async #untilItAnswers(...signals: AbortSignal[]): Promise<void> {
+    while (!this.compute.answers && !signals.some(({ aborted }) => aborted)) {
+      try {
+        await this.compute.describe();
+      } catch (thrown) {
+        const error = asSaeEvalError(thrown, 'The compute process');
+        if (signals.some(({ aborted }) => aborted)) return;
+        this.problem = error.message;
+        this.host.log('no compute process answers; trying again', { device: this.options.device, reason: error.message });
+        await pause(betweenStarts, ...signals);
+      }
+    }
+    this.#died = false;
+    this.problem = null;
   }
 
   async #runToItsEnd(job: Job): Promise<void> {
@@ -118,7 +147,9 @@ export class DeviceWorker {
     let batchesAtDeath = -1;
     for (;;) {
       try {
+        await this.#untilItAnswers(signal, this.#stop.signal);
         signal.throwIfAborted();
+        this.#stop.signal.throwIfAborted();
         await this.#persist(() => this.host.started(job));
         span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);

@@ -7,7 +7,17 @@ import { problems, type Api } from './api.js';
 const statusSchema = z.object({ status: z.string(), version: z.string().optional(), versions: z.record(z.string(), z.string()).optional() });
 const problemTypeSchema = z.object({ type: z.string(), title: z.string(), status: z.number().int() });
 
+/** The check writes to the disk, and anybody may ask: a success counts for this long. */
+const checkedFor = 1000;
+
 export function registerOperations(app: Api, { machine, metrics, queue, store }: Services): void {
+  let checked = -Infinity;
+  const checkStore = (): void => {
+    if (performance.now() - checked < checkedFor) return;
+    store.check();
+    checked = performance.now();
+  };
+
   app.route({
     method: 'GET', url: '/healthz', config: { isPublic: true, rateLimit: false },
     schema: { operationId: 'health', tags: ['operations'], summary: 'Whether the server lives', response: { 200: statusSchema } },
@@ -19,7 +29,8 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
     handler: async () => {
       if (queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
       if (machine.current === null) throw new SaeEvalError('unavailable', machine.problem ?? 'No compute process has answered yet.');
-      store.check();
+      if (queue.problem !== null) throw new SaeEvalError('unavailable', queue.problem);
+      checkStore();
       return { status: 'ready', versions: machine.current.versions };
     },
   });

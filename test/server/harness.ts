@@ -1,5 +1,5 @@
 /** Servers for tests: in this process, or in one of their own that can be killed; always on a port of their own. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -57,10 +57,20 @@ export async function spawnServer(folder: string, env: Record<string, string> = 
     };
     child.stdout.on('data', onText);
     child.stderr.on('data', onText);
+    child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`The server ended with ${code}: ${output}`)));
   });
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
   return { url, child, output: () => output, ended };
+}
+
+/** Ids of the compute processes of a server. */
+export function computeProcesses(parent: number): number[] {
+  try {
+    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes('process/child.js') ? [Number.parseInt(line, 10)] : []));
+  } catch {
+    return [];
+  }
 }
 
 /** Small and quick; `overrides` replace fields. */

@@ -1,13 +1,14 @@
 /** Nothing is lost: the server, the compute process or both are killed at random moments; the results have the same bytes. */
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Database from 'better-sqlite3';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
-import { full, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
+import { computeProcesses, full, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
 
 const folder = temporaryFolder();
+/** Settings of a server that does not wait long for the one before it. */
+const quick = join(folder.path, 'quick.json');
 let server: ServerProcess;
 let client: SaeEvalClient;
 const request = smallRequest({
@@ -28,21 +29,13 @@ function randomNumbers(seed: number): () => number {
   };
 }
 
-/** Ids of the compute processes of a server. */
-function computeProcesses(parent: number): number[] {
-  try {
-    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes('process/child.js') ? [Number.parseInt(line, 10)] : []));
-  } catch {
-    return [];
-  }
-}
-
 async function start(): Promise<void> {
   server = await spawnServer(folder.path);
   client = new SaeEvalClient(server.url);
 }
 
 beforeAll(async () => {
+  writeFileSync(quick, '{ "grace": 0.3 }');
   await start();
   await untilReady(server.url);
 });
@@ -105,6 +98,22 @@ describe('kill -9', () => {
     expect(record.id).toBe(id);
     expect(record.status).toBe('succeeded');
     expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
+  });
+});
+
+describe('a second server on the same store', () => {
+  it('is refused while the first runs, and takes over when it stops', async () => {
+    await expect(spawnServer(folder.path, { SAE_EVAL_CONFIG: quick })).rejects.toThrow(/ended with 2: .*belongs to another server/);
+    expect((await client.evaluate(smallRequest({ seed: 11 }), { wait: true })).status).toBe('succeeded');
+    const { id } = await client.evaluate(request, { idempotencyKey: 'handed over' });
+    await until(async () => ((await client.get(id)).progress?.batches ?? 0) >= 1, { what: 'a batch' });
+    const next = spawnServer(folder.path);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    server.child.kill('SIGTERM');
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    server = await next;
+    client = new SaeEvalClient(server.url);
+    expect(await client.evaluate(request, { idempotencyKey: 'handed over', wait: true })).toMatchObject({ id, status: 'succeeded', error: null });
   });
 });
 

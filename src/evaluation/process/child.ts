@@ -2,6 +2,7 @@
  * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models and SAEs loaded between
  * them. A crash or an out-of-memory kill takes down this process alone.
  */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import type { RunOptions } from '../run.js';
@@ -97,6 +98,17 @@ function standBack(niceness: number): void {
   }
 }
 
+/** Where memory runs out, the kernel should take this process and not the server that can start it again. */
+function goFirst(): void {
+  const file = '/proc/self/oom_score_adj';
+  try {
+    writeFileSync(file, String(Math.max(500, Number(readFileSync(file, 'utf8')))));
+  } catch {
+    // Not on this system.
+  }
+}
+
+goFirst();
 standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
 watchParent();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));

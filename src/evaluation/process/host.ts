@@ -8,6 +8,7 @@ import { SaeEvalError, type SerializedError } from '../../errors.js';
 import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
 import type { EvaluationResult, SaeResult } from '../schema/result.js';
+import { childEnvironment } from './child-environment.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
 import type { PathTable } from './path-table.js';
 import { fromChildSchema, type FromChild, type Machine, type ProcessUsage, type ToChild } from './protocol.js';
@@ -63,6 +64,7 @@ export class ComputeProcess {
   #last: Promise<unknown> = Promise.resolve();
   #calls = 0;
   #closed = false;
+  #answers = false;
   /** What the process took at its last message; null before one, and when there is no process. */
   usage: ProcessUsage | null = null;
   /** Called with the process's id when one was started, with null when it ended. */
@@ -72,6 +74,11 @@ export class ComputeProcess {
 
   get pid(): number | null {
     return this.#child?.pid ?? null;
+  }
+
+  /** Whether there is a process and it has answered since it was started. */
+  get answers(): boolean {
+    return this.#answers;
   }
 
   /**
@@ -86,7 +93,7 @@ export class ComputeProcess {
     )) as EvaluationResult;
   }
 
-  /** Devices and versions, as libtorch sees them. */
+  /** Devices and versions, as libtorch sees them. A process that cannot tell them is ended; the next call starts another. */
   async describe(): Promise<Machine> {
     return (await this.#enqueue({ type: 'describe' }, {})) as Machine;
   }
@@ -94,10 +101,14 @@ export class ComputeProcess {
   /** Ends the process; a call under way fails with `cancelled`. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#fail(new SaeEvalError('cancelled', 'The compute process was stopped.'));
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
     const child = this.#child;
     if (child === null) return;
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
-    this.#fail(new SaeEvalError('cancelled', 'The compute process was stopped.'));
     child.kill('SIGKILL');
     await gone;
   }
@@ -130,6 +141,8 @@ export class ComputeProcess {
       });
     } catch (thrown) {
       if (isAborted(signal)) throw abortReason(signal);
+      // What it could not load it cannot load later either: modules that failed stay failed.
+      if (message.type === 'describe') await this.#end();
       throw thrown;
     } finally {
       clearTimeout(timer);
@@ -143,7 +156,7 @@ export class ComputeProcess {
     const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
-      env: { OMP_WAIT_POLICY: 'PASSIVE', ...process.env, SAE_EVAL_PROCESS_NICE: String(this.options.niceness ?? 0), ...this.options.env },
+      env: { OMP_WAIT_POLICY: 'PASSIVE', ...childEnvironment(), SAE_EVAL_PROCESS_NICE: String(this.options.niceness ?? 0), ...this.options.env },
       // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
       execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
     });
@@ -155,6 +168,7 @@ export class ComputeProcess {
     });
     child.on('close', (code, signal) => {
       if (this.#child === child) this.#child = null;
+      this.#answers = false;
       this.usage = null;
       this.onPid(null);
       const death = describeDeath({ code, signal, stderr, killsBefore });
@@ -174,6 +188,7 @@ export class ComputeProcess {
       return;
     }
     const message = parsed.data;
+    if (message.type !== 'error') this.#answers = true;
     if ('usage' in message && message.usage !== undefined) this.usage = message.usage;
     if (pending === null || message.call !== pending.call) return;
     if (message.type === 'progress') pending.options.onProgress?.(message.progress);

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
 import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/record.js';
 import { requestSchema, type ResolvedRequest } from '../schema/request.js';
+import { childEnvironment } from './child-environment.js';
 import { serializedErrorSchema, type PathTable } from './path-table.js';
 import { fromInspectorSchema, type ToInspector } from './protocol.js';
 
@@ -21,10 +22,17 @@ export interface InspectOptions {
   signal?: AbortSignal;
 }
 
-async function inspect(message: ToInspector, { timeoutMs = 30_000, heapMegabytes = 512, signal }: InspectOptions = {}): Promise<unknown> {
+/** The process ended without an answer. */
+class InspectorDiedError extends SaeEvalError {}
+
+/** What keeps a process from being started at all: nothing that a file could do. */
+const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
+
+async function inspectOnce(message: ToInspector, { timeoutMs = 30_000, heapMegabytes = 512, signal }: InspectOptions): Promise<unknown> {
   if (signal?.aborted === true) throw new SaeEvalError('cancelled', 'The request was given up.');
   const child = fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: childEnvironment(),
     execArgv: [`--max-old-space-size=${heapMegabytes}`],
   });
   const kill = (): void => void child.kill('SIGKILL');
@@ -33,8 +41,11 @@ async function inspect(message: ToInspector, { timeoutMs = 30_000, heapMegabytes
   try {
     const reply = await new Promise<unknown>((resolve, reject) => {
       child.once('message', resolve);
-      child.once('error', reject);
-      child.once('close', (code, signalName) => reject(new SaeEvalError('checkpoint-format', `A file named by the request could not be inspected: the process that read it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} s; the file is damaged or far too large.`)));
+      child.once('error', (error: NodeJS.ErrnoException) => reject(passing.has(error.code ?? '') ? new SaeEvalError('unavailable', `No process could be started to read the files (${error.code}); try again in a moment.`, { cause: error }) : error));
+      child.once('close', (code, signalName) => {
+        if (signal?.aborted === true) reject(new SaeEvalError('cancelled', 'The request was given up.'));
+        else reject(new InspectorDiedError('checkpoint-format', `A file named by the request could not be inspected: the process that read it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} s; the file is damaged or far too large.`));
+      });
       child.send(message, () => {});
     });
     const parsed = fromInspectorSchema.parse(reply);
@@ -43,6 +54,17 @@ async function inspect(message: ToInspector, { timeoutMs = 30_000, heapMegabytes
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', kill);
+  }
+}
+
+/** A process that dies at once may be chance, twice is the file; one that was killed after all its time is not tried again. */
+async function inspect(message: ToInspector, options: InspectOptions = {}): Promise<unknown> {
+  const until = performance.now() + (options.timeoutMs ?? 30_000) / 2;
+  try {
+    return await inspectOnce(message, options);
+  } catch (thrown) {
+    if (!(thrown instanceof InspectorDiedError) || performance.now() > until) throw thrown;
+    return inspectOnce(message, options);
   }
 }
 

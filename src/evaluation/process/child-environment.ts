@@ -1,0 +1,8 @@
+/** What a process that reads untrusted files gets of this one's environment: everything but the API key. Native-free. */
+
+/** Variables whose values are secrets of the server alone. */
+const secrets: readonly string[] = ['SAE_EVAL_API_KEY'];
+
+export function childEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
+}
