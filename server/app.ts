@@ -17,11 +17,12 @@ import { Catalogue } from './catalogue.js';
 import { InspectionGate } from './inspection-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
+import { lockStore } from './jobs/store-lock.js';
 import { Store } from './jobs/store.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
-import { codedError, refuseConnection, registerProblems, sendProblem } from './problems.js';
+import { codedError, refuseConnection, registerNotFound, registerProblems, sendProblem } from './problems.js';
 import { Roots } from './roots.js';
 import { acceptable } from './routes/api.js';
 import { registerCatalogue } from './routes/catalogue.js';
@@ -77,7 +78,8 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     return503OnClosing: true,
   });
 
-  const store = new Store(options.db);
+  const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
+  const store = storeOf(options.db, { otherwise: unlock });
   const hub = new EventHub();
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
@@ -105,9 +107,15 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   registerValidation(app);
   registerProblems(app);
   app.removeContentTypeParser('text/plain');
-  await registerGuard(app, keys);
+  await registerRateLimit(app, options);
+  const countStranger = app.createRateLimit();
+  await registerGuard(app, keys, async (request) => {
+    const limit = await countStranger(request);
+    if (!limit.isAllowed && limit.isExceeded) throw tooMany(limit.max, limit.ttl);
+  });
+  registerNotFound(app);
   registerChecks(app);
-  await registerPlugins(app, { requestsPerMinute: options.requestsPerMinute });
+  await registerPlugins(app);
   await registerDocuments(app, keys.required);
 
   await app.register(async (scope) => {
@@ -133,9 +141,22 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   app.addHook('onClose', async () => {
     await workers.done;
     store.close();
+    unlock();
   });
   await app.ready();
   return { app, services };
+}
+
+/** @throws SaeEvalError `configuration-invalid` when the file is no store of this version. */
+function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store {
+  try {
+    return new Store(file);
+  } catch (thrown) {
+    otherwise();
+    const { code, message } = thrown as Partial<NodeJS.ErrnoException>;
+    if (!/^SQLITE_(NOTADB|CORRUPT|CANTOPEN|READONLY)/.test(code ?? '')) throw thrown;
+    throw new SaeEvalError('configuration-invalid', `${file} cannot be used as the store (${message}); give another file with --db.`, { cause: thrown });
+  }
 }
 
 /** What holds for every call: what is accepted, what a body may be encoded as. */
@@ -148,15 +169,23 @@ function registerChecks(app: FastifyInstance): void {
   });
 }
 
-async function registerPlugins(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<void> {
-  await app.register(helmet, { contentSecurityPolicy: { directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, useDefaults: false }, strictTransportSecurity: false });
+function tooMany(most: number, milliseconds: number): SaeEvalError {
+  return new SaeEvalError('rate-limited', `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`);
+}
+
+/** Of one API key; of one address for callers without a known one. */
+async function registerRateLimit(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<void> {
   await app.register(rateLimit, {
     global: true,
     max: requestsPerMinute,
     timeWindow: 60_000,
     keyGenerator: (request) => request.keyLabel ?? request.ip,
-    errorResponseBuilder: (_, { max, ttl }) => new SaeEvalError('rate-limited', `At most ${max} requests a minute; try again in ${Math.ceil(ttl / 1000)} s.`),
+    errorResponseBuilder: (_, { max, ttl }) => tooMany(max, ttl),
   });
+}
+
+async function registerPlugins(app: FastifyInstance): Promise<void> {
+  await app.register(helmet, { contentSecurityPolicy: { directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, useDefaults: false }, strictTransportSecurity: false });
   await app.register(underPressure, { maxEventLoopDelay: 3000, sampleInterval: 1000, retryAfter: 5 });
   // Before compression: an ETag names what is compressed.
   await app.register(etag, { weak: true });

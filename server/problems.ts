@@ -48,6 +48,7 @@ export function codedError(error: unknown): SaeEvalError {
 export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyReply {
   const problem = problemOf(error, reply.request.id);
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
+  if (error.code === 'rate-limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', '60');
   if (error.code === 'unavailable' || error.code === 'queue-full' || error.code === 'storage-full') reply.header('retry-after', '5');
   return reply.code(problem.status).header('cache-control', 'no-store').type(problemMediaType).send(problem);
 }
@@ -58,7 +59,11 @@ export function registerProblems(app: FastifyInstance): void {
     if (coded.code === 'internal') request.log.error({ err: error }, 'unexpected fault');
     return sendProblem(reply, coded);
   });
-  app.setNotFoundHandler((request, reply) => notFound(request, reply));
+}
+
+/** Call when the rate limit is registered: addresses that are none count too. */
+export function registerNotFound(app: FastifyInstance): void {
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => notFound(request, reply));
 }
 
 function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

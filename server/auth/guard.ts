@@ -37,8 +37,11 @@ function refuseForeign(request: FastifyRequest): void {
   }
 }
 
-/** Registers the hook that lets calls through or refuses them. */
-export async function registerGuard(app: FastifyInstance, keys: KeyRing): Promise<void> {
+/**
+ * Registers the hook that lets calls through or refuses them. `refused` is called before a caller is told that its key is
+ * unknown, and throws where it has heard that too often.
+ */
+export async function registerGuard(app: FastifyInstance, keys: KeyRing, refused: (request: FastifyRequest) => Promise<void>): Promise<void> {
   app.decorateRequest('keyLabel', null);
   if (!keys.required) {
     app.addHook('onRequest', async (request) => refuseForeign(request));
@@ -56,8 +59,11 @@ export async function registerGuard(app: FastifyInstance, keys: KeyRing): Promis
     verifyErrorLogLevel: 'debug',
   });
   const verify = app.verifyBearerAuth!;
-  app.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.isPublic === true) done();
-    else verify(request, reply, (error) => done(error === undefined ? error : new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.', { cause: error })));
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.isPublic === true) return;
+    const error = await new Promise<Error | undefined>((resolve) => verify(request, reply, resolve));
+    if (error === undefined) return;
+    await refused(request);
+    throw new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.', { cause: error });
   });
 }

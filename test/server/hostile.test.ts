@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunningServer } from '#server/main.js';
+import { addKey, type RunningServer } from '#server/main.js';
 import { full, packageRoot, post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const folder = temporaryFolder();
@@ -20,7 +20,7 @@ beforeAll(async () => {
   mkdirSync(join(root, 'folder.pt'));
   mkdirSync(join(root, 'blank'));
   writeFileSync(join(root, 'blank', 'a.jsonl'), '{"text": "  "}\nnot json\n{"text": 3}\n');
-  server = await serve(folder.path, { roots: [root, packageRoot], requestTimeout: 1, maxQueuedPerClient: 3, requestsPerMinute: 100_000 });
+  server = await serve(folder.path, { roots: [root, packageRoot], requestTimeout: 1, maxQueuedPerClient: 3, requestsPerMinute: 1_000_000, submissionsPerMinute: 1_000_000 });
   await untilReady(server.url);
 });
 afterAll(async () => {
@@ -154,6 +154,30 @@ describe('too much', () => {
 });
 
 describe('rate limit', () => {
+  it('holds for addresses that are none, and for callers without a known key, apart from those with one', async () => {
+    const other = temporaryFolder();
+    const file = join(other.path, 'keys.json');
+    const key = addKey({ file, label: 'known' });
+    const limited = await serve(other.path, { requestsPerMinute: 3, apiKeys: file });
+    const statuses = async (path: string, value: string): Promise<number[]> => {
+      const found: number[] = [];
+      for (let sent = 0; sent < 4; sent++) {
+        const answer = await fetch(`${limited.url}${path}`, { headers: { authorization: `Bearer ${value}` } });
+        found.push(answer.status);
+        if (answer.status === 429) expect({ code: (await answer.json()).code, after: Number(answer.headers.get('retry-after')) > 0 }).toEqual({ code: 'rate-limited', after: true });
+      }
+      return found;
+    };
+    try {
+      expect(await statuses('/v1/kinds', 'guessed')).toEqual([401, 401, 401, 429]);
+      expect(await statuses('/nothing', key)).toEqual([404, 404, 404, 429]);
+      expect((await fetch(`${limited.url}/healthz`)).status).toBe(200);
+    } finally {
+      await limited.close();
+      other.remove();
+    }
+  });
+
   it('answers 429 and says when to come back', async () => {
     const other = temporaryFolder();
     const limited = await serve(other.path, { requestsPerMinute: 3 });
