@@ -23,6 +23,7 @@ import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
 import { codedError, refuseConnection, registerNotFound, registerProblems, sendProblem } from './problems.js';
+import { ReportRenderer } from './report-renderer.js';
 import { Roots } from './roots.js';
 import { acceptable } from './routes/api.js';
 import { registerCatalogue } from './routes/catalogue.js';
@@ -100,6 +101,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     options, roots, store, hub, queue, metrics, machine,
     catalogue: new Catalogue(roots, inspectOptions),
     inspections: new InspectionGate({ atOnce: 2, waiting: 200 }),
+    reports: new ReportRenderer(),
   };
 
   recordMethods(app);
@@ -139,6 +141,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     await queue.stop();
   });
   app.addHook('onClose', async () => {
+    await services.reports.close();
     await workers.done;
     store.close();
     unlock();

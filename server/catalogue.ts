@@ -5,6 +5,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { textExtensions } from '../src/data/files.js';
 import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
 import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
 import type { Roots } from './roots.js';
@@ -73,11 +74,11 @@ export class Catalogue {
     };
   }
 
-  /** Folders with .jsonl files, and the files. */
+  /** Folders with text files, and the files: those that naming the folder would read. */
   async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
     const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
-      const texts = files.filter((entry) => entry.name.endsWith('.jsonl'));
-      if (texts.length === 0) return [];
+      const texts = textExtensions.map((extensions) => files.filter((entry) => extensions.some((extension) => entry.name.endsWith(extension)))).find((found) => found.length > 0);
+      if (texts === undefined) return [];
       const each = texts.map((entry) => ({ path: entry.name, files: 1, bytes: entry.bytes }));
       return [{ path: name, files: texts.length, bytes: texts.reduce((sum, { bytes }) => sum + bytes, 0) }, ...each];
     });

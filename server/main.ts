@@ -3,7 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { AddressInfo } from 'node:net';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import { buildApp } from './app.js';
-import type { ServerOptions } from './options.js';
+import { configVariable, type ServerOptions } from './options.js';
 
 export { addKey } from './auth/keys.js';
 export type { ServerOptions } from './options.js';
@@ -15,14 +15,21 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** Whether SIGTERM and SIGINT stop it; default true. */
+  handleSignals?: boolean;
+  /** JSON file of settings; default: the one that SAE_EVAL_CONFIG names. */
+  config?: string;
+}
+
 /**
  * Starts the server.
  * @throws SaeEvalError `configuration-invalid`.
  * @example
  * const server = await startServer({ port: 0, roots: ['.'] });
  */
-export async function startServer(options: ServerOptions = {}, { handleSignals = true }: { handleSignals?: boolean } = {}): Promise<RunningServer> {
-  const { app, services } = await buildApp(options);
+export async function startServer(options: ServerOptions = {}, { handleSignals = true, config }: StartOptions = {}): Promise<RunningServer> {
+  const { app, services } = await buildApp(options, config === undefined ? process.env : { ...process.env, [configVariable]: config });
   const { host, port, grace } = services.options;
   try {
     await app.listen({ host, port });

@@ -51,6 +51,8 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
   SAE_EVAL_SUBMISSIONS_PER_MINUTE: 'submissionsPerMinute',
 };
+/** Names the file of settings. */
+export const configVariable = 'SAE_EVAL_CONFIG';
 const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel']);
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
@@ -79,7 +81,7 @@ function fromFile(path: string | undefined): Record<string, unknown> {
  */
 export function resolveServerOptions(given: ServerOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedServerOptions {
   const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const parsed = serverOptionsSchema.safeParse({ ...fromFile(env['SAE_EVAL_CONFIG']), ...fromEnvironment(env), ...flags });
+  const parsed = serverOptionsSchema.safeParse({ ...fromFile(env[configVariable]), ...fromEnvironment(env), ...flags });
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const name = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');

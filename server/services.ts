@@ -7,6 +7,7 @@ import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 import type { Metrics } from './metrics.js';
 import type { ResolvedServerOptions } from './options.js';
+import type { ReportRenderer } from './report-renderer.js';
 import type { Roots } from './roots.js';
 
 export interface Services {
@@ -18,6 +19,7 @@ export interface Services {
   queue: JobQueue;
   hub: EventHub;
   metrics: Metrics;
+  reports: ReportRenderer;
   machine: MachineState;
 }
 

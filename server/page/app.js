@@ -1,6 +1,6 @@
 /** Shows one of the page's views, by the address after #. */
 import { announce, element, replace } from './elements.js';
-import { askForKey, hasKey } from './session.js';
+import { apiDescription, askForKey, hasKey, openDocument } from './session.js';
 import { showComparison } from './comparison.js';
 import { showEvaluation } from './evaluation.js';
 import { showForm } from './form.js';
@@ -38,6 +38,11 @@ async function show() {
 
 document.getElementById('key-button').addEventListener('click', () => void askForKey().then(show));
 document.getElementById('key-button').hidden = !hasKey();
+document.getElementById('api-link').addEventListener('click', (event) => {
+  if (!hasKey()) return;
+  event.preventDefault();
+  void openDocument(apiDescription, 'application/json');
+});
 document.querySelector('.skip').addEventListener('click', (event) => {
   event.preventDefault();
   main.focus();

@@ -2,15 +2,18 @@
 import { element, svg } from './elements.js';
 import { number } from './format.js';
 
-const width = 640;
+/** In units of the picture, which fills its place: fewer on a phone, so that letters stay readable. */
+const pictureWidth = () => (matchMedia('(max-width: 40rem)').matches ? 360 : 640);
 export const seriesColour = (index) => `var(--series-${(index % 8) + 1})`;
 
 /** @param {{ label: string, value: number|null, ci95?: [number, number]|null }[]} bars */
 export function barChart(bars, { title }) {
   const known = bars.filter(({ value }) => value !== null && value !== undefined && Number.isFinite(value));
   if (known.length === 0) return element('p', { class: 'soft' }, 'No numbers for this metric yet.');
+  const width = pictureWidth();
   const rowHeight = 34;
-  const left = Math.min(220, 16 + 7.2 * Math.max(...bars.map(({ label }) => label.length)));
+  const left = Math.min(0.35 * width, 16 + 7.2 * Math.max(...bars.map(({ label }) => label.length)));
+  const longest = Math.floor((left - 16) / 7.2);
   const right = 78;
   const low = Math.min(0, ...known.map(({ value, ci95 }) => Math.min(value, ci95?.[0] ?? value)));
   const high = Math.max(0, ...known.map(({ value, ci95 }) => Math.max(value, ci95?.[1] ?? value))) || 1;
@@ -21,7 +24,7 @@ export function barChart(bars, { title }) {
     svg('line', { class: 'axis', x1: x(0), x2: x(0), y1: 0, y2: height }),
     ...bars.flatMap(({ label, value, ci95 }, index) => {
       const y = index * rowHeight + 8;
-      const shown = label.length > 28 ? `${label.slice(0, 27)}…` : label;
+      const shown = label.length > longest ? `${label.slice(0, longest - 1)}…` : label;
       const name = svg('text', { class: 'name', x: left - 10, y: y + 16, 'text-anchor': 'end' }, shown);
       if (value === null || value === undefined || !Number.isFinite(value)) return [name, svg('text', { x: x(0) + 8, y: y + 16 }, 'n/a')];
       const range = ci95 ? svg('path', { class: 'range', fill: 'none', d: `M${x(ci95[0])} ${y + 7}v8m0 -4H${x(ci95[1])}m0 -4v8` }) : null;
@@ -38,6 +41,7 @@ export function barChart(bars, { title }) {
 export function lineChart(series, { title }) {
   const points = series.flatMap((line) => line.points).filter(({ value }) => value !== null && Number.isFinite(value));
   if (points.length === 0) return null;
+  const width = pictureWidth();
   const height = 240;
   const [left, right, top, bottom] = [56, 16, 12, 34];
   const layers = [...new Set(points.map(({ layer }) => layer))].sort((a, b) => a - b);

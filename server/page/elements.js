@@ -28,3 +28,20 @@ export function announce(text) {
 export function replace(parent, ...children) {
   parent.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
 }
+
+/** Says that the server is away while it is, to those who see the page and to those who hear it. */
+export function connectionNote() {
+  const node = element('p', { class: 'problem', role: 'status', hidden: true });
+  return {
+    node,
+    lost: () => {
+      if (!node.hidden) return;
+      node.hidden = false;
+      node.textContent = 'The server cannot be reached; trying again. What is shown may be old.';
+    },
+    back: () => {
+      node.hidden = true;
+      node.textContent = '';
+    },
+  };
+}

@@ -1,11 +1,12 @@
 /** One evaluation: live progress, numbers as they come, reports. */
-import { announce, element, replace } from './elements.js';
+import { announce, connectionNote, element, replace } from './elements.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { statusPill } from './list.js';
 import { reportLinks } from './reports.js';
-import { resultsCharts, resultsTable } from './results.js';
+import { redrawTable, resultsCharts, resultsTable } from './results.js';
 import { call, client } from './session.js';
 
+const betweenPlaces = 2000;
 const hasEnded = (status) => status !== 'queued' && status !== 'running';
 
 export async function showEvaluation({ main, signal }, id) {
@@ -14,6 +15,7 @@ export async function showEvaluation({ main, signal }, id) {
 
   const head = element('div', { class: 'heading' });
   const problem = element('div', { hidden: true });
+  const connection = connectionNote();
   const progress = element('section', { class: 'card' });
   const table = element('section', { class: 'card', hidden: true });
   const charts = resultsCharts();
@@ -21,20 +23,32 @@ export async function showEvaluation({ main, signal }, id) {
   const reports = element('section', { class: 'card', hidden: true });
   const facts = element('section', { class: 'card' });
 
-  async function act(label, body) {
+  /** Whether it worked. */
+  async function act(said, body) {
     try {
       await call(body);
-      announce(label);
+      announce(said);
+      return true;
     } catch (error) {
       problem.hidden = false;
       replace(problem, element('p', { class: 'problem', role: 'alert' }, error.message));
+      return false;
     }
   }
 
   function drawHead() {
-    const cancel = element('button', { type: 'button', class: 'danger', onclick: (event) => { event.target.disabled = true; void act('Cancelled', (api) => api.cancel(id)); } }, 'Cancel');
-    const remove = element('button', { type: 'button', class: 'quiet danger', onclick: () => { if (confirm('Remove this evaluation and its results?')) void act('Removed', (api) => api.remove(id)).then(() => (location.hash = '#/')); } }, 'Remove');
-    replace(head, element('div', {}, element('h1', {}, titleOf(record)), statusPill(record.status)), element('div', {}, hasEnded(record.status) ? remove : cancel));
+    const cancel = element('button', { type: 'button', class: 'danger', onclick: ({ target }) => {
+      if (target.getAttribute('aria-disabled') === 'true') return;
+      // Not `disabled`, which would take the keyboard's place away.
+      target.setAttribute('aria-disabled', 'true');
+      void act('Cancelling', (api) => api.cancel(id)).then((worked) => { if (!worked) target.removeAttribute('aria-disabled'); });
+    } }, 'Cancel');
+    const remove = element('button', { type: 'button', class: 'quiet danger', onclick: () => { if (confirm('Remove this evaluation and its results?')) void act('Removed', (api) => api.remove(id)).then((worked) => { if (worked) location.hash = '#/'; }); } }, 'Remove');
+    const hadFocus = head.contains(document.activeElement);
+    const heading = element('h1', { tabindex: '-1' }, titleOf(record));
+    replace(head, element('div', {}, heading, statusPill(record.status)), element('div', {}, hasEnded(record.status) ? remove : cancel));
+    // The button that was pressed is gone.
+    if (hadFocus) heading.focus();
     const failed = record.error !== null && record.status !== 'cancelled';
     problem.hidden = !failed;
     if (failed) replace(problem, element('div', { class: 'problem', role: 'alert' }, element('strong', {}, record.error.code), ' — ', record.error.message));
@@ -56,7 +70,7 @@ export async function showEvaluation({ main, signal }, id) {
     table.hidden = list.length === 0;
     charts.node.hidden = list.length === 0;
     if (list.length === 0) return;
-    replace(table, resultsTable(list, { caption: record.result === null ? 'Numbers as they stand; intervals come at the end.' : 'Best values are bold; below them the 95 % interval where there is one.' }));
+    redrawTable(table, resultsTable(list, { caption: record.result === null ? 'Numbers as they stand; intervals come at the end.' : 'Best values are bold; below them the 95 % interval where there is one.' }));
     charts.update(list);
   }
 
@@ -84,21 +98,41 @@ export async function showEvaluation({ main, signal }, id) {
   }
 
   drawAll();
-  replace(main, element('p', { class: 'small' }, element('a', { href: '#/' }, '← All evaluations')), head, problem, progress, table, charts.node, findings, reports, facts);
+  replace(main, element('p', { class: 'small' }, element('a', { href: '#/' }, '← All evaluations')), head, problem, connection.node, progress, table, charts.node, findings, reports, facts);
   if (!hasEnded(record.status)) follow().catch((error) => { if (!signal.aborted) replace(problem, element('p', { class: 'problem' }, error.message)); });
 
+  /** What others do moves an evaluation in the queue; no event of its own says so. */
+  async function followPlace() {
+    while (record.status === 'queued') {
+      await new Promise((resolve) => setTimeout(resolve, betweenPlaces));
+      if (signal.aborted || record.status !== 'queued') return;
+      const { position } = await call((api) => api.get(id, { signal }));
+      if (position === record.position || record.status !== 'queued') continue;
+      record = { ...record, position };
+      drawProgress();
+    }
+  }
+
   async function follow() {
-    for await (const event of client().watch(id, { signal })) {
+    void followPlace().catch(() => {});
+    // However long the server or the network is away: the page goes on when they are back.
+    for await (const event of client().watch(id, { signal, attempts: Infinity, onFailure: connection.lost })) {
+      connection.back();
       if (event.event === 'progress') {
-        const changed = record.status !== event.data.status;
-        record = { ...record, status: event.data.status, progress: event.data.progress ?? record.progress, position: null };
-        if (changed) drawHead();
+        const { status, progress: now } = event.data;
+        const changed = record.status !== status;
+        record = { ...record, status, progress: now ?? record.progress, position: status === 'queued' ? record.position : null };
+        if (changed) {
+          drawHead();
+          announce(`The evaluation is ${status}.`);
+        }
         drawProgress();
       } else if (event.event === 'result') {
         results.set(event.data.label, event.data);
         drawResults();
       }
     }
+    connection.back();
     record = await call((api) => api.get(id, { signal }));
     for (const result of record.result?.results ?? []) results.set(result.label, result);
     drawAll();

@@ -1,5 +1,5 @@
 /** The list of evaluations, with live progress; select some to compare them. */
-import { element, replace } from './elements.js';
+import { connectionNote, element, replace } from './elements.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { call } from './session.js';
 
@@ -26,6 +26,7 @@ export async function showList({ main, signal }) {
   let pages = 1;
 
   const compare = element('button', { type: 'button', disabled: true, onclick: () => (location.hash = `#/compare/${[...selected].join(',')}`) }, 'Compare');
+  const connection = connectionNote();
   const rows = element('tbody');
   const table = element('table', { class: 'runs' },
     element('caption', { class: 'visually-hidden' }, 'Evaluations, newest first'),
@@ -47,7 +48,7 @@ export async function showList({ main, signal }) {
     };
     const title = titleOf(item);
     return element('tr', { 'data-id': item.id },
-      element('td', { class: 'pick' }, element('input', { type: 'checkbox', 'aria-label': `Select ${title}`, checked: selected.has(item.id), disabled: !done, onchange: toggle })),
+      element('td', { class: 'pick' }, element('input', { type: 'checkbox', 'aria-label': `Select ${title}, submitted ${ago(item.createdAt)}`, checked: selected.has(item.id), disabled: !done, onchange: toggle })),
       element('td', { class: 'what' }, element('a', { href: `#/evaluations/${item.id}` }, title), element('div', { class: 'soft small' }, `${item.request.dataset.path} · ${item.device}${item.submittedBy === null ? '' : ` · ${item.submittedBy}`}`)),
       element('td', { class: 'state' }, statusPill(item.status)),
       element('td', { class: 'bar' }, item.error === null ? progressOf(item) : element('span', { class: 'soft small' }, item.error.message.slice(0, 120))),
@@ -86,15 +87,16 @@ export async function showList({ main, signal }) {
   replace(main,
     element('div', { class: 'heading' }, element('h1', {}, 'Evaluations'), element('div', {}, compare, element('a', { class: 'button primary', href: '#/new' }, 'New evaluation'))),
     element('div', { class: 'filters' }, element('div', {}, element('label', { for: 'filter-status' }, 'Status'), status), element('div', {}, element('label', { for: 'filter-label' }, 'Label'), label)),
+    connection.node,
     card);
-  void keepFresh(refresh, signal);
+  void keepFresh(refresh, { signal, connection });
 }
 
 /** Asks again from time to time while the page is looked at. */
-async function keepFresh(refresh, signal) {
+async function keepFresh(refresh, { signal, connection }) {
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));
     if (signal.aborted) return;
-    if (!document.hidden) await refresh().catch(() => {});
+    if (!document.hidden) await refresh().then(connection.back, () => { if (!signal.aborted) connection.lost(); });
   }
 }

@@ -40,7 +40,7 @@ export function resultsTable(results, { caption }) {
   const shown = shownMetrics(results);
   const arrow = { lower: ' ↓', higher: ' ↑' };
   return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, element('table', { class: 'results' },
-    element('caption', {}, caption),
+    element('caption', {}, element('span', {}, caption)),
     element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'SAE'), ...shown.map((metric) => element('th', { scope: 'col' }, `${metric.name}${arrow[metric.better] ?? ''}`, element('div', { class: 'soft small' }, metric.under))))),
     element('tbody', {}, ...results.map((result) => element('tr', {},
       element('th', { scope: 'row' }, result.label, element('div', { class: 'soft small' }, result.error === null ? `${result.kind} · ${layersOf(result)}` : `failed: ${result.error.message}`)),
@@ -50,6 +50,16 @@ export function resultsTable(results, { caption }) {
         const isBest = value.mean === best(metric, results);
         return element('td', isBest ? { class: 'best', title: 'best' } : {}, number(value.mean), value.ci95 ? element('span', { class: 'ci' }, `${number(value.ci95[0], 3)} … ${number(value.ci95[1], 3)}`) : null);
       }))))));
+}
+
+/** A table in the place of an older one: it stays where it was scrolled to, and keeps the keyboard's place. */
+export function redrawTable(parent, table) {
+  const before = parent.firstElementChild;
+  const { scrollLeft = 0 } = before ?? {};
+  const hadFocus = before !== null && before === document.activeElement;
+  replace(parent, table);
+  table.scrollLeft = scrollLeft;
+  if (hadFocus) table.focus({ preventScroll: true });
 }
 
 /** Charts with a choice of metric; `update` draws new numbers. */
@@ -80,10 +90,13 @@ export function resultsCharts() {
       results = next;
       const shown = shownMetrics(results);
       const before = choice.value;
-      replace(choice, ...['reference', 'strict'].flatMap((under) => {
+      const offered = shown.map(({ id }) => id).join(' ');
+      // A list that is open would close.
+      if (offered !== choice.dataset.offered) replace(choice, ...['reference', 'strict'].flatMap((under) => {
         const own = shown.filter((metric) => metric.under === under);
         return own.length === 0 ? [] : [element('optgroup', { label: under }, ...own.map(({ id, name }) => element('option', { value: id }, name)))];
       }));
+      choice.dataset.offered = offered;
       const preferred = shown.find(({ id }) => id === before) ?? shown.find(({ id }) => id === 'strict.KLDivPerToken') ?? shown.find(({ id }) => id === 'reference.KLDiv') ?? shown[0];
       if (preferred !== undefined) choice.value = preferred.id;
       card.hidden = preferred === undefined;

@@ -18,12 +18,13 @@ export async function call(body) {
       return await body(client());
     } catch (error) {
       if (!(error instanceof UnauthorizedError) || error.status !== 401) throw error;
-      await askForKey(key === undefined ? null : 'The server does not know this key.');
+      document.getElementById('key-button').hidden = false;
+      if (!(await askForKey(key === undefined ? null : 'The server does not know this key.'))) throw error;
     }
   }
 }
 
-/** Shows the dialog; several callers share one. */
+/** Shows the dialog; several callers share one. Resolves to whether a key was given. */
 export function askForKey(problem = null) {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById('key-dialog');
@@ -32,15 +33,18 @@ export function askForKey(problem = null) {
     message.hidden = problem === null;
     message.textContent = problem ?? '';
     input.value = '';
+    dialog.returnValue = '';
     dialog.showModal();
     dialog.addEventListener('close', () => {
-      if (input.value !== '') {
+      const isGiven = dialog.returnValue === 'given' && input.value.trim() !== '';
+      if (isGiven) {
         key = input.value.trim();
         sessionStorage.setItem(storage, key);
         document.getElementById('key-button').hidden = false;
       }
+      input.value = '';
       asking = null;
-      resolve();
+      resolve(isGiven);
     }, { once: true });
   });
   return asking;
@@ -54,4 +58,10 @@ export async function openDocument(load, type) {
   if (tab === null) window.location.assign(url);
   else tab.location.replace(url);
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
+}
+
+/** The description of the API as text: behind a key, a plain link to its documentation would find nothing. */
+export async function apiDescription() {
+  const response = await fetch('/openapi.json', { headers: { authorization: `Bearer ${key}` } });
+  return JSON.stringify(await response.json(), null, 2);
 }

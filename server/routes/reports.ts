@@ -27,9 +27,8 @@ function resultOf(services: Services, id: string): EvaluationResult {
   return result;
 }
 
-async function sendReport(reply: FastifyReply, results: EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<FastifyReply> {
-  const { renderReport } = await import('../../src/report/index.js');
-  const text = await renderReport(results.length === 1 ? results[0]! : results, { format, lang });
+async function sendReport({ reports }: Services, reply: FastifyReply, results: EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<FastifyReply> {
+  const text = await reports.render(results, { format, lang });
   if (format === 'html') reply.header('content-security-policy', reportPolicy);
   return reply
     .type(`${mediaTypes[format]}; charset=utf-8`)
@@ -62,7 +61,7 @@ export function registerReports(app: Api, services: Services): void {
         const type = acceptable(request, Object.values(mediaTypes));
         format = reportFormats.find((name) => mediaTypes[name] === type)!;
       }
-      return sendReport(reply, [resultOf(services, request.params.id)], { format, lang: lang as ReportLanguage });
+      return sendReport(services, reply, [resultOf(services, request.params.id)], { format, lang: lang as ReportLanguage });
     },
   });
 
@@ -79,7 +78,7 @@ export function registerReports(app: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       const { evaluations, format, lang } = request.body;
-      return sendReport(reply, evaluations.map((id) => resultOf(services, id)), { format, lang });
+      return sendReport(services, reply, evaluations.map((id) => resultOf(services, id)), { format, lang });
     },
   });
 }

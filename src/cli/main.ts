@@ -44,6 +44,7 @@ program
   .option('--db <file>', 'SQLite file of the jobs (default: sae-eval.db)')
   .option('--model-cache-bytes <bytes>', 'models and SAEs that stay loaded between evaluations (default: a quarter of the memory)')
   .option('--api-keys <file>', 'file of hashed API keys; without keys only this machine may connect')
+  .option('--config <file>', 'JSON file of settings, those without a flag too (docs/operations.md)')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
 program
@@ -99,6 +100,7 @@ export interface ServeOptions {
   db?: string;
   modelCacheBytes?: string;
   apiKeys?: string;
+  config?: string;
 }
 
 try {

@@ -18,6 +18,9 @@ const kinds: readonly { extensions: readonly string[]; format: DataFile['format'
   { extensions: ['.txt', '.txt.gz', '.txt.zst'], format: 'text' },
 ];
 
+/** Extensions of the files that a folder's texts can be, kind by kind: the first kind that is there is read. */
+export const textExtensions: readonly (readonly string[])[] = kinds.map(({ extensions }) => extensions);
+
 const described = kinds.flatMap(({ extensions }) => extensions).join(', ');
 
 /** Names of files that would need a library this package does not have. */

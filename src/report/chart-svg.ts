@@ -31,6 +31,8 @@ function axisOption(axis: Axis, { category = false, values = [] }: { category?: 
 
 /** One SVG element; `id` makes its references unique in the page. */
 export function chartSvg(chart: Chart, id: string): string {
+  const numbers = new Map<string, number>();
+  const numberOf = (given: string): number => numbers.get(given) ?? numbers.set(given, numbers.size).size - 1;
   const made = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     const points = chart.series.flatMap((series) => series.points);
@@ -59,6 +61,8 @@ export function chartSvg(chart: Chart, id: string): string {
       .replace('<svg ', `<svg role="img" aria-labelledby="${id}-title ${id}-description" viewBox="0 0 ${width} ${height}" `)
       .replace(/(<svg [^>]*?) width="\d+" height="\d+"/, '$1')
       .replace(/zr\d+-/g, `${id}-`)
+      // Numbered over the life of the process: the same report would never have the same bytes.
+      .replace(/-cls-(\d+)/g, (_, number: string) => `-cls-${numberOf(number)}`)
       .replace(/>/, `><title id="${id}-title">${escape(chart.title)}</title><desc id="${id}-description">${escape(chart.description)}</desc>`);
   } finally {
     made.dispose();

@@ -136,8 +136,10 @@ describe('an evaluation', () => {
     expect(record).toMatchObject({ status: 'succeeded', attempts: 1, error: null, progress: { samples: 8, secondsLeft: 0 } });
     expect(record.result?.results[0]?.reference?.NormMSE).toBeGreaterThan(0);
 
-    const tag = (await get(`/v1/evaluations/${id}`)).headers.get('etag')!;
-    expect((await get(`/v1/evaluations/${id}`, { 'if-none-match': tag })).status).toBe(304);
+    for (const path of [`/v1/evaluations/${id}`, ...['md', 'html', 'json', 'csv'].map((format) => `/v1/evaluations/${id}/report?format=${format}`)]) {
+      const tag = (await get(path)).headers.get('etag')!;
+      expect({ path, status: (await get(path, { 'if-none-match': tag })).status }).toEqual({ path, status: 304 });
+    }
     const mine = evaluationListSchema.parse(await (await get('/v1/evaluations?label=mine')).json());
     expect(mine.items.map((item) => item.id)).toEqual([id]);
 
@@ -153,6 +155,19 @@ describe('an evaluation', () => {
     expect((await get(`/v1/evaluations/${id}`)).status).toBe(200);
     expect((await remove()).status).toBe(204);
     await problem(await remove(), 404, 'not-found');
+  });
+
+  it('has reports whose drawing keeps nobody waiting', async () => {
+    const { items } = evaluationListSchema.parse(await (await get('/v1/evaluations?status=succeeded')).json());
+    const order: string[] = [];
+    const ask = async (name: string, answer: Promise<Response>): Promise<void> => {
+      expect((await answer).status).toBe(200);
+      order.push(name);
+    };
+    const reports = Array.from({ length: 20 }, () => ask('report', get(`/v1/evaluations/${items[0]!.id}/report?format=html`)));
+    for (let other = 0; other < 5; other++) await ask('other', get('/v1/kinds'));
+    await Promise.all(reports);
+    expect(order.lastIndexOf('other'), order.join(', ')).toBeLessThan(5 + 4);
   });
 
   it('is the same for the same Idempotency-Key and body, also at once; another body is refused', async () => {

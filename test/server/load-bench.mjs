@@ -1,23 +1,25 @@
 /**
  * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event streams, from this machine.
- * Run by hand on a quiet machine: `node test/server/load-bench.mjs [tokens per sample] [rounds]`. Prints the latency of
- * GET /v1/evaluations/:id, what the load does to the evaluation (runs without and with it take turns), and what each process
- * used of the processor: on a busy machine those numbers still tell something.
+ * `npm run bench:server` on a quiet machine writes docs/bench-server.md: the latency of GET /v1/evaluations/:id, what the
+ * load does to the evaluation (runs without and with it take turns), and what each process used of the processor.
+ * `-- --print` prints it instead; `-- --tokens N` changes the tokens per sample, `-- --rounds N` how many pairs are run.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { SaeEvalClient } from '../../dist/src/client/index.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-load-'));
 const pollers = 200;
 const streams = 50;
-const seqLen = Number(process.argv[2] ?? 256);
-const rounds = Number(process.argv[3] ?? 3);
+const { values: flags } = parseArgs({ options: { tokens: { type: 'string', default: '256' }, rounds: { type: 'string', default: '4' }, print: { type: 'boolean', default: false } } });
+const seqLen = Number(flags.tokens);
+const rounds = Number(flags.rounds);
 const child = spawn(process.execPath, [join(root, 'dist/server/serve.js')], { env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: root, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] });
 const url = await new Promise((resolve) => child.stdout.on('data', (data) => { const found = /listens on (\S+)/.exec(String(data)); if (found) resolve(found[1]); }));
 const client = new SaeEvalClient(url);
@@ -74,15 +76,34 @@ latencies.sort((a, b) => a - b);
 const at = (share) => Number(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))].toFixed(1));
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const mean = (runs, of) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
-const rounded = (runs) => runs.map((run) => Object.fromEntries(Object.entries(run).map(([name, value]) => [name, Number(value.toFixed(2))])));
-console.log(JSON.stringify({
-  cores: cpus().length, loadOfMachine: loadavg()[0],
-  requests: latencies.length, failed, events, milliseconds: { p50: at(0.5), p99: at(0.99), max: at(1) },
-  slowerPercent: Number(((median(loaded.map(({ seconds }) => seconds)) / median(alone.map(({ seconds }) => seconds)) - 1) * 100).toFixed(1)),
-  coresUsedUnderLoad: { server: Number(mean(loaded, ({ server, seconds }) => server / seconds).toFixed(3)), generator: Number(mean(loaded, ({ generator, seconds }) => generator / seconds).toFixed(3)) },
-  computeProcessorPercentMore: Number(((mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100).toFixed(1)),
-  alone: rounded(alone), loaded: rounded(loaded),
-}, null, 2));
+const shown = (value, digits = 1) => value.toFixed(digits);
+const cores = (runs, name) => shown(mean(runs, (run) => run[name] / run.seconds), 3);
+const slower = (median(loaded.map(({ seconds }) => seconds)) / median(alone.map(({ seconds }) => seconds)) - 1) * 100;
+const computeMore = (mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100;
+const times = (runs) => runs.map(({ seconds }) => shown(seconds)).join(', ');
+const page = `# Bench of the server
+
+\`npm run bench:server\` writes this page. One evaluation (TopK and RouteSAE on the shipped model, samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
+under load, taking turns. The load: ${pollers} clients that each ask \`GET /v1/evaluations/:id\` every 5 s, and ${streams} event streams. Server, compute process and the program
+that makes the load share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}; load average at the end ${shown(loadavg()[0])}.
+
+| | |
+|---|---|
+| requests, of them failed | ${latencies.length}, ${failed} |
+| \`GET /v1/evaluations/:id\`: median, 99th percentile, slowest | ${at(0.5)} ms, ${at(0.99)} ms, ${at(1)} ms |
+| events received | ${events} |
+| seconds of the evaluation alone | ${times(alone)} |
+| under load | ${times(loaded)} |
+| slower by (medians) | ${shown(slower)} % |
+| processor time of the compute process, more under load by | ${shown(computeMore)} % |
+| cores used by the server, alone and under load | ${cores(alone, 'server')}, ${cores(loaded, 'server')} |
+| cores used by the program that makes the load | ${cores(loaded, 'generator')} |
+
+What the evaluation loses it loses to the server and to the program that makes the load, which here take their share of the same ${cpus().length} cores; on a GPU, or with clients on machines of their
+own, that share is nobody's.
+`;
+if (flags.print) process.stdout.write(page);
+else writeFileSync(join(root, 'docs', 'bench-server.md'), page);
 child.kill('SIGTERM');
 await new Promise((resolve) => child.once('exit', resolve));
 rmSync(folder, { recursive: true });

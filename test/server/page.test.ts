@@ -132,6 +132,59 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.locator('.pill.cancelled').waitFor();
   });
 
+  it('shows the place in the queue and follows it; a redrawn table stays where it was scrolled to', async () => {
+    const slow = smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 128 }, batchSize: 4 });
+    const running = await client.evaluate(slow);
+    const [first, second] = [await client.evaluate({ ...slow, seed: 1 }), await client.evaluate({ ...slow, seed: 2 })];
+    await page.goto(`${server.url}/#/evaluations/${second.id}`);
+    const place = page.locator('dt', { hasText: 'Place in the queue' }).locator('+ dd');
+    await expect.poll(() => place.innerText()).toBe('2');
+    await client.cancel(first.id);
+    await expect.poll(() => place.innerText(), { timeout: 10_000 }).toBe('1');
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await page.locator('.pill.cancelled').waitFor();
+    // The button that had the keyboard is gone: the heading has it.
+    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+
+    const phone = await browser.newContext({ viewport: { width: 375, height: 740 } });
+    try {
+      const view = await phone.newPage();
+      await view.goto(`${server.url}/#/evaluations/${running.id}`);
+      const region = view.getByRole('region', { name: 'Numbers as they stand' });
+      await region.waitFor({ timeout: 30_000 });
+      await region.evaluate((node) => (node.scrollLeft = 150));
+      await region.focus();
+      const before = await region.elementHandle();
+      await view.waitForFunction((node) => !node!.isConnected, before, { timeout: 30_000 });
+      expect(await region.evaluate((node) => [node.scrollLeft, document.activeElement === node])).toEqual([150, true]);
+    } finally {
+      await phone.close();
+      await client.cancel(running.id);
+    }
+  });
+
+  it('says that the server is away while it is, and goes on by itself', async () => {
+    const other = temporaryFolder();
+    let its = await serve(other.path);
+    const port = Number(new URL(its.url).port);
+    const view = await context.newPage();
+    try {
+      await untilReady(its.url);
+      const { id } = await new SaeEvalClient(its.url).evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 200, seqLen: 128 }, batchSize: 8 }));
+      await view.goto(`${its.url}/#/evaluations/${id}`);
+      await view.getByRole('progressbar').waitFor();
+      await its.close();
+      await view.getByRole('status').filter({ hasText: 'cannot be reached' }).waitFor();
+      its = await serve(other.path, { port });
+      await view.locator('.pill.succeeded').waitFor({ timeout: 60_000 });
+      expect(await view.getByText('cannot be reached').isVisible()).toBe(false);
+    } finally {
+      await view.close();
+      await its.close();
+      other.remove();
+    }
+  });
+
   it('compares selected runs', async () => {
     await client.evaluate(smallRequest({ saes: [{ kind: 'RandomK', checkpoint: 'checkpoints/TopK_tiny.pt', k: 16 }] }), { wait: true });
     await page.goto(`${server.url}/#/`);
@@ -230,12 +283,20 @@ describe.skipIf(executable === undefined)('the page', () => {
     try {
       const tab = await fresh.newPage();
       await tab.goto(locked.url);
+      await tab.getByLabel('Key', { exact: true }).waitFor();
+      await tab.keyboard.press('Escape');
+      await tab.getByRole('alert').filter({ hasText: 'API key' }).waitFor();
+      await tab.getByRole('button', { name: 'API key' }).click();
       await tab.getByLabel('Key', { exact: true }).fill('wrong');
       await tab.getByRole('button', { name: 'Continue' }).click();
       await tab.getByText('does not know this key').waitFor();
       await tab.getByLabel('Key', { exact: true }).fill(key);
       await tab.getByRole('button', { name: 'Continue' }).click();
       await tab.getByText('No evaluations yet').waitFor();
+      const [description] = await Promise.all([fresh.waitForEvent('page'), tab.getByRole('link', { name: 'API', exact: true }).click()]);
+      await description.waitForURL(/^blob:/);
+      expect(await description.locator('body').innerText()).toContain('"openapi": "3.1.0"');
+      await description.close();
       // A report in a tab of its own, with the key: its buttons work.
       await untilReady(locked.url);
       const { id } = await new SaeEvalClient(locked.url, { apiKey: key }).evaluate(smallRequest(), { wait: true });

@@ -10,7 +10,7 @@ function wholeNumber(flag: string, text: string | undefined, most: number): numb
   throw new SaeEvalError('request-invalid', `${flag}: expected a whole number from 0 to ${most}, found ${text}`);
 }
 
-export async function serve({ host, port, root, db, modelCacheBytes, apiKeys }: ServeOptions): Promise<void> {
+export async function serve({ host, port, root, db, modelCacheBytes, apiKeys, config }: ServeOptions): Promise<void> {
   const number = wholeNumber('--port', port, 65_535);
   const cacheBytes = wholeNumber('--model-cache-bytes', modelCacheBytes, Number.MAX_SAFE_INTEGER);
   const { url } = await startServer({
@@ -20,6 +20,6 @@ export async function serve({ host, port, root, db, modelCacheBytes, apiKeys }: 
     ...(root === undefined ? {} : { roots: root }),
     ...(cacheBytes === undefined ? {} : { modelCacheBytes: cacheBytes }),
     ...(apiKeys === undefined ? {} : { apiKeys }),
-  });
+  }, config === undefined ? {} : { config });
   process.stderr.write(`sae-eval listens on ${url}\n`);
 }
