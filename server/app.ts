@@ -79,6 +79,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     return503OnClosing: true,
   });
 
+  keys.onFault = (err) => app.log.error({ err }, 'the file of API keys cannot be read; the keys read before stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options.db, { otherwise: unlock });
   const hub = new EventHub();

@@ -3,7 +3,7 @@
  * hash is as good as a slow one: there is nothing to guess. Comparison takes the same time wherever keys differ.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -24,7 +24,8 @@ function readKeyFile(file: string): KeyFile {
 }
 
 /**
- * Makes a key and stores its hash; the file is made if there is none, readable by its owner only.
+ * Makes a key and stores its hash; the file is made if there is none, readable by its owner only. One that is there keeps
+ * its owner, group and mode: a server that runs as another user can go on reading it.
  * @returns the key, which is not stored anywhere. @throws SaeEvalError `configuration-invalid` for a label in use.
  */
 export function addKey({ file, label }: { file: string; label: string }): string {
@@ -36,8 +37,20 @@ export function addKey({ file, label }: { file: string; label: string }): string
   mkdirSync(dirname(file), { recursive: true });
   const part = `${file}.part`;
   writeFileSync(part, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: 0o600 });
+  keepOwner(file, part);
   renameSync(part, file);
   return key;
+}
+
+function keepOwner(file: string, part: string): void {
+  const before = statSync(file, { throwIfNoEntry: false });
+  if (before === undefined) return;
+  try {
+    chownSync(part, before.uid, before.gid);
+  } catch {
+    // Only root may give files away; then it is this user's.
+  }
+  chmodSync(part, before.mode & 0o777);
 }
 
 /** The keys a server accepts. A changed file is read again within a second, so a new key works without a restart. */
@@ -46,6 +59,9 @@ export class KeyRing {
   readonly #single: { label: string; hash: Buffer }[];
   #modified = 0;
   #checked = 0;
+  #isFaulty = false;
+  /** Told once when the file can no longer be used; the keys read before stay valid. */
+  onFault: (error: unknown) => void = () => {};
 
   constructor(private readonly file: string | undefined, single: string | undefined) {
     this.#single = single === undefined ? [] : [{ label: 'SAE_EVAL_API_KEY', hash: digest(single) }];
@@ -77,9 +93,11 @@ export class KeyRing {
     if (this.file === undefined || now - this.#checked < 1000) return;
     this.#checked = now;
     try {
-      if (statSync(this.file).mtimeMs !== this.#modified) this.#load(this.file);
-    } catch {
-      // A file that is being replaced or is damaged: the keys read before stay valid.
+      if (this.#isFaulty || statSync(this.file).mtimeMs !== this.#modified) this.#load(this.file);
+      this.#isFaulty = false;
+    } catch (error) {
+      if (!this.#isFaulty) this.onFault(error);
+      this.#isFaulty = true;
     }
   }
 }
