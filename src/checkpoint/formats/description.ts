@@ -75,6 +75,12 @@ export interface SaeDescription extends Described {
   hookPoint: string | null;
   /** `config`: the file's own word. `path`: read off the names of its folders, which a request may contradict. */
   hookPointFrom: 'config' | 'path';
+  /** Why it can be loaded but not evaluated (it reconstructs another site than it reads); absent in nearly all. */
+  obstacle?: string;
+  /** The weights are rounded to it first, as their library does on loading; absent where that changes nothing. */
+  roundedTo?: 'bfloat16' | 'float16';
+  /** What the names of its folders say beside the hook point. */
+  fromPath?: { width?: string; averageL0?: number };
 }
 
 /**
@@ -144,6 +150,11 @@ export class Tensors {
     return name;
   }
 
+  /** Thresholds: one for each latent, or one for all. */
+  threshold(name: string, m: number): string {
+    return this.vector(name, [m], [], [1]);
+  }
+
   /** A matrix stored as `stored` says, which must be its shape; where d = m only its name tells the orientation. */
   weight(name: string, stored: [number, number], wanted: 'as stored' | 'transposed'): Weight {
     return { tensor: this.vector(name, stored), transpose: wanted === 'transposed' };
@@ -185,7 +196,7 @@ export function needScale(given: GivenSettings, file: string, why: string): Norm
 
 /** A scale for files that leave nothing open. @throws SaeEvalError `sae-option`: a second one would be applied on top. */
 export function refuseScale(given: GivenSettings, file: string, why: string): void {
-  if (given.scale === undefined) return;
+  if (given.scale === undefined || given.scale === 1) return;
   throw new SaeEvalError('sae-option', `${file}: ${why}; leave \`scale\` out.`, { fields: [{ path: 'scale', message: `${why}; leave it out` }] });
 }
 

@@ -12,8 +12,8 @@ const size = z.int().positive();
 const schema = z.looseObject({
   trainer: z.looseObject({
     dict_class: z.string(),
-    activation_dim: size,
-    dict_size: size,
+    activation_dim: size.nullish(),
+    dict_size: size.nullish(),
     k: size.nullish(),
     layer: z.int().nonnegative().nullish(),
     submodule_name: z.string().nullish(),
@@ -49,8 +49,11 @@ const normed: Bilingual = {
 /** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeDictionaryLearning(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
   const { trainer } = readConfig(configPath, schema);
-  const { dict_class: dictClass, activation_dim: d, dict_size: m } = trainer;
+  const { dict_class: dictClass } = trainer;
   const tensors = new Tensors(checkpoint);
+  const stored = tensors.has('W_enc') ? tensors.matrix('W_enc', '[d, m]') : tensors.matrix('encoder.weight', '[m, d]').toReversed();
+  const d = trainer.activation_dim ?? stored[0]!;
+  const m = trainer.dict_size ?? stored[1]!;
   const named = trainer.submodule_name ?? null;
   const layer = trainer.layer ?? null;
   const hookPoint = named !== null ? submoduleHookPoint(named) : layer === null ? null : `blocks.${layer}.hook_resid_post`;
@@ -80,9 +83,10 @@ export function describeDictionaryLearning(configPath: string, checkpoint: Check
     case 'GatedAutoEncoder':
       return { ...common, ...linear(), encoderBias: null, decoderBias: tensors.vector('decoder_bias', [d]), subtractDecoderBias: true, activation: { kind: 'gated', gateBias: tensors.vector('gate_bias', [m]), magnitudeBias: tensors.vector('mag_bias', [m]), logScale: tensors.vector('r_mag', [m]) } };
     case 'JumpReluAutoEncoder':
-      return { ...common, ...matrices(), subtractDecoderBias: false, activation: { kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [m]), log: false } } };
+      return { ...common, ...matrices(), subtractDecoderBias: false, activation: { kind: 'jumprelu', threshold: { tensor: tensors.threshold('threshold', m), log: false } } };
     case 'AutoEncoderTopK': {
-      const k = trainer.k ?? (tensors.has('k') ? readScalar(checkpoint, 'k') : null);
+      // The library takes the file's own; the configuration says the same.
+      const k = tensors.has('k') ? readScalar(checkpoint, 'k') : trainer.k;
       return { ...common, ...withBias(), subtractDecoderBias: true, activation: { kind: 'topk', k: needK(given, k, m, configPath, 'trainer.k') } };
     }
     case 'BatchTopKSAE':

@@ -1,5 +1,6 @@
 /** Llama Scope (arXiv:2410.20526): `hyperparams.json` and `checkpoints/final.safetensors`; one threshold for all latents. */
 import { z } from 'zod';
+import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
 import { needScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
@@ -10,6 +11,9 @@ const schema = z.looseObject({
   jump_relu_threshold: z.number(),
   dataset_average_activation_norm: z.looseObject({ in: z.number().positive() }).optional(),
   hook_point_in: z.string().optional(),
+  hook_point_out: z.string().optional(),
+  sparsity_include_decoder_norm: z.boolean().default(false),
+  use_decoder_bias: z.boolean().default(true),
 });
 
 /**
@@ -17,7 +21,8 @@ const schema = z.looseObject({
  * @throws SaeEvalError `checkpoint-*`, `sae-option`.
  */
 export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { d_model: d, d_sae: m, jump_relu_threshold: value, dataset_average_activation_norm: norms, hook_point_in: hook } = readConfig(configPath, schema);
+  const { d_model: d, d_sae: m, jump_relu_threshold: value, dataset_average_activation_norm: norms, hook_point_in: hook, ...config } = readConfig(configPath, schema);
+  if (config.hook_point_out !== undefined && config.hook_point_out !== hook) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder from ${hook ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`);
   const tensors = new Tensors(checkpoint);
   const hint = norms === undefined ? '' : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
   return {
@@ -25,12 +30,12 @@ export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, g
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: tensors.vector('encoder.bias', [m]),
-    decoderBias: tensors.vector('decoder.bias', [d]),
+    decoderBias: config.use_decoder_bias ? tensors.vector('decoder.bias', [d]) : null,
     subtractDecoderBias: false,
     glu: null,
     centred: given.centred === true,
     activation: { kind: 'jumprelu', threshold: { value } },
-    decoderNorm: 'none',
+    decoderNorm: config.sparsity_include_decoder_norm ? 'selection' : 'none',
     normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),
     hookPoint: hook ?? null, hookPointFrom: 'config',
     notes: [{

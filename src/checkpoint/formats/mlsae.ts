@@ -6,15 +6,19 @@ import { readConfig } from './config-file.js';
 import { givenScale, needK, scaleOf, refuseScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
 
 const schema = z.looseObject({
-  n_inputs: z.int().positive(), n_latents: z.int().positive(), k: z.int().positive(),
+  // Of repositories with the language model beside it, the configuration is that model's and may lack these.
+  n_inputs: z.int().positive().nullish(), n_latents: z.int().positive().nullish(), k: z.int().positive(),
   standardize: z.boolean().default(true), lens: z.boolean().default(false),
 });
 
 /** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeMlsae(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { n_inputs: d, n_latents: m, k, standardize, lens } = readConfig(configPath, schema);
+  const { k, standardize, lens, ...config } = readConfig(configPath, schema);
   const tensors = new Tensors(checkpoint);
   const prefix = tensors.has('autoencoder.encoder.weight') ? 'autoencoder.' : '';
+  const [mStored, dStored] = tensors.matrix(`${prefix}encoder.weight`, '[n_latents, n_inputs]');
+  const d = config.n_inputs ?? dStored;
+  const m = config.n_latents ?? mStored;
   if (lens || tensors.has(`${prefix}encoder_lens.0.weight`)) throw new SaeEvalError('sae-kind', `${configPath}: an mlsae with a transform for each layer (lens) is not supported.`);
   const scale = givenScale(given, configPath);
   if (standardize) refuseScale(given, configPath, 'its input is standardized, which needs no scale');

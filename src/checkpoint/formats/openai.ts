@@ -20,9 +20,9 @@ export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): Sa
   if (name === 'ReLU') activation = { kind: 'relu' };
   else if (name === 'TopK') {
     const after = values.get('activation_state_dict.postact_fn') ?? 'ReLU';
-    if (after !== 'ReLU') throw new SaeEvalError('sae-kind', `${path}: TopK followed by ${JSON.stringify(after).slice(0, 60)} is not supported; expected ReLU.`);
+    if (after !== 'ReLU' && after !== 'Identity') throw new SaeEvalError('sae-kind', `${path}: TopK followed by ${JSON.stringify(after).slice(0, 60)} is not supported; expected ReLU or Identity.`);
     const k = values.get('activation_state_dict.k');
-    activation = { kind: 'topk', k: needK(given, typeof k === 'number' ? k : null, m, path, "its activation's state") };
+    activation = { kind: 'topk', k: needK(given, typeof k === 'number' ? k : null, m, path, "its activation's state"), ...(after === 'Identity' ? { signed: true } : {}) };
   } else throw new SaeEvalError('sae-kind', `${path}: activation ${typeof name === 'string' ? JSON.stringify(name.slice(0, 60)) : 'of no name'} is not supported; expected TopK or ReLU.`);
   refuseScale(given, path, "OpenAI's SAEs need no scale");
   return {

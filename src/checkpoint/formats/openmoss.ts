@@ -47,7 +47,7 @@ function activationOf(config: Config, tensors: Tensors, m: number, given: GivenS
     case 'relu': return { kind: 'relu' };
     case 'jumprelu': {
       const name = tensors.either('activation_function.log_jumprelu_threshold', 'log_jumprelu_threshold');
-      return { kind: 'jumprelu', threshold: { tensor: tensors.vector(name, [m], [], [1]), log: true } };
+      return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(name, m), log: true } };
     }
     case 'topk': return { kind: 'topk', k: needK(given, config.top_k, m, file, 'its config.json') };
     default: throw new SaeEvalError('sae-kind', `${file}: act_fn ${JSON.stringify(config.act_fn.slice(0, 60))} is not supported; expected relu, jumprelu or topk.`);

@@ -12,7 +12,8 @@ const metadata = z.looseObject({ hook_name: z.string().nullish(), model_from_pre
 const schema = z.looseObject({
   architecture: z.string().default('standard'),
   d_in: size,
-  d_sae: size,
+  d_sae: size.nullish(), // not in the oldest files
+  dtype: z.string().nullish(),
   apply_b_dec_to_input: z.boolean().default(true),
   // Before version 3 a boolean said whether the average norm was scaled.
   normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
@@ -43,7 +44,7 @@ function activationOf(config: Config, tensors: Tensors, m: number, given: GivenS
       return { kind: 'gated', gateBias: tensors.vector('b_gate', [m]), magnitudeBias: tensors.vector('b_mag', [m]), logScale: tensors.vector('r_mag', [m]) };
     case 'jumprelu': {
       const log = !tensors.has('threshold') && tensors.has('log_threshold');
-      return { kind: 'jumprelu', threshold: { tensor: tensors.vector(log ? 'log_threshold' : 'threshold', [m]), log } };
+      return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(log ? 'log_threshold' : 'threshold', m), log } };
     }
     case 'topk':
       return { kind: 'topk', k: needK(given, config.k ?? config.activation_fn_kwargs?.k, m, file, 'its cfg.json') };
@@ -73,11 +74,19 @@ const leftOut: Bilingual = {
   zh: '该 SAE 训练时排除了特殊词元（exclude_special_tokens）；此处它们与其他词元一样计入，而文本首个词元的范数往往远大于其余。',
 };
 
+/** SAELens casts the weights to the configuration's dtype; one wider than the file's changes nothing. */
+function roundingOf({ dtype }: Config, { entries }: Checkpoint): Pick<SaeDescription, 'roundedTo'> {
+  const wanted = /^(?:torch\.)?(bfloat16|float16)$/.exec(dtype ?? '')?.[1] as 'bfloat16' | 'float16' | undefined;
+  const differs = ['W_enc', 'W_dec'].some((name) => entries.get(name)?.dtype !== wanted);
+  return wanted === undefined || !differs ? {} : { roundedTo: wanted };
+}
+
 /** `cfg.json` and the tensors beside it. @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
 export function describeSaelens(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
   const config = readConfig(configPath, schema);
-  const { d_in: d, d_sae: m } = config;
   const tensors = new Tensors(checkpoint);
+  const d = config.d_in;
+  const m = config.d_sae ?? tensors.matrix('W_enc', '[d_in, d_sae]')[1];
   // SAELens itself passes over the flag where the tensor is not there.
   if (config.finetuning_scaling_factor && ['scaling_factor', 'finetuning_scaling_factor'].some((name) => tensors.has(name))) throw new SaeEvalError('sae-kind', `${configPath}: finetuning_scaling_factor is not supported.`);
   if (/transcoder|crosscoder/i.test(config.architecture)) throw new SaeEvalError('sae-kind', `${configPath}: a ${config.architecture.slice(0, 60)}, which reconstructs another site than it reads; only autoencoders are evaluated.`);
@@ -96,6 +105,7 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
     normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
     hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,
     hookPointFrom: 'config',
+    ...roundingOf(config, checkpoint),
     notes: excluded === undefined || excluded === null || excluded === false ? [] : [leftOut],
   };
 }

@@ -22,7 +22,7 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
   const d = config.d_in;
   const m = config.num_latents === 0 ? d * config.expansion_factor : config.num_latents;
   if (config.activation !== 'topk') throw new SaeEvalError('sae-kind', `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not supported; expected topk.`);
-  if (config.transcode || config.skip_connection) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`);
+  if (config.skip_connection) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents alone do not give, is not supported.`);
   refuseScale(given, configPath, "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
   return {
@@ -31,12 +31,13 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
-    subtractDecoderBias: true,
+    subtractDecoderBias: !config.transcode,
     glu: null,
     centred: given.centred === true,
     activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
     decoderNorm: 'none', normalization: { kind: 'none' },
     hookPoint: basename(dirname(resolve(configPath))), hookPointFrom: 'path',
+    ...(config.transcode ? { obstacle: 'a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated' } : {}),
     notes: [],
   };
 }

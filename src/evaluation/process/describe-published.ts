@@ -29,6 +29,7 @@ function obstacleOf(description: PublishedDescription, hookPoints: readonly stri
     const elsewhere = hookPoints.find((name) => parseHookName(name)?.site !== 'resid');
     return elsewhere === undefined ? null : `its hook point ${elsewhere} is not the residual stream`;
   }
+  if (description.obstacle !== undefined) return description.obstacle;
   if (description.hookPointFrom === 'path') return null; // a request may say where
   const unknown = hookPoints.find((name) => parseHookName(name) === null);
   return unknown === undefined ? null : `its hook point ${unknown} is none that is known`;
@@ -51,6 +52,7 @@ export function describePublishedSae(description: PublishedDescription, missing:
     normalization: asked ? 'scale: not in the file' : `${form === 'sae' && description.centred ? 'mean taken off; ' : ''}${[...new Set(normalizations.map(normalizationText))].join('; ')}`,
     subtractsDecoderBias: form === 'crosscoder' ? null : description.subtractDecoderBias,
     decoderNorm,
+    ...(form === 'sae' && description.fromPath !== undefined ? { fromPath: description.fromPath } : {}),
     obstacle: obstacleOf(description, hookPoints),
     missing: [...missing],
     notes,

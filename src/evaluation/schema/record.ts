@@ -137,6 +137,7 @@ export const publishedSchema = z
     normalization: z.string().describe('What makes activations its input.'),
     subtractsDecoderBias: z.boolean().nullable().describe('Before the encoder; null for crosscoders.'),
     decoderNorm: z.enum(['none', 'selection', 'latents']).describe('Whether latents are chosen by the norm of their decoder rows, and whether they keep it.'),
+    fromPath: z.object({ width: z.string(), averageL0: z.number() }).partial().optional().describe('What the names of its folders say: the width as written, the mean number of active latents.'),
     obstacle: z.string().nullable().describe('Why it can be loaded but not evaluated; null where it can.'),
     missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and what they mean.'),
     notes: z.array(bilingualSchema),

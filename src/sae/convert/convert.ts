@@ -78,6 +78,7 @@ export async function convertCheckpoint(path: string, out: string, { to, kind: w
     refuse(path, to, [to === 'saelens' ? 'SAELens has no crosscoders' : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the RouteSAE family have neither'], '');
   } else description = found.published;
 
+  if (description.obstacle !== undefined) refuse(path, to, [`it is ${description.obstacle}`], '');
   if (description.glu !== null) refuse(path, to, ['its encoder is multiplied by a gate of its own (W_E_glu), which no other format has'], '');
   const { losses, notes, config, tensors } = scope(() => {
     const plain = plainSAE(description);

@@ -4,7 +4,7 @@
  */
 import type { Normalization, SaeDescription } from '../../checkpoint/formats/index.js';
 import { openTensors } from '../../checkpoint/tensors.js';
-import { ops, type Tensor } from '../../torch/index.js';
+import { ops, type DType, type Tensor } from '../../torch/index.js';
 
 export type PlainActivation =
   | { kind: 'relu' }
@@ -29,7 +29,9 @@ export interface PlainSAE {
 /** To be called in a scope. */
 export function plainSAE(description: SaeDescription): PlainSAE {
   const { checkpoint, d, m, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, decoderNorm, activation, normalization } = description;
-  const take = (name: string): Tensor => openTensors(checkpoint, { names: [name], dtype: 'float64' }).get(name)!;
+  const open = (name: string, dtype: DType): Tensor => openTensors(checkpoint, { names: [name], dtype }).get(name)!;
+  const { roundedTo } = description;
+  const take = (name: string): Tensor => (roundedTo === undefined ? open(name, 'float64') : open(name, roundedTo).to({ dtype: 'float64' }));
   const matrix = ({ tensor, transpose, factor }: SaeDescription['encoder']): Tensor => {
     const turned = transpose ? take(tensor).t() : take(tensor);
     return factor === undefined ? turned : turned.mul(factor);

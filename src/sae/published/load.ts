@@ -2,7 +2,7 @@
 import type { PublishedDescription } from '../../checkpoint/formats/index.js';
 import { openTensors } from '../../checkpoint/tensors.js';
 import type { FloatDtype, SaeKind } from '../../evaluation/schema/request.js';
-import type { Tensor } from '../../torch/index.js';
+import { scope, type DType, type Tensor } from '../../torch/index.js';
 import type { SAE } from '../sae.js';
 import { publishedKind } from './kind.js';
 import { PublishedCrosscoder } from './published-crosscoder.js';
@@ -21,6 +21,8 @@ export interface LoadPublishedOptions {
 export function loadPublished(description: PublishedDescription, { kind: wanted, device = 'cpu', dtype = 'float32' }: LoadPublishedOptions = {}): SAE {
   const kind = publishedKind(description, wanted);
   // Tensors that are only passed through, such as a weight whose transpose is kept, are freed with the scope's end.
-  const take = (name: string): Tensor => openTensors(description.checkpoint, { names: [name], device, dtype }).get(name)!;
+  const roundedTo = description.form === 'sae' ? description.roundedTo : undefined;
+  const open = (name: string, to: { device: string; dtype: DType }): Tensor => openTensors(description.checkpoint, { names: [name], ...to }).get(name)!;
+  const take = (name: string): Tensor => (roundedTo === undefined ? open(name, { device, dtype }) : scope(() => open(name, { device, dtype: roundedTo }).to({ dtype })));
   return description.form === 'crosscoder' ? new PublishedCrosscoder(description, take) : new PublishedSAE(description, take, kind);
 }
