@@ -46,6 +46,8 @@ function misplaced(name: string, hook: HookPoint | null, { layers: L, family, pa
   const named = `the file names the hook point ${name.slice(0, 80)}`;
   if (hook === null) return { code: 'sae-option', message: `${named}, which is none that is known; expected one such as blocks.5.hook_resid_post, blocks.5.hook_mlp_out or blocks.5.attn.hook_z` };
   if (hook.layer > L) return { code: 'sae-width', message: `${named}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on another model` };
+  if (family === 'gpt2' && /hook_embed$/.test(name)) return { code: 'sae-option', message: `${named}, token embeddings alone; in this model position embeddings are added before the first place that can be replaced, blocks.0.hook_resid_pre` };
+  if (hook.site !== 'resid' && family === 'torchscript') return { code: 'sae-option', message: `${named}; of a TorchScript program only residual streams can be reached` };
   if (hook.site === 'resid_mid' && parallelResidual) return { code: 'sae-option', message: `${named}; in this model attention and MLP run side by side, with nothing between them` };
   if ((hook.site === 'mlp_out' || hook.site === 'attn_out') && !name.startsWith('blocks.') && normsAfter.has(family)) return { code: 'sae-option', message: `${named}, the output of a module before its norm; in a ${family} what can be replaced is what comes after it` };
   return null;
@@ -136,6 +138,10 @@ export function placePublished(spec: SaeSpec, description: PublishedDescription,
   if (spec.k !== undefined && activation.kind !== 'topk') add('k', `this SAE has no k (its activation is ${activation.kind}); leave it out, or use inferK for all SAEs of the run`);
   for (const field of ['routing', 'aggregation'] as const) if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
   if (spec.centered !== undefined && description.form === 'crosscoder') add('centered', 'is not for crosscoders; leave it out');
+  if (description.form === 'sae' && description.obstacle !== undefined) {
+    add('checkpoint', description.obstacle, 'sae-kind');
+    return null;
+  }
   const notes = [...description.notes, ...centringNote(description, model, spec)];
   const range = routedRange(model.layers);
   const fits = (site: BlockSite | null): void => {

@@ -9,15 +9,18 @@ import { familyOf, type FamilyName } from './families.js';
 import { locateModel } from './hub-cache.js';
 import { readJsonFile } from './json-file.js';
 import type { RopeConfig } from './rope-config.js';
+import { readScriptManifest } from './script-manifest.js';
 
 /** Non-linearities, by what they compute: transformers has several names for some. */
-export type Activation = 'silu' | 'gelu' | 'gelu_tanh' | 'relu';
+export type Activation = 'silu' | 'gelu' | 'gelu_tanh' | 'gelu_10' | 'quick_gelu' | 'relu' | 'relu2' | 'relu6' | 'leaky_relu' | 'mish' | 'hardswish' | 'tanh' | 'sigmoid' | 'linear';
 
 /** What a block does with the residual stream, so far as the files say it; weights' own shapes are checked on loading. */
 export interface ModelConfig {
   /** Folder of the model. */
   path: string;
-  family: FamilyName;
+  family: FamilyName | 'torchscript';
+  /** Of a model exported as TorchScript: the file beside the manifest, and how many parameters that says it has. */
+  script?: { program: string; parameters: number };
   /** Blocks, L. */
   layers: number;
   /** Of the residual stream, d. */
@@ -56,7 +59,9 @@ export interface ModelConfig {
  */
 export async function readModelConfig(path: string): Promise<ModelConfig> {
   const folder = await locateModel(path);
+  const exported = await readScriptManifest(folder);
+  if (exported !== null) return exported;
   const fields = await readJsonFile(join(folder, 'config.json'), { code: 'model-invalid' });
-  if (fields === null) throw new SaeEvalError('file-not-found', `${path}: expected the folder of a language model, found no config.json in it.`);
+  if (fields === null) throw new SaeEvalError('file-not-found', `${path}: expected the folder of a language model, found no config.json in it, nor the manifest.json of a TorchScript export.`);
   return { path: folder, ...familyOf(fields).read(fields) };
 }

@@ -18,9 +18,12 @@ export interface Family {
   read: (config: JsonFields) => Read;
 }
 
-const activations: ReadonlyMap<string, Activation> = new Map([
-  ['silu', 'silu'], ['swish', 'silu'], ['gelu', 'gelu'], ['relu', 'relu'],
-  ['gelu_new', 'gelu_tanh'], ['gelu_pytorch_tanh', 'gelu_tanh'], ['gelu_fast', 'gelu_tanh'],
+/** By the names that transformers has for them. */
+export const activations: ReadonlyMap<string, Activation> = new Map([
+  ['silu', 'silu'], ['swish', 'silu'], ['gelu', 'gelu'], ['gelu_python', 'gelu'], ['relu', 'relu'],
+  ['gelu_new', 'gelu_tanh'], ['gelu_pytorch_tanh', 'gelu_tanh'], ['gelu_python_tanh', 'gelu_tanh'], ['gelu_fast', 'gelu_tanh'], ['gelu_accurate', 'gelu_tanh'],
+  ['gelu_10', 'gelu_10'], ['quick_gelu', 'quick_gelu'], ['relu2', 'relu2'], ['relu6', 'relu6'], ['leaky_relu', 'leaky_relu'], ['mish', 'mish'],
+  ['hardswish', 'hardswish'], ['tanh', 'tanh'], ['sigmoid', 'sigmoid'], ['linear', 'linear'],
 ]);
 
 function readActivation(config: JsonFields, name: string, fallback: string): Activation {
@@ -45,7 +48,8 @@ type SizeDefaults = Partial<Pick<Sizes, 'vocabulary' | 'maxPositions' | 'heads' 
 function readSizes(config: JsonFields, { headDim, ...defaults }: SizeDefaults = {}): Sizes {
   const width = config.size('hidden_size');
   const heads = config.size<number>('num_attention_heads', defaults.heads);
-  const keyValueHeads = config.size('num_key_value_heads', defaults.keyValueHeads ?? heads);
+  // null is as many as there are heads, whatever the family's own number
+  const keyValueHeads = config.size('num_key_value_heads', config.names().includes('num_key_value_heads') ? heads : (defaults.keyValueHeads ?? heads));
   if (heads % keyValueHeads !== 0) config.invalid('num_key_value_heads', `a divisor of the ${heads} attention heads`);
   return {
     layers: config.size<number>('num_hidden_layers', undefined, { atMost: mostLayers }),
@@ -111,14 +115,14 @@ const llama: Family = { modelTypes: ['llama'], read: (config) => decoder('llama'
 const mistral: Family = {
   modelTypes: ['mistral'],
   read(config) {
-    const sizes = readSizes(config);
+    const sizes = readSizes(config, { keyValueHeads: 8 });
     const window = numberOrNone(config, 'sliding_window', 4096);
     return decoder('mistral', config, { sizes }, { attentionBias: false, mlpBias: false, windows: eachLayer(sizes.layers, () => window) });
   },
 };
 
 function readQwen(family: 'qwen2' | 'qwen3', config: JsonFields): Read {
-  const sizes = readSizes(config, family === 'qwen3' ? { headDim: 128 } : {});
+  const sizes = readSizes(config, { keyValueHeads: 32, ...(family === 'qwen3' ? { headDim: 128 } : {}) });
   const size = config.boolean('use_sliding_window', false) ? config.size('sliding_window', 4096) : null;
   const full = config.number('max_window_layers', 28);
   const windows = readWindows(config, sizes.layers, { size, rule: (index) => size !== null && index >= full });
@@ -183,7 +187,7 @@ function readGemma(family: 'gemma2' | 'gemma3', config: JsonFields, sizes: Sizes
 const gemma2: Family = {
   modelTypes: ['gemma2'],
   read(config) {
-    const sizes = readSizes(config, { headDim: 256 });
+    const sizes = readSizes(config, { keyValueHeads: 4, headDim: 256 });
     return readGemma('gemma2', config, sizes, {
       windows: readWindows(config, sizes.layers, { size: numberOrNone(config, 'sliding_window', 4096), rule: (index) => index % 2 === 0 }),
       attentionSoftcap: numberOrNone(config, 'attn_logit_softcapping', 50),
@@ -220,7 +224,7 @@ const phi3: Family = {
   read(config) {
     const sizes = readSizes(config);
     const window = config.size('sliding_window', null);
-    return decoder('phi3', config, { sizes, rope: readRope(config, { ...sizes, originalPositions: 4096, yarnIsLongrope: true }) }, {
+    return decoder('phi3', config, { sizes, rope: readRope(config, { ...sizes, partial: 1, originalPositions: 4096, yarnIsLongrope: true }) }, {
       normEps: config.number('rms_norm_eps', 1e-5),
       attentionBias: false,
       mlpBias: false,
@@ -238,6 +242,7 @@ export const families: Readonly<Record<FamilyName, Family>> = { llama, mistral, 
 
 /** @throws SaeEvalError `model-unsupported` with the families there are. */
 export function familyOf(config: JsonFields): Family {
+  if (config.has('quantization_config')) config.unsupported('quantization_config', 'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives such weights');
   const type = config.string('model_type', null);
   const found = Object.values(families).find(({ modelTypes }) => type !== null && modelTypes.includes(type));
   if (found === undefined) {

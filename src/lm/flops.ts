@@ -23,6 +23,12 @@ function averageKeys(T: number, window: number | null): number {
 
 /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
 export async function forwardCost(config: ModelConfig, T: number): Promise<ForwardCost> {
+  const { script, layers } = config;
+  // Of a program only the number of its parameters is known: those that are no vocabulary are taken for its blocks'.
+  if (script !== undefined) {
+    const each = Math.max(script.parameters - 2 * config.width * config.vocabulary, 0) / layers;
+    return { blocks: Array.from({ length: layers }, () => each), head: config.width * config.vocabulary };
+  }
   const files = await WeightFiles.read(config.path);
   const weights = new Array<number>(config.layers).fill(0);
   for (const [name, shape] of files.shapes()) {

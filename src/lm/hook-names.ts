@@ -17,17 +17,21 @@ export type HookPoint =
 
 /** TransformerLens' and SAELens' names after `blocks.N.`. */
 const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = {
-  hook_resid_pre: (block) => ({ site: 'resid', layer: block }),
-  hook_resid_post: (block) => ({ site: 'resid', layer: block + 1 }),
-  hook_resid_mid: (block) => ({ site: 'resid_mid', layer: block + 1 }),
-  hook_attn_out: (block) => ({ site: 'attn_out', layer: block + 1 }),
-  hook_mlp_out: (block) => ({ site: 'mlp_out', layer: block + 1 }),
-  'attn.hook_z': (block) => ({ site: 'attn_z', layer: block + 1 }),
+  resid_pre: (block) => ({ site: 'resid', layer: block }),
+  resid_post: (block) => ({ site: 'resid', layer: block + 1 }),
+  resid_mid: (block) => ({ site: 'resid_mid', layer: block + 1 }),
+  attn_out: (block) => ({ site: 'attn_out', layer: block + 1 }),
+  mlp_out: (block) => ({ site: 'mlp_out', layer: block + 1 }),
+  'attn.z': (block) => ({ site: 'attn_z', layer: block + 1 }),
+  attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
 };
 
 /** What a module of a Hugging Face model gives, after `layers.N` or `h.N`; its output is meant. */
 const modules: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out', self_attn: 'attn_out', attention: 'attn_out', attn: 'attn_out',
+  // their last layers, whose output is theirs
+  'mlp.down_proj': 'mlp_out', 'mlp.c_proj': 'mlp_out', 'mlp.dense_4h_to_h': 'mlp_out',
+  'self_attn.o_proj': 'attn_out', 'attention.dense': 'attn_out', 'attn.c_proj': 'attn_out',
 };
 
 /**
@@ -39,9 +43,12 @@ const modules: Readonly<Record<string, BlockSite>> = {
  */
 export function parseHookName(name: string): HookPoint | null {
   if (/^(?:blocks\.0\.)?hook_embed$|^(?:model\.)?embed_tokens$|^(?:gpt_neox\.)?embed_in$/.test(name)) return { site: 'resid', layer: 0 };
-  const lens = /^blocks\.(\d{1,5})\.(.+)$/.exec(name);
-  if (lens !== null) return Object.hasOwn(transformerLens, lens[2]!) ? transformerLens[lens[2]!]!(Number(lens[1])) : null;
-  const module = /^(?:model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+))?$/.exec(name);
+  const lens = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
+  if (lens !== null) {
+    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1'); // some leave `hook_` out
+    return Object.hasOwn(transformerLens, point) ? transformerLens[point]!(Number(lens[1])) : null;
+  }
+  const module = /^(?:model\.|language_model\.|model\.language_model\.|language_model\.model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+(?:\.\w+)?))?$/.exec(name);
   if (module === null) return null;
   const layer = Number(module[1]) + 1;
   if (module[2] === undefined) return { site: 'resid', layer };

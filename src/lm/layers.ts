@@ -56,7 +56,7 @@ export class RMSNorm implements Layer {
 }
 
 /** In place: x is a layer's fresh output. */
-function activate(x: Tensor, activation: Activation): Tensor {
+export function activate(x: Tensor, activation: Activation): Tensor {
   switch (activation) {
     case 'silu':
       return x.silu_();
@@ -66,6 +66,26 @@ function activate(x: Tensor, activation: Activation): Tensor {
       return x.gelu_();
     case 'gelu_tanh':
       return x.gelu_({ approximate: 'tanh' });
+    case 'gelu_10':
+      return x.gelu_().clamp_(-10, 10);
+    case 'quick_gelu':
+      return x.mul_(x.mul(1.702).sigmoid_());
+    case 'relu2':
+      return x.relu_().square_();
+    case 'relu6':
+      return x.clamp_(0, 6);
+    case 'leaky_relu':
+      return x.leaky_relu_();
+    case 'mish':
+      return x.mish_();
+    case 'hardswish':
+      return x.hardswish_();
+    case 'tanh':
+      return x.tanh_();
+    case 'sigmoid':
+      return x.sigmoid_();
+    case 'linear':
+      return x;
   }
 }
 

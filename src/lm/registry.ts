@@ -16,6 +16,7 @@ import { olmo2 } from './olmo2.js';
 import { phi3 } from './phi3.js';
 import { qwen2 } from './qwen2.js';
 import { qwen3 } from './qwen3.js';
+import { ScriptLanguageModel } from './script-model.js';
 import { modelSize, WeightFiles } from './weight-files.js';
 import { Weights } from './weights.js';
 
@@ -62,7 +63,8 @@ function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }:
 
 /**
  * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache. Weights are mapped from
- * the files; those of another dtype than the wanted one are converted. The caller disposes the model.
+ * the files; those of another dtype than the wanted one are converted. A folder with the manifest of a TorchScript export
+ * is run as the program in it, which is code of its author. The caller disposes the model.
  *
  * @example
  * const model = await loadLanguageModel('checkpoints/tiny-llama');
@@ -70,6 +72,7 @@ function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }:
  */
 export async function loadLanguageModel(path: string, { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {}): Promise<LanguageModel> {
   const config = await readModelConfig(path);
+  if (config.family === 'torchscript') return new ScriptLanguageModel(config, { device, dtype });
   const { prefixes, create } = forwards[config.family];
   const files = await WeightFiles.read(config.path);
   checkMemory(files, config, { device, dtype });

@@ -23,8 +23,8 @@ export interface RopeDefaults {
   headDim: number;
   maxPositions: number;
   theta?: number;
-  /** Share of a head that is rotated. */
-  partial?: number;
+  /** Share of a head that is rotated; null, the default, where the family always rotates all of it. */
+  partial?: number | null;
   /** Trained length where the file does not say. */
   originalPositions?: number;
   /** Phi-3's first files called LongRoPE `yarn`. */
@@ -92,11 +92,19 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, 
   }
 }
 
+/** Plain rotary positions of these families pass over a share in the file; with a scaling none of their code runs. */
+function wholeHeads(rope: JsonFields, config: JsonFields, section: JsonFields | null): number {
+  const given = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', 1));
+  const kind = section?.string('rope_type', section.string('type', 'default')) ?? 'default';
+  if (given !== 1 && kind !== 'default') rope.unsupported('partial_rotary_factor', 'none: this family rotates whole heads');
+  return 1;
+}
+
 /** Rotary settings from one section, or from the config itself where there is none. */
 export function readRopeSection(section: JsonFields | null, config: JsonFields, defaults: RopeDefaults): RopeConfig {
-  const { headDim, theta = 10_000, partial = 1 } = defaults;
+  const { headDim, theta = 10_000, partial = null } = defaults;
   const rope = section ?? config;
-  const share = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
+  const share = partial === null ? wholeHeads(rope, config, section) : rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
   const dim = Math.trunc(headDim * share);
   if (dim < 1 || dim + (dim % 2) > headDim) rope.invalid('partial_rotary_factor', `a share of the head's ${headDim} dimensions from one pair to all of them`);
   return {
@@ -108,5 +116,7 @@ export function readRopeSection(section: JsonFields | null, config: JsonFields, 
 
 /** The rotary settings of a model whose blocks all have the same. */
 export function readRope(config: JsonFields, defaults: RopeDefaults): RopeConfig {
-  return readRopeSection(config.section('rope_parameters') ?? config.section('rope_scaling'), config, defaults);
+  // The older field wins where both are there, as in transformers; an empty one counts as none.
+  const older = config.section('rope_scaling');
+  return readRopeSection((older === null || older.names().length === 0 ? null : older) ?? config.section('rope_parameters'), config, defaults);
 }

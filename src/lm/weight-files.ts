@@ -105,5 +105,6 @@ export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: 
  * @throws SaeEvalError `model-invalid` where there are none, `checkpoint-*`, `file-*`.
  */
 export async function readModelSize(config: ModelConfig, dtype: string): Promise<ModelSize> {
+  if (config.script !== undefined) return { parameters: config.script.parameters, bytes: config.script.parameters * bytesPer(dtype) };
   return modelSize(await WeightFiles.read(config.path), config, dtype);
 }

@@ -35,6 +35,7 @@ export class Weights {
     if (entry.shape.length !== shape.length || entry.shape.some((size, dim) => size !== shape[dim])) {
       throw new SaeEvalError('checkpoint-shape', `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, found [${entry.shape.join(', ')}].`);
     }
+    if (!/^b?float/.test(entry.dtype)) throw new SaeEvalError('checkpoint-shape', `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, found ${entry.dtype}: quantized weights are not supported.`);
     const tensor = openTensors(checkpoint, { names: [entry.name], ...this.options }).get(entry.name)!;
     this.#taken.set(name, tensor);
     return tensor;

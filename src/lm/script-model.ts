@@ -1,0 +1,114 @@
+/**
+ * A language model exported as TorchScript, whose program has the methods
+ *
+ *   embed(ids [B, T] int64) → r_0 [B, T, d]
+ *   block(index, r [N, T, d], real [N, T] bool) → [N, T, d], index from 0
+ *   final_norm(r [N, T, d]) → [N, T, d]
+ *   head(h [N, d], start, count) → logits [N, count] of these tokens
+ *
+ * N is a multiple of B: copies of the batch run stacked. Its places inside a block are its own.
+ */
+import { join } from 'node:path';
+import { SaeEvalError } from '../errors.js';
+import { keep, ops, scope, ScriptModule, type DType, type Tensor } from '../torch/index.js';
+import type { ModelConfig } from './config.js';
+import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
+import { bytesPer } from './weight-files.js';
+
+const methods = ['embed', 'block', 'final_norm', 'head'] as const;
+
+class ScriptContext implements AttentionContext {
+  readonly lengths: readonly number[];
+  readonly T: number;
+  readonly real: Tensor; // [B, T] bool
+
+  constructor(lengths: readonly number[], T: number, device: string) {
+    this.lengths = lengths;
+    this.T = T;
+    this.real = keep(scope(() => {
+      const ends = ops.cat(lengths.map((length) => ops.full([1, 1], length, { dtype: 'int64' })), 0); // [B, 1]
+      return ops.arange(T).unsqueeze(0).lt(ends).to({ device });
+    }));
+  }
+
+  dispose(): void {
+    this.real.dispose();
+  }
+}
+
+export class ScriptLanguageModel implements LanguageModel {
+  readonly family = 'torchscript';
+  readonly layers: number;
+  readonly width: number;
+  readonly vocabulary: number;
+  readonly maxPositions: number;
+  readonly parameters: number;
+  readonly weightBytes: number;
+  readonly device: string;
+  readonly dtype: DType;
+  readonly #program: string;
+  #module: ScriptModule | null;
+
+  /** @throws SaeEvalError `file-not-found`, `model-invalid` where the program cannot be read or lacks a method. */
+  constructor({ path, layers, width, vocabulary, maxPositions, script }: ModelConfig, { device, dtype }: { device: string; dtype: DType }) {
+    this.#program = join(path, script?.program ?? '');
+    this.layers = layers;
+    this.width = width;
+    this.vocabulary = vocabulary;
+    this.maxPositions = maxPositions;
+    this.device = device;
+    this.dtype = dtype;
+    const module = this.#guard('loading', () => new ScriptModule(this.#program, { device }).to({ dtype }).eval());
+    const found = new Set(module.methods());
+    const missing = methods.filter((method) => !found.has(method));
+    if (missing.length > 0) throw new SaeEvalError('model-invalid', `${this.#program}: expected a TorchScript program with the methods ${methods.join(', ')}, found none called ${missing.join(', ')}. Mark them with @torch.jit.export.`);
+    this.parameters = scope(() => [...module.parameters().values()].reduce((sum, { numel }) => sum + numel, 0));
+    this.weightBytes = this.parameters * bytesPer(dtype);
+    this.#module = module;
+  }
+
+  embed(ids: Tensor): Tensor {
+    return this.#run('embed', [...ids.shape, this.width], ids);
+  }
+
+  context(lengths: readonly number[], T: number): AttentionContext {
+    return new ScriptContext(lengths, T, this.device);
+  }
+
+  /** @throws SaeEvalError `model-unsupported` where a place inside the block is asked for. */
+  block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
+    if (tap !== undefined) throw new SaeEvalError('model-unsupported', `${this.#program}: places inside a block of a TorchScript program cannot be reached; only residual streams can.`);
+    const { real } = context as ScriptContext;
+    return scope(() => this.#run('block', r.shape, i - 1, r, real.repeat([r.shape[0]! / real.shape[0]!, 1])));
+  }
+
+  finalNorm(r: Tensor): Tensor {
+    return this.#run('final_norm', r.shape, r);
+  }
+
+  head(h: Tensor, { from, count }: VocabularyRange = { from: 0, count: this.vocabulary }): Tensor {
+    return this.#run('head', [h.shape[0]!, count], h, from, count);
+  }
+
+  dispose(): void {
+    // The program's weights go with the module, when nothing refers to it.
+    this.#module = null;
+  }
+
+  #run(method: (typeof methods)[number], shape: readonly number[], ...args: unknown[]): Tensor {
+    const result = this.#guard(method, () => this.#module!.call<unknown>(method, ...args)) as Tensor | null;
+    const found = result?.shape;
+    if (found?.length === shape.length && found.every((size, dim) => size === shape[dim]) && result!.dtype === this.dtype) return result!;
+    throw new SaeEvalError('model-invalid', `${this.#program}: expected ${method} to give a tensor [${shape.join(', ')}] in ${this.dtype}, found ${found === undefined ? 'something else' : `[${found.join(', ')}] in ${result!.dtype}`}.`);
+  }
+
+  #guard<T>(what: string, run: () => T): T {
+    try {
+      return run();
+    } catch (thrown) {
+      // A missing or damaged file keeps its code; what the program raises is the model's fault.
+      const code = thrown instanceof SaeEvalError && /^(file|checkpoint)-/.test(thrown.code) ? thrown.code : 'model-invalid';
+      throw new SaeEvalError(code, `${this.#program}: ${what}: ${thrown instanceof Error ? thrown.message.split('\n').slice(0, 3).join(' ').slice(0, 500) : String(thrown)}.`, { cause: thrown });
+    }
+  }
+}
