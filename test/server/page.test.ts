@@ -155,7 +155,7 @@ describe.skipIf(executable === undefined)('the page', () => {
       await region.evaluate((node) => (node.scrollLeft = 150));
       await region.focus();
       const before = await region.elementHandle();
-      await view.waitForFunction((node) => !node!.isConnected, before, { timeout: 30_000 });
+      await view.waitForFunction((node) => !node.isConnected, before, { timeout: 30_000 });
       expect(await region.evaluate((node) => [node.scrollLeft, document.activeElement === node])).toEqual([150, true]);
     } finally {
       await phone.close();
