@@ -44,8 +44,11 @@ function checkTemplate(processor: JsonFields): void {
   }
 }
 
-/** @throws SaeEvalError `tokenizer-invalid`. */
-export function checkTokenizerFile(text: string, file: string): void {
+/**
+ * The file's fields, once they are safe to hand on.
+ * @throws SaeEvalError `tokenizer-invalid`.
+ */
+export function checkTokenizerFile(text: string, file: string): JsonFields {
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -57,4 +60,5 @@ export function checkTokenizerFile(text: string, file: string): void {
   if (model === null) refuse(file, 'it has no model');
   checkMerges(model);
   for (const processor of flattened(tokenizer.section('post_processor'), 'processors')) checkTemplate(processor);
+  return tokenizer;
 }

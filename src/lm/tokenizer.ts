@@ -32,31 +32,44 @@ function tokenText(fields: JsonFields | null, name: string): string | null {
 }
 
 interface Settings {
+  /** `tokenizer.json`. */
+  tokenizer: JsonFields;
   /** `tokenizer_config.json` and `special_tokens_map.json`, where they are. */
   config: JsonFields | null;
   specials: JsonFields | null;
 }
 
-/** The id of the pad token, else of the end of sequence, from whichever file of the folder gives it first. */
-async function findPadId(folder: string, native: NativeTokenizer, { config: settings, specials }: Settings): Promise<number> {
-  const config = await readJsonFile(join(folder, 'config.json'), unreadable);
-  const generation = await readJsonFile(join(folder, 'generation_config.json'), unreadable);
-  const idOf = (role: 'pad' | 'eos'): number | null => {
-    for (const fields of [settings, specials]) {
-      const text = tokenText(fields, `${role}_token`);
-      const id = text === null ? null : native.tokenToId(text);
-      if (id !== null) return id;
-    }
-    for (const fields of [config, generation]) {
-      const value = fields?.value(`${role}_token_id`) ?? null;
+/** The text of the pad token by the tokenizer's own files. One saved while it padded may name it in `tokenizer.json` alone. */
+function* padTokens({ tokenizer, config, specials }: Settings): Generator<string | null> {
+  yield tokenText(config, 'pad_token');
+  yield tokenText(specials, 'pad_token');
+  // As in transformers, a `pad_token` of null says that there is none.
+  if (config?.names().includes('pad_token') !== true) yield tokenText(tokenizer.section('padding'), 'pad_token');
+}
+
+function* eosTokens({ config, specials }: Settings): Generator<string | null> {
+  yield tokenText(config, 'eos_token');
+  yield tokenText(specials, 'eos_token');
+}
+
+/**
+ * The id of the tokenizer's pad token, else of its end of sequence. The model's `pad_token_id` comes after both: scripts pad
+ * with what the tokenizer has, and padded positions count under `reference`.
+ */
+async function findPadId(folder: string, native: NativeTokenizer, settings: Settings): Promise<number> {
+  for (const text of [...padTokens(settings), ...eosTokens(settings)]) {
+    const id = text === null ? null : native.tokenToId(text);
+    if (id !== null) return id;
+  }
+  const files = [await readJsonFile(join(folder, 'config.json'), unreadable), await readJsonFile(join(folder, 'generation_config.json'), unreadable)];
+  for (const name of ['pad_token_id', 'eos_token_id']) {
+    for (const fields of files) {
+      const value = fields?.value(name) ?? null;
       const id: unknown = Array.isArray(value) ? value[0] : value;
       if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
     }
-    return null;
-  };
-  const id = idOf('pad') ?? idOf('eos');
-  if (id === null) throw new SaeEvalError('tokenizer-invalid', `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`);
-  return id;
+  }
+  throw new SaeEvalError('tokenizer-invalid', `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`);
 }
 
 class FileTokenizer implements Tokenizer {
@@ -117,7 +130,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   if (text === null) {
     throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`);
   }
-  checkTokenizerFile(text, file);
+  const tokenizer = checkTokenizerFile(text, file);
   let native: NativeTokenizer;
   try {
     native = NativeTokenizer.fromString(text);
@@ -128,6 +141,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   native.disableTruncation();
   native.disablePadding();
   const settings = {
+    tokenizer,
     config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
     specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
   };

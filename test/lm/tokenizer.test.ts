@@ -78,6 +78,26 @@ describe('a tokenizer that cannot be loaded', () => {
   });
 });
 
+// What transformers 5 says is `pad_token_id ?? eos_token_id` of such folders; Llama 2's have a `pad_token_id` and a tokenizer without a pad token.
+describe('the pad token', () => {
+  const tokenizer = JSON.parse(readFileSync(`${folder}/unigram/tokenizer.json`, 'utf8')) as Record<string, unknown>;
+  const padding = { strategy: { Fixed: 9 }, direction: 'Left', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '<pad>' };
+  const ids = { '<pad>': 0, '</s>': 1, model: 7 };
+
+  it.each([
+    ['of the end of sequence, whatever the model says', null, { eos_token: '</s>' }, { pad_token_id: ids.model }, ids['</s>']],
+    ['named by the padding section alone', padding, { eos_token: '</s>' }, {}, ids['<pad>']],
+    ['denied beside a padding section', padding, { eos_token: '</s>', pad_token: null }, {}, ids['</s>']],
+    ['named in the settings', null, { eos_token: '</s>', pad_token: '<pad>' }, { pad_token_id: ids.model }, ids['<pad>']],
+    ['that only the model has', null, {}, { pad_token_id: ids.model, eos_token_id: ids['</s>'] }, ids.model],
+  ])('%s', async (_, section, settings, model, expected) => {
+    const path = mkdtempSync(join(tmpdir(), 'pad-token-'));
+    const files = { 'tokenizer.json': { ...tokenizer, padding: section }, 'tokenizer_config.json': settings, 'config.json': model };
+    for (const [name, json] of Object.entries(files)) writeFileSync(join(path, name), JSON.stringify(json));
+    expect((await loadTokenizer(path)).padId).toBe(expected);
+  });
+});
+
 describe('mutated tokenizer files', () => {
   const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 200 : 10_000;
 
