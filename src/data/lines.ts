@@ -1,4 +1,5 @@
 /** Lines of a file, found piece by piece: never the whole file in memory. */
+import { stat } from 'node:fs/promises';
 import { readBytes } from './bytes.js';
 import type { DataFile } from './files.js';
 
@@ -8,6 +9,8 @@ const byteOrderMark = '\uFEFF';
 
 /** A line this long is no record; it is passed over without being held. */
 const longestLine = 256 * 2 ** 20;
+/** Of a compressed file: text shrinks to a third or so, and a bomb of a few kilobytes is not to fill memory. */
+const longestLineOfCompressed = (fileBytes: number): number => Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 
 /** Where the next line ends, as Python's universal newlines have it: `\n`, `\r\n` or `\r`. */
 function lineEnd(bytes: Buffer, from: number): number {
@@ -25,12 +28,13 @@ export type Line = string | null;
  */
 export async function* readLines(file: DataFile, { onBytes }: { onBytes?: (count: number) => void } = {}): AsyncGenerator<Line, void, undefined> {
   // A byte-order mark inside the file is text; only the one at its beginning is a mark.
+  const longest = file.compression === 'none' ? longestLine : longestLineOfCompressed((await stat(file.path).catch(() => null))?.size ?? 0);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;
   const finish = (parts: readonly Buffer[], bytes: number): Line => {
     let line: Line;
     try {
-      line = bytes > longestLine ? null : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+      line = bytes > longest ? null : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     } catch {
       line = null;
     }
@@ -45,7 +49,7 @@ export async function* readLines(file: DataFile, { onBytes }: { onBytes?: (count
   let afterReturn = false;
   const hold = (bytes: Buffer): void => {
     held += bytes.length;
-    if (held > longestLine) parts = [];
+    if (held > longest) parts = [];
     else parts.push(bytes);
   };
   for await (const bytes of readBytes(file)) {

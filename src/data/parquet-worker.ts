@@ -2,6 +2,7 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type Compressors, type FileMetaData } from 'hyparquet';
+import { decompress as decompressZstd } from 'fzstd';
 import { compressors } from 'hyparquet-compressors';
 import type { FromParquetWorker } from './parquet.js';
 
@@ -11,11 +12,20 @@ const mostBytes = 2 ** 30;
 
 class Unreadable extends Error {}
 
-/** Decompressors that do not believe any length. */
-const careful: Compressors = Object.fromEntries(Object.entries(compressors).map(([codec, decompress]) => [codec, (input: Uint8Array, length: number): Uint8Array => {
-  if (!(length >= 0 && length <= mostBytes)) throw new Unreadable(`expected a page of at most ${mostBytes} bytes, found one of ${length}`);
-  return decompress(input, length);
-}]));
+/** A page may always have so many bytes; a larger one so many times what it is compressed to. Pages are of 1 MiB where nothing else was asked for. */
+const alwaysAllowed = 2 ** 24;
+const mostInflation = 64;
+
+/** Decompressors that do not believe any length, and count what they give. */
+function carefulCompressors(count: (bytes: number) => void): Compressors {
+  return Object.fromEntries(Object.entries(compressors).map(([codec, decompress]) => [codec, (input: Uint8Array, length: number): Uint8Array => {
+    const most = Math.min(mostBytes, Math.max(alwaysAllowed, mostInflation * input.length));
+    if (!(length >= 0 && length <= most)) throw new Unreadable(`expected a page of at most ${most} bytes (it is compressed to ${input.length}), found one of ${length}`);
+    count(length);
+    // Left to itself the decompressor of zstd goes by the frame, whatever the page says.
+    return codec === 'ZSTD' ? decompressZstd(input, new Uint8Array(length)) : decompress(input, length);
+  }]));
+}
 
 function bufferOf(file: FileHandle, byteLength: number, onBytes: (count: number) => void): AsyncBuffer {
   return {
@@ -60,7 +70,15 @@ async function* slices({ path, column }: { path: string; column: string }): Asyn
   let bytes = 0;
   const file = await open(path);
   try {
-    const buffer = bufferOf(file, (await file.stat()).size, (count) => { bytes += count; });
+    const { size } = await file.stat();
+    const buffer = bufferOf(file, size, (count) => { bytes += count; });
+    // What a row group may take at once follows from the file's size: thousands of small pages can stand for gigabytes too.
+    const most = Math.min(mostBytes, 4 * alwaysAllowed + mostInflation * size);
+    let inflated = 0;
+    const careful = carefulCompressors((count) => {
+      inflated += count;
+      if (inflated > most) throw new Unreadable(`expected row groups that take at most ${most} bytes in a file of ${size}, found more; write it again with smaller row groups`);
+    });
     const metadata = await parquetMetadataAsync(buffer);
     const names = columnsOf(metadata);
     const top = names.includes(column) ? column : column.split('.')[0]!;
@@ -68,6 +86,7 @@ async function* slices({ path, column }: { path: string; column: string }): Asyn
     let rowStart = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
       checkRowGroup(group, top, index);
+      inflated = 0;
       const rowEnd = rowStart + Number(group.num_rows);
       const rows = await parquetReadObjects({ file: buffer, metadata, columns: [top], rowStart, rowEnd, compressors: careful });
       for (let from = 0; from < rows.length; from += rowsPerMessage) {

@@ -38,7 +38,7 @@ function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> 
  * @throws SaeEvalError `dataset-invalid` for what is no parquet file, has no such column or cannot be decoded.
  */
 export async function* readParquetColumn(path: string, column: string, { onBytes, patienceMs = 120_000 }: ParquetOptions = {}): AsyncGenerator<unknown, void, undefined> {
-  const worker = new Worker(new URL('./parquet-worker.js', import.meta.url), { workerData: { path, column }, resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } });
+  const worker = new Worker(new URL('./parquet-worker.js', import.meta.url), { execArgv: [], workerData: { path, column }, resourceLimits: { maxOldGenerationSizeMb: heapMegabytes } });
   try {
     for (;;) {
       worker.postMessage('next');

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parquetWriteBuffer } from 'hyparquet-writer';
@@ -6,7 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openSamples, type Sample, type SampleOptions } from '#src/data/index.js';
 import { readParquetColumn, type ParquetOptions } from '#src/data/parquet.js';
 import { loadTokenizer, type Tokenizer } from '#src/lm/index.js';
-import { shipped } from '../golden/load.js';
+import { root, shipped } from '../golden/load.js';
+
+/** Files of pyarrow and what is in them (fixtures/parquet/make.py). */
+const fixtures = `${root}test/data/fixtures/parquet/`;
+const written = JSON.parse(readFileSync(`${fixtures}expected.json`, 'utf8')) as { files: string[]; texts: (string | null)[]; bodies: string[]; ids: number[][] };
 
 const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 let folder: string;
@@ -53,6 +57,14 @@ describe('parquet', () => {
     }
   });
 
+  it.each(written.files)('%s of pyarrow gives its records', async (name) => {
+    const column = async (field: string): Promise<unknown[]> => (await values(`${fixtures}${name}`, field)).map((record) => (record as Record<string, unknown>)[field.split('.')[0]!] ?? null);
+    expect(await column('text')).toEqual(written.texts);
+    expect(await column('wide')).toEqual(written.texts);
+    expect((await column('meta.body')).map((meta) => (meta as { body: string }).body)).toEqual(written.bodies);
+    expect((await column('input_ids')).map((ids) => Array.from(ids as Iterable<number>))).toEqual(written.ids);
+  });
+
   it('reads fields inside a column, and tokens', async () => {
     const path = write('nested.parquet', parquet([
       { name: 'data', data: Array.from({ length: 5 }, (_, n) => ({ text: words(n) })), type: 'JSON' },
@@ -84,7 +96,8 @@ describe('parquet', () => {
   });
 
   it('with bytes changed at random is read or refused, and ends nothing', async () => {
-    const good = parquet([{ name: 'text', data: Array.from({ length: 40 }, (_, n) => words(n)), type: 'STRING' }], { codec: 'SNAPPY', rowGroupSize: 20 });
+    const own = parquet([{ name: 'text', data: Array.from({ length: 40 }, (_, n) => words(n)), type: 'STRING' }], { codec: 'SNAPPY', rowGroupSize: 20 });
+    const originals = [own, ...written.files.map((name) => new Uint8Array(readFileSync(`${fixtures}${name}`)))];
     let state = 20_261_123;
     const random = (below: number): number => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
@@ -93,7 +106,7 @@ describe('parquet', () => {
     const count = full ? 10_000 : 40;
     let [read, refused] = [0, 0];
     for (let i = 0; i < count; i++) {
-      const mutated = Uint8Array.from(good);
+      const mutated = Uint8Array.from(originals[i % originals.length]!);
       for (let changes = 1 + random(8); changes > 0; changes--) mutated[random(mutated.length)] = random(256);
       const path = write('mutated.parquet', mutated);
       await values(path, 'text', { patienceMs: 2000 }).then(() => read++, (thrown: unknown) => {

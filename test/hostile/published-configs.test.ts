@@ -136,6 +136,7 @@ describe(`${rounds} mutations of each configuration`, () => {
       refused += 1;
       if (!(found instanceof SaeEvalError) || found.code === 'internal') expect.fail(`round ${round}: ${found.stack ?? found.message}`);
     }
+    console.log(`${name}: ${rounds - refused} described, ${refused} refused; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
     expect(refused).toBeGreaterThan(rounds / 4);
   }, 900_000);
 });
