@@ -23,7 +23,7 @@ const mayImport = {
   client: ['errors', 'schema'],
   page: ['errors', 'schema'],
   cli: ['errors', 'version', 'schema', 'setup', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report', 'client', 'server-commands'],
-  server: ['errors', 'version', 'schema', 'setup', 'checkpoint', 'sae', 'data', 'evaluation', 'report', 'page'],
+  server: ['errors', 'version', 'schema', 'setup', 'sae', 'data', 'evaluation', 'report', 'page'],
   // Nothing imports the server but the two commands that are its front door.
   'server-commands': ['errors', 'cli', 'server'],
   package: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report'],

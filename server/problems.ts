@@ -41,7 +41,8 @@ export function codedError(error: unknown): SaeEvalError {
   if (stored.code === 'storage-full') return stored;
   if (statusCode === 429) return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
   if (statusCode === 400) return new SaeEvalError('body-malformed', 'The body is not valid JSON.', { cause: error });
-  if (statusCode === 404) return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
+  if (statusCode === 403 || statusCode === 404) return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new SaeEvalError('request-invalid', message ?? 'The request cannot be answered.', { cause: error });
   return new SaeEvalError('internal', 'The server met an unexpected fault; its log has the details under the request id.', { cause: error });
 }
 

@@ -19,6 +19,16 @@ function outside(path: string): SaeEvalError {
   return new SaeEvalError('path-outside-roots', `'${path}' leads outside the folders the server may read; expected a path below one of them, such as 'checkpoints/model'.`);
 }
 
+/**
+ * Who opens a pipe waits for somebody to write, maybe for ever.
+ * @throws SaeEvalError `file-unreadable` for what is neither a file nor a folder.
+ */
+async function ordinary(real: string, path: string): Promise<{ isFolder: boolean }> {
+  const facts = await stat(real);
+  if (!facts.isFile() && !facts.isDirectory()) throw new SaeEvalError('file-unreadable', `'${path}': expected a file or a folder, found a pipe, a socket or a device.`);
+  return { isFolder: facts.isDirectory() };
+}
+
 /** Folder of the local Hugging Face cache. */
 export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
   return env['HF_HUB_CACHE'] ?? join(env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
@@ -50,7 +60,8 @@ export class Roots {
     for (const candidate of candidates) {
       const real = await this.#real(candidate, path);
       if (real === null) continue;
-      if (contents) await this.#checkContents(real, path);
+      const { isFolder } = await ordinary(real, path);
+      if (contents && isFolder) await this.#checkContents(real, path);
       return real;
     }
     throw new SaeEvalError('file-not-found', `'${path}' does not exist below ${this.folders.length === 1 ? "the server's root folder" : `any of the server's ${this.folders.length} root folders`}.`);
@@ -131,11 +142,12 @@ export class Roots {
     return real;
   }
 
-  /** The files of a folder are read as well: links among them must not lead outside. */
+  /** The files of a folder are read as well: links among them must not lead outside, and pipes are not waited for. */
   async #checkContents(real: string, path: string): Promise<void> {
-    if (!(await stat(real)).isDirectory()) return;
     for (const entry of await readdir(real, { withFileTypes: true })) {
-      if (entry.isSymbolicLink()) await this.#real(join(real, entry.name), `${path}/${entry.name}`);
+      const name = `${path}/${entry.name}`;
+      const target = entry.isSymbolicLink() ? await this.#real(join(real, entry.name), name) : join(real, entry.name);
+      if (target !== null && !entry.isFile() && !entry.isDirectory()) await ordinary(target, name);
     }
   }
 }

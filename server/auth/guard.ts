@@ -32,6 +32,7 @@ function refuseForeign(request: FastifyRequest): void {
   if (host === undefined || !isLoopback(hostName(host))) {
     throw new SaeEvalError('origin-refused', `The Host header names ${host ?? 'nothing'}; without API keys the server answers to localhost only. Set an API key to serve other names.`);
   }
+  if (request.raw.headersDistinct['host']?.length !== 1) throw new SaeEvalError('origin-refused', 'Expected one Host header, found several.');
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
     throw new SaeEvalError('origin-refused', `The Origin header names ${origin}; without API keys only the server's own page may call it.`);
   }

@@ -45,17 +45,21 @@ describe('the linter', () => {
   });
 });
 
-/** Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is called. */
-function loadedBy(entry: string, seen = new Set<string>()): Set<string> {
+/**
+ * Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is called: `later` follows
+ * those too.
+ */
+function loadedBy(entry: string, { later = false, seen = new Set<string>() }: { later?: boolean; seen?: Set<string> } = {}): Set<string> {
   if (seen.has(entry)) return seen;
   seen.add(entry);
   if (!entry.startsWith('/')) return seen;
-  const source = ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest);
-  for (const statement of source.statements) {
-    if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) continue;
-    const from = statement.moduleSpecifier;
-    if (from !== undefined && ts.isStringLiteral(from)) loadedBy(from.text.startsWith('.') ? resolve(dirname(entry), from.text) : from.text, seen);
-  }
+  const follow = (name: string): void => void loadedBy(name.startsWith('.') ? resolve(dirname(entry), name) : name, { later, seen });
+  const visit = (node: ts.Node): void => {
+    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) follow(node.moduleSpecifier.text);
+    if (later && ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword && ts.isStringLiteral(node.arguments[0]!)) follow(node.arguments[0].text);
+    if (later || ts.isSourceFile(node)) ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest));
   return seen;
 }
 
@@ -77,6 +81,13 @@ describe('what is free of native code', () => {
     const entry = join(dist, file);
     expect(existsSync(entry)).toBe(true);
     expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain('src/torch/native.js');
+  });
+
+  it('the server, which reads no checkpoint either, now or later: its children do', () => {
+    const files = (entry: string): string[] => [...loadedBy(join(dist, entry), { later: true })].map((file) => relative(dist, file));
+    expect(files('server/main.js').filter((file) => /^src\/(checkpoint|torch|lm)\//.test(file))).toEqual([]);
+    // That the question finds something where there is something.
+    expect(files('src/evaluation/process/child.js')).toEqual(expect.arrayContaining(['src/checkpoint/read.js', 'src/torch/native.js']));
   });
 
   it('the client, which needs nothing of Node either', () => {

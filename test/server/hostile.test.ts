@@ -1,4 +1,5 @@
 /** A matrix of hostile requests: each gets its documented status, the server lives, nothing outside the roots is read. */
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -18,6 +19,14 @@ beforeAll(async () => {
   writeFileSync(join(root, 'empty.pt'), '');
   writeFileSync(join(root, 'truncated.pt'), readFileSync(join(packageRoot, 'checkpoints', 'TopK_tiny.pt')).subarray(0, 500_000));
   mkdirSync(join(root, 'folder.pt'));
+  execFileSync('mkfifo', [join(root, 'pipe.pt')]);
+  mkdirSync(join(root, 'piped'));
+  execFileSync('mkfifo', [join(root, 'pipe.jsonl'), join(root, 'piped', 'a.jsonl')]);
+  mkdirSync(join(root, 'linked-model'));
+  symlinkSync('/etc/passwd', join(root, 'linked-model', 'config.json'));
+  symlinkSync('loop.pt', join(root, 'loop.pt'));
+  mkdirSync(join(root, 'link-to-pipe'));
+  symlinkSync(join(root, 'pipe.jsonl'), join(root, 'link-to-pipe', 'a.jsonl'));
   mkdirSync(join(root, 'blank'));
   writeFileSync(join(root, 'blank', 'a.jsonl'), '{"text": "  "}\nnot json\n{"text": 3}\n');
   server = await serve(folder.path, { roots: [root, packageRoot], requestTimeout: 1, maxQueuedPerClient: 3, requestsPerMinute: 1_000_000, submissionsPerMinute: 1_000_000 });
@@ -63,6 +72,14 @@ describe('requests that name the wrong things', () => {
     ['an SAE of another width than the model', { model: 'test/golden/models/llama3', dataset: { path: 'checkpoints/eval', seqLen: 16 }, saes: [{ ...topK, layer: 1 }] }, 'sae-width', 'saes[0].checkpoint'],
     ['an empty file', { saes: [{ ...topK, checkpoint: 'empty.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
     ['a folder as a checkpoint', { saes: [{ ...topK, checkpoint: 'folder.pt' }] }, 'checkpoint-format', 'saes[0].checkpoint'],
+    ['a pipe as a checkpoint', { saes: [{ ...topK, checkpoint: 'pipe.pt' }] }, 'file-unreadable', 'saes[0].checkpoint'],
+    ['a pipe as the texts', { dataset: { path: 'pipe.jsonl' } }, 'file-unreadable', 'dataset.path'],
+    ['a link to itself', { saes: [{ ...topK, checkpoint: 'loop.pt' }] }, 'file-not-found', 'saes[0].checkpoint'],
+    ['a model whose files lead outside', { model: 'linked-model' }, 'path-outside-roots', 'model'],
+    ['a file below a file', { saes: [{ ...topK, checkpoint: 'empty.pt/x' }] }, 'file-not-found', 'saes[0].checkpoint'],
+    ['a folder with a link that leads outside', { saes: [{ ...topK, checkpoint: '.' }] }, 'path-outside-roots', 'saes[0].checkpoint'],
+    ['a folder with a pipe as the texts', { dataset: { path: 'piped' } }, 'file-unreadable', 'dataset.path'],
+    ['a folder with a link to a pipe', { dataset: { path: 'link-to-pipe' } }, 'file-unreadable', 'dataset.path'],
     ['a model that is none', { model: 'checkpoints/eval' }, 'file-not-found', 'model'],
     ['a text folder that is missing', { dataset: { path: 'nowhere' } }, 'file-not-found', 'dataset.path'],
     ['an unknown kind', { saes: [{ ...topK, kind: 'Sparse' }] }, 'request-invalid', 'saes[0].kind'],
@@ -100,6 +117,18 @@ describe('requests that are not well-formed HTTP', () => {
     ['an unknown method', `BREW / HTTP/1.1\r\n${head}\r\n`, /^HTTP\/1.1 400 /],
     ['dots in the page\'s path', `GET /page/../../package.json HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
     ['encoded dots', `GET /page/%2e%2e%2f%2e%2e%2fpackage.json HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
+    ['dots among the files of the documentation', `GET /docs/static/../../package.json HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
+    ['two Hosts', `GET /v1/kinds HTTP/1.1\r\n${head}Host: evil.example\r\nConnection: close\r\n\r\n`, /^HTTP\/1.1 403 /],
+    ['a negative length', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}`, /^HTTP\/1.1 400 /],
+    ['a chunk that is none', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`, /^HTTP\/1.1 400 /],
+    ['chunks without end', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${`20000\r\n${'a'.repeat(0x20000)}\r\n`.repeat(9)}`, /^HTTP\/1.1 413 /],
+    ['a NUL in a header', `GET /v1/kinds HTTP/1.1\r\n${head}X: a\0b\r\n\r\n`, /^HTTP\/1.1 400 /],
+    ['an expectation of its own', `GET /v1/kinds HTTP/1.1\r\n${head}Expect: wonders\r\nConnection: close\r\n\r\n`, /^HTTP\/1.1 417 /],
+    ['the start of TLS', '\x16\x03\x01\x02\x00', /^HTTP\/1.1 400 /],
+    ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1.1 400 /],
+    ['two requests at once', `GET /healthz HTTP/1.1\r\n${head}\r\nGET /v1/nothing HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 200 [^]*HTTP\/1.1 404 /],
+    ['a body of another JSON', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/merge-patch+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`, /^HTTP\/1.1 415 /],
+    ['a body that is not UTF-8', `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\xff\xfe{}`, /^HTTP\/1.1 400 /],
     ['no Host', 'GET /v1/kinds HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 400 /],
     ['an address that is too long', `GET /v1/evaluations/${'a'.repeat(1000)} HTTP/1.1\r\n${head}Connection: close\r\n\r\n`, /^HTTP\/1.1 404 /],
   ])('%s', async (_, text, expected) => {
@@ -117,6 +146,13 @@ describe('requests that are not well-formed HTTP', () => {
     expect(await response.json()).toMatchObject({ code: 'request-invalid', errors: [{ path: 'seed' }] });
   });
 
+  it('of a parameter that comes twice neither counts', async () => {
+    for (const path of ['/v1/evaluations?limit=1&limit=2', '/v1/checkpoints/inspect?path=checkpoints/TopK_tiny.pt&path=empty.pt', '/v1/evaluations?status=failed&status=queued']) {
+      const response = await fetch(`${server.url}${path}`);
+      expect({ path, status: response.status, code: (await response.json()).code }).toEqual({ path, status: 422, code: 'request-invalid' });
+    }
+  });
+
   it('deep nesting is an ordinary mistake', async () => {
     const response = await fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: `${'['.repeat(200_000)}${']'.repeat(200_000)}` });
     expect(response.status).toBe(422);
@@ -124,6 +160,14 @@ describe('requests that are not well-formed HTTP', () => {
 });
 
 describe('too much', () => {
+  it('asks of the documentation what it cannot have', async () => {
+    const [, style] = /href="\.\/(static\/[\w-]+\.css)"/.exec(await (await fetch(`${server.url}/docs/`)).text())!;
+    for (const [name, value] of [['range', 'bytes=99999999-'], ['range', 'junk'], ['if-match', 'x'], ['if-unmodified-since', 'Thu, 01 Jan 1970 00:00:00 GMT']] as const) {
+      const { status } = await fetch(`${server.url}/docs/${style}`, { headers: { [name]: value } });
+      expect({ name, value, isFault: status >= 500 }).toEqual({ name, value, isFault: false });
+    }
+  });
+
   it('a full queue refuses what comes', { timeout: full ? 900_000 : 120_000 }, async () => {
     const count = full ? 10_000 : 60;
     const statuses = new Map<number, number>();
