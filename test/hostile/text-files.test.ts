@@ -24,7 +24,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A zstd frame of raw blocks, and of one block that repeats a byte (RFC 8878). */
 function zstd(content: Buffer, repeats = 0): Buffer {
-  const parts = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])]; // no checksum, a window of 2 MiB
+  const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])]; // no checksum, a window of 2 MiB
   const block = (type: number, size: number, bytes: Buffer, last: boolean): void => {
     const header = (size << 3) | (type << 1) | (last ? 1 : 0);
     parts.push(Buffer.from([header & 255, (header >> 8) & 255, (header >> 16) & 255]), bytes);
