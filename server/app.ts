@@ -2,15 +2,11 @@
 import compress from '@fastify/compress';
 import etag from '@fastify/etag';
 import helmet from '@fastify/helmet';
-import rateLimit from '@fastify/rate-limit';
-import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
 import underPressure from '@fastify/under-pressure';
 import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance } from 'fastify';
-import { jsonSchemaTransform, jsonSchemaTransformObject, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../src/errors.js';
-import { packageVersion } from '../src/version.js';
 import { registerGuard } from './auth/guard.js';
 import { KeyRing } from './auth/keys.js';
 import { Catalogue } from './catalogue.js';
@@ -21,8 +17,10 @@ import { lockStore } from './jobs/store-lock.js';
 import { Store } from './jobs/store.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
+import { registerDocuments } from './openapi.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
 import { codedError, refuseConnection, registerNotFound, registerProblems, sendProblem } from './problems.js';
+import { registerRateLimit } from './rate-limit.js';
 import { ReportRenderer } from './report-renderer.js';
 import { Roots } from './roots.js';
 import { acceptable } from './routes/api.js';
@@ -110,16 +108,12 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   registerValidation(app);
   registerProblems(app);
   app.removeContentTypeParser('text/plain');
-  await registerRateLimit(app, options);
-  const countStranger = app.createRateLimit();
-  await registerGuard(app, keys, async (request) => {
-    const limit = await countStranger(request);
-    if (!limit.isAllowed && limit.isExceeded) throw tooMany(limit.max, limit.ttl);
-  });
+  const countStranger = await registerRateLimit(app, options);
+  await registerGuard(app, keys, countStranger);
   registerNotFound(app);
   registerChecks(app);
   await registerPlugins(app);
-  await registerDocuments(app, keys.required);
+  await registerDocuments(app, { withKeys: keys.required });
 
   await app.register(async (scope) => {
     const api = scope.withTypeProvider<ZodTypeProvider>();
@@ -138,6 +132,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, computeNice: options.computeNice, log: app.log });
   app.addHook('preClose', async () => {
     streams.endAll();
+    services.inspections.close();
     workers.stop();
     await queue.stop();
   });
@@ -173,50 +168,10 @@ function registerChecks(app: FastifyInstance): void {
   });
 }
 
-function tooMany(most: number, milliseconds: number): SaeEvalError {
-  return new SaeEvalError('rate-limited', `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`);
-}
-
-/** Of one API key; of one address for callers without a known one. */
-async function registerRateLimit(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<void> {
-  await app.register(rateLimit, {
-    global: true,
-    max: requestsPerMinute,
-    timeWindow: 60_000,
-    keyGenerator: (request) => request.keyLabel ?? request.ip,
-    errorResponseBuilder: (_, { max, ttl }) => tooMany(max, ttl),
-  });
-}
-
 async function registerPlugins(app: FastifyInstance): Promise<void> {
   await app.register(helmet, { contentSecurityPolicy: { directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, useDefaults: false }, strictTransportSecurity: false });
   await app.register(underPressure, { maxEventLoopDelay: 3000, sampleInterval: 1000, retryAfter: 5 });
   // Before compression: an ETag names what is compressed.
   await app.register(etag, { weak: true });
   await app.register(compress, { threshold: 4096, encodings: ['gzip', 'deflate'] });
-}
-
-/** `/openapi.json` and `/docs`, from the routes' schemas. */
-async function registerDocuments(app: FastifyInstance, withKeys: boolean): Promise<void> {
-  await app.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'sae-eval', description: 'Evaluates sparse autoencoders on language models.', version: packageVersion, license: { name: 'MIT', identifier: 'MIT' } },
-      tags: [
-        { name: 'evaluations', description: 'Submit, watch, cancel.' },
-        { name: 'reports', description: 'Results for people.' },
-        { name: 'catalogue', description: 'What a request can name.' },
-        { name: 'operations', description: 'For whoever runs the server.' },
-      ],
-      ...(withKeys ? { components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } }, security: [{ apiKey: [] }] } : {}),
-    },
-    transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
-  });
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    staticCSP: "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'",
-    uiConfig: { deepLinking: true },
-  });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

@@ -39,12 +39,12 @@ export class Catalogue {
 
   constructor(private readonly roots: Roots, private readonly inspectOptions: InspectOptions) {}
 
-  async checkpoints(): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
+  async checkpoints(signal: AbortSignal): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
     const folders = await this.#folders();
     // The weights of a language model are no SAE.
     const all = folders.filter((folder) => !isModel(folder)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
-    const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, this.inspectOptions));
+    const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, { ...this.inspectOptions, signal }));
     return {
       truncated: all.length > listed.length,
       items: listed.map((found, index): CheckpointEntry => {
@@ -57,11 +57,11 @@ export class Catalogue {
     };
   }
 
-  async models(): Promise<{ items: ModelEntry[]; truncated: boolean }> {
+  async models(signal: AbortSignal): Promise<{ items: ModelEntry[]; truncated: boolean }> {
     const below = (await this.#folders()).filter(isModel).map(({ name, file, files }) => ({ name, file, bytes: 0, modified: files.find((entry) => entry.file.endsWith('/config.json'))!.modified, source: 'root' as const }));
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
-    const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, this.inspectOptions));
+    const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
     return {
       truncated: all.length > listed.length,
       items: listed.map((found, index): ModelEntry => {

@@ -1,14 +1,15 @@
-/** Lets a few inspections run at a time; the others wait their turn, and beyond a limit are refused. */
+/** Lets a few inspections run at a time; the others wait their turn, and beyond a limit are refused. None outlives the server. */
 import { SaeEvalError } from '../src/errors.js';
 
 export class InspectionGate {
   #running = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #closed = new AbortController();
 
   constructor(private readonly limits: { atOnce: number; waiting: number }) {}
 
-  /** @throws SaeEvalError `unavailable` when too many wait. */
-  async through<T>(body: () => Promise<T>): Promise<T> {
+  /** @throws SaeEvalError `unavailable` when too many wait, or when the gate is closed meanwhile. */
+  async through<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#running >= this.limits.atOnce) {
       if (this.#waiting.length >= this.limits.waiting) throw new SaeEvalError('unavailable', 'Too many files are being inspected; try again in a moment.');
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
@@ -16,11 +17,24 @@ export class InspectionGate {
       this.#running += 1;
     }
     try {
-      return await body();
+      this.#refuseWhenClosed();
+      return await body(this.#closed.signal);
+    } catch (thrown) {
+      this.#refuseWhenClosed();
+      throw thrown;
     } finally {
       const next = this.#waiting.shift();
       if (next === undefined) this.#running -= 1;
       else next();
     }
+  }
+
+  /** Gives up what is inspected: nobody who stops a server should wait for a file. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed.signal.aborted) throw new SaeEvalError('unavailable', 'The server is stopping.');
   }
 }

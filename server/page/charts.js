@@ -13,7 +13,7 @@ export function barChart(bars, { title }) {
   const width = pictureWidth();
   const rowHeight = 34;
   const left = Math.min(0.35 * width, 16 + 7.2 * Math.max(...bars.map(({ label }) => label.length)));
-  const longest = Math.floor((left - 16) / 7.2);
+  const longest = Math.floor((left - 16) / 7.2 + 0.01);
   const right = 78;
   const low = Math.min(0, ...known.map(({ value, ci95 }) => Math.min(value, ci95?.[0] ?? value)));
   const high = Math.max(0, ...known.map(({ value, ci95 }) => Math.max(value, ci95?.[1] ?? value))) || 1;

@@ -34,7 +34,7 @@ export function registerCatalogue(app: Api, services: Services): void {
   app.route({
     method: 'GET', url: '/checkpoints',
     schema: { operationId: 'listCheckpoints', tags: ['catalogue'], summary: 'Checkpoint files under the roots', response: { 200: checkpointListSchema, ...problems(406, 503) } },
-    handler: async () => inspections.through(() => catalogue.checkpoints()),
+    handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
   });
   app.route({
     method: 'GET', url: '/checkpoints/inspect',
@@ -43,7 +43,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     handler: async (request) => {
       const { path } = request.query;
       const file = await roots.resolveCheckpoint(path);
-      const [answer] = await inspections.through(() => inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000 }));
+      const [answer] = await inspections.through((signal) => inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000, signal }));
       if (answer === undefined || 'error' in answer) {
         const { code, message } = answer?.error ?? { code: 'internal', message: 'The inspection gave no answer.' };
         throw SaeEvalError.fromJSON({ code, message: message.replaceAll(file, path), fields: [{ path: 'path', message: message.replaceAll(file, path) }] });
@@ -54,7 +54,7 @@ export function registerCatalogue(app: Api, services: Services): void {
   app.route({
     method: 'GET', url: '/models',
     schema: { operationId: 'listModels', tags: ['catalogue'], summary: 'Language models under the roots and in the Hugging Face cache', response: { 200: modelListSchema, ...problems(406, 503) } },
-    handler: async () => inspections.through(() => catalogue.models()),
+    handler: async () => inspections.through((signal) => catalogue.models(signal)),
   });
   app.route({
     method: 'GET', url: '/datasets',

@@ -6,6 +6,7 @@ import { hasEnded, type EvaluationEvent } from '../../src/evaluation/schema/reco
 import { endingEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';
+import { clientOf } from '../submission.js';
 import { existing, idParameters } from './evaluations.js';
 
 const eventHeaders = z.object({ 'last-event-id': z.string().max(100).optional().describe('Resumes after this event.') });
@@ -28,21 +29,27 @@ function write(stream: ServerResponse, event: EvaluationEvent): void {
   if (event.event === 'end') stream.end();
 }
 
-/** Open streams, to end them when the server stops. */
+/** Open streams: how many each client has, and to end them when the server stops. */
 export class Streams {
-  readonly #open = new Set<ServerResponse>();
+  readonly #open = new Map<ServerResponse, string>();
 
   get size(): number {
     return this.#open.size;
   }
 
-  add(stream: ServerResponse): void {
-    this.#open.add(stream);
+  sizeOf(client: string): number {
+    let count = 0;
+    for (const owner of this.#open.values()) if (owner === client) count += 1;
+    return count;
+  }
+
+  add(stream: ServerResponse, client: string): void {
+    this.#open.set(stream, client);
     stream.once('close', () => this.#open.delete(stream));
   }
 
   endAll(): void {
-    for (const stream of this.#open) stream.end(': the server stops\n\n');
+    for (const stream of this.#open.keys()) stream.end(': the server stops\n\n');
   }
 }
 
@@ -72,7 +79,10 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
       const after = Number.isFinite(last) ? last : 0;
       const ended = hasEnded(record.status) ? endingEvents(record).filter(({ id }) => Number(id) > after) : null;
       if (ended?.length === 0) return reply.code(204).send();
-      if (streams.size >= options.maxWatchers || services.queue.stopping) throw new SaeEvalError('unavailable', 'Too many event streams are open, or the server is stopping.');
+      if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
+      if (streams.size >= options.maxWatchers) throw new SaeEvalError('unavailable', `${options.maxWatchers} event streams are open, the most the server keeps; try again in a moment.`);
+      const client = clientOf(request);
+      if (streams.sizeOf(client) >= options.maxWatchersPerClient) throw new SaeEvalError('unavailable', `${options.maxWatchersPerClient} event streams of yours are open, the most the server keeps for one client; close some.`);
 
       reply.hijack();
       const stream = reply.raw;
@@ -83,7 +93,7 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
         for (const event of ended) write(stream, event);
         return reply;
       }
-      streams.add(stream);
+      streams.add(stream, client);
       const heartbeat = setInterval(() => stream.write(': heartbeat\n\n'), options.heartbeat * 1000);
       const unwatch = hub.watch(record, after, (event) => write(stream, event));
       stream.on('error', () => stream.destroy());

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient, type EvaluationEvent, type EvaluationRequest, type EvaluationResult } from '#src/client/index.js';
-import { full, packageRoot, post, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
+import { full, packageRoot, post, serve, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
 
 const folder = temporaryFolder();
 let server: ServerProcess;
@@ -116,6 +116,32 @@ describe('events', () => {
     const nothing = await fetch(`${server.url}/v1/evaluations/${id}/events`, { headers: { 'last-event-id': events.at(-1)!.id } });
     expect(nothing.status).toBe(204);
     expect((await fetch(`${server.url}/v1/evaluations/${id}/events`, { headers: { accept: 'application/json' } })).status).toBe(406);
+  });
+});
+
+describe('event streams', () => {
+  it('are counted for each client', async () => {
+    const other = temporaryFolder();
+    const limited = await serve(other.path, { maxWatchersPerClient: 2 });
+    try {
+      await untilReady(limited.url);
+      const { id } = await new SaeEvalClient(limited.url).evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 256 }, batchSize: 64 }));
+      const open = (): Promise<Response> => fetch(`${limited.url}/v1/evaluations/${id}/events`);
+      const [first, second] = [await open(), await open()];
+      expect([first.status, second.status]).toEqual([200, 200]);
+      const refused = await open();
+      expect({ status: refused.status, code: (await refused.json()).code, retryAfter: refused.headers.get('retry-after') }).toEqual({ status: 503, code: 'unavailable', retryAfter: '5' });
+      await first.body!.cancel();
+      await until(async () => {
+        const again = await open();
+        await again.body!.cancel();
+        return again.status === 200;
+      }, { what: 'room for another' });
+      await second.body!.cancel();
+    } finally {
+      await limited.close();
+      other.remove();
+    }
   });
 });
 

@@ -64,13 +64,17 @@ export async function spawnServer(folder: string, env: Record<string, string> = 
   return { url, child, output: () => output, ended };
 }
 
-/** Ids of the compute processes of a server. */
-export function computeProcesses(parent: number): number[] {
+/** Ids of the processes of a server whose command line holds `name`. */
+export function childProcesses(parent: number, name: string): number[] {
   try {
-    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes('process/child.js') ? [Number.parseInt(line, 10)] : []));
+    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes(name) ? [Number.parseInt(line, 10)] : []));
   } catch {
     return [];
   }
+}
+
+export function computeProcesses(parent: number): number[] {
+  return childProcesses(parent, 'process/child.js');
 }
 
 /** Small and quick; `overrides` replace fields. */

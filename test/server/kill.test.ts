@@ -1,10 +1,10 @@
 /** Nothing is lost: the server, the compute process or both are killed at random moments; the results have the same bytes. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Database from 'better-sqlite3';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
-import { computeProcesses, full, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
+import { childProcesses, computeProcesses, full, post, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
 
 const folder = temporaryFolder();
 /** Settings of a server that does not wait long for the one before it. */
@@ -98,6 +98,28 @@ describe('kill -9', () => {
     expect(record.id).toBe(id);
     expect(record.status).toBe('succeeded');
     expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
+  });
+});
+
+describe('a server that is told to stop', () => {
+  it('does not wait for a file that takes long to read', async () => {
+    const other = temporaryFolder();
+    const slow = await spawnServer(other.path, { SAE_EVAL_CONFIG: quick });
+    try {
+      await untilReady(slow.url);
+      const answer = post(slow.url, smallRequest());
+      let inspector: number | undefined;
+      await until(() => (inspector = childProcesses(slow.child.pid!, 'inspect-child.js')[0]) !== undefined, { what: 'the inspection' });
+      process.kill(inspector!, 'SIGSTOP');
+      slow.child.kill('SIGTERM');
+      expect(await slow.ended).toEqual({ code: 0, signal: null });
+      const { status } = await answer;
+      expect(status).toBe(503);
+      expect(existsSync(`/proc/${inspector}`)).toBe(false);
+    } finally {
+      slow.child.kill('SIGKILL');
+      other.remove();
+    }
   });
 });
 

@@ -2,7 +2,7 @@
  * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event streams, from this machine.
  * `npm run bench:server` on a quiet machine writes docs/bench-server.md: the latency of GET /v1/evaluations/:id, what the
  * load does to the evaluation (runs without and with it take turns), and what each process used of the processor.
- * `-- --print` prints it instead; `-- --tokens N` changes the tokens per sample, `-- --rounds N` how many pairs are run.
+ * `-- --print` prints it instead; `--samples`, `--tokens` (of each) and `--rounds` (pairs of runs) change how long it takes.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
@@ -17,7 +17,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-load-'));
 const pollers = 200;
 const streams = 50;
-const { values: flags } = parseArgs({ options: { tokens: { type: 'string', default: '256' }, rounds: { type: 'string', default: '4' }, print: { type: 'boolean', default: false } } });
+const { values: flags } = parseArgs({ options: { samples: { type: 'string', default: '160' }, tokens: { type: 'string', default: '256' }, rounds: { type: 'string', default: '4' }, print: { type: 'boolean', default: false } } });
+const maxSamples = Number(flags.samples);
 const seqLen = Number(flags.tokens);
 const rounds = Number(flags.rounds);
 const child = spawn(process.execPath, [join(root, 'dist/server/serve.js')], { env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: root, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -25,7 +26,7 @@ const url = await new Promise((resolve) => child.stdout.on('data', (data) => { c
 const client = new SaeEvalClient(url);
 while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 100));
 
-const request = { model: 'checkpoints/tiny-llama', dataset: { path: 'checkpoints/eval', maxSamples: 5000, seqLen }, batchSize: 16, device: 'cpu', saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 }, { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 }] };
+const request = { model: 'checkpoints/tiny-llama', dataset: { path: 'checkpoints/eval', maxSamples, seqLen }, batchSize: 16, device: 'cpu', saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 }, { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 }] };
 const newKey = () => ({ idempotencyKey: String(Math.random()) });
 
 /** Seconds of processor time that a process has used. */
@@ -83,7 +84,7 @@ const computeMore = (mean(loaded, ({ compute }) => compute) / mean(alone, ({ com
 const times = (runs) => runs.map(({ seconds }) => shown(seconds)).join(', ');
 const page = `# Bench of the server
 
-\`npm run bench:server\` writes this page. One evaluation (TopK and RouteSAE on the shipped model, samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
+\`npm run bench:server\` writes this page. One evaluation (TopK and RouteSAE on the shipped model, ${maxSamples} samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
 under load, taking turns. The load: ${pollers} clients that each ask \`GET /v1/evaluations/:id\` every 5 s, and ${streams} event streams. Server, compute process and the program
 that makes the load share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}; load average at the end ${shown(loadavg()[0])}.
 

@@ -8,6 +8,7 @@ import { SaeEvalClient } from '#src/client/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const executable = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) => existsSync(path));
+/** Folder that gets pictures of the page, for the documentation. */
 const pictures = process.env['SAE_EVAL_PICTURES'];
 if (executable === undefined) console.warn('The page is not tested: there is no Chromium (Debian: apt-get install chromium).');
 
@@ -73,7 +74,7 @@ describe.skipIf(executable === undefined)('the page', () => {
   async function picture(name: string, target: Page = page): Promise<void> {
     if (pictures === undefined) return;
     mkdirSync(pictures, { recursive: true });
-    await target.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+    await target.screenshot({ path: join(pictures, `page-${name}.png`), fullPage: true });
   }
 
   it('is empty at first and leads to the form', async () => {
@@ -152,6 +153,7 @@ describe.skipIf(executable === undefined)('the page', () => {
       await view.goto(`${server.url}/#/evaluations/${running.id}`);
       const region = view.getByRole('region', { name: 'Numbers as they stand' });
       await region.waitFor({ timeout: 30_000 });
+      await picture('phone-evaluation', view);
       await region.evaluate((node) => (node.scrollLeft = 150));
       await region.focus();
       const before = await region.elementHandle();
@@ -258,13 +260,12 @@ describe.skipIf(executable === undefined)('the page', () => {
     expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Skip to content');
     const phone = await browser.newContext({ viewport: { width: 375, height: 740 }, colorScheme: 'dark' });
     const small = await phone.newPage();
-    for (const [name, path] of [['phone-list', '#/'], ['phone-form', '#/new']] as const) {
+    for (const path of ['#/', '#/new']) {
       await small.goto(`${server.url}/${path}`);
       await small.getByRole('heading', { level: 1 }).waitFor();
       await small.waitForLoadState('networkidle');
       expect(await small.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(375);
       expect(await small.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)).toBe('rgb(20, 24, 29)');
-      await picture(name, small);
     }
     await phone.close();
   });

@@ -1,0 +1,27 @@
+/** How many requests a minute: of one API key, or of one address for callers without a known one. */
+import rateLimit from '@fastify/rate-limit';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { SaeEvalError } from '../src/errors.js';
+
+function tooMany(most: number, milliseconds: number): SaeEvalError {
+  return new SaeEvalError('rate-limited', `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`);
+}
+
+/**
+ * Limits every route. Call before the guard is registered.
+ * @returns what counts a caller that the guard turns away, before any route's own limit is reached; it throws `rate-limited`.
+ */
+export async function registerRateLimit(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<(request: FastifyRequest) => Promise<void>> {
+  await app.register(rateLimit, {
+    global: true,
+    max: requestsPerMinute,
+    timeWindow: 60_000,
+    keyGenerator: (request) => request.keyLabel ?? request.ip,
+    errorResponseBuilder: (_, { max, ttl }) => tooMany(max, ttl),
+  });
+  const count = app.createRateLimit();
+  return async (request) => {
+    const limit = await count(request);
+    if (!limit.isAllowed && limit.isExceeded) throw tooMany(limit.max, limit.ttl);
+  };
+}
