@@ -9,7 +9,7 @@ export function exitCodeOf(thrown: unknown): 1 | 2 {
 /** One line for each field at fault, or one for the whole; never a stack. */
 export function printError(thrown: unknown): void {
   const error = asSaeEvalError(thrown);
-  const lines = error.fields.length > 0 ? error.fields.map(({ path, message }) => `${path}: ${message}`) : [error.message];
+  const lines = error.fields.length > 0 ? error.fields.map(({ path, message }) => `${path || 'the request'}: ${message}`) : [error.message];
   for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
   if (process.env['SAE_EVAL_DEBUG'] !== undefined && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
 }

@@ -15,6 +15,7 @@ import { pythonRandint } from '../sae/python-random.js';
 import { withNamedSettings } from './file-name.js';
 import { labelsFor } from './labels.js';
 import { centredFor, givenSettings, placePublished } from './published.js';
+import { requestProblem } from './request-problems.js';
 import { routedRange } from './routed-range.js';
 import { requestSchema, type Bilingual, type EvaluationRequest, type ResolvedRequest, type SaeKind, type SaeSpec } from './schema/index.js';
 
@@ -69,7 +70,8 @@ function fromZod(error: z.ZodError): SaeEvalError {
 
 /** The request with the schema's defaults, or an error that names every field at fault. Reads no file. */
 export function parseRequest(input: unknown): ResolvedRequest {
-  const parsed = requestSchema.safeParse(input);
+  if (Array.isArray(input)) throw new SaeEvalError('request-invalid', 'the request: expected an object, found a list');
+  const parsed = requestSchema.safeParse(input, { error: requestProblem });
   if (!parsed.success) throw fromZod(parsed.error);
   return parsed.data;
 }
@@ -146,7 +148,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
   const model = modelPath === null ? null : await problems.at('model', () => readModelConfig(modelPath));
   const datasetPath = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);
-    await stat(path);
+    await stat(path).catch((thrown: unknown) => Promise.reject(asSaeEvalError(thrown, request.dataset.path)));
     return path;
   });
   if (model !== null && request.dataset.seqLen > model.maxPositions) {

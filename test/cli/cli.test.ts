@@ -79,6 +79,9 @@ describe('evaluate', () => {
 
   it.each([
     ['a request that is not JSON', 'nonsense', /expected JSON/],
+    ['a request that is a list', [request], /^sae-eval: the request: expected an object, found a list\n$/],
+    ['a request that is null', null, /^sae-eval: the request: expected an object, found null\n$/],
+    ['data that are not there', { ...request, dataset: { path: 'nowhere' } }, /^sae-eval: dataset\.path: nowhere: ENOENT/],
     ['a wrong layer', { ...request, saes: [{ ...request.saes[0], layer: 17 }] }, /^sae-eval: saes\[0\]\.layer: expected 1…16.*found 17$/m],
     ['a missing file', { ...request, model: 'nowhere' }, /^sae-eval: model: .*nowhere/m],
     ['a device that is not there', { ...request, device: 'cuda:3' }, /^sae-eval: device: expected one of cpu/m],

@@ -19,7 +19,8 @@ export interface EvaluateOptions {
 
 /** The request, with what the command line says over it. */
 function withOptions(input: unknown, { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>): EvaluationRequest {
-  return { ...(input as object), ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
+  if (input === null || typeof input !== 'object' || Array.isArray(input)) return input as EvaluationRequest; // The validation refuses it.
+  return { ...input, ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
 }
 
 /** Where a run without an output folder keeps its journal: the same command finds it again. */
