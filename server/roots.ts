@@ -29,9 +29,10 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
   return { isFolder: facts.isDirectory() };
 }
 
-/** Folder of the local Hugging Face cache. */
+/** Folder of the local Hugging Face cache, as src/lm/hub-cache.ts has it, which the server does not load. */
 export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
-  return env['HF_HUB_CACHE'] ?? join(env['HF_HOME'] ?? join(homedir(), '.cache', 'huggingface'), 'hub');
+  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
+  return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub');
 }
 
 /** Settings that published SAEs keep beside their weights, or one folder above. */
@@ -85,23 +86,25 @@ export class Roots {
   async resolveCheckpoint(path: string): Promise<string> {
     const real = await this.resolve(path, { contents: true });
     const isFolder = (await stat(real)).isDirectory();
-    const places = isFolder ? [join(real, 'checkpoints', 'final.safetensors')] : [dirname(real), dirname(dirname(real))].flatMap((folder) => settingsFiles.map((name) => join(folder, name)));
+    const places = isFolder ? [join(real, 'checkpoints', 'final.safetensors')] : [`${real}.json`, ...[dirname(real), dirname(dirname(real))].flatMap((folder) => settingsFiles.map((name) => join(folder, name)))];
     // Above a root there is nothing to follow: nothing is read there either.
     for (const place of places) if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
     return real;
   }
 
-  /** The current snapshot of `org/name` in the Hugging Face cache, or null. */
+  /** The snapshot of `org/name`, or `org/name@revision`, in the Hugging Face cache, or null. */
   cachedModel(name: string): string | null {
-    if (!/^[\w.-]+(\/[\w.-]+)?$/.test(name) || name.includes('..')) return null;
-    const folder = join(this.hub, `models--${name.replace('/', '--')}`);
+    const [, repository, revision = 'main'] = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/.exec(name) ?? [];
+    if (repository === undefined || `${name}/${revision}`.includes('..')) return null;
+    const folder = join(this.hub, `models--${repository.replace('/', '--')}`);
+    let commit = revision;
     try {
-      const revision = readFileSync(join(folder, 'refs', 'main'), 'utf8').trim();
-      const snapshot = join(folder, 'snapshots', revision);
-      return /^[\w-]+$/.test(revision) && existsSync(snapshot) ? snapshot : null;
+      commit = readFileSync(join(folder, 'refs', revision), 'utf8').trim();
     } catch {
-      return null;
+      // a commit has no ref of its own
     }
+    const snapshot = join(folder, 'snapshots', commit);
+    return /^[\w-]+$/.test(commit) && existsSync(snapshot) ? snapshot : null;
   }
 
   /** Every path of a request with what it leads to, or why it leads nowhere: what the process that reads is given. */

@@ -66,7 +66,6 @@ program
   .option('--scale <number>', 'what the input is multiplied by, where the file does not hold it')
   .option('--theta <number>', 'threshold of a BatchTopK that never set one')
   .option('--centered', 'trained on a residual stream without its mean (center_writing_weights of TransformerLens)')
-  .option('--force', 'write it although numbers change')
   .action(async (from: string, to: string, options: ConvertFlags) => (await import('./commands/convert.js')).convert(from, to, options));
 
 program

@@ -2,6 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '#src/errors.js';
+import { hubCacheFolder } from '#src/lm/hub-cache.js';
 import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
 import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';
@@ -167,6 +168,12 @@ describe('the local Hugging Face cache', () => {
     const model = await loadLanguageModel('some-org/Tiny.Model-1');
     expect(model.layers).toBe(4);
     model.dispose();
+    // the oldest models have no organisation; the folder is found by each of the library's variables
+    cpSync(join(cache, 'models--some-org--Tiny.Model-1'), join(cache, 'models--gpt2'), { recursive: true });
+    expect((await readModelConfig('gpt2')).path).toBe(join(cache, 'models--gpt2', 'snapshots', 'abc123'));
+    expect(hubCacheFolder({ HF_HOME: '/a' })).toBe('/a/hub');
+    expect(hubCacheFolder({ XDG_CACHE_HOME: '/a', HUGGINGFACE_HUB_CACHE: '/b' })).toBe('/b');
+    expect(hubCacheFolder({ XDG_CACHE_HOME: '/a' })).toBe('/a/huggingface/hub');
     for (const name of ['some-org/Other', 'some-org/Tiny.Model-1@v2', 'some-org/Tiny.Model-1@pr/1', 'some-org/Tiny.Model-1@../main', '../x/y', 'x']) {
       await expect(readModelConfig(name)).rejects.toMatchObject({ code: 'file-not-found' });
     }

@@ -1,6 +1,6 @@
 /** Conversions: what is written computes the same latents and reconstructions, or is refused with the reason. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -41,27 +41,28 @@ const refused = async (path: string, options: Parameters<typeof convertCheckpoin
 // Both compute in float32 with weights that were rounded once; float32 has 6e-8, sums have at most 12 terms.
 const tolerance = 1e-6;
 
+const folders: [name: string, architecture: string, given?: LoadSaeOptions][] = [
+  ['saelens-standard', 'standard'], ['saelens-standard-layer-norm', 'standard'], ['saelens-standard-token-norm', 'standard'], ['saelens-standard-scale', 'standard', { scale: 0.25 }],
+  ['saelens-square', 'standard'], ['saelens-topk', 'topk'], ['saelens-topk-rescaled', 'topk'], ['saelens-topk-before-6', 'topk'], ['saelens-jumprelu', 'jumprelu'], ['saelens-log-threshold', 'jumprelu'],
+  ['saelens-gated', 'gated'], ['saelens-half', 'standard'],
+  ['dictionary_learning-AutoEncoder', 'standard'], ['dictionary_learning-backup', 'standard'], ['dictionary_learning-AutoEncoderNew', 'standard'], ['dictionary_learning-GatedAutoEncoder', 'gated'],
+  ['dictionary_learning-JumpReluAutoEncoder', 'jumprelu'], ['dictionary_learning-AutoEncoderTopK', 'topk'], ['dictionary_learning-AutoEncoderTopK-old', 'topk'],
+  ['dictionary_learning-BatchTopKSAE', 'jumprelu'], ['dictionary_learning-BatchTopKSAE-unset', 'jumprelu', { theta: 0.6 }], ['dictionary_learning-MatryoshkaBatchTopKSAE', 'jumprelu'],
+  ['sparsify/layers.5', 'topk'], ['sparsify/expansion/layers.2', 'topk'],
+  ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71', 'jumprelu'], ['gemma-scope-2b-pt-res/embedding/width_4k/average_l0_6', 'jumprelu'],
+  ['openai-topk/0.pt', 'topk'], ['openai-relu/0.pt', 'standard'], ['mlsae', 'topk'], ['mlsae-tfm', 'topk'],
+  ['openmoss-jumprelu', 'jumprelu'], ['openmoss-topk', 'topk'], ['openmoss-pt', 'standard'],
+  ['openmoss-topk-norms', 'topk'], ['openai-legacy/0.pt', 'topk'], ['saelens-rounded', 'jumprelu'], ['mlsae-tfm-sizes', 'topk'], ['llama-scope-norms', 'jumprelu', { scale: 0.2 }],
+  ['llama-scope', 'jumprelu', { scale: 0.2 }], ['llama-scope-r1', 'jumprelu', { scale: 0.2 }],
+];
+
 describe('to SAELens', () => {
-  const folders: [name: string, architecture: string, given?: LoadSaeOptions][] = [
-    ['saelens-standard', 'standard'], ['saelens-standard-layer-norm', 'standard'], ['saelens-standard-token-norm', 'standard'], ['saelens-standard-scale', 'standard', { scale: 0.25 }],
-    ['saelens-square', 'standard'], ['saelens-topk', 'topk'], ['saelens-topk-rescaled', 'topk'], ['saelens-topk-before-6', 'topk'], ['saelens-jumprelu', 'jumprelu'], ['saelens-log-threshold', 'jumprelu'],
-    ['saelens-gated', 'gated'], ['saelens-half', 'standard'],
-    ['dictionary_learning-AutoEncoder', 'standard'], ['dictionary_learning-backup', 'standard'], ['dictionary_learning-AutoEncoderNew', 'standard'], ['dictionary_learning-GatedAutoEncoder', 'gated'],
-    ['dictionary_learning-JumpReluAutoEncoder', 'jumprelu'], ['dictionary_learning-AutoEncoderTopK', 'topk'], ['dictionary_learning-AutoEncoderTopK-old', 'topk'],
-    ['dictionary_learning-BatchTopKSAE', 'jumprelu'], ['dictionary_learning-BatchTopKSAE-unset', 'jumprelu', { theta: 0.6 }], ['dictionary_learning-MatryoshkaBatchTopKSAE', 'jumprelu'],
-    ['sparsify/layers.5', 'topk'], ['sparsify/expansion/layers.2', 'topk'],
-    ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71', 'jumprelu'], ['gemma-scope-2b-pt-res/embedding/width_4k/average_l0_6', 'jumprelu'],
-    ['openai-topk/0.pt', 'topk'], ['openai-relu/0.pt', 'standard'], ['mlsae', 'topk'], ['mlsae-tfm', 'topk'],
-    ['openmoss-jumprelu', 'jumprelu'], ['openmoss-topk', 'topk'], ['openmoss-pt', 'standard'],
-    ['llama-scope', 'jumprelu', { scale: 0.2 }], ['llama-scope-r1', 'jumprelu', { scale: 0.2 }],
-  ];
   it.each(folders)('%s', async (name, architecture, given = {}) => {
     const at = out();
     const { handles } = memory();
-    const { paths, losses } = await convertCheckpoint(layout(name), at, { to: 'saelens', ...given });
+    const { paths } = await convertCheckpoint(layout(name), at, { to: 'saelens', ...given });
     expect(memory().handles).toBe(handles);
     expect(paths).toEqual([join(at, 'sae_weights.safetensors'), join(at, 'cfg.json')]);
-    expect(losses).toEqual([]);
     expect(JSON.parse(readFileSync(join(at, 'cfg.json'), 'utf8'))).toMatchObject({ architecture, dtype: 'float32', metadata: { sae_lens_version: '6.18.0' } });
     const activations = layout(name.endsWith('.pt') ? join(name, '..', 'expected.safetensors') : `${name}/expected.safetensors`);
     expect(await deviation([layout(name), given], [at, {}], activations)).toBeLessThan(tolerance);
@@ -77,7 +78,6 @@ describe('to SAELens', () => {
   });
 
   it.each([
-    ['TopK_tiny.pt', { kind: 'TopK', k: 16 }, 'sets negative values to 0'],
     ['MLSAE_tiny.pt', { kind: 'MLSAE', k: 16 }, 'reads several layers'],
     ['RouteSAE_tiny.pt', { k: 16 }, 'reads several layers'],
     ['Crosscoder_tiny.pt', {}, 'reads several layers'],
@@ -87,7 +87,7 @@ describe('to SAELens', () => {
     expect(error.message).toContain(reason);
   });
 
-  it.each([['crosscoder', { scale: [1, 1] }, 'no crosscoders'], ['openmoss-crosscoder', {}, 'no crosscoders'], ['openmoss-topk-norms', {}, 'keeps these norms'], ['openmoss-glu', {}, 'W_E_glu']] as const)('not %s', async (name, given, reason) => {
+  it.each([['crosscoder', { scale: [1, 1] }, 'no crosscoders'], ['openmoss-crosscoder', {}, 'no crosscoders'], ['openmoss-glu', {}, 'W_E_glu']] as const)('not %s', async (name, given, reason) => {
     const error = await refused(layout(name), { to: 'saelens', ...given });
     expect(error.code).toBe('conversion-refused');
     expect(error.message).toContain(reason);
@@ -100,11 +100,12 @@ describe('to SAELens', () => {
     expect(await describePublished(at)).toMatchObject({ centred: true, hookPoint: 'blocks.2.hook_resid_pre' });
   });
 
-  it('by force, with the loss named', async () => {
+  it('a TopK that keeps negative values, and says so for SAELens\' readers', async () => {
     const at = out();
-    const { losses } = await convertCheckpoint(shipped('TopK_tiny.pt'), at, { to: 'saelens', kind: 'TopK', k: 16, force: true });
-    expect(losses).toEqual([expect.stringContaining('sets negative values to 0')]);
-    expect(await describePublished(at)).toMatchObject({ activation: { kind: 'topk', k: 16 } });
+    const { notes } = await convertCheckpoint(shipped('TopK_tiny.pt'), at, { to: 'saelens', kind: 'TopK', k: 16 });
+    expect(notes.join()).toContain('sets negative values to 0');
+    expect(await describePublished(at)).toMatchObject({ activation: { kind: 'topk', k: 16, signed: true } });
+    expect(await deviation([shipped('TopK_tiny.pt'), { kind: 'TopK', k: 16 }], [at, {}], golden('vectors.safetensors'), 'sae.x')).toBeLessThan(2e-6);
   });
 
   it('asks for what the file does not hold', async () => {
@@ -114,12 +115,35 @@ describe('to SAELens', () => {
 });
 
 describe('to the RouteSAE family', () => {
-  it('an SAE behind a layer norm, whose epsilon is named', async () => {
+  // Of the two conversions' cases all but what reads several layers.
+  it.each(folders)('%s, exactly with the .json beside it', async (name, _, given = {}) => {
+    const at = `${out()}.pt`;
+    const { paths } = await convertCheckpoint(layout(name), at, { to: 'routesae', ...given });
+    expect(paths).toEqual([at, `${at}.json`]);
+    const activations = layout(name.endsWith('.pt') ? join(name, '..', 'expected.safetensors') : `${name}/expected.safetensors`);
+    expect(await deviation([layout(name), given], [at, {}], activations)).toBeLessThan(tolerance);
+    const original = await describePublished(layout(name), given);
+    expect(await describePublished(at)).toMatchObject({ source: 'routesae', hookPoint: original?.form === 'sae' ? original.hookPoint : null });
+  });
+
+  it('an SAE behind a layer norm, whose epsilon is named, without the .json too', async () => {
     const at = `${out()}.pt`;
     const { notes } = await convertCheckpoint(layout('saelens-standard-layer-norm'), at, { to: 'routesae' });
     expect(notes[0]).toContain('1 + 0.000009 / std');
+    rmSync(`${at}.json`);
     // The epsilons differ by 9e-6, which is divided by a standard deviation of about 3.
     expect(await deviation([layout('saelens-standard-layer-norm'), {}], [at, { kind: 'Vanilla' }], layout('saelens-standard-layer-norm/expected.safetensors'))).toBeLessThan(1e-5);
+  });
+
+  it('another tool\'s .json beside a file is passed over, ours with nonsense in it is an error', async () => {
+    const at = `${out()}.pt`;
+    await convertCheckpoint(layout('saelens-topk'), at, { to: 'routesae' });
+    writeFileSync(`${at}.json`, '{"format": "sae-eval-settings", "kind": "TopK"}');
+    await expect(describePublished(at)).rejects.toMatchObject({ code: 'checkpoint-format' });
+    for (const text of ['{"a": 1}', '[', '']) {
+      writeFileSync(`${at}.json`, text);
+      expect(await describePublished(at)).toBeNull();
+    }
   });
 
   it.each(['Vanilla', 'Gated', 'JumpReLU'] as const)('%s there and back', async (kind) => {
@@ -144,11 +168,9 @@ describe('to the RouteSAE family', () => {
   });
 
   it.each([
-    ['saelens-standard', {}, 'reads raw activations'],
-    ['saelens-standard-token-norm', {}, 'norm √d'],
-    ['openai-topk/0.pt', {}, 'keeps negative values'],
-    ['sparsify/layers.5', {}, 'raw activations (or a fixed multiple of them); the family\'s TopK keeps negative values'],
     ['crosscoder', { scale: [1, 1] }, 'decoder biases'],
+    ['openmoss-glu', {}, 'W_E_glu'],
+    ['sparsify/transcoder/layers.3.mlp', {}, 'transcoder'],
   ] as const)('not %s', async (name, given, reason) => {
     const error = await refused(layout(name), { to: 'routesae', ...given });
     expect(error.code).toBe('conversion-refused');
@@ -170,7 +192,7 @@ describe('on the command line', () => {
 
   it('ends with 2 and the reason where the format cannot hold it', () => {
     const at = out();
-    expect(cli('convert', layout('sparsify/layers.5'), at, '--to', 'routesae')).toMatchObject({ status: 2, stderr: expect.stringContaining('raw activations') });
+    expect(cli('convert', layout('openmoss-glu'), at, '--to', 'routesae')).toMatchObject({ status: 2, stderr: expect.stringContaining('W_E_glu') });
     expect(cli('convert', layout('sparsify/layers.5'), at, '--to', 'gguf')).toMatchObject({ status: 2 });
     expect(cli('convert', layout('sparsify/layers.5'), at)).toMatchObject({ status: 2 });
     expect(cli('convert', layout('sparsify/layers.5'), at, '--to', 'saelens', '--kind', 'Other')).toMatchObject({ status: 2, stderr: expect.stringContaining('--kind') });

@@ -63,6 +63,8 @@ describe('Roots', () => {
 
   it('finds models of the Hugging Face cache by name', async () => {
     expect(await roots.resolveModel('org/name')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
+    expect(await roots.resolveModel('org/name@abc')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
+    for (const name of ['org/name@other', 'org/name@../refs', 'org/name@']) await expect(roots.resolveModel(name)).rejects.toMatchObject({ code: 'file-not-found' });
     expect(await roots.resolveModel('model')).toBe(join(second, 'model'));
     await expect(roots.resolveModel('org/other')).rejects.toMatchObject({ code: 'file-not-found' });
     await expect(roots.resolveModel('../../x')).rejects.toMatchObject({ code: 'path-outside-roots' });

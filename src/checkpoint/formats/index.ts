@@ -11,6 +11,7 @@ import { describeLlamaScope } from './llama-scope.js';
 import { describeMlsae } from './mlsae.js';
 import { describeOpenAi, looksLikeOpenAi } from './openai.js';
 import { describeOpenMoss } from './openmoss.js';
+import { describeWithSettings, isSettings, settingsPath } from './routesae.js';
 import { describeSaelens } from './saelens.js';
 import { describeSparsify } from './sparsify.js';
 
@@ -63,6 +64,8 @@ export async function recognise(path: string, given: GivenSettings = {}): Promis
   }
   const checkpoint = await readCheckpoint(file);
   if (checkpoint.format === 'npz') return { published: describeGemmaScope(checkpoint, given) };
+  const settings = settingsPath(file);
+  if (isFile(settings) && isSettings(settings)) return { published: describeWithSettings(settings, checkpoint, given) };
   return looksLikeOpenAi(checkpoint) ? { published: describeOpenAi(checkpoint, given) } : { published: null, checkpoint };
 }
 

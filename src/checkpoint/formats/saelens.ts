@@ -28,14 +28,16 @@ const schema = z.looseObject({
   model_from_pretrained_kwargs: modelSettings,
   metadata,
   meta: metadata,
-  // Written by `sae-eval convert`: SAELens knows one epsilon only, and passes over what it does not know.
+  // Written by `sae-eval convert`: SAELens passes over what it does not know.
   layer_norm_epsilon: z.number().positive().max(1).optional(),
+  sae_eval: z.looseObject({ keeps_negative: z.boolean().optional(), decoder_norm: z.literal('selection').optional() }).optional(),
 });
 type Config = z.infer<typeof schema>;
 
 function activationOf(config: Config, tensors: Tensors, m: number, given: GivenSettings, file: string): Activation {
   const before6 = config.activation_fn_str ?? config.activation_fn;
   const architecture = config.architecture === 'standard' && before6 === 'topk' ? 'topk' : config.architecture;
+  const signed = config.sae_eval?.keeps_negative === true ? { signed: true } : {};
   switch (architecture) {
     case 'standard':
       if (before6 !== undefined && before6 !== null && before6 !== 'relu') throw new SaeEvalError('sae-kind', `${file}: activation ${JSON.stringify(before6)} is not supported; expected relu or topk.`);
@@ -44,10 +46,10 @@ function activationOf(config: Config, tensors: Tensors, m: number, given: GivenS
       return { kind: 'gated', gateBias: tensors.vector('b_gate', [m]), magnitudeBias: tensors.vector('b_mag', [m]), logScale: tensors.vector('r_mag', [m]) };
     case 'jumprelu': {
       const log = !tensors.has('threshold') && tensors.has('log_threshold');
-      return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(log ? 'log_threshold' : 'threshold', m), log } };
+      return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(log ? 'log_threshold' : 'threshold', m), log }, ...signed };
     }
     case 'topk':
-      return { kind: 'topk', k: needK(given, config.k ?? config.activation_fn_kwargs?.k, m, file, 'its cfg.json') };
+      return { kind: 'topk', k: needK(given, config.k ?? config.activation_fn_kwargs?.k, m, file, 'its cfg.json'), ...signed };
     default:
       throw new SaeEvalError('sae-kind', `${file}: SAELens architecture ${JSON.stringify(architecture)} is not supported; expected standard, gated, topk or jumprelu (batchtopk is saved as jumprelu).`);
   }
@@ -101,7 +103,7 @@ export function describeSaelens(configPath: string, checkpoint: Checkpoint, give
     subtractDecoderBias: config.apply_b_dec_to_input,
     glu: null,
     centred: given.centred ?? (config.metadata?.model_from_pretrained_kwargs ?? config.meta?.model_from_pretrained_kwargs ?? config.model_from_pretrained_kwargs)?.center_writing_weights === true,
-    decoderNorm: config.rescale_acts_by_decoder_norm && activation.kind === 'topk' ? 'latents' : 'none',
+    decoderNorm: activation.kind !== 'topk' ? 'none' : (config.sae_eval?.decoder_norm ?? (config.rescale_acts_by_decoder_norm ? 'latents' : 'none')),
     normalization: normalizationOf(config.normalize_activations, config.layer_norm_epsilon ?? 1e-5, given, configPath),
     hookPoint: config.metadata?.hook_name ?? config.meta?.hook_name ?? config.hook_name ?? config.hook_point ?? null,
     hookPointFrom: 'config',

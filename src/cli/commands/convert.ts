@@ -13,7 +13,6 @@ export interface ConvertFlags {
   scale?: string;
   theta?: string;
   centered?: boolean;
-  force?: boolean;
 }
 
 function numberOf(flag: string, text: string | undefined, { whole }: { whole: boolean }): number | undefined {
@@ -38,15 +37,15 @@ function kindOf(name: string | undefined): SaeKind | undefined {
   throw new SaeEvalError('request-invalid', `--kind: expected one of ${saeKinds.join(', ')}, found '${name}'`);
 }
 
-export async function convert(path: string, out: string, { to, centered, force = false, ...flags }: ConvertFlags): Promise<void> {
+export async function convert(path: string, out: string, { to, centered, ...flags }: ConvertFlags): Promise<void> {
   const kind = kindOf(flags.kind);
   const named = settingsInName(path);
   const layer = numberOf('layer', flags.layer, { whole: true }) ?? named.layer;
   const k = numberOf('k', flags.k, { whole: true }) ?? named.k;
   const scale = numberOf('scale', flags.scale, { whole: false });
   const theta = numberOf('theta', flags.theta, { whole: false });
-  const { paths, losses, notes } = await convertCheckpoint(path, out, {
-    to, force,
+  const { paths, notes } = await convertCheckpoint(path, out, {
+    to,
     ...(centered === undefined ? {} : { centred: centered }),
     ...(kind === undefined ? {} : { kind }),
     ...(k === undefined ? {} : { k }),
@@ -54,7 +53,6 @@ export async function convert(path: string, out: string, { to, centered, force =
     ...(theta === undefined ? {} : { theta }),
     hookName: (hookPoint) => transformerLensName(hookPoint, layer),
   });
-  for (const loss of losses) process.stderr.write(`sae-eval: numbers change: ${loss}\n`);
   for (const note of notes) process.stderr.write(`sae-eval: ${note}\n`);
   for (const written of paths) process.stdout.write(`wrote ${written}\n`);
 }

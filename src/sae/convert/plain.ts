@@ -8,8 +8,8 @@ import { ops, type DType, type Tensor } from '../../torch/index.js';
 
 export type PlainActivation =
   | { kind: 'relu' }
-  /** `keepsNorms`: latents come out larger by the norms of their decoder rows than the SAE has them. */
-  | { kind: 'topk'; k: number; signed: boolean; keepsNorms: boolean }
+  /** `byNorms`: chosen by pre-activations times the norms of decoder rows. */
+  | { kind: 'topk'; k: number; signed: boolean; byNorms: boolean }
   | { kind: 'jumprelu'; threshold: Tensor; signed: boolean } // [m]
   | { kind: 'gated'; gateBias: Tensor; magnitudeBias: Tensor; logScale: Tensor }; // [m] each
 
@@ -41,8 +41,7 @@ export function plainSAE(description: SaeDescription): PlainSAE {
   let D = matrix(decoder); // [m, d]
   let b = encoderBias === null ? zeros(m) : take(encoderBias);
   const norms = ops.linalg_vector_norm(D, 2, [-1]).clamp_min(1e-30); // [m]
-  const keepsNorms = decoderNorm === 'selection' && activation.kind === 'topk';
-  if (decoderNorm === 'latents' || keepsNorms) {
+  if (decoderNorm === 'latents') {
     W = W.mul(norms);
     b = b.mul(norms);
     D = D.div(norms.unsqueeze(-1));
@@ -50,7 +49,7 @@ export function plainSAE(description: SaeDescription): PlainSAE {
   const plain = ((): PlainActivation => {
     switch (activation.kind) {
       case 'relu': return { kind: 'relu' };
-      case 'topk': return { kind: 'topk', k: activation.k, signed: activation.signed === true, keepsNorms };
+      case 'topk': return { kind: 'topk', k: activation.k, signed: activation.signed === true, byNorms: decoderNorm === 'selection' };
       case 'gated': return { kind: 'gated', gateBias: take(activation.gateBias), magnitudeBias: take(activation.magnitudeBias), logScale: take(activation.logScale) };
       case 'jumprelu': {
         const stored = 'value' in activation.threshold ? ops.full([1], activation.threshold.value, { dtype: 'float64' }) : take(activation.threshold.tensor);

@@ -6,7 +6,5 @@ export interface Conversion {
   tensors: ReadonlyMap<string, Tensor>;
   /** Of formats that have one. */
   config: Record<string, unknown> | null;
-  /** Why what is written would compute other numbers. */
-  losses: string[];
   notes: string[];
 }

@@ -8,32 +8,41 @@ const epsilonThere = 1e-5;
 /** From this version on, `cfg.json` is read as it stands. */
 const writtenAs = '6.18.0';
 
-function architectureOf({ activation }: PlainSAE, losses: string[]): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
+/** What SAELens has no word for, under a name of ours: SAELens passes over it, sae-eval reads it back. */
+function ownWord({ signed, byNorms = false }: { signed: boolean; byNorms?: boolean }): Record<string, unknown> {
+  return signed || byNorms ? { sae_eval: { ...(signed ? { keeps_negative: true } : {}), ...(byNorms ? { decoder_norm: 'selection' } : {}) } } : {};
+}
+
+function architectureOf({ activation }: PlainSAE, differs: string[]): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
   switch (activation.kind) {
     case 'relu': return { fields: { architecture: 'standard' }, tensors: [] };
     case 'gated': return { fields: { architecture: 'gated' }, tensors: [['b_gate', activation.gateBias], ['b_mag', activation.magnitudeBias], ['r_mag', activation.logScale]] };
     case 'topk':
-      if (activation.signed) losses.push("SAELens' topk sets negative values to 0 after the choice; this SAE keeps them");
-      if (activation.keepsNorms) losses.push("SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)");
-      return { fields: { architecture: 'topk', k: activation.k, rescale_acts_by_decoder_norm: false }, tensors: [] };
+      if (activation.signed) differs.push("SAELens' topk sets negative values to 0 after the choice; this SAE keeps them");
+      if (activation.byNorms) differs.push("SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)");
+      return {
+        fields: { architecture: 'topk', k: activation.k, rescale_acts_by_decoder_norm: activation.byNorms, ...ownWord({ signed: activation.signed, byNorms: activation.byNorms }) },
+        tensors: [],
+      };
     case 'jumprelu':
-      if (activation.signed && activation.threshold.lt(0).any().item()) losses.push("SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them");
-      return { fields: { architecture: 'jumprelu' }, tensors: [['threshold', activation.threshold]] };
+      if (activation.signed && activation.threshold.lt(0).any().item()) differs.push("SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them");
+      return { fields: { architecture: 'jumprelu', ...ownWord({ signed: activation.signed }) }, tensors: [['threshold', activation.threshold]] };
   }
 }
 
 /** To be called in a scope. */
 export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null }): Conversion {
-  const losses: string[] = [];
+  const differs: string[] = [];
   const notes: string[] = [];
   const { d, m, normalization, activation } = sae;
-  const { fields, tensors } = architectureOf(sae, losses);
+  const { fields, tensors } = architectureOf(sae, differs);
   const ownEpsilon = normalization.kind === 'layer-norm' && normalization.epsilon !== epsilonThere ? normalization.epsilon : null;
   if (ownEpsilon !== null) {
     notes.push(`SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: there its inputs differ by the factor 1 − ${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact number as layer_norm_epsilon, which sae-eval reads`);
   }
+  notes.push(...differs.map((what) => `${what}: cfg.json says so under sae_eval, which sae-eval reads and SAELens passes over`));
   return {
-    losses, notes,
+    notes,
     config: {
       ...fields,
       d_in: d,
