@@ -102,7 +102,7 @@ export class ResultBuilder {
     const perLayer = resolved.kind === 'MLSAE' || resolved.kind === 'Crosscoder' ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols]) : null;
     const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({ ...sparsity, ...this.#values(evaluated, i + 1, assembly) }));
     const wrong = notFinite({ ...values, perLayer, sweep });
-    if (wrong !== null) return failed('non-finite', `${resolved.label}: ${wrong} is NaN or infinite; the checkpoint, or the model in ${this.options.request.dtype}, gives values that cannot be evaluated`);
+    if (wrong !== null) return failed('non-finite', `${wrong} is NaN or infinite; the checkpoint, or the model in ${this.options.request.dtype}, gives values that cannot be evaluated`);
     return { ...base, error: null, ...values, perLayer, sweep: sweep.length === 0 ? null : sweep, notes: [...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })), ...this.#notes(evaluated, values)] };
   }
 

@@ -13,6 +13,7 @@ import { loadPublished } from './published/load.js';
 import { RandomK } from './randomk.js';
 import { RouteSAE } from './routesae.js';
 import type { SAE, SaeTensors } from './sae.js';
+import { scope } from '../torch/index.js';
 import { TopK } from './topk.js';
 import { Vanilla } from './vanilla.js';
 
@@ -61,7 +62,7 @@ export interface LoadSaeOptions extends CreateSaeOptions {
  *
  * @example
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
- * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`, `non-finite`.
  */
 export async function loadSAE(path: string, { scale, centered, theta, inferK, ...options }: LoadSaeOptions = {}): Promise<SAE> {
   const found = await recognise(path, {
@@ -74,7 +75,16 @@ export async function loadSAE(path: string, { scale, centered, theta, inferK, ..
   return found.published === null ? createSAE(found.checkpoint, options) : loadPublished(found.published, options);
 }
 
-/** The SAE of a checkpoint whose headers were read. */
+/** A dense product carries NaN and infinity into every reconstruction, a sparse one only where their latent is active: neither may depend on which is used. */
+function refuseNonFinite(path: string, tensors: SaeTensors): void {
+  for (const [name, tensor] of tensors) {
+    if (!/decoder\.(\d+\.)?weight$/.test(name) || scope(() => Boolean(tensor.isfinite().all().item()))) continue;
+    for (const owned of tensors.values()) owned.dispose();
+    throw new SaeEvalError('non-finite', `${path}: ${name} holds NaN or infinity; expected finite values.`);
+  }
+}
+
+/** The SAE of a checkpoint whose headers were read. @throws SaeEvalError `sae-option`, `non-finite`. */
 export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: CreateSaeOptions = {}): SAE {
   const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
   const { kind, sizes } = resolveKind(checkpoint.path, shapes, wanted);
@@ -82,5 +92,7 @@ export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu'
   if (entry.hasK && (options.k === undefined || options.k < 1 || options.k > sizes.m)) {
     throw new SaeEvalError('sae-option', `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents), found ${options.k ?? 'none'}.`);
   }
-  return entry.create(openTensors(checkpoint, { device, dtype }), sizes, { ...options, k: options.k ?? 0 });
+  const tensors = openTensors(checkpoint, { device, dtype });
+  refuseNonFinite(checkpoint.path, tensors);
+  return entry.create(tensors, sizes, { ...options, k: options.k ?? 0 });
 }

@@ -87,6 +87,14 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
   'truncated-text': { fires: evaluationResult(), silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }) },
 };
 
+describe('an exact reconstruction', () => {
+  it('is not compared with itself: its KL is what rounding leaves', () => {
+    const exact = strictly(topk, { NormMSE: mean(0), KLDivPerToken: mean(-4.6e-9) });
+    const other = strictly({ ...topk, label: 'b' }, { NormMSE: mean(0), KLDivPerToken: mean(-9e-9) });
+    expect(findings(of({ results: [exact, other] })).filter(({ code }) => code === 'error-against-kl')).toEqual([]);
+  });
+});
+
 describe('each rule', () => {
   it('has cases', () => {
     expect(Object.keys(cases).sort()).toEqual(rules.map(({ code }) => code).sort());

@@ -15,7 +15,7 @@ export const errorAgainstKl: Rule = {
     const all = evaluated(context).flatMap(({ label, normalization, strict }) =>
       strict?.NormMSE && strict.KLDivPerToken ? [{ label, normalization, error: strict.NormMSE.mean, kl: strict.KLDivPerToken.mean }] : []);
     return all.flatMap((a) =>
-      all.filter((b) => a.normalization === b.normalization && a.error * rankFactor <= b.error && a.kl >= rankFactor * b.kl).map((b) => ({
+      all.filter((b) => a.normalization === b.normalization && a.error < b.error && a.error * rankFactor <= b.error && a.kl > 0 && a.kl >= rankFactor * b.kl).map((b) => ({
         sae: a.label,
         message: {
           en: `${a.label} reconstructs better than ${b.label} (NormMSE ${cite(a.error)} against ${cite(b.error)}) but changes the model's predictions more (KL per token ${cite(a.kl)} against ${cite(b.kl)}): a small error is not the same as a harmless one.`,
