@@ -87,6 +87,12 @@ def make(name, model_type, settings, *, T=12, seed=0, bf16=False, weights="safet
         state = {key.removeprefix(base): value for key, value in state.items()}
     if weights == "bin":
         torch.save(state, folder / "pytorch_model.bin")
+    elif weights == "bin-shards":  # the older of torch's two formats, as the first models on the hub are in
+        names = list(state)
+        shards = {f"pytorch_model-0000{n + 1}-of-00002.bin": names[n::2] for n in range(2)}
+        for file, held in shards.items():
+            torch.save({key: state[key] for key in held}, folder / file, _use_new_zipfile_serialization=False)
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {key: file for file, held in shards.items() for key in held}}) + "\n")
     else:
         save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     if bf16:
@@ -159,3 +165,14 @@ phi = dict(common, hidden_size=24, max_position_embeddings=128, original_max_pos
 make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=12, lengths=(24,), rewrite=old_style("type"), bf16=True, seed=16)
 make("phi3-sliding", "phi3", dict(phi, sliding_window=8, original_max_position_embeddings=128, tie_word_embeddings=True, rope_parameters=rope("default", partial_rotary_factor=1.0)), seed=17)
 make("olmo2-bias", "olmo2", dict(common, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=18)
+
+# Each family under a scaling that is another's, layers of either kind in any order, activations seldom seen
+pairs = dict(short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 2.5, 4.0])
+make("gpt2-quick-gelu", "gpt2", dict(gpt2, activation_function="quick_gelu", scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False, reorder_and_upcast_attn=True), weights="bin-shards", seed=20)
+make("neox-longrope", "gpt_neox", dict(neox, hidden_act="relu2", max_position_embeddings=64, rope_parameters=rope("longrope", partial_rotary_factor=1.0, original_max_position_embeddings=16, attention_factor=1.15, **pairs)), lengths=(24,), seed=21)
+make("mistral-yarn", "mistral", dict(common, sliding_window=1, hidden_act="mish", tie_word_embeddings=True, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16, attention_factor=1.3)), T=24, rewrite=old_style(), seed=22)
+make("qwen3-layer-types", "qwen3", dict(common, num_hidden_layers=3, head_dim=8, use_sliding_window=True, sliding_window=5, layer_types=["sliding_attention", "full_attention", "sliding_attention"], max_position_embeddings=16, rope_parameters=rope("dynamic", factor=2.0)), T=24, seed=23)
+make("gemma2-llama3", "gemma2", dict(common, num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=8, sliding_window=5, layer_types=["full_attention", "full_attention", "sliding_attention"], tie_word_embeddings=False, hidden_activation="tanh", max_position_embeddings=64, rope_parameters=rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)), seed=24)
+make("gemma3-longrope", "gemma3_text", dict(common, num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=20, sliding_window=5, layer_types=["full_attention", "sliding_attention", "full_attention"], attention_bias=True, final_logit_softcapping=2.0, attn_logit_softcapping=1.5, max_position_embeddings=64,
+     rope_parameters={"full_attention": rope("longrope", original_max_position_embeddings=16, **pairs), "sliding_attention": dict(rope("default"), rope_theta=500.0)}), T=12, lengths=(24,), seed=25)
+make("olmo2-yarn", "olmo2", dict(common, num_attention_heads=4, num_key_value_heads=2, hidden_size=32, hidden_act="gelu_10", rms_norm_eps=1e-3, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=24, weights="bin-shards", seed=26)
