@@ -1,4 +1,5 @@
 /** dictionary_learning (github.com/saprmarks/dictionary_learning): `ae.pt` and `config.json` with `trainer.dict_class`. */
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../evaluation/schema/index.js';
@@ -19,6 +20,20 @@ const schema = z.looseObject({
     submodule_name: z.string().nullish(),
   }),
 });
+
+/** The library's configuration of a file called otherwise than `ae.pt`: backups are `checkpoints/ae_1000.pt`, one folder below it. */
+export function dictionaryLearningConfig(path: string): string | null {
+  const here = dirname(path);
+  const isOne = (configPath: string): boolean => {
+    try {
+      readConfig(configPath, z.looseObject({ trainer: z.looseObject({ dict_class: z.string() }) }));
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return [here, ...(basename(here) === 'checkpoints' ? [dirname(here)] : [])].map((folder) => join(folder, 'config.json')).find(isOne) ?? null;
+}
 
 /** A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided. */
 function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normalization {

@@ -1,11 +1,11 @@
 /** Published SAE formats, recognised by what lies in the folder and in the files, never by a file's name alone. */
 import { statSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { readCheckpoint, type Checkpoint } from '../read.js';
 import { describeCrosscoder } from './crosscoder.js';
 import type { GivenSettings, PublishedDescription } from './description.js';
-import { describeDictionaryLearning } from './dictionary-learning.js';
+import { describeDictionaryLearning, dictionaryLearningConfig } from './dictionary-learning.js';
 import { describeGemmaScope } from './gemma-scope.js';
 import { describeLlamaScope } from './llama-scope.js';
 import { describeMlsae } from './mlsae.js';
@@ -64,6 +64,8 @@ export async function recognise(path: string, given: GivenSettings = {}): Promis
   }
   const checkpoint = await readCheckpoint(file);
   if (checkpoint.format === 'npz') return { published: describeGemmaScope(checkpoint, given) };
+  const backup = /^ae_\w+\.pt$/.test(basename(file)) ? dictionaryLearningConfig(resolve(file)) : null;
+  if (backup !== null) return { published: describeDictionaryLearning(backup, checkpoint, given) };
   const settings = settingsPath(file);
   if (isFile(settings) && isSettings(settings)) return { published: describeWithSettings(settings, checkpoint, given) };
   return looksLikeOpenAi(checkpoint) ? { published: describeOpenAi(checkpoint, given) } : { published: null, checkpoint };

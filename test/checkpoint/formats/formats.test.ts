@@ -1,5 +1,5 @@
 /** Published layouts (fixtures/make.py): recognised, loaded and computed, against plain PyTorch. */
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -127,6 +127,15 @@ describe('what is refused', () => {
     const error: unknown = await describePublished(path()).then(() => null, (thrown: unknown) => thrown);
     expect(error).toMatchObject({ code });
     expect((error as Error).message).toContain(text);
+  });
+
+  it('not a backup under its own name, a folder below its configuration', async () => {
+    const [trainer, at] = [join(folder, 'trainer_0'), join(folder, 'trainer_0', 'checkpoints', 'ae_100.pt')];
+    mkdirSync(join(trainer, 'checkpoints'), { recursive: true });
+    cpSync(join(fixture('dictionary_learning-backup'), 'ae.pt'), at);
+    expect(await describePublished(at)).toBeNull();
+    cpSync(join(fixture('dictionary_learning-backup'), 'config.json'), join(trainer, 'config.json'));
+    expect(await describePublished(at)).toMatchObject({ source: 'dictionary_learning', normalization: { kind: 'scale', factor: 1 / 8 } });
   });
 
   it('a bare state dict is none of them', async () => {

@@ -85,6 +85,28 @@ unigram.train_from_iterator(corpus, trainers.UnigramTrainer(vocab_size=500, spec
 unigram.post_processor = processors.TemplateProcessing(single="$A </s>", pair="$A </s> $B </s>", special_tokens=[("</s>", unigram.token_to_id("</s>"))])
 save("unigram", unigram, {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"})
 
+# Gemma's: as above without a space before the text, spaces found before merging, BOS before, runs of line ends and turns as added tokens
+gemma = json.loads(sentencepiece.to_str())
+gemma["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+gemma["pre_tokenizer"] = {"type": "Split", "pattern": {"String": " "}, "behavior": "MergedWithPrevious", "invert": False}
+gemma["truncation"] = gemma["padding"] = None
+gemma = Tokenizer.from_str(json.dumps(gemma))
+gemma.add_tokens([AddedToken(text, normalized=False) for text in ("\n\n", "▁▁", "<start_of_turn>", "中文")])
+save("gemma", gemma, {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>", "padding_side": "left"})
+
+# Qwen's and Llama 3's: a rule of its own before the bytes, NFC, whole words that no merges make; BOS by a processor in a sequence
+words = Tokenizer(models.BPE(ignore_merges=True))
+words.normalizer = normalizers.NFC()
+words.pre_tokenizer = pre_tokenizers.Sequence([
+    pre_tokenizers.Split(Regex(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"), "isolated"),
+    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+])
+words.decoder = decoders.ByteLevel()
+words.train_from_iterator(corpus, trainers.BpeTrainer(vocab_size=420, special_tokens=["<|begin|>", "<|end|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+words.add_special_tokens([AddedToken("<|eot_id|>"), AddedToken("<|special|>", rstrip=True)])
+words.post_processor = processors.Sequence([processors.ByteLevel(trim_offsets=False), processors.TemplateProcessing(single="<|begin|> $A", pair="<|begin|> $A $B", special_tokens=[("<|begin|>", words.token_to_id("<|begin|>"))])])
+save("words", words, {"bos_token": "<|begin|>", "eos_token": "<|end|>"})
+
 # the file's post-processor decides, whatever the settings say of BOS and EOS
 save("settings", byte_level, {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "add_bos_token": True, "add_eos_token": True})
 
