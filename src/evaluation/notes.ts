@@ -16,6 +16,7 @@ const softReference: Bilingual = {
 };
 const noRouter: Bilingual = { en: 'Only RouteSAE routes tokens to layers.', zh: '只有 RouteSAE 会把词元路由到不同的层。' };
 const notAsked: Bilingual = { en: 'Not among the metrics asked for.', zh: '不在所请求的指标之中。' };
+const noVariance: Bilingual = { en: 'All inputs are equal: there is no variance to explain.', zh: '所有输入都相同：没有可解释的方差。' };
 const noneFound: Bilingual = { en: 'There was nothing to compute it from.', zh: '没有可用于计算的数据。' };
 
 /** The reason why `metric` is null under a protocol. */
@@ -25,5 +26,5 @@ export function reasonFor(metric: string, protocol: 'reference' | 'strict', { as
   if ((metric === 'RoutingShare' || metric === 'RoutedPositions') && kind !== 'RouteSAE') return because(noRouter);
   if (protocol === 'reference' && kind === 'Crosscoder') return because(crosscoderReference);
   if (protocol === 'reference' && routing === 'soft') return because(softReference);
-  return because(noneFound);
+  return because(metric === 'ExplainedVariance' ? noVariance : noneFound);
 }

@@ -1,5 +1,6 @@
 /** From results to a document in one language. */
 import type { EvaluationResult, SaeResult } from '../evaluation/schema/index.js';
+import { differingFields } from './comparable.js';
 import { heading, paragraph, type Block, type Document } from './document.js';
 import type { Dictionary } from './language/dictionary.js';
 import { en } from './language/en.js';
@@ -46,7 +47,15 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
   const blocks: Block[] = [
     heading(1, words.several),
     { kind: 'list', items: results.map(({ id, createdAt, config, data }, index) => `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`) },
-    ...protocols.flatMap((protocol): Block[] => [heading(2, words.resultsUnder(protocol)), paragraph(words.protocolLine[protocol]), { kind: 'table', table: mainTable(saes, protocol, words, { names }) }]),
+    ...protocols.flatMap((protocol): Block[] => {
+      const differing = differingFields(results.filter(({ config }) => config.protocol.includes(protocol)), protocol);
+      return [
+        heading(2, words.resultsUnder(protocol)),
+        paragraph(words.protocolLine[protocol]),
+        ...(differing.length === 0 ? [] : [paragraph(words.notComparable(differing.map((field) => words.field[field] ?? field)))]),
+        { kind: 'table', table: mainTable(saes, protocol, words, { names, markBest: differing.length === 0 }) },
+      ];
+    }),
     ...results.flatMap((result, index) => [heading(2, `@${index + 1}`), ...configurationSection(result, words).slice(1), ...findingsSection(result, lang, words)]),
   ];
   return { title: words.several, lang, blocks };

@@ -27,6 +27,12 @@ describe('explained variance', () => {
     expect(of(squaredError)).toBeCloseTo(0, 9);
     expect(of(0)).toBe(1);
   });
+
+  it('is none where the inputs do not vary, whatever rounding leaves of their variance', () => {
+    const total = Float64Array.of(0.3, -1.7, 0.4, 1);
+    const squaredInput = total.reduce((sum, value) => sum + value * value, 0) * (1 + 6e-8); // as summed in float32
+    expect(explainedVariance.strict.ExplainedVariance!.formula(sums({ squaredError: 0.5, squaredInput }, { vector: () => total }))).toBeNull();
+  });
 });
 
 describe('recovered', () => {

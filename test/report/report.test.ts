@@ -108,6 +108,23 @@ describe('several results', () => {
     const text = await renderReport([full(), full({ id: 'second' })], { format: 'md', lang: 'en' });
     expect(text).toContain('TopK @1');
     expect(text).toContain('TopK @2');
+    expect(text).not.toContain('differ in');
+    expect(text).toMatch(/\| NormMSE .*\*\*0\.03532\*\*/);
+  });
+
+  it('are not ranked where they answer different questions', async () => {
+    const short = full({ config: { ...full().config, dataset: { ...full().config.dataset, seqLen: 32 } } });
+    const small = full({ config: { ...full().config, batchSize: 8 } });
+    const lengths = await renderReport([full(), short], { format: 'md', lang: 'en' });
+    expect(lengths.match(/differ in: Sequence length\./g)).toHaveLength(2);
+    expect(lengths).not.toMatch(/\| NormMSE .*\*\*/);
+    // A batch size defines the averages of reference and says nothing to strict.
+    const batches = (await renderReport([full(), small], { format: 'md', lang: 'zh' })).split(/^## /m);
+    const [reference, strict] = [batches.find((part) => part.includes('reference 协议'))!, batches.find((part) => part.includes('strict 协议'))!];
+    expect(reference).toContain('以下方面不同：批大小。');
+    expect(reference).not.toMatch(/\| NormMSE .*\*\*/);
+    expect(strict).not.toContain('以下方面不同');
+    expect(strict).toMatch(/\| NormMSE .*\*\*/);
   });
 });
 

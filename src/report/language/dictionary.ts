@@ -34,6 +34,8 @@ export interface Dictionary {
   failed(code: string, message: string): string;
   separator: string;
   several: string;
+  /** `fields`: in what evaluations differ that should be ranked. */
+  notComparable(fields: readonly string[]): string;
   charts: Record<'title' | 'errorAgainstKl' | 'sparsityAgainstKl' | 'frontier' | 'perLayerError' | 'perLayerKl' | 'routing' | 'density' | 'firingRate' | 'latents' | 'table', string>;
   chartDescription(y: string, x: string, series: readonly string[]): string;
   reading: string;

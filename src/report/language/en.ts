@@ -58,6 +58,7 @@ export const en: Dictionary = {
   failed: (code, message) => `failed (${code}): ${message}`,
   separator: ': ',
   several: 'Comparison of evaluations',
+  notComparable: (fields) => `These evaluations differ in: ${fields.join(', ')}. Their numbers answer different questions, so none is marked as the best.`,
   charts: {
     title: 'Charts', errorAgainstKl: 'Reconstruction error against KL', sparsityAgainstKl: 'Sparsity against KL', frontier: 'The sparsity–KL frontier', perLayerError: 'Reconstruction error, layer by layer',
     perLayerKl: 'KL, layer by layer', routing: 'Where tokens are routed', density: 'How often latents fire', firingRate: 'log10 of the firing rate', latents: 'latents', table: 'The numbers',

@@ -58,6 +58,7 @@ export const zh: Dictionary = {
   failed: (code, message) => `失败（${code}）：${message}`,
   separator: '：',
   several: '多次评估的比较',
+  notComparable: (fields) => `这些评估在以下方面不同：${fields.join('、')}。各数值回答的问题不同，因此不标出最佳值。`,
   charts: {
     title: '图表', errorAgainstKl: '重建误差与 KL', sparsityAgainstKl: '稀疏度与 KL', frontier: '稀疏度—KL 前沿', perLayerError: '逐层重建误差',
     perLayerKl: '逐层 KL', routing: '词元的路由去向', density: '潜变量的激活频率', firingRate: '激活频率的 log10', latents: '潜变量数', table: '数据',

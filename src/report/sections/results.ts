@@ -12,13 +12,13 @@ interface Row {
   values: (number | null)[];
 }
 
-function table(caption: string, names: readonly string[], rows: readonly Row[], words: Dictionary): Table {
+function table(caption: string, rows: readonly Row[], words: Dictionary, { names, markBest = true }: { names: readonly string[]; markBest?: boolean }): Table {
   return {
     caption,
     numeric: true,
     head: [words.metricColumn, ...names],
     rows: rows.map(({ field, better, texts, values }) => {
-      const best = bestOf(values, better);
+      const best = markBest ? bestOf(values, better) : new Set<number>();
       return [cell(`${words.metric[field]?.name ?? field}${arrow[better]}`), ...texts.map((text, i): Cell => ({ text, best: best.has(i) }))];
     }),
   };
@@ -29,13 +29,15 @@ export interface MainTableOptions {
   names?: readonly string[];
   /** Which metrics; default all. */
   fields?: readonly string[];
+  /** Whether the best of each metric is marked; default true. */
+  markBest?: boolean;
 }
 
-export function mainTable(results: readonly SaeResult[], protocol: 'reference' | 'strict', words: Dictionary, { names = results.map(({ label }) => label), fields }: MainTableOptions = {}): Table {
+export function mainTable(results: readonly SaeResult[], protocol: 'reference' | 'strict', words: Dictionary, { names = results.map(({ label }) => label), fields, markBest = true }: MainTableOptions = {}): Table {
   const rows = protocol === 'reference'
     ? referenceRows.map(({ field, better, value }): Row => ({ field, better, texts: results.map((one) => number(value(one))), values: results.map(value) }))
     : strictRows.map(({ field, better, value }): Row => ({ field, better, texts: results.map((one) => estimate(value(one))), values: results.map((one) => value(one)?.mean ?? null) }));
-  return table(words.resultsUnder(protocol), names, rows.filter(({ field, values }) => (fields?.includes(field) ?? true) && values.some((value) => value !== null)), words);
+  return table(words.resultsUnder(protocol), rows.filter(({ field, values }) => (fields?.includes(field) ?? true) && values.some((value) => value !== null)), words, { names, markBest });
 }
 
 export function resultsSection({ results, config }: EvaluationResult, lang: 'en' | 'zh', words: Dictionary): Block[] {
