@@ -26,6 +26,7 @@ static Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("Generator", GeneratorWrap::define(env));
   exports.Set("ScriptModule", ScriptModuleWrap::define(env));
   exports.Set("operator", Napi::Function::New(env, makeOperator, "operator"));
+  exports.Set("method", Napi::Function::New(env, makeMethod, "method"));
   exports.Set("operatorSchemas", Napi::Function::New(env, operatorSchemas, "operatorSchemas"));
   exports.Set("refusedCalls", Napi::Function::New(env, refusedCalls, "refusedCalls"));
   registerOperators();

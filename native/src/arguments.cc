@@ -1,5 +1,7 @@
 #include "arguments.h"
 
+#include <algorithm>
+
 #include "convert.h"
 #include "generator.h"
 #include "tensor.h"
@@ -9,39 +11,75 @@ namespace sae_eval {
 using c10::Argument;
 using c10::FunctionSchema;
 using c10::IValue;
+using c10::TypeKind;
 
 namespace {
 
-bool isNamedArguments(Napi::Env env, const Napi::Value& value) {
-  return value.IsObject() && !value.IsArray() && !value.IsTypedArray() && !value.IsFunction() && !TensorWrap::isTensor(env, value) &&
+bool isNamedArguments(Napi::Env env, const Given& given) {
+  const Napi::Value& value = given.value;
+  return !given.tensor.defined() && value.IsObject() && !value.IsArray() && !value.IsTypedArray() && !value.IsFunction() && !TensorWrap::isTensor(env, value) &&
          !GeneratorWrap::isGenerator(value) && !isComplex(value);
+}
+
+void takeNamed(Napi::Env env, const Napi::Object& object, Arguments& arguments) {
+  const Napi::Array names = object.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const Napi::Value name = names.Get(i);
+    arguments.named.push_back({name.ToString().Utf8Value(), Given(env, object.Get(name))});
+  }
+}
+
+// Undefined ones at the end count as not given.
+Arguments split(const Napi::CallbackInfo& info, Arguments arguments, size_t first) {
+  const Napi::Env env = info.Env();
+  for (size_t i = first; i < info.Length(); ++i) arguments.positional.emplace_back(env, info[i]);
+  if (info.Length() > first && isNamedArguments(env, arguments.positional.back()) && (first == 0 || !isMap(env, arguments.positional.back().value))) {
+    const Given last = arguments.positional.pop_back_val();
+    takeNamed(env, last.value.As<Napi::Object>(), arguments);
+  }
+  while (!arguments.positional.empty() && arguments.positional.back().value.IsUndefined()) arguments.positional.pop_back();
+  return arguments;
+}
+
+std::optional<IValue> converted(Napi::Env env, const Given& given, const Argument& argument) {
+  if (!given.tensor.defined()) return fromJs(env, given.value, argument);
+  c10::TypePtr type = argument.real_type();
+  if (type->kind() == TypeKind::OptionalType) type = type->castRaw<c10::OptionalType>()->getElementType();
+  if (type->kind() == TypeKind::TensorType) return IValue(given.tensor);
+  if (type->kind() == TypeKind::StorageType) return IValue(given.tensor.storage());
+  return std::nullopt;
+}
+
+const Given* givenFor(const Arguments& given, size_t position, const std::string& name) {
+  if (position < given.positional.size()) return &given.positional[position];
+  for (const Arguments::Named& named : given.named)
+    if (named.name == name) return &named.given;
+  return nullptr;
+}
+
+// Which of the named ones does not fit, for a message; empty where all do.
+std::string misfitName(const FunctionSchema& schema, const Arguments& given) {
+  for (const Arguments::Named& named : given.named) {
+    const auto known = schema.argumentIndexWithName(named.name);
+    if (!known) return "there is no argument named '" + named.name + "'";
+    if (*known < static_cast<int>(given.positional.size())) return "argument '" + named.name + "' is given twice";
+  }
+  return "";
 }
 
 }  // namespace
 
-Arguments splitArguments(const Napi::CallbackInfo& info, size_t first) {
-  Arguments arguments;
-  size_t count = info.Length();
-  if (count > first && isNamedArguments(info.Env(), info[count - 1]) && (first == 0 || !isMap(info.Env(), info[count - 1]))) arguments.named = info[--count].As<Napi::Object>();
-  arguments.positional.reserve(count);
-  for (size_t i = first; i < count; ++i) arguments.positional.push_back(info[i]);
-  while (!arguments.positional.empty() && arguments.positional.back().IsUndefined()) arguments.positional.pop_back();
-  return arguments;
+Given::Given(Napi::Env env, Napi::Value given) : value(given) {
+  const Slot* slot = value.IsObject() ? TensorWrap::find(env, value) : nullptr;
+  if (slot != nullptr) tensor = slot->tensor;
 }
 
-Napi::Reference<Napi::Array> holdArguments(Napi::Env env, const Arguments& given) {
-  Napi::Array values = Napi::Array::New(env, given.positional.size() + 1);
-  for (size_t i = 0; i < given.positional.size(); ++i) values.Set(static_cast<uint32_t>(i + 1), given.positional[i]);
-  if (!given.named.IsEmpty()) values.Set(0u, given.named);
-  return Napi::Persistent(values);
-}
+Arguments splitArguments(const Napi::CallbackInfo& info, size_t first) { return split(info, {}, first); }
 
-Arguments heldArguments(const Napi::Reference<Napi::Array>& held) {
-  const Napi::Array values = held.Value();
+Arguments splitMethodArguments(const Napi::CallbackInfo& info) {
   Arguments arguments;
-  for (uint32_t i = 1; i < values.Length(); ++i) arguments.positional.push_back(values.Get(i));
-  if (values.Get(0u).IsObject()) arguments.named = values.Get(0u).As<Napi::Object>();
-  return arguments;
+  arguments.positional.emplace_back(info.Env(), info.This());
+  return split(info, std::move(arguments), 0);
 }
 
 bool bindArguments(Napi::Env env, const FunctionSchema& schema, const Arguments& given, std::vector<IValue>& stack, std::string* why) {
@@ -57,17 +95,12 @@ bool bindArguments(Napi::Env env, const FunctionSchema& schema, const Arguments&
   stack.reserve(wanted.size());
   for (size_t i = 0; i < wanted.size(); ++i) {
     const Argument& argument = wanted[i];
-    Napi::Value value = env.Undefined();
-    if (i < given.positional.size()) {
-      value = given.positional[i];
-    } else if (!given.named.IsEmpty() && given.named.Has(argument.name())) {
-      value = given.named.Get(argument.name());
-      ++namedUsed;
-    }
-    if (value.IsUndefined()) {
+    const Given* found = givenFor(given, i, argument.name());
+    if (found != nullptr && i >= given.positional.size()) ++namedUsed;
+    if (found == nullptr || found->value.IsUndefined()) {
       if (argument.default_value()) {
         stack.push_back(*argument.default_value());
-      } else if (argument.real_type()->kind() == c10::TypeKind::OptionalType) {
+      } else if (argument.real_type()->kind() == TypeKind::OptionalType) {
         stack.emplace_back();
       } else {
         if (why) *why = "argument '" + argument.name() + "': expected " + expectedFor(argument) + ", found nothing";
@@ -75,52 +108,45 @@ bool bindArguments(Napi::Env env, const FunctionSchema& schema, const Arguments&
       }
       continue;
     }
-    auto converted = fromJs(env, value, argument);
-    if (!converted) {
-      if (why) *why = "argument '" + argument.name() + "': expected " + expectedFor(argument) + ", found " + describe(env, value);
+    auto value = converted(env, *found, argument);
+    if (!value) {
+      if (why) *why = "argument '" + argument.name() + "': expected " + expectedFor(argument) + ", found " + describe(env, found->value);
       return false;
     }
-    stack.push_back(std::move(*converted));
+    stack.push_back(std::move(*value));
   }
-  if (!given.named.IsEmpty()) {
-    const Napi::Array names = given.named.GetPropertyNames();
-    if (names.Length() != namedUsed) {
-      if (why) {
-        for (uint32_t n = 0; n < names.Length(); ++n) {
-          const std::string name = names.Get(n).ToString().Utf8Value();
-          const auto known = schema.argumentIndexWithName(name);
-          if (!known) *why = "there is no argument named '" + name + "'";
-          else if (*known < static_cast<int>(given.positional.size())) *why = "argument '" + name + "' is given twice";
-        }
-      }
-      return false;
-    }
-  }
-  return true;
+  if (given.named.size() == namedUsed) return true;
+  if (why) *why = misfitName(schema, given);
+  return false;
 }
 
-namespace {
-
-// The JavaScript value given for the argument that a result aliases (in-place and out= operators), if there is one.
-std::optional<Napi::Value> aliasedArgument(const FunctionSchema& schema, const Argument& result, const Arguments& given) {
-  const auto* alias = result.alias_info();
-  if (alias == nullptr || !alias->isWrite()) return std::nullopt;
+WrittenResults::WrittenResults(const FunctionSchema& schema) {
   const auto& wanted = schema.arguments();
-  for (size_t i = 0; i < wanted.size(); ++i) {
-    const auto* other = wanted[i].alias_info();
-    if (other == nullptr || !other->isWrite() || other->beforeSets() != alias->beforeSets()) continue;
-    if (i < given.positional.size()) return given.positional[i];
-    if (!given.named.IsEmpty() && given.named.Has(wanted[i].name())) return given.named.Get(wanted[i].name());
+  for (const Argument& result : schema.returns()) {
+    const auto* alias = result.alias_info();
+    if (alias == nullptr || !alias->isWrite()) continue;
+    arguments_.resize(schema.returns().size());
+    const auto same = std::find_if(wanted.begin(), wanted.end(), [&](const Argument& argument) {
+      return argument.alias_info() != nullptr && argument.alias_info()->isWrite() && argument.alias_info()->beforeSets() == alias->beforeSets();
+    });
+    if (same != wanted.end()) arguments_[static_cast<size_t>(&result - schema.returns().data())] = static_cast<size_t>(same - wanted.begin());
   }
-  return std::nullopt;
 }
 
-}  // namespace
+std::vector<Napi::Value> WrittenResults::valuesOf(Napi::Env env, const FunctionSchema& schema, const Arguments& given) const {
+  std::vector<Napi::Value> values(arguments_.size());
+  for (size_t i = 0; i < values.size(); ++i) {
+    const auto argument = arguments_[i];
+    const Given* found = argument ? givenFor(given, *argument, schema.arguments()[*argument].name()) : nullptr;
+    if (found != nullptr) values[i] = found->value;
+  }
+  return values;
+}
 
-Napi::Value resultsToJs(Napi::Env env, const FunctionSchema& schema, const Arguments& given, const std::vector<IValue>& stack) {
+Napi::Value resultsToJs(Napi::Env env, const FunctionSchema& schema, const std::vector<Napi::Value>& written, const std::vector<IValue>& stack) {
   const auto& returns = schema.returns();
   const auto one = [&](size_t i) -> Napi::Value {
-    if (auto same = aliasedArgument(schema, returns[i], given)) return *same;
+    if (i < written.size() && !written[i].IsEmpty()) return written[i];
     return toJs(env, stack[i], returns[i].real_type());
   };
   if (stack.empty()) return env.Undefined();

@@ -26,6 +26,7 @@ class AsyncCall : public Napi::AsyncWorker {
     try {
       if (at::get_num_threads() != threads_) at::set_num_threads(threads_);  // a setting of each thread
       const at::ThreadLocalStateGuard modes(modes_);
+      const c10::WarningUtils::WarningHandlerGuard listening(&warnings_);
       compute_();
     } catch (...) {
       fault_ = std::current_exception();
@@ -52,6 +53,7 @@ class AsyncCall : public Napi::AsyncWorker {
     Instance& instance = Instance::of(Env());
     return guarded(Env(), what_.c_str(), [&]() -> Napi::Value {
       if (fault_) std::rethrow_exception(fault_);
+      warnings_.tell(Env());
       const ScopeOverride into(instance, scope_);
       return finish_(Env());
     });
@@ -62,6 +64,7 @@ class AsyncCall : public Napi::AsyncWorker {
   std::function<void()> compute_;
   std::function<Napi::Value(Napi::Env)> finish_;
   at::ThreadLocalState modes_;
+  Warnings warnings_;
   int threads_;
   std::shared_ptr<Scope> scope_;
   std::exception_ptr fault_;

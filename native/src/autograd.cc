@@ -43,7 +43,7 @@ std::vector<at::Tensor> tensors(Napi::Env env, const Napi::Value& value, const c
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value item = array.Get(i);
     if (item.IsNull() || item.IsUndefined()) result.emplace_back();
-    else if (TensorWrap::isTensor(env, item)) result.push_back(TensorWrap::unwrap(item));
+    else if (TensorWrap::isTensor(env, item)) result.push_back(TensorWrap::unwrap(env, item));
     else throw CodedError("torch-argument", std::string(what) + ": expected an array of Tensors");
   }
   return result;
@@ -56,6 +56,7 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
     const auto gradients = tensors(info.Env(), info[1], "backward: gradient");
     const auto inputs = tensors(info.Env(), info[2], "backward: inputs");
     torch::autograd::backward(outputs, gradients, info[3].ToBoolean().Value(), info[4].ToBoolean(), inputs);
+    Instance::of(info.Env()).warnings.tell(info.Env());
     return info.Env().Undefined();
   });
 }

@@ -36,6 +36,11 @@ std::optional<int64_t> asInt(const Napi::Value& value) {
 std::optional<at::Scalar> asScalar(const Napi::Value& value) {
   if (value.IsBoolean()) return at::Scalar(value.As<Napi::Boolean>().Value());
   if (const auto integer = asInt(value)) return at::Scalar(*integer);
+  if (value.IsBigInt()) {
+    bool lossless = false;
+    const uint64_t large = value.As<Napi::BigInt>().Uint64Value(&lossless);
+    if (lossless) return at::Scalar(large);
+  }
   if (value.IsNumber()) return at::Scalar(value.As<Napi::Number>().DoubleValue());
   if (isComplex(value)) {
     const Napi::Object pair = value.As<Napi::Object>();
@@ -108,7 +113,7 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
   switch (type->kind()) {
     case TypeKind::TensorType:
       if (!TensorWrap::isTensor(env, value)) return std::nullopt;
-      return IValue(TensorWrap::unwrap(value));
+      return IValue(TensorWrap::unwrap(env, value));
     case TypeKind::OptionalType:
       if (value.IsNull() || value.IsUndefined()) return IValue();
       return convert(env, value, type->castRaw<c10::OptionalType>()->getElementType(), broadcast);
@@ -153,7 +158,7 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
       return IValue(GeneratorWrap::unwrap(value));
     case TypeKind::StorageType:  // JavaScript knows storages by their tensors only
       if (!TensorWrap::isTensor(env, value)) return std::nullopt;
-      return IValue(TensorWrap::unwrap(value).storage());
+      return IValue(TensorWrap::unwrap(env, value).storage());
     default:
       return std::nullopt;
   }
@@ -288,13 +293,14 @@ std::string describe(Napi::Env env, const Napi::Value& value) {
   if (value.IsArray()) {
     const Napi::Array array = value.As<Napi::Array>();
     if (array.Length() == 0) return "an empty array";
-    return "an array of " + std::to_string(array.Length()) + " that begins with " + describe(env, array.Get(0u));
+    const Napi::Value first = array.Get(0u);
+    return "an array of " + std::to_string(array.Length()) + " that begins with " + (first.IsArray() ? "an array" : describe(env, first));
   }
   if (value.IsTypedArray()) return "a typed array of " + std::to_string(lengthOf(value));
   if (isComplex(value)) return "a complex number";
   if (GeneratorWrap::isGenerator(value)) return "a Generator";
   if (TensorWrap::isTensor(env, value)) {
-    const at::Tensor& tensor = TensorWrap::unwrap(value);
+    const at::Tensor& tensor = TensorWrap::unwrap(env, value);
     return "a Tensor of shape " + shapeText(tensor) + " and dtype " + dtypeName(tensor.scalar_type());
   }
   if (value.IsFunction()) return "a function";

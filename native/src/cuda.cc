@@ -9,6 +9,7 @@
 #include <string>
 
 #include "errors.h"
+#include "generator.h"
 
 namespace sae_eval {
 
@@ -78,10 +79,11 @@ Napi::Value cudaEmptyCache(const Napi::CallbackInfo& info) {
 // (seed, device)
 Napi::Value cudaManualSeed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.manualSeed", [&]() -> Napi::Value {
+    const uint64_t seed = seedFrom(info.Env(), info[0], "cuda.manualSeed");
     const auto generator = at::globalContext().defaultGenerator(c10::Device(at::kCUDA, deviceFrom(info[1], "manualSeed")));
     auto owned = generator;
     const std::scoped_lock lock(owned.mutex());
-    owned.set_current_seed(static_cast<uint64_t>(info[0].ToNumber().Int64Value()));
+    owned.set_current_seed(seed);
     return info.Env().Undefined();
   });
 }

@@ -10,6 +10,7 @@
 #include "arguments.h"
 #include "async_call.h"
 #include "errors.h"
+#include "instance.h"
 #include "refused.h"
 
 namespace sae_eval {
@@ -20,11 +21,18 @@ using c10::Argument;
 using c10::FunctionSchema;
 using c10::IValue;
 
+struct Overload {
+  explicit Overload(const c10::OperatorHandle& given) : handle(given), refusal(refusalOf(given.operator_name())), written(given.schema()) {}
+
+  c10::OperatorHandle handle;
+  const Refusal* refusal;  // null for nearly all
+  WrittenResults written;
+};
+
 // The overloads of one operator, most general last.
 struct Packet {
   std::string name;
-  std::vector<c10::OperatorHandle> overloads;
-  std::vector<const Refusal*> refusals;  // one for each overload, null for nearly all
+  std::vector<Overload> overloads;
 };
 
 bool takesNames(const FunctionSchema& schema) {
@@ -43,32 +51,31 @@ int rank(const c10::OperatorHandle& handle) {
 Packet lookUp(const std::string& qualified) {
   const std::string name = qualified.find("::") == std::string::npos ? "aten::" + qualified : qualified;
   const size_t dot = name.find('.');
-  Packet packet{name, {}, {}};
+  std::vector<c10::OperatorHandle> found;
   auto& dispatcher = c10::Dispatcher::singleton();
   if (dot != std::string::npos) {
     const std::string overload = name.substr(dot + 1);
     auto handle = dispatcher.findSchema({name.substr(0, dot), overload});
     // PyTorch's name for the overload that has none.
     if (!handle && overload == "default") handle = dispatcher.findSchema({name.substr(0, dot), ""});
-    if (handle) packet.overloads.push_back(*handle);
+    if (handle) found.push_back(*handle);
   } else {
     for (const c10::OperatorName& known : dispatcher.getAllOpNames()) {
       if (known.name != name) continue;
-      if (const auto handle = dispatcher.findSchema(known)) packet.overloads.push_back(*handle);
+      if (const auto handle = dispatcher.findSchema(known)) found.push_back(*handle);
     }
-    std::sort(packet.overloads.begin(), packet.overloads.end(), [](const auto& a, const auto& b) {
+    std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
       const int ranks = rank(a) - rank(b);
       return ranks != 0 ? ranks < 0 : a.operator_name().overload_name < b.operator_name().overload_name;
     });
   }
-  if (packet.overloads.empty()) throw CodedError("torch-argument", "libtorch has no operator '" + name + "'");
-  for (const c10::OperatorHandle& handle : packet.overloads) packet.refusals.push_back(refusalOf(handle.operator_name()));
-  return packet;
+  if (found.empty()) throw CodedError("torch-argument", "libtorch has no operator '" + name + "'");
+  return {name, {found.begin(), found.end()}};
 }
 
 // A call whose arguments fit.
 struct Bound {
-  c10::OperatorHandle handle;
+  const Overload& overload;
   std::vector<IValue> stack;
 };
 
@@ -78,32 +85,54 @@ const SharedPacket& packetOf(const Napi::CallbackInfo& info) { return *static_ca
 
 Bound bind(Napi::Env env, const Packet& packet, const Arguments& given) {
   std::vector<IValue> stack;
-  for (size_t i = 0; i < packet.overloads.size(); ++i) {
-    const c10::OperatorHandle& handle = packet.overloads[i];
-    if (!bindArguments(env, handle.schema(), given, stack, nullptr)) continue;
-    requireSafe(packet.refusals[i], stack);
-    return {handle, std::move(stack)};
+  for (const Overload& overload : packet.overloads) {
+    if (!bindArguments(env, overload.handle.schema(), given, stack, nullptr)) continue;
+    requireSafe(overload.refusal, stack);
+    return {overload, std::move(stack)};
   }
   std::ostringstream message;
   message << packet.name << ": no overload fits the arguments.";
   size_t shown = 0;
-  for (const c10::OperatorHandle& handle : packet.overloads) {
+  for (const Overload& overload : packet.overloads) {
     std::string why;
-    bindArguments(env, handle.schema(), given, stack, &why);
-    if (shown++ < 6) message << "\n  " << handle.schema() << ": " << why;
+    bindArguments(env, overload.handle.schema(), given, stack, &why);
+    if (shown++ < 6) message << "\n  " << overload.handle.schema() << ": " << why;
   }
   throw CodedError("torch-argument", message.str());
 }
 
-Napi::Value call(const Napi::CallbackInfo& info) {
+Napi::Value callWith(const Napi::CallbackInfo& info, Arguments (*split)(const Napi::CallbackInfo&)) {
   Napi::Env env = info.Env();
   const Packet& packet = *packetOf(info);
   return guarded(env, packet.name.c_str(), [&]() -> Napi::Value {
-    const Arguments given = splitArguments(info);
+    const Arguments given = split(info);
     Bound bound = bind(env, packet, given);
-    bound.handle.callBoxed(&bound.stack);
-    return resultsToJs(env, bound.handle.schema(), given, bound.stack);
+    const auto& [handle, refusal, written] = bound.overload;
+    handle.callBoxed(&bound.stack);
+    Instance::of(env).warnings.tell(env);
+    return resultsToJs(env, handle.schema(), written.valuesOf(env, handle.schema(), given), bound.stack);
   });
+}
+
+Arguments allArguments(const Napi::CallbackInfo& info) { return splitArguments(info); }
+
+Napi::Value call(const Napi::CallbackInfo& info) { return callWith(info, allArguments); }
+
+Napi::Value callMethod(const Napi::CallbackInfo& info) { return callWith(info, splitMethodArguments); }
+
+// The results to come that are arguments, kept for as long as the call runs.
+using Held = std::vector<Napi::Reference<Napi::Value>>;
+
+Held hold(const std::vector<Napi::Value>& values) {
+  Held held;
+  for (const Napi::Value& value : values) held.push_back(!value.IsEmpty() && value.IsObject() ? Napi::Reference<Napi::Value>::New(value, 1) : Napi::Reference<Napi::Value>());
+  return held;
+}
+
+std::vector<Napi::Value> valuesOf(const Held& held) {
+  std::vector<Napi::Value> values;
+  for (const auto& reference : held) values.push_back(reference.IsEmpty() ? Napi::Value() : reference.Value());
+  return values;
 }
 
 // Arguments are checked and converted here, on the calling thread, and faults thrown; the operator's own reject the promise.
@@ -113,10 +142,11 @@ Napi::Value callAsync(const Napi::CallbackInfo& info) {
   return guarded(env, packet->name.c_str(), [&]() -> Napi::Value {
     const Arguments given = splitArguments(info);
     auto bound = std::make_shared<Bound>(bind(env, *packet, given));
-    auto held = std::make_shared<Napi::Reference<Napi::Array>>(holdArguments(env, given));
+    const c10::FunctionSchema& schema = bound->overload.handle.schema();
+    auto held = std::make_shared<Held>(hold(bound->overload.written.valuesOf(env, schema, given)));
     // The copy keeps the inputs, whatever becomes of their handles, and lets go of them on this thread.
-    return startAsync(env, packet->name, [bound, inputs = bound->stack] { bound->handle.callBoxed(&bound->stack); },
-                      [bound, held](Napi::Env env) { return resultsToJs(env, bound->handle.schema(), heldArguments(*held), bound->stack); });
+    return startAsync(env, packet->name, [packet, bound, inputs = bound->stack] { bound->overload.handle.callBoxed(&bound->stack); },
+                      [bound, held](Napi::Env env) { return resultsToJs(env, bound->overload.handle.schema(), valuesOf(*held), bound->stack); });
   });
 }
 
@@ -137,6 +167,13 @@ Napi::Value makeOperator(const Napi::CallbackInfo& info) {
     Napi::Function function = functionOver(env, packet, call);
     function.Set("async", functionOver(env, packet, callAsync));
     return function;
+  });
+}
+
+Napi::Value makeMethod(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  return guarded(env, "method", [&]() -> Napi::Value {
+    return functionOver(env, std::make_shared<Packet>(lookUp(info[0].ToString().Utf8Value())), callMethod);
   });
 }
 

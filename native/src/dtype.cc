@@ -82,7 +82,7 @@ std::optional<at::MemoryFormat> memoryFormatFromName(const std::string& name) {
 std::optional<at::Device> deviceFromName(const std::string& name) {
   try {
     return at::Device(name);
-  } catch (const c10::Error&) {
+  } catch (const std::exception&) {
     return std::nullopt;
   }
 }

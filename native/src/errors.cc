@@ -20,8 +20,11 @@ std::string sentence(const std::string& message) {
   const size_t frames = message.find("\nException raised from");
   std::string text = frames == std::string::npos ? message : message.substr(0, frames);
   // A missing kernel is followed by a list of every backend there is.
-  const size_t backends = text.find(". This could be because the operator doesn't exist for this backend");
-  if (backends != std::string::npos) text.resize(backends + 1);
+  // So are the ways to link a library that is not there.
+  for (const char* advice : {". This could be because the operator doesn't exist for this backend", ". PyTorch splits its backend into two shared libraries"}) {
+    const size_t at = text.find(advice);
+    if (at != std::string::npos) text.resize(at + 1);
+  }
   while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
   return text;
 }
@@ -38,9 +41,12 @@ const char* codeOf(int cudaError) {
 }
 
 bool saysUnavailable(const std::string& text) {
-  for (const char* sign : {"Found no NVIDIA driver", "No CUDA GPUs are available", "not compiled with CUDA", "CUDA driver initialization failed",
-                           "arguments from the 'CUDA' backend", "Cannot initialize CUDA without", "invalid device ordinal", "The NVIDIA driver on your system is too old"}) {
+  for (const char* sign : {"Found no NVIDIA driver", "No CUDA GPUs are available", "not compiled with CUDA", "CUDA driver initialization failed", "PyTorch is not linked with support for",
+                           "Cannot initialize CUDA without", "Cannot get CUDA generator", "Cannot get XPU generator", "invalid device ordinal", "The NVIDIA driver on your system is too old"}) {
     if (text.find(sign) != std::string::npos) return true;
+  }
+  for (const char* backend : {"CUDA", "XPU", "MPS", "HPU", "MTIA", "XLA", "IPU", "Vulkan", "Metal", "PrivateUse1"}) {
+    if (text.find(std::string("arguments from the '") + backend + "' backend") != std::string::npos) return true;
   }
   return false;
 }
@@ -67,6 +73,8 @@ void rethrowToJs(Napi::Env env, const char* what) {
     throwCoded(env, "device-memory", std::string(what) + ": not enough memory");
   } catch (const std::exception& error) {
     throwCoded(env, "torch-operator", std::string(what) + ": " + sentence(error.what()));
+  } catch (...) {
+    throwCoded(env, "torch-operator", std::string(what) + ": an error of unknown type");
   }
 }
 

@@ -21,7 +21,9 @@ at::Generator newGenerator(const at::Device& device) {
   return at::globalContext().getAcceleratorHooksInterface(device.type()).getNewGenerator(device.index());
 }
 
-uint64_t seedFrom(const Napi::Env& env, const Napi::Value& value) {
+}  // namespace
+
+uint64_t seedFrom(Napi::Env env, const Napi::Value& value, const char* what) {
   if (value.IsBigInt()) {
     bool lossless = false;
     const uint64_t seed = value.As<Napi::BigInt>().Uint64Value(&lossless);
@@ -30,20 +32,20 @@ uint64_t seedFrom(const Napi::Env& env, const Napi::Value& value) {
     const double seed = value.As<Napi::Number>().DoubleValue();
     if (seed >= 0 && seed <= 9007199254740991.0 && std::floor(seed) == seed) return static_cast<uint64_t>(seed);
   }
-  throw CodedError("torch-argument", "Generator: argument 'seed': expected a whole number from 0 to 2^64 - 1, found " + describe(env, value));
+  throw CodedError("torch-argument", std::string(what) + ": argument 'seed': expected a whole number from 0 to 2^64 - 1, found " + describe(env, value));
 }
 
-}  // namespace
-
 Napi::Function GeneratorWrap::define(Napi::Env env) {
-  return DefineClass(env, "Generator",
+  const Napi::Function generatorClass = DefineClass(env, "Generator",
                      {
-                         InstanceAccessor<&GeneratorWrap::device>("device"),
                          InstanceMethod<&GeneratorWrap::manualSeed>("manualSeed", napi_default_method),
                          InstanceMethod<&GeneratorWrap::initialSeed>("initialSeed", napi_default_method),
                          InstanceMethod<&GeneratorWrap::getState>("getState", napi_default_method),
                          InstanceMethod<&GeneratorWrap::setState>("setState", napi_default_method),
                      });
+  // Unlike methods, getters of a class are called on whatever object they are taken to.
+  generatorClass.Get("prototype").As<Napi::Object>().DefineProperty(Napi::PropertyDescriptor::Accessor<device>("device"));
+  return generatorClass;
 }
 
 GeneratorWrap::GeneratorWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<GeneratorWrap>(info) {
@@ -60,11 +62,16 @@ bool GeneratorWrap::isGenerator(const Napi::Value& value) { return value.IsObjec
 
 const at::Generator& GeneratorWrap::unwrap(const Napi::Value& value) { return Unwrap(value.As<Napi::Object>())->generator_; }
 
-Napi::Value GeneratorWrap::device(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), generator_.device().str()); }
+Napi::Value GeneratorWrap::device(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "Generator", [&]() -> Napi::Value {
+    if (!isGenerator(info.This())) throw CodedError("torch-argument", "Generator: 'device' is a property of a Generator, found " + describe(info.Env(), info.This()));
+    return Napi::String::New(info.Env(), unwrap(info.This()).device().str());
+  });
+}
 
 Napi::Value GeneratorWrap::manualSeed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "manualSeed", [&]() -> Napi::Value {
-    const uint64_t seed = seedFrom(info.Env(), info[0]);
+    const uint64_t seed = seedFrom(info.Env(), info[0], "Generator");
     const std::lock_guard<std::mutex> lock(generator_.mutex());
     generator_.set_current_seed(seed);
     return info.This();
@@ -86,7 +93,7 @@ Napi::Value GeneratorWrap::setState(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "setState", [&]() -> Napi::Value {
     if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "Generator: argument 'state': expected a Tensor of getState(), found " + describe(info.Env(), info[0]));
     const std::lock_guard<std::mutex> lock(generator_.mutex());
-    generator_.set_state(TensorWrap::unwrap(info[0]));
+    generator_.set_state(TensorWrap::unwrap(info.Env(), info[0]));
     return info.This();
   });
 }

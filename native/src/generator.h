@@ -5,6 +5,9 @@
 
 namespace sae_eval {
 
+// A seed as JavaScript gives it: a whole number from 0 to 2^64 - 1. `what` names the function for the error.
+uint64_t seedFrom(Napi::Env env, const Napi::Value& value, const char* what);
+
 class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
  public:
   static Napi::Function define(Napi::Env env);
@@ -14,7 +17,7 @@ class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {
   explicit GeneratorWrap(const Napi::CallbackInfo& info);
 
  private:
-  Napi::Value device(const Napi::CallbackInfo& info);
+  static Napi::Value device(const Napi::CallbackInfo& info);
   Napi::Value manualSeed(const Napi::CallbackInfo& info);
   Napi::Value initialSeed(const Napi::CallbackInfo& info);
   Napi::Value getState(const Napi::CallbackInfo& info);

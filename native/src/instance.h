@@ -1,41 +1,61 @@
 // What one loaded instance of the addon (one per JavaScript thread) keeps.
 #pragma once
 #include <ATen/ATen.h>
+#include <c10/util/intrusive_ptr.h>
 #include <napi.h>
 
 #include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
+#include <utility>
 #include <vector>
 
 #include "typed_array.h"
+#include "warnings.h"
 
 namespace sae_eval {
 
-// What a JavaScript Tensor owns: dropping the slot's tensor is what dispose() means. Shared with the scopes it was made in.
-struct Slot {
+// What a JavaScript Tensor owns: dropping the tensor is what dispose() means. The object holds a share of it until it is
+// released or collected, the scopes it was made in hold others.
+struct Slot : c10::intrusive_ptr_target {
+  explicit Slot(at::Tensor given) : tensor(std::move(given)) {}
+
   at::Tensor tensor;
-  int64_t reportedBytes = 0;
+  napi_ref object = nullptr;  // weak
+  const void* storage = nullptr;  // its entry in Instance::storages
   bool kept = false;  // scopes leave it alone
 };
+using SlotPtr = c10::intrusive_ptr<Slot>;
 
 // The slots of the tensors made while a scope was the innermost one.
 struct Scope {
-  std::vector<std::shared_ptr<Slot>> made;
+  std::vector<SlotPtr> made;
   int64_t within = 0;  // the asynchronous scope it was opened in, 0 for none
   bool open = true;
 };
 
 struct Instance {
+  Instance() { c10::WarningUtils::set_warning_handler(&warnings); }
+  ~Instance() {
+    if (c10::WarningUtils::get_warning_handler() == &warnings) c10::WarningUtils::set_warning_handler(nullptr);
+  }
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
   static Instance& of(Napi::Env env) { return *env.GetInstanceData<Instance>(); }
 
   Napi::FunctionReference tensorClass;
   Napi::FunctionReference errorClass;
   Napi::FunctionReference mappedFileClass;
+  Napi::FunctionReference warningListener;
+  Warnings warnings;
 
-  // On its way into the Tensor that is being constructed; an External argument would cost a fifth of a small call.
-  at::Tensor incoming;
+  // Of the Tensors that are not disposed of: what an object wraps is a slot of ours only if it is here.
+  std::unordered_set<const void*> live;
+  // Set while a Tensor is made here; programs cannot construct one.
+  bool constructing = false;
 
   SharedBuffers sharedBuffers;
 
@@ -51,14 +71,25 @@ struct Instance {
   // Where a tensor made now belongs, or null.
   std::shared_ptr<Scope> innermostScope(Napi::Env env);
 
-  int64_t liveHandles = 0;
+  // Memory that handles of this thread lie on, each once, for as long as one of them lives.
+  struct Counted {
+    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // no other one gets its address meanwhile
+    c10::Device device;
+    int64_t bytes;
+    int64_t handles;
+  };
+  std::unordered_map<const void*, Counted> storages;
   int64_t cpuBytes = 0;
   std::map<std::string, int64_t> otherBytes;  // by device
   int64_t collected = 0;  // handles freed by the garbage collector, not by dispose or a scope
+  int64_t unreportedBytes = 0;  // counted, not yet told to V8
 
-  void countBytes(const at::Tensor& tensor, int64_t change);
-  // Empties a slot, once.
+  void countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change);
+  void countStorage(Napi::BasicEnv env, Slot& slot);
+  // Empties a slot, once, and takes it off its object.
   void release(Napi::Env env, Slot& slot);
+  // The part that a finalizer may do.
+  void empty(Napi::BasicEnv env, Slot& slot);
 };
 
 // While it lives, new tensors belong to the given scope, or to none where that is null or closed.

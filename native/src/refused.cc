@@ -45,6 +45,7 @@ const std::vector<Refusal>& refusals() {
       {"aten::_fused_adamw_", "*", unsafe::fourListsDiffer, "it does not compare the shapes and dtypes of its lists"},
       {"aten::_log_softmax_backward_data", "*", unsafe::firstTwoDiffer, "it does not compare the shapes of gradient and output"},
       {"aten::_softmax_backward_data", "*", unsafe::firstTwoDiffer, "it does not compare the shapes of gradient and output"},
+      {"aten::_lazy_clone", "*", unsafe::lentMemory, "its copy on write would free memory that a typed array lies over"},
       {"aten::_masked_softmax", "*", unsafe::empty, "it divides by the size of an empty tensor"},
       {"aten::_masked_softmax_backward", "*", unsafe::firstTwoDiffer, "it does not compare the shapes of gradient and output"},
       {"aten::_nnpack_spatial_convolution", "*", unsafe::packConvolution, "it does not check its input: four dimensions, float32, channels that match"},

@@ -12,8 +12,10 @@
 #endif
 
 #include "cpu_memory.h"
+#include "convert.h"
 #include "dtype.h"
 #include "errors.h"
+#include "generator.h"
 #include "instance.h"
 #include "tensor.h"
 #include "typed_array.h"
@@ -24,7 +26,13 @@ namespace {
 
 Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "setNumThreads", [&]() -> Napi::Value {
-    at::set_num_threads(info[0].ToNumber().Int32Value());
+    // libgomp ends the process where the system does not give it that many.
+    constexpr double most = 1024;
+    const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+    if (!(count >= 1 && count <= most && count == static_cast<int>(count))) {
+      throw CodedError("torch-argument", "setNumThreads: expected a whole number from 1 to 1024, found " + describe(info.Env(), info[0]));
+    }
+    at::set_num_threads(static_cast<int>(count));
     return info.Env().Undefined();
   });
 }
@@ -33,7 +41,7 @@ Napi::Value numThreads(const Napi::CallbackInfo& info) { return Napi::Number::Ne
 
 Napi::Value manualSeed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "manualSeed", [&]() -> Napi::Value {
-    at::manual_seed(static_cast<uint64_t>(info[0].ToNumber().Int64Value()));
+    at::manual_seed(seedFrom(info.Env(), info[0], "manualSeed"));
     return info.Env().Undefined();
   });
 }
@@ -81,7 +89,7 @@ Napi::Value versions(const Napi::CallbackInfo& info) {
 Napi::Value memory(const Napi::CallbackInfo& info) {
   const Instance& instance = Instance::of(info.Env());
   Napi::Object result = Napi::Object::New(info.Env());
-  result.Set("handles", static_cast<double>(instance.liveHandles));
+  result.Set("handles", static_cast<double>(instance.live.size()));
   Napi::Object devices = Napi::Object::New(info.Env());
   int64_t bytes = instance.cpuBytes;
   if (instance.cpuBytes != 0) devices.Set("cpu", static_cast<double>(instance.cpuBytes));
@@ -119,6 +127,7 @@ void exportRuntime(Napi::Env env, Napi::Object exports) {
   method("fromBuffer", fromBuffer);
   method("isTensor", isTensor);
   method("setErrorClass", setErrorClass);
+  method("setWarningListener", setWarningListener);
 }
 
 }  // namespace sae_eval

@@ -1,6 +1,6 @@
 #include "scopes.h"
 
-#include <algorithm>
+#include <unordered_set>
 #include <utility>
 
 #include "errors.h"
@@ -18,12 +18,12 @@ int64_t currentAsyncScope(Napi::Env env, Instance& instance) {
 // Frees what the scope made, except the tensors given; those pass to the scope around it. It is no longer in the instance's lists.
 void close(Napi::Env env, Instance& instance, Scope& scope, const Napi::Array& keep) {
   scope.open = false;
-  std::vector<const Slot*> kept;
-  for (uint32_t i = 0; i < keep.Length(); ++i) kept.push_back(TensorWrap::slotOf(keep.Get(i)).get());
+  std::unordered_set<const Slot*> kept;
+  for (uint32_t i = 0; i < keep.Length(); ++i) kept.insert(TensorWrap::find(env, keep.Get(i)));
   const auto around = kept.empty() ? nullptr : instance.innermostScope(env);
   for (auto& slot : std::exchange(scope.made, {})) {
     if (slot->kept) continue;
-    if (std::find(kept.begin(), kept.end(), slot.get()) == kept.end()) {
+    if (kept.count(slot.get()) == 0) {
       instance.release(env, *slot);
     } else if (around) {
       around->made.push_back(std::move(slot));
@@ -79,7 +79,7 @@ Napi::Value setCurrentAsyncScope(const Napi::CallbackInfo& info) {
 Napi::Value keep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "keep", [&]() -> Napi::Value {
     if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "keep: expected a Tensor");
-    TensorWrap::slotOf(info[0])->kept = true;
+    if (Slot* slot = TensorWrap::find(info.Env(), info[0])) slot->kept = true;
     return info[0];
   });
 }

@@ -102,6 +102,8 @@ Napi::Function ScriptModuleWrap::define(Napi::Env env) {
                          InstanceMethod<&ScriptModuleWrap::buffers>("buffers"),
                          InstanceMethod<&ScriptModuleWrap::to>("to"),
                          InstanceMethod<&ScriptModuleWrap::train>("train"),
+                         InstanceMethod<&ScriptModuleWrap::dispose>("dispose"),
+                         InstanceMethod<&ScriptModuleWrap::disposed>("disposed"),
                      });
 }
 
@@ -109,15 +111,44 @@ ScriptModuleWrap::ScriptModuleWrap(const Napi::CallbackInfo& info) : Napi::Objec
   guarded(info.Env(), "ScriptModule", [&] {
     if (!info[0].IsString()) throw CodedError("torch-argument", "ScriptModule: expected a path, found " + describe(info.Env(), info[0]));
     module_ = std::make_shared<Module>(load(info[0].As<Napi::String>().Utf8Value(), deviceOf(info[1])));
+    report(info.Env());
   });
 }
 
 ScriptModuleWrap::~ScriptModuleWrap() = default;
 
+void ScriptModuleWrap::Finalize(Napi::BasicEnv env) {
+  module_.reset();
+  report(env);
+}
+
+const std::shared_ptr<Module>& ScriptModuleWrap::module() const {
+  if (!module_) throw CodedError("tensor-disposed", "the ScriptModule was disposed");
+  return module_;
+}
+
+void ScriptModuleWrap::report(Napi::BasicEnv env) {
+  int64_t bytes = 0;
+  if (module_) {
+    for (const at::Tensor& tensor : module_->parameters()) bytes += static_cast<int64_t>(tensor.nbytes());
+    for (const at::Tensor& tensor : module_->buffers()) bytes += static_cast<int64_t>(tensor.nbytes());
+  }
+  if (bytes != reportedBytes_) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reportedBytes_);
+  reportedBytes_ = bytes;
+}
+
+Napi::Value ScriptModuleWrap::dispose(const Napi::CallbackInfo& info) {
+  module_.reset();
+  report(info.Env());
+  return info.Env().Undefined();
+}
+
+Napi::Value ScriptModuleWrap::disposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), module_ == nullptr); }
+
 Napi::Value ScriptModuleWrap::methods(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
     Napi::Array names = Napi::Array::New(info.Env());
-    for (const auto& method : module_->get_methods()) names.Set(names.Length(), method.name());
+    for (const auto& method : module()->get_methods()) names.Set(names.Length(), method.name());
     return names;
   });
 }
@@ -125,33 +156,34 @@ Napi::Value ScriptModuleWrap::methods(const Napi::CallbackInfo& info) {
 Napi::Value ScriptModuleWrap::schema(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
     std::ostringstream text;
-    text << callersSchema(find(*module_, info[0]));
+    text << callersSchema(find(*module(), info[0]));
     return Napi::String::New(info.Env(), text.str());
   });
 }
 
 Napi::Value ScriptModuleWrap::run(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
-    MethodCall call = prepare(info, module_);
+    MethodCall call = prepare(info, module());
     call.function->run(call.stack);
+    Instance::of(info.Env()).warnings.tell(info.Env());
     return finish(info.Env(), call);
   });
 }
 
 Napi::Value ScriptModuleWrap::runAsync(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
-    auto call = std::make_shared<MethodCall>(prepare(info, module_));
+    auto call = std::make_shared<MethodCall>(prepare(info, module()));
     return startAsync(info.Env(), "ScriptModule", [call, inputs = call->stack] { call->function->run(call->stack); },
                       [call](Napi::Env env) { return finish(env, *call); });
   });
 }
 
 Napi::Value ScriptModuleWrap::parameters(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module_->named_parameters()); });
+  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module()->named_parameters()); });
 }
 
 Napi::Value ScriptModuleWrap::buffers(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module_->named_buffers()); });
+  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module()->named_buffers()); });
 }
 
 // (device or undefined, dtype or undefined, nonBlocking)
@@ -164,16 +196,17 @@ Napi::Value ScriptModuleWrap::to(const Napi::CallbackInfo& info) {
       if (!dtype) throw CodedError("torch-argument", "ScriptModule: unknown dtype '" + info[1].As<Napi::String>().Utf8Value() + "'");
     }
     const bool nonBlocking = info[2].ToBoolean();
-    if (device && dtype) module_->to(*device, *dtype, nonBlocking);
-    else if (device) module_->to(*device, nonBlocking);
-    else if (dtype) module_->to(*dtype, nonBlocking);
+    if (device && dtype) module()->to(*device, *dtype, nonBlocking);
+    else if (device) module()->to(*device, nonBlocking);
+    else if (dtype) module()->to(*dtype, nonBlocking);
+    report(info.Env());
     return info.This();
   });
 }
 
 Napi::Value ScriptModuleWrap::train(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
-    module_->train(info[0].ToBoolean());
+    module()->train(info[0].ToBoolean());
     return info.This();
   });
 }

@@ -16,6 +16,7 @@ class ScriptModuleWrap : public Napi::ObjectWrap<ScriptModuleWrap> {
 
   explicit ScriptModuleWrap(const Napi::CallbackInfo& info);
   ~ScriptModuleWrap() override;
+  void Finalize(Napi::BasicEnv env) override;
 
  private:
   Napi::Value schema(const Napi::CallbackInfo& info);
@@ -26,8 +27,15 @@ class ScriptModuleWrap : public Napi::ObjectWrap<ScriptModuleWrap> {
   Napi::Value buffers(const Napi::CallbackInfo& info);
   Napi::Value to(const Napi::CallbackInfo& info);
   Napi::Value train(const Napi::CallbackInfo& info);
+  Napi::Value dispose(const Napi::CallbackInfo& info);
+  Napi::Value disposed(const Napi::CallbackInfo& info);
 
-  std::shared_ptr<torch::jit::Module> module_;  // shared with calls under way
+  const std::shared_ptr<torch::jit::Module>& module() const;
+  // Tells V8 what the parameters and buffers take now.
+  void report(Napi::BasicEnv env);
+
+  std::shared_ptr<torch::jit::Module> module_;  // shared with calls under way; null once disposed of
+  int64_t reportedBytes_ = 0;
 };
 
 }  // namespace sae_eval

@@ -138,6 +138,7 @@ Napi::Value copyToTypedArray(Napi::Env env, const at::Tensor& tensor, bool raw) 
   if (!raw && at::isReducedFloatingType(dtype)) source = source.to(at::kFloat);
   if (!raw && dtype == at::kFloat8_e8m0fnu) source = source.to(at::kFloat);
   if (!raw && dtype == at::kComplexHalf) source = source.to(at::kComplexFloat);
+  if (source._is_zerotensor()) source = at::zeros(source.sizes(), source.options());  // it has no memory
   const at::Tensor data = source.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
   const Form form = formOf(data.scalar_type());
   const size_t bytes = data.nbytes();
@@ -150,6 +151,7 @@ Napi::Value viewAsTypedArray(Napi::Env env, const at::Tensor& tensor) {
   requireDense(tensor, "asTypedArray");
   const auto refuse = [](const std::string& found) { throw CodedError("torch-argument", "asTypedArray: expected a row-major tensor on the CPU, found " + found + "; toTypedArray() copies any"); };
   if (!tensor.is_cpu()) refuse("one on " + tensor.device().str());
+  if (tensor._is_zerotensor()) refuse("one without memory");
   if (!tensor.is_contiguous() || tensor.is_conj() || tensor.is_neg()) refuse("a strided view");
   const Form form = formOf(tensor.scalar_type());
   const size_t bytes = tensor.nbytes();

@@ -124,6 +124,8 @@ bool transformDims(const Arguments& a) {
   return std::any_of(list.begin(), list.end(), [&](int64_t dim) { return dim < 0 || dim >= dims; });
 }
 
+bool lentMemory(const Arguments& a) { return tensor(a, 0).has_storage() && !tensor(a, 0).storage().resizable(); }
+
 bool listsDifferInLength(const Arguments& a) { return a.at(0).toTensorVector().size() != a.at(1).toTensorVector().size(); }
 bool threeListsDiffer(const Arguments& a) { return listsDiffer(a, 3); }
 bool fourListsDiffer(const Arguments& a) { return listsDiffer(a, 4); }

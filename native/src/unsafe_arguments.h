@@ -22,6 +22,7 @@ bool withoutDimensions(const Arguments& arguments);               // (tensors, �
 bool csrIndices(const Arguments& arguments);                      // (crow, col, …)
 bool cooIndices(const Arguments& arguments);                      // (indices, size, …)
 bool transformDims(const Arguments& arguments);                   // (self, dims, …)
+bool lentMemory(const Arguments& arguments);                      // (self)
 bool listsDifferInLength(const Arguments& arguments);             // (list, list, …)
 bool threeListsDiffer(const Arguments& arguments);                // (list, list, list, …)
 bool fourListsDiffer(const Arguments& arguments);                 // (list, list, list, list, …)

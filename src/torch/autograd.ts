@@ -1,5 +1,6 @@
 /** Gradients: what is recorded, and how it is asked for. Modes belong to the thread that calls. */
 import { native } from './native.js';
+import { refusePromise } from './synchronous.js';
 import { Tensor } from './tensor.js';
 
 type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
@@ -17,7 +18,9 @@ export function enableGrad<T>(body: () => Synchronous<T>): T {
 function withGrad<T>(enabled: boolean, body: () => T): T {
   const before = native.setGradEnabled(enabled);
   try {
-    return body();
+    const result = body();
+    refusePromise(result, enabled ? 'enableGrad' : 'noGrad', 'ask for the mode between its awaits');
+    return result;
   } finally {
     native.setGradEnabled(before);
   }
@@ -32,7 +35,9 @@ export function isGradEnabled(): boolean {
 export function inferenceMode<T>(body: () => Synchronous<T>): T {
   const before = native.setInferenceMode(true);
   try {
-    return body();
+    const result = body();
+    refusePromise(result, 'inferenceMode', 'ask for the mode between its awaits');
+    return result;
   } finally {
     native.setInferenceMode(before);
   }

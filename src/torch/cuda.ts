@@ -33,7 +33,7 @@ export const cuda = {
   /** Waits until the device has done what was queued. */
   synchronize: (device: number | string = 0): void => native.synchronize(`cuda:${indexOf(device)}`),
   /** Seeds one device's generator; `manualSeed` seeds all. */
-  manualSeed: (seed: number, device: number | string = 0): void => native.cudaManualSeed(seed, indexOf(device)),
+  manualSeed: (seed: number | bigint, device: number | string = 0): void => native.cudaManualSeed(seed, indexOf(device)),
   /** For matrix products and convolutions, in the whole process. */
   setAllowTf32: (allowed: boolean): void => native.setAllowTf32(allowed),
   allowsTf32: (): boolean => native.isTf32Allowed(),

@@ -20,5 +20,5 @@ export { operator, operatorSchemas, ops, refusedCalls } from './ops.js';
 export { devices, manualSeed, memory, numThreads, setMemoryCache, setNumThreads, synchronize, trimMemory, versions, type MemoryCounts } from './runtime.js';
 export { ScriptModule, type ScriptValue } from './script-module.js';
 export { asyncScope, keep, scope } from './scope.js';
-export { isTensor, Tensor, type Complex, type DType, type Layout, type MemoryFormat, type NestedNumbers, type Scalar, type TensorData, type TensorInput } from './tensor.js';
+export { isTensor, Tensor, type Complex, type DType, type Floats, type Int, type Ints, type Layout, type MemoryFormat, type NestedNumbers, type Scalar, type TensorData, type TensorInput } from './tensor.js';
 export { float32, float64, int32, rand, type ObjectTensor, type RandomOptions } from './torch-js.js';

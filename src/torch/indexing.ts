@@ -101,6 +101,9 @@ function apply(self: Tensor, indices: readonly Index[]): Indexed {
 const asItems = (indices: Index | readonly Index[]): readonly Index[] => (Array.isArray(indices) ? (indices as readonly Index[]) : [indices as Index]);
 
 function index(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor {
+  // Rows are asked for most often.
+  const size = typeof indices === 'number' ? this.shape[0] : undefined;
+  if (size !== undefined && Number.isInteger(indices) && (indices as number) >= -size && (indices as number) < size) return this.select(0, indices as number);
   return scope(() => {
     const { view, gathered } = apply(this, asItems(indices));
     if (gathered.length > 0) return ops.index(view, gathered);

@@ -26,6 +26,8 @@ export interface NativeScriptModule {
   buffers(): [name: string, tensor: Tensor][];
   to(device: string | undefined, dtype: string | undefined, nonBlocking: boolean): void;
   train(on: boolean): void;
+  dispose(): void;
+  disposed(): boolean;
 }
 
 export interface Native {
@@ -34,6 +36,8 @@ export interface Native {
   refusedCalls(): { operator: string; reason: string }[];
   MappedFile: new (path: string) => NativeMappedFile;
   operator(name: string): NativeOperator;
+  /** The operator as a method of its first argument. */
+  method(name: string): (this: Tensor, ...args: unknown[]) => unknown;
   operatorSchemas(): string[];
   ScriptModule: new (path: string, device?: string) => NativeScriptModule;
   /** Both return what was set before. */
@@ -46,12 +50,12 @@ export interface Native {
   ): (Tensor | null)[];
   setNumThreads(count: number): void;
   numThreads(): number;
-  manualSeed(seed: number): void;
+  manualSeed(seed: number | bigint): void;
   cudaDeviceCount(): number;
   cudaDeviceName(index: number): string;
   cudaMemory(index: number): { freeBytes: number; totalBytes: number; allocatedBytes: number; peakBytes: number; reservedBytes: number };
   cudaEmptyCache(): void;
-  cudaManualSeed(seed: number, index: number): void;
+  cudaManualSeed(seed: number | bigint, index: number): void;
   setAllowTf32(allowed: boolean): void;
   isTf32Allowed(): boolean;
   synchronize(device: string): void;
@@ -68,6 +72,7 @@ export interface Native {
   keep(tensor: Tensor): Tensor;
   isTensor(value: unknown): boolean;
   setErrorClass(errorClass: typeof TorchError): void;
+  setWarningListener(listener: (text: string) => void): void;
 }
 
 /**
@@ -96,6 +101,7 @@ function load(): Native {
   try {
     const addon = createRequire(import.meta.url)(path) as Native;
     addon.setErrorClass(TorchError);
+    addon.setWarningListener((text) => process.emitWarning(text, 'TorchWarning'));
     return addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

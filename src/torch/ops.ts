@@ -36,6 +36,14 @@ export function operatorSchemas(): string[] {
 }
 
 /** `ops.linear(x, weight, bias)`, `ops.topk(x, 64, { dim: -1 })`, `await ops.matmul.async(a, b)`, …: typed by the schemas. */
-export const ops: Asynchronous<Operators> = new Proxy(Object.create(null) as Asynchronous<Operators>, {
-  get: (_, name) => (typeof name === 'string' ? operator(name) : undefined),
-});
+export const ops: Asynchronous<Operators> = Object.create(
+  new Proxy(Object.create(null) as object, {
+    get: (_, name, receiver: object) => {
+      if (typeof name !== 'string' || name === 'then') return undefined; // `then`: a promise may resolve to it
+      const value = operator(name);
+      // From now on a property like any other, which no proxy slows down.
+      Object.defineProperty(receiver, name, { value, enumerable: true });
+      return value;
+    },
+  }),
+) as Asynchronous<Operators>;

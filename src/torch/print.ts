@@ -8,7 +8,16 @@ const longest = 8;
 const ends = 3;
 
 function head(self: Tensor): string {
-  return `Tensor([${self.shape.join(', ')}], ${self.dtype}, ${self.device})`;
+  return `Tensor(${nested(self) ? 'nested' : `[${self.shape.join(', ')}]`}, ${self.dtype}, ${self.device})`;
+}
+
+/** libtorch has no other word for it than the failure to give one shape. */
+function nested(self: Tensor): boolean {
+  try {
+    return self.shape.length < 0;
+  } catch {
+    return true;
+  }
 }
 
 function number(value: number | bigint | boolean | Complex): string {
@@ -30,7 +39,7 @@ function toText(this: Tensor): string {
 
 function inspected(this: Tensor): string {
   if (this === Tensor.prototype || this.disposed) return 'Tensor(disposed)';
-  if (this.device === 'meta' || this.layout !== 'strided') return head(this);
+  if (this.device === 'meta' || this.layout !== 'strided' || nested(this)) return head(this);
   return scope(() => `${head(this)} ${values(this.detach().cpu(), '')}`);
 }
 

@@ -2,7 +2,10 @@
 import { cuda } from './cuda.js';
 import { native } from './native.js';
 
-/** Threads that one operator may use. */
+/**
+ * Threads that one operator may use, from 1 to 1024; a setting of the calling thread.
+ * @throws TorchError `torch-argument`.
+ */
 export function setNumThreads(count: number): void {
   native.setNumThreads(count);
 }
@@ -11,8 +14,11 @@ export function numThreads(): number {
   return native.numThreads();
 }
 
-/** Seeds the generators of every device. */
-export function manualSeed(seed: number): void {
+/**
+ * Seeds the generators of every device.
+ * @throws TorchError `torch-argument` unless it is a whole number from 0 to 2⁶⁴ − 1.
+ */
+export function manualSeed(seed: number | bigint): void {
   native.manualSeed(seed);
 }
 

@@ -1,31 +1,40 @@
 /** Scopes free what was made inside them: what keeps memory flat in loops that never let the garbage collector run. */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { native } from './native.js';
+import { refusePromise } from './synchronous.js';
 import { isTensor, type Tensor } from './tensor.js';
 
-function collectTensors(value: unknown, into: Tensor[]): void {
-  if (value === null || typeof value !== 'object') return;
-  if (isTensor(value)) into.push(value);
-  else if (Array.isArray(value)) for (const item of value) collectTensors(item, into);
-  else if (value instanceof Map) for (const item of value.values()) collectTensors(item, into);
-  else if (Object.getPrototypeOf(value) === Object.prototype || Object.getPrototypeOf(value) === null) {
-    for (const item of Object.values(value)) collectTensors(item, into);
+/** The tensors in a value; objects that hold each other are visited once. */
+function tensorsIn(value: unknown): Tensor[] {
+  if (isTensor(value)) return [value];
+  const found: Tensor[] = [];
+  const seen = new Set<unknown>();
+  const waiting = [value];
+  for (let next = waiting.pop(); waiting.length > 0 || next !== undefined; next = waiting.pop()) {
+    if (next === null || typeof next !== 'object' || seen.has(next)) continue;
+    seen.add(next);
+    if (isTensor(next)) found.push(next);
+    else if (Array.isArray(next)) for (const item of next) waiting.push(item);
+    else if (next instanceof Map) for (const item of next.values()) waiting.push(item);
+    else if (Object.getPrototypeOf(next) === Object.prototype || Object.getPrototypeOf(next) === null) for (const item of Object.values(next)) waiting.push(item);
   }
+  return found;
 }
 
 /**
  * Runs `body` and frees every tensor made inside, except those it returns (a Tensor, or arrays, plain objects and Maps
  * of them), which pass to the scope around it. Where `body` throws, everything made inside is freed.
  *
- * `body` must be synchronous: a promise would be freed under the code that awaits it; {@link asyncScope} takes others.
+ * `body` must be synchronous: tensors would be freed under the code that a promise awaits; {@link asyncScope} takes others.
+ * @throws TorchError `torch-argument` where it returns a promise.
  */
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
   native.openScope();
   let kept: Tensor[] = [];
   try {
     const result = body();
-    kept = [];
-    collectTensors(result, kept);
+    refusePromise(result, 'scope', 'asyncScope() takes asynchronous functions');
+    kept = tensorsIn(result);
     return result;
   } finally {
     native.closeScope(kept);
@@ -44,8 +53,7 @@ export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
   let kept: Tensor[] = [];
   try {
     const result = await asyncScopes.run(number, body);
-    kept = [];
-    collectTensors(result, kept);
+    kept = tensorsIn(result);
     return result;
   } finally {
     native.closeAsyncScope(number, kept);

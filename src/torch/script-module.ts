@@ -98,6 +98,19 @@ export class ScriptModule {
     return this.to({ device: index === undefined ? 'cuda' : `cuda:${index}` });
   }
 
+  get disposed(): boolean {
+    return this.#native.disposed();
+  }
+
+  /** Frees the module, once the calls under way are done. Twice is fine; any other use throws `tensor-disposed`. */
+  dispose(): void {
+    this.#native.dispose();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
   static isCudaAvailable(): boolean {
     return native.cudaDeviceCount() > 0;
   }

@@ -4,7 +4,6 @@ import type { AutogradMethods } from './autograd.js';
 import type { CastMethods } from './casts.js';
 import type { IndexingMethods } from './indexing.js';
 import { native } from './native.js';
-import { operator } from './ops.js';
 import type { ObjectTensor, TorchJsMethods } from './torch-js.js';
 
 export type DType =
@@ -17,6 +16,10 @@ export interface Complex {
   re: number;
   im: number;
 }
+/** A whole number. */
+export type Int = number | bigint;
+export type Ints = readonly Int[] | Int32Array | Uint32Array | BigInt64Array;
+export type Floats = readonly number[] | Float32Array | Float64Array;
 export type Scalar = number | bigint | boolean | Complex;
 export type TensorData =
   | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Uint16Array | Uint32Array | BigUint64Array;
@@ -71,11 +74,20 @@ export const Tensor = native.Tensor as unknown as TensorClass;
 
 const methods = Tensor.prototype as unknown as Record<string | symbol, unknown>;
 
-for (const name of methodNames) {
-  methods[name] = function (this: Tensor, ...args: unknown[]): unknown {
-    return operator(name)(this, ...args);
-  };
+/** Looked up when it is first read: a program uses few of the {@link methodNames}. */
+function defineMethod(name: string): void {
+  const settle = (value: unknown): void => void Object.defineProperty(methods, name, { value, writable: true, configurable: true });
+  Object.defineProperty(methods, name, {
+    configurable: true,
+    get: () => {
+      const method = native.method(name);
+      settle(method);
+      return method;
+    },
+    set: settle,
+  });
 }
+methodNames.forEach(defineMethod);
 
 methods[Symbol.dispose] = function (this: Tensor): void {
   this.dispose();

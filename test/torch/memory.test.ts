@@ -29,6 +29,23 @@ describe('memory', () => {
     expect(memory().handles).toBe(before);
   });
 
+  it('counts memory once, from the first handle on it to the last', () => {
+    const before = memory().bytes;
+    const x = zeros([256]); // 1 KiB
+    const view = x.view([16, 16]);
+    expect(memory().bytes - before).toBe(1024);
+    x.dispose();
+    expect(memory().bytes - before).toBe(1024);
+    view.dispose();
+    expect(memory().bytes).toBe(before);
+    const leaf = zeros([256]);
+    leaf.requiresGrad = true;
+    const y = leaf.exp(); // the graph holds its memory too
+    expect(memory().bytes - before).toBe(2048);
+    for (const each of [y, leaf]) each.dispose();
+    expect(memory().bytes).toBe(before);
+  });
+
   const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1000;
   it(`stays flat over ${rounds} temporaries of 64 MB in scopes`, () => {
     const resident = process.memoryUsage.rss();

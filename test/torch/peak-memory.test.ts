@@ -6,6 +6,20 @@ import { expect, it } from 'vitest';
 const binding = JSON.stringify(fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)));
 const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 100 : 1000;
 
+it('a long loop that never returns to the event loop leaves nothing of the tensors it disposed of', () => {
+  const program = `import { memory, ones, scope } from ${binding};
+    const x = ones([4]);
+    const loop = (count) => { for (let i = 0; i < count; i++) { x.add(x).dispose(); scope(() => void x.add(x)); } };
+    loop(50_000);
+    const before = process.memoryUsage.rss();
+    loop(200_000);
+    console.log(JSON.stringify({ grown: (process.memoryUsage.rss() - before) / 2 ** 20, handles: memory().handles }));`;
+  const { grown, handles } = JSON.parse(spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).stdout) as Record<string, number>;
+  expect(handles).toBe(1);
+  // Handles that wait for a finalizer take more than 200 bytes each: 80 MB.
+  expect(grown).toBeLessThan(20);
+});
+
 it(`${rounds} temporaries of 64 MB peak below 300 MB, and no handle is left`, () => {
   const program = `import { memory, scope, versions, zeros } from ${binding};
     const libraries = versions().cudaBuild ? process.memoryUsage.rss() / 2 ** 20 : 0; // CUDA's alone are hundreds of MB

@@ -16,6 +16,18 @@ function ended(error) {
   return error instanceof torch.TorchError ? { outcome: 'error', code: error.code, message } : { outcome: 'untyped', code: String(error?.name), message };
 }
 
+/** Looks at an answer as a program would: what an operator hands out must be safe to read. */
+function read(answer) {
+  if (Array.isArray(answer)) answer.forEach(read);
+  if (!torch.isTensor(answer)) return;
+  try {
+    if (answer.numel < 2 ** 16) answer.toTypedArray();
+    if (answer.device === 'cpu' && answer.layout === 'strided' && answer.is_contiguous()) answer.asTypedArray();
+  } catch (error) {
+    if (!(error instanceof torch.TorchError)) throw error;
+  }
+}
+
 const only = process.env.WALK_DRAW;
 for (const name of readFileSync(0, 'utf8').split('\n').filter((line) => line !== '')) {
   const parsed = schemas.get(name);
@@ -26,7 +38,7 @@ for (const name of readFileSync(0, 'utf8').split('\n').filter((line) => line !==
       try {
         const given = drawer(torch, random(hash(`${seed} ${name} ${i}`)))(parsed);
         if (process.env.WALK_SHOW) console.error(name, given);
-        torch.operator(name)(...given);
+        read(torch.operator(name)(...given));
         return { outcome: 'answered' };
       } catch (error) {
         return ended(error);
