@@ -25,7 +25,8 @@ export type TensorData =
   | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Uint16Array | Uint32Array | BigUint64Array;
 /** What `tensor` takes: rectangular. */
 export type TensorInput = Scalar | readonly TensorInput[];
-export type NestedNumbers = number | bigint | NestedNumbers[];
+/** What `toArray` gives: booleans of a bool tensor, `{ re, im }` of a complex one. */
+export type NestedNumbers = Scalar | NestedNumbers[];
 
 export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, AutogradMethods, TorchJsMethods {
   readonly shape: number[];
@@ -56,7 +57,7 @@ export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, Aut
    * @throws TorchError `torch-argument` unless the tensor is row-major and on the CPU.
    */
   asTypedArray(): TensorData;
-  /** A copy as nested arrays (a number for a tensor without dimensions); int64 as numbers where they are safe integers, complex as `{ re, im }`. */
+  /** A copy as nested arrays (a number for a tensor without dimensions); bool as booleans, int64 as numbers where they are safe integers, complex as `{ re, im }`. */
   toArray(): NestedNumbers;
   /** The only element: a number; a boolean of a bool tensor, a bigint beyond 2^53, `{ re, im }` of a complex one. */
   item<T extends Scalar = number>(): T;
@@ -96,12 +97,13 @@ methods[Symbol.dispose] = function (this: Tensor): void {
 methods['toArray'] = function (this: Tensor): NestedNumbers {
   const flat = this.toTypedArray();
   const shape = this.shape;
-  const complex = this.dtype.startsWith('complex');
+  const dtype = this.dtype;
   let position = 0;
   const take = (dim: number): NestedNumbers => {
     if (dim < shape.length) return Array.from({ length: shape[dim]! }, () => take(dim + 1));
-    if (complex) return { re: flat[position++], im: flat[position++] } as unknown as NestedNumbers;
+    if (dtype.startsWith('complex')) return { re: flat[position++] as number, im: flat[position++] as number };
     const value = flat[position++]!;
+    if (dtype === 'bool') return value === 1;
     return typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
   };
   return take(0);

@@ -72,7 +72,7 @@ function report(ended: readonly Ended[]): string {
   return `# The dispatcher walk
 
 \`SAE_EVAL_TEST_FULL=1 SAE_EVAL_WRITE_LOG=1 npx vitest run test/torch/walk\` calls every ATen overload that libtorch's dispatcher lists with arguments drawn from its schema
-(small tensors of several shapes and dtypes, small numbers; seed ${seed}), in child processes, and writes this page. libtorch ${versions().libtorch}, CPU.
+(small tensors of several shapes and dtypes, small numbers; seed ${seed}), in child processes, reads what they answer, and writes this page. libtorch ${versions().libtorch}, CPU.
 
 | | |
 |---|---|
