@@ -38,6 +38,8 @@ export interface RunOptions {
   /** File that each finished batch is written to, and from which a killed run continues with the same bits. */
   journal?: string;
   resolvePath?: (path: string) => string;
+  /** Whether the model may be a TorchScript program; default true. */
+  programs?: boolean;
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
 }
@@ -59,9 +61,10 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
 export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onLoaded, onProgress, onResult, resultInterval = 0, resolvePath = (path) => path, cache = new WeightCache() } = options;
+  const { signal, onLoaded, onProgress, onResult, resultInterval = 0, resolvePath = (path) => path, programs = true, cache = new WeightCache() } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
+    programs,
     resolvePath: (name) => {
       const path = resolvePath(name);
       loans.see(path);

@@ -52,6 +52,8 @@ export interface ValidatedRequest {
 export interface ValidateOptions {
   /** From a path of the request to one of the file system; throws where it may not be read. */
   resolvePath?: (path: string) => string;
+  /** Whether a model may be a TorchScript program, which is code of its author; default true. */
+  programs?: boolean;
 }
 
 /** `saes.2.layer` of zod as `saes[2].layer`. */
@@ -140,12 +142,16 @@ function checkLayers(spec: SaeSpec, kind: SaeKind, { sizes, L, seed }: { sizes: 
  * Checks a request and what it names.
  * @throws SaeEvalError whose `fields` name every field at fault; its code is the first one's.
  */
-export async function validateRequest(input: EvaluationRequest | unknown, { resolvePath = (path) => path }: ValidateOptions = {}): Promise<ValidatedRequest> {
+export async function validateRequest(input: EvaluationRequest | unknown, { resolvePath = (path) => path, programs = true }: ValidateOptions = {}): Promise<ValidatedRequest> {
   const request = parseRequest(input);
   const problems = new Problems();
 
   const modelPath = await problems.at('model', () => resolvePath(request.model));
-  const model = modelPath === null ? null : await problems.at('model', () => readModelConfig(modelPath));
+  const model = modelPath === null ? null : await problems.at('model', async () => {
+    const config = await readModelConfig(modelPath);
+    if (config.script !== undefined && !programs) throw new SaeEvalError('model-unsupported', `${request.model}: a TorchScript program, which a server runs only where SAE_EVAL_TORCHSCRIPT=1 says that it may.`);
+    return config;
+  });
   const datasetPath = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);
     await stat(path).catch((thrown: unknown) => Promise.reject(asSaeEvalError(thrown, request.dataset.path)));

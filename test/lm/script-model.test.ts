@@ -2,7 +2,10 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspectRequest } from '#src/evaluation/process/index.js';
+import { mayRunPrograms } from '#src/evaluation/process/path-table.js';
 import { run } from '#src/evaluation/run.js';
+import { validateRequest } from '#src/evaluation/validate.js';
 import type { Estimate } from '#src/evaluation/schema/index.js';
 import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
 import { memory, ops, setInferenceMode } from '#src/torch/index.js';
@@ -64,6 +67,15 @@ describe('a model exported as TorchScript', () => {
     expect(result.results[0]).toMatchObject({ error: null, layer: 2, format: 'saelens' });
     const found = result.results[0]!.strict as unknown as Record<string, Estimate>;
     for (const [name, value] of Object.entries(strict)) expect(Math.abs(found[name]!.mean - value), `${name}: ${found[name]!.mean}, expected ${value}`).toBeLessThanOrEqual(1e-4 * value);
+  });
+
+  it('is not run by a server, unless its operator says so', async () => {
+    const request = { model: folder, dataset: { path: `${root}checkpoints/eval`, seqLen: 12, maxSamples: 2 }, saes: [{ checkpoint: `${fixture}sae` }] };
+    await expect(run(request, { programs: false })).rejects.toMatchObject({ code: 'model-unsupported', message: expect.stringContaining('SAE_EVAL_TORCHSCRIPT=1') as string });
+    await expect(validateRequest(request)).resolves.toMatchObject({ model: { family: 'torchscript' } });
+    expect([mayRunPrograms(null), mayRunPrograms([])]).toEqual([true, false]);
+    const paths = [folder, `${root}checkpoints/eval`, `${fixture}sae`].map((path) => ({ name: path, path }));
+    await expect(inspectRequest(request, paths)).rejects.toMatchObject({ code: 'model-unsupported' });
   });
 
   it('is refused where manifest and program do not fit', async () => {

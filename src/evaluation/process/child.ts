@@ -9,7 +9,7 @@ import type { RunOptions } from '../run.js';
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
-import { pathResolver } from './path-table.js';
+import { mayRunPrograms, pathResolver } from './path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
@@ -54,6 +54,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       cache,
       signal: controller.signal,
       resolvePath: pathResolver(paths),
+      programs: mayRunPrograms(paths),
       onLoaded: () => span.loaded(),
       onProgress: (progress) => {
         span.batch(progress.samples);

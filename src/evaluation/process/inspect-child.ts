@@ -6,7 +6,7 @@ import { asSaeEvalError } from '../../errors.js';
 import { readModelConfig } from '../../lm/config.js';
 import { validateRequest } from '../validate.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
-import { pathResolver } from './path-table.js';
+import { mayRunPrograms, pathResolver } from './path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
 
 /** Each path's answer, or why it has none. */
@@ -23,7 +23,7 @@ async function forEachPath<T>(paths: readonly string[], body: (path: string) => 
 }
 
 async function answer(message: ToInspector): Promise<unknown> {
-  if (message.type === 'validate') return (await validateRequest(message.input, { resolvePath: pathResolver(message.paths) })).request;
+  if (message.type === 'validate') return (await validateRequest(message.input, { resolvePath: pathResolver(message.paths), programs: mayRunPrograms(message.paths) })).request;
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
     const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path);

@@ -17,6 +17,11 @@ export const pathTableSchema = z
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
 
+/** Whether a model may be a program: on the command line always, on a server where its operator says so. */
+export function mayRunPrograms(table: PathTable): boolean {
+  return table === null || process.env['SAE_EVAL_TORCHSCRIPT'] === '1';
+}
+
 /** The function that `validateRequest` and `run` ask for paths. */
 export function pathResolver(table: PathTable): (path: string) => string {
   if (table === null) return (path) => path;
