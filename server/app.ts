@@ -103,6 +103,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     reports: new ReportRenderer(),
   };
 
+  app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   recordMethods(app);
   registerTracing(app);
   registerValidation(app);
@@ -126,7 +127,7 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   await registerPage(app);
 
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info({ method: request.method, url: request.url, status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime * 10) / 10, client: request.keyLabel ?? request.ip }, 'request');
+    request.log.info({ method: request.method, url: withoutKeys(request.url), status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime * 10) / 10, client: request.keyLabel ?? request.ip }, 'request');
     metrics.answered({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
   });
   const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, computeNice: options.computeNice, log: app.log });
@@ -144,6 +145,11 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   });
   await app.ready();
   return { app, services };
+}
+
+/** A key that somebody put into an address by mistake is no line of a log. */
+function withoutKeys(url: string): string {
+  return url.replaceAll(/sae_[\w-]{20,}/g, 'sae_…');
 }
 
 /** @throws SaeEvalError `configuration-invalid` when the file is no store of this version. */

@@ -31,7 +31,7 @@ class Mapping {
     address_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
     const int failure = errno;
     ::close(file);
-    if (address_ == MAP_FAILED) throw CodedError("file-unreadable", path + ": cannot be mapped: " + std::strerror(failure));
+    if (address_ == MAP_FAILED) throw CodedError(failure == ENOMEM ? "device-memory" : "file-unreadable", path + ": cannot be mapped: " + std::strerror(failure));
   }
   ~Mapping() { munmap(address_, size_); }
   Mapping(const Mapping&) = delete;

@@ -28,7 +28,7 @@ export interface MappedFile {
 
 /**
  * Maps a file: pages are read when they are touched. The file must not shrink while tensors on it live.
- * @throws TorchError `file-not-found`, `file-unreadable`.
+ * @throws TorchError `file-not-found`, `file-unreadable`, `device-memory`.
  */
 export function mapFile(path: string): MappedFile {
   const mapped: NativeMappedFile = new native.MappedFile(path);

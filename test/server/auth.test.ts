@@ -87,11 +87,15 @@ describe('keys', () => {
     try {
       const withKey = (value: string): Promise<Response> => fetch(`${server.url}/v1/evaluations/none`, { headers: { authorization: `Bearer ${value}` } });
       const wrong = `${key.slice(0, -4)}AAAA`;
-      const answers = await Promise.all([withKey(key), withKey(wrong)]);
-      expect(answers.map(({ status }) => status)).toEqual([404, 401]);
-      const ids = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { instance: string }).instance));
       const lines = (): Record<string, unknown>[] => server.output().split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as Record<string, unknown>);
       const linesOf = (id: string): Record<string, unknown>[] => lines().filter(({ reqId, msg }) => reqId === id && msg === 'request');
+      const answers = await Promise.all([withKey(key), withKey(wrong)]);
+      expect(answers.map(({ status }) => status)).toEqual([404, 401]);
+      // In the wrong place.
+      const misplaced = await fetch(`${server.url}/v1/kinds?api_key=${key}`, { headers: { authorization: `Bearer ${key}`, cookie: `key=${key}` } });
+      expect(misplaced.status).toBe(200);
+      await until(() => linesOf(misplaced.headers.get('x-request-id')!).length > 0, { what: 'the line of the misplaced key' });
+      const ids = await Promise.all(answers.map(async (answer) => ((await answer.json()) as { instance: string }).instance));
       await until(() => ids.every((id) => linesOf(id).length > 0), { what: 'the lines of both requests' });
       expect(linesOf(ids[0]!)).toEqual([expect.objectContaining({ method: 'GET', url: '/v1/evaluations/none', status: 404, client: 'dora' })]);
       expect(linesOf(ids[1]!)).toEqual([expect.objectContaining({ status: 401, client: '127.0.0.1' })]);
