@@ -6,14 +6,17 @@ import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { Accumulator, type AccumulatorState } from '../metrics/accumulator.js';
+import type { Products } from '../sae/index.js';
 import type { MicroBatch } from './engine/micro-batch.js';
 
-const formatVersion = 1;
+const formatVersion = 2;
 
 /** What must not change between the parts of one run. */
 export interface Decisions {
   microBatch: MicroBatch;
   threads: number;
+  /** How the SAEs' products are computed. */
+  saeProducts: Products;
 }
 
 interface JournalContent {

@@ -2,7 +2,7 @@
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { bytesPer } from '../lm/weight-files.js';
 import { metricsNamed } from '../metrics/registry.js';
-import { createSAE, loadPublished, type SAE } from '../sae/index.js';
+import { chooseProducts, createSAE, loadPublished, type SAE } from '../sae/index.js';
 import { cuda, devices, numThreads } from '../torch/index.js';
 import { chooseMicroBatch } from './engine/micro-batch.js';
 import type { Decisions } from './journal.js';
@@ -104,7 +104,7 @@ const allThreads = numThreads();
 const worthThreads = 2 ** 17;
 
 /** How much a run computes at once, and on how many threads: decided once for a run. */
-export function decide(request: ResolvedRequest, model: ModelShape, evaluated: readonly EvaluatedSae[]): Decisions {
+export function decide(request: ResolvedRequest & { device: string }, model: ModelShape, evaluated: readonly EvaluatedSae[]): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
   const microBatch = chooseMicroBatch({
     seqLen: request.dataset.seqLen,
@@ -116,6 +116,6 @@ export function decide(request: ResolvedRequest, model: ModelShape, evaluated: r
     lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
-  return { microBatch, threads: values < worthThreads ? 1 : allThreads };
+  return { microBatch, threads: values < worthThreads ? 1 : allThreads, saeProducts: chooseProducts(request) };
 }
 

@@ -142,6 +142,7 @@ export class ResultBuilder {
         architecture: { family: model.family, layers: model.layers, width: model.width, vocabulary: model.vocabulary, parameters: model.parameters },
         threads: decisions.threads,
         microBatch: { sequences, logits },
+        saeProducts: decisions.saeProducts,
         versions: { 'sae-eval': packageVersion, libtorch: versions().libtorch, node: process.versions.node },
       },
       data: { ...data, samples: accumulator.sequences, batches: accumulator.batchSizes.length, realTokens, paddedTokens: positions - realTokens },

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { Accumulator } from '../metrics/accumulator.js';
+import { setProducts } from '../sae/index.js';
 import { setInferenceMode, setMemoryCache, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
@@ -72,7 +73,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     },
   });
   const device = resolveDevice(validated.request.device);
-  const request: ResolvedRequest = { ...validated.request, device };
+  const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   const journal = options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
   const recovered = journal?.recover() ?? null;
   signal?.throwIfAborted();
@@ -86,6 +87,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     const evaluated = validated.saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: resolvePath(request.saes[index]!.checkpoint) }));
     const decisions = recovered?.decisions ?? decide(request, model, evaluated);
     setNumThreads(decisions.threads);
+    setProducts(decisions.saeProducts);
     engine = new Engine({
       model,
       wanted,

@@ -48,10 +48,8 @@ export class RMSNorm implements Layer {
   ) {}
 
   forward(x: Tensor): Tensor {
-    if (x.dtype === 'float32') return kernels.rmsNorm(x, this.weight, this.eps);
-    const wide = x.to({ dtype: 'float32' });
-    if (this.weight.dtype === 'float32') return kernels.rmsNorm(wide, this.weight, this.eps).to({ dtype: x.dtype });
-    return ops.rms_norm(wide, [x.shape.at(-1)!], null, this.eps).to({ dtype: x.dtype }).mul_(this.weight);
+    if (this.weight.dtype === x.dtype) return kernels.rmsNorm(x, this.weight, this.eps);
+    return kernels.rmsNorm(x.to({ dtype: this.weight.dtype }), this.weight, this.eps).to({ dtype: x.dtype });
   }
 }
 

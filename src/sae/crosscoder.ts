@@ -6,6 +6,7 @@
  */
 import { ops, type Tensor } from '../torch/index.js';
 import { Decoder, keepAbove, keepLargest, type Latents, type Sparsity } from './latents.js';
+import { addLinear, linear } from './product.js';
 import { need, type SAE, type SaeTensors } from './sae.js';
 
 export class Crosscoder implements SAE {
@@ -30,8 +31,8 @@ export class Crosscoder implements SAE {
 
   /** x [N, R, d] → [N, m]. */
   preactivate(x: Tensor): Tensor {
-    const sum = ops.linear(x.select(1, 0), this.#encoders[0]!, this.#bias);
-    for (let j = 1; j < this.R; j++) sum.addmm_(x.select(1, j), this.#encoders[j]!.t());
+    let sum = linear(x.select(1, 0), this.#encoders[0]!, this.#bias);
+    for (let j = 1; j < this.R; j++) sum = addLinear(sum, x.select(1, j), this.#encoders[j]!);
     return sum;
   }
 

@@ -3,6 +3,7 @@
  * A latent is active where it is not zero; kept values may be negative.
  */
 import { keep, kernels, ops, scope, type Tensor } from '../torch/index.js';
+import { linear } from './product.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
@@ -57,11 +58,11 @@ export class Decoder {
 
   /** `W_d z + bias`: [N, d]. */
   apply(latents: Latents, bias: Tensor | null): Tensor {
-    if (latents.form === 'dense') return ops.linear(latents.values, this.#weight, bias);
+    if (latents.form === 'dense') return linear(latents.values, this.#weight, bias);
     const [count, k] = latents.values.shape as [number, number];
     if (k * denseFrom > latents.m) {
       const dense = ops.zeros([count, latents.m], { dtype: latents.values.dtype, device: latents.values.device });
-      return ops.linear(dense.scatter_(-1, latents.indices, latents.values), this.#weight, bias);
+      return linear(dense.scatter_(-1, latents.indices, latents.values), this.#weight, bias);
     }
     const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device: latents.values.device });
     const [sum] = ops.embedding_bag(this.#byLatent(), latents.indices.reshape([-1]), offsets, {

@@ -1,6 +1,7 @@
 /** The part that all single-layer kinds share: `W_e (x − pre_bias)` in, `W_d z + pre_bias` out. */
-import { ops, type Tensor } from '../torch/index.js';
+import { keep, ops, scope, type Tensor } from '../torch/index.js';
 import { Decoder, type Latents } from './latents.js';
+import { linear, splitsFactors } from './product.js';
 import { need, type SaeTensors } from './sae.js';
 
 export class LinearEncoder {
@@ -9,6 +10,7 @@ export class LinearEncoder {
   readonly #weight: Tensor; // [m, d]
   readonly #preBias: Tensor; // [d]
   readonly #decoder: Decoder;
+  #shift: Tensor | null = null; // [m]
 
   constructor(tensors: SaeTensors) {
     this.#weight = need(tensors, 'encoder.weight');
@@ -19,7 +21,10 @@ export class LinearEncoder {
 
   /** `W_e (x − pre_bias) + bias`: [N, d] → [N, m]. */
   encode(x: Tensor, bias: Tensor | null): Tensor {
-    return ops.linear(x.sub(this.#preBias), this.#weight, bias);
+    if (!splitsFactors()) return linear(x.sub(this.#preBias), this.#weight, bias);
+    // W_e x − W_e pre_bias: what a bfloat16 model gives is one part itself, as long as nothing is subtracted from it.
+    this.#shift ??= keep(scope(() => ops.mv(this.#weight, this.#preBias).neg()));
+    return linear(x, this.#weight, bias === null ? this.#shift : bias.add(this.#shift));
   }
 
   /** `W_d z + pre_bias`: [N, d]. */
@@ -30,6 +35,7 @@ export class LinearEncoder {
   dispose(): void {
     this.#weight.dispose();
     this.#preBias.dispose();
+    this.#shift?.dispose();
     this.#decoder.dispose();
   }
 }

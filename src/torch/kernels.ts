@@ -6,8 +6,9 @@ import { operator } from './ops.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * Adds logits [n, Vc] of the vocabulary from token `from` on, clean and spliced, to running sums [n, 7] float64, in place:
- * maximum and Σ exp of clean, of spliced, Σ exp(clean) (clean − spliced), both logits of the next token (`labels` [n]).
+ * Adds logits of the vocabulary from token `from` on, clean [n, Vc] and of lanes [lanes, n, Vc], to running sums [lanes, n, 7]
+ * float64, in place: maximum and Σ exp of clean, of the lane, Σ exp(clean) (clean − lane), both logits of the next token
+ * (`labels` [n]). The lanes of one call have been compared with the same clean logits before.
  */
 export const addLogits = operator('sae_eval::compare_logits_') as (sums: Tensor, clean: Tensor, spliced: Tensor, labels: Tensor, from: number) => Tensor;
 
@@ -23,8 +24,20 @@ export const attend = operator('sae_eval::attend') as (
 /** `(h − mean) / (std + 1e-6)` of rows h [n, d] float32, with mean and unbiased std [n, 1]. */
 export const standardize = operator('sae_eval::standardize') as (h: Tensor) => [x: Tensor, mean: Tensor, std: Tensor];
 
-/** `x / √(mean(x²) + eps) · weight` over the last dimension, float32. */
+/**
+ * `x / √(mean(x²) + eps) · weight` over the last dimension. Sums are float32 at least; what is divided is cast to the
+ * weight's dtype before the weight is applied.
+ */
 export const rmsNorm = operator('sae_eval::rms_norm') as (x: Tensor, weight: Tensor, eps: number) => Tensor;
+
+/**
+ * `x Wᵀ + b` of float32 numbers, composed of bfloat16 products with a relative error of some 2⁻¹⁷ where the CPU has a matrix
+ * unit for them, plainly elsewhere: x [n, k], W [m, k] → [n, m].
+ */
+export const linearFromParts = operator('sae_eval::linear_from_parts') as (x: Tensor, weight: Tensor, bias?: Tensor | null) => Tensor;
+
+/** Whether {@link linearFromParts} has that unit here. */
+export const hasBfloat16Unit = operator('sae_eval::has_bfloat16_unit') as () => boolean;
 
 /** The k largest of each row of a [n, m] float32 and where they stand, in no promised order: [n, k] each. */
 export const keepLargest = operator('sae_eval::keep_largest') as (a: Tensor, k: number) => [values: Tensor, indices: Tensor];

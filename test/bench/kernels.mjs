@@ -48,7 +48,7 @@ export async function compareKernels() {
       for (const each of [p, q]) each.gather(-1, labels.unsqueeze(-1)).neg();
     }, () => {
       const sums = new LogitSums(labels);
-      sums.add(a, b, 0);
+      sums.add(a, b.unsqueeze(0), { from: 0 });
       sums.finish();
     });
     for (const used of [a, b, labels]) used.dispose();

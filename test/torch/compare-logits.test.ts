@@ -8,10 +8,10 @@ function compare(a: Tensor, b: Tensor, labels: Tensor, { range = a.shape[1]!, ba
   const starts = Array.from({ length: Math.ceil(a.shape[1]! / range) }, (_, i) => i * range);
   for (const from of backwards ? starts.reverse() : starts) {
     const count = Math.min(range, a.shape[1]! - from);
-    sums.add(a.narrow(1, from, count), b.narrow(1, from, count), from);
+    sums.add(a.narrow(1, from, count), b.narrow(1, from, count).unsqueeze(0), { from });
   }
   const { kl, ceClean, ceSpliced } = sums.finish();
-  return [kl, ceClean, ceSpliced];
+  return [kl.squeeze(0), ceClean.squeeze(0), ceSpliced.squeeze(0)];
 }
 
 /** The definition, in float64. */
@@ -77,8 +77,30 @@ describe('compare_logits', () => {
 
   it('has no cross-entropy for a label outside the vocabulary, and refuses shapes that differ', () => {
     expect(compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray()).toEqual([Number.NaN]);
-    const sums = ops.zeros([1, 7], { dtype: 'float64' });
-    expect(() => kernels.addLogits(sums, tensor([[1, 2]]), tensor([[1, 2, 3]]), tensor([0], { dtype: 'int64' }), 0)).toThrow(/one shape/);
-    expect(() => kernels.addLogits(ops.zeros([1, 7]), tensor([[1, 2]]), tensor([[1, 2]]), tensor([0], { dtype: 'int64' }), 0)).toThrow(/float64/);
+    const sums = ops.zeros([1, 1, 7], { dtype: 'float64' });
+    const label = tensor([0], { dtype: 'int64' });
+    expect(() => kernels.addLogits(sums, tensor([[1, 2]]), tensor([[[1, 2, 3]]]), label, 0)).toThrow(/\[n, V\] and \[lanes, n, V\]/);
+    expect(() => kernels.addLogits(ops.zeros([1, 1, 7]), tensor([[1, 2]]), tensor([[[1, 2]]]), label, 0)).toThrow(/float64/);
+  });
+
+  it.each(['float32', 'bfloat16', 'float16', 'float64'] as DType[])('compares several lanes in %s as it does each alone', (dtype) => {
+    manualSeed(5);
+    const [n, V, lanes] = [7, 5000, 3];
+    const clean = ops.randn([n, V]).mul(4).to({ dtype });
+    const spliced = ops.randn([lanes, n, V]).mul(4).to({ dtype });
+    const labels = ops.randint(V, [n]);
+    const sums = new LogitSums(labels, { lanes });
+    for (const from of [2100, 0]) {
+      const count = from === 0 ? 2100 : V - 2100;
+      const [a, b] = [clean.narrow(1, from, count), spliced.narrow(2, from, count)];
+      sums.add(a, b.narrow(0, 0, 1), { from });
+      sums.add(a, b.narrow(0, 1, 2), { from, first: 1 });
+    }
+    const { kl, ceClean, ceSpliced } = sums.finish();
+    for (let lane = 0; lane < lanes; lane++) {
+      const alone = compare(clean, spliced.select(0, lane), labels);
+      // The same terms in other partial sums.
+      [kl, ceClean, ceSpliced].forEach((found, i) => expect(found.select(0, lane).sub(alone[i]!).abs().max().item()).toBeLessThan(2e-5));
+    }
   });
 });

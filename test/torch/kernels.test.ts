@@ -79,6 +79,53 @@ describe('rms_norm', () => {
     expect(farthest(kernels.rmsNorm(x, weight, 1e-5), expected)).toBeLessThan(5e-6);
     expect(farthest(kernels.rmsNorm(wide, weight.to({ dtype: 'float64' }), 1e-5), expected)).toBeLessThan(1e-12);
   });
+
+  it.each(['bfloat16', 'float16'] as DType[])('rounds to %s before and after the weight, as Llama does', (dtype) => {
+    manualSeed(4);
+    const x = ops.randn([5, 3000]).mul(3).to({ dtype });
+    const weight = ops.randn([3000]).to({ dtype });
+    const wide = x.to({ dtype: 'float32' });
+    const expected = wide.mul(wide.square().mean([-1], { keepdim: true }).add(1e-5).rsqrt()).to({ dtype }).mul(weight);
+    const found = kernels.rmsNorm(x, weight, 1e-5);
+    expect(found.dtype).toBe(dtype);
+    // Where the float32 factor differs in its last bit, a value at a rounding boundary moves by one step of 2^-8 of itself, and its product again.
+    const allowed = expected.to({ dtype: 'float32' }).abs().mul(dtype === 'bfloat16' ? 2 ** -7 : 2 ** -10);
+    const error = found.to({ dtype: 'float32' }).sub(expected.to({ dtype: 'float32' })).abs();
+    expect(error.gt(allowed).any().item()).toBe(false);
+    expect(error.ne(0).sum().item()).toBeLessThan(30); // of 15,000
+  });
+
+  it('passes NaN on in half precision, in its row alone', () => {
+    const weight = ops.ones([4]).to({ dtype: 'bfloat16' });
+    const rows = tensor([[1, Number.NaN, 2, 3], [1, 2, 3, 4]]).to({ dtype: 'bfloat16' });
+    const found = kernels.rmsNorm(rows, weight, 0).isnan();
+    expect([0, 1].map((row) => found.select(0, row).any().item())).toEqual([true, false]);
+  });
+});
+
+describe('linear_from_parts', () => {
+  it.each([[1, 1, 1], [7, 64, 33], [100, 2048, 700], [40, 9000, 2100]])('is x Wᵀ + b of [%i, %i] and %i outputs', (n, k, m) => {
+    manualSeed(n);
+    const [x, weight, bias] = [ops.randn([n, k]), ops.randn([m, k]), ops.randn([m])];
+    const wide = (t: Tensor): Tensor => t.to({ dtype: 'float64' });
+    const expected = ops.linear(wide(x), wide(weight));
+    const found = wide(kernels.linearFromParts(x, weight));
+    // Two parts hold 16 bits or more of each factor: their product is off by at most 2^-16 of |x| |w|.
+    const allowed = ops.linear(wide(x).abs(), wide(weight).abs()).mul(2 ** -16);
+    expect(found.sub(expected).abs().gt(allowed).any().item()).toBe(false);
+    // Taken together less, as the errors have either sign: observed 4.5e-6.
+    if (n * m > 100) expect(found.sub(expected).norm().div(expected.norm()).item()).toBeLessThan(1e-5);
+    expect(farthest(kernels.linearFromParts(x, weight, bias), found.add(wide(bias)))).toBeLessThan(1e-4);
+  });
+
+  it('composes what it is not made for of ATen operators', () => {
+    manualSeed(6);
+    const [x, weight] = [ops.randn([4, 6]).to({ dtype: 'float64' }), ops.randn([5, 6]).to({ dtype: 'float64' })];
+    expect(farthest(kernels.linearFromParts(x, weight), ops.linear(x, weight))).toBe(0);
+    const turned = ops.randn([6, 5]);
+    expect(farthest(kernels.linearFromParts(x.to({ dtype: 'float32' }), turned.t()), ops.linear(x.to({ dtype: 'float32' }), turned.t()))).toBe(0);
+    expect(() => kernels.linearFromParts(ops.randn([4, 6]), turned)).toThrow(/x \[n, k\] and W \[m, k\]/);
+  });
 });
 
 describe('attend', () => {

@@ -17,9 +17,6 @@ namespace sae_eval {
 
 namespace {
 
-constexpr int64_t vectorSize = 16;
-typedef float Vector __attribute__((vector_size(vectorSize * sizeof(float)), aligned(4)));
-
 constexpr int64_t queryBlock = 16;
 constexpr int64_t keyBlock = 64;     // four vectors: with four rows, sixteen accumulators
 constexpr int64_t rowGroup = 4;
@@ -157,17 +154,36 @@ FOR_EVERY_CPU void attendHead(const Head& head) {
   }
 }
 
-// One head's row of numbers, converted, and rotated by the position's cosines and sines where there are any.
-template <typename T>
-void loadRow(const T* row, int64_t headDim, const T* cosine, const T* sine, int64_t rotated, float scale, float* out) {
-  for (int64_t d = 0; d < headDim; ++d) out[d] = static_cast<float>(row[d]);
-  const int64_t half = rotated / 2;
+FOR_EVERY_CPU void widenRow(const uint16_t* bfloat16, int64_t count, float* out) { widen(bfloat16, count, out); }
+FOR_EVERY_CPU void narrowRow(const float* row, int64_t count, uint16_t* bfloat16) { narrow(row, count, bfloat16); }
+
+void readRow(const float* row, int64_t count, float* out) { std::copy_n(row, count, out); }
+void readRow(const double* row, int64_t count, float* out) { std::copy_n(row, count, out); }
+void readRow(const c10::BFloat16* row, int64_t count, float* out) { widenRow(reinterpret_cast<const uint16_t*>(row), count, out); }
+void readRow(const c10::Half* row, int64_t count, float* out) { std::copy_n(row, count, out); }
+
+void writeRow(const float* row, int64_t count, float* out) { std::copy_n(row, count, out); }
+void writeRow(const float* row, int64_t count, double* out) { std::copy_n(row, count, out); }
+void writeRow(const float* row, int64_t count, c10::BFloat16* out) { narrowRow(row, count, reinterpret_cast<uint16_t*>(out)); }
+void writeRow(const float* row, int64_t count, c10::Half* out) { std::copy_n(row, count, out); }
+
+// Rotates one head's first 2 · half numbers by a position's cosines and sines.
+FOR_EVERY_CPU void rotateRow(float* row, const float* cosine, const float* sine, int64_t half) {
   for (int64_t d = 0; d < half; ++d) {
-    const float x = out[d], y = out[d + half];
-    out[d] = x * static_cast<float>(cosine[d]) - y * static_cast<float>(sine[d]);
-    out[d + half] = y * static_cast<float>(cosine[d + half]) + x * static_cast<float>(sine[d + half]);
+    const float x = row[d], y = row[d + half];
+    row[d] = x * cosine[d] - y * sine[d];
+    row[d + half] = y * cosine[d + half] + x * sine[d + half];
   }
-  if (scale != 1.0f) for (int64_t d = 0; d < headDim; ++d) out[d] *= scale;
+}
+
+FOR_EVERY_CPU void scaleRow(float* row, int64_t count, float scale) {
+  for (int64_t d = 0; d < count; ++d) row[d] *= scale;
+}
+
+// Columns of some rows of keys, `count` ≤ vectorSize: whole cache lines are written.
+FOR_EVERY_CPU void transposeRows(const float* rows, int64_t dim, int64_t count, float* kT, int64_t keyStride) {
+  for (int64_t d = 0; d < dim; ++d)
+    for (int64_t t = 0; t < count; ++t) kT[d * keyStride + t] = rows[t * dim + d];
 }
 
 }  // namespace
@@ -187,8 +203,8 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   if (cosines.has_value()) {
     rotated = cosines->size(-1);
     TORCH_CHECK(cosines->dim() == 2 && cosines->size(0) == T && cosines->sizes() == sines->sizes() && rotated <= headDim && rotated % 2 == 0, "attend: expected cosines and sines [", T, ", at most ", headDim, "], found ", cosines->sizes());
-    cosine = cosines->to(query.scalar_type()).contiguous();
-    sine = sines->to(query.scalar_type()).contiguous();
+    cosine = cosines->to(at::kFloat).contiguous();
+    sine = sines->to(at::kFloat).contiguous();
   }
   const auto inner = [](const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); };
   const at::Tensor q = inner(query), k = inner(key), v = inner(value);
@@ -197,35 +213,35 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   const int64_t perGroup = heads / groups;
 
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, q.scalar_type(), "attend", [&] {
-    const scalar_t* cosineData = rotated > 0 ? cosine.const_data_ptr<scalar_t>() : nullptr;
-    const scalar_t* sineData = rotated > 0 ? sine.const_data_ptr<scalar_t>() : nullptr;
+    const float* cosineData = rotated > 0 ? cosine.const_data_ptr<float>() : nullptr;
+    const float* sineData = rotated > 0 ? sine.const_data_ptr<float>() : nullptr;
+    const auto loadRotated = [&](const scalar_t* row, int64_t t, float* out) {
+      readRow(row, headDim, out);
+      if (rotated > 0) rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
+    };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
     at::parallel_for(0, rows * groups, 1, [&](int64_t begin, int64_t end) {
       const int64_t queryRows = roundUp(T, queryBlock);
-      std::vector<float> qRows(queryRows * dim), kT(dim * roundUp(T, keyBlock)), vRows(roundUp(T, keyBlock) * dim), out(queryRows * dim), line(dim);
+      std::vector<float> qRows(queryRows * dim), kT(dim * roundUp(T, keyBlock)), vRows(roundUp(T, keyBlock) * dim), out(queryRows * dim), lines(vectorSize * dim);
       for (int64_t job = begin; job < end; ++job) {
         const int64_t row = job / groups, group = job % groups;
         const int64_t length = lengths[row % batch];
         const int64_t keyStride = roundUp(length, keyBlock);
         std::fill(kT.begin(), kT.begin() + dim * keyStride, 0.0f);
         std::fill(vRows.begin() + length * dim, vRows.begin() + keyStride * dim, 0.0f);
-        for (int64_t t = 0; t < length; ++t) {
-          const scalar_t* source = k.const_data_ptr<scalar_t>() + row * k.stride(0) + t * k.stride(1) + group * k.stride(2);
-          loadRow(source, headDim, cosineData + t * rotated, sineData + t * rotated, rotated, 1.0f, line.data());
-          for (int64_t d = 0; d < headDim; ++d) kT[d * keyStride + t] = line[d];
-          source = v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) + group * v.stride(2);
-          loadRow<scalar_t>(source, headDim, nullptr, nullptr, 0, 1.0f, vRows.data() + t * dim);
+        for (int64_t first = 0; first < length; first += vectorSize) {
+          const int64_t count = std::min(vectorSize, length - first);
+          for (int64_t t = 0; t < count; ++t) loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + (first + t) * k.stride(1) + group * k.stride(2), first + t, lines.data() + t * headDim);
+          transposeRows(lines.data(), headDim, count, kT.data() + first, keyStride);
+          for (int64_t t = first; t < first + count; ++t) readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) + group * v.stride(2), headDim, vRows.data() + t * dim);
         }
         for (int64_t h = group * perGroup; h < (group + 1) * perGroup; ++h) {
           for (int64_t t = 0; t < T; ++t) {
-            const scalar_t* source = q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) + h * q.stride(2);
-            loadRow(source, headDim, cosineData + t * rotated, sineData + t * rotated, rotated, static_cast<float>(scale), qRows.data() + t * dim);
+            loadRotated(q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) + h * q.stride(2), t, qRows.data() + t * dim);
+            scaleRow(qRows.data() + t * dim, headDim, static_cast<float>(scale));
           }
           attendHead({qRows.data(), kT.data(), vRows.data(), T, dim, keyStride, length, window, out.data()});
-          for (int64_t t = 0; t < T; ++t) {
-            scalar_t* target = resultData + (row * T + t) * heads * headDim + h * headDim;
-            for (int64_t d = 0; d < headDim; ++d) target[d] = static_cast<scalar_t>(out[t * dim + d]);
-          }
+          for (int64_t t = 0; t < T; ++t) writeRow(out.data() + t * dim, headDim, resultData + ((row * T + t) * heads + h) * headDim);
         }
       }
     });

@@ -18,17 +18,21 @@ void registerOperators() {
     definitions.def("attend(Tensor q, Tensor k, Tensor v, int[] lengths, Tensor? cosines, Tensor? sines, float scale, int window=0) -> Tensor");
     definitions.def("standardize(Tensor h) -> (Tensor x, Tensor mean, Tensor std)");
     definitions.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor");
+    definitions.def("linear_from_parts(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor");
+    definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__, __LINE__);
     cpu.impl("compare_logits_", &compareLogitsCpu);
     cpu.impl("attend", &attendCpu);
     cpu.impl("standardize", &standardizeCpu);
     cpu.impl("rms_norm", &rmsNormCpu);
+    cpu.impl("linear_from_parts", &linearFromPartsCpu);
     cpu.impl("keep_largest", &keepLargestCpu);
     static torch::Library other(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CompositeExplicitAutograd, __FILE__, __LINE__);
     other.impl("compare_logits_", &compareLogitsComposite);
     other.impl("standardize", &standardizeComposite);
     other.impl("rms_norm", &rmsNormComposite);
+    other.impl("linear_from_parts", &linearFromPartsComposite);
     other.impl("keep_largest", &keepLargestComposite);
   });
 }

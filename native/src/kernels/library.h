@@ -11,8 +11,9 @@ namespace sae_eval {
 // Registers the operators once in a process, however many JavaScript threads load the addon.
 void registerOperators();
 
-// Adds logits [n, V] of the vocabulary's range from `from` on, clean and spliced, to each row's running sums [n, 7] float64:
-// maximum and Σ exp of either, the sum that KL(clean ‖ spliced) needs, and the logits of the next tokens [n].
+// Adds logits of the vocabulary's range from `from` on, clean [n, V] and of each lane [lanes, n, V], to the rows' running sums
+// [lanes, n, 7] float64: maximum and Σ exp of either, the sum that KL(clean ‖ lane) needs, and the logits of the next tokens
+// [n]. The lanes of one call have seen the same clean logits before.
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
 
@@ -33,5 +34,11 @@ at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, doubl
 // The k largest of each row of a [n, m] and where they stand, in no promised order: [n, k] each.
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
+
+// x Wᵀ + b of float32 from bfloat16 products, with a relative error of some 2⁻¹⁷; where the CPU has no matrix unit for them,
+// plainly. x [n, k], W [m, k] → [n, m].
+bool canMultiplyParts();
+at::Tensor linearFromPartsCpu(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
+at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
 
 }  // namespace sae_eval

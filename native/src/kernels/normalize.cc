@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <tuple>
+#include <vector>
 
 #include "every_cpu.h"
 #include "library.h"
@@ -50,6 +51,17 @@ FOR_EVERY_CPU void scaleRow(const float* row, float scale, const float* weight, 
   for (int64_t i = 0; i < count; ++i) out[i] = row[i] * scale * weight[i];
 }
 
+FOR_EVERY_CPU void widenRow(const uint16_t* row, int64_t count, float* out) { widen(row, count, out); }
+
+// As Llama computes it in half precision: rounded once before the weight is applied and once after.
+FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, int64_t count, uint16_t* out) {
+  for (int64_t i = 0; i < count; ++i) row[i] *= scale;
+  narrow(row, count, out);
+  widen(out, count, row);
+  for (int64_t i = 0; i < count; ++i) row[i] *= weight[i];
+  narrow(row, count, out);
+}
+
 }  // namespace
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Tensor& h) {
@@ -84,12 +96,39 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& 
   return {x, means, deviations};
 }
 
-at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps) { return x * (x.square().mean(-1, true) + eps).rsqrt() * weight; }
+at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  const at::Tensor wide = x.to(at::promoteTypes(x.scalar_type(), at::kFloat));
+  return (wide * (wide.square().mean(-1, true) + eps).rsqrt()).to(weight.scalar_type()) * weight;
+}
+
+namespace {
+
+at::Tensor rmsNormHalf(const at::Tensor& input, const at::Tensor& weight, double eps) {
+  const int64_t d = input.size(-1);
+  const at::Tensor x = input.contiguous();
+  const at::Tensor w = weight.to(at::kFloat).contiguous();
+  at::Tensor result = at::empty_like(x);
+  const auto* from = reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
+  const float* scale = w.const_data_ptr<float>();
+  auto* to = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
+  at::parallel_for(0, d == 0 ? 0 : x.numel() / d, 16, [&](int64_t begin, int64_t end) {
+    std::vector<float> row(d);
+    for (int64_t i = begin; i < end; ++i) {
+      widenRow(from + i * d, d, row.data());
+      const double mean = squaresOf(row.data(), d) / static_cast<double>(d);
+      scaleHalfRow(row.data(), static_cast<float>(1.0 / std::sqrt(mean + eps)), scale, d, to + i * d);
+    }
+  });
+  return result;
+}
+
+}  // namespace
 
 at::Tensor rmsNormCpu(const at::Tensor& input, const at::Tensor& weight, double eps) {
-  const int64_t d = input.size(-1);
+  TORCH_CHECK(input.dim() > 0 && weight.dim() == 1 && weight.size(0) == input.size(-1), "rms_norm: expected a weight as long as the rows of ", input.sizes(), ", found ", weight.sizes());
+  if (input.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16) return rmsNormHalf(input, weight, eps);
   if (input.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat) return rmsNormComposite(input, weight, eps);
-  TORCH_CHECK(weight.dim() == 1 && weight.size(0) == d, "rms_norm: expected a weight of ", d, " numbers, found ", weight.sizes());
+  const int64_t d = input.size(-1);
   const at::Tensor x = input.contiguous();
   const at::Tensor w = weight.contiguous();
   at::Tensor result = at::empty_like(x);

@@ -6,33 +6,33 @@
 import type { LanguageModel } from '../../lm/index.js';
 import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
-/** Running sums of n pairs of distributions, to which ranges of the vocabulary are added in any order. */
+/** Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary are added in any order. */
 export class LogitSums {
-  /** [n, 7] float64; the columns are the kernel's. */
+  /** [lanes, n, 7] float64; the columns are the kernel's. */
   readonly #sums: Tensor;
   readonly #labels: Tensor;
 
   /** @param labels the next token of each row: [n] int64. */
-  constructor(labels: Tensor) {
+  constructor(labels: Tensor, { lanes = 1 }: { lanes?: number } = {}) {
     this.#labels = labels;
     this.#sums = scope(() => {
-      const sums = ops.zeros([labels.shape[0]!, 7], { dtype: 'float64', device: labels.device });
-      for (const maximum of [0, 2]) sums.select(1, maximum).fill_(-Infinity);
+      const sums = ops.zeros([lanes, labels.shape[0]!, 7], { dtype: 'float64', device: labels.device });
+      for (const maximum of [0, 2]) sums.select(-1, maximum).fill_(-Infinity);
       // A label in no range has no logit: its cross-entropy is NaN.
-      for (const label of [5, 6]) sums.select(1, label).fill_(Number.NaN);
+      for (const label of [5, 6]) sums.select(-1, label).fill_(Number.NaN);
       return sums;
     });
   }
 
-  /** Logits of the tokens from `from` on, of the clean and the spliced pass: [n, Vc] each. */
-  add(clean: Tensor, spliced: Tensor, from: number): void {
-    kernels.addLogits(this.#sums, clean, spliced, this.#labels, from);
+  /** Logits of the tokens from `from` on: of the clean pass [n, Vc], and of the lanes `first`… [some lanes, n, Vc]. */
+  add(clean: Tensor, lanes: Tensor, { from, first = 0 }: { from: number; first?: number }): void {
+    kernels.addLogits(this.#sums.narrow(0, first, lanes.shape[0]!), clean, lanes, this.#labels, from);
   }
 
-  /** KL(clean ‖ spliced) and both cross-entropies, [n] float64 each; the sums are used up. */
+  /** KL(clean ‖ lane) and both cross-entropies, [lanes, n] float64 each; the sums are used up. */
   finish(): { kl: Tensor; ceClean: Tensor; ceSpliced: Tensor } {
     const result = scope(() => {
-      const [maxA, sumA, maxB, sumB, difference, labelA, labelB] = this.#sums.unbind(1) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
+      const [maxA, sumA, maxB, sumB, difference, labelA, labelB] = this.#sums.unbind(-1) as [Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor];
       const lseA = maxA.add(sumA.log());
       const lseB = maxB.add(sumB.log());
       return { kl: difference.div(sumA).sub(lseA).add(lseB), ceClean: lseA.sub(labelA), ceSpliced: lseB.sub(labelB) };
@@ -66,7 +66,7 @@ export interface LogitDistances {
 export function compareLogits({ model, clean, lanes, labels, lanesPerCall, logits }: LogitComparison): LogitDistances {
   const N = clean.shape[0]!;
   const count = lanes.shape[0]! / N;
-  const sums = Array.from({ length: count }, () => new LogitSums(labels));
+  const sums = new LogitSums(labels, { lanes: count });
   const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
   for (let from = 0; from < model.vocabulary; from += most) {
     const range = { from, count: Math.min(most, model.vocabulary - from) };
@@ -76,13 +76,14 @@ export function compareLogits({ model, clean, lanes, labels, lanesPerCall, logit
         const together = Math.min(lanesPerCall, count - first);
         scope(() => {
           const ofLanes = model.head(lanes.narrow(0, first * N, together * N), range).unflatten(0, [together, N]); // [lanes, N, Vc]
-          ofLanes.unbind(0).forEach((spliced, lane) => sums[first + lane]!.add(ofClean, spliced, from));
+          sums.add(ofClean, ofLanes, { from, first });
           return null;
         });
       }
       return null;
     });
   }
-  const finished = sums.map((each) => each.finish());
-  return { ceClean: finished[0]!.ceClean, lanes: finished.map(({ kl, ceSpliced }) => ({ kl, ce: ceSpliced })) };
+  const { kl, ceClean, ceSpliced } = sums.finish();
+  const ces = ceSpliced.unbind(0);
+  return { ceClean: ceClean.select(0, 0), lanes: kl.unbind(0).map((each, lane) => ({ kl: each, ce: ces[lane]! })) };
 }

@@ -30,7 +30,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
       return { label: resolved.label, sae, strategy };
     });
     const { seqLen } = request.dataset;
-    return { plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }), decisions: decide(request, model, evaluated), seqLen, device };
+    return { plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }), decisions: decide({ ...request, device }, model, evaluated), seqLen, device };
   } finally {
     loans.release();
   }

@@ -134,6 +134,7 @@ export const configSchema = z
     architecture: z.object({ family: z.string(), layers: z.number().int(), width: z.number().int(), vocabulary: z.number().int(), parameters: z.number().int() }),
     threads: z.number().int(),
     microBatch: z.object({ sequences: z.number().int(), logits: z.number().int() }).describe('Sequences that go through the model together; logits held at a time.'),
+    saeProducts: z.enum(['float32', 'bfloat16-parts']).default('float32').describe('How products of SAEs in float32 are computed.'),
     versions: z.record(z.string(), z.string()).describe('sae-eval, libtorch, node.'),
   })
   .meta({ id: 'RunConfig', description: 'The request with every default filled in, and what the run was decided to use.' });

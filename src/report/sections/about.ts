@@ -6,7 +6,7 @@ import { referenceRows, strictRows } from '../metric-rows.js';
 import { number } from '../numbers.js';
 
 /** Fields of `config` that a run decides; the rest is the request. */
-const runOnly = new Set(['deviceName', 'architecture', 'threads', 'microBatch', 'versions']);
+const runOnly = new Set(['deviceName', 'architecture', 'threads', 'microBatch', 'saeProducts', 'versions']);
 
 /** The request that gives this result again. */
 export function requestOf({ config }: EvaluationResult): Record<string, unknown> {

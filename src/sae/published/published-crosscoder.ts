@@ -9,6 +9,7 @@ import type { Activation, CrosscoderDescription } from '../../checkpoint/formats
 import { ops, scope, type Tensor } from '../../torch/index.js';
 import type { InputNormalization } from '../input.js';
 import { Decoder, type Latents, type Sparsity } from '../latents.js';
+import { addLinear, linear } from '../product.js';
 import type { CrosscoderLike } from '../sae.js';
 import { activationFunction, type ActivationFunction, type TakeTensor } from './activation.js';
 import { inputNormalization } from './normalization.js';
@@ -75,8 +76,8 @@ export class PublishedCrosscoder implements CrosscoderLike {
 
   /** x [N, R, d] → [N, m]. */
   preactivate(x: Tensor): Tensor {
-    let sum = ops.linear(x.select(1, 0), this.#encoders[0]!, this.#encoderBias);
-    for (let j = 1; j < this.R; j++) sum = ops.addmm(sum, x.select(1, j), this.#encoders[j]!.t());
+    let sum = linear(x.select(1, 0), this.#encoders[0]!, this.#encoderBias);
+    for (let j = 1; j < this.R; j++) sum = addLinear(sum, x.select(1, j), this.#encoders[j]!);
     return sum;
   }
 

@@ -10,6 +10,7 @@ import type { SaeKind } from '../../evaluation/schema/request.js';
 import { ops, scope, type Tensor } from '../../torch/index.js';
 import type { InputNormalization } from '../input.js';
 import { Decoder, type Latents, type Sparsity } from '../latents.js';
+import { linear } from '../product.js';
 import type { SAE } from '../sae.js';
 import { activationFunction, mapValues, type ActivationFunction, type TakeTensor } from './activation.js';
 import { inputNormalization } from './normalization.js';
@@ -84,8 +85,8 @@ export class PublishedSAE implements SAE {
 
   preactivate(x: Tensor): Tensor {
     const centred = this.#subtracts && this.#decoderBias !== null ? x.sub(this.#decoderBias) : x;
-    const a = ops.linear(centred, this.#encoder, this.#encoderBias); // [N, m]
-    return this.#glu === null ? a : a.mul(ops.linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
+    const a = linear(centred, this.#encoder, this.#encoderBias); // [N, m]
+    return this.#glu === null ? a : a.mul(linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
   }
 
   activate(a: Tensor, sparsity: Sparsity): Latents {
