@@ -3,12 +3,12 @@ import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { describe, expect, it } from 'vitest';
-import { asyncScope, memory, noGrad, ops, scope, tensor, type Tensor } from '#src/torch/index.js';
+import { asyncScope, memory, noGrad, ops, scope, setInferenceMode, tensor, type Tensor } from '#src/torch/index.js';
 
 const binding = JSON.stringify(fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)));
 const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 10 : 100;
 
-const worker = (code: string): Worker => new Worker(`import(${binding}).then(async ({ ops, setNumThreads }) => { const { parentPort } = await import('node:worker_threads'); setNumThreads(1); ${code} })`, { eval: true });
+const worker = (code: string): Worker => new Worker(`import(${binding}).then(async ({ inferenceMode, noGrad, ops, setNumThreads }) => { const { parentPort } = await import('node:worker_threads'); setNumThreads(1); ${code} })`, { eval: true });
 
 async function child(code: string): Promise<{ code: number | null; signal: string | null; output: string }> {
   const run = spawn(process.execPath, ['--input-type=module', '-e', `import { ops, setNumThreads } from ${binding};\nsetNumThreads(1);\n${code}`]);
@@ -28,6 +28,27 @@ describe('threads', () => {
     for (let i = 0; i < 50; i++) x = ops.matmul(x, x).div(64);
     expect([x.sum().item(), ...(await answers)]).toEqual([4096, 4096, 4096, 4096]);
     await Promise.all(workers.map((each) => each.terminate()));
+  });
+
+  it('gives each its own gradient and inference mode', async () => {
+    const told = 'const x = ops.ones([1]); const inference = x.is_inference(); if (!inference) x.requiresGrad = true; parentPort.postMessage([inference, x.mul(2).requiresGrad]);';
+    const first = worker(`inferenceMode(() => { ${told} }); noGrad(() => { ${told} }); parentPort.once('message', () => { ${told} });`);
+    const modes: unknown[] = [];
+    first.on('message', (each) => modes.push(each));
+    setInferenceMode(true);
+    try {
+      const second = worker(told);
+      expect(await message(second)).toEqual([false, true]);
+      while (modes.length < 2) await message(first);
+      first.postMessage(0);
+      await message(first);
+      expect(modes).toEqual([[true, false], [false, false], [false, true]]);
+      expect(ops.ones([1]).is_inference()).toBe(true);
+      await Promise.all([first.terminate(), second.terminate()]);
+    } finally {
+      setInferenceMode(false);
+    }
+    expect(ops.ones([1]).is_inference()).toBe(false);
   });
 
   // Matrices of 700² take milliseconds: the end comes in the middle of one.
