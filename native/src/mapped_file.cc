@@ -15,34 +15,50 @@
 
 namespace sae_eval {
 
-// Private and copy-on-write: an in-place operator on a mapped tensor never reaches the file.
-class Mapping {
+// An open file. What is mapped of it stays valid when it is closed.
+class File {
  public:
-  explicit Mapping(const std::string& path) {
-    const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-    if (file < 0) throw CodedError(errno == ENOENT ? "file-not-found" : "file-unreadable", path + ": " + std::strerror(errno));
+  explicit File(const std::string& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0) throw CodedError(errno == ENOENT ? "file-not-found" : "file-unreadable", path + ": " + std::strerror(errno));
     struct stat status {};
-    const bool regular = fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+    const bool regular = fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
     if (!regular || status.st_size == 0) {
-      ::close(file);
+      ::close(descriptor_);
       throw CodedError("file-unreadable", path + ": expected a file with content, found " + (regular ? "an empty file" : "something that is not a regular file"));
     }
     size_ = static_cast<uint64_t>(status.st_size);
-    address_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file, 0);
-    const int failure = errno;
-    ::close(file);
-    if (address_ == MAP_FAILED) throw CodedError(failure == ENOMEM ? "device-memory" : "file-unreadable", path + ": cannot be mapped: " + std::strerror(failure));
+  }
+  ~File() { ::close(descriptor_); }
+  File(const File&) = delete;
+  File& operator=(const File&) = delete;
+
+  const std::string& path() const { return path_; }
+  int descriptor() const { return descriptor_; }
+  uint64_t size() const { return size_; }
+
+ private:
+  std::string path_;
+  int descriptor_;
+  uint64_t size_ = 0;
+};
+
+// Bytes of a file in memory, from a multiple of the page size on. Private and copy-on-write: an in-place operator on a mapped
+// tensor never reaches the file.
+class Mapping {
+ public:
+  Mapping(const File& file, uint64_t from, uint64_t size) : size_(size) {
+    address_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.descriptor(), static_cast<off_t>(from));
+    if (address_ == MAP_FAILED) throw CodedError(errno == ENOMEM ? "device-memory" : "file-unreadable", file.path() + ": cannot be mapped: " + std::strerror(errno));
   }
   ~Mapping() { munmap(address_, size_); }
   Mapping(const Mapping&) = delete;
   Mapping& operator=(const Mapping&) = delete;
 
-  uint64_t size() const { return size_; }
   uint8_t* at(uint64_t offset) const { return static_cast<uint8_t*>(address_) + offset; }
 
  private:
   void* address_ = MAP_FAILED;
-  uint64_t size_ = 0;
+  uint64_t size_;
 };
 
 namespace {
@@ -110,23 +126,38 @@ Napi::Function MappedFile::define(Napi::Env env) {
 MappedFile::MappedFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MappedFile>(info) {
   guarded(info.Env(), "mapFile", [&] {
     if (info.Length() != 1 || !info[0].IsString()) throw CodedError("torch-argument", "mapFile: expected a path");
-    mapping_ = std::make_shared<Mapping>(info[0].As<Napi::String>().Utf8Value());
+    file_ = std::make_unique<File>(info[0].As<Napi::String>().Utf8Value());
+    whole_ = std::make_shared<Mapping>(*file_, 0, file_->size());
   });
 }
 
+MappedFile::~MappedFile() = default;
+
 Napi::Value MappedFile::byteLength(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), mapping_ ? static_cast<double>(mapping_->size()) : 0);
+  return Napi::Number::New(info.Env(), file_ ? static_cast<double>(file_->size()) : 0);
 }
 
 Napi::Value MappedFile::close(const Napi::CallbackInfo& info) {
-  mapping_.reset();
+  whole_.reset();
+  file_.reset();
   return info.Env().Undefined();
+}
+
+// Large tensors have pages of their own, which go when the tensor goes; the process may have too few mappings for small ones.
+std::pair<std::shared_ptr<Mapping>, uint8_t*> MappedFile::mapped(uint64_t offset, uint64_t bytes) const {
+  constexpr uint64_t worthMapping = uint64_t{1} << 20;
+  if (bytes < worthMapping) return {whole_, whole_->at(offset)};
+  static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
+  const uint64_t from = offset / page * page;
+  auto mapping = std::make_shared<Mapping>(*file_, from, offset - from + bytes);
+  uint8_t* const data = mapping->at(offset - from);
+  return {std::move(mapping), data};
 }
 
 Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "MappedFile.tensor", [&]() -> Napi::Value {
-    if (!mapping_) throw CodedError("tensor-disposed", "MappedFile.tensor: the file was closed");
+    if (!file_) throw CodedError("tensor-disposed", "MappedFile.tensor: the file was closed");
     if (info.Length() != 1 || !info[0].IsObject()) throw CodedError("torch-argument", "MappedFile.tensor: expected { byteOffset, dtype, shape, strides? }");
     const Napi::Object options = info[0].As<Napi::Object>();
     const uint64_t offset = unsignedField(options, "byteOffset");
@@ -137,21 +168,21 @@ Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
     if (strides.size() != sizes.size()) throw CodedError("torch-argument", "MappedFile.tensor: shape and strides differ in length");
 
     const uint64_t bytes = extent(sizes, strides, c10::elementSize(*dtype));
-    const uint64_t limit = options.Get("byteLength").IsUndefined() ? mapping_->size() : unsignedField(options, "byteLength");
-    if (bytes > limit || offset > mapping_->size() || bytes > mapping_->size() - offset) {
+    const uint64_t limit = options.Get("byteLength").IsUndefined() ? file_->size() : unsignedField(options, "byteLength");
+    if (bytes > limit || offset > file_->size() || bytes > file_->size() - offset) {
       throw CodedError("checkpoint-format", "a tensor of " + std::to_string(bytes) + " bytes at offset " + std::to_string(offset) +
-                                                " does not lie inside the file of " + std::to_string(mapping_->size()) + " bytes");
+                                                " does not lie inside the file of " + std::to_string(file_->size()) + " bytes");
     }
     const auto typed = at::TensorOptions().dtype(*dtype);
     if (bytes == 0) return TensorWrap::wrap(env, at::empty(sizes, typed));
-    uint8_t* data = mapping_->at(offset);
+    const auto [mapping, data] = mapped(offset, bytes);
     if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(*dtype) != 0) {
       at::Tensor aligned = at::empty({static_cast<int64_t>(bytes)}, at::kByte);
       std::memcpy(aligned.mutable_data_ptr(), data, bytes);
       void* copy = aligned.mutable_data_ptr();
       return TensorWrap::wrap(env, at::from_blob(copy, sizes, strides, [aligned](void*) {}, typed));
     }
-    return TensorWrap::wrap(env, at::from_blob(data, sizes, strides, [mapping = mapping_](void*) {}, typed));
+    return TensorWrap::wrap(env, at::from_blob(data, sizes, strides, [mapping = mapping](void*) {}, typed));
   });
 }
 

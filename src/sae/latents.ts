@@ -47,9 +47,9 @@ export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
 /** The rows of a TopK decode that pay over a dense product: `embedding_bag` reads k rows of W_dᵀ, a matmul all m. */
 const denseFrom = 8;
 
-/** Decoder weights in both orientations, the transposed one made when a sparse decode first needs it. */
+/** Decoder weights in the orientation that is needed: the transposed ones, once a sparse decode has made them, serve for both. */
 export class Decoder {
-  readonly #weight: Tensor; // [d, m]
+  #weight: Tensor; // [d, m]: its own, or a view of #rows
   #rows: Tensor | null = null; // [m, d]
 
   constructor(weight: Tensor) {
@@ -73,7 +73,12 @@ export class Decoder {
 
   /** W_dᵀ, row-major: outlives the scope it is first needed in. */
   #byLatent(): Tensor {
-    this.#rows ??= keep(scope(() => this.#weight.t().contiguous()));
+    if (this.#rows === null) {
+      this.#rows = keep(scope(() => this.#weight.t().contiguous()));
+      // A mapped tensor's pages go with it.
+      this.#weight.dispose();
+      this.#weight = keep(this.#rows.t());
+    }
     return this.#rows;
   }
 
