@@ -109,7 +109,12 @@ export class GatedMLP implements Layer {
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    return this.layers.down.forward(activate(gate, this.activation).mul_(up));
+    const hidden = activate(gate, this.activation).mul_(up);
+    // The widest tensors of a block: each is freed as soon as it was read, not with the block's other temporaries.
+    up.dispose();
+    const out = this.layers.down.forward(hidden);
+    hidden.dispose();
+    return out;
   }
 }
 

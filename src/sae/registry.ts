@@ -13,7 +13,7 @@ import { loadPublished } from './published/load.js';
 import { RandomK } from './randomk.js';
 import { RouteSAE } from './routesae.js';
 import type { SAE, SaeTensors } from './sae.js';
-import { scope } from '../torch/index.js';
+import { scope, type Tensor } from '../torch/index.js';
 import { TopK } from './topk.js';
 import { Vanilla } from './vanilla.js';
 
@@ -75,10 +75,15 @@ export async function loadSAE(path: string, { scale, centered, theta, inferK, ..
   return found.published === null ? createSAE(found.checkpoint, options) : loadPublished(found.published, options);
 }
 
+/** A sum shows NaN and infinity in one pass, without a mask as large as the weights; one that is too large decides nothing. */
+function isFinite(weights: Tensor): boolean {
+  return Boolean(weights.sum().isfinite().item()) || Boolean(weights.isfinite().all().item());
+}
+
 /** A dense product carries NaN and infinity into every reconstruction, a sparse one only where their latent is active: neither may depend on which is used. */
 function refuseNonFinite(path: string, tensors: SaeTensors): void {
   for (const [name, tensor] of tensors) {
-    if (!/decoder\.(\d+\.)?weight$/.test(name) || scope(() => Boolean(tensor.isfinite().all().item()))) continue;
+    if (!/decoder\.(\d+\.)?weight$/.test(name) || scope(() => isFinite(tensor))) continue;
     for (const owned of tensors.values()) owned.dispose();
     throw new SaeEvalError('non-finite', `${path}: ${name} holds NaN or infinity; expected finite values.`);
   }
