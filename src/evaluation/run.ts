@@ -4,7 +4,6 @@ import { statSync } from 'node:fs';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { Accumulator } from '../metrics/accumulator.js';
-import { setProducts } from '../sae/index.js';
 import { setInferenceMode, setMemoryCache, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
@@ -87,13 +86,13 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     const evaluated = validated.saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: resolvePath(request.saes[index]!.checkpoint) }));
     const decisions = recovered?.decisions ?? decide(request, model, evaluated);
     setNumThreads(decisions.threads);
-    setProducts(decisions.saeProducts);
     engine = new Engine({
       model,
       wanted,
       strategies: evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: request.saeDtype,
       microBatch: decisions.microBatch,
+      saeProducts: decisions.saeProducts,
     });
     const accumulator = recovered?.accumulator ?? new Accumulator();
     const identity = { id: recovered?.id ?? options.id ?? randomUUID(), createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString() };

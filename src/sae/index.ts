@@ -12,7 +12,7 @@ export { drawLayer, RandomK } from './randomk.js';
 export { publishedKind, publishedKinds } from './published/kind.js';
 export { loadPublished, type LoadPublishedOptions } from './published/load.js';
 export { applySAE, type AppliedSAE } from './apply.js';
-export { chooseProducts, setProducts, type Products } from './product.js';
+export { chooseProducts, withProducts, type Products } from './product.js';
 export { createSAE, loadSAE, registry, type LoadSaeOptions, type RegistryEntry } from './registry.js';
 export { RouteSAE, type Routing } from './routesae.js';
 export type { CrosscoderLike, SAE } from './sae.js';

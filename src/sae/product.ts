@@ -10,9 +10,15 @@ export type Products = 'float32' | 'bfloat16-parts';
 
 let inParts = false;
 
-/** Decides it for the SAEs of this thread, until it is called again. */
-export function setProducts(products: Products): void {
+/** Decides it for what the SAEs of this thread compute in `body`, which runs at once: other runs and callers keep theirs. */
+export function withProducts<T>(products: Products, body: () => T): T {
+  const before = inParts;
   inParts = products === 'bfloat16-parts';
+  try {
+    return body();
+  } finally {
+    inParts = before;
+  }
 }
 
 /** Whether products are composed now. A factor that is one bfloat16 number spares a product. */

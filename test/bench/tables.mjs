@@ -32,7 +32,7 @@ function large(section) {
       row('ours, float32', float32), ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
       ...(single === undefined ? [] : [row('PyTorch float32, one process', single)]), ...(apart === undefined ? [] : [row('PyTorch float32, a process for each SAE and metric', apart)]),
     ]),
-    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${peak.float32.best.toFixed(0)} GFLOP/s, bfloat16 ${peak.bfloat16.best.toFixed(0)}) it ran at ${(100 * reached(float32, 'float32')).toFixed(0)} % in float32${bfloat16 === undefined ? '' : ` and ${(100 * reached(bfloat16, 'bfloat16')).toFixed(0)} % in bfloat16, where SAEs and metrics stay in float32`}.`,
+    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${peak.float32.best.toFixed(0)} GFLOP/s, bfloat16 ${peak.bfloat16.best.toFixed(0)}) it ran at ${(100 * reached(float32, 'float32')).toFixed(0)} % in float32${bfloat16 === undefined ? '' : ` and ${(100 * reached(bfloat16, 'bfloat16')).toFixed(0)} % in bfloat16, where metrics stay in float32 and SAEs compute in it (on AMX from bfloat16 parts)`}.`,
     ...(deviation === undefined ? [] : [`\nLargest relative deviation from PyTorch’s numbers: ${deviation.toExponential(1)}${typeof bfloat16Deviation === 'number' ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}` : ''}.`]),
   ];
 }

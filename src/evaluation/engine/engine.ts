@@ -5,6 +5,7 @@
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
+import { withProducts, type Products } from '../../sae/index.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import { protocolNames } from '../schema/index.js';
 import type { Strategy, Wanted } from '../strategies/strategy.js';
@@ -21,6 +22,8 @@ export interface EngineOptions {
   wanted: Wanted;
   saeDtype: DType;
   microBatch: MicroBatch;
+  /** How the SAEs' products are computed; default `float32`. */
+  saeProducts?: Products;
 }
 
 export class Engine {
@@ -38,13 +41,13 @@ export class Engine {
   /** The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops there when aborted. */
   async batch(samples: readonly Sample[], signal?: AbortSignal): Promise<Accumulator> {
     const result = new Accumulator();
-    const { sequences } = this.#options.microBatch;
+    const { saeProducts = 'float32', microBatch: { sequences } } = this.#options;
     for (let from = 0; from < samples.length; from += sequences) {
       await new Promise(setImmediate);
       signal?.throwIfAborted();
       const part = samples.slice(from, from + sequences);
       scope(() => {
-        this.#microBatch(part, result);
+        withProducts(saeProducts, () => this.#microBatch(part, result));
         return null;
       });
     }
