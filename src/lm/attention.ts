@@ -6,7 +6,7 @@
  * all its real keys. On the CPU one kernel does it for sequences of any lengths; elsewhere, and under soft-capping, sequences
  * of equal length go through libtorch's causal kernel and, for their padding, the full one.
  */
-import { keep, kernels, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
+import { keep, kernels, multipliesNatively, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
 import type { AttentionContext } from './model.js';
 import type { RopeConfig } from './rope-config.js';
 import { ropeTable, rotate, type RopeTable } from './rope.js';
@@ -111,10 +111,11 @@ interface Heads {
 /** softmax(cap(q kᵀ · scale)) v with a mask: the kernels know no soft-capping. */
 function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: number): Tensor {
   const groups = q.shape[1]! / k.shape[1]!;
-  const repeat = (x: Tensor): Tensor => (groups === 1 ? x : x.repeat_interleave(groups, 1));
-  const scores = q.matmul(repeat(k).transpose(-2, -1)).mul_(scale).div_(cap).tanh_().mul_(cap);
-  const weights = scores.masked_fill_(mask.logical_not(), -Infinity).softmax(-1, 'float32').to({ dtype: q.dtype });
-  return weights.matmul(repeat(v));
+  const dtype = q.device === 'cpu' && !multipliesNatively(q.dtype) ? 'float32' : q.dtype;
+  const repeat = (x: Tensor): Tensor => (groups === 1 ? x : x.repeat_interleave(groups, 1)).to({ dtype });
+  const scores = q.to({ dtype }).matmul(repeat(k).transpose(-2, -1)).mul_(scale).div_(cap).tanh_().mul_(cap);
+  const weights = scores.masked_fill_(mask.logical_not(), -Infinity).softmax(-1, 'float32').to({ dtype });
+  return weights.matmul(repeat(v)).to({ dtype: q.dtype });
 }
 
 /** Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd]. */

@@ -1,5 +1,5 @@
 /** The layers blocks are made of. Each owns nothing: the weights belong to the model. */
-import { kernels, ops, type Tensor } from '../torch/index.js';
+import { kernels, linear, ops, type Tensor } from '../torch/index.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Activation } from './config.js';
 import type { Tap } from './model.js';
@@ -17,9 +17,9 @@ export class Linear implements Layer {
 
   /** Of all outputs, or of a range of them. */
   forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
-    if (outputs === undefined) return ops.linear(x, this.weight, this.bias);
+    if (outputs === undefined) return linear(x, this.weight, this.bias);
     const { from, count } = outputs;
-    return ops.linear(x, this.weight.narrow(0, from, count), this.bias?.narrow(0, from, count) ?? null);
+    return linear(x, this.weight.narrow(0, from, count), this.bias?.narrow(0, from, count) ?? null);
   }
 }
 

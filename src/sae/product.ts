@@ -3,7 +3,7 @@
  * so such a run may compose them of bfloat16 products (the CPU's matrix unit, accumulated in float32): a relative error of
  * some 2⁻¹⁷, a hundredth of what the language model's own rounding does.
  */
-import { kernels, ops, type Tensor } from '../torch/index.js';
+import { kernels, linear as plainLinear, multipliesNatively, type Tensor } from '../torch/index.js';
 
 /** How products of float32 numbers are computed. */
 export type Products = 'float32' | 'bfloat16-parts';
@@ -33,10 +33,11 @@ export function chooseProducts({ dtype, saeDtype, device }: { dtype: string; sae
 
 /** `x Wᵀ + b`: x [N, in], W [out, in] → [N, out]. */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
-  return inParts ? kernels.linearFromParts(x, weight, bias) : ops.linear(x, weight, bias);
+  return inParts ? kernels.linearFromParts(x, weight, bias) : plainLinear(x, weight, bias);
 }
 
 /** `sum + x Wᵀ`; `sum` may be overwritten. */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
-  return inParts ? sum.add_(kernels.linearFromParts(x, weight)) : sum.addmm_(x, weight.t());
+  if (inParts) return sum.add_(kernels.linearFromParts(x, weight));
+  return x.device === 'cpu' && !multipliesNatively(x.dtype) ? sum.add_(plainLinear(x, weight)) : sum.addmm_(x, weight.t());
 }

@@ -39,5 +39,8 @@ export const linearFromParts = operator('sae_eval::linear_from_parts') as (x: Te
 /** Whether {@link linearFromParts} has that unit here. */
 export const hasBfloat16Unit = operator('sae_eval::has_bfloat16_unit') as () => boolean;
 
+/** How many of libtorch's threads the loop of a kernel is divided among: all of them, unless the addon was built without OpenMP. */
+export const kernelThreads = operator('sae_eval::kernel_threads') as () => number;
+
 /** The k largest of each row of a [n, m] float32 and where they stand, in no promised order: [n, k] each. */
 export const keepLargest = operator('sae_eval::keep_largest') as (a: Tensor, k: number) => [values: Tensor, indices: Tensor];

@@ -1,7 +1,25 @@
 import { describe, expect, it } from 'vitest';
-import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
+import { kernels, manualSeed, numThreads, ops, setNumThreads, tensor, type DType, type Tensor } from '#src/torch/index.js';
 
 const farthest = (a: Tensor, b: Tensor): number => a.to({ dtype: 'float64' }).sub(b.to({ dtype: 'float64' })).abs().max().item();
+
+describe('threads', () => {
+  it('of libtorch all take part in a kernel, whose result is the same bytes for one', () => {
+    const before = numThreads();
+    const q = ops.randn([3, 200, 4, 32]);
+    const attended = (): unknown => kernels.attend(q, q, q, [200, 150, 7], null, null, 0.2).toArray();
+    try {
+      setNumThreads(2);
+      expect(kernels.kernelThreads()).toBe(2);
+      const two = attended();
+      setNumThreads(1);
+      expect(kernels.kernelThreads()).toBe(1);
+      expect(attended()).toEqual(two);
+    } finally {
+      setNumThreads(before);
+    }
+  });
+});
 
 describe('keep_largest', () => {
   const sorted = ({ values, indices }: { values: Tensor; indices: Tensor }): [number, number][][] => {
@@ -138,6 +156,8 @@ describe('attend', () => {
     { lengths: [200], T: 200, heads: 2, groups: 1, headDim: 80, rotated: 80 },
     { lengths: [100, 40], T: 100, heads: 2, groups: 1, headDim: 64, window: 7 },
     { lengths: [300], T: 300, heads: 1, groups: 1, headDim: 16, window: 128 },
+    { lengths: [250, 97], T: 250, heads: 2, groups: 2, headDim: 16, window: 3 },
+    { lengths: [12], T: 40, heads: 1, groups: 1, headDim: 600, rotated: 64 },
     { lengths: [90, 70], T: 90, heads: 4, groups: 4, headDim: 64, dtype: 'bfloat16', rotated: 64 },
   ];
 

@@ -5,6 +5,7 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -17,9 +18,12 @@ namespace sae_eval {
 
 namespace {
 
-constexpr int64_t queryBlock = 16;
-constexpr int64_t keyBlock = 64;     // four vectors: with four rows, sixteen accumulators
-constexpr int64_t rowGroup = 4;
+constexpr int64_t keyBlock = 96;     // keys under one maximum: sixteen tiles
+constexpr int64_t keyTile = 6;       // with two vectors of queries: twelve accumulators
+constexpr int64_t rowTile = 4;
+constexpr int64_t widest = 16;       // numbers in the widest vector: rows are padded to a multiple of it
+constexpr int64_t mostQueries = 2 * widest;
+constexpr float lowest = std::numeric_limits<float>::lowest();
 
 constexpr int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
 
@@ -34,125 +38,143 @@ Range keysOf(int64_t query, int64_t length, int64_t window) {
   return from < to ? Range{from, to} : Range{0, 1};
 }
 
-// scores[r][j] = Σ_d q[r][d] kT[d][j] for four queries and one block of keys.
-PART_OF_KERNEL void scoreRows(const float* q, int64_t dim, const float* kT, int64_t keyStride, float* scores) {
-  Vector sum[rowGroup][4] = {};
-  for (int64_t d = 0; d < dim; ++d) {
-    const float* key = kT + d * keyStride;
-    const Vector k0 = *reinterpret_cast<const Vector*>(key);
-    const Vector k1 = *reinterpret_cast<const Vector*>(key + vectorSize);
-    const Vector k2 = *reinterpret_cast<const Vector*>(key + 2 * vectorSize);
-    const Vector k3 = *reinterpret_cast<const Vector*>(key + 3 * vectorSize);
-    for (int64_t r = 0; r < rowGroup; ++r) {
-      const float value = q[r * dim + d];
-      sum[r][0] += value * k0;
-      sum[r][1] += value * k1;
-      sum[r][2] += value * k2;
-      sum[r][3] += value * k3;
-    }
-  }
-  for (int64_t r = 0; r < rowGroup; ++r)
-    for (int64_t v = 0; v < 4; ++v) *reinterpret_cast<Vector*>(scores + r * keyBlock + v * vectorSize) = sum[r][v];
-}
-
-// out[r][0…16·width) += Σ_j p[r][j] v[j][…] for four queries.
-template <int width>
-PART_OF_KERNEL void addValues(const float* p, const float* values, int64_t valueStride, int64_t from, int64_t to, float* out, int64_t outStride) {
-  Vector sum[rowGroup][width];
-  for (int64_t r = 0; r < rowGroup; ++r)
-    for (int w = 0; w < width; ++w) sum[r][w] = *reinterpret_cast<const Vector*>(out + r * outStride + w * vectorSize);
-  for (int64_t j = from; j < to; ++j) {
-    Vector value[width];
-    for (int w = 0; w < width; ++w) value[w] = *reinterpret_cast<const Vector*>(values + j * valueStride + w * vectorSize);
-    for (int64_t r = 0; r < rowGroup; ++r)
-      for (int w = 0; w < width; ++w) sum[r][w] += p[r * keyBlock + j] * value[w];
-  }
-  for (int64_t r = 0; r < rowGroup; ++r)
-    for (int w = 0; w < width; ++w) *reinterpret_cast<Vector*>(out + r * outStride + w * vectorSize) = sum[r][w];
-}
-
-// Of one block of scores.
-PART_OF_KERNEL float largestOf(const float* row) {
-  Vector high = *reinterpret_cast<const Vector*>(row);
-  for (int64_t v = 1; v < keyBlock / vectorSize; ++v) {
-    const Vector next = *reinterpret_cast<const Vector*>(row + v * vectorSize);
-    high = next > high ? next : high;
-  }
-  float largest = high[0];
-  for (int64_t i = 1; i < vectorSize; ++i) largest = high[i] > largest ? high[i] : largest;
-  return largest;
-}
-
-// One head of one sequence, all in float32: `dim` is the head's width rounded up to a vector, `keyStride` the number of keys
-// rounded up to a block, with zeros there.
+// One head of one sequence, all in float32: `dim` is the head's width rounded up to the widest vector, and there are zeros
+// behind the last key up to a whole tile.
 struct Head {
   const float* q;       // [queries rounded up, dim], rotated and scaled
-  const float* kT;      // [dim, keyStride], rotated
-  const float* v;       // [keyStride, dim]
-  int64_t queries, dim, keyStride, length, window;
+  const float* k;       // [length rounded up, dim], rotated
+  const float* v;       // [length rounded up, dim]
+  int64_t queries, dim, length, window;
+  float* turned;        // room for a block of queries, [dim, mostQueries]
   float* out;           // [queries rounded up, dim]
 };
 
-FOR_EVERY_CPU void attendHead(const Head& head) {
-  const int64_t dim = head.dim;
-  alignas(64) float scores[queryBlock * keyBlock];
-  float highest[queryBlock];
-  float total[queryBlock];
-  Range keys[queryBlock];
-  for (int64_t first = 0; first < head.queries; first += queryBlock) {
-    const int64_t count = std::min(queryBlock, head.queries - first);
-    int64_t from = std::numeric_limits<int64_t>::max(), to = 0;
-    for (int64_t r = 0; r < queryBlock; ++r) {
-      keys[r] = keysOf(std::min(first + r, head.queries - 1), head.length, head.window);
-      from = std::min(from, keys[r].from);
-      to = std::max(to, keys[r].to);
-      highest[r] = -std::numeric_limits<float>::infinity();
-      total[r] = 0;
-    }
-    float* out = head.out + first * dim;
-    std::fill_n(out, queryBlock * dim, 0.0f);
-    const float* q = head.q + first * dim;
-    for (int64_t key = from / keyBlock * keyBlock; key < to; key += keyBlock) {
-      for (int64_t r = 0; r < queryBlock; r += rowGroup) scoreRows(q + r * dim, dim, head.kT + key, head.keyStride, scores + r * keyBlock);
-      for (int64_t r = 0; r < count; ++r) {
-        float* row = scores + r * keyBlock;
-        const int64_t begin = std::clamp<int64_t>(keys[r].from - key, 0, keyBlock);
-        const int64_t end = std::clamp<int64_t>(keys[r].to - key, 0, keyBlock);
-        if (begin >= end) {
-          std::fill_n(row, keyBlock, 0.0f);
-          continue;
-        }
-        std::fill_n(row, begin, -std::numeric_limits<float>::infinity());
-        std::fill(row + end, row + keyBlock, -std::numeric_limits<float>::infinity());
-        const float high = std::max(highest[r], largestOf(row));
-        float sum = 0;
-        for (int64_t j = 0; j < keyBlock; ++j) row[j] = expNegative(std::min(row[j] - high, 0.0f));
-        std::fill_n(row, begin, 0.0f);
-        std::fill(row + end, row + keyBlock, 0.0f);
-        for (int64_t j = 0; j < keyBlock; ++j) sum += row[j];
-        const float kept = highest[r] == high ? 1.0f : std::exp(highest[r] - high);
-        if (kept != 1.0f) {
-          total[r] *= kept;
-          for (int64_t d = 0; d < dim; ++d) out[r * dim + d] *= kept;
-        }
-        total[r] += sum;
-        highest[r] = high;
-      }
-      const int64_t last = std::min(keyBlock, to - key);
-      const float* values = head.v + key * dim;
-      for (int64_t r = 0; r < queryBlock; r += rowGroup) {
-        int64_t d = 0;
-        for (; d + 4 * vectorSize <= dim; d += 4 * vectorSize) addValues<4>(scores + r * keyBlock, values + d, dim, 0, last, out + r * dim + d, dim);
-        for (; d + 2 * vectorSize <= dim; d += 2 * vectorSize) addValues<2>(scores + r * keyBlock, values + d, dim, 0, last, out + r * dim + d, dim);
-        for (; d < dim; d += vectorSize) addValues<1>(scores + r * keyBlock, values + d, dim, 0, last, out + r * dim + d, dim);
+// Blocks of queries meet blocks of keys. Scores are kept with the queries of a block side by side, so that maxima, exponentials
+// and sums of sixteen softmaxes are those of one vector.
+struct AttendHead {
+  // scores[j][r] = Σ_d k[j][d] qT[d][r] of `keyTile` keys.
+  template <int64_t lanes> PART_OF_KERNEL static void scoreKeys(const float* k, int64_t dim, const float* qT, float* scores) {
+    Vector<lanes> sum[keyTile][2] = {};
+    for (int64_t d = 0; d < dim; ++d) {
+      const Vector<lanes> q0 = load<lanes>(qT + d * 2 * lanes), q1 = load<lanes>(qT + d * 2 * lanes + lanes);
+#pragma GCC unroll 6
+      for (int64_t j = 0; j < keyTile; ++j) {
+        const float value = k[j * dim + d];
+        sum[j][0] += value * q0;
+        sum[j][1] += value * q1;
       }
     }
-    for (int64_t r = 0; r < count; ++r) {
-      const float scale = 1.0f / total[r];
-      for (int64_t d = 0; d < dim; ++d) out[r * dim + d] *= scale;
+    for (int64_t j = 0; j < keyTile; ++j) {
+      store(scores + j * 2 * lanes, sum[j][0]);
+      store(scores + j * 2 * lanes + lanes, sum[j][1]);
     }
   }
-}
+
+  // out[r][0…lanes·width) = kept[r] out[r] + Σ_j p[j][r] v[j] of `rowTile` queries.
+  template <int64_t lanes, int64_t width> PART_OF_KERNEL static void addValues(const float* p, const float* v, int64_t dim, int64_t keys, const float* kept, float* out) {
+    Vector<lanes> sum[rowTile][width];
+    for (int64_t r = 0; r < rowTile; ++r)
+      for (int64_t w = 0; w < width; ++w) sum[r][w] = kept[r] * load<lanes>(out + r * dim + w * lanes);
+    for (int64_t j = 0; j < keys; ++j) {
+      Vector<lanes> value[width];
+#pragma GCC unroll 4
+      for (int64_t w = 0; w < width; ++w) value[w] = load<lanes>(v + j * dim + w * lanes);
+#pragma GCC unroll 4
+      for (int64_t r = 0; r < rowTile; ++r) {
+        const float weight = p[j * 2 * lanes + r];
+#pragma GCC unroll 4
+        for (int64_t w = 0; w < width; ++w) sum[r][w] += weight * value[w];
+      }
+    }
+    for (int64_t r = 0; r < rowTile; ++r)
+      for (int64_t w = 0; w < width; ++w) store(out + r * dim + w * lanes, sum[r][w]);
+  }
+
+  // What is carried of a block of queries.
+  template <int64_t lanes> struct Softmax {
+    Vector<lanes> highest[2], total[2];
+    IntVector<lanes> from[2], to[2];   // the keys each query sees
+  };
+
+  // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros where a query does not look, and tells by
+  // how much what was summed before shrinks.
+  template <int64_t lanes> PART_OF_KERNEL static void exponentiate(Softmax<lanes>& softmax, float* scores, int64_t first, int64_t keys, bool masked, float* kept) {
+    for (int64_t half = 0; half < 2; ++half) {
+      float* column = scores + half * lanes;
+      const IntVector<lanes> from = softmax.from[half], to = softmax.to[half];
+      const auto seen = [&](int64_t j) {
+        const IntVector<lanes> key = IntVector<lanes>{} + static_cast<int32_t>(first + j);
+        return (from <= key) & (key < to);
+      };
+      Vector<lanes> high = softmax.highest[half];
+      if (masked) {
+        for (int64_t j = 0; j < keys; ++j) {
+          const Vector<lanes> score = load<lanes>(column + j * 2 * lanes);
+          high = larger(high, seen(j) ? score : Vector<lanes>{} + lowest);
+        }
+      } else {
+        for (int64_t j = 0; j < keys; ++j) high = larger(high, load<lanes>(column + j * 2 * lanes));
+      }
+      Vector<lanes> sum = {};
+      for (int64_t j = 0; j < keys; ++j) {
+        Vector<lanes> weight = expNegative<lanes>(load<lanes>(column + j * 2 * lanes) - high);
+        if (masked) weight = seen(j) ? weight : Vector<lanes>{};
+        store(column + j * 2 * lanes, weight);
+        sum += weight;
+      }
+      const Vector<lanes> shrunk = expNegative<lanes>(softmax.highest[half] - high);
+      store(kept + half * lanes, shrunk);
+      softmax.total[half] = softmax.total[half] * shrunk + sum;
+      softmax.highest[half] = high;
+    }
+  }
+
+  template <int64_t lanes> PART_OF_KERNEL static void run(const Head* of) {
+    const Head head = *of;
+    const int64_t dim = head.dim;
+    constexpr int64_t block = 2 * lanes;
+    alignas(64) float scores[keyBlock * block];
+    float* qT = head.turned;
+    alignas(64) float kept[block];
+    for (int64_t first = 0; first < head.queries; first += block) {
+      Softmax<lanes> softmax;
+      int64_t from = std::numeric_limits<int64_t>::max(), to = 0;     // keys that any query sees
+      int64_t allFrom = 0, allTo = std::numeric_limits<int64_t>::max();  // … that all of them see
+      for (int64_t r = 0; r < block; ++r) {
+        const Range keys = keysOf(std::min(first + r, head.queries - 1), head.length, head.window);
+        from = std::min(from, keys.from);
+        to = std::max(to, keys.to);
+        allFrom = std::max(allFrom, keys.from);
+        allTo = std::min(allTo, keys.to);
+        softmax.from[r / lanes][r % lanes] = static_cast<int32_t>(keys.from);
+        softmax.to[r / lanes][r % lanes] = static_cast<int32_t>(keys.to);
+      }
+      for (int64_t half = 0; half < 2; ++half) {
+        softmax.highest[half] = Vector<lanes>{} + lowest;
+        softmax.total[half] = Vector<lanes>{};
+      }
+      const float* q = head.q + first * dim;
+      for (int64_t d = 0; d < dim; ++d)
+        for (int64_t r = 0; r < block; ++r) qT[d * block + r] = q[r * dim + d];
+      float* out = head.out + first * dim;
+      std::fill_n(out, block * dim, 0.0f);
+      for (int64_t key = from; key < to; key += keyBlock) {
+        const int64_t keys = std::min(keyBlock, to - key);
+        for (int64_t j = 0; j < keys; j += keyTile) scoreKeys<lanes>(head.k + (key + j) * dim, dim, qT, scores + j * block);
+        exponentiate<lanes>(softmax, scores, key, keys, key < allFrom || key + keys > allTo, kept);
+        for (int64_t r = 0; r < block; r += rowTile) {
+          const float* values = head.v + key * dim;
+          int64_t d = 0;
+          for (; d + 2 * lanes <= dim; d += 2 * lanes) addValues<lanes, 2>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+          for (; d < dim; d += lanes) addValues<lanes, 1>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+        }
+      }
+      for (int64_t half = 0; half < 2; ++half) store(kept + half * lanes, 1.0f / softmax.total[half]);
+      for (int64_t r = 0; r < block; ++r)
+        for (int64_t d = 0; d < dim; ++d) out[r * dim + d] *= kept[r];
+    }
+  }
+};
 
 FOR_EVERY_CPU void widenRow(const uint16_t* bfloat16, int64_t count, float* out) { widen(bfloat16, count, out); }
 FOR_EVERY_CPU void narrowRow(const float* row, int64_t count, uint16_t* bfloat16) { narrow(row, count, bfloat16); }
@@ -180,12 +202,6 @@ FOR_EVERY_CPU void scaleRow(float* row, int64_t count, float scale) {
   for (int64_t d = 0; d < count; ++d) row[d] *= scale;
 }
 
-// Columns of some rows of keys, `count` ≤ vectorSize: whole cache lines are written.
-FOR_EVERY_CPU void transposeRows(const float* rows, int64_t dim, int64_t count, float* kT, int64_t keyStride) {
-  for (int64_t d = 0; d < dim; ++d)
-    for (int64_t t = 0; t < count; ++t) kT[d * keyStride + t] = rows[t * dim + d];
-}
-
 }  // namespace
 
 at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
@@ -209,7 +225,7 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   const auto inner = [](const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); };
   const at::Tensor q = inner(query), k = inner(key), v = inner(value);
   at::Tensor result = at::empty({rows, T, heads * headDim}, q.options());
-  const int64_t dim = roundUp(headDim, vectorSize);
+  const int64_t dim = roundUp(headDim, widest);
   const int64_t perGroup = heads / groups;
 
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, q.scalar_type(), "attend", [&] {
@@ -220,27 +236,28 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
       if (rotated > 0) rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
     };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
-    at::parallel_for(0, rows * groups, 1, [&](int64_t begin, int64_t end) {
-      const int64_t queryRows = roundUp(T, queryBlock);
-      std::vector<float> qRows(queryRows * dim), kT(dim * roundUp(T, keyBlock)), vRows(roundUp(T, keyBlock) * dim), out(queryRows * dim), lines(vectorSize * dim);
-      for (int64_t job = begin; job < end; ++job) {
+    // Sequences of different lengths are different work: whoever is done takes the next.
+    const int64_t jobs = rows * groups;
+    std::atomic<int64_t> next = 0;
+    at::parallel_for(0, std::min<int64_t>(jobs, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+      const int64_t queryRows = roundUp(T, mostQueries);
+      const int64_t keyRows = roundUp(T + keyTile, keyTile);
+      std::vector<float> qRows(queryRows * dim), kRows(keyRows * dim), vRows(keyRows * dim), turned(dim * mostQueries), out(queryRows * dim);
+      for (int64_t job = next++; job < jobs; job = next++) {
         const int64_t row = job / groups, group = job % groups;
         const int64_t length = lengths[row % batch];
-        const int64_t keyStride = roundUp(length, keyBlock);
-        std::fill(kT.begin(), kT.begin() + dim * keyStride, 0.0f);
-        std::fill(vRows.begin() + length * dim, vRows.begin() + keyStride * dim, 0.0f);
-        for (int64_t first = 0; first < length; first += vectorSize) {
-          const int64_t count = std::min(vectorSize, length - first);
-          for (int64_t t = 0; t < count; ++t) loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + (first + t) * k.stride(1) + group * k.stride(2), first + t, lines.data() + t * headDim);
-          transposeRows(lines.data(), headDim, count, kT.data() + first, keyStride);
-          for (int64_t t = first; t < first + count; ++t) readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) + group * v.stride(2), headDim, vRows.data() + t * dim);
+        std::fill_n(kRows.begin() + length * dim, keyTile * dim, 0.0f);
+        for (int64_t t = 0; t < length; ++t) {
+          loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + t * k.stride(1) + group * k.stride(2), t, kRows.data() + t * dim);
+          readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) + group * v.stride(2), headDim, vRows.data() + t * dim);
         }
         for (int64_t h = group * perGroup; h < (group + 1) * perGroup; ++h) {
           for (int64_t t = 0; t < T; ++t) {
             loadRotated(q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) + h * q.stride(2), t, qRows.data() + t * dim);
             scaleRow(qRows.data() + t * dim, headDim, static_cast<float>(scale));
           }
-          attendHead({qRows.data(), kT.data(), vRows.data(), T, dim, keyStride, length, window, out.data()});
+          const Head head{qRows.data(), kRows.data(), vRows.data(), T, dim, length, window, turned.data(), out.data()};
+          onWidestVectors<AttendHead>(&head);
           for (int64_t t = 0; t < T; ++t) writeRow(out.data() + t * dim, headDim, resultData + ((row * T + t) * heads + h) * headDim);
         }
       }

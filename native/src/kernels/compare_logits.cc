@@ -10,6 +10,7 @@
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
+#include <utility>
 
 #include "every_cpu.h"
 #include "library.h"
@@ -21,54 +22,58 @@ namespace {
 // Elements summed in float32 before the partial sum goes to float64.
 constexpr int64_t block = 2048;
 
-FOR_EVERY_CPU float largestOf(const float* values, int64_t count) {
-  float largest = values[0];
-  int64_t i = 0;
-  if (count >= 2 * vectorSize) {
-    // Two maxima, so that one comparison need not wait for the other.
-    Vector even = load(values), odd = load(values + vectorSize);
-    for (i = 2 * vectorSize; i + 2 * vectorSize <= count; i += 2 * vectorSize) {
-      const Vector first = load(values + i), second = load(values + i + vectorSize);
-      even = first > even ? first : even;
-      odd = second > odd ? second : odd;
+struct LargestOf {
+  template <int64_t lanes> PART_OF_KERNEL static float run(const float* values, int64_t count) {
+    float largest = values[0];
+    int64_t i = 0;
+    if (count >= 2 * lanes) {
+      // Two maxima, so that one comparison need not wait for the other.
+      Vector<lanes> even = load<lanes>(values), odd = load<lanes>(values + lanes);
+      for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes) {
+        even = larger(even, load<lanes>(values + i));
+        odd = larger(odd, load<lanes>(values + i + lanes));
+      }
+      largest = largestOfVector<lanes>(larger(even, odd));
     }
-    largest = largestOfVector(even > odd ? even : odd);
+    for (; i < count; ++i) largest = std::max(largest, values[i]);
+    return largest;
   }
-  for (; i < count; ++i) largest = std::max(largest, values[i]);
-  return largest;
-}
+};
 
 // exp(a − high) of a block, and their sum.
-FOR_EVERY_CPU float exponentials(const float* a, int64_t count, float high, float* out) {
-  Vector sums = {};
-  int64_t i = 0;
-  for (; i + vectorSize <= count; i += vectorSize) {
-    const Vector e = expNegative(load(a + i) - high);
-    store(out + i, e);
-    sums += e;
+struct Exponentials {
+  template <int64_t lanes> PART_OF_KERNEL static float run(const float* a, int64_t count, float high, float* out) {
+    Vector<lanes> sums = {};
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      const Vector<lanes> e = expNegative<lanes>(load<lanes>(a + i) - high);
+      store(out + i, e);
+      sums += e;
+    }
+    float total = sumOfVector<lanes>(sums);
+    for (; i < count; ++i) total += out[i] = expNegative(a[i] - high);
+    return total;
   }
-  float total = sumOfVector(sums);
-  for (; i < count; ++i) total += out[i] = expNegative(a[i] - high);
-  return total;
-}
+};
 
 // Σ exp(b − high) of a block, and Σ ea (a − b).
-FOR_EVERY_CPU void compareBlock(const float* a, const float* ea, const float* b, int64_t count, float high, float* sumB, float* sumDifference) {
-  Vector sums = {}, differences = {};
-  int64_t i = 0;
-  for (; i + vectorSize <= count; i += vectorSize) {
-    const Vector value = load(b + i);
-    sums += expNegative(value - high);
-    differences += load(ea + i) * (load(a + i) - value);
+struct CompareBlock {
+  template <int64_t lanes> PART_OF_KERNEL static std::pair<float, float> run(const float* a, const float* ea, const float* b, int64_t count, float high) {
+    Vector<lanes> sums = {}, differences = {};
+    int64_t i = 0;
+    for (; i + lanes <= count; i += lanes) {
+      const Vector<lanes> value = load<lanes>(b + i);
+      sums += expNegative<lanes>(value - high);
+      differences += load<lanes>(ea + i) * (load<lanes>(a + i) - value);
+    }
+    float total = sumOfVector<lanes>(sums), difference = sumOfVector<lanes>(differences);
+    for (; i < count; ++i) {
+      total += expNegative(b[i] - high);
+      difference += ea[i] * (a[i] - b[i]);
+    }
+    return {total, difference};
   }
-  float total = sumOfVector(sums), difference = sumOfVector(differences);
-  for (; i < count; ++i) {
-    total += expNegative(b[i] - high);
-    difference += ea[i] * (a[i] - b[i]);
-  }
-  *sumB = total;
-  *sumDifference = difference;
-}
+};
 
 // What is carried of a row, in float64: the columns of `sums`.
 struct RowSums {
@@ -102,15 +107,14 @@ void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t 
   for (int64_t from = 0; from < V; from += block) {
     const int64_t count = std::min(block, V - from);
     const float* pa = asFloat(a + from, count, bufferA);
-    const double highA = std::max<double>(rows->maxA, largestOf(pa, count));
+    const double highA = std::max<double>(rows->maxA, onWidestVectors<LargestOf>(pa, count));
     const double scaleA = std::exp(rows->maxA - highA);  // 0 in a row's first block
-    const double sumA = rows->sumA * scaleA + exponentials(pa, count, static_cast<float>(highA), exponentialsA);
+    const double sumA = rows->sumA * scaleA + onWidestVectors<Exponentials>(pa, count, static_cast<float>(highA), exponentialsA);
     for (int64_t lane = 0; lane < lanes; ++lane) {
       RowSums& row = rows[lane * sumStride];
       const float* pb = asFloat(b + lane * stride + from, count, bufferB);
-      const double highB = std::max<double>(row.maxB, largestOf(pb, count));
-      float sumB = 0, sumDifference = 0;
-      compareBlock(pa, exponentialsA, pb, count, static_cast<float>(highB), &sumB, &sumDifference);
+      const double highB = std::max<double>(row.maxB, onWidestVectors<LargestOf>(pb, count));
+      const auto [sumB, sumDifference] = onWidestVectors<CompareBlock>(pa, static_cast<const float*>(exponentialsA), pb, count, static_cast<float>(highB));
       row.difference = row.difference * scaleA + sumDifference;
       row.sumB = row.sumB * std::exp(row.maxB - highB) + sumB;
       row.maxB = highB;

@@ -15,23 +15,58 @@
 
 namespace sae_eval {
 
-// Sixteen numbers at a time, whatever width the CPU's own vectors have.
-constexpr int64_t vectorSize = 16;
-typedef float Vector __attribute__((vector_size(vectorSize * sizeof(float)), aligned(4)));
-typedef int32_t IntVector __attribute__((vector_size(vectorSize * sizeof(int32_t)), aligned(4)));
+// Vectors as wide as the CPU's own: one of twice the width would live in memory, not in registers. A kernel written with them
+// is a struct with `template <int64_t lanes> static … run(…)`, which must be part of its caller, and is called by
+// onWidestVectors<Kernel>(…).
+template <int64_t lanes>
+struct Vectors {
+  typedef float Float __attribute__((vector_size(lanes * sizeof(float))));
+  typedef int32_t Int __attribute__((vector_size(lanes * sizeof(int32_t))));
+};
+template <int64_t lanes> using Vector = typename Vectors<lanes>::Float;
+template <int64_t lanes> using IntVector = typename Vectors<lanes>::Int;
 
-PART_OF_KERNEL Vector load(const float* from) { return *reinterpret_cast<const Vector*>(from); }
-PART_OF_KERNEL void store(float* to, Vector values) { *reinterpret_cast<Vector*>(to) = values; }
+template <int64_t lanes> PART_OF_KERNEL Vector<lanes> load(const float* from) {
+  Vector<lanes> values;
+  std::memcpy(&values, from, sizeof values);
+  return values;
+}
+template <typename V> PART_OF_KERNEL void store(float* to, V values) { std::memcpy(to, &values, sizeof values); }
 
-PART_OF_KERNEL float sumOfVector(Vector values) {
+template <typename Kernel, typename... Arguments>
+auto onAnyCpu(Arguments... arguments) { return Kernel::template run<4>(arguments...); }
+
+#if defined(__x86_64__) && defined(__GNUC__)
+template <typename Kernel, typename... Arguments>
+__attribute__((target("avx2,fma,f16c,bmi,bmi2"))) auto onAvx2(Arguments... arguments) { return Kernel::template run<8>(arguments...); }
+template <typename Kernel, typename... Arguments>
+__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi,bmi2,prefer-vector-width=512"))) auto onAvx512(Arguments... arguments) { return Kernel::template run<16>(arguments...); }
+
+inline const bool hasAvx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
+inline const bool hasAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+
+template <typename Kernel, typename... Arguments>
+auto onWidestVectors(Arguments... arguments) {
+  if (hasAvx512) return onAvx512<Kernel>(arguments...);
+  if (hasAvx2) return onAvx2<Kernel>(arguments...);
+  return onAnyCpu<Kernel>(arguments...);
+}
+#else
+template <typename Kernel, typename... Arguments>
+auto onWidestVectors(Arguments... arguments) { return onAnyCpu<Kernel>(arguments...); }
+#endif
+
+template <int64_t lanes> PART_OF_KERNEL float sumOfVector(Vector<lanes> values) {
   float total = values[0];
-  for (int64_t i = 1; i < vectorSize; ++i) total += values[i];
+  for (int64_t i = 1; i < lanes; ++i) total += values[i];
   return total;
 }
 
-PART_OF_KERNEL float largestOfVector(Vector values) {
+template <typename V> PART_OF_KERNEL V larger(V a, V b) { return b > a ? b : a; }
+
+template <int64_t lanes> PART_OF_KERNEL float largestOfVector(Vector<lanes> values) {
   float largest = values[0];
-  for (int64_t i = 1; i < vectorSize; ++i) largest = values[i] > largest ? values[i] : largest;
+  for (int64_t i = 1; i < lanes; ++i) largest = values[i] > largest ? values[i] : largest;
   return largest;
 }
 
@@ -54,19 +89,22 @@ PART_OF_KERNEL float expNegative(float x) {
   return p * power;
 }
 
-// The same of sixteen.
-PART_OF_KERNEL Vector expNegative(Vector x) {
-  const Vector clamped = x > -87.0f ? x : Vector{} - 87.0f;
-  const Vector n = __builtin_convertvector(__builtin_convertvector(clamped * 1.44269504088896341f - 0.5f, IntVector), Vector);
-  const Vector r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
-  Vector p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+// The same of a vector; NaN stays NaN.
+template <int64_t lanes> PART_OF_KERNEL Vector<lanes> expNegative(Vector<lanes> x) {
+  using V = Vector<lanes>;
+  using I = IntVector<lanes>;
+  const V clamped = x < -87.0f ? V{} - 87.0f : x;
+  const I whole = __builtin_convertvector(clamped * 1.44269504088896341f - 0.5f, I);
+  const V n = __builtin_convertvector(whole, V);
+  const V r = (clamped - n * 0.693359375f) + n * 2.12194440e-4f;
+  V p = r * 1.9875691500e-4f + 1.3981999507e-3f;
   p = p * r + 8.3334519073e-3f;
   p = p * r + 4.1665795894e-2f;
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const IntVector bits = (__builtin_convertvector(n, IntVector) + 127) << 23;
-  Vector power;
+  const I bits = (whole + 127) << 23;
+  V power;
   std::memcpy(&power, &bits, sizeof power);
   return p * power;
 }

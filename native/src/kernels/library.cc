@@ -20,6 +20,7 @@ void registerOperators() {
     definitions.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor");
     definitions.def("linear_from_parts(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor");
     definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
+    definitions.def("kernel_threads() -> int", &kernelThreads);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__, __LINE__);
     cpu.impl("compare_logits_", &compareLogitsCpu);

@@ -31,6 +31,9 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Te
 at::Tensor rmsNormCpu(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+// How many of libtorch's threads a kernel's loop is divided among.
+int64_t kernelThreads();
+
 // The k largest of each row of a [n, m] and where they stand, in no promised order: [n, k] each.
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);

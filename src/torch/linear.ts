@@ -1,0 +1,57 @@
+/**
+ * `x Wᵀ + b` at the speed of the hardware. In half precision libtorch's products are fast where the CPU has instructions for the
+ * dtype; where it has none they are several times slower than float32's, so there the factors are widened, a block of W at
+ * a time, multiplied in float32 and rounded once.
+ */
+import { operator, ops } from './ops.js';
+import { scope } from './scope.js';
+import type { Tensor } from './tensor.js';
+
+/** Numbers of W that are widened at a time: 16 MB. */
+const blockNumbers = 2 ** 22;
+
+const supported = { bfloat16: 'mkldnn::_is_mkldnn_bf16_supported', float16: 'mkldnn::_is_mkldnn_fp16_supported' } as const;
+
+const native = new Map<string, boolean>();
+
+/** Whether libtorch multiplies numbers of the dtype with instructions this CPU has for them. */
+export function multipliesNatively(dtype: string): boolean {
+  if (dtype !== 'bfloat16' && dtype !== 'float16') return true;
+  let found = native.get(dtype);
+  if (found === undefined) {
+    try {
+      found = operator(supported[dtype])() as boolean;
+    } catch {
+      found = true; // no oneDNN there, which is for x86: such a libtorch has kernels of its own
+    }
+    native.set(dtype, found);
+  }
+  return found;
+}
+
+/** x […, k], W [m, k], b [m] or null → […, m], of one dtype. */
+export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  if (x.device !== 'cpu' || multipliesNatively(x.dtype)) return ops.linear(x, weight, bias);
+  return linearWidened(x, weight, bias);
+}
+
+/** The same through float32, whatever the CPU. */
+export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  return scope(() => {
+    const [m, k] = weight.shape as [number, number];
+    const wide = x.to({ dtype: 'float32' }); // […, k]
+    const wideBias = bias === null ? null : bias.to({ dtype: 'float32' });
+    const rows = Math.max(1, Math.floor(blockNumbers / Math.max(1, k)));
+    if (m <= rows) return ops.linear(wide, weight.to({ dtype: 'float32' }), wideBias).to({ dtype: x.dtype });
+    const out = ops.empty([...x.shape.slice(0, -1), m], { dtype: x.dtype, device: x.device });
+    for (let from = 0; from < m; from += rows) {
+      const count = Math.min(rows, m - from);
+      scope(() => {
+        const part = weight.narrow(0, from, count).to({ dtype: 'float32' }); // [count, k]
+        out.narrow(-1, from, count).copy_(ops.linear(wide, part, wideBias?.narrow(0, from, count) ?? null));
+        return null;
+      });
+    }
+    return out;
+  });
+}
