@@ -99,33 +99,35 @@ struct AttendHead {
   // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros where a query does not look, and tells by
   // how much what was summed before shrinks.
   template <int64_t lanes> PART_OF_KERNEL static void exponentiate(Softmax<lanes>& softmax, float* scores, int64_t first, int64_t keys, bool masked, float* kept) {
-    for (int64_t half = 0; half < 2; ++half) {
-      float* column = scores + half * lanes;
-      const IntVector<lanes> from = softmax.from[half], to = softmax.to[half];
-      const auto seen = [&](int64_t j) {
-        const IntVector<lanes> key = IntVector<lanes>{} + static_cast<int32_t>(first + j);
-        return (from <= key) & (key < to);
-      };
-      Vector<lanes> high = softmax.highest[half];
-      if (masked) {
-        for (int64_t j = 0; j < keys; ++j) {
-          const Vector<lanes> score = load<lanes>(column + j * 2 * lanes);
-          high = larger(high, seen(j) ? score : Vector<lanes>{} + lowest);
+    const auto seen = [&](int64_t j, int64_t half) {
+      const IntVector<lanes> key = IntVector<lanes>{} + static_cast<int32_t>(first + j);
+      return (softmax.from[half] <= key) & (key < softmax.to[half]);
+    };
+    Vector<lanes> high[2] = {softmax.highest[0], softmax.highest[1]};
+    if (masked) {
+      for (int64_t j = 0; j < keys; ++j)
+        for (int64_t half = 0; half < 2; ++half) {
+          const Vector<lanes> score = load<lanes>(scores + (2 * j + half) * lanes);
+          high[half] = larger(high[half], seen(j, half) ? score : Vector<lanes>{} + lowest);
         }
-      } else {
-        for (int64_t j = 0; j < keys; ++j) high = larger(high, load<lanes>(column + j * 2 * lanes));
+    } else {
+      for (int64_t j = 0; j < keys; ++j)
+        for (int64_t half = 0; half < 2; ++half) high[half] = larger(high[half], load<lanes>(scores + (2 * j + half) * lanes));
+    }
+    Vector<lanes> sum[2] = {};
+    for (int64_t j = 0; j < keys; ++j)
+      for (int64_t half = 0; half < 2; ++half) {
+        float* score = scores + (2 * j + half) * lanes;
+        Vector<lanes> weight = expNegative<lanes>(load<lanes>(score) - high[half]);
+        if (masked) weight = seen(j, half) ? weight : Vector<lanes>{};
+        store(score, weight);
+        sum[half] += weight;
       }
-      Vector<lanes> sum = {};
-      for (int64_t j = 0; j < keys; ++j) {
-        Vector<lanes> weight = expNegative<lanes>(load<lanes>(column + j * 2 * lanes) - high);
-        if (masked) weight = seen(j) ? weight : Vector<lanes>{};
-        store(column + j * 2 * lanes, weight);
-        sum += weight;
-      }
-      const Vector<lanes> shrunk = expNegative<lanes>(softmax.highest[half] - high);
+    for (int64_t half = 0; half < 2; ++half) {
+      const Vector<lanes> shrunk = expNegative<lanes>(softmax.highest[half] - high[half]);
       store(kept + half * lanes, shrunk);
-      softmax.total[half] = softmax.total[half] * shrunk + sum;
-      softmax.highest[half] = high;
+      softmax.total[half] = softmax.total[half] * shrunk + sum[half];
+      softmax.highest[half] = high[half];
     }
   }
 

@@ -28,12 +28,10 @@ struct LargestOf {
     int64_t i = 0;
     if (count >= 2 * lanes) {
       // Two maxima, so that one comparison need not wait for the other.
-      Vector<lanes> even = load<lanes>(values), odd = load<lanes>(values + lanes);
-      for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes) {
-        even = larger(even, load<lanes>(values + i));
-        odd = larger(odd, load<lanes>(values + i + lanes));
-      }
-      largest = largestOfVector<lanes>(larger(even, odd));
+      Vector<lanes> high[2] = {load<lanes>(values), load<lanes>(values + lanes)};
+      for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes)
+        for (int64_t v = 0; v < 2; ++v) high[v] = larger(high[v], load<lanes>(values + i + v * lanes));
+      largest = largestOfVector<lanes>(larger(high[0], high[1]));
     }
     for (; i < count; ++i) largest = std::max(largest, values[i]);
     return largest;
@@ -43,14 +41,15 @@ struct LargestOf {
 // exp(a − high) of a block, and their sum.
 struct Exponentials {
   template <int64_t lanes> PART_OF_KERNEL static float run(const float* a, int64_t count, float high, float* out) {
-    Vector<lanes> sums = {};
+    Vector<lanes> sums[2] = {};
     int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-      const Vector<lanes> e = expNegative<lanes>(load<lanes>(a + i) - high);
-      store(out + i, e);
-      sums += e;
-    }
-    float total = sumOfVector<lanes>(sums);
+    for (; i + 2 * lanes <= count; i += 2 * lanes)
+      for (int64_t v = 0; v < 2; ++v) {
+        const Vector<lanes> e = expNegative<lanes>(load<lanes>(a + i + v * lanes) - high);
+        store(out + i + v * lanes, e);
+        sums[v] += e;
+      }
+    float total = sumOfVector<lanes>(sums[0] + sums[1]);
     for (; i < count; ++i) total += out[i] = expNegative(a[i] - high);
     return total;
   }
@@ -59,14 +58,15 @@ struct Exponentials {
 // Σ exp(b − high) of a block, and Σ ea (a − b).
 struct CompareBlock {
   template <int64_t lanes> PART_OF_KERNEL static std::pair<float, float> run(const float* a, const float* ea, const float* b, int64_t count, float high) {
-    Vector<lanes> sums = {}, differences = {};
+    Vector<lanes> sums[2] = {}, differences[2] = {};
     int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-      const Vector<lanes> value = load<lanes>(b + i);
-      sums += expNegative<lanes>(value - high);
-      differences += load<lanes>(ea + i) * (load<lanes>(a + i) - value);
-    }
-    float total = sumOfVector<lanes>(sums), difference = sumOfVector<lanes>(differences);
+    for (; i + 2 * lanes <= count; i += 2 * lanes)
+      for (int64_t v = 0; v < 2; ++v) {
+        const Vector<lanes> value = load<lanes>(b + i + v * lanes);
+        sums[v] += expNegative<lanes>(value - high);
+        differences[v] += load<lanes>(ea + i + v * lanes) * (load<lanes>(a + i + v * lanes) - value);
+      }
+    float total = sumOfVector<lanes>(sums[0] + sums[1]), difference = sumOfVector<lanes>(differences[0] + differences[1]);
     for (; i < count; ++i) {
       total += expNegative(b[i] - high);
       difference += ea[i] * (a[i] - b[i]);

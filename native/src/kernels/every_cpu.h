@@ -17,7 +17,8 @@ namespace sae_eval {
 
 // Vectors as wide as the CPU's own: one of twice the width would live in memory, not in registers. A kernel written with them
 // is a struct with `template <int64_t lanes> static … run(…)`, which must be part of its caller, and is called by
-// onWidestVectors<Kernel>(…).
+// onWidestVectors<Kernel>(…). What such a kernel carries around a loop is declared as an array, be it of one: GCC 12 keeps a
+// single vector, declared where the CPU's instructions are not known yet, in memory.
 template <int64_t lanes>
 struct Vectors {
   typedef float Float __attribute__((vector_size(lanes * sizeof(float))));
@@ -57,16 +58,20 @@ auto onWidestVectors(Arguments... arguments) { return onAnyCpu<Kernel>(arguments
 #endif
 
 template <int64_t lanes> PART_OF_KERNEL float sumOfVector(Vector<lanes> values) {
-  float total = values[0];
-  for (int64_t i = 1; i < lanes; ++i) total += values[i];
+  float each[lanes];  // numbers of `values` itself, asked for one by one, would keep it out of the registers
+  store(each, values);
+  float total = each[0];
+  for (int64_t i = 1; i < lanes; ++i) total += each[i];
   return total;
 }
 
 template <typename V> PART_OF_KERNEL V larger(V a, V b) { return b > a ? b : a; }
 
 template <int64_t lanes> PART_OF_KERNEL float largestOfVector(Vector<lanes> values) {
-  float largest = values[0];
-  for (int64_t i = 1; i < lanes; ++i) largest = values[i] > largest ? values[i] : largest;
+  float each[lanes];
+  store(each, values);
+  float largest = each[0];
+  for (int64_t i = 1; i < lanes; ++i) largest = each[i] > largest ? each[i] : largest;
   return largest;
 }
 
