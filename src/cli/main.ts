@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-/** The command line. Commands load what they need when they run, so that `--help` starts at once. */
+/** The command line. Commands load what they need when they run, so that `--help` starts at once; what computes starts loading first. */
 import { Command, CommanderError, Option } from 'commander';
+import { forkChild } from '../evaluation/process/fork-child.js';
 import { packageVersion } from '../version.js';
 import type { ConvertFlags } from './commands/convert.js';
 import { exitCodeOf, printError } from './exit.js';
@@ -22,7 +23,10 @@ program
   .option('--out <dir>', 'folder of the report', 'runs/demo')
   .addOption(deviceOption())
   .addOption(dtypeOption())
-  .action(async (options: { out: string; device?: string; dtype?: string }) => (await import('./commands/demo.js')).demo(options));
+  .action(async (options: { out: string; device?: string; dtype?: string }) => {
+    const child = forkChild();
+    await (await import('./commands/demo.js')).demo({ ...options, child });
+  });
 
 program
   .command('evaluate')
@@ -32,8 +36,10 @@ program
   .addOption(deviceOption())
   .addOption(dtypeOption())
   .option('--explain', 'print the plan, its passes and their FLOPs per token, and stop')
-  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) =>
-    (await import('./commands/evaluate.js')).evaluateCommand(request, options));
+  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) => {
+    const child = options.explain === true ? {} : { child: forkChild() };
+    await (await import('./commands/evaluate.js')).evaluateCommand(request, { ...options, ...child });
+  });
 
 program
   .command('serve')

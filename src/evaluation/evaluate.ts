@@ -1,4 +1,5 @@
 /** The evaluation of the TypeScript API: in a child process, so that the caller's event loop stays free. */
+import type { ChildProcess } from 'node:child_process';
 import { ComputeProcess } from './process/index.js';
 import type { EvaluationRequest, EvaluationResult, Progress, SaeResult } from './schema/index.js';
 import { validateRequest } from './validate.js';
@@ -11,6 +12,8 @@ export interface EvaluateOptions {
   onResult?: (results: SaeResult[]) => void;
   /** File to which finished batches are written; a run that was killed continues from it. Removed by the caller. */
   journal?: string;
+  /** A compute process that was started ahead; it is ended in any case. */
+  child?: ChildProcess;
 }
 
 /**
@@ -25,9 +28,10 @@ export interface EvaluateOptions {
  * @throws SaeEvalError with the fields of the request that are wrong, or the reason the run failed.
  */
 export async function evaluate(request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  const validated = await validateRequest(request);
-  const compute = new ComputeProcess();
+  const compute = new ComputeProcess(options.child === undefined ? {} : { child: options.child });
   try {
+    compute.prepare();
+    const validated = await validateRequest(request);
     return await compute.run(validated.request, options);
   } finally {
     await compute.close();

@@ -1,4 +1,5 @@
 /** `sae-eval evaluate`: one evaluation without a server, in a child process, with a progress bar. */
+import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -9,12 +10,14 @@ import { renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
-import { writeReport } from '../write-report.js';
+import { preloadReports, writeReport } from '../write-report.js';
 
 export interface EvaluateOptions {
   out?: string;
   device?: string;
   dtype?: string;
+  /** The compute process, started ahead. */
+  child?: ChildProcess;
 }
 
 /** The request, with what the command line says over it. */
@@ -31,7 +34,7 @@ function journalBeside(request: unknown): string {
 }
 
 /** Runs a request with progress on stderr, writes the report, prints the table; the exit code tells how it ended. */
-export async function runRequest(input: unknown, { out, ...options }: EvaluateOptions): Promise<EvaluationResult> {
+export async function runRequest(input: unknown, { out, child, ...options }: EvaluateOptions): Promise<EvaluationResult> {
   const request = withOptions(input, options);
   const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
   await mkdir(resolve(journal, '..'), { recursive: true });
@@ -40,7 +43,9 @@ export async function runRequest(input: unknown, { out, ...options }: EvaluateOp
   const onSignal = (): void => cancel.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const result = await evaluate(request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) });
+    const evaluated = evaluate(request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at), ...(child === undefined ? {} : { child }) });
+    if (out !== undefined) void preloadReports().catch(() => {}); // while the other process computes; a failure shows where they are written
+    const result = await evaluated;
     progress.stop();
     const written = out === undefined ? [] : await writeReport(result, out);
     await rm(journal, { force: true });
@@ -56,11 +61,18 @@ export async function runRequest(input: unknown, { out, ...options }: EvaluateOp
 }
 
 export async function evaluateCommand(path: string, { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean }): Promise<void> {
-  const input = await readJsonFile(path);
   if (!explained) {
+    let input: unknown;
+    try {
+      input = await readJsonFile(path);
+    } catch (thrown) {
+      options.child?.kill('SIGKILL');
+      throw thrown;
+    }
     await runRequest(input, options);
     return;
   }
+  const input = await readJsonFile(path);
   const { explain } = await import('../../evaluation/plan/explain.js');
   process.stdout.write(`${planTable(await explain(withOptions(input, options)))}\n`);
 }

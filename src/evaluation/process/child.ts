@@ -109,7 +109,13 @@ function goFirst(): void {
   }
 }
 
+/** libtorch takes half a second to load: it is there when the first request comes. A failure shows where it is asked for. */
+function loadAhead(): void {
+  void import('../run.js').catch(() => {});
+}
+
 goFirst();
 standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
 watchParent();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));
+loadAhead();

@@ -2,14 +2,13 @@
  * Runs evaluations in a child process, so that the caller's event loop stays free and a crash, an abort in native code or
  * an out-of-memory kill reaches it as an error. Native-free.
  */
-import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import type { ChildProcess } from 'node:child_process';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
 import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
 import type { EvaluationResult, SaeResult } from '../schema/result.js';
-import { childEnvironment } from './child-environment.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
+import { forkChild, type ForkOptions } from './fork-child.js';
 import type { PathTable } from './path-table.js';
 import { fromChildSchema, type FromChild, type Machine, type ProcessUsage, type ToChild } from './protocol.js';
 
@@ -20,13 +19,11 @@ export class ProcessDiedError extends SaeEvalError {
   }
 }
 
-export interface ComputeProcessOptions {
-  /** Added to the environment of the process. */
-  env?: Record<string, string>;
+export interface ComputeProcessOptions extends ForkOptions {
+  /** A process that was started ahead; taken over by the first call. */
+  child?: ChildProcess;
   /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
   cacheBytes?: number;
-  /** How far the process stands back for others on the same cores, 0…19; default 0. */
-  niceness?: number;
   /** How long a cancelled evaluation may take to stop by itself; then the process is killed. */
   cancelGraceMs?: number;
 }
@@ -60,6 +57,7 @@ const stderrKept = 8192;
 /** One process that computes: started when first needed, started again after it died. One call at a time; others wait. */
 export class ComputeProcess {
   #child: ChildProcess | null = null;
+  #started: ChildProcess | null;
   #pending: Pending | null = null;
   #last: Promise<unknown> = Promise.resolve();
   #calls = 0;
@@ -70,7 +68,9 @@ export class ComputeProcess {
   /** Called with the process's id when one was started, with null when it ended. */
   onPid: (pid: number | null) => void = () => {};
 
-  constructor(private readonly options: ComputeProcessOptions = {}) {}
+  constructor(private readonly options: ComputeProcessOptions = {}) {
+    this.#started = options.child ?? null;
+  }
 
   get pid(): number | null {
     return this.#child?.pid ?? null;
@@ -98,10 +98,16 @@ export class ComputeProcess {
     return (await this.#enqueue({ type: 'describe' }, {})) as Machine;
   }
 
+  /** Starts the process, so that it is ready sooner; calls do it by themselves. */
+  prepare(): void {
+    this.#child ??= this.#start();
+  }
+
   /** Ends the process; a call under way fails with `cancelled`. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#fail(new SaeEvalError('cancelled', 'The compute process was stopped.'));
+    this.#child ??= this.#takeStarted();
     await this.#end();
   }
 
@@ -151,15 +157,16 @@ export class ComputeProcess {
     }
   }
 
+  /** The process started ahead, unless it was taken or has ended. */
+  #takeStarted(): ChildProcess | null {
+    const child = this.#started;
+    this.#started = null;
+    return child !== null && child.exitCode === null && child.signalCode === null ? child : null;
+  }
+
   #start(): ChildProcess {
     const killsBefore = outOfMemoryKills();
-    const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
-      env: { OMP_WAIT_POLICY: 'PASSIVE', ...childEnvironment(), SAE_EVAL_PROCESS_NICE: String(this.options.niceness ?? 0), ...this.options.env },
-      // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
-      execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
-    });
+    const child = this.#takeStarted() ?? forkChild(this.options);
     let stderr = '';
     child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
     child.on('message', (raw) => this.#receive(raw));
@@ -201,15 +208,6 @@ export class ComputeProcess {
   #fail(error: SaeEvalError): void {
     this.#pending?.reject(error);
   }
-}
-
-/** `--import` and `--require` of this process's command line, such as an OpenTelemetry SDK's: a forked process has its own. */
-function preloads(flags: readonly string[]): string[] {
-  return flags.flatMap((flag, index) => {
-    if (/^--(import|require)=/.test(flag)) return [flag];
-    const value = flags[index + 1];
-    return /^(--import|--require|-r)$/.test(flag) && value !== undefined ? [flag, value] : [];
-  });
 }
 
 /** A function, because the state changes while control flow analysis looks away. */
