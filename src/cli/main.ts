@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The command line. Commands load what they need when they run, so that `--help` starts at once; what computes starts loading first. */
+import type { ChildProcess } from 'node:child_process';
 import { Command, CommanderError, Option } from 'commander';
 import { forkChild } from '../evaluation/process/fork-child.js';
 import { packageVersion } from '../version.js';
@@ -11,6 +12,16 @@ const program = new Command('sae-eval')
   .version(packageVersion)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sae-eval: ')) });
+
+/** With the compute process started ahead; it ends with `body`, however that ends. */
+async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<void> {
+  const child = forkChild();
+  try {
+    await body(child);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
 
 const formats = ['md', 'html', 'json', 'csv'] as const;
 const languages = ['en', 'zh'] as const;
@@ -24,8 +35,7 @@ program
   .addOption(deviceOption())
   .addOption(dtypeOption())
   .action(async (options: { out: string; device?: string; dtype?: string }) => {
-    const child = forkChild();
-    await (await import('./commands/demo.js')).demo({ ...options, child });
+    await withChild(async (child) => (await import('./commands/demo.js')).demo({ ...options, child }));
   });
 
 program
@@ -37,8 +47,8 @@ program
   .addOption(dtypeOption())
   .option('--explain', 'print the plan, its passes and their FLOPs per token, and stop')
   .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) => {
-    const child = options.explain === true ? {} : { child: forkChild() };
-    await (await import('./commands/evaluate.js')).evaluateCommand(request, { ...options, ...child });
+    const run = async (child?: ChildProcess): Promise<void> => (await import('./commands/evaluate.js')).evaluateCommand(request, { ...options, ...(child === undefined ? {} : { child }) });
+    await (options.explain === true ? run() : withChild(run));
   });
 
 program

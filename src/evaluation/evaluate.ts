@@ -1,5 +1,4 @@
 /** The evaluation of the TypeScript API: in a child process, so that the caller's event loop stays free. */
-import type { ChildProcess } from 'node:child_process';
 import { ComputeProcess } from './process/index.js';
 import type { EvaluationRequest, EvaluationResult, Progress, SaeResult } from './schema/index.js';
 import { validateRequest } from './validate.js';
@@ -12,8 +11,6 @@ export interface EvaluateOptions {
   onResult?: (results: SaeResult[]) => void;
   /** File to which finished batches are written; a run that was killed continues from it. Removed by the caller. */
   journal?: string;
-  /** A compute process that was started ahead; it is ended in any case. */
-  child?: ChildProcess;
 }
 
 /**
@@ -27,8 +24,12 @@ export interface EvaluateOptions {
  * });
  * @throws SaeEvalError with the fields of the request that are wrong, or the reason the run failed.
  */
-export async function evaluate(request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
-  const compute = new ComputeProcess(options.child === undefined ? {} : { child: options.child });
+export function evaluate(request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
+  return evaluateIn(new ComputeProcess(), request, options);
+}
+
+/** The same in a process that the caller made; it is closed at the end. */
+export async function evaluateIn(compute: ComputeProcess, request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
   try {
     compute.prepare();
     const validated = await validateRequest(request);

@@ -3,8 +3,8 @@
  *
  *   npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N] [--python PYTHON] [--work DIR]
  *
- * Results go to docs/bench.json and, as tables, to docs/bench.md; sections that are not run keep what they had. PyTorch and
- * transformers are installed from pip into a throw-away folder unless --python names one that has them.
+ * Results go to docs/bench.json and, as tables, to docs/bench.md, by machine; other machines and sections that are not run keep
+ * what they had. PyTorch and transformers are installed from pip into a throw-away folder unless --python names one that has them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { kernels, versions } from '../../dist/src/torch/index.js';
 import { bestMatmul, compareKernels } from './kernels.mjs';
 import { writeTables } from './tables.mjs';
 
@@ -29,10 +30,11 @@ const sections = new Set(options.sections.split(','));
 const work = options.work ?? mkdtempSync(join(tmpdir(), 'sae-eval-bench-'));
 mkdirSync(work, { recursive: true });
 const resultsFile = join(root, 'docs/bench.json');
+const machine = `${cpus()[0].model.trim()} with ${versions().cpu}${kernels.hasBfloat16Unit() ? ' and AMX' : ''}, ${cpus().length} processors, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
 const results = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
 
 function record(section, measured) {
-  results[section] = { ...measured, date: new Date().toISOString().slice(0, 10), machine: `${cpus()[0].model.trim()}, ${cpus().length} processors, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}` };
+  (results[machine] ??= {})[section] = { ...measured, date: new Date().toISOString().slice(0, 10) };
   writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
   writeTables(results, join(root, 'docs/bench.md'));
 }

@@ -5,7 +5,7 @@ const seconds = (value) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} 
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
 const ratio = (value) => `${value.toFixed(value < 10 ? 1 : 0)}×`;
 const table = (head, rows) => [`| ${head.join(' | ')} |`, `|${head.map((_, i) => (i === 0 ? '---' : '---:')).join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
-const heading = (title, { date, machine }) => `## ${title}\n\n${machine}; ${date}.\n`;
+const heading = (title, { date, note }) => `### ${title}\n\n${date}${note === undefined ? '' : `; ${note}`}.\n`;
 
 function shipped(section) {
   const { ours, oursReference, single, apart, samples, deviation } = section;
@@ -69,6 +69,9 @@ function kernels(section) {
 const sections = { shipped, large, scaling, peak, kernels };
 
 export function writeTables(results, file) {
-  const parts = Object.entries(sections).flatMap(([name, write]) => (results[name] === undefined ? [] : [...write(results[name]), '']));
-  writeFileSync(file, `${['# Bench', '', '`npm run bench` writes this page; its numbers are measured side by side in one run of each section.', '', ...parts].join('\n')}`);
+  const parts = Object.entries(results).flatMap(([machine, measured]) => [
+    `## ${machine}`, '',
+    ...Object.entries(sections).flatMap(([name, write]) => (measured[name] === undefined ? [] : [...write(measured[name]), ''])),
+  ]);
+  writeFileSync(file, `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are measured side by side in one run.', '', ...parts].join('\n')}`);
 }

@@ -92,6 +92,13 @@ describe('evaluate', () => {
     expect(stderr).not.toMatch(/^\s+at /m);
   });
 
+  it('ends, with the process that was to compute, where the folder cannot be made', () => {
+    const { status, stderr } = cli('evaluate', write('request.json', request), '--out', join(write('file', ''), 'out'));
+    expect(status).not.toBeNull();
+    expect(status).not.toBe(0);
+    expect(stderr).toMatch(/^sae-eval: .*ENOTDIR[^\n]*\n$/);
+  });
+
   it('ends with 2 for arguments that are none', () => {
     expect(cli('evaluate').status).toBe(2);
     expect(cli('no-such-command').status).toBe(2);

@@ -4,7 +4,8 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { evaluate } from '../../evaluation/evaluate.js';
+import { evaluateIn } from '../../evaluation/evaluate.js';
+import { ComputeProcess } from '../../evaluation/process/index.js';
 import type { EvaluationRequest, EvaluationResult } from '../../evaluation/schema/index.js';
 import { renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
@@ -43,7 +44,7 @@ export async function runRequest(input: unknown, { out, child, ...options }: Eva
   const onSignal = (): void => cancel.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const evaluated = evaluate(request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at), ...(child === undefined ? {} : { child }) });
+    const evaluated = evaluateIn(new ComputeProcess(child === undefined ? {} : { child }), request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) });
     if (out !== undefined) void preloadReports().catch(() => {}); // while the other process computes; a failure shows where they are written
     const result = await evaluated;
     progress.stop();
@@ -61,18 +62,11 @@ export async function runRequest(input: unknown, { out, child, ...options }: Eva
 }
 
 export async function evaluateCommand(path: string, { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean }): Promise<void> {
+  const input = await readJsonFile(path);
   if (!explained) {
-    let input: unknown;
-    try {
-      input = await readJsonFile(path);
-    } catch (thrown) {
-      options.child?.kill('SIGKILL');
-      throw thrown;
-    }
     await runRequest(input, options);
     return;
   }
-  const input = await readJsonFile(path);
   const { explain } = await import('../../evaluation/plan/explain.js');
   process.stdout.write(`${planTable(await explain(withOptions(input, options)))}\n`);
 }

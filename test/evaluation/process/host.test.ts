@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
 import { describeDeath } from '#src/evaluation/process/death.js';
+import { forkChild } from '#src/evaluation/process/fork-child.js';
 import { ComputeProcess, inspectCheckpoints, inspectRequest } from '#src/evaluation/process/index.js';
 import { requestSchema, type ResolvedRequest } from '#src/evaluation/schema/index.js';
 
@@ -43,6 +44,27 @@ describe('ComputeProcess', () => {
     const { pid } = compute;
     expect((await compute.describe()).devices[0]?.name).toBe('cpu');
     expect(compute.pid).toBe(pid);
+  });
+
+  it('takes over a process that was started ahead, makes another where that has ended, and ends one it did not need', async () => {
+    const ahead = forkChild();
+    const taking = new ComputeProcess({ child: ahead });
+    await taking.describe();
+    expect(taking.pid).toBe(ahead.pid);
+    await taking.close();
+
+    const dead = forkChild();
+    const gone = new Promise((resolve) => dead.once('close', resolve));
+    dead.kill('SIGKILL');
+    await gone;
+    const other = new ComputeProcess({ child: dead });
+    expect((await other.describe()).devices[0]?.name).toBe('cpu');
+    expect(other.pid).not.toBe(dead.pid);
+    await other.close();
+
+    const unused = forkChild();
+    await new ComputeProcess({ child: unused }).close();
+    expect(unused.signalCode).toBe('SIGKILL');
   });
 
   it('passes on what is wrong with a request', async () => {
