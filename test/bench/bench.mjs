@@ -1,7 +1,8 @@
 /**
  * `npm run bench`: what an evaluation costs here against plain PyTorch scripts, measured side by side in one run on one machine.
  *
- *   npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N] [--python PYTHON] [--work DIR]
+ *   npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N]
+ *     [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]
  *
  * Results go to docs/bench.json and, as tables, to docs/bench.md, by machine; other machines and sections that are not run keep
  * what they had. PyTorch and transformers are installed from pip into a throw-away folder unless --python names one that has them.
@@ -22,6 +23,7 @@ const { values: options } = parseArgs({
   options: {
     sections: { type: 'string', default: 'kernels,peak,shipped,scaling,large' },
     samples: { type: 'string', default: '32' },
+    runs: { type: 'string', default: 'float32,bfloat16,single,apart' },
     python: { type: 'string' },
     work: { type: 'string' },
   },
@@ -162,14 +164,18 @@ if (sections.has('large')) {
   const { flopsPerToken, flopsPerTokenApart } = await plan(request);
   const measured = { flopsPerToken, flopsPerTokenApart, peak: await bestMatmul() };
   const pick = ({ seconds, computing, peakBytes, tokens }) => ({ seconds, computing, peakBytes, tokens });
+  const runs = new Set(options.runs.split(','));
   const float32 = ours(request);
   record('large', Object.assign(measured, { float32: pick(float32) }));
-  const bfloat16 = ours({ ...request, dtype: 'bfloat16' });
-  record('large', Object.assign(measured, { bfloat16: pick(bfloat16), bfloat16Deviation: deviation(bfloat16.report, Object.fromEntries(float32.report.results.map(({ kind, reference }) => [kind, reference]))) }));
-  const single = scripts(request);
-  record('large', Object.assign(measured, { single: { seconds: single.seconds, peakBytes: single.peakBytes }, deviation: deviation(float32.report, single.results) }));
-  const apart = scripts(request, { apart: true });
-  record('large', Object.assign(measured, { apart: { seconds: apart.seconds, peakBytes: apart.peakBytes } }));
+  if (runs.has('bfloat16')) {
+    const bfloat16 = ours({ ...request, dtype: 'bfloat16' });
+    record('large', Object.assign(measured, { bfloat16: pick(bfloat16), bfloat16Deviation: deviation(bfloat16.report, Object.fromEntries(float32.report.results.map(({ kind, reference }) => [kind, reference]))) }));
+  }
+  for (const [name, how] of [['apart', { apart: true }], ['single', {}]]) {
+    if (!runs.has(name)) continue;
+    const theirs = scripts(request, how);
+    record('large', Object.assign(measured, { [name]: { seconds: theirs.seconds, peakBytes: theirs.peakBytes }, deviation: deviation(float32.report, theirs.results) }));
+  }
 }
 
 if (options.work === undefined) rmSync(work, { recursive: true });
