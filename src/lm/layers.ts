@@ -109,7 +109,7 @@ export class GatedMLP implements Layer {
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    const hidden = activate(gate, this.activation).mul_(up);
+    const hidden = this.activation === 'silu' ? kernels.siluProduct(gate, up) : activate(gate, this.activation).mul_(up);
     // The widest tensors of a block: each is freed as soon as it was read, not with the block's other temporaries.
     up.dispose();
     const out = this.layers.down.forward(hidden);

@@ -2,7 +2,7 @@
  * Latents of N tokens, dense or as the few that were kept, and what is done with them: select, count, decode.
  * A latent is active where it is not zero; kept values may be negative.
  */
-import { keep, kernels, ops, scope, type Tensor } from '../torch/index.js';
+import { keep, kernels, ops, type Tensor } from '../torch/index.js';
 import { linear } from './product.js';
 
 export type Latents =
@@ -74,7 +74,7 @@ export class Decoder {
   /** W_dᵀ, row-major: outlives the scope it is first needed in. */
   #byLatent(): Tensor {
     if (this.#rows === null) {
-      this.#rows = keep(scope(() => this.#weight.t().contiguous()));
+      this.#rows = keep(kernels.transposed(this.#weight));
       // A mapped tensor's pages go with it.
       this.#weight.dispose();
       this.#weight = keep(this.#rows.t());

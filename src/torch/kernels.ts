@@ -39,6 +39,12 @@ export const linearFromParts = operator('sae_eval::linear_from_parts') as (x: Te
 /** Whether {@link linearFromParts} has that unit here. */
 export const hasBfloat16Unit = operator('sae_eval::has_bfloat16_unit') as () => boolean;
 
+/** `silu(gate) · up` in place of gate, of one shape and dtype; in half precision rounded between the two, as two operators do. */
+export const siluProduct = operator('sae_eval::silu_product_') as (gate: Tensor, up: Tensor) => Tensor;
+
+/** xᵀ of a matrix [n, m], row-major: [m, n]. */
+export const transposed = operator('sae_eval::transposed') as (x: Tensor) => Tensor;
+
 /** How many of libtorch's threads the loop of a kernel is divided among: all of them, unless the addon was built without OpenMP. */
 export const kernelThreads = operator('sae_eval::kernel_threads') as () => number;
 

@@ -1,5 +1,5 @@
 /** Kernels against the ATen operators they stand for, and the best matmul of the machine. */
-import { kernels, ops, scope, setInferenceMode, versions } from '../../dist/src/torch/index.js';
+import { kernels, linearWidened, multipliesNatively, ops, scope, setInferenceMode, versions } from '../../dist/src/torch/index.js';
 import { LogitSums } from '../../dist/src/evaluation/engine/compare-logits.js';
 
 /** The best of some rounds, in milliseconds. */
@@ -62,6 +62,13 @@ export async function compareKernels() {
   }, () => kernels.standardize(h));
   const weight = ops.ones([2048]);
   add('RMS norm', [1024, 2048], () => ops.rms_norm(h, [2048], weight, 1e-5), () => kernels.rmsNorm(h, weight, 1e-5));
+  const decoder = ops.randn([2048, 16_384]);
+  add('Wᵀ', [2048, 16_384], () => decoder.t().contiguous(), () => kernels.transposed(decoder));
+  for (const dtype of ['float32', 'bfloat16']) {
+    const [gate, up] = [ops.randn([4096, 8192]).to({ dtype }), ops.randn([4096, 8192]).to({ dtype })];
+    add(`silu(gate) · up, ${dtype}`, [4096, 8192], () => gate.silu_().mul_(up), () => kernels.siluProduct(gate, up));
+    for (const used of [gate, up]) used.dispose();
+  }
   for (const [B, T, H, G, hd] of [[2, 512, 32, 8, 64], [8, 256, 4, 2, 32]]) {
     const [q, k, v] = [H, G, G].map((heads) => ops.randn([B, T, heads, hd]));
     const angles = ops.outer(ops.arange(T, { dtype: 'float32' }), ops.randn([hd / 2]));
@@ -73,6 +80,13 @@ export async function compareKernels() {
     };
     add('rotary positions and attention', [B, T, H, hd], () => ops.scaled_dot_product_attention(turn(q), turn(k), v.transpose(1, 2), { is_causal: true, enable_gqa: true }).transpose(1, 2).reshape([B, T, H * hd]),
       () => kernels.attend(q, k, v, Array.from({ length: B }, () => T), cosines, sines, hd ** -0.5));
+  }
+  const [x, w] = [ops.randn([1024, 2048]), ops.randn([8192, 2048])];
+  if (kernels.hasBfloat16Unit()) add('float32 product from parts', [1024, 2048, 8192], () => ops.linear(x, w), () => kernels.linearFromParts(x, w));
+  for (const dtype of ['bfloat16', 'float16']) {
+    if (multipliesNatively(dtype)) continue;
+    const [halfX, halfW] = [x.to({ dtype }), w.to({ dtype })];
+    add(`${dtype} product through float32`, [1024, 2048, 8192], () => ops.linear(halfX, halfW), () => linearWidened(halfX, halfW));
   }
   return { rows };
 }

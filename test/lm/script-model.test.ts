@@ -20,11 +20,15 @@ beforeAll(() => {
   for (const name of ['manifest.json', 'model.pt']) copyFileSync(`${fixture}${name}`, join(folder, name));
   for (const name of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(`${root}checkpoints/tiny-llama/${name}`, join(folder, name));
 });
-afterAll(() => rmSync(folder, { recursive: true }));
+const copies: string[] = [];
+afterAll(() => {
+  for (const made of [folder, ...copies]) rmSync(made, { recursive: true });
+});
 
 /** The folder with fields of its manifest changed. */
 function changed(change: object): string {
   const copy = mkdtempSync(join(tmpdir(), 'sae-eval-script-'));
+  copies.push(copy);
   copyFileSync(`${fixture}model.pt`, join(copy, 'model.pt'));
   writeFileSync(join(copy, 'manifest.json'), JSON.stringify({ ...(JSON.parse(readFileSync(`${fixture}manifest.json`, 'utf8')) as object), ...change }));
   return copy;

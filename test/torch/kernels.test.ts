@@ -88,6 +88,52 @@ describe('standardize', () => {
   });
 });
 
+describe('transposed', () => {
+  it.each<[number, number, DType]>([[1, 1, 'float32'], [33, 70, 'float32'], [64, 32, 'bfloat16'], [200, 31, 'int32'], [7, 9, 'float64'], [0, 4, 'float32']])('is xᵀ, row-major, of [%i, %i] %s', (n, m, dtype) => {
+    const x = ops.arange(n * m).reshape([n, m]).to({ dtype });
+    const found = kernels.transposed(x);
+    expect(found.is_contiguous()).toBe(true);
+    expect(found.dtype).toBe(dtype);
+    expect(found.toArray()).toEqual(x.t().toArray());
+  });
+
+  it('takes views', () => {
+    const x = ops.arange(60).reshape([6, 10]).to({ dtype: 'float32' });
+    for (const view of [x.narrow(1, 2, 5), x.t(), x.slice(1, 0, 10, 2)]) expect(kernels.transposed(view).toArray()).toEqual(view.t().toArray());
+    expect(() => kernels.transposed(ops.ones([2, 2, 2]))).toThrow(/a matrix/);
+  });
+});
+
+describe('silu_product_', () => {
+  it.each<[number[], DType, number]>([[[3, 7], 'float32', 2e-6], [[4, 70_000], 'float32', 2e-6], [[5, 600], 'float64', 1e-12]])('is silu(gate) · up of %j in %s', (shape, dtype, tolerance) => {
+    manualSeed(5);
+    const [gate, up] = [ops.randn(shape).mul(5).to({ dtype }), ops.randn(shape).to({ dtype })];
+    const wide = gate.to({ dtype: 'float64' });
+    const expected = wide.div(wide.neg().exp().add(1)).mul(up);
+    expect(kernels.siluProduct(gate, up).sub(expected).abs().sub(expected.abs().mul(tolerance)).max().item()).toBeLessThan(tolerance);
+    expect(gate.sub(expected).abs().max().item()).toBeLessThan(1e-4); // in place
+  });
+
+  it('gives in bfloat16 what two operators give, but for a last bit where a number lies between two', () => {
+    manualSeed(6);
+    const [gate, up] = [ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }), ops.randn([9, 1037]).to({ dtype: 'bfloat16' })];
+    const expected = gate.clone().silu_().mul_(up);
+    const found = kernels.siluProduct(gate, up);
+    expect(found.ne(expected).sum().item()).toBeLessThan(10);
+    expect(farthest(found, expected)).toBeLessThan(0.07);
+  });
+
+  it('takes what is wide apart in memory, extremes, and NaN', () => {
+    const both = ops.randn([6, 40]);
+    const [gate, up] = both.chunk(2, -1) as [Tensor, Tensor];
+    const expected = gate.clone().silu_().mul_(up);
+    expect(farthest(kernels.siluProduct(gate, up), expected)).toBeLessThan(1e-6); // ATen's own loops differ by how memory lies
+    const extreme = tensor([100, -100, 3e38, -3e38, Infinity, Number.NaN, 0]);
+    expect(kernels.siluProduct(extreme, ops.ones([7])).toArray()).toEqual([100, expect.closeTo(0, 30), Math.fround(3e38), expect.closeTo(0, 1), Infinity, Number.NaN, 0]);
+    expect(() => kernels.siluProduct(ops.ones([2]), ops.ones([3]))).toThrow(/one shape and dtype/);
+  });
+});
+
 describe('rms_norm', () => {
   it.each([[3, 7], [16, 2048]])('is x / √(mean x² + ε) · weight on [%i, %i]', (n, d) => {
     manualSeed(n);

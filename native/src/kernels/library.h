@@ -31,6 +31,14 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Te
 at::Tensor rmsNormCpu(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps);
 
+// silu(gate) · up in place of gate, of one shape and dtype.
+at::Tensor& siluProductCpu(at::Tensor& gate, const at::Tensor& up);
+at::Tensor& siluProductComposite(at::Tensor& gate, const at::Tensor& up);
+
+// xᵀ of a matrix, row-major.
+at::Tensor transposedCpu(const at::Tensor& x);
+at::Tensor transposedComposite(const at::Tensor& x);
+
 // How many of libtorch's threads a kernel's loop is divided among.
 int64_t kernelThreads();
 
