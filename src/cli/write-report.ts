@@ -2,7 +2,7 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../evaluation/schema/index.js';
-import { preloadHtml, renderReport } from '../report/index.js';
+import { renderReport } from '../report/index.js';
 
 const files = [
   { name: 'report.json', format: 'json', lang: 'en' },
@@ -11,9 +11,6 @@ const files = [
   { name: 'report.html', format: 'html', lang: 'en' },
   { name: 'report.csv', format: 'csv', lang: 'en' },
 ] as const;
-
-/** Loads what drawing takes. */
-export const preloadReports = preloadHtml;
 
 /** Writes all formats below `folder`; each file appears whole. Returns their paths. */
 export async function writeReport(result: EvaluationResult, folder: string): Promise<string[]> {

@@ -111,7 +111,7 @@ interface Heads {
 /** softmax(cap(q kᵀ · scale)) v with a mask: the kernels know no soft-capping. */
 function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: number): Tensor {
   const groups = q.shape[1]! / k.shape[1]!;
-  const dtype = q.device === 'cpu' && !multipliesNatively(q.dtype) ? 'float32' : q.dtype;
+  const dtype = multipliesNatively(q) ? q.dtype : 'float32';
   const repeat = (x: Tensor): Tensor => (groups === 1 ? x : x.repeat_interleave(groups, 1)).to({ dtype });
   const scores = q.to({ dtype }).matmul(repeat(k).transpose(-2, -1)).mul_(scale).div_(cap).tanh_().mul_(cap);
   const weights = scores.masked_fill_(mask.logical_not(), -Infinity).softmax(-1, 'float32').to({ dtype });

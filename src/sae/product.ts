@@ -39,5 +39,5 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
 /** `sum + x Wᵀ`; `sum` may be overwritten. */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
   if (inParts) return sum.add_(kernels.linearFromParts(x, weight));
-  return x.device === 'cpu' && !multipliesNatively(x.dtype) ? sum.add_(plainLinear(x, weight)) : sum.addmm_(x, weight.t());
+  return multipliesNatively(x) ? sum.addmm_(x, weight.t()) : sum.add_(plainLinear(x, weight));
 }

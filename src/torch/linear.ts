@@ -14,15 +14,15 @@ const supported = { bfloat16: 'mkldnn::_is_mkldnn_bf16_supported', float16: 'mkl
 
 const native = new Map<string, boolean>();
 
-/** Whether libtorch multiplies numbers of the dtype with instructions this CPU has for them. */
-export function multipliesNatively(dtype: string): boolean {
-  if (dtype !== 'bfloat16' && dtype !== 'float16') return true;
+/** Whether the tensor's device multiplies numbers of its dtype with instructions of its own. */
+export function multipliesNatively({ device, dtype }: Pick<Tensor, 'device' | 'dtype'>): boolean {
+  if (device !== 'cpu' || (dtype !== 'bfloat16' && dtype !== 'float16')) return true;
   let found = native.get(dtype);
   if (found === undefined) {
     try {
       found = operator(supported[dtype])() as boolean;
     } catch {
-      found = true; // no oneDNN there, which is for x86: such a libtorch has kernels of its own
+      found = true; // a libtorch without oneDNN cannot be asked: left to its own kernels
     }
     native.set(dtype, found);
   }
@@ -31,8 +31,7 @@ export function multipliesNatively(dtype: string): boolean {
 
 /** x […, k], W [m, k], b [m] or null → […, m], of one dtype. */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
-  if (x.device !== 'cpu' || multipliesNatively(x.dtype)) return ops.linear(x, weight, bias);
-  return linearWidened(x, weight, bias);
+  return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
 
 /** The same through float32, whatever the CPU. */

@@ -4,11 +4,10 @@ import { linear, linearWidened, manualSeed, multipliesNatively, ops, type DType,
 const wide = (x: Tensor): Tensor => x.to({ dtype: 'float64' });
 
 describe('linear', () => {
-  it('multiplies float32 and float64 as libtorch does', () => {
-    expect(multipliesNatively('float32')).toBe(true);
-    expect(multipliesNatively('float64')).toBe(true);
-    manualSeed(1);
+  it('multiplies float32 as libtorch does', () => {
+        manualSeed(1);
     const [x, w, b] = [ops.randn([3, 5, 40]), ops.randn([9, 40]), ops.randn([9])];
+    expect(multipliesNatively(x)).toBe(true);
     expect(linear(x, w, b).toArray()).toEqual(ops.linear(x, w, b).toArray());
   });
 

@@ -7,11 +7,12 @@ import { join, resolve } from 'node:path';
 import { evaluateIn } from '../../evaluation/evaluate.js';
 import { ComputeProcess } from '../../evaluation/process/index.js';
 import type { EvaluationRequest, EvaluationResult } from '../../evaluation/schema/index.js';
+import { preloadHtml } from '../../report/index.js';
 import { renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
-import { preloadReports, writeReport } from '../write-report.js';
+import { writeReport } from '../write-report.js';
 
 export interface EvaluateOptions {
   out?: string;
@@ -45,7 +46,7 @@ export async function runRequest(input: unknown, { out, child, ...options }: Eva
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
     const evaluated = evaluateIn(new ComputeProcess(child === undefined ? {} : { child }), request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) });
-    if (out !== undefined) void preloadReports().catch(() => {}); // while the other process computes; a failure shows where they are written
+    if (out !== undefined) void preloadHtml().catch(() => {}); // while the other process computes; a failure shows where they are written
     const result = await evaluated;
     progress.stop();
     const written = out === undefined ? [] : await writeReport(result, out);
