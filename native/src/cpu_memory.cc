@@ -20,6 +20,8 @@ namespace {
 // Smaller ones are malloc's business.
 constexpr size_t smallest = size_t{1} << 19;
 constexpr size_t granule = size_t{1} << 16;
+// A waiting block may be larger than what it serves by up to 1 / slack of that: calls differ in how many rows they have.
+constexpr size_t slack = 2;
 
 class CachingAllocator final : public c10::Allocator {
  public:
@@ -65,14 +67,17 @@ class CachingAllocator final : public c10::Allocator {
   void* take(size_t size) {
     {
       const std::lock_guard lock(mutex_);
-      // The one freed last may still be in the processor's cache.
-      const auto found = std::find_if(waiting_.rbegin(), waiting_.rend(), [&](const Block& block) { return block.size == size; });
-      if (found != waiting_.rend()) {
-        void* data = found->data;
-        waiting_.erase(std::next(found).base());
-        waitingBytes_ -= size;
-        sizes_.emplace(data, size);
-        return data;
+      // Of the blocks that are least too large, the one freed last: it may still be in the processor's cache.
+      auto best = waiting_.rend();
+      for (auto block = waiting_.rbegin(); block != waiting_.rend(); ++block) {
+        if (block->size >= size && block->size - size <= size / slack && (best == waiting_.rend() || block->size < best->size)) best = block;
+      }
+      if (best != waiting_.rend()) {
+        const Block found = *best;
+        waiting_.erase(std::next(best).base());
+        waitingBytes_ -= found.size;
+        sizes_.emplace(found.data, found.size);
+        return found.data;
       }
     }
     void* data = c10::alloc_cpu(size);

@@ -83,8 +83,12 @@ struct Instance {
   std::map<std::string, int64_t> otherBytes;  // by device
   int64_t collected = 0;  // handles freed by the garbage collector, not by dispose or a scope
   int64_t unreportedBytes = 0;  // counted, not yet told to V8
+  // Synchronous scopes that are open or being closed. The collector cannot free what they hold: being told of it, it would
+  // only run for nothing, on threads that compute.
+  int64_t silencingScopes = 0;
 
   void countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change);
+  void tellBytes(Napi::BasicEnv env);
   void countStorage(Napi::BasicEnv env, Slot& slot);
   // Empties a slot, once, and takes it off its object.
   void release(Napi::Env env, Slot& slot);

@@ -37,6 +37,7 @@ Napi::Value openScope(const Napi::CallbackInfo& info) {
     auto scope = std::make_shared<Scope>();
     scope->within = currentAsyncScope(info.Env(), instance);
     instance.scopes.push_back(std::move(scope));
+    ++instance.silencingScopes;
     return info.Env().Undefined();
   });
 }
@@ -47,6 +48,13 @@ Napi::Value closeScope(const Napi::CallbackInfo& info) {
     if (instance.scopes.empty()) throw CodedError("torch-argument", "scope: none is open");
     const auto scope = std::move(instance.scopes.back());
     instance.scopes.pop_back();
+    struct Closing {
+      Napi::Env env;
+      Instance& instance;
+      ~Closing() {
+        if (--instance.silencingScopes == 0) instance.tellBytes(env);
+      }
+    } const closing{info.Env(), instance};
     close(info.Env(), instance, *scope, info[0].As<Napi::Array>());
     return info.Env().Undefined();
   });

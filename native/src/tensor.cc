@@ -126,10 +126,14 @@ void finalize(napi_env env, void* data, void*) {
 }  // namespace
 
 void Instance::countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change) {
-  constexpr int64_t worthTelling = 1 << 16;
   if (device.is_cpu()) cpuBytes += change;
   else otherBytes[device.str()] += change;
   unreportedBytes += change;
+  if (silencingScopes == 0) tellBytes(env);
+}
+
+void Instance::tellBytes(Napi::BasicEnv env) {
+  constexpr int64_t worthTelling = 1 << 16;
   if (unreportedBytes > -worthTelling && unreportedBytes < worthTelling) return;
   Napi::MemoryManagement::AdjustExternalMemory(env, std::exchange(unreportedBytes, 0));
 }

@@ -45,7 +45,7 @@ export interface RunOptions {
 }
 
 /** Freed memory that waits for the next block's temporaries. */
-const memoryCache = 192 * 2 ** 20;
+const memoryCache = 512 * 2 ** 20;
 
 /** What a run computes, for the journal: the request, and the files as they are now. */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {

@@ -3,7 +3,7 @@
  * so such a run may compose them of bfloat16 products (the CPU's matrix unit, accumulated in float32): a relative error of
  * some 2⁻¹⁷, a hundredth of what the language model's own rounding does.
  */
-import { kernels, linear as plainLinear, multipliesNatively, type Tensor } from '../torch/index.js';
+import { addLinear as plainAddLinear, kernels, linear as plainLinear, type Tensor } from '../torch/index.js';
 
 /** How products of float32 numbers are computed. */
 export type Products = 'float32' | 'bfloat16-parts';
@@ -36,8 +36,7 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
   return inParts ? kernels.linearFromParts(x, weight, bias) : plainLinear(x, weight, bias);
 }
 
-/** `sum + x Wᵀ`; `sum` may be overwritten. */
+/** `sum + x Wᵀ`. Takes `sum` over: only what is returned may be used afterwards. */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
-  if (inParts) return sum.add_(kernels.linearFromParts(x, weight));
-  return multipliesNatively(x) ? sum.addmm_(x, weight.t()) : sum.add_(plainLinear(x, weight));
+  return inParts ? sum.add_(kernels.linearFromParts(x, weight)) : plainAddLinear(sum, x, weight);
 }

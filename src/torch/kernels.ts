@@ -45,6 +45,9 @@ export const siluProduct = operator('sae_eval::silu_product_') as (gate: Tensor,
 /** xᵀ of a matrix [n, m], row-major: [m, n]. */
 export const transposed = operator('sae_eval::transposed') as (x: Tensor) => Tensor;
 
+/** Whether oneDNN multiplies float32 matrices with wider vectors than libtorch's own products take on this CPU. */
+export const onednnIsWider = operator('sae_eval::onednn_is_wider') as () => boolean;
+
 /** How many of libtorch's threads the loop of a kernel is divided among: all of them, unless the addon was built without OpenMP. */
 export const kernelThreads = operator('sae_eval::kernel_threads') as () => number;
 

@@ -1,8 +1,10 @@
 /**
- * `x Wᵀ + b` at the speed of the hardware. In half precision libtorch's products are fast where the CPU has instructions for the
- * dtype; where it has none they are several times slower than float32's, so there the factors are widened, a block of W at
- * a time, multiplied in float32 and rounded once.
+ * `x Wᵀ + b` at the speed of the hardware. Float32 goes to oneDNN where that uses wider vectors than libtorch's own
+ * products. In half precision libtorch's products are fast where the CPU has instructions for the dtype; where it has none
+ * they are several times slower than float32's, so there the factors are widened, a block of W at a time, multiplied in
+ * float32 and rounded once. Made for inference: no gradient is promised.
  */
+import { onednnIsWider } from './kernels.js';
 import { operator, ops } from './ops.js';
 import { scope } from './scope.js';
 import type { Tensor } from './tensor.js';
@@ -29,25 +31,51 @@ export function multipliesNatively({ device, dtype }: Pick<Tensor, 'device' | 'd
   return found;
 }
 
+/** Multiplications below which the way to oneDNN costs more than its vectors gain. */
+const leastMultiplications = 2 ** 20;
+
+type OnednnLinear = (x: Tensor, weight: Tensor, bias: Tensor | null, attribute: 'none', scalars: [], algorithm: '') => Tensor;
+type OnednnBinary = (x: Tensor, other: Tensor, weight: Tensor, bias: Tensor | null, attribute: 'add') => Tensor;
+
+let wider: boolean | undefined;
+
+/** Whether float32 products of these go to oneDNN. */
+function takesOnednn(x: Tensor, weight: Tensor): boolean {
+  if (x.dtype !== 'float32' || x.device !== 'cpu') return false;
+  wider ??= onednnIsWider();
+  return wider && x.numel * weight.shape[0]! >= leastMultiplications;
+}
+
 /** x […, k], W [m, k], b [m] or null → […, m], of one dtype. */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
+  if (takesOnednn(x, weight)) return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, weight, bias, 'none', [], '');
   return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
 
-/** The same through float32, whatever the CPU. */
+/** `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes `sum` over: only what is returned may be used afterwards. */
+export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
+  if (takesOnednn(x, weight)) {
+    const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(x, sum, weight, null, 'add');
+    sum.dispose();
+    return added;
+  }
+  return multipliesNatively(x) ? sum.addmm_(x, weight.t()) : sum.add_(linearWidened(x, weight));
+}
+
+/** The same as {@link linear} through float32, whatever the CPU. */
 export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   return scope(() => {
     const [m, k] = weight.shape as [number, number];
     const wide = x.to({ dtype: 'float32' }); // […, k]
     const wideBias = bias === null ? null : bias.to({ dtype: 'float32' });
     const rows = Math.max(1, Math.floor(blockNumbers / Math.max(1, k)));
-    if (m <= rows) return ops.linear(wide, weight.to({ dtype: 'float32' }), wideBias).to({ dtype: x.dtype });
+    if (m <= rows) return linear(wide, weight.to({ dtype: 'float32' }), wideBias).to({ dtype: x.dtype });
     const out = ops.empty([...x.shape.slice(0, -1), m], { dtype: x.dtype, device: x.device });
     for (let from = 0; from < m; from += rows) {
       const count = Math.min(rows, m - from);
       scope(() => {
         const part = weight.narrow(0, from, count).to({ dtype: 'float32' }); // [count, k]
-        out.narrow(-1, from, count).copy_(ops.linear(wide, part, wideBias?.narrow(0, from, count) ?? null));
+        out.narrow(-1, from, count).copy_(linear(wide, part, wideBias?.narrow(0, from, count) ?? null));
         return null;
       });
     }

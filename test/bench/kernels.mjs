@@ -1,5 +1,5 @@
 /** Kernels against the ATen operators they stand for, and the best matmul of the machine. */
-import { kernels, linearWidened, multipliesNatively, ops, scope, setInferenceMode, versions } from '../../dist/src/torch/index.js';
+import { kernels, linear, linearWidened, multipliesNatively, ops, scope, setInferenceMode, versions } from '../../dist/src/torch/index.js';
 import { LogitSums } from '../../dist/src/evaluation/engine/compare-logits.js';
 
 /** The best of some rounds, in milliseconds. */
@@ -18,18 +18,20 @@ function best(rounds, body) {
 
 const shapes = [[1024, 2048, 8192], [1024, 8192, 2048], [1024, 2048, 16_384], [1024, 2048, 128_256], [2048, 2048, 2048]];
 
-/** GFLOP/s of x Wᵀ by dtype: of each shape and the best. */
+/** GFLOP/s of x Wᵀ by dtype: of each shape and the best, by libtorch's own operator and, where oneDNN is wider, by that. */
 export async function bestMatmul() {
   setInferenceMode(true);
   const measured = { cpu: versions().cpu };
-  for (const dtype of ['float32', 'bfloat16']) {
+  const measure = (dtype, multiply) => {
     const each = shapes.map(([n, k, m]) => scope(() => {
       const x = ops.randn([n, k]).to({ dtype });
       const w = ops.randn([m, k]).to({ dtype });
-      return (2 * n * k * m) / best(m > 100_000 ? 2 : 5, () => ops.linear(x, w)) / 1e6;
+      return (2 * n * k * m) / best(m > 100_000 ? 2 : 5, () => multiply(x, w)) / 1e6;
     }));
-    measured[dtype] = { best: Math.max(...each), shapes: shapes.map((shape, i) => ({ shape, gflops: each[i] })) };
-  }
+    return { best: Math.max(...each), shapes: shapes.map((shape, i) => ({ shape, gflops: each[i] })) };
+  };
+  for (const dtype of ['float32', 'bfloat16']) measured[dtype] = measure(dtype, ops.linear);
+  if (kernels.onednnIsWider()) measured.float32Onednn = measure('float32', linear);
   return measured;
 }
 
@@ -82,6 +84,7 @@ export async function compareKernels() {
       () => kernels.attend(q, k, v, Array.from({ length: B }, () => T), cosines, sines, hd ** -0.5));
   }
   const [x, w] = [ops.randn([1024, 2048]), ops.randn([8192, 2048])];
+  if (kernels.onednnIsWider()) add('float32 product by oneDNN', [1024, 2048, 8192], () => ops.linear(x, w), () => linear(x, w));
   if (kernels.hasBfloat16Unit()) add('float32 product from parts', [1024, 2048, 8192], () => ops.linear(x, w), () => kernels.linearFromParts(x, w));
   for (const dtype of ['bfloat16', 'float16']) {
     const [halfX, halfW] = [x.to({ dtype }), w.to({ dtype })];

@@ -24,7 +24,8 @@ function shipped(section) {
 function large(section) {
   const { float32, bfloat16, single, apart, peak, flopsPerToken, flopsPerTokenApart, deviation, bfloat16Deviation } = section;
   const row = (name, of) => [name, seconds(of.seconds), gigabytes(of.peakBytes), single === undefined ? '' : ratio(single.seconds / of.seconds), apart === undefined ? '' : ratio(apart.seconds / of.seconds)];
-  const reached = (of, dtype) => (flopsPerToken * of.tokens) / of.computing / 1e9 / peak[dtype].best;
+  const reached = (of, best) => `${(100 * (flopsPerToken * of.tokens) / of.computing / 1e9 / best).toFixed(0)} %`;
+  const [best32, best16] = [Math.max(peak.float32.best, peak.float32Onednn?.best ?? 0), peak.bfloat16.best];
   return [
     heading('A model of Llama-3.2-1B’s shape', section),
     'Random weights, SAEs of 16,384 latents, k = 64, 2 sequences of 512 tokens, NormMSE and KLDiv of `reference`, start-up and loading included.\n',
@@ -32,7 +33,7 @@ function large(section) {
       row('ours, float32', float32), ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
       ...(single === undefined ? [] : [row('PyTorch float32, one process', single)]), ...(apart === undefined ? [] : [row('PyTorch float32, a process for each SAE and metric', apart)]),
     ]),
-    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${peak.float32.best.toFixed(0)} GFLOP/s, bfloat16 ${peak.bfloat16.best.toFixed(0)}) it ran at ${(100 * reached(float32, 'float32')).toFixed(0)} % in float32${bfloat16 === undefined ? '' : ` and ${(100 * reached(bfloat16, 'bfloat16')).toFixed(0)} % in bfloat16, where metrics stay in float32 and SAEs compute in it (on AMX from bfloat16 parts)`}.`,
+    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${best32.toFixed(0)} GFLOP/s${peak.float32Onednn === undefined ? '' : ` by oneDNN, ${peak.float32.best.toFixed(0)} by libtorch’s own operator, which PyTorch takes`}, bfloat16 ${best16.toFixed(0)}) it ran at ${reached(float32, best32)} in float32${bfloat16 === undefined ? '' : ` and ${reached(bfloat16, best16)} in bfloat16, where metrics stay in float32 and SAEs compute in it (on AMX from bfloat16 parts)`}.`,
     ...(deviation === undefined ? [] : [`\nLargest relative deviation from PyTorch’s numbers: ${deviation.toExponential(1)}${typeof bfloat16Deviation === 'number' ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}` : ''}.`]),
   ];
 }
@@ -52,9 +53,10 @@ function scaling(section) {
 }
 
 function peak(section) {
+  const columns = [['float32', section.float32], ['float32 by oneDNN', section.float32Onednn], ['bfloat16', section.bfloat16]].filter(([, measured]) => measured !== undefined);
   return [
     heading('Matmul', section),
-    table(['x Wᵀ', 'float32', 'bfloat16'], section.float32.shapes.map(({ shape: [n, k, m], gflops }, i) => [`[${n}, ${k}] × [${k}, ${m}]`, `${gflops.toFixed(0)} GFLOP/s`, `${section.bfloat16.shapes[i].gflops.toFixed(0)} GFLOP/s`])),
+    table(['x Wᵀ', ...columns.map(([name]) => name)], section.float32.shapes.map(({ shape: [n, k, m] }, i) => [`[${n}, ${k}] × [${k}, ${m}]`, ...columns.map(([, { shapes }]) => `${shapes[i].gflops.toFixed(0)} GFLOP/s`)])),
     `\nKernels of libtorch: ${section.cpu}.`,
   ];
 }

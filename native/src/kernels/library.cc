@@ -22,6 +22,7 @@ void registerOperators() {
     definitions.def("transposed(Tensor x) -> Tensor");
     definitions.def("linear_from_parts(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor");
     definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
+    definitions.def("onednn_is_wider() -> bool", &onednnIsWider);
     definitions.def("kernel_threads() -> int", &kernelThreads);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__, __LINE__);

@@ -39,6 +39,9 @@ at::Tensor& siluProductComposite(at::Tensor& gate, const at::Tensor& up);
 at::Tensor transposedCpu(const at::Tensor& x);
 at::Tensor transposedComposite(const at::Tensor& x);
 
+// Whether oneDNN multiplies float32 matrices with wider vectors than MKL on this CPU.
+bool onednnIsWider();
+
 // How many of libtorch's threads a kernel's loop is divided among.
 int64_t kernelThreads();
 
