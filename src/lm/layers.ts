@@ -17,9 +17,7 @@ export class Linear implements Layer {
 
   /** Of all outputs, or of a range of them. */
   forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
-    if (outputs === undefined) return linear(x, this.weight, this.bias);
-    const { from, count } = outputs;
-    return linear(x, this.weight.narrow(0, from, count), this.bias?.narrow(0, from, count) ?? null);
+    return linear(x, this.weight, this.bias, outputs);
   }
 }
 

@@ -18,7 +18,7 @@ export { slice, type Index, type IndexPutOptions } from './indexing.js';
 export * as optim from './optim/index.js';
 export { operator, operatorSchemas, ops, refusedCalls } from './ops.js';
 export { devices, manualSeed, memory, numThreads, setMemoryCache, setNumThreads, synchronize, trimMemory, versions, type MemoryCounts } from './runtime.js';
-export { addLinear, linear, linearWidened, multipliesNatively } from './linear.js';
+export { addLinear, linear, linearWidened, multipliesNatively, sharingWeights } from './linear.js';
 export { ScriptModule, type ScriptValue } from './script-module.js';
 export { asyncScope, keep, scope } from './scope.js';
 export { isTensor, Tensor, type Complex, type DType, type Floats, type Int, type Ints, type Layout, type MemoryFormat, type NestedNumbers, type Scalar, type TensorData, type TensorInput } from './tensor.js';

@@ -4,7 +4,7 @@
  * to range, so logits of a whole vocabulary never exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
+import { kernels, ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
 
 /** Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary are added in any order. */
 export class LogitSums {
@@ -70,7 +70,7 @@ export function compareLogits({ model, clean, lanes, labels, lanesPerCall, logit
   const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
   for (let from = 0; from < model.vocabulary; from += most) {
     const range = { from, count: Math.min(most, model.vocabulary - from) };
-    scope(() => {
+    scope(() => sharingWeights(() => {
       const ofClean = model.head(clean, range); // [N, Vc]
       for (let first = 0; first < count; first += lanesPerCall) {
         const together = Math.min(lanesPerCall, count - first);
@@ -81,7 +81,7 @@ export function compareLogits({ model, clean, lanes, labels, lanesPerCall, logit
         });
       }
       return null;
-    });
+    }));
   }
   const { kl, ceClean, ceSpliced } = sums.finish();
   const ces = ceSpliced.unbind(0);

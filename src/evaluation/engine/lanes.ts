@@ -3,7 +3,7 @@
  * together through the remaining blocks, each joining at its own layer, so that every block runs once on one larger batch.
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
-import { ops, scope, type Tensor } from '../../torch/index.js';
+import { ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
 import type { Target } from './collector.js';
 
 export interface Lane {
@@ -31,11 +31,13 @@ export interface LaneSweep {
 function block({ model, context, lanesPerCall }: LaneSweep, i: number, stack: Tensor, B: number): Tensor {
   const count = stack.shape[0]! / B;
   if (count <= lanesPerCall) return model.block(i, stack, context);
-  const parts: Tensor[] = [];
-  for (let from = 0; from < count; from += lanesPerCall) {
-    parts.push(model.block(i, stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B), context));
-  }
-  return ops.cat(parts, 0);
+  return sharingWeights(() => {
+    const parts: Tensor[] = [];
+    for (let from = 0; from < count; from += lanesPerCall) {
+      parts.push(model.block(i, stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B), context));
+    }
+    return ops.cat(parts, 0);
+  });
 }
 
 /** Where the lanes have arrived. */
