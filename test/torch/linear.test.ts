@@ -18,7 +18,7 @@ describe('linear', () => {
       manualSeed(7);
       return [ops.randn([2, n / 2, k]), ops.randn([m, k]).div(Math.sqrt(k)), ops.randn([m])].map((each) => each.to({ dtype })) as [Tensor, Tensor, Tensor];
     };
-    const off = (found: Tensor, exact: Tensor): number => wide(found).sub(exact).abs().div(exact.abs().add(1)).max().item() as number;
+    const off = (found: Tensor, exact: Tensor): number => wide(found).sub(exact).abs().div(exact.abs().add(1)).max().item();
 
     it('is x Wᵀ + b, of all outputs, of a range of them and of a transposed W', () => {
       const [x, w, b] = make();

@@ -1,4 +1,4 @@
-/** A thousand temporaries of 64 MB in scopes, in a process of its own that tells the most memory it held. */
+/** Memory of many temporaries, each in a process of its own that tells the most it held. */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
@@ -30,4 +30,28 @@ it(`${rounds} temporaries of 64 MB peak below 300 MB, and no handle is left`, ()
   const { peak, handles, collected } = JSON.parse(stdout) as { peak: number; handles: number; collected: number };
   expect(peak).toBeLessThan(300);
   expect({ handles, collected }).toEqual({ handles: 0, collected: 0 });
+});
+
+it('what a scope will free does not make the garbage collector run, what nobody frees does', () => {
+  const program = `import { PerformanceObserver } from 'node:perf_hooks';
+    import { ops, scope } from ${binding};
+    const [major, incremental] = [4, 8];
+    let collections = 0;
+    new PerformanceObserver((list) => { for (const { detail } of list.getEntries()) if (detail.kind === major || detail.kind === incremental) collections++; }).observe({ entryTypes: ['gc'] });
+    const count = async (body) => {
+      collections = 0;
+      for (let i = 0; i < 40; i++) { body(); await new Promise(setImmediate); }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      return collections;
+    };
+    const large = () => ops.empty([16 * 2 ** 20]);
+    await count(() => {}); // what start-up left behind
+    const scoped = await count(() => scope(() => { for (let i = 0; i < 4; i++) large(); return null; }));
+    const forgotten = await count(large);
+    console.log(JSON.stringify({ scoped, forgotten }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  const { scoped, forgotten } = JSON.parse(stdout) as Record<string, number>;
+  expect(scoped).toBe(0);
+  expect(forgotten).toBeGreaterThan(0);
 });
