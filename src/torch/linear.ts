@@ -75,7 +75,7 @@ function reordered(x: Tensor, weight: Tensor, { of = weight, first = 0 }: { of?:
   const rows = x.numel / weight.shape[1]!;
   if (!wider || rows < leastRows || x.numel * weight.shape[0]! < leastMultiplications || !multipliesNatively(x)) return null;
   let ranges = shared.get(of);
-  if (ranges === undefined) shared.set(of, (ranges = new Map()));
+  if (ranges === undefined) shared.set(of, (ranges = new Map<number, Tensor>()));
   let found = ranges.get(first);
   if (found === undefined || found.shape[0] !== weight.shape[0]) {
     found?.dispose();
