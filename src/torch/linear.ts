@@ -93,8 +93,8 @@ export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null, ou
 }
 
 function multiply(x: Tensor, weight: Tensor, bias: Tensor | null, inOrder: Tensor | null): Tensor {
-  if (inOrder !== null) return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, inOrder, bias, 'none', [], '');
-  if (takesOnednn(x, weight)) return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, weight, bias, 'none', [], '');
+  const through = inOrder ?? (takesOnednn(x, weight) ? weight : null);
+  if (through !== null) return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, through, bias, 'none', [], '');
   return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
 
@@ -115,13 +115,14 @@ export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = n
     const wide = x.to({ dtype: 'float32' }); // […, k]
     const wideBias = bias === null ? null : bias.to({ dtype: 'float32' });
     const rows = Math.max(1, Math.floor(blockNumbers / Math.max(1, k)));
-    if (m <= rows) return linear(wide, weight.to({ dtype: 'float32' }), wideBias).to({ dtype: x.dtype });
+    // Widened weights serve one product: in oneDNN's order they would only wait in memory.
+    if (m <= rows) return multiply(wide, weight.to({ dtype: 'float32' }), wideBias, null).to({ dtype: x.dtype });
     const out = ops.empty([...x.shape.slice(0, -1), m], { dtype: x.dtype, device: x.device });
     for (let from = 0; from < m; from += rows) {
       const count = Math.min(rows, m - from);
       scope(() => {
         const part = weight.narrow(0, from, count).to({ dtype: 'float32' }); // [count, k]
-        out.narrow(-1, from, count).copy_(linear(wide, part, wideBias?.narrow(0, from, count) ?? null));
+        out.narrow(-1, from, count).copy_(multiply(wide, part, wideBias?.narrow(0, from, count) ?? null, null));
         return null;
       });
     }
