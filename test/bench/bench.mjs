@@ -1,9 +1,6 @@
 /**
  * `npm run bench`: what an evaluation costs here against plain PyTorch scripts, measured side by side in one run on one machine.
  *
- *   npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N]
- *     [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]
- *
  * Results go to docs/bench.json and, as tables, to docs/bench.md, by machine; other machines and sections that are not run keep
  * what they had. PyTorch and transformers are installed from pip into a throw-away folder unless --python names one that has them.
  */
@@ -19,15 +16,31 @@ import { writeTables } from './tables.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const evaluator = join(root, 'test/bench/pytorch_evaluator.py');
-const { values: options } = parseArgs({
-  options: {
-    sections: { type: 'string', default: 'kernels,peak,shipped,scaling,large' },
-    samples: { type: 'string', default: '32' },
-    runs: { type: 'string', default: 'float32,bfloat16,single,apart' },
-    python: { type: 'string' },
-    work: { type: 'string' },
-  },
-});
+const usage = `npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N]
+  [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]`;
+const options = readOptions();
+
+function readOptions() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        sections: { type: 'string', default: 'kernels,peak,shipped,scaling,large' },
+        samples: { type: 'string', default: '32' },
+        runs: { type: 'string', default: 'float32,bfloat16,single,apart' },
+        python: { type: 'string' },
+        work: { type: 'string' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (!values.help) return values;
+    console.log(usage);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error.message}\n${usage}`);
+    process.exit(2);
+  }
+}
+
 const sections = new Set(options.sections.split(','));
 const work = options.work ?? mkdtempSync(join(tmpdir(), 'sae-eval-bench-'));
 mkdirSync(work, { recursive: true });
@@ -136,16 +149,19 @@ if (sections.has('shipped')) {
 }
 
 if (sections.has('scaling')) {
-  const seconds = (request) => Math.min(ours(request).computing, ours(request).computing);
-  const samples = [16, 32, 64].map((maxSamples) => ({ maxSamples, seconds: seconds(smallRequest({ dataset: { path: join(shipped, 'eval'), seqLen: 256, maxSamples } })) }));
+  const repeats = 3;
+  const seconds = (request) => Math.min(...Array.from({ length: repeats }, () => ours(request).computing));
+  const on = (maxSamples) => ({ path: join(shipped, 'eval'), seqLen: 256, maxSamples });
+  const most = 4 * Number(options.samples);
+  const samples = [most / 4, most / 2, most].map((maxSamples) => ({ maxSamples, seconds: seconds(smallRequest({ dataset: on(maxSamples) })) }));
   const topk = (layer, n) => Array.from({ length: n }, (_, i) => ({ kind: 'TopK', checkpoint: join(shipped, 'TopK_tiny.pt'), layer, k: 16, label: `TopK ${i}` }));
   const counts = [1, 2, 4, 8];
-  const lastBlock = counts.map((n) => ({ saes: n, seconds: seconds(smallRequest({ saes: topk(16, n) })) }));
+  const lastBlock = counts.map((n) => ({ saes: n, seconds: seconds(smallRequest({ dataset: on(most), saes: topk(16, n) })) }));
   const inside = await Promise.all(counts.map(async (n) => {
-    const request = smallRequest({ saes: topk(8, n) });
+    const request = smallRequest({ dataset: on(most), saes: topk(8, n) });
     return { saes: n, seconds: seconds(request), flopsPerToken: (await plan(request)).flopsPerToken };
   }));
-  record('scaling', { samples, lastBlock, inside });
+  record('scaling', { samples, lastBlock, inside, repeats, saeSamples: most });
 }
 
 if (sections.has('large')) {

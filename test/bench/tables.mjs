@@ -39,11 +39,11 @@ function large(section) {
 }
 
 function scaling(section) {
-  const { samples, lastBlock, inside } = section;
+  const { samples, lastBlock, inside, repeats = 2, saeSamples = 32 } = section;
   const first = (rows) => rows[0].seconds;
   return [
     heading('Cost against samples and SAEs', section),
-    'The shipped model, start-up apart, the better of two runs.\n',
+    `The shipped model, start-up apart, the best of ${repeats} runs; the SAEs on ${saeSamples} samples.\n`,
     table(['samples, eight SAEs', 'time', 'of the line before'], samples.map((row, i) => [row.maxSamples, seconds(row.seconds), i === 0 ? '' : ratio(row.seconds / samples[i - 1].seconds)])),
     '',
     table(['TopK SAEs', 'on the last block', 'of one', 'on block 8', 'of one', 'FLOPs of one'], lastBlock.map((row, i) => [
