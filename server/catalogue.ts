@@ -4,10 +4,12 @@
  */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
 import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
 import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
+import { hasScriptManifest } from '../src/lm/script-manifest.js';
+import { weightFileNames } from '../src/lm/weight-files.js';
 import type { Roots } from './roots.js';
 
 const deepest = 5;
@@ -26,6 +28,8 @@ interface Folder {
   name: string;
   file: string;
   files: Found[];
+  /** The file that says what language model it holds; null for a folder that holds none. */
+  model: Found | null;
 }
 
 function failure(answer: Inspected<unknown> | undefined, { file, name }: Found): RecordError | null {
@@ -42,7 +46,7 @@ export class Catalogue {
   async checkpoints(signal: AbortSignal): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
     const folders = await this.#folders();
     // The weights of a language model are no SAE.
-    const all = folders.filter((folder) => !isModel(folder)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
+    const all = folders.filter(({ model }) => model === null).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, { ...this.inspectOptions, signal }));
     return {
@@ -58,7 +62,7 @@ export class Catalogue {
   }
 
   async models(signal: AbortSignal): Promise<{ items: ModelEntry[]; truncated: boolean }> {
-    const below = (await this.#folders()).filter(isModel).map(({ name, file, files }) => ({ name, file, bytes: 0, modified: files.find((entry) => entry.file.endsWith('/config.json'))!.modified, source: 'root' as const }));
+    const below = (await this.#folders()).flatMap(({ name, file, model }) => (model === null ? [] : [{ name, file, bytes: 0, modified: model.modified, source: 'root' as const }]));
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
@@ -122,7 +126,7 @@ export class Catalogue {
           seen.add(entryName);
           files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
         }
-        folders.push({ name, file: path, files });
+        folders.push({ name, file: path, files, model: await modelFile(path, files) });
       }
     }
     return folders;
@@ -137,10 +141,14 @@ export class Catalogue {
   }
 }
 
-function isModel({ files }: Folder): boolean {
+async function modelFile(folder: string, files: readonly Found[]): Promise<Found | null> {
+  const named = (names: readonly string[]): Found | undefined => files.find(({ file }) => names.includes(basename(file)));
   // OpenMOSS' SAEs lie with a config.json too.
-  if (files.some(({ file }) => /\/sae_weights\.(safetensors|pt)$/.test(file))) return false;
-  return files.some(({ file }) => file.endsWith('/config.json')) && files.some(({ name }) => /\.safetensors(\.index\.json)?$/.test(name));
+  if (named(['sae_weights.safetensors', 'sae_weights.pt']) !== undefined) return null;
+  const config = named(['config.json']);
+  if (config !== undefined && named(weightFileNames) !== undefined) return config;
+  const manifest = named(['manifest.json']);
+  return manifest !== undefined && (await hasScriptManifest(folder).catch(() => false)) ? manifest : null;
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

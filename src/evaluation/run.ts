@@ -1,6 +1,7 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
 import { statSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { Accumulator } from '../metrics/accumulator.js';
@@ -16,9 +17,11 @@ import { validateRequest, type ValidatedRequest } from './validate.js';
 import { WeightCache } from './weight-cache.js';
 
 export interface Progress {
+  /** Done so far, those of a batch under way too. */
   samples: number;
   /** Null while it is not known. */
   total: number | null;
+  /** Finished: what the journal holds. */
   batches: number;
   samplesPerSecond: number;
   secondsLeft: number | null;
@@ -30,6 +33,7 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** The model, the SAEs and the tokenizer are there. */
   onLoaded?: () => void;
+  /** After every batch, and within one that takes its time. */
   onProgress?: (progress: Progress) => void;
   /** Numbers as they stand after a batch, without intervals. */
   onResult?: (results: SaeResult[]) => void;
@@ -44,16 +48,20 @@ export interface RunOptions {
   cache?: WeightCache;
 }
 
+/** Milliseconds between tellings of progress within a batch, at least. */
+const progressInterval = 250;
+
 /** Freed memory that waits for the next block's temporaries. */
 const memoryCache = 512 * 2 ** 20;
 
-/** What a run computes, for the journal: the request, and the files as they are now. */
+/** What a run computes, and on what, for the journal: the request, and the files as they are now. */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
   const files = [paths.model, paths.dataset, ...saes.flatMap(({ checkpoint, published }) => [checkpoint.path, ...(published === null || published.configPath === null ? [] : [published.configPath])])].map((path) => {
     const { size, mtimeMs } = statSync(path);
     return [path, size, mtimeMs];
   });
-  return fingerprint({ request, files, device, version: packageVersion, versions: versions() });
+  // Libraries choose their kernels by the processor: on another one the parts of a run would not be of the same bits.
+  return fingerprint({ request, files, device, version: packageVersion, versions: versions(), processor: cpus()[0]?.model });
 }
 
 /**
@@ -109,16 +117,24 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     const secondsBefore = recovered?.seconds ?? 0;
     const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
 
+    let lastProgress = started;
+    const tellProgress = (samples: number): void => {
+      lastProgress = performance.now();
+      const rate = (samples - skipped) / Math.max((lastProgress - started) / 1000, 1e-9);
+      const total = stream.total ?? null;
+      onProgress?.({ samples, total, batches: accumulator.batchSizes.length, samplesPerSecond: rate, secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate });
+    };
+    const onMicroBatch = (done: number): void => {
+      if (performance.now() - lastProgress >= progressInterval) tellProgress(accumulator.sequences + done);
+    };
+
     let lastResult = -Infinity;
     onLoaded?.();
     for await (const batch of stream) {
-      accumulator.merge(await engine.batch(batch, signal));
+      accumulator.merge(await engine.batch(batch, { signal, onMicroBatch }));
       synchronize(device);
       journal?.write({ ...identity, decisions, seconds: seconds(), accumulator });
-      const samples = accumulator.sequences;
-      const rate = (samples - skipped) / Math.max((performance.now() - started) / 1000, 1e-9);
-      const total = stream.total ?? null;
-      onProgress?.({ samples, total, batches: accumulator.batchSizes.length, samplesPerSecond: rate, secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate });
+      tellProgress(accumulator.sequences);
       if (onResult !== undefined && performance.now() - lastResult >= resultInterval) {
         lastResult = performance.now();
         onResult(builder.results(accumulator, { intervals: false }));

@@ -138,6 +138,11 @@ function checkLayers(spec: SaeSpec, kind: SaeKind, { sizes, L, seed }: { sizes: 
   return { layer: spec.layer, layers: [spec.layer] };
 }
 
+/** For where models may not be programs. @throws SaeEvalError `model-unsupported` for one that is, by the name it goes by. */
+export function refuseProgram({ script }: ModelConfig, name: string): void {
+  if (script !== undefined) throw new SaeEvalError('model-unsupported', `${name}: a TorchScript program, which a server runs only where SAE_EVAL_TORCHSCRIPT=1 says that it may.`);
+}
+
 /**
  * Checks a request and what it names.
  * @throws SaeEvalError whose `fields` name every field at fault; its code is the first one's.
@@ -149,7 +154,7 @@ export async function validateRequest(input: EvaluationRequest | unknown, { reso
   const modelPath = await problems.at('model', () => resolvePath(request.model));
   const model = modelPath === null ? null : await problems.at('model', async () => {
     const config = await readModelConfig(modelPath);
-    if (config.script !== undefined && !programs) throw new SaeEvalError('model-unsupported', `${request.model}: a TorchScript program, which a server runs only where SAE_EVAL_TORCHSCRIPT=1 says that it may.`);
+    if (!programs) refuseProgram(config, request.model);
     return config;
   });
   const datasetPath = await problems.at('dataset.path', async () => {

@@ -32,9 +32,7 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   };
 }
 
-/** The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`, `file-unreadable`. */
-export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
-  const path = join(folder, 'manifest.json');
+async function readOwn(path: string): Promise<JsonFields | null> {
   let manifest: JsonFields | null;
   try {
     manifest = await readJsonFile(path, { code: 'model-invalid', limit: 2 ** 20 });
@@ -43,5 +41,16 @@ export async function readScriptManifest(folder: string): Promise<ModelConfig | 
     if (thrown instanceof SaeEvalError && thrown.code === 'model-invalid') return null;
     throw thrown;
   }
-  return manifest?.value('format') === format ? { path: folder, ...readManifest(manifest) } : null;
+  return manifest?.value('format') === format ? manifest : null;
+}
+
+/** Whether a folder's `manifest.json` is one of ours, right or wrong. @throws SaeEvalError `file-unreadable`. */
+export async function hasScriptManifest(folder: string): Promise<boolean> {
+  return (await readOwn(join(folder, 'manifest.json'))) !== null;
+}
+
+/** The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`, `file-unreadable`. */
+export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
+  const manifest = await readOwn(join(folder, 'manifest.json'));
+  return manifest === null ? null : { path: folder, ...readManifest(manifest) };
 }

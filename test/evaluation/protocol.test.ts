@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
-import { run } from '#src/evaluation/run.js';
+import { run, type Progress } from '#src/evaluation/run.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/evaluation/schema/index.js';
 import { memory } from '#src/torch/index.js';
 import { shipped } from '../golden/load.js';
@@ -72,6 +72,23 @@ describe('metrics asked for', () => {
       expect(notes.some(({ metric, en }) => metric === 'strict.KLDivPerToken' && /Not among/.test(en))).toBe(true);
     }
     expect(new Set(comparisons.map(({ metric }) => metric))).toEqual(new Set(['NormMSE']));
+  });
+});
+
+describe('progress', () => {
+  it('is told within a batch that takes its time, and the batch counts when it is done', async () => {
+    const seen: Progress[] = [];
+    await run({ ...small, dataset: { ...small.dataset, seqLen: 512, maxSamples: 40 }, batchSize: 40 }, { onProgress: (progress) => seen.push(progress) });
+    const within = seen.slice(0, -1);
+    expect(within.length).toBeGreaterThan(0); // the batch has twenty micro-batches
+    for (const { samples, total, batches, secondsLeft } of within) {
+      expect({ total, batches }).toEqual({ total: 40, batches: 0 });
+      expect(samples).toBeGreaterThan(0);
+      expect(samples).toBeLessThan(40);
+      expect(secondsLeft).toBeGreaterThan(0);
+    }
+    expect(within.map(({ samples }) => samples)).toEqual(within.map(({ samples }) => samples).sort((a, b) => a - b));
+    expect(seen.at(-1)).toMatchObject({ samples: 40, total: 40, batches: 1, secondsLeft: 0 });
   });
 });
 

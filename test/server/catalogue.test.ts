@@ -1,11 +1,11 @@
 /** What lies under the roots, as the form and scripts are offered it. */
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { listFiles } from '#src/data/files.js';
-import { serve, temporaryFolder } from './harness.js';
+import { packageRoot, serve, temporaryFolder } from './harness.js';
 
 const folder = temporaryFolder();
 const root = join(folder.path, 'root');
@@ -16,8 +16,10 @@ beforeAll(async () => {
   const files = {
     'mixed/a.jsonl': '{"text": "a"}\n', 'mixed/b.jsonl': '{"text": "b"}\n', 'mixed/c.parquet': 'left alone', 'packed/a.jsonl.gz': 'x', 'packed/b.jsonl.zst': 'xy', 'table/t.parquet': 'xyz',
     'plain/x.txt': 'text', 'none/readme.md': '#', 'damaged.pt': 'no checkpoint',
+    'older/config.json': readFileSync(join(packageRoot, 'checkpoints/tiny-llama/config.json')), 'older/pytorch_model.bin': 'listed by its name',
+    'program/manifest.json': readFileSync(join(packageRoot, 'test/lm/fixtures/torchscript/manifest.json')), 'program/model.pt': 'no SAE', 'tool/manifest.json': '{"format": "another"}',
   };
-  for (const name of ['mixed', 'packed', 'table', 'plain', 'none']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['mixed', 'packed', 'table', 'plain', 'none', 'older', 'program', 'tool']) mkdirSync(join(root, name), { recursive: true });
   for (const [name, text] of Object.entries(files)) writeFileSync(join(root, name), text);
   writeFileSync(join(folder.path, 'outside.jsonl'), '{"text": "secret"}\n');
   symlinkSync(join(folder.path, 'outside.jsonl'), join(root, 'none', 'link.jsonl'));
@@ -39,8 +41,16 @@ describe('the catalogue', () => {
   });
 
   it('says of a file that is no checkpoint why, without the place of the root', async () => {
-    const [damaged] = await client.checkpoints();
+    const [damaged, ...others] = await client.checkpoints();
+    expect(others).toEqual([]);
     expect(damaged).toMatchObject({ path: 'damaged.pt', candidates: [], error: { code: 'checkpoint-format' } });
     expect(JSON.stringify(damaged)).not.toContain(folder.path);
+  });
+
+  it('lists models in the older file format, and TorchScript ones with why the server does not run them', async () => {
+    const models = (await client.models()).filter(({ source }) => source === 'root');
+    expect(models.map(({ path }) => path)).toEqual(['older', 'program']);
+    expect(models[0]).toMatchObject({ family: 'llama', layers: 16, width: 128, error: null });
+    expect(models[1]).toMatchObject({ family: null, error: { code: 'model-unsupported', message: expect.stringMatching(/^program: .*SAE_EVAL_TORCHSCRIPT=1/) } });
   });
 });

@@ -26,6 +26,12 @@ export interface EngineOptions {
   saeProducts?: Products;
 }
 
+export interface BatchOptions {
+  signal?: AbortSignal | undefined;
+  /** Samples of the batch that are done, after each micro-batch but the last. */
+  onMicroBatch?: (samples: number) => void;
+}
+
 export class Engine {
   readonly #options: EngineOptions;
   readonly #keep: ReadonlySet<number>;
@@ -39,7 +45,7 @@ export class Engine {
   }
 
   /** The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops there when aborted. */
-  async batch(samples: readonly Sample[], signal?: AbortSignal): Promise<Accumulator> {
+  async batch(samples: readonly Sample[], { signal, onMicroBatch }: BatchOptions = {}): Promise<Accumulator> {
     const result = new Accumulator();
     const { saeProducts = 'float32', microBatch: { sequences } } = this.#options;
     for (let from = 0; from < samples.length; from += sequences) {
@@ -50,6 +56,7 @@ export class Engine {
         withProducts(saeProducts, () => this.#microBatch(part, result));
         return null;
       });
+      if (from + sequences < samples.length) onMicroBatch?.(from + sequences);
     }
     result.endBatch(samples.length);
     return result;

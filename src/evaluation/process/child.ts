@@ -46,6 +46,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   // Half of a device is left to what is computed there.
   cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
   const span = startComputeSpan(trace);
+  let batches = 0;
   try {
     const result = await runWithRoom(request, {
       ...(id === undefined ? {} : { id }),
@@ -57,7 +58,8 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       programs: mayRunPrograms(paths),
       onLoaded: () => span.loaded(),
       onProgress: (progress) => {
-        span.batch(progress.samples);
+        if (progress.batches > batches) span.batch(progress.samples);
+        batches = progress.batches;
         send({ type: 'progress', call, progress, usage: usage() });
       },
       resultInterval,

@@ -4,7 +4,7 @@
  */
 import { asSaeEvalError } from '../../errors.js';
 import { readModelConfig } from '../../lm/config.js';
-import { validateRequest } from '../validate.js';
+import { refuseProgram, validateRequest } from '../validate.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
 import { mayRunPrograms, pathResolver } from './path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
@@ -26,7 +26,9 @@ async function answer(message: ToInspector): Promise<unknown> {
   if (message.type === 'validate') return (await validateRequest(message.input, { resolvePath: pathResolver(message.paths), programs: mayRunPrograms(message.paths) })).request;
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
-    const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path);
+    const config = await readModelConfig(path);
+    if (!mayRunPrograms([])) refuseProgram(config, path);
+    const { family, layers, width, vocabulary, maxPositions } = config;
     return { family, layers, width, vocabulary, maxPositions };
   });
 }

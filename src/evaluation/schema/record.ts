@@ -32,9 +32,9 @@ export const problemSchema = z
 
 export const progressSchema = z
   .object({
-    samples: z.number().int(),
+    samples: z.number().int().describe('Done so far, those of a batch under way too.'),
     total: z.number().int().nullable().describe('Null until it is known.'),
-    batches: z.number().int(),
+    batches: z.number().int().describe('Finished; a run that is killed continues after them.'),
     samplesPerSecond: z.number(),
     secondsLeft: z.number().nullable(),
   })
