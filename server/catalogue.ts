@@ -6,10 +6,8 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
+import { inspectCheckpoints, inspectModels, modelDescription, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
 import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
-import { hasScriptManifest } from '../src/lm/script-manifest.js';
-import { weightFileNames } from '../src/lm/weight-files.js';
 import type { Roots } from './roots.js';
 
 const deepest = 5;
@@ -126,7 +124,8 @@ export class Catalogue {
           seen.add(entryName);
           files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
         }
-        folders.push({ name, file: path, files, model: await modelFile(path, files) });
+        const model = await modelDescription(path, files.map(({ file }) => basename(file)));
+        folders.push({ name, file: path, files, model: files.find(({ file }) => basename(file) === model) ?? null });
       }
     }
     return folders;
@@ -139,16 +138,6 @@ export class Catalogue {
       return file === null ? [] : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
     });
   }
-}
-
-async function modelFile(folder: string, files: readonly Found[]): Promise<Found | null> {
-  const named = (names: readonly string[]): Found | undefined => files.find(({ file }) => names.includes(basename(file)));
-  // OpenMOSS' SAEs lie with a config.json too.
-  if (named(['sae_weights.safetensors', 'sae_weights.pt']) !== undefined) return null;
-  const config = named(['config.json']);
-  if (config !== undefined && named(weightFileNames) !== undefined) return config;
-  const manifest = named(['manifest.json']);
-  return manifest !== undefined && (await hasScriptManifest(folder).catch(() => false)) ? manifest : null;
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

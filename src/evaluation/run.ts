@@ -51,7 +51,7 @@ export interface RunOptions {
 /** Milliseconds between tellings of progress within a batch, at least. */
 const progressInterval = 250;
 
-/** Freed memory that waits for the next block's temporaries. */
+/** Freed memory that waits for the next block's temporaries, at most. */
 const memoryCache = 512 * 2 ** 20;
 
 /** What a run computes, and on what, for the journal: the request, and the files as they are now. */

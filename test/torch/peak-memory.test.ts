@@ -55,3 +55,30 @@ it('what a scope will free does not make the garbage collector run, what nobody 
   expect(scoped).toBe(0);
   expect(forgotten).toBeGreaterThan(0);
 });
+
+it('freed memory that waits for the next tensor makes a process little larger than what it had in use', () => {
+  const program = `import { ops, scope, setMemoryCache, trimMemory } from ${binding};
+    const megabyte = 2 ** 20;
+    const fill = (size) => scope(() => void ops.ones([size * megabyte / 4]));
+    const resident = () => process.memoryUsage.rss() / megabyte;
+    setMemoryCache(4096 * megabyte);
+    fill(1);
+    const before = resident();
+    let most = 0;
+    // None can serve another: it is too small, or more than half as large again.
+    for (let round = 0; round < 3; round++) for (const size of [250, 160, 100, 64, 40, 25, 16]) { fill(size); most = Math.max(most, resident() - before); }
+    // Nor do blocks of many sizes leave holes that none fits.
+    for (let i = 0; i < 2000; i++) scope(() => { for (const size of [1 + i * 7 % 23, 1 + i * 11 % 29, 1 + i * 13 % 31]) ops.empty([size * megabyte / 4]).fill_(1); });
+    most = Math.max(most, resident() - before);
+    fill(100);
+    const kept = resident() - before;
+    trimMemory();
+    console.log(JSON.stringify({ most, kept, left: resident() - before }));`;
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  expect(stderr).toBe('');
+  const { most, kept, left } = JSON.parse(stdout) as Record<string, number>;
+  expect(most).toBeGreaterThan(240);
+  expect(most).toBeLessThan(250 + 192 + 30);
+  expect(kept).toBeGreaterThan(90);
+  expect(left).toBeLessThan(30);
+});
