@@ -6,7 +6,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { inspectCheckpoints, inspectModels, modelDescription, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
+import { hasScriptManifest, inspectCheckpoints, inspectModels, modelDescription, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
 import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
 import type { Roots } from './roots.js';
 
@@ -36,6 +36,7 @@ function failure(answer: Inspected<unknown> | undefined, { file, name }: Found):
 
 export class Catalogue {
   readonly #checkpoints = new Map<string, { stamp: string; answer: Inspected<CheckpointDescription> }>();
+  readonly #manifests = new Map<string, { stamp: string; answer: boolean }>();
   readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
   #walk: { at: number; folders: Promise<Folder[]> } | null = null;
 
@@ -98,6 +99,12 @@ export class Catalogue {
     return files.map(({ file }) => memory.get(file)?.answer);
   }
 
+  /** Whether a manifest is that of a TorchScript model: the one thing read here, once for each state of the file. */
+  async #describesProgram(folder: string, manifest: Found): Promise<boolean> {
+    const [answer] = await this.#cached(this.#manifests, [manifest], async () => [await hasScriptManifest(folder).catch(() => false)]);
+    return answer === true;
+  }
+
   /** All folders under the roots; looked at again after two seconds. */
   #folders(): Promise<Folder[]> {
     if (this.#walk === null || Date.now() - this.#walk.at > 2000) this.#walk = { at: Date.now(), folders: this.#walkRoots() };
@@ -124,8 +131,9 @@ export class Catalogue {
           seen.add(entryName);
           files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
         }
-        const model = await modelDescription(path, files.map(({ file }) => basename(file)));
-        folders.push({ name, file: path, files, model: files.find(({ file }) => basename(file) === model) ?? null });
+        const named = (wanted: string | null): Found | undefined => files.find((found) => basename(found.file) === wanted);
+        const model = await modelDescription(files.map((found) => basename(found.file)), () => this.#describesProgram(path, named('manifest.json')!));
+        folders.push({ name, file: path, files, model: named(model) ?? null });
       }
     }
     return folders;

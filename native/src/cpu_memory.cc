@@ -62,7 +62,7 @@ class CachingAllocator final : public c10::Allocator {
   void setLimit(size_t bytes) {
     const std::lock_guard lock(mutex_);
     limit_ = bytes;
-    shrink();
+    shrinkTo(roomBeside(usedBytes_));
   }
 
   void empty() {
@@ -89,8 +89,7 @@ class CachingAllocator final : public c10::Allocator {
     const std::lock_guard lock(mutex_);
     Block block = takeWaiting(size);
     if (block.data == nullptr) {
-      const size_t needed = usedBytes_ + size;
-      shrinkTo(std::max(std::max(mostUsed_, needed) - needed, beyondMostUsed));
+      shrinkTo(roomBeside(usedBytes_ + size));
       block = {mapBlock(size), size};
       if (block.data == nullptr) {
         shrinkTo(0);
@@ -129,15 +128,21 @@ class CachingAllocator final : public c10::Allocator {
     const size_t size = entry->second;
     self.sizes_.erase(entry);
     self.usedBytes_ -= size;
+    const size_t room = self.roomBeside(self.usedBytes_);
+    if (size > room) {
+      munmap(data, size);  // all others would go for it, and it too
+      return;
+    }
     self.waiting_.push_back({data, size});
     self.waitingBytes_ += size;
-    self.shrink();
+    self.shrinkTo(room);
   }
 
-  void shrink() { shrinkTo(std::max(mostUsed_ - usedBytes_, beyondMostUsed)); }
+  // What may wait while so much is in use.
+  size_t roomBeside(size_t used) const { return std::min(limit_, std::max(std::max(mostUsed_, used) - used, beyondMostUsed)); }
 
   void shrinkTo(size_t bytes) {
-    while (waitingBytes_ > std::min(limit_, bytes)) {
+    while (waitingBytes_ > bytes) {
       const Block oldest = waiting_.front();
       munmap(oldest.data, oldest.size);
       waitingBytes_ -= oldest.size;

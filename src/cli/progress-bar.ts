@@ -16,6 +16,11 @@ function clock(seconds: number | null): string {
   return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}` : `${m}:${String(s).padStart(2, '0')}`;
 }
 
+/** Samples per second; a large model takes many seconds for one. */
+function rate(samplesPerSecond: number): string {
+  return samplesPerSecond < 1 ? samplesPerSecond.toPrecision(2) : samplesPerSecond.toFixed(1);
+}
+
 export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): ProgressDisplay {
   return stream.isTTY ? bar(stream) : lines(stream);
 }
@@ -30,7 +35,7 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
   let started = false;
   return {
     update({ samples, total, samplesPerSecond, secondsLeft }) {
-      const payload = { rate: samplesPerSecond.toFixed(1), left: clock(secondsLeft) };
+      const payload = { rate: rate(samplesPerSecond), left: clock(secondsLeft) };
       if (!started) shown.start(total ?? samples, samples, payload);
       started = true;
       shown.setTotal(total ?? samples);
@@ -49,7 +54,7 @@ function lines(stream: NodeJS.WriteStream): ProgressDisplay {
       const now = performance.now();
       if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
       last = now;
-      stream.write(`evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${samplesPerSecond.toFixed(1)}/s, ${clock(secondsLeft)} left\n`);
+      stream.write(`evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`);
     },
     stop() {},
   };

@@ -35,6 +35,10 @@ export interface RunOptions {
   onLoaded?: () => void;
   /** After every batch, and within one that takes its time. */
   onProgress?: (progress: Progress) => void;
+  /** Milliseconds between calls of `onProgress` within a batch, at least; default 250. */
+  progressInterval?: number;
+  /** A batch was finished, and is in the journal; `samples` are those of the run so far. */
+  onBatch?: (samples: number) => void;
   /** Numbers as they stand after a batch, without intervals. */
   onResult?: (results: SaeResult[]) => void;
   /** Milliseconds between calls of `onResult`, at least; default 0: after every batch. */
@@ -47,9 +51,6 @@ export interface RunOptions {
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
 }
-
-/** Milliseconds between tellings of progress within a batch, at least. */
-const progressInterval = 250;
 
 /** Freed memory that waits for the next block's temporaries, at most. */
 const memoryCache = 512 * 2 ** 20;
@@ -69,7 +70,7 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
 export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onLoaded, onProgress, onResult, resultInterval = 0, resolvePath = (path) => path, programs = true, cache = new WeightCache() } = options;
+  const { signal, onLoaded, onProgress, progressInterval = 250, onBatch, onResult, resultInterval = 0, resolvePath = (path) => path, programs = true, cache = new WeightCache() } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
     programs,
@@ -134,6 +135,7 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
       accumulator.merge(await engine.batch(batch, { signal, onMicroBatch }));
       synchronize(device);
       journal?.write({ ...identity, decisions, seconds: seconds(), accumulator });
+      onBatch?.(accumulator.sequences);
       tellProgress(accumulator.sequences);
       if (onResult !== undefined && performance.now() - lastResult >= resultInterval) {
         lastResult = performance.now();

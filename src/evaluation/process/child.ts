@@ -46,7 +46,6 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   // Half of a device is left to what is computed there.
   cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
   const span = startComputeSpan(trace);
-  let batches = 0;
   try {
     const result = await runWithRoom(request, {
       ...(id === undefined ? {} : { id }),
@@ -57,11 +56,8 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       resolvePath: pathResolver(paths),
       programs: mayRunPrograms(paths),
       onLoaded: () => span.loaded(),
-      onProgress: (progress) => {
-        if (progress.batches > batches) span.batch(progress.samples);
-        batches = progress.batches;
-        send({ type: 'progress', call, progress, usage: usage() });
-      },
+      onBatch: (samples) => span.batch(samples),
+      onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),
       resultInterval,
       onResult: (results) => send({ type: 'partial', call, results }),
     });
