@@ -7,7 +7,7 @@ import { cuda, devices, numThreads } from '../torch/index.js';
 import { chooseMicroBatch } from './engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
-import type { ResolvedRequest } from './schema/index.js';
+import type { ResolvedRequest, SaeKind } from './schema/index.js';
 import { strategyFor } from './strategies/index.js';
 import type { Strategy, Variant, Wanted } from './strategies/strategy.js';
 import type { ResolvedSae } from './validate.js';
@@ -72,10 +72,16 @@ export interface LoadEvaluatedOptions {
   path: string;
 }
 
+/** The kind it computes as: RandomK differs from TopK in the layer alone, and shares its weights. */
+function computedAs({ kind }: ResolvedSae): SaeKind {
+  return kind === 'RandomK' ? 'TopK' : kind;
+}
+
 /** Everything that decides what is made of an SAE's file: all that is asked and known of it but its name and where it is used. */
-function loadingOptions({ kind, k, aggregation, published }: ResolvedSae, { saes, saeDtype, inferK, theta }: ResolvedRequest, { index, device }: { index: number; device: string }): unknown {
-  const { label: _, layer: __, ...spec } = saes[index]!;
-  return { spec, kind, k, aggregation, published, saeDtype, inferK, theta, device };
+function loadingOptions(resolved: ResolvedSae, { saes, saeDtype, inferK, theta }: ResolvedRequest, { index, device }: { index: number; device: string }): unknown {
+  const { label: _, layer: __, kind: ___, ...spec } = saes[index]!;
+  const { k, aggregation, published } = resolved;
+  return { spec, kind: computedAs(resolved), k, aggregation, published, saeDtype, inferK, theta, device };
 }
 
 /** Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone. */
@@ -85,7 +91,7 @@ export function loadEvaluated(resolved: ResolvedSae, index: number, { model, dev
   const values = [...resolved.checkpoint.entries.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
   const source = { path, options: loadingOptions(resolved, request, { index, device }), weightBytes: values * bytesPer(request.saeDtype) };
   try {
-    const common = { kind: resolved.kind, device, dtype: request.saeDtype };
+    const common = { kind: computedAs(resolved), device, dtype: request.saeDtype };
     const sae: SAE = borrowSae(loans, source, () => resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
       ...common,
       ...(resolved.k === null ? {} : { k: resolved.k }),

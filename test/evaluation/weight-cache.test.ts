@@ -60,6 +60,22 @@ describe('WeightCache', () => {
     cache.clear();
   });
 
+  it('loads the file that TopK and RandomK have in common once, whichever comes first', async () => {
+    const topK = { kind: 'TopK' as const, checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 };
+    const randomK = { kind: 'RandomK' as const, checkpoint: join(folder, 'sae.pt'), k: 16 };
+    const alone = (await run(request({ saes: [randomK] }))).results[0]!;
+    for (const saes of [[topK, randomK], [randomK, topK]]) {
+      const cache = new WeightCache({ limitBytes: plenty });
+      const { results } = await run(request({ saes }), { cache });
+      expect(cache.counts()).toMatchObject({ loads: 3, hits: 1 });
+      const together = results.find(({ kind }) => kind === 'RandomK')!;
+      expect([together.layers, together.reference!.NormMSE]).toEqual([alone.layers, alone.reference!.NormMSE]);
+      expect(together.reference!.NormMSE).not.toBe(results.find(({ kind }) => kind === 'TopK')!.reference!.NormMSE);
+      cache.clear();
+    }
+    expect(memory()).toMatchObject({ handles: 0, bytes: 0 });
+  });
+
   it('loads a file again that was replaced, also by one of the same size and time', async () => {
     const cache = new WeightCache({ limitBytes: plenty });
     const sae = join(folder, 'sae.pt');
