@@ -5,9 +5,7 @@ import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
 import { readJsonFile } from './json-file.js';
-
-/** Names a model folder's weights go by, in the order they are looked for: one file, or an index of shards. */
-export const weightFileNames = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+import { weightFileNames } from './weight-file-names.js';
 
 async function exists(path: string): Promise<boolean> {
   try {

@@ -1,5 +1,5 @@
 /** Which folders are language models, by the names of their files. */
-import { weightFileNames } from '../../lm/weight-files.js';
+import { weightFileNames } from '../../lm/weight-file-names.js';
 
 export { hasScriptManifest } from '../../lm/script-manifest.js';
 
