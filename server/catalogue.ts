@@ -4,9 +4,9 @@
  */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { hasScriptManifest, inspectCheckpoints, inspectModels, modelDescription, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
+import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
 import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
 import type { Roots } from './roots.js';
 
@@ -26,8 +26,6 @@ interface Folder {
   name: string;
   file: string;
   files: Found[];
-  /** The file that says what language model it holds; null for a folder that holds none. */
-  model: Found | null;
 }
 
 function failure(answer: Inspected<unknown> | undefined, { file, name }: Found): RecordError | null {
@@ -36,16 +34,15 @@ function failure(answer: Inspected<unknown> | undefined, { file, name }: Found):
 
 export class Catalogue {
   readonly #checkpoints = new Map<string, { stamp: string; answer: Inspected<CheckpointDescription> }>();
-  readonly #manifests = new Map<string, { stamp: string; answer: boolean }>();
   readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
   #walk: { at: number; folders: Promise<Folder[]> } | null = null;
 
   constructor(private readonly roots: Roots, private readonly inspectOptions: InspectOptions) {}
 
   async checkpoints(signal: AbortSignal): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
-    const folders = await this.#folders();
+    const models = new Set((await this.#modelFolders(signal)).map(({ file }) => file));
     // The weights of a language model are no SAE.
-    const all = folders.filter(({ model }) => model === null).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
+    const all = (await this.#folders()).filter(({ file }) => !models.has(file)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, { ...this.inspectOptions, signal }));
     return {
@@ -61,7 +58,7 @@ export class Catalogue {
   }
 
   async models(signal: AbortSignal): Promise<{ items: ModelEntry[]; truncated: boolean }> {
-    const below = (await this.#folders()).flatMap(({ name, file, model }) => (model === null ? [] : [{ name, file, bytes: 0, modified: model.modified, source: 'root' as const }]));
+    const below = (await this.#modelFolders(signal)).map((found) => ({ ...found, source: 'root' as const }));
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
@@ -75,6 +72,16 @@ export class Catalogue {
         return { path: name, source, family, layers, width, vocabulary, maxPositions, error: failure(answer, found) };
       }),
     };
+  }
+
+  /** Folders that their names say are models, and those whose manifest, once read, says so. */
+  async #modelFolders(signal: AbortSignal): Promise<Found[]> {
+    const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
+    const programs = folders.filter(({ byName }) => !byName).slice(0, mostFiles);
+    const answers = await this.#cached(this.#models, programs, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
+    // What a program's manifest says is an answer also where the server does not run programs; other tools have manifests too.
+    const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
+    return folders.filter((folder) => folder.byName || are.has(folder));
   }
 
   /** Folders with text files, and the files: those that naming the folder would read. */
@@ -97,12 +104,6 @@ export class Catalogue {
       missing.forEach((file, index) => memory.set(file.file, { stamp: stampOf(file), answer: answers[index]! }));
     }
     return files.map(({ file }) => memory.get(file)?.answer);
-  }
-
-  /** Whether a manifest is that of a TorchScript model: the one thing read here, once for each state of the file. */
-  async #describesProgram(folder: string, manifest: Found): Promise<boolean> {
-    const [answer] = await this.#cached(this.#manifests, [manifest], async () => [await hasScriptManifest(folder).catch(() => false)]);
-    return answer === true;
   }
 
   /** All folders under the roots; looked at again after two seconds. */
@@ -131,9 +132,7 @@ export class Catalogue {
           seen.add(entryName);
           files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
         }
-        const named = (wanted: string | null): Found | undefined => files.find((found) => basename(found.file) === wanted);
-        const model = await modelDescription(files.map((found) => basename(found.file)), () => this.#describesProgram(path, named('manifest.json')!));
-        folders.push({ name, file: path, files, model: named(model) ?? null });
+        folders.push({ name, file: path, files });
       }
     }
     return folders;
@@ -146,6 +145,20 @@ export class Catalogue {
       return file === null ? [] : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
     });
   }
+}
+
+/** The folder as what may be a model, as new as the files that describe it; null where none does. */
+function describedBy({ name, file, files }: Folder): (Found & { byName: boolean }) | null {
+  // OpenMOSS' SAEs lie with a config.json too.
+  if (files.some((entry) => /\/sae_weights\.(safetensors|pt)$/.test(entry.file))) return null;
+  const [config, manifest] = ['/config.json', '/manifest.json'].map((end) => files.find((entry) => entry.file.endsWith(end)));
+  const byName = config !== undefined && files.some((entry) => /(\.safetensors|\/pytorch_model\.bin)(\.index\.json)?$/.test(entry.file));
+  if (!byName && manifest === undefined) return null;
+  return { name, file, bytes: manifest?.bytes ?? 0, modified: Math.max(config?.modified ?? 0, manifest?.modified ?? 0), byName };
+}
+
+function isModelAnswer(answer: Inspected<ModelFacts> | undefined): boolean {
+  return answer !== undefined && ('ok' in answer || answer.error.code === 'model-unsupported');
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

@@ -32,7 +32,9 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   };
 }
 
-async function readOwn(path: string): Promise<JsonFields | null> {
+/** The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`, `file-unreadable`. */
+export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
+  const path = join(folder, 'manifest.json');
   let manifest: JsonFields | null;
   try {
     manifest = await readJsonFile(path, { code: 'model-invalid', limit: 2 ** 20 });
@@ -41,16 +43,5 @@ async function readOwn(path: string): Promise<JsonFields | null> {
     if (thrown instanceof SaeEvalError && thrown.code === 'model-invalid') return null;
     throw thrown;
   }
-  return manifest?.value('format') === format ? manifest : null;
-}
-
-/** Whether a folder's `manifest.json` is one of ours, right or wrong. @throws SaeEvalError `file-unreadable`. */
-export async function hasScriptManifest(folder: string): Promise<boolean> {
-  return (await readOwn(join(folder, 'manifest.json'))) !== null;
-}
-
-/** The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`, `file-unreadable`. */
-export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
-  const manifest = await readOwn(join(folder, 'manifest.json'));
-  return manifest === null ? null : { path: folder, ...readManifest(manifest) };
+  return manifest?.value('format') === format ? { path: folder, ...readManifest(manifest) } : null;
 }

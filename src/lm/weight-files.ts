@@ -5,7 +5,9 @@ import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
 import { readJsonFile } from './json-file.js';
-import { weightFileNames } from './weight-file-names.js';
+
+/** In the order they are looked for: one file, or an index of shards. */
+const candidates = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
 
 async function exists(path: string): Promise<boolean> {
   try {
@@ -43,7 +45,7 @@ export class WeightFiles {
 
   /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
   static async read(folder: string): Promise<WeightFiles> {
-    for (const candidate of weightFileNames) {
+    for (const candidate of candidates) {
       const path = join(folder, candidate);
       if (!(await exists(path))) continue;
       const files = candidate.endsWith('.index.json') ? await shardsOf(path, folder) : [path];
@@ -54,7 +56,7 @@ export class WeightFiles {
       }
       return new WeightFiles(folder, stored);
     }
-    throw new SaeEvalError('model-invalid', `${folder}: expected weights in one of ${weightFileNames.join(', ')}, found none of them.`);
+    throw new SaeEvalError('model-invalid', `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`);
   }
 
   find(name: string): StoredTensor | null {

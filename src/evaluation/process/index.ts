@@ -4,4 +4,3 @@ export { inspectCheckpoints, inspectModels, inspectRequest, type Inspected, type
 export type { PathTable } from './path-table.js';
 export { systemMemory, type DeviceMemory } from './device-memory.js';
 export type { Machine, ProcessUsage } from './protocol.js';
-export { hasScriptManifest, modelDescription } from './model-folder.js';
