@@ -154,11 +154,15 @@ describe.skipIf(executable === undefined)('the page', () => {
       const region = view.getByRole('region', { name: 'Numbers as they stand' });
       await region.waitFor({ timeout: 30_000 });
       await picture('phone-evaluation', view);
-      await region.evaluate((node) => (node.scrollLeft = 150));
-      await region.focus();
-      const before = await region.elementHandle();
+      // In one step each: what a locator has found may be redrawn before it is used.
+      const before = await view.evaluateHandle(() => {
+        const node = document.querySelector<HTMLElement>('[role=region][aria-label^="Numbers as they stand"]')!;
+        node.scrollLeft = 150;
+        node.focus();
+        return node;
+      });
       await view.waitForFunction((node) => !node.isConnected, before, { timeout: 30_000 });
-      expect(await region.evaluate((node) => [node.scrollLeft, document.activeElement === node])).toEqual([150, true]);
+      expect(await view.evaluate(() => [document.activeElement?.getAttribute('role'), document.activeElement?.scrollLeft])).toEqual(['region', 150]);
     } finally {
       await phone.close();
       await client.cancel(running.id);
