@@ -4,10 +4,11 @@ import { bytesPer } from '../lm/weight-files.js';
 import { metricsNamed } from '../metrics/registry.js';
 import { chooseProducts, createSAE, loadPublished, type SAE } from '../sae/index.js';
 import { cuda, devices, numThreads } from '../torch/index.js';
-import { chooseMicroBatch } from './engine/micro-batch.js';
+import { chooseMicroBatch, workingSetFor } from './engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
 import type { ResolvedRequest, SaeKind } from './schema/index.js';
+import { deviceMemory } from './process/device-memory.js';
 import { strategyFor } from './strategies/index.js';
 import type { Strategy, Variant, Wanted } from './strategies/strategy.js';
 import type { ResolvedSae } from './validate.js';
@@ -120,6 +121,7 @@ export function decide(request: ResolvedRequest & { device: string }, model: Mod
     latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.sizes.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
     lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),
+    budget: workingSetFor(deviceMemory(request.device, cuda.memory)?.freeBytes ?? null),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
   return { microBatch, threads: values < worthThreads ? 1 : allThreads, saeProducts: chooseProducts(request) };

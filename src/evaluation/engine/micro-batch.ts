@@ -23,8 +23,23 @@ export interface MicroBatchInput {
   lanes: number;
   /** Of a number of the language model, and of the SAEs. */
   bytes: { model: number; sae: number };
-  /** Bytes the working set may take. */
+  /** Bytes the working set may take; default {@link mostWorkingSet}. */
   budget?: number;
+}
+
+/** Bytes above which a working set gains nothing. */
+const mostWorkingSet = 2 ** 30;
+
+/** Bytes below which it costs too much time. */
+const leastWorkingSet = 2 ** 26;
+
+/**
+ * What a working set may take of the memory that is free: a quarter, since the weights have to be there too. A power of two,
+ * so that the same machine decides alike whatever else it does, unless memory is really short.
+ */
+export function workingSetFor(freeBytes: number | null): number {
+  if (freeBytes === null) return mostWorkingSet;
+  return Math.min(mostWorkingSet, Math.max(leastWorkingSet, 2 ** Math.floor(Math.log2(Math.max(1, freeBytes / 4)))));
 }
 
 /** Tokens above which a micro-batch only costs memory: the lanes multiply them. */
@@ -36,7 +51,7 @@ const enoughRows = 4096;
 /** Tokens of the vocabulary above which a matmul of the head gains nothing from more. */
 const enoughColumns = 1024;
 
-export function chooseMicroBatch({ seqLen, batchSize, width, latents, kept, lanes, bytes, budget = 2 ** 30 }: MicroBatchInput): MicroBatch {
+export function chooseMicroBatch({ seqLen, batchSize, width, latents, kept, lanes, bytes, budget = mostWorkingSet }: MicroBatchInput): MicroBatch {
   // The residual streams of the sites, normalised and side by side; lanes before and after a block; dense latents four times over.
   const perToken = width * (kept * (bytes.model + 2 * bytes.sae) + 2 * lanes * bytes.model) + 4 * latents * bytes.sae;
   const tokens = Math.max(seqLen, Math.floor(budget / perToken));
