@@ -12,6 +12,8 @@ exports.resolve = (source, file) => {
   const inPackage = /^#(src|server)\//.test(source);
   if (!inPackage && !source.startsWith('.')) return { found: false };
   const path = inPackage ? join(__dirname, source.slice(1)) : resolve(dirname(file), source);
-  const found = [path.replace(/\.js$/, '.ts'), path.replace(/\.js$/, '.d.ts'), path].find((candidate) => existsSync(candidate));
+  const found = [path.replace(/\.js$/, '.ts'), path.replace(/\.js$/, '.d.ts'), path].find(
+    (candidate) => existsSync(candidate),
+  );
   return found === undefined ? { found: false } : { found: true, path: found };
 };

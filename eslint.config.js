@@ -18,15 +18,52 @@ const mayImport = {
   sae: ['errors', 'schema', 'torch', 'checkpoint'],
   metrics: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae'],
   data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
-  evaluation: ['errors', 'version', 'schema', 'setup', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data'],
+  evaluation: [
+    'errors',
+    'version',
+    'schema',
+    'setup',
+    'torch',
+    'checkpoint',
+    'lm',
+    'sae',
+    'metrics',
+    'data',
+  ],
   report: ['errors', 'version', 'schema'],
   client: ['errors', 'schema'],
   page: ['errors', 'schema'],
-  cli: ['errors', 'version', 'schema', 'setup', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report', 'client', 'server-commands'],
+  cli: [
+    'errors',
+    'version',
+    'schema',
+    'setup',
+    'torch',
+    'checkpoint',
+    'lm',
+    'sae',
+    'metrics',
+    'data',
+    'evaluation',
+    'report',
+    'client',
+    'server-commands',
+  ],
   server: ['errors', 'version', 'schema', 'setup', 'sae', 'data', 'evaluation', 'report', 'page'],
   // Nothing imports the server but the two commands that are its front door.
   'server-commands': ['errors', 'cli', 'server'],
-  package: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae', 'metrics', 'data', 'evaluation', 'report'],
+  package: [
+    'errors',
+    'schema',
+    'torch',
+    'checkpoint',
+    'lm',
+    'sae',
+    'metrics',
+    'data',
+    'evaluation',
+    'report',
+  ],
 };
 
 const pattern = {
@@ -42,7 +79,10 @@ const pattern = {
 // The narrower pattern comes first and wins: the schemas are a layer of their own inside `evaluation`.
 const narrow = ['schema', 'page', 'server-commands'];
 const names = [...narrow, ...Object.keys(mayImport).filter((name) => !narrow.includes(name))];
-const layers = names.map((category) => ({ category, pattern: pattern[category] ?? `src/${category}/**` }));
+const layers = names.map((category) => ({
+  category,
+  pattern: pattern[category] ?? `src/${category}/**`,
+}));
 
 const oneWayImports = {
   plugins: { boundaries },
@@ -66,7 +106,8 @@ const oneWayImports = {
             allow: { to: { file: { categories: { anyOf: [from, ...to] } } } },
           })),
         ],
-        message: 'Imports go one way: {{from.file.categories.[0]}} may not import {{to.file.categories.[0]}} (docs/contributing.md shows the layers).',
+        message:
+          'Imports go one way: {{from.file.categories.[0]}} may not import {{to.file.categories.[0]}} (docs/contributing.md shows the layers).',
       },
     ],
   },
@@ -76,7 +117,10 @@ const oneWayImports = {
 const runsInBrowsers = {
   files: ['src/errors.ts', 'src/evaluation/schema/**', 'src/client/**', 'server/page/**/*.ts'],
   rules: {
-    'no-restricted-imports': ['error', { patterns: [{ group: ['node:*'], message: 'This code runs in browsers too.' }] }],
+    'no-restricted-imports': [
+      'error',
+      { patterns: [{ group: ['node:*'], message: 'This code runs in browsers too.' }] },
+    ],
   },
 };
 
@@ -85,8 +129,15 @@ const speakingFileNames = {
     'file-name': {
       create: (context) => ({
         Program(node) {
-          if (/(^|\/)(utils?|helpers?|common|misc)(\/|\.[^/]*$)/i.test(context.filename.slice(context.cwd.length))) {
-            context.report({ node, message: 'Name the file after the idea in it, not utils, helpers, common or misc.' });
+          if (
+            /(^|\/)(utils?|helpers?|common|misc)(\/|\.[^/]*$)/i.test(
+              context.filename.slice(context.cwd.length),
+            )
+          ) {
+            context.report({
+              node,
+              message: 'Name the file after the idea in it, not utils, helpers, common or misc.',
+            });
           }
         },
       }),
@@ -95,7 +146,17 @@ const speakingFileNames = {
 };
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/build/**', '**/coverage/**', 'runs/**', 'node_modules/**', 'src/torch/generated/**', 'test/setup/lint-fixture/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/build/**',
+      '**/coverage/**',
+      'runs/**',
+      'node_modules/**',
+      'src/torch/generated/**',
+      'test/setup/lint-fixture/**',
+    ],
+  },
   {
     files: ['**/*.{ts,js,mjs,cjs}'],
     plugins: { project: speakingFileNames },
@@ -105,7 +166,9 @@ export default tseslint.config(
   {
     files: ['src/**/*.ts', 'server/**/*.ts', 'test/**/*.ts'],
     extends: [tseslint.configs.recommendedTypeChecked],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       eqeqeq: ['error', 'always'],
       'no-restricted-syntax': [
@@ -120,12 +183,21 @@ export default tseslint.config(
       '@typescript-eslint/no-non-null-assertion': 'off',
       '@typescript-eslint/no-redundant-type-constituents': 'off', // `unknown` beside named types documents what is usual
       '@typescript-eslint/unbound-method': 'off', // interfaces written with method signatures may hold plain functions
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/prefer-promise-reject-errors': 'error',
       '@typescript-eslint/return-await': ['error', 'error-handling-correctness-only'],
-      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': [
+        'error',
+        { considerDefaultExhaustiveForUnions: true },
+      ],
       '@typescript-eslint/require-await': 'off', // an interface may ask for a promise that one implementation has at once
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
     },
   },
   { files: ['src/**/*.ts', 'server/**/*.ts'], ...oneWayImports },

@@ -2,7 +2,9 @@
 // libtorch the addon was built against. `npm run generate` writes the file, which is checked in; a test compares the two.
 import { createRequire } from 'node:module';
 
-const addon = createRequire(import.meta.url)(process.env.SAE_EVAL_ADDON ?? '../build/addon/sae_eval.node');
+const addon = createRequire(import.meta.url)(
+  process.env.SAE_EVAL_ADDON ?? '../build/addon/sae_eval.node',
+);
 
 function splitTopLevel(text) {
   const parts = [];
@@ -21,9 +23,23 @@ function splitTopLevel(text) {
 }
 
 const scalars = {
-  Tensor: 'Tensor', Scalar: 'Scalar', int: 'Int', SymInt: 'Int', float: 'number', bool: 'boolean', str: 'string',
-  ScalarType: 'DType', Device: 'string', Layout: 'Layout', MemoryFormat: 'MemoryFormat', number: 'Scalar', complex: 'number',
-  Generator: 'Generator', Storage: 'Tensor', QScheme: 'string', SymBool: 'boolean',
+  Tensor: 'Tensor',
+  Scalar: 'Scalar',
+  int: 'Int',
+  SymInt: 'Int',
+  float: 'number',
+  bool: 'boolean',
+  str: 'string',
+  ScalarType: 'DType',
+  Device: 'string',
+  Layout: 'Layout',
+  MemoryFormat: 'MemoryFormat',
+  number: 'Scalar',
+  complex: 'number',
+  Generator: 'Generator',
+  Storage: 'Tensor',
+  QScheme: 'string',
+  SymBool: 'boolean',
 };
 
 /** The TypeScript type of a schema type, or null where JavaScript has none. */
@@ -63,18 +79,37 @@ function parse(schema) {
     const [, type, parameter, fallback] = found;
     const ts = typescript(type);
     if (!ts) return null;
-    parameters.push({ name: parameter, ts, optional: fallback !== undefined || type.endsWith('?'), named });
+    parameters.push({
+      name: parameter,
+      ts,
+      optional: fallback !== undefined || type.endsWith('?'),
+      named,
+    });
   }
-  const results = splitTopLevel(returned.startsWith('(') && returned.endsWith(')') && !/^\([a-z]!?\)/.test(returned) ? returned.slice(1, -1) : returned);
-  const types = results.map((result) => given(typescript(result.split(' ')[0].replace(/\([a-z]!?(?:\s*->\s*\*)?\)/g, ''))));
+  const results = splitTopLevel(
+    returned.startsWith('(') && returned.endsWith(')') && !/^\([a-z]!?\)/.test(returned)
+      ? returned.slice(1, -1)
+      : returned,
+  );
+  const types = results.map((result) =>
+    given(typescript(result.split(' ')[0].replace(/\([a-z]!?(?:\s*->\s*\*)?\)/g, ''))),
+  );
   if (types.some((type) => type === null)) return null;
   const labels = results.map((text) => text.split(' ')[1]);
   const labelled = labels.every((label) => label !== undefined);
-  const result = types.length === 0 ? 'void' : types.length === 1 ? types[0].replace(/^readonly /, '') : `[${types.map((type, i) => (labelled ? `${safe(labels[i])}: ${type}` : type)).join(', ')}]`;
+  const result =
+    types.length === 0
+      ? 'void'
+      : types.length === 1
+        ? types[0].replace(/^readonly /, '')
+        : `[${types.map((type, i) => (labelled ? `${safe(labels[i])}: ${type}` : type)).join(', ')}]`;
   return { name, overload, parameters, result };
 }
 
-const safe = (name) => (/^(in|function|default|var|new|delete|this|with|return|enum|export|import)$/.test(name) ? `${name}_` : name);
+const safe = (name) =>
+  /^(in|function|default|var|new|delete|this|with|return|enum|export|import)$/.test(name)
+    ? `${name}_`
+    : name;
 
 /** One or two signatures: everything positional, and, where positional arguments have defaults, those by name too. */
 function signatures({ name, parameters, result }, { method }) {
@@ -83,37 +118,79 @@ function signatures({ name, parameters, result }, { method }) {
     const texts = positional.map((p) => `${safe(p.name)}${p.optional ? '?' : ''}: ${p.ts}`);
     if (options.length > 0) {
       const must = options.some((p) => !p.optional);
-      texts.push(`options${must ? '' : '?'}: { ${options.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.ts}`).join('; ')} }`);
+      texts.push(
+        `options${must ? '' : '?'}: { ${options.map((p) => `${p.name}${p.optional ? '?' : ''}: ${p.ts}`).join('; ')} }`,
+      );
     }
     return `  ${name}(${texts.join(', ')}): ${result};`;
   };
   const positional = all.filter((p) => !p.named);
   // A required parameter after an optional one cannot be written positionally in TypeScript: `| null` parameters become required there.
   let seenRequired = false;
-  const ordered = [...positional].reverse().map((p) => {
-    if (!p.optional) seenRequired = true;
-    return { ...p, optional: p.optional && !seenRequired };
-  }).reverse();
+  const ordered = [...positional]
+    .reverse()
+    .map((p) => {
+      if (!p.optional) seenRequired = true;
+      return { ...p, optional: p.optional && !seenRequired };
+    })
+    .reverse();
   const named = all.filter((p) => p.named);
   const mustBeNamed = named.some((p) => !p.optional);
-  const first = list(mustBeNamed ? ordered.map((p) => ({ ...p, optional: false })) : ordered, named);
+  const first = list(
+    mustBeNamed ? ordered.map((p) => ({ ...p, optional: false })) : ordered,
+    named,
+  );
   const leading = ordered.filter((p) => !p.optional);
   const trailing = ordered.filter((p) => p.optional);
-  const splits = trailing.slice(0, 3).map((_, i) => list([...leading, ...trailing.slice(0, i).map((p) => ({ ...p, optional: false }))], [...trailing.slice(i), ...named]));
+  const splits = trailing
+    .slice(0, 3)
+    .map((_, i) =>
+      list(
+        [...leading, ...trailing.slice(0, i).map((p) => ({ ...p, optional: false }))],
+        [...trailing.slice(i), ...named],
+      ),
+    );
   return [first, ...splits];
 }
 
-const reserved = new Set(['item', 'dispose', 'shape', 'strides', 'dtype', 'device', 'numel', 'disposed', 'toTypedArray', 'toArray', 'toString', 'requiresGrad', 'data', 'index', 'to']);
+const reserved = new Set([
+  'item',
+  'dispose',
+  'shape',
+  'strides',
+  'dtype',
+  'device',
+  'numel',
+  'disposed',
+  'toTypedArray',
+  'toArray',
+  'toString',
+  'requiresGrad',
+  'data',
+  'index',
+  'to',
+]);
 const operators = [];
 for (const schema of [...addon.operatorSchemas()].sort()) {
   const operator = parse(schema);
-  if (!operator || operator.overload.includes('name') || operator.overload.includes('Dimname')) continue;
-  if (operator.parameters.some((p) => p.name.startsWith('out') && p.named && p.ts === 'readonly Tensor[]')) continue;
+  if (!operator || operator.overload.includes('name') || operator.overload.includes('Dimname'))
+    continue;
+  if (
+    operator.parameters.some(
+      (p) => p.name.startsWith('out') && p.named && p.ts === 'readonly Tensor[]',
+    )
+  )
+    continue;
   operators.push(operator);
 }
 const functions = operators.flatMap((operator) => signatures(operator, { method: false }));
-const methods = operators.filter((o) => o.parameters[0]?.name === 'self' && o.parameters[0].ts === 'Tensor' && !reserved.has(o.name)
-  && !o.parameters.some((p) => p.name === 'out'));
+const methods = operators.filter(
+  (o) =>
+    o.parameters[0]?.name === 'self' &&
+    o.parameters[0].ts === 'Tensor' &&
+    !reserved.has(o.name) &&
+    !o.parameters.some((p) => p.name === 'out'),
+);
 const names = [...new Set(methods.map((o) => o.name))].sort();
 
 process.stdout.write(`/* eslint-disable */

@@ -19,7 +19,13 @@ import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { registerDocuments } from './openapi.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
-import { codedError, refuseConnection, registerNotFound, registerProblems, sendProblem } from './problems.js';
+import {
+  codedError,
+  refuseConnection,
+  registerNotFound,
+  registerProblems,
+  sendProblem,
+} from './problems.js';
 import { registerRateLimit } from './rate-limit.js';
 import { ReportRenderer } from './report-renderer.js';
 import { Roots } from './roots.js';
@@ -53,15 +59,25 @@ export interface BuiltServer {
  * Builds the server.
  * @throws SaeEvalError `configuration-invalid`.
  */
-export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv = process.env): Promise<BuiltServer> {
+export async function buildApp(
+  given: ServerOptions = {},
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<BuiltServer> {
   const options = resolveServerOptions(given, env);
   const keys = new KeyRing(options.apiKeys, options.apiKey);
   if (!keys.required && !isLoopback(options.host)) {
-    throw new SaeEvalError('configuration-invalid', `Without API keys the server listens on this machine only, found host ${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or SAE_EVAL_API_KEY, or --host 127.0.0.1.`);
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `Without API keys the server listens on this machine only, found host ${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or SAE_EVAL_API_KEY, or --host 127.0.0.1.`,
+    );
   }
 
   const app = Fastify({
-    logger: { level: options.logLevel, redact: ['req.headers.authorization', 'req.headers.cookie'], base: null },
+    logger: {
+      level: options.logLevel,
+      redact: ['req.headers.authorization', 'req.headers.cookie'],
+      base: null,
+    },
     // One line for each request, with its answer: below.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
@@ -69,7 +85,11 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     requestTimeout: options.requestTimeout * 1000,
     connectionTimeout: 0,
     keepAliveTimeout: 30_000,
-    http: { connectionsCheckingInterval: Math.min(1000, options.requestTimeout * 500), maxHeaderSize: 16_384, headersTimeout: options.requestTimeout * 1000 },
+    http: {
+      connectionsCheckingInterval: Math.min(1000, options.requestTimeout * 500),
+      maxHeaderSize: 16_384,
+      headersTimeout: options.requestTimeout * 1000,
+    },
     routerOptions: { maxParamLength: 200 },
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _, reply) => void sendProblem(reply, codedError(error)),
@@ -77,7 +97,8 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
     return503OnClosing: true,
   });
 
-  keys.onFault = (err) => app.log.error({ err }, 'the file of API keys cannot be read; the keys read before stay valid');
+  keys.onFault = (err) =>
+    app.log.error({ err }, 'the file of API keys cannot be read; the keys read before stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options.db, { otherwise: unlock });
   const hub = new EventHub();
@@ -97,7 +118,13 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   });
   const streams = new Streams();
   const services: Services = {
-    options, roots, store, hub, queue, metrics, machine,
+    options,
+    roots,
+    store,
+    hub,
+    queue,
+    metrics,
+    machine,
     catalogue: new Catalogue(roots, inspectOptions),
     inspections: new InspectionGate({ atOnce: 2, waiting: 200 }),
     reports: new ReportRenderer(),
@@ -116,21 +143,47 @@ export async function buildApp(given: ServerOptions = {}, env: NodeJS.ProcessEnv
   await registerPlugins(app);
   await registerDocuments(app, { withKeys: keys.required });
 
-  await app.register(async (scope) => {
-    const api = scope.withTypeProvider<ZodTypeProvider>();
-    registerEvaluations(api, services);
-    registerEvents(api, services, streams);
-    registerReports(api, services);
-    registerCatalogue(api, services);
-  }, { prefix: '/v1' });
+  await app.register(
+    async (scope) => {
+      const api = scope.withTypeProvider<ZodTypeProvider>();
+      registerEvaluations(api, services);
+      registerEvents(api, services, streams);
+      registerReports(api, services);
+      registerCatalogue(api, services);
+    },
+    { prefix: '/v1' },
+  );
   registerOperations(app.withTypeProvider<ZodTypeProvider>(), services);
   await registerPage(app);
 
   app.addHook('onResponse', async (request, reply) => {
-    request.log.info({ method: request.method, url: withoutKeys(request.url), status: reply.statusCode, milliseconds: Math.round(reply.elapsedTime * 10) / 10, client: request.keyLabel ?? request.ip }, 'request');
-    metrics.answered({ method: request.method, route: request.routeOptions.url ?? 'none', status: reply.statusCode }, reply.elapsedTime / 1000);
+    request.log.info(
+      {
+        method: request.method,
+        url: withoutKeys(request.url),
+        status: reply.statusCode,
+        milliseconds: Math.round(reply.elapsedTime * 10) / 10,
+        client: request.keyLabel ?? request.ip,
+      },
+      'request',
+    );
+    metrics.answered(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? 'none',
+        status: reply.statusCode,
+      },
+      reply.elapsedTime / 1000,
+    );
   });
-  const workers = startWorkers({ machine, queue, store, cacheBytes: options.modelCacheBytes, computeNice: options.computeNice, log: app.log });
+  const workers = startWorkers({
+    machine,
+    queue,
+    store,
+    cacheBytes: options.modelCacheBytes,
+    computeNice: options.computeNice,
+    log: app.log,
+  });
   app.addHook('preClose', async () => {
     streams.endAll();
     services.inspections.close();
@@ -160,7 +213,11 @@ function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store 
     otherwise();
     const { code, message } = thrown as Partial<NodeJS.ErrnoException>;
     if (!/^SQLITE_(NOTADB|CORRUPT|CANTOPEN|READONLY)/.test(code ?? '')) throw thrown;
-    throw new SaeEvalError('configuration-invalid', `${file} cannot be used as the store (${message}); give another file with --db.`, { cause: thrown });
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `${file} cannot be used as the store (${message}); give another file with --db.`,
+      { cause: thrown },
+    );
   }
 }
 
@@ -168,15 +225,35 @@ function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store 
 function registerChecks(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     const { negotiates = false, streams = false } = request.routeOptions.config;
-    if (!negotiates && !streams && request.method !== 'DELETE' && request.routeOptions.url !== undefined) acceptable(request, ['application/json', 'application/problem+json']);
+    if (
+      !negotiates &&
+      !streams &&
+      request.method !== 'DELETE' &&
+      request.routeOptions.url !== undefined
+    )
+      acceptable(request, ['application/json', 'application/problem+json']);
     const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity') throw new SaeEvalError('media-type-unsupported', `Content-Encoding ${encoding.slice(0, 50)} is not read; send the body as it is.`);
+    if (encoding !== undefined && encoding !== 'identity')
+      throw new SaeEvalError(
+        'media-type-unsupported',
+        `Content-Encoding ${encoding.slice(0, 50)} is not read; send the body as it is.`,
+      );
   });
 }
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {
-  await app.register(helmet, { contentSecurityPolicy: { directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] }, useDefaults: false }, strictTransportSecurity: false });
-  await app.register(underPressure, { maxEventLoopDelay: 3000, sampleInterval: 1000, retryAfter: 5 });
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      directives: { 'default-src': ["'none'"], 'frame-ancestors': ["'none'"] },
+      useDefaults: false,
+    },
+    strictTransportSecurity: false,
+  });
+  await app.register(underPressure, {
+    maxEventLoopDelay: 3000,
+    sampleInterval: 1000,
+    retryAfter: 5,
+  });
   // Before compression: an ETag names what is compressed.
   await app.register(etag, { weak: true });
   await app.register(compress, { threshold: 4096, encodings: ['gzip', 'deflate'] });

@@ -6,8 +6,20 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { inspectCheckpoints, inspectModels, type Inspected, type InspectOptions, type ModelFacts } from '../src/evaluation/process/index.js';
-import type { CheckpointDescription, CheckpointEntry, DatasetEntry, ModelEntry, RecordError } from '../src/evaluation/schema/record.js';
+import {
+  inspectCheckpoints,
+  inspectModels,
+  type Inspected,
+  type InspectOptions,
+  type ModelFacts,
+} from '../src/evaluation/process/index.js';
+import type {
+  CheckpointDescription,
+  CheckpointEntry,
+  DatasetEntry,
+  ModelEntry,
+  RecordError,
+} from '../src/evaluation/schema/record.js';
 import type { Roots } from './roots.js';
 
 const deepest = 5;
@@ -28,48 +40,102 @@ interface Folder {
   files: Found[];
 }
 
-function failure(answer: Inspected<unknown> | undefined, { file, name }: Found): RecordError | null {
-  return answer !== undefined && 'error' in answer ? { code: answer.error.code, message: answer.error.message.replaceAll(file, name) } : null;
+function failure(
+  answer: Inspected<unknown> | undefined,
+  { file, name }: Found,
+): RecordError | null {
+  return answer !== undefined && 'error' in answer
+    ? { code: answer.error.code, message: answer.error.message.replaceAll(file, name) }
+    : null;
 }
 
 export class Catalogue {
-  readonly #checkpoints = new Map<string, { stamp: string; answer: Inspected<CheckpointDescription> }>();
+  readonly #checkpoints = new Map<
+    string,
+    { stamp: string; answer: Inspected<CheckpointDescription> }
+  >();
   readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
   #walk: { at: number; folders: Promise<Folder[]> } | null = null;
 
-  constructor(private readonly roots: Roots, private readonly inspectOptions: InspectOptions) {}
+  constructor(
+    private readonly roots: Roots,
+    private readonly inspectOptions: InspectOptions,
+  ) {}
 
-  async checkpoints(signal: AbortSignal): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
+  async checkpoints(
+    signal: AbortSignal,
+  ): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
     const models = new Set((await this.#modelFolders(signal)).map(({ file }) => file));
     // The weights of a language model are no SAE.
-    const all = (await this.#folders()).filter(({ file }) => !models.has(file)).flatMap(({ files }) => files).filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
+    const all = (await this.#folders())
+      .filter(({ file }) => !models.has(file))
+      .flatMap(({ files }) => files)
+      .filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
-    const answers = await this.#cached(this.#checkpoints, listed, (files) => inspectCheckpoints(files, { ...this.inspectOptions, signal }));
+    const answers = await this.#cached(this.#checkpoints, listed, (files) =>
+      inspectCheckpoints(files, { ...this.inspectOptions, signal }),
+    );
     return {
       truncated: all.length > listed.length,
       items: listed.map((found, index): CheckpointEntry => {
         const { name, bytes, modified } = found;
         const answer = answers[index];
         const described = answer !== undefined && 'ok' in answer ? answer.ok : null;
-        const { format = null, candidates = [], d = null, m = null, routedLayers = null } = described ?? {};
-        return { path: name, bytes, modifiedAt: new Date(modified).toISOString(), format, candidates, d, m, routedLayers, error: failure(answer, found) };
+        const {
+          format = null,
+          candidates = [],
+          d = null,
+          m = null,
+          routedLayers = null,
+        } = described ?? {};
+        return {
+          path: name,
+          bytes,
+          modifiedAt: new Date(modified).toISOString(),
+          format,
+          candidates,
+          d,
+          m,
+          routedLayers,
+          error: failure(answer, found),
+        };
       }),
     };
   }
 
   async models(signal: AbortSignal): Promise<{ items: ModelEntry[]; truncated: boolean }> {
-    const below = (await this.#modelFolders(signal)).map((found) => ({ ...found, source: 'root' as const }));
+    const below = (await this.#modelFolders(signal)).map((found) => ({
+      ...found,
+      source: 'root' as const,
+    }));
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
-    const answers = await this.#cached(this.#models, listed, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
+    const answers = await this.#cached(this.#models, listed, (files) =>
+      inspectModels(files, { ...this.inspectOptions, signal }),
+    );
     return {
       truncated: all.length > listed.length,
       items: listed.map((found, index): ModelEntry => {
         const { name, source } = found;
         const answer = answers[index];
         const facts = answer !== undefined && 'ok' in answer ? answer.ok : null;
-        const { family = null, layers = null, width = null, vocabulary = null, maxPositions = null } = facts ?? {};
-        return { path: name, source, family, layers, width, vocabulary, maxPositions, error: failure(answer, found) };
+        const {
+          family = null,
+          layers = null,
+          width = null,
+          vocabulary = null,
+          maxPositions = null,
+        } = facts ?? {};
+        return {
+          path: name,
+          source,
+          family,
+          layers,
+          width,
+          vocabulary,
+          maxPositions,
+          error: failure(answer, found),
+        };
       }),
     };
   }
@@ -78,7 +144,9 @@ export class Catalogue {
   async #modelFolders(signal: AbortSignal): Promise<Found[]> {
     const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
     const programs = folders.filter(({ byName }) => !byName).slice(0, mostFiles);
-    const answers = await this.#cached(this.#models, programs, (files) => inspectModels(files, { ...this.inspectOptions, signal }));
+    const answers = await this.#cached(this.#models, programs, (files) =>
+      inspectModels(files, { ...this.inspectOptions, signal }),
+    );
     // What a program's manifest says is an answer also where the server does not run programs; other tools have manifests too.
     const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
     return folders.filter((folder) => folder.byName || are.has(folder));
@@ -87,28 +155,46 @@ export class Catalogue {
   /** Folders with text files, and the files: those that naming the folder would read. */
   async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
     const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
-      const texts = textExtensions.map((extensions) => files.filter((entry) => extensions.some((extension) => entry.name.endsWith(extension)))).find((found) => found.length > 0);
+      const texts = textExtensions
+        .map((extensions) =>
+          files.filter((entry) => extensions.some((extension) => entry.name.endsWith(extension))),
+        )
+        .find((found) => found.length > 0);
       if (texts === undefined) return [];
       const each = texts.map((entry) => ({ path: entry.name, files: 1, bytes: entry.bytes }));
-      return [{ path: name, files: texts.length, bytes: texts.reduce((sum, { bytes }) => sum + bytes, 0) }, ...each];
+      return [
+        {
+          path: name,
+          files: texts.length,
+          bytes: texts.reduce((sum, { bytes }) => sum + bytes, 0),
+        },
+        ...each,
+      ];
     });
     return { items: items.slice(0, mostFiles), truncated: items.length > mostFiles };
   }
 
   /** Answers for files, from memory where a file has not changed. */
-  async #cached<T>(memory: Map<string, { stamp: string; answer: T }>, files: readonly Found[], read: (files: string[]) => Promise<T[]>): Promise<(T | undefined)[]> {
+  async #cached<T>(
+    memory: Map<string, { stamp: string; answer: T }>,
+    files: readonly Found[],
+    read: (files: string[]) => Promise<T[]>,
+  ): Promise<(T | undefined)[]> {
     const stampOf = ({ bytes, modified }: Found): string => `${bytes} ${modified}`;
     const missing = files.filter((file) => memory.get(file.file)?.stamp !== stampOf(file));
     if (missing.length > 0) {
       const answers = await read(missing.map(({ file }) => file));
-      missing.forEach((file, index) => memory.set(file.file, { stamp: stampOf(file), answer: answers[index]! }));
+      missing.forEach((file, index) =>
+        memory.set(file.file, { stamp: stampOf(file), answer: answers[index]! }),
+      );
     }
     return files.map(({ file }) => memory.get(file)?.answer);
   }
 
   /** All folders under the roots; looked at again after two seconds. */
   #folders(): Promise<Folder[]> {
-    if (this.#walk === null || Date.now() - this.#walk.at > 2000) this.#walk = { at: Date.now(), folders: this.#walkRoots() };
+    if (this.#walk === null || Date.now() - this.#walk.at > 2000)
+      this.#walk = { at: Date.now(), folders: this.#walkRoots() };
     return this.#walk.folders;
   }
 
@@ -117,7 +203,11 @@ export class Catalogue {
     const seen = new Set<string>();
     for (const root of this.roots.folders) {
       const waiting: { path: string; depth: number }[] = [{ path: root, depth: 0 }];
-      for (let next = waiting.shift(); next !== undefined && folders.length < mostFolders; next = waiting.shift()) {
+      for (
+        let next = waiting.shift();
+        next !== undefined && folders.length < mostFolders;
+        next = waiting.shift()
+      ) {
         const { path, depth } = next;
         const name = relative(root, path) || '.';
         const files: Found[] = [];
@@ -125,7 +215,13 @@ export class Catalogue {
           const file = join(path, entry.name);
           const entryName = relative(root, file);
           // Links are left out: where they lead is checked when a request names them.
-          if (entry.isDirectory() && depth < deepest && !skipped.has(entry.name) && !entry.name.startsWith('.')) waiting.push({ path: file, depth: depth + 1 });
+          if (
+            entry.isDirectory() &&
+            depth < deepest &&
+            !skipped.has(entry.name) &&
+            !entry.name.startsWith('.')
+          )
+            waiting.push({ path: file, depth: depth + 1 });
           if (!entry.isFile() || seen.has(entryName)) continue;
           const facts = await stat(file).catch(() => null);
           if (facts === null) continue;
@@ -139,10 +235,14 @@ export class Catalogue {
   }
 
   async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
-    const names = (await entriesOf(this.roots.hub)).flatMap(({ name }) => (name.startsWith('models--') ? [name.slice('models--'.length).replace('--', '/')] : []));
+    const names = (await entriesOf(this.roots.hub)).flatMap(({ name }) =>
+      name.startsWith('models--') ? [name.slice('models--'.length).replace('--', '/')] : [],
+    );
     return names.flatMap((name) => {
       const file = this.roots.cachedModel(name);
-      return file === null ? [] : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
+      return file === null
+        ? []
+        : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
     });
   }
 }
@@ -151,10 +251,20 @@ export class Catalogue {
 function describedBy({ name, file, files }: Folder): (Found & { byName: boolean }) | null {
   // OpenMOSS' SAEs lie with a config.json too.
   if (files.some((entry) => /\/sae_weights\.(safetensors|pt)$/.test(entry.file))) return null;
-  const [config, manifest] = ['/config.json', '/manifest.json'].map((end) => files.find((entry) => entry.file.endsWith(end)));
-  const byName = config !== undefined && files.some((entry) => /(\.safetensors|\/pytorch_model\.bin)(\.index\.json)?$/.test(entry.file));
+  const [config, manifest] = ['/config.json', '/manifest.json'].map((end) =>
+    files.find((entry) => entry.file.endsWith(end)),
+  );
+  const byName =
+    config !== undefined &&
+    files.some((entry) => /(\.safetensors|\/pytorch_model\.bin)(\.index\.json)?$/.test(entry.file));
   if (!byName && manifest === undefined) return null;
-  return { name, file, bytes: manifest?.bytes ?? 0, modified: Math.max(config?.modified ?? 0, manifest?.modified ?? 0), byName };
+  return {
+    name,
+    file,
+    bytes: manifest?.bytes ?? 0,
+    modified: Math.max(config?.modified ?? 0, manifest?.modified ?? 0),
+    byName,
+  };
 }
 
 function isModelAnswer(answer: Inspected<ModelFacts> | undefined): boolean {
@@ -163,7 +273,9 @@ function isModelAnswer(answer: Inspected<ModelFacts> | undefined): boolean {
 
 async function entriesOf(path: string): Promise<Dirent[]> {
   try {
-    return (await readdir(path, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1));
+    return (await readdir(path, { withFileTypes: true })).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    );
   } catch {
     return [];
   }

@@ -11,7 +11,11 @@ export class InspectionGate {
   /** @throws SaeEvalError `unavailable` when too many wait, or when the gate is closed meanwhile. */
   async through<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#running >= this.limits.atOnce) {
-      if (this.#waiting.length >= this.limits.waiting) throw new SaeEvalError('unavailable', 'Too many files are being inspected; try again in a moment.');
+      if (this.#waiting.length >= this.limits.waiting)
+        throw new SaeEvalError(
+          'unavailable',
+          'Too many files are being inspected; try again in a moment.',
+        );
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     } else {
       this.#running += 1;
@@ -35,6 +39,7 @@ export class InspectionGate {
   }
 
   #refuseWhenClosed(): void {
-    if (this.#closed.signal.aborted) throw new SaeEvalError('unavailable', 'The server is stopping.');
+    if (this.#closed.signal.aborted)
+      throw new SaeEvalError('unavailable', 'The server is stopping.');
   }
 }

@@ -28,16 +28,32 @@ export interface StartOptions {
  * @example
  * const server = await startServer({ port: 0, roots: ['.'] });
  */
-export async function startServer(options: ServerOptions = {}, { handleSignals = true, config }: StartOptions = {}): Promise<RunningServer> {
-  const { app, services } = await buildApp(options, config === undefined ? process.env : { ...process.env, [configVariable]: config });
+export async function startServer(
+  options: ServerOptions = {},
+  { handleSignals = true, config }: StartOptions = {},
+): Promise<RunningServer> {
+  const { app, services } = await buildApp(
+    options,
+    config === undefined ? process.env : { ...process.env, [configVariable]: config },
+  );
   const { host, port, grace } = services.options;
   try {
     await app.listen({ host, port });
   } catch (thrown) {
     await app.close();
     const { code } = thrown as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new SaeEvalError('configuration-invalid', `Port ${port} of ${host} is in use; give another with --port.`, { cause: thrown });
-    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') throw new SaeEvalError('configuration-invalid', `The server cannot listen on ${host}, port ${port} (${code}).`, { cause: thrown });
+    if (code === 'EADDRINUSE')
+      throw new SaeEvalError(
+        'configuration-invalid',
+        `Port ${port} of ${host} is in use; give another with --port.`,
+        { cause: thrown },
+      );
+    if (code === 'EACCES' || code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
+      throw new SaeEvalError(
+        'configuration-invalid',
+        `The server cannot listen on ${host}, port ${port} (${code}).`,
+        { cause: thrown },
+      );
     throw asSaeEvalError(thrown, 'Starting the server');
   }
   const { address, family, port: bound } = app.server.address() as AddressInfo;
@@ -47,5 +63,8 @@ export async function startServer(options: ServerOptions = {}, { handleSignals =
       await app.close();
     });
   }
-  return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`, close: () => app.close() };
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
+    close: () => app.close(),
+  };
 }

@@ -9,7 +9,16 @@ interface Row {
 const tables = new WeakMap<object, Map<string, Row>>();
 
 function patternOf(url: string): RegExp {
-  const source = url.split('/').map((part) => (part === '*' ? '.*' : part.startsWith(':') ? '[^/]+' : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))).join('/');
+  const source = url
+    .split('/')
+    .map((part) =>
+      part === '*'
+        ? '.*'
+        : part.startsWith(':')
+          ? '[^/]+'
+          : part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'),
+    )
+    .join('/');
   return new RegExp(`^${source}$`);
 }
 
@@ -28,6 +37,7 @@ export function recordMethods(app: FastifyInstance): void {
 export function methodsAt(app: FastifyInstance, url: string): string[] {
   const path = url.split('?', 1)[0]!;
   const methods = new Set<string>();
-  for (const row of tables.get(app.server)?.values() ?? []) if (row.pattern.test(path)) for (const method of row.methods) methods.add(method);
+  for (const row of tables.get(app.server)?.values() ?? [])
+    if (row.pattern.test(path)) for (const method of row.methods) methods.add(method);
   return [...methods].sort();
 }

@@ -22,32 +22,49 @@ export class Metrics {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
-      name: 'sae_eval_evaluations', help: 'Evaluations in the store by status.', labelNames: ['status'], registers,
+      name: 'sae_eval_evaluations',
+      help: 'Evaluations in the store by status.',
+      labelNames: ['status'],
+      registers,
       collect() {
         const counts = store.countByStatus();
         for (const status of evaluationStatuses) this.set({ status }, counts.get(status) ?? 0);
       },
     });
     new Gauge({
-      name: 'sae_eval_queue_length', help: 'Evaluations that wait, by device.', labelNames: ['device'], registers,
+      name: 'sae_eval_queue_length',
+      help: 'Evaluations that wait, by device.',
+      labelNames: ['device'],
+      registers,
       collect() {
         for (const device of queue().workers.keys()) this.set({ device }, queue().queuedOn(device));
       },
     });
     new Gauge({
-      name: 'sae_eval_compute_resident_bytes', help: 'Resident memory of the compute process, by device.', labelNames: ['device'], registers,
+      name: 'sae_eval_compute_resident_bytes',
+      help: 'Resident memory of the compute process, by device.',
+      labelNames: ['device'],
+      registers,
       collect() {
-        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.usage?.residentBytes ?? 0);
+        for (const [device, { compute }] of queue().workers)
+          this.set({ device }, compute.usage?.residentBytes ?? 0);
       },
     });
     new Gauge({
-      name: 'sae_eval_compute_running', help: 'Whether the compute process of a device works on an evaluation.', labelNames: ['device'], registers,
+      name: 'sae_eval_compute_running',
+      help: 'Whether the compute process of a device works on an evaluation.',
+      labelNames: ['device'],
+      registers,
       collect() {
-        for (const [device, { running }] of queue().workers) this.set({ device }, running === null ? 0 : 1);
+        for (const [device, { running }] of queue().workers)
+          this.set({ device }, running === null ? 0 : 1);
       },
     });
     new Gauge({
-      name: 'sae_eval_device_memory_bytes', help: 'Memory of a device, by state (total, free).', labelNames: ['device', 'state'], registers,
+      name: 'sae_eval_device_memory_bytes',
+      help: 'Memory of a device, by state (total, free).',
+      labelNames: ['device', 'state'],
+      registers,
       collect() {
         for (const device of queue().workers.keys()) {
           const memory = queue().memoryOn(device);
@@ -58,17 +75,28 @@ export class Metrics {
       },
     });
     new Gauge({
-      name: 'sae_eval_model_cache_bytes', help: 'Models and SAEs that the compute process of a device holds.', labelNames: ['device'], registers,
+      name: 'sae_eval_model_cache_bytes',
+      help: 'Models and SAEs that the compute process of a device holds.',
+      labelNames: ['device'],
+      registers,
       collect() {
-        for (const [device, { compute }] of queue().workers) this.set({ device }, compute.usage?.cache.bytes ?? 0);
+        for (const [device, { compute }] of queue().workers)
+          this.set({ device }, compute.usage?.cache.bytes ?? 0);
       },
     });
     new Counter({
-      name: 'sae_eval_model_cache_events_total', help: 'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed (eviction) by the compute process of a device.', labelNames: ['device', 'event'], registers,
+      name: 'sae_eval_model_cache_events_total',
+      help: 'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed (eviction) by the compute process of a device.',
+      labelNames: ['device', 'event'],
+      registers,
       collect() {
         this.reset();
         for (const [device, { compute }] of queue().workers) {
-          const { hits, loads, evictions } = compute.usage?.cache ?? { hits: 0, loads: 0, evictions: 0 };
+          const { hits, loads, evictions } = compute.usage?.cache ?? {
+            hits: 0,
+            loads: 0,
+            evictions: 0,
+          };
           this.inc({ device, event: 'hit' }, hits);
           this.inc({ device, event: 'load' }, loads);
           this.inc({ device, event: 'eviction' }, evictions);
@@ -76,16 +104,47 @@ export class Metrics {
       },
     });
     new Gauge({
-      name: 'sae_eval_samples_per_second', help: 'Of the evaluation that a device works on.', labelNames: ['device'], registers,
+      name: 'sae_eval_samples_per_second',
+      help: 'Of the evaluation that a device works on.',
+      labelNames: ['device'],
+      registers,
       collect() {
         for (const device of queue().workers.keys()) this.set({ device }, queue().speedOn(device));
       },
     });
-    new Gauge({ name: 'sae_eval_watchers', help: 'Open event streams.', registers, collect() { this.set(hub.watchers); } });
-    this.#seconds = new Histogram({ name: 'sae_eval_evaluation_seconds', help: 'Compute time of ended evaluations.', labelNames: ['status'], buckets: [1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600], registers });
-    this.#tokens = new Counter({ name: 'sae_eval_tokens_total', help: 'Real tokens of ended evaluations.', registers });
-    this.#tokensPerSecond = new Gauge({ name: 'sae_eval_tokens_per_second', help: 'Of the evaluation that ended last, by device.', labelNames: ['device'], registers });
-    this.#requests = new Histogram({ name: 'sae_eval_http_request_seconds', help: 'Answers by route and status.', labelNames: ['method', 'route', 'status'], buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10], registers });
+    new Gauge({
+      name: 'sae_eval_watchers',
+      help: 'Open event streams.',
+      registers,
+      collect() {
+        this.set(hub.watchers);
+      },
+    });
+    this.#seconds = new Histogram({
+      name: 'sae_eval_evaluation_seconds',
+      help: 'Compute time of ended evaluations.',
+      labelNames: ['status'],
+      buckets: [1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600],
+      registers,
+    });
+    this.#tokens = new Counter({
+      name: 'sae_eval_tokens_total',
+      help: 'Real tokens of ended evaluations.',
+      registers,
+    });
+    this.#tokensPerSecond = new Gauge({
+      name: 'sae_eval_tokens_per_second',
+      help: 'Of the evaluation that ended last, by device.',
+      labelNames: ['device'],
+      registers,
+    });
+    this.#requests = new Histogram({
+      name: 'sae_eval_http_request_seconds',
+      help: 'Answers by route and status.',
+      labelNames: ['method', 'route', 'status'],
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
+      registers,
+    });
   }
 
   ended({ status, device, result }: EvaluationRecord): void {

@@ -6,12 +6,17 @@ interface Range {
 }
 
 function parseAccept(header: string): Range[] {
-  return header.split(',').slice(0, 32).flatMap((part) => {
-    const [type = '', ...parameters] = part.trim().toLowerCase().split(';');
-    if (type === '') return [];
-    const q = parameters.map((text) => /^\s*q=([\d.]+)\s*$/.exec(text)?.[1]).find((text) => text !== undefined);
-    return [{ type: type.trim(), quality: q === undefined ? 1 : Number(q) || 0 }];
-  });
+  return header
+    .split(',')
+    .slice(0, 32)
+    .flatMap((part) => {
+      const [type = '', ...parameters] = part.trim().toLowerCase().split(';');
+      if (type === '') return [];
+      const q = parameters
+        .map((text) => /^\s*q=([\d.]+)\s*$/.exec(text)?.[1])
+        .find((text) => text !== undefined);
+      return [{ type: type.trim(), quality: q === undefined ? 1 : Number(q) || 0 }];
+    });
 }
 
 function qualityOf(ranges: readonly Range[], type: string): number {

@@ -6,25 +6,39 @@ import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-pro
 import { packageVersion } from '../src/version.js';
 
 /** Call before the routes are registered. `withKeys`: whether callers must show an API key. */
-export async function registerDocuments(app: FastifyInstance, { withKeys }: { withKeys: boolean }): Promise<void> {
+export async function registerDocuments(
+  app: FastifyInstance,
+  { withKeys }: { withKeys: boolean },
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'sae-eval', description: 'Evaluates sparse autoencoders on language models.', version: packageVersion, license: { name: 'MIT', identifier: 'MIT' } },
+      info: {
+        title: 'sae-eval',
+        description: 'Evaluates sparse autoencoders on language models.',
+        version: packageVersion,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
       tags: [
         { name: 'evaluations', description: 'Submit, watch, cancel.' },
         { name: 'reports', description: 'Results for people.' },
         { name: 'catalogue', description: 'What a request can name.' },
         { name: 'operations', description: 'For whoever runs the server.' },
       ],
-      ...(withKeys ? { components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } }, security: [{ apiKey: [] }] } : {}),
+      ...(withKeys
+        ? {
+            components: { securitySchemes: { apiKey: { type: 'http', scheme: 'bearer' } } },
+            security: [{ apiKey: [] }],
+          }
+        : {}),
     },
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
-    staticCSP: "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'",
+    staticCSP:
+      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; font-src 'self'",
     uiConfig: { deepLinking: true },
   });
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());

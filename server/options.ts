@@ -9,25 +9,61 @@ const nonNegative = z.number().min(0);
 const seconds = nonNegative.max(31_536_000);
 
 export const serverOptionsSchema = z.strictObject({
-  host: z.string().default('127.0.0.1').describe('Address to listen on. Without API keys: a loopback address.'),
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Without API keys: a loopback address.'),
   port: z.number().int().min(0).max(65_535).default(8787).describe('0: any free port.'),
-  roots: z.array(z.string().min(1)).min(1).default(['.']).describe('Folders under which requests may name files; the first that has a path wins.'),
-  db: z.string().min(1).default('sae-eval.db').describe('The SQLite file of all evaluations; journals lie beside it.'),
+  roots: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['.'])
+    .describe('Folders under which requests may name files; the first that has a path wins.'),
+  db: z
+    .string()
+    .min(1)
+    .default('sae-eval.db')
+    .describe('The SQLite file of all evaluations; journals lie beside it.'),
   apiKeys: z.string().min(1).optional().describe('File of hashed API keys.'),
-  apiKey: z.string().min(16).optional().describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
+  apiKey: z
+    .string()
+    .min(16)
+    .optional()
+    .describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
   maxQueued: nonNegative.int().default(1000).describe('Evaluations that may wait in all.'),
   maxQueuedPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
-  modelCacheBytes: nonNegative.default(() => Math.floor(systemMemory().totalBytes / 4)).describe('Bytes of models and SAEs that each compute process keeps loaded between evaluations; 0: none.'),
-  computeNice: z.number().int().min(0).max(19).default(5).describe('Niceness of compute processes: how far they stand back for the server and others, so that answers come at once.'),
+  modelCacheBytes: nonNegative
+    .default(() => Math.floor(systemMemory().totalBytes / 4))
+    .describe(
+      'Bytes of models and SAEs that each compute process keeps loaded between evaluations; 0: none.',
+    ),
+  computeNice: z
+    .number()
+    .int()
+    .min(0)
+    .max(19)
+    .default(5)
+    .describe(
+      'Niceness of compute processes: how far they stand back for the server and others, so that answers come at once.',
+    ),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
   maxWatchers: nonNegative.int().default(1000).describe('Open event streams in all.'),
   maxWatchersPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
   requestsPerMinute: nonNegative.int().default(6000).describe('Of one API key or address.'),
-  submissionsPerMinute: nonNegative.int().default(600).describe('… that submit an evaluation or ask for the inspection of a file.'),
+  submissionsPerMinute: nonNegative
+    .int()
+    .default(600)
+    .describe('… that submit an evaluation or ask for the inspection of a file.'),
   bodyLimit: z.number().int().min(1024).default(1_048_576).describe('Bytes of a request body.'),
-  requestTimeout: seconds.min(1).default(30).describe('Seconds in which a request must have arrived whole.'),
+  requestTimeout: seconds
+    .min(1)
+    .default(30)
+    .describe('Seconds in which a request must have arrived whole.'),
   inspectTimeout: seconds.min(1).default(30).describe('Seconds the inspection of files may take.'),
-  heartbeat: seconds.min(0.05).default(15).describe('Seconds between heartbeats of an event stream.'),
+  heartbeat: seconds
+    .min(0.05)
+    .default(15)
+    .describe('Seconds between heartbeats of an event stream.'),
   grace: seconds.default(10).describe('Seconds between SIGTERM and the end.'),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
@@ -72,7 +108,11 @@ function fromFile(path: string | undefined): Record<string, unknown> {
   try {
     return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8')));
   } catch (cause) {
-    throw new SaeEvalError('configuration-invalid', `The configuration file ${path} cannot be used: expected a JSON object of settings (${cause instanceof Error ? cause.message : String(cause)}).`, { cause });
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `The configuration file ${path} cannot be used: expected a JSON object of settings (${cause instanceof Error ? cause.message : String(cause)}).`,
+      { cause },
+    );
   }
 }
 
@@ -80,9 +120,18 @@ function fromFile(path: string | undefined): Record<string, unknown> {
  * Flags win over the environment, the environment over the file named by SAE_EVAL_CONFIG, that over the defaults.
  * @throws SaeEvalError `configuration-invalid` naming the option.
  */
-export function resolveServerOptions(given: ServerOptions = {}, env: NodeJS.ProcessEnv = process.env): ResolvedServerOptions {
-  const flags = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  const parsed = serverOptionsSchema.safeParse({ ...fromFile(env[configVariable]), ...fromEnvironment(env), ...flags });
+export function resolveServerOptions(
+  given: ServerOptions = {},
+  env: NodeJS.ProcessEnv = process.env,
+): ResolvedServerOptions {
+  const flags = Object.fromEntries(
+    Object.entries(given).filter(([, value]) => value !== undefined),
+  );
+  const parsed = serverOptionsSchema.safeParse({
+    ...fromFile(env[configVariable]),
+    ...fromEnvironment(env),
+    ...flags,
+  });
   if (!parsed.success) {
     const issue = parsed.error.issues[0]!;
     const name = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');
@@ -93,7 +142,11 @@ export function resolveServerOptions(given: ServerOptions = {}, env: NodeJS.Proc
     try {
       return realpathSync(resolve(root));
     } catch (cause) {
-      throw new SaeEvalError('configuration-invalid', `The root folder ${root} does not exist; give an existing folder with --root.`, { cause });
+      throw new SaeEvalError(
+        'configuration-invalid',
+        `The root folder ${root} does not exist; give an existing folder with --root.`,
+        { cause },
+      );
     }
   });
   return { ...options, roots, db: resolve(options.db) };

@@ -16,19 +16,36 @@ export function problemOf(error: SaeEvalError, instance?: string): Problem {
     detail: error.message,
     code: error.code,
     ...(instance === undefined ? {} : { instance }),
-    ...(error.fields.length === 0 ? {} : { errors: error.fields.map(({ path, message }) => ({ path, message })) }),
+    ...(error.fields.length === 0
+      ? {}
+      : { errors: error.fields.map(({ path, message }) => ({ path, message })) }),
   };
 }
 
 const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: string }>> = {
-  FST_ERR_CTP_EMPTY_JSON_BODY: { code: 'body-malformed', message: 'The body is empty; expected a JSON object.' },
+  FST_ERR_CTP_EMPTY_JSON_BODY: {
+    code: 'body-malformed',
+    message: 'The body is empty; expected a JSON object.',
+  },
   FST_ERR_CTP_INVALID_JSON_BODY: { code: 'body-malformed', message: 'The body is not valid JSON.' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { code: 'body-malformed', message: 'The body is not as long as Content-Length says.' },
-  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', message: 'The body is larger than the server accepts.' },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { code: 'media-type-unsupported', message: 'Expected Content-Type: application/json.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    code: 'body-malformed',
+    message: 'The body is not as long as Content-Length says.',
+  },
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    code: 'body-too-large',
+    message: 'The body is larger than the server accepts.',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    code: 'media-type-unsupported',
+    message: 'Expected Content-Type: application/json.',
+  },
   FST_ERR_BAD_URL: { code: 'not-found', message: 'The address is not a valid URL.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', message: 'A part of the address is too long.' },
-  FST_UNDER_PRESSURE: { code: 'unavailable', message: 'The server is overloaded; try again in a moment.' },
+  FST_UNDER_PRESSURE: {
+    code: 'unavailable',
+    message: 'The server is overloaded; try again in a moment.',
+  },
 };
 
 /** Any error that reached the framework as a coded one. */
@@ -39,19 +56,35 @@ export function codedError(error: unknown): SaeEvalError {
   if (known !== undefined) return new SaeEvalError(known.code, known.message, { cause: error });
   const stored = asSaeEvalError(error, 'Nothing was stored');
   if (stored.code === 'storage-full') return stored;
-  if (statusCode === 429) return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
-  if (statusCode === 400) return new SaeEvalError('body-malformed', 'The body is not valid JSON.', { cause: error });
-  if (statusCode === 403 || statusCode === 404) return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new SaeEvalError('request-invalid', message ?? 'The request cannot be answered.', { cause: error });
-  return new SaeEvalError('internal', 'The server met an unexpected fault; its log has the details under the request id.', { cause: error });
+  if (statusCode === 429)
+    return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
+  if (statusCode === 400)
+    return new SaeEvalError('body-malformed', 'The body is not valid JSON.', { cause: error });
+  if (statusCode === 403 || statusCode === 404)
+    return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new SaeEvalError('request-invalid', message ?? 'The request cannot be answered.', {
+      cause: error,
+    });
+  return new SaeEvalError(
+    'internal',
+    'The server met an unexpected fault; its log has the details under the request id.',
+    { cause: error },
+  );
 }
 
 export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyReply {
   const problem = problemOf(error, reply.request.id);
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer');
-  if (error.code === 'rate-limited' && !reply.hasHeader('retry-after')) reply.header('retry-after', '60');
-  if (error.code === 'unavailable' || error.code === 'queue-full' || error.code === 'storage-full') reply.header('retry-after', '5');
-  return reply.code(problem.status).header('cache-control', 'no-store').type(problemMediaType).send(problem);
+  if (error.code === 'rate-limited' && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', '60');
+  if (error.code === 'unavailable' || error.code === 'queue-full' || error.code === 'storage-full')
+    reply.header('retry-after', '5');
+  return reply
+    .code(problem.status)
+    .header('cache-control', 'no-store')
+    .type(problemMediaType)
+    .send(problem);
 }
 
 export function registerProblems(app: FastifyInstance): void {
@@ -64,22 +97,40 @@ export function registerProblems(app: FastifyInstance): void {
 
 /** Call when the rate limit is registered: addresses that are none count too. */
 export function registerNotFound(app: FastifyInstance): void {
-  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) => notFound(request, reply));
+  app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) =>
+    notFound(request, reply),
+  );
 }
 
 function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const methods = methodsAt(request.server, request.url);
-  if (methods.length === 0) return sendProblem(reply, new SaeEvalError('not-found', `There is nothing at ${request.url.slice(0, 200)}.`));
+  if (methods.length === 0)
+    return sendProblem(
+      reply,
+      new SaeEvalError('not-found', `There is nothing at ${request.url.slice(0, 200)}.`),
+    );
   reply.header('allow', methods.join(', '));
-  return sendProblem(reply, new SaeEvalError('method-not-allowed', `${request.method} is not possible here; this address takes ${methods.join(', ')}.`));
+  return sendProblem(
+    reply,
+    new SaeEvalError(
+      'method-not-allowed',
+      `${request.method} is not possible here; this address takes ${methods.join(', ')}.`,
+    ),
+  );
 }
 
 /** Answers what is not even HTTP, too slow or too large in its headers. */
 export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const [status, reason] =
-    error.code === 'ERR_HTTP_REQUEST_TIMEOUT' ? [408, 'Request Timeout'] : error.code === 'HPE_HEADER_OVERFLOW' ? [431, 'Request Header Fields Too Large'] : [400, 'Bad Request'];
+    error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+      ? [408, 'Request Timeout']
+      : error.code === 'HPE_HEADER_OVERFLOW'
+        ? [431, 'Request Header Fields Too Large']
+        : [400, 'Bad Request'];
   const problem = { type: 'about:blank', title: reason, status, detail: reason };
   const body = JSON.stringify(problem);
-  socket.end(`HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }

@@ -4,14 +4,20 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
 
 function tooMany(most: number, milliseconds: number): SaeEvalError {
-  return new SaeEvalError('rate-limited', `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`);
+  return new SaeEvalError(
+    'rate-limited',
+    `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`,
+  );
 }
 
 /**
  * Limits every route. Call before the guard is registered.
  * @returns what counts a caller that the guard turns away, before any route's own limit is reached; it throws `rate-limited`.
  */
-export async function registerRateLimit(app: FastifyInstance, { requestsPerMinute }: { requestsPerMinute: number }): Promise<(request: FastifyRequest) => Promise<void>> {
+export async function registerRateLimit(
+  app: FastifyInstance,
+  { requestsPerMinute }: { requestsPerMinute: number },
+): Promise<(request: FastifyRequest) => Promise<void>> {
   await app.register(rateLimit, {
     global: true,
     max: requestsPerMinute,

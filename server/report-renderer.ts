@@ -10,7 +10,8 @@ export interface ReportJob {
   format: ReportFormat;
   lang: ReportLanguage;
 }
-export type ReportAnswer = { call: number; text: string } | { call: number; error: SerializedError };
+export type ReportAnswer =
+  { call: number; text: string } | { call: number; error: SerializedError };
 
 interface Pending {
   resolve(text: string): void;
@@ -27,7 +28,10 @@ export class ReportRenderer {
   readonly #pending = new Map<number, Pending>();
 
   /** The report of one result, or the comparison of several. */
-  async render(results: readonly EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<string> {
+  async render(
+    results: readonly EvaluationResult[],
+    { format, lang }: { format: ReportFormat; lang: ReportLanguage },
+  ): Promise<string> {
     const call = ++this.#calls;
     const worker = (this.#worker ??= this.#start());
     clearTimeout(this.#idle);
@@ -38,7 +42,8 @@ export class ReportRenderer {
       });
     } finally {
       this.#pending.delete(call);
-      if (this.#pending.size === 0) this.#idle = setTimeout(() => void this.close(), idleMs).unref();
+      if (this.#pending.size === 0)
+        this.#idle = setTimeout(() => void this.close(), idleMs).unref();
     }
   }
 
@@ -59,7 +64,9 @@ export class ReportRenderer {
     worker.on('error', (error) => (fault = error));
     worker.on('exit', () => {
       if (this.#worker === worker) this.#worker = null;
-      const error = new SaeEvalError('internal', 'The report could not be rendered.', { cause: fault });
+      const error = new SaeEvalError('internal', 'The report could not be rendered.', {
+        cause: fault,
+      });
       for (const { reject } of this.#pending.values()) reject(error);
     });
     return worker;

@@ -8,7 +8,10 @@ parentPort!.on('message', ({ call, results, format, lang }: ReportJob) => {
   void renderReport(results.length === 1 ? results[0]! : results, { format, lang })
     .then(
       (text): ReportAnswer => ({ call, text }),
-      (thrown: unknown): ReportAnswer => ({ call, error: asSaeEvalError(thrown, 'The report').toJSON() }),
+      (thrown: unknown): ReportAnswer => ({
+        call,
+        error: asSaeEvalError(thrown, 'The report').toJSON(),
+      }),
     )
     .then((answer) => parentPort!.postMessage(answer));
 });

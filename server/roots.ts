@@ -16,7 +16,10 @@ function isBelow(folder: string, path: string): boolean {
 }
 
 function outside(path: string): SaeEvalError {
-  return new SaeEvalError('path-outside-roots', `'${path}' leads outside the folders the server may read; expected a path below one of them, such as 'checkpoints/model'.`);
+  return new SaeEvalError(
+    'path-outside-roots',
+    `'${path}' leads outside the folders the server may read; expected a path below one of them, such as 'checkpoints/model'.`,
+  );
 }
 
 /**
@@ -25,14 +28,22 @@ function outside(path: string): SaeEvalError {
  */
 async function ordinary(real: string, path: string): Promise<{ isFolder: boolean }> {
   const facts = await stat(real);
-  if (!facts.isFile() && !facts.isDirectory()) throw new SaeEvalError('file-unreadable', `'${path}': expected a file or a folder, found a pipe, a socket or a device.`);
+  if (!facts.isFile() && !facts.isDirectory())
+    throw new SaeEvalError(
+      'file-unreadable',
+      `'${path}': expected a file or a folder, found a pipe, a socket or a device.`,
+    );
   return { isFolder: facts.isDirectory() };
 }
 
 /** Folder of the local Hugging Face cache, as src/lm/hub-cache.ts has it, which the server does not load. */
 export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
-  return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub');
+  return (
+    HF_HUB_CACHE ??
+    HUGGINGFACE_HUB_CACHE ??
+    join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub')
+  );
 }
 
 /** Settings that published SAEs keep beside their weights, or one folder above. */
@@ -43,7 +54,10 @@ export class Roots {
   readonly hub: string;
 
   /** @param folders real paths, first one wins. */
-  constructor(readonly folders: readonly string[], { hub = huggingFaceHub() }: { hub?: string } = {}) {
+  constructor(
+    readonly folders: readonly string[],
+    { hub = huggingFaceHub() }: { hub?: string } = {},
+  ) {
     this.hub = hub;
   }
 
@@ -52,7 +66,8 @@ export class Roots {
    * @throws SaeEvalError `path-outside-roots`, `file-not-found`, `file-unreadable`.
    */
   async resolve(path: string, { contents = false }: { contents?: boolean } = {}): Promise<string> {
-    if (path === '' || path.includes('\0')) throw new SaeEvalError('path-outside-roots', 'A path is empty or holds a NUL character.');
+    if (path === '' || path.includes('\0'))
+      throw new SaeEvalError('path-outside-roots', 'A path is empty or holds a NUL character.');
     const candidates = this.folders.flatMap((root) => {
       const candidate = isAbsolute(path) ? normalize(path) : resolve(root, path);
       return isBelow(root, candidate) ? [candidate] : [];
@@ -65,7 +80,10 @@ export class Roots {
       if (contents && isFolder) await this.#checkContents(real, path);
       return real;
     }
-    throw new SaeEvalError('file-not-found', `'${path}' does not exist below ${this.folders.length === 1 ? "the server's root folder" : `any of the server's ${this.folders.length} root folders`}.`);
+    throw new SaeEvalError(
+      'file-not-found',
+      `'${path}' does not exist below ${this.folders.length === 1 ? "the server's root folder" : `any of the server's ${this.folders.length} root folders`}.`,
+    );
   }
 
   /** A model: below a root, or `org/name` in the local Hugging Face cache. */
@@ -73,7 +91,10 @@ export class Roots {
     try {
       return await this.resolve(path, { contents: true });
     } catch (thrown) {
-      const cached = thrown instanceof SaeEvalError && thrown.code === 'file-not-found' ? this.cachedModel(path) : null;
+      const cached =
+        thrown instanceof SaeEvalError && thrown.code === 'file-not-found'
+          ? this.cachedModel(path)
+          : null;
       if (cached === null) throw thrown;
       return cached;
     }
@@ -86,15 +107,24 @@ export class Roots {
   async resolveCheckpoint(path: string): Promise<string> {
     const real = await this.resolve(path, { contents: true });
     const isFolder = (await stat(real)).isDirectory();
-    const places = isFolder ? [join(real, 'checkpoints', 'final.safetensors')] : [`${real}.json`, ...[dirname(real), dirname(dirname(real))].flatMap((folder) => settingsFiles.map((name) => join(folder, name)))];
+    const places = isFolder
+      ? [join(real, 'checkpoints', 'final.safetensors')]
+      : [
+          `${real}.json`,
+          ...[dirname(real), dirname(dirname(real))].flatMap((folder) =>
+            settingsFiles.map((name) => join(folder, name)),
+          ),
+        ];
     // Above a root there is nothing to follow: nothing is read there either.
-    for (const place of places) if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
+    for (const place of places)
+      if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
     return real;
   }
 
   /** The snapshot of `org/name`, or `org/name@revision`, in the Hugging Face cache, or null. */
   cachedModel(name: string): string | null {
-    const [, repository, revision = 'main'] = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/.exec(name) ?? [];
+    const [, repository, revision = 'main'] =
+      /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/.exec(name) ?? [];
     if (repository === undefined || `${name}/${revision}`.includes('..')) return null;
     const folder = join(this.hub, `models--${repository.replace('/', '--')}`);
     let commit = revision;
@@ -117,7 +147,8 @@ export class Roots {
         table.set(name, { name, error: asSaeEvalError(thrown, name).toJSON() });
       }
     };
-    for (const { checkpoint } of request.saes) if (!table.has(checkpoint)) await add(checkpoint, () => this.resolveCheckpoint(checkpoint));
+    for (const { checkpoint } of request.saes)
+      if (!table.has(checkpoint)) await add(checkpoint, () => this.resolveCheckpoint(checkpoint));
     await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
     await add(request.model, () => this.resolveModel(request.model));
     return [...table.values()];
@@ -125,11 +156,17 @@ export class Roots {
 
   /** The same error with the paths as the request has them: where the roots lie is nobody's business. */
   static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
-    const known = table.flatMap((entry) => ('path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : []));
+    const known = table.flatMap((entry) =>
+      'path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : [],
+    );
     // Longer ones first: a file before the folder it lies in.
     known.sort(([a], [b]) => b.length - a.length);
-    const hidden = (text: string): string => known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);
-    return new SaeEvalError(error.code, hidden(error.message), { fields: error.fields.map(({ path, message }) => ({ path, message: hidden(message) })), cause: error });
+    const hidden = (text: string): string =>
+      known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);
+    return new SaeEvalError(error.code, hidden(error.message), {
+      fields: error.fields.map(({ path, message }) => ({ path, message: hidden(message) })),
+      cause: error,
+    });
   }
 
   async #real(candidate: string, path: string): Promise<string | null> {
@@ -138,8 +175,11 @@ export class Roots {
       real = await realpath(candidate);
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;
-      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG') return null;
-      throw new SaeEvalError('file-unreadable', `'${path}' cannot be read (${code}).`, { cause: thrown });
+      if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
+        return null;
+      throw new SaeEvalError('file-unreadable', `'${path}' cannot be read (${code}).`, {
+        cause: thrown,
+      });
     }
     if (!this.folders.some((root) => isBelow(root, real))) throw outside(path);
     return real;
@@ -149,7 +189,9 @@ export class Roots {
   async #checkContents(real: string, path: string): Promise<void> {
     for (const entry of await readdir(real, { withFileTypes: true })) {
       const name = `${path}/${entry.name}`;
-      const target = entry.isSymbolicLink() ? await this.#real(join(real, entry.name), name) : join(real, entry.name);
+      const target = entry.isSymbolicLink()
+        ? await this.#real(join(real, entry.name), name)
+        : join(real, entry.name);
       if (target !== null && !entry.isFile() && !entry.isDirectory()) await ordinary(target, name);
     }
   }

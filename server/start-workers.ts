@@ -40,17 +40,31 @@ export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> 
   };
 }
 
-async function ask(asking: ComputeProcess, { machine, queue, store, log }: Parts): Promise<boolean> {
+async function ask(
+  asking: ComputeProcess,
+  { machine, queue, store, log }: Parts,
+): Promise<boolean> {
   try {
     const described = await asking.describe();
     if (queue.stopping) return true;
-    queue.start(described.devices.map(({ name }) => name), asking);
+    queue.start(
+      described.devices.map(({ name }) => name),
+      asking,
+    );
     machine.current = described;
     machine.problem = null;
-    log.info({ devices: described.devices.map(({ name }) => name), versions: described.versions, left: store.countQueued() }, 'ready');
+    log.info(
+      {
+        devices: described.devices.map(({ name }) => name),
+        versions: described.versions,
+        left: store.countQueued(),
+      },
+      'ready',
+    );
     return true;
   } catch (thrown) {
-    const error = thrown instanceof SaeEvalError ? thrown : asSaeEvalError(thrown, 'Asking for the devices');
+    const error =
+      thrown instanceof SaeEvalError ? thrown : asSaeEvalError(thrown, 'Asking for the devices');
     if (queue.stopping) return true;
     machine.problem = error.message;
     log.error({ reason: error.message }, 'no compute process answers');

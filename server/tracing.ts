@@ -3,7 +3,16 @@
  * (docs/operations.md); the API alone does nothing. A request's trace goes on in the evaluation it submits, and from
  * there in the compute process. Names and attributes follow the semantic conventions for HTTP.
  */
-import { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace, type Context, type Span } from '@opentelemetry/api';
+import {
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+  type Context,
+  type Span,
+} from '@opentelemetry/api';
 import type { FastifyInstance } from 'fastify';
 import type { EvaluationStatus } from '../src/evaluation/schema/record.js';
 import { packageVersion } from '../src/version.js';
@@ -32,9 +41,18 @@ export function registerTracing(app: FastifyInstance): void {
   app.decorateRequest<Context | null>('traceContext', null);
   app.addHook('onRequest', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'none';
-    const attributes = { 'http.request.method': request.method, 'http.route': route, 'url.path': request.url.split('?')[0]!, 'sae_eval.request.id': request.id };
+    const attributes = {
+      'http.request.method': request.method,
+      'http.route': route,
+      'url.path': request.url.split('?')[0]!,
+      'sae_eval.request.id': request.id,
+    };
     const parent = propagation.extract(context.active(), request.headers);
-    const span = tracer().startSpan(`${request.method} ${route}`, { kind: SpanKind.SERVER, attributes }, parent);
+    const span = tracer().startSpan(
+      `${request.method} ${route}`,
+      { kind: SpanKind.SERVER, attributes },
+      parent,
+    );
     request.traceContext = trace.setSpan(parent, span);
     reply.raw.once('close', () => {
       span.setAttribute('http.response.status_code', reply.raw.statusCode);
@@ -54,16 +72,33 @@ export interface JobSpan {
   end(status: EvaluationStatus | 'requeued', message?: string): void;
 }
 
-export function startJobSpan({ id, client, request, trace: submitted }: Job, device: string): JobSpan {
+export function startJobSpan(
+  { id, client, request, trace: submitted }: Job,
+  device: string,
+): JobSpan {
   const parent = propagation.extract(ROOT_CONTEXT, submitted);
-  const attributes = { 'sae_eval.evaluation.id': id, 'sae_eval.device': device, 'sae_eval.client': client, 'sae_eval.model': request.model, 'sae_eval.saes': request.saes.length };
-  const span: Span = tracer().startSpan('evaluation', { kind: SpanKind.CONSUMER, attributes }, parent);
+  const attributes = {
+    'sae_eval.evaluation.id': id,
+    'sae_eval.device': device,
+    'sae_eval.client': client,
+    'sae_eval.model': request.model,
+    'sae_eval.saes': request.saes.length,
+  };
+  const span: Span = tracer().startSpan(
+    'evaluation',
+    { kind: SpanKind.CONSUMER, attributes },
+    parent,
+  );
   return {
     carrier: carrierOf(trace.setSpan(parent, span)),
     attempt: () => void span.addEvent('attempt'),
     end: (status, message) => {
       span.setAttribute('sae_eval.status', status);
-      if (status === 'failed') span.setStatus({ code: SpanStatusCode.ERROR, ...(message === undefined ? {} : { message }) });
+      if (status === 'failed')
+        span.setStatus({
+          code: SpanStatusCode.ERROR,
+          ...(message === undefined ? {} : { message }),
+        });
       span.end();
     },
   };

@@ -8,4 +8,11 @@ export * from './evaluation/schema/index.js';
 export { validateRequest, type ValidatedRequest } from './evaluation/validate.js';
 export { loadLanguageModel, type LanguageModel } from './lm/index.js';
 export { renderReport } from './report/index.js';
-export { applySAE, convertCheckpoint, loadSAE, registry, type ConvertOptions, type SAE } from './sae/index.js';
+export {
+  applySAE,
+  convertCheckpoint,
+  loadSAE,
+  registry,
+  type ConvertOptions,
+  type SAE,
+} from './sae/index.js';

@@ -2,4 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { packageRoot } from './setup/paths.js';
 
-export const packageVersion: string = (JSON.parse(readFileSync(`${packageRoot}package.json`, 'utf8')) as { version: string }).version;
+export const packageVersion: string = (
+  JSON.parse(readFileSync(`${packageRoot}package.json`, 'utf8')) as { version: string }
+).version;

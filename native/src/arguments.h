@@ -1,4 +1,5 @@
-// The arguments of one call from JavaScript, matched with a schema; and its results on their way back.
+// The arguments of one call from JavaScript, matched with a schema; and its results on their way
+// back.
 #pragma once
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>
@@ -11,7 +12,8 @@
 
 namespace sae_eval {
 
-// A value as it was given. The tensor of a Tensor is taken out once, however many overloads are tried.
+// A value as it was given. The tensor of a Tensor is taken out once, however many overloads are
+// tried.
 struct Given {
   Given(Napi::Env env, Napi::Value given);
 
@@ -35,20 +37,26 @@ Arguments splitArguments(const Napi::CallbackInfo& info, size_t first = 0);
 Arguments splitMethodArguments(const Napi::CallbackInfo& info);
 
 // Fills `stack` by the schema; where something does not fit, says what and returns false.
-bool bindArguments(Napi::Env env, const c10::FunctionSchema& schema, const Arguments& given, std::vector<c10::IValue>& stack, std::string* why);
+bool bindArguments(Napi::Env env, const c10::FunctionSchema& schema, const Arguments& given,
+                   std::vector<c10::IValue>& stack, std::string* why);
 
-// Which results are an argument that was written to (in-place and out= operators), and which argument that is.
+// Which results are an argument that was written to (in-place and out= operators), and which
+// argument that is.
 class WrittenResults {
  public:
   explicit WrittenResults(const c10::FunctionSchema& schema);
   // For each of them the value that was given; empty where nothing is written to.
-  std::vector<Napi::Value> valuesOf(Napi::Env env, const c10::FunctionSchema& schema, const Arguments& given) const;
+  std::vector<Napi::Value> valuesOf(Napi::Env env, const c10::FunctionSchema& schema,
+                                    const Arguments& given) const;
 
  private:
   std::vector<std::optional<size_t>> arguments_;
 };
 
-// What the call returned: one value, or an array of several; arguments that were written to (of `WrittenResults`) as the same objects.
-Napi::Value resultsToJs(Napi::Env env, const c10::FunctionSchema& schema, const std::vector<Napi::Value>& written, const std::vector<c10::IValue>& stack);
+// What the call returned: one value, or an array of several; arguments that were written to (of
+// `WrittenResults`) as the same objects.
+Napi::Value resultsToJs(Napi::Env env, const c10::FunctionSchema& schema,
+                        const std::vector<Napi::Value>& written,
+                        const std::vector<c10::IValue>& stack);
 
 }  // namespace sae_eval

@@ -15,16 +15,23 @@ namespace {
 
 class AsyncCall : public Napi::AsyncWorker {
  public:
-  AsyncCall(Napi::Env env, const std::string& what, std::function<void()> compute, std::function<Napi::Value(Napi::Env)> finish)
-      : Napi::AsyncWorker(env, "sae_eval"), deferred_(env), what_(what), compute_(std::move(compute)), finish_(std::move(finish)),
-        threads_(at::get_num_threads()), scope_(Instance::of(env).innermostScope(env)) {}
+  AsyncCall(Napi::Env env, const std::string& what, std::function<void()> compute,
+            std::function<Napi::Value(Napi::Env)> finish)
+      : Napi::AsyncWorker(env, "sae_eval"),
+        deferred_(env),
+        what_(what),
+        compute_(std::move(compute)),
+        finish_(std::move(finish)),
+        threads_(at::get_num_threads()),
+        scope_(Instance::of(env).innermostScope(env)) {}
 
   Napi::Promise promise() const { return deferred_.Promise(); }
 
  protected:
   void Execute() override {
     try {
-      if (at::get_num_threads() != threads_) at::set_num_threads(threads_);  // a setting of each thread
+      if (at::get_num_threads() != threads_)
+        at::set_num_threads(threads_);  // a setting of each thread
       const at::ThreadLocalStateGuard modes(modes_);
       const c10::WarningUtils::WarningHandlerGuard listening(&warnings_);
       compute_();
@@ -72,7 +79,8 @@ class AsyncCall : public Napi::AsyncWorker {
 
 }  // namespace
 
-Napi::Value startAsync(Napi::Env env, const std::string& what, std::function<void()> compute, std::function<Napi::Value(Napi::Env)> finish) {
+Napi::Value startAsync(Napi::Env env, const std::string& what, std::function<void()> compute,
+                       std::function<Napi::Value(Napi::Env)> finish) {
   auto call = std::make_unique<AsyncCall>(env, what, std::move(compute), std::move(finish));
   const Napi::Promise promise = call->promise();
   call->Queue();

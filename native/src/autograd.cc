@@ -34,17 +34,23 @@ Napi::Value setGradEnabled(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), before);
 }
 
-Napi::Value isGradEnabled(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), at::GradMode::is_enabled()); }
+Napi::Value isGradEnabled(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), at::GradMode::is_enabled());
+}
 
 std::vector<at::Tensor> tensors(Napi::Env env, const Napi::Value& value, const char* what) {
-  if (!value.IsArray()) throw CodedError("torch-argument", std::string(what) + ": expected an array of Tensors");
+  if (!value.IsArray())
+    throw CodedError("torch-argument", std::string(what) + ": expected an array of Tensors");
   const auto array = value.As<Napi::Array>();
   std::vector<at::Tensor> result;
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value item = array.Get(i);
-    if (item.IsNull() || item.IsUndefined()) result.emplace_back();
-    else if (TensorWrap::isTensor(env, item)) result.push_back(TensorWrap::unwrap(env, item));
-    else throw CodedError("torch-argument", std::string(what) + ": expected an array of Tensors");
+    if (item.IsNull() || item.IsUndefined())
+      result.emplace_back();
+    else if (TensorWrap::isTensor(env, item))
+      result.push_back(TensorWrap::unwrap(env, item));
+    else
+      throw CodedError("torch-argument", std::string(what) + ": expected an array of Tensors");
   }
   return result;
 }
@@ -55,7 +61,8 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
     const auto outputs = tensors(info.Env(), info[0], "backward");
     const auto gradients = tensors(info.Env(), info[1], "backward: gradient");
     const auto inputs = tensors(info.Env(), info[2], "backward: inputs");
-    torch::autograd::backward(outputs, gradients, info[3].ToBoolean().Value(), info[4].ToBoolean(), inputs);
+    torch::autograd::backward(outputs, gradients, info[3].ToBoolean().Value(), info[4].ToBoolean(),
+                              inputs);
     Instance::of(info.Env()).warnings.tell(info.Env());
     return info.Env().Undefined();
   });
@@ -68,10 +75,13 @@ Napi::Value grad(const Napi::CallbackInfo& info) {
     const auto outputs = tensors(env, info[0], "grad: outputs");
     const auto inputs = tensors(env, info[1], "grad: inputs");
     const auto gradients = tensors(env, info[2], "grad: gradients");
-    const auto found = torch::autograd::grad(outputs, inputs, gradients, info[3].ToBoolean().Value(), info[4].ToBoolean(), info[5].ToBoolean());
+    const auto found =
+        torch::autograd::grad(outputs, inputs, gradients, info[3].ToBoolean().Value(),
+                              info[4].ToBoolean(), info[5].ToBoolean());
     Napi::Array result = Napi::Array::New(env, found.size());
     for (size_t i = 0; i < found.size(); ++i) {
-      result.Set(static_cast<uint32_t>(i), found[i].defined() ? Napi::Value(TensorWrap::wrap(env, found[i])) : env.Null());
+      result.Set(static_cast<uint32_t>(i),
+                 found[i].defined() ? Napi::Value(TensorWrap::wrap(env, found[i])) : env.Null());
     }
     return result;
   });

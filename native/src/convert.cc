@@ -1,7 +1,7 @@
 #include "convert.h"
 
-#include <ATen/core/List.h>
 #include <ATen/core/jit_type.h>
+#include <ATen/core/List.h>
 
 #include <cmath>
 #include <sstream>
@@ -44,13 +44,15 @@ std::optional<at::Scalar> asScalar(const Napi::Value& value) {
   if (value.IsNumber()) return at::Scalar(value.As<Napi::Number>().DoubleValue());
   if (isComplex(value)) {
     const Napi::Object pair = value.As<Napi::Object>();
-    return at::Scalar(c10::complex<double>(pair.Get("re").ToNumber().DoubleValue(), pair.Get("im").ToNumber().DoubleValue()));
+    return at::Scalar(c10::complex<double>(pair.Get("re").ToNumber().DoubleValue(),
+                                           pair.Get("im").ToNumber().DoubleValue()));
   }
   return std::nullopt;
 }
 
 uint32_t lengthOf(const Napi::Value& list) {
-  return list.IsArray() ? list.As<Napi::Array>().Length() : static_cast<uint32_t>(list.As<Napi::TypedArray>().ElementLength());
+  return list.IsArray() ? list.As<Napi::Array>().Length()
+                        : static_cast<uint32_t>(list.As<Napi::TypedArray>().ElementLength());
 }
 
 template <class T>
@@ -59,10 +61,13 @@ std::optional<IValue> optionalValue(const std::optional<T>& value) {
   return IValue(*value);
 }
 
-std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> broadcast);
+std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type,
+                              std::optional<int32_t> broadcast);
 
-std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value, const c10::TypePtr& element, std::optional<int32_t> broadcast) {
-  c10::impl::GenericList list(element->kind() == TypeKind::SymIntType ? c10::TypePtr(c10::IntType::get()) : element);
+std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value,
+                                  const c10::TypePtr& element, std::optional<int32_t> broadcast) {
+  c10::impl::GenericList list(
+      element->kind() == TypeKind::SymIntType ? c10::TypePtr(c10::IntType::get()) : element);
   if (!value.IsArray() && !value.IsTypedArray()) {
     // `int[2] kernel_size` takes a single number for all its entries.
     if (!broadcast || element->kind() == TypeKind::TensorType) return std::nullopt;
@@ -82,11 +87,19 @@ std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value, const
   return IValue(std::move(list));
 }
 
-// TorchScript's dictionaries are Maps: a plain object's keys are strings only, and it stands for named arguments.
-std::optional<IValue> convertDict(Napi::Env env, const Napi::Value& value, const c10::DictType& type) {
+// TorchScript's dictionaries are Maps: a plain object's keys are strings only, and it stands for
+// named arguments.
+std::optional<IValue> convertDict(Napi::Env env, const Napi::Value& value,
+                                  const c10::DictType& type) {
   if (!isMap(env, value)) return std::nullopt;
   c10::impl::GenericDict dict(type.getKeyType(), type.getValueType());
-  const Napi::Array entries = env.Global().Get("Array").As<Napi::Object>().Get("from").As<Napi::Function>().Call({value}).As<Napi::Array>();
+  const Napi::Array entries = env.Global()
+                                  .Get("Array")
+                                  .As<Napi::Object>()
+                                  .Get("from")
+                                  .As<Napi::Function>()
+                                  .Call({value})
+                                  .As<Napi::Array>();
   for (uint32_t i = 0; i < entries.Length(); ++i) {
     const Napi::Array entry = entries.Get(i).As<Napi::Array>();
     auto key = convert(env, entry.Get(0u), type.getKeyType(), std::nullopt);
@@ -97,19 +110,23 @@ std::optional<IValue> convertDict(Napi::Env env, const Napi::Value& value, const
   return IValue(std::move(dict));
 }
 
-std::optional<IValue> convertTuple(Napi::Env env, const Napi::Value& value, const c10::TupleTypePtr& type) {
+std::optional<IValue> convertTuple(Napi::Env env, const Napi::Value& value,
+                                   const c10::TupleTypePtr& type) {
   const auto elements = type->elements();
   if (!value.IsArray() || value.As<Napi::Array>().Length() != elements.size()) return std::nullopt;
   std::vector<IValue> items;
   for (size_t i = 0; i < elements.size(); ++i) {
-    auto item = convert(env, value.As<Napi::Array>().Get(static_cast<uint32_t>(i)), elements[i], std::nullopt);
+    auto item = convert(env, value.As<Napi::Array>().Get(static_cast<uint32_t>(i)), elements[i],
+                        std::nullopt);
     if (!item) return std::nullopt;
     items.push_back(std::move(*item));
   }
-  return IValue(type->schema() ? c10::ivalue::Tuple::createNamed(std::move(items), type) : c10::ivalue::Tuple::create(std::move(items)));
+  return IValue(type->schema() ? c10::ivalue::Tuple::createNamed(std::move(items), type)
+                               : c10::ivalue::Tuple::create(std::move(items)));
 }
 
-std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type, std::optional<int32_t> broadcast) {
+std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10::TypePtr& type,
+                              std::optional<int32_t> broadcast) {
   switch (type->kind()) {
     case TypeKind::TensorType:
       if (!TensorWrap::isTensor(env, value)) return std::nullopt;
@@ -166,42 +183,70 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
 
 std::string plural(const c10::TypePtr& element) {
   switch (element->kind()) {
-    case TypeKind::TensorType: return "Tensors";
+    case TypeKind::TensorType:
+      return "Tensors";
     case TypeKind::IntType:
-    case TypeKind::SymIntType: return "whole numbers";
-    case TypeKind::FloatType: return "numbers";
-    case TypeKind::BoolType: return "booleans";
-    case TypeKind::NumberType: return "scalars";
-    case TypeKind::OptionalType: return plural(element->castRaw<c10::OptionalType>()->getElementType()) + " or nulls";
-    default: return element->str();
+    case TypeKind::SymIntType:
+      return "whole numbers";
+    case TypeKind::FloatType:
+      return "numbers";
+    case TypeKind::BoolType:
+      return "booleans";
+    case TypeKind::NumberType:
+      return "scalars";
+    case TypeKind::OptionalType:
+      return plural(element->castRaw<c10::OptionalType>()->getElementType()) + " or nulls";
+    default:
+      return element->str();
   }
 }
 
 std::string expectedOf(const c10::TypePtr& type, std::optional<int32_t> broadcast) {
   switch (type->kind()) {
-    case TypeKind::TensorType: return "a Tensor";
-    case TypeKind::OptionalType: return expectedOf(type->castRaw<c10::OptionalType>()->getElementType(), broadcast) + " or null";
+    case TypeKind::TensorType:
+      return "a Tensor";
+    case TypeKind::OptionalType:
+      return expectedOf(type->castRaw<c10::OptionalType>()->getElementType(), broadcast) +
+             " or null";
     case TypeKind::ListType: {
       const auto element = type->castRaw<c10::ListType>()->getElementType();
       const std::string list = "an array of " + plural(element);
-      return broadcast && element->kind() != TypeKind::TensorType ? list + " or " + expectedOf(element, std::nullopt) + " for all " + std::to_string(*broadcast) : list;
+      return broadcast && element->kind() != TypeKind::TensorType
+                 ? list + " or " + expectedOf(element, std::nullopt) + " for all " +
+                       std::to_string(*broadcast)
+                 : list;
     }
     case TypeKind::IntType:
-    case TypeKind::SymIntType: return "a whole number";
-    case TypeKind::FloatType: return "a number";
+    case TypeKind::SymIntType:
+      return "a whole number";
+    case TypeKind::FloatType:
+      return "a number";
     case TypeKind::BoolType:
-    case TypeKind::SymBoolType: return "true or false";
-    case TypeKind::NumberType: return "a number, bigint, boolean or { re, im }";
-    case TypeKind::StringType: return "a string";
-    case TypeKind::DeviceObjType: return "a device such as 'cpu' or 'cuda:0'";
-    case TypeKind::ScalarTypeType: return "a dtype such as 'float32'";
-    case TypeKind::LayoutType: return "a layout such as 'strided'";
-    case TypeKind::MemoryFormatType: return "a memory format such as 'contiguous_format'";
-    case TypeKind::GeneratorType: return "a Generator";
-    case TypeKind::StorageType: return "a Tensor, for its storage";
-    case TypeKind::DictType: return "a Map, " + type->str();
-    case TypeKind::TupleType: return "an array of " + std::to_string(type->castRaw<c10::TupleType>()->elements().size()) + ", " + type->str();
-    default: return type->str() + ", which JavaScript cannot give";
+    case TypeKind::SymBoolType:
+      return "true or false";
+    case TypeKind::NumberType:
+      return "a number, bigint, boolean or { re, im }";
+    case TypeKind::StringType:
+      return "a string";
+    case TypeKind::DeviceObjType:
+      return "a device such as 'cpu' or 'cuda:0'";
+    case TypeKind::ScalarTypeType:
+      return "a dtype such as 'float32'";
+    case TypeKind::LayoutType:
+      return "a layout such as 'strided'";
+    case TypeKind::MemoryFormatType:
+      return "a memory format such as 'contiguous_format'";
+    case TypeKind::GeneratorType:
+      return "a Generator";
+    case TypeKind::StorageType:
+      return "a Tensor, for its storage";
+    case TypeKind::DictType:
+      return "a Map, " + type->str();
+    case TypeKind::TupleType:
+      return "an array of " + std::to_string(type->castRaw<c10::TupleType>()->elements().size()) +
+             ", " + type->str();
+    default:
+      return type->str() + ", which JavaScript cannot give";
   }
 }
 
@@ -213,12 +258,16 @@ std::string shapeText(const at::Tensor& tensor) {
 
 }  // namespace
 
-std::optional<IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10::Argument& argument) {
+std::optional<IValue> fromJs(Napi::Env env, const Napi::Value& value,
+                             const c10::Argument& argument) {
   // real_type keeps SymInt, ScalarType and the like apart; type() shows them all as int.
   return convert(env, value, argument.real_type(), argument.N());
 }
 
-bool isMap(Napi::Env env, const Napi::Value& value) { return value.IsObject() && value.As<Napi::Object>().InstanceOf(env.Global().Get("Map").As<Napi::Function>()); }
+bool isMap(Napi::Env env, const Napi::Value& value) {
+  return value.IsObject() &&
+         value.As<Napi::Object>().InstanceOf(env.Global().Get("Map").As<Napi::Function>());
+}
 
 bool isComplex(const Napi::Value& value) {
   if (!value.IsObject()) return false;
@@ -226,14 +275,18 @@ bool isComplex(const Napi::Value& value) {
   return pair.Has("re") && pair.Has("im") && pair.Get("re").IsNumber() && pair.Get("im").IsNumber();
 }
 
-std::string expectedFor(const c10::Argument& argument) { return expectedOf(argument.real_type(), argument.N()); }
+std::string expectedFor(const c10::Argument& argument) {
+  return expectedOf(argument.real_type(), argument.N());
+}
 
 Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar) {
   if (scalar.isBoolean()) return Napi::Boolean::New(env, scalar.toBool());
-  if (scalar.type() == at::kUInt64 && scalar.toUInt64() > static_cast<uint64_t>(maxSafeInteger)) return Napi::BigInt::New(env, scalar.toUInt64());
+  if (scalar.type() == at::kUInt64 && scalar.toUInt64() > static_cast<uint64_t>(maxSafeInteger))
+    return Napi::BigInt::New(env, scalar.toUInt64());
   if (scalar.isIntegral(false)) {
     const int64_t integer = scalar.toLong();
-    if (std::abs(static_cast<double>(integer)) > maxSafeInteger) return Napi::BigInt::New(env, integer);
+    if (std::abs(static_cast<double>(integer)) > maxSafeInteger)
+      return Napi::BigInt::New(env, integer);
     return Napi::Number::New(env, static_cast<double>(integer));
   }
   if (scalar.isComplex()) {
@@ -253,8 +306,10 @@ Napi::Value toJs(Napi::Env env, const IValue& value, const c10::TypePtr& type) {
     return TensorWrap::wrap(env, value.toTensor());
   }
   if (value.isInt()) {
-    if (type && type->kind() == TypeKind::QSchemeType) return Napi::String::New(env, c10::toString(static_cast<c10::QScheme>(value.toInt())));
-    if (type && type->kind() == TypeKind::ScalarTypeType) return Napi::String::New(env, dtypeName(static_cast<at::ScalarType>(value.toInt())));
+    if (type && type->kind() == TypeKind::QSchemeType)
+      return Napi::String::New(env, c10::toString(static_cast<c10::QScheme>(value.toInt())));
+    if (type && type->kind() == TypeKind::ScalarTypeType)
+      return Napi::String::New(env, dtypeName(static_cast<at::ScalarType>(value.toInt())));
     return scalarToJs(env, value.toInt());
   }
   if (value.isDouble()) return Napi::Number::New(env, value.toDouble());
@@ -266,22 +321,26 @@ Napi::Value toJs(Napi::Env env, const IValue& value, const c10::TypePtr& type) {
   if (value.isList()) {
     const auto list = value.toListRef();
     Napi::Array array = Napi::Array::New(env, list.size());
-    for (size_t i = 0; i < list.size(); ++i) array.Set(static_cast<uint32_t>(i), toJs(env, list[i], nullptr));
+    for (size_t i = 0; i < list.size(); ++i)
+      array.Set(static_cast<uint32_t>(i), toJs(env, list[i], nullptr));
     return array;
   }
   if (value.isTuple()) {
     const auto& elements = value.toTupleRef().elements();
     Napi::Array array = Napi::Array::New(env, elements.size());
-    for (size_t i = 0; i < elements.size(); ++i) array.Set(static_cast<uint32_t>(i), toJs(env, elements[i], nullptr));
+    for (size_t i = 0; i < elements.size(); ++i)
+      array.Set(static_cast<uint32_t>(i), toJs(env, elements[i], nullptr));
     return array;
   }
   if (value.isGenericDict()) {
     Napi::Object map = env.Global().Get("Map").As<Napi::Function>().New({});
     const Napi::Function set = map.Get("set").As<Napi::Function>();
-    for (const auto& entry : value.toGenericDict()) set.Call(map, {toJs(env, entry.key(), nullptr), toJs(env, entry.value(), nullptr)});
+    for (const auto& entry : value.toGenericDict())
+      set.Call(map, {toJs(env, entry.key(), nullptr), toJs(env, entry.value(), nullptr)});
     return map;
   }
-  throw std::runtime_error("a result of type " + value.tagKind() + " has no JavaScript counterpart");
+  throw std::runtime_error("a result of type " + value.tagKind() +
+                           " has no JavaScript counterpart");
 }
 
 std::string describe(Napi::Env env, const Napi::Value& value) {
@@ -289,19 +348,22 @@ std::string describe(Napi::Env env, const Napi::Value& value) {
   if (value.IsNull()) return "null";
   if (value.IsBoolean()) return value.As<Napi::Boolean>().Value() ? "true" : "false";
   if (value.IsNumber() || value.IsBigInt()) return "the number " + value.ToString().Utf8Value();
-  if (value.IsString()) return "the string '" + value.As<Napi::String>().Utf8Value().substr(0, 80) + "'";
+  if (value.IsString())
+    return "the string '" + value.As<Napi::String>().Utf8Value().substr(0, 80) + "'";
   if (value.IsArray()) {
     const Napi::Array array = value.As<Napi::Array>();
     if (array.Length() == 0) return "an empty array";
     const Napi::Value first = array.Get(0u);
-    return "an array of " + std::to_string(array.Length()) + " that begins with " + (first.IsArray() ? "an array" : describe(env, first));
+    return "an array of " + std::to_string(array.Length()) + " that begins with " +
+           (first.IsArray() ? "an array" : describe(env, first));
   }
   if (value.IsTypedArray()) return "a typed array of " + std::to_string(lengthOf(value));
   if (isComplex(value)) return "a complex number";
   if (GeneratorWrap::isGenerator(value)) return "a Generator";
   if (TensorWrap::isTensor(env, value)) {
     const at::Tensor& tensor = TensorWrap::unwrap(env, value);
-    return "a Tensor of shape " + shapeText(tensor) + " and dtype " + dtypeName(tensor.scalar_type());
+    return "a Tensor of shape " + shapeText(tensor) + " and dtype " +
+           dtypeName(tensor.scalar_type());
   }
   if (value.IsFunction()) return "a function";
   if (isMap(env, value)) return "a Map";

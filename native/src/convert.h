@@ -9,10 +9,13 @@
 
 namespace sae_eval {
 
-// The value as the argument's type wants it, or nothing where it does not fit. Throws `tensor-disposed` only.
-std::optional<c10::IValue> fromJs(Napi::Env env, const Napi::Value& value, const c10::Argument& argument);
+// The value as the argument's type wants it, or nothing where it does not fit. Throws
+// `tensor-disposed` only.
+std::optional<c10::IValue> fromJs(Napi::Env env, const Napi::Value& value,
+                                  const c10::Argument& argument);
 
-// A result for JavaScript: tensors wrapped, lists and tuples as arrays, integers beyond 2^53 as bigint.
+// A result for JavaScript: tensors wrapped, lists and tuples as arrays, integers beyond 2^53 as
+// bigint.
 Napi::Value toJs(Napi::Env env, const c10::IValue& value, const c10::TypePtr& type);
 
 // What an argument takes, for a message: "a whole number", "an array of Tensors or nulls".

@@ -1,12 +1,14 @@
-// A computation that goes batch by batch makes tensors of the same few sizes again and again. malloc gives large ones back
-// to the system at once, so that each costs its page faults anew, or keeps them in a heap that larger alignments fragment.
-// Here blocks come from the system, and a freed one waits for the next tensor of its size. What has waited longest goes first
-// when there are too many, or when they would make the process much larger than what it had in use at one time.
+// A computation that goes batch by batch makes tensors of the same few sizes again and again.
+// malloc gives large ones back to the system at once, so that each costs its page faults anew, or
+// keeps them in a heap that larger alignments fragment. Here blocks come from the system, and a
+// freed one waits for the next tensor of its size. What has waited longest goes first when there
+// are too many, or when they would make the process much larger than what it had in use at one
+// time.
 #include "cpu_memory.h"
 
+#include <c10/core/alignment.h>
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
-#include <c10/core/alignment.h>
 #include <c10/core/impl/alloc_cpu.h>
 #include <c10/util/Exception.h>
 #include <sys/mman.h>
@@ -24,18 +26,22 @@ namespace {
 // Smaller ones are malloc's business.
 constexpr size_t smallest = size_t{1} << 19;
 constexpr size_t granule = size_t{1} << 16;
-// A waiting block may be larger than what it serves by up to 1 / slack of that: calls differ in how many rows they have.
+// A waiting block may be larger than what it serves by up to 1 / slack of that: calls differ in how
+// many rows they have.
 constexpr size_t slack = 2;
 
-// How far waiting blocks may take a process beyond that: without any, small models give blocks back and ask for them anew.
+// How far waiting blocks may take a process beyond that: without any, small models give blocks back
+// and ask for them anew.
 constexpr size_t beyondMostUsed = size_t{192} << 20;
 constexpr size_t hugePage = size_t{1} << 21;
 
-// Memory straight from the system; null where it has none. Begins at a huge page where one fits, and asks for them: single
-// pages cost a twelfth of the time on blocks of a billion-parameter model.
+// Memory straight from the system; null where it has none. Begins at a huge page where one fits,
+// and asks for them: single pages cost a twelfth of the time on blocks of a billion-parameter
+// model.
 void* mapBlock(size_t size) {
   const size_t spare = size >= hugePage ? hugePage : 0;
-  void* const mapped = mmap(nullptr, size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void* const mapped =
+      mmap(nullptr, size + spare, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (mapped == MAP_FAILED) return nullptr;
   if (spare == 0) return mapped;
   auto* const first = static_cast<uint8_t*>(mapped);
@@ -57,7 +63,9 @@ class CachingAllocator final : public c10::Allocator {
 
   c10::DeleterFnPtr raw_deleter() const override { return &release; }
 
-  void copy_data(void* to, const void* from, size_t count) const override { default_copy_data(to, from, count); }
+  void copy_data(void* to, const void* from, size_t count) const override {
+    default_copy_data(to, from, count);
+  }
 
   void setLimit(size_t bytes) {
     const std::lock_guard lock(mutex_);
@@ -95,7 +103,8 @@ class CachingAllocator final : public c10::Allocator {
         shrinkTo(0);
         block.data = mapBlock(size);
       }
-      TORCH_CHECK(block.data != nullptr, "not enough memory: you tried to allocate ", size, " bytes");
+      TORCH_CHECK(block.data != nullptr, "not enough memory: you tried to allocate ", size,
+                  " bytes");
     }
     sizes_.emplace(block.data, block.size);
     usedBytes_ += block.size;
@@ -103,11 +112,14 @@ class CachingAllocator final : public c10::Allocator {
     return block.data;
   }
 
-  // Of the waiting blocks that are least too large, the one freed last: it may still be in the processor's cache.
+  // Of the waiting blocks that are least too large, the one freed last: it may still be in the
+  // processor's cache.
   Block takeWaiting(size_t size) {
     auto best = waiting_.rend();
     for (auto block = waiting_.rbegin(); block != waiting_.rend(); ++block) {
-      if (block->size >= size && block->size - size <= size / slack && (best == waiting_.rend() || block->size < best->size)) best = block;
+      if (block->size >= size && block->size - size <= size / slack &&
+          (best == waiting_.rend() || block->size < best->size))
+        best = block;
     }
     if (best == waiting_.rend()) return {nullptr, 0};
     const Block found = *best;
@@ -139,7 +151,9 @@ class CachingAllocator final : public c10::Allocator {
   }
 
   // What may wait while so much is in use.
-  size_t roomBeside(size_t used) const { return std::min(limit_, std::max(std::max(mostUsed_, used) - used, beyondMostUsed)); }
+  size_t roomBeside(size_t used) const {
+    return std::min(limit_, std::max(std::max(mostUsed_, used) - used, beyondMostUsed));
+  }
 
   void shrinkTo(size_t bytes) {
     while (waitingBytes_ > bytes) {
@@ -167,6 +181,8 @@ void setMemoryCache(size_t bytes) {
   if (bytes > 0) c10::SetCPUAllocator(&allocator, 1);
 }
 
-void emptyMemoryCache() { CachingAllocator::instance().empty(); }
+void emptyMemoryCache() {
+  CachingAllocator::instance().empty();
+}
 
 }  // namespace sae_eval

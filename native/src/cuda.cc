@@ -23,33 +23,46 @@ int deviceCount() {
 c10::DeviceIndex deviceFrom(const Napi::Value& value, const char* what) {
   const double index = value.ToNumber().DoubleValue();
   const int count = deviceCount();
-  if (index >= 0 && index < count && index == static_cast<int>(index)) return static_cast<c10::DeviceIndex>(index);
-  const std::string found = count == 0 ? "no CUDA device" : std::to_string(count) + " CUDA devices, counted from 0";
-  throw CodedError("device-unavailable", std::string("cuda.") + what + ": this machine has " + found + "; it was asked for number " + value.ToString().Utf8Value());
+  if (index >= 0 && index < count && index == static_cast<int>(index))
+    return static_cast<c10::DeviceIndex>(index);
+  const std::string found =
+      count == 0 ? "no CUDA device" : std::to_string(count) + " CUDA devices, counted from 0";
+  throw CodedError("device-unavailable", std::string("cuda.") + what + ": this machine has " +
+                                             found + "; it was asked for number " +
+                                             value.ToString().Utf8Value());
 }
 
 // The driver's own answer: libtorch's needs CUDA's headers.
 std::string nameOf(int index) {
   const auto close = [](void* library) { dlclose(library); };
   const std::unique_ptr<void, decltype(close)> driver(dlopen("libcuda.so.1", RTLD_NOW), close);
-  if (!driver) throw CodedError("device-unavailable", "cuda.deviceName: the CUDA driver libcuda.so.1 is not on this machine");
+  if (!driver)
+    throw CodedError("device-unavailable",
+                     "cuda.deviceName: the CUDA driver libcuda.so.1 is not on this machine");
   const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver.get(), "cuInit"));
   const auto get = reinterpret_cast<int (*)(int*, int)>(dlsym(driver.get(), "cuDeviceGet"));
-  const auto name = reinterpret_cast<int (*)(char*, int, int)>(dlsym(driver.get(), "cuDeviceGetName"));
+  const auto name =
+      reinterpret_cast<int (*)(char*, int, int)>(dlsym(driver.get(), "cuDeviceGetName"));
   int device = 0;
   char text[256] = "";
-  if (!init || !get || !name || init(0) != 0 || get(&device, index) != 0 || name(text, sizeof(text) - 1, device) != 0) {
-    throw CodedError("device-unavailable", "cuda.deviceName: the CUDA driver does not tell the name of device " + std::to_string(index));
+  if (!init || !get || !name || init(0) != 0 || get(&device, index) != 0 ||
+      name(text, sizeof(text) - 1, device) != 0) {
+    throw CodedError("device-unavailable",
+                     "cuda.deviceName: the CUDA driver does not tell the name of device " +
+                         std::to_string(index));
   }
   return text;
 }
 
 Napi::Value cudaDeviceCount(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "cuda.deviceCount", [&]() -> Napi::Value { return Napi::Number::New(info.Env(), deviceCount()); });
+  return guarded(info.Env(), "cuda.deviceCount",
+                 [&]() -> Napi::Value { return Napi::Number::New(info.Env(), deviceCount()); });
 }
 
 Napi::Value cudaDeviceName(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "cuda.deviceName", [&]() -> Napi::Value { return Napi::String::New(info.Env(), nameOf(deviceFrom(info[0], "deviceName"))); });
+  return guarded(info.Env(), "cuda.deviceName", [&]() -> Napi::Value {
+    return Napi::String::New(info.Env(), nameOf(deviceFrom(info[0], "deviceName")));
+  });
 }
 
 Napi::Value cudaMemory(const Napi::CallbackInfo& info) {
@@ -80,7 +93,8 @@ Napi::Value cudaEmptyCache(const Napi::CallbackInfo& info) {
 Napi::Value cudaManualSeed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.manualSeed", [&]() -> Napi::Value {
     const uint64_t seed = seedFrom(info.Env(), info[0], "cuda.manualSeed");
-    const auto generator = at::globalContext().defaultGenerator(c10::Device(at::kCUDA, deviceFrom(info[1], "manualSeed")));
+    const auto generator = at::globalContext().defaultGenerator(
+        c10::Device(at::kCUDA, deviceFrom(info[1], "manualSeed")));
     auto owned = generator;
     const std::scoped_lock lock(owned.mutex());
     owned.set_current_seed(seed);
@@ -102,14 +116,16 @@ Napi::Value setAllowTf32(const Napi::CallbackInfo& info) {
 
 Napi::Value isTf32Allowed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.allowsTf32", [&]() -> Napi::Value {
-    return Napi::Boolean::New(info.Env(), at::globalContext().allowTF32CuBLAS() || at::globalContext().allowTF32CuDNN());
+    return Napi::Boolean::New(
+        info.Env(), at::globalContext().allowTF32CuBLAS() || at::globalContext().allowTF32CuDNN());
   });
 }
 
 }  // namespace
 
 void exportCuda(Napi::Env env, Napi::Object exports) {
-  // libtorch allows it for convolutions from the start, and products of 10 bits are not what float32 promises.
+  // libtorch allows it for convolutions from the start, and products of 10 bits are not what
+  // float32 promises.
   static std::once_flag once;
   std::call_once(once, [] { allowTf32(false); });
   exports.Set("cudaDeviceCount", Napi::Function::New(env, cudaDeviceCount, "cudaDeviceCount"));

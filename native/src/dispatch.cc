@@ -22,7 +22,8 @@ using c10::FunctionSchema;
 using c10::IValue;
 
 struct Overload {
-  explicit Overload(const c10::OperatorHandle& given) : handle(given), refusal(refusalOf(given.operator_name())), written(given.schema()) {}
+  explicit Overload(const c10::OperatorHandle& given)
+      : handle(given), refusal(refusalOf(given.operator_name())), written(given.schema()) {}
 
   c10::OperatorHandle handle;
   const Refusal* refusal;  // null for nearly all
@@ -36,7 +37,8 @@ struct Packet {
 };
 
 bool takesNames(const FunctionSchema& schema) {
-  return schema.overload_name().find("names") != std::string::npos || schema.overload_name().find("Dimname") != std::string::npos;
+  return schema.overload_name().find("names") != std::string::npos ||
+         schema.overload_name().find("Dimname") != std::string::npos;
 }
 
 int rank(const c10::OperatorHandle& handle) {
@@ -49,7 +51,8 @@ int rank(const c10::OperatorHandle& handle) {
 }
 
 Packet lookUp(const std::string& qualified) {
-  const std::string name = qualified.find("::") == std::string::npos ? "aten::" + qualified : qualified;
+  const std::string name =
+      qualified.find("::") == std::string::npos ? "aten::" + qualified : qualified;
   const size_t dot = name.find('.');
   std::vector<c10::OperatorHandle> found;
   auto& dispatcher = c10::Dispatcher::singleton();
@@ -66,7 +69,8 @@ Packet lookUp(const std::string& qualified) {
     }
     std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) {
       const int ranks = rank(a) - rank(b);
-      return ranks != 0 ? ranks < 0 : a.operator_name().overload_name < b.operator_name().overload_name;
+      return ranks != 0 ? ranks < 0
+                        : a.operator_name().overload_name < b.operator_name().overload_name;
     });
   }
   if (found.empty()) throw CodedError("torch-argument", "libtorch has no operator '" + name + "'");
@@ -81,7 +85,9 @@ struct Bound {
 
 using SharedPacket = std::shared_ptr<const Packet>;
 
-const SharedPacket& packetOf(const Napi::CallbackInfo& info) { return *static_cast<SharedPacket*>(info.Data()); }
+const SharedPacket& packetOf(const Napi::CallbackInfo& info) {
+  return *static_cast<SharedPacket*>(info.Data());
+}
 
 Bound bind(Napi::Env env, const Packet& packet, const Arguments& given) {
   std::vector<IValue> stack;
@@ -101,7 +107,8 @@ Bound bind(Napi::Env env, const Packet& packet, const Arguments& given) {
   throw CodedError("torch-argument", message.str());
 }
 
-Napi::Value callWith(const Napi::CallbackInfo& info, Arguments (*split)(const Napi::CallbackInfo&)) {
+Napi::Value callWith(const Napi::CallbackInfo& info,
+                     Arguments (*split)(const Napi::CallbackInfo&)) {
   Napi::Env env = info.Env();
   const Packet& packet = *packetOf(info);
   return guarded(env, packet.name.c_str(), [&]() -> Napi::Value {
@@ -110,32 +117,44 @@ Napi::Value callWith(const Napi::CallbackInfo& info, Arguments (*split)(const Na
     const auto& [handle, refusal, written] = bound.overload;
     handle.callBoxed(&bound.stack);
     Instance::of(env).warnings.tell(env);
-    return resultsToJs(env, handle.schema(), written.valuesOf(env, handle.schema(), given), bound.stack);
+    return resultsToJs(env, handle.schema(), written.valuesOf(env, handle.schema(), given),
+                       bound.stack);
   });
 }
 
-Arguments allArguments(const Napi::CallbackInfo& info) { return splitArguments(info); }
+Arguments allArguments(const Napi::CallbackInfo& info) {
+  return splitArguments(info);
+}
 
-Napi::Value call(const Napi::CallbackInfo& info) { return callWith(info, allArguments); }
+Napi::Value call(const Napi::CallbackInfo& info) {
+  return callWith(info, allArguments);
+}
 
-Napi::Value callMethod(const Napi::CallbackInfo& info) { return callWith(info, splitMethodArguments); }
+Napi::Value callMethod(const Napi::CallbackInfo& info) {
+  return callWith(info, splitMethodArguments);
+}
 
 // The results to come that are arguments, kept for as long as the call runs.
 using Held = std::vector<Napi::Reference<Napi::Value>>;
 
 Held hold(const std::vector<Napi::Value>& values) {
   Held held;
-  for (const Napi::Value& value : values) held.push_back(!value.IsEmpty() && value.IsObject() ? Napi::Reference<Napi::Value>::New(value, 1) : Napi::Reference<Napi::Value>());
+  for (const Napi::Value& value : values)
+    held.push_back(!value.IsEmpty() && value.IsObject()
+                       ? Napi::Reference<Napi::Value>::New(value, 1)
+                       : Napi::Reference<Napi::Value>());
   return held;
 }
 
 std::vector<Napi::Value> valuesOf(const Held& held) {
   std::vector<Napi::Value> values;
-  for (const auto& reference : held) values.push_back(reference.IsEmpty() ? Napi::Value() : reference.Value());
+  for (const auto& reference : held)
+    values.push_back(reference.IsEmpty() ? Napi::Value() : reference.Value());
   return values;
 }
 
-// Arguments are checked and converted here, on the calling thread, and faults thrown; the operator's own reject the promise.
+// Arguments are checked and converted here, on the calling thread, and faults thrown; the
+// operator's own reject the promise.
 Napi::Value callAsync(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const SharedPacket& packet = packetOf(info);
@@ -144,16 +163,24 @@ Napi::Value callAsync(const Napi::CallbackInfo& info) {
     auto bound = std::make_shared<Bound>(bind(env, *packet, given));
     const c10::FunctionSchema& schema = bound->overload.handle.schema();
     auto held = std::make_shared<Held>(hold(bound->overload.written.valuesOf(env, schema, given)));
-    // The copy keeps the inputs, whatever becomes of their handles, and lets go of them on this thread.
-    return startAsync(env, packet->name, [packet, bound, inputs = bound->stack] { bound->overload.handle.callBoxed(&bound->stack); },
-                      [bound, held](Napi::Env env) { return resultsToJs(env, bound->overload.handle.schema(), valuesOf(*held), bound->stack); });
+    // The copy keeps the inputs, whatever becomes of their handles, and lets go of them on this
+    // thread.
+    return startAsync(
+        env, packet->name,
+        [packet, bound, inputs = bound->stack] { bound->overload.handle.callBoxed(&bound->stack); },
+        [bound, held](Napi::Env env) {
+          return resultsToJs(env, bound->overload.handle.schema(), valuesOf(*held), bound->stack);
+        });
   });
 }
 
-Napi::Function functionOver(Napi::Env env, const SharedPacket& packet, Napi::Value (*body)(const Napi::CallbackInfo&)) {
+Napi::Function functionOver(Napi::Env env, const SharedPacket& packet,
+                            Napi::Value (*body)(const Napi::CallbackInfo&)) {
   auto data = std::make_unique<SharedPacket>(packet);
   Napi::Function function = Napi::Function::New(env, body, packet->name.c_str(), data.get());
-  function.AddFinalizer([](Napi::BasicEnv, SharedPacket* owned) { std::unique_ptr<SharedPacket>{owned}; }, data.release());
+  function.AddFinalizer(
+      [](Napi::BasicEnv, SharedPacket* owned) { std::unique_ptr<SharedPacket>{owned}; },
+      data.release());
   return function;
 }
 
@@ -162,8 +189,10 @@ Napi::Function functionOver(Napi::Env env, const SharedPacket& packet, Napi::Val
 Napi::Value makeOperator(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "operator", [&]() -> Napi::Value {
-    if (info.Length() != 1 || !info[0].IsString()) throw CodedError("torch-argument", "operator: expected a name such as 'aten::add'");
-    const SharedPacket packet = std::make_shared<Packet>(lookUp(info[0].As<Napi::String>().Utf8Value()));
+    if (info.Length() != 1 || !info[0].IsString())
+      throw CodedError("torch-argument", "operator: expected a name such as 'aten::add'");
+    const SharedPacket packet =
+        std::make_shared<Packet>(lookUp(info[0].As<Napi::String>().Utf8Value()));
     Napi::Function function = functionOver(env, packet, call);
     function.Set("async", functionOver(env, packet, callAsync));
     return function;
@@ -173,7 +202,8 @@ Napi::Value makeOperator(const Napi::CallbackInfo& info) {
 Napi::Value makeMethod(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "method", [&]() -> Napi::Value {
-    return functionOver(env, std::make_shared<Packet>(lookUp(info[0].ToString().Utf8Value())), callMethod);
+    return functionOver(env, std::make_shared<Packet>(lookUp(info[0].ToString().Utf8Value())),
+                        callMethod);
   });
 }
 

@@ -9,11 +9,13 @@ namespace sae_eval {
 
 // A fault of the caller, with a code of the error table in src/errors.ts.
 struct CodedError : std::runtime_error {
-  CodedError(std::string code, const std::string& message) : std::runtime_error(message), code(std::move(code)) {}
+  CodedError(std::string code, const std::string& message)
+      : std::runtime_error(message), code(std::move(code)) {}
   std::string code;
 };
 
-// Rethrows the exception being handled as a JavaScript error of the registered class. Never returns.
+// Rethrows the exception being handled as a JavaScript error of the registered class. Never
+// returns.
 [[noreturn]] void rethrowToJs(Napi::Env env, const char* what);
 
 // Runs `body`; every exception leaves as a typed JavaScript error without a C++ backtrace.

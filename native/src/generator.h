@@ -5,7 +5,8 @@
 
 namespace sae_eval {
 
-// A seed as JavaScript gives it: a whole number from 0 to 2^64 - 1. `what` names the function for the error.
+// A seed as JavaScript gives it: a whole number from 0 to 2^64 - 1. `what` names the function for
+// the error.
 uint64_t seedFrom(Napi::Env env, const Napi::Value& value, const char* what);
 
 class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {

@@ -17,15 +17,15 @@
 
 namespace sae_eval {
 
-// What a JavaScript Tensor owns: dropping the tensor is what dispose() means. The object holds a share of it until it is
-// released or collected, the scopes it was made in hold others.
+// What a JavaScript Tensor owns: dropping the tensor is what dispose() means. The object holds a
+// share of it until it is released or collected, the scopes it was made in hold others.
 struct Slot : c10::intrusive_ptr_target {
   explicit Slot(at::Tensor given) : tensor(std::move(given)) {}
 
   at::Tensor tensor;
-  napi_ref object = nullptr;  // weak
+  napi_ref object = nullptr;      // weak
   const void* storage = nullptr;  // its entry in Instance::storages
-  bool kept = false;  // scopes leave it alone
+  bool kept = false;              // scopes leave it alone
 };
 using SlotPtr = c10::intrusive_ptr<Slot>;
 
@@ -39,7 +39,8 @@ struct Scope {
 struct Instance {
   Instance() { c10::WarningUtils::set_warning_handler(&warnings); }
   ~Instance() {
-    if (c10::WarningUtils::get_warning_handler() == &warnings) c10::WarningUtils::set_warning_handler(nullptr);
+    if (c10::WarningUtils::get_warning_handler() == &warnings)
+      c10::WarningUtils::set_warning_handler(nullptr);
   }
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -52,7 +53,8 @@ struct Instance {
   Napi::FunctionReference warningListener;
   Warnings warnings;
 
-  // Of the Tensors that are not disposed of: what an object wraps is a slot of ours only if it is here.
+  // Of the Tensors that are not disposed of: what an object wraps is a slot of ours only if it is
+  // here.
   std::unordered_set<const void*> live;
   // Set while a Tensor is made here; programs cannot construct one.
   bool constructing = false;
@@ -61,7 +63,8 @@ struct Instance {
 
   // Synchronous scopes, innermost last.
   std::vector<std::shared_ptr<Scope>> scopes;
-  // Asynchronous ones by number: several are open at once, and JavaScript knows in which of them it runs.
+  // Asynchronous ones by number: several are open at once, and JavaScript knows in which of them it
+  // runs.
   std::unordered_map<int64_t, std::shared_ptr<Scope>> asyncScopes;
   int64_t lastAsyncScope = 0;
   Napi::FunctionReference currentAsyncScope;
@@ -81,10 +84,10 @@ struct Instance {
   std::unordered_map<const void*, Counted> storages;
   int64_t cpuBytes = 0;
   std::map<std::string, int64_t> otherBytes;  // by device
-  int64_t collected = 0;  // handles freed by the garbage collector, not by dispose or a scope
+  int64_t collected = 0;        // handles freed by the garbage collector, not by dispose or a scope
   int64_t unreportedBytes = 0;  // counted, not yet told to V8
-  // Synchronous scopes that are open or being closed. The collector cannot free what they hold: being told of it, it would
-  // only run for nothing, on threads that compute.
+  // Synchronous scopes that are open or being closed. The collector cannot free what they hold:
+  // being told of it, it would only run for nothing, on threads that compute.
   int64_t silencingScopes = 0;
 
   void countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change);
@@ -99,7 +102,8 @@ struct Instance {
 // While it lives, new tensors belong to the given scope, or to none where that is null or closed.
 class ScopeOverride {
  public:
-  ScopeOverride(Instance& instance, std::shared_ptr<Scope> scope) : instance_(instance), scope_(std::move(scope)) {
+  ScopeOverride(Instance& instance, std::shared_ptr<Scope> scope)
+      : instance_(instance), scope_(std::move(scope)) {
     if (scope_ && !scope_->open) scope_.reset();
     instance_.scopeOverride = &scope_;
   }

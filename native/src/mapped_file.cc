@@ -18,13 +18,18 @@ namespace sae_eval {
 // An open file. What is mapped of it stays valid when it is closed.
 class File {
  public:
-  explicit File(const std::string& path) : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
-    if (descriptor_ < 0) throw CodedError(errno == ENOENT ? "file-not-found" : "file-unreadable", path + ": " + std::strerror(errno));
-    struct stat status {};
+  explicit File(const std::string& path)
+      : path_(path), descriptor_(open(path.c_str(), O_RDONLY | O_CLOEXEC)) {
+    if (descriptor_ < 0)
+      throw CodedError(errno == ENOENT ? "file-not-found" : "file-unreadable",
+                       path + ": " + std::strerror(errno));
+    struct stat status{};
     const bool regular = fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode);
     if (!regular || status.st_size == 0) {
       ::close(descriptor_);
-      throw CodedError("file-unreadable", path + ": expected a file with content, found " + (regular ? "an empty file" : "something that is not a regular file"));
+      throw CodedError("file-unreadable",
+                       path + ": expected a file with content, found " +
+                           (regular ? "an empty file" : "something that is not a regular file"));
     }
     size_ = static_cast<uint64_t>(status.st_size);
   }
@@ -42,13 +47,16 @@ class File {
   uint64_t size_ = 0;
 };
 
-// Bytes of a file in memory, from a multiple of the page size on. Private and copy-on-write: an in-place operator on a mapped
-// tensor never reaches the file.
+// Bytes of a file in memory, from a multiple of the page size on. Private and copy-on-write: an
+// in-place operator on a mapped tensor never reaches the file.
 class Mapping {
  public:
   Mapping(const File& file, uint64_t from, uint64_t size) : size_(size) {
-    address_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE, file.descriptor(), static_cast<off_t>(from));
-    if (address_ == MAP_FAILED) throw CodedError(errno == ENOMEM ? "device-memory" : "file-unreadable", file.path() + ": cannot be mapped: " + std::strerror(errno));
+    address_ = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE,
+                    file.descriptor(), static_cast<off_t>(from));
+    if (address_ == MAP_FAILED)
+      throw CodedError(errno == ENOMEM ? "device-memory" : "file-unreadable",
+                       file.path() + ": cannot be mapped: " + std::strerror(errno));
   }
   ~Mapping() { munmap(address_, size_); }
   Mapping(const Mapping&) = delete;
@@ -66,22 +74,28 @@ namespace {
 uint64_t unsignedField(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
   const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0 && number <= 9007199254740991.0 && number == static_cast<double>(static_cast<uint64_t>(number)))) {
-    throw CodedError("torch-argument", std::string("MappedFile.tensor: ") + name + " must be a whole number from 0");
+  if (!(number >= 0 && number <= 9007199254740991.0 &&
+        number == static_cast<double>(static_cast<uint64_t>(number)))) {
+    throw CodedError("torch-argument",
+                     std::string("MappedFile.tensor: ") + name + " must be a whole number from 0");
   }
   return static_cast<uint64_t>(number);
 }
 
 std::vector<int64_t> sizesField(const Napi::Object& object, const char* name) {
   const Napi::Value value = object.Get(name);
-  if (!value.IsArray()) throw CodedError("torch-argument", std::string("MappedFile.tensor: ") + name + " must be an array of whole numbers");
+  if (!value.IsArray())
+    throw CodedError("torch-argument", std::string("MappedFile.tensor: ") + name +
+                                           " must be an array of whole numbers");
   const Napi::Array array = value.As<Napi::Array>();
   std::vector<int64_t> sizes(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const Napi::Value item = array.Get(i);
     const double number = item.IsNumber() ? item.As<Napi::Number>().DoubleValue() : -1;
-    if (!(number >= 0 && number <= 9007199254740991.0 && number == static_cast<double>(static_cast<int64_t>(number)))) {
-      throw CodedError("torch-argument", std::string("MappedFile.tensor: ") + name + " must hold whole numbers from 0");
+    if (!(number >= 0 && number <= 9007199254740991.0 &&
+          number == static_cast<double>(static_cast<int64_t>(number)))) {
+      throw CodedError("torch-argument", std::string("MappedFile.tensor: ") + name +
+                                             " must hold whole numbers from 0");
     }
     sizes[i] = static_cast<int64_t>(number);
   }
@@ -89,15 +103,19 @@ std::vector<int64_t> sizesField(const Napi::Object& object, const char* name) {
 }
 
 // Bytes from the first to past the last element; refuses what overflows.
-uint64_t extent(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides, uint64_t itemSize) {
+uint64_t extent(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides,
+                uint64_t itemSize) {
   unsigned __int128 last = 0;
   for (size_t i = 0; i < sizes.size(); ++i) {
     if (sizes[i] == 0) return 0;
-    last += static_cast<unsigned __int128>(sizes[i] - 1) * static_cast<unsigned __int128>(strides[i]);
-    if (last > (static_cast<unsigned __int128>(1) << 62)) throw CodedError("torch-argument", "MappedFile.tensor: shape and strides overflow");
+    last +=
+        static_cast<unsigned __int128>(sizes[i] - 1) * static_cast<unsigned __int128>(strides[i]);
+    if (last > (static_cast<unsigned __int128>(1) << 62))
+      throw CodedError("torch-argument", "MappedFile.tensor: shape and strides overflow");
   }
   const unsigned __int128 bytes = (last + 1) * itemSize;
-  if (bytes > (static_cast<unsigned __int128>(1) << 62)) throw CodedError("torch-argument", "MappedFile.tensor: shape and strides overflow");
+  if (bytes > (static_cast<unsigned __int128>(1) << 62))
+    throw CodedError("torch-argument", "MappedFile.tensor: shape and strides overflow");
   return static_cast<uint64_t>(bytes);
 }
 
@@ -107,7 +125,8 @@ std::vector<int64_t> contiguousStrides(const std::vector<int64_t>& sizes) {
   for (size_t i = sizes.size(); i-- > 0;) {
     strides[i] = static_cast<int64_t>(step);
     step *= std::max<int64_t>(sizes[i], 1);
-    if (step > (static_cast<__int128>(1) << 62)) throw CodedError("torch-argument", "MappedFile.tensor: shape overflows");
+    if (step > (static_cast<__int128>(1) << 62))
+      throw CodedError("torch-argument", "MappedFile.tensor: shape overflows");
   }
   return strides;
 }
@@ -125,7 +144,8 @@ Napi::Function MappedFile::define(Napi::Env env) {
 
 MappedFile::MappedFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MappedFile>(info) {
   guarded(info.Env(), "mapFile", [&] {
-    if (info.Length() != 1 || !info[0].IsString()) throw CodedError("torch-argument", "mapFile: expected a path");
+    if (info.Length() != 1 || !info[0].IsString())
+      throw CodedError("torch-argument", "mapFile: expected a path");
     file_ = std::make_unique<File>(info[0].As<Napi::String>().Utf8Value());
     whole_ = std::make_shared<Mapping>(*file_, 0, file_->size());
   });
@@ -143,8 +163,10 @@ Napi::Value MappedFile::close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Large tensors have pages of their own, which go when the tensor goes; the process may have too few mappings for small ones.
-std::pair<std::shared_ptr<Mapping>, uint8_t*> MappedFile::mapped(uint64_t offset, uint64_t bytes) const {
+// Large tensors have pages of their own, which go when the tensor goes; the process may have too
+// few mappings for small ones.
+std::pair<std::shared_ptr<Mapping>, uint8_t*> MappedFile::mapped(uint64_t offset,
+                                                                 uint64_t bytes) const {
   constexpr uint64_t worthMapping = uint64_t{1} << 20;
   if (bytes < worthMapping) return {whole_, whole_->at(offset)};
   static const auto page = static_cast<uint64_t>(sysconf(_SC_PAGESIZE));
@@ -158,20 +180,30 @@ Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "MappedFile.tensor", [&]() -> Napi::Value {
     if (!file_) throw CodedError("tensor-disposed", "MappedFile.tensor: the file was closed");
-    if (info.Length() != 1 || !info[0].IsObject()) throw CodedError("torch-argument", "MappedFile.tensor: expected { byteOffset, dtype, shape, strides? }");
+    if (info.Length() != 1 || !info[0].IsObject())
+      throw CodedError("torch-argument",
+                       "MappedFile.tensor: expected { byteOffset, dtype, shape, strides? }");
     const Napi::Object options = info[0].As<Napi::Object>();
     const uint64_t offset = unsignedField(options, "byteOffset");
     const auto dtype = dtypeFromName(options.Get("dtype").ToString().Utf8Value());
-    if (!dtype) throw CodedError("torch-argument", "MappedFile.tensor: unknown dtype '" + options.Get("dtype").ToString().Utf8Value() + "'");
+    if (!dtype)
+      throw CodedError("torch-argument", "MappedFile.tensor: unknown dtype '" +
+                                             options.Get("dtype").ToString().Utf8Value() + "'");
     const auto sizes = sizesField(options, "shape");
-    const auto strides = options.Get("strides").IsUndefined() ? contiguousStrides(sizes) : sizesField(options, "strides");
-    if (strides.size() != sizes.size()) throw CodedError("torch-argument", "MappedFile.tensor: shape and strides differ in length");
+    const auto strides = options.Get("strides").IsUndefined() ? contiguousStrides(sizes)
+                                                              : sizesField(options, "strides");
+    if (strides.size() != sizes.size())
+      throw CodedError("torch-argument", "MappedFile.tensor: shape and strides differ in length");
 
     const uint64_t bytes = extent(sizes, strides, c10::elementSize(*dtype));
-    const uint64_t limit = options.Get("byteLength").IsUndefined() ? file_->size() : unsignedField(options, "byteLength");
+    const uint64_t limit = options.Get("byteLength").IsUndefined()
+                               ? file_->size()
+                               : unsignedField(options, "byteLength");
     if (bytes > limit || offset > file_->size() || bytes > file_->size() - offset) {
-      throw CodedError("checkpoint-format", "a tensor of " + std::to_string(bytes) + " bytes at offset " + std::to_string(offset) +
-                                                " does not lie inside the file of " + std::to_string(file_->size()) + " bytes");
+      throw CodedError("checkpoint-format", "a tensor of " + std::to_string(bytes) +
+                                                " bytes at offset " + std::to_string(offset) +
+                                                " does not lie inside the file of " +
+                                                std::to_string(file_->size()) + " bytes");
     }
     const auto typed = at::TensorOptions().dtype(*dtype);
     if (bytes == 0) return TensorWrap::wrap(env, at::empty(sizes, typed));
@@ -182,7 +214,8 @@ Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
       void* copy = aligned.mutable_data_ptr();
       return TensorWrap::wrap(env, at::from_blob(copy, sizes, strides, [aligned](void*) {}, typed));
     }
-    return TensorWrap::wrap(env, at::from_blob(data, sizes, strides, [mapping = mapping](void*) {}, typed));
+    return TensorWrap::wrap(
+        env, at::from_blob(data, sizes, strides, [mapping = mapping](void*) {}, typed));
   });
 }
 

@@ -1,9 +1,9 @@
 #include "runtime.h"
 
 #include <ATen/Context.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
-#include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/impl/DeviceGuardImplInterface.h>
 #include <torch/version.h>
 
@@ -11,8 +11,8 @@
 #include <malloc.h>
 #endif
 
-#include "cpu_memory.h"
 #include "convert.h"
+#include "cpu_memory.h"
 #include "dtype.h"
 #include "errors.h"
 #include "generator.h"
@@ -30,14 +30,18 @@ Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
     constexpr double most = 1024;
     const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
     if (!(count >= 1 && count <= most && count == static_cast<int>(count))) {
-      throw CodedError("torch-argument", "setNumThreads: expected a whole number from 1 to 1024, found " + describe(info.Env(), info[0]));
+      throw CodedError("torch-argument",
+                       "setNumThreads: expected a whole number from 1 to 1024, found " +
+                           describe(info.Env(), info[0]));
     }
     at::set_num_threads(static_cast<int>(count));
     return info.Env().Undefined();
   });
 }
 
-Napi::Value numThreads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), at::get_num_threads()); }
+Napi::Value numThreads(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), at::get_num_threads());
+}
 
 Napi::Value manualSeed(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "manualSeed", [&]() -> Napi::Value {
@@ -59,7 +63,8 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   });
 }
 
-// Gives freed memory back to the system: between jobs a long-lived process should hold what it uses.
+// Gives freed memory back to the system: between jobs a long-lived process should hold what it
+// uses.
 Napi::Value trimMemory(const Napi::CallbackInfo& info) {
   emptyMemoryCache();
 #if defined(__GLIBC__)
@@ -71,7 +76,8 @@ Napi::Value trimMemory(const Napi::CallbackInfo& info) {
 Napi::Value setMemoryCacheBytes(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "setMemoryCache", [&]() -> Napi::Value {
     const double bytes = info[0].ToNumber().DoubleValue();
-    if (!(bytes >= 0 && bytes < 9e15)) throw CodedError("torch-argument", "setMemoryCache: expected a number of bytes from 0");
+    if (!(bytes >= 0 && bytes < 9e15))
+      throw CodedError("torch-argument", "setMemoryCache: expected a number of bytes from 0");
     setMemoryCache(static_cast<size_t>(bytes));
     return info.Env().Undefined();
   });
@@ -103,7 +109,9 @@ Napi::Value memory(const Napi::CallbackInfo& info) {
   return result;
 }
 
-Napi::Value isTensor(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), TensorWrap::isTensor(info.Env(), info[0])); }
+Napi::Value isTensor(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), TensorWrap::isTensor(info.Env(), info[0]));
+}
 
 Napi::Value setErrorClass(const Napi::CallbackInfo& info) {
   Instance::of(info.Env()).errorClass = Napi::Persistent(info[0].As<Napi::Function>());

@@ -12,10 +12,13 @@ namespace sae_eval {
 namespace {
 
 int64_t currentAsyncScope(Napi::Env env, Instance& instance) {
-  return instance.asyncScopes.empty() ? 0 : instance.currentAsyncScope.Value().Call({}).ToNumber().Int64Value();
+  return instance.asyncScopes.empty()
+             ? 0
+             : instance.currentAsyncScope.Value().Call({}).ToNumber().Int64Value();
 }
 
-// Frees what the scope made, except the tensors given; those pass to the scope around it. It is no longer in the instance's lists.
+// Frees what the scope made, except the tensors given; those pass to the scope around it. It is no
+// longer in the instance's lists.
 void close(Napi::Env env, Instance& instance, Scope& scope, const Napi::Array& keep) {
   scope.open = false;
   std::unordered_set<const Slot*> kept;
@@ -83,10 +86,12 @@ Napi::Value setCurrentAsyncScope(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it from here on.
+// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it
+// from here on.
 Napi::Value keep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "keep", [&]() -> Napi::Value {
-    if (!TensorWrap::isTensor(info.Env(), info[0])) throw CodedError("torch-argument", "keep: expected a Tensor");
+    if (!TensorWrap::isTensor(info.Env(), info[0]))
+      throw CodedError("torch-argument", "keep: expected a Tensor");
     if (Slot* slot = TensorWrap::find(info.Env(), info[0])) slot->kept = true;
     return info[0];
   });
@@ -109,7 +114,8 @@ void exportScopes(Napi::Env env, Napi::Object exports) {
   exports.Set("closeScope", Napi::Function::New(env, closeScope, "closeScope"));
   exports.Set("openAsyncScope", Napi::Function::New(env, openAsyncScope, "openAsyncScope"));
   exports.Set("closeAsyncScope", Napi::Function::New(env, closeAsyncScope, "closeAsyncScope"));
-  exports.Set("setCurrentAsyncScope", Napi::Function::New(env, setCurrentAsyncScope, "setCurrentAsyncScope"));
+  exports.Set("setCurrentAsyncScope",
+              Napi::Function::New(env, setCurrentAsyncScope, "setCurrentAsyncScope"));
   exports.Set("keep", Napi::Function::New(env, keep, "keep"));
 }
 

@@ -21,14 +21,17 @@ namespace {
 using torch::jit::Module;
 
 Module load(const std::string& path, const std::optional<at::Device>& device) {
-  if (!std::filesystem::exists(path)) throw CodedError("file-not-found", "ScriptModule: " + path + " does not exist");
+  if (!std::filesystem::exists(path))
+    throw CodedError("file-not-found", "ScriptModule: " + path + " does not exist");
   try {
     return torch::jit::load(path, device, /*load_debug_files=*/false);
   } catch (const c10::OutOfMemoryError&) {
     throw;
   } catch (const std::exception& error) {
     const std::string text = error.what();
-    throw CodedError("checkpoint-format", "ScriptModule: " + path + " cannot be loaded as a file of torch.jit.save (" + text.substr(0, text.find('\n')) + ")");
+    throw CodedError("checkpoint-format", "ScriptModule: " + path +
+                                              " cannot be loaded as a file of torch.jit.save (" +
+                                              text.substr(0, text.find('\n')) + ")");
   }
 }
 
@@ -43,7 +46,8 @@ std::optional<at::Device> deviceOf(const Napi::Value& value) {
 // A method's schema as callers see it, without the module itself.
 c10::FunctionSchema callersSchema(const torch::jit::Function& function) {
   const auto& schema = function.getSchema();
-  return schema.cloneWithArguments(std::vector<c10::Argument>(schema.arguments().begin() + 1, schema.arguments().end()));
+  return schema.cloneWithArguments(
+      std::vector<c10::Argument>(schema.arguments().begin() + 1, schema.arguments().end()));
 }
 
 struct MethodCall {
@@ -56,7 +60,9 @@ struct MethodCall {
 torch::jit::Function& find(const Module& module, const Napi::Value& value) {
   const std::string name = value.ToString().Utf8Value();
   const auto method = module.find_method(name);
-  if (!method) throw CodedError("torch-argument", "ScriptModule: it has no method '" + name + "'; methods() lists those it has");
+  if (!method)
+    throw CodedError("torch-argument",
+                     "ScriptModule: it has no method '" + name + "'; methods() lists those it has");
   return method->function();
 }
 
@@ -64,7 +70,8 @@ torch::jit::Function& find(const Module& module, const Napi::Value& value) {
 MethodCall prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Module>& module) {
   torch::jit::Function& function = find(*module, info[0]);
   const auto schema = callersSchema(function);
-  MethodCall call{module, &function, {}, schema.returns().empty() ? nullptr : schema.returns()[0].real_type()};
+  MethodCall call{
+      module, &function, {}, schema.returns().empty() ? nullptr : schema.returns()[0].real_type()};
   std::string why;
   if (!bindArguments(info.Env(), schema, splitArguments(info, 1), call.stack, &why)) {
     std::ostringstream message;
@@ -75,7 +82,9 @@ MethodCall prepare(const Napi::CallbackInfo& info, const std::shared_ptr<Module>
   return call;
 }
 
-Napi::Value finish(Napi::Env env, const MethodCall& call) { return toJs(env, call.stack.back(), call.returned); }
+Napi::Value finish(Napi::Env env, const MethodCall& call) {
+  return toJs(env, call.stack.back(), call.returned);
+}
 
 template <class Named>
 Napi::Value entries(Napi::Env env, const Named& named) {
@@ -107,10 +116,14 @@ Napi::Function ScriptModuleWrap::define(Napi::Env env) {
                      });
 }
 
-ScriptModuleWrap::ScriptModuleWrap(const Napi::CallbackInfo& info) : Napi::ObjectWrap<ScriptModuleWrap>(info) {
+ScriptModuleWrap::ScriptModuleWrap(const Napi::CallbackInfo& info)
+    : Napi::ObjectWrap<ScriptModuleWrap>(info) {
   guarded(info.Env(), "ScriptModule", [&] {
-    if (!info[0].IsString()) throw CodedError("torch-argument", "ScriptModule: expected a path, found " + describe(info.Env(), info[0]));
-    module_ = std::make_shared<Module>(load(info[0].As<Napi::String>().Utf8Value(), deviceOf(info[1])));
+    if (!info[0].IsString())
+      throw CodedError("torch-argument",
+                       "ScriptModule: expected a path, found " + describe(info.Env(), info[0]));
+    module_ =
+        std::make_shared<Module>(load(info[0].As<Napi::String>().Utf8Value(), deviceOf(info[1])));
     report(info.Env());
   });
 }
@@ -130,10 +143,13 @@ const std::shared_ptr<Module>& ScriptModuleWrap::module() const {
 void ScriptModuleWrap::report(Napi::BasicEnv env) {
   int64_t bytes = 0;
   if (module_) {
-    for (const at::Tensor& tensor : module_->parameters()) bytes += static_cast<int64_t>(tensor.nbytes());
-    for (const at::Tensor& tensor : module_->buffers()) bytes += static_cast<int64_t>(tensor.nbytes());
+    for (const at::Tensor& tensor : module_->parameters())
+      bytes += static_cast<int64_t>(tensor.nbytes());
+    for (const at::Tensor& tensor : module_->buffers())
+      bytes += static_cast<int64_t>(tensor.nbytes());
   }
-  if (bytes != reportedBytes_) Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reportedBytes_);
+  if (bytes != reportedBytes_)
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - reportedBytes_);
   reportedBytes_ = bytes;
 }
 
@@ -143,7 +159,9 @@ Napi::Value ScriptModuleWrap::dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value ScriptModuleWrap::disposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), module_ == nullptr); }
+Napi::Value ScriptModuleWrap::disposed(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), module_ == nullptr);
+}
 
 Napi::Value ScriptModuleWrap::methods(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
@@ -173,17 +191,22 @@ Napi::Value ScriptModuleWrap::run(const Napi::CallbackInfo& info) {
 Napi::Value ScriptModuleWrap::runAsync(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
     auto call = std::make_shared<MethodCall>(prepare(info, module()));
-    return startAsync(info.Env(), "ScriptModule", [call, inputs = call->stack] { call->function->run(call->stack); },
-                      [call](Napi::Env env) { return finish(env, *call); });
+    return startAsync(
+        info.Env(), "ScriptModule",
+        [call, inputs = call->stack] { call->function->run(call->stack); },
+        [call](Napi::Env env) { return finish(env, *call); });
   });
 }
 
 Napi::Value ScriptModuleWrap::parameters(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module()->named_parameters()); });
+  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value {
+    return entries(info.Env(), module()->named_parameters());
+  });
 }
 
 Napi::Value ScriptModuleWrap::buffers(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "ScriptModule", [&]() -> Napi::Value { return entries(info.Env(), module()->named_buffers()); });
+  return guarded(info.Env(), "ScriptModule",
+                 [&]() -> Napi::Value { return entries(info.Env(), module()->named_buffers()); });
 }
 
 // (device or undefined, dtype or undefined, nonBlocking)
@@ -193,12 +216,17 @@ Napi::Value ScriptModuleWrap::to(const Napi::CallbackInfo& info) {
     std::optional<at::ScalarType> dtype;
     if (info[1].IsString()) {
       dtype = dtypeFromName(info[1].As<Napi::String>().Utf8Value());
-      if (!dtype) throw CodedError("torch-argument", "ScriptModule: unknown dtype '" + info[1].As<Napi::String>().Utf8Value() + "'");
+      if (!dtype)
+        throw CodedError("torch-argument", "ScriptModule: unknown dtype '" +
+                                               info[1].As<Napi::String>().Utf8Value() + "'");
     }
     const bool nonBlocking = info[2].ToBoolean();
-    if (device && dtype) module()->to(*device, *dtype, nonBlocking);
-    else if (device) module()->to(*device, nonBlocking);
-    else if (dtype) module()->to(*dtype, nonBlocking);
+    if (device && dtype)
+      module()->to(*device, *dtype, nonBlocking);
+    else if (device)
+      module()->to(*device, nonBlocking);
+    else if (dtype)
+      module()->to(*dtype, nonBlocking);
     report(info.Env());
     return info.This();
   });

@@ -34,7 +34,8 @@ class ScriptModuleWrap : public Napi::ObjectWrap<ScriptModuleWrap> {
   // Tells V8 what the parameters and buffers take now.
   void report(Napi::BasicEnv env);
 
-  std::shared_ptr<torch::jit::Module> module_;  // shared with calls under way; null once disposed of
+  std::shared_ptr<torch::jit::Module>
+      module_;  // shared with calls under way; null once disposed of
   int64_t reportedBytes_ = 0;
 };
 

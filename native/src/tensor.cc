@@ -13,13 +13,17 @@ namespace {
 
 Napi::Array toArray(Napi::Env env, at::IntArrayRef values) {
   Napi::Array array = Napi::Array::New(env, values.size());
-  for (size_t i = 0; i < values.size(); ++i) array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
+  for (size_t i = 0; i < values.size(); ++i)
+    array.Set(static_cast<uint32_t>(i), Napi::Number::New(env, static_cast<double>(values[i])));
   return array;
 }
 
-const at::Tensor& self(const Napi::CallbackInfo& info) { return TensorWrap::unwrap(info.Env(), info.This()); }
+const at::Tensor& self(const Napi::CallbackInfo& info) {
+  return TensorWrap::unwrap(info.Env(), info.This());
+}
 
-// Runs `body` on the tensor that a getter or method was called on, held meanwhile: `body` may run a program's getters.
+// Runs `body` on the tensor that a getter or method was called on, held meanwhile: `body` may run a
+// program's getters.
 template <class Body>
 Napi::Value onSelf(const Napi::CallbackInfo& info, const char* what, Body&& body) {
   return guarded(info.Env(), what, [&]() -> Napi::Value {
@@ -29,33 +33,49 @@ Napi::Value onSelf(const Napi::CallbackInfo& info, const char* what, Body&& body
 }
 
 Napi::Value shape(const Napi::CallbackInfo& info) {
-  return onSelf(info, "shape", [](Napi::Env env, const at::Tensor& tensor) { return toArray(env, tensor.sizes()); });
+  return onSelf(info, "shape", [](Napi::Env env, const at::Tensor& tensor) {
+    return toArray(env, tensor.sizes());
+  });
 }
 
 Napi::Value strides(const Napi::CallbackInfo& info) {
-  return onSelf(info, "strides", [](Napi::Env env, const at::Tensor& tensor) { return toArray(env, tensor.strides()); });
+  return onSelf(info, "strides", [](Napi::Env env, const at::Tensor& tensor) {
+    return toArray(env, tensor.strides());
+  });
 }
 
 Napi::Value dtype(const Napi::CallbackInfo& info) {
-  return onSelf(info, "dtype", [](Napi::Env env, const at::Tensor& tensor) { return Napi::String::New(env, dtypeName(tensor.scalar_type())); });
+  return onSelf(info, "dtype", [](Napi::Env env, const at::Tensor& tensor) {
+    return Napi::String::New(env, dtypeName(tensor.scalar_type()));
+  });
 }
 
 Napi::Value device(const Napi::CallbackInfo& info) {
-  return onSelf(info, "device", [](Napi::Env env, const at::Tensor& tensor) { return Napi::String::New(env, tensor.device().str()); });
+  return onSelf(info, "device", [](Napi::Env env, const at::Tensor& tensor) {
+    return Napi::String::New(env, tensor.device().str());
+  });
 }
 
 Napi::Value layout(const Napi::CallbackInfo& info) {
-  return onSelf(info, "layout", [](Napi::Env env, const at::Tensor& tensor) { return Napi::String::New(env, layoutName(tensor.layout())); });
+  return onSelf(info, "layout", [](Napi::Env env, const at::Tensor& tensor) {
+    return Napi::String::New(env, layoutName(tensor.layout()));
+  });
 }
 
 Napi::Value numel(const Napi::CallbackInfo& info) {
-  return onSelf(info, "numel", [](Napi::Env env, const at::Tensor& tensor) { return Napi::Number::New(env, static_cast<double>(tensor.numel())); });
+  return onSelf(info, "numel", [](Napi::Env env, const at::Tensor& tensor) {
+    return Napi::Number::New(env, static_cast<double>(tensor.numel()));
+  });
 }
 
-Napi::Value disposed(const Napi::CallbackInfo& info) { return Napi::Boolean::New(info.Env(), TensorWrap::find(info.Env(), info.This()) == nullptr); }
+Napi::Value disposed(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), TensorWrap::find(info.Env(), info.This()) == nullptr);
+}
 
 Napi::Value requiresGrad(const Napi::CallbackInfo& info) {
-  return onSelf(info, "requiresGrad", [](Napi::Env env, const at::Tensor& tensor) { return Napi::Boolean::New(env, tensor.requires_grad()); });
+  return onSelf(info, "requiresGrad", [](Napi::Env env, const at::Tensor& tensor) {
+    return Napi::Boolean::New(env, tensor.requires_grad());
+  });
 }
 
 void setRequiresGrad(const Napi::CallbackInfo& info) {
@@ -74,22 +94,31 @@ void setGrad(const Napi::CallbackInfo& info) {
     const Napi::Value value = info[0];
     const at::Tensor& tensor = self(info);
     const bool none = value.IsNull() || value.IsUndefined();
-    if (!none && !TensorWrap::isTensor(info.Env(), value)) throw CodedError("torch-argument", "grad: expected a Tensor or null, found " + describe(info.Env(), value));
+    if (!none && !TensorWrap::isTensor(info.Env(), value))
+      throw CodedError("torch-argument",
+                       "grad: expected a Tensor or null, found " + describe(info.Env(), value));
     const at::Tensor gradient = none ? at::Tensor() : TensorWrap::unwrap(info.Env(), value);
-    if (!none && (gradient.sizes() != tensor.sizes() || gradient.scalar_type() != tensor.scalar_type() || gradient.device() != tensor.device())) {
-      throw CodedError("torch-argument", "grad: expected a Tensor of the same shape, dtype and device, found " + describe(info.Env(), value));
+    if (!none &&
+        (gradient.sizes() != tensor.sizes() || gradient.scalar_type() != tensor.scalar_type() ||
+         gradient.device() != tensor.device())) {
+      throw CodedError("torch-argument",
+                       "grad: expected a Tensor of the same shape, dtype and device, found " +
+                           describe(info.Env(), value));
     }
     tensor.mutable_grad() = gradient;
   });
 }
 
 Napi::Value dispose(const Napi::CallbackInfo& info) {
-  if (Slot* slot = TensorWrap::find(info.Env(), info.This())) Instance::of(info.Env()).release(info.Env(), *slot);
+  if (Slot* slot = TensorWrap::find(info.Env(), info.This()))
+    Instance::of(info.Env()).release(info.Env(), *slot);
   return info.Env().Undefined();
 }
 
 Napi::Value item(const Napi::CallbackInfo& info) {
-  return onSelf(info, "item", [](Napi::Env env, const at::Tensor& tensor) { return scalarToJs(env, tensor.item()); });
+  return onSelf(info, "item", [](Napi::Env env, const at::Tensor& tensor) {
+    return scalarToJs(env, tensor.item());
+  });
 }
 
 Napi::Value toTypedArray(const Napi::CallbackInfo& info) {
@@ -100,17 +129,22 @@ Napi::Value toTypedArray(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value asTypedArray(const Napi::CallbackInfo& info) {
-  return onSelf(info, "asTypedArray", [](Napi::Env env, const at::Tensor& tensor) { return viewAsTypedArray(env, tensor); });
+  return onSelf(info, "asTypedArray", [](Napi::Env env, const at::Tensor& tensor) {
+    return viewAsTypedArray(env, tensor);
+  });
 }
 
 // The object is filled by wrap(), which alone may construct one.
 napi_value construct(napi_env env, napi_callback_info info) {
   if (!Instance::of(env).constructing) {
-    napi_throw_type_error(env, nullptr, "Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …");
+    napi_throw_type_error(
+        env, nullptr,
+        "Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …");
     return nullptr;
   }
   napi_value object = nullptr;
-  return napi_get_cb_info(env, info, nullptr, nullptr, &object, nullptr) == napi_ok ? object : nullptr;
+  return napi_get_cb_info(env, info, nullptr, nullptr, &object, nullptr) == napi_ok ? object
+                                                                                    : nullptr;
 }
 
 void finalize(napi_env env, void* data, void*) {
@@ -126,8 +160,10 @@ void finalize(napi_env env, void* data, void*) {
 }  // namespace
 
 void Instance::countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change) {
-  if (device.is_cpu()) cpuBytes += change;
-  else otherBytes[device.str()] += change;
+  if (device.is_cpu())
+    cpuBytes += change;
+  else
+    otherBytes[device.str()] += change;
   unreportedBytes += change;
   if (silencingScopes == 0) tellBytes(env);
 }
@@ -140,7 +176,9 @@ void Instance::tellBytes(Napi::BasicEnv env) {
 
 // Memory that is a file's, a typed array's or nobody's is not counted.
 void Instance::countStorage(Napi::BasicEnv env, Slot& slot) {
-  if (!slot.tensor.has_storage() || slot.tensor.is_meta() || slot.tensor.storage().allocator() == nullptr) return;
+  if (!slot.tensor.has_storage() || slot.tensor.is_meta() ||
+      slot.tensor.storage().allocator() == nullptr)
+    return;
   c10::StorageImpl* storage = slot.tensor.storage().unsafeGetStorageImpl();
   slot.storage = storage;
   const auto known = storages.find(storage);
@@ -149,7 +187,10 @@ void Instance::countStorage(Napi::BasicEnv env, Slot& slot) {
     return;
   }
   const auto bytes = static_cast<int64_t>(storage->nbytes());
-  storages.emplace(storage, Counted{c10::weak_intrusive_ptr<c10::StorageImpl>(slot.tensor.storage().getWeakStorageImpl()), storage->device(), bytes, 1});
+  storages.emplace(
+      storage,
+      Counted{c10::weak_intrusive_ptr<c10::StorageImpl>(slot.tensor.storage().getWeakStorageImpl()),
+              storage->device(), bytes, 1});
   countBytes(env, storage->device(), bytes);
 }
 
@@ -167,7 +208,8 @@ void Instance::release(Napi::Env env, Slot& slot) {
   empty(env, slot);
   const Napi::HandleScope handles(env);
   napi_value object = nullptr;
-  if (napi_get_reference_value(env, slot.object, &object) != napi_ok || object == nullptr) return;  // collected: its finalizer comes
+  if (napi_get_reference_value(env, slot.object, &object) != napi_ok || object == nullptr)
+    return;  // collected: its finalizer comes
   void* data = nullptr;
   if (napi_remove_wrap(env, object, &data) != napi_ok) return;  // the thread is being ended
   napi_delete_reference(env, std::exchange(slot.object, nullptr));
@@ -176,12 +218,16 @@ void Instance::release(Napi::Env env, Slot& slot) {
 
 Napi::Function TensorWrap::define(Napi::Env env) {
   napi_value constructor = nullptr;
-  if (napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, construct, nullptr, 0, nullptr, &constructor) != napi_ok) throw Napi::Error::New(env);
+  if (napi_define_class(env, "Tensor", NAPI_AUTO_LENGTH, construct, nullptr, 0, nullptr,
+                        &constructor) != napi_ok)
+    throw Napi::Error::New(env);
   const Napi::Function tensorClass(env, constructor);
   Napi::Object prototype = tensorClass.Get("prototype").As<Napi::Object>();
   using Property = Napi::PropertyDescriptor;
   const auto method = [&](const char* name, Napi::Value (*body)(const Napi::CallbackInfo&)) {
-    return Property::Value(name, Napi::Function::New(env, body, name), static_cast<napi_property_attributes>(napi_writable | napi_configurable));
+    return Property::Value(
+        name, Napi::Function::New(env, body, name),
+        static_cast<napi_property_attributes>(napi_writable | napi_configurable));
   };
   prototype.DefineProperties({
       Property::Accessor<shape>("shape"),
@@ -205,13 +251,15 @@ Napi::Object TensorWrap::wrap(Napi::Env env, at::Tensor tensor) {
   Instance& instance = Instance::of(env);
   instance.constructing = true;
   napi_value object = nullptr;
-  const napi_status made = napi_new_instance(env, instance.tensorClass.Value(), 0, nullptr, &object);
+  const napi_status made =
+      napi_new_instance(env, instance.tensorClass.Value(), 0, nullptr, &object);
   instance.constructing = false;
   if (made != napi_ok) throw Napi::Error::New(env);
 
   auto slot = c10::make_intrusive<Slot>(std::move(tensor));
   SlotPtr share = slot;
-  if (napi_wrap(env, object, share.get(), finalize, nullptr, &slot->object) != napi_ok) throw Napi::Error::New(env);
+  if (napi_wrap(env, object, share.get(), finalize, nullptr, &slot->object) != napi_ok)
+    throw Napi::Error::New(env);
   (void)share.release();  // the object's
   instance.live.insert(slot.get());
   instance.countStorage(env, *slot);
@@ -229,13 +277,17 @@ bool TensorWrap::isTensor(Napi::Env env, const Napi::Value& value) {
   if (!value.IsObject()) return false;
   if (find(env, value) != nullptr) return true;
   bool instance = false;
-  return napi_instanceof(env, value, Instance::of(env).tensorClass.Value(), &instance) == napi_ok && instance;
+  return napi_instanceof(env, value, Instance::of(env).tensorClass.Value(), &instance) == napi_ok &&
+         instance;
 }
 
 const at::Tensor& TensorWrap::unwrap(Napi::Env env, const Napi::Value& value) {
   if (const Slot* slot = find(env, value)) return slot->tensor;
-  if (!isTensor(env, value)) throw CodedError("torch-argument", "expected a Tensor, found " + describe(env, value));
-  throw CodedError("tensor-disposed", "the tensor was disposed: keep it out of the scope that freed it, or clone it (a Proxy over a Tensor is none either)");
+  if (!isTensor(env, value))
+    throw CodedError("torch-argument", "expected a Tensor, found " + describe(env, value));
+  throw CodedError("tensor-disposed",
+                   "the tensor was disposed: keep it out of the scope that freed it, or clone it "
+                   "(a Proxy over a Tensor is none either)");
 }
 
 }  // namespace sae_eval

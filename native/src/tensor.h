@@ -1,5 +1,5 @@
-// The JavaScript Tensor: one handle on one at::Tensor. What it wraps is taken off when it is disposed of, so that a loop that
-// never returns to the event loop leaves nothing to finalizers.
+// The JavaScript Tensor: one handle on one at::Tensor. What it wraps is taken off when it is
+// disposed of, so that a loop that never returns to the event loop leaves nothing to finalizers.
 #pragma once
 #include "instance.h"
 
@@ -13,7 +13,8 @@ struct TensorWrap {
   static Slot* find(Napi::Env env, const Napi::Value& value);
   // Whether it is a Tensor, disposed or not.
   static bool isTensor(Napi::Env env, const Napi::Value& value);
-  // The tensor behind a JavaScript Tensor; throws `tensor-disposed` after dispose(), `torch-argument` for what is none.
+  // The tensor behind a JavaScript Tensor; throws `tensor-disposed` after dispose(),
+  // `torch-argument` for what is none.
   static const at::Tensor& unwrap(Napi::Env env, const Napi::Value& value);
 };
 

@@ -13,7 +13,8 @@
 
 namespace sae_eval {
 
-// A reference that keeps an ArrayBuffer. A storage may die on any thread, the reference only on the one that made it.
+// A reference that keeps an ArrayBuffer. A storage may die on any thread, the reference only on the
+// one that made it.
 struct SharedBuffer {
   napi_env env;
   napi_ref reference;
@@ -32,7 +33,8 @@ struct SharedBuffer {
 };
 
 SharedBuffers::~SharedBuffers() {
-  for (const auto& buffer : buffers_) buffer->alive = false;  // the environment deletes its references itself
+  for (const auto& buffer : buffers_)
+    buffer->alive = false;  // the environment deletes its references itself
 }
 
 std::shared_ptr<SharedBuffer> SharedBuffers::add(Napi::Env env, const Napi::ArrayBuffer& buffer) {
@@ -42,7 +44,8 @@ std::shared_ptr<SharedBuffer> SharedBuffers::add(Napi::Env env, const Napi::Arra
   });
   auto added = std::make_shared<SharedBuffer>();
   added->env = env;
-  if (napi_create_reference(env, buffer, 1, &added->reference) != napi_ok) throw CodedError("torch-argument", "fromTypedArray: the array's buffer cannot be kept");
+  if (napi_create_reference(env, buffer, 1, &added->reference) != napi_ok)
+    throw CodedError("torch-argument", "fromTypedArray: the array's buffer cannot be kept");
   buffers_.push_back(added);
   return added;
 }
@@ -57,46 +60,68 @@ struct Form {
 // How JavaScript holds a dtype: complex numbers as pairs, the 8 and 16 bit floats as their bits.
 Form formOf(at::ScalarType dtype) {
   switch (dtype) {
-    case at::kFloat: return {napi_float32_array, 1};
-    case at::kDouble: return {napi_float64_array, 1};
-    case at::kComplexFloat: return {napi_float32_array, 2};
-    case at::kComplexDouble: return {napi_float64_array, 2};
-    case at::kChar: return {napi_int8_array, 1};
+    case at::kFloat:
+      return {napi_float32_array, 1};
+    case at::kDouble:
+      return {napi_float64_array, 1};
+    case at::kComplexFloat:
+      return {napi_float32_array, 2};
+    case at::kComplexDouble:
+      return {napi_float64_array, 2};
+    case at::kChar:
+      return {napi_int8_array, 1};
     case at::kByte:
-    case at::kBool: return {napi_uint8_array, 1};
-    case at::kShort: return {napi_int16_array, 1};
-    case at::kInt: return {napi_int32_array, 1};
-    case at::kLong: return {napi_bigint64_array, 1};
+    case at::kBool:
+      return {napi_uint8_array, 1};
+    case at::kShort:
+      return {napi_int16_array, 1};
+    case at::kInt:
+      return {napi_int32_array, 1};
+    case at::kLong:
+      return {napi_bigint64_array, 1};
     case at::kUInt16:
     case at::kHalf:
-    case at::kBFloat16: return {napi_uint16_array, 1};
-    case at::kComplexHalf: return {napi_uint16_array, 2};
-    case at::kUInt32: return {napi_uint32_array, 1};
-    case at::kUInt64: return {napi_biguint64_array, 1};
+    case at::kBFloat16:
+      return {napi_uint16_array, 1};
+    case at::kComplexHalf:
+      return {napi_uint16_array, 2};
+    case at::kUInt32:
+      return {napi_uint32_array, 1};
+    case at::kUInt64:
+      return {napi_biguint64_array, 1};
     case at::kFloat8_e4m3fn:
     case at::kFloat8_e5m2:
     case at::kFloat8_e4m3fnuz:
     case at::kFloat8_e5m2fnuz:
-    case at::kFloat8_e8m0fnu: return {napi_uint8_array, 1};
-    default: throw CodedError("torch-argument", "toTypedArray: a tensor of dtype " + dtypeName(dtype) + " has no typed array; convert it first");
+    case at::kFloat8_e8m0fnu:
+      return {napi_uint8_array, 1};
+    default:
+      throw CodedError("torch-argument", "toTypedArray: a tensor of dtype " + dtypeName(dtype) +
+                                             " has no typed array; convert it first");
   }
 }
 
-Napi::Value typedArrayOver(Napi::Env env, const Form& form, size_t numel, const Napi::ArrayBuffer& buffer) {
+Napi::Value typedArrayOver(Napi::Env env, const Form& form, size_t numel,
+                           const Napi::ArrayBuffer& buffer) {
   napi_value array;
-  if (napi_create_typedarray(env, form.type, numel * form.perElement, buffer, 0, &array) != napi_ok) throw Napi::Error::New(env);
+  if (napi_create_typedarray(env, form.type, numel * form.perElement, buffer, 0, &array) != napi_ok)
+    throw Napi::Error::New(env);
   return {env, array};
 }
 
 void requireDense(const at::Tensor& tensor, const char* what) {
-  if (tensor.layout() != at::kStrided) throw CodedError("torch-argument", std::string(what) + ": expected a dense tensor, found a sparse one; to_dense() makes one");
+  if (tensor.layout() != at::kStrided)
+    throw CodedError(
+        "torch-argument",
+        std::string(what) + ": expected a dense tensor, found a sparse one; to_dense() makes one");
 }
 
 std::vector<int64_t> shapeFrom(const Napi::Array& dims, double& numel) {
   std::vector<int64_t> shape;
   for (uint32_t i = 0; i < dims.Length(); ++i) {
     const double size = dims.Get(i).ToNumber().DoubleValue();
-    if (!(size >= 0 && size == std::floor(size) && size < 9e15)) throw CodedError("torch-argument", "fromTypedArray: a shape holds whole numbers from 0");
+    if (!(size >= 0 && size == std::floor(size) && size < 9e15))
+      throw CodedError("torch-argument", "fromTypedArray: a shape holds whole numbers from 0");
     shape.push_back(static_cast<int64_t>(size));
     numel *= size;
   }
@@ -108,22 +133,33 @@ std::vector<int64_t> shapeFrom(const Napi::Array& dims, double& numel) {
 Napi::Value fromBuffer(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "fromTypedArray", [&]() -> Napi::Value {
-    if (!info[0].IsTypedArray() || !info[2].IsArray()) throw CodedError("torch-argument", "fromTypedArray: expected a typed array, a dtype and a shape");
+    if (!info[0].IsTypedArray() || !info[2].IsArray())
+      throw CodedError("torch-argument",
+                       "fromTypedArray: expected a typed array, a dtype and a shape");
     const auto array = info[0].As<Napi::TypedArray>();
     const auto dtype = dtypeFromName(info[1].ToString().Utf8Value());
-    if (!dtype) throw CodedError("torch-argument", "fromTypedArray: unknown dtype '" + info[1].ToString().Utf8Value() + "'");
+    if (!dtype)
+      throw CodedError("torch-argument",
+                       "fromTypedArray: unknown dtype '" + info[1].ToString().Utf8Value() + "'");
     double numel = 1;
     const auto shape = shapeFrom(info[2].As<Napi::Array>(), numel);
-    if (numel * static_cast<double>(c10::elementSize(*dtype)) != static_cast<double>(array.ByteLength())) {
-      throw CodedError("torch-argument", "fromTypedArray: the shape wants " + std::to_string(static_cast<int64_t>(numel)) + " elements of " + dtypeName(*dtype) +
-                                             ", the array has " + std::to_string(array.ByteLength()) + " bytes");
+    if (numel * static_cast<double>(c10::elementSize(*dtype)) !=
+        static_cast<double>(array.ByteLength())) {
+      throw CodedError("torch-argument", "fromTypedArray: the shape wants " +
+                                             std::to_string(static_cast<int64_t>(numel)) +
+                                             " elements of " + dtypeName(*dtype) +
+                                             ", the array has " +
+                                             std::to_string(array.ByteLength()) + " bytes");
     }
     const auto options = at::TensorOptions().dtype(*dtype);
     auto buffer = array.ArrayBuffer();
     auto* bytes = static_cast<uint8_t*>(buffer.Data()) + array.ByteOffset();
     if (info[3].ToBoolean() && array.ByteLength() > 0) {
       auto shared = Instance::of(env).sharedBuffers.add(env, buffer);
-      return TensorWrap::wrap(env, at::from_blob(bytes, shape, [shared = std::move(shared)](void*) { shared->storageGone(); }, options));
+      return TensorWrap::wrap(
+          env, at::from_blob(
+                   bytes, shape, [shared = std::move(shared)](void*) { shared->storageGone(); },
+                   options));
     }
     at::Tensor tensor = at::empty(shape, options);
     if (array.ByteLength() > 0) std::memcpy(tensor.mutable_data_ptr(), bytes, array.ByteLength());
@@ -138,7 +174,8 @@ Napi::Value copyToTypedArray(Napi::Env env, const at::Tensor& tensor, bool raw) 
   if (!raw && at::isReducedFloatingType(dtype)) source = source.to(at::kFloat);
   if (!raw && dtype == at::kFloat8_e8m0fnu) source = source.to(at::kFloat);
   if (!raw && dtype == at::kComplexHalf) source = source.to(at::kComplexFloat);
-  if (source._is_zerotensor()) source = at::zeros(source.sizes(), source.options());  // it has no memory
+  if (source._is_zerotensor())
+    source = at::zeros(source.sizes(), source.options());  // it has no memory
   const at::Tensor data = source.to(at::kCPU).resolve_conj().resolve_neg().contiguous();
   const Form form = formOf(data.scalar_type());
   const size_t bytes = data.nbytes();
@@ -149,7 +186,11 @@ Napi::Value copyToTypedArray(Napi::Env env, const at::Tensor& tensor, bool raw) 
 
 Napi::Value viewAsTypedArray(Napi::Env env, const at::Tensor& tensor) {
   requireDense(tensor, "asTypedArray");
-  const auto refuse = [](const std::string& found) { throw CodedError("torch-argument", "asTypedArray: expected a row-major tensor on the CPU, found " + found + "; toTypedArray() copies any"); };
+  const auto refuse = [](const std::string& found) {
+    throw CodedError("torch-argument",
+                     "asTypedArray: expected a row-major tensor on the CPU, found " + found +
+                         "; toTypedArray() copies any");
+  };
   if (!tensor.is_cpu()) refuse("one on " + tensor.device().str());
   if (tensor._is_zerotensor()) refuse("one without memory");
   if (!tensor.is_contiguous() || tensor.is_conj() || tensor.is_neg()) refuse("a strided view");
@@ -160,7 +201,9 @@ Napi::Value viewAsTypedArray(Napi::Env env, const at::Tensor& tensor) {
   tensor.storage().unsafeGetStorageImpl()->set_resizable(false);
   auto owner = std::make_unique<c10::Storage>(tensor.storage());
   auto* data = static_cast<uint8_t*>(tensor.mutable_data_ptr());
-  auto buffer = Napi::ArrayBuffer::New(env, data, bytes, [](Napi::BasicEnv, void*, c10::Storage* storage) { delete storage; }, owner.get());
+  auto buffer = Napi::ArrayBuffer::New(
+      env, data, bytes, [](Napi::BasicEnv, void*, c10::Storage* storage) { delete storage; },
+      owner.get());
   (void)owner.release();
   return typedArrayOver(env, form, static_cast<size_t>(tensor.numel()), buffer);
 }

@@ -10,7 +10,8 @@ namespace sae_eval {
 
 struct SharedBuffer;
 
-// The ArrayBuffers that tensors of this thread lie over. Destroyed with the environment, after which no reference is touched.
+// The ArrayBuffers that tensors of this thread lie over. Destroyed with the environment, after
+// which no reference is touched.
 class SharedBuffers {
  public:
   ~SharedBuffers();
@@ -20,13 +21,16 @@ class SharedBuffers {
   std::vector<std::shared_ptr<SharedBuffer>> buffers_;
 };
 
-// (typed array, dtype, shape, share): a tensor over a copy of the array's bytes, or over the bytes themselves.
+// (typed array, dtype, shape, share): a tensor over a copy of the array's bytes, or over the bytes
+// themselves.
 Napi::Value fromBuffer(const Napi::CallbackInfo& info);
 
-// A typed array with a copy of the elements, row-major; `raw` gives the bits of the 8 and 16 bit floats.
+// A typed array with a copy of the elements, row-major; `raw` gives the bits of the 8 and 16 bit
+// floats.
 Napi::Value copyToTypedArray(Napi::Env env, const at::Tensor& tensor, bool raw);
 
-// A typed array over the tensor's own memory, which it keeps alive. The storage can no longer be resized.
+// A typed array over the tensor's own memory, which it keeps alive. The storage can no longer be
+// resized.
 Napi::Value viewAsTypedArray(Napi::Env env, const at::Tensor& tensor);
 
 }  // namespace sae_eval

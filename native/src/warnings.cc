@@ -16,7 +16,8 @@ void Warnings::tell(Napi::Env env) {
   if (texts_.empty()) return;
   const Instance& instance = Instance::of(env);
   for (const std::string& text : std::exchange(texts_, {}))
-    if (!instance.warningListener.IsEmpty()) instance.warningListener.Call({Napi::String::New(env, text)});
+    if (!instance.warningListener.IsEmpty())
+      instance.warningListener.Call({Napi::String::New(env, text)});
 }
 
 Napi::Value setWarningListener(const Napi::CallbackInfo& info) {

@@ -30,11 +30,18 @@ function hostName(header: string): string {
 function refuseForeign(request: FastifyRequest): void {
   const { host, origin } = request.headers;
   if (host === undefined || !isLoopback(hostName(host))) {
-    throw new SaeEvalError('origin-refused', `The Host header names ${host ?? 'nothing'}; without API keys the server answers to localhost only. Set an API key to serve other names.`);
+    throw new SaeEvalError(
+      'origin-refused',
+      `The Host header names ${host ?? 'nothing'}; without API keys the server answers to localhost only. Set an API key to serve other names.`,
+    );
   }
-  if (request.raw.headersDistinct['host']?.length !== 1) throw new SaeEvalError('origin-refused', 'Expected one Host header, found several.');
+  if (request.raw.headersDistinct['host']?.length !== 1)
+    throw new SaeEvalError('origin-refused', 'Expected one Host header, found several.');
   if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
-    throw new SaeEvalError('origin-refused', `The Origin header names ${origin}; without API keys only the server's own page may call it.`);
+    throw new SaeEvalError(
+      'origin-refused',
+      `The Origin header names ${origin}; without API keys only the server's own page may call it.`,
+    );
   }
 }
 
@@ -42,7 +49,11 @@ function refuseForeign(request: FastifyRequest): void {
  * Registers the hook that lets calls through or refuses them. `refused` is called before a caller is told that its key is
  * unknown, and throws where it has heard that too often.
  */
-export async function registerGuard(app: FastifyInstance, keys: KeyRing, refused: (request: FastifyRequest) => Promise<void>): Promise<void> {
+export async function registerGuard(
+  app: FastifyInstance,
+  keys: KeyRing,
+  refused: (request: FastifyRequest) => Promise<void>,
+): Promise<void> {
   app.decorateRequest('keyLabel', null);
   if (!keys.required) {
     app.addHook('onRequest', async (request) => refuseForeign(request));
@@ -62,9 +73,13 @@ export async function registerGuard(app: FastifyInstance, keys: KeyRing, refused
   const verify = app.verifyBearerAuth!;
   app.addHook('onRequest', async (request, reply) => {
     if (request.routeOptions.config.isPublic === true) return;
-    const error = await new Promise<Error | undefined>((resolve) => verify(request, reply, resolve));
+    const error = await new Promise<Error | undefined>((resolve) =>
+      verify(request, reply, resolve),
+    );
     if (error === undefined) return;
     await refused(request);
-    throw new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.', { cause: error });
+    throw new SaeEvalError('unauthorized', 'Give a known API key as `Authorization: Bearer …`.', {
+      cause: error,
+    });
   });
 }

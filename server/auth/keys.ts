@@ -3,13 +3,28 @@
  * hash is as good as a slow one: there is nothing to guess. Comparison takes the same time wherever keys differ.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 
 const keyFileSchema = z.object({
-  keys: z.array(z.object({ label: z.string(), sha256: z.string().regex(/^[0-9a-f]{64}$/), createdAt: z.string() })),
+  keys: z.array(
+    z.object({
+      label: z.string(),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      createdAt: z.string(),
+    }),
+  ),
 });
 type KeyFile = z.infer<typeof keyFileSchema>;
 
@@ -19,7 +34,11 @@ function readKeyFile(file: string): KeyFile {
   try {
     return keyFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch (cause) {
-    throw new SaeEvalError('configuration-invalid', `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add LABEL\` writes (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`, { cause });
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add LABEL\` writes (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`,
+      { cause },
+    );
   }
 }
 
@@ -29,9 +48,17 @@ function readKeyFile(file: string): KeyFile {
  * @returns the key, which is not stored anywhere. @throws SaeEvalError `configuration-invalid` for a label in use.
  */
 export function addKey({ file, label }: { file: string; label: string }): string {
-  if (!/^[\p{L}\p{N} ._@+-]{1,100}$/u.test(label)) throw new SaeEvalError('configuration-invalid', `A label has 1 to 100 letters, digits, spaces or . _ @ + -; found '${label.slice(0, 100)}'.`);
+  if (!/^[\p{L}\p{N} ._@+-]{1,100}$/u.test(label))
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `A label has 1 to 100 letters, digits, spaces or . _ @ + -; found '${label.slice(0, 100)}'.`,
+    );
   const { keys } = existsSync(file) ? readKeyFile(file) : { keys: [] };
-  if (keys.some((key) => key.label === label)) throw new SaeEvalError('configuration-invalid', `${file} has a key labelled '${label}' already; choose another label, or remove that entry from the file.`);
+  if (keys.some((key) => key.label === label))
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `${file} has a key labelled '${label}' already; choose another label, or remove that entry from the file.`,
+    );
   const key = `sae_${randomBytes(32).toString('base64url')}`;
   keys.push({ label, sha256: digest(key).toString('hex'), createdAt: new Date().toISOString() });
   mkdirSync(dirname(file), { recursive: true });
@@ -63,8 +90,12 @@ export class KeyRing {
   /** Told once when the file can no longer be used; the keys read before stay valid. */
   onFault: (error: unknown) => void = () => {};
 
-  constructor(private readonly file: string | undefined, single: string | undefined) {
-    this.#single = single === undefined ? [] : [{ label: 'SAE_EVAL_API_KEY', hash: digest(single) }];
+  constructor(
+    private readonly file: string | undefined,
+    single: string | undefined,
+  ) {
+    this.#single =
+      single === undefined ? [] : [{ label: 'SAE_EVAL_API_KEY', hash: digest(single) }];
     if (file !== undefined) this.#load(file);
   }
 
@@ -78,14 +109,22 @@ export class KeyRing {
     this.#refresh();
     const hash = digest(key);
     let found: string | null = null;
-    for (const known of [...this.#single, ...this.#fromFile]) if (timingSafeEqual(known.hash, hash)) found = known.label;
+    for (const known of [...this.#single, ...this.#fromFile])
+      if (timingSafeEqual(known.hash, hash)) found = known.label;
     return found;
   }
 
   #load(file: string): void {
-    if (!existsSync(file)) throw new SaeEvalError('configuration-invalid', `There is no file of API keys at ${file}; make one with \`sae-eval keys add LABEL\`.`);
+    if (!existsSync(file))
+      throw new SaeEvalError(
+        'configuration-invalid',
+        `There is no file of API keys at ${file}; make one with \`sae-eval keys add LABEL\`.`,
+      );
     this.#modified = statSync(file).mtimeMs;
-    this.#fromFile = readKeyFile(file).keys.map(({ label, sha256 }) => ({ label, hash: Buffer.from(sha256, 'hex') }));
+    this.#fromFile = readKeyFile(file).keys.map(({ label, sha256 }) => ({
+      label,
+      hash: Buffer.from(sha256, 'hex'),
+    }));
   }
 
   #refresh(): void {

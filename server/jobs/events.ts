@@ -4,7 +4,13 @@
  *
  * Ids are microseconds since 1970, strictly increasing for an evaluation; they go on increasing over a restart.
  */
-import { hasEnded, type EvaluationEvent, type EvaluationRecord, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
+import {
+  hasEnded,
+  type EvaluationEvent,
+  type EvaluationRecord,
+  type EvaluationSummary,
+  type Progress,
+} from '../../src/evaluation/schema/record.js';
 import type { SaeResult } from '../../src/evaluation/schema/result.js';
 
 export type Watcher = (event: EvaluationEvent) => void;
@@ -19,7 +25,11 @@ interface Topic {
 /** The events of an evaluation that has ended: its results, then the end. The same ids each time. */
 export function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
   const base = Date.parse(summary.endedAt ?? summary.createdAt) * 1000;
-  const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({ event: 'result', id: String(base + 500 + index), data }));
+  const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({
+    event: 'result',
+    id: String(base + 500 + index),
+    data,
+  }));
   return [...results, { event: 'end', id: String(base + 999), data: summary }];
 }
 
@@ -56,21 +66,32 @@ export class EventHub {
   /** Tells a watcher what it missed since `after`, then what comes. Call for evaluations that have not ended. Returns what stops it. */
   watch(record: EvaluationSummary, after: number, watcher: Watcher): () => void {
     const topic = this.#topic(record.id);
-    topic.progress ??= { event: 'progress', id: this.#nextId(topic), data: { status: record.status, progress: record.progress } };
-    const missed = [topic.progress, ...topic.results.values()].filter(({ id }) => Number(id) > after);
+    topic.progress ??= {
+      event: 'progress',
+      id: this.#nextId(topic),
+      data: { status: record.status, progress: record.progress },
+    };
+    const missed = [topic.progress, ...topic.results.values()].filter(
+      ({ id }) => Number(id) > after,
+    );
     for (const event of missed.sort((a, b) => Number(a.id) - Number(b.id))) watcher(event);
     topic.watchers.add(watcher);
     this.#watchers += 1;
     return () => {
       if (!topic.watchers.delete(watcher)) return;
       this.#watchers -= 1;
-      if (topic.watchers.size === 0 && !hasEnded(record.status) && topic.results.size === 0) this.#topics.delete(record.id);
+      if (topic.watchers.size === 0 && !hasEnded(record.status) && topic.results.size === 0)
+        this.#topics.delete(record.id);
     };
   }
 
   #topic(id: string): Topic {
     let topic = this.#topics.get(id);
-    if (topic === undefined) this.#topics.set(id, (topic = { lastId: 0, progress: null, results: new Map(), watchers: new Set() }));
+    if (topic === undefined)
+      this.#topics.set(
+        id,
+        (topic = { lastId: 0, progress: null, results: new Map(), watchers: new Set() }),
+      );
     return topic;
   }
 

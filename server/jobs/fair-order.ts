@@ -6,7 +6,10 @@ export interface Waiting {
 }
 
 /** @param waiting oldest first. @param lastServed larger is later; clients that were never served come first. */
-export function fairOrder(waiting: readonly Waiting[], lastServed: ReadonlyMap<string, number>): string[] {
+export function fairOrder(
+  waiting: readonly Waiting[],
+  lastServed: ReadonlyMap<string, number>,
+): string[] {
   const byClient = new Map<string, string[]>();
   for (const { id, client } of waiting) {
     const own = byClient.get(client);
@@ -14,7 +17,9 @@ export function fairOrder(waiting: readonly Waiting[], lastServed: ReadonlyMap<s
     else own.push(id);
   }
   // A stable sort keeps clients that were never served in the order of their oldest evaluation.
-  const clients = [...byClient.keys()].sort((a, b) => (lastServed.get(a) ?? -1) - (lastServed.get(b) ?? -1));
+  const clients = [...byClient.keys()].sort(
+    (a, b) => (lastServed.get(a) ?? -1) - (lastServed.get(b) ?? -1),
+  );
   const order: string[] = [];
   for (let turn = 0; order.length < waiting.length; turn++) {
     for (const client of clients) {

@@ -3,8 +3,18 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
-import { systemMemory, type ComputeProcess, type DeviceMemory } from '../../src/evaluation/process/index.js';
-import { hasEnded, type EvaluationRecord, type EvaluationStatus, type EvaluationSummary, type Progress } from '../../src/evaluation/schema/record.js';
+import {
+  systemMemory,
+  type ComputeProcess,
+  type DeviceMemory,
+} from '../../src/evaluation/process/index.js';
+import {
+  hasEnded,
+  type EvaluationRecord,
+  type EvaluationStatus,
+  type EvaluationSummary,
+  type Progress,
+} from '../../src/evaluation/schema/record.js';
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';
@@ -55,7 +65,11 @@ export class JobQueue {
   #orders = new Map<string, Order>();
   #stopping = false;
 
-  constructor(private readonly store: Store, readonly hub: EventHub, private readonly options: QueueOptions) {
+  constructor(
+    private readonly store: Store,
+    readonly hub: EventHub,
+    private readonly options: QueueOptions,
+  ) {
     mkdirSync(options.journals, { recursive: true });
   }
 
@@ -65,17 +79,35 @@ export class JobQueue {
 
   /** Takes up what an earlier server left, then works on the devices. `compute` serves the first of them. */
   start(devices: readonly string[], compute?: ComputeProcess): void {
-    for (const { client, at } of this.store.lastStarts()) this.#lastServed.set(client, Date.parse(at));
+    for (const { client, at } of this.store.lastStarts())
+      this.#lastServed.set(client, Date.parse(at));
     for (const { id, pid } of this.store.leftRunning()) {
       if (pid !== null) killOrphan(pid);
       this.store.requeue(id, 'the server ended while it ran');
     }
     for (const [index, device] of devices.entries()) {
-      const options = { device, journalOf: (id: string) => join(this.options.journals, `${id}.journal`), jobTimeout: this.options.jobTimeout, cacheBytes: this.options.cacheBytes, computeNice: this.options.computeNice };
-      this.workers.set(device, new DeviceWorker(this.#workerHost(), index === 0 && compute !== undefined ? { ...options, compute } : options));
+      const options = {
+        device,
+        journalOf: (id: string) => join(this.options.journals, `${id}.journal`),
+        jobTimeout: this.options.jobTimeout,
+        cacheBytes: this.options.cacheBytes,
+        computeNice: this.options.computeNice,
+      };
+      this.workers.set(
+        device,
+        new DeviceWorker(
+          this.#workerHost(),
+          index === 0 && compute !== undefined ? { ...options, compute } : options,
+        ),
+      );
     }
     for (const { id, device } of this.store.queuedElsewhere(devices)) {
-      this.#ended(id, 'failed', { error: new SaeEvalError('device-unavailable', `The device ${device} is no longer on this machine; it has ${devices.join(', ')}.`).toJSON() });
+      this.#ended(id, 'failed', {
+        error: new SaeEvalError(
+          'device-unavailable',
+          `The device ${device} is no longer on this machine; it has ${devices.join(', ')}.`,
+        ).toJSON(),
+      });
     }
     for (const worker of this.workers.values()) worker.wake();
   }
@@ -85,12 +117,21 @@ export class JobQueue {
    * @throws SaeEvalError `queue-full`, `unavailable`.
    */
   reserve(client: string): () => void {
-    if (this.#stopping) throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
+    if (this.#stopping)
+      throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
     const { maxQueued, maxQueuedPerClient } = this.options;
     const own = this.#reserved.get(client) ?? 0;
     const all = [...this.#reserved.values()].reduce((sum, count) => sum + count, 0);
-    if (this.store.countQueued() + all >= maxQueued) throw new SaeEvalError('queue-full', `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`);
-    if (this.store.countQueued(client) + own >= maxQueuedPerClient) throw new SaeEvalError('queue-full', `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`);
+    if (this.store.countQueued() + all >= maxQueued)
+      throw new SaeEvalError(
+        'queue-full',
+        `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`,
+      );
+    if (this.store.countQueued(client) + own >= maxQueuedPerClient)
+      throw new SaeEvalError(
+        'queue-full',
+        `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`,
+      );
     this.#reserved.set(client, own + 1);
     return () => {
       const left = (this.#reserved.get(client) ?? 1) - 1;
@@ -101,7 +142,8 @@ export class JobQueue {
 
   /** Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation of that key. */
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
-    if (this.#stopping) throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
+    if (this.#stopping)
+      throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
     const stored = this.store.insert(evaluation);
     if (stored.isNew) {
       this.#orders.clear();
@@ -117,8 +159,13 @@ export class JobQueue {
   }
 
   withPresent<T extends EvaluationSummary>(summary: T): T {
-    if (summary.status === 'queued') return { ...summary, position: this.#order(summary.device).positions.get(summary.id) ?? null };
-    if (summary.status === 'running') return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
+    if (summary.status === 'queued')
+      return {
+        ...summary,
+        position: this.#order(summary.device).positions.get(summary.id) ?? null,
+      };
+    if (summary.status === 'running')
+      return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
     return summary;
   }
 
@@ -127,7 +174,13 @@ export class JobQueue {
     const summary = this.store.summary(id);
     if (summary === null || hasEnded(summary.status)) return;
     for (const worker of this.workers.values()) if (worker.cancel(id)) return;
-    if (summary.status === 'queued') this.#ended(id, 'cancelled', { error: new SaeEvalError('cancelled', 'The evaluation was cancelled before it started.').toJSON() });
+    if (summary.status === 'queued')
+      this.#ended(id, 'cancelled', {
+        error: new SaeEvalError(
+          'cancelled',
+          'The evaluation was cancelled before it started.',
+        ).toJSON(),
+      });
   }
 
   /** Resolves when an evaluation has ended, when the time is over, or when the server stops. */
@@ -154,7 +207,10 @@ export class JobQueue {
   get problem(): string | null {
     const workers = [...this.workers.values()];
     if (workers.some(({ compute }) => compute.answers)) return null;
-    return workers.find(({ problem }) => problem !== null)?.problem ?? 'No compute process answers; one is being started.';
+    return (
+      workers.find(({ problem }) => problem !== null)?.problem ??
+      'No compute process answers; one is being started.'
+    );
   }
 
   queuedOn(device: string): number {
@@ -163,7 +219,9 @@ export class JobQueue {
 
   /** Free and total memory of a device: now for the CPU, as of its compute process's last message for another; null where that cannot be told. */
   memoryOn(device: string): DeviceMemory | null {
-    return device === 'cpu' ? systemMemory() : (this.workers.get(device)?.compute.usage?.device ?? null);
+    return device === 'cpu'
+      ? systemMemory()
+      : (this.workers.get(device)?.compute.usage?.device ?? null);
   }
 
   /** Samples per second of the evaluation that a device works on; 0 when it does not. */
@@ -183,7 +241,10 @@ export class JobQueue {
     let order = this.#orders.get(device);
     if (order === undefined) {
       const ids = fairOrder(this.store.queued(device), this.#lastServed);
-      this.#orders.set(device, (order = { ids, positions: new Map(ids.map((id, index) => [id, index + 1])) }));
+      this.#orders.set(
+        device,
+        (order = { ids, positions: new Map(ids.map((id, index) => [id, index + 1])) }),
+      );
     }
     return order;
   }
@@ -229,7 +290,11 @@ export class JobQueue {
 
   #ended(id: string, status: EvaluationStatus, outcome: Parameters<Store['finish']>[2]): void {
     const progress = this.#live.get(id);
-    if (progress !== undefined) this.store.setProgress(id, { ...progress, secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0 });
+    if (progress !== undefined)
+      this.store.setProgress(id, {
+        ...progress,
+        secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0,
+      });
     this.store.finish(id, status, outcome);
     this.#live.delete(id);
     this.#progressWritten.delete(id);

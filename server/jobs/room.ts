@@ -13,7 +13,7 @@ export function hasRoomFor(journal: string): boolean {
     const file = openSync(part, 'w', 0o600);
     try {
       const block = Buffer.alloc(64 * 1024);
-      for (let written = 0; written < bytes; ) written += writeSync(file, block);
+      for (let written = 0; written < bytes;) written += writeSync(file, block);
       fsyncSync(file);
     } finally {
       closeSync(file);

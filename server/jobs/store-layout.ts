@@ -41,7 +41,11 @@ const steps = [
 /** @throws SaeEvalError `configuration-invalid` for a file of a later version. */
 export function migrate(db: Database.Database): void {
   const version = db.pragma('user_version', { simple: true }) as number;
-  if (version > steps.length) throw new SaeEvalError('configuration-invalid', `${db.name} was written by a later version of sae-eval; use that version, or another --db file.`);
+  if (version > steps.length)
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `${db.name} was written by a later version of sae-eval; use that version, or another --db file.`,
+    );
   db.transaction(() => {
     for (const step of steps.slice(version)) db.exec(step);
     db.pragma(`user_version = ${steps.length}`);

@@ -15,7 +15,11 @@ function openLock(file: string): Database.Database {
     mkdirSync(dirname(file), { recursive: true });
     return new Database(`${file}.lock`, { timeout: 0 });
   } catch (cause) {
-    throw new SaeEvalError('configuration-invalid', `The store ${file} cannot be opened (${cause instanceof Error ? cause.message : String(cause)}); give a file that this user may write with --db.`, { cause });
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `The store ${file} cannot be opened (${cause instanceof Error ? cause.message : String(cause)}); give a file that this user may write with --db.`,
+      { cause },
+    );
   }
 }
 
@@ -23,17 +27,25 @@ function openLock(file: string): Database.Database {
  * Waits for a server that is stopping, so that one can be replaced by the next.
  * @returns what gives the lock back. @throws SaeEvalError `configuration-invalid` when another server still has it after `patienceMs`.
  */
-export async function lockStore(file: string, { patienceMs }: { patienceMs: number }): Promise<() => void> {
+export async function lockStore(
+  file: string,
+  { patienceMs }: { patienceMs: number },
+): Promise<() => void> {
   const db = openLock(file);
   for (const until = performance.now() + patienceMs; ; await setTimeout(betweenTries)) {
     try {
       db.exec('BEGIN EXCLUSIVE');
       return () => void db.close();
     } catch (thrown) {
-      if ((thrown as { code?: string }).code === 'SQLITE_BUSY' && performance.now() < until) continue;
+      if ((thrown as { code?: string }).code === 'SQLITE_BUSY' && performance.now() < until)
+        continue;
       db.close();
       if ((thrown as { code?: string }).code !== 'SQLITE_BUSY') throw thrown;
-      throw new SaeEvalError('configuration-invalid', `${file} belongs to another server that is running; stop that one, or give another file with --db.`, { cause: thrown });
+      throw new SaeEvalError(
+        'configuration-invalid',
+        `${file} belongs to another server that is running; stop that one, or give another file with --db.`,
+        { cause: thrown },
+      );
     }
   }
 }

@@ -5,7 +5,13 @@
 import Database from 'better-sqlite3';
 import type { SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/process/index.js';
-import type { EvaluationRecord, EvaluationStatus, EvaluationSummary, Progress, RecordError } from '../../src/evaluation/schema/record.js';
+import type {
+  EvaluationRecord,
+  EvaluationStatus,
+  EvaluationSummary,
+  Progress,
+  RecordError,
+} from '../../src/evaluation/schema/record.js';
 import type { ResolvedRequest } from '../../src/evaluation/schema/request.js';
 import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
 import { migrate } from './store-layout.js';
@@ -61,7 +67,8 @@ export interface ListFilter {
   before?: number;
 }
 
-const columns = 'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ended_at, attempts, progress, error, body_hash';
+const columns =
+  'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ended_at, attempts, progress, error, body_hash';
 const now = (): string => new Date().toISOString();
 
 function summaryOf(row: Row): EvaluationSummary {
@@ -97,25 +104,42 @@ export class Store {
 
   /** Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and body are returned. */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
-    return this.#db.transaction(() => {
-      if (evaluation.idempotencyKey !== null) {
-        const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
-        if (known !== null) return { ...known, isNew: false };
-      }
-      const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash, trace } = evaluation;
-      const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
-      this.#run(
-        `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash, trace)
+    return this.#db
+      .transaction(() => {
+        if (evaluation.idempotencyKey !== null) {
+          const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
+          if (known !== null) return { ...known, isNew: false };
+        }
+        const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash, trace } =
+          evaluation;
+        const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
+        this.#run(
+          `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash, trace)
          VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
-        id, device, submittedBy, client, labels, JSON.stringify(request), JSON.stringify(paths), now(), idempotencyKey, bodyHash, JSON.stringify(trace),
-      );
-      this.#change(id, 'queued', null);
-      return { id, bodyHash, isNew: true };
-    }).immediate();
+          id,
+          device,
+          submittedBy,
+          client,
+          labels,
+          JSON.stringify(request),
+          JSON.stringify(paths),
+          now(),
+          idempotencyKey,
+          bodyHash,
+          JSON.stringify(trace),
+        );
+        this.#change(id, 'queued', null);
+        return { id, bodyHash, isNew: true };
+      })
+      .immediate();
   }
 
   byIdempotencyKey(client: string, key: string): { id: string; bodyHash: string | null } | null {
-    const row = this.#get<{ id: string; body_hash: string | null }>('SELECT id, body_hash FROM evaluations WHERE client = ? AND idempotency_key = ?', client, key);
+    const row = this.#get<{ id: string; body_hash: string | null }>(
+      'SELECT id, body_hash FROM evaluations WHERE client = ? AND idempotency_key = ?',
+      client,
+      key,
+    );
     return row === undefined ? null : { id: row.id, bodyHash: row.body_hash };
   }
 
@@ -125,50 +149,94 @@ export class Store {
   }
 
   record(id: string): EvaluationRecord | null {
-    const row = this.#get<Row & { result: string | null }>(`SELECT ${columns}, result FROM evaluations WHERE id = ?`, id);
-    return row === undefined ? null : { ...summaryOf(row), result: row.result === null ? null : (JSON.parse(row.result) as EvaluationResult) };
+    const row = this.#get<Row & { result: string | null }>(
+      `SELECT ${columns}, result FROM evaluations WHERE id = ?`,
+      id,
+    );
+    return row === undefined
+      ? null
+      : {
+          ...summaryOf(row),
+          result: row.result === null ? null : (JSON.parse(row.result) as EvaluationResult),
+        };
   }
 
   /** Newest first; `next` continues the list. */
-  list({ statuses, label, limit, before }: ListFilter): { items: EvaluationSummary[]; next: number | null } {
+  list({ statuses, label, limit, before }: ListFilter): {
+    items: EvaluationSummary[];
+    next: number | null;
+  } {
     const rows = this.#all<Row>(
       `SELECT ${columns} FROM evaluations
        WHERE seq < @before AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
          AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = @label))
        ORDER BY seq DESC LIMIT @limit`,
-      { before: before ?? Number.MAX_SAFE_INTEGER, statuses: statuses === undefined ? null : JSON.stringify(statuses), label: label ?? null, limit: limit + 1 },
+      {
+        before: before ?? Number.MAX_SAFE_INTEGER,
+        statuses: statuses === undefined ? null : JSON.stringify(statuses),
+        label: label ?? null,
+        limit: limit + 1,
+      },
     );
-    return { items: rows.slice(0, limit).map(summaryOf), next: rows.length > limit ? rows[limit - 1]!.seq : null };
+    return {
+      items: rows.slice(0, limit).map(summaryOf),
+      next: rows.length > limit ? rows[limit - 1]!.seq : null,
+    };
   }
 
   /** Waiting evaluations of a device, oldest first. */
   queued(device: string): { id: string; client: string }[] {
-    return this.#all("SELECT id, client FROM evaluations WHERE status = 'queued' AND device = ? ORDER BY seq", device);
+    return this.#all(
+      "SELECT id, client FROM evaluations WHERE status = 'queued' AND device = ? ORDER BY seq",
+      device,
+    );
   }
 
   /** Waiting evaluations of devices that are not among these. */
   queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
-    return this.#all("SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN (SELECT value FROM json_each(?)) ORDER BY seq", JSON.stringify(devices));
+    return this.#all(
+      "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN (SELECT value FROM json_each(?)) ORDER BY seq",
+      JSON.stringify(devices),
+    );
   }
 
   job(id: string): Job | null {
-    const row = this.#get<Row & { trace: string }>(`SELECT ${columns}, trace FROM evaluations WHERE id = ?`, id);
+    const row = this.#get<Row & { trace: string }>(
+      `SELECT ${columns}, trace FROM evaluations WHERE id = ?`,
+      id,
+    );
     if (row === undefined) return null;
     const { client, created_at: createdAt, request, paths, trace } = row;
-    return { id, client, createdAt, request: JSON.parse(request) as ResolvedRequest, paths: JSON.parse(paths) as NonNullable<PathTable>, trace: JSON.parse(trace) as Record<string, string> };
+    return {
+      id,
+      client,
+      createdAt,
+      request: JSON.parse(request) as ResolvedRequest,
+      paths: JSON.parse(paths) as NonNullable<PathTable>,
+      trace: JSON.parse(trace) as Record<string, string>,
+    };
   }
 
   /** Clients with the time at which an evaluation of theirs last started. */
   lastStarts(): { client: string; at: string }[] {
-    return this.#all('SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL GROUP BY client');
+    return this.#all(
+      'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL GROUP BY client',
+    );
   }
 
   countByStatus(): Map<EvaluationStatus, number> {
-    return new Map(this.#all<{ status: EvaluationStatus; n: number }>('SELECT status, count(*) AS n FROM evaluations GROUP BY status').map(({ status, n }) => [status, n]));
+    return new Map(
+      this.#all<{ status: EvaluationStatus; n: number }>(
+        'SELECT status, count(*) AS n FROM evaluations GROUP BY status',
+      ).map(({ status, n }) => [status, n]),
+    );
   }
 
   countQueued(client?: string): number {
-    return this.#get<{ n: number }>("SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (@client IS NULL OR client = @client)", { client: client ?? null })!.n;
+    return this.#get<{ n: number }>(
+      "SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (@client IS NULL OR client = @client)",
+      { client: client ?? null },
+    )!.n;
   }
 
   /** Evaluations that a server which ended abruptly left running, with the compute process each had. */
@@ -177,7 +245,11 @@ export class Store {
   }
 
   start(id: string): void {
-    this.#transition("UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), attempts = attempts + 1 WHERE id = ?", [now(), id], { id, status: 'running', detail: null });
+    this.#transition(
+      "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), attempts = attempts + 1 WHERE id = ?",
+      [now(), id],
+      { id, status: 'running', detail: null },
+    );
   }
 
   setPid(id: string, pid: number | null): void {
@@ -190,12 +262,33 @@ export class Store {
 
   /** Back into the queue, in its old place. */
   requeue(id: string, why: string): void {
-    this.#transition("UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'", [id], { id, status: 'queued', detail: why });
+    this.#transition(
+      "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'",
+      [id],
+      { id, status: 'queued', detail: why },
+    );
   }
 
-  finish(id: string, status: EvaluationStatus, { result = null, error = null }: { result?: EvaluationResult | null; error?: SerializedError | null }): void {
-    const values = [status, now(), result === null ? null : JSON.stringify(result), error === null ? null : JSON.stringify(error), id];
-    this.#transition('UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL WHERE id = ?', values, { id, status, detail: error?.message ?? null });
+  finish(
+    id: string,
+    status: EvaluationStatus,
+    {
+      result = null,
+      error = null,
+    }: { result?: EvaluationResult | null; error?: SerializedError | null },
+  ): void {
+    const values = [
+      status,
+      now(),
+      result === null ? null : JSON.stringify(result),
+      error === null ? null : JSON.stringify(error),
+      id,
+    ];
+    this.#transition(
+      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL WHERE id = ?',
+      values,
+      { id, status, detail: error?.message ?? null },
+    );
   }
 
   remove(id: string): void {
@@ -204,27 +297,44 @@ export class Store {
 
   /** Every change of state of an evaluation, in order. */
   changes(id: string): { at: string; status: EvaluationStatus; detail: string | null }[] {
-    return this.#all('SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq', id);
+    return this.#all(
+      'SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq',
+      id,
+    );
   }
 
   /** Writes to the file, nothing new. @throws where it cannot be written. */
   check(): void {
-    this.#db.pragma(`user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`);
+    this.#db.pragma(
+      `user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`,
+    );
   }
 
   close(): void {
     this.#db.close();
   }
 
-  #transition(sql: string, values: readonly unknown[], { id, status, detail }: { id: string; status: EvaluationStatus; detail: string | null }): void {
-    this.#db.transaction(() => {
-      this.#run(sql, ...values);
-      this.#change(id, status, detail);
-    }).immediate();
+  #transition(
+    sql: string,
+    values: readonly unknown[],
+    { id, status, detail }: { id: string; status: EvaluationStatus; detail: string | null },
+  ): void {
+    this.#db
+      .transaction(() => {
+        this.#run(sql, ...values);
+        this.#change(id, status, detail);
+      })
+      .immediate();
   }
 
   #change(id: string, status: EvaluationStatus, detail: string | null): void {
-    this.#run('INSERT INTO changes (evaluation_id, at, status, detail) VALUES (?, ?, ?, ?)', id, now(), status, detail);
+    this.#run(
+      'INSERT INTO changes (evaluation_id, at, status, detail) VALUES (?, ?, ?, ?)',
+      id,
+      now(),
+      status,
+      detail,
+    );
   }
 
   #statement(sql: string): Database.Statement<unknown[]> {

@@ -17,7 +17,11 @@ export interface WorkerHost {
   progress(id: string, progress: Progress): void;
   results(id: string, results: SaeResult[]): void;
   requeued(id: string, why: string): void;
-  ended(id: string, status: EvaluationStatus, outcome: { result?: EvaluationResult; error?: SerializedError }): void;
+  ended(
+    id: string,
+    status: EvaluationStatus,
+    outcome: { result?: EvaluationResult; error?: SerializedError },
+  ): void;
   log(message: string, details: object): void;
 }
 
@@ -47,8 +51,13 @@ export class DeviceWorker {
   #woken = false;
   #loop: Promise<void> | null = null;
 
-  constructor(private readonly host: WorkerHost, private readonly options: WorkerOptions) {
-    this.compute = options.compute ?? new ComputeProcess({ cacheBytes: options.cacheBytes, niceness: options.computeNice });
+  constructor(
+    private readonly host: WorkerHost,
+    private readonly options: WorkerOptions,
+  ) {
+    this.compute =
+      options.compute ??
+      new ComputeProcess({ cacheBytes: options.cacheBytes, niceness: options.computeNice });
     this.compute.onPid = (pid) => {
       if (this.#stop.signal.aborted) return;
       if (pid === null) {
@@ -70,7 +79,12 @@ export class DeviceWorker {
     this.#woken = true;
     if (this.#loop !== null || this.#stop.signal.aborted) return;
     this.#loop = this.#work()
-      .catch((error: unknown) => this.host.log('the worker met an unexpected fault', { err: error, device: this.options.device }))
+      .catch((error: unknown) =>
+        this.host.log('the worker met an unexpected fault', {
+          err: error,
+          device: this.options.device,
+        }),
+      )
       .finally(() => {
         this.#loop = null;
         if (this.#woken) this.wake();
@@ -94,7 +108,8 @@ export class DeviceWorker {
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
-      if (this.#died || this.host.next(this.options.device) !== null) await this.#untilItAnswers(this.#stop.signal);
+      if (this.#died || this.host.next(this.options.device) !== null)
+        await this.#untilItAnswers(this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       const job = this.host.next(this.options.device);
       if (job === null) return;
@@ -111,7 +126,10 @@ export class DeviceWorker {
         const error = asSaeEvalError(thrown, 'The compute process');
         if (signals.some(({ aborted }) => aborted)) return;
         this.problem = error.message;
-        this.host.log('no compute process answers; trying again', { device: this.options.device, reason: error.message });
+        this.host.log('no compute process answers; trying again', {
+          device: this.options.device,
+          reason: error.message,
+        });
         await pause(betweenStarts, ...signals);
       }
     }
@@ -123,7 +141,19 @@ export class DeviceWorker {
     const controller = new AbortController();
     this.#current = { job, controller };
     const { jobTimeout, journalOf } = this.options;
-    const timer = jobTimeout === 0 ? undefined : globalThis.setTimeout(() => controller.abort(new SaeEvalError('timed-out', `The evaluation computed for ${jobTimeout} s, the longest the server allows.`)), jobTimeout * 1000);
+    const timer =
+      jobTimeout === 0
+        ? undefined
+        : globalThis.setTimeout(
+            () =>
+              controller.abort(
+                new SaeEvalError(
+                  'timed-out',
+                  `The evaluation computed for ${jobTimeout} s, the longest the server allows.`,
+                ),
+              ),
+            jobTimeout * 1000,
+          );
     timer?.unref();
     const span = startJobSpan(job, this.options.device);
     try {
@@ -134,7 +164,8 @@ export class DeviceWorker {
       span.end(outcome?.status ?? 'requeued', outcome?.error?.message);
       if (outcome === null) return;
       await this.#persist(() => this.host.ended(job.id, outcome.status, outcome));
-      for (const file of [journalOf(job.id), `${journalOf(job.id)}.part`]) rmSync(file, { force: true });
+      for (const file of [journalOf(job.id), `${journalOf(job.id)}.part`])
+        rmSync(file, { force: true });
     } finally {
       clearTimeout(timer);
       this.#current = null;
@@ -142,7 +173,15 @@ export class DeviceWorker {
   }
 
   /** The outcome, or null when the server stops first. Tries again when the process died of nothing the job explains. */
-  async #attempt(job: Job, signal: AbortSignal, span: JobSpan): Promise<{ status: EvaluationStatus; result?: EvaluationResult; error?: SerializedError } | null> {
+  async #attempt(
+    job: Job,
+    signal: AbortSignal,
+    span: JobSpan,
+  ): Promise<{
+    status: EvaluationStatus;
+    result?: EvaluationResult;
+    error?: SerializedError;
+  } | null> {
     let batches = 0;
     let batchesAtDeath = -1;
     for (;;) {
@@ -173,18 +212,32 @@ export class DeviceWorker {
           this.host.requeued(job.id, 'the server stopped');
           return null;
         }
-        if (signal.aborted) return { status: error.code === 'timed-out' ? 'failed' : 'cancelled', error: error.toJSON() };
+        if (signal.aborted)
+          return {
+            status: error.code === 'timed-out' ? 'failed' : 'cancelled',
+            error: error.toJSON(),
+          };
         // What was computed is in the journal: it goes on from there when there is room.
         if (error.code === 'storage-full') {
-          this.host.log('the disk is full; the evaluation continues when there is room', { id: job.id, reason: error.message });
+          this.host.log('the disk is full; the evaluation continues when there is room', {
+            id: job.id,
+            reason: error.message,
+          });
           do await pause(betweenWrites, signal, this.#stop.signal);
-          while (!signal.aborted && !this.#stop.signal.aborted && !hasRoomFor(this.options.journalOf(job.id)));
+          while (
+            !signal.aborted &&
+            !this.#stop.signal.aborted &&
+            !hasRoomFor(this.options.journalOf(job.id))
+          );
           continue;
         }
         // Once without an explanation may be chance; twice at the same batch is not.
         if (error instanceof ProcessDiedError && !error.explained && batchesAtDeath < batches) {
           batchesAtDeath = batches;
-          this.host.log('the compute process died; trying once more', { id: job.id, reason: error.message });
+          this.host.log('the compute process died; trying once more', {
+            id: job.id,
+            reason: error.message,
+          });
           continue;
         }
         return { status: 'failed', error: error.toJSON() };

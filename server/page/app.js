@@ -13,14 +13,20 @@ const routes = [
   [/^$/, 'list', 'Evaluations', () => showList],
   [/^new$/, 'new', 'New evaluation', () => showForm],
   [/^evaluations\/([\w-]+)$/, 'list', 'Evaluation', (id) => (view) => showEvaluation(view, id)],
-  [/^compare\/([\w,-]+)$/, 'list', 'Comparison', (ids) => (view) => showComparison(view, ids.split(','))],
+  [
+    /^compare\/([\w,-]+)$/,
+    'list',
+    'Comparison',
+    (ids) => (view) => showComparison(view, ids.split(',')),
+  ],
 ];
 
 async function show() {
   leave?.abort();
   const own = (leave = new AbortController());
   const path = decodeURIComponent(location.hash.replace(/^#\/?/, ''));
-  const [pattern, name, title, view] = routes.find(([candidate]) => candidate.test(path)) ?? routes[0];
+  const [pattern, name, title, view] =
+    routes.find(([candidate]) => candidate.test(path)) ?? routes[0];
   document.title = `${title} · sae-eval`;
   for (const link of document.querySelectorAll('nav a[data-route]')) {
     if (link.dataset.route === name) link.setAttribute('aria-current', 'page');
@@ -32,7 +38,11 @@ async function show() {
     announce(title);
   } catch (error) {
     if (own.signal.aborted) return;
-    replace(main, element('p', { class: 'problem', role: 'alert' }, error.message), element('p', {}, element('a', { href: '#/' }, 'All evaluations')));
+    replace(
+      main,
+      element('p', { class: 'problem', role: 'alert' }, error.message),
+      element('p', {}, element('a', { href: '#/' }, 'All evaluations')),
+    );
   }
 }
 

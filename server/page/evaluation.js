@@ -37,32 +37,104 @@ export async function showEvaluation({ main, signal }, id) {
   }
 
   function drawHead() {
-    const cancel = element('button', { type: 'button', class: 'danger', onclick: ({ target }) => {
-      if (target.getAttribute('aria-disabled') === 'true') return;
-      // Not `disabled`, which would take the keyboard's place away.
-      target.setAttribute('aria-disabled', 'true');
-      void act('Cancelling', (api) => api.cancel(id)).then((worked) => { if (!worked) target.removeAttribute('aria-disabled'); });
-    } }, 'Cancel');
-    const remove = element('button', { type: 'button', class: 'quiet danger', onclick: () => { if (confirm('Remove this evaluation and its results?')) void act('Removed', (api) => api.remove(id)).then((worked) => { if (worked) location.hash = '#/'; }); } }, 'Remove');
+    const cancel = element(
+      'button',
+      {
+        type: 'button',
+        class: 'danger',
+        onclick: ({ target }) => {
+          if (target.getAttribute('aria-disabled') === 'true') return;
+          // Not `disabled`, which would take the keyboard's place away.
+          target.setAttribute('aria-disabled', 'true');
+          void act('Cancelling', (api) => api.cancel(id)).then((worked) => {
+            if (!worked) target.removeAttribute('aria-disabled');
+          });
+        },
+      },
+      'Cancel',
+    );
+    const remove = element(
+      'button',
+      {
+        type: 'button',
+        class: 'quiet danger',
+        onclick: () => {
+          if (confirm('Remove this evaluation and its results?'))
+            void act('Removed', (api) => api.remove(id)).then((worked) => {
+              if (worked) location.hash = '#/';
+            });
+        },
+      },
+      'Remove',
+    );
     const hadFocus = head.contains(document.activeElement);
     const heading = element('h1', { tabindex: '-1' }, titleOf(record));
-    replace(head, element('div', {}, heading, statusPill(record.status)), element('div', {}, hasEnded(record.status) ? remove : cancel));
+    replace(
+      head,
+      element('div', {}, heading, statusPill(record.status)),
+      element('div', {}, hasEnded(record.status) ? remove : cancel),
+    );
     // The button that was pressed is gone.
     if (hadFocus) heading.focus();
     const failed = record.error !== null && record.status !== 'cancelled';
     problem.hidden = !failed;
-    if (failed) replace(problem, element('div', { class: 'problem', role: 'alert' }, element('strong', {}, record.error.code), ' — ', record.error.message));
+    if (failed)
+      replace(
+        problem,
+        element(
+          'div',
+          { class: 'problem', role: 'alert' },
+          element('strong', {}, record.error.code),
+          ' — ',
+          record.error.message,
+        ),
+      );
   }
 
   function drawProgress() {
     const { status, progress: state, position, result } = record;
-    const pairs = result !== null
-      ? [['Samples', whole(result.data.samples)], ['Real tokens', whole(result.data.realTokens)], ['Compute time', duration(result.timing.seconds)], ['Tokens per second', whole(result.timing.tokensPerSecond)]]
-      : state !== null
-        ? [['Samples', `${whole(state.samples)}${state.total === null ? '' : ` of ${whole(state.total)}`}`], ['Rate', `${number(state.samplesPerSecond, 3)} per s`], ['Time left', status === 'running' ? duration(state.secondsLeft) : '–'], ['Batches', whole(state.batches)]]
-        : [['Place in the queue', position === null ? '–' : whole(position)], ['Device', record.device]];
-    const bar = status === 'running' ? element('progress', { 'aria-label': 'Progress of the evaluation', ...(state?.total ? { max: state.total, value: state.samples } : {}) }) : null;
-    replace(progress, element('h2', {}, hasEnded(status) ? 'Run' : 'Progress'), bar, bar && element('p', {}), element('dl', { class: 'numbers' }, ...pairs.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', {}, value)))));
+    const pairs =
+      result !== null
+        ? [
+            ['Samples', whole(result.data.samples)],
+            ['Real tokens', whole(result.data.realTokens)],
+            ['Compute time', duration(result.timing.seconds)],
+            ['Tokens per second', whole(result.timing.tokensPerSecond)],
+          ]
+        : state !== null
+          ? [
+              [
+                'Samples',
+                `${whole(state.samples)}${state.total === null ? '' : ` of ${whole(state.total)}`}`,
+              ],
+              ['Rate', `${number(state.samplesPerSecond, 3)} per s`],
+              ['Time left', status === 'running' ? duration(state.secondsLeft) : '–'],
+              ['Batches', whole(state.batches)],
+            ]
+          : [
+              ['Place in the queue', position === null ? '–' : whole(position)],
+              ['Device', record.device],
+            ];
+    const bar =
+      status === 'running'
+        ? element('progress', {
+            'aria-label': 'Progress of the evaluation',
+            ...(state?.total ? { max: state.total, value: state.samples } : {}),
+          })
+        : null;
+    replace(
+      progress,
+      element('h2', {}, hasEnded(status) ? 'Run' : 'Progress'),
+      bar,
+      bar && element('p', {}),
+      element(
+        'dl',
+        { class: 'numbers' },
+        ...pairs.map(([name, value]) =>
+          element('div', {}, element('dt', {}, name), element('dd', {}, value)),
+        ),
+      ),
+    );
   }
 
   function drawResults() {
@@ -70,7 +142,15 @@ export async function showEvaluation({ main, signal }, id) {
     table.hidden = list.length === 0;
     charts.node.hidden = list.length === 0;
     if (list.length === 0) return;
-    redrawTable(table, resultsTable(list, { caption: record.result === null ? 'Numbers as they stand; intervals come at the end.' : 'Best values are bold; below them the 95 % interval where there is one.' }));
+    redrawTable(
+      table,
+      resultsTable(list, {
+        caption:
+          record.result === null
+            ? 'Numbers as they stand; intervals come at the end.'
+            : 'Best values are bold; below them the 95 % interval where there is one.',
+      }),
+    );
     charts.update(list);
   }
 
@@ -79,14 +159,51 @@ export async function showEvaluation({ main, signal }, id) {
     reports.hidden = result === null;
     if (result !== null) replace(reports, element('h2', {}, 'Reports'), reportLinks(id));
     findings.hidden = result === null || result.findings.length === 0;
-    if (!findings.hidden) replace(findings, element('h2', {}, 'Findings'), ...result.findings.map(({ severity, sae, message }) => element('p', { class: `finding ${severity}` }, element('strong', {}, `${severity}${sae === null ? '' : ` · ${sae}`}: `), message.en)));
+    if (!findings.hidden)
+      replace(
+        findings,
+        element('h2', {}, 'Findings'),
+        ...result.findings.map(({ severity, sae, message }) =>
+          element(
+            'p',
+            { class: `finding ${severity}` },
+            element('strong', {}, `${severity}${sae === null ? '' : ` · ${sae}`}: `),
+            message.en,
+          ),
+        ),
+      );
   }
 
   function drawFacts() {
     const { dataset, model, batchSize, dtype, seed } = record.request;
-    const pairs = [['Model', model], ['Text', dataset.path], ['Samples', `at most ${whole(dataset.maxSamples)} of ${whole(dataset.seqLen)} tokens`], ['Batch size', whole(batchSize)], ['dtype', dtype], ['Device', record.device], ['Seed', String(seed)], ['Submitted', ago(record.createdAt)]];
-    replace(facts, element('h2', {}, 'Request'), element('dl', { class: 'numbers' }, ...pairs.map(([name, value]) => element('div', {}, element('dt', {}, name), element('dd', { class: 'small' }, value)))), element('p', {}),
-      element('details', {}, element('summary', {}, 'As JSON'), element('pre', { tabindex: '0' }, JSON.stringify(record.request, null, 2))));
+    const pairs = [
+      ['Model', model],
+      ['Text', dataset.path],
+      ['Samples', `at most ${whole(dataset.maxSamples)} of ${whole(dataset.seqLen)} tokens`],
+      ['Batch size', whole(batchSize)],
+      ['dtype', dtype],
+      ['Device', record.device],
+      ['Seed', String(seed)],
+      ['Submitted', ago(record.createdAt)],
+    ];
+    replace(
+      facts,
+      element('h2', {}, 'Request'),
+      element(
+        'dl',
+        { class: 'numbers' },
+        ...pairs.map(([name, value]) =>
+          element('div', {}, element('dt', {}, name), element('dd', { class: 'small' }, value)),
+        ),
+      ),
+      element('p', {}),
+      element(
+        'details',
+        {},
+        element('summary', {}, 'As JSON'),
+        element('pre', { tabindex: '0' }, JSON.stringify(record.request, null, 2)),
+      ),
+    );
   }
 
   function drawAll() {
@@ -98,8 +215,23 @@ export async function showEvaluation({ main, signal }, id) {
   }
 
   drawAll();
-  replace(main, element('p', { class: 'small' }, element('a', { href: '#/' }, '← All evaluations')), head, problem, connection.node, progress, table, charts.node, findings, reports, facts);
-  if (!hasEnded(record.status)) follow().catch((error) => { if (!signal.aborted) replace(problem, element('p', { class: 'problem' }, error.message)); });
+  replace(
+    main,
+    element('p', { class: 'small' }, element('a', { href: '#/' }, '← All evaluations')),
+    head,
+    problem,
+    connection.node,
+    progress,
+    table,
+    charts.node,
+    findings,
+    reports,
+    facts,
+  );
+  if (!hasEnded(record.status))
+    follow().catch((error) => {
+      if (!signal.aborted) replace(problem, element('p', { class: 'problem' }, error.message));
+    });
 
   /** What others do moves an evaluation in the queue; no event of its own says so. */
   async function followPlace() {
@@ -116,12 +248,21 @@ export async function showEvaluation({ main, signal }, id) {
   async function follow() {
     void followPlace().catch(() => {});
     // However long the server or the network is away: the page goes on when they are back.
-    for await (const event of client().watch(id, { signal, attempts: Infinity, onFailure: connection.lost })) {
+    for await (const event of client().watch(id, {
+      signal,
+      attempts: Infinity,
+      onFailure: connection.lost,
+    })) {
       connection.back();
       if (event.event === 'progress') {
         const { status, progress: now } = event.data;
         const changed = record.status !== status;
-        record = { ...record, status, progress: now ?? record.progress, position: status === 'queued' ? record.position : null };
+        record = {
+          ...record,
+          status,
+          progress: now ?? record.progress,
+          position: status === 'queued' ? record.position : null,
+        };
         if (changed) {
           drawHead();
           announce(`The evaluation is ${status}.`);

@@ -23,7 +23,12 @@ export function duration(seconds) {
 const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 export function ago(iso) {
   const seconds = (Date.parse(iso) - Date.now()) / 1000;
-  for (const [unit, size] of [['day', 86_400], ['hour', 3600], ['minute', 60]]) if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
+  for (const [unit, size] of [
+    ['day', 86_400],
+    ['hour', 3600],
+    ['minute', 60],
+  ])
+    if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
   return 'just now';
 }
 
@@ -43,6 +48,7 @@ export function fileName(path) {
 /** What an evaluation is about, in a few words. */
 export function titleOf({ request }) {
   const labels = request.saes.map((sae) => sae.label ?? sae.kind ?? fileName(sae.checkpoint));
-  const shown = labels.slice(0, 4).join(', ') + (labels.length > 4 ? ` and ${labels.length - 4} more` : '');
+  const shown =
+    labels.slice(0, 4).join(', ') + (labels.length > 4 ? ` and ${labels.length - 4} more` : '');
   return `${shown} on ${fileName(request.model)}`;
 }

@@ -11,13 +11,27 @@ export function statusPill(status) {
 }
 
 export function progressOf({ status, progress, position }) {
-  if (status === 'queued') return element('span', { class: 'soft small' }, position === null ? 'waiting' : `number ${position} in the queue`);
-  if (progress === null) return element('span', { class: 'soft small' }, status === 'running' ? 'starting' : '');
+  if (status === 'queued')
+    return element(
+      'span',
+      { class: 'soft small' },
+      position === null ? 'waiting' : `number ${position} in the queue`,
+    );
+  if (progress === null)
+    return element('span', { class: 'soft small' }, status === 'running' ? 'starting' : '');
   const { samples, total, samplesPerSecond, secondsLeft } = progress;
-  if (status !== 'running') return element('span', { class: 'soft small' }, `${whole(samples)} samples`);
-  return element('div', {},
+  if (status !== 'running')
+    return element('span', { class: 'soft small' }, `${whole(samples)} samples`);
+  return element(
+    'div',
+    {},
     element('progress', { max: total ?? samples + 1, value: samples, 'aria-label': 'Progress' }),
-    element('span', { class: 'soft small' }, `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`));
+    element(
+      'span',
+      { class: 'soft small' },
+      `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`,
+    ),
+  );
 }
 
 export async function showList({ main, signal }) {
@@ -25,18 +39,80 @@ export async function showList({ main, signal }) {
   const selected = new Set();
   let pages = 1;
 
-  const compare = element('button', { type: 'button', disabled: true, onclick: () => (location.hash = `#/compare/${[...selected].join(',')}`) }, 'Compare');
+  const compare = element(
+    'button',
+    {
+      type: 'button',
+      disabled: true,
+      onclick: () => (location.hash = `#/compare/${[...selected].join(',')}`),
+    },
+    'Compare',
+  );
   const connection = connectionNote();
   const rows = element('tbody');
-  const table = element('table', { class: 'runs' },
+  const table = element(
+    'table',
+    { class: 'runs' },
     element('caption', { class: 'visually-hidden' }, 'Evaluations, newest first'),
-    element('thead', {}, element('tr', {}, ...['', 'Evaluation', 'Status', 'Progress', 'Submitted'].map((text) => element('th', { scope: 'col' }, text || element('span', { class: 'visually-hidden' }, 'Select'))))),
-    rows);
-  const more = element('button', { type: 'button', class: 'quiet', hidden: true, onclick: () => { pages += 1; void refresh(); } }, 'Show older ones');
+    element(
+      'thead',
+      {},
+      element(
+        'tr',
+        {},
+        ...['', 'Evaluation', 'Status', 'Progress', 'Submitted'].map((text) =>
+          element(
+            'th',
+            { scope: 'col' },
+            text || element('span', { class: 'visually-hidden' }, 'Select'),
+          ),
+        ),
+      ),
+    ),
+    rows,
+  );
+  const more = element(
+    'button',
+    {
+      type: 'button',
+      class: 'quiet',
+      hidden: true,
+      onclick: () => {
+        pages += 1;
+        void refresh();
+      },
+    },
+    'Show older ones',
+  );
   const empty = element('div', { class: 'empty', hidden: true });
-  const card = element('section', { class: 'card' }, element('div', { class: 'scroll' }, table), empty, element('div', { class: 'actions' }, more));
-  const status = element('select', { id: 'filter-status', onchange: () => { filter.status = status.value; void refresh(); } }, element('option', { value: '' }, 'All'), ...statuses.map((name) => element('option', { value: name }, name)));
-  const label = element('input', { id: 'filter-label', type: 'search', placeholder: 'exact label', onchange: () => { filter.label = label.value.trim(); void refresh(); } });
+  const card = element(
+    'section',
+    { class: 'card' },
+    element('div', { class: 'scroll' }, table),
+    empty,
+    element('div', { class: 'actions' }, more),
+  );
+  const status = element(
+    'select',
+    {
+      id: 'filter-status',
+      onchange: () => {
+        filter.status = status.value;
+        void refresh();
+      },
+    },
+    element('option', { value: '' }, 'All'),
+    ...statuses.map((name) => element('option', { value: name }, name)),
+  );
+  const label = element('input', {
+    id: 'filter-label',
+    type: 'search',
+    placeholder: 'exact label',
+    onchange: () => {
+      filter.label = label.value.trim();
+      void refresh();
+    },
+  });
 
   function row(item) {
     const done = item.status === 'succeeded' || item.status === 'partial';
@@ -47,19 +123,63 @@ export async function showList({ main, signal }) {
       compare.textContent = selected.size < 2 ? 'Compare' : `Compare ${selected.size}`;
     };
     const title = titleOf(item);
-    return element('tr', { 'data-id': item.id },
-      element('td', { class: 'pick' }, element('input', { type: 'checkbox', 'aria-label': `Select ${title}, submitted ${ago(item.createdAt)}`, checked: selected.has(item.id), disabled: !done, onchange: toggle })),
-      element('td', { class: 'what' }, element('a', { href: `#/evaluations/${item.id}` }, title), element('div', { class: 'soft small' }, `${item.request.dataset.path} · ${item.device}${item.submittedBy === null ? '' : ` · ${item.submittedBy}`}`)),
+    return element(
+      'tr',
+      { 'data-id': item.id },
+      element(
+        'td',
+        { class: 'pick' },
+        element('input', {
+          type: 'checkbox',
+          'aria-label': `Select ${title}, submitted ${ago(item.createdAt)}`,
+          checked: selected.has(item.id),
+          disabled: !done,
+          onchange: toggle,
+        }),
+      ),
+      element(
+        'td',
+        { class: 'what' },
+        element('a', { href: `#/evaluations/${item.id}` }, title),
+        element(
+          'div',
+          { class: 'soft small' },
+          `${item.request.dataset.path} · ${item.device}${item.submittedBy === null ? '' : ` · ${item.submittedBy}`}`,
+        ),
+      ),
       element('td', { class: 'state' }, statusPill(item.status)),
-      element('td', { class: 'bar' }, item.error === null ? progressOf(item) : element('span', { class: 'soft small' }, item.error.message.slice(0, 120))),
-      element('td', { class: 'when soft small' }, element('time', { datetime: item.createdAt, title: new Date(item.createdAt).toLocaleString() }, ago(item.createdAt))));
+      element(
+        'td',
+        { class: 'bar' },
+        item.error === null
+          ? progressOf(item)
+          : element('span', { class: 'soft small' }, item.error.message.slice(0, 120)),
+      ),
+      element(
+        'td',
+        { class: 'when soft small' },
+        element(
+          'time',
+          { datetime: item.createdAt, title: new Date(item.createdAt).toLocaleString() },
+          ago(item.createdAt),
+        ),
+      ),
+    );
   }
 
   async function load() {
     const items = [];
     let cursor;
     for (let page = 0; page < pages; page++) {
-      const answer = await call((client) => client.list({ limit: 20, signal, ...(cursor === undefined ? {} : { cursor }), ...(filter.status === '' ? {} : { status: filter.status }), ...(filter.label === '' ? {} : { label: filter.label }) }));
+      const answer = await call((client) =>
+        client.list({
+          limit: 20,
+          signal,
+          ...(cursor === undefined ? {} : { cursor }),
+          ...(filter.status === '' ? {} : { status: filter.status }),
+          ...(filter.label === '' ? {} : { label: filter.label }),
+        }),
+      );
       items.push(...answer.items);
       cursor = answer.nextCursor ?? undefined;
       if (cursor === undefined) break;
@@ -74,21 +194,51 @@ export async function showList({ main, signal }) {
     if (now === shown) return;
     shown = now;
     // Replacing the rows would take the keyboard's place away.
-    const focused = rows.contains(document.activeElement) ? [document.activeElement.closest('tr')?.dataset.id, document.activeElement.tagName] : null;
+    const focused = rows.contains(document.activeElement)
+      ? [document.activeElement.closest('tr')?.dataset.id, document.activeElement.tagName]
+      : null;
     replace(rows, items.map(row));
-    if (focused !== null) rows.querySelector(`tr[data-id="${focused[0]}"] ${focused[1].toLowerCase()}`)?.focus();
+    if (focused !== null)
+      rows.querySelector(`tr[data-id="${focused[0]}"] ${focused[1].toLowerCase()}`)?.focus();
     table.hidden = items.length === 0;
     empty.hidden = items.length > 0;
-    replace(empty, element('strong', {}, filter.status === '' && filter.label === '' ? 'No evaluations yet' : 'Nothing matches'), filter.status === '' && filter.label === '' ? element('a', { href: '#/new' }, 'Submit the first one') : 'Try another filter.');
+    replace(
+      empty,
+      element(
+        'strong',
+        {},
+        filter.status === '' && filter.label === '' ? 'No evaluations yet' : 'Nothing matches',
+      ),
+      filter.status === '' && filter.label === ''
+        ? element('a', { href: '#/new' }, 'Submit the first one')
+        : 'Try another filter.',
+    );
     more.hidden = !hasMore;
   }
 
   await refresh();
-  replace(main,
-    element('div', { class: 'heading' }, element('h1', {}, 'Evaluations'), element('div', {}, compare, element('a', { class: 'button primary', href: '#/new' }, 'New evaluation'))),
-    element('div', { class: 'filters' }, element('div', {}, element('label', { for: 'filter-status' }, 'Status'), status), element('div', {}, element('label', { for: 'filter-label' }, 'Label'), label)),
+  replace(
+    main,
+    element(
+      'div',
+      { class: 'heading' },
+      element('h1', {}, 'Evaluations'),
+      element(
+        'div',
+        {},
+        compare,
+        element('a', { class: 'button primary', href: '#/new' }, 'New evaluation'),
+      ),
+    ),
+    element(
+      'div',
+      { class: 'filters' },
+      element('div', {}, element('label', { for: 'filter-status' }, 'Status'), status),
+      element('div', {}, element('label', { for: 'filter-label' }, 'Label'), label),
+    ),
     connection.node,
-    card);
+    card,
+  );
   void keepFresh(refresh, { signal, connection });
 }
 
@@ -97,6 +247,9 @@ async function keepFresh(refresh, { signal, connection }) {
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));
     if (signal.aborted) return;
-    if (!document.hidden) await refresh().then(connection.back, () => { if (!signal.aborted) connection.lost(); });
+    if (!document.hidden)
+      await refresh().then(connection.back, () => {
+        if (!signal.aborted) connection.lost();
+      });
   }
 }

@@ -5,12 +5,50 @@ import { number } from './format.js';
 
 /** Metrics with where they lie in a result and which direction is better. */
 export const metrics = [
-  { id: 'reference.NormMSE', name: 'NormMSE', under: 'reference', better: 'lower', read: (r) => plain(r.reference?.NormMSE) },
-  { id: 'reference.KLDiv', name: 'KL per sequence', under: 'reference', better: 'lower', read: (r) => plain(r.reference?.KLDiv) },
-  { id: 'reference.DeltaCE', name: 'ΔCE', under: 'reference', better: 'lower', read: (r) => plain(r.reference?.DeltaCE) },
-  { id: 'reference.Recovered', name: 'Recovered', under: 'reference', better: 'higher', read: (r) => plain(r.reference?.Recovered) },
-  ...[['NormMSE', 'NormMSE', 'lower'], ['KLDivPerToken', 'KL per token', 'lower'], ['DeltaCE', 'ΔCE', 'lower'], ['Recovered', 'Recovered', 'higher'], ['ExplainedVariance', 'Explained variance', 'higher'], ['CosineSimilarity', 'Cosine', 'higher'], ['L0', 'L0', null], ['DeadLatents', 'Dead latents', 'lower']]
-    .map(([key, name, better]) => ({ id: `strict.${key}`, name, under: 'strict', better, read: (r) => r.strict?.[key] ?? null })),
+  {
+    id: 'reference.NormMSE',
+    name: 'NormMSE',
+    under: 'reference',
+    better: 'lower',
+    read: (r) => plain(r.reference?.NormMSE),
+  },
+  {
+    id: 'reference.KLDiv',
+    name: 'KL per sequence',
+    under: 'reference',
+    better: 'lower',
+    read: (r) => plain(r.reference?.KLDiv),
+  },
+  {
+    id: 'reference.DeltaCE',
+    name: 'ΔCE',
+    under: 'reference',
+    better: 'lower',
+    read: (r) => plain(r.reference?.DeltaCE),
+  },
+  {
+    id: 'reference.Recovered',
+    name: 'Recovered',
+    under: 'reference',
+    better: 'higher',
+    read: (r) => plain(r.reference?.Recovered),
+  },
+  ...[
+    ['NormMSE', 'NormMSE', 'lower'],
+    ['KLDivPerToken', 'KL per token', 'lower'],
+    ['DeltaCE', 'ΔCE', 'lower'],
+    ['Recovered', 'Recovered', 'higher'],
+    ['ExplainedVariance', 'Explained variance', 'higher'],
+    ['CosineSimilarity', 'Cosine', 'higher'],
+    ['L0', 'L0', null],
+    ['DeadLatents', 'Dead latents', 'lower'],
+  ].map(([key, name, better]) => ({
+    id: `strict.${key}`,
+    name,
+    under: 'strict',
+    better,
+    read: (r) => r.strict?.[key] ?? null,
+  })),
 ];
 
 function plain(value) {
@@ -18,7 +56,9 @@ function plain(value) {
 }
 
 function best(metric, results) {
-  const values = results.map((result) => metric.read(result)?.mean).filter((value) => Number.isFinite(value));
+  const values = results
+    .map((result) => metric.read(result)?.mean)
+    .filter((value) => Number.isFinite(value));
   if (metric.better === null || values.length < 2) return null;
   return metric.better === 'lower' ? Math.min(...values) : Math.max(...values);
 }
@@ -39,17 +79,72 @@ function noteFor(result, metric) {
 export function resultsTable(results, { caption }) {
   const shown = shownMetrics(results);
   const arrow = { lower: ' ↓', higher: ' ↑' };
-  return element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption }, element('table', { class: 'results' },
-    element('caption', {}, element('span', {}, caption)),
-    element('thead', {}, element('tr', {}, element('th', { scope: 'col' }, 'SAE'), ...shown.map((metric) => element('th', { scope: 'col' }, `${metric.name}${arrow[metric.better] ?? ''}`, element('div', { class: 'soft small' }, metric.under))))),
-    element('tbody', {}, ...results.map((result) => element('tr', {},
-      element('th', { scope: 'row' }, result.label, element('div', { class: 'soft small' }, result.error === null ? `${result.kind} · ${layersOf(result)}` : `failed: ${result.error.message}`)),
-      ...shown.map((metric) => {
-        const value = metric.read(result);
-        if (value === null) return element('td', { class: 'soft', title: noteFor(result, metric) }, 'n/a');
-        const isBest = value.mean === best(metric, results);
-        return element('td', isBest ? { class: 'best', title: 'best' } : {}, number(value.mean), value.ci95 ? element('span', { class: 'ci' }, `${number(value.ci95[0], 3)} … ${number(value.ci95[1], 3)}`) : null);
-      }))))));
+  return element(
+    'div',
+    { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': caption },
+    element(
+      'table',
+      { class: 'results' },
+      element('caption', {}, element('span', {}, caption)),
+      element(
+        'thead',
+        {},
+        element(
+          'tr',
+          {},
+          element('th', { scope: 'col' }, 'SAE'),
+          ...shown.map((metric) =>
+            element(
+              'th',
+              { scope: 'col' },
+              `${metric.name}${arrow[metric.better] ?? ''}`,
+              element('div', { class: 'soft small' }, metric.under),
+            ),
+          ),
+        ),
+      ),
+      element(
+        'tbody',
+        {},
+        ...results.map((result) =>
+          element(
+            'tr',
+            {},
+            element(
+              'th',
+              { scope: 'row' },
+              result.label,
+              element(
+                'div',
+                { class: 'soft small' },
+                result.error === null
+                  ? `${result.kind} · ${layersOf(result)}`
+                  : `failed: ${result.error.message}`,
+              ),
+            ),
+            ...shown.map((metric) => {
+              const value = metric.read(result);
+              if (value === null)
+                return element('td', { class: 'soft', title: noteFor(result, metric) }, 'n/a');
+              const isBest = value.mean === best(metric, results);
+              return element(
+                'td',
+                isBest ? { class: 'best', title: 'best' } : {},
+                number(value.mean),
+                value.ci95
+                  ? element(
+                      'span',
+                      { class: 'ci' },
+                      `${number(value.ci95[0], 3)} … ${number(value.ci95[1], 3)}`,
+                    )
+                  : null,
+              );
+            }),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** A table in the place of an older one: it stays where it was scrolled to, and keeps the keyboard's place. */
@@ -67,19 +162,56 @@ export function resultsCharts() {
   let results = [];
   const chart = element('div');
   const layers = element('div');
-  const layersCard = element('section', { class: 'card', hidden: true }, element('h2', {}, 'By layer'), layers);
+  const layersCard = element(
+    'section',
+    { class: 'card', hidden: true },
+    element('h2', {}, 'By layer'),
+    layers,
+  );
   const choice = element('select', { id: 'chart-metric', onchange: draw });
-  const card = element('section', { class: 'card' },
-    element('div', { class: 'heading' }, element('h2', {}, 'Comparison'), element('div', {}, element('label', { for: 'chart-metric', class: 'visually-hidden' }, 'Metric of the chart'), choice)),
-    chart);
+  const card = element(
+    'section',
+    { class: 'card' },
+    element(
+      'div',
+      { class: 'heading' },
+      element('h2', {}, 'Comparison'),
+      element(
+        'div',
+        {},
+        element('label', { for: 'chart-metric', class: 'visually-hidden' }, 'Metric of the chart'),
+        choice,
+      ),
+    ),
+    chart,
+  );
 
   function draw() {
     const metric = metrics.find(({ id }) => id === choice.value);
     if (metric === undefined) return;
-    replace(chart, barChart(results.map((result) => ({ label: result.label, value: metric.read(result)?.mean ?? null, ci95: metric.read(result)?.ci95 ?? null })), { title: `${metric.name}, ${metric.under}` }));
-    const series = results.filter(({ perLayer }) => perLayer?.length > 1).map(({ label, perLayer }) => ({ label, points: perLayer.map((entry) => ({ layer: entry.layer, value: metric.read(entry)?.mean ?? null })) }))
+    replace(
+      chart,
+      barChart(
+        results.map((result) => ({
+          label: result.label,
+          value: metric.read(result)?.mean ?? null,
+          ci95: metric.read(result)?.ci95 ?? null,
+        })),
+        { title: `${metric.name}, ${metric.under}` },
+      ),
+    );
+    const series = results
+      .filter(({ perLayer }) => perLayer?.length > 1)
+      .map(({ label, perLayer }) => ({
+        label,
+        points: perLayer.map((entry) => ({
+          layer: entry.layer,
+          value: metric.read(entry)?.mean ?? null,
+        })),
+      }))
       .filter(({ points }) => points.some(({ value }) => value !== null));
-    const lines = series.length === 0 ? null : lineChart(series, { title: `${metric.name} by layer` });
+    const lines =
+      series.length === 0 ? null : lineChart(series, { title: `${metric.name} by layer` });
     layersCard.hidden = lines === null;
     replace(layers, lines);
   }
@@ -92,12 +224,28 @@ export function resultsCharts() {
       const before = choice.value;
       const offered = shown.map(({ id }) => id).join(' ');
       // A list that is open would close.
-      if (offered !== choice.dataset.offered) replace(choice, ...['reference', 'strict'].flatMap((under) => {
-        const own = shown.filter((metric) => metric.under === under);
-        return own.length === 0 ? [] : [element('optgroup', { label: under }, ...own.map(({ id, name }) => element('option', { value: id }, name)))];
-      }));
+      if (offered !== choice.dataset.offered)
+        replace(
+          choice,
+          ...['reference', 'strict'].flatMap((under) => {
+            const own = shown.filter((metric) => metric.under === under);
+            return own.length === 0
+              ? []
+              : [
+                  element(
+                    'optgroup',
+                    { label: under },
+                    ...own.map(({ id, name }) => element('option', { value: id }, name)),
+                  ),
+                ];
+          }),
+        );
       choice.dataset.offered = offered;
-      const preferred = shown.find(({ id }) => id === before) ?? shown.find(({ id }) => id === 'strict.KLDivPerToken') ?? shown.find(({ id }) => id === 'reference.KLDiv') ?? shown[0];
+      const preferred =
+        shown.find(({ id }) => id === before) ??
+        shown.find(({ id }) => id === 'strict.KLDivPerToken') ??
+        shown.find(({ id }) => id === 'reference.KLDiv') ??
+        shown[0];
       if (preferred !== undefined) choice.value = preferred.id;
       card.hidden = preferred === undefined;
       draw();

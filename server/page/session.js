@@ -19,7 +19,8 @@ export async function call(body) {
     } catch (error) {
       if (!(error instanceof UnauthorizedError) || error.status !== 401) throw error;
       document.getElementById('key-button').hidden = false;
-      if (!(await askForKey(key === undefined ? null : 'The server does not know this key.'))) throw error;
+      if (!(await askForKey(key === undefined ? null : 'The server does not know this key.')))
+        throw error;
     }
   }
 }
@@ -35,17 +36,21 @@ export function askForKey(problem = null) {
     input.value = '';
     dialog.returnValue = '';
     dialog.showModal();
-    dialog.addEventListener('close', () => {
-      const isGiven = dialog.returnValue === 'given' && input.value.trim() !== '';
-      if (isGiven) {
-        key = input.value.trim();
-        sessionStorage.setItem(storage, key);
-        document.getElementById('key-button').hidden = false;
-      }
-      input.value = '';
-      asking = null;
-      resolve(isGiven);
-    }, { once: true });
+    dialog.addEventListener(
+      'close',
+      () => {
+        const isGiven = dialog.returnValue === 'given' && input.value.trim() !== '';
+        if (isGiven) {
+          key = input.value.trim();
+          sessionStorage.setItem(storage, key);
+          document.getElementById('key-button').hidden = false;
+        }
+        input.value = '';
+        asking = null;
+        resolve(isGiven);
+      },
+      { once: true },
+    );
   });
   return asking;
 }

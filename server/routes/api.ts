@@ -1,11 +1,24 @@
 /** What the route files share: the typed instance, problem responses, the check of the Accept header. */
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawReplyDefaultExpression, RawRequestDefaultExpression, RawServerDefault } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  RawReplyDefaultExpression,
+  RawRequestDefaultExpression,
+  RawServerDefault,
+} from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../../src/errors.js';
 import { problemSchema } from '../../src/evaluation/schema/record.js';
 import { negotiate } from '../negotiate.js';
 
-export type Api = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
+export type Api = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
 
 interface ProblemResponse {
   description: string;
@@ -13,19 +26,38 @@ interface ProblemResponse {
 }
 
 const descriptions: Readonly<Record<number, string>> = {
-  400: 'The body is not JSON.', 401: 'An API key is required.', 404: 'There is nothing at this address.', 406: 'The answer has none of the accepted media types.',
-  409: 'Not in this state.', 413: 'The body is too large.', 415: 'The body is not application/json.', 422: 'A field is missing or wrong; `errors` names it.',
-  429: 'Too many requests, or too many evaluations waiting.', 503: 'Not ready, overloaded or stopping.',
+  400: 'The body is not JSON.',
+  401: 'An API key is required.',
+  404: 'There is nothing at this address.',
+  406: 'The answer has none of the accepted media types.',
+  409: 'Not in this state.',
+  413: 'The body is too large.',
+  415: 'The body is not application/json.',
+  422: 'A field is missing or wrong; `errors` names it.',
+  429: 'Too many requests, or too many evaluations waiting.',
+  503: 'Not ready, overloaded or stopping.',
 };
 
 /** Responses with these statuses, for a route's schema. */
 export function problems<S extends number>(...statuses: S[]): Record<S, ProblemResponse> {
-  return Object.fromEntries(statuses.map((status) => [status, { description: descriptions[status] ?? 'An error.', content: { 'application/problem+json': { schema: problemSchema } } }])) as Record<S, ProblemResponse>;
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: descriptions[status] ?? 'An error.',
+        content: { 'application/problem+json': { schema: problemSchema } },
+      },
+    ]),
+  ) as Record<S, ProblemResponse>;
 }
 
 /** @throws SaeEvalError `not-acceptable` where the Accept header takes none of these types. */
 export function acceptable(request: FastifyRequest, offered: readonly string[]): string {
   const type = negotiate(request.headers.accept, offered);
-  if (type === null) throw new SaeEvalError('not-acceptable', `Accept: ${request.headers.accept?.slice(0, 200) ?? ''} takes none of ${offered.join(', ')}.`);
+  if (type === null)
+    throw new SaeEvalError(
+      'not-acceptable',
+      `Accept: ${request.headers.accept?.slice(0, 200) ?? ''} takes none of ${offered.join(', ')}.`,
+    );
   return type;
 }

@@ -3,22 +3,41 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import { inspectCheckpoints } from '../../src/evaluation/process/index.js';
 import {
-  checkpointDescriptionSchema, checkpointListSchema, datasetListSchema, deviceListSchema, kindListSchema, modelListSchema, type Kind,
+  checkpointDescriptionSchema,
+  checkpointListSchema,
+  datasetListSchema,
+  deviceListSchema,
+  kindListSchema,
+  modelListSchema,
+  type Kind,
 } from '../../src/evaluation/schema/record.js';
 import { saeKinds } from '../../src/evaluation/schema/request.js';
 import { kindLayout } from '../../src/sae/layout.js';
 import { defaultDevice, type Services } from '../services.js';
 import { problems, type Api } from './api.js';
 
-const inspectQuery = z.object({ path: z.string().min(1).max(4096).refine((value) => !value.includes('\0'), 'must not contain a NUL character') });
+const inspectQuery = z.object({
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .refine((value) => !value.includes('\0'), 'must not contain a NUL character'),
+});
 
 /** Stand-ins that are told apart in the shapes a layout gives. */
 const symbols = { d: 1_000_001, m: 1_000_003, R: 2 };
-const symbolNames = new Map([[symbols.d, 'd'], [symbols.m, 'm'], [symbols.R, 'R']]);
+const symbolNames = new Map([
+  [symbols.d, 'd'],
+  [symbols.m, 'm'],
+  [symbols.R, 'R'],
+]);
 
 function describeKind(kind: (typeof saeKinds)[number]): Kind {
   const { summary, layer, hasK, hasRouting, tensors } = kindLayout(kind);
-  const shapes = Object.entries(tensors(symbols)).map(([name, shape]): [string, string[]] => [name, shape.map((size) => symbolNames.get(size) ?? String(size))]);
+  const shapes = Object.entries(tensors(symbols)).map(([name, shape]): [string, string[]] => [
+    name,
+    shape.map((size) => symbolNames.get(size) ?? String(size)),
+  ]);
   return { kind, summary, layer, hasK, hasRouting, tensors: Object.fromEntries(shapes) };
 }
 
@@ -27,48 +46,106 @@ export function registerCatalogue(app: Api, services: Services): void {
   const kinds = { items: saeKinds.map(describeKind) };
 
   app.route({
-    method: 'GET', url: '/kinds',
-    schema: { operationId: 'listKinds', tags: ['catalogue'], summary: 'The kinds of SAE', response: { 200: kindListSchema, ...problems(406) } },
+    method: 'GET',
+    url: '/kinds',
+    schema: {
+      operationId: 'listKinds',
+      tags: ['catalogue'],
+      summary: 'The kinds of SAE',
+      response: { 200: kindListSchema, ...problems(406) },
+    },
     handler: async () => kinds,
   });
   app.route({
-    method: 'GET', url: '/checkpoints',
-    schema: { operationId: 'listCheckpoints', tags: ['catalogue'], summary: 'Checkpoint files under the roots', response: { 200: checkpointListSchema, ...problems(406, 503) } },
+    method: 'GET',
+    url: '/checkpoints',
+    schema: {
+      operationId: 'listCheckpoints',
+      tags: ['catalogue'],
+      summary: 'Checkpoint files under the roots',
+      response: { 200: checkpointListSchema, ...problems(406, 503) },
+    },
     handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
   });
   app.route({
-    method: 'GET', url: '/checkpoints/inspect',
-    config: { rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'inspect' } },
-    schema: { operationId: 'inspectCheckpoint', tags: ['catalogue'], summary: 'What is in a checkpoint file and what it can be', querystring: inspectQuery, response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) } },
+    method: 'GET',
+    url: '/checkpoints/inspect',
+    config: {
+      rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'inspect' },
+    },
+    schema: {
+      operationId: 'inspectCheckpoint',
+      tags: ['catalogue'],
+      summary: 'What is in a checkpoint file and what it can be',
+      querystring: inspectQuery,
+      response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) },
+    },
     handler: async (request) => {
       const { path } = request.query;
       const file = await roots.resolveCheckpoint(path);
-      const [answer] = await inspections.through((signal) => inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000, signal }));
+      const [answer] = await inspections.through((signal) =>
+        inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000, signal }),
+      );
       if (answer === undefined || 'error' in answer) {
-        const { code, message } = answer?.error ?? { code: 'internal', message: 'The inspection gave no answer.' };
-        throw SaeEvalError.fromJSON({ code, message: message.replaceAll(file, path), fields: [{ path: 'path', message: message.replaceAll(file, path) }] });
+        const { code, message } = answer?.error ?? {
+          code: 'internal',
+          message: 'The inspection gave no answer.',
+        };
+        throw SaeEvalError.fromJSON({
+          code,
+          message: message.replaceAll(file, path),
+          fields: [{ path: 'path', message: message.replaceAll(file, path) }],
+        });
       }
       return { ...answer.ok, path };
     },
   });
   app.route({
-    method: 'GET', url: '/models',
-    schema: { operationId: 'listModels', tags: ['catalogue'], summary: 'Language models under the roots and in the Hugging Face cache', response: { 200: modelListSchema, ...problems(406, 503) } },
+    method: 'GET',
+    url: '/models',
+    schema: {
+      operationId: 'listModels',
+      tags: ['catalogue'],
+      summary: 'Language models under the roots and in the Hugging Face cache',
+      response: { 200: modelListSchema, ...problems(406, 503) },
+    },
     handler: async () => inspections.through((signal) => catalogue.models(signal)),
   });
   app.route({
-    method: 'GET', url: '/datasets',
-    schema: { operationId: 'listDatasets', tags: ['catalogue'], summary: 'Text files under the roots', response: { 200: datasetListSchema, ...problems(406) } },
+    method: 'GET',
+    url: '/datasets',
+    schema: {
+      operationId: 'listDatasets',
+      tags: ['catalogue'],
+      summary: 'Text files under the roots',
+      response: { 200: datasetListSchema, ...problems(406) },
+    },
     handler: async () => catalogue.datasets(),
   });
   app.route({
-    method: 'GET', url: '/devices',
-    schema: { operationId: 'listDevices', tags: ['catalogue'], summary: 'Devices of the server', response: { 200: deviceListSchema, ...problems(406, 503) } },
+    method: 'GET',
+    url: '/devices',
+    schema: {
+      operationId: 'listDevices',
+      tags: ['catalogue'],
+      summary: 'Devices of the server',
+      response: { 200: deviceListSchema, ...problems(406, 503) },
+    },
     handler: async () => {
-      if (machine.current === null) throw new SaeEvalError('unavailable', `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`);
+      if (machine.current === null)
+        throw new SaeEvalError(
+          'unavailable',
+          `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
+        );
       const first = defaultDevice(machine.current);
       return {
-        items: machine.current.devices.map((device) => ({ ...device, ...queue.memoryOn(device.name), isDefault: device.name === first, running: queue.workers.get(device.name)?.running ?? null, queued: queue.queuedOn(device.name) })),
+        items: machine.current.devices.map((device) => ({
+          ...device,
+          ...queue.memoryOn(device.name),
+          isDefault: device.name === first,
+          running: queue.workers.get(device.name)?.running ?? null,
+          queued: queue.queuedOn(device.name),
+        })),
       };
     },
   });

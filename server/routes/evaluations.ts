@@ -3,7 +3,13 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import {
-  evaluationListSchema, evaluationRecordSchema, evaluationStatuses, evaluationSummarySchema, hasEnded, longestWait, type EvaluationRecord,
+  evaluationListSchema,
+  evaluationRecordSchema,
+  evaluationStatuses,
+  evaluationSummarySchema,
+  hasEnded,
+  longestWait,
+  type EvaluationRecord,
 } from '../../src/evaluation/schema/record.js';
 import { requestSchema } from '../../src/evaluation/schema/request.js';
 import type { Services } from '../services.js';
@@ -13,23 +19,42 @@ import { problems, type Api } from './api.js';
 export const idParameters = z.object({ id: z.string().max(100) });
 
 const waitQuery = z.object({
-  wait: z.coerce.number().min(0).max(longestWait).optional().describe('Seconds to wait for the end; 200 with the result if it ends in time, else 202.'),
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(longestWait)
+    .optional()
+    .describe('Seconds to wait for the end; 200 with the result if it ends in time, else 202.'),
 });
 const submitHeaders = z.object({
-  'idempotency-key': z.string().min(1).max(255).optional().describe('The same key and body give the same evaluation.'),
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('The same key and body give the same evaluation.'),
 });
 const listQuery = z.object({
-  status: z.string().max(200).optional().describe('One status, or several separated by commas.')
+  status: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('One status, or several separated by commas.')
     .transform((text) => text?.split(','))
     .pipe(z.array(z.enum(evaluationStatuses)).optional())
     .meta({ type: 'string' }),
   label: z.string().max(200).optional().describe('Only evaluations of an SAE with this label.'),
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().max(100).optional().describe("`nextCursor` of the page before."),
+  cursor: z.string().max(100).optional().describe('`nextCursor` of the page before.'),
 });
 
 const removeQuery = z.object({
-  expect: z.enum(['active', 'ended']).optional().describe('`active`: only cancels, 409 for an evaluation that has ended. `ended`: only removes, 409 for one that has not. Default: whichever fits.'),
+  expect: z
+    .enum(['active', 'ended'])
+    .optional()
+    .describe(
+      '`active`: only cancels, 409 for an evaluation that has ended. `ended`: only removes, 409 for one that has not. Default: whichever fits.',
+    ),
 });
 
 function cursorOf(seq: number): string {
@@ -38,7 +63,10 @@ function cursorOf(seq: number): string {
 
 function seqOf(cursor: string): number {
   const seq = /^seq:(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString())?.[1];
-  if (seq === undefined) throw new SaeEvalError('request-invalid', 'cursor: expected `nextCursor` of an earlier page.', { fields: [{ path: 'cursor', message: 'is not a cursor of this server' }] });
+  if (seq === undefined)
+    throw new SaeEvalError('request-invalid', 'cursor: expected `nextCursor` of an earlier page.', {
+      fields: [{ path: 'cursor', message: 'is not a cursor of this server' }],
+    });
   return Number(seq);
 }
 
@@ -61,7 +89,9 @@ export function registerEvaluations(app: Api, services: Services): void {
   app.route({
     method: 'POST',
     url: '/evaluations',
-    config: { rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'submit' } },
+    config: {
+      rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'submit' },
+    },
     schema: {
       operationId: 'submitEvaluation',
       tags: ['evaluations'],
@@ -69,10 +99,19 @@ export function registerEvaluations(app: Api, services: Services): void {
       body: requestSchema,
       querystring: waitQuery,
       headers: submitHeaders,
-      response: { 200: evaluationRecordSchema, 202: evaluationRecordSchema, ...problems(400, 406, 413, 415, 422, 429, 503) },
+      response: {
+        200: evaluationRecordSchema,
+        202: evaluationRecordSchema,
+        ...problems(400, 406, 413, 415, 422, 429, 503),
+      },
     },
     handler: async (request, reply) => {
-      const id = await submit(services, request, request.body, request.headers['idempotency-key'] ?? null);
+      const id = await submit(
+        services,
+        request,
+        request.body,
+        request.headers['idempotency-key'] ?? null,
+      );
       reply.header('location', `/v1/evaluations/${id}`);
       const { wait } = request.query;
       if (wait !== undefined && wait > 0) await queue.waitForEnd(id, wait * 1000, whenGone(reply));
@@ -99,7 +138,10 @@ export function registerEvaluations(app: Api, services: Services): void {
         ...(label === undefined ? {} : { label }),
         ...(cursor === undefined ? {} : { before: seqOf(cursor) }),
       });
-      return { items: items.map((item) => queue.withPresent(item)), nextCursor: next === null ? null : cursorOf(next) };
+      return {
+        items: items.map((item) => queue.withPresent(item)),
+        nextCursor: next === null ? null : cursorOf(next),
+      };
     },
   });
 
@@ -125,14 +167,26 @@ export function registerEvaluations(app: Api, services: Services): void {
       summary: 'Cancel a waiting or running evaluation; remove an ended one',
       params: idParameters,
       querystring: removeQuery,
-      response: { 202: evaluationSummarySchema, 204: z.undefined().describe('Removed.'), ...problems(404, 409, 422, 503) },
+      response: {
+        202: evaluationSummarySchema,
+        204: z.undefined().describe('Removed.'),
+        ...problems(404, 409, 422, 503),
+      },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
       const { expect } = request.query;
       const { status } = existing(services, id);
-      if (hasEnded(status) && expect === 'active') throw new SaeEvalError('already-ended', `Evaluation ${id} has ended (${status}); there is nothing to cancel.`);
-      if (!hasEnded(status) && expect === 'ended') throw new SaeEvalError('not-finished', `Evaluation ${id} is ${status}; cancel it before it is removed.`);
+      if (hasEnded(status) && expect === 'active')
+        throw new SaeEvalError(
+          'already-ended',
+          `Evaluation ${id} has ended (${status}); there is nothing to cancel.`,
+        );
+      if (!hasEnded(status) && expect === 'ended')
+        throw new SaeEvalError(
+          'not-finished',
+          `Evaluation ${id} is ${status}; cancel it before it is removed.`,
+        );
       if (hasEnded(status)) {
         store.remove(id);
         return reply.code(204).send();

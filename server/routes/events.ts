@@ -9,7 +9,9 @@ import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
 import { existing, idParameters } from './evaluations.js';
 
-const eventHeaders = z.object({ 'last-event-id': z.string().max(100).optional().describe('Resumes after this event.') });
+const eventHeaders = z.object({
+  'last-event-id': z.string().max(100).optional().describe('Resumes after this event.'),
+});
 /** A watcher that reads more slowly than this is cut off; it can resume. */
 const mostBuffered = 4 * 1024 * 1024;
 
@@ -18,7 +20,11 @@ const texts = new WeakMap<EvaluationEvent, string>();
 
 function textOf(event: EvaluationEvent): string {
   let text = texts.get(event);
-  if (text === undefined) texts.set(event, (text = `id: ${event.id}\nevent: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`));
+  if (text === undefined)
+    texts.set(
+      event,
+      (text = `id: ${event.id}\nevent: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`),
+    );
   return text;
 }
 
@@ -63,11 +69,15 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
     schema: {
       operationId: 'watchEvaluation',
       tags: ['evaluations'],
-      summary: 'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as they stand), `end`',
+      summary:
+        'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as they stand), `end`',
       params: idParameters,
       headers: eventHeaders,
       response: {
-        200: { description: 'A stream of events.', content: { 'text/event-stream': { schema: z.string() } } },
+        200: {
+          description: 'A stream of events.',
+          content: { 'text/event-stream': { schema: z.string() } },
+        },
         204: z.undefined().describe('Everything was received before, the end included.'),
         ...problems(404, 406, 503),
       },
@@ -77,24 +87,42 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
       const record = existing(services, request.params.id);
       const last = Number(request.headers['last-event-id']);
       const after = Number.isFinite(last) ? last : 0;
-      const ended = hasEnded(record.status) ? endingEvents(record).filter(({ id }) => Number(id) > after) : null;
+      const ended = hasEnded(record.status)
+        ? endingEvents(record).filter(({ id }) => Number(id) > after)
+        : null;
       if (ended?.length === 0) return reply.code(204).send();
       if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
-      if (streams.size >= options.maxWatchers) throw new SaeEvalError('unavailable', `${options.maxWatchers} event streams are open, the most the server keeps; try again in a moment.`);
+      if (streams.size >= options.maxWatchers)
+        throw new SaeEvalError(
+          'unavailable',
+          `${options.maxWatchers} event streams are open, the most the server keeps; try again in a moment.`,
+        );
       const client = clientOf(request);
-      if (streams.sizeOf(client) >= options.maxWatchersPerClient) throw new SaeEvalError('unavailable', `${options.maxWatchersPerClient} event streams of yours are open, the most the server keeps for one client; close some.`);
+      if (streams.sizeOf(client) >= options.maxWatchersPerClient)
+        throw new SaeEvalError(
+          'unavailable',
+          `${options.maxWatchersPerClient} event streams of yours are open, the most the server keeps for one client; close some.`,
+        );
 
       reply.hijack();
       const stream = reply.raw;
-      for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) stream.setHeader(name, value);
-      stream.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-store, no-transform', 'x-accel-buffering': 'no' });
+      for (const [name, value] of Object.entries(reply.getHeaders()))
+        if (value !== undefined) stream.setHeader(name, value);
+      stream.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store, no-transform',
+        'x-accel-buffering': 'no',
+      });
       stream.write('retry: 2000\n\n');
       if (ended !== null) {
         for (const event of ended) write(stream, event);
         return reply;
       }
       streams.add(stream, client);
-      const heartbeat = setInterval(() => stream.write(': heartbeat\n\n'), options.heartbeat * 1000);
+      const heartbeat = setInterval(
+        () => stream.write(': heartbeat\n\n'),
+        options.heartbeat * 1000,
+      );
       const unwatch = hub.watch(record, after, (event) => write(stream, event));
       stream.on('error', () => stream.destroy());
       stream.once('close', () => {

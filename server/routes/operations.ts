@@ -4,8 +4,16 @@ import { errorTable, SaeEvalError, type ErrorCode } from '../../src/errors.js';
 import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 
-const statusSchema = z.object({ status: z.string(), version: z.string().optional(), versions: z.record(z.string(), z.string()).optional() });
-const problemTypeSchema = z.object({ type: z.string(), title: z.string(), status: z.number().int() });
+const statusSchema = z.object({
+  status: z.string(),
+  version: z.string().optional(),
+  versions: z.record(z.string(), z.string()).optional(),
+});
+const problemTypeSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.number().int(),
+});
 
 /** The check writes to the disk, and anybody may ask: a success counts for this long. */
 const checkedFor = 1000;
@@ -19,32 +27,68 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
   };
 
   app.route({
-    method: 'GET', url: '/healthz', config: { isPublic: true, rateLimit: false },
-    schema: { operationId: 'health', tags: ['operations'], summary: 'Whether the server lives', response: { 200: statusSchema } },
+    method: 'GET',
+    url: '/healthz',
+    config: { isPublic: true, rateLimit: false },
+    schema: {
+      operationId: 'health',
+      tags: ['operations'],
+      summary: 'Whether the server lives',
+      response: { 200: statusSchema },
+    },
     handler: async () => ({ status: 'ok' }),
   });
   app.route({
-    method: 'GET', url: '/readyz', config: { isPublic: true, rateLimit: false },
-    schema: { operationId: 'ready', tags: ['operations'], summary: 'Whether evaluations can run: a compute process answers, the store can be written', response: { 200: statusSchema, ...problems(503) } },
+    method: 'GET',
+    url: '/readyz',
+    config: { isPublic: true, rateLimit: false },
+    schema: {
+      operationId: 'ready',
+      tags: ['operations'],
+      summary: 'Whether evaluations can run: a compute process answers, the store can be written',
+      response: { 200: statusSchema, ...problems(503) },
+    },
     handler: async () => {
       if (queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
-      if (machine.current === null) throw new SaeEvalError('unavailable', machine.problem ?? 'No compute process has answered yet.');
+      if (machine.current === null)
+        throw new SaeEvalError(
+          'unavailable',
+          machine.problem ?? 'No compute process has answered yet.',
+        );
       if (queue.problem !== null) throw new SaeEvalError('unavailable', queue.problem);
       checkStore();
       return { status: 'ready', versions: machine.current.versions };
     },
   });
   app.route({
-    method: 'GET', url: '/metrics', config: { negotiates: true, rateLimit: false },
-    schema: { operationId: 'metrics', tags: ['operations'], summary: 'Numbers for Prometheus', response: { 200: { description: 'Prometheus text.', content: { 'text/plain': { schema: z.string() } } } } },
-    handler: async (_, reply) => reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
+    method: 'GET',
+    url: '/metrics',
+    config: { negotiates: true, rateLimit: false },
+    schema: {
+      operationId: 'metrics',
+      tags: ['operations'],
+      summary: 'Numbers for Prometheus',
+      response: {
+        200: { description: 'Prometheus text.', content: { 'text/plain': { schema: z.string() } } },
+      },
+    },
+    handler: async (_, reply) =>
+      reply.type(metrics.registry.contentType).send(await metrics.registry.metrics()),
   });
   app.route({
-    method: 'GET', url: '/problems/:code',
-    schema: { operationId: 'problemType', tags: ['operations'], summary: 'What the `type` of a problem means', params: z.object({ code: z.string().max(100) }), response: { 200: problemTypeSchema, ...problems(404, 406) } },
+    method: 'GET',
+    url: '/problems/:code',
+    schema: {
+      operationId: 'problemType',
+      tags: ['operations'],
+      summary: 'What the `type` of a problem means',
+      params: z.object({ code: z.string().max(100) }),
+      response: { 200: problemTypeSchema, ...problems(404, 406) },
+    },
     handler: async (request) => {
       const { code } = request.params;
-      if (!Object.hasOwn(errorTable, code)) throw new SaeEvalError('not-found', `There is no problem type ${code}.`);
+      if (!Object.hasOwn(errorTable, code))
+        throw new SaeEvalError('not-found', `There is no problem type ${code}.`);
       const { title, status } = errorTable[code as ErrorCode];
       return { type: `/problems/${code}`, title, status };
     },

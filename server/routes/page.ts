@@ -6,28 +6,49 @@ import type { FastifyInstance } from 'fastify';
 import { reportScriptSource } from '../report-script.js';
 import { packageRoot } from '../../src/setup/paths.js';
 
-const mediaTypes: Readonly<Record<string, string>> = { '.html': 'text/html; charset=utf-8', '.css': 'text/css; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.svg': 'image/svg+xml' };
+const mediaTypes: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
 
 /** Scripts and requests only from here. A report that the page opens in a tab of its own has the page's policy: its style may be inline, its script may run. */
 const pagePolicy = `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
 
 async function filesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder, { withFileTypes: true })).flatMap((entry) => (entry.isFile() && extname(entry.name) in mediaTypes ? [entry.name] : []));
+  return (await readdir(folder, { withFileTypes: true })).flatMap((entry) =>
+    entry.isFile() && extname(entry.name) in mediaTypes ? [entry.name] : [],
+  );
 }
 
 export async function registerPage(app: FastifyInstance): Promise<void> {
   const pageFolder = join(packageRoot, 'server', 'page');
   const clientFolder = join(packageRoot, 'dist', 'src', 'client');
   const files = new Map<string, string>([
-    ...(await filesIn(pageFolder)).map((name): [string, string] => [`/page/${name}`, join(pageFolder, name)]),
-    ...(await filesIn(clientFolder)).map((name): [string, string] => [`/page/client/${name}`, join(clientFolder, name)]),
+    ...(await filesIn(pageFolder)).map((name): [string, string] => [
+      `/page/${name}`,
+      join(pageFolder, name),
+    ]),
+    ...(await filesIn(clientFolder)).map((name): [string, string] => [
+      `/page/client/${name}`,
+      join(clientFolder, name),
+    ]),
     ['/page/errors.js', join(packageRoot, 'dist', 'src', 'errors.js')],
     ['/', join(pageFolder, 'index.html')],
   ]);
   for (const [url, file] of files) {
     const content = readFileSync(file);
     const type = mediaTypes[extname(file)]!;
-    app.get(url, { config: { isPublic: true, negotiates: true, rateLimit: false }, schema: { hide: true } }, async (_, reply) =>
-      reply.type(type).header('content-security-policy', pagePolicy).header('cache-control', 'no-cache').send(content));
+    app.get(
+      url,
+      { config: { isPublic: true, negotiates: true, rateLimit: false }, schema: { hide: true } },
+      async (_, reply) =>
+        reply
+          .type(type)
+          .header('content-security-policy', pagePolicy)
+          .header('cache-control', 'no-cache')
+          .send(content),
+    );
   }
 }

@@ -2,7 +2,14 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { comparisonRequestSchema, hasEnded, reportFormats, reportLanguages, type ReportFormat, type ReportLanguage } from '../../src/evaluation/schema/record.js';
+import {
+  comparisonRequestSchema,
+  hasEnded,
+  reportFormats,
+  reportLanguages,
+  type ReportFormat,
+  type ReportLanguage,
+} from '../../src/evaluation/schema/record.js';
 import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
 import { negotiate } from '../negotiate.js';
 import type { Services } from '../services.js';
@@ -10,30 +17,56 @@ import { reportScriptSource } from '../report-script.js';
 import { acceptable, problems, type Api } from './api.js';
 import { existing, idParameters } from './evaluations.js';
 
-const mediaTypes: Record<ReportFormat, string> = { md: 'text/markdown', html: 'text/html', json: 'application/json', csv: 'text/csv' };
+const mediaTypes: Record<ReportFormat, string> = {
+  md: 'text/markdown',
+  html: 'text/html',
+  json: 'application/json',
+  csv: 'text/csv',
+};
 const reportQuery = z.object({
   format: z.enum(reportFormats).optional().describe('Wins over the Accept header.'),
   lang: z.enum(reportLanguages).optional().describe('Default: by Accept-Language, else en.'),
 });
 const documents = {
-  200: { description: 'The report.', content: Object.fromEntries(Object.values(mediaTypes).map((type) => [type, { schema: z.string() }])) },
+  200: {
+    description: 'The report.',
+    content: Object.fromEntries(
+      Object.values(mediaTypes).map((type) => [type, { schema: z.string() }]),
+    ),
+  },
 };
 
 /** The results of ended evaluations. */
 function resultOf(services: Services, id: string): EvaluationResult {
   const { status, result } = existing(services, id);
-  if (!hasEnded(status)) throw new SaeEvalError('not-finished', `Evaluation ${id} is ${status}; its report exists when it has ended.`);
-  if (result === null) throw new SaeEvalError('not-finished', `Evaluation ${id} was ${status} and has no result to report.`);
+  if (!hasEnded(status))
+    throw new SaeEvalError(
+      'not-finished',
+      `Evaluation ${id} is ${status}; its report exists when it has ended.`,
+    );
+  if (result === null)
+    throw new SaeEvalError(
+      'not-finished',
+      `Evaluation ${id} was ${status} and has no result to report.`,
+    );
   return result;
 }
 
-async function sendReport({ reports }: Services, reply: FastifyReply, results: EvaluationResult[], { format, lang }: { format: ReportFormat; lang: ReportLanguage }): Promise<FastifyReply> {
+async function sendReport(
+  { reports }: Services,
+  reply: FastifyReply,
+  results: EvaluationResult[],
+  { format, lang }: { format: ReportFormat; lang: ReportLanguage },
+): Promise<FastifyReply> {
   const text = await reports.render(results, { format, lang });
   if (format === 'html') reply.header('content-security-policy', reportPolicy);
   return reply
     .type(`${mediaTypes[format]}; charset=utf-8`)
     .header('content-language', lang)
-    .header('content-disposition', `inline; filename="sae-eval-${results[0]!.id.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`)
+    .header(
+      'content-disposition',
+      `inline; filename="sae-eval-${results[0]!.id.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`,
+    )
     .send(text);
 }
 
@@ -55,13 +88,17 @@ export function registerReports(app: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       reply.header('vary', 'accept, accept-language');
-      const { lang = negotiate(request.headers['accept-language'], reportLanguages) ?? 'en' } = request.query;
+      const { lang = negotiate(request.headers['accept-language'], reportLanguages) ?? 'en' } =
+        request.query;
       let { format } = request.query;
       if (format === undefined) {
         const type = acceptable(request, Object.values(mediaTypes));
         format = reportFormats.find((name) => mediaTypes[name] === type)!;
       }
-      return sendReport(services, reply, [resultOf(services, request.params.id)], { format, lang: lang as ReportLanguage });
+      return sendReport(services, reply, [resultOf(services, request.params.id)], {
+        format,
+        lang: lang as ReportLanguage,
+      });
     },
   });
 
@@ -78,7 +115,12 @@ export function registerReports(app: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       const { evaluations, format, lang } = request.body;
-      return sendReport(services, reply, evaluations.map((id) => resultOf(services, id)), { format, lang });
+      return sendReport(
+        services,
+        reply,
+        evaluations.map((id) => resultOf(services, id)),
+        { format, lang },
+      );
     },
   });
 }

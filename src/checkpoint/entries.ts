@@ -19,7 +19,11 @@ export interface TensorEntry {
 }
 
 /** Bytes from the first element to past the last; Infinity where they overflow. */
-export function extentBytes(shape: readonly number[], strides: readonly number[], dtype: DType): number {
+export function extentBytes(
+  shape: readonly number[],
+  strides: readonly number[],
+  dtype: DType,
+): number {
   if (shape.includes(0)) return 0;
   const last = shape.reduce((sum, size, i) => sum + (size - 1) * strides[i]!, 0);
   const bytes = (last + 1) * itemBytes[dtype];
@@ -37,14 +41,25 @@ export function contiguousStrides(shape: readonly number[]): number[] {
 }
 
 /** The entry of a tensor whose storage lies at `place`. @throws SaeEvalError `checkpoint-format` where it does not fit. */
-export function entryOf(name: string, tensor: TensorRef, place: { byteOffset: number; byteLength: number } | undefined, file: string): TensorEntry {
+export function entryOf(
+  name: string,
+  tensor: TensorRef,
+  place: { byteOffset: number; byteLength: number } | undefined,
+  file: string,
+): TensorEntry {
   const { dtype, shape, strides } = tensor;
-  const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${file}: tensor '${name}' ${what}. The file is truncated or damaged.`);
+  const bad = (what: string): SaeEvalError =>
+    new SaeEvalError(
+      'checkpoint-format',
+      `${file}: tensor '${name}' ${what}. The file is truncated or damaged.`,
+    );
   if (place === undefined) throw bad(`has its storage '${tensor.storage.key}' nowhere in the file`);
   const start = (tensor.offset + tensor.storage.viewOffset) * itemBytes[dtype];
   const bytes = extentBytes(shape, strides, dtype);
   if (!Number.isSafeInteger(start) || start < 0 || !(start + bytes <= place.byteLength)) {
-    throw bad(`of shape [${shape.join(', ')}] needs ${start + bytes} bytes of its storage, which has ${place.byteLength}`);
+    throw bad(
+      `of shape [${shape.join(', ')}] needs ${start + bytes} bytes of its storage, which has ${place.byteLength}`,
+    );
   }
   return { name, dtype, shape, strides, byteOffset: place.byteOffset + start, storage: place };
 }

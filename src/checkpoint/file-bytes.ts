@@ -16,20 +16,36 @@ export class FileBytes {
     const status = fstatSync(this.#file);
     if (!status.isFile()) {
       closeSync(this.#file);
-      throw new SaeEvalError('file-unreadable', `${path}: expected a file, found ${status.isDirectory() ? 'a folder' : 'something else'}.`);
+      throw new SaeEvalError(
+        'file-unreadable',
+        `${path}: expected a file, found ${status.isDirectory() ? 'a folder' : 'something else'}.`,
+      );
     }
     this.size = status.size;
   }
 
   /** Exactly these bytes. The range is checked before anything is allocated. @throws SaeEvalError `checkpoint-format`. */
   read(byteOffset: number, byteLength: number): Buffer {
-    if (!Number.isSafeInteger(byteOffset) || !Number.isSafeInteger(byteLength) || byteOffset < 0 || byteLength < 0 || byteOffset + byteLength > this.size) {
-      throw new SaeEvalError('checkpoint-format', `${this.path}: expected ${byteLength} bytes at ${byteOffset}, found a file of ${this.size} bytes. It is truncated or damaged.`);
+    if (
+      !Number.isSafeInteger(byteOffset) ||
+      !Number.isSafeInteger(byteLength) ||
+      byteOffset < 0 ||
+      byteLength < 0 ||
+      byteOffset + byteLength > this.size
+    ) {
+      throw new SaeEvalError(
+        'checkpoint-format',
+        `${this.path}: expected ${byteLength} bytes at ${byteOffset}, found a file of ${this.size} bytes. It is truncated or damaged.`,
+      );
     }
     const bytes = Buffer.alloc(byteLength);
-    for (let at = 0; at < byteLength; ) {
+    for (let at = 0; at < byteLength;) {
       const count = readSync(this.#file, bytes, at, byteLength - at, byteOffset + at);
-      if (count === 0) throw new SaeEvalError('checkpoint-format', `${this.path}: became shorter while it was read.`);
+      if (count === 0)
+        throw new SaeEvalError(
+          'checkpoint-format',
+          `${this.path}: became shorter while it was read.`,
+        );
       at += count;
     }
     return bytes;

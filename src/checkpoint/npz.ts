@@ -11,7 +11,15 @@ import type { Checkpoint } from './read.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
 const dtypes: Record<string, DType> = {
-  '<f8': 'float64', '<f4': 'float32', '<f2': 'float16', '<i8': 'int64', '<i4': 'int32', '<i2': 'int16', '|i1': 'int8', '|u1': 'uint8', '|b1': 'bool',
+  '<f8': 'float64',
+  '<f4': 'float32',
+  '<f2': 'float16',
+  '<i8': 'int64',
+  '<i4': 'int32',
+  '<i2': 'int16',
+  '|i1': 'int8',
+  '|u1': 'uint8',
+  '|b1': 'bool',
 };
 /** Read of an entry for its header; numpy's are 128 bytes. */
 const headBytes = 4096;
@@ -21,7 +29,11 @@ const alwaysAllowed = 2 ** 20;
 
 type Fail = (what: string) => never;
 
-function firstBytes(file: FileBytes, { byteOffset, byteLength, method }: ZipEntry, fail: Fail): Buffer {
+function firstBytes(
+  file: FileBytes,
+  { byteOffset, byteLength, method }: ZipEntry,
+  fail: Fail,
+): Buffer {
   const bytes = file.read(byteOffset, Math.min(byteLength, headBytes));
   if (method === 0) return bytes;
   try {
@@ -32,8 +44,12 @@ function firstBytes(file: FileBytes, { byteOffset, byteLength, method }: ZipEntr
 }
 
 /** The header's Python literal: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
-function parseHeader(bytes: Buffer, fail: Fail): { dtype: DType; shape: number[]; fortran: boolean; dataAt: number } {
-  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY') fail('is no numpy array');
+function parseHeader(
+  bytes: Buffer,
+  fail: Fail,
+): { dtype: DType; shape: number[]; fortran: boolean; dataAt: number } {
+  if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY')
+    fail('is no numpy array');
   const wide = bytes[6]! >= 2;
   const dataAt = wide ? 12 + bytes.readUInt32LE(8) : 10 + bytes.readUInt16LE(8);
   if (dataAt > bytes.length || dataAt > headBytes) fail(`has a header of ${dataAt} bytes`);
@@ -41,36 +57,71 @@ function parseHeader(bytes: Buffer, fail: Fail): { dtype: DType; shape: number[]
   const descr = /'descr': '([^']{1,16})'/.exec(text)?.[1];
   const fortran = /'fortran_order': (True|False)/.exec(text)?.[1];
   const sizes = /'shape': \(([\d, ]{0,200})\)/.exec(text)?.[1];
-  if (descr === undefined || fortran === undefined || sizes === undefined) fail('has a header without dtype, order or shape');
-  if (descr.includes('O')) throw new SaeEvalError('checkpoint-forbidden', 'an array of Python objects, which only a pickle can make');
-  if (!Object.hasOwn(dtypes, descr)) fail(`has dtype ${descr}; expected one of ${Object.keys(dtypes).join(', ')}`);
-  const shape = sizes.split(',').map((size) => size.trim()).filter((size) => size !== '').map(Number);
+  if (descr === undefined || fortran === undefined || sizes === undefined)
+    fail('has a header without dtype, order or shape');
+  if (descr.includes('O'))
+    throw new SaeEvalError(
+      'checkpoint-forbidden',
+      'an array of Python objects, which only a pickle can make',
+    );
+  if (!Object.hasOwn(dtypes, descr))
+    fail(`has dtype ${descr}; expected one of ${Object.keys(dtypes).join(', ')}`);
+  const shape = sizes
+    .split(',')
+    .map((size) => size.trim())
+    .filter((size) => size !== '')
+    .map(Number);
   if (!shape.every(Number.isSafeInteger)) fail('has a shape beyond 2^53');
   return { dtype: dtypes[descr]!, shape, fortran: fortran === 'True', dataAt };
 }
 
 function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): TensorEntry {
   const fail: Fail = (what) => {
-    throw new SaeEvalError('checkpoint-format', `${file.path}: '${zipName.slice(0, 200)}' ${what}. The file is damaged or no .npz.`);
+    throw new SaeEvalError(
+      'checkpoint-format',
+      `${file.path}: '${zipName.slice(0, 200)}' ${what}. The file is damaged or no .npz.`,
+    );
   };
   let header;
   try {
     header = parseHeader(firstBytes(file, place, fail), fail);
   } catch (error) {
-    if (error instanceof SaeEvalError && error.code === 'checkpoint-forbidden') throw new SaeEvalError(error.code, `${file.path}: '${zipName.slice(0, 200)}' is ${error.message}. Nothing was run. Save numbers only.`);
+    if (error instanceof SaeEvalError && error.code === 'checkpoint-forbidden')
+      throw new SaeEvalError(
+        error.code,
+        `${file.path}: '${zipName.slice(0, 200)}' is ${error.message}. Nothing was run. Save numbers only.`,
+      );
     throw error;
   }
   const { dtype, shape, fortran, dataAt } = header;
-  const strides = fortran ? contiguousStrides([...shape].reverse()).reverse() : contiguousStrides(shape);
+  const strides = fortran
+    ? contiguousStrides([...shape].reverse()).reverse()
+    : contiguousStrides(shape);
   const bytes = extentBytes(shape, strides, dtype);
-  if (!strides.every(Number.isSafeInteger) || dataAt + bytes !== place.inflatedLength) fail(`of shape [${shape.join(', ')}] needs ${dataAt + bytes} bytes, found ${place.inflatedLength}`);
+  if (!strides.every(Number.isSafeInteger) || dataAt + bytes !== place.inflatedLength)
+    fail(
+      `of shape [${shape.join(', ')}] needs ${dataAt + bytes} bytes, found ${place.inflatedLength}`,
+    );
   const name = zipName.slice(0, -'.npy'.length);
   const stored = place.method === 0;
   return {
-    name, dtype, shape, strides,
+    name,
+    dtype,
+    shape,
+    strides,
     byteOffset: stored ? place.byteOffset + dataAt : dataAt,
-    storage: stored ? { byteOffset: place.byteOffset + dataAt, byteLength: bytes } : { byteOffset: dataAt, byteLength: bytes },
-    ...(stored ? {} : { deflated: { byteOffset: place.byteOffset, byteLength: place.byteLength, inflatedLength: place.inflatedLength } }),
+    storage: stored
+      ? { byteOffset: place.byteOffset + dataAt, byteLength: bytes }
+      : { byteOffset: dataAt, byteLength: bytes },
+    ...(stored
+      ? {}
+      : {
+          deflated: {
+            byteOffset: place.byteOffset,
+            byteLength: place.byteLength,
+            inflatedLength: place.inflatedLength,
+          },
+        }),
   };
 }
 
@@ -83,24 +134,45 @@ export function looksLikeNpz(directory: ReadonlyMap<string, unknown>): boolean {
 export function readNpz(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
     const directory = readZipDirectory(file);
-    const inflated = [...directory.values()].reduce((sum, { method, inflatedLength }) => sum + (method === 0 ? 0 : inflatedLength), 0);
-    if (inflated > mostInflation * file.size + alwaysAllowed) throw new SaeEvalError('checkpoint-format', `${path}: says that its ${file.size} bytes inflate to ${inflated}, more than weights can. Save it with numpy.savez, uncompressed.`);
-    const entries = new Map([...directory].map(([name, place]) => entryOfArray(file, name, place)).map((entry) => [entry.name, entry]));
+    const inflated = [...directory.values()].reduce(
+      (sum, { method, inflatedLength }) => sum + (method === 0 ? 0 : inflatedLength),
+      0,
+    );
+    if (inflated > mostInflation * file.size + alwaysAllowed)
+      throw new SaeEvalError(
+        'checkpoint-format',
+        `${path}: says that its ${file.size} bytes inflate to ${inflated}, more than weights can. Save it with numpy.savez, uncompressed.`,
+      );
+    const entries = new Map(
+      [...directory]
+        .map(([name, place]) => entryOfArray(file, name, place))
+        .map((entry) => [entry.name, entry]),
+    );
     return { path, format: 'npz', entries, values: new Map(), prefix: '', others: [] };
   });
 }
 
 /** The bytes of a deflated array, row- or column-major as its strides say. @throws SaeEvalError `checkpoint-format`. */
-export function inflateEntry(path: string, { name, byteOffset, storage, deflated }: TensorEntry): Uint8Array {
-  if (deflated === undefined) throw new SaeEvalError('internal', `${path}: '${name}' is not deflated.`);
+export function inflateEntry(
+  path: string,
+  { name, byteOffset, storage, deflated }: TensorEntry,
+): Uint8Array {
+  if (deflated === undefined)
+    throw new SaeEvalError('internal', `${path}: '${name}' is not deflated.`);
   return FileBytes.with(path, (file) => {
     let bytes: Buffer | null = null;
     try {
-      bytes = inflateRawSync(file.read(deflated.byteOffset, deflated.byteLength), { maxOutputLength: deflated.inflatedLength });
+      bytes = inflateRawSync(file.read(deflated.byteOffset, deflated.byteLength), {
+        maxOutputLength: deflated.inflatedLength,
+      });
     } catch (error) {
       if (error instanceof SaeEvalError) throw error;
     }
-    if (bytes?.length !== deflated.inflatedLength) throw new SaeEvalError('checkpoint-format', `${path}: '${name}' does not inflate to the ${deflated.inflatedLength} bytes its directory gives.`);
+    if (bytes?.length !== deflated.inflatedLength)
+      throw new SaeEvalError(
+        'checkpoint-format',
+        `${path}: '${name}' does not inflate to the ${deflated.inflatedLength} bytes its directory gives.`,
+      );
     return bytes.subarray(byteOffset, byteOffset + storage.byteLength);
   });
 }

@@ -3,8 +3,16 @@ import type { DType } from '../torch/tensor.js';
 import { contiguousStrides } from './entries.js';
 
 export const storageNames: Partial<Record<DType, string>> = {
-  float32: 'FloatStorage', float64: 'DoubleStorage', float16: 'HalfStorage', bfloat16: 'BFloat16Storage', int64: 'LongStorage',
-  int32: 'IntStorage', int16: 'ShortStorage', int8: 'CharStorage', uint8: 'ByteStorage', bool: 'BoolStorage',
+  float32: 'FloatStorage',
+  float64: 'DoubleStorage',
+  float16: 'HalfStorage',
+  bfloat16: 'BFloat16Storage',
+  int64: 'LongStorage',
+  int32: 'IntStorage',
+  int16: 'ShortStorage',
+  int8: 'CharStorage',
+  uint8: 'ByteStorage',
+  bool: 'BoolStorage',
 };
 
 export interface PickledTensor {
@@ -43,12 +51,36 @@ function whole(value: number): Buffer {
 
 function tensorPickle({ dtype, shape, numel, key }: PickledTensor): Buffer {
   return Buffer.concat([
-    rebuildTensor, mark,
-    mark, text('storage'), Buffer.from(`ctorch\n${storageNames[dtype]!}\n`), text(key), text('cpu'), whole(numel), tuple, Buffer.from('Q'), // BINPERSID
-    whole(0), mark, ...shape.map(whole), tuple, mark, ...contiguousStrides(shape).map(whole), tuple, opcodes(0x89), orderedDict, tuple, reduce,
+    rebuildTensor,
+    mark,
+    mark,
+    text('storage'),
+    Buffer.from(`ctorch\n${storageNames[dtype]!}\n`),
+    text(key),
+    text('cpu'),
+    whole(numel),
+    tuple,
+    Buffer.from('Q'), // BINPERSID
+    whole(0),
+    mark,
+    ...shape.map(whole),
+    tuple,
+    mark,
+    ...contiguousStrides(shape).map(whole),
+    tuple,
+    opcodes(0x89),
+    orderedDict,
+    tuple,
+    reduce,
   ]);
 }
 
 export function stateDictPickle(tensors: readonly PickledTensor[]): Buffer {
-  return Buffer.concat([opcodes(0x80, 2), orderedDict, mark, ...tensors.flatMap((tensor) => [text(tensor.name), tensorPickle(tensor)]), Buffer.from('u.')]); // SETITEMS, STOP
+  return Buffer.concat([
+    opcodes(0x80, 2),
+    orderedDict,
+    mark,
+    ...tensors.flatMap((tensor) => [text(tensor.name), tensorPickle(tensor)]),
+    Buffer.from('u.'),
+  ]); // SETITEMS, STOP
 }

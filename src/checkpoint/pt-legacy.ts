@@ -24,7 +24,8 @@ interface Pickles {
 }
 
 function readPickles(path: string, bytes: Uint8Array): Pickles {
-  const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: ${what}`);
+  const bad = (what: string): SaeEvalError =>
+    new SaeEvalError('checkpoint-format', `${path}: ${what}`);
   const storages = new Map<string, StorageRef>();
   const reader = new PickleReader(bytes, {
     file: path,
@@ -35,7 +36,10 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
       return storage;
     },
   });
-  if (reader.read() !== magic) throw bad('expected a .pt file of torch.save, found another pickle. Save torch.save(model.state_dict(), path).');
+  if (reader.read() !== magic)
+    throw bad(
+      'expected a .pt file of torch.save, found another pickle. Save torch.save(model.state_dict(), path).',
+    );
   reader.read(); // protocol version
   const system = reader.read();
   if (system instanceof PickleDict && system.entries.get('little_endian') === false) {
@@ -43,7 +47,10 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
   }
   const root = reader.read();
   const keys = reader.read();
-  if (!Array.isArray(keys) || !keys.every((key): key is string => typeof key === 'string')) throw bad('expected a list of storages after the object, found something else. The file is damaged.');
+  if (!Array.isArray(keys) || !keys.every((key): key is string => typeof key === 'string'))
+    throw bad(
+      'expected a list of storages after the object, found something else. The file is damaged.',
+    );
   return { root, keys, storages, end: reader.position };
 }
 
@@ -54,14 +61,16 @@ function readHead(file: FileBytes): Pickles {
     try {
       return readPickles(file.path, file.read(0, wanted));
     } catch (error) {
-      if (!(error instanceof PickleTruncated) || wanted === file.size || wanted === mostBytes) throw error;
+      if (!(error instanceof PickleTruncated) || wanted === file.size || wanted === mostBytes)
+        throw error;
     }
   }
 }
 
 export function readPtLegacy(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
-    const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: ${what}. The file is truncated or damaged.`);
+    const bad = (what: string): SaeEvalError =>
+      new SaeEvalError('checkpoint-format', `${path}: ${what}. The file is truncated or damaged.`);
     const { root, keys, storages, end } = readHead(file);
     const places = new Map<string, { byteOffset: number; byteLength: number }>();
     let at = end;
@@ -69,14 +78,25 @@ export function readPtLegacy(path: string): Checkpoint {
       const storage = storages.get(key);
       if (storage === undefined) throw bad(`storage '${key.slice(0, 60)}' belongs to no tensor`);
       const numel = file.read(at, 8).readBigInt64LE();
-      if (numel !== BigInt(storage.numel)) throw bad(`storage '${key.slice(0, 60)}' is said to have ${storage.numel} elements, found ${numel}`);
+      if (numel !== BigInt(storage.numel))
+        throw bad(
+          `storage '${key.slice(0, 60)}' is said to have ${storage.numel} elements, found ${numel}`,
+        );
       const byteLength = storage.numel * (storage.dtype === null ? 1 : itemBytes[storage.dtype]);
-      if (at + 8 + byteLength > file.size) throw bad(`storage '${key.slice(0, 60)}' of ${numel} elements reaches past the end of the file`);
+      if (at + 8 + byteLength > file.size)
+        throw bad(
+          `storage '${key.slice(0, 60)}' of ${numel} elements reaches past the end of the file`,
+        );
       places.set(key, { byteOffset: at + 8, byteLength });
       at += 8 + byteLength;
     }
     const { tensors, values, prefix, others } = findStateDict(root, path);
-    const entries = new Map([...tensors].map(([name, tensor]) => [name, entryOf(name, tensor, places.get(tensor.storage.key), path)]));
+    const entries = new Map(
+      [...tensors].map(([name, tensor]) => [
+        name,
+        entryOf(name, tensor, places.get(tensor.storage.key), path),
+      ]),
+    );
     return { path, format: 'pt-legacy', entries, values, prefix, others };
   });
 }

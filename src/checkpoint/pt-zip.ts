@@ -13,40 +13,71 @@ const mostPickleBytes = 64 * 2 ** 20;
 
 export function readPtZip(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
-    const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: ${what}`);
+    const bad = (what: string): SaeEvalError =>
+      new SaeEvalError('checkpoint-format', `${path}: ${what}`);
     const directory = readZipDirectory(file);
     const stored = (name: string, entry: ZipEntry): ZipEntry => {
-      if (entry.method !== 0) throw bad(`entry '${name}' is compressed, so it cannot be mapped. Save the file again with torch.save.`);
+      if (entry.method !== 0)
+        throw bad(
+          `entry '${name}' is compressed, so it cannot be mapped. Save the file again with torch.save.`,
+        );
       return entry;
     };
     const pickles = [...directory.keys()].filter((name) => /^([^/]+\/)?data\.pkl$/.test(name));
     const pickleName = pickles[0];
     if (pickleName === undefined) {
-      const names = [...directory.keys()].slice(0, 5).map((name) => `'${name.slice(0, 60)}'`).join(', ');
-      throw bad(`expected a zip with data.pkl, as torch.save writes it; found one that holds ${names || 'nothing'}.`);
+      const names = [...directory.keys()]
+        .slice(0, 5)
+        .map((name) => `'${name.slice(0, 60)}'`)
+        .join(', ');
+      throw bad(
+        `expected a zip with data.pkl, as torch.save writes it; found one that holds ${names || 'nothing'}.`,
+      );
     }
     if (pickles.length > 1) throw bad(`expected one data.pkl, found ${pickles.length}.`);
     const folder = pickleName.slice(0, -'data.pkl'.length);
     if (directory.has(`${folder}constants.pkl`)) {
-      throw new SaeEvalError('checkpoint-module', `${path}: holds a TorchScript module; expected a state_dict. Save torch.save(model.state_dict(), path).`);
+      throw new SaeEvalError(
+        'checkpoint-module',
+        `${path}: holds a TorchScript module; expected a state_dict. Save torch.save(model.state_dict(), path).`,
+      );
     }
     const order = directory.get(`${folder}byteorder`);
     if (order !== undefined && order.byteLength < 16) {
-      const byteOrder = file.read(order.byteOffset, stored('byteorder', order).byteLength).toString('latin1').trim();
-      if (byteOrder !== 'little') throw bad(`expected byte order little, found ${JSON.stringify(byteOrder)}. Save it again on a little-endian machine.`);
+      const byteOrder = file
+        .read(order.byteOffset, stored('byteorder', order).byteLength)
+        .toString('latin1')
+        .trim();
+      if (byteOrder !== 'little')
+        throw bad(
+          `expected byte order little, found ${JSON.stringify(byteOrder)}. Save it again on a little-endian machine.`,
+        );
     }
     const pickle = stored(pickleName, directory.get(pickleName)!);
-    if (pickle.byteLength > mostPickleBytes) throw bad(`its pickle has ${pickle.byteLength} bytes; no state_dict's has.`);
-    const reader = new PickleReader(file.read(pickle.byteOffset, pickle.byteLength), { file: path, global: torchGlobals(path), persistent: (id) => storageFromId(path, id) });
+    if (pickle.byteLength > mostPickleBytes)
+      throw bad(`its pickle has ${pickle.byteLength} bytes; no state_dict's has.`);
+    const reader = new PickleReader(file.read(pickle.byteOffset, pickle.byteLength), {
+      file: path,
+      global: torchGlobals(path),
+      persistent: (id) => storageFromId(path, id),
+    });
     const { tensors, values, prefix, others } = findStateDict(reader.read(), path);
-    const entries = new Map([...tensors].map(([name, tensor]) => {
-      const { key, dtype, numel } = tensor.storage;
-      const record = directory.get(`${folder}data/${key}`);
-      if (record !== undefined && stored(`data/${key}`, record).byteLength !== numel * (dtype === null ? 1 : itemBytes[dtype])) {
-        throw bad(`storage '${key}' is said to have ${numel} elements, its entry has ${record.byteLength} bytes. The file is damaged.`);
-      }
-      return [name, entryOf(name, tensor, record, path)];
-    }));
+    const entries = new Map(
+      [...tensors].map(([name, tensor]) => {
+        const { key, dtype, numel } = tensor.storage;
+        const record = directory.get(`${folder}data/${key}`);
+        if (
+          record !== undefined &&
+          stored(`data/${key}`, record).byteLength !==
+            numel * (dtype === null ? 1 : itemBytes[dtype])
+        ) {
+          throw bad(
+            `storage '${key}' is said to have ${numel} elements, its entry has ${record.byteLength} bytes. The file is damaged.`,
+          );
+        }
+        return [name, entryOf(name, tensor, record, path)];
+      }),
+    );
     return { path, format: 'pt-zip', entries, values, prefix, others };
   });
 }

@@ -29,12 +29,21 @@ export interface Checkpoint {
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   try {
-    const { first, size } = FileBytes.with(path, (file) => ({ first: file.read(0, Math.min(file.size, 16)), size: file.size }));
+    const { first, size } = FileBytes.with(path, (file) => ({
+      first: file.read(0, Math.min(file.size, 16)),
+      size: file.size,
+    }));
     if (size === 0) throw new SaeEvalError('checkpoint-format', `${path}: the file is empty.`);
-    if (first[0] === 0x50 && first[1] === 0x4b) return FileBytes.with(path, (file) => looksLikeNpz(readZipDirectory(file))) ? readNpz(path) : readPtZip(path);
+    if (first[0] === 0x50 && first[1] === 0x4b)
+      return FileBytes.with(path, (file) => looksLikeNpz(readZipDirectory(file)))
+        ? readNpz(path)
+        : readPtZip(path);
     if (looksLikeSafetensors(first, size)) return readSafetensors(path);
     if (first[0] === 0x80) return readPtLegacy(path);
-    throw new SaeEvalError('checkpoint-format', `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found something else.`);
+    throw new SaeEvalError(
+      'checkpoint-format',
+      `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found something else.`,
+    );
   } catch (error) {
     throw asSaeEvalError(error, path);
   }

@@ -7,7 +7,16 @@ import type { Checkpoint } from './read.js';
 import { withoutWrappers } from './state-dict.js';
 
 const dtypes: Record<string, DType> = {
-  F64: 'float64', F32: 'float32', F16: 'float16', BF16: 'bfloat16', I64: 'int64', I32: 'int32', I16: 'int16', I8: 'int8', U8: 'uint8', BOOL: 'bool',
+  F64: 'float64',
+  F32: 'float32',
+  F16: 'float16',
+  BF16: 'bfloat16',
+  I64: 'int64',
+  I32: 'int32',
+  I16: 'int16',
+  I8: 'int8',
+  U8: 'uint8',
+  BOOL: 'bool',
 };
 /** The format allows 100 MB; 32 MiB name 300,000 tensors, and parsing JSON takes many times its bytes. */
 const mostHeaderBytes = 32 * 2 ** 20;
@@ -18,7 +27,8 @@ interface HeaderEntry {
   data_offsets?: unknown;
 }
 
-const whole = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
+const whole = (value: unknown): value is number =>
+  Number.isSafeInteger(value) && (value as number) >= 0;
 
 /** Whether a file may be safetensors, by its first bytes. */
 export function looksLikeSafetensors(first: Uint8Array, size: number): boolean {
@@ -28,56 +38,93 @@ export function looksLikeSafetensors(first: Uint8Array, size: number): boolean {
 }
 
 /** The header as JSON, and where the tensors begin. */
-function readHeader(path: string, bad: (what: string) => SaeEvalError): { header: Record<string, HeaderEntry | null>; begin: number; size: number } {
+function readHeader(
+  path: string,
+  bad: (what: string) => SaeEvalError,
+): { header: Record<string, HeaderEntry | null>; begin: number; size: number } {
   return FileBytes.with(path, (file) => {
     const length = file.read(0, 8).readBigUInt64LE();
-    if (length > BigInt(mostHeaderBytes) || length + 8n > BigInt(file.size)) throw bad(`a header of ${length} bytes in a file of ${file.size}`);
+    if (length > BigInt(mostHeaderBytes) || length + 8n > BigInt(file.size))
+      throw bad(`a header of ${length} bytes in a file of ${file.size}`);
     let header: unknown;
     try {
       header = JSON.parse(file.read(8, Number(length)).toString('utf8'));
     } catch (error) {
       throw error instanceof SaeEvalError ? error : bad('its header is not JSON');
     }
-    if (typeof header !== 'object' || header === null || Array.isArray(header)) throw bad('its header is not an object');
-    return { header: header as Record<string, HeaderEntry | null>, begin: 8 + Number(length), size: file.size };
+    if (typeof header !== 'object' || header === null || Array.isArray(header))
+      throw bad('its header is not an object');
+    return {
+      header: header as Record<string, HeaderEntry | null>,
+      begin: 8 + Number(length),
+      size: file.size,
+    };
   });
 }
 
 /** The format allows neither gaps nor overlaps; the last tensor ends with the file. */
-function checkCover(entries: ReadonlyMap<string, TensorEntry>, begin: number, size: number, bad: (what: string) => SaeEvalError): void {
+function checkCover(
+  entries: ReadonlyMap<string, TensorEntry>,
+  begin: number,
+  size: number,
+  bad: (what: string) => SaeEvalError,
+): void {
   let end = begin;
-  for (const { name, storage } of [...entries.values()].sort((a, b) => a.byteOffset - b.byteOffset || a.storage.byteLength - b.storage.byteLength)) {
-    if (storage.byteOffset !== end) throw bad(`tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap or an overlap)`);
+  for (const { name, storage } of [...entries.values()].sort(
+    (a, b) => a.byteOffset - b.byteOffset || a.storage.byteLength - b.storage.byteLength,
+  )) {
+    if (storage.byteOffset !== end)
+      throw bad(
+        `tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap or an overlap)`,
+      );
     end += storage.byteLength;
   }
   if (end !== size) throw bad(`its tensors end at ${end}, the file at ${size}`);
 }
 
 export function readSafetensors(path: string): Checkpoint {
-  const bad = (what: string): SaeEvalError => new SaeEvalError('checkpoint-format', `${path}: damaged safetensors file: ${what}.`);
+  const bad = (what: string): SaeEvalError =>
+    new SaeEvalError('checkpoint-format', `${path}: damaged safetensors file: ${what}.`);
   const { header, begin, size } = readHeader(path, bad);
   const entries = new Map<string, TensorEntry>();
   const values = new Map<string, unknown>();
   for (const [name, item] of Object.entries(header)) {
-    if (typeof item !== 'object' || item === null) throw bad(`'${name.slice(0, 200)}' is not described`);
+    if (typeof item !== 'object' || item === null)
+      throw bad(`'${name.slice(0, 200)}' is not described`);
     if (name === '__metadata__') {
-      for (const [key, value] of Object.entries(item)) if (typeof value === 'string') values.set(key, value);
+      for (const [key, value] of Object.entries(item))
+        if (typeof value === 'string') values.set(key, value);
       continue;
     }
     const { dtype: code, shape, data_offsets: offsets } = item;
     const shown = `tensor '${name.slice(0, 200)}'`;
-    const dtype = typeof code === 'string' && Object.hasOwn(dtypes, code) ? dtypes[code]! : undefined;
+    const dtype =
+      typeof code === 'string' && Object.hasOwn(dtypes, code) ? dtypes[code]! : undefined;
     if (dtype === undefined) {
-      throw bad(`${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; expected one of ${Object.keys(dtypes).join(', ')}`);
+      throw bad(
+        `${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; expected one of ${Object.keys(dtypes).join(', ')}`,
+      );
     }
-    if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole)) throw bad(`${shown} has no shape of whole numbers`);
-    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole)) throw bad(`${shown} has no data_offsets`);
+    if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole))
+      throw bad(`${shown} has no shape of whole numbers`);
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole))
+      throw bad(`${shown} has no data_offsets`);
     const [from, to] = offsets as [number, number];
     const strides = contiguousStrides(shape);
     const bytes = extentBytes(shape, strides, dtype);
-    if (bytes !== to - from || !strides.every(Number.isSafeInteger)) throw bad(`${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets give ${to - from}`);
+    if (bytes !== to - from || !strides.every(Number.isSafeInteger))
+      throw bad(
+        `${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets give ${to - from}`,
+      );
     if (to > size - begin) throw bad(`${shown} reaches past the end of the file`);
-    entries.set(name, { name, dtype, shape, strides, byteOffset: begin + from, storage: { byteOffset: begin + from, byteLength: bytes } });
+    entries.set(name, {
+      name,
+      dtype,
+      shape,
+      strides,
+      byteOffset: begin + from,
+      storage: { byteOffset: begin + from, byteLength: bytes },
+    });
   }
   checkCover(entries, begin, size, bad);
   const { tensors, prefix } = withoutWrappers(entries);

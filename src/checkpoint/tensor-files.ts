@@ -13,7 +13,10 @@ import { writeSafetensors } from './write-safetensors.js';
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
  * @example const { weight } = Object.fromEntries(await loadTensors('sae.pt', { names: ['weight'] }));
  */
-export async function loadTensors(path: string, options: OpenOptions = {}): Promise<Map<string, Tensor>> {
+export async function loadTensors(
+  path: string,
+  options: OpenOptions = {},
+): Promise<Map<string, Tensor>> {
   return openTensors(await readCheckpoint(path), options);
 }
 
@@ -28,10 +31,22 @@ export interface SaveOptions {
  * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the format lacks, `file-unreadable`.
  * @example await saveTensors('sae.safetensors', { weight });
  */
-export async function saveTensors(path: string, tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>, { metadata }: SaveOptions = {}): Promise<void> {
-  const named = tensors instanceof Map ? (tensors as ReadonlyMap<string, Tensor>) : new Map(Object.entries(tensors));
+export async function saveTensors(
+  path: string,
+  tensors: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>,
+  { metadata }: SaveOptions = {},
+): Promise<void> {
+  const named =
+    tensors instanceof Map
+      ? (tensors as ReadonlyMap<string, Tensor>)
+      : new Map(Object.entries(tensors));
   const ending = extname(path);
-  if (ending === '.safetensors') return writeSafetensors(path, named, metadata === undefined ? {} : { metadata });
-  if (!['.pt', '.pth', '.bin'].includes(ending)) throw new SaeEvalError('checkpoint-format', `${path}: expected a name that ends in .safetensors, .pt, .pth or .bin, found '${ending}'.`);
+  if (ending === '.safetensors')
+    return writeSafetensors(path, named, metadata === undefined ? {} : { metadata });
+  if (!['.pt', '.pth', '.bin'].includes(ending))
+    throw new SaeEvalError(
+      'checkpoint-format',
+      `${path}: expected a name that ends in .safetensors, .pt, .pth or .bin, found '${ending}'.`,
+    );
   return writePt(path, named);
 }

@@ -18,7 +18,9 @@ export class FileWriter {
   }
 
   async write(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; ) at += (await this.handle.write(bytes, at, bytes.length - at, this.#position + at)).bytesWritten;
+    for (let at = 0; at < bytes.length;)
+      at += (await this.handle.write(bytes, at, bytes.length - at, this.#position + at))
+        .bytesWritten;
     this.#position += bytes.length;
   }
 
@@ -46,7 +48,10 @@ export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
  * Writes a file beside its place and renames it when all is on disk: whoever reads `path` finds the old file or the new one.
  * @throws SaeEvalError `file-unreadable` where it cannot be written.
  */
-export async function writeAtomically(path: string, fill: (writer: FileWriter) => Promise<void>): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  fill: (writer: FileWriter) => Promise<void>,
+): Promise<void> {
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     const handle = await open(temporary, 'wx');
@@ -60,6 +65,10 @@ export async function writeAtomically(path: string, fill: (writer: FileWriter) =
   } catch (error) {
     await rm(temporary, { force: true });
     if (error instanceof SaeEvalError) throw error;
-    throw new SaeEvalError('file-unreadable', `${path}: cannot be written: ${(error as Error).message}.`, { cause: error });
+    throw new SaeEvalError(
+      'file-unreadable',
+      `${path}: cannot be written: ${(error as Error).message}.`,
+      { cause: error },
+    );
   }
 }

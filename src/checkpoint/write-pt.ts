@@ -39,7 +39,12 @@ function zip64Field(values: readonly number[]): Buffer {
 }
 
 /** The fields that a local header and a directory record have in common, from `version needed` on. */
-function shared(into: Buffer, at: number, { name, byteLength, crc }: Written, extraBytes: number): void {
+function shared(
+  into: Buffer,
+  at: number,
+  { name, byteLength, crc }: Written,
+  extraBytes: number,
+): void {
   into.writeUInt16LE(version, at);
   into.writeUInt16LE(0x800, at + 2); // names are UTF-8
   into.writeUInt16LE(date, at + 8);
@@ -75,7 +80,10 @@ async function writePart(writer: FileWriter, { name, byteLength, pieces }: Part)
 
 function directoryRecord(entry: Written): Buffer {
   const { name, byteLength, header } = entry;
-  const wide = zip64Field([...(byteLength >= most32 ? [byteLength, byteLength] : []), ...(header >= most32 ? [header] : [])]);
+  const wide = zip64Field([
+    ...(byteLength >= most32 ? [byteLength, byteLength] : []),
+    ...(header >= most32 ? [header] : []),
+  ]);
   const fixed = Buffer.alloc(46);
   fixed.writeUInt32LE(0x02014b50, 0);
   fixed.writeUInt16LE(version, 4);
@@ -120,12 +128,35 @@ async function writeDirectory(writer: FileWriter, entries: readonly Written[]): 
  * @example await writePt('sae.pt', new Map([['encoder.weight', weight]]));
  */
 export async function writePt(path: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
-  const described = [...tensors].map(([name, { dtype, shape, numel }], i) => ({ name, dtype, shape, numel, key: String(i) }));
+  const described = [...tensors].map(([name, { dtype, shape, numel }], i) => ({
+    name,
+    dtype,
+    shape,
+    numel,
+    key: String(i),
+  }));
   const unknown = described.find(({ dtype }) => storageNames[dtype] === undefined);
-  if (unknown !== undefined) throw new SaeEvalError('checkpoint-shape', `${path}: tensor '${unknown.name}' is ${unknown.dtype}; expected one of ${Object.keys(storageNames).join(', ')}.`);
-  const whole = (name: string, bytes: Buffer): Part => ({ name: `archive/${name}`, byteLength: bytes.length, pieces: () => [bytes] });
-  const storages = [...tensors.values()].map((tensor, i): Part => ({ name: `archive/data/${i}`, byteLength: tensor.numel * itemBytes[tensor.dtype], pieces: () => tensorPieces(tensor) }));
-  const parts = [whole('data.pkl', stateDictPickle(described)), whole('byteorder', Buffer.from('little')), ...storages, whole('version', Buffer.from('3\n'))];
+  if (unknown !== undefined)
+    throw new SaeEvalError(
+      'checkpoint-shape',
+      `${path}: tensor '${unknown.name}' is ${unknown.dtype}; expected one of ${Object.keys(storageNames).join(', ')}.`,
+    );
+  const whole = (name: string, bytes: Buffer): Part => ({
+    name: `archive/${name}`,
+    byteLength: bytes.length,
+    pieces: () => [bytes],
+  });
+  const storages = [...tensors.values()].map((tensor, i): Part => ({
+    name: `archive/data/${i}`,
+    byteLength: tensor.numel * itemBytes[tensor.dtype],
+    pieces: () => tensorPieces(tensor),
+  }));
+  const parts = [
+    whole('data.pkl', stateDictPickle(described)),
+    whole('byteorder', Buffer.from('little')),
+    ...storages,
+    whole('version', Buffer.from('3\n')),
+  ];
   await writeAtomically(path, async (writer) => {
     const written: Written[] = [];
     for (const part of parts) written.push(await writePart(writer, part));

@@ -5,7 +5,16 @@ import { itemBytes } from './torch-globals.js';
 import { tensorPieces, writeAtomically } from './write-file.js';
 
 const codes: Partial<Record<DType, string>> = {
-  float64: 'F64', float32: 'F32', float16: 'F16', bfloat16: 'BF16', int64: 'I64', int32: 'I32', int16: 'I16', int8: 'I8', uint8: 'U8', bool: 'BOOL',
+  float64: 'F64',
+  float32: 'F32',
+  float16: 'F16',
+  bfloat16: 'BF16',
+  int64: 'I64',
+  int32: 'I32',
+  int16: 'I16',
+  int8: 'I8',
+  uint8: 'U8',
+  bool: 'BOOL',
 };
 
 export interface WriteSafetensorsOptions {
@@ -19,14 +28,28 @@ export interface WriteSafetensorsOptions {
  * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` where the file cannot be written.
  * @example await writeSafetensors('sae.safetensors', new Map([['encoder.weight', weight]]));
  */
-export async function writeSafetensors(path: string, tensors: ReadonlyMap<string, Tensor>, { metadata = { format: 'pt' } }: WriteSafetensorsOptions = {}): Promise<void> {
-  const ordered = [...tensors].sort(([a, x], [b, y]) => itemBytes[y.dtype] - itemBytes[x.dtype] || (a < b ? -1 : 1));
+export async function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, Tensor>,
+  { metadata = { format: 'pt' } }: WriteSafetensorsOptions = {},
+): Promise<void> {
+  const ordered = [...tensors].sort(
+    ([a, x], [b, y]) => itemBytes[y.dtype] - itemBytes[x.dtype] || (a < b ? -1 : 1),
+  );
   const described: [string, unknown][] = [['__metadata__', metadata]];
   let at = 0;
   for (const [name, { dtype, shape, numel }] of ordered) {
     const code = codes[dtype];
-    if (code === undefined) throw new SaeEvalError('checkpoint-shape', `${path}: tensor '${name}' is ${dtype}; safetensors holds ${Object.keys(codes).join(', ')}.`);
-    if (name === '__metadata__') throw new SaeEvalError('checkpoint-keys', `${path}: a tensor cannot be named '__metadata__' in safetensors.`);
+    if (code === undefined)
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${path}: tensor '${name}' is ${dtype}; safetensors holds ${Object.keys(codes).join(', ')}.`,
+      );
+    if (name === '__metadata__')
+      throw new SaeEvalError(
+        'checkpoint-keys',
+        `${path}: a tensor cannot be named '__metadata__' in safetensors.`,
+      );
     const end = at + numel * itemBytes[dtype];
     described.push([name, { dtype: code, shape, data_offsets: [at, end] }]);
     at = end;
@@ -37,6 +60,7 @@ export async function writeSafetensors(path: string, tensors: ReadonlyMap<string
   json.copy(header, 8);
   await writeAtomically(path, async (writer) => {
     await writer.write(header);
-    for (const [, tensor] of ordered) for (const piece of tensorPieces(tensor)) await writer.write(piece);
+    for (const [, tensor] of ordered)
+      for (const piece of tensorPieces(tensor)) await writer.write(piece);
   });
 }

@@ -44,15 +44,27 @@ type Fail = (what: string) => never;
 /** A 64-bit field. Values a file cannot have are refused here, so that all arithmetic below is exact. */
 function u64(bytes: Buffer, at: number, fail: Fail): number {
   const value = bytes.readBigUInt64LE(at);
-  return value > BigInt(Number.MAX_SAFE_INTEGER) ? fail(`an offset or size of ${value}`) : Number(value);
+  return value > BigInt(Number.MAX_SAFE_INTEGER)
+    ? fail(`an offset or size of ${value}`)
+    : Number(value);
 }
 
 /** Where the directory is and how many entries it says it has. */
-function findDirectory(file: FileBytes, fail: Fail): { offset: number; byteLength: number; count: number; end: number } {
+function findDirectory(
+  file: FileBytes,
+  fail: Fail,
+): { offset: number; byteLength: number; count: number; end: number } {
   const tailStart = Math.max(0, file.size - endBytes - mostCommentBytes - zip64LocatorBytes);
   const tail = file.read(tailStart, file.size - tailStart);
   let at = tail.length - endBytes;
-  while (at >= 0 && !(tail.readUInt32LE(at) === 0x06054b50 && tail.readUInt16LE(at + 20) === tail.length - endBytes - at)) at -= 1;
+  while (
+    at >= 0 &&
+    !(
+      tail.readUInt32LE(at) === 0x06054b50 &&
+      tail.readUInt16LE(at + 20) === tail.length - endBytes - at
+    )
+  )
+    at -= 1;
   if (at < 0) fail('it has no directory at its end; it is truncated');
   const locator = at - zip64LocatorBytes;
   if (locator >= 0 && tail.readUInt32LE(locator) === 0x07064b50) {
@@ -60,14 +72,29 @@ function findDirectory(file: FileBytes, fail: Fail): { offset: number; byteLengt
     if (end + zip64EndBytes > tailStart + locator) fail('its zip64 directory lies past the end');
     const record = file.read(end, zip64EndBytes);
     if (record.readUInt32LE(0) !== 0x06064b50) fail('its zip64 directory is not where it says');
-    return { count: u64(record, 32, fail), byteLength: u64(record, 40, fail), offset: u64(record, 48, fail), end };
+    return {
+      count: u64(record, 32, fail),
+      byteLength: u64(record, 40, fail),
+      offset: u64(record, 48, fail),
+      end,
+    };
   }
-  return { count: tail.readUInt16LE(at + 10), byteLength: tail.readUInt32LE(at + 12), offset: tail.readUInt32LE(at + 16), end: tailStart + at };
+  return {
+    count: tail.readUInt16LE(at + 10),
+    byteLength: tail.readUInt32LE(at + 12),
+    offset: tail.readUInt32LE(at + 16),
+    end: tailStart + at,
+  };
 }
 
 /** Replaces the 32-bit fields that point to it by those of the zip64 extra field. */
 function widen(record: Record, extra: Buffer, fail: Fail): void {
-  if (record.uncompressed !== elsewhere && record.compressed !== elsewhere && record.header !== elsewhere) return;
+  if (
+    record.uncompressed !== elsewhere &&
+    record.compressed !== elsewhere &&
+    record.header !== elsewhere
+  )
+    return;
   for (let at = 0; at + 4 <= extra.length; at += 4 + extra.readUInt16LE(at + 2)) {
     if (extra.readUInt16LE(at) !== 1) continue;
     const field = extra.subarray(at + 4, at + 4 + extra.readUInt16LE(at + 2));
@@ -89,7 +116,8 @@ function recordsOf(directory: Buffer, count: number, fail: Fail): Record[] {
   const records: Record[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
-    if (at + recordBytes > directory.length || directory.readUInt32LE(at) !== 0x02014b50) fail(`entry ${i} of ${count} is not in its directory`);
+    if (at + recordBytes > directory.length || directory.readUInt32LE(at) !== 0x02014b50)
+      fail(`entry ${i} of ${count} is not in its directory`);
     const nameBytes = directory.readUInt16LE(at + 28);
     const extraBytes = directory.readUInt16LE(at + 30);
     const next = at + recordBytes + nameBytes + extraBytes + directory.readUInt16LE(at + 32);
@@ -102,7 +130,11 @@ function recordsOf(directory: Buffer, count: number, fail: Fail): Record[] {
       uncompressed: directory.readUInt32LE(at + 24),
       header: directory.readUInt32LE(at + 42),
     };
-    widen(record, directory.subarray(at + recordBytes + nameBytes, at + recordBytes + nameBytes + extraBytes), fail);
+    widen(
+      record,
+      directory.subarray(at + recordBytes + nameBytes, at + recordBytes + nameBytes + extraBytes),
+      fail,
+    );
     records.push(record);
     at = next;
   }
@@ -116,33 +148,50 @@ function recordsOf(directory: Buffer, count: number, fail: Fail): Record[] {
  */
 export function readZipDirectory(file: FileBytes): Map<string, ZipEntry> {
   const fail: Fail = (what) => {
-    throw new SaeEvalError('checkpoint-format', `${file.path}: not a zip file that torch.save writes, or a damaged one: ${what}.`);
+    throw new SaeEvalError(
+      'checkpoint-format',
+      `${file.path}: not a zip file that torch.save writes, or a damaged one: ${what}.`,
+    );
   };
   const { offset, byteLength, count, end } = findDirectory(file, fail);
-  if (count > mostEntries || byteLength > mostDirectoryBytes) fail(`a directory of ${count} entries and ${byteLength} bytes`);
+  if (count > mostEntries || byteLength > mostDirectoryBytes)
+    fail(`a directory of ${count} entries and ${byteLength} bytes`);
   if (offset + byteLength > end) fail('its directory reaches past its end');
   const found = new Map<string, ZipEntry>();
   const taken: { from: number; to: number; name: string }[] = [];
-  for (const { name: rawName, encrypted, method, compressed, uncompressed, header } of recordsOf(file.read(offset, byteLength), count, fail)) {
+  for (const { name: rawName, encrypted, method, compressed, uncompressed, header } of recordsOf(
+    file.read(offset, byteLength),
+    count,
+    fail,
+  )) {
     const name = rawName.toString('utf8');
     const shown = JSON.stringify(name.slice(0, 200));
     if (encrypted) fail(`entry ${shown} is encrypted`);
     if (method !== 0 && method !== 8) fail(`entry ${shown} is compressed by method ${method}`);
-    if (method === 0 && compressed !== uncompressed) fail(`entry ${shown} lies about its size (${compressed} and ${uncompressed} bytes)`);
+    if (method === 0 && compressed !== uncompressed)
+      fail(`entry ${shown} lies about its size (${compressed} and ${uncompressed} bytes)`);
     if (found.has(name)) fail(`entry ${shown} is there twice`);
-    if (header + localBytes + rawName.length > offset) fail(`entry ${shown} has its header past the end`);
+    if (header + localBytes + rawName.length > offset)
+      fail(`entry ${shown} has its header past the end`);
     const local = file.read(header, localBytes + rawName.length);
-    if (local.readUInt32LE(0) !== 0x04034b50 || local.readUInt16LE(26) !== rawName.length || !local.subarray(localBytes).equals(rawName)) {
+    if (
+      local.readUInt32LE(0) !== 0x04034b50 ||
+      local.readUInt16LE(26) !== rawName.length ||
+      !local.subarray(localBytes).equals(rawName)
+    ) {
       fail(`entry ${shown} is not where the directory says`);
     }
     const byteOffset = header + localBytes + rawName.length + local.readUInt16LE(28);
-    if (byteOffset + compressed > offset) fail(`entry ${shown} of ${compressed} bytes reaches past the end`);
+    if (byteOffset + compressed > offset)
+      fail(`entry ${shown} of ${compressed} bytes reaches past the end`);
     taken.push({ from: header, to: byteOffset + compressed, name: shown });
-    if (!name.endsWith('/')) found.set(name, { byteOffset, byteLength: compressed, method, inflatedLength: uncompressed });
+    if (!name.endsWith('/'))
+      found.set(name, { byteOffset, byteLength: compressed, method, inflatedLength: uncompressed });
   }
   taken.sort((a, b) => a.from - b.from);
   for (let i = 1; i < taken.length; i++) {
-    if (taken[i]!.from < taken[i - 1]!.to) fail(`entries ${taken[i - 1]!.name} and ${taken[i]!.name} overlap`);
+    if (taken[i]!.from < taken[i - 1]!.to)
+      fail(`entries ${taken[i - 1]!.name} and ${taken[i]!.name} overlap`);
   }
   return found;
 }

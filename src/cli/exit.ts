@@ -9,9 +9,13 @@ export function exitCodeOf(thrown: unknown): 1 | 2 {
 /** One line for each field at fault, or one for the whole; never a stack. */
 export function printError(thrown: unknown): void {
   const error = asSaeEvalError(thrown);
-  const lines = error.fields.length > 0 ? error.fields.map(({ path, message }) => `${path || 'the request'}: ${message}`) : [error.message];
+  const lines =
+    error.fields.length > 0
+      ? error.fields.map(({ path, message }) => `${path || 'the request'}: ${message}`)
+      : [error.message];
   for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
-  if (process.env['SAE_EVAL_DEBUG'] !== undefined && thrown instanceof Error) process.stderr.write(`${thrown.stack ?? ''}\n`);
+  if (process.env['SAE_EVAL_DEBUG'] !== undefined && thrown instanceof Error)
+    process.stderr.write(`${thrown.stack ?? ''}\n`);
 }
 
 /** A file that the user named, as JSON. @throws SaeEvalError `file-not-found`, `body-malformed`. */
@@ -26,6 +30,9 @@ export async function readJsonFile(path: string): Promise<unknown> {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
-    throw new SaeEvalError('body-malformed', `${path}: expected JSON, found ${error instanceof Error ? error.message : 'something else'}`);
+    throw new SaeEvalError(
+      'body-malformed',
+      `${path}: expected JSON, found ${error instanceof Error ? error.message : 'something else'}`,
+    );
   }
 }

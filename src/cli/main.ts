@@ -8,7 +8,9 @@ import type { ConvertFlags } from './commands/convert.js';
 import { exitCodeOf, printError } from './exit.js';
 
 const program = new Command('sae-eval')
-  .description('Evaluates sparse autoencoders on language models: one pass, eight kinds, every number explained.')
+  .description(
+    'Evaluates sparse autoencoders on language models: one pass, eight kinds, every number explained.',
+  )
   .version(packageVersion)
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sae-eval: ')) });
@@ -26,16 +28,25 @@ async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<
 const formats = ['md', 'html', 'json', 'csv'] as const;
 const languages = ['en', 'zh'] as const;
 const deviceOption = (): Option => new Option('--device <device>', 'cpu, cuda or cuda:N');
-const dtypeOption = (): Option => new Option('--dtype <dtype>', 'of the language model').choices(['float32', 'bfloat16', 'float16']);
+const dtypeOption = (): Option =>
+  new Option('--dtype <dtype>', 'of the language model').choices([
+    'float32',
+    'bfloat16',
+    'float16',
+  ]);
 
 program
   .command('demo')
-  .description('evaluate the eight kinds on the shipped model, checkpoints and text; write the report under runs/')
+  .description(
+    'evaluate the eight kinds on the shipped model, checkpoints and text; write the report under runs/',
+  )
   .option('--out <dir>', 'folder of the report', 'runs/demo')
   .addOption(deviceOption())
   .addOption(dtypeOption())
   .action(async (options: { out: string; device?: string; dtype?: string }) => {
-    await withChild(async (child) => (await import('./commands/demo.js')).demo({ ...options, child }));
+    await withChild(async (child) =>
+      (await import('./commands/demo.js')).demo({ ...options, child }),
+    );
   });
 
 program
@@ -46,20 +57,38 @@ program
   .addOption(deviceOption())
   .addOption(dtypeOption())
   .option('--explain', 'print the plan, its passes and their FLOPs per token, and stop')
-  .action(async (request: string, options: { out?: string; device?: string; dtype?: string; explain?: boolean }) => {
-    const run = async (child?: ChildProcess): Promise<void> => (await import('./commands/evaluate.js')).evaluateCommand(request, { ...options, ...(child === undefined ? {} : { child }) });
-    await (options.explain === true ? run() : withChild(run));
-  });
+  .action(
+    async (
+      request: string,
+      options: { out?: string; device?: string; dtype?: string; explain?: boolean },
+    ) => {
+      const run = async (child?: ChildProcess): Promise<void> =>
+        (await import('./commands/evaluate.js')).evaluateCommand(request, {
+          ...options,
+          ...(child === undefined ? {} : { child }),
+        });
+      await (options.explain === true ? run() : withChild(run));
+    },
+  );
 
 program
   .command('serve')
   .description('run the HTTP server')
   .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
   .option('--port <port>', 'port to listen on (default: 8787)')
-  .option('--root <dir...>', 'folders that requests may name files in (default: the current folder)')
+  .option(
+    '--root <dir...>',
+    'folders that requests may name files in (default: the current folder)',
+  )
   .option('--db <file>', 'SQLite file of the jobs (default: sae-eval.db)')
-  .option('--model-cache-bytes <bytes>', 'models and SAEs that stay loaded between evaluations (default: a quarter of the memory)')
-  .option('--api-keys <file>', 'file of hashed API keys; without keys only this machine may connect')
+  .option(
+    '--model-cache-bytes <bytes>',
+    'models and SAEs that stay loaded between evaluations (default: a quarter of the memory)',
+  )
+  .option(
+    '--api-keys <file>',
+    'file of hashed API keys; without keys only this machine may connect',
+  )
   .option('--config <file>', 'JSON file of settings, those without a flag too (docs/operations.md)')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
@@ -68,7 +97,9 @@ program
   .description('print what a checkpoint holds and which kinds it can be')
   .argument('<checkpoint>', '.pt, .safetensors or .npz file, or folder of a published SAE')
   .option('--json', 'as JSON')
-  .action(async (checkpoint: string, options: { json?: boolean }) => (await import('./commands/inspect.js')).inspect(checkpoint, options));
+  .action(async (checkpoint: string, options: { json?: boolean }) =>
+    (await import('./commands/inspect.js')).inspect(checkpoint, options),
+  );
 
 program
   .command('convert')
@@ -81,8 +112,13 @@ program
   .option('--k <n>', 'active latents, where the file does not hold them')
   .option('--scale <number>', 'what the input is multiplied by, where the file does not hold it')
   .option('--theta <number>', 'threshold of a BatchTopK that never set one')
-  .option('--centered', 'trained on a residual stream without its mean (center_writing_weights of TransformerLens)')
-  .action(async (from: string, to: string, options: ConvertFlags) => (await import('./commands/convert.js')).convert(from, to, options));
+  .option(
+    '--centered',
+    'trained on a residual stream without its mean (center_writing_weights of TransformerLens)',
+  )
+  .action(async (from: string, to: string, options: ConvertFlags) =>
+    (await import('./commands/convert.js')).convert(from, to, options),
+  );
 
 program
   .command('report')
@@ -90,8 +126,12 @@ program
   .argument('<run...>', 'report.json files or the folders that hold them')
   .addOption(new Option('--format <format>').choices(formats).default('md'))
   .addOption(new Option('--lang <language>').choices(languages).default('en'))
-  .action(async (runs: string[], options: { format: (typeof formats)[number]; lang: (typeof languages)[number] }) =>
-    (await import('./commands/report.js')).report(runs, options));
+  .action(
+    async (
+      runs: string[],
+      options: { format: (typeof formats)[number]; lang: (typeof languages)[number] },
+    ) => (await import('./commands/report.js')).report(runs, options),
+  );
 
 program
   .command('keys')
@@ -100,7 +140,9 @@ program
   .description('print a new API key once, store its hash')
   .argument('<label>', 'whose key it is')
   .option('--api-keys <file>', 'file of hashed API keys', 'api-keys.json')
-  .action(async (label: string, options: { apiKeys: string }) => (await import('./commands/keys.js')).addKeyCommand(label, options));
+  .action(async (label: string, options: { apiKeys: string }) =>
+    (await import('./commands/keys.js')).addKeyCommand(label, options),
+  );
 
 program
   .command('setup')

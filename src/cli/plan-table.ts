@@ -5,7 +5,9 @@ import type { PlanStep } from '../evaluation/plan/plan.js';
 
 /** FLOPs in the unit that suits them. */
 export function flopsText(flops: number): string {
-  return flops >= 1e9 ? `${(flops / 1e9).toPrecision(3)} GFLOP` : `${(flops / 1e6).toPrecision(3)} MFLOP`;
+  return flops >= 1e9
+    ? `${(flops / 1e9).toPrecision(3)} GFLOP`
+    : `${(flops / 1e6).toPrecision(3)} MFLOP`;
 }
 
 function describe({ pass, from, labels, count }: PlanStep): string {
@@ -22,9 +24,19 @@ function describe({ pass, from, labels, count }: PlanStep): string {
 }
 
 export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest): string {
-  const table = new CliTable({ head: ['pass', 'times', 'blocks each', 'per token', 'share'], style: { head: [], border: [], compact: true }, colAligns: ['left', 'right', 'right', 'right', 'right'] });
+  const table = new CliTable({
+    head: ['pass', 'times', 'blocks each', 'per token', 'share'],
+    style: { head: [], border: [], compact: true },
+    colAligns: ['left', 'right', 'right', 'right', 'right'],
+  });
   for (const step of plan.steps) {
-    table.push([describe(step), String(step.count), step.blocks === 0 ? '' : String(step.blocks), flopsText(step.flops), `${((100 * step.flops) / plan.flopsPerToken).toFixed(1)} %`]);
+    table.push([
+      describe(step),
+      String(step.count),
+      step.blocks === 0 ? '' : String(step.blocks),
+      flopsText(step.flops),
+      `${((100 * step.flops) / plan.flopsPerToken).toFixed(1)} %`,
+    ]);
   }
   const { sequences, logits, lanesPerCall } = decisions.microBatch;
   return [

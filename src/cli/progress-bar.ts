@@ -13,7 +13,9 @@ function clock(seconds: number | null): string {
   if (seconds === null || !Number.isFinite(seconds)) return '?';
   const whole = Math.round(seconds);
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}` : `${m}:${String(s).padStart(2, '0')}`;
+  return h > 0
+    ? `${h}:${String(m).padStart(2, '0')}:${String(s).padStart(2, '0')}`
+    : `${m}:${String(s).padStart(2, '0')}`;
 }
 
 /** Samples per second; a large model takes many seconds for one. */
@@ -26,12 +28,15 @@ export function progressDisplay(stream: NodeJS.WriteStream = process.stderr): Pr
 }
 
 function bar(stream: NodeJS.WriteStream): ProgressDisplay {
-  const shown = new cliProgress.SingleBar({
-    stream,
-    format: 'evaluating {bar} {value}/{total} samples · {rate}/s · {left} left',
-    hideCursor: true,
-    clearOnComplete: true,
-  }, cliProgress.Presets.shades_classic);
+  const shown = new cliProgress.SingleBar(
+    {
+      stream,
+      format: 'evaluating {bar} {value}/{total} samples · {rate}/s · {left} left',
+      hideCursor: true,
+      clearOnComplete: true,
+    },
+    cliProgress.Presets.shades_classic,
+  );
   let started = false;
   return {
     update({ samples, total, samplesPerSecond, secondsLeft }) {
@@ -54,7 +59,9 @@ function lines(stream: NodeJS.WriteStream): ProgressDisplay {
       const now = performance.now();
       if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
       last = now;
-      stream.write(`evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`);
+      stream.write(
+        `evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`,
+      );
     },
     stop() {},
   };

@@ -1,10 +1,29 @@
 /** The client of an sae-eval server. Imports nothing native and nothing of Node: it runs in browsers too. */
 import type {
-  CheckpointDescription, CheckpointEntry, ComparisonRequest, DatasetEntry, Device, EvaluationEvent, EvaluationList, EvaluationRecord, EvaluationStatus,
-  EvaluationSummary, Kind, ModelEntry, ReportFormat, ReportLanguage,
+  CheckpointDescription,
+  CheckpointEntry,
+  ComparisonRequest,
+  DatasetEntry,
+  Device,
+  EvaluationEvent,
+  EvaluationList,
+  EvaluationRecord,
+  EvaluationStatus,
+  EvaluationSummary,
+  Kind,
+  ModelEntry,
+  ReportFormat,
+  ReportLanguage,
 } from '../evaluation/schema/record.js';
 import type { EvaluationRequest } from '../evaluation/schema/request.js';
-import { BusyError, ConflictError, ConnectionError, EvaluationFailedError, ProblemError, SaeEvalClientError } from './errors.js';
+import {
+  BusyError,
+  ConflictError,
+  ConnectionError,
+  EvaluationFailedError,
+  ProblemError,
+  SaeEvalClientError,
+} from './errors.js';
 import { readEventStream, within } from './event-stream.js';
 import { backOff, pause, Transport, type TransportOptions } from './transport.js';
 
@@ -71,22 +90,35 @@ export class SaeEvalClient {
    * Submits an evaluation, and waits for its end if asked to. When the seconds of `wait` are over first, the record is the running one's.
    * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it fails or is cancelled.
    */
-  async evaluate(request: EvaluationRequest, { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions = {}): Promise<EvaluationRecord> {
+  async evaluate(
+    request: EvaluationRequest,
+    { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions = {},
+  ): Promise<EvaluationRecord> {
     const record = await this.#transport.json<EvaluationRecord>({
-      method: 'POST', path: '/v1/evaluations', body: request, signal, headers: { 'idempotency-key': idempotencyKey }, repeatable: true,
+      method: 'POST',
+      path: '/v1/evaluations',
+      body: request,
+      signal,
+      headers: { 'idempotency-key': idempotencyKey },
+      repeatable: true,
     });
     if (wait === false || wait === 0) return record;
     const options = signal === undefined ? {} : { signal };
     const limit = typeof wait === 'number' ? AbortSignal.timeout(wait * 1000) : undefined;
     const both = [signal, limit].filter((one) => one !== undefined);
     try {
-      for await (const event of this.watch(record.id, both.length === 0 ? {} : { signal: AbortSignal.any(both) })) onEvent?.(event);
+      for await (const event of this.watch(
+        record.id,
+        both.length === 0 ? {} : { signal: AbortSignal.any(both) },
+      ))
+        onEvent?.(event);
     } catch (error) {
       signal?.throwIfAborted();
       if (limit?.aborted !== true) throw error;
     }
     const latest = await this.get(record.id, options);
-    if (latest.result === null && latest.status !== 'queued' && latest.status !== 'running') throw new EvaluationFailedError(latest);
+    if (latest.result === null && latest.status !== 'queued' && latest.status !== 'running')
+      throw new EvaluationFailedError(latest);
     return latest;
   }
 
@@ -98,40 +130,82 @@ export class SaeEvalClient {
   /** One page of evaluations, newest first. */
   async list({ status, label, limit, cursor, signal }: ListOptions = {}): Promise<EvaluationList> {
     const statuses = status === undefined ? undefined : [status].flat().join(',');
-    return this.#transport.json({ method: 'GET', path: '/v1/evaluations', query: { status: statuses, label, limit, cursor }, signal });
+    return this.#transport.json({
+      method: 'GET',
+      path: '/v1/evaluations',
+      query: { status: statuses, label, limit, cursor },
+      signal,
+    });
   }
 
   /** Cancels a waiting or running evaluation; one that has ended stays as it is, and is what is returned. */
   async cancel(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
     try {
       // Not what has ended meanwhile: without `expect` that would be removed.
-      return await this.#transport.json({ method: 'DELETE', path: evaluationPath(id), query: { expect: 'active' }, signal, repeatable: true });
+      return await this.#transport.json({
+        method: 'DELETE',
+        path: evaluationPath(id),
+        query: { expect: 'active' },
+        signal,
+        repeatable: true,
+      });
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      const { result: _, ...summary } = await this.#transport.json<EvaluationRecord>({ method: 'GET', path: evaluationPath(id), signal });
+      const { result: _, ...summary } = await this.#transport.json<EvaluationRecord>({
+        method: 'GET',
+        path: evaluationPath(id),
+        signal,
+      });
       return summary;
     }
   }
 
   /** Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it first. */
   async remove(id: string, { signal }: CallOptions = {}): Promise<void> {
-    await this.#transport.send({ method: 'DELETE', path: evaluationPath(id), query: { expect: 'ended' }, signal });
+    await this.#transport.send({
+      method: 'DELETE',
+      path: evaluationPath(id),
+      query: { expect: 'ended' },
+      signal,
+    });
   }
 
   /** The report of an evaluation that has ended, as text. */
-  async report(id: string, { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
-    return this.#transport.text({ method: 'GET', path: `${evaluationPath(id)}/report`, query: { format, lang }, signal });
+  async report(
+    id: string,
+    { format = 'md', lang = 'en', signal }: ReportOptions = {},
+  ): Promise<string> {
+    return this.#transport.text({
+      method: 'GET',
+      path: `${evaluationPath(id)}/report`,
+      query: { format, lang },
+      signal,
+    });
   }
 
   /** One report that compares several evaluations. */
-  async compare(evaluations: readonly string[], { format = 'md', lang = 'en', signal }: ReportOptions = {}): Promise<string> {
+  async compare(
+    evaluations: readonly string[],
+    { format = 'md', lang = 'en', signal }: ReportOptions = {},
+  ): Promise<string> {
     const body: ComparisonRequest = { evaluations: [...evaluations], format, lang };
-    return this.#transport.text({ method: 'POST', path: '/v1/reports', body, signal, repeatable: true });
+    return this.#transport.text({
+      method: 'POST',
+      path: '/v1/reports',
+      body,
+      signal,
+      repeatable: true,
+    });
   }
 
   /** What is in a checkpoint file and what it can be. */
   async inspect(path: string, { signal }: CallOptions = {}): Promise<CheckpointDescription> {
-    return this.#transport.json({ method: 'GET', path: '/v1/checkpoints/inspect', query: { path }, signal });
+    return this.#transport.json({
+      method: 'GET',
+      path: '/v1/checkpoints/inspect',
+      query: { path },
+      signal,
+    });
   }
 
   async kinds(options: CallOptions = {}): Promise<Kind[]> {
@@ -162,24 +236,42 @@ export class SaeEvalClient {
    * @example
    * for await (const event of client.watch(id)) if (event.event === 'progress') console.log(event.data.progress?.samples);
    */
-  async *watch(id: string, { signal, lastEventId = '', attempts = 20, silence = 60, onFailure }: WatchOptions = {}): AsyncGenerator<EvaluationEvent, void, undefined> {
+  async *watch(
+    id: string,
+    { signal, lastEventId = '', attempts = 20, silence = 60, onFailure }: WatchOptions = {},
+  ): AsyncGenerator<EvaluationEvent, void, undefined> {
     let last = lastEventId;
     let retryAfter: number | null = null;
     for (let failures = 0; ; failures++) {
-      if (failures > 0) await pause(Math.max(Math.min(backOff(failures - 1), 10_000), (retryAfter ?? 0) * 1000), signal);
+      if (failures > 0)
+        await pause(
+          Math.max(Math.min(backOff(failures - 1), 10_000), (retryAfter ?? 0) * 1000),
+          signal,
+        );
       retryAfter = null;
       const connection = new AbortController();
       const give = (): void => connection.abort(signal?.reason);
       signal?.addEventListener('abort', give, { once: true });
       try {
         // This loop is what tries again.
-        const response = await within(silence, this.#transport.send({
-          method: 'GET', path: `${evaluationPath(id)}/events`, signal: connection.signal, repeatable: false,
-          headers: { accept: 'text/event-stream', ...(last === '' ? {} : { 'last-event-id': last }) },
-        }));
+        const response = await within(
+          silence,
+          this.#transport.send({
+            method: 'GET',
+            path: `${evaluationPath(id)}/events`,
+            signal: connection.signal,
+            repeatable: false,
+            headers: {
+              accept: 'text/event-stream',
+              ...(last === '' ? {} : { 'last-event-id': last }),
+            },
+          }),
+        );
         // 204: everything was received before.
         if (response.status === 204 || response.body === null) return;
-        for await (const { event, id: eventId, data } of readEventStream(response.body, { silence })) {
+        for await (const { event, id: eventId, data } of readEventStream(response.body, {
+          silence,
+        })) {
           last = eventId;
           failures = 0;
           yield { event, id: eventId, data: JSON.parse(data) as unknown } as EvaluationEvent;
@@ -190,7 +282,10 @@ export class SaeEvalClient {
         signal?.throwIfAborted();
         const isBusy = error instanceof BusyError;
         if (error instanceof ProblemError && error.status < 500 && !isBusy) throw error;
-        if (failures >= attempts) throw error instanceof SaeEvalClientError ? error : new ConnectionError(`The events of evaluation ${id} broke off.`, { cause: error });
+        if (failures >= attempts)
+          throw error instanceof SaeEvalClientError
+            ? error
+            : new ConnectionError(`The events of evaluation ${id} broke off.`, { cause: error });
         if (isBusy) ({ retryAfter } = error);
         onFailure?.(error);
       } finally {
@@ -207,5 +302,7 @@ export class SaeEvalClient {
 
 /** `crypto.randomUUID` exists in secure contexts only; a lab's server may be reached over plain HTTP. */
 function newKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  return [...crypto.getRandomValues(new Uint8Array(16))]
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
 }

@@ -23,7 +23,10 @@ export class ProblemError extends SaeEvalClientError {
   /** Seconds after which the server suggests to try again. */
   readonly retryAfter: number | null;
 
-  constructor(readonly problem: Problem, { retryAfter = null }: { retryAfter?: number | null } = {}) {
+  constructor(
+    readonly problem: Problem,
+    { retryAfter = null }: { retryAfter?: number | null } = {},
+  ) {
     super(problem.detail || problem.title);
     this.status = problem.status;
     this.code = problem.code as ErrorCode;
@@ -65,8 +68,16 @@ export class EvaluationFailedError extends SaeEvalClientError {
 }
 
 const classes: Readonly<Record<number, typeof ProblemError>> = {
-  400: InvalidRequestError, 413: InvalidRequestError, 415: InvalidRequestError, 422: InvalidRequestError,
-  401: UnauthorizedError, 403: UnauthorizedError, 404: NotFoundError, 409: ConflictError, 429: BusyError, 503: BusyError,
+  400: InvalidRequestError,
+  413: InvalidRequestError,
+  415: InvalidRequestError,
+  422: InvalidRequestError,
+  401: UnauthorizedError,
+  403: UnauthorizedError,
+  404: NotFoundError,
+  409: ConflictError,
+  429: BusyError,
+  503: BusyError,
 };
 
 /** The error of an answer that is not a success. */
@@ -75,10 +86,25 @@ export async function errorOf(response: Response): Promise<ProblemError> {
   let problem: Problem;
   try {
     const body = JSON.parse(text) as Partial<Problem>;
-    problem = { type: 'about:blank', title: response.statusText, detail: '', code: 'internal', ...body, status: response.status };
+    problem = {
+      type: 'about:blank',
+      title: response.statusText,
+      detail: '',
+      code: 'internal',
+      ...body,
+      status: response.status,
+    };
   } catch {
-    problem = { type: 'about:blank', title: response.statusText, status: response.status, detail: text.slice(0, 300) || `The server answered ${response.status}.`, code: 'internal' };
+    problem = {
+      type: 'about:blank',
+      title: response.statusText,
+      status: response.status,
+      detail: text.slice(0, 300) || `The server answered ${response.status}.`,
+      code: 'internal',
+    };
   }
   const retryAfter = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new (classes[response.status] ?? ProblemError)(problem, { retryAfter: Number.isFinite(retryAfter) ? retryAfter : null });
+  return new (classes[response.status] ?? ProblemError)(problem, {
+    retryAfter: Number.isFinite(retryAfter) ? retryAfter : null,
+  });
 }

@@ -11,7 +11,10 @@ export interface StreamEvent {
 export async function within<T>(seconds: number, waited: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silent = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ConnectionError(`Nothing came for ${seconds} s.`)), seconds * 1000);
+    timer = setTimeout(
+      () => reject(new ConnectionError(`Nothing came for ${seconds} s.`)),
+      seconds * 1000,
+    );
   });
   try {
     return await Promise.race([waited, silent]);
@@ -24,7 +27,10 @@ export async function within<T>(seconds: number, waited: Promise<T>): Promise<T>
  * The events of a stream as they come; ends with it. The stream is cancelled when the caller stops reading.
  * @throws ConnectionError after so many seconds of `silence`.
  */
-export async function* readEventStream(body: ReadableStream<Uint8Array>, { silence }: { silence: number }): AsyncGenerator<StreamEvent, void, undefined> {
+export async function* readEventStream(
+  body: ReadableStream<Uint8Array>,
+  { silence }: { silence: number },
+): AsyncGenerator<StreamEvent, void, undefined> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let text = '';

@@ -2,13 +2,48 @@
  * `sae-eval/client`: talks to an sae-eval server, from Node and from browsers.
  * @module
  */
-export { SaeEvalClient, type CallOptions, type EvaluateOptions, type ListOptions, type ReportOptions, type SaeEvalClientOptions, type WatchOptions } from './client.js';
 export {
-  BusyError, ConflictError, ConnectionError, EvaluationFailedError, InvalidRequestError, NotFoundError, ProblemError, SaeEvalClientError, UnauthorizedError,
+  SaeEvalClient,
+  type CallOptions,
+  type EvaluateOptions,
+  type ListOptions,
+  type ReportOptions,
+  type SaeEvalClientOptions,
+  type WatchOptions,
+} from './client.js';
+export {
+  BusyError,
+  ConflictError,
+  ConnectionError,
+  EvaluationFailedError,
+  InvalidRequestError,
+  NotFoundError,
+  ProblemError,
+  SaeEvalClientError,
+  UnauthorizedError,
 } from './errors.js';
 export type {
-  CheckpointDescription, CheckpointEntry, DatasetEntry, Device, EvaluationEvent, EvaluationList, EvaluationRecord, EvaluationStatus, EvaluationSummary, Kind, ModelEntry,
-  Problem, Progress, ReportFormat, ReportLanguage,
+  CheckpointDescription,
+  CheckpointEntry,
+  DatasetEntry,
+  Device,
+  EvaluationEvent,
+  EvaluationList,
+  EvaluationRecord,
+  EvaluationStatus,
+  EvaluationSummary,
+  Kind,
+  ModelEntry,
+  Problem,
+  Progress,
+  ReportFormat,
+  ReportLanguage,
 } from '../evaluation/schema/record.js';
-export type { EvaluationRequest, MetricName, ProtocolName, SaeKind, SaeSpec } from '../evaluation/schema/request.js';
+export type {
+  EvaluationRequest,
+  MetricName,
+  ProtocolName,
+  SaeKind,
+  SaeSpec,
+} from '../evaluation/schema/request.js';
 export type { EvaluationResult, SaeResult } from '../evaluation/schema/result.js';

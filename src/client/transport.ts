@@ -41,7 +41,9 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
 
 /** Half a second, one, two, … with some chance in it, so that clients do not come back all at once. */
 export function backOff(attempt: number, retryAfter: number | null = null): number {
-  return retryAfter === null ? 500 * 2 ** Math.min(attempt, 5) * (0.75 + Math.random() / 2) : retryAfter * 1000;
+  return retryAfter === null
+    ? 500 * 2 ** Math.min(attempt, 5) * (0.75 + Math.random() / 2)
+    : retryAfter * 1000;
 }
 
 function isPassing(error: unknown): error is ConnectionError | ProblemError {
@@ -64,7 +66,10 @@ export class Transport {
   }
 
   async json<T>(call: Call): Promise<T> {
-    return this.#untilItWorks({ ...call, headers: { accept: 'application/json', ...call.headers } }, async (response) => (await response.json()) as T);
+    return this.#untilItWorks(
+      { ...call, headers: { accept: 'application/json', ...call.headers } },
+      async (response) => (await response.json()) as T,
+    );
   }
 
   async text(call: Call): Promise<string> {
@@ -72,7 +77,10 @@ export class Transport {
   }
 
   /** Sends and reads; both again where that can help and can do no harm. */
-  async #untilItWorks<T>({ repeatable, ...call }: Call, read: (response: Response) => Promise<T>): Promise<T> {
+  async #untilItWorks<T>(
+    { repeatable, ...call }: Call,
+    read: (response: Response) => Promise<T>,
+  ): Promise<T> {
     const { retries = 3 } = this.#options;
     const most = (repeatable ?? call.method === 'GET') ? retries : 0;
     for (let attempt = 0; ; attempt++) {
@@ -80,19 +88,34 @@ export class Transport {
         const response = await this.#once(call);
         return await read(response).catch((cause: unknown) => {
           call.signal?.throwIfAborted();
-          throw new ConnectionError(`The answer of ${call.method} ${call.path} broke off or is not what was asked for.`, { cause });
+          throw new ConnectionError(
+            `The answer of ${call.method} ${call.path} broke off or is not what was asked for.`,
+            { cause },
+          );
         });
       } catch (error) {
         const retryAfter = error instanceof ProblemError ? error.retryAfter : null;
-        if (attempt >= most || !isPassing(error) || (retryAfter ?? 0) > longestRetryAfter) throw error;
+        if (attempt >= most || !isPassing(error) || (retryAfter ?? 0) > longestRetryAfter)
+          throw error;
         await pause(backOff(attempt, retryAfter), call.signal);
       }
     }
   }
 
-  async #once({ method, path, query = {}, body, headers = {}, signal }: Omit<Call, 'repeatable'>): Promise<Response> {
+  async #once({
+    method,
+    path,
+    query = {},
+    body,
+    headers = {},
+    signal,
+  }: Omit<Call, 'repeatable'>): Promise<Response> {
     const { apiKey, fetch = globalThis.fetch } = this.#options;
-    const parameters = new URLSearchParams(Object.entries(query).flatMap(([name, value]): [string, string][] => (value === undefined ? [] : [[name, String(value)]])));
+    const parameters = new URLSearchParams(
+      Object.entries(query).flatMap(([name, value]): [string, string][] =>
+        value === undefined ? [] : [[name, String(value)]],
+      ),
+    );
     const target = `${this.#base}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ''}`;
     let response: Response;
     try {
@@ -108,7 +131,10 @@ export class Transport {
       });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new ConnectionError(`${method} ${target} did not reach a server: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
+      throw new ConnectionError(
+        `${method} ${target} did not reach a server: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        { cause },
+      );
     }
     if (!response.ok) throw await errorOf(response);
     return response;

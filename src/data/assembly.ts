@@ -15,7 +15,9 @@ export class Assembly {
   /** Of `packed`: tokens that wait for the rest of their sample. */
   #open: number[] = [];
 
-  constructor(private readonly options: { tokenizer: Tokenizer; seqLen: number; chunking: Chunking }) {}
+  constructor(
+    private readonly options: { tokenizer: Tokenizer; seqLen: number; chunking: Chunking },
+  ) {}
 
   /** The samples that are complete with the ids of one piece. */
   *push(ids: readonly number[]): Generator<Sample, void, undefined> {

@@ -32,7 +32,10 @@ export interface BatchOptions {
 const tokenizeAtOnce = 4 * 2 ** 20;
 
 /** Ids of pieces, in order. */
-async function tokenize(pieces: readonly Piece[], tokenizer: Tokenizer): Promise<(readonly number[])[]> {
+async function tokenize(
+  pieces: readonly Piece[],
+  tokenizer: Tokenizer,
+): Promise<(readonly number[])[]> {
   const texts = pieces.filter((piece) => typeof piece === 'string');
   const encoded = await tokenizer.encodeBatch(texts);
   let next = 0;
@@ -40,7 +43,10 @@ async function tokenize(pieces: readonly Piece[], tokenizer: Tokenizer): Promise
 }
 
 /** Batches of `batchSize` samples until the data or `maxSamples` ends; the last is smaller, perhaps empty. */
-export async function* readBatches(source: PieceSource, { tokenizer, batchSize, maxSamples, shuffle }: BatchOptions): AsyncGenerator<Batch, void, undefined> {
+export async function* readBatches(
+  source: PieceSource,
+  { tokenizer, batchSize, maxSamples, shuffle }: BatchOptions,
+): AsyncGenerator<Batch, void, undefined> {
   const skipped = new SkippedRecords();
   const assembly = new Assembly({ tokenizer, ...source });
   const waiting: Sample[] = [];
@@ -54,9 +60,15 @@ export async function* readBatches(source: PieceSource, { tokenizer, batchSize, 
     truncatedTokens += batch.reduce((sum, { truncated }) => sum + truncated, 0);
     const warnings = skipped.warnings(source.tokensField ?? source.textField);
     if (withoutTokens > 0) {
-      warnings.push({ en: `${withoutTokens} texts were skipped: the tokenizer makes no token of them.`, zh: `跳过 ${withoutTokens} 段文本：分词器没有产生任何词元。` });
+      warnings.push({
+        en: `${withoutTokens} texts were skipped: the tokenizer makes no token of them.`,
+        zh: `跳过 ${withoutTokens} 段文本：分词器没有产生任何词元。`,
+      });
     }
-    return { samples: batch, summary: { samples, skippedRecords: skipped.total, truncatedTokens, warnings } };
+    return {
+      samples: batch,
+      summary: { samples, skippedRecords: skipped.total, truncatedTokens, warnings },
+    };
   };
 
   let pieces: Piece[] = [];
@@ -74,16 +86,25 @@ export async function* readBatches(source: PieceSource, { tokenizer, batchSize, 
   for await (const piece of shuffle === null ? read : shuffled(read, { seed: shuffle })) {
     pieces.push(piece);
     characters += piece.length;
-    if (waiting.length + pieces.length < Math.min(batchSize, maxSamples - samples) && characters < tokenizeAtOnce) continue;
+    if (
+      waiting.length + pieces.length < Math.min(batchSize, maxSamples - samples) &&
+      characters < tokenizeAtOnce
+    )
+      continue;
     await encode();
-    for (let room = Math.min(batchSize, maxSamples - samples); waiting.length >= room; room = Math.min(batchSize, maxSamples - samples)) {
+    for (
+      let room = Math.min(batchSize, maxSamples - samples);
+      waiting.length >= room;
+      room = Math.min(batchSize, maxSamples - samples)
+    ) {
       yield handOut(room);
       if (samples >= maxSamples) return;
     }
   }
   await encode();
   waiting.push(...assembly.end());
-  while (waiting.length > 0 && samples < maxSamples) yield handOut(Math.min(batchSize, maxSamples - samples, waiting.length));
+  while (waiting.length > 0 && samples < maxSamples)
+    yield handOut(Math.min(batchSize, maxSamples - samples, waiting.length));
   // What was skipped after the last sample is told all the same.
   yield handOut(0);
 }

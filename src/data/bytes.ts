@@ -32,7 +32,12 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
     for await (const piece of gunzip) yield piece as Buffer;
   } catch (thrown) {
     const code = (thrown as NodeJS.ErrnoException).code ?? '';
-    if (code.startsWith('Z_')) throw new SaeEvalError('dataset-invalid', `${path}: expected a gzip file, found something else or a damaged one (${(thrown as Error).message}).`, { cause: thrown });
+    if (code.startsWith('Z_'))
+      throw new SaeEvalError(
+        'dataset-invalid',
+        `${path}: expected a gzip file, found something else or a damaged one (${(thrown as Error).message}).`,
+        { cause: thrown },
+      );
     throw thrown;
   } finally {
     source.destroy();
@@ -44,12 +49,18 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
 async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
   const { Decompress } = await import('fzstd');
   const ready: Buffer[] = [];
-  const decompress = new Decompress((piece) => void ready.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)));
+  const decompress = new Decompress(
+    (piece) => void ready.push(Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)),
+  );
   const push = (piece: Uint8Array, last: boolean): void => {
     try {
       decompress.push(piece, last);
     } catch (thrown) {
-      throw new SaeEvalError('dataset-invalid', `${path}: expected a zstd file, found something else or a damaged one (${thrown instanceof Error ? thrown.message : String(thrown)}).`, { cause: thrown });
+      throw new SaeEvalError(
+        'dataset-invalid',
+        `${path}: expected a zstd file, found something else or a damaged one (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+        { cause: thrown },
+      );
     }
   };
   for await (const bytes of filePieces(path)) {
@@ -66,7 +77,10 @@ async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
  * Closes the file when the caller stops early.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a damaged compressed file.
  */
-export async function* readBytes({ path, compression }: DataFile): AsyncGenerator<Buffer, void, undefined> {
+export async function* readBytes({
+  path,
+  compression,
+}: DataFile): AsyncGenerator<Buffer, void, undefined> {
   const read = { none: filePieces, gzip: gunzipped, zstd: unzstd }[compression];
   try {
     yield* read(path);

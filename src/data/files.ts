@@ -19,7 +19,9 @@ const kinds: readonly { extensions: readonly string[]; format: DataFile['format'
 ];
 
 /** Extensions of the files that a folder's texts can be, kind by kind: the first kind that is there is read. */
-export const textExtensions: readonly (readonly string[])[] = kinds.map(({ extensions }) => extensions);
+export const textExtensions: readonly (readonly string[])[] = kinds.map(
+  ({ extensions }) => extensions,
+);
 
 const described = kinds.flatMap(({ extensions }) => extensions).join(', ');
 
@@ -29,13 +31,21 @@ const unread: readonly [extension: string, instead: string][] = [
 ];
 
 function dataFile(path: string, format: DataFile['format']): DataFile {
-  return { path, format, compression: path.endsWith('.gz') ? 'gzip' : path.endsWith('.zst') ? 'zstd' : 'none' };
+  return {
+    path,
+    format,
+    compression: path.endsWith('.gz') ? 'gzip' : path.endsWith('.zst') ? 'zstd' : 'none',
+  };
 }
 
 /** A file given by its own name: `.parquet`, `.txt`, anything else lines of JSON. */
 function singleFile(path: string): DataFile {
   const found = unread.find(([extension]) => path.endsWith(extension));
-  if (found !== undefined) throw new SaeEvalError('dataset-invalid', `${path}: ${found[0]} files are not read: ${found[1]}.`);
+  if (found !== undefined)
+    throw new SaeEvalError(
+      'dataset-invalid',
+      `${path}: ${found[0]} files are not read: ${found[1]}.`,
+    );
   if (path.endsWith('.parquet')) return dataFile(path, 'parquet');
   return dataFile(path, /\.txt(\.gz|\.zst)?$/.test(basename(path)) ? 'text' : 'json');
 }
@@ -57,7 +67,9 @@ export async function listFiles(path: string): Promise<DataFile[]> {
     names = inCodePointOrder(await readdir(path));
     for (const { extensions, format } of kinds) {
       const files: DataFile[] = [];
-      for (const name of names.filter((each) => extensions.some((extension) => each.endsWith(extension)))) {
+      for (const name of names.filter((each) =>
+        extensions.some((extension) => each.endsWith(extension)),
+      )) {
         if ((await stat(join(path, name))).isFile()) files.push(dataFile(join(path, name), format));
       }
       if (files.length > 0) return files;

@@ -10,7 +10,8 @@ const byteOrderMark = '\uFEFF';
 /** A line this long is no record; it is passed over without being held. */
 const longestLine = 256 * 2 ** 20;
 /** Of a compressed file: text shrinks to a third or so, and a bomb of a few kilobytes is not to fill memory. */
-const longestLineOfCompressed = (fileBytes: number): number => Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
+const longestLineOfCompressed = (fileBytes: number): number =>
+  Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 
 /** Where the next line ends, as Python's universal newlines have it: `\n`, `\r\n` or `\r`. */
 function lineEnd(bytes: Buffer, from: number): number {
@@ -26,15 +27,24 @@ export type Line = string | null;
  * The lines of a file, the empty ones too. A leading byte-order mark is dropped.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid`.
  */
-export async function* readLines(file: DataFile, { onBytes }: { onBytes?: (count: number) => void } = {}): AsyncGenerator<Line, void, undefined> {
+export async function* readLines(
+  file: DataFile,
+  { onBytes }: { onBytes?: (count: number) => void } = {},
+): AsyncGenerator<Line, void, undefined> {
   // A byte-order mark inside the file is text; only the one at its beginning is a mark.
-  const longest = file.compression === 'none' ? longestLine : longestLineOfCompressed((await stat(file.path).catch(() => null))?.size ?? 0);
+  const longest =
+    file.compression === 'none'
+      ? longestLine
+      : longestLineOfCompressed((await stat(file.path).catch(() => null))?.size ?? 0);
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;
   const finish = (parts: readonly Buffer[], bytes: number): Line => {
     let line: Line;
     try {
-      line = bytes > longest ? null : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
+      line =
+        bytes > longest
+          ? null
+          : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     } catch {
       line = null;
     }

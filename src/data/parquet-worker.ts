@@ -1,7 +1,13 @@
 /** The worker of parquet.ts: decodes one column, a row group at a time, and sends it in slices when asked. */
 import { open, type FileHandle } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { parquetMetadataAsync, parquetReadObjects, type AsyncBuffer, type Compressors, type FileMetaData } from 'hyparquet';
+import {
+  parquetMetadataAsync,
+  parquetReadObjects,
+  type AsyncBuffer,
+  type Compressors,
+  type FileMetaData,
+} from 'hyparquet';
 import { decompress as decompressZstd } from 'fzstd';
 import { compressors } from 'hyparquet-compressors';
 import type { FromParquetWorker } from './parquet.js';
@@ -18,21 +24,38 @@ const mostInflation = 64;
 
 /** Decompressors that do not believe any length, and count what they give. */
 function carefulCompressors(count: (bytes: number) => void): Compressors {
-  return Object.fromEntries(Object.entries(compressors).map(([codec, decompress]) => [codec, (input: Uint8Array, length: number): Uint8Array => {
-    const most = Math.min(mostBytes, Math.max(alwaysAllowed, mostInflation * input.length));
-    if (!(length >= 0 && length <= most)) throw new Unreadable(`expected a page of at most ${most} bytes (it is compressed to ${input.length}), found one of ${length}`);
-    count(length);
-    // Left to itself the decompressor of zstd goes by the frame, whatever the page says.
-    return codec === 'ZSTD' ? decompressZstd(input, new Uint8Array(length)) : decompress(input, length);
-  }]));
+  return Object.fromEntries(
+    Object.entries(compressors).map(([codec, decompress]) => [
+      codec,
+      (input: Uint8Array, length: number): Uint8Array => {
+        const most = Math.min(mostBytes, Math.max(alwaysAllowed, mostInflation * input.length));
+        if (!(length >= 0 && length <= most))
+          throw new Unreadable(
+            `expected a page of at most ${most} bytes (it is compressed to ${input.length}), found one of ${length}`,
+          );
+        count(length);
+        // Left to itself the decompressor of zstd goes by the frame, whatever the page says.
+        return codec === 'ZSTD'
+          ? decompressZstd(input, new Uint8Array(length))
+          : decompress(input, length);
+      },
+    ]),
+  );
 }
 
-function bufferOf(file: FileHandle, byteLength: number, onBytes: (count: number) => void): AsyncBuffer {
+function bufferOf(
+  file: FileHandle,
+  byteLength: number,
+  onBytes: (count: number) => void,
+): AsyncBuffer {
   return {
     byteLength,
     slice: async (start, end = byteLength) => {
       const from = start < 0 ? byteLength + start : start;
-      if (!(from >= 0 && from <= end && end <= byteLength)) throw new Unreadable(`expected bytes within the file of ${byteLength}, found ${from}…${end}`);
+      if (!(from >= 0 && from <= end && end <= byteLength))
+        throw new Unreadable(
+          `expected bytes within the file of ${byteLength}, found ${from}…${end}`,
+        );
       const bytes = new Uint8Array(end - from);
       const { bytesRead } = await file.read(bytes, 0, bytes.length, from);
       onBytes(bytesRead);
@@ -57,38 +80,63 @@ function columnsOf({ schema }: FileMetaData): string[] {
 }
 
 /** Refuses a row group whose column is larger than may be held at once. */
-function checkRowGroup({ columns }: FileMetaData['row_groups'][number], column: string, index: number): void {
+function checkRowGroup(
+  { columns }: FileMetaData['row_groups'][number],
+  column: string,
+  index: number,
+): void {
   for (const { meta_data: meta } of columns) {
     if (meta === undefined || meta.path_in_schema[0] !== column) continue;
     if (Number(meta.total_uncompressed_size) > mostBytes) {
-      throw new Unreadable(`expected row groups of at most ${mostBytes} bytes in column ${column}, found ${meta.total_uncompressed_size} in row group ${index}; write it again with smaller row groups`);
+      throw new Unreadable(
+        `expected row groups of at most ${mostBytes} bytes in column ${column}, found ${meta.total_uncompressed_size} in row group ${index}; write it again with smaller row groups`,
+      );
     }
   }
 }
 
-async function* slices({ path, column }: { path: string; column: string }): AsyncGenerator<FromParquetWorker, void, undefined> {
+async function* slices({
+  path,
+  column,
+}: {
+  path: string;
+  column: string;
+}): AsyncGenerator<FromParquetWorker, void, undefined> {
   let bytes = 0;
   const file = await open(path);
   try {
     const { size } = await file.stat();
-    const buffer = bufferOf(file, size, (count) => { bytes += count; });
+    const buffer = bufferOf(file, size, (count) => {
+      bytes += count;
+    });
     // What a row group may take at once follows from the file's size: thousands of small pages can stand for gigabytes too.
     const most = Math.min(mostBytes, 4 * alwaysAllowed + mostInflation * size);
     let inflated = 0;
     const careful = carefulCompressors((count) => {
       inflated += count;
-      if (inflated > most) throw new Unreadable(`expected row groups that take at most ${most} bytes in a file of ${size}, found more; write it again with smaller row groups`);
+      if (inflated > most)
+        throw new Unreadable(
+          `expected row groups that take at most ${most} bytes in a file of ${size}, found more; write it again with smaller row groups`,
+        );
     });
     const metadata = await parquetMetadataAsync(buffer);
     const names = columnsOf(metadata);
     const top = names.includes(column) ? column : column.split('.')[0]!;
-    if (!names.includes(top)) throw new Unreadable(`expected a column ${column}, found ${names.slice(0, 20).join(', ')}`);
+    if (!names.includes(top))
+      throw new Unreadable(`expected a column ${column}, found ${names.slice(0, 20).join(', ')}`);
     let rowStart = 0;
     for (const [index, group] of metadata.row_groups.entries()) {
       checkRowGroup(group, top, index);
       inflated = 0;
       const rowEnd = rowStart + Number(group.num_rows);
-      const rows = await parquetReadObjects({ file: buffer, metadata, columns: [top], rowStart, rowEnd, compressors: careful });
+      const rows = await parquetReadObjects({
+        file: buffer,
+        metadata,
+        columns: [top],
+        rowStart,
+        rowEnd,
+        compressors: careful,
+      });
       for (let from = 0; from < rows.length; from += rowsPerMessage) {
         const values = rows.slice(from, from + rowsPerMessage).map((row): unknown => {
           const value: unknown = row[top];
@@ -108,10 +156,16 @@ const port = parentPort!;
 const source = slices(workerData as { path: string; column: string });
 port.on('message', () => {
   source.next().then(
-    ({ done, value }) => port.postMessage(done === true || value === undefined ? { done: true } : value),
+    ({ done, value }) =>
+      port.postMessage(done === true || value === undefined ? { done: true } : value),
     (thrown: unknown) => {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
-      port.postMessage({ error: thrown instanceof Unreadable ? message : `expected a parquet file, found something else or a damaged one (${message})` });
+      port.postMessage({
+        error:
+          thrown instanceof Unreadable
+            ? message
+            : `expected a parquet file, found something else or a damaged one (${message})`,
+      });
     },
   );
 });

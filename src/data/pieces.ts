@@ -35,7 +35,11 @@ export interface ReadOptions {
 const longestDocument = 256 * 2 ** 20;
 
 /** A text file is one record; its lines end between words. */
-async function* textPieces(file: DataFile, { chunking, seqLen }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+async function* textPieces(
+  file: DataFile,
+  { chunking, seqLen }: PieceSource,
+  { skipped, onBytes }: ReadOptions,
+): AsyncGenerator<Piece, void, undefined> {
   const chunker = new Chunker(seqLen);
   const whole: string[] = [];
   let characters = 0;
@@ -44,7 +48,11 @@ async function* textPieces(file: DataFile, { chunking, seqLen }: PieceSource, { 
     else if (chunking === 'words') yield* chunker.push(line);
     else {
       characters += line.length + 1;
-      if (characters > longestDocument) throw new SaeEvalError('dataset-invalid', `${file.path}: a text taken as one document may have ${longestDocument} characters at most, found more. Use chunking "words", or a .jsonl file with a record per document.`);
+      if (characters > longestDocument)
+        throw new SaeEvalError(
+          'dataset-invalid',
+          `${file.path}: a text taken as one document may have ${longestDocument} characters at most, found more. Use chunking "words", or a .jsonl file with a record per document.`,
+        );
       whole.push(line);
     }
   }
@@ -57,12 +65,22 @@ async function* textPieces(file: DataFile, { chunking, seqLen }: PieceSource, { 
 }
 
 /** The records of a file: its lines, or the rows of its column. */
-function readRecords(file: DataFile, { textField, tokensField }: PieceSource, { skipped, onBytes }: ReadOptions): AsyncIterable<unknown> {
+function readRecords(
+  file: DataFile,
+  { textField, tokensField }: PieceSource,
+  { skipped, onBytes }: ReadOptions,
+): AsyncIterable<unknown> {
   const options = onBytes === undefined ? {} : { onBytes };
-  return file.format === 'parquet' ? readParquetColumn(file.path, tokensField ?? textField, options) : recordsOf(readLines(file, options), skipped);
+  return file.format === 'parquet'
+    ? readParquetColumn(file.path, tokensField ?? textField, options)
+    : recordsOf(readLines(file, options), skipped);
 }
 
-async function* recordPieces(file: DataFile, source: PieceSource, options: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+async function* recordPieces(
+  file: DataFile,
+  source: PieceSource,
+  options: ReadOptions,
+): AsyncGenerator<Piece, void, undefined> {
   const { textField, tokensField, chunking, seqLen, vocabulary } = source;
   const { skipped } = options;
   for await (const record of readRecords(file, source, options)) {
@@ -70,7 +88,8 @@ async function* recordPieces(file: DataFile, source: PieceSource, options: ReadO
       const ids = tokensIn(record, tokensField, { vocabulary, skipped });
       if (ids === null) continue;
       if (chunking !== 'words') yield ids;
-      else for (let from = 0; from < ids.length; from += seqLen) yield ids.slice(from, from + seqLen);
+      else
+        for (let from = 0; from < ids.length; from += seqLen) yield ids.slice(from, from + seqLen);
       continue;
     }
     const text = textIn(record, textField, skipped);
@@ -80,10 +99,17 @@ async function* recordPieces(file: DataFile, source: PieceSource, options: ReadO
   }
 }
 
-export async function* readPieces(source: PieceSource, options: ReadOptions): AsyncGenerator<Piece, void, undefined> {
+export async function* readPieces(
+  source: PieceSource,
+  options: ReadOptions,
+): AsyncGenerator<Piece, void, undefined> {
   for (const file of source.files) {
     if (file.format === 'text') {
-      if (source.tokensField !== null) throw new SaeEvalError('dataset-invalid', `${file.path}: tokensField needs lines of JSON or parquet, found a text file.`);
+      if (source.tokensField !== null)
+        throw new SaeEvalError(
+          'dataset-invalid',
+          `${file.path}: tokensField needs lines of JSON or parquet, found a text file.`,
+        );
       yield* textPieces(file, source, options);
     } else yield* recordPieces(file, source, options);
   }

@@ -3,7 +3,8 @@ import type { Bilingual } from '../evaluation/schema/index.js';
 import type { Line } from './lines.js';
 
 /** White space as Python's `str.split()` has it; a byte-order mark is none. */
-export const whiteSpace = '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
+export const whiteSpace =
+  '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
 const blank = new RegExp(`^[${whiteSpace}]*$`);
 
@@ -22,19 +23,29 @@ export class SkippedRecords {
   notTokens = 0;
 
   get total(): number {
-    return this.blank + this.notJson + this.notText + this.notAnObject + this.notAString + this.notTokens;
+    return (
+      this.blank + this.notJson + this.notText + this.notAnObject + this.notAString + this.notTokens
+    );
   }
 
   warnings(field: string): Bilingual[] {
     const warnings: Bilingual[] = [];
     const add = (count: number, en: string, zh: string): void => {
-      if (count > 0) warnings.push({ en: `${count} ${count === 1 ? 'line was' : 'lines were'} skipped: ${en}.`, zh: `跳过 ${count} 行：${zh}。` });
+      if (count > 0)
+        warnings.push({
+          en: `${count} ${count === 1 ? 'line was' : 'lines were'} skipped: ${en}.`,
+          zh: `跳过 ${count} 行：${zh}。`,
+        });
     };
     add(this.notJson, 'not JSON', '不是 JSON');
     add(this.notText, 'not UTF-8 text', '不是 UTF-8 文本');
     add(this.notAnObject, 'not a JSON object', '不是 JSON 对象');
     add(this.notAString, `the field \`${field}\` is not a string`, `字段 \`${field}\` 不是字符串`);
-    add(this.notTokens, `the field \`${field}\` is not a list of token ids`, `字段 \`${field}\` 不是词元编号列表`);
+    add(
+      this.notTokens,
+      `the field \`${field}\` is not a list of token ids`,
+      `字段 \`${field}\` 不是词元编号列表`,
+    );
     return warnings;
   }
 }
@@ -44,7 +55,8 @@ function valueAt(record: object, field: string): unknown {
   if (Object.hasOwn(record, field)) return (record as Record<string, unknown>)[field];
   let value: unknown = record;
   for (const part of field.split('.')) {
-    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part)) return undefined;
+    if (value === null || typeof value !== 'object' || !Object.hasOwn(value, part))
+      return undefined;
     value = (value as Record<string, unknown>)[part];
   }
   return value;
@@ -90,11 +102,23 @@ export function textIn(record: unknown, field: string, skipped: SkippedRecords):
 }
 
 /** The token ids of a record, or null where there are none; each is below `vocabulary`. */
-export function tokensIn(record: unknown, field: string, { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords }): number[] | null {
+export function tokensIn(
+  record: unknown,
+  field: string,
+  { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords },
+): number[] | null {
   const ids = fieldOf(record, field, skipped);
   if (ids === undefined) return null;
-  const numbers = Array.isArray(ids) || ArrayBuffer.isView(ids) ? Array.from(ids as Iterable<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : id)) : null;
-  if (numbers === null || !numbers.every((id) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary)) {
+  const numbers =
+    Array.isArray(ids) || ArrayBuffer.isView(ids)
+      ? Array.from(ids as Iterable<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : id))
+      : null;
+  if (
+    numbers === null ||
+    !numbers.every(
+      (id) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary,
+    )
+  ) {
     skipped.notTokens++;
     return null;
   }
@@ -106,7 +130,10 @@ export function tokensIn(record: unknown, field: string, { vocabulary, skipped }
 }
 
 /** Lines of a file as records. */
-export async function* recordsOf(lines: AsyncIterable<Line>, skipped: SkippedRecords): AsyncGenerator<unknown, void, undefined> {
+export async function* recordsOf(
+  lines: AsyncIterable<Line>,
+  skipped: SkippedRecords,
+): AsyncGenerator<unknown, void, undefined> {
   for await (const line of lines) {
     const record = recordOf(line, skipped);
     if (record !== undefined) yield record;

@@ -45,7 +45,10 @@ async function countSamples(source: PieceSource, maxSamples: number): Promise<nu
   if (source.chunking === 'packed') return null;
   let bytes = 0;
   let count = 0;
-  for await (const _ of readPieces(source, { skipped: new SkippedRecords(), onBytes: (read) => (bytes += read) })) {
+  for await (const _ of readPieces(source, {
+    skipped: new SkippedRecords(),
+    onBytes: (read) => (bytes += read),
+  })) {
     if (++count === maxSamples) break;
     if (bytes > countingBudget) return null;
   }
@@ -53,7 +56,9 @@ async function countSamples(source: PieceSource, maxSamples: number): Promise<nu
 }
 
 /** Runs a generator one step ahead of its reader. */
-async function* ahead<T>(source: AsyncGenerator<T, void, undefined>): AsyncGenerator<T, void, undefined> {
+async function* ahead<T>(
+  source: AsyncGenerator<T, void, undefined>,
+): AsyncGenerator<T, void, undefined> {
   try {
     let next = source.next();
     for (;;) {
@@ -69,10 +74,14 @@ async function* ahead<T>(source: AsyncGenerator<T, void, undefined>): AsyncGener
   }
 }
 
-function noSample({ path, textField, files, tokensField }: PieceSource & { path: string }, found: SampleSummary | null): SaeEvalError {
-  const expected = files[0]!.format === 'text'
-    ? 'Expected text in UTF-8.'
-    : `Expected lines of JSON objects with ${tokensField === null ? `a non-blank string in the field \`${textField}\`` : `a list of token ids in the field \`${tokensField}\``}.`;
+function noSample(
+  { path, textField, files, tokensField }: PieceSource & { path: string },
+  found: SampleSummary | null,
+): SaeEvalError {
+  const expected =
+    files[0]!.format === 'text'
+      ? 'Expected text in UTF-8.'
+      : `Expected lines of JSON objects with ${tokensField === null ? `a non-blank string in the field \`${textField}\`` : `a list of token ids in the field \`${tokensField}\``}.`;
   const reasons = found?.warnings.map(({ en }) => ` ${en}`).join('') ?? '';
   return new SaeEvalError(
     'dataset-invalid',
@@ -85,8 +94,26 @@ function noSample({ path, textField, files, tokensField }: PieceSource & { path:
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` where there is no usable sample.
  */
 export async function openSamples(options: SampleOptions): Promise<SampleStream> {
-  const { path, textField = 'text', tokensField = null, chunking = 'words', shuffle = null, maxSamples = 10_000, seqLen, batchSize = 64, tokenizer, skipBatches = 0 } = options;
-  const source: PieceSource = { files: await listFiles(path), textField, tokensField, chunking, seqLen, vocabulary: tokenizer.vocabulary };
+  const {
+    path,
+    textField = 'text',
+    tokensField = null,
+    chunking = 'words',
+    shuffle = null,
+    maxSamples = 10_000,
+    seqLen,
+    batchSize = 64,
+    tokenizer,
+    skipBatches = 0,
+  } = options;
+  const source: PieceSource = {
+    files: await listFiles(path),
+    textField,
+    tokensField,
+    chunking,
+    seqLen,
+    vocabulary: tokenizer.vocabulary,
+  };
   let total = await countSamples(source, maxSamples);
   const batches = ahead(readBatches(source, { tokenizer, batchSize, maxSamples, shuffle }));
 

@@ -12,7 +12,10 @@ function* randomNumbers(seed: number): Generator<number, never, undefined> {
 }
 
 /** Every item once; each leaves a buffer of `size` at random. */
-export async function* shuffled<T>(items: AsyncIterable<T>, { seed, size = 10_000 }: { seed: number; size?: number }): AsyncGenerator<T, void, undefined> {
+export async function* shuffled<T>(
+  items: AsyncIterable<T>,
+  { seed, size = 10_000 }: { seed: number; size?: number },
+): AsyncGenerator<T, void, undefined> {
   const random = randomNumbers(seed);
   const draw = (): number => Math.floor(random.next().value * buffer.length);
   const buffer: T[] = [];

@@ -24,12 +24,19 @@ export interface EvaluateOptions {
  * });
  * @throws SaeEvalError with the fields of the request that are wrong, or the reason the run failed.
  */
-export function evaluate(request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
+export function evaluate(
+  request: EvaluationRequest,
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult> {
   return evaluateIn(new ComputeProcess(), request, options);
 }
 
 /** The same in a process that the caller made; it is closed at the end. */
-export async function evaluateIn(compute: ComputeProcess, request: EvaluationRequest, options: EvaluateOptions = {}): Promise<EvaluationResult> {
+export async function evaluateIn(
+  compute: ComputeProcess,
+  request: EvaluationRequest,
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult> {
   try {
     compute.prepare();
     const validated = await validateRequest(request);

@@ -15,7 +15,10 @@ function stampOf(path: string, depth: number): string {
   const stats = statSync(path, { bigint: true });
   if (!stats.isDirectory()) return identity(path, stats);
   if (depth > deepest) return path;
-  return readdirSync(path).sort().map((name) => stampOf(join(path, name), depth + 1)).join('\n');
+  return readdirSync(path)
+    .sort()
+    .map((name) => stampOf(join(path, name), depth + 1))
+    .join('\n');
 }
 
 /** Which file lies at a path now; of a folder, which files lie in it. Null where there is none or it cannot be read. */

@@ -3,7 +3,15 @@
  * A run that was killed continues after its last finished batch, with the decisions it was started with.
  */
 import { createHash } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { Accumulator, type AccumulatorState } from '../metrics/accumulator.js';
 import type { Products } from '../sae/index.js';
@@ -46,7 +54,7 @@ export function fingerprint(parts: unknown): string {
 function writeWhole(path: string, bytes: Uint8Array): void {
   const file = openSync(path, 'w', 0o600);
   try {
-    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
     fsyncSync(file);
   } finally {
     closeSync(file);
@@ -54,7 +62,10 @@ function writeWhole(path: string, bytes: Uint8Array): void {
 }
 
 export class Journal {
-  constructor(private readonly path: string, private readonly print: string) {}
+  constructor(
+    private readonly path: string,
+    private readonly print: string,
+  ) {}
 
   /** What an earlier part of the same run left, or null: no file, another run's, or not readable. */
   recover(): Recovered | null {
@@ -71,7 +82,15 @@ export class Journal {
 
   /** Replaces the file: after a crash there is either the state before or this one. */
   write({ id, createdAt, decisions, seconds, accumulator }: Recovered): void {
-    const content: JournalContent = { version: formatVersion, fingerprint: this.print, id, createdAt, decisions, seconds, state: accumulator.state() };
+    const content: JournalContent = {
+      version: formatVersion,
+      fingerprint: this.print,
+      id,
+      createdAt,
+      decisions,
+      seconds,
+      state: accumulator.state(),
+    };
     const part = `${this.path}.part`;
     try {
       writeWhole(part, serialize(content));

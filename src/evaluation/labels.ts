@@ -2,7 +2,9 @@
 import type { SaeKind } from './schema/index.js';
 
 /** One label for each SAE, all different. */
-export function labelsFor(saes: readonly { label?: string | undefined; kind: SaeKind }[]): string[] {
+export function labelsFor(
+  saes: readonly { label?: string | undefined; kind: SaeKind }[],
+): string[] {
   const taken = new Set(saes.flatMap(({ label }) => (label === undefined ? [] : [label])));
   return saes.map(({ label, kind }) => {
     if (label !== undefined) return label;

@@ -2,7 +2,12 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
-import { loadLanguageModel, loadTokenizer, type LanguageModel, type Tokenizer } from '../lm/index.js';
+import {
+  loadLanguageModel,
+  loadTokenizer,
+  type LanguageModel,
+  type Tokenizer,
+} from '../lm/index.js';
 import type { SAE } from '../sae/index.js';
 import { memory, type DType } from '../torch/index.js';
 import type { Loaded, Loans, Source, WeightCache } from './weight-cache.js';
@@ -18,11 +23,19 @@ function withCopies(weightBytes: number, bytesBefore: number): number {
 }
 
 /** The language model of a folder. Frees what is kept and not in use when there is no room for it. It belongs to the loans. */
-export async function borrowModel(cache: WeightCache, loans: Loans, { path, device, dtype }: { path: string; device: string; dtype: DType }): Promise<LanguageModel> {
+export async function borrowModel(
+  cache: WeightCache,
+  loans: Loans,
+  { path, device, dtype }: { path: string; device: string; dtype: DType },
+): Promise<LanguageModel> {
   const load = async (): Promise<Loaded<LanguageModel>> => {
     const before = memory().bytes;
     const model = await loadLanguageModel(path, { device, dtype });
-    return { value: model, bytes: withCopies(model.weightBytes, before), dispose: () => model.dispose() };
+    return {
+      value: model,
+      bytes: withCopies(model.weightBytes, before),
+      dispose: () => model.dispose(),
+    };
   };
   const source: Source = { path, options: ['model', device, dtype] };
   try {
@@ -44,7 +57,11 @@ export async function borrowTokenizer(loans: Loans, path: string): Promise<Token
 }
 
 /** An SAE, made by `load` unless it is there already. `options`: everything that decides what `load` makes of the file. It belongs to the loans. */
-export function borrowSae(loans: Loans, { path, options, weightBytes }: { path: string; options: unknown; weightBytes: number }, load: () => SAE): SAE {
+export function borrowSae(
+  loans: Loans,
+  { path, options, weightBytes }: { path: string; options: unknown; weightBytes: number },
+  load: () => SAE,
+): SAE {
   return loans.borrow({ path, options: ['sae', options] }, () => {
     const before = memory().bytes;
     const sae = load();

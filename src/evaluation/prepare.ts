@@ -32,15 +32,25 @@ export function resolveDevice(wanted: string | undefined): string {
   const name = wanted === 'cuda' ? 'cuda:0' : wanted;
   if (present.includes(name)) return name;
   const message = `expected one of ${present.join(', ')}, found ${wanted}${cuda.isAvailable() ? '' : ' (this machine has no CUDA device, or libtorch is a CPU build)'}`;
-  throw new SaeEvalError('device-unavailable', `device: ${message}`, { fields: [{ path: 'device', message }] });
+  throw new SaeEvalError('device-unavailable', `device: ${message}`, {
+    fields: [{ path: 'device', message }],
+  });
 }
 
 /** The settings an SAE is evaluated with: its own or the request's, then the points of a sweep. */
 function variantsOf(request: ResolvedRequest, index: number): Variant[] {
   const owner = (variant: number): string => `${index}.${variant}`;
   const { inferK, theta } = request;
-  if (Array.isArray(inferK)) return [{ owner: owner(0), sparsity: null }, ...inferK.map((k, i) => ({ owner: owner(i + 1), sparsity: { inferK: k } }))];
-  if (Array.isArray(theta)) return [{ owner: owner(0), sparsity: null }, ...theta.map((t, i) => ({ owner: owner(i + 1), sparsity: { theta: t } }))];
+  if (Array.isArray(inferK))
+    return [
+      { owner: owner(0), sparsity: null },
+      ...inferK.map((k, i) => ({ owner: owner(i + 1), sparsity: { inferK: k } })),
+    ];
+  if (Array.isArray(theta))
+    return [
+      { owner: owner(0), sparsity: null },
+      ...theta.map((t, i) => ({ owner: owner(i + 1), sparsity: { theta: t } })),
+    ];
   if (inferK !== undefined) return [{ owner: owner(0), sparsity: { inferK } }];
   return [{ owner: owner(0), sparsity: theta === undefined ? null : { theta } }];
 }
@@ -79,29 +89,74 @@ function computedAs({ kind }: ResolvedSae): SaeKind {
 }
 
 /** Everything that decides what is made of an SAE's file: all that is asked and known of it but its name and where it is used. */
-function loadingOptions(resolved: ResolvedSae, { saes, saeDtype, inferK, theta }: ResolvedRequest, { index, device }: { index: number; device: string }): unknown {
+function loadingOptions(
+  resolved: ResolvedSae,
+  { saes, saeDtype, inferK, theta }: ResolvedRequest,
+  { index, device }: { index: number; device: string },
+): unknown {
   const { label: _, layer: __, kind: ___, ...spec } = saes[index]!;
   const { k, aggregation, published } = resolved;
-  return { spec, kind: computedAs(resolved), k, aggregation, published, saeDtype, inferK, theta, device };
+  return {
+    spec,
+    kind: computedAs(resolved),
+    k,
+    aggregation,
+    published,
+    saeDtype,
+    inferK,
+    theta,
+    device,
+  };
 }
 
 /** Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone. */
-export function loadEvaluated(resolved: ResolvedSae, index: number, { model, device, request, wanted, loans, path }: LoadEvaluatedOptions): EvaluatedSae {
+export function loadEvaluated(
+  resolved: ResolvedSae,
+  index: number,
+  { model, device, request, wanted, loans, path }: LoadEvaluatedOptions,
+): EvaluatedSae {
   const variants = variantsOf(request, index);
   const spec = request.saes[index]!;
-  const values = [...resolved.checkpoint.entries.values()].reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
-  const source = { path, options: loadingOptions(resolved, request, { index, device }), weightBytes: values * bytesPer(request.saeDtype) };
+  const values = [...resolved.checkpoint.entries.values()].reduce(
+    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
+    0,
+  );
+  const source = {
+    path,
+    options: loadingOptions(resolved, request, { index, device }),
+    weightBytes: values * bytesPer(request.saeDtype),
+  };
   try {
     const common = { kind: computedAs(resolved), device, dtype: request.saeDtype };
-    const sae: SAE = borrowSae(loans, source, () => resolved.published !== null ? loadPublished(resolved.published, common) : createSAE(resolved.checkpoint, {
-      ...common,
-      ...(resolved.k === null ? {} : { k: resolved.k }),
-      ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
-    }));
-    const strategy = strategyFor({ sae, layers: resolved.layers, site: resolved.site, routing: resolved.routing, L: model.layers, variants, wanted, saeDtype: request.saeDtype });
+    const sae: SAE = borrowSae(loans, source, () =>
+      resolved.published !== null
+        ? loadPublished(resolved.published, common)
+        : createSAE(resolved.checkpoint, {
+            ...common,
+            ...(resolved.k === null ? {} : { k: resolved.k }),
+            ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
+          }),
+    );
+    const strategy = strategyFor({
+      sae,
+      layers: resolved.layers,
+      site: resolved.site,
+      routing: resolved.routing,
+      L: model.layers,
+      variants,
+      wanted,
+      saeDtype: request.saeDtype,
+    });
     return { resolved, path: spec.checkpoint, sae, strategy, variants, error: null };
   } catch (thrown) {
-    return { resolved, path: spec.checkpoint, sae: null, strategy: null, variants, error: asSaeEvalError(thrown, resolved.label) };
+    return {
+      resolved,
+      path: spec.checkpoint,
+      sae: null,
+      strategy: null,
+      variants,
+      error: asSaeEvalError(thrown, resolved.label),
+    };
   }
 }
 
@@ -111,7 +166,11 @@ const allThreads = numThreads();
 const worthThreads = 2 ** 17;
 
 /** How much a run computes at once, and on how many threads: decided once for a run. */
-export function decide(request: ResolvedRequest & { device: string }, model: ModelShape, evaluated: readonly EvaluatedSae[]): Decisions {
+export function decide(
+  request: ResolvedRequest & { device: string },
+  model: ModelShape,
+  evaluated: readonly EvaluatedSae[],
+): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
   const microBatch = chooseMicroBatch({
     seqLen: request.dataset.seqLen,
@@ -124,6 +183,9 @@ export function decide(request: ResolvedRequest & { device: string }, model: Mod
     budget: workingSetFor(deviceMemory(request.device, cuda.memory)?.freeBytes ?? null),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
-  return { microBatch, threads: values < worthThreads ? 1 : allThreads, saeProducts: chooseProducts(request) };
+  return {
+    microBatch,
+    threads: values < worthThreads ? 1 : allThreads,
+    saeProducts: chooseProducts(request),
+  };
 }
-

@@ -5,7 +5,13 @@ import type { z } from 'zod';
 export type RawIssue = z.core.$ZodRawIssue;
 
 const typeNames: Readonly<Record<string, string>> = {
-  int: 'a whole number', number: 'a number', string: 'a string', boolean: 'true or false', array: 'a list', object: 'an object', nonoptional: 'a value',
+  int: 'a whole number',
+  number: 'a number',
+  string: 'a string',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  nonoptional: 'a value',
 };
 
 function found(value: unknown): string {
@@ -13,19 +19,37 @@ function found(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
-function bound(issue: { origin: string; input?: unknown }, word: 'least' | 'most', limit: number | bigint): string {
-  const unit = issue.origin === 'array' ? (limit === 1 ? ' item' : ' items') : issue.origin === 'string' ? (limit === 1 ? ' character' : ' characters') : '';
+function bound(
+  issue: { origin: string; input?: unknown },
+  word: 'least' | 'most',
+  limit: number | bigint,
+): string {
+  const unit =
+    issue.origin === 'array'
+      ? limit === 1
+        ? ' item'
+        : ' items'
+      : issue.origin === 'string'
+        ? limit === 1
+          ? ' character'
+          : ' characters'
+        : '';
   return `expected at ${word} ${limit}${unit}, found ${found(issue.input)}`;
 }
 
 /** What one branch of a union expects of the type of its value; null where the type fits and the fault lies deeper. */
 function branchType([issue]: readonly z.core.$ZodIssue[]): string | null {
-  return issue?.code === 'invalid_type' && issue.path.length === 0 ? (typeNames[issue.expected] ?? issue.expected) : null;
+  return issue?.code === 'invalid_type' && issue.path.length === 0
+    ? (typeNames[issue.expected] ?? issue.expected)
+    : null;
 }
 
 function unionMessage(branches: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
   const deeper = branches.find((branch) => branch.length > 0 && branchType(branch) === null)?.[0];
-  return deeper?.message ?? `expected ${[...new Set(branches.map(branchType))].join(' or ')}, found ${found(input)}`;
+  return (
+    deeper?.message ??
+    `expected ${[...new Set(branches.map(branchType))].join(' or ')}, found ${found(input)}`
+  );
 }
 
 /** The message of an issue; undefined leaves zod's own. */
@@ -33,15 +57,21 @@ export function requestProblem(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type': {
       const expected = typeNames[issue.expected] ?? issue.expected;
-      return issue.input === undefined ? `is missing; expected ${expected}` : `expected ${expected}, found ${found(issue.input)}`;
+      return issue.input === undefined
+        ? `is missing; expected ${expected}`
+        : `expected ${expected}, found ${found(issue.input)}`;
     }
     case 'too_small':
-      return issue.inclusive === false ? `expected more than ${issue.minimum}, found ${found(issue.input)}` : bound(issue, 'least', issue.minimum);
+      return issue.inclusive === false
+        ? `expected more than ${issue.minimum}, found ${found(issue.input)}`
+        : bound(issue, 'least', issue.minimum);
     case 'too_big':
       return bound(issue, 'most', issue.maximum);
     case 'invalid_value': {
       const expected = `expected ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
-      return issue.input === undefined ? `is missing; ${expected}` : `${expected}, found ${found(issue.input)}`;
+      return issue.input === undefined
+        ? `is missing; ${expected}`
+        : `${expected}, found ${found(issue.input)}`;
     }
     case 'invalid_union':
       return unionMessage(issue.errors, issue.input);

@@ -5,14 +5,26 @@ import { cpus } from 'node:os';
 import { openSamples } from '../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { Accumulator } from '../metrics/accumulator.js';
-import { setInferenceMode, setMemoryCache, setNumThreads, synchronize, trimMemory, versions } from '../torch/index.js';
+import {
+  setInferenceMode,
+  setMemoryCache,
+  setNumThreads,
+  synchronize,
+  trimMemory,
+  versions,
+} from '../torch/index.js';
 import { packageVersion } from '../version.js';
 import { Engine } from './engine/engine.js';
 import { fingerprint, Journal } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, resolveDevice, wantedOf } from './prepare.js';
 import { ResultBuilder } from './result-builder.js';
-import type { EvaluationRequest, EvaluationResult, ResolvedRequest, SaeResult } from './schema/index.js';
+import type {
+  EvaluationRequest,
+  EvaluationResult,
+  ResolvedRequest,
+  SaeResult,
+} from './schema/index.js';
 import { validateRequest, type ValidatedRequest } from './validate.js';
 import { WeightCache } from './weight-cache.js';
 
@@ -57,20 +69,48 @@ const memoryCache = 512 * 2 ** 20;
 
 /** What a run computes, and on what, for the journal: the request, and the files as they are now. */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
-  const files = [paths.model, paths.dataset, ...saes.flatMap(({ checkpoint, published }) => [checkpoint.path, ...(published === null || published.configPath === null ? [] : [published.configPath])])].map((path) => {
+  const files = [
+    paths.model,
+    paths.dataset,
+    ...saes.flatMap(({ checkpoint, published }) => [
+      checkpoint.path,
+      ...(published === null || published.configPath === null ? [] : [published.configPath]),
+    ]),
+  ].map((path) => {
     const { size, mtimeMs } = statSync(path);
     return [path, size, mtimeMs];
   });
   // Libraries choose their kernels by the processor: on another one the parts of a run would not be of the same bits.
-  return fingerprint({ request, files, device, version: packageVersion, versions: versions(), processor: cpus()[0]?.model });
+  return fingerprint({
+    request,
+    files,
+    device,
+    version: packageVersion,
+    versions: versions(),
+    processor: cpus()[0]?.model,
+  });
 }
 
 /**
  * Runs one evaluation in this process; it computes on this thread, with a turn of the event loop between micro-batches.
  * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
  */
-export async function run(input: EvaluationRequest | ResolvedRequest, options: RunOptions = {}): Promise<EvaluationResult> {
-  const { signal, onLoaded, onProgress, progressInterval = 250, onBatch, onResult, resultInterval = 0, resolvePath = (path) => path, programs = true, cache = new WeightCache() } = options;
+export async function run(
+  input: EvaluationRequest | ResolvedRequest,
+  options: RunOptions = {},
+): Promise<EvaluationResult> {
+  const {
+    signal,
+    onLoaded,
+    onProgress,
+    progressInterval = 250,
+    onBatch,
+    onResult,
+    resultInterval = 0,
+    resolvePath = (path) => path,
+    programs = true,
+    cache = new WeightCache(),
+  } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
     programs,
@@ -82,7 +122,8 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
   });
   const device = resolveDevice(validated.request.device);
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
-  const journal = options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
+  const journal =
+    options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
   const recovered = journal?.recover() ?? null;
   signal?.throwIfAborted();
 
@@ -91,8 +132,21 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
   const wanted = wantedOf(request);
   let engine: Engine | null = null;
   try {
-    const model = await borrowModel(cache, loans, { path: validated.paths.model, device, dtype: request.dtype });
-    const evaluated = validated.saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: resolvePath(request.saes[index]!.checkpoint) }));
+    const model = await borrowModel(cache, loans, {
+      path: validated.paths.model,
+      device,
+      dtype: request.dtype,
+    });
+    const evaluated = validated.saes.map((sae, index) =>
+      loadEvaluated(sae, index, {
+        model,
+        device,
+        request,
+        wanted,
+        loans,
+        path: resolvePath(request.saes[index]!.checkpoint),
+      }),
+    );
     const decisions = recovered?.decisions ?? decide(request, model, evaluated);
     setNumThreads(decisions.threads);
     engine = new Engine({
@@ -104,7 +158,10 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
       saeProducts: decisions.saeProducts,
     });
     const accumulator = recovered?.accumulator ?? new Accumulator();
-    const identity = { id: recovered?.id ?? options.id ?? randomUUID(), createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString() };
+    const identity = {
+      id: recovered?.id ?? options.id ?? randomUUID(),
+      createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
+    };
     const stream = await openSamples({
       ...request.dataset,
       path: validated.paths.dataset,
@@ -123,10 +180,17 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
       lastProgress = performance.now();
       const rate = (samples - skipped) / Math.max((lastProgress - started) / 1000, 1e-9);
       const total = stream.total ?? null;
-      onProgress?.({ samples, total, batches: accumulator.batchSizes.length, samplesPerSecond: rate, secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate });
+      onProgress?.({
+        samples,
+        total,
+        batches: accumulator.batchSizes.length,
+        samplesPerSecond: rate,
+        secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate,
+      });
     };
     const onMicroBatch = (done: number): void => {
-      if (performance.now() - lastProgress >= progressInterval) tellProgress(accumulator.sequences + done);
+      if (performance.now() - lastProgress >= progressInterval)
+        tellProgress(accumulator.sequences + done);
     };
 
     let lastResult = -Infinity;
@@ -144,7 +208,8 @@ export async function run(input: EvaluationRequest | ResolvedRequest, options: R
     }
     return builder.result(accumulator, { data: stream.summary, seconds: seconds() });
   } catch (thrown) {
-    if (signal?.aborted === true) throw new SaeEvalError('cancelled', 'The evaluation was cancelled.', { cause: thrown });
+    if (signal?.aborted === true)
+      throw new SaeEvalError('cancelled', 'The evaluation was cancelled.', { cause: thrown });
     throw asSaeEvalError(thrown, 'The evaluation');
   } finally {
     engine?.dispose();

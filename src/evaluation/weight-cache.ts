@@ -77,7 +77,13 @@ export class WeightCache {
 
   counts(): CacheCounts {
     const all = [...this.#kept.values(), ...this.#leaving];
-    return { bytes: all.reduce((sum, { bytes }) => sum + bytes, 0), entries: all.length, hits: this.#hits, loads: this.#loads, evictions: this.#evictions };
+    return {
+      bytes: all.reduce((sum, { bytes }) => sum + bytes, 0),
+      entries: all.length,
+      hits: this.#hits,
+      loads: this.#loads,
+      evictions: this.#evictions,
+    };
   }
 
   /** Frees everything that is not in use. */
@@ -88,7 +94,8 @@ export class WeightCache {
   /** Begins a run. What changed on disk since it was loaded is freed first. */
   open(): Loans {
     // What cannot be told is taken for changed.
-    for (const entry of [...this.#kept.values()]) if (entry.stamp === null || fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
+    for (const entry of [...this.#kept.values()])
+      if (entry.stamp === null || fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
     const borrowed = new Set<Entry>();
     const seen = new Map<string, string | null>();
     const stampOf = (path: string): string | null => seen.get(path) ?? fileStamp(path);
@@ -103,14 +110,17 @@ export class WeightCache {
       see: (path) => void seen.set(path, fileStamp(path)),
       borrow: <T>(source: Source, load: () => Loaded<T>): T => {
         const key = keyOf(source);
-        const entry = found(key) ?? this.#add({ key, path: source.path, stamp: stampOf(source.path), ...load() }, borrowed);
+        const entry =
+          found(key) ??
+          this.#add({ key, path: source.path, stamp: stampOf(source.path), ...load() }, borrowed);
         return entry.value as T;
       },
       borrowLater: async <T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T> => {
         const key = keyOf(source);
         // Before loading: a file that is replaced meanwhile will not look like the one that was read.
         const stamp = stampOf(source.path);
-        const entry = found(key) ?? this.#add({ key, path: source.path, stamp, ...(await load()) }, borrowed);
+        const entry =
+          found(key) ?? this.#add({ key, path: source.path, stamp, ...(await load()) }, borrowed);
         return entry.value as T;
       },
       release: () => {

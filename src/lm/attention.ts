@@ -6,7 +6,16 @@
  * all its real keys. On the CPU one kernel does it for sequences of any lengths; elsewhere, and under soft-capping, sequences
  * of equal length go through libtorch's causal kernel and, for their padding, the full one.
  */
-import { keep, kernels, multipliesNatively, ops, scalar, scope, type DType, type Tensor } from '../torch/index.js';
+import {
+  keep,
+  kernels,
+  multipliesNatively,
+  ops,
+  scalar,
+  scope,
+  type DType,
+  type Tensor,
+} from '../torch/index.js';
 import type { AttentionContext } from './model.js';
 import type { RopeConfig } from './rope-config.js';
 import { ropeTable, rotate, type RopeTable } from './rope.js';
@@ -63,10 +72,12 @@ export class BatchContext implements AttentionContext {
     this.T = T;
     this.#device = device;
     this.runs = runsOf(lengths);
-    this.#ropes = new Map(Array.from(new Set(ropes), (rope) => {
-      const { cos, sin } = ropeTable(rope, { T, seqLen, device, dtype });
-      return [rope, { cos: keep(cos), sin: keep(sin) }];
-    }));
+    this.#ropes = new Map(
+      Array.from(new Set(ropes), (rope) => {
+        const { cos, sin } = ropeTable(rope, { T, seqLen, device, dtype });
+        return [rope, { cos: keep(cos), sin: keep(sin) }];
+      }),
+    );
   }
 
   rope(config: RopeConfig): RopeTable {
@@ -74,19 +85,33 @@ export class BatchContext implements AttentionContext {
   }
 
   /** Which of the keys 0…keys−1 the queries `from`…`to`−1 see: [to − from, keys] bool. The context's own. */
-  mask({ from, to, keys, window }: { from: number; to: number; keys: number; window: number | null }): Tensor {
+  mask({
+    from,
+    to,
+    keys,
+    window,
+  }: {
+    from: number;
+    to: number;
+    keys: number;
+    window: number | null;
+  }): Tensor {
     const key = `${from} ${to} ${keys} ${window}`;
     let found = this.#masks.get(key);
     if (found === undefined) {
-      found = keep(scope(() => {
-        const device = this.#device;
-        const query = ops.arange(from, to, { device }).unsqueeze(1);
-        const position = ops.arange(keys, { device }).unsqueeze(0);
-        const distance = query.sub(position);
-        const seen = distance.ge(0).logical_and(window === null ? scalar(true, { device }) : distance.lt(window));
-        // A padded query out of every window sees the first key: any finite state will do, a softmax of nothing has none.
-        return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
-      }));
+      found = keep(
+        scope(() => {
+          const device = this.#device;
+          const query = ops.arange(from, to, { device }).unsqueeze(1);
+          const position = ops.arange(keys, { device }).unsqueeze(0);
+          const distance = query.sub(position);
+          const seen = distance
+            .ge(0)
+            .logical_and(window === null ? scalar(true, { device }) : distance.lt(window));
+          // A padded query out of every window sees the first key: any finite state will do, a softmax of nothing has none.
+          return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
+        }),
+      );
       this.#masks.set(key, found);
     }
     return found;
@@ -112,42 +137,93 @@ interface Heads {
 function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: number): Tensor {
   const groups = q.shape[1]! / k.shape[1]!;
   const dtype = multipliesNatively(q) ? q.dtype : 'float32';
-  const repeat = (x: Tensor): Tensor => (groups === 1 ? x : x.repeat_interleave(groups, 1)).to({ dtype });
-  const scores = q.to({ dtype }).matmul(repeat(k).transpose(-2, -1)).mul_(scale).div_(cap).tanh_().mul_(cap);
-  const weights = scores.masked_fill_(mask.logical_not(), -Infinity).softmax(-1, 'float32').to({ dtype });
+  const repeat = (x: Tensor): Tensor =>
+    (groups === 1 ? x : x.repeat_interleave(groups, 1)).to({ dtype });
+  const scores = q
+    .to({ dtype })
+    .matmul(repeat(k).transpose(-2, -1))
+    .mul_(scale)
+    .div_(cap)
+    .tanh_()
+    .mul_(cap);
+  const weights = scores
+    .masked_fill_(mask.logical_not(), -Infinity)
+    .softmax(-1, 'float32')
+    .to({ dtype });
   return weights.matmul(repeat(v)).to({ dtype: q.dtype });
 }
 
 /** Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd]. */
-function attendPart({ q, k, v }: Heads, context: BatchContext, { from, to, keys }: { from: number; to: number; keys: number }, { scale, window: wanted, softcap }: AttentionOptions): Tensor {
+function attendPart(
+  { q, k, v }: Heads,
+  context: BatchContext,
+  { from, to, keys }: { from: number; to: number; keys: number },
+  { scale, window: wanted, softcap }: AttentionOptions,
+): Tensor {
   const whole = to - from === q.shape[2]!;
-  const part: Heads = { q: whole ? q : q.narrow(2, from, to - from), k: k.narrow(2, 0, keys), v: v.narrow(2, 0, keys) };
+  const part: Heads = {
+    q: whole ? q : q.narrow(2, from, to - from),
+    k: k.narrow(2, 0, keys),
+    v: v.narrow(2, 0, keys),
+  };
   const window = wanted === null || wanted >= to ? null : wanted;
-  if (softcap !== null) return cappedAttention(part, context.mask({ from, to, keys, window }), scale, softcap);
+  if (softcap !== null)
+    return cappedAttention(part, context.mask({ from, to, keys, window }), scale, softcap);
   const enable_gqa = q.shape[1] !== k.shape[1];
   if (window !== null) {
-    return ops.scaled_dot_product_attention(part.q, part.k, part.v, { attn_mask: context.mask({ from, to, keys, window }), scale, enable_gqa });
+    return ops.scaled_dot_product_attention(part.q, part.k, part.v, {
+      attn_mask: context.mask({ from, to, keys, window }),
+      scale,
+      enable_gqa,
+    });
   }
-  return ops.scaled_dot_product_attention(part.q, part.k, part.v, { is_causal: from === 0, scale, enable_gqa });
+  return ops.scaled_dot_product_attention(part.q, part.k, part.v, {
+    is_causal: from === 0,
+    scale,
+    enable_gqa,
+  });
 }
 
-function attendRun(heads: Heads, context: BatchContext, length: number, options: AttentionOptions): Tensor {
+function attendRun(
+  heads: Heads,
+  context: BatchContext,
+  length: number,
+  options: AttentionOptions,
+): Tensor {
   const { T } = context;
   const real = attendPart(heads, context, { from: 0, to: length, keys: length }, options);
   if (length === T) return real;
-  return ops.cat([real, attendPart(heads, context, { from: length, to: T, keys: length }, options)], 2);
+  return ops.cat(
+    [real, attendPart(heads, context, { from: length, to: T, keys: length }, options)],
+    2,
+  );
 }
 
 /** q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] of n copies of the context's batch → [n·B, T, H·hd]. */
-export function attend({ q, k, v }: Heads, context: BatchContext, options: AttentionOptions): Tensor {
+export function attend(
+  { q, k, v }: Heads,
+  context: BatchContext,
+  options: AttentionOptions,
+): Tensor {
   const table = options.rope === null ? null : context.rope(options.rope);
   if (q.device === 'cpu' && options.softcap === null) {
-    return kernels.attend(q, k, v, context.lengths, table?.cos ?? null, table?.sin ?? null, options.scale, { window: options.window ?? 0 });
+    return kernels.attend(
+      q,
+      k,
+      v,
+      context.lengths,
+      table?.cos ?? null,
+      table?.sin ?? null,
+      options.scale,
+      { window: options.window ?? 0 },
+    );
   }
   const turn = (x: Tensor): Tensor => (table === null ? x : rotate(x, table));
   const heads = { q: turn(q.transpose(1, 2)), k: turn(k.transpose(1, 2)), v: v.transpose(1, 2) }; // [b, H, T, hd]
   const [rows, T, H, headDim] = q.shape as [number, number, number, number];
-  return attendRuns(heads, context, options).transpose(1, 2).reshape([rows, T, H * headDim]);
+  return attendRuns(heads, context, options)
+    .transpose(1, 2)
+    .reshape([rows, T, H * headDim]);
 }
 
 /** From operators of ATen, run by run: [n·B, H, T, hd]. */
@@ -157,8 +233,16 @@ function attendRuns(heads: Heads, context: BatchContext, options: AttentionOptio
   const B = lengths.length;
   const copies = heads.q.shape[0]! / B;
   const parts = runs.map(({ from, count, length }) => {
-    const take = (x: Tensor): Tensor => (copies === 1 ? x.narrow(0, from, count) : x.unflatten(0, [copies, B]).narrow(1, from, count).flatten(0, 1));
-    return attendRun({ q: take(heads.q), k: take(heads.k), v: take(heads.v) }, context, length, options).unflatten(0, [copies, count]);
+    const take = (x: Tensor): Tensor =>
+      copies === 1
+        ? x.narrow(0, from, count)
+        : x.unflatten(0, [copies, B]).narrow(1, from, count).flatten(0, 1);
+    return attendRun(
+      { q: take(heads.q), k: take(heads.k), v: take(heads.v) },
+      context,
+      length,
+      options,
+    ).unflatten(0, [copies, count]);
   });
   return ops.cat(parts, 1).flatten(0, 1);
 }

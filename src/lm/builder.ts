@@ -19,7 +19,10 @@ export class Builder {
   ) {}
 
   linear(name: string, { from, to, bias }: LinearSizes): Linear {
-    return new Linear(this.weights.take(`${name}.weight`, [to, from]), this.weights.takeIf(bias, `${name}.bias`, [to]));
+    return new Linear(
+      this.weights.take(`${name}.weight`, [to, from]),
+      this.weights.takeIf(bias, `${name}.bias`, [to]),
+    );
   }
 
   /** As {@link linear}, of a weight stored [in, out] (GPT-2's Conv1D). */
@@ -33,7 +36,11 @@ export class Builder {
   }
 
   layerNorm(name: string, width = this.config.width): LayerNorm {
-    return new LayerNorm(this.weights.take(`${name}.weight`, [width]), this.weights.take(`${name}.bias`, [width]), this.config.normEps);
+    return new LayerNorm(
+      this.weights.take(`${name}.weight`, [width]),
+      this.weights.take(`${name}.bias`, [width]),
+      this.config.normEps,
+    );
   }
 
   /** A block's options of attention; `i` counts from 0. */
@@ -43,13 +50,20 @@ export class Builder {
   }
 
   /** Queries, keys and values from a layer each, `at` the attention's name. */
-  separateHeads(at: string, { bias = this.config.attentionBias } = {}): (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor] {
+  separateHeads(
+    at: string,
+    { bias = this.config.attentionBias } = {},
+  ): (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor] {
     const { width, heads, keyValueHeads, headDim } = this.config;
     const project = (name: string, count: number): ((x: Tensor) => Tensor) => {
       const layer = this.linear(`${at}.${name}`, { from: width, to: count * headDim, bias });
       return (x) => layer.forward(x).unflatten(-1, [count, headDim]); // [b, T, H, hd]
     };
-    const [q, k, v] = [project('q_proj', heads), project('k_proj', keyValueHeads), project('v_proj', keyValueHeads)];
+    const [q, k, v] = [
+      project('q_proj', heads),
+      project('k_proj', keyValueHeads),
+      project('v_proj', keyValueHeads),
+    ];
     return (x) => [q(x), k(x), v(x)];
   }
 
@@ -73,7 +87,9 @@ export class Builder {
   /** The head: the embedding's transpose where they are tied. */
   head(name: string, embedding: Tensor): Linear {
     const { width, vocabulary, tiedHead } = this.config;
-    return new Linear(tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]));
+    return new Linear(
+      tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]),
+    );
   }
 
   /** Llama's names around the blocks. */

@@ -12,7 +12,21 @@ import type { RopeConfig } from './rope-config.js';
 import { readScriptManifest } from './script-manifest.js';
 
 /** Non-linearities, by what they compute: transformers has several names for some. */
-export type Activation = 'silu' | 'gelu' | 'gelu_tanh' | 'gelu_10' | 'quick_gelu' | 'relu' | 'relu2' | 'relu6' | 'leaky_relu' | 'mish' | 'hardswish' | 'tanh' | 'sigmoid' | 'linear';
+export type Activation =
+  | 'silu'
+  | 'gelu'
+  | 'gelu_tanh'
+  | 'gelu_10'
+  | 'quick_gelu'
+  | 'relu'
+  | 'relu2'
+  | 'relu6'
+  | 'leaky_relu'
+  | 'mish'
+  | 'hardswish'
+  | 'tanh'
+  | 'sigmoid'
+  | 'linear';
 
 /** What a block does with the residual stream, so far as the files say it; weights' own shapes are checked on loading. */
 export interface ModelConfig {
@@ -62,6 +76,10 @@ export async function readModelConfig(path: string): Promise<ModelConfig> {
   const exported = await readScriptManifest(folder);
   if (exported !== null) return exported;
   const fields = await readJsonFile(join(folder, 'config.json'), { code: 'model-invalid' });
-  if (fields === null) throw new SaeEvalError('file-not-found', `${path}: expected the folder of a language model, found no config.json in it, nor the manifest.json of a TorchScript export.`);
+  if (fields === null)
+    throw new SaeEvalError(
+      'file-not-found',
+      `${path}: expected the folder of a language model, found no config.json in it, nor the manifest.json of a TorchScript export.`,
+    );
   return { path: folder, ...familyOf(fields).read(fields) };
 }

@@ -72,7 +72,11 @@ export class Decoder implements LanguageModel {
     return ops.embedding(this.parts.embedding, ids); // [B, T, d]
   }
 
-  context(lengths: readonly number[], T: number, { seqLen = T }: { seqLen?: number } = {}): AttentionContext {
+  context(
+    lengths: readonly number[],
+    T: number,
+    { seqLen = T }: { seqLen?: number } = {},
+  ): AttentionContext {
     const ropes = this.config.ropes.filter((rope) => rope !== null);
     return new BatchContext({ lengths, T, seqLen, ropes, ...this.weights.options });
   }

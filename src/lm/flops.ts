@@ -27,17 +27,23 @@ export async function forwardCost(config: ModelConfig, T: number): Promise<Forwa
   // Of a program only the number of its parameters is known: those that are no vocabulary are taken for its blocks'.
   if (script !== undefined) {
     const each = Math.max(script.parameters - 2 * config.width * config.vocabulary, 0) / layers;
-    return { blocks: Array.from({ length: layers }, () => each), head: config.width * config.vocabulary };
+    return {
+      blocks: Array.from({ length: layers }, () => each),
+      head: config.width * config.vocabulary,
+    };
   }
   const files = await WeightFiles.read(config.path);
   const weights = new Array<number>(config.layers).fill(0);
   for (const [name, shape] of files.shapes()) {
     const block = blockName.exec(name)?.[1];
-    if (block !== undefined && shape.length === 2 && Number(block) < config.layers) weights[Number(block)]! += shape[0]! * shape[1]!;
+    if (block !== undefined && shape.length === 2 && Number(block) < config.layers)
+      weights[Number(block)]! += shape[0]! * shape[1]!;
   }
   const { heads, headDim, width, vocabulary, windows } = config;
   return {
-    blocks: weights.map((macs, i) => macs + 2 * averageKeys(T, windows[i] ?? null) * heads * headDim),
+    blocks: weights.map(
+      (macs, i) => macs + 2 * averageKeys(T, windows[i] ?? null) * heads * headDim,
+    ),
     head: width * vocabulary,
   };
 }

@@ -14,24 +14,27 @@ export function gemma3(config: ModelConfig, weights: Weights): Decoder {
   const embedding = weights.take('embed_tokens.weight', [config.vocabulary, config.width]);
   return new GemmaDecoder(config, weights, {
     embedding,
-    blocks: build.blocks((i) => new SandwichBlock({
-      beforeAttention: gemmaNorm(build, `layers.${i}.input_layernorm`),
-      attention: new SelfAttention(
-        {
-          project: build.separateHeads(`layers.${i}.self_attn`),
-          headNorms: {
-            q: gemmaNorm(build, `layers.${i}.self_attn.q_norm`, config.headDim),
-            k: gemmaNorm(build, `layers.${i}.self_attn.k_norm`, config.headDim),
-          },
-          out: build.attentionOut(`layers.${i}.self_attn.o_proj`),
-        },
-        build.attentionOptions(i),
-      ),
-      afterAttention: gemmaNorm(build, `layers.${i}.post_attention_layernorm`),
-      beforeMlp: gemmaNorm(build, `layers.${i}.pre_feedforward_layernorm`),
-      mlp: build.gatedMLP(`layers.${i}.mlp`),
-      afterMlp: gemmaNorm(build, `layers.${i}.post_feedforward_layernorm`),
-    })),
+    blocks: build.blocks(
+      (i) =>
+        new SandwichBlock({
+          beforeAttention: gemmaNorm(build, `layers.${i}.input_layernorm`),
+          attention: new SelfAttention(
+            {
+              project: build.separateHeads(`layers.${i}.self_attn`),
+              headNorms: {
+                q: gemmaNorm(build, `layers.${i}.self_attn.q_norm`, config.headDim),
+                k: gemmaNorm(build, `layers.${i}.self_attn.k_norm`, config.headDim),
+              },
+              out: build.attentionOut(`layers.${i}.self_attn.o_proj`),
+            },
+            build.attentionOptions(i),
+          ),
+          afterAttention: gemmaNorm(build, `layers.${i}.post_attention_layernorm`),
+          beforeMlp: gemmaNorm(build, `layers.${i}.pre_feedforward_layernorm`),
+          mlp: build.gatedMLP(`layers.${i}.mlp`),
+          afterMlp: gemmaNorm(build, `layers.${i}.post_feedforward_layernorm`),
+        }),
+    ),
     finalNorm: gemmaNorm(build, 'norm'),
     head: build.head('lm_head', embedding),
   });

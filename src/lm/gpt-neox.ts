@@ -14,12 +14,22 @@ import type { Weights } from './weights.js';
 
 class ParallelBlock implements Block {
   constructor(
-    private readonly layers: { attentionNorm: Layer; attention: SelfAttention; mlpNorm: Layer; mlp: Layer },
+    private readonly layers: {
+      attentionNorm: Layer;
+      attention: SelfAttention;
+      mlpNorm: Layer;
+      mlp: Layer;
+    },
   ) {}
 
   forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { attentionNorm, attention, mlpNorm, mlp } = this.layers;
-    const h = addToResidual(r, attention.forward(attentionNorm.forward(r), context, tap), 'attn_out', tap); // [b, T, d]
+    const h = addToResidual(
+      r,
+      attention.forward(attentionNorm.forward(r), context, tap),
+      'attn_out',
+      tap,
+    ); // [b, T, d]
     return addToResidual(h, mlp.forward(mlpNorm.forward(r)), 'mlp_out', tap);
   }
 }
@@ -30,10 +40,15 @@ export function gptNeoX(config: ModelConfig, weights: Weights): Decoder {
   const BlockOf = config.parallelResidual ? ParallelBlock : PreNormBlock;
 
   const attention = (i: number): SelfAttention => {
-    const qkv = build.linear(`layers.${i}.attention.query_key_value`, { from: d, to: 3 * heads * headDim, bias });
+    const qkv = build.linear(`layers.${i}.attention.query_key_value`, {
+      from: d,
+      to: 3 * heads * headDim,
+      bias,
+    });
     return new SelfAttention(
       {
-        project: (x) => qkv.forward(x).unflatten(-1, [heads, 3, headDim]).unbind(3) as [Tensor, Tensor, Tensor],
+        project: (x) =>
+          qkv.forward(x).unflatten(-1, [heads, 3, headDim]).unbind(3) as [Tensor, Tensor, Tensor],
         out: build.linear(`layers.${i}.attention.dense`, { from: heads * headDim, to: d, bias }),
       },
       build.attentionOptions(i),
@@ -51,12 +66,15 @@ export function gptNeoX(config: ModelConfig, weights: Weights): Decoder {
   const embedding = weights.take('embed_in.weight', [vocabulary, d]);
   return new Decoder(config, weights, {
     embedding,
-    blocks: build.blocks((i) => new BlockOf({
-      attentionNorm: build.layerNorm(`layers.${i}.input_layernorm`),
-      attention: attention(i),
-      mlpNorm: build.layerNorm(`layers.${i}.post_attention_layernorm`),
-      mlp: mlp(i),
-    })),
+    blocks: build.blocks(
+      (i) =>
+        new BlockOf({
+          attentionNorm: build.layerNorm(`layers.${i}.input_layernorm`),
+          attention: attention(i),
+          mlpNorm: build.layerNorm(`layers.${i}.post_attention_layernorm`),
+          mlp: mlp(i),
+        }),
+    ),
     finalNorm: build.layerNorm('final_layer_norm'),
     head: build.head('embed_out', embedding),
   });

@@ -30,7 +30,8 @@ export function gpt2(config: ModelConfig, weights: Weights): Decoder {
     const qkv = build.linearTransposed(`h.${i}.attn.c_attn`, { from: d, to: 3 * d, bias: true });
     return new SelfAttention(
       {
-        project: (x) => qkv.forward(x).unflatten(-1, [3, heads, headDim]).unbind(2) as [Tensor, Tensor, Tensor],
+        project: (x) =>
+          qkv.forward(x).unflatten(-1, [3, heads, headDim]).unbind(2) as [Tensor, Tensor, Tensor],
         out: build.linearTransposed(`h.${i}.attn.c_proj`, { from: d, to: d, bias: true }),
       },
       build.attentionOptions(i),
@@ -48,12 +49,15 @@ export function gpt2(config: ModelConfig, weights: Weights): Decoder {
   const embedding = weights.take('wte.weight', [vocabulary, d]);
   const parts: DecoderParts = {
     embedding,
-    blocks: build.blocks((i) => new PreNormBlock({
-      attentionNorm: build.layerNorm(`h.${i}.ln_1`),
-      attention: attention(i),
-      mlpNorm: build.layerNorm(`h.${i}.ln_2`),
-      mlp: mlp(i),
-    })),
+    blocks: build.blocks(
+      (i) =>
+        new PreNormBlock({
+          attentionNorm: build.layerNorm(`h.${i}.ln_1`),
+          attention: attention(i),
+          mlpNorm: build.layerNorm(`h.${i}.ln_2`),
+          mlp: mlp(i),
+        }),
+    ),
     finalNorm: build.layerNorm('ln_f'),
     head: build.head('lm_head', embedding),
   };

@@ -28,10 +28,17 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
 
 /** What a module of a Hugging Face model gives, after `layers.N` or `h.N`; its output is meant. */
 const modules: Readonly<Record<string, BlockSite>> = {
-  mlp: 'mlp_out', self_attn: 'attn_out', attention: 'attn_out', attn: 'attn_out',
+  mlp: 'mlp_out',
+  self_attn: 'attn_out',
+  attention: 'attn_out',
+  attn: 'attn_out',
   // their last layers, whose output is theirs
-  'mlp.down_proj': 'mlp_out', 'mlp.c_proj': 'mlp_out', 'mlp.dense_4h_to_h': 'mlp_out',
-  'self_attn.o_proj': 'attn_out', 'attention.dense': 'attn_out', 'attn.c_proj': 'attn_out',
+  'mlp.down_proj': 'mlp_out',
+  'mlp.c_proj': 'mlp_out',
+  'mlp.dense_4h_to_h': 'mlp_out',
+  'self_attn.o_proj': 'attn_out',
+  'attention.dense': 'attn_out',
+  'attn.c_proj': 'attn_out',
 };
 
 /**
@@ -42,13 +49,19 @@ const modules: Readonly<Record<string, BlockSite>> = {
  * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }: after block 5, before block 6 of 1…L
  */
 export function parseHookName(name: string): HookPoint | null {
-  if (/^(?:blocks\.0\.)?hook_embed$|^(?:model\.)?embed_tokens$|^(?:gpt_neox\.)?embed_in$/.test(name)) return { site: 'resid', layer: 0 };
+  if (
+    /^(?:blocks\.0\.)?hook_embed$|^(?:model\.)?embed_tokens$|^(?:gpt_neox\.)?embed_in$/.test(name)
+  )
+    return { site: 'resid', layer: 0 };
   const lens = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
   if (lens !== null) {
     const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1'); // some leave `hook_` out
     return Object.hasOwn(transformerLens, point) ? transformerLens[point]!(Number(lens[1])) : null;
   }
-  const module = /^(?:model\.|language_model\.|model\.language_model\.|language_model\.model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+(?:\.\w+)?))?$/.exec(name);
+  const module =
+    /^(?:model\.|language_model\.|model\.language_model\.|language_model\.model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+(?:\.\w+)?))?$/.exec(
+      name,
+    );
   if (module === null) return null;
   const layer = Number(module[1]) + 1;
   if (module[2] === undefined) return { site: 'resid', layer };

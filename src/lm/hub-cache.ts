@@ -19,11 +19,18 @@ async function isFolder(path: string): Promise<boolean> {
 /** Where huggingface_hub keeps what it downloaded. */
 export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
-  return HF_HUB_CACHE ?? HUGGINGFACE_HUB_CACHE ?? join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub');
+  return (
+    HF_HUB_CACHE ??
+    HUGGINGFACE_HUB_CACHE ??
+    join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub')
+  );
 }
 
 /** The snapshot of a model in the cache, null where the cache has none of that name and revision. */
-export function findInHubCache(name: string, { hub = hubCacheFolder() }: { hub?: string } = {}): string | null {
+export function findInHubCache(
+  name: string,
+  { hub = hubCacheFolder() }: { hub?: string } = {},
+): string | null {
   const [, repository, revision = 'main'] = modelName.exec(name) ?? [];
   if (repository === undefined || revision.split('/').includes('..')) return null;
   const folder = join(hub, `models--${repository.replace('/', '--')}`);
@@ -34,7 +41,10 @@ export function findInHubCache(name: string, { hub = hubCacheFolder() }: { hub?:
     // a commit has no ref of its own
   }
   const snapshot = join(folder, 'snapshots', commit);
-  return /^[\w-]+$/.test(commit) && statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true ? snapshot : null;
+  return /^[\w-]+$/.test(commit) &&
+    statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true
+    ? snapshot
+    : null;
 }
 
 /**
@@ -45,6 +55,11 @@ export async function locateModel(path: string): Promise<string> {
   if (await isFolder(path)) return path;
   const found = findInHubCache(path);
   if (found !== null) return found;
-  const inCache = modelName.test(path) ? `, nor is there a model of that name in ${hubCacheFolder()}` : '';
-  throw new SaeEvalError('file-not-found', `${path}: there is no such folder of a language model${inCache}.`);
+  const inCache = modelName.test(path)
+    ? `, nor is there a model of that name in ${hubCacheFolder()}`
+    : '';
+  throw new SaeEvalError(
+    'file-not-found',
+    `${path}: there is no such folder of a language model${inCache}.`,
+  );
 }

@@ -17,9 +17,16 @@ export class JsonFields {
   ) {}
 
   /** @throws SaeEvalError where `json` is no object. */
-  static from(json: unknown, file: string, { code = 'model-invalid', at = '' }: Place = {}): JsonFields {
+  static from(
+    json: unknown,
+    file: string,
+    { code = 'model-invalid', at = '' }: Place = {},
+  ): JsonFields {
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
-      throw new SaeEvalError(code, `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`);
+      throw new SaeEvalError(
+        code,
+        `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`,
+      );
     }
     return new JsonFields(json as Record<string, unknown>, file, code, at);
   }
@@ -38,7 +45,10 @@ export class JsonFields {
   }
 
   /** Missing and null count as absent. @throws SaeEvalError where it is absent without a fallback, or of another type. */
-  number<Fallback extends number | null = number>(name: string, fallback?: Fallback): number | Fallback {
+  number<Fallback extends number | null = number>(
+    name: string,
+    fallback?: Fallback,
+  ): number | Fallback {
     const value = this.value(name);
     if (value === null && fallback !== undefined) return fallback;
     if (typeof value !== 'number' || !Number.isFinite(value)) this.#wrong(name, 'a number', value);
@@ -46,9 +56,14 @@ export class JsonFields {
   }
 
   /** A whole number from 1, small enough to be a size. */
-  size<Fallback extends number | null = number>(name: string, fallback?: Fallback, { atMost = 2 ** 31 } = {}): number | Fallback {
+  size<Fallback extends number | null = number>(
+    name: string,
+    fallback?: Fallback,
+    { atMost = 2 ** 31 } = {},
+  ): number | Fallback {
     const value = this.number(name, fallback);
-    if (value !== null && (!Number.isInteger(value) || value < 1 || value > atMost)) this.#wrong(name, `a whole number from 1 to ${atMost}`, value);
+    if (value !== null && (!Number.isInteger(value) || value < 1 || value > atMost))
+      this.#wrong(name, `a whole number from 1 to ${atMost}`, value);
     return value;
   }
 
@@ -59,7 +74,10 @@ export class JsonFields {
     return value;
   }
 
-  string<Fallback extends string | null = string>(name: string, fallback?: Fallback): string | Fallback {
+  string<Fallback extends string | null = string>(
+    name: string,
+    fallback?: Fallback,
+  ): string | Fallback {
     const value = this.value(name);
     if (value === null && fallback !== undefined) return fallback;
     if (typeof value !== 'string') this.#wrong(name, 'a string', value);
@@ -69,25 +87,32 @@ export class JsonFields {
   numbers(name: string): number[] | null {
     const value = this.value(name);
     if (value === null) return null;
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number')) this.#wrong(name, 'a list of numbers', value);
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'number'))
+      this.#wrong(name, 'a list of numbers', value);
     return value;
   }
 
   strings(name: string): string[] | null {
     const value = this.value(name);
     if (value === null) return null;
-    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string')) this.#wrong(name, 'a list of strings', value);
+    if (!Array.isArray(value) || !value.every((item) => typeof item === 'string'))
+      this.#wrong(name, 'a list of strings', value);
     return value;
   }
 
   section(name: string): JsonFields | null {
     const value = this.value(name);
-    return value === null ? null : JsonFields.from(value, this.file, { code: this.code, at: this.#path(name) });
+    return value === null
+      ? null
+      : JsonFields.from(value, this.file, { code: this.code, at: this.#path(name) });
   }
 
   /** Refuses the file because of one field. */
   unsupported(name: string, expected: string): never {
-    throw new SaeEvalError('model-unsupported', `${this.file}: ${this.#path(name)}: expected ${expected}, found ${JSON.stringify(this.value(name))}.`);
+    throw new SaeEvalError(
+      'model-unsupported',
+      `${this.file}: ${this.#path(name)}: expected ${expected}, found ${JSON.stringify(this.value(name))}.`,
+    );
   }
 
   invalid(name: string, expected: string): never {
@@ -99,6 +124,9 @@ export class JsonFields {
   }
 
   #wrong(name: string, expected: string, found: unknown): never {
-    throw new SaeEvalError(this.code, `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`);
+    throw new SaeEvalError(
+      this.code,
+      `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`,
+    );
   }
 }

@@ -47,7 +47,9 @@ export class RMSNorm implements Layer {
 
   forward(x: Tensor): Tensor {
     if (this.weight.dtype === x.dtype) return kernels.rmsNorm(x, this.weight, this.eps);
-    return kernels.rmsNorm(x.to({ dtype: this.weight.dtype }), this.weight, this.eps).to({ dtype: x.dtype });
+    return kernels
+      .rmsNorm(x.to({ dtype: this.weight.dtype }), this.weight, this.eps)
+      .to({ dtype: x.dtype });
   }
 }
 
@@ -107,7 +109,10 @@ export class GatedMLP implements Layer {
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    const hidden = this.activation === 'silu' ? kernels.siluProduct(gate, up) : activate(gate, this.activation).mul_(up);
+    const hidden =
+      this.activation === 'silu'
+        ? kernels.siluProduct(gate, up)
+        : activate(gate, this.activation).mul_(up);
     // The widest tensors of a block: each is freed as soon as it was read, not with the block's other temporaries.
     up.dispose();
     const out = this.layers.down.forward(hidden);

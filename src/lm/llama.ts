@@ -13,12 +13,22 @@ import type { Weights } from './weights.js';
 
 export class PreNormBlock implements Block {
   constructor(
-    private readonly layers: { attentionNorm: Layer; attention: SelfAttention; mlpNorm: Layer; mlp: Layer },
+    private readonly layers: {
+      attentionNorm: Layer;
+      attention: SelfAttention;
+      mlpNorm: Layer;
+      mlp: Layer;
+    },
   ) {}
 
   forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { attentionNorm, attention, mlpNorm, mlp } = this.layers;
-    const added = addToResidual(r, attention.forward(attentionNorm.forward(r), context, tap), 'attn_out', tap); // [b, T, d]
+    const added = addToResidual(
+      r,
+      attention.forward(attentionNorm.forward(r), context, tap),
+      'attn_out',
+      tap,
+    ); // [b, T, d]
     const h = tap === undefined ? added : tap('resid_mid', added);
     return addToResidual(h, mlp.forward(mlpNorm.forward(h)), 'mlp_out', tap);
   }
@@ -26,13 +36,19 @@ export class PreNormBlock implements Block {
 
 export function llama(config: ModelConfig, weights: Weights): Decoder {
   const build = new Builder(config, weights);
-  return build.decoder((i) => new PreNormBlock({
-    attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
-    attention: new SelfAttention(
-      { project: build.separateHeads(`layers.${i}.self_attn`), out: build.attentionOut(`layers.${i}.self_attn.o_proj`) },
-      build.attentionOptions(i),
-    ),
-    mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
-    mlp: build.gatedMLP(`layers.${i}.mlp`),
-  }));
+  return build.decoder(
+    (i) =>
+      new PreNormBlock({
+        attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
+        attention: new SelfAttention(
+          {
+            project: build.separateHeads(`layers.${i}.self_attn`),
+            out: build.attentionOut(`layers.${i}.self_attn.o_proj`),
+          },
+          build.attentionOptions(i),
+        ),
+        mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+        mlp: build.gatedMLP(`layers.${i}.mlp`),
+      }),
+  );
 }

@@ -13,17 +13,29 @@ export function phi3(config: ModelConfig, weights: Weights): Decoder {
 
   const attention = (i: number): SelfAttention => {
     const counts = [heads, keyValueHeads, keyValueHeads];
-    const qkv = build.linear(`layers.${i}.self_attn.qkv_proj`, { from: d, to: (heads + 2 * keyValueHeads) * headDim, bias: false });
+    const qkv = build.linear(`layers.${i}.self_attn.qkv_proj`, {
+      from: d,
+      to: (heads + 2 * keyValueHeads) * headDim,
+      bias: false,
+    });
     return new SelfAttention(
       {
-        project: (x) => qkv.forward(x).unflatten(-1, [heads + 2 * keyValueHeads, headDim]).split_with_sizes(counts, 2) as [Tensor, Tensor, Tensor],
+        project: (x) =>
+          qkv
+            .forward(x)
+            .unflatten(-1, [heads + 2 * keyValueHeads, headDim])
+            .split_with_sizes(counts, 2) as [Tensor, Tensor, Tensor],
         out: build.attentionOut(`layers.${i}.self_attn.o_proj`),
       },
       build.attentionOptions(i),
     );
   };
   const mlp = (i: number): GatedMLP => {
-    const both = build.linear(`layers.${i}.mlp.gate_up_proj`, { from: d, to: 2 * mlpWidth, bias: false });
+    const both = build.linear(`layers.${i}.mlp.gate_up_proj`, {
+      from: d,
+      to: 2 * mlpWidth,
+      bias: false,
+    });
     return new GatedMLP(
       {
         gateAndUp: (x) => both.forward(x).chunk(2, -1) as [Tensor, Tensor],
@@ -33,10 +45,13 @@ export function phi3(config: ModelConfig, weights: Weights): Decoder {
     );
   };
 
-  return build.decoder((i) => new PreNormBlock({
-    attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
-    attention: attention(i),
-    mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
-    mlp: mlp(i),
-  }));
+  return build.decoder(
+    (i) =>
+      new PreNormBlock({
+        attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
+        attention: attention(i),
+        mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+        mlp: mlp(i),
+      }),
+  );
 }

@@ -8,16 +8,19 @@ import type { Weights } from './weights.js';
 
 export function qwen2(config: ModelConfig, weights: Weights): Decoder {
   const build = new Builder(config, weights);
-  return build.decoder((i) => new PreNormBlock({
-    attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
-    attention: new SelfAttention(
-      {
-        project: build.separateHeads(`layers.${i}.self_attn`),
-        out: build.attentionOut(`layers.${i}.self_attn.o_proj`, { bias: false }),
-      },
-      build.attentionOptions(i),
-    ),
-    mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
-    mlp: build.gatedMLP(`layers.${i}.mlp`),
-  }));
+  return build.decoder(
+    (i) =>
+      new PreNormBlock({
+        attentionNorm: build.rmsNorm(`layers.${i}.input_layernorm`),
+        attention: new SelfAttention(
+          {
+            project: build.separateHeads(`layers.${i}.self_attn`),
+            out: build.attentionOut(`layers.${i}.self_attn.o_proj`, { bias: false }),
+          },
+          build.attentionOptions(i),
+        ),
+        mlpNorm: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+        mlp: build.gatedMLP(`layers.${i}.mlp`),
+      }),
+  );
 }

@@ -34,7 +34,10 @@ const forwards: Readonly<Record<FamilyName, FamilyForward>> = {
   gpt2: { prefixes: ['transformer.'], create: gpt2 },
   'gpt-neox': { prefixes: ['gpt_neox.'], create: gptNeoX },
   gemma2: { prefixes: ['model.'], create: gemma2 },
-  gemma3: { prefixes: ['model.', 'language_model.model.', 'model.language_model.'], create: gemma3 },
+  gemma3: {
+    prefixes: ['model.', 'language_model.model.', 'model.language_model.'],
+    create: gemma3,
+  },
   phi3: { prefixes: ['model.'], create: phi3 },
   olmo2: { prefixes: ['model.'], create: olmo2 },
 };
@@ -50,7 +53,11 @@ function freeMemory(): number {
 }
 
 /** Refuses a model whose converted weights cannot fit. Weights used as stored are mapped: the system can drop their pages. */
-function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }: Required<LoadModelOptions>): void {
+function checkMemory(
+  files: WeightFiles,
+  config: ModelConfig,
+  { device, dtype }: Required<LoadModelOptions>,
+): void {
   const { parameters, bytes } = modelSize(files, config, dtype);
   const free = freeMemory();
   if (device !== 'cpu' || files.stores(dtype) || bytes <= free) return;
@@ -70,7 +77,10 @@ function checkMemory(files: WeightFiles, config: ModelConfig, { device, dtype }:
  * const model = await loadLanguageModel('checkpoints/tiny-llama');
  * @throws SaeEvalError `model-unsupported`, `model-invalid`, `checkpoint-*`, `file-*`, `device-memory`.
  */
-export async function loadLanguageModel(path: string, { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {}): Promise<LanguageModel> {
+export async function loadLanguageModel(
+  path: string,
+  { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {},
+): Promise<LanguageModel> {
   const config = await readModelConfig(path);
   if (config.family === 'torchscript') return new ScriptLanguageModel(config, { device, dtype });
   const { prefixes, create } = forwards[config.family];

@@ -8,9 +8,29 @@ export type RopeScaling =
   | { kind: 'default' }
   | { kind: 'linear'; factor: number }
   | { kind: 'dynamic'; factor: number; maxPositions: number }
-  | { kind: 'yarn'; factor: number; attentionFactor: number; betaFast: number; betaSlow: number; originalPositions: number; truncate: boolean }
-  | { kind: 'longrope'; attentionFactor: number; shortFactor: readonly number[]; longFactor: readonly number[]; originalPositions: number }
-  | { kind: 'llama3'; factor: number; lowFreqFactor: number; highFreqFactor: number; originalPositions: number };
+  | {
+      kind: 'yarn';
+      factor: number;
+      attentionFactor: number;
+      betaFast: number;
+      betaSlow: number;
+      originalPositions: number;
+      truncate: boolean;
+    }
+  | {
+      kind: 'longrope';
+      attentionFactor: number;
+      shortFactor: readonly number[];
+      longFactor: readonly number[];
+      originalPositions: number;
+    }
+  | {
+      kind: 'llama3';
+      factor: number;
+      lowFreqFactor: number;
+      highFreqFactor: number;
+      originalPositions: number;
+    };
 
 export interface RopeConfig {
   theta: number;
@@ -34,14 +54,28 @@ export interface RopeDefaults {
 /** YaRN's factor on attention, eq. 22 and DeepSeek's variant of it. */
 function yarnAttention(factor: number, mscale: number | null, mscaleAllDim: number | null): number {
   const of = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
-  return mscale !== null && mscaleAllDim !== null && mscale !== 0 && mscaleAllDim !== 0 ? of(mscale) / of(mscaleAllDim) : of(1);
+  return mscale !== null && mscaleAllDim !== null && mscale !== 0 && mscaleAllDim !== 0
+    ? of(mscale) / of(mscaleAllDim)
+    : of(1);
 }
 
-function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, originalPositions: trained, yarnIsLongrope = false }: RopeDefaults & { dim: number }): RopeScaling {
+function readScaling(
+  rope: JsonFields,
+  config: JsonFields,
+  {
+    maxPositions,
+    dim,
+    originalPositions: trained,
+    yarnIsLongrope = false,
+  }: RopeDefaults & { dim: number },
+): RopeScaling {
   const named = rope.string('rope_type', rope.string('type', 'default'));
   const kind = named === 'yarn' && yarnIsLongrope ? 'longrope' : named;
   // The model's own field wins over the section's, as in transformers.
-  const originalPositions = config.size('original_max_position_embeddings', rope.size('original_max_position_embeddings', trained ?? maxPositions));
+  const originalPositions = config.size(
+    'original_max_position_embeddings',
+    rope.size('original_max_position_embeddings', trained ?? maxPositions),
+  );
   switch (kind) {
     case 'default':
     case 'mrope': // one text position in all its sections
@@ -49,14 +83,18 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, 
     case 'linear':
       return { kind, factor: rope.number('factor') };
     case 'dynamic':
-      if (dim <= 2) rope.unsupported('rope_type', 'more than two rotated dimensions for dynamic scaling');
+      if (dim <= 2)
+        rope.unsupported('rope_type', 'more than two rotated dimensions for dynamic scaling');
       return { kind, factor: rope.number('factor'), maxPositions };
     case 'yarn': {
       const factor = rope.number('factor', maxPositions / originalPositions);
       return {
         kind,
         factor,
-        attentionFactor: rope.number('attention_factor', yarnAttention(factor, rope.number('mscale', null), rope.number('mscale_all_dim', null))),
+        attentionFactor: rope.number(
+          'attention_factor',
+          yarnAttention(factor, rope.number('mscale', null), rope.number('mscale_all_dim', null)),
+        ),
         betaFast: rope.number('beta_fast', 32),
         betaSlow: rope.number('beta_slow', 1),
         originalPositions,
@@ -68,12 +106,16 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, 
       const factor = rope.number('factor', maxPositions / originalPositions);
       const list = (name: string): number[] => {
         const factors = rope.numbers(name);
-        if (factors?.length !== Math.ceil(dim / 2)) rope.invalid(name, `a list of ${Math.ceil(dim / 2)} numbers (one per rotated pair)`);
+        if (factors?.length !== Math.ceil(dim / 2))
+          rope.invalid(name, `a list of ${Math.ceil(dim / 2)} numbers (one per rotated pair)`);
         return factors;
       };
       return {
         kind: 'longrope',
-        attentionFactor: rope.number('attention_factor', factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalPositions))),
+        attentionFactor: rope.number(
+          'attention_factor',
+          factor <= 1 ? 1 : Math.sqrt(1 + Math.log(factor) / Math.log(originalPositions)),
+        ),
         shortFactor: list('short_factor'),
         longFactor: list('long_factor'),
         originalPositions,
@@ -88,7 +130,10 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, 
         originalPositions,
       };
     default:
-      return rope.unsupported(rope.has('rope_type') ? 'rope_type' : 'type', 'one of default, linear, dynamic, yarn, longrope, llama3');
+      return rope.unsupported(
+        rope.has('rope_type') ? 'rope_type' : 'type',
+        'one of default, linear, dynamic, yarn, longrope, llama3',
+      );
   }
 }
 
@@ -96,21 +141,34 @@ function readScaling(rope: JsonFields, config: JsonFields, { maxPositions, dim, 
 function wholeHeads(rope: JsonFields, config: JsonFields, section: JsonFields | null): number {
   const given = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', 1));
   const kind = section?.string('rope_type', section.string('type', 'default')) ?? 'default';
-  if (given !== 1 && kind !== 'default') rope.unsupported('partial_rotary_factor', 'none: this family rotates whole heads');
+  if (given !== 1 && kind !== 'default')
+    rope.unsupported('partial_rotary_factor', 'none: this family rotates whole heads');
   return 1;
 }
 
 /** Rotary settings from one section, or from the config itself where there is none. */
-export function readRopeSection(section: JsonFields | null, config: JsonFields, defaults: RopeDefaults): RopeConfig {
+export function readRopeSection(
+  section: JsonFields | null,
+  config: JsonFields,
+  defaults: RopeDefaults,
+): RopeConfig {
   const { headDim, theta = 10_000, partial = null } = defaults;
   const rope = section ?? config;
-  const share = partial === null ? wholeHeads(rope, config, section) : rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
+  const share =
+    partial === null
+      ? wholeHeads(rope, config, section)
+      : rope.number('partial_rotary_factor', config.number('partial_rotary_factor', partial));
   const dim = Math.trunc(headDim * share);
-  if (dim < 1 || dim + (dim % 2) > headDim) rope.invalid('partial_rotary_factor', `a share of the head's ${headDim} dimensions from one pair to all of them`);
+  if (dim < 1 || dim + (dim % 2) > headDim)
+    rope.invalid(
+      'partial_rotary_factor',
+      `a share of the head's ${headDim} dimensions from one pair to all of them`,
+    );
   return {
     theta: rope.number('rope_theta', config.number('rope_theta', theta)),
     dim,
-    scaling: section === null ? { kind: 'default' } : readScaling(section, config, { ...defaults, dim }),
+    scaling:
+      section === null ? { kind: 'default' } : readScaling(section, config, { ...defaults, dim }),
   };
 }
 
@@ -118,5 +176,10 @@ export function readRopeSection(section: JsonFields | null, config: JsonFields, 
 export function readRope(config: JsonFields, defaults: RopeDefaults): RopeConfig {
   // The older field wins where both are there, as in transformers; an empty one counts as none.
   const older = config.section('rope_scaling');
-  return readRopeSection((older === null || older.names().length === 0 ? null : older) ?? config.section('rope_parameters'), config, defaults);
+  return readRopeSection(
+    (older === null || older.names().length === 0 ? null : older) ??
+      config.section('rope_parameters'),
+    config,
+    defaults,
+  );
 }

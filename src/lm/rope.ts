@@ -19,23 +19,54 @@ function inverseFrequencies(theta: number, dim: number): Tensor {
 }
 
 /** YaRN: low frequencies interpolated, high ones left alone, a linear ramp between. */
-function yarnFrequencies({ theta, dim }: RopeConfig, { factor, betaFast, betaSlow, originalPositions, truncate }: Extract<RopeConfig['scaling'], { kind: 'yarn' }>): Tensor {
-  const correctionDim = (rotations: number): number => (dim * Math.log(originalPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
+function yarnFrequencies(
+  { theta, dim }: RopeConfig,
+  {
+    factor,
+    betaFast,
+    betaSlow,
+    originalPositions,
+    truncate,
+  }: Extract<RopeConfig['scaling'], { kind: 'yarn' }>,
+): Tensor {
+  const correctionDim = (rotations: number): number =>
+    (dim * Math.log(originalPositions / (rotations * 2 * Math.PI))) / (2 * Math.log(theta));
   const low = Math.max(truncate ? Math.floor(correctionDim(betaFast)) : correctionDim(betaFast), 0);
-  const rounded = Math.min(truncate ? Math.ceil(correctionDim(betaSlow)) : correctionDim(betaSlow), dim - 1);
+  const rounded = Math.min(
+    truncate ? Math.ceil(correctionDim(betaSlow)) : correctionDim(betaSlow),
+    dim - 1,
+  );
   const high = rounded === low ? rounded + 0.001 : rounded;
   const extrapolated = inverseFrequencies(theta, dim);
   const interpolated = extrapolated.div(factor);
-  const keep = ops.arange(Math.ceil(dim / 2), { dtype: 'float32' }).sub(low).div(high - low).clamp(0, 1).neg().add(1);
+  const keep = ops
+    .arange(Math.ceil(dim / 2), { dtype: 'float32' })
+    .sub(low)
+    .div(high - low)
+    .clamp(0, 1)
+    .neg()
+    .add(1);
   return interpolated.mul(keep.neg().add(1)).add(extrapolated.mul(keep));
 }
 
-function llama3Frequencies({ theta, dim }: RopeConfig, { factor, lowFreqFactor, highFreqFactor, originalPositions }: Extract<RopeConfig['scaling'], { kind: 'llama3' }>): Tensor {
+function llama3Frequencies(
+  { theta, dim }: RopeConfig,
+  {
+    factor,
+    lowFreqFactor,
+    highFreqFactor,
+    originalPositions,
+  }: Extract<RopeConfig['scaling'], { kind: 'llama3' }>,
+): Tensor {
   const plain = inverseFrequencies(theta, dim);
   const wavelength = plain.reciprocal().mul(2 * Math.PI);
   const long = wavelength.gt(originalPositions / lowFreqFactor);
   const short = wavelength.lt(originalPositions / highFreqFactor);
-  const smooth = wavelength.reciprocal().mul(originalPositions).sub(lowFreqFactor).div(highFreqFactor - lowFreqFactor);
+  const smooth = wavelength
+    .reciprocal()
+    .mul(originalPositions)
+    .sub(lowFreqFactor)
+    .div(highFreqFactor - lowFreqFactor);
   const between = smooth.neg().add(1).mul(plain).div(factor).add(smooth.mul(plain));
   return ops.where(long, plain.div(factor), ops.where(short, plain, between));
 }
@@ -56,8 +87,13 @@ function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; atten
     case 'yarn':
       return { inverse: yarnFrequencies(rope, scaling), attention: scaling.attentionFactor };
     case 'longrope': {
-      const factors = tensor([...(seqLen > scaling.originalPositions ? scaling.longFactor : scaling.shortFactor)]);
-      return { inverse: inverseFrequencies(theta, dim).div(factors), attention: scaling.attentionFactor };
+      const factors = tensor([
+        ...(seqLen > scaling.originalPositions ? scaling.longFactor : scaling.shortFactor),
+      ]);
+      return {
+        inverse: inverseFrequencies(theta, dim).div(factors),
+        attention: scaling.attentionFactor,
+      };
     }
     case 'llama3':
       return { inverse: llama3Frequencies(rope, scaling), attention: 1 };
@@ -65,7 +101,10 @@ function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; atten
 }
 
 /** Cosines and sines of positions 0…T−1, computed in float32, kept in the model's dtype. */
-export function ropeTable(rope: RopeConfig, { T, seqLen, device, dtype }: { T: number; seqLen: number; device: string; dtype: DType }): RopeTable {
+export function ropeTable(
+  rope: RopeConfig,
+  { T, seqLen, device, dtype }: { T: number; seqLen: number; device: string; dtype: DType },
+): RopeTable {
   return scope(() => {
     const { inverse, attention } = frequencies(rope, seqLen);
     const half = ops.outer(arange(T, { dtype: 'float32' }), inverse); // [T, dim/2]

@@ -15,20 +15,39 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   const version = manifest.number('version');
   if (version !== 1) manifest.invalid('version', '1');
   const program = manifest.string('program', 'model.pt');
-  if (program === '' || program === '..' || /[/\\\0]/.test(program)) manifest.invalid('program', 'the name of a file beside the manifest');
+  if (program === '' || program === '..' || /[/\\\0]/.test(program))
+    manifest.invalid('program', 'the name of a file beside the manifest');
   const layers = manifest.size<number>('layers', undefined, { atMost: 10_000 });
   const width = manifest.size('width');
   const each = <T>(value: T): T[] => Array.from({ length: layers }, () => value);
   return {
     family: 'torchscript',
-    script: { program, parameters: manifest.size<number>('parameters', undefined, { atMost: Number.MAX_SAFE_INTEGER }) },
+    script: {
+      program,
+      parameters: manifest.size<number>('parameters', undefined, {
+        atMost: Number.MAX_SAFE_INTEGER,
+      }),
+    },
     layers,
     width,
     vocabulary: manifest.size('vocabulary'),
     maxPositions: manifest.size('maxPositions'),
     // What follows is of the families' own blocks; a program keeps it to itself.
-    heads: 1, keyValueHeads: 1, headDim: width, mlpWidth: width, normEps: 0, activation: 'linear', tiedHead: false, attentionBias: false, mlpBias: false,
-    windows: each(null), ropes: each(null), attentionScale: each(1), attentionSoftcap: null, logitSoftcap: null, parallelResidual: false,
+    heads: 1,
+    keyValueHeads: 1,
+    headDim: width,
+    mlpWidth: width,
+    normEps: 0,
+    activation: 'linear',
+    tiedHead: false,
+    attentionBias: false,
+    mlpBias: false,
+    windows: each(null),
+    ropes: each(null),
+    attentionScale: each(1),
+    attentionSoftcap: null,
+    logitSoftcap: null,
+    parallelResidual: false,
   };
 }
 

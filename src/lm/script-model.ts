@@ -25,10 +25,15 @@ class ScriptContext implements AttentionContext {
   constructor(lengths: readonly number[], T: number, device: string) {
     this.lengths = lengths;
     this.T = T;
-    this.real = keep(scope(() => {
-      const ends = ops.cat(lengths.map((length) => ops.full([1, 1], length, { dtype: 'int64' })), 0); // [B, 1]
-      return ops.arange(T).unsqueeze(0).lt(ends).to({ device });
-    }));
+    this.real = keep(
+      scope(() => {
+        const ends = ops.cat(
+          lengths.map((length) => ops.full([1, 1], length, { dtype: 'int64' })),
+          0,
+        ); // [B, 1]
+        return ops.arange(T).unsqueeze(0).lt(ends).to({ device });
+      }),
+    );
   }
 
   dispose(): void {
@@ -50,7 +55,10 @@ export class ScriptLanguageModel implements LanguageModel {
   #module: ScriptModule | null;
 
   /** @throws SaeEvalError `file-not-found`, `model-invalid` where the program cannot be read or lacks a method. */
-  constructor({ path, layers, width, vocabulary, maxPositions, script }: ModelConfig, { device, dtype }: { device: string; dtype: DType }) {
+  constructor(
+    { path, layers, width, vocabulary, maxPositions, script }: ModelConfig,
+    { device, dtype }: { device: string; dtype: DType },
+  ) {
     this.#program = join(path, script?.program ?? '');
     this.layers = layers;
     this.width = width;
@@ -58,11 +66,19 @@ export class ScriptLanguageModel implements LanguageModel {
     this.maxPositions = maxPositions;
     this.device = device;
     this.dtype = dtype;
-    const module = this.#guard('loading', () => new ScriptModule(this.#program, { device }).to({ dtype }).eval());
+    const module = this.#guard('loading', () =>
+      new ScriptModule(this.#program, { device }).to({ dtype }).eval(),
+    );
     const found = new Set(module.methods());
     const missing = methods.filter((method) => !found.has(method));
-    if (missing.length > 0) throw new SaeEvalError('model-invalid', `${this.#program}: expected a TorchScript program with the methods ${methods.join(', ')}, found none called ${missing.join(', ')}. Mark them with @torch.jit.export.`);
-    this.parameters = scope(() => [...module.parameters().values()].reduce((sum, { numel }) => sum + numel, 0));
+    if (missing.length > 0)
+      throw new SaeEvalError(
+        'model-invalid',
+        `${this.#program}: expected a TorchScript program with the methods ${methods.join(', ')}, found none called ${missing.join(', ')}. Mark them with @torch.jit.export.`,
+      );
+    this.parameters = scope(() =>
+      [...module.parameters().values()].reduce((sum, { numel }) => sum + numel, 0),
+    );
     this.weightBytes = this.parameters * bytesPer(dtype);
     this.#module = module;
   }
@@ -77,9 +93,15 @@ export class ScriptLanguageModel implements LanguageModel {
 
   /** @throws SaeEvalError `model-unsupported` where a place inside the block is asked for. */
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
-    if (tap !== undefined) throw new SaeEvalError('model-unsupported', `${this.#program}: places inside a block of a TorchScript program cannot be reached; only residual streams can.`);
+    if (tap !== undefined)
+      throw new SaeEvalError(
+        'model-unsupported',
+        `${this.#program}: places inside a block of a TorchScript program cannot be reached; only residual streams can.`,
+      );
     const { real } = context as ScriptContext;
-    return scope(() => this.#run('block', r.shape, i - 1, r, real.repeat([r.shape[0]! / real.shape[0]!, 1])));
+    return scope(() =>
+      this.#run('block', r.shape, i - 1, r, real.repeat([r.shape[0]! / real.shape[0]!, 1])),
+    );
   }
 
   finalNorm(r: Tensor): Tensor {
@@ -96,10 +118,20 @@ export class ScriptLanguageModel implements LanguageModel {
   }
 
   #run(method: (typeof methods)[number], shape: readonly number[], ...args: unknown[]): Tensor {
-    const result = this.#guard(method, () => this.#module!.call<unknown>(method, ...args)) as Tensor | null;
+    const result = this.#guard(method, () =>
+      this.#module!.call<unknown>(method, ...args),
+    ) as Tensor | null;
     const found = result?.shape;
-    if (found?.length === shape.length && found.every((size, dim) => size === shape[dim]) && result!.dtype === this.dtype) return result!;
-    throw new SaeEvalError('model-invalid', `${this.#program}: expected ${method} to give a tensor [${shape.join(', ')}] in ${this.dtype}, found ${found === undefined ? 'something else' : `[${found.join(', ')}] in ${result!.dtype}`}.`);
+    if (
+      found?.length === shape.length &&
+      found.every((size, dim) => size === shape[dim]) &&
+      result!.dtype === this.dtype
+    )
+      return result!;
+    throw new SaeEvalError(
+      'model-invalid',
+      `${this.#program}: expected ${method} to give a tensor [${shape.join(', ')}] in ${this.dtype}, found ${found === undefined ? 'something else' : `[${found.join(', ')}] in ${result!.dtype}`}.`,
+    );
   }
 
   #guard<T>(what: string, run: () => T): T {
@@ -107,8 +139,15 @@ export class ScriptLanguageModel implements LanguageModel {
       return run();
     } catch (thrown) {
       // A missing or damaged file keeps its code; what the program raises is the model's fault.
-      const code = thrown instanceof SaeEvalError && /^(file|checkpoint)-/.test(thrown.code) ? thrown.code : 'model-invalid';
-      throw new SaeEvalError(code, `${this.#program}: ${what}: ${thrown instanceof Error ? thrown.message.split('\n').slice(0, 3).join(' ').slice(0, 500) : String(thrown)}.`, { cause: thrown });
+      const code =
+        thrown instanceof SaeEvalError && /^(file|checkpoint)-/.test(thrown.code)
+          ? thrown.code
+          : 'model-invalid';
+      throw new SaeEvalError(
+        code,
+        `${this.#program}: ${what}: ${thrown instanceof Error ? thrown.message.split('\n').slice(0, 3).join(' ').slice(0, 500) : String(thrown)}.`,
+        { cause: thrown },
+      );
     }
   }
 }

@@ -44,7 +44,8 @@ function* padTokens({ tokenizer, config, specials }: Settings): Generator<string
   yield tokenText(config, 'pad_token');
   yield tokenText(specials, 'pad_token');
   // As in transformers, a `pad_token` of null says that there is none.
-  if (config?.names().includes('pad_token') !== true) yield tokenText(tokenizer.section('padding'), 'pad_token');
+  if (config?.names().includes('pad_token') !== true)
+    yield tokenText(tokenizer.section('padding'), 'pad_token');
 }
 
 function* eosTokens({ config, specials }: Settings): Generator<string | null> {
@@ -56,12 +57,19 @@ function* eosTokens({ config, specials }: Settings): Generator<string | null> {
  * The id of the tokenizer's pad token, else of its end of sequence. The model's `pad_token_id` comes after both: scripts pad
  * with what the tokenizer has, and padded positions count under `reference`.
  */
-async function findPadId(folder: string, native: NativeTokenizer, settings: Settings): Promise<number> {
+async function findPadId(
+  folder: string,
+  native: NativeTokenizer,
+  settings: Settings,
+): Promise<number> {
   for (const text of [...padTokens(settings), ...eosTokens(settings)]) {
     const id = text === null ? null : native.tokenToId(text);
     if (id !== null) return id;
   }
-  const files = [await readJsonFile(join(folder, 'config.json'), unreadable), await readJsonFile(join(folder, 'generation_config.json'), unreadable)];
+  const files = [
+    await readJsonFile(join(folder, 'config.json'), unreadable),
+    await readJsonFile(join(folder, 'generation_config.json'), unreadable),
+  ];
   for (const name of ['pad_token_id', 'eos_token_id']) {
     for (const fields of files) {
       const value = fields?.value(name) ?? null;
@@ -69,7 +77,10 @@ async function findPadId(folder: string, native: NativeTokenizer, settings: Sett
       if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
     }
   }
-  throw new SaeEvalError('tokenizer-invalid', `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`);
+  throw new SaeEvalError(
+    'tokenizer-invalid',
+    `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`,
+  );
 }
 
 class FileTokenizer implements Tokenizer {
@@ -90,7 +101,11 @@ class FileTokenizer implements Tokenizer {
     try {
       return (await this.native.encodeBatch([...texts])).map((encoding) => encoding.getIds());
     } catch (thrown) {
-      throw new SaeEvalError('tokenizer-invalid', `${this.file}: the tokenizer cannot encode the text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+      throw new SaeEvalError(
+        'tokenizer-invalid',
+        `${this.file}: the tokenizer cannot encode the text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+        { cause: thrown },
+      );
     }
   }
 
@@ -115,7 +130,11 @@ async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]
     const before = whole.getSpecialTokensMask().indexOf(0);
     return before === -1 ? [] : whole.getIds().slice(before + bare);
   } catch (thrown) {
-    throw new SaeEvalError('tokenizer-invalid', `${file}: the tokenizer cannot encode a text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+    throw new SaeEvalError(
+      'tokenizer-invalid',
+      `${file}: the tokenizer cannot encode a text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+      { cause: thrown },
+    );
   }
 }
 
@@ -128,14 +147,21 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   const file = join(folder, 'tokenizer.json');
   const text = await readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
   if (text === null) {
-    throw new SaeEvalError('tokenizer-invalid', `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`);
+    throw new SaeEvalError(
+      'tokenizer-invalid',
+      `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`,
+    );
   }
   const tokenizer = checkTokenizerFile(text, file);
   let native: NativeTokenizer;
   try {
     native = NativeTokenizer.fromString(text);
   } catch (thrown) {
-    throw new SaeEvalError('tokenizer-invalid', `${file}: expected a tokenizer as the tokenizers library writes it: ${thrown instanceof Error ? thrown.message : String(thrown)}.`, { cause: thrown });
+    throw new SaeEvalError(
+      'tokenizer-invalid',
+      `${file}: expected a tokenizer as the tokenizers library writes it: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+      { cause: thrown },
+    );
   }
   // Files may carry the settings of whoever saved them; the evaluation sets its own lengths.
   native.disableTruncation();
@@ -145,5 +171,10 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
     config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
     specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
   };
-  return new FileTokenizer(native, file, await findPadId(folder, native, settings), await suffixOf(native, file));
+  return new FileTokenizer(
+    native,
+    file,
+    await findPadId(folder, native, settings),
+    await suffixOf(native, file),
+  );
 }

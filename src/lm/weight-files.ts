@@ -7,7 +7,12 @@ import type { ModelConfig } from './config.js';
 import { readJsonFile } from './json-file.js';
 
 /** In the order they are looked for: one file, or an index of shards. */
-const candidates = ['model.safetensors', 'model.safetensors.index.json', 'pytorch_model.bin', 'pytorch_model.bin.index.json'];
+const candidates = [
+  'model.safetensors',
+  'model.safetensors.index.json',
+  'pytorch_model.bin',
+  'pytorch_model.bin.index.json',
+];
 
 async function exists(path: string): Promise<boolean> {
   try {
@@ -21,11 +26,18 @@ async function exists(path: string): Promise<boolean> {
 /** The shards an index names; they lie beside it. */
 async function shardsOf(index: string, folder: string): Promise<string[]> {
   const map = (await readJsonFile(index, { code: 'model-invalid' }))?.section('weight_map') ?? null;
-  if (map === null) throw new SaeEvalError('model-invalid', `${index}: weight_map: expected an object from tensor names to files, found nothing.`);
+  if (map === null)
+    throw new SaeEvalError(
+      'model-invalid',
+      `${index}: weight_map: expected an object from tensor names to files, found nothing.`,
+    );
   const names = new Set(map.names().map((name) => map.string(name)));
   for (const name of names) {
     if (name === '' || name === '..' || /[/\\\0]/.test(name)) {
-      throw new SaeEvalError('model-invalid', `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`);
+      throw new SaeEvalError(
+        'model-invalid',
+        `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`,
+      );
     }
   }
   return [...names].sort().map((name) => join(folder, name));
@@ -56,7 +68,10 @@ export class WeightFiles {
       }
       return new WeightFiles(folder, stored);
     }
-    throw new SaeEvalError('model-invalid', `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`);
+    throw new SaeEvalError(
+      'model-invalid',
+      `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`,
+    );
   }
 
   find(name: string): StoredTensor | null {
@@ -71,7 +86,8 @@ export class WeightFiles {
   /** Elements of all tensors but those that `skip` names. */
   parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
     let sum = 0;
-    for (const [name, { entry }] of this.stored) if (!skip(name)) sum += entry.shape.reduce((product, size) => product * size, 1);
+    for (const [name, { entry }] of this.stored)
+      if (!skip(name)) sum += entry.shape.reduce((product, size) => product * size, 1);
     return sum;
   }
 
@@ -95,7 +111,9 @@ export interface ModelSize {
 /** From headers alone. */
 export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
   // A tied head may be stored all the same, and what a multimodal model sees with beside it; neither is loaded.
-  const skip = (name: string): boolean => (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) || /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
+  const skip = (name: string): boolean =>
+    (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) ||
+    /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
   const parameters = files.parameters({ skip });
   return { parameters, bytes: parameters * bytesPer(dtype) };
 }
@@ -105,6 +123,10 @@ export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: 
  * @throws SaeEvalError `model-invalid` where there are none, `checkpoint-*`, `file-*`.
  */
 export async function readModelSize(config: ModelConfig, dtype: string): Promise<ModelSize> {
-  if (config.script !== undefined) return { parameters: config.script.parameters, bytes: config.script.parameters * bytesPer(dtype) };
+  if (config.script !== undefined)
+    return {
+      parameters: config.script.parameters,
+      bytes: config.script.parameters * bytesPer(dtype),
+    };
   return modelSize(await WeightFiles.read(config.path), config, dtype);
 }

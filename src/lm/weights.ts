@@ -30,13 +30,29 @@ export class Weights {
     const taken = this.#taken.get(name);
     if (taken !== undefined) return taken;
     const found = this.#find(name);
-    if (found === null) throw new SaeEvalError('checkpoint-keys', `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], found none of that name in the weight files.`);
+    if (found === null)
+      throw new SaeEvalError(
+        'checkpoint-keys',
+        `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], found none of that name in the weight files.`,
+      );
     const { checkpoint, entry } = found;
-    if (entry.shape.length !== shape.length || entry.shape.some((size, dim) => size !== shape[dim])) {
-      throw new SaeEvalError('checkpoint-shape', `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, found [${entry.shape.join(', ')}].`);
+    if (
+      entry.shape.length !== shape.length ||
+      entry.shape.some((size, dim) => size !== shape[dim])
+    ) {
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, found [${entry.shape.join(', ')}].`,
+      );
     }
-    if (!/^b?float/.test(entry.dtype)) throw new SaeEvalError('checkpoint-shape', `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, found ${entry.dtype}: quantized weights are not supported.`);
-    const tensor = openTensors(checkpoint, { names: [entry.name], ...this.options }).get(entry.name)!;
+    if (!/^b?float/.test(entry.dtype))
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, found ${entry.dtype}: quantized weights are not supported.`,
+      );
+    const tensor = openTensors(checkpoint, { names: [entry.name], ...this.options }).get(
+      entry.name,
+    )!;
     this.#taken.set(name, tensor);
     return tensor;
   }

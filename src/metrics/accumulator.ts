@@ -17,7 +17,11 @@ export class Accumulator {
   /** Appends the sums of some sequences to a column. */
   append(column: string, values: Float64Array): void {
     let held = this.#columns.get(column);
-    if (held === undefined) this.#columns.set(column, (held = { data: new Float64Array(Math.max(64, values.length)), length: 0 }));
+    if (held === undefined)
+      this.#columns.set(
+        column,
+        (held = { data: new Float64Array(Math.max(64, values.length)), length: 0 }),
+      );
     if (held.length + values.length > held.data.length) {
       const grown = new Float64Array(Math.max(2 * held.data.length, held.length + values.length));
       grown.set(held.data.subarray(0, held.length));
@@ -54,7 +58,8 @@ export class Accumulator {
 
   /** Takes over what came after: `other` holds the batches that follow this one's. */
   merge(other: Accumulator): void {
-    for (const [name, { data, length }] of other.#columns) this.append(name, data.subarray(0, length));
+    for (const [name, { data, length }] of other.#columns)
+      this.append(name, data.subarray(0, length));
     for (const [name, values] of other.#vectors) this.add(name, values);
     this.batchSizes.push(...other.batchSizes);
   }
@@ -63,7 +68,9 @@ export class Accumulator {
   state(): AccumulatorState {
     return {
       batchSizes: [...this.batchSizes],
-      columns: new Map([...this.#columns].map(([name, { data, length }]) => [name, data.slice(0, length)])),
+      columns: new Map(
+        [...this.#columns].map(([name, { data, length }]) => [name, data.slice(0, length)]),
+      ),
       vectors: new Map([...this.#vectors].map(([name, values]) => [name, values.slice()])),
     };
   }

@@ -47,17 +47,23 @@ export function resample(columns: readonly Float64Array[], seed: number): Resamp
   const word = randomWords(seed);
   const chunk = Math.max(1, Math.min(resamples, Math.floor(4e6 / n)));
   const flat = new Float64Array(n * columns.length);
-  columns.forEach((values, c) => values.forEach((value, i) => (flat[i * columns.length + c] = value)));
+  columns.forEach((values, c) =>
+    values.forEach((value, i) => (flat[i * columns.length + c] = value)),
+  );
   scope(() => {
     const data = fromTypedArray(flat, [n, columns.length]); // [n, C]
     for (let from = 0; from < resamples; from += chunk) {
       const rows = Math.min(chunk, resamples - from);
       const counts = new Float64Array(rows * n);
       for (let row = 0; row < rows; row++) {
-        for (let draw = 0; draw < n; draw++) counts[row * n + Math.floor(word() * (n / 2 ** 32))]! += 1;
+        for (let draw = 0; draw < n; draw++)
+          counts[row * n + Math.floor(word() * (n / 2 ** 32))]! += 1;
       }
       scope(() => {
-        sums.set(ops.matmul(fromTypedArray(counts, [rows, n]), data).toTypedArray() as Float64Array, from * columns.length);
+        sums.set(
+          ops.matmul(fromTypedArray(counts, [rows, n]), data).toTypedArray() as Float64Array,
+          from * columns.length,
+        );
         return null;
       });
     }

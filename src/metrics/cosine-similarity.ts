@@ -5,5 +5,7 @@ export const cosineSimilarity: Metric = {
   name: 'CosineSimilarity',
   needs: { splice: false, zero: false },
   reference: {},
-  strict: { CosineSimilarity: { formula: (sums) => meanOverPositions(sums, 'cosine'), interval: true } },
+  strict: {
+    CosineSimilarity: { formula: (sums) => meanOverPositions(sums, 'cosine'), interval: true },
+  },
 };

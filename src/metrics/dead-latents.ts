@@ -10,7 +10,9 @@ export const deadLatents: Metric = {
       interval: false,
       formula: (sums) => {
         const firing = sums.vector('firing');
-        return firing === null ? null : firing.reduce((dead, count) => dead + (count === 0 ? 1 : 0), 0) / firing.length;
+        return firing === null
+          ? null
+          : firing.reduce((dead, count) => dead + (count === 0 ? 1 : 0), 0) / firing.length;
       },
     },
   },

@@ -4,7 +4,9 @@ import { meanOverSlots, type Formula, type Metric } from './metric.js';
 const formula: Formula = (sums) =>
   meanOverSlots(sums, (slot) => {
     const spliced = sums.at(slot, 'ceSpliced');
-    return spliced === null || sums.nextPositions === 0 ? null : (spliced - sums.ceClean) / sums.nextPositions;
+    return spliced === null || sums.nextPositions === 0
+      ? null
+      : (spliced - sums.ceClean) / sums.nextPositions;
   });
 
 export const deltaCE: Metric = {

@@ -22,4 +22,9 @@ export function histogramOf(firing: Float64Array, tokens: number): DensityHistog
 }
 
 /** A histogram is no mean: evaluation calls {@link histogramOf} where it is asked for. */
-export const densityHistogram: Metric = { name: 'DensityHistogram', needs: { splice: false, zero: false }, reference: {}, strict: {} };
+export const densityHistogram: Metric = {
+  name: 'DensityHistogram',
+  needs: { splice: false, zero: false },
+  reference: {},
+  strict: {},
+};

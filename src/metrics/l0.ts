@@ -12,5 +12,8 @@ export const l0: Metric = {
   name: 'L0',
   needs: { splice: false, zero: false },
   reference: {},
-  strict: { L0: { formula: l0Formula, interval: true }, L0OverHidden: { formula: overHidden, interval: true } },
+  strict: {
+    L0: { formula: l0Formula, interval: true },
+    L0OverHidden: { formula: overHidden, interval: true },
+  },
 };

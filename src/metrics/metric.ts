@@ -4,7 +4,12 @@
  * The same formula gives the value of a batch (`reference`: the result is the mean over batches), of the whole data set
  * (`strict`), of one layer (sums restricted to one slot) and of a bootstrap resample.
  */
-import type { MetricName, ProtocolName, ReferenceValues, StrictValues } from '../evaluation/schema/index.js';
+import type {
+  MetricName,
+  ProtocolName,
+  ReferenceValues,
+  StrictValues,
+} from '../evaluation/schema/index.js';
 
 /**
  * Columns of sums per sequence, for each slot (a place an SAE is measured and spliced):
@@ -12,7 +17,17 @@ import type { MetricName, ProtocolName, ReferenceValues, StrictValues } from '..
  * `squaredReconstruction` Σ‖x̂‖² over positions; `kl` Σ KL(clean ‖ spliced) over positions; `ceSpliced`, `ceZero` Σ
  * cross-entropy over next-token positions, with the splice and with the site set to zero. Nats.
  */
-export const slotColumns = ['nmse', 'active', 'cosine', 'squaredError', 'squaredInput', 'squaredReconstruction', 'kl', 'ceSpliced', 'ceZero'] as const;
+export const slotColumns = [
+  'nmse',
+  'active',
+  'cosine',
+  'squaredError',
+  'squaredInput',
+  'squaredReconstruction',
+  'kl',
+  'ceSpliced',
+  'ceZero',
+] as const;
 export type SlotColumn = (typeof slotColumns)[number];
 
 /** Vectors summed over the run: firings per latent [m], the sum of inputs [d], positions per routed layer [R]. */
@@ -51,7 +66,9 @@ export interface Metric {
 }
 
 type NumberField<T> = { [K in keyof T]: T[K] extends number | null ? K : never }[keyof T];
-export type EstimateField = { [K in keyof StrictValues]: StrictValues[K] extends { mean: number } | null ? K : never }[keyof StrictValues];
+export type EstimateField = {
+  [K in keyof StrictValues]: StrictValues[K] extends { mean: number } | null ? K : never;
+}[keyof StrictValues];
 export type ReferenceField = NumberField<ReferenceValues>;
 export type Protocol = ProtocolName;
 

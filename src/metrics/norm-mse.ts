@@ -8,5 +8,8 @@ export const normMSE: Metric = {
   name: 'NormMSE',
   needs: { splice: false, zero: false },
   reference: { NormMSE: formula },
-  strict: { NormMSE: { formula, interval: true }, NormRatio: { formula: normRatio, interval: true } },
+  strict: {
+    NormMSE: { formula, interval: true },
+    NormRatio: { formula: normRatio, interval: true },
+  },
 };

@@ -6,5 +6,7 @@ import { totalOverSlots, type Formula } from './metric.js';
 export const normRatio: Formula = (sums) => {
   const reconstruction = totalOverSlots(sums, 'squaredReconstruction');
   const input = totalOverSlots(sums, 'squaredInput');
-  return reconstruction.slots === 0 || input.total === 0 ? null : Math.sqrt(reconstruction.total / input.total);
+  return reconstruction.slots === 0 || input.total === 0
+    ? null
+    : Math.sqrt(reconstruction.total / input.total);
 };

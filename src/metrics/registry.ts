@@ -13,7 +13,16 @@ import { recovered } from './recovered.js';
 import { routingShare } from './routing-share.js';
 
 const metrics: readonly Metric[] = [
-  normMSE, klDiv, deltaCE, recovered, l0, deadLatents, densityHistogram, explainedVariance, cosineSimilarity, routingShare,
+  normMSE,
+  klDiv,
+  deltaCE,
+  recovered,
+  l0,
+  deadLatents,
+  densityHistogram,
+  explainedVariance,
+  cosineSimilarity,
+  routingShare,
 ];
 
 /** The metrics asked for, in the order of this registry. */

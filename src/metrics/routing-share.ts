@@ -8,4 +8,9 @@ export function shares(routed: Float64Array): number[] {
 }
 
 /** A list is no mean: evaluation calls {@link shares} where it is asked for. */
-export const routingShare: Metric = { name: 'RoutingShare', needs: { splice: false, zero: false }, reference: {}, strict: {} };
+export const routingShare: Metric = {
+  name: 'RoutingShare',
+  needs: { splice: false, zero: false },
+  reference: {},
+  strict: {},
+};

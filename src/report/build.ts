@@ -5,10 +5,21 @@ import { heading, paragraph, type Block, type Document } from './document.js';
 import type { Dictionary } from './language/dictionary.js';
 import { en } from './language/en.js';
 import { zh } from './language/zh.js';
-import { appendixSections, configurationSection, findingsSection, modelsSection } from './sections/about.js';
+import {
+  appendixSections,
+  configurationSection,
+  findingsSection,
+  modelsSection,
+} from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
 import { readingSection } from './sections/reading.js';
-import { comparisonsSection, mainTable, perLayerSection, resultsSection, sweepSection } from './sections/results.js';
+import {
+  comparisonsSection,
+  mainTable,
+  perLayerSection,
+  resultsSection,
+  sweepSection,
+} from './sections/results.js';
 
 export type Language = 'en' | 'zh';
 
@@ -39,24 +50,48 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
 /** One comparison of several evaluations: their SAEs side by side, then each evaluation's own sections. */
 export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
   const words = dictionaries[lang];
-  const all = results.flatMap((run, index) => run.results.map((sae) => ({ sae, index, id: run.id })));
+  const all = results.flatMap((run, index) =>
+    run.results.map((sae) => ({ sae, index, id: run.id })),
+  );
   const repeated = new Set(all.map(({ sae }) => sae.label)).size < all.length;
   const names = all.map(({ sae, index }) => (repeated ? `${sae.label} @${index + 1}` : sae.label));
   const saes: SaeResult[] = all.map(({ sae }) => sae);
-  const protocols = (['reference', 'strict'] as const).filter((protocol) => results.some(({ config }) => config.protocol.includes(protocol)));
+  const protocols = (['reference', 'strict'] as const).filter((protocol) =>
+    results.some(({ config }) => config.protocol.includes(protocol)),
+  );
   const blocks: Block[] = [
     heading(1, words.several),
-    { kind: 'list', items: results.map(({ id, createdAt, config, data }, index) => `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`) },
+    {
+      kind: 'list',
+      items: results.map(
+        ({ id, createdAt, config, data }, index) =>
+          `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`,
+      ),
+    },
     ...protocols.flatMap((protocol): Block[] => {
-      const differing = differingFields(results.filter(({ config }) => config.protocol.includes(protocol)), protocol);
+      const differing = differingFields(
+        results.filter(({ config }) => config.protocol.includes(protocol)),
+        protocol,
+      );
       return [
         heading(2, words.resultsUnder(protocol)),
         paragraph(words.protocolLine[protocol]),
-        ...(differing.length === 0 ? [] : [paragraph(words.notComparable(differing.map((field) => words.field[field] ?? field)))]),
-        { kind: 'table', table: mainTable(saes, protocol, words, { names, markBest: differing.length === 0 }) },
+        ...(differing.length === 0
+          ? []
+          : [
+              paragraph(words.notComparable(differing.map((field) => words.field[field] ?? field))),
+            ]),
+        {
+          kind: 'table',
+          table: mainTable(saes, protocol, words, { names, markBest: differing.length === 0 }),
+        },
       ];
     }),
-    ...results.flatMap((result, index) => [heading(2, `@${index + 1}`), ...configurationSection(result, words).slice(1), ...findingsSection(result, lang, words)]),
+    ...results.flatMap((result, index) => [
+      heading(2, `@${index + 1}`),
+      ...configurationSection(result, words).slice(1),
+      ...findingsSection(result, lang, words),
+    ]),
   ];
   return { title: words.several, lang, blocks };
 }

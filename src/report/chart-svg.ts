@@ -13,12 +13,29 @@ const height = 400;
  * echarts computes with colours, so it is given plain ones that stand for the variables and are replaced afterwards.
  * The series colours are the Okabe–Ito palette, told apart by people who do not see red and green.
  */
-const variables: Record<string, string> = { '#010101': 'var(--ink)', '#020202': 'var(--soft)', '#030303': 'var(--line)', '#040404': 'var(--paper)' };
+const variables: Record<string, string> = {
+  '#010101': 'var(--ink)',
+  '#020202': 'var(--soft)',
+  '#030303': 'var(--line)',
+  '#040404': 'var(--paper)',
+};
 const [ink, soft, line] = Object.keys(variables) as [string, string, string];
-const palette = ['#0072b2', '#d55e00', '#009e73', '#cc79a7', '#e69f00', '#56b4e9', '#8a6d3b', '#7b61c9'];
+const palette = [
+  '#0072b2',
+  '#d55e00',
+  '#009e73',
+  '#cc79a7',
+  '#e69f00',
+  '#56b4e9',
+  '#8a6d3b',
+  '#7b61c9',
+];
 const symbols = ['circle', 'rect', 'triangle', 'diamond'];
 
-function axisOption(axis: Axis, { category = false, values = [] }: { category?: boolean; values?: readonly number[] }): object {
+function axisOption(
+  axis: Axis,
+  { category = false, values = [] }: { category?: boolean; values?: readonly number[] },
+): object {
   const text = { color: soft, fontSize: 12 };
   return {
     type: category ? 'category' : axis.log ? 'log' : 'value',
@@ -36,7 +53,8 @@ function axisOption(axis: Axis, { category = false, values = [] }: { category?: 
 /** One SVG element; `id` makes its references unique in the page. */
 export function chartSvg(chart: Chart, id: string): string {
   const numbers = new Map<string, number>();
-  const numberOf = (given: string): number => numbers.get(given) ?? numbers.set(given, numbers.size).size - 1;
+  const numberOf = (given: string): number =>
+    numbers.get(given) ?? numbers.set(given, numbers.size).size - 1;
   const made = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
   try {
     const points = chart.series.flatMap((series) => series.points);
@@ -47,9 +65,24 @@ export function chartSvg(chart: Chart, id: string): string {
       color: palette,
       textStyle: { fontFamily: 'system-ui, sans-serif' },
       grid: { left: 76, right: 28, top: legend ? 52 : 24, bottom: 60 },
-      ...(legend ? { legend: { top: 8, textStyle: { color: ink }, data: chart.series.map(({ name }) => name) } } : {}),
-      xAxis: { ...axisOption(chart.x, { category, values: points.map(({ x }) => x) }), ...(category ? { data: points.map(({ x }) => String(x)) } : {}) },
-      yAxis: { ...axisOption(chart.y, { values: points.map(({ y }) => y) }), nameGap: 54, ...(category ? { scale: false } : {}) },
+      ...(legend
+        ? {
+            legend: {
+              top: 8,
+              textStyle: { color: ink },
+              data: chart.series.map(({ name }) => name),
+            },
+          }
+        : {}),
+      xAxis: {
+        ...axisOption(chart.x, { category, values: points.map(({ x }) => x) }),
+        ...(category ? { data: points.map(({ x }) => String(x)) } : {}),
+      },
+      yAxis: {
+        ...axisOption(chart.y, { values: points.map(({ y }) => y) }),
+        nameGap: 54,
+        ...(category ? { scale: false } : {}),
+      },
       series: chart.series.map((series, index) => ({
         name: series.name,
         type: chart.form,
@@ -60,14 +93,26 @@ export function chartSvg(chart: Chart, id: string): string {
         data: series.points.map(({ x, y }) => (category ? y : [x, y])),
       })),
     });
-    return Object.entries(variables)
-      .reduce((svg, [color, variable]) => svg.replaceAll(color, variable).replaceAll(rgb(color), variable), made.renderToSVGString())
-      .replace('<svg ', `<svg role="img" aria-labelledby="${id}-title ${id}-description" viewBox="0 0 ${width} ${height}" `)
-      .replace(/(<svg [^>]*?) width="\d+" height="\d+"/, '$1')
-      .replace(/zr\d+-/g, `${id}-`)
-      // Numbered over the life of the process: the same report would never have the same bytes.
-      .replace(/-cls-(\d+)/g, (_, number: string) => `-cls-${numberOf(number)}`)
-      .replace(/>/, `><title id="${id}-title">${escape(chart.title)}</title><desc id="${id}-description">${escape(chart.description)}</desc>`);
+    return (
+      Object.entries(variables)
+        .reduce(
+          (svg, [color, variable]) =>
+            svg.replaceAll(color, variable).replaceAll(rgb(color), variable),
+          made.renderToSVGString(),
+        )
+        .replace(
+          '<svg ',
+          `<svg role="img" aria-labelledby="${id}-title ${id}-description" viewBox="0 0 ${width} ${height}" `,
+        )
+        .replace(/(<svg [^>]*?) width="\d+" height="\d+"/, '$1')
+        .replace(/zr\d+-/g, `${id}-`)
+        // Numbered over the life of the process: the same report would never have the same bytes.
+        .replace(/-cls-(\d+)/g, (_, number: string) => `-cls-${numberOf(number)}`)
+        .replace(
+          />/,
+          `><title id="${id}-title">${escape(chart.title)}</title><desc id="${id}-description">${escape(chart.description)}</desc>`,
+        )
+    );
   } finally {
     made.dispose();
   }

@@ -32,6 +32,10 @@ export interface Document {
   blocks: Block[];
 }
 
-export const heading = (level: 1 | 2 | 3, text: string): Block => ({ kind: 'heading', level, text });
+export const heading = (level: 1 | 2 | 3, text: string): Block => ({
+  kind: 'heading',
+  level,
+  text,
+});
 export const paragraph = (text: string): Block => ({ kind: 'paragraph', text });
 export const cell = (text: string): Cell => ({ text });

@@ -17,14 +17,28 @@ export async function preloadHtml(): Promise<void> {
  * @example
  * const text = await renderReport(result, { format: 'md', lang: 'en' });
  */
-export async function renderReport(input: EvaluationResult | readonly EvaluationResult[], { format, lang = 'en' }: { format: ReportFormat; lang?: Language }): Promise<string> {
-  const results = Array.isArray(input) ? (input as readonly EvaluationResult[]) : [input as EvaluationResult];
-  if (format === 'json') return `${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`;
+export async function renderReport(
+  input: EvaluationResult | readonly EvaluationResult[],
+  { format, lang = 'en' }: { format: ReportFormat; lang?: Language },
+): Promise<string> {
+  const results = Array.isArray(input)
+    ? (input as readonly EvaluationResult[])
+    : [input as EvaluationResult];
+  if (format === 'json')
+    return `${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`;
   if (format === 'csv') return renderCsv(results);
-  const document = results.length === 1 ? buildDocument(results[0]!, lang) : buildComparison(results, lang);
+  const document =
+    results.length === 1 ? buildDocument(results[0]!, lang) : buildComparison(results, lang);
   if (format === 'md') return renderMarkdown(document);
   const { renderHtml } = await import('./html.js');
   const other: Language = lang === 'en' ? 'zh' : 'en';
-  const inOther = results.length === 1 ? buildDocument(results[0]!, other) : buildComparison(results, other);
-  return renderHtml([document, inOther].map((one) => ({ document: one, words: dictionaries[one.lang], name: dictionaries[one.lang === 'en' ? 'zh' : 'en'].otherLanguage })));
+  const inOther =
+    results.length === 1 ? buildDocument(results[0]!, other) : buildComparison(results, other);
+  return renderHtml(
+    [document, inOther].map((one) => ({
+      document: one,
+      words: dictionaries[one.lang],
+      name: dictionaries[one.lang === 'en' ? 'zh' : 'en'].otherLanguage,
+    })),
+  );
 }

@@ -12,7 +12,13 @@ function cellText({ text, best = false }: Cell): string {
 
 function table({ caption, head, rows, numeric }: Table): string {
   const rule = head.map((_, i) => (i === 0 || !numeric ? '---' : '---:'));
-  return [`*${escape(caption)}*`, '', `| ${head.map(escape).join(' | ')} |`, `| ${rule.join(' | ')} |`, ...rows.map((row) => `| ${row.map(cellText).join(' | ')} |`)].join('\n');
+  return [
+    `*${escape(caption)}*`,
+    '',
+    `| ${head.map(escape).join(' | ')} |`,
+    `| ${rule.join(' | ')} |`,
+    ...rows.map((row) => `| ${row.map(cellText).join(' | ')} |`),
+  ].join('\n');
 }
 
 function fence(text: string): string {
@@ -23,14 +29,21 @@ function fence(text: string): string {
 
 function block(one: Block): string {
   switch (one.kind) {
-    case 'heading': return `${'#'.repeat(one.level)} ${escape(one.text)}`;
-    case 'paragraph': return escape(one.text);
-    case 'list': return one.items.map((item) => `- ${escape(item)}`).join('\n');
-    case 'finding': return `- **${escape(one.label)}** ${escape(one.text)}`;
-    case 'table': return table(one.table);
+    case 'heading':
+      return `${'#'.repeat(one.level)} ${escape(one.text)}`;
+    case 'paragraph':
+      return escape(one.text);
+    case 'list':
+      return one.items.map((item) => `- ${escape(item)}`).join('\n');
+    case 'finding':
+      return `- **${escape(one.label)}** ${escape(one.text)}`;
+    case 'table':
+      return table(one.table);
     // The tables beside it have the numbers; Markdown has no pictures of its own.
-    case 'chart': return '';
-    case 'code': return `${fence(one.text)}${one.language}\n${one.text}\n${fence(one.text)}`;
+    case 'chart':
+      return '';
+    case 'code':
+      return `${fence(one.text)}${one.language}\n${one.text}\n${fence(one.text)}`;
   }
 }
 

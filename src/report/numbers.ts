@@ -8,7 +8,12 @@ export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return notAvailable;
   if (value === 0) return '0';
   const size = Math.abs(value);
-  const text = size >= 1e6 || size < 1e-4 ? value.toExponential(2) : Number.isInteger(value) ? String(value) : value.toPrecision(Math.max(4, Math.ceil(Math.log10(size + 1)) + 1));
+  const text =
+    size >= 1e6 || size < 1e-4
+      ? value.toExponential(2)
+      : Number.isInteger(value)
+        ? String(value)
+        : value.toPrecision(Math.max(4, Math.ceil(Math.log10(size + 1)) + 1));
   return text.replace(/-/g, '−');
 }
 

@@ -6,7 +6,14 @@ import { dictionaries } from './build.js';
 import { mainTable } from './sections/results.js';
 
 /** Kinds as columns, as far as the terminal is wide: several tables below one another where it is not. */
-export function renderTable(result: EvaluationResult, { protocol, color = false, columns = 160 }: { protocol: 'reference' | 'strict'; color?: boolean; columns?: number }): string {
+export function renderTable(
+  result: EvaluationResult,
+  {
+    protocol,
+    color = false,
+    columns = 160,
+  }: { protocol: 'reference' | 'strict'; color?: boolean; columns?: number },
+): string {
   const colors = pc.createColors(color);
   const { caption, head, rows } = mainTable(result.results, protocol, dictionaries.en);
   const short = (text: string): string => text.replace(/ \[.*\]$/, ''); // intervals are in the report
@@ -19,7 +26,12 @@ export function renderTable(result: EvaluationResult, { protocol, color = false,
       style: { head: [], border: [], compact: true },
       colAligns: pick(head).map((_, i) => (i === 0 ? 'left' : 'right')),
     });
-    for (const row of rows) shown.push(pick(row).map(({ text, best = false }) => (best ? colors.bold(`${short(text)}${color ? '' : '*'}`) : short(text))));
+    for (const row of rows)
+      shown.push(
+        pick(row).map(({ text, best = false }) =>
+          best ? colors.bold(`${short(text)}${color ? '' : '*'}`) : short(text),
+        ),
+      );
     parts.push(shown.toString());
   }
   if (!color) parts.push('* best');

@@ -20,15 +20,38 @@ export interface AppliedSAE {
  * const sae = await loadSAE('gemma-scope/layer_20/width_16k/average_l0_71');
  * const { latents, reconstruction } = applySAE(sae, activations);
  */
-export function applySAE(sae: SAE, h: Tensor, { sparsity = null, dtype = 'float32' }: { sparsity?: Sparsity; dtype?: 'float32' | 'bfloat16' | 'float16' } = {}): AppliedSAE {
+export function applySAE(
+  sae: SAE,
+  h: Tensor,
+  {
+    sparsity = null,
+    dtype = 'float32',
+  }: { sparsity?: Sparsity; dtype?: 'float32' | 'bfloat16' | 'float16' } = {},
+): AppliedSAE {
   return scope(() => {
     if (sae.kind === 'Crosscoder') {
       const { R, normalizations } = sae as CrosscoderLike;
       const at = (j: number): InputNormalization => normalizations?.[j] ?? pre;
-      const inputs = Array.from({ length: R }, (_, j): SaeInput => at(j).apply(h.select(1, j), dtype));
-      const latents = sae.activate(sae.preactivate(ops.stack(inputs.map(({ x }) => x), 1)), sparsity);
+      const inputs = Array.from({ length: R }, (_, j): SaeInput =>
+        at(j).apply(h.select(1, j), dtype),
+      );
+      const latents = sae.activate(
+        sae.preactivate(
+          ops.stack(
+            inputs.map(({ x }) => x),
+            1,
+          ),
+        ),
+        sparsity,
+      );
       const decoded = sae.decode(latents); // [N, R, d]
-      return { latents: denseValues(latents), reconstruction: ops.stack(inputs.map((input, j) => input.restore(decoded.select(1, j))), 1) };
+      return {
+        latents: denseValues(latents),
+        reconstruction: ops.stack(
+          inputs.map((input, j) => input.restore(decoded.select(1, j))),
+          1,
+        ),
+      };
     }
     const input = (sae.normalization ?? pre).apply(h, dtype);
     const latents = sae.activate(sae.preactivate(input.x), sparsity);

@@ -44,7 +44,10 @@ export class Crosscoder implements SAE {
 
   /** z → x̂ [N, R, d]. */
   decode(z: Latents): Tensor {
-    return ops.stack(this.#decoders.map((decoder) => decoder.apply(z, null)), 1);
+    return ops.stack(
+      this.#decoders.map((decoder) => decoder.apply(z, null)),
+      1,
+    );
   }
 
   dispose(): void {

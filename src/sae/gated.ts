@@ -46,6 +46,7 @@ export class Gated implements SAE {
   }
 
   dispose(): void {
-    for (const owned of [this.#linear, this.#gateBias, this.#magBias, this.#magScale]) owned.dispose();
+    for (const owned of [this.#linear, this.#gateBias, this.#magBias, this.#magScale])
+      owned.dispose();
   }
 }

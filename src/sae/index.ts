@@ -1,5 +1,11 @@
 /** SAEs: the registry, the eight kinds, and published SAEs. */
-export { convertCheckpoint, conversionTargets, type ConversionTarget, type Converted, type ConvertOptions } from './convert/convert.js';
+export {
+  convertCheckpoint,
+  conversionTargets,
+  type ConversionTarget,
+  type Converted,
+  type ConvertOptions,
+} from './convert/convert.js';
 export { Crosscoder } from './crosscoder.js';
 export { Gated } from './gated.js';
 export { pre, type InputNormalization, type SaeInput } from './input.js';
@@ -13,7 +19,13 @@ export { publishedKind, publishedKinds } from './published/kind.js';
 export { loadPublished, type LoadPublishedOptions } from './published/load.js';
 export { applySAE, type AppliedSAE } from './apply.js';
 export { chooseProducts, withProducts, type Products } from './product.js';
-export { createSAE, loadSAE, registry, type LoadSaeOptions, type RegistryEntry } from './registry.js';
+export {
+  createSAE,
+  loadSAE,
+  registry,
+  type LoadSaeOptions,
+  type RegistryEntry,
+} from './registry.js';
 export { RouteSAE, type Routing } from './routesae.js';
 export type { CrosscoderLike, SAE } from './sae.js';
 export { TopK } from './topk.js';

@@ -7,7 +7,12 @@ import { linear } from './product.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
-  | { readonly form: 'sparse'; readonly values: Tensor; readonly indices: Tensor; readonly m: number }; // [N, k], [N, k] int64
+  | {
+      readonly form: 'sparse';
+      readonly values: Tensor;
+      readonly indices: Tensor;
+      readonly m: number;
+    }; // [N, k], [N, k] int64
 
 /** What overrides an SAE's own sparsity: the number of active latents, or a threshold. */
 export type Sparsity = { readonly inferK: number } | { readonly theta: number } | null;
@@ -28,7 +33,9 @@ export function keepAbove(a: Tensor, theta: number): Latents {
 /** What an override keeps of activated latents, for kinds without a k of their own. */
 export function override(activated: Tensor, sparsity: Sparsity): Latents {
   if (sparsity === null) return { form: 'dense', values: activated };
-  return 'inferK' in sparsity ? keepLargest(activated, sparsity.inferK) : keepAbove(activated, sparsity.theta);
+  return 'inferK' in sparsity
+    ? keepLargest(activated, sparsity.inferK)
+    : keepAbove(activated, sparsity.theta);
 }
 
 /** Active latents of each token: [N] float64. */
@@ -41,7 +48,9 @@ export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
   const active = latents.values.ne(0).mul(chosen.unsqueeze(-1));
   if (latents.form === 'dense') return active.sum([0], { dtype: 'float64' });
   const weights = active.to({ dtype: 'float64' }).reshape([-1]);
-  return ops.zeros([latents.m], { dtype: 'float64', device: weights.device }).index_add_(0, latents.indices.reshape([-1]), weights);
+  return ops
+    .zeros([latents.m], { dtype: 'float64', device: weights.device })
+    .index_add_(0, latents.indices.reshape([-1]), weights);
 }
 
 /** The rows of a TopK decode that pay over a dense product: `embedding_bag` reads k rows of W_dᵀ, a matmul all m. */
@@ -61,12 +70,16 @@ export class Decoder {
     if (latents.form === 'dense') return linear(latents.values, this.#weight, bias);
     const [count, k] = latents.values.shape as [number, number];
     if (k * denseFrom > latents.m) {
-      const dense = ops.zeros([count, latents.m], { dtype: latents.values.dtype, device: latents.values.device });
+      const dense = ops.zeros([count, latents.m], {
+        dtype: latents.values.dtype,
+        device: latents.values.device,
+      });
       return linear(dense.scatter_(-1, latents.indices, latents.values), this.#weight, bias);
     }
     const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device: latents.values.device });
     const [sum] = ops.embedding_bag(this.#byLatent(), latents.indices.reshape([-1]), offsets, {
-      mode: 0, per_sample_weights: latents.values.reshape([-1]),
+      mode: 0,
+      per_sample_weights: latents.values.reshape([-1]),
     });
     return bias === null ? sum : sum.add(bias);
   }

@@ -3,7 +3,12 @@
  * so such a run may compose them of bfloat16 products (the CPU's matrix unit, accumulated in float32): a relative error of
  * some 2⁻¹⁷, a hundredth of what the language model's own rounding does.
  */
-import { addLinear as plainAddLinear, kernels, linear as plainLinear, type Tensor } from '../torch/index.js';
+import {
+  addLinear as plainAddLinear,
+  kernels,
+  linear as plainLinear,
+  type Tensor,
+} from '../torch/index.js';
 
 /** How products of float32 numbers are computed. */
 export type Products = 'float32' | 'bfloat16-parts';
@@ -27,8 +32,21 @@ export function splitsFactors(): boolean {
 }
 
 /** What pays here: parts where the language model rounds to bfloat16 anyway and the CPU has a unit for them. */
-export function chooseProducts({ dtype, saeDtype, device }: { dtype: string; saeDtype: string; device: string }): Products {
-  return dtype === 'bfloat16' && saeDtype === 'float32' && device === 'cpu' && kernels.hasBfloat16Unit() ? 'bfloat16-parts' : 'float32';
+export function chooseProducts({
+  dtype,
+  saeDtype,
+  device,
+}: {
+  dtype: string;
+  saeDtype: string;
+  device: string;
+}): Products {
+  return dtype === 'bfloat16' &&
+    saeDtype === 'float32' &&
+    device === 'cpu' &&
+    kernels.hasBfloat16Unit()
+    ? 'bfloat16-parts'
+    : 'float32';
 }
 
 /** `x Wᵀ + b`: x [N, in], W [out, in] → [N, out]. */

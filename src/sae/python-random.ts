@@ -12,11 +12,13 @@ class MersenneTwister {
   constructor(key: readonly number[]) {
     const state = this.#state;
     state[0] = 19650218;
-    for (let i = 1; i < size; i++) state[i] = Math.imul(1812433253, state[i - 1]! ^ (state[i - 1]! >>> 30)) + i;
+    for (let i = 1; i < size; i++)
+      state[i] = Math.imul(1812433253, state[i - 1]! ^ (state[i - 1]! >>> 30)) + i;
     let i = 1;
     let j = 0;
     for (let n = Math.max(size, key.length); n > 0; n--) {
-      state[i] = (state[i]! ^ Math.imul(state[i - 1]! ^ (state[i - 1]! >>> 30), 1664525)) + key[j]! + j;
+      state[i] =
+        (state[i]! ^ Math.imul(state[i - 1]! ^ (state[i - 1]! >>> 30), 1664525)) + key[j]! + j;
       if (++i >= size) {
         state[0] = state[size - 1]!;
         i = 1;
@@ -57,9 +59,18 @@ class MersenneTwister {
  * A whole number from `low` to `high`, both included, as CPython draws it first after seeding.
  * @param seed whole number; its sign is ignored, as Python ignores it.
  */
-export function pythonRandint({ seed, low, high }: { seed: number; low: number; high: number }): number {
+export function pythonRandint({
+  seed,
+  low,
+  high,
+}: {
+  seed: number;
+  low: number;
+  high: number;
+}): number {
   const words: number[] = [];
-  for (let rest = BigInt(Math.abs(seed)); rest > 0n || words.length === 0; rest >>= 32n) words.push(Number(rest & 0xffffffffn));
+  for (let rest = BigInt(Math.abs(seed)); rest > 0n || words.length === 0; rest >>= 32n)
+    words.push(Number(rest & 0xffffffffn));
   const generator = new MersenneTwister(words);
   const count = high - low + 1;
   const bits = 32 - Math.clz32(count);

@@ -13,6 +13,14 @@ export class RandomK extends TopK {
 }
 
 /** The layer that `random.seed(seed); random.randint(S, E)` draws in Python. */
-export function drawLayer({ seed, first, last }: { seed: number; first: number; last: number }): number {
+export function drawLayer({
+  seed,
+  first,
+  last,
+}: {
+  seed: number;
+  first: number;
+  last: number;
+}): number {
   return pythonRandint({ seed, low: first, high: last });
 }

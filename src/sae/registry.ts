@@ -31,12 +31,19 @@ export interface RegistryEntry extends KindLayout {
 /** The eight kinds, by name. */
 export const registry: Readonly<Record<SaeKind, RegistryEntry>> = {
   TopK: { ...kindLayout('TopK'), create: (tensors, _, { k }) => new TopK(tensors, { k }) },
-  RouteSAE: { ...kindLayout('RouteSAE'), create: (tensors, _, { k, aggregation }) => new RouteSAE(tensors, aggregation === undefined ? { k } : { k, aggregation }) },
+  RouteSAE: {
+    ...kindLayout('RouteSAE'),
+    create: (tensors, _, { k, aggregation }) =>
+      new RouteSAE(tensors, aggregation === undefined ? { k } : { k, aggregation }),
+  },
   MLSAE: { ...kindLayout('MLSAE'), create: (tensors, _, { k }) => new MLSAE(tensors, { k }) },
   Vanilla: { ...kindLayout('Vanilla'), create: (tensors) => new Vanilla(tensors) },
   Gated: { ...kindLayout('Gated'), create: (tensors) => new Gated(tensors) },
   JumpReLU: { ...kindLayout('JumpReLU'), create: (tensors) => new JumpReLU(tensors) },
-  Crosscoder: { ...kindLayout('Crosscoder'), create: (tensors, { R }) => new Crosscoder(tensors, { R: R ?? 1 }) },
+  Crosscoder: {
+    ...kindLayout('Crosscoder'),
+    create: (tensors, { R }) => new Crosscoder(tensors, { R: R ?? 1 }),
+  },
   RandomK: { ...kindLayout('RandomK'), create: (tensors, _, { k }) => new RandomK(tensors, { k }) },
 };
 
@@ -64,7 +71,10 @@ export interface LoadSaeOptions extends CreateSaeOptions {
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
  * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`, `non-finite`.
  */
-export async function loadSAE(path: string, { scale, centered, theta, inferK, ...options }: LoadSaeOptions = {}): Promise<SAE> {
+export async function loadSAE(
+  path: string,
+  { scale, centered, theta, inferK, ...options }: LoadSaeOptions = {},
+): Promise<SAE> {
   const found = await recognise(path, {
     ...(options.k === undefined ? {} : { k: options.k }),
     ...(scale === undefined ? {} : { scale }),
@@ -72,7 +82,9 @@ export async function loadSAE(path: string, { scale, centered, theta, inferK, ..
     ...(theta === undefined ? {} : { theta }),
     ...(inferK === undefined ? {} : { inferK }),
   });
-  return found.published === null ? createSAE(found.checkpoint, options) : loadPublished(found.published, options);
+  return found.published === null
+    ? createSAE(found.checkpoint, options)
+    : loadPublished(found.published, options);
 }
 
 /** A sum shows NaN and infinity in one pass, without a mask as large as the weights; one that is too large decides nothing. */
@@ -85,17 +97,26 @@ function refuseNonFinite(path: string, tensors: SaeTensors): void {
   for (const [name, tensor] of tensors) {
     if (!/decoder\.(\d+\.)?weight$/.test(name) || scope(() => isFinite(tensor))) continue;
     for (const owned of tensors.values()) owned.dispose();
-    throw new SaeEvalError('non-finite', `${path}: ${name} holds NaN or infinity; expected finite values.`);
+    throw new SaeEvalError(
+      'non-finite',
+      `${path}: ${name} holds NaN or infinity; expected finite values.`,
+    );
   }
 }
 
 /** The SAE of a checkpoint whose headers were read. @throws SaeEvalError `sae-option`, `non-finite`. */
-export function createSAE(checkpoint: Checkpoint, { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: CreateSaeOptions = {}): SAE {
+export function createSAE(
+  checkpoint: Checkpoint,
+  { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: CreateSaeOptions = {},
+): SAE {
   const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
   const { kind, sizes } = resolveKind(checkpoint.path, shapes, wanted);
   const entry = registry[kind];
   if (entry.hasK && (options.k === undefined || options.k < 1 || options.k > sizes.m)) {
-    throw new SaeEvalError('sae-option', `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents), found ${options.k ?? 'none'}.`);
+    throw new SaeEvalError(
+      'sae-option',
+      `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents), found ${options.k ?? 'none'}.`,
+    );
   }
   const tensors = openTensors(checkpoint, { device, dtype });
   refuseNonFinite(checkpoint.path, tensors);

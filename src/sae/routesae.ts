@@ -29,9 +29,15 @@ export class RouteSAE implements SAE {
   readonly #topk: TopK;
   readonly #aggregation: 'sum' | 'mean';
 
-  constructor(tensors: SaeTensors, { k, aggregation = 'sum' }: { k: number; aggregation?: 'sum' | 'mean' }) {
+  constructor(
+    tensors: SaeTensors,
+    { k, aggregation = 'sum' }: { k: number; aggregation?: 'sum' | 'mean' },
+  ) {
     this.#router = need(tensors, 'router.weight');
-    this.#topk = new TopK(new Map([...tensors].map(([name, tensor]) => [name.replace(/^sae\./, ''), tensor])), { k });
+    this.#topk = new TopK(
+      new Map([...tensors].map(([name, tensor]) => [name.replace(/^sae\./, ''), tensor])),
+      { k },
+    );
     this.#aggregation = aggregation;
     this.R = this.#router.shape[0]!;
     ({ d: this.d, m: this.m, k: this.k } = this.#topk);
@@ -40,7 +46,9 @@ export class RouteSAE implements SAE {
   /** x [N, R, d], the normalised residual streams of the routed layers. */
   route(x: Tensor): Routing {
     const summed = x.sum([1]); // [N, d]
-    const p = ops.linear(this.#aggregation === 'mean' ? summed.div(this.R) : summed, this.#router, null).softmax(-1); // [N, R]
+    const p = ops
+      .linear(this.#aggregation === 'mean' ? summed.div(this.R) : summed, this.#router, null)
+      .softmax(-1); // [N, R]
     const [weight, layer] = ops.max(p, -1, { keepdim: true }); // [N, 1]
     return { p, layer: layer.squeeze(-1), weight };
   }

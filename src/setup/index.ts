@@ -31,7 +31,10 @@ export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Pro
   requireSupportedPlatform();
   const libtorch = (await findLibtorch({ log })) ?? (await fetchOnce(log));
   if (!libtorch.cuda && hasNvidiaDriver()) {
-    log(`libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run set-up again`, 'line');
+    log(
+      `libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run set-up again`,
+      'line',
+    );
   }
   const folder = buildFolder();
   const addon = await locked(`${folder}.lock`, log, () => buildAddon({ libtorch, log }));
@@ -39,15 +42,25 @@ export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Pro
 }
 
 function fetchOnce(log: SetupLog): Promise<Libtorch> {
-  return locked(join(cacheFolder(), 'libtorch.lock'), log, async () => (await cachedLibtorch()) ?? (await fetchLibtorch({ log })));
+  return locked(
+    join(cacheFolder(), 'libtorch.lock'),
+    log,
+    async () => (await cachedLibtorch()) ?? (await fetchLibtorch({ log })),
+  );
 }
 
 async function locked<T>(path: string, log: SetupLog, work: () => Promise<T>): Promise<T> {
   try {
-    return await withLock(path, work, { onWait: () => log('waiting for another set-up to finish', 'line') });
+    return await withLock(path, work, {
+      onWait: () => log('waiting for another set-up to finish', 'line'),
+    });
   } catch (error) {
     if (error instanceof SaeEvalError) throw error;
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SaeEvalError('setup-missing', `Set-up failed (${reason}): check that ${cacheFolder()} and ${buildFolder()} can be written to and have space, then run it again.`, { cause: error });
+    throw new SaeEvalError(
+      'setup-missing',
+      `Set-up failed (${reason}): check that ${cacheFolder()} and ${buildFolder()} can be written to and have space, then run it again.`,
+      { cause: error },
+    );
   }
 }

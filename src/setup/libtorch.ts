@@ -37,11 +37,22 @@ export async function findLibtorch({ log }: { log: SetupLog }): Promise<Libtorch
 async function namedLibtorch(folder: string, log: SetupLog): Promise<Libtorch> {
   const found = await describeLibtorch(folder, 'LIBTORCH');
   if (found === null) {
-    throw new SaeEvalError('setup-missing', `LIBTORCH is ${folder}, but ${join(folder, 'lib', 'libtorch.so')} or ${join(folder, 'include')} does not exist: set it to the folder that holds libtorch's lib and include.`);
+    throw new SaeEvalError(
+      'setup-missing',
+      `LIBTORCH is ${folder}, but ${join(folder, 'lib', 'libtorch.so')} or ${join(folder, 'include')} does not exist: set it to the folder that holds libtorch's lib and include.`,
+    );
   }
   const trouble = await loadTrouble(found);
-  if (trouble !== null) throw new SaeEvalError('setup-missing', `LIBTORCH is ${folder}, but it does not load on this machine (${trouble}): install what it needs or name another libtorch.`);
-  if (!isRecent(found.version)) log(`libtorch ${found.version} is older than ${oldestVersion.join('.')}, with which the addon is tested; trying it because LIBTORCH names it`, 'line');
+  if (trouble !== null)
+    throw new SaeEvalError(
+      'setup-missing',
+      `LIBTORCH is ${folder}, but it does not load on this machine (${trouble}): install what it needs or name another libtorch.`,
+    );
+  if (!isRecent(found.version))
+    log(
+      `libtorch ${found.version} is older than ${oldestVersion.join('.')}, with which the addon is tested; trying it because LIBTORCH names it`,
+      'line',
+    );
   return found;
 }
 
@@ -49,17 +60,28 @@ async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
   const required = process.env['LIBTORCH_USE_PYTORCH'] === '1';
   const python = findProgram('python3', 'python');
   // Looks torch up without importing it: that would take seconds.
-  const look = 'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
+  const look =
+    'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
   const folder = python === null ? '' : (await runProgram(python, ['-c', look])).stdout.trim();
   const found = folder === '' ? null : await describeLibtorch(folder, 'python');
   if (required && found === null) {
-    throw new SaeEvalError('setup-missing', `LIBTORCH_USE_PYTORCH is 1, but ${python ?? 'python3'} ${python === null ? 'is not on the PATH' : 'has no torch'}: install torch for it, or unset the variable.`);
+    throw new SaeEvalError(
+      'setup-missing',
+      `LIBTORCH_USE_PYTORCH is 1, but ${python ?? 'python3'} ${python === null ? 'is not on the PATH' : 'has no torch'}: install torch for it, or unset the variable.`,
+    );
   }
   if (found === null) return null;
   const trouble = await loadTrouble(found);
   if (trouble === null && (required || isRecent(found.version))) return found;
-  const reason = trouble === null ? `it is older than ${oldestVersion.join('.')}` : `its library does not load: ${trouble}`;
-  if (required) throw new SaeEvalError('setup-missing', `LIBTORCH_USE_PYTORCH is 1, but torch ${found.version} in ${folder} cannot be used (${reason}): reinstall it, or unset the variable.`);
+  const reason =
+    trouble === null
+      ? `it is older than ${oldestVersion.join('.')}`
+      : `its library does not load: ${trouble}`;
+  if (required)
+    throw new SaeEvalError(
+      'setup-missing',
+      `LIBTORCH_USE_PYTORCH is 1, but torch ${found.version} in ${folder} cannot be used (${reason}): reinstall it, or unset the variable.`,
+    );
   log(`not using torch ${found.version} of ${python ?? 'python3'}: ${reason}`, 'line');
   return null;
 }
@@ -67,30 +89,51 @@ async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
 /** The best unpacked libtorch in the cache: a CUDA build where there is an NVIDIA driver, else a CPU build; the newest of them. */
 export async function cachedLibtorch(): Promise<Libtorch | null> {
   const names = await readdir(cacheFolder()).catch(() => [] as string[]);
-  const folders = names.filter((name) => name.startsWith('libtorch-') && name.endsWith(`-${platformTag()}`));
+  const folders = names.filter(
+    (name) => name.startsWith('libtorch-') && name.endsWith(`-${platformTag()}`),
+  );
   const wanted = process.env['SAE_EVAL_TORCH_VERSION'];
   const found: Libtorch[] = [];
   for (const name of folders) {
     const entry = await describeLibtorch(join(cacheFolder(), name, 'torch'), 'cache');
-    if (entry !== null && (wanted === undefined || wanted === '' || release(entry.version) === release(wanted))) found.push(entry);
+    if (
+      entry !== null &&
+      (wanted === undefined || wanted === '' || release(entry.version) === release(wanted))
+    )
+      found.push(entry);
   }
   const driver = hasNvidiaDriver();
-  found.sort((a, b) => Number(b.cuda === driver) - Number(a.cuda === driver) || compareVersions(b.version, a.version));
+  found.sort(
+    (a, b) =>
+      Number(b.cuda === driver) - Number(a.cuda === driver) ||
+      compareVersions(b.version, a.version),
+  );
   return found[0] ?? null;
 }
 
 /** What lies in a folder, or null when it is no libtorch with headers. */
-export async function describeLibtorch(folder: string, source: Libtorch['source']): Promise<Libtorch | null> {
+export async function describeLibtorch(
+  folder: string,
+  source: Libtorch['source'],
+): Promise<Libtorch | null> {
   const needed = ['lib/libtorch.so', 'lib/libtorch_cpu.so', 'lib/libc10.so', 'include/ATen/ATen.h'];
   if (!needed.every((file) => existsSync(join(folder, file)))) return null;
-  return { folder, version: await readVersion(folder), cuda: existsSync(join(folder, 'lib', 'libtorch_cuda.so')), source };
+  return {
+    folder,
+    version: await readVersion(folder),
+    cuda: existsSync(join(folder, 'lib', 'libtorch_cuda.so')),
+    source,
+  };
 }
 
 async function readVersion(folder: string): Promise<string> {
-  const read = (file: string): Promise<string> => readFile(join(folder, file), 'utf8').catch(() => '');
+  const read = (file: string): Promise<string> =>
+    readFile(join(folder, file), 'utf8').catch(() => '');
   const wheel = /^__version__ = '([^']+)'/m.exec(await read('version.py'))?.[1]; // as in a wheel
   const archive = (await readFile(join(folder, 'build-version'), 'utf8').catch(() => '')).trim(); // as in the official archive
-  const header = /define TORCH_VERSION\s*\\?\s*"([^"]+)"/.exec(await read('include/torch/headeronly/version.h'))?.[1];
+  const header = /define TORCH_VERSION\s*\\?\s*"([^"]+)"/.exec(
+    await read('include/torch/headeronly/version.h'),
+  )?.[1];
   return wheel ?? (archive !== '' ? archive : undefined) ?? header ?? 'unknown';
 }
 
@@ -100,8 +143,13 @@ async function readVersion(folder: string): Promise<string> {
  */
 export async function loadTrouble(libtorch: Pick<Libtorch, 'folder'>): Promise<string | null> {
   // Node opens the library, then complains that it is no addon: that complaint means that it did load.
-  const script = 'try { process.dlopen({ exports: {} }, process.argv[1]) } catch (e) { if (!/self-register/.test(e.message)) { console.log(e.message); process.exitCode = 3 } }';
-  const result = await runProgram(process.execPath, ['-e', script, join(libtorch.folder, 'lib', 'libtorch.so')]);
+  const script =
+    'try { process.dlopen({ exports: {} }, process.argv[1]) } catch (e) { if (!/self-register/.test(e.message)) { console.log(e.message); process.exitCode = 3 } }';
+  const result = await runProgram(process.execPath, [
+    '-e',
+    script,
+    join(libtorch.folder, 'lib', 'libtorch.so'),
+  ]);
   if (result.code === 0) return null;
   return result.output.trim().split('\n')[0] ?? `the test process ended with code ${result.code}`;
 }

@@ -17,7 +17,11 @@ const touchEvery = 2_000; // milliseconds
 const staleAfter = 30_000; // a busy disk can hold up a touch for seconds
 
 /** Runs `work` while holding the lock `path`; waits for other holders first, calling `onWait` once when it has to. */
-export async function withLock<T>(path: string, work: () => Promise<T>, options: { onWait?: () => void } = {}): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  work: () => Promise<T>,
+  options: { onWait?: () => void } = {},
+): Promise<T> {
   await mkdir(dirname(path), { recursive: true });
   const token = randomUUID();
   const holder: Holder = { token, pid: process.pid, host: hostname() };
@@ -31,7 +35,10 @@ export async function withLock<T>(path: string, work: () => Promise<T>, options:
     waiting = true;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
-  const touch = setInterval(() => void utimes(path, new Date(), new Date()).catch(() => undefined), touchEvery);
+  const touch = setInterval(
+    () => void utimes(path, new Date(), new Date()).catch(() => undefined),
+    touchEvery,
+  );
   try {
     return await work();
   } finally {
@@ -65,7 +72,10 @@ async function isStale(path: string): Promise<boolean> {
 async function breakLock(path: string): Promise<void> {
   const seen = await readHolder(path);
   const aside = `${path}.${randomUUID()}`;
-  const moved = await rename(path, aside).then(() => true, () => false);
+  const moved = await rename(path, aside).then(
+    () => true,
+    () => false,
+  );
   if (!moved) return;
   // Somebody else may have broken it first and taken it anew between the look and the move: give theirs back.
   const taken = await readHolder(aside);

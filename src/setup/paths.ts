@@ -20,7 +20,9 @@ export function cacheFolder(): string {
 export function addonPath(): string {
   const given = process.env['SAE_EVAL_ADDON'];
   if (given !== undefined && given !== '') return given;
-  const candidates = [packageBuildFolder(), cacheBuildFolder()].map((folder) => join(folder, addonFile));
+  const candidates = [packageBuildFolder(), cacheBuildFolder()].map((folder) =>
+    join(folder, addonFile),
+  );
   return candidates.find((path) => existsSync(path)) ?? join(buildFolder(), addonFile);
 }
 
@@ -35,7 +37,9 @@ function packageBuildFolder(): string {
 
 function cacheBuildFolder(): string {
   // Two installations, of one version or of several, must not load each other's addon.
-  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
   const installation = createHash('sha256').update(packageRoot).digest('hex').slice(0, 12);
   return join(cacheFolder(), `addon-${version}-${installation}`);
 }

@@ -11,14 +11,22 @@ export interface Platform {
 
 export function thisPlatform(): Platform {
   const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
-  return { os: process.platform, arch: process.arch, glibc: report.header?.glibcVersionRuntime ?? null };
+  return {
+    os: process.platform,
+    arch: process.arch,
+    glibc: report.header?.glibcVersionRuntime ?? null,
+  };
 }
 
 /** Throws `platform-unsupported` unless this is Linux on x86-64 or arm64 with glibc. */
 export function requireSupportedPlatform(platform: Platform = thisPlatform()): void {
-  const supported = platform.os === 'linux' && ['x64', 'arm64'].includes(platform.arch) && platform.glibc !== null;
+  const supported =
+    platform.os === 'linux' && ['x64', 'arm64'].includes(platform.arch) && platform.glibc !== null;
   if (supported) return;
-  const found = platform.os === 'linux' && platform.glibc === null ? `linux ${platform.arch} without glibc` : `${platform.os} ${platform.arch}`;
+  const found =
+    platform.os === 'linux' && platform.glibc === null
+      ? `linux ${platform.arch} without glibc`
+      : `${platform.os} ${platform.arch}`;
   throw new SaeEvalError(
     'platform-unsupported',
     `sae-eval runs on Linux x86-64 and arm64 with glibc, but this is ${found}: use such a machine or container until somebody has checked this platform.`,

@@ -15,7 +15,9 @@ const minimumCmake = [3, 18] as const;
 /** The compiler cmake would choose: `CXX`, else `c++`, `g++` or `clang++` on the PATH. Null when there is none. */
 export function findCompiler(): string | null {
   const named = process.env['CXX'];
-  return named !== undefined && named !== '' ? findProgram(named) : findProgram('c++', 'g++', 'clang++');
+  return named !== undefined && named !== ''
+    ? findProgram(named)
+    : findProgram('c++', 'g++', 'clang++');
 }
 
 export async function compilerVersion(compiler: string): Promise<string> {
@@ -28,7 +30,11 @@ export async function findToolchain(): Promise<Toolchain> {
   const cmake = findProgram('cmake');
   const make = findProgram('make', 'gmake');
   const compiler = findCompiler();
-  const missing = [cmake === null && 'cmake', make === null && 'make', compiler === null && 'g++'].filter((name) => name !== false);
+  const missing = [
+    cmake === null && 'cmake',
+    make === null && 'make',
+    compiler === null && 'g++',
+  ].filter((name) => name !== false);
   if (cmake === null || make === null || compiler === null) {
     throw new SaeEvalError(
       'setup-missing',
@@ -47,5 +53,7 @@ export async function findToolchain(): Promise<Toolchain> {
 }
 
 function listed(names: readonly string[]): string {
-  return names.length < 2 ? names.join('') : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
+  return names.length < 2
+    ? names.join('')
+    : `${names.slice(0, -1).join(', ')} and ${names.at(-1) ?? ''}`;
 }

@@ -15,7 +15,10 @@ import { SaeEvalError } from '../errors.js';
 export async function unpackWheel(
   path: string,
   folder: string,
-  { select, onProgress }: { select: (entry: string) => boolean; onProgress?: (fraction: number) => void },
+  {
+    select,
+    onProgress,
+  }: { select: (entry: string) => boolean; onProgress?: (fraction: number) => void },
 ): Promise<void> {
   try {
     const zip = await openZip(path);
@@ -36,18 +39,26 @@ export async function unpackWheel(
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SaeEvalError('setup-missing', `The wheel ${path} cannot be unpacked to ${folder} (${reason}): check the space on that disk and run set-up again.`, { cause: error });
+    throw new SaeEvalError(
+      'setup-missing',
+      `The wheel ${path} cannot be unpacked to ${folder} (${reason}): check the space on that disk and run set-up again.`,
+      { cause: error },
+    );
   }
 }
 
 function openZip(path: string): Promise<ZipFile> {
   return new Promise((resolve, reject) => {
-    open(path, { lazyEntries: true }, (error, zip) => (error === null ? resolve(zip) : reject(error)));
+    open(path, { lazyEntries: true }, (error, zip) =>
+      error === null ? resolve(zip) : reject(error),
+    );
   });
 }
 
 function openEntry(zip: ZipFile, entry: Entry): Promise<Readable> {
   return new Promise((resolve, reject) => {
-    zip.openReadStream(entry, (error, stream) => (error === null ? resolve(stream) : reject(error)));
+    zip.openReadStream(entry, (error, stream) =>
+      error === null ? resolve(stream) : reject(error),
+    );
   });
 }

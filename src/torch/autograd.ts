@@ -77,7 +77,11 @@ export interface AutogradMethods {
 }
 
 Object.assign(Tensor.prototype, {
-  backward(this: Tensor, gradient: Tensor | null = null, { inputs = [], createGraph = false, retainGraph = createGraph }: BackwardOptions = {}): void {
+  backward(
+    this: Tensor,
+    gradient: Tensor | null = null,
+    { inputs = [], createGraph = false, retainGraph = createGraph }: BackwardOptions = {},
+  ): void {
     native.backward([this], gradient === null ? [] : [gradient], inputs, retainGraph, createGraph);
   },
 });
@@ -86,12 +90,25 @@ Object.assign(Tensor.prototype, {
  * The derivatives of the sum of outputs by each input, as new tensors; `grad` of the inputs stays as it is.
  * @example const [dx] = grad([x.square().sum()], [x]);
  */
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options: GradOptions & { allowUnused: true }): (Tensor | null)[];
-export function grad(outputs: readonly Tensor[], inputs: readonly Tensor[], options?: GradOptions): Tensor[];
 export function grad(
   outputs: readonly Tensor[],
   inputs: readonly Tensor[],
-  { gradOutputs = [], createGraph = false, retainGraph = createGraph, allowUnused = false }: GradOptions = {},
+  options: GradOptions & { allowUnused: true },
+): (Tensor | null)[];
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  options?: GradOptions,
+): Tensor[];
+export function grad(
+  outputs: readonly Tensor[],
+  inputs: readonly Tensor[],
+  {
+    gradOutputs = [],
+    createGraph = false,
+    retainGraph = createGraph,
+    allowUnused = false,
+  }: GradOptions = {},
 ): (Tensor | null)[] {
   return native.grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused);
 }

@@ -15,16 +15,46 @@ export interface ToOptions {
 }
 
 const dtypes = new Set<string>([
-  'float32', 'float64', 'float16', 'bfloat16', 'float8_e4m3fn', 'float8_e5m2', 'float8_e4m3fnuz', 'float8_e5m2fnuz', 'float8_e8m0fnu', 'int8', 'int16', 'int32', 'int64',
-  'uint8', 'uint16', 'uint32', 'uint64', 'bool', 'complex32', 'complex64', 'complex128', 'qint8', 'quint8', 'qint32',
+  'float32',
+  'float64',
+  'float16',
+  'bfloat16',
+  'float8_e4m3fn',
+  'float8_e5m2',
+  'float8_e4m3fnuz',
+  'float8_e5m2fnuz',
+  'float8_e8m0fnu',
+  'int8',
+  'int16',
+  'int32',
+  'int64',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+  'complex32',
+  'complex64',
+  'complex128',
+  'qint8',
+  'quint8',
+  'qint32',
 ] satisfies DType[]);
 const known = new Set(['dtype', 'device', 'nonBlocking', 'copy', 'memoryFormat']);
 
 function to(this: Tensor, target: string | Tensor | ToOptions, given: ToOptions = {}): Tensor {
-  const named: ToOptions = isTensor(target) ? { dtype: target.dtype, device: target.device } : typeof target === 'string' ? { [dtypes.has(target) ? 'dtype' : 'device']: target } : target;
+  const named: ToOptions = isTensor(target)
+    ? { dtype: target.dtype, device: target.device }
+    : typeof target === 'string'
+      ? { [dtypes.has(target) ? 'dtype' : 'device']: target }
+      : target;
   const options = { ...named, ...given };
   const unknown = Object.keys(options).find((name) => !known.has(name));
-  if (unknown !== undefined) throw new TorchError('torch-argument', `to: expected dtype, device, nonBlocking, copy or memoryFormat, found '${unknown}'`);
+  if (unknown !== undefined)
+    throw new TorchError(
+      'torch-argument',
+      `to: expected dtype, device, nonBlocking, copy or memoryFormat, found '${unknown}'`,
+    );
   const { dtype, device, nonBlocking = false, copy = false, memoryFormat } = options;
   return operator('to.dtype_layout')(this, {
     ...(dtype === undefined ? {} : { dtype }),
@@ -36,7 +66,16 @@ function to(this: Tensor, target: string | Tensor | ToOptions, given: ToOptions 
 }
 
 const casts = {
-  float: 'float32', double: 'float64', half: 'float16', bfloat16: 'bfloat16', int: 'int32', long: 'int64', short: 'int16', char: 'int8', byte: 'uint8', bool: 'bool',
+  float: 'float32',
+  double: 'float64',
+  half: 'float16',
+  bfloat16: 'bfloat16',
+  int: 'int32',
+  long: 'int64',
+  short: 'int16',
+  char: 'int8',
+  byte: 'uint8',
+  bool: 'bool',
 } as const satisfies Record<string, DType>;
 
 /** Each returns a tensor of its own handle; where nothing has to change it shares the memory. */

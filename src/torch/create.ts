@@ -11,18 +11,36 @@ export interface TensorOptions {
 }
 
 const typedArrayDtypes: readonly [new (length: number) => ArrayBufferView, DType][] = [
-  [Float32Array, 'float32'], [Float64Array, 'float64'], [Int8Array, 'int8'], [Uint8Array, 'uint8'], [Uint8ClampedArray, 'uint8'],
-  [Int16Array, 'int16'], [Int32Array, 'int32'], [BigInt64Array, 'int64'], [Uint16Array, 'uint16'], [Uint32Array, 'uint32'], [BigUint64Array, 'uint64'],
+  [Float32Array, 'float32'],
+  [Float64Array, 'float64'],
+  [Int8Array, 'int8'],
+  [Uint8Array, 'uint8'],
+  [Uint8ClampedArray, 'uint8'],
+  [Int16Array, 'int16'],
+  [Int32Array, 'int32'],
+  [BigInt64Array, 'int64'],
+  [Uint16Array, 'uint16'],
+  [Uint32Array, 'uint32'],
+  [BigUint64Array, 'uint64'],
 ];
 
 function dtypeOf(array: ArrayBufferView): DType {
   const found = typedArrayDtypes.find(([type]) => array instanceof type);
-  if (!found) throw new TorchError('torch-argument', `fromTypedArray: no dtype holds a ${array.constructor.name}; use Float32Array, Float64Array, Int32Array, BigInt64Array, …`);
+  if (!found)
+    throw new TorchError(
+      'torch-argument',
+      `fromTypedArray: no dtype holds a ${array.constructor.name}; use Float32Array, Float64Array, Int32Array, BigInt64Array, …`,
+    );
   return found[1];
 }
 
-const isComplex = (value: unknown): value is Complex => typeof value === 'object' && value !== null && typeof (value as Complex).re === 'number' && typeof (value as Complex).im === 'number';
-const isElement = (value: unknown): value is number | bigint | boolean | Complex => ['number', 'bigint', 'boolean'].includes(typeof value) || isComplex(value);
+const isComplex = (value: unknown): value is Complex =>
+  typeof value === 'object' &&
+  value !== null &&
+  typeof (value as Complex).re === 'number' &&
+  typeof (value as Complex).im === 'number';
+const isElement = (value: unknown): value is number | bigint | boolean | Complex =>
+  ['number', 'bigint', 'boolean'].includes(typeof value) || isComplex(value);
 
 function moved(made: Tensor, { dtype, device = 'cpu' }: TensorOptions): Tensor {
   if (device === 'cpu' && (dtype === undefined || dtype === made.dtype)) return made;
@@ -44,7 +62,10 @@ export interface FromTypedArrayOptions extends TensorOptions {
 function requireShareable(array: ArrayBufferView): void {
   const buffer = array.buffer as ArrayBuffer & { resizable?: boolean; detached?: boolean };
   const refuse = (found: string): never => {
-    throw new TorchError('torch-argument', `fromTypedArray: 'share' expects an array over an ArrayBuffer of fixed size, found one over ${found}; leave 'share' out to copy`);
+    throw new TorchError(
+      'torch-argument',
+      `fromTypedArray: 'share' expects an array over an ArrayBuffer of fixed size, found one over ${found}; leave 'share' out to copy`,
+    );
   };
   if (!(buffer instanceof ArrayBuffer)) refuse('a SharedArrayBuffer');
   if (buffer.resizable === true) refuse('a resizable ArrayBuffer');
@@ -57,7 +78,8 @@ function pin(buffer: ArrayBuffer): void {
   const refused = (): never => {
     throw new TorchError('torch-argument', 'ArrayBuffer.transfer: a tensor lies over this buffer');
   };
-  for (const name of ['transfer', 'transferToFixedLength']) Object.defineProperty(buffer, name, { value: refused, configurable: true });
+  for (const name of ['transfer', 'transferToFixedLength'])
+    Object.defineProperty(buffer, name, { value: refused, configurable: true });
 }
 
 /**
@@ -66,7 +88,11 @@ function pin(buffer: ArrayBuffer): void {
  * @throws TorchError `torch-argument` where shape and array differ in size, or the memory cannot be shared.
  * @example fromTypedArray(Float32Array.of(1, 2, 3, 4), [2, 2], { share: true })
  */
-export function fromTypedArray(array: ArrayBufferView, shape?: readonly number[], { share = false, ...options }: FromTypedArrayOptions = {}): Tensor {
+export function fromTypedArray(
+  array: ArrayBufferView,
+  shape?: readonly number[],
+  { share = false, ...options }: FromTypedArrayOptions = {},
+): Tensor {
   const dtype = dtypeOf(array);
   const sizes = shape ?? [(array as Float32Array).length];
   if (!share) {
@@ -76,7 +102,10 @@ export function fromTypedArray(array: ArrayBufferView, shape?: readonly number[]
   }
   requireShareable(array);
   if ((options.device ?? 'cpu') !== 'cpu' || (options.dtype ?? dtype) !== dtype) {
-    throw new TorchError('torch-argument', `fromTypedArray: 'share' keeps the array's own dtype (${dtype}) on the CPU; leave 'share' out to convert`);
+    throw new TorchError(
+      'torch-argument',
+      `fromTypedArray: 'share' keeps the array's own dtype (${dtype}) on the CPU; leave 'share' out to convert`,
+    );
   }
   const made = native.fromBuffer(array, dtype, sizes, true);
   pin(array.buffer as ArrayBuffer);
@@ -94,33 +123,65 @@ export interface TensorFromDataOptions extends TensorOptions {
  * @throws TorchError `torch-argument` for ragged arrays and foreign values.
  * @example tensor([[1, 2], [3, 4]], { dtype: 'bfloat16' })
  */
-export function tensor(data: readonly TensorInput[] | ArrayBufferView, { shape: given, ...options }: TensorFromDataOptions = {}): Tensor {
+export function tensor(
+  data: readonly TensorInput[] | ArrayBufferView,
+  { shape: given, ...options }: TensorFromDataOptions = {},
+): Tensor {
   if (ArrayBuffer.isView(data)) return fromTypedArray(data, given, options);
   if (!Array.isArray(data)) {
-    const found = data === undefined ? "nothing (Cannot read properties of undefined (reading 'length'))" : `${typeof data}; scalar() and full() take single numbers`;
-    throw new TorchError('torch-argument', `tensor: Invalid argument: expected nested arrays or a typed array, found ${found}`);
+    const found =
+      data === undefined
+        ? "nothing (Cannot read properties of undefined (reading 'length'))"
+        : `${typeof data}; scalar() and full() take single numbers`;
+    throw new TorchError(
+      'torch-argument',
+      `tensor: Invalid argument: expected nested arrays or a typed array, found ${found}`,
+    );
   }
   const shape: number[] = [];
   for (let level: unknown = data; Array.isArray(level); level = level[0]) shape.push(level.length);
   const flat: (number | bigint | boolean | Complex)[] = [];
   const walk = (value: unknown, dim: number): void => {
     if (Array.isArray(value)) {
-      if (dim >= shape.length || value.length !== shape[dim]) throw new TorchError('torch-argument', `tensor: expected ${shape[dim] ?? 'a number'} entries at depth ${dim}, found ${value.length}; nested arrays must be rectangular`);
+      if (dim >= shape.length || value.length !== shape[dim])
+        throw new TorchError(
+          'torch-argument',
+          `tensor: expected ${shape[dim] ?? 'a number'} entries at depth ${dim}, found ${value.length}; nested arrays must be rectangular`,
+        );
       for (const item of value) walk(item, dim + 1);
     } else if (dim !== shape.length || !isElement(value)) {
-      throw new TorchError('torch-argument', `tensor: expected numbers in rectangular nested arrays, found ${typeof value} at depth ${dim}`);
+      throw new TorchError(
+        'torch-argument',
+        `tensor: expected numbers in rectangular nested arrays, found ${typeof value} at depth ${dim}`,
+      );
     } else flat.push(value);
   };
   walk(data, 0);
   if (flat.some(isComplex)) {
-    const pairs = Float64Array.from(flat.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0])));
-    return moved(native.fromBuffer(pairs, 'complex128', shape, false), { ...options, dtype: options.dtype ?? 'complex64' });
+    const pairs = Float64Array.from(
+      flat.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0])),
+    );
+    return moved(native.fromBuffer(pairs, 'complex128', shape, false), {
+      ...options,
+      dtype: options.dtype ?? 'complex64',
+    });
   }
   if (flat.some((value) => typeof value === 'bigint')) {
-    return moved(native.fromBuffer(BigInt64Array.from(flat, (value) => BigInt(value as number)), 'int64', shape, false), options);
+    return moved(
+      native.fromBuffer(
+        BigInt64Array.from(flat, (value) => BigInt(value as number)),
+        'int64',
+        shape,
+        false,
+      ),
+      options,
+    );
   }
   const allBoolean = flat.length > 0 && flat.every((value) => typeof value === 'boolean');
-  return moved(native.fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false), { ...options, dtype: options.dtype ?? (allBoolean ? 'bool' : 'float32') });
+  return moved(
+    native.fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false),
+    { ...options, dtype: options.dtype ?? (allBoolean ? 'bool' : 'float32') },
+  );
 }
 
 /** A tensor without dimensions: float32, or bool for a boolean, int64 for a bigint, unless `dtype` says otherwise. */
@@ -131,24 +192,40 @@ export function scalar(value: Scalar, options: TensorOptions = {}): Tensor {
   return result;
 }
 
-export function zeros(shape: readonly number[], { dtype = 'float32', device = 'cpu' }: TensorOptions = {}): Tensor {
+export function zeros(
+  shape: readonly number[],
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
   return ops.zeros(shape, { dtype, device });
 }
 
-export function ones(shape: readonly number[], { dtype = 'float32', device = 'cpu' }: TensorOptions = {}): Tensor {
+export function ones(
+  shape: readonly number[],
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
   return ops.ones(shape, { dtype, device });
 }
 
 /** Not initialised. */
-export function empty(shape: readonly number[], { dtype = 'float32', device = 'cpu' }: TensorOptions = {}): Tensor {
+export function empty(
+  shape: readonly number[],
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
   return ops.empty(shape, { dtype, device });
 }
 
-export function full(shape: readonly number[], value: Scalar, { dtype = 'float32', device = 'cpu' }: TensorOptions = {}): Tensor {
+export function full(
+  shape: readonly number[],
+  value: Scalar,
+  { dtype = 'float32', device = 'cpu' }: TensorOptions = {},
+): Tensor {
   return ops.full(shape, value, { dtype, device });
 }
 
 /** `0, 1, …, end − 1`. */
-export function arange(end: number, { dtype = 'int64', device = 'cpu' }: TensorOptions = {}): Tensor {
+export function arange(
+  end: number,
+  { dtype = 'int64', device = 'cpu' }: TensorOptions = {},
+): Tensor {
   return ops.arange(end, { dtype, device });
 }

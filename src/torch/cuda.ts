@@ -17,7 +17,11 @@ export interface CudaMemory {
 function indexOf(device: number | string): number {
   if (typeof device === 'number') return device;
   const [, index = '0'] = /^cuda(?::(\d+))?$/.exec(device) ?? [];
-  if (!device.startsWith('cuda')) throw new TorchError('torch-argument', `cuda: expected a device such as 'cuda:0' or its number, found '${device}'.`);
+  if (!device.startsWith('cuda'))
+    throw new TorchError(
+      'torch-argument',
+      `cuda: expected a device such as 'cuda:0' or its number, found '${device}'.`,
+    );
   return Number(index);
 }
 
@@ -33,7 +37,8 @@ export const cuda = {
   /** Waits until the device has done what was queued. */
   synchronize: (device: number | string = 0): void => native.synchronize(`cuda:${indexOf(device)}`),
   /** Seeds one device's generator; `manualSeed` seeds all. */
-  manualSeed: (seed: number | bigint, device: number | string = 0): void => native.cudaManualSeed(seed, indexOf(device)),
+  manualSeed: (seed: number | bigint, device: number | string = 0): void =>
+    native.cudaManualSeed(seed, indexOf(device)),
   /** For matrix products and convolutions, in the whole process. */
   setAllowTf32: (allowed: boolean): void => native.setAllowTf32(allowed),
   allowsTf32: (): boolean => native.isTf32Allowed(),

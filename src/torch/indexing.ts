@@ -23,10 +23,22 @@ export class Slice {
  * last three, `slice(0, 3)` the first three, `slice(null, null, 2)` every second. Steps are at least 1.
  */
 export function slice(start: number | null = null, stop: number | null = null, step = 1): Slice {
-  for (const [name, value] of [['start', start], ['stop', stop], ['step', step]] as const) {
-    if (value !== null && !Number.isSafeInteger(value)) throw new TorchError('torch-argument', `slice: argument '${name}': expected a whole number or null, found ${String(value)}`);
+  for (const [name, value] of [
+    ['start', start],
+    ['stop', stop],
+    ['step', step],
+  ] as const) {
+    if (value !== null && !Number.isSafeInteger(value))
+      throw new TorchError(
+        'torch-argument',
+        `slice: argument '${name}': expected a whole number or null, found ${String(value)}`,
+      );
   }
-  if (step < 1) throw new TorchError('torch-argument', `slice: argument 'step': expected at least 1, found ${step}; flip() reverses a dimension`);
+  if (step < 1)
+    throw new TorchError(
+      'torch-argument',
+      `slice: argument 'step': expected at least 1, found ${step}; flip() reverses a dimension`,
+    );
   return new Slice(start, stop, step);
 }
 
@@ -45,22 +57,36 @@ interface Indexed {
   gathered: (Tensor | null)[];
 }
 
-const integers = new Set(['int8', 'uint8', 'int16', 'int32', 'int64', 'uint16', 'uint32', 'uint64']);
+const integers = new Set([
+  'int8',
+  'uint8',
+  'int16',
+  'int32',
+  'int64',
+  'uint16',
+  'uint32',
+  'uint64',
+]);
 const nonzero = (mask: Tensor): readonly Tensor[] => ops.nonzero_numpy(mask);
 
 function refuse(position: number, expected: string, found: string): never {
-  throw new TorchError('torch-argument', `index: entry ${position}: expected ${expected}, found ${found}`);
+  throw new TorchError(
+    'torch-argument',
+    `index: entry ${position}: expected ${expected}, found ${found}`,
+  );
 }
 
 function asTensor(item: Tensor | NestedIndex, position: number, device: string): Tensor {
   if (!isTensor(item)) {
     const flat = (item as readonly unknown[]).flat(Infinity);
     const booleans = flat.length > 0 && flat.every((value) => typeof value === 'boolean');
-    if (!booleans && !flat.every((value) => Number.isSafeInteger(value))) refuse(position, 'whole numbers, or booleans alone', 'an array of something else');
+    if (!booleans && !flat.every((value) => Number.isSafeInteger(value)))
+      refuse(position, 'whole numbers, or booleans alone', 'an array of something else');
     return tensor(item, { dtype: booleans ? 'bool' : 'int64', device });
   }
   if (item.dtype === 'bool') return item;
-  if (!integers.has(item.dtype)) refuse(position, 'a Tensor of integers or bool', `one of dtype ${item.dtype}`);
+  if (!integers.has(item.dtype))
+    refuse(position, 'a Tensor of integers or bool', `one of dtype ${item.dtype}`);
   return item.dtype === 'int64' ? item : item.to({ dtype: 'int64' });
 }
 
@@ -70,11 +96,27 @@ function isList(item: Index | undefined): item is NestedIndex {
 
 function apply(self: Tensor, indices: readonly Index[]): Indexed {
   const device = self.device;
-  const items = indices.map((item, i): Exclude<Index, NestedIndex> => (isTensor(item) || isList(item) ? asTensor(item, i, device) : item));
-  const taken = items.reduce((sum: number, item) => sum + (item === null || item === '...' ? 0 : isTensor(item) && item.dtype === 'bool' ? item.shape.length : 1), 0);
+  const items = indices.map((item, i): Exclude<Index, NestedIndex> =>
+    isTensor(item) || isList(item) ? asTensor(item, i, device) : item,
+  );
+  const taken = items.reduce(
+    (sum: number, item) =>
+      sum +
+      (item === null || item === '...'
+        ? 0
+        : isTensor(item) && item.dtype === 'bool'
+          ? item.shape.length
+          : 1),
+    0,
+  );
   const rest = self.shape.length - taken;
-  if (rest < 0) throw new TorchError('torch-argument', `index: expected entries for at most ${self.shape.length} dimensions, found ${taken}`);
-  if (items.filter((item) => item === '...').length > 1) throw new TorchError('torch-argument', "index: expected '...' at most once");
+  if (rest < 0)
+    throw new TorchError(
+      'torch-argument',
+      `index: expected entries for at most ${self.shape.length} dimensions, found ${taken}`,
+    );
+  if (items.filter((item) => item === '...').length > 1)
+    throw new TorchError('torch-argument', "index: expected '...' at most once");
 
   let view = self;
   let dim = 0;
@@ -84,26 +126,44 @@ function apply(self: Tensor, indices: readonly Index[]): Indexed {
     else if (item === '...') dim += rest;
     else if (typeof item === 'number') {
       const size = view.shape[dim]!;
-      if (!Number.isInteger(item) || item < -size || item >= size) refuse(i, `a whole number from ${-size} to ${size - 1} (dimension of size ${size})`, String(item));
+      if (!Number.isInteger(item) || item < -size || item >= size)
+        refuse(
+          i,
+          `a whole number from ${-size} to ${size - 1} (dimension of size ${size})`,
+          String(item),
+        );
       view = view.select(dim, item);
     } else if (item instanceof Slice) view = view.slice(dim++, item.start, item.stop, item.step);
-    else if (!isTensor(item)) refuse(i, "a number, slice(), null, '...', a Tensor or an array of numbers", item === undefined ? 'nothing' : typeof item);
+    else if (!isTensor(item))
+      refuse(
+        i,
+        "a number, slice(), null, '...', a Tensor or an array of numbers",
+        item === undefined ? 'nothing' : typeof item,
+      );
     else if (item.dtype === 'bool') {
       const covered = view.shape.slice(dim, dim + item.shape.length);
       if (item.shape.length === 0) refuse(i, 'a mask with dimensions', 'one without');
-      if (String(item.shape) !== String(covered)) refuse(i, `a mask of shape [${covered.join(', ')}]`, `[${item.shape.join(', ')}]`);
+      if (String(item.shape) !== String(covered))
+        refuse(i, `a mask of shape [${covered.join(', ')}]`, `[${item.shape.join(', ')}]`);
       for (const column of nonzero(item)) gathered[dim++] = column;
     } else gathered[dim++] = item;
   });
   return { view, gathered: Array.from(gathered, (given) => given ?? null) };
 }
 
-const asItems = (indices: Index | readonly Index[]): readonly Index[] => (Array.isArray(indices) ? (indices as readonly Index[]) : [indices as Index]);
+const asItems = (indices: Index | readonly Index[]): readonly Index[] =>
+  Array.isArray(indices) ? (indices as readonly Index[]) : [indices as Index];
 
 function index(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor {
   // Rows are asked for most often.
   const size = typeof indices === 'number' ? this.shape[0] : undefined;
-  if (size !== undefined && Number.isInteger(indices) && (indices as number) >= -size && (indices as number) < size) return this.select(0, indices as number);
+  if (
+    size !== undefined &&
+    Number.isInteger(indices) &&
+    (indices as number) >= -size &&
+    (indices as number) < size
+  )
+    return this.select(0, indices as number);
   return scope(() => {
     const { view, gathered } = apply(this, asItems(indices));
     if (gathered.length > 0) return ops.index(view, gathered);
@@ -116,11 +176,18 @@ export interface IndexPutOptions {
   accumulate?: boolean;
 }
 
-function indexPutInPlace(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Index[], value: Tensor | Scalar, { accumulate = false }: IndexPutOptions = {}): Tensor {
+function indexPutInPlace(
+  this: Tensor,
+  indices: Exclude<Index, NestedIndex> | readonly Index[],
+  value: Tensor | Scalar,
+  { accumulate = false }: IndexPutOptions = {},
+): Tensor {
   scope(() => {
     const { view, gathered } = apply(this, asItems(indices));
     const { dtype, device } = this;
-    const values = isTensor(value) ? value.to({ dtype, device }) : ops.full([], value, { dtype, device });
+    const values = isTensor(value)
+      ? value.to({ dtype, device })
+      : ops.full([], value, { dtype, device });
     if (gathered.length > 0) ops.index_put_(view, gathered, values, accumulate);
     else if (accumulate) view.add_(values);
     else view.copy_(values);
@@ -129,7 +196,12 @@ function indexPutInPlace(this: Tensor, indices: Exclude<Index, NestedIndex> | re
   return this;
 }
 
-function indexPut(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Index[], value: Tensor | Scalar, options: IndexPutOptions = {}): Tensor {
+function indexPut(
+  this: Tensor,
+  indices: Exclude<Index, NestedIndex> | readonly Index[],
+  value: Tensor | Scalar,
+  options: IndexPutOptions = {},
+): Tensor {
   const copy = this.clone();
   return indexPutInPlace.call(copy, indices, value, options);
 }
@@ -142,9 +214,17 @@ export interface IndexingMethods {
    */
   index(indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor;
   /** A copy with the value (a number, or a tensor that broadcasts) at those places. */
-  indexPut(indices: Exclude<Index, NestedIndex> | readonly Index[], value: Tensor | Scalar, options?: IndexPutOptions): Tensor;
+  indexPut(
+    indices: Exclude<Index, NestedIndex> | readonly Index[],
+    value: Tensor | Scalar,
+    options?: IndexPutOptions,
+  ): Tensor;
   /** Writes the value (a number, or a tensor that broadcasts) to those places of this tensor. Returns it. */
-  indexPut_(indices: Exclude<Index, NestedIndex> | readonly Index[], value: Tensor | Scalar, options?: IndexPutOptions): Tensor;
+  indexPut_(
+    indices: Exclude<Index, NestedIndex> | readonly Index[],
+    value: Tensor | Scalar,
+    options?: IndexPutOptions,
+  ): Tensor;
 }
 
 Object.assign(Tensor.prototype, { index, indexPut, indexPut_: indexPutInPlace });

@@ -12,7 +12,10 @@ import type { Tensor } from './tensor.js';
 /** Numbers of W that are widened at a time: 16 MB. */
 const blockNumbers = 2 ** 22;
 
-const supported = { bfloat16: 'mkldnn::_is_mkldnn_bf16_supported', float16: 'mkldnn::_is_mkldnn_fp16_supported' } as const;
+const supported = {
+  bfloat16: 'mkldnn::_is_mkldnn_bf16_supported',
+  float16: 'mkldnn::_is_mkldnn_fp16_supported',
+} as const;
 
 const native = new Map<string, boolean>();
 
@@ -38,8 +41,21 @@ const leastMultiplications = 2 ** 20;
 const leastRows = 512;
 
 type Reorder = (weight: Tensor, rows: number) => Tensor;
-type OnednnLinear = (x: Tensor, weight: Tensor, bias: Tensor | null, attribute: 'none', scalars: [], algorithm: '') => Tensor;
-type OnednnBinary = (x: Tensor, other: Tensor, weight: Tensor, bias: Tensor | null, attribute: 'add') => Tensor;
+type OnednnLinear = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  attribute: 'none',
+  scalars: [],
+  algorithm: '',
+) => Tensor;
+type OnednnBinary = (
+  x: Tensor,
+  other: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  attribute: 'add',
+) => Tensor;
 
 let wider: boolean | undefined;
 
@@ -63,45 +79,84 @@ export function sharingWeights<T>(body: () => T): T {
   try {
     return body();
   } finally {
-    for (const ranges of shared.values()) for (const reordered of ranges.values()) reordered.dispose();
+    for (const ranges of shared.values())
+      for (const reordered of ranges.values()) reordered.dispose();
     shared = null;
   }
 }
 
 /** The weights in oneDNN's order where that pays now, else null. `first` tells ranges of one W apart. */
-function reordered(x: Tensor, weight: Tensor, { of = weight, first = 0 }: { of?: Tensor; first?: number } = {}): Tensor | null {
-  if (shared === null || x.device !== 'cpu' || (x.dtype !== 'bfloat16' && x.dtype !== 'float32')) return null;
+function reordered(
+  x: Tensor,
+  weight: Tensor,
+  { of = weight, first = 0 }: { of?: Tensor; first?: number } = {},
+): Tensor | null {
+  if (shared === null || x.device !== 'cpu' || (x.dtype !== 'bfloat16' && x.dtype !== 'float32'))
+    return null;
   wider ??= onednnIsWider();
   const rows = x.numel / weight.shape[1]!;
-  if (!wider || rows < leastRows || x.numel * weight.shape[0]! < leastMultiplications || !multipliesNatively(x)) return null;
+  if (
+    !wider ||
+    rows < leastRows ||
+    x.numel * weight.shape[0]! < leastMultiplications ||
+    !multipliesNatively(x)
+  )
+    return null;
   let ranges = shared.get(of);
   if (ranges === undefined) shared.set(of, (ranges = new Map<number, Tensor>()));
   let found = ranges.get(first);
   if (found === undefined || found.shape[0] !== weight.shape[0]) {
     found?.dispose();
-    ranges.set(first, (found = keep((operator('mkldnn::_reorder_linear_weight') as Reorder)(weight, rows))));
+    ranges.set(
+      first,
+      (found = keep((operator('mkldnn::_reorder_linear_weight') as Reorder)(weight, rows))),
+    );
   }
   return found;
 }
 
 /** x […, k], W [m, k], b [m] or null → […, m], of one dtype; of all outputs, or of a range of them. */
-export function linear(x: Tensor, weight: Tensor, bias: Tensor | null = null, outputs?: { from: number; count: number }): Tensor {
+export function linear(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null = null,
+  outputs?: { from: number; count: number },
+): Tensor {
   if (outputs === undefined) return multiply(x, weight, bias, reordered(x, weight));
   const { from, count } = outputs;
   const part = weight.narrow(0, from, count);
-  return multiply(x, part, bias?.narrow(0, from, count) ?? null, reordered(x, part, { of: weight, first: from }));
+  return multiply(
+    x,
+    part,
+    bias?.narrow(0, from, count) ?? null,
+    reordered(x, part, { of: weight, first: from }),
+  );
 }
 
 function multiply(x: Tensor, weight: Tensor, bias: Tensor | null, inOrder: Tensor | null): Tensor {
   const through = inOrder ?? (takesOnednn(x, weight) ? weight : null);
-  if (through !== null) return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, through, bias, 'none', [], '');
+  if (through !== null)
+    return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(
+      x,
+      through,
+      bias,
+      'none',
+      [],
+      '',
+    );
   return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
 
 /** `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes `sum` over: only what is returned may be used afterwards. */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
   if (takesOnednn(x, weight)) {
-    const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(x, sum, weight, null, 'add');
+    const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(
+      x,
+      sum,
+      weight,
+      null,
+      'add',
+    );
     sum.dispose();
     return added;
   }
@@ -116,13 +171,16 @@ export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = n
     const wideBias = bias === null ? null : bias.to({ dtype: 'float32' });
     const rows = Math.max(1, Math.floor(blockNumbers / Math.max(1, k)));
     // Widened weights serve one product: in oneDNN's order they would only wait in memory.
-    if (m <= rows) return multiply(wide, weight.to({ dtype: 'float32' }), wideBias, null).to({ dtype: x.dtype });
+    if (m <= rows)
+      return multiply(wide, weight.to({ dtype: 'float32' }), wideBias, null).to({ dtype: x.dtype });
     const out = ops.empty([...x.shape.slice(0, -1), m], { dtype: x.dtype, device: x.device });
     for (let from = 0; from < m; from += rows) {
       const count = Math.min(rows, m - from);
       scope(() => {
         const part = weight.narrow(0, from, count).to({ dtype: 'float32' }); // [count, k]
-        out.narrow(-1, from, count).copy_(multiply(wide, part, wideBias?.narrow(0, from, count) ?? null, null));
+        out
+          .narrow(-1, from, count)
+          .copy_(multiply(wide, part, wideBias?.narrow(0, from, count) ?? null, null));
         return null;
       });
     }

@@ -8,7 +8,13 @@ import type { Tensor } from './tensor.js';
 
 export interface NativeMappedFile {
   readonly byteLength: number;
-  tensor(options: { byteOffset: number; byteLength?: number; dtype: string; shape: readonly number[]; strides?: readonly number[] }): Tensor;
+  tensor(options: {
+    byteOffset: number;
+    byteLength?: number;
+    dtype: string;
+    shape: readonly number[];
+    strides?: readonly number[];
+  }): Tensor;
   close(): void;
 }
 
@@ -44,16 +50,33 @@ export interface Native {
   setInferenceMode(enabled: boolean): boolean;
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
-  backward(outputs: readonly Tensor[], gradients: readonly (Tensor | null)[], inputs: readonly Tensor[], retainGraph: boolean, createGraph: boolean): void;
+  backward(
+    outputs: readonly Tensor[],
+    gradients: readonly (Tensor | null)[],
+    inputs: readonly Tensor[],
+    retainGraph: boolean,
+    createGraph: boolean,
+  ): void;
   grad(
-    outputs: readonly Tensor[], inputs: readonly Tensor[], gradients: readonly (Tensor | null)[], retainGraph: boolean, createGraph: boolean, allowUnused: boolean,
+    outputs: readonly Tensor[],
+    inputs: readonly Tensor[],
+    gradients: readonly (Tensor | null)[],
+    retainGraph: boolean,
+    createGraph: boolean,
+    allowUnused: boolean,
   ): (Tensor | null)[];
   setNumThreads(count: number): void;
   numThreads(): number;
   manualSeed(seed: number | bigint): void;
   cudaDeviceCount(): number;
   cudaDeviceName(index: number): string;
-  cudaMemory(index: number): { freeBytes: number; totalBytes: number; allocatedBytes: number; peakBytes: number; reservedBytes: number };
+  cudaMemory(index: number): {
+    freeBytes: number;
+    totalBytes: number;
+    allocatedBytes: number;
+    peakBytes: number;
+    reservedBytes: number;
+  };
   cudaEmptyCache(): void;
   cudaManualSeed(seed: number | bigint, index: number): void;
   setAllowTf32(allowed: boolean): void;
@@ -63,7 +86,12 @@ export interface Native {
   setMemoryCache(bytes: number): void;
   versions(): { libtorch: string; cpu: string; cudaBuild: boolean };
   memory(): { handles: number; bytes: number; devices: Record<string, number>; collected: number };
-  fromBuffer(data: ArrayBufferView, dtype: string, shape: readonly number[], share: boolean): Tensor;
+  fromBuffer(
+    data: ArrayBufferView,
+    dtype: string,
+    shape: readonly number[],
+    share: boolean,
+  ): Tensor;
   openScope(): void;
   closeScope(keep: readonly Tensor[]): void;
   openAsyncScope(): number;
@@ -96,7 +124,10 @@ function load(): Native {
   askForHugePages();
   const path = addonPath();
   if (!existsSync(path)) {
-    throw new SaeEvalError('setup-missing', `The native addon is not built (${path} does not exist): run \`npx sae-eval setup\`.`);
+    throw new SaeEvalError(
+      'setup-missing',
+      `The native addon is not built (${path} does not exist): run \`npx sae-eval setup\`.`,
+    );
   }
   try {
     const addon = createRequire(import.meta.url)(path) as Native;
@@ -105,7 +136,11 @@ function load(): Native {
     return addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new SaeEvalError('setup-missing', `The native addon ${path} cannot be loaded (${reason}): run \`npx sae-eval setup\` to build it again.`, { cause: error });
+    throw new SaeEvalError(
+      'setup-missing',
+      `The native addon ${path} cannot be loaded (${reason}): run \`npx sae-eval setup\` to build it again.`,
+      { cause: error },
+    );
   }
 }
 

@@ -21,14 +21,24 @@ function nested(self: Tensor): boolean {
 }
 
 function number(value: number | bigint | boolean | Complex): string {
-  if (typeof value === 'object') return `${number(value.re)}${value.im < 0 ? '-' : '+'}${number(Math.abs(value.im))}i`;
-  return typeof value === 'number' && !Number.isInteger(value) ? String(Number(value.toPrecision(5))) : String(value);
+  if (typeof value === 'object')
+    return `${number(value.re)}${value.im < 0 ? '-' : '+'}${number(Math.abs(value.im))}i`;
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? String(Number(value.toPrecision(5)))
+    : String(value);
 }
 
 function values(part: Tensor, indent: string): string {
   const [length, ...inner] = part.shape;
   if (length === undefined) return number(part.item<number | bigint | boolean | Complex>());
-  const shown = length > longest ? [...Array.from({ length: ends }, (_, i) => i), null, ...Array.from({ length: ends }, (_, i) => length - ends + i)] : Array.from({ length }, (_, i) => i);
+  const shown =
+    length > longest
+      ? [
+          ...Array.from({ length: ends }, (_, i) => i),
+          null,
+          ...Array.from({ length: ends }, (_, i) => length - ends + i),
+        ]
+      : Array.from({ length }, (_, i) => i);
   const texts = shown.map((i) => (i === null ? '…' : values(part.select(0, i), `${indent} `)));
   return `[${texts.join(inner.length === 0 ? ', ' : `,\n${indent} `)}]`;
 }

@@ -16,7 +16,11 @@ function tensorsIn(value: unknown): Tensor[] {
     if (isTensor(next)) found.push(next);
     else if (Array.isArray(next)) for (const item of next) waiting.push(item);
     else if (next instanceof Map) for (const item of next.values()) waiting.push(item);
-    else if (Object.getPrototypeOf(next) === Object.prototype || Object.getPrototypeOf(next) === null) for (const item of Object.values(next)) waiting.push(item);
+    else if (
+      Object.getPrototypeOf(next) === Object.prototype ||
+      Object.getPrototypeOf(next) === null
+    )
+      for (const item of Object.values(next)) waiting.push(item);
   }
   return found;
 }

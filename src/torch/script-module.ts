@@ -8,7 +8,15 @@ import type { DType, Tensor } from './tensor.js';
 import { PlainTorchError } from './torch-js.js';
 
 /** What goes in and comes out: lists and tuples are arrays, dictionaries Maps, None is null. */
-export type ScriptValue = Tensor | number | bigint | boolean | string | null | readonly ScriptValue[] | ReadonlyMap<string | number | boolean, ScriptValue>;
+export type ScriptValue =
+  | Tensor
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | readonly ScriptValue[]
+  | ReadonlyMap<string | number | boolean, ScriptValue>;
 
 export class ScriptModule {
   readonly #native: NativeScriptModule;
@@ -25,8 +33,12 @@ export class ScriptModule {
       this.#native = new native.ScriptModule(path, device);
     } catch (error) {
       // The words that torch-js's users look for.
-      const unreadable = error instanceof TorchError && (error.code === 'file-not-found' || error.code === 'checkpoint-format');
-      throw unreadable ? new TorchError(error.code, `Unrecognized data format: ${error.message}`) : error;
+      const unreadable =
+        error instanceof TorchError &&
+        (error.code === 'file-not-found' || error.code === 'checkpoint-format');
+      throw unreadable
+        ? new TorchError(error.code, `Unrecognized data format: ${error.message}`)
+        : error;
     }
   }
 
@@ -79,7 +91,15 @@ export class ScriptModule {
   }
 
   /** Moves the module itself. Returns it. */
-  to({ device, dtype, nonBlocking = false }: { device?: string; dtype?: DType; nonBlocking?: boolean }): this {
+  to({
+    device,
+    dtype,
+    nonBlocking = false,
+  }: {
+    device?: string;
+    dtype?: DType;
+    nonBlocking?: boolean;
+  }): this {
     this.#native.to(device, dtype, nonBlocking);
     return this;
   }

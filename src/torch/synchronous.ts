@@ -6,7 +6,15 @@ import { TorchError } from './errors.js';
  * @throws TorchError `torch-argument`.
  */
 export function refusePromise(result: unknown, what: string, instead: string): void {
-  if (typeof result !== 'object' || result === null || typeof (result as { then?: unknown }).then !== 'function') return;
+  if (
+    typeof result !== 'object' ||
+    result === null ||
+    typeof (result as { then?: unknown }).then !== 'function'
+  )
+    return;
   (result as Promise<unknown>).then(undefined, () => undefined);
-  throw new TorchError('torch-argument', `${what}: expected a synchronous function, found one that returned a promise; ${instead}`);
+  throw new TorchError(
+    'torch-argument',
+    `${what}: expected a synchronous function, found one that returned a promise; ${instead}`,
+  );
 }

@@ -7,11 +7,41 @@ import { native } from './native.js';
 import type { ObjectTensor, TorchJsMethods } from './torch-js.js';
 
 export type DType =
-  | 'float32' | 'float64' | 'float16' | 'bfloat16' | 'float8_e4m3fn' | 'float8_e5m2' | 'float8_e4m3fnuz' | 'float8_e5m2fnuz' | 'float8_e8m0fnu'
-  | 'int8' | 'int16' | 'int32' | 'int64' | 'uint8' | 'uint16' | 'uint32' | 'uint64' | 'bool' | 'complex32' | 'complex64' | 'complex128'
-  | 'qint8' | 'quint8' | 'qint32';
-export type Layout = 'strided' | 'sparse_coo' | 'sparse_csr' | 'sparse_csc' | 'sparse_bsr' | 'sparse_bsc' | 'mkldnn' | 'jagged';
-export type MemoryFormat = 'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d';
+  | 'float32'
+  | 'float64'
+  | 'float16'
+  | 'bfloat16'
+  | 'float8_e4m3fn'
+  | 'float8_e5m2'
+  | 'float8_e4m3fnuz'
+  | 'float8_e5m2fnuz'
+  | 'float8_e8m0fnu'
+  | 'int8'
+  | 'int16'
+  | 'int32'
+  | 'int64'
+  | 'uint8'
+  | 'uint16'
+  | 'uint32'
+  | 'uint64'
+  | 'bool'
+  | 'complex32'
+  | 'complex64'
+  | 'complex128'
+  | 'qint8'
+  | 'quint8'
+  | 'qint32';
+export type Layout =
+  | 'strided'
+  | 'sparse_coo'
+  | 'sparse_csr'
+  | 'sparse_csc'
+  | 'sparse_bsr'
+  | 'sparse_bsc'
+  | 'mkldnn'
+  | 'jagged';
+export type MemoryFormat =
+  'contiguous_format' | 'preserve_format' | 'channels_last' | 'channels_last_3d';
 export interface Complex {
   re: number;
   im: number;
@@ -22,13 +52,23 @@ export type Ints = readonly Int[] | Int32Array | Uint32Array | BigInt64Array;
 export type Floats = readonly number[] | Float32Array | Float64Array;
 export type Scalar = number | bigint | boolean | Complex;
 export type TensorData =
-  | Float32Array | Float64Array | Int8Array | Uint8Array | Int16Array | Int32Array | BigInt64Array | Uint16Array | Uint32Array | BigUint64Array;
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
 /** What `tensor` takes: rectangular. */
 export type TensorInput = Scalar | readonly TensorInput[];
 /** What `toArray` gives: booleans of a bool tensor, `{ re, im }` of a complex one. */
 export type NestedNumbers = Scalar | NestedNumbers[];
 
-export interface Tensor extends TensorMethods, IndexingMethods, CastMethods, AutogradMethods, TorchJsMethods {
+export interface Tensor
+  extends TensorMethods, IndexingMethods, CastMethods, AutogradMethods, TorchJsMethods {
   readonly shape: number[];
   /** In elements, not bytes. */
   readonly strides: number[];
@@ -77,7 +117,8 @@ const methods = Tensor.prototype as unknown as Record<string | symbol, unknown>;
 
 /** Looked up when it is first read: a program uses few of the {@link methodNames}. */
 function defineMethod(name: string): void {
-  const settle = (value: unknown): void => void Object.defineProperty(methods, name, { value, writable: true, configurable: true });
+  const settle = (value: unknown): void =>
+    void Object.defineProperty(methods, name, { value, writable: true, configurable: true });
   Object.defineProperty(methods, name, {
     configurable: true,
     get: () => {
@@ -101,10 +142,15 @@ methods['toArray'] = function (this: Tensor): NestedNumbers {
   let position = 0;
   const take = (dim: number): NestedNumbers => {
     if (dim < shape.length) return Array.from({ length: shape[dim]! }, () => take(dim + 1));
-    if (dtype.startsWith('complex')) return { re: flat[position++] as number, im: flat[position++] as number };
+    if (dtype.startsWith('complex'))
+      return { re: flat[position++] as number, im: flat[position++] as number };
     const value = flat[position++]!;
     if (dtype === 'bool') return value === 1;
-    return typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value)) ? Number(value) : value;
+    return typeof value === 'bigint' &&
+      BigInt(Number(value)) === value &&
+      Number.isSafeInteger(Number(value))
+      ? Number(value)
+      : value;
   };
   return take(0);
 };

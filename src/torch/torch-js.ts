@@ -25,7 +25,8 @@ export class PlainTorchError extends TorchError {
   constructor(message: string) {
     super('torch-argument', message);
     this.name = 'Error';
-    for (const field of ['name', 'code', 'fields']) Object.defineProperty(this, field, { enumerable: false });
+    for (const field of ['name', 'code', 'fields'])
+      Object.defineProperty(this, field, { enumerable: false });
   }
 }
 
@@ -39,9 +40,13 @@ export function rand(...sizes: number[]): Tensor;
 export function rand(...sizesAndOptions: [...number[], RandomOptions]): Tensor;
 export function rand(...given: unknown[]): Tensor {
   const last = given.at(-1);
-  const options = typeof last === 'object' && last !== null && !Array.isArray(last) ? (given.pop() as RandomOptions) : {};
+  const options =
+    typeof last === 'object' && last !== null && !Array.isArray(last)
+      ? (given.pop() as RandomOptions)
+      : {};
   const shape = given.length === 1 && Array.isArray(given[0]) ? (given[0] as unknown[]) : given;
-  if (!shape.every((size): size is number => typeof size === 'number')) throw new PlainTorchError('A number was expected');
+  if (!shape.every((size): size is number => typeof size === 'number'))
+    throw new PlainTorchError('A number was expected');
   const { dtype = 'float32', device = 'cpu', generator } = options;
   return ops.rand(shape, { dtype, device, ...(generator === undefined ? {} : { generator }) });
 }

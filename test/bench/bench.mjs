@@ -65,8 +65,16 @@ function python() {
 }
 
 function run(command, args, { env = {} } = {}) {
-  const done = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 28, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, ...env } });
-  if (done.status !== 0) throw new Error(`${command} ${args.slice(0, 3).join(' ')} ended with ${done.status ?? done.signal}`);
+  const done = spawnSync(command, args, {
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  if (done.status !== 0)
+    throw new Error(
+      `${command} ${args.slice(0, 3).join(' ')} ended with ${done.status ?? done.signal}`,
+    );
   return done.stdout;
 }
 
@@ -80,18 +88,43 @@ function ours(request) {
   const seconds = (performance.now() - started) / 1000;
   const report = JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'));
   rmSync(out, { recursive: true });
-  return { seconds, computing: report.timing.seconds, peakBytes: report.memory.peakBytes, tokens: report.data.realTokens + report.data.paddedTokens, report };
+  return {
+    seconds,
+    computing: report.timing.seconds,
+    peakBytes: report.memory.peakBytes,
+    tokens: report.data.realTokens + report.data.paddedTokens,
+    report,
+  };
 }
 
 function scripts(request, { apart = false } = {}) {
   const { model, dataset, saes, batchSize } = request;
   const args = [
-    evaluator, 'evaluate', '--model', model, '--data', dataset.path, '--seq-len', String(dataset.seqLen), '--max-samples', String(dataset.maxSamples),
-    '--batch-size', String(batchSize), '--threads', String(cpus().length), '--saes', JSON.stringify(saes), ...(apart ? ['--process-per-metric'] : []),
+    evaluator,
+    'evaluate',
+    '--model',
+    model,
+    '--data',
+    dataset.path,
+    '--seq-len',
+    String(dataset.seqLen),
+    '--max-samples',
+    String(dataset.maxSamples),
+    '--batch-size',
+    String(batchSize),
+    '--threads',
+    String(cpus().length),
+    '--saes',
+    JSON.stringify(saes),
+    ...(apart ? ['--process-per-metric'] : []),
   ];
   const started = performance.now();
   const printed = JSON.parse(run(python(), args));
-  return { seconds: (performance.now() - started) / 1000, peakBytes: printed.peakBytes, results: printed.results };
+  return {
+    seconds: (performance.now() - started) / 1000,
+    peakBytes: printed.peakBytes,
+    results: printed.results,
+  };
 }
 
 async function plan(request) {
@@ -105,7 +138,8 @@ function deviation(report, theirs) {
   for (const { kind, reference } of report.results) {
     for (const metric of ['NormMSE', 'KLDiv']) {
       const wanted = theirs[kind]?.[metric];
-      if (typeof wanted === 'number') largest = Math.max(largest, Math.abs(reference[metric] - wanted) / Math.abs(wanted));
+      if (typeof wanted === 'number')
+        largest = Math.max(largest, Math.abs(reference[metric] - wanted) / Math.abs(wanted));
     }
   }
   return largest;
@@ -115,8 +149,14 @@ const shipped = join(root, 'checkpoints');
 const eight = ({ folder, suffix, L, k }) => {
   const at = (kind, rest) => ({ kind, checkpoint: join(folder, `${kind}${suffix}.pt`), ...rest });
   return [
-    at('TopK', { layer: L, k }), at('RouteSAE', { k }), at('MLSAE', { k }), at('Vanilla', { layer: L }), at('Gated', { layer: L }), at('JumpReLU', { layer: L }),
-    at('Crosscoder', {}), { kind: 'RandomK', checkpoint: join(folder, `TopK${suffix}.pt`), k },
+    at('TopK', { layer: L, k }),
+    at('RouteSAE', { k }),
+    at('MLSAE', { k }),
+    at('Vanilla', { layer: L }),
+    at('Gated', { layer: L }),
+    at('JumpReLU', { layer: L }),
+    at('Crosscoder', {}),
+    { kind: 'RandomK', checkpoint: join(folder, `TopK${suffix}.pt`), k },
   ];
 };
 const smallRequest = (over = {}) => ({
@@ -150,17 +190,37 @@ if (sections.has('shipped')) {
 
 if (sections.has('scaling')) {
   const repeats = 3;
-  const seconds = (request) => Math.min(...Array.from({ length: repeats }, () => ours(request).computing));
+  const seconds = (request) =>
+    Math.min(...Array.from({ length: repeats }, () => ours(request).computing));
   const on = (maxSamples) => ({ path: join(shipped, 'eval'), seqLen: 256, maxSamples });
   const most = 4 * Number(options.samples);
-  const samples = [most / 4, most / 2, most].map((maxSamples) => ({ maxSamples, seconds: seconds(smallRequest({ dataset: on(maxSamples) })) }));
-  const topk = (layer, n) => Array.from({ length: n }, (_, i) => ({ kind: 'TopK', checkpoint: join(shipped, 'TopK_tiny.pt'), layer, k: 16, label: `TopK ${i}` }));
-  const counts = [1, 2, 4, 8];
-  const lastBlock = counts.map((n) => ({ saes: n, seconds: seconds(smallRequest({ dataset: on(most), saes: topk(16, n) })) }));
-  const inside = await Promise.all(counts.map(async (n) => {
-    const request = smallRequest({ dataset: on(most), saes: topk(8, n) });
-    return { saes: n, seconds: seconds(request), flopsPerToken: (await plan(request)).flopsPerToken };
+  const samples = [most / 4, most / 2, most].map((maxSamples) => ({
+    maxSamples,
+    seconds: seconds(smallRequest({ dataset: on(maxSamples) })),
   }));
+  const topk = (layer, n) =>
+    Array.from({ length: n }, (_, i) => ({
+      kind: 'TopK',
+      checkpoint: join(shipped, 'TopK_tiny.pt'),
+      layer,
+      k: 16,
+      label: `TopK ${i}`,
+    }));
+  const counts = [1, 2, 4, 8];
+  const lastBlock = counts.map((n) => ({
+    saes: n,
+    seconds: seconds(smallRequest({ dataset: on(most), saes: topk(16, n) })),
+  }));
+  const inside = await Promise.all(
+    counts.map(async (n) => {
+      const request = smallRequest({ dataset: on(most), saes: topk(8, n) });
+      return {
+        saes: n,
+        seconds: seconds(request),
+        flopsPerToken: (await plan(request)).flopsPerToken,
+      };
+    }),
+  );
   record('scaling', { samples, lastBlock, inside, repeats, saeSamples: most });
 }
 
@@ -179,18 +239,43 @@ if (sections.has('large')) {
   };
   const { flopsPerToken, flopsPerTokenApart } = await plan(request);
   const measured = { flopsPerToken, flopsPerTokenApart, peak: await bestMatmul() };
-  const pick = ({ seconds, computing, peakBytes, tokens }) => ({ seconds, computing, peakBytes, tokens });
+  const pick = ({ seconds, computing, peakBytes, tokens }) => ({
+    seconds,
+    computing,
+    peakBytes,
+    tokens,
+  });
   const runs = new Set(options.runs.split(','));
   const float32 = ours(request);
   record('large', Object.assign(measured, { float32: pick(float32) }));
   if (runs.has('bfloat16')) {
     const bfloat16 = ours({ ...request, dtype: 'bfloat16' });
-    record('large', Object.assign(measured, { bfloat16: pick(bfloat16), bfloat16Deviation: deviation(bfloat16.report, Object.fromEntries(float32.report.results.map(({ kind, reference }) => [kind, reference]))) }));
+    record(
+      'large',
+      Object.assign(measured, {
+        bfloat16: pick(bfloat16),
+        bfloat16Deviation: deviation(
+          bfloat16.report,
+          Object.fromEntries(
+            float32.report.results.map(({ kind, reference }) => [kind, reference]),
+          ),
+        ),
+      }),
+    );
   }
-  for (const [name, how] of [['apart', { apart: true }], ['single', {}]]) {
+  for (const [name, how] of [
+    ['apart', { apart: true }],
+    ['single', {}],
+  ]) {
     if (!runs.has(name)) continue;
     const theirs = scripts(request, how);
-    record('large', Object.assign(measured, { [name]: { seconds: theirs.seconds, peakBytes: theirs.peakBytes }, deviation: deviation(float32.report, theirs.results) }));
+    record(
+      'large',
+      Object.assign(measured, {
+        [name]: { seconds: theirs.seconds, peakBytes: theirs.peakBytes },
+        deviation: deviation(float32.report, theirs.results),
+      }),
+    );
   }
 }
 

@@ -34,4 +34,12 @@ function measure(call, count) {
   return times.sort((s, t) => s - t)[2];
 }
 
-console.log(JSON.stringify(Object.fromEntries(wanted.map((word) => word.split('=')).map(([name, count]) => [name, measure(calls[name], Number(count))]))));
+console.log(
+  JSON.stringify(
+    Object.fromEntries(
+      wanted
+        .map((word) => word.split('='))
+        .map(([name, count]) => [name, measure(calls[name], Number(count))]),
+    ),
+  ),
+);

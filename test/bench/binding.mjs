@@ -30,11 +30,33 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-bench-'));
 
 function compile() {
-  const libtorch = /^LIBTORCH:PATH=(.+)$/m.exec(readFileSync(join(addonPath(), '..', 'CMakeCache.txt'), 'utf8'))[1];
+  const libtorch = /^LIBTORCH:PATH=(.+)$/m.exec(
+    readFileSync(join(addonPath(), '..', 'CMakeCache.txt'), 'utf8'),
+  )[1];
   const program = join(folder, 'binding');
-  const libraries = ['torch', 'torch_cpu', 'c10', ...(existsSync(join(libtorch, 'lib/libtorch_cuda.so')) ? ['torch_cuda', 'c10_cuda'] : [])];
-  execFileSync(process.env.CXX ?? 'g++', ['-O2', '-std=c++20', '-isystem', join(libtorch, 'include'), here('binding.cc'), '-o', program, `-L${join(libtorch, 'lib')}`,
-    `-Wl,-rpath,${join(libtorch, 'lib')}`, '-Wl,--no-as-needed', ...libraries.map((name) => `-l${name}`)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const libraries = [
+    'torch',
+    'torch_cpu',
+    'c10',
+    ...(existsSync(join(libtorch, 'lib/libtorch_cuda.so')) ? ['torch_cuda', 'c10_cuda'] : []),
+  ];
+  execFileSync(
+    process.env.CXX ?? 'g++',
+    [
+      '-O2',
+      '-std=c++20',
+      '-isystem',
+      join(libtorch, 'include'),
+      here('binding.cc'),
+      '-o',
+      program,
+      `-L${join(libtorch, 'lib')}`,
+      `-Wl,-rpath,${join(libtorch, 'lib')}`,
+      '-Wl,--no-as-needed',
+      ...libraries.map((name) => `-l${name}`),
+    ],
+    { stdio: ['ignore', 'ignore', 'inherit'] },
+  );
   return program;
 }
 
@@ -43,7 +65,13 @@ function findPython() {
   for (const python of [process.env.SAE_EVAL_PYTHON, 'python3']) {
     if (python === undefined) continue;
     try {
-      return { python, version: execFileSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim() };
+      return {
+        python,
+        version: execFileSync(python, ['-c', 'import torch; print(torch.__version__)'], {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'ignore'],
+        }).trim(),
+      };
     } catch {
       // the next one
     }
@@ -52,12 +80,20 @@ function findPython() {
 }
 
 function run(command, args, only = rows) {
-  return JSON.parse(execFileSync(command, [...args, String(threads), ...only.map(({ name, calls }) => `${name}=${calls}`)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  return JSON.parse(
+    execFileSync(
+      command,
+      [...args, String(threads), ...only.map(({ name, calls }) => `${name}=${calls}`)],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+    ),
+  );
 }
 
 function time(seconds) {
   if (seconds === undefined) return '–';
-  return seconds < 1e-3 ? `${(seconds * 1e6).toFixed(seconds < 1e-5 ? 2 : 0)} µs` : `${(seconds * 1e3).toFixed(1)} ms`;
+  return seconds < 1e-3
+    ? `${(seconds * 1e6).toFixed(seconds < 1e-5 ? 2 : 0)} µs`
+    : `${(seconds * 1e3).toFixed(1)} ms`;
 }
 
 const ratio = (a, b) => (a === undefined || b === undefined ? '–' : `${(a / b).toFixed(2)}×`);
@@ -68,7 +104,8 @@ try {
   const everywhere = rows.filter(({ beside }) => beside === undefined);
   const best = { cpp: {}, node: {}, python: {} };
   const keep = (side, times) => {
-    for (const [name, seconds] of Object.entries(times)) best[side][name] = Math.min(best[side][name] ?? Infinity, seconds);
+    for (const [name, seconds] of Object.entries(times))
+      best[side][name] = Math.min(best[side][name] ?? Infinity, seconds);
   };
   for (let round = 0; round < rounds; round++) {
     keep('cpp', run(program, [], everywhere));
@@ -83,7 +120,9 @@ try {
   console.log(table);
   if (process.argv.includes('--write')) {
     const machine = `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)} at the end`;
-    writeFileSync(here('../../docs/bench-binding.md'), `# The binding beside C++ and Python
+    writeFileSync(
+      here('../../docs/bench-binding.md'),
+      `# The binding beside C++ and Python
 
 Time per call, in one run of \`npm run bench:binding -- --write\`: the three programs (\`test/bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns
 ${rounds} times, each measures the median of five batches, and the best round counts. Results are freed at once (C++ and Python by themselves, here by \`dispose()\`
@@ -91,7 +130,8 @@ or a scope). Ratios above 1 mean that this binding takes longer.
 
 ${table}
 libtorch ${versions().libtorch} (${versions().cpu}), Node.js ${process.version}, PyTorch ${found?.version ?? 'not found'}; ${machine}.
-`);
+`,
+    );
   }
 } finally {
   rmSync(folder, { recursive: true });

@@ -4,37 +4,84 @@ import { writeFileSync } from 'node:fs';
 const seconds = (value) => `${value < 10 ? value.toFixed(1) : value.toFixed(0)} s`;
 const gigabytes = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
 const ratio = (value) => `${value.toFixed(value < 10 ? 1 : 0)}×`;
-const table = (head, rows) => [`| ${head.join(' | ')} |`, `|${head.map((_, i) => (i === 0 ? '---' : '---:')).join('|')}|`, ...rows.map((row) => `| ${row.join(' | ')} |`)].join('\n');
-const heading = (title, { date, note }) => `### ${title}\n\n${date}${note === undefined ? '' : `; ${note}`}.\n`;
+const table = (head, rows) =>
+  [
+    `| ${head.join(' | ')} |`,
+    `|${head.map((_, i) => (i === 0 ? '---' : '---:')).join('|')}|`,
+    ...rows.map((row) => `| ${row.join(' | ')} |`),
+  ].join('\n');
+const heading = (title, { date, note }) =>
+  `### ${title}\n\n${date}${note === undefined ? '' : `; ${note}`}.\n`;
 
 function shipped(section) {
   const { ours, oursReference, single, apart, samples, deviation } = section;
-  const row = (name, { seconds: took, peakBytes }) => [name, seconds(took), gigabytes(peakBytes), ratio(took / ours.seconds)];
+  const row = (name, { seconds: took, peakBytes }) => [
+    name,
+    seconds(took),
+    gigabytes(peakBytes),
+    ratio(took / ours.seconds),
+  ];
   return [
     heading('The shipped model', section),
     `Eight SAEs on ${samples} samples of 256 tokens, start-up included. The scripts compute NormMSE and KLDiv of \`reference\`.\n`,
-    table(['', 'time', 'peak memory', 'of our time'], [
-      row('ours: every metric, both protocols', ours), row('ours: what the scripts compute', oursReference),
-      row('PyTorch, one process', single), row('PyTorch, a process for each SAE and metric', apart),
-    ]),
+    table(
+      ['', 'time', 'peak memory', 'of our time'],
+      [
+        row('ours: every metric, both protocols', ours),
+        row('ours: what the scripts compute', oursReference),
+        row('PyTorch, one process', single),
+        row('PyTorch, a process for each SAE and metric', apart),
+      ],
+    ),
     `\nLargest relative deviation of our numbers from theirs: ${deviation.toExponential(1)}.`,
   ];
 }
 
 function large(section) {
-  const { float32, bfloat16, single, apart, peak, flopsPerToken, flopsPerTokenApart, deviation, bfloat16Deviation } = section;
-  const row = (name, of) => [name, seconds(of.seconds), gigabytes(of.peakBytes), single === undefined ? '' : ratio(single.seconds / of.seconds), apart === undefined ? '' : ratio(apart.seconds / of.seconds)];
-  const reached = (of, best) => `${(100 * (flopsPerToken * of.tokens) / of.computing / 1e9 / best).toFixed(0)} %`;
-  const [best32, best16] = [Math.max(peak.float32.best, peak.float32Onednn?.best ?? 0), peak.bfloat16.best];
+  const {
+    float32,
+    bfloat16,
+    single,
+    apart,
+    peak,
+    flopsPerToken,
+    flopsPerTokenApart,
+    deviation,
+    bfloat16Deviation,
+  } = section;
+  const row = (name, of) => [
+    name,
+    seconds(of.seconds),
+    gigabytes(of.peakBytes),
+    single === undefined ? '' : ratio(single.seconds / of.seconds),
+    apart === undefined ? '' : ratio(apart.seconds / of.seconds),
+  ];
+  const reached = (of, best) =>
+    `${((100 * (flopsPerToken * of.tokens)) / of.computing / 1e9 / best).toFixed(0)} %`;
+  const [best32, best16] = [
+    Math.max(peak.float32.best, peak.float32Onednn?.best ?? 0),
+    peak.bfloat16.best,
+  ];
   return [
     heading('A model of Llama-3.2-1B’s shape', section),
     'Random weights, SAEs of 16,384 latents, k = 64, 2 sequences of 512 tokens, NormMSE and KLDiv of `reference`, start-up and loading included.\n',
-    table(['', 'time', 'peak memory', 'faster than one process', 'than a process for each'], [
-      row('ours, float32', float32), ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
-      ...(single === undefined ? [] : [row('PyTorch float32, one process', single)]), ...(apart === undefined ? [] : [row('PyTorch float32, a process for each SAE and metric', apart)]),
-    ]),
+    table(
+      ['', 'time', 'peak memory', 'faster than one process', 'than a process for each'],
+      [
+        row('ours, float32', float32),
+        ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
+        ...(single === undefined ? [] : [row('PyTorch float32, one process', single)]),
+        ...(apart === undefined
+          ? []
+          : [row('PyTorch float32, a process for each SAE and metric', apart)]),
+      ],
+    ),
     `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${best32.toFixed(0)} GFLOP/s${peak.float32Onednn === undefined ? '' : ` by oneDNN, ${peak.float32.best.toFixed(0)} by libtorch’s own operator, which PyTorch takes`}, bfloat16 ${best16.toFixed(0)}) it ran at ${reached(float32, best32)} in float32${bfloat16 === undefined ? '' : ` and ${reached(bfloat16, best16)} in bfloat16, where metrics stay in float32 and SAEs compute in it (on AMX from bfloat16 parts)`}.`,
-    ...(deviation === undefined ? [] : [`\nLargest relative deviation from PyTorch’s numbers: ${deviation.toExponential(1)}${typeof bfloat16Deviation === 'number' ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}` : ''}.`]),
+    ...(deviation === undefined
+      ? []
+      : [
+          `\nLargest relative deviation from PyTorch’s numbers: ${deviation.toExponential(1)}${typeof bfloat16Deviation === 'number' ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}` : ''}.`,
+        ]),
   ];
 }
 
@@ -44,19 +91,44 @@ function scaling(section) {
   return [
     heading('Cost against samples and SAEs', section),
     `The shipped model, start-up apart, the best of ${repeats} runs; the SAEs on ${saeSamples} samples.\n`,
-    table(['samples, eight SAEs', 'time', 'of the line before'], samples.map((row, i) => [row.maxSamples, seconds(row.seconds), i === 0 ? '' : ratio(row.seconds / samples[i - 1].seconds)])),
+    table(
+      ['samples, eight SAEs', 'time', 'of the line before'],
+      samples.map((row, i) => [
+        row.maxSamples,
+        seconds(row.seconds),
+        i === 0 ? '' : ratio(row.seconds / samples[i - 1].seconds),
+      ]),
+    ),
     '',
-    table(['TopK SAEs', 'on the last block', 'of one', 'on block 8', 'of one', 'FLOPs of one'], lastBlock.map((row, i) => [
-      row.saes, seconds(row.seconds), ratio(row.seconds / first(lastBlock)), seconds(inside[i].seconds), ratio(inside[i].seconds / first(inside)), ratio(inside[i].flopsPerToken / inside[0].flopsPerToken),
-    ])),
+    table(
+      ['TopK SAEs', 'on the last block', 'of one', 'on block 8', 'of one', 'FLOPs of one'],
+      lastBlock.map((row, i) => [
+        row.saes,
+        seconds(row.seconds),
+        ratio(row.seconds / first(lastBlock)),
+        seconds(inside[i].seconds),
+        ratio(inside[i].seconds / first(inside)),
+        ratio(inside[i].flopsPerToken / inside[0].flopsPerToken),
+      ]),
+    ),
   ];
 }
 
 function peak(section) {
-  const columns = [['float32', section.float32], ['float32 by oneDNN', section.float32Onednn], ['bfloat16', section.bfloat16]].filter(([, measured]) => measured !== undefined);
+  const columns = [
+    ['float32', section.float32],
+    ['float32 by oneDNN', section.float32Onednn],
+    ['bfloat16', section.bfloat16],
+  ].filter(([, measured]) => measured !== undefined);
   return [
     heading('Matmul', section),
-    table(['x Wᵀ', ...columns.map(([name]) => name)], section.float32.shapes.map(({ shape: [n, k, m] }, i) => [`[${n}, ${k}] × [${k}, ${m}]`, ...columns.map(([, { shapes }]) => `${shapes[i].gflops.toFixed(0)} GFLOP/s`)])),
+    table(
+      ['x Wᵀ', ...columns.map(([name]) => name)],
+      section.float32.shapes.map(({ shape: [n, k, m] }, i) => [
+        `[${n}, ${k}] × [${k}, ${m}]`,
+        ...columns.map(([, { shapes }]) => `${shapes[i].gflops.toFixed(0)} GFLOP/s`),
+      ]),
+    ),
     `\nKernels of libtorch: ${section.cpu}.`,
   ];
 }
@@ -64,7 +136,16 @@ function peak(section) {
 function kernels(section) {
   return [
     heading('Kernels against the operators they stand for', section),
-    table(['', 'shape', 'ATen', 'ours', 'gain'], section.rows.map(({ name, shape, composed, fused }) => [name, `[${shape.join(', ')}]`, `${composed.toFixed(1)} ms`, `${fused.toFixed(1)} ms`, ratio(composed / fused)])),
+    table(
+      ['', 'shape', 'ATen', 'ours', 'gain'],
+      section.rows.map(({ name, shape, composed, fused }) => [
+        name,
+        `[${shape.join(', ')}]`,
+        `${composed.toFixed(1)} ms`,
+        `${fused.toFixed(1)} ms`,
+        ratio(composed / fused),
+      ]),
+    ),
   ];
 }
 
@@ -72,8 +153,14 @@ const sections = { shipped, large, scaling, peak, kernels };
 
 export function writeTables(results, file) {
   const parts = Object.entries(results).flatMap(([machine, measured]) => [
-    `## ${machine}`, '',
-    ...Object.entries(sections).flatMap(([name, write]) => (measured[name] === undefined ? [] : [...write(measured[name]), ''])),
+    `## ${machine}`,
+    '',
+    ...Object.entries(sections).flatMap(([name, write]) =>
+      measured[name] === undefined ? [] : [...write(measured[name]), ''],
+    ),
   ]);
-  writeFileSync(file, `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are measured side by side in one run.', '', ...parts].join('\n')}`);
+  writeFileSync(
+    file,
+    `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are measured side by side in one run.', '', ...parts].join('\n')}`,
+  );
 }

@@ -11,10 +11,23 @@ import { fixture } from './fixtures/path.js';
 
 it('says what a shipped checkpoint is and what must be given with it', async () => {
   const description = await describeCheckpoint(fixture('../../../checkpoints/RouteSAE_tiny.pt'));
-  expect(description).toMatchObject({ format: 'pt-zip', prefix: '', candidates: ['RouteSAE'], needs: ['k, 1…1024'], others: [], values: {} });
-  expect(description.tensors.find(({ name }) => name === 'router.weight')).toEqual({ name: 'router.weight', dtype: 'float32', shape: [9, 128] });
+  expect(description).toMatchObject({
+    format: 'pt-zip',
+    prefix: '',
+    candidates: ['RouteSAE'],
+    needs: ['k, 1…1024'],
+    others: [],
+    values: {},
+  });
+  expect(description.tensors.find(({ name }) => name === 'router.weight')).toEqual({
+    name: 'router.weight',
+    dtype: 'float32',
+    shape: [9, 128],
+  });
   const ambiguous = await describeCheckpoint(fixture('../../../checkpoints/TopK_tiny.pt'));
-  expect(ambiguous.candidates).toEqual(expect.arrayContaining(['TopK', 'Vanilla', 'MLSAE', 'RandomK']));
+  expect(ambiguous.candidates).toEqual(
+    expect.arrayContaining(['TopK', 'Vanilla', 'MLSAE', 'RandomK']),
+  );
   expect(ambiguous.needs[0]).toBe('kind');
 });
 
@@ -30,7 +43,10 @@ it('renders a training checkpoint as text', async () => {
 it('prints names that would move the cursor as harmless text', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
   try {
-    writeFileSync(join(folder, 'file'), safetensorsOf({ 'a\u001b[2Jb': { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, 4));
+    writeFileSync(
+      join(folder, 'file'),
+      safetensorsOf({ 'a\u001b[2Jb': { dtype: 'F32', shape: [1], data_offsets: [0, 4] } }, 4),
+    );
     const text = renderDescription(await describeCheckpoint(join(folder, 'file')));
     expect(text).not.toContain('\u001b');
     expect(text).toContain('can be: none of the kinds');
@@ -42,17 +58,70 @@ it('prints names that would move the cursor as harmless text', async () => {
 const layout = (name: string): string => fixture(`../formats/fixtures/${name}`);
 
 it.each([
-  ['saelens-standard-layer-norm', ['layout of: saelens', 'hook point: blocks.3.hook_resid_pre, layer 3', 'input: layer-norm: (h − mean) / (std + 0.00001)', 'activation: relu', 'sizes: d = 6, m = 10', 'can be: Vanilla']],
-  ['saelens-standard-scale', ['input: scale: not in the file; decoder bias subtracted', 'must be given with it: scale: normalize_activations is expected_average_only_in']],
-  ['saelens-topk-rescaled', ['activation: topk, k = 3, then relu; latents times the norms of their decoder rows', 'can be: TopK, RandomK']],
-  ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71', ['layout of: gemma-scope', 'layer 21', 'input: none (raw activations)', "activation: jumprelu, threshold 'threshold'"]],
+  [
+    'saelens-standard-layer-norm',
+    [
+      'layout of: saelens',
+      'hook point: blocks.3.hook_resid_pre, layer 3',
+      'input: layer-norm: (h − mean) / (std + 0.00001)',
+      'activation: relu',
+      'sizes: d = 6, m = 10',
+      'can be: Vanilla',
+    ],
+  ],
+  [
+    'saelens-standard-scale',
+    [
+      'input: scale: not in the file; decoder bias subtracted',
+      'must be given with it: scale: normalize_activations is expected_average_only_in',
+    ],
+  ],
+  [
+    'saelens-topk-rescaled',
+    [
+      'activation: topk, k = 3, then relu; latents times the norms of their decoder rows',
+      'can be: TopK, RandomK',
+    ],
+  ],
+  [
+    'gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71',
+    [
+      'layout of: gemma-scope',
+      'layer 21',
+      'input: none (raw activations)',
+      "activation: jumprelu, threshold 'threshold'",
+    ],
+  ],
   ['llama-scope', ['must be given with it: scale', '0.20412415']],
-  ['dictionary_learning-BatchTopKSAE-unset', ['must be given with it: theta: the threshold of this BatchTopK is below 0']],
-  ['dictionary_learning-submodule', ['hook point: blocks.4.hook_mlp_out, layer 5\n', 'can be: TopK, RandomK\n']],
-  ['openai-topk/0.pt', ['hook point: not named', 'must be given with it: layer', 'input: layer-norm']],
+  [
+    'dictionary_learning-BatchTopKSAE-unset',
+    ['must be given with it: theta: the threshold of this BatchTopK is below 0'],
+  ],
+  [
+    'dictionary_learning-submodule',
+    ['hook point: blocks.4.hook_mlp_out, layer 5\n', 'can be: TopK, RandomK\n'],
+  ],
+  [
+    'openai-topk/0.pt',
+    ['hook point: not named', 'must be given with it: layer', 'input: layer-norm'],
+  ],
   ['mlsae', ['can be: MLSAE, TopK, RandomK']],
-  ['crosscoder', ['layout of: crosscoder', 'can be: Crosscoder', 'a list of 2 numbers, one for each model', 'cannot be evaluated: a crosscoder between 2 models']],
-  ['openmoss-crosscoder', ['hook point: blocks.2.hook_resid_post, blocks.3.hook_resid_post, blocks.5.hook_resid_post, layers 3, 4, 6', 'chosen by the norms of decoder rows']],
+  [
+    'crosscoder',
+    [
+      'layout of: crosscoder',
+      'can be: Crosscoder',
+      'a list of 2 numbers, one for each model',
+      'cannot be evaluated: a crosscoder between 2 models',
+    ],
+  ],
+  [
+    'openmoss-crosscoder',
+    [
+      'hook point: blocks.2.hook_resid_post, blocks.3.hook_resid_post, blocks.5.hook_resid_post, layers 3, 4, 6',
+      'chosen by the norms of decoder rows',
+    ],
+  ],
 ])('says of %s what must be known', async (name, texts) => {
   const description = await describeCheckpoint(layout(name));
   expect(checkpointDescriptionSchema.parse(description)).toEqual(description);
@@ -66,8 +135,14 @@ it('takes layer and k from the name of a bare state dict', async () => {
     const path = join(folder, 'TopK_L12_K64.pt');
     copyFileSync(fixture('../../../checkpoints/TopK_tiny.pt'), path);
     const description = await describeCheckpoint(path);
-    expect(description).toMatchObject({ named: { layer: 12, k: 64 }, needs: ['kind'], mustGive: { TopK: ['kind'] } });
-    expect(renderDescription(description)).toContain('from its name, where a request leaves it out: layer 12, k 64');
+    expect(description).toMatchObject({
+      named: { layer: 12, k: 64 },
+      needs: ['kind'],
+      mustGive: { TopK: ['kind'] },
+    });
+    expect(renderDescription(description)).toContain(
+      'from its name, where a request leaves it out: layer 12, k 64',
+    );
   } finally {
     rmSync(folder, { recursive: true });
   }

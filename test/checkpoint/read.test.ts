@@ -14,17 +14,35 @@ interface Expected {
   others: string[];
 }
 
-const expected = JSON.parse(readFileSync(fixture('expected.json'), 'utf8')) as Record<string, Expected>;
+const expected = JSON.parse(readFileSync(fixture('expected.json'), 'utf8')) as Record<
+  string,
+  Expected
+>;
 
 describe.each(Object.entries(expected))('%s', (name, { prefix, tensors, values, others }) => {
   it('has the tensors that torch.load gives, bit for bit', async () => {
     const checkpoint = await readCheckpoint(fixture(name));
-    expect(checkpoint.format).toBe(name.endsWith('.npz') ? 'npz' : name.endsWith('.safetensors') ? 'safetensors' : name.includes('legacy') ? 'pt-legacy' : 'pt-zip');
+    expect(checkpoint.format).toBe(
+      name.endsWith('.npz')
+        ? 'npz'
+        : name.endsWith('.safetensors')
+          ? 'safetensors'
+          : name.includes('legacy')
+            ? 'pt-legacy'
+            : 'pt-zip',
+    );
     expect(checkpoint.prefix).toBe(prefix);
     expect(Object.fromEntries(checkpoint.values)).toMatchObject(values);
     expect([...checkpoint.others].sort()).toEqual([...others].sort());
-    const described = [...checkpoint.entries].map(([key, { dtype, shape }]): [string, unknown] => [key, { dtype, shape }]);
-    expect(Object.fromEntries(described)).toEqual(Object.fromEntries(Object.entries(tensors).map(([key, { dtype, shape }]) => [key, { dtype, shape }])));
+    const described = [...checkpoint.entries].map(([key, { dtype, shape }]): [string, unknown] => [
+      key,
+      { dtype, shape },
+    ]);
+    expect(Object.fromEntries(described)).toEqual(
+      Object.fromEntries(
+        Object.entries(tensors).map(([key, { dtype, shape }]) => [key, { dtype, shape }]),
+      ),
+    );
     scope(() => {
       for (const [key, tensor] of openTensors(checkpoint)) {
         expect(tensor.shape, key).toEqual(tensors[key]!.shape);
@@ -35,18 +53,56 @@ describe.each(Object.entries(expected))('%s', (name, { prefix, tensors, values, 
 });
 
 describe('the seven shipped checkpoints', () => {
-  const single = { pre_bias: [128], latent_bias: [1024], 'encoder.weight': [1024, 128], 'decoder.weight': [128, 1024] };
+  const single = {
+    pre_bias: [128],
+    latent_bias: [1024],
+    'encoder.weight': [1024, 128],
+    'decoder.weight': [128, 1024],
+  };
   const layers = Array.from({ length: 9 }, (_, i) => i);
   it.each([
-    ['TopK', single], ['Vanilla', single], ['MLSAE', single],
+    ['TopK', single],
+    ['Vanilla', single],
+    ['MLSAE', single],
     ['JumpReLU', { ...single, threshold: [1024] }],
-    ['Gated', { pre_bias: [128], gate_bias: [1024], mag_bias: [1024], r_mag: [1024], 'encoder.weight': [1024, 128], 'decoder.weight': [128, 1024] }],
-    ['RouteSAE', { 'router.weight': [9, 128], ...Object.fromEntries(Object.entries(single).map(([key, shape]) => [`sae.${key}`, shape])) }],
-    ['Crosscoder', { latent_bias: [1024], ...Object.fromEntries(layers.flatMap((i) => [[`encoder.${i}.weight`, [1024, 128]], [`decoder.${i}.weight`, [128, 1024]]])) }],
+    [
+      'Gated',
+      {
+        pre_bias: [128],
+        gate_bias: [1024],
+        mag_bias: [1024],
+        r_mag: [1024],
+        'encoder.weight': [1024, 128],
+        'decoder.weight': [128, 1024],
+      },
+    ],
+    [
+      'RouteSAE',
+      {
+        'router.weight': [9, 128],
+        ...Object.fromEntries(Object.entries(single).map(([key, shape]) => [`sae.${key}`, shape])),
+      },
+    ],
+    [
+      'Crosscoder',
+      {
+        latent_bias: [1024],
+        ...Object.fromEntries(
+          layers.flatMap((i) => [
+            [`encoder.${i}.weight`, [1024, 128]],
+            [`decoder.${i}.weight`, [128, 1024]],
+          ]),
+        ),
+      },
+    ],
   ])('%s', async (kind, shapes) => {
-    const { entries, format, prefix } = await readCheckpoint(fixture(`../../../checkpoints/${kind}_tiny.pt`));
+    const { entries, format, prefix } = await readCheckpoint(
+      fixture(`../../../checkpoints/${kind}_tiny.pt`),
+    );
     expect([format, prefix]).toEqual(['pt-zip', '']);
-    expect(Object.fromEntries([...entries].map(([key, { shape }]) => [key, shape]))).toEqual(shapes);
+    expect(Object.fromEntries([...entries].map(([key, { shape }]) => [key, shape]))).toEqual(
+      shapes,
+    );
   });
 });
 
@@ -71,7 +127,9 @@ describe('openTensors', () => {
       expect(opened.get('int8')!.toArray()).toEqual([-128, 127]);
       expect(opened.get('bfloat16')!.dtype).toBe('float32');
     });
-    expect(() => openTensors(checkpoint, { names: ['int8', 'weight'] })).toThrow(expect.objectContaining({ code: 'checkpoint-keys' }));
+    expect(() => openTensors(checkpoint, { names: ['int8', 'weight'] })).toThrow(
+      expect.objectContaining({ code: 'checkpoint-keys' }),
+    );
   });
 });
 
@@ -80,5 +138,7 @@ it('reads headers without loading anything native', async () => {
   const code = `const { readCheckpoint } = await import('#src/checkpoint/read.js');
     await readCheckpoint(${JSON.stringify(fixture('state-dict.pt'))});
     process.stdout.write(String(process.report.getReport().sharedObjects.filter((name) => /torch|sae_eval/.test(name)).length));`;
-  expect(execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' })).toBe('0');
+  expect(
+    execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }),
+  ).toBe('0');
 });

@@ -34,11 +34,18 @@ import json, sys, torch
 path = sys.argv[1]
 ${readers[format]}
 print(json.dumps({k: [str(v.dtype)[6:], list(v.shape), bytes(v.contiguous().reshape(-1).view(torch.uint8).tolist()).hex() if v.numel() else ''] for k, v in loaded.items()}))`;
-  return JSON.parse(execFileSync(python!, ['-W', 'ignore', '-c', code, path], { encoding: 'utf8' }));
+  return JSON.parse(
+    execFileSync(python!, ['-W', 'ignore', '-c', code, path], { encoding: 'utf8' }),
+  );
 }
 
 const described = (tensors: ReadonlyMap<string, Tensor>): Record<string, unknown> =>
-  Object.fromEntries([...tensors].map(([name, tensor]) => [name, [tensor.dtype, tensor.shape, bytesOf(tensor).toString('hex')]]));
+  Object.fromEntries(
+    [...tensors].map(([name, tensor]) => [
+      name,
+      [tensor.dtype, tensor.shape, bytesOf(tensor).toString('hex')],
+    ]),
+  );
 
 let folder: string;
 beforeAll(() => {
@@ -60,8 +67,13 @@ describe.each([
     const checkpoint = await readCheckpoint(path);
     expect(checkpoint.format).toBe(format === 'pt' ? 'pt-zip' : 'safetensors');
     scope(() => expect(described(openTensors(checkpoint))).toEqual(expected));
-    if (format === 'pt') for (const { storage } of checkpoint.entries.values()) expect(storage.byteOffset % 64).toBe(0);
-    if (python === undefined) return console.log('not read by PyTorch: SAE_EVAL_PYTHON names no Python with torch and safetensors');
+    if (format === 'pt')
+      for (const { storage } of checkpoint.entries.values())
+        expect(storage.byteOffset % 64).toBe(0);
+    if (python === undefined)
+      return console.log(
+        'not read by PyTorch: SAE_EVAL_PYTHON names no Python with torch and safetensors',
+      );
     expect(readByPython(path, format)).toEqual(expected);
   });
 
@@ -77,7 +89,9 @@ describe.each([
     await expect(write(path, tensors)).rejects.toThrow(/dispose/);
     expect(readFileSync(path).equals(first)).toBe(true);
     expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-    await expect(write(join(folder, 'nowhere', 'file'), new Map())).rejects.toMatchObject({ code: 'file-unreadable' });
+    await expect(write(join(folder, 'nowhere', 'file'), new Map())).rejects.toMatchObject({
+      code: 'file-unreadable',
+    });
   });
 
   it('writes what is larger than one piece, keeping no tensor', async () => {

@@ -4,9 +4,21 @@ import { readFileSync, readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BusyError, ConnectionError, InvalidRequestError, NotFoundError, ProblemError, SaeEvalClient, type EvaluationEvent } from '#src/client/index.js';
+import {
+  BusyError,
+  ConnectionError,
+  InvalidRequestError,
+  NotFoundError,
+  ProblemError,
+  SaeEvalClient,
+  type EvaluationEvent,
+} from '#src/client/index.js';
 
-type Handler = (request: IncomingMessage & { body: string }, response: ServerResponse, call: number) => void;
+type Handler = (
+  request: IncomingMessage & { body: string },
+  response: ServerResponse,
+  call: number,
+) => void;
 let server: Server | undefined;
 let calls = 0;
 
@@ -27,24 +39,57 @@ afterEach(() => {
   server?.close();
 });
 
-function json(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body));
+function json(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
+  response
+    .writeHead(status, { 'content-type': 'application/json', ...headers })
+    .end(JSON.stringify(body));
 }
-const problem = (status: number, code: string): object => ({ type: `/problems/${code}`, title: code, status, detail: `about ${code}`, code, errors: [{ path: 'saes[0].k', message: 'wrong' }] });
+const problem = (status: number, code: string): object => ({
+  type: `/problems/${code}`,
+  title: code,
+  status,
+  detail: `about ${code}`,
+  code,
+  errors: [{ path: 'saes[0].k', message: 'wrong' }],
+});
 const request = { model: 'm', dataset: { path: 'd' }, saes: [{ checkpoint: 'c' }] };
 
 describe('errors', () => {
-  it.each([[422, InvalidRequestError], [400, InvalidRequestError], [404, NotFoundError], [429, BusyError], [500, ProblemError]])('%i', async (status, kind) => {
-    const client = new SaeEvalClient(await listen((_, response) => json(response, status, problem(status, 'request-invalid'))), { retries: 0 });
+  it.each([
+    [422, InvalidRequestError],
+    [400, InvalidRequestError],
+    [404, NotFoundError],
+    [429, BusyError],
+    [500, ProblemError],
+  ])('%i', async (status, kind) => {
+    const client = new SaeEvalClient(
+      await listen((_, response) => json(response, status, problem(status, 'request-invalid'))),
+      { retries: 0 },
+    );
     const error = await client.get('x').catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(kind);
-    expect(error).toMatchObject({ status, code: 'request-invalid', fields: [{ path: 'saes[0].k', message: 'wrong' }], message: 'about request-invalid' });
+    expect(error).toMatchObject({
+      status,
+      code: 'request-invalid',
+      fields: [{ path: 'saes[0].k', message: 'wrong' }],
+      message: 'about request-invalid',
+    });
   });
 
   it('of something that is no sae-eval server, and of none', async () => {
     const url = await listen((_, response) => response.writeHead(502).end('<html>bad gateway'));
-    await expect(new SaeEvalClient(url, { retries: 0 }).get('x')).rejects.toMatchObject({ status: 502, message: '<html>bad gateway' });
-    await expect(new SaeEvalClient('http://127.0.0.1:1', { retries: 0 }).kinds()).rejects.toBeInstanceOf(ConnectionError);
+    await expect(new SaeEvalClient(url, { retries: 0 }).get('x')).rejects.toMatchObject({
+      status: 502,
+      message: '<html>bad gateway',
+    });
+    await expect(
+      new SaeEvalClient('http://127.0.0.1:1', { retries: 0 }).kinds(),
+    ).rejects.toBeInstanceOf(ConnectionError);
   });
 });
 
@@ -71,7 +116,11 @@ describe('retries', () => {
       else json(response, 200, { id: 'a', status: 'succeeded', result: { results: [] } });
     });
     expect(await new SaeEvalClient(url).cancel('a')).toEqual({ id: 'a', status: 'succeeded' });
-    expect(targets).toEqual(['DELETE /v1/evaluations/a?expect=active', 'DELETE /v1/evaluations/a?expect=active', 'GET /v1/evaluations/a']);
+    expect(targets).toEqual([
+      'DELETE /v1/evaluations/a?expect=active',
+      'DELETE /v1/evaluations/a?expect=active',
+      'GET /v1/evaluations/a',
+    ]);
   });
 
   it('remove is not: a second one would find nothing', async () => {
@@ -82,31 +131,49 @@ describe('retries', () => {
 
   it('an answer that breaks off is asked for again; its error is the client’s', async () => {
     const broken = (response: ServerResponse): void => {
-      response.writeHead(200, { 'content-type': 'text/markdown', 'content-length': 100 }).write('# Rep');
+      response
+        .writeHead(200, { 'content-type': 'text/markdown', 'content-length': 100 })
+        .write('# Rep');
       setTimeout(() => response.destroy(), 20);
     };
-    const url = await listen((_, response, call) => (call === 1 ? broken(response) : response.end('# Report')));
+    const url = await listen((_, response, call) =>
+      call === 1 ? broken(response) : response.end('# Report'),
+    );
     expect(await new SaeEvalClient(url).report('a')).toBe('# Report');
-    server!.removeAllListeners('request').on('request', (_, response: ServerResponse) => broken(response));
-    await expect(new SaeEvalClient(url, { retries: 0 }).report('a')).rejects.toBeInstanceOf(ConnectionError);
-    await expect(new SaeEvalClient(url, { retries: 0 }).get('a')).rejects.toBeInstanceOf(ConnectionError);
+    server!
+      .removeAllListeners('request')
+      .on('request', (_, response: ServerResponse) => broken(response));
+    await expect(new SaeEvalClient(url, { retries: 0 }).report('a')).rejects.toBeInstanceOf(
+      ConnectionError,
+    );
+    await expect(new SaeEvalClient(url, { retries: 0 }).get('a')).rejects.toBeInstanceOf(
+      ConnectionError,
+    );
   });
 
   it('nobody is kept waiting for an hour', async () => {
-    const url = await listen((_, response) => json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '3600' }));
-    await expect(new SaeEvalClient(url).kinds()).rejects.toMatchObject({ name: 'BusyError', retryAfter: 3600 });
+    const url = await listen((_, response) =>
+      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '3600' }),
+    );
+    await expect(new SaeEvalClient(url).kinds()).rejects.toMatchObject({
+      name: 'BusyError',
+      retryAfter: 3600,
+    });
     expect(calls).toBe(1);
   });
 
   it('stop at what repeating cannot mend', async () => {
     const url = await listen((_, response) => json(response, 422, problem(422, 'sae-option')));
-    await expect(new SaeEvalClient(url).evaluate(request)).rejects.toBeInstanceOf(InvalidRequestError);
+    await expect(new SaeEvalClient(url).evaluate(request)).rejects.toBeInstanceOf(
+      InvalidRequestError,
+    );
     expect(calls).toBe(1);
   });
 });
 
 describe('watch', () => {
-  const event = (id: number, name = 'progress'): string => `id: ${id}\r\nevent: ${name}\r\ndata: {"n":\r\ndata: ${id}}\r\n\r\n`;
+  const event = (id: number, name = 'progress'): string =>
+    `id: ${id}\r\nevent: ${name}\r\ndata: {"n":\r\ndata: ${id}}\r\n\r\n`;
 
   it('reconnects after the last event, whatever the pieces it comes in', async () => {
     const seen: (string | undefined)[] = [];
@@ -126,7 +193,12 @@ describe('watch', () => {
     });
     const events: EvaluationEvent[] = [];
     for await (const item of new SaeEvalClient(url).watch('a')) events.push(item);
-    expect(events.map(({ event: name, id, data }) => [name, id, data])).toEqual([['progress', '1', { n: 1 }], ['progress', '2', { n: 2 }], ['progress', '3', { n: 3 }], ['end', '4', { n: 4 }]]);
+    expect(events.map(({ event: name, id, data }) => [name, id, data])).toEqual([
+      ['progress', '1', { n: 1 }],
+      ['progress', '2', { n: 2 }],
+      ['progress', '3', { n: 3 }],
+      ['end', '4', { n: 4 }],
+    ]);
     expect(seen).toEqual([undefined, '2']);
   });
 
@@ -140,24 +212,35 @@ describe('watch', () => {
       else response.end(call === 3 ? ': nothing\n\n' : event(2, 'end'));
     });
     const events: string[] = [];
-    for await (const { id } of new SaeEvalClient(url).watch('a', { silence: 0.2, onFailure: (error) => failures.push(error) })) events.push(id);
+    for await (const { id } of new SaeEvalClient(url).watch('a', {
+      silence: 0.2,
+      onFailure: (error) => failures.push(error),
+    }))
+      events.push(id);
     expect(events).toEqual(['1', '2']);
     expect(failures.map((error) => error instanceof ConnectionError)).toEqual([true, true, true]);
   });
 
   it('gives up after so many attempts, and waits as long as a busy server says', async () => {
-    const busy = await listen((_, response, call) => (call === 1 ? json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '1' }) : response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event(2, 'end'))));
+    const busy = await listen((_, response, call) =>
+      call === 1
+        ? json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '1' })
+        : response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event(2, 'end')),
+    );
     const before = performance.now();
     for await (const { id } of new SaeEvalClient(busy).watch('a')) expect(id).toBe('2');
     expect(performance.now() - before).toBeGreaterThan(990);
-    await expect(new SaeEvalClient('http://127.0.0.1:1').watch('a', { attempts: 1 }).next()).rejects.toBeInstanceOf(ConnectionError);
+    await expect(
+      new SaeEvalClient('http://127.0.0.1:1').watch('a', { attempts: 1 }).next(),
+    ).rejects.toBeInstanceOf(ConnectionError);
   });
 
   it('ends with 204, throws what is final, closes when its reader stops', async () => {
     let closed = 0;
     const url = await listen((incoming, response) => {
       if (incoming.url?.includes('ended') === true) response.writeHead(204).end();
-      else if (incoming.url?.includes('missing') === true) json(response, 404, problem(404, 'not-found'));
+      else if (incoming.url?.includes('missing') === true)
+        json(response, 404, problem(404, 'not-found'));
       else {
         response.writeHead(200, { 'content-type': 'text/event-stream' }).write(event(1));
         response.on('close', () => (closed += 1));
@@ -169,7 +252,8 @@ describe('watch', () => {
     for await (const _ of client.watch('open')) break;
     const controller = new AbortController();
     const watching = (async () => {
-      for await (const _ of client.watch('open', { signal: controller.signal })) controller.abort(new Error('enough'));
+      for await (const _ of client.watch('open', { signal: controller.signal }))
+        controller.abort(new Error('enough'));
     })();
     await expect(watching).rejects.toThrow('enough');
     await new Promise((resolve) => setTimeout(resolve, 100));
@@ -181,7 +265,9 @@ describe('signals', () => {
   it('give up a call, also while it waits to be sent again', async () => {
     const url = await listen((incoming) => incoming.socket.destroy());
     const started = Date.now();
-    await expect(new SaeEvalClient(url, { retries: 100 }).kinds({ signal: AbortSignal.timeout(300) })).rejects.toMatchObject({ name: 'TimeoutError' });
+    await expect(
+      new SaeEvalClient(url, { retries: 100 }).kinds({ signal: AbortSignal.timeout(300) }),
+    ).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(Date.now() - started).toBeLessThan(2000);
   });
 });
@@ -190,7 +276,10 @@ describe('the built client', () => {
   it('imports nothing but its own files and types: it runs in browsers', () => {
     const folder = fileURLToPath(new URL('../../dist/src/client/', import.meta.url));
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.js'))) {
-      for (const [, specifier] of readFileSync(folder + name, 'utf8').matchAll(/(?:from|import)\s*\(?'([^']+)'/g)) expect(specifier).toMatch(/^\.\/[\w-]+\.js$/);
+      for (const [, specifier] of readFileSync(folder + name, 'utf8').matchAll(
+        /(?:from|import)\s*\(?'([^']+)'/g,
+      ))
+        expect(specifier).toMatch(/^\.\/[\w-]+\.js$/);
     }
   });
 });

@@ -20,14 +20,22 @@ function end(code) {
   process.exit(code);
 }
 
-log(`CUDA build of libtorch ${release}, ${process.platform} ${process.arch}, Node.js ${process.version}`);
+log(
+  `CUDA build of libtorch ${release}, ${process.platform} ${process.arch}, Node.js ${process.version}`,
+);
 const folder = await fetchCudaBuild((wheel) => log(`unpacked ${wheel}`));
 const libtorch = await describeLibtorch(join(folder, 'torch'), 'LIBTORCH');
-log(`libtorch ${libtorch.version}; CUDA: ${libtorch.cuda}; loads: ${(await loadTrouble(libtorch)) ?? 'yes'}`);
+log(
+  `libtorch ${libtorch.version}; CUDA: ${libtorch.cuda}; loads: ${(await loadTrouble(libtorch)) ?? 'yes'}`,
+);
 const toolkit = spawnSync('nvcc', ['--version']);
 log(`CUDA toolkit: ${toolkit.status !== 0 ? 'none' : 'present, not used'}`);
 
-const addon = await buildAddon({ libtorch, folder: join(folder, 'addon'), log: (line, kind) => kind === 'line' && console.log(line) });
+const addon = await buildAddon({
+  libtorch,
+  folder: join(folder, 'addon'),
+  log: (line, kind) => kind === 'line' && console.log(line),
+});
 log('built the addon');
 
 const env = { ...process.env, SAE_EVAL_ADDON: addon };
@@ -35,14 +43,40 @@ const probe = `import { cuda, devices, ops, versions } from ${JSON.stringify(joi
 let refused = 'answered';
 try { ops.zeros([2], { device: 'cuda:0' }); } catch (error) { refused = error.code; }
 console.log(JSON.stringify({ ...versions(), available: cuda.isAvailable(), devices: devices(), tf32: cuda.allowsTf32(), zerosOnCuda: refused }));`;
-const loaded = spawnSync(process.execPath, ['--input-type=module', '-e', probe], { env, encoding: 'utf8' });
+const loaded = spawnSync(process.execPath, ['--input-type=module', '-e', probe], {
+  env,
+  encoding: 'utf8',
+});
 log(`loaded: ${loaded.stdout.trim() || loaded.stderr.trim().split('\n').at(-1)}`);
 if (loaded.status !== 0) end(1);
 const found = JSON.parse(loaded.stdout);
-if (!found.cudaBuild || found.tf32 || (!found.available && found.zerosOnCuda !== 'device-unavailable')) end(1);
-log(found.available ? `devices: ${found.devices.join(', ')}` : 'no CUDA device on this machine: tests that need one are skipped');
+if (
+  !found.cudaBuild ||
+  found.tf32 ||
+  (!found.available && found.zerosOnCuda !== 'device-unavailable')
+)
+  end(1);
+log(
+  found.available
+    ? `devices: ${found.devices.join(', ')}`
+    : 'no CUDA device on this machine: tests that need one are skipped',
+);
 
-const tests = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--no-color', 'test/torch', '--exclude', 'test/torch/walk/**'], { cwd: root, env, encoding: 'utf8', maxBuffer: 2 ** 28 });
+const tests = spawnSync(
+  process.execPath,
+  [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--no-color',
+    'test/torch',
+    '--exclude',
+    'test/torch/walk/**',
+  ],
+  { cwd: root, env, encoding: 'utf8', maxBuffer: 2 ** 28 },
+);
 const report = tests.stdout.split('\n').map((line) => line.trim());
-for (const line of report.filter((each) => /^(✓|❯|×|↓) test\/|^(FAIL|AssertionError|TorchError)|^Test Files|^Tests/.test(each))) log(line.replace(/\s+\d+ms$/, ''));
+for (const line of report.filter((each) =>
+  /^(✓|❯|×|↓) test\/|^(FAIL|AssertionError|TorchError)|^Test Files|^Tests/.test(each),
+))
+  log(line.replace(/\s+\d+ms$/, ''));
 end(tests.status ?? 1);

@@ -10,7 +10,9 @@ interface Golden {
   splits: [string, string[]][];
 }
 
-const golden = JSON.parse(readFileSync(new URL('golden/splits.json', import.meta.url), 'utf8')) as Golden;
+const golden = JSON.parse(
+  readFileSync(new URL('golden/splits.json', import.meta.url), 'utf8'),
+) as Golden;
 
 describe('words', () => {
   it('splits as Python does', () => {
@@ -18,14 +20,20 @@ describe('words', () => {
   });
 
   it('takes the same characters for white space, and no others', () => {
-    const plane = Array.from({ length: golden.plane }, (_, code) => String.fromCharCode(code)).join('');
+    const plane = Array.from({ length: golden.plane }, (_, code) => String.fromCharCode(code)).join(
+      '',
+    );
     expect([...words(plane)]).toEqual(golden.planeWords);
     expect(golden.white.every((code) => code < golden.plane)).toBe(true);
   });
 });
 
 describe('chunk', () => {
-  const text = fc.array(fc.constantFrom('a', 'bc', '中', '🙂', ' ', '\n', '\u3000', '\ufeff', '\u0085'), { maxLength: 60 }).map((parts) => parts.join(''));
+  const text = fc
+    .array(fc.constantFrom('a', 'bc', '中', '🙂', ' ', '\n', '\u3000', '\ufeff', '\u0085'), {
+      maxLength: 60,
+    })
+    .map((parts) => parts.join(''));
 
   it('keeps every word once, in order, in pieces of the size asked for', () => {
     fc.assert(

@@ -26,59 +26,103 @@ const metrics = ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered'] as const;
 
 // A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero ablation; this GPT-2 has biases.
 // With 3 blocks the routed layers begin at layer 0, the embedding.
-describe.each([4, 3])('strict on a small GPT-2 with biases, %i blocks, against PyTorch', (blocks) => {
-  const numbers = JSON.parse(readFileSync(`${fixtures}gpt2-strict-${blocks}.json`, 'utf8')) as Numbers;
-  let folder: string;
-  const { L, k } = numbers;
-  const { layers } = routedRange(L);
-  let model: LanguageModel;
-  let assembly: Assembly;
-  const saes: SAE[] = [];
-  const subjects: { owner: string; width: number; slots: Strategy['slots'] }[] = [];
+describe.each([4, 3])(
+  'strict on a small GPT-2 with biases, %i blocks, against PyTorch',
+  (blocks) => {
+    const numbers = JSON.parse(
+      readFileSync(`${fixtures}gpt2-strict-${blocks}.json`, 'utf8'),
+    ) as Numbers;
+    let folder: string;
+    const { L, k } = numbers;
+    const { layers } = routedRange(L);
+    let model: LanguageModel;
+    let assembly: Assembly;
+    const saes: SAE[] = [];
+    const subjects: { owner: string; width: number; slots: Strategy['slots'] }[] = [];
 
-  beforeAll(async () => {
-    setInferenceMode(true);
-    folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
-    const config = JSON.parse(readFileSync(golden('models/gpt2/config.json'), 'utf8')) as object;
-    writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, n_layer: blocks }));
-    symlinkSync(golden('models/gpt2/model.safetensors'), join(folder, 'model.safetensors'));
-    model = await loadLanguageModel(folder);
-    const topk = async (): Promise<Map<string, Tensor>> => new Map([...(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`))].filter(([name]) => name !== 'router.weight'));
-    const all: [string, SAE, number[], 'hard' | 'soft' | null][] = [
-      ['TopK', new TopK(await topk(), { k }), [L], null],
-      ['TopK1', new TopK(await topk(), { k }), [1], null],
-      ['MLSAE', new MLSAE(await topk(), { k }), layers, null],
-      ['RouteSAE', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }), layers, 'hard'],
-      ['RouteSAE soft', new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }), layers, 'soft'],
-    ];
-    const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: true };
-    const strategies = all.map(([owner, sae, at, routing]) => {
-      saes.push(sae);
-      const variants: Variant[] = [{ owner, sparsity: null }];
-      const strategy = strategyFor({ sae, layers: at, routing, L, variants, wanted, saeDtype: 'float32' });
-      subjects.push({ owner, width: model.width, slots: strategy.slots });
-      return strategy;
+    beforeAll(async () => {
+      setInferenceMode(true);
+      folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
+      const config = JSON.parse(readFileSync(golden('models/gpt2/config.json'), 'utf8')) as object;
+      writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, n_layer: blocks }));
+      symlinkSync(golden('models/gpt2/model.safetensors'), join(folder, 'model.safetensors'));
+      model = await loadLanguageModel(folder);
+      const topk = async (): Promise<Map<string, Tensor>> =>
+        new Map(
+          [...(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`))].filter(
+            ([name]) => name !== 'router.weight',
+          ),
+        );
+      const all: [string, SAE, number[], 'hard' | 'soft' | null][] = [
+        ['TopK', new TopK(await topk(), { k }), [L], null],
+        ['TopK1', new TopK(await topk(), { k }), [1], null],
+        ['MLSAE', new MLSAE(await topk(), { k }), layers, null],
+        [
+          'RouteSAE',
+          new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }),
+          layers,
+          'hard',
+        ],
+        [
+          'RouteSAE soft',
+          new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }),
+          layers,
+          'soft',
+        ],
+      ];
+      const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: true };
+      const strategies = all.map(([owner, sae, at, routing]) => {
+        saes.push(sae);
+        const variants: Variant[] = [{ owner, sparsity: null }];
+        const strategy = strategyFor({
+          sae,
+          layers: at,
+          routing,
+          L,
+          variants,
+          wanted,
+          saeDtype: 'float32',
+        });
+        subjects.push({ owner, width: model.width, slots: strategy.slots });
+        return strategy;
+      });
+      const engine = new Engine({
+        model,
+        strategies,
+        wanted,
+        saeDtype: 'float32',
+        microBatch: { sequences: 5, lanesPerCall: 3, logits: 3300 },
+      });
+      const samples = numbers.ids.map((ids, i) => ({
+        ids: Int32Array.from(ids),
+        length: numbers.lengths[i]!,
+        truncated: 0,
+      }));
+      const sums = await engine.batch(samples);
+      assembly = new Assembly(sums, metrics, { seed: 42, intervals: false, subjects });
+      engine.dispose();
     });
-    const engine = new Engine({ model, strategies, wanted, saeDtype: 'float32', microBatch: { sequences: 5, lanesPerCall: 3, logits: 3300 } });
-    const samples = numbers.ids.map((ids, i) => ({ ids: Int32Array.from(ids), length: numbers.lengths[i]!, truncated: 0 }));
-    const sums = await engine.batch(samples);
-    assembly = new Assembly(sums, metrics, { seed: 42, intervals: false, subjects });
-    engine.dispose();
-  });
-  afterAll(() => {
-    for (const sae of saes) sae.dispose();
-    model.dispose();
-    rmSync(folder, { recursive: true });
-  });
+    afterAll(() => {
+      for (const sae of saes) sae.dispose();
+      model.dispose();
+      rmSync(folder, { recursive: true });
+    });
 
-  it.each(Object.keys(numbers.results))('%s', (owner) => {
-    const strict = assembly.strict(subjects.find((one) => one.owner === owner)!);
-    for (const [field, expected] of Object.entries(numbers.results[owner]!)) {
-      if (field === 'ceZero') continue;
-      const found = (strict[field as keyof typeof strict] as Estimate).mean;
-      // Random weights make Recovered a ratio of two small differences: its error is theirs, 1e-6, over the smaller one.
-      const tolerance = field === 'Recovered' ? 1e-3 * Math.max(1, Math.abs(expected)) : 1e-3 * Math.abs(expected) + 1e-6;
-      expect(Math.abs(found - expected), `${field}: found ${found}, expected ${expected}`).toBeLessThan(tolerance);
-    }
-  });
-});
+    it.each(Object.keys(numbers.results))('%s', (owner) => {
+      const strict = assembly.strict(subjects.find((one) => one.owner === owner)!);
+      for (const [field, expected] of Object.entries(numbers.results[owner]!)) {
+        if (field === 'ceZero') continue;
+        const found = (strict[field as keyof typeof strict] as Estimate).mean;
+        // Random weights make Recovered a ratio of two small differences: its error is theirs, 1e-6, over the smaller one.
+        const tolerance =
+          field === 'Recovered'
+            ? 1e-3 * Math.max(1, Math.abs(expected))
+            : 1e-3 * Math.abs(expected) + 1e-6;
+        expect(
+          Math.abs(found - expected),
+          `${field}: found ${found}, expected ${expected}`,
+        ).toBeLessThan(tolerance);
+      }
+    });
+  },
+);

@@ -18,10 +18,13 @@ interface CaseConfig {
 export interface GoldenCase {
   name: string;
   config: CaseConfig;
-  results: Partial<Record<SaeKind, Record<string, number | number[] | Record<string, Record<string, number>>>>>;
+  results: Partial<
+    Record<SaeKind, Record<string, number | number[] | Record<string, Record<string, number>>>>
+  >;
 }
 
-const read = (file: string): GoldenCase[] => (JSON.parse(readFileSync(golden(file), 'utf8')) as { cases: GoldenCase[] }).cases;
+const read = (file: string): GoldenCase[] =>
+  (JSON.parse(readFileSync(golden(file), 'utf8')) as { cases: GoldenCase[] }).cases;
 
 export function referenceCase(name: string): GoldenCase {
   return read('expected.json').find((one) => one.name === name)!;
@@ -36,7 +39,17 @@ const withK: readonly SaeKind[] = ['TopK', 'RouteSAE', 'MLSAE', 'RandomK'];
 
 /** The request that computes a case under both protocols. */
 export function requestFor({ config, results }: GoldenCase): EvaluationRequest {
-  const { layer, k, seqLen, maxSamples, batchSize = 64, inferK, theta, routing, aggregation } = config;
+  const {
+    layer,
+    k,
+    seqLen,
+    maxSamples,
+    batchSize = 64,
+    inferK,
+    theta,
+    routing,
+    aggregation,
+  } = config;
   return {
     model: shipped('tiny-llama'),
     dataset: { path: shipped('eval'), seqLen, maxSamples },

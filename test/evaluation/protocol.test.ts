@@ -21,16 +21,25 @@ const small: EvaluationRequest = {
 };
 
 /** What must not depend on when or how fast it ran. */
-const numbers = ({ results, comparisons, data }: EvaluationResult): unknown => ({ results, comparisons, data });
+const numbers = ({ results, comparisons, data }: EvaluationResult): unknown => ({
+  results,
+  comparisons,
+  data,
+});
 
 describe('strict', () => {
   it('does not change with the batch size', async () => {
-    const [eight, five] = await Promise.all([run({ ...small, protocol: ['strict'] }), run({ ...small, protocol: ['strict'], batchSize: 5 })]);
+    const [eight, five] = await Promise.all([
+      run({ ...small, protocol: ['strict'] }),
+      run({ ...small, protocol: ['strict'], batchSize: 5 }),
+    ]);
     eight.results.forEach(({ strict }, index) => {
       for (const [field, value] of Object.entries(strict!)) {
         if (value === null || Array.isArray(value) || !('mean' in value)) continue;
         const other = five.results[index]!.strict![field as 'NormMSE']!;
-        expect(Math.abs(value.mean - other.mean), field).toBeLessThanOrEqual(1e-5 * Math.abs(value.mean) + 1e-9);
+        expect(Math.abs(value.mean - other.mean), field).toBeLessThanOrEqual(
+          1e-5 * Math.abs(value.mean) + 1e-9,
+        );
       }
     });
   });
@@ -41,7 +50,9 @@ describe('strict', () => {
     alone.results.forEach(({ strict }, index) => {
       const other = both.results[index]!.strict!;
       // padded columns are computed in one run and left out in the other: the same sums in other blocks
-      expect(Math.abs(strict!.KLDivPerToken!.mean - other.KLDivPerToken!.mean)).toBeLessThan(1e-5 * other.KLDivPerToken!.mean);
+      expect(Math.abs(strict!.KLDivPerToken!.mean - other.KLDivPerToken!.mean)).toBeLessThan(
+        1e-5 * other.KLDivPerToken!.mean,
+      );
       expect(strict!.L0!.mean).toBeCloseTo(other.L0!.mean, 6);
     });
   });
@@ -55,7 +66,10 @@ describe('sweeps', () => {
     swept.results.forEach(({ sweep, strict }, index) => {
       expect(sweep?.map(({ inferK }) => inferK)).toEqual([4, 16, 64]);
       const [four, own, many] = sweep!;
-      expect(four!.strict!.KLDivPerToken!.mean).toBeCloseTo(alone.results[index]!.strict!.KLDivPerToken!.mean, 5);
+      expect(four!.strict!.KLDivPerToken!.mean).toBeCloseTo(
+        alone.results[index]!.strict!.KLDivPerToken!.mean,
+        5,
+      );
       expect(four!.reference!.NormMSE).toBeCloseTo(alone.results[index]!.reference!.NormMSE!, 5);
       expect(own!.strict!.NormMSE!.mean).toBeCloseTo(strict!.NormMSE!.mean, 6); // k = 16 is the SAE's own
       expect(many!.strict!.L0!.mean).toBeCloseTo(64, 6);
@@ -68,8 +82,15 @@ describe('metrics asked for', () => {
     const { results, comparisons } = await run({ ...small, metrics: ['NormMSE', 'L0'] });
     for (const { reference, strict, notes } of results) {
       expect(reference!.NormMSE).toBeGreaterThan(0);
-      expect([reference!.KLDiv, strict!.KLDivPerToken, strict!.DeadLatents, strict!.RoutingShare]).toEqual([null, null, null, null]);
-      expect(notes.some(({ metric, en }) => metric === 'strict.KLDivPerToken' && /Not among/.test(en))).toBe(true);
+      expect([
+        reference!.KLDiv,
+        strict!.KLDivPerToken,
+        strict!.DeadLatents,
+        strict!.RoutingShare,
+      ]).toEqual([null, null, null, null]);
+      expect(
+        notes.some(({ metric, en }) => metric === 'strict.KLDivPerToken' && /Not among/.test(en)),
+      ).toBe(true);
     }
     expect(new Set(comparisons.map(({ metric }) => metric))).toEqual(new Set(['NormMSE']));
   });
@@ -78,7 +99,16 @@ describe('metrics asked for', () => {
 describe('progress', () => {
   it('is told within a batch that takes its time, and the batch counts when it is done', async () => {
     const seen: Progress[] = [];
-    await run({ ...small, saes: small.saes.slice(0, 1), dataset: { ...small.dataset, seqLen: 512, maxSamples: 40 }, batchSize: 40, device: 'cpu' }, { progressInterval: 0, onProgress: (progress) => seen.push(progress) });
+    await run(
+      {
+        ...small,
+        saes: small.saes.slice(0, 1),
+        dataset: { ...small.dataset, seqLen: 512, maxSamples: 40 },
+        batchSize: 40,
+        device: 'cpu',
+      },
+      { progressInterval: 0, onProgress: (progress) => seen.push(progress) },
+    );
     const within = seen.slice(0, -1);
     expect(within).toHaveLength(19); // the batch has twenty micro-batches
     for (const { samples, total, batches, secondsLeft } of within) {
@@ -87,7 +117,9 @@ describe('progress', () => {
       expect(samples).toBeLessThan(40);
       expect(secondsLeft).toBeGreaterThan(0);
     }
-    expect(within.map(({ samples }) => samples)).toEqual(within.map(({ samples }) => samples).sort((a, b) => a - b));
+    expect(within.map(({ samples }) => samples)).toEqual(
+      within.map(({ samples }) => samples).sort((a, b) => a - b),
+    );
     expect(seen.at(-1)).toMatchObject({ samples: 40, total: 40, batches: 1, secondsLeft: 0 });
   });
 });
@@ -103,11 +135,20 @@ describe('a run that is stopped', () => {
     const whole = await run(small);
     const journal = join(folder, 'journal');
     const stop = new AbortController();
-    const first = run(small, { journal, signal: stop.signal, onProgress: ({ batches }) => { if (batches === 2) stop.abort(); } });
+    const first = run(small, {
+      journal,
+      signal: stop.signal,
+      onProgress: ({ batches }) => {
+        if (batches === 2) stop.abort();
+      },
+    });
     await expect(first).rejects.toMatchObject({ code: 'cancelled' });
     expect(existsSync(journal)).toBe(true);
     const seen: number[] = [];
-    const continued = await run(small, { journal, onProgress: ({ batches }) => seen.push(batches) });
+    const continued = await run(small, {
+      journal,
+      onProgress: ({ batches }) => seen.push(batches),
+    });
     expect(seen).toEqual([3]);
     expect(JSON.stringify(numbers(continued))).toBe(JSON.stringify(numbers(whole)));
   });
@@ -115,7 +156,10 @@ describe('a run that is stopped', () => {
   it('ignores the journal of another request, and a damaged one', async () => {
     const journal = join(folder, 'journal');
     const seen: number[] = [];
-    await run({ ...small, batchSize: 12 }, { journal, onProgress: ({ batches }) => seen.push(batches) });
+    await run(
+      { ...small, batchSize: 12 },
+      { journal, onProgress: ({ batches }) => seen.push(batches) },
+    );
     expect(seen).toEqual([1, 2]);
     writeFileSync(journal, 'not a journal');
     await run({ ...small, batchSize: 12 }, { journal });
@@ -132,25 +176,133 @@ describe('a run that is stopped', () => {
 describe('what is wrong with a request', () => {
   const topk = { kind: 'TopK' as const, checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 };
   const cases: [string, Partial<Record<string, unknown>>, string, string, RegExp][] = [
-    ['a missing checkpoint', { saes: [{ ...topk, checkpoint: 'none.pt' }] }, 'file-not-found', 'saes[0].checkpoint', /none\.pt/],
-    ['a layer the model lacks', { saes: [{ ...topk, layer: 17 }] }, 'sae-option', 'saes[0].layer', /1…16.*found 17/],
-    ['no layer', { saes: [{ ...topk, layer: undefined }] }, 'sae-option', 'saes[0].layer', /needs layer/],
-    ['k above the latents', { saes: [{ ...topk, k: 1025 }] }, 'sae-option', 'saes[0].k', /at most 1024.*found 1025/],
-    ['k for a kind without one', { saes: [{ kind: 'Vanilla', checkpoint: shipped('Vanilla_tiny.pt'), layer: 16, k: 4 }] }, 'sae-option', 'saes[0].k', /has no k/],
-    ['no kind where files look alike', { saes: [{ checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }] }, 'sae-kind', 'saes[0].kind', /look alike/],
-    ['another kind', { saes: [{ ...topk, kind: 'Gated' }] }, 'checkpoint-keys', 'saes[0].checkpoint', /'gate_bias'/],
-    ['an unknown kind', { saes: [{ ...topk, kind: 'Nonsense' }] }, 'request-invalid', 'saes[0].kind', /./],
-    ['routing for a TopK', { saes: [{ ...topk, routing: 'soft' }] }, 'sae-option', 'saes[0].routing', /RouteSAE only/],
-    ['a label twice', { saes: [{ ...topk, label: 'a' }, { ...topk, label: 'a' }] }, 'request-invalid', 'saes[1].label', /used twice/],
-    ['inferK beside theta', { inferK: 4, theta: 1 }, 'request-invalid', 'theta', /exclude each other/],
-    ['a field that is none', { saes: [{ ...topk, layers: 3 }] }, 'request-invalid', 'saes[0].layers', /not a field/],
-    ['a sequence longer than the positions', { dataset: { path: shipped('eval'), seqLen: 4096 } }, 'request-invalid', 'dataset.seqLen', /at most 2048/],
-    ['a device that is not there', { device: 'cuda:3' }, 'device-unavailable', 'device', /expected one of cpu/],
-    ['a model of another width', { model: join(shipped('..'), 'test/golden/models/llama3') , dataset: { path: shipped('eval'), seqLen: 16 }, saes: [{ ...topk, layer: 1 }] }, 'sae-width', 'saes[0].checkpoint', /width 64.*found 128/],
-    ['text that is not there', { dataset: { path: 'nowhere' } }, 'file-not-found', 'dataset.path', /nowhere/],
+    [
+      'a missing checkpoint',
+      { saes: [{ ...topk, checkpoint: 'none.pt' }] },
+      'file-not-found',
+      'saes[0].checkpoint',
+      /none\.pt/,
+    ],
+    [
+      'a layer the model lacks',
+      { saes: [{ ...topk, layer: 17 }] },
+      'sae-option',
+      'saes[0].layer',
+      /1…16.*found 17/,
+    ],
+    [
+      'no layer',
+      { saes: [{ ...topk, layer: undefined }] },
+      'sae-option',
+      'saes[0].layer',
+      /needs layer/,
+    ],
+    [
+      'k above the latents',
+      { saes: [{ ...topk, k: 1025 }] },
+      'sae-option',
+      'saes[0].k',
+      /at most 1024.*found 1025/,
+    ],
+    [
+      'k for a kind without one',
+      { saes: [{ kind: 'Vanilla', checkpoint: shipped('Vanilla_tiny.pt'), layer: 16, k: 4 }] },
+      'sae-option',
+      'saes[0].k',
+      /has no k/,
+    ],
+    [
+      'no kind where files look alike',
+      { saes: [{ checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }] },
+      'sae-kind',
+      'saes[0].kind',
+      /look alike/,
+    ],
+    [
+      'another kind',
+      { saes: [{ ...topk, kind: 'Gated' }] },
+      'checkpoint-keys',
+      'saes[0].checkpoint',
+      /'gate_bias'/,
+    ],
+    [
+      'an unknown kind',
+      { saes: [{ ...topk, kind: 'Nonsense' }] },
+      'request-invalid',
+      'saes[0].kind',
+      /./,
+    ],
+    [
+      'routing for a TopK',
+      { saes: [{ ...topk, routing: 'soft' }] },
+      'sae-option',
+      'saes[0].routing',
+      /RouteSAE only/,
+    ],
+    [
+      'a label twice',
+      {
+        saes: [
+          { ...topk, label: 'a' },
+          { ...topk, label: 'a' },
+        ],
+      },
+      'request-invalid',
+      'saes[1].label',
+      /used twice/,
+    ],
+    [
+      'inferK beside theta',
+      { inferK: 4, theta: 1 },
+      'request-invalid',
+      'theta',
+      /exclude each other/,
+    ],
+    [
+      'a field that is none',
+      { saes: [{ ...topk, layers: 3 }] },
+      'request-invalid',
+      'saes[0].layers',
+      /not a field/,
+    ],
+    [
+      'a sequence longer than the positions',
+      { dataset: { path: shipped('eval'), seqLen: 4096 } },
+      'request-invalid',
+      'dataset.seqLen',
+      /at most 2048/,
+    ],
+    [
+      'a device that is not there',
+      { device: 'cuda:3' },
+      'device-unavailable',
+      'device',
+      /expected one of cpu/,
+    ],
+    [
+      'a model of another width',
+      {
+        model: join(shipped('..'), 'test/golden/models/llama3'),
+        dataset: { path: shipped('eval'), seqLen: 16 },
+        saes: [{ ...topk, layer: 1 }],
+      },
+      'sae-width',
+      'saes[0].checkpoint',
+      /width 64.*found 128/,
+    ],
+    [
+      'text that is not there',
+      { dataset: { path: 'nowhere' } },
+      'file-not-found',
+      'dataset.path',
+      /nowhere/,
+    ],
   ];
   it.each(cases)('%s', async (_, change, code, path, message) => {
-    const error = await run({ ...small, saes: [topk], ...change }).then(() => null, (thrown: unknown) => thrown);
+    const error = await run({ ...small, saes: [topk], ...change }).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(SaeEvalError);
     const { code: found, fields } = error as SaeEvalError;
     expect([found, fields[0]?.path]).toEqual([code, path]);
@@ -158,7 +310,17 @@ describe('what is wrong with a request', () => {
   });
 
   it('names every field at fault at once', async () => {
-    const error = await run({ ...small, model: 'none', saes: [{ ...topk, k: 0 }, { ...topk, layer: 0 }] }).then(() => null, (thrown: unknown) => thrown as SaeEvalError);
+    const error = await run({
+      ...small,
+      model: 'none',
+      saes: [
+        { ...topk, k: 0 },
+        { ...topk, layer: 0 },
+      ],
+    }).then(
+      () => null,
+      (thrown: unknown) => thrown as SaeEvalError,
+    );
     expect(error?.fields.map(({ path }) => path)).toEqual(['saes[0].k', 'saes[1].layer']);
   });
 });

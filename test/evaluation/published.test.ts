@@ -11,7 +11,16 @@ interface Expected {
   maxSamples: number;
   batchSize: number;
   tokens: number;
-  results: Record<string, { layer?: number; layers?: number[]; request: object; strict: Record<string, number>; reference?: Record<string, number> }>;
+  results: Record<
+    string,
+    {
+      layer?: number;
+      layers?: number[];
+      request: object;
+      strict: Record<string, number>;
+      reference?: Record<string, number>;
+    }
+  >;
 }
 
 const fixtures = `${root}test/evaluation/fixtures/published/`;
@@ -29,7 +38,10 @@ function allowed(field: string, strict: Record<string, number>): number {
   const { DeltaCE: delta, Recovered: recovered } = strict;
   if (field === 'DeltaCE') return Math.max(tolerance * Math.abs(delta!), crossEntropyError);
   // 1 − delta / zero, where zero (what ablation costs) is 1.2e-3 nats at the smallest: an error of either counts 1 / zero times.
-  if (field === 'Recovered') return (crossEntropyError * (1 + Math.abs(1 - recovered!))) / Math.abs(delta! / (1 - recovered!));
+  if (field === 'Recovered')
+    return (
+      (crossEntropyError * (1 + Math.abs(1 - recovered!))) / Math.abs(delta! / (1 - recovered!))
+    );
   return tolerance * Math.abs(strict[field]!);
 }
 
@@ -43,13 +55,20 @@ describe('published SAEs under both protocols', () => {
       model: shipped('tiny-llama'),
       dataset: { path: shipped('eval'), seqLen: expected.seqLen, maxSamples: expected.maxSamples },
       batchSize: expected.batchSize,
-      saes: names.map((name) => ({ checkpoint: `${fixtures}${name}`, label: name, ...expected.results[name]!.request })),
+      saes: names.map((name) => ({
+        checkpoint: `${fixtures}${name}`,
+        label: name,
+        ...expected.results[name]!.request,
+      })),
     });
     expect(memory().handles).toBe(handles);
   }, 120_000);
 
   it('reads the same text', () => {
-    expect(result.data).toMatchObject({ samples: expected.maxSamples, realTokens: expected.tokens });
+    expect(result.data).toMatchObject({
+      samples: expected.maxSamples,
+      realTokens: expected.tokens,
+    });
     expect(result.status).toBe('succeeded');
   });
 
@@ -59,26 +78,67 @@ describe('published SAEs under both protocols', () => {
     expect(found).toMatchObject(layer === undefined ? { layers } : { layer });
     for (const [field, value] of Object.entries(strict)) {
       const mean = (found.strict![field as keyof typeof found.strict] as Estimate).mean;
-      expect(Math.abs(mean - value), `strict ${field}: found ${mean}, expected ${value}`).toBeLessThanOrEqual(allowed(field, strict));
+      expect(
+        Math.abs(mean - value),
+        `strict ${field}: found ${mean}, expected ${value}`,
+      ).toBeLessThanOrEqual(allowed(field, strict));
     }
     for (const [field, value] of Object.entries(reference ?? {})) {
       const plain = found.reference![field as keyof typeof found.reference] as number;
-      expect(Math.abs(plain - value), `reference ${field}: found ${plain}, expected ${value}`).toBeLessThanOrEqual(field === 'DeltaCE' ? allowed(field, reference!) : tolerance * Math.abs(value));
+      expect(
+        Math.abs(plain - value),
+        `reference ${field}: found ${plain}, expected ${value}`,
+      ).toBeLessThanOrEqual(
+        field === 'DeltaCE' ? allowed(field, reference!) : tolerance * Math.abs(value),
+      );
     }
   });
 
   it('says what each is', () => {
-    expect(of('saelens-standard')).toMatchObject({ kind: 'Vanilla', format: 'saelens', hookPoint: 'blocks.11.hook_resid_post', normalization: 'layer-norm' });
-    expect(of('saelens-gated')).toMatchObject({ kind: 'Gated', hookPoint: 'blocks.7.hook_resid_pre', layer: 7, normalization: 'none' });
+    expect(of('saelens-standard')).toMatchObject({
+      kind: 'Vanilla',
+      format: 'saelens',
+      hookPoint: 'blocks.11.hook_resid_post',
+      normalization: 'layer-norm',
+    });
+    expect(of('saelens-gated')).toMatchObject({
+      kind: 'Gated',
+      hookPoint: 'blocks.7.hook_resid_pre',
+      layer: 7,
+      normalization: 'none',
+    });
     expect(of('saelens-topk')).toMatchObject({ kind: 'TopK', k: 8, layer: 16 });
     expect(of('saelens-jumprelu')).toMatchObject({ kind: 'JumpReLU', normalization: 'token-norm' });
-    expect(of('dictionary_learning-BatchTopK')).toMatchObject({ kind: 'JumpReLU', format: 'dictionary_learning', k: null, layer: 10 });
-    expect(of('sparsify/layers.3')).toMatchObject({ kind: 'TopK', format: 'sparsify', hookPoint: 'layers.3', layer: 4 });
-    expect(of('openmoss-crosscoder')).toMatchObject({ kind: 'Crosscoder', format: 'openmoss', layers: [5, 6, 8] });
+    expect(of('dictionary_learning-BatchTopK')).toMatchObject({
+      kind: 'JumpReLU',
+      format: 'dictionary_learning',
+      k: null,
+      layer: 10,
+    });
+    expect(of('sparsify/layers.3')).toMatchObject({
+      kind: 'TopK',
+      format: 'sparsify',
+      hookPoint: 'layers.3',
+      layer: 4,
+    });
+    expect(of('openmoss-crosscoder')).toMatchObject({
+      kind: 'Crosscoder',
+      format: 'openmoss',
+      layers: [5, 6, 8],
+    });
     expect(of('site-mlp')).toMatchObject({ kind: 'Vanilla', site: 'mlp_out', layer: 7 });
-    expect(of('sparsify/layers.15.self_attn')).toMatchObject({ kind: 'TopK', site: 'attn_out', layer: 16 });
+    expect(of('sparsify/layers.15.self_attn')).toMatchObject({
+      kind: 'TopK',
+      site: 'attn_out',
+      layer: 16,
+    });
     expect(of('saelens-standard').site).toBeUndefined();
-    expect(of('mlsae')).toMatchObject({ kind: 'MLSAE', format: 'mlsae', k: 8, normalization: 'layer-norm' });
+    expect(of('mlsae')).toMatchObject({
+      kind: 'MLSAE',
+      format: 'mlsae',
+      k: 8,
+      normalization: 'layer-norm',
+    });
     expect(of('openai/sae.pt')).toMatchObject({ kind: 'TopK', format: 'openai', hookPoint: null });
   });
 });

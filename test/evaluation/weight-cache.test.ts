@@ -1,15 +1,28 @@
 /** Models and SAEs that stay loaded: same bits, loaded once, loaded again when their file changed, freed for room. */
-import { copyFileSync, cpSync, mkdtempSync, renameSync, rmSync, statSync, utimesSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run.js';
-import { requestSchema, type EvaluationResult, type ResolvedRequest } from '#src/evaluation/schema/index.js';
+import {
+  requestSchema,
+  type EvaluationResult,
+  type ResolvedRequest,
+} from '#src/evaluation/schema/index.js';
 import { WeightCache } from '#src/evaluation/weight-cache.js';
 import { memory } from '#src/torch/index.js';
 
-const shipped = (name: string): string => fileURLToPath(new URL(`../../checkpoints/${name}`, import.meta.url));
+const shipped = (name: string): string =>
+  fileURLToPath(new URL(`../../checkpoints/${name}`, import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-cache-'));
 cpSync(shipped('tiny-llama'), join(folder, 'model'), { recursive: true });
 copyFileSync(shipped('TopK_tiny.pt'), join(folder, 'sae.pt'));
@@ -17,8 +30,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function request(overrides: Partial<ResolvedRequest> = {}): ResolvedRequest {
   return requestSchema.parse({
-    model: join(folder, 'model'), dataset: { path: shipped('eval'), maxSamples: 4, seqLen: 16 }, batchSize: 4, device: 'cpu',
-    saes: [{ kind: 'TopK', checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 }, { kind: 'RouteSAE', checkpoint: shipped('RouteSAE_tiny.pt'), k: 16 }],
+    model: join(folder, 'model'),
+    dataset: { path: shipped('eval'), maxSamples: 4, seqLen: 16 },
+    batchSize: 4,
+    device: 'cpu',
+    saes: [
+      { kind: 'TopK', checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 },
+      { kind: 'RouteSAE', checkpoint: shipped('RouteSAE_tiny.pt'), k: 16 },
+    ],
     ...overrides,
   });
 }
@@ -33,26 +52,38 @@ describe('WeightCache', () => {
     expect(memory().handles).toBe(0);
   });
 
-  it.each(['float32', 'bfloat16'] as const)('%s: gives the same bits, loads once, and frees everything at last', async (dtype) => {
-    const alone = await run(request({ dtype }));
-    const cache = new WeightCache({ limitBytes: plenty });
-    const first = await run(request({ dtype }), { cache });
-    expect(cache.counts()).toMatchObject({ entries: 4, hits: 0, loads: 4, evictions: 0 });
-    const { handles, bytes } = memory();
-    for (let again = 1; again <= 3; again++) {
-      expect(numbers(await run(request({ dtype }), { cache }))).toBe(numbers(alone));
-      expect(cache.counts()).toMatchObject({ entries: 4, hits: 4 * again, loads: 4 });
-      expect(memory()).toMatchObject({ handles, bytes });
-    }
-    expect(numbers(first)).toBe(numbers(alone));
-    cache.clear();
-    expect(memory()).toMatchObject({ handles: 0, bytes: 0 });
-  });
+  it.each(['float32', 'bfloat16'] as const)(
+    '%s: gives the same bits, loads once, and frees everything at last',
+    async (dtype) => {
+      const alone = await run(request({ dtype }));
+      const cache = new WeightCache({ limitBytes: plenty });
+      const first = await run(request({ dtype }), { cache });
+      expect(cache.counts()).toMatchObject({ entries: 4, hits: 0, loads: 4, evictions: 0 });
+      const { handles, bytes } = memory();
+      for (let again = 1; again <= 3; again++) {
+        expect(numbers(await run(request({ dtype }), { cache }))).toBe(numbers(alone));
+        expect(cache.counts()).toMatchObject({ entries: 4, hits: 4 * again, loads: 4 });
+        expect(memory()).toMatchObject({ handles, bytes });
+      }
+      expect(numbers(first)).toBe(numbers(alone));
+      cache.clear();
+      expect(memory()).toMatchObject({ handles: 0, bytes: 0 });
+    },
+  );
 
   it('tells apart what is loaded differently from one file, and not what is used differently', async () => {
     const cache = new WeightCache({ limitBytes: plenty });
     const topK = { kind: 'TopK' as const, checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 };
-    await run(request({ saes: [{ ...topK, label: 'a' }, { ...topK, label: 'b', layer: 8 }, { ...topK, label: 'c', k: 8 }] }), { cache });
+    await run(
+      request({
+        saes: [
+          { ...topK, label: 'a' },
+          { ...topK, label: 'b', layer: 8 },
+          { ...topK, label: 'c', k: 8 },
+        ],
+      }),
+      { cache },
+    );
     // The model, its tokenizer, the SAE with k 16 and with k 8.
     expect(cache.counts()).toMatchObject({ loads: 4, hits: 1 });
     await run(request({ dtype: 'bfloat16', saes: [topK] }), { cache });
@@ -64,13 +95,21 @@ describe('WeightCache', () => {
     const topK = { kind: 'TopK' as const, checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 };
     const randomK = { kind: 'RandomK' as const, checkpoint: join(folder, 'sae.pt'), k: 16 };
     const alone = (await run(request({ saes: [randomK] }))).results[0]!;
-    for (const saes of [[topK, randomK], [randomK, topK]]) {
+    for (const saes of [
+      [topK, randomK],
+      [randomK, topK],
+    ]) {
       const cache = new WeightCache({ limitBytes: plenty });
       const { results } = await run(request({ saes }), { cache });
       expect(cache.counts()).toMatchObject({ loads: 3, hits: 1 });
       const together = results.find(({ kind }) => kind === 'RandomK')!;
-      expect([together.layers, together.reference!.NormMSE]).toEqual([alone.layers, alone.reference!.NormMSE]);
-      expect(together.reference!.NormMSE).not.toBe(results.find(({ kind }) => kind === 'TopK')!.reference!.NormMSE);
+      expect([together.layers, together.reference!.NormMSE]).toEqual([
+        alone.layers,
+        alone.reference!.NormMSE,
+      ]);
+      expect(together.reference!.NormMSE).not.toBe(
+        results.find(({ kind }) => kind === 'TopK')!.reference!.NormMSE,
+      );
       cache.clear();
     }
     expect(memory()).toMatchObject({ handles: 0, bytes: 0 });
@@ -106,7 +145,9 @@ describe('WeightCache', () => {
   });
 
   it('frees what was used longest ago, never what is in use', async () => {
-    const spec = (k: number): ResolvedRequest['saes'] => [{ kind: 'TopK', checkpoint: join(folder, 'sae.pt'), layer: 16, k }];
+    const spec = (k: number): ResolvedRequest['saes'] => [
+      { kind: 'TopK', checkpoint: join(folder, 'sae.pt'), layer: 16, k },
+    ];
     const cache = new WeightCache({ limitBytes: plenty });
     await run(request({ saes: spec(16) }), { cache });
     const one = cache.counts().bytes;
@@ -115,7 +156,12 @@ describe('WeightCache', () => {
     expect(perSae).toBeGreaterThan(1024 * 128 * 4 * 2);
     cache.limitBytes = one + perSae;
     await run(request({ saes: spec(4) }), { cache });
-    expect(cache.counts()).toMatchObject({ bytes: one + perSae, entries: 4, loads: 5, evictions: 1 });
+    expect(cache.counts()).toMatchObject({
+      bytes: one + perSae,
+      entries: 4,
+      loads: 5,
+      evictions: 1,
+    });
     await run(request({ saes: spec(8) }), { cache });
     expect(cache.counts().loads).toBe(5);
     await run(request({ saes: spec(16) }), { cache });

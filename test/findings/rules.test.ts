@@ -6,7 +6,10 @@ import type { EvaluationResult, SaeResult, StrictValues } from '#src/evaluation/
 import { root } from '../golden/load.js';
 import { evaluationResult, saeResult } from '../report/fixture.js';
 
-const strictly = (sae: SaeResult, change: Partial<StrictValues>): SaeResult => ({ ...sae, strict: { ...sae.strict!, ...change } });
+const strictly = (sae: SaeResult, change: Partial<StrictValues>): SaeResult => ({
+  ...sae,
+  strict: { ...sae.strict!, ...change },
+});
 const of = (change: Partial<EvaluationResult>): EvaluationResult => evaluationResult(change);
 const codes = (result: EvaluationResult): string[] => findings(result).map(({ code }) => code);
 const topk = saeResult('TopK');
@@ -14,7 +17,8 @@ const mean = (value: number): { mean: number } => ({ mean: value });
 
 describe('on the shipped files', () => {
   const found = findings(evaluationResult());
-  const labels = (code: string): (string | null)[] => found.filter((one) => one.code === code).map(({ sae }) => sae);
+  const labels = (code: string): (string | null)[] =>
+    found.filter((one) => one.code === code).map(({ sae }) => sae);
 
   it('names near-identities with their L0 and width', () => {
     expect(labels('near-identity')).toEqual(['Vanilla', 'Gated', 'JumpReLU']);
@@ -43,33 +47,84 @@ describe('on the shipped files', () => {
 /** For each rule a result on which it fires and one, nearly the same, on which it must not. */
 const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult }> = {
   'sae-failed': {
-    fires: of({ results: [{ ...topk, error: { code: 'non-finite', message: 'NormMSE is NaN' }, reference: null, strict: null }] }),
+    fires: of({
+      results: [
+        {
+          ...topk,
+          error: { code: 'non-finite', message: 'NormMSE is NaN' },
+          reference: null,
+          strict: null,
+        },
+      ],
+    }),
     silent: of({ results: [topk] }),
   },
   'near-identity': {
     fires: of({ results: [strictly(topk, { L0: mean(129), NormMSE: mean(0.049) })] }),
-    silent: of({ results: [strictly(topk, { L0: mean(128), NormMSE: mean(0.049) }), strictly(topk, { L0: mean(129), NormMSE: mean(0.05) }), strictly(saeResult('Crosscoder'), { L0: mean(1000), NormMSE: mean(0.01) })] }),
+    silent: of({
+      results: [
+        strictly(topk, { L0: mean(128), NormMSE: mean(0.049) }),
+        strictly(topk, { L0: mean(129), NormMSE: mean(0.05) }),
+        strictly(saeResult('Crosscoder'), { L0: mean(1000), NormMSE: mean(0.01) }),
+      ],
+    }),
   },
-  'dense-dictionary': { fires: of({ results: [strictly(topk, { L0: mean(103) })] }), silent: of({ results: [strictly(topk, { L0: mean(102) })] }) },
+  'dense-dictionary': {
+    fires: of({ results: [strictly(topk, { L0: mean(103) })] }),
+    silent: of({ results: [strictly(topk, { L0: mean(102) })] }),
+  },
   'dead-dictionary': {
     fires: of({ results: [strictly(topk, { DeadLatents: mean(0.1) })] }),
-    silent: of({ results: [strictly(topk, { DeadLatents: mean(0.2) })], config: { ...evaluationResult().config, inferK: 4 } }),
+    silent: of({
+      results: [strictly(topk, { DeadLatents: mean(0.2) })],
+      config: { ...evaluationResult().config, inferK: 4 },
+    }),
   },
-  'scale-mismatch': { fires: of({ results: [strictly(topk, { NormRatio: mean(0.2) })] }), silent: of({ results: [strictly(topk, { NormRatio: mean(0.8) })] }) },
+  'scale-mismatch': {
+    fires: of({ results: [strictly(topk, { NormRatio: mean(0.2) })] }),
+    silent: of({ results: [strictly(topk, { NormRatio: mean(0.8) })] }),
+  },
   'baseline-beats-model': {
     fires: of({ results: [topk, strictly(saeResult('RandomK'), { KLDivPerToken: mean(0.1) })] }),
     silent: of({ results: [topk, saeResult('RandomK')] }),
   },
   'input-spaces-differ': {
-    fires: of({ results: [{ ...topk, normalization: 'pre' }, { ...topk, label: 'b', normalization: 'none' }] }),
-    silent: of({ results: [{ ...topk, normalization: 'none' }, { ...topk, label: 'b', normalization: 'none' }, { ...topk, label: 'c', normalization: 'pre', error: { code: 'non-finite', message: '' } }] }),
+    fires: of({
+      results: [
+        { ...topk, normalization: 'pre' },
+        { ...topk, label: 'b', normalization: 'none' },
+      ],
+    }),
+    silent: of({
+      results: [
+        { ...topk, normalization: 'none' },
+        { ...topk, label: 'b', normalization: 'none' },
+        { ...topk, label: 'c', normalization: 'pre', error: { code: 'non-finite', message: '' } },
+      ],
+    }),
   },
   'error-against-kl': {
-    fires: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.5) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.3) })] }),
-    silent: of({ results: [strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.3) }), strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.5) })] }),
+    fires: of({
+      results: [
+        strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.5) }),
+        strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.3) }),
+      ],
+    }),
+    silent: of({
+      results: [
+        strictly(topk, { NormMSE: mean(0.1), KLDivPerToken: mean(0.3) }),
+        strictly({ ...topk, label: 'b' }, { NormMSE: mean(0.2), KLDivPerToken: mean(0.5) }),
+      ],
+    }),
   },
-  'measured-here-spliced-there': { fires: of({ results: [topk] }), silent: of({ results: [{ ...topk, layer: 15 }, saeResult('RouteSAE')] }) },
-  'mlsae-off-by-one': { fires: of({ results: [saeResult('MLSAE')] }), silent: of({ results: [saeResult('MLSAE', { reference: null }), saeResult('Crosscoder')] }) },
+  'measured-here-spliced-there': {
+    fires: of({ results: [topk] }),
+    silent: of({ results: [{ ...topk, layer: 15 }, saeResult('RouteSAE')] }),
+  },
+  'mlsae-off-by-one': {
+    fires: of({ results: [saeResult('MLSAE')] }),
+    silent: of({ results: [saeResult('MLSAE', { reference: null }), saeResult('Crosscoder')] }),
+  },
   'padding-counts': {
     fires: of({ results: [topk] }),
     silent: of({ results: [topk], data: { ...evaluationResult().data, paddedTokens: 0 } }),
@@ -79,19 +134,42 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     silent: of({ data: { ...evaluationResult().data, samples: 20 } }),
   },
   'inside-noise': {
-    fires: of({ comparisons: [{ metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [-0.01, 0.2] }] }),
-    silent: of({ comparisons: [{ metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [0.01, 0.2] }, { metric: 'NormMSE', a: 'x', b: 'y', difference: 0, ci95: null }] }),
+    fires: of({
+      comparisons: [
+        { metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [-0.01, 0.2] },
+      ],
+    }),
+    silent: of({
+      comparisons: [
+        { metric: 'KLDivPerToken', a: 'x', b: 'y', difference: 0.1, ci95: [0.01, 0.2] },
+        { metric: 'NormMSE', a: 'x', b: 'y', difference: 0, ci95: null },
+      ],
+    }),
   },
-  'kl-per-sequence': { fires: of({ results: [topk] }), silent: of({ results: [saeResult('Crosscoder')] }) },
-  'randomk-layer': { fires: of({ results: [saeResult('RandomK')] }), silent: of({ results: [topk] }) },
-  'truncated-text': { fires: evaluationResult(), silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }) },
+  'kl-per-sequence': {
+    fires: of({ results: [topk] }),
+    silent: of({ results: [saeResult('Crosscoder')] }),
+  },
+  'randomk-layer': {
+    fires: of({ results: [saeResult('RandomK')] }),
+    silent: of({ results: [topk] }),
+  },
+  'truncated-text': {
+    fires: evaluationResult(),
+    silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }),
+  },
 };
 
 describe('an exact reconstruction', () => {
   it('is not compared with itself: its KL is what rounding leaves', () => {
     const exact = strictly(topk, { NormMSE: mean(0), KLDivPerToken: mean(-4.6e-9) });
-    const other = strictly({ ...topk, label: 'b' }, { NormMSE: mean(0), KLDivPerToken: mean(-9e-9) });
-    expect(findings(of({ results: [exact, other] })).filter(({ code }) => code === 'error-against-kl')).toEqual([]);
+    const other = strictly(
+      { ...topk, label: 'b' },
+      { NormMSE: mean(0), KLDivPerToken: mean(-9e-9) },
+    );
+    expect(
+      findings(of({ results: [exact, other] })).filter(({ code }) => code === 'error-against-kl'),
+    ).toEqual([]);
   });
 });
 

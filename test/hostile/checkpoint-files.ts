@@ -5,7 +5,14 @@ export interface ZipPart {
   name: string;
   bytes: Uint8Array;
   /** Fields of the directory's record that say something else than the truth. */
-  lies?: { compressed?: number; uncompressed?: number; header?: number; method?: number; flags?: number; extra?: Uint8Array };
+  lies?: {
+    compressed?: number;
+    uncompressed?: number;
+    header?: number;
+    method?: number;
+    flags?: number;
+    extra?: Uint8Array;
+  };
 }
 
 export interface ZipLies {
@@ -70,7 +77,11 @@ export function zipOf(parts: readonly ZipPart[], lies: ZipLies = {}): Buffer {
 }
 
 export const bytes = (...parts: (number | string | Uint8Array)[]): Buffer =>
-  Buffer.concat(parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part as string))));
+  Buffer.concat(
+    parts.map((part) =>
+      typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part as string),
+    ),
+  );
 
 export const u32 = (value: number): Buffer => {
   const made = Buffer.alloc(4);
@@ -80,9 +91,28 @@ export const u32 = (value: number): Buffer => {
 
 /** Opcodes as pieces of a pickle. */
 export const op = {
-  proto: bytes(0x80, 2), stop: bytes('.'), mark: bytes('('), list: bytes(']'), dict: bytes('}'), append: bytes('a'), appends: bytes('e'),
-  setitem: bytes('s'), setitems: bytes('u'), tuple: bytes('t'), emptyTuple: bytes(')'), tuple1: bytes(0x85), tuple2: bytes(0x86), reduce: bytes('R'), build: bytes('b'),
-  newobj: bytes(0x81), memoize: bytes(0x94), dup: bytes('2'), persid: bytes('Q'), false: bytes(0x89), none: bytes('N'), pop: bytes('0'),
+  proto: bytes(0x80, 2),
+  stop: bytes('.'),
+  mark: bytes('('),
+  list: bytes(']'),
+  dict: bytes('}'),
+  append: bytes('a'),
+  appends: bytes('e'),
+  setitem: bytes('s'),
+  setitems: bytes('u'),
+  tuple: bytes('t'),
+  emptyTuple: bytes(')'),
+  tuple1: bytes(0x85),
+  tuple2: bytes(0x86),
+  reduce: bytes('R'),
+  build: bytes('b'),
+  newobj: bytes(0x81),
+  memoize: bytes(0x94),
+  dup: bytes('2'),
+  persid: bytes('Q'),
+  false: bytes(0x89),
+  none: bytes('N'),
+  pop: bytes('0'),
   text: (value: string): Buffer => bytes('X', u32(Buffer.byteLength(value)), value),
   int: (value: number): Buffer => bytes('J', u32(value >>> 0)),
   long: (value: bigint): Buffer => {
@@ -108,17 +138,43 @@ export interface TensorClaims {
 const whole = (value: number | bigint): Buffer => op.long(BigInt(value));
 
 /** `_rebuild_tensor_v2(…)` of a float32 storage, with whatever sizes. */
-export function tensorPickle({ numel = 4, offset = 0, size = [4], stride = [1], key = '0' }: TensorClaims = {}): Buffer {
+export function tensorPickle({
+  numel = 4,
+  offset = 0,
+  size = [4],
+  stride = [1],
+  key = '0',
+}: TensorClaims = {}): Buffer {
   return bytes(
-    op.global('torch._utils', '_rebuild_tensor_v2'), op.mark,
-    op.mark, op.text('storage'), op.global('torch', 'FloatStorage'), op.text(key), op.text('cpu'), whole(numel), op.tuple, op.persid,
-    whole(offset), op.mark, ...size.map(whole), op.tuple, op.mark, ...stride.map(whole), op.tuple, op.false,
-    op.global('collections', 'OrderedDict'), op.emptyTuple, op.reduce, op.tuple, op.reduce,
+    op.global('torch._utils', '_rebuild_tensor_v2'),
+    op.mark,
+    op.mark,
+    op.text('storage'),
+    op.global('torch', 'FloatStorage'),
+    op.text(key),
+    op.text('cpu'),
+    whole(numel),
+    op.tuple,
+    op.persid,
+    whole(offset),
+    op.mark,
+    ...size.map(whole),
+    op.tuple,
+    op.mark,
+    ...stride.map(whole),
+    op.tuple,
+    op.false,
+    op.global('collections', 'OrderedDict'),
+    op.emptyTuple,
+    op.reduce,
+    op.tuple,
+    op.reduce,
   );
 }
 
 /** A state dict with one tensor. */
-export const dictPickle = (value: Buffer, key = 'weight'): Buffer => bytes(op.proto, op.dict, op.text(key), value, op.setitem, op.stop);
+export const dictPickle = (value: Buffer, key = 'weight'): Buffer =>
+  bytes(op.proto, op.dict, op.text(key), value, op.setitem, op.stop);
 
 /** A `.pt` zip around a pickle, with a storage of 16 bytes. */
 export const ptOf = (pickle: Buffer, storage: Uint8Array = new Uint8Array(16)): ZipPart[] => [

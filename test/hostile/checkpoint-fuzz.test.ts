@@ -16,16 +16,26 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 // Each test file runs in a child process of its own, so that a crash would be seen as one and the peak is this file's.
-it.each(Object.keys(seeds) as Parser[])(`%s: ${count} mutations`, async (parser) => {
-  const { read, refused, slowestMs } = await readMutations(parser, {
-    count,
-    path: join(folder, 'file'),
-    seed: 20_260_701,
-    open: (checkpoint) => scope(() => {
-      for (const tensor of openTensors(checkpoint).values()) if (tensor.numel > 0) tensor.to({ dtype: 'float64' }).sum().item();
-    }),
-  });
-  const refusals = Object.entries(refused).map(([code, times]) => `${code} ${times}`).join(', ');
-  console.log(`${parser}: ${read} read, ${refusals}; slowest ${slowestMs.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
-  expect(read + Object.values(refused).reduce((sum, times) => sum + times, 0)).toBe(count);
-}, 600_000);
+it.each(Object.keys(seeds) as Parser[])(
+  `%s: ${count} mutations`,
+  async (parser) => {
+    const { read, refused, slowestMs } = await readMutations(parser, {
+      count,
+      path: join(folder, 'file'),
+      seed: 20_260_701,
+      open: (checkpoint) =>
+        scope(() => {
+          for (const tensor of openTensors(checkpoint).values())
+            if (tensor.numel > 0) tensor.to({ dtype: 'float64' }).sum().item();
+        }),
+    });
+    const refusals = Object.entries(refused)
+      .map(([code, times]) => `${code} ${times}`)
+      .join(', ');
+    console.log(
+      `${parser}: ${read} read, ${refusals}; slowest ${slowestMs.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+    );
+    expect(read + Object.values(refused).reduce((sum, times) => sum + times, 0)).toBe(count);
+  },
+  600_000,
+);

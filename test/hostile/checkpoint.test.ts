@@ -7,7 +7,17 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { fixture } from '../checkpoint/fixtures/path.js';
-import { bytes, dictPickle, op, ptOf, safetensorsOf, tensorPickle, u32, zipOf, type ZipPart } from './checkpoint-files.js';
+import {
+  bytes,
+  dictPickle,
+  op,
+  ptOf,
+  safetensorsOf,
+  tensorPickle,
+  u32,
+  zipOf,
+  type ZipPart,
+} from './checkpoint-files.js';
 
 let folder: string;
 beforeAll(() => {
@@ -36,9 +46,16 @@ async function failure(path: string): Promise<{ code: string; message: string }>
 describe('pickles that call something', () => {
   const marker = 'sae-eval-was-run';
   it.each([
-    ['os-system', 'posix.system'], ['os-system-protocol-4', 'posix.system'], ['os-system-legacy', 'posix.system'], ['eval', '.eval'], ['exec', '.exec'],
-    ['torch-load', 'torch.serialization.load'], ['load-from-bytes', 'torch.storage._load_from_bytes'], ['getattr', '.getattr'],
-    ['copyreg', '_reconstructor'], ['namespace', 'argparse.Namespace'],
+    ['os-system', 'posix.system'],
+    ['os-system-protocol-4', 'posix.system'],
+    ['os-system-legacy', 'posix.system'],
+    ['eval', '.eval'],
+    ['exec', '.exec'],
+    ['torch-load', 'torch.serialization.load'],
+    ['load-from-bytes', 'torch.storage._load_from_bytes'],
+    ['getattr', '.getattr'],
+    ['copyreg', '_reconstructor'],
+    ['namespace', 'argparse.Namespace'],
   ])('%s is refused by name, and nothing runs', async (name, global) => {
     const { code, message } = await failure(fixture(`bad-${name}.pt`));
     expect(code).toBe('checkpoint-forbidden');
@@ -48,10 +65,22 @@ describe('pickles that call something', () => {
 
   it('the marker would be there if the pickle ran', () => {
     const python = '/usr/bin/python3';
-    if (!existsSync(python)) return console.log('skipped: no python3 to run the planted pickle with');
-    const planted = bytes(op.proto, op.global('os', 'system'), op.text(`touch ${marker}`), op.tuple1, op.reduce, op.stop);
+    if (!existsSync(python))
+      return console.log('skipped: no python3 to run the planted pickle with');
+    const planted = bytes(
+      op.proto,
+      op.global('os', 'system'),
+      op.text(`touch ${marker}`),
+      op.tuple1,
+      op.reduce,
+      op.stop,
+    );
     const path = written(planted);
-    execFileSync(python, ['-c', `import pickle; pickle.load(open(${JSON.stringify(path)}, 'rb'))`], { cwd: folder });
+    execFileSync(
+      python,
+      ['-c', `import pickle; pickle.load(open(${JSON.stringify(path)}, 'rb'))`],
+      { cwd: folder },
+    );
     expect(existsSync(join(folder, marker))).toBe(true);
     rmSync(join(folder, marker));
   });
@@ -60,20 +89,62 @@ describe('pickles that call something', () => {
     expect((await failure(fixture('bad-objects.npz'))).code).toBe('checkpoint-forbidden');
   });
 
-  it.each(['module', 'module-bare', 'module-sequential', 'torchscript'])('a pickled %s says to save its state_dict', async (name) => {
-    const { code, message } = await failure(fixture(`bad-${name}.pt`));
-    expect(code).toBe('checkpoint-module');
-    expect(message).toContain('state_dict()');
-  });
+  it.each(['module', 'module-bare', 'module-sequential', 'torchscript'])(
+    'a pickled %s says to save its state_dict',
+    async (name) => {
+      const { code, message } = await failure(fixture(`bad-${name}.pt`));
+      expect(code).toBe('checkpoint-module');
+      expect(message).toContain('state_dict()');
+    },
+  );
 
   it.each([
-    ['a global by STACK_GLOBAL', bytes(0x80, 4, op.text('os'), op.text('system'), 0x93, op.text('true'), op.tuple1, op.reduce, op.stop)],
-    ['one used as a dict', bytes(op.proto, op.global('os', 'system'), op.text('a'), op.none, op.setitem, op.stop)],
+    [
+      'a global by STACK_GLOBAL',
+      bytes(
+        0x80,
+        4,
+        op.text('os'),
+        op.text('system'),
+        0x93,
+        op.text('true'),
+        op.tuple1,
+        op.reduce,
+        op.stop,
+      ),
+    ],
+    [
+      'one used as a dict',
+      bytes(op.proto, op.global('os', 'system'), op.text('a'), op.none, op.setitem, op.stop),
+    ],
     ['one as the root', bytes(op.proto, op.global('builtins', 'eval'), op.stop)],
     ['one beside a tensor', dictPickle(bytes(op.global('nt', 'system'), op.pop, tensorPickle()))],
-    ['one inside an allowed call', dictPickle(bytes(op.global('collections', 'OrderedDict'), op.global('os', 'system'), op.tuple1, op.reduce))],
-    ['an attribute path', bytes(0x80, 4, op.text('torch'), op.text('FloatStorage.__init__.__globals__'), 0x93, op.stop)],
-    ['a name of Object.prototype', bytes(op.proto, op.global('torch', 'constructor'), op.text('return 1'), op.tuple1, op.reduce, op.stop)],
+    [
+      'one inside an allowed call',
+      dictPickle(
+        bytes(
+          op.global('collections', 'OrderedDict'),
+          op.global('os', 'system'),
+          op.tuple1,
+          op.reduce,
+        ),
+      ),
+    ],
+    [
+      'an attribute path',
+      bytes(0x80, 4, op.text('torch'), op.text('FloatStorage.__init__.__globals__'), 0x93, op.stop),
+    ],
+    [
+      'a name of Object.prototype',
+      bytes(
+        op.proto,
+        op.global('torch', 'constructor'),
+        op.text('return 1'),
+        op.tuple1,
+        op.reduce,
+        op.stop,
+      ),
+    ],
   ])('%s', async (_, pickle) => {
     expect((await failure(written(zipOf(ptOf(pickle))))).code).toBe('checkpoint-forbidden');
   });
@@ -81,7 +152,8 @@ describe('pickles that call something', () => {
 
 describe('zips that lie', () => {
   const good = ptOf(dictPickle(tensorPickle()));
-  const lying = (index: number, lies: ZipPart['lies']): ZipPart[] => good.map((part, i) => (i === index ? { ...part, lies: lies! } : part));
+  const lying = (index: number, lies: ZipPart['lies']): ZipPart[] =>
+    good.map((part, i) => (i === index ? { ...part, lies: lies! } : part));
   const zip64Field = (value: bigint): Buffer => {
     const field = Buffer.alloc(12);
     field.writeUInt16LE(1, 0);
@@ -92,20 +164,37 @@ describe('zips that lie', () => {
 
   it('the same zip without lies is read, with zip64 records too', async () => {
     expect([...(await readCheckpoint(written(zipOf(good)))).entries.keys()]).toEqual(['weight']);
-    const wide = zipOf(good, { zip64: {}, count: 0xffff, directoryOffset: 0xffffffff, directoryBytes: 0xffffffff });
+    const wide = zipOf(good, {
+      zip64: {},
+      count: 0xffff,
+      directoryOffset: 0xffffffff,
+      directoryBytes: 0xffffffff,
+    });
     expect([...(await readCheckpoint(written(wide))).entries.keys()]).toEqual(['weight']);
     const first = zipOf(lying(0, { header: 0xffffffff, extra: zip64Field(0n) }));
     expect([...(await readCheckpoint(written(first))).entries.keys()]).toEqual(['weight']);
   });
 
   it.each<[string, Buffer]>([
-    ['a directory offset beyond 2^53', zipOf(good, { zip64: { directoryOffset: 0xfffffffffffffff0n } })],
+    [
+      'a directory offset beyond 2^53',
+      zipOf(good, { zip64: { directoryOffset: 0xfffffffffffffff0n } }),
+    ],
     ['a directory of 2^60 entries', zipOf(good, { zip64: { count: 2n ** 60n } })],
     ['a directory of 2^52 bytes', zipOf(good, { zip64: { directoryBytes: 2n ** 52n } })],
     ['more entries than there are', zipOf(good, { count: 40_000 })],
     ['a directory past the end', zipOf(good, { directoryOffset: 0x7fffffff })],
     ['an entry past the end', zipOf(lying(2, { compressed: 0x7fffffff }))],
-    ['an entry of 2^62 bytes', zipOf(lying(2, { compressed: 0xffffffff, uncompressed: 0xffffffff, extra: Buffer.concat([Buffer.from([1, 0, 16, 0]), Buffer.alloc(16, 0x3f)]) }))],
+    [
+      'an entry of 2^62 bytes',
+      zipOf(
+        lying(2, {
+          compressed: 0xffffffff,
+          uncompressed: 0xffffffff,
+          extra: Buffer.concat([Buffer.from([1, 0, 16, 0]), Buffer.alloc(16, 0x3f)]),
+        }),
+      ),
+    ],
     ['a header at 2^62', zipOf(lying(2, { header: 0xffffffff, extra: zip64Field(2n ** 62n) }))],
     ['two sizes', zipOf(lying(2, { compressed: 16, uncompressed: 32 }))],
     ['a shorter storage than the pickle says', zipOf(lying(2, { compressed: 8 }))],
@@ -127,13 +216,18 @@ describe('zips that lie', () => {
   it('a directory offset beyond 2^53 does not end the process', () => {
     const path = written(zipOf(good, { zip64: { directoryOffset: 0xfffffffffffffff0n } }));
     const code = `const { readCheckpoint } = await import('#src/checkpoint/read.js'); await readCheckpoint(${JSON.stringify(path)}).catch((error) => process.stdout.write(error.code)); await new Promise((resolve) => setTimeout(resolve, 50));`;
-    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' });
+    const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+      encoding: 'utf8',
+    });
     expect([stdout, status]).toEqual(['checkpoint-format', 0]);
   });
 
-  it.each(['deflated.pt', 'big-endian.pt', 'other.zip', 'list.pt', 'no-tensors.pt', 'plain.pkl'])('bad-%s of Python', async (name) => {
-    expect((await failure(fixture(`bad-${name}`))).code).toBe('checkpoint-format');
-  });
+  it.each(['deflated.pt', 'big-endian.pt', 'other.zip', 'list.pt', 'no-tensors.pt', 'plain.pkl'])(
+    'bad-%s of Python',
+    async (name) => {
+      expect((await failure(fixture(`bad-${name}`))).code).toBe('checkpoint-format');
+    },
+  );
 });
 
 describe('tensors that reach outside', () => {
@@ -152,42 +246,107 @@ describe('tensors that reach outside', () => {
     ['a storage of 2^53 elements', { numel: 2 ** 53 - 1 }],
     ['a storage of -1 elements', { numel: -1 }],
     ['unequal numbers of sizes and strides', { size: [2, 2], stride: [1] }],
-    ['a hundred dimensions', { size: new Array<number>(100).fill(1), stride: new Array<number>(100).fill(1) }],
+    [
+      'a hundred dimensions',
+      { size: new Array<number>(100).fill(1), stride: new Array<number>(100).fill(1) },
+    ],
     ['a storage elsewhere', { key: '../data.pkl' }],
   ])('%s', async (_, claims) => {
-    expect((await failure(written(zipOf(ptOf(dictPickle(tensorPickle(claims))))))).code).toBe('checkpoint-format');
+    expect((await failure(written(zipOf(ptOf(dictPickle(tensorPickle(claims))))))).code).toBe(
+      'checkpoint-format',
+    );
   });
 
   it('a shape changed after it was checked stays as it was', async () => {
     const pickle = bytes(
-      op.proto, op.list, op.put(1), op.int(4), op.append, op.pop, op.list, op.put(2), op.int(1), op.append, op.pop, op.dict, op.text('weight'),
-      op.global('torch._utils', '_rebuild_tensor_v2'), op.mark, op.mark, op.text('storage'), op.global('torch', 'FloatStorage'), op.text('0'), op.text('cpu'), op.int(4), op.tuple, op.persid,
-      op.int(0), op.get(1), op.get(2), op.false, op.none, op.tuple, op.reduce, op.setitem,
-      op.get(1), op.int(1_000_000), op.append, op.pop, op.stop,
+      op.proto,
+      op.list,
+      op.put(1),
+      op.int(4),
+      op.append,
+      op.pop,
+      op.list,
+      op.put(2),
+      op.int(1),
+      op.append,
+      op.pop,
+      op.dict,
+      op.text('weight'),
+      op.global('torch._utils', '_rebuild_tensor_v2'),
+      op.mark,
+      op.mark,
+      op.text('storage'),
+      op.global('torch', 'FloatStorage'),
+      op.text('0'),
+      op.text('cpu'),
+      op.int(4),
+      op.tuple,
+      op.persid,
+      op.int(0),
+      op.get(1),
+      op.get(2),
+      op.false,
+      op.none,
+      op.tuple,
+      op.reduce,
+      op.setitem,
+      op.get(1),
+      op.int(1_000_000),
+      op.append,
+      op.pop,
+      op.stop,
     );
-    expect((await readCheckpoint(written(zipOf(ptOf(pickle))))).entries.get('weight')!.shape).toEqual([4]);
+    expect(
+      (await readCheckpoint(written(zipOf(ptOf(pickle))))).entries.get('weight')!.shape,
+    ).toEqual([4]);
   });
 
   it('a file that shrank after its headers were read', async () => {
     const path = written(readFileSync(fixture('state-dict.pt')));
     const checkpoint = await readCheckpoint(path);
     writeFileSync(path, readFileSync(path).subarray(0, 700));
-    expect(() => openTensors(checkpoint)).toThrow(expect.objectContaining({ code: 'checkpoint-format' }));
+    expect(() => openTensors(checkpoint)).toThrow(
+      expect.objectContaining({ code: 'checkpoint-format' }),
+    );
   });
 });
 
 describe('pickles that would fill memory or never end', () => {
   const doubling = (levels: number): Buffer => {
     const parts = [op.list, op.put(0), op.pop];
-    for (let i = 1; i <= levels; i++) parts.push(op.list, op.put(i), op.get(i - 1), op.append, op.get(i - 1), op.append, op.pop);
+    for (let i = 1; i <= levels; i++)
+      parts.push(op.list, op.put(i), op.get(i - 1), op.append, op.get(i - 1), op.append, op.pop);
     return bytes(...parts);
   };
   const nested = (levels: number): Buffer => {
     const parts = [op.dict, op.put(0), op.text('w'), tensorPickle(), op.setitem, op.pop];
-    for (let i = 1; i <= levels; i++) parts.push(op.dict, op.put(i), op.text('a'), op.get(i - 1), op.setitem, op.text('b'), op.get(i - 1), op.setitem, op.pop);
+    for (let i = 1; i <= levels; i++)
+      parts.push(
+        op.dict,
+        op.put(i),
+        op.text('a'),
+        op.get(i - 1),
+        op.setitem,
+        op.text('b'),
+        op.get(i - 1),
+        op.setitem,
+        op.pop,
+      );
     return bytes(...parts, op.get(levels));
   };
-  const cyclic = bytes(op.dict, op.put(0), op.text('model'), op.get(0), op.setitem, op.text('self'), op.get(0), op.setitem, op.text('weight'), tensorPickle(), op.setitem);
+  const cyclic = bytes(
+    op.dict,
+    op.put(0),
+    op.text('model'),
+    op.get(0),
+    op.setitem,
+    op.text('self'),
+    op.get(0),
+    op.setitem,
+    op.text('weight'),
+    tensorPickle(),
+    op.setitem,
+  );
 
   it.each([
     ['a text of 4 GB', bytes(op.proto, 'X', u32(0xffffffff), 'abc')],
@@ -198,13 +357,61 @@ describe('pickles that would fill memory or never end', () => {
     ['ten million memos', bytes(op.proto, op.list, Buffer.alloc(10_000_000, 0x94), op.stop)],
     ['ten million dicts', bytes(op.proto, Buffer.alloc(10_000_000, '}'), op.stop)],
     ['ten million copies', bytes(op.proto, op.none, Buffer.alloc(10_000_000, '2'), op.stop)],
-    ['dicts in dicts, a million deep', bytes(op.proto, Buffer.alloc(100_000, '}'), ...new Array<Buffer>(99_999).fill(bytes('N2s')), op.stop)],
-    ['lists in lists, deep', dictPickle(bytes(Buffer.alloc(300_000, ']'), Buffer.alloc(299_999, 'a')))],
-    ['sets made of one long list again and again', bytes(op.proto, op.list, op.put(0), op.mark, Buffer.alloc(500_000, 'N'), op.appends, ...new Array<Buffer>(5000).fill(bytes(op.global('builtins', 'set'), op.get(0), op.tuple1, op.reduce)), op.stop)],
-    ['a dict key that is a list doubled sixty times', bytes(op.proto, doubling(60), op.dict, op.get(60), op.none, op.setitem, op.stop)],
-    ['a device that is one', bytes(op.proto, doubling(60), op.dict, op.text('a'), op.global('torch', 'device'), op.get(60), op.tuple1, op.reduce, op.setitem, op.stop)],
-    ['a global that is named by one', bytes(op.proto, doubling(60), op.get(60), op.get(60), 0x93, op.stop)],
-    ['dicts that double, with a tensor below', bytes(op.proto, op.dict, op.text('deep'), nested(40), op.setitem, op.stop)],
+    [
+      'dicts in dicts, a million deep',
+      bytes(
+        op.proto,
+        Buffer.alloc(100_000, '}'),
+        ...new Array<Buffer>(99_999).fill(bytes('N2s')),
+        op.stop,
+      ),
+    ],
+    [
+      'lists in lists, deep',
+      dictPickle(bytes(Buffer.alloc(300_000, ']'), Buffer.alloc(299_999, 'a'))),
+    ],
+    [
+      'sets made of one long list again and again',
+      bytes(
+        op.proto,
+        op.list,
+        op.put(0),
+        op.mark,
+        Buffer.alloc(500_000, 'N'),
+        op.appends,
+        ...new Array<Buffer>(5000).fill(
+          bytes(op.global('builtins', 'set'), op.get(0), op.tuple1, op.reduce),
+        ),
+        op.stop,
+      ),
+    ],
+    [
+      'a dict key that is a list doubled sixty times',
+      bytes(op.proto, doubling(60), op.dict, op.get(60), op.none, op.setitem, op.stop),
+    ],
+    [
+      'a device that is one',
+      bytes(
+        op.proto,
+        doubling(60),
+        op.dict,
+        op.text('a'),
+        op.global('torch', 'device'),
+        op.get(60),
+        op.tuple1,
+        op.reduce,
+        op.setitem,
+        op.stop,
+      ),
+    ],
+    [
+      'a global that is named by one',
+      bytes(op.proto, doubling(60), op.get(60), op.get(60), 0x93, op.stop),
+    ],
+    [
+      'dicts that double, with a tensor below',
+      bytes(op.proto, op.dict, op.text('deep'), nested(40), op.setitem, op.stop),
+    ],
     ['no end', bytes(op.proto, op.dict)],
     ['an empty stack', bytes(op.proto, op.stop)],
     ['a memo never set', bytes(op.proto, op.get(7), op.stop)],
@@ -217,35 +424,91 @@ describe('pickles that would fill memory or never end', () => {
   });
 
   it('values that double, beside a tensor: read, in bounded time', async () => {
-    const path = written(zipOf(ptOf(bytes(op.proto, doubling(14), op.dict, op.text('weight'), tensorPickle(), op.setitem, op.text('notes'), op.get(14), op.setitem, op.stop))));
+    const path = written(
+      zipOf(
+        ptOf(
+          bytes(
+            op.proto,
+            doubling(14),
+            op.dict,
+            op.text('weight'),
+            tensorPickle(),
+            op.setitem,
+            op.text('notes'),
+            op.get(14),
+            op.setitem,
+            op.stop,
+          ),
+        ),
+      ),
+    );
     expect([...(await readCheckpoint(path)).entries.keys()]).toEqual(['weight']);
   });
 
   it('a dict that holds itself', async () => {
-    const read = await readCheckpoint(written(zipOf(ptOf(bytes(op.proto, cyclic, op.stop))))).catch((error: unknown) => error);
-    expect(read).toMatchObject(read instanceof Error ? { code: 'checkpoint-format' } : { format: 'pt-zip' });
+    const read = await readCheckpoint(written(zipOf(ptOf(bytes(op.proto, cyclic, op.stop))))).catch(
+      (error: unknown) => error,
+    );
+    expect(read).toMatchObject(
+      read instanceof Error ? { code: 'checkpoint-format' } : { format: 'pt-zip' },
+    );
   });
 
   it('names that grow along a path', async () => {
     const long = 'n'.repeat(100_000);
     const parts = [op.dict, op.put(0), op.text('w'), tensorPickle(), op.setitem, op.pop];
-    for (let i = 1; i <= 14; i++) parts.push(op.dict, op.put(i), op.text(long), op.get(i - 1), op.setitem, op.text(`${long}b`), op.get(i - 1), op.setitem, op.pop);
-    const pickle = bytes(op.proto, ...parts, op.dict, op.text('other'), op.get(14), op.setitem, op.text('model'), op.get(0), op.setitem, op.stop);
+    for (let i = 1; i <= 14; i++)
+      parts.push(
+        op.dict,
+        op.put(i),
+        op.text(long),
+        op.get(i - 1),
+        op.setitem,
+        op.text(`${long}b`),
+        op.get(i - 1),
+        op.setitem,
+        op.pop,
+      );
+    const pickle = bytes(
+      op.proto,
+      ...parts,
+      op.dict,
+      op.text('other'),
+      op.get(14),
+      op.setitem,
+      op.text('model'),
+      op.get(0),
+      op.setitem,
+      op.stop,
+    );
     expect((await failure(written(zipOf(ptOf(pickle))))).code).toBe('checkpoint-format');
   });
 });
 
 describe('safetensors that lie', () => {
-  const f32 = (shape: unknown, from: unknown, to: unknown): unknown => ({ dtype: 'F32', shape, data_offsets: [from, to] });
+  const f32 = (shape: unknown, from: unknown, to: unknown): unknown => ({
+    dtype: 'F32',
+    shape,
+    data_offsets: [from, to],
+  });
   it.each([
     ['a header of 2^63 bytes', bytes(Buffer.alloc(8, 0x7f), '{}')],
     ['a header past the end', bytes(u32(4000), u32(0), '{}')],
     ['no JSON', safetensorsOf('{"a":')],
     ['a list', safetensorsOf('[ ]')],
-    ['lists in lists in the dtype', safetensorsOf(`{"a":{"dtype":${'['.repeat(100_000)}${']'.repeat(100_000)},"shape":[1],"data_offsets":[0,4]}}`, 4)],
+    [
+      'lists in lists in the dtype',
+      safetensorsOf(
+        `{"a":{"dtype":${'['.repeat(100_000)}${']'.repeat(100_000)},"shape":[1],"data_offsets":[0,4]}}`,
+        4,
+      ),
+    ],
     ['a tensor that is a number', safetensorsOf({ a: 3 })],
     ['a tensor that is null', safetensorsOf({ a: null })],
-    ['an unknown dtype', safetensorsOf({ a: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4)],
+    [
+      'an unknown dtype',
+      safetensorsOf({ a: { dtype: 'toString', shape: [1], data_offsets: [0, 4] } }, 4),
+    ],
     ['a size of 1e300', safetensorsOf({ a: f32([1e300], 0, 4) }, 4)],
     ['a size of 1.5', safetensorsOf({ a: f32([1.5], 0, 6) }, 6)],
     ['a negative size', safetensorsOf({ a: f32([-1], 0, 4) }, 4)],
@@ -263,10 +526,19 @@ describe('safetensors that lie', () => {
 });
 
 describe('files cut short', () => {
-  it.each(['state-dict.pt', 'nested.pt', 'legacy.pt', 'legacy-protocol-4.pt', 'dtypes.safetensors'])('%s at every 23rd length', async (name) => {
+  it.each([
+    'state-dict.pt',
+    'nested.pt',
+    'legacy.pt',
+    'legacy-protocol-4.pt',
+    'dtypes.safetensors',
+  ])('%s at every 23rd length', async (name) => {
     const whole = readFileSync(fixture(name));
     for (let length = 0; length < whole.length; length += 23) {
-      expect((await failure(written(whole.subarray(0, length)))).code, `${length} of ${whole.length}`).toBe('checkpoint-format');
+      expect(
+        (await failure(written(whole.subarray(0, length)))).code,
+        `${length} of ${whole.length}`,
+      ).toBe('checkpoint-format');
     }
   });
 

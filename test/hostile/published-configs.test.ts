@@ -1,5 +1,13 @@
 /** Published formats with configurations and tensors that lie: one clear coded error each, nothing native loaded for it. */
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,7 +16,8 @@ import { describePublished } from '#src/checkpoint/formats/index.js';
 import { SaeEvalError } from '#src/errors.js';
 import { safetensorsOf } from './checkpoint-files.js';
 
-const layout = (name: string): string => fileURLToPath(new URL(`../checkpoint/formats/fixtures/${name}`, import.meta.url));
+const layout = (name: string): string =>
+  fileURLToPath(new URL(`../checkpoint/formats/fixtures/${name}`, import.meta.url));
 let folder: string;
 let count = 0;
 beforeAll(() => {
@@ -32,45 +41,126 @@ function rewritten(name: string, config: string, change: (json: Json) => unknown
 }
 
 async function failure(path: string): Promise<SaeEvalError> {
-  const error: unknown = await describePublished(path).then(() => expect.fail('it was accepted'), (thrown: unknown) => thrown);
+  const error: unknown = await describePublished(path).then(
+    () => expect.fail('it was accepted'),
+    (thrown: unknown) => thrown,
+  );
   expect(error).toBeInstanceOf(SaeEvalError);
   return error as SaeEvalError;
 }
 
 /** Folder, configuration, and the fields that decide sizes or meaning, by dotted path. */
 const formats: [name: string, config: string, fields: string[]][] = [
-  ['saelens-topk', 'cfg.json', ['d_in', 'd_sae', 'k', 'architecture', 'apply_b_dec_to_input', 'normalize_activations', 'rescale_acts_by_decoder_norm', 'metadata']],
-  ['saelens-topk-before-6', 'cfg.json', ['d_in', 'd_sae', 'activation_fn_str', 'activation_fn_kwargs', 'hook_point']],
-  ['dictionary_learning-AutoEncoderTopK', 'config.json', ['trainer', 'trainer.dict_class', 'trainer.activation_dim', 'trainer.dict_size', 'trainer.k', 'trainer.layer', 'trainer.submodule_name']],
-  ['sparsify/layers.5', 'cfg.json', ['d_in', 'k', 'num_latents', 'activation', 'transcode', 'skip_connection']],
-  ['openmoss-jumprelu', 'config.json', ['d_model', 'expansion_factor', 'act_fn', 'norm_activation', 'sparsity_include_decoder_norm', 'use_decoder_bias', 'hook_point_in']],
+  [
+    'saelens-topk',
+    'cfg.json',
+    [
+      'd_in',
+      'd_sae',
+      'k',
+      'architecture',
+      'apply_b_dec_to_input',
+      'normalize_activations',
+      'rescale_acts_by_decoder_norm',
+      'metadata',
+    ],
+  ],
+  [
+    'saelens-topk-before-6',
+    'cfg.json',
+    ['d_in', 'd_sae', 'activation_fn_str', 'activation_fn_kwargs', 'hook_point'],
+  ],
+  [
+    'dictionary_learning-AutoEncoderTopK',
+    'config.json',
+    [
+      'trainer',
+      'trainer.dict_class',
+      'trainer.activation_dim',
+      'trainer.dict_size',
+      'trainer.k',
+      'trainer.layer',
+      'trainer.submodule_name',
+    ],
+  ],
+  [
+    'sparsify/layers.5',
+    'cfg.json',
+    ['d_in', 'k', 'num_latents', 'activation', 'transcode', 'skip_connection'],
+  ],
+  [
+    'openmoss-jumprelu',
+    'config.json',
+    [
+      'd_model',
+      'expansion_factor',
+      'act_fn',
+      'norm_activation',
+      'sparsity_include_decoder_norm',
+      'use_decoder_bias',
+      'hook_point_in',
+    ],
+  ],
   ['openmoss-crosscoder', 'config.json', ['d_model', 'expansion_factor', 'act_fn', 'hook_points']],
   ['mlsae', 'config.json', ['n_inputs', 'n_latents', 'k', 'standardize']],
   ['crosscoder', 'cfg.json', ['d_in', 'dict_size']],
-  ['llama-scope', 'hyperparams.json', ['d_model', 'd_sae', 'jump_relu_threshold', 'dataset_average_activation_norm', 'hook_point_in']],
+  [
+    'llama-scope',
+    'hyperparams.json',
+    ['d_model', 'd_sae', 'jump_relu_threshold', 'dataset_average_activation_norm', 'hook_point_in'],
+  ],
 ];
 /** Wrong for every one of the fields above. */
-const values: [what: string, value: unknown][] = [['a list', [1, [2]]], ['a huge number', 1e300], ['a number below zero', -7.5], ['an object', { toString: 'x', length: 3 }]];
+const values: [what: string, value: unknown][] = [
+  ['a list', [1, [2]]],
+  ['a huge number', 1e300],
+  ['a number below zero', -7.5],
+  ['an object', { toString: 'x', length: 3 }],
+];
 
 function withField(json: Json, path: string, value: unknown): Json {
   const [first, ...rest] = path.split('.') as [string, ...string[]];
-  return { ...json, [first]: rest.length === 0 ? value : withField(json[first] as Json, rest.join('.'), value) };
+  return {
+    ...json,
+    [first]: rest.length === 0 ? value : withField(json[first] as Json, rest.join('.'), value),
+  };
 }
 
 /** Where a value is what the field may hold. */
-const allowed = new Set(['metadata as an object', 'jump_relu_threshold as a huge number', 'jump_relu_threshold as a number below zero']);
+const allowed = new Set([
+  'metadata as an object',
+  'jump_relu_threshold as a huge number',
+  'jump_relu_threshold as a number below zero',
+]);
 
 describe.each(formats)('%s', (name, config, fields) => {
-  const cases = fields.flatMap((field) => values.map(([what, value]) => [field, what, value] as const)).filter(([field, what]) => !allowed.has(`${field} as ${what}`));
+  const cases = fields
+    .flatMap((field) => values.map(([what, value]) => [field, what, value] as const))
+    .filter(([field, what]) => !allowed.has(`${field} as ${what}`));
   it.each(cases)('%s as %s', async (field, _, value) => {
     const error = await failure(rewritten(name, config, (json) => withField(json, field, value)));
-    expect(['checkpoint-format', 'checkpoint-shape', 'checkpoint-keys', 'sae-kind', 'sae-option']).toContain(error.code);
+    expect([
+      'checkpoint-format',
+      'checkpoint-shape',
+      'checkpoint-keys',
+      'sae-kind',
+      'sae-option',
+    ]).toContain(error.code);
     expect(error.message.length).toBeLessThan(1200);
     expect(error.message).toContain(folder); // the file is named
     expect(error.message).not.toContain('norm_scaling_factor'); // what is wrong comes before what is asked for
   });
 
-  it.each(['', '{', '[]', 'null', '"text"', '{"__proto__": {"d_in": 6}}', '\u0000', '{"d_in": 6, "d_in": }'])('configuration %j', async (text) => {
+  it.each([
+    '',
+    '{',
+    '[]',
+    'null',
+    '"text"',
+    '{"__proto__": {"d_in": 6}}',
+    '\u0000',
+    '{"d_in": 6, "d_in": }',
+  ])('configuration %j', async (text) => {
     const copy = copied(name);
     writeFileSync(join(copy, config), text);
     expect((await failure(copy)).code).toBe('checkpoint-format');
@@ -106,7 +196,23 @@ function seeded(seed: number): () => number {
   };
 }
 
-const pieces = ['null', '-1', '1e999', '0', '[]', '{}', '""', 'true', '"\\u0000"', '99999999999999999999', '"__proto__"', ',', ':', '{', '"'];
+const pieces = [
+  'null',
+  '-1',
+  '1e999',
+  '0',
+  '[]',
+  '{}',
+  '""',
+  'true',
+  '"\\u0000"',
+  '99999999999999999999',
+  '"__proto__"',
+  ',',
+  ':',
+  '{',
+  '"',
+];
 /** Some bytes changed, left out, doubled or replaced by a piece of JSON. */
 function mutated(text: string, random: () => number): string {
   let result = text;
@@ -114,7 +220,12 @@ function mutated(text: string, random: () => number): string {
     const at = Math.floor(random() * result.length);
     const length = Math.floor(random() * 12);
     const kept = result.slice(at, at + length);
-    const insert = [String.fromCharCode(Math.floor(random() * 128)), '', kept + kept, pieces[Math.floor(random() * pieces.length)]!][Math.floor(random() * 4)]!;
+    const insert = [
+      String.fromCharCode(Math.floor(random() * 128)),
+      '',
+      kept + kept,
+      pieces[Math.floor(random() * pieces.length)]!,
+    ][Math.floor(random() * 4)]!;
     result = result.slice(0, at) + insert + result.slice(at + length);
   }
   return result;
@@ -123,38 +234,63 @@ function mutated(text: string, random: () => number): string {
 const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 10_000;
 
 describe(`${rounds} mutations of each configuration`, () => {
-  it.each(formats)('%s', async (name, config) => {
-    const copy = copied(name);
-    const path = join(copy, config);
-    const text = readFileSync(path, 'utf8');
-    const random = seeded(7);
-    let refused = 0;
-    for (let round = 0; round < rounds; round++) {
-      writeFileSync(path, mutated(text, random));
-      const found = await describePublished(copy, { scale: 1 }).catch((error: unknown) => error);
-      if (!(found instanceof Error)) continue; // a change that means nothing, or something else that fits
-      refused += 1;
-      if (!(found instanceof SaeEvalError) || found.code === 'internal') expect.fail(`round ${round}: ${found.stack ?? found.message}`);
-    }
-    console.log(`${name}: ${rounds - refused} described, ${refused} refused; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
-    expect(refused).toBeGreaterThan(rounds / 4);
-  }, 900_000);
+  it.each(formats)(
+    '%s',
+    async (name, config) => {
+      const copy = copied(name);
+      const path = join(copy, config);
+      const text = readFileSync(path, 'utf8');
+      const random = seeded(7);
+      let refused = 0;
+      for (let round = 0; round < rounds; round++) {
+        writeFileSync(path, mutated(text, random));
+        const found = await describePublished(copy, { scale: 1 }).catch((error: unknown) => error);
+        if (!(found instanceof Error)) continue; // a change that means nothing, or something else that fits
+        refused += 1;
+        if (!(found instanceof SaeEvalError) || found.code === 'internal')
+          expect.fail(`round ${round}: ${found.stack ?? found.message}`);
+      }
+      console.log(
+        `${name}: ${rounds - refused} described, ${refused} refused; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+      );
+      expect(refused).toBeGreaterThan(rounds / 4);
+    },
+    900_000,
+  );
 });
 
 describe('tensors', () => {
-  const config = { d_in: 4, d_sae: 8, architecture: 'jumprelu', normalize_activations: 'none', apply_b_dec_to_input: false };
-  const tensors = { W_enc: [4, 8], W_dec: [8, 4], b_enc: [8], b_dec: [4], threshold: [8] } as Record<string, number[]>;
-  function saelens(change: (tensors: Record<string, { dtype: string; shape: number[] }>) => void): string {
-    const described = Object.fromEntries(Object.entries(tensors).map(([name, shape]) => [name, { dtype: 'F32', shape }]));
+  const config = {
+    d_in: 4,
+    d_sae: 8,
+    architecture: 'jumprelu',
+    normalize_activations: 'none',
+    apply_b_dec_to_input: false,
+  };
+  const tensors = {
+    W_enc: [4, 8],
+    W_dec: [8, 4],
+    b_enc: [8],
+    b_dec: [4],
+    threshold: [8],
+  } as Record<string, number[]>;
+  function saelens(
+    change: (tensors: Record<string, { dtype: string; shape: number[] }>) => void,
+  ): string {
+    const described = Object.fromEntries(
+      Object.entries(tensors).map(([name, shape]) => [name, { dtype: 'F32', shape }]),
+    );
     change(described);
     const size = { F32: 4, I64: 8, BOOL: 1 } as Record<string, number>;
     let at = 0;
-    const header = Object.fromEntries(Object.entries(described).map(([name, { dtype, shape }]) => {
-      const end = at + shape.reduce((product, one) => product * one, 1) * size[dtype]!;
-      const entry = { dtype, shape, data_offsets: [at, end] as [number, number] };
-      at = end;
-      return [name, entry];
-    }));
+    const header = Object.fromEntries(
+      Object.entries(described).map(([name, { dtype, shape }]) => {
+        const end = at + shape.reduce((product, one) => product * one, 1) * size[dtype]!;
+        const entry = { dtype, shape, data_offsets: [at, end] as [number, number] };
+        at = end;
+        return [name, entry];
+      }),
+    );
     const copy = join(folder, String(count++));
     mkdirSync(copy);
     writeFileSync(join(copy, 'cfg.json'), JSON.stringify(config));
@@ -162,7 +298,8 @@ describe('tensors', () => {
     return copy;
   }
 
-  it('as they should be', async () => expect(await describePublished(saelens(() => {}))).toMatchObject({ d: 4, m: 8 }));
+  it('as they should be', async () =>
+    expect(await describePublished(saelens(() => {}))).toMatchObject({ d: 4, m: 8 }));
 
   it.each(Object.keys(tensors))('without %s', async (name) => {
     const error = await failure(saelens((all) => delete all[name]));
@@ -171,7 +308,13 @@ describe('tensors', () => {
   });
 
   it.each(Object.keys(tensors))('%s turned or of another rank', async (name) => {
-    for (const shape of [[...tensors[name]!].reverse().concat(1), [1, ...tensors[name]!], name === 'threshold' ? [3] : [], [2]]) { // one threshold may stand for all
+    for (const shape of [
+      [...tensors[name]!].reverse().concat(1),
+      [1, ...tensors[name]!],
+      name === 'threshold' ? [3] : [],
+      [2],
+    ]) {
+      // one threshold may stand for all
       const error = await failure(saelens((all) => void (all[name]!.shape = shape)));
       expect(error.code).toBe('checkpoint-shape');
       expect(error.message).toContain(`'${name}' of shape [${tensors[name]!.join(', ')}]`);
@@ -180,6 +323,9 @@ describe('tensors', () => {
   });
 
   it('whole numbers and truth values for weights', async () => {
-    for (const dtype of ['I64', 'BOOL']) expect((await failure(saelens((all) => void (all['W_enc']!.dtype = dtype)))).code).toBe('checkpoint-shape');
+    for (const dtype of ['I64', 'BOOL'])
+      expect((await failure(saelens((all) => void (all['W_enc']!.dtype = dtype)))).code).toBe(
+        'checkpoint-shape',
+      );
   });
 });

@@ -34,38 +34,59 @@ function zstd(content: Buffer, repeats = 0): Buffer {
   return Buffer.concat(parts);
 }
 
-const lines = Buffer.from(`${Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `record ${i} ünï ${'word '.repeat(i)}`, meta: { n: i, deep: [[[i]]] } })).join('\n')}\n`);
+const lines = Buffer.from(
+  `${Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `record ${i} ünï ${'word '.repeat(i)}`, meta: { n: i, deep: [[[i]]] } })).join('\n')}\n`,
+);
 
 async function samples(path: string): Promise<{ pieces: number; skipped: number }> {
   const skipped = new SkippedRecords();
   let pieces = 0;
-  const source = { files: await listFiles(path), textField: 'text', tokensField: null, chunking: 'words' as const, seqLen: 4, vocabulary: 100 };
+  const source = {
+    files: await listFiles(path),
+    textField: 'text',
+    tokensField: null,
+    chunking: 'words' as const,
+    seqLen: 4,
+    vocabulary: 100,
+  };
   for await (const _ of readPieces(source, { skipped })) pieces++;
   return { pieces, skipped: skipped.total };
 }
 
 describe(`${count} mutations`, () => {
-  it.each<[string, Buffer]>([['lines.jsonl', lines], ['lines.jsonl.gz', gzipSync(lines)], ['lines.jsonl.zst', zstd(lines)], ['text.txt', lines]])('%s', async (name, original) => {
-    const path = join(folder, name);
-    const random = randomBits(20_261_126);
-    const counts = { read: 0, skipped: 0, refused: 0 };
-    let slowest = 0;
-    for (let i = 0; i < count; i++) {
-      writeFileSync(path, mutated(original, random));
-      const from = performance.now();
-      try {
-        const { skipped } = await samples(path);
-        counts.read += 1;
-        counts.skipped += skipped > 0 ? 1 : 0;
-      } catch (error) {
-        if (!(error instanceof SaeEvalError) || error.code !== 'dataset-invalid') throw new Error(`mutation ${i} of ${name}`, { cause: error });
-        counts.refused += 1;
+  it.each<[string, Buffer]>([
+    ['lines.jsonl', lines],
+    ['lines.jsonl.gz', gzipSync(lines)],
+    ['lines.jsonl.zst', zstd(lines)],
+    ['text.txt', lines],
+  ])(
+    '%s',
+    async (name, original) => {
+      const path = join(folder, name);
+      const random = randomBits(20_261_126);
+      const counts = { read: 0, skipped: 0, refused: 0 };
+      let slowest = 0;
+      for (let i = 0; i < count; i++) {
+        writeFileSync(path, mutated(original, random));
+        const from = performance.now();
+        try {
+          const { skipped } = await samples(path);
+          counts.read += 1;
+          counts.skipped += skipped > 0 ? 1 : 0;
+        } catch (error) {
+          if (!(error instanceof SaeEvalError) || error.code !== 'dataset-invalid')
+            throw new Error(`mutation ${i} of ${name}`, { cause: error });
+          counts.refused += 1;
+        }
+        slowest = Math.max(slowest, performance.now() - from);
       }
-      slowest = Math.max(slowest, performance.now() - from);
-    }
-    console.log(`${name}: ${counts.read} read, ${counts.skipped} of them with records skipped, ${counts.refused} refused; slowest ${slowest.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`);
-    expect(counts.read + counts.refused).toBe(count);
-  }, 900_000);
+      console.log(
+        `${name}: ${counts.read} read, ${counts.skipped} of them with records skipped, ${counts.refused} refused; slowest ${slowest.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+      );
+      expect(counts.read + counts.refused).toBe(count);
+    },
+    900_000,
+  );
 });
 
 /** Peak memory in MB of a process of its own that reads the data set, and what it says. */
@@ -76,7 +97,11 @@ async function peakOf(path: string): Promise<{ megabytes: number; said: string }
     const skipped = new SkippedRecords();
     try { let pieces = 0; for await (const _ of readPieces({ files: await listFiles(${JSON.stringify(path)}), textField: 'text', tokensField: null, chunking: 'words', seqLen: 64, vocabulary: 9 }, { skipped })) pieces++; said = pieces + ' pieces, ' + skipped.total + ' skipped'; } catch (error) { said = error.code; }
     console.log(JSON.stringify({ megabytes: Math.round(process.resourceUsage().maxRSS / 1024), said }));`;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], { timeout: 110_000 });
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--input-type=module', '-e', code],
+    { timeout: 110_000 },
+  );
   return JSON.parse(stdout) as { megabytes: number; said: string };
 }
 
@@ -90,7 +115,13 @@ describe('bombs', () => {
 
   it('a line of 1 GB in a megabyte of gzip is passed over, not held', async () => {
     const piece = gzipSync(Buffer.alloc(2 ** 24, 'x'));
-    const path = inside('bomb.jsonl.gz', Buffer.concat([...Array.from({ length: 64 }, () => piece), gzipSync(Buffer.from('\n{"text": "after it"}\n'))]));
+    const path = inside(
+      'bomb.jsonl.gz',
+      Buffer.concat([
+        ...Array.from({ length: 64 }, () => piece),
+        gzipSync(Buffer.from('\n{"text": "after it"}\n')),
+      ]),
+    );
     const { megabytes, said } = await peakOf(path);
     console.log(`gzip bomb: ${said}; peak memory ${megabytes} MB`);
     expect(said).toBe('1 pieces, 1 skipped');
@@ -98,25 +129,58 @@ describe('bombs', () => {
   });
 
   it('a line of 1 GB in 33 kB of zstd too', async () => {
-    const path = inside('bomb.jsonl.zst', Buffer.concat([zstd(Buffer.from('{"text": "'), 8192), zstd(Buffer.from('\n{"text": "after it"}\n'))]));
+    const path = inside(
+      'bomb.jsonl.zst',
+      Buffer.concat([
+        zstd(Buffer.from('{"text": "'), 8192),
+        zstd(Buffer.from('\n{"text": "after it"}\n')),
+      ]),
+    );
     const { megabytes, said } = await peakOf(path);
     console.log(`zstd bomb: ${said}; peak memory ${megabytes} MB`);
     expect(said).toBe('1 pieces, 1 skipped');
     expect(megabytes).toBeLessThan(mostMegabytes);
   });
 
-  it.each(['zstd', 'gzip', 'brotli'])('a parquet page of 64 MB in a few kilobytes of %s is refused', async (codec) => {
-    const { said, megabytes } = await peakOf(`${root}test/data/fixtures/parquet/bomb-${codec}.parquet`);
-    console.log(`parquet bomb, ${codec}: ${said}; peak memory ${megabytes} MB`);
-    expect(said).toBe('dataset-invalid');
-    expect(megabytes).toBeLessThan(mostMegabytes);
-  });
+  it.each(['zstd', 'gzip', 'brotli'])(
+    'a parquet page of 64 MB in a few kilobytes of %s is refused',
+    async (codec) => {
+      const { said, megabytes } = await peakOf(
+        `${root}test/data/fixtures/parquet/bomb-${codec}.parquet`,
+      );
+      console.log(`parquet bomb, ${codec}: ${said}; peak memory ${megabytes} MB`);
+      expect(said).toBe('dataset-invalid');
+      expect(megabytes).toBeLessThan(mostMegabytes);
+    },
+  );
 
   it('an .npz of zeros that stands for 200 MB in 200 kB is refused by its directory', async () => {
-    const header = Buffer.from("{'descr': '<f4', 'fortran_order': False, 'shape': (52428800,), }".padEnd(117) + '\n');
-    const head = Buffer.concat([Buffer.from('\x93NUMPY\x01\x00', 'latin1'), Buffer.from([header.length & 255, header.length >> 8]), header]);
+    const header = Buffer.from(
+      "{'descr': '<f4', 'fortran_order': False, 'shape': (52428800,), }".padEnd(117) + '\n',
+    );
+    const head = Buffer.concat([
+      Buffer.from('\x93NUMPY\x01\x00', 'latin1'),
+      Buffer.from([header.length & 255, header.length >> 8]),
+      header,
+    ]);
     const content = deflateRawSync(Buffer.concat([head, Buffer.alloc(4 * 52_428_800)]));
-    const path = inside('bomb.npz', zipOf([{ name: 'W_enc.npy', bytes: content, lies: { method: 8, compressed: content.length, uncompressed: head.length + 4 * 52_428_800 } }]));
-    await expect(readCheckpoint(path)).rejects.toMatchObject({ code: 'checkpoint-format', message: expect.stringContaining('more than weights can') as string });
+    const path = inside(
+      'bomb.npz',
+      zipOf([
+        {
+          name: 'W_enc.npy',
+          bytes: content,
+          lies: {
+            method: 8,
+            compressed: content.length,
+            uncompressed: head.length + 4 * 52_428_800,
+          },
+        },
+      ]),
+    );
+    await expect(readCheckpoint(path)).rejects.toMatchObject({
+      code: 'checkpoint-format',
+      message: expect.stringContaining('more than weights can') as string,
+    });
   });
 });

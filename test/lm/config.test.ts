@@ -9,12 +9,17 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from './reference.js';
 
-const tiny = JSON.parse(readFileSync(`${root}checkpoints/tiny-llama/config.json`, 'utf8')) as Record<string, unknown>;
+const tiny = JSON.parse(
+  readFileSync(`${root}checkpoints/tiny-llama/config.json`, 'utf8'),
+) as Record<string, unknown>;
 
 /** A folder with that config.json, and other files. */
 function folder(config: unknown, files: Record<string, string | Buffer> = {}): string {
   const path = mkdtempSync(join(tmpdir(), 'model-'));
-  writeFileSync(join(path, 'config.json'), typeof config === 'string' ? config : JSON.stringify(config));
+  writeFileSync(
+    join(path, 'config.json'),
+    typeof config === 'string' ? config : JSON.stringify(config),
+  );
   for (const [name, content] of Object.entries(files)) writeFileSync(join(path, name), content);
   return path;
 }
@@ -33,23 +38,49 @@ describe('config.json', () => {
   it('is read in both styles alike', async () => {
     const { rope_parameters: parameters, ...rest } = tiny;
     const { rope_theta, ...scaling } = parameters as Record<string, unknown>;
-    const [now, before] = [await readModelConfig(folder(tiny)), await readModelConfig(folder({ ...rest, rope_theta, rope_scaling: scaling }))];
+    const [now, before] = [
+      await readModelConfig(folder(tiny)),
+      await readModelConfig(folder({ ...rest, rope_theta, rope_scaling: scaling })),
+    ];
     expect({ ...before, path: '' }).toEqual({ ...now, path: '' });
     expect(now).toMatchObject({
-      family: 'llama', layers: 16, width: 128, vocabulary: 4096, maxPositions: 2048, heads: 4, keyValueHeads: 2, headDim: 32, mlpWidth: 384, tiedHead: true,
+      family: 'llama',
+      layers: 16,
+      width: 128,
+      vocabulary: 4096,
+      maxPositions: 2048,
+      heads: 4,
+      keyValueHeads: 2,
+      headDim: 32,
+      mlpWidth: 384,
+      tiedHead: true,
     });
     expect(now.ropes[15]).toEqual({
-      theta: 500_000, dim: 32, scaling: { kind: 'llama3', factor: 32, lowFreqFactor: 1, highFreqFactor: 4, originalPositions: 256 },
+      theta: 500_000,
+      dim: 32,
+      scaling: {
+        kind: 'llama3',
+        factor: 32,
+        lowFreqFactor: 1,
+        highFreqFactor: 4,
+        originalPositions: 256,
+      },
     });
   });
 
   it('says how much memory the weights need, from headers', async () => {
     const config = await readModelConfig(`${root}checkpoints/tiny-llama`);
-    expect(await readModelSize(config, 'bfloat16')).toEqual({ parameters: 3_674_240, bytes: 7_348_480 });
+    expect(await readModelSize(config, 'bfloat16')).toEqual({
+      parameters: 3_674_240,
+      bytes: 7_348_480,
+    });
     for (const name of ['gpt2', 'gpt_neox', 'gemma2', 'olmo2']) {
       const path = `${root}test/golden/models/${name}`;
       const model = await loadLanguageModel(path);
-      expect(await readModelSize(await readModelConfig(path), 'float32')).toEqual({ parameters: model.parameters, bytes: model.weightBytes });
+      expect(await readModelSize(await readModelConfig(path), 'float32')).toEqual({
+        parameters: model.parameters,
+        bytes: model.weightBytes,
+      });
       model.dispose();
     }
   });
@@ -57,95 +88,262 @@ describe('config.json', () => {
   it.each([
     ['is not JSON', '{', 'model-invalid', /config\.json: expected JSON/],
     ['is no object', '[]', 'model-invalid', /expected an object/],
-    ['is of no family', { ...tiny, model_type: 'bert' }, 'model-unsupported', /model_type: expected one of llama, .*olmo2, found bert/],
+    [
+      'is of no family',
+      { ...tiny, model_type: 'bert' },
+      'model-unsupported',
+      /model_type: expected one of llama, .*olmo2, found bert/,
+    ],
     ['names no family', without('model_type'), 'model-unsupported', /found nothing/],
-    ['lacks a size', without('hidden_size'), 'model-invalid', /hidden_size: expected a number, found nothing/],
-    ['has a size of another type', { ...tiny, vocab_size: '4096' }, 'model-invalid', /vocab_size: expected a number, found "4096"/],
-    ['has a size below one', { ...tiny, num_hidden_layers: 0 }, 'model-invalid', /num_hidden_layers: expected a whole number from 1/],
-    ['has layers without end', { ...tiny, num_hidden_layers: 1e9 }, 'model-invalid', /num_hidden_layers: expected a whole number from 1 to 10000/],
-    ['has heads that do not divide', { ...tiny, num_key_value_heads: 3 }, 'model-invalid', /num_key_value_heads: expected a divisor of the 4/],
-    ['has an unknown activation', { ...tiny, hidden_act: 'xielu' }, 'model-unsupported', /hidden_act: expected one of .*found "xielu"/],
-    ['is quantized', { ...tiny, quantization_config: { quant_method: 'bitsandbytes' } }, 'model-unsupported', /quantization_config/],
-    ['rotates a share with a scaling', { ...tiny, partial_rotary_factor: 0.5, rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 10000 } }, 'model-unsupported', /partial_rotary_factor/],
-    ['has an unknown scaling', { ...tiny, rope_parameters: { rope_type: 'other' } }, 'model-unsupported', /rope_parameters\.rope_type: expected one of default/],
-    ['lacks a scaling factor', { ...tiny, rope_parameters: { rope_type: 'linear' } }, 'model-invalid', /rope_parameters\.factor: expected a number/],
-    ['has a list too short', { ...tiny, model_type: 'phi3', rope_parameters: { rope_type: 'longrope', long_factor: [1], short_factor: [1] } }, 'model-invalid', /short_factor: expected a list of 16/],
-    ['has layer types too few', { ...tiny, model_type: 'gemma2', layer_types: ['full_attention'] }, 'model-invalid', /layer_types: expected a list of 16/],
-    ['is not causal', { ...tiny, model_type: 'gemma3_text', use_bidirectional_attention: true }, 'model-unsupported', /use_bidirectional_attention/],
+    [
+      'lacks a size',
+      without('hidden_size'),
+      'model-invalid',
+      /hidden_size: expected a number, found nothing/,
+    ],
+    [
+      'has a size of another type',
+      { ...tiny, vocab_size: '4096' },
+      'model-invalid',
+      /vocab_size: expected a number, found "4096"/,
+    ],
+    [
+      'has a size below one',
+      { ...tiny, num_hidden_layers: 0 },
+      'model-invalid',
+      /num_hidden_layers: expected a whole number from 1/,
+    ],
+    [
+      'has layers without end',
+      { ...tiny, num_hidden_layers: 1e9 },
+      'model-invalid',
+      /num_hidden_layers: expected a whole number from 1 to 10000/,
+    ],
+    [
+      'has heads that do not divide',
+      { ...tiny, num_key_value_heads: 3 },
+      'model-invalid',
+      /num_key_value_heads: expected a divisor of the 4/,
+    ],
+    [
+      'has an unknown activation',
+      { ...tiny, hidden_act: 'xielu' },
+      'model-unsupported',
+      /hidden_act: expected one of .*found "xielu"/,
+    ],
+    [
+      'is quantized',
+      { ...tiny, quantization_config: { quant_method: 'bitsandbytes' } },
+      'model-unsupported',
+      /quantization_config/,
+    ],
+    [
+      'rotates a share with a scaling',
+      {
+        ...tiny,
+        partial_rotary_factor: 0.5,
+        rope_parameters: { rope_type: 'linear', factor: 2, rope_theta: 10000 },
+      },
+      'model-unsupported',
+      /partial_rotary_factor/,
+    ],
+    [
+      'has an unknown scaling',
+      { ...tiny, rope_parameters: { rope_type: 'other' } },
+      'model-unsupported',
+      /rope_parameters\.rope_type: expected one of default/,
+    ],
+    [
+      'lacks a scaling factor',
+      { ...tiny, rope_parameters: { rope_type: 'linear' } },
+      'model-invalid',
+      /rope_parameters\.factor: expected a number/,
+    ],
+    [
+      'has a list too short',
+      {
+        ...tiny,
+        model_type: 'phi3',
+        rope_parameters: { rope_type: 'longrope', long_factor: [1], short_factor: [1] },
+      },
+      'model-invalid',
+      /short_factor: expected a list of 16/,
+    ],
+    [
+      'has layer types too few',
+      { ...tiny, model_type: 'gemma2', layer_types: ['full_attention'] },
+      'model-invalid',
+      /layer_types: expected a list of 16/,
+    ],
+    [
+      'is not causal',
+      { ...tiny, model_type: 'gemma3_text', use_bidirectional_attention: true },
+      'model-unsupported',
+      /use_bidirectional_attention/,
+    ],
   ])('that %s is refused', async (_, config, code, message) => {
     const path = folder(config);
-    await expect(readModelConfig(path)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(readModelConfig(path)).rejects.toMatchObject({
+      code,
+      message: expect.stringMatching(message),
+    });
     await expect(readModelConfig(path)).rejects.toThrow(path);
   });
 
   it('that is not there is missed', async () => {
-    await expect(readModelConfig(join(tmpdir(), 'no-such-model'))).rejects.toMatchObject({ code: 'file-not-found' });
-    await expect(readModelConfig(mkdtempSync(join(tmpdir(), 'empty-')))).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('no config.json') });
+    await expect(readModelConfig(join(tmpdir(), 'no-such-model'))).rejects.toMatchObject({
+      code: 'file-not-found',
+    });
+    await expect(readModelConfig(mkdtempSync(join(tmpdir(), 'empty-')))).rejects.toMatchObject({
+      code: 'file-not-found',
+      message: expect.stringContaining('no config.json'),
+    });
   });
 });
 
 describe('mutated config.json files', () => {
-  const models = ['models/gemma2', 'models/gemma3_text', 'models/gpt2', 'models/gpt_neox', 'models/llama3', 'models/qwen2', 'models-odd/phi3-longrope', 'models-odd/llama-yarn-mscale'];
-  const hostile = fc.oneof(fc.jsonValue({ maxDepth: 2 }), fc.constantFrom(0, -1, 1e9, 1e308, 2 ** 53, 0.5, '', 'linear', 'yarn', 'longrope', [], {}, null, '__proto__'));
+  const models = [
+    'models/gemma2',
+    'models/gemma3_text',
+    'models/gpt2',
+    'models/gpt_neox',
+    'models/llama3',
+    'models/qwen2',
+    'models-odd/phi3-longrope',
+    'models-odd/llama-yarn-mscale',
+  ];
+  const hostile = fc.oneof(
+    fc.jsonValue({ maxDepth: 2 }),
+    fc.constantFrom(
+      0,
+      -1,
+      1e9,
+      1e308,
+      2 ** 53,
+      0.5,
+      '',
+      'linear',
+      'yarn',
+      'longrope',
+      [],
+      {},
+      null,
+      '__proto__',
+    ),
+  );
 
-  it.each(models)('%s are read, or refused with a code, and what is read computes or is refused', async (name) => {
-    const original = JSON.parse(readFileSync(`${root}test/golden/${name}/config.json`, 'utf8')) as Record<string, unknown>;
-    const path = copy(`${root}test/golden/${name}`);
-    const keys = [...Object.keys(original), ...Object.keys((original['rope_parameters'] ?? original['rope_scaling'] ?? {})).map((key) => `rope.${key}`)];
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.constantFrom(...keys), hostile), { minLength: 1, maxLength: 3 }), async (changes) => {
-        const config = structuredClone(original);
-        for (const [key, value] of changes) {
-          const section = (config['rope_parameters'] ?? config['rope_scaling']) as Record<string, unknown> | undefined;
-          if (!key.startsWith('rope.')) config[key] = value;
-          else if (section !== null && typeof section === 'object') section[key.slice(5)] = value;
-        }
-        writeFileSync(join(path, 'config.json'), JSON.stringify(config));
-        try {
-          const model = await loadLanguageModel(path);
-          scope(() => {
-            const context = model.context([3, 1], 3);
-            model.block(1, model.embed(tensor([[1, 2, 3], [4, 0, 0]], { dtype: 'int64' })), context);
-            context.dispose();
-            return null;
-          });
-          model.dispose();
-        } catch (thrown) {
-          expect(thrown).toBeInstanceOf(SaeEvalError);
-          expect((thrown as SaeEvalError).code).not.toBe('internal');
-        }
-      }),
-      { seed: 7, numRuns: process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1250 },
-    );
-  });
+  it.each(models)(
+    '%s are read, or refused with a code, and what is read computes or is refused',
+    async (name) => {
+      const original = JSON.parse(
+        readFileSync(`${root}test/golden/${name}/config.json`, 'utf8'),
+      ) as Record<string, unknown>;
+      const path = copy(`${root}test/golden/${name}`);
+      const keys = [
+        ...Object.keys(original),
+        ...Object.keys(original['rope_parameters'] ?? original['rope_scaling'] ?? {}).map(
+          (key) => `rope.${key}`,
+        ),
+      ];
+      await fc.assert(
+        fc.asyncProperty(
+          fc.array(fc.tuple(fc.constantFrom(...keys), hostile), { minLength: 1, maxLength: 3 }),
+          async (changes) => {
+            const config = structuredClone(original);
+            for (const [key, value] of changes) {
+              const section = (config['rope_parameters'] ?? config['rope_scaling']) as
+                Record<string, unknown> | undefined;
+              if (!key.startsWith('rope.')) config[key] = value;
+              else if (section !== null && typeof section === 'object')
+                section[key.slice(5)] = value;
+            }
+            writeFileSync(join(path, 'config.json'), JSON.stringify(config));
+            try {
+              const model = await loadLanguageModel(path);
+              scope(() => {
+                const context = model.context([3, 1], 3);
+                model.block(
+                  1,
+                  model.embed(
+                    tensor(
+                      [
+                        [1, 2, 3],
+                        [4, 0, 0],
+                      ],
+                      { dtype: 'int64' },
+                    ),
+                  ),
+                  context,
+                );
+                context.dispose();
+                return null;
+              });
+              model.dispose();
+            } catch (thrown) {
+              expect(thrown).toBeInstanceOf(SaeEvalError);
+              expect((thrown as SaeEvalError).code).not.toBe('internal');
+            }
+          },
+        ),
+        { seed: 7, numRuns: process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1250 },
+      );
+    },
+  );
 });
 
 describe('weights', () => {
   const golden = (name: string): string => `${root}test/golden/models/${name}`;
 
   it('that are not there are missed', async () => {
-    await expect(loadLanguageModel(folder(tiny))).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('model.safetensors') });
+    await expect(loadLanguageModel(folder(tiny))).rejects.toMatchObject({
+      code: 'model-invalid',
+      message: expect.stringContaining('model.safetensors'),
+    });
   });
 
   it('of another shape than the config says are refused by name', async () => {
     const path = copy(golden('llama2'));
-    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as Record<string, unknown>;
+    const config = JSON.parse(readFileSync(join(path, 'config.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
     writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, intermediate_size: 95 }));
-    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'checkpoint-shape', message: expect.stringMatching(/mlp\.gate_proj\.weight: expected shape \[95, 48\] by config\.json, found \[96, 48\]/) });
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({
+      code: 'checkpoint-shape',
+      message: expect.stringMatching(
+        /mlp\.gate_proj\.weight: expected shape \[95, 48\] by config\.json, found \[96, 48\]/,
+      ),
+    });
     writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 5 }));
-    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'checkpoint-keys', message: expect.stringContaining('layers.4.') });
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({
+      code: 'checkpoint-keys',
+      message: expect.stringContaining('layers.4.'),
+    });
   });
 
   it('sharded with a shard missing are an error that names it', async () => {
     const path = copy(golden('llama3'));
     rmSync(join(path, 'model-00004-of-00011.safetensors'));
-    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('model-00004-of-00011') });
+    await expect(loadLanguageModel(path)).rejects.toMatchObject({
+      code: 'file-not-found',
+      message: expect.stringContaining('model-00004-of-00011'),
+    });
   });
 
-  it.each(['../model.safetensors', '/etc/passwd', '..', ''])('whose index names %j are refused', async (name) => {
-    const path = folder(tiny, { 'model.safetensors.index.json': JSON.stringify({ weight_map: { 'model.norm.weight': name } }) });
-    await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('files beside it') });
-  });
+  it.each(['../model.safetensors', '/etc/passwd', '..', ''])(
+    'whose index names %j are refused',
+    async (name) => {
+      const path = folder(tiny, {
+        'model.safetensors.index.json': JSON.stringify({
+          weight_map: { 'model.norm.weight': name },
+        }),
+      });
+      await expect(loadLanguageModel(path)).rejects.toMatchObject({
+        code: 'model-invalid',
+        message: expect.stringContaining('files beside it'),
+      });
+    },
+  );
 });
 
 describe('the local Hugging Face cache', () => {
@@ -169,12 +367,23 @@ describe('the local Hugging Face cache', () => {
     expect(model.layers).toBe(4);
     model.dispose();
     // the oldest models have no organisation; the folder is found by each of the library's variables
-    cpSync(join(cache, 'models--some-org--Tiny.Model-1'), join(cache, 'models--gpt2'), { recursive: true });
-    expect((await readModelConfig('gpt2')).path).toBe(join(cache, 'models--gpt2', 'snapshots', 'abc123'));
+    cpSync(join(cache, 'models--some-org--Tiny.Model-1'), join(cache, 'models--gpt2'), {
+      recursive: true,
+    });
+    expect((await readModelConfig('gpt2')).path).toBe(
+      join(cache, 'models--gpt2', 'snapshots', 'abc123'),
+    );
     expect(hubCacheFolder({ HF_HOME: '/a' })).toBe('/a/hub');
     expect(hubCacheFolder({ XDG_CACHE_HOME: '/a', HUGGINGFACE_HUB_CACHE: '/b' })).toBe('/b');
     expect(hubCacheFolder({ XDG_CACHE_HOME: '/a' })).toBe('/a/huggingface/hub');
-    for (const name of ['some-org/Other', 'some-org/Tiny.Model-1@v2', 'some-org/Tiny.Model-1@pr/1', 'some-org/Tiny.Model-1@../main', '../x/y', 'x']) {
+    for (const name of [
+      'some-org/Other',
+      'some-org/Tiny.Model-1@v2',
+      'some-org/Tiny.Model-1@pr/1',
+      'some-org/Tiny.Model-1@../main',
+      '../x/y',
+      'x',
+    ]) {
       await expect(readModelConfig(name)).rejects.toMatchObject({ code: 'file-not-found' });
     }
   });

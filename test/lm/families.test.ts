@@ -1,6 +1,14 @@
 import { readdirSync } from 'node:fs';
 import { loadLanguageModel } from '#src/lm/index.js';
-import { keep, memory, ops, scope, setInferenceMode, setNumThreads, type Tensor } from '#src/torch/index.js';
+import {
+  keep,
+  memory,
+  ops,
+  scope,
+  setInferenceMode,
+  setNumThreads,
+  type Tensor,
+} from '#src/torch/index.js';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { deviation, deviations, forward, readTensors, root } from './reference.js';
 
@@ -17,12 +25,16 @@ beforeAll(() => {
 const tolerance = 1e-4;
 
 const folders = (of: string): string[] =>
-  readdirSync(`${root}test/golden/${of}`, { withFileTypes: true }).filter((entry) => entry.isDirectory()).map(({ name }) => `${of}/${name}`);
+  readdirSync(`${root}test/golden/${of}`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${of}/${name}`);
 
 /** Fails with every state that is off, by name. */
 function expectClose(found: Record<string, number>, limit: number): void {
   expect(Object.keys(found).length).toBeGreaterThan(0);
-  expect(Object.fromEntries(Object.entries(found).filter(([, off]) => !(off <= limit)))).toEqual({});
+  expect(Object.fromEntries(Object.entries(found).filter(([, off]) => !(off <= limit)))).toEqual(
+    {},
+  );
 }
 
 describe('the shipped model', () => {
@@ -33,15 +45,27 @@ describe('the shipped model', () => {
     expect(Object.keys(found)).toHaveLength(19);
     expectClose(found, tolerance);
     // h_i is r_i below the last block
-    for (let i = 1; i < 16; i++) expect(ops.equal(expected.get(`h.${i}`)!, expected.get(`r.${i}`)!)).toBe(true);
+    for (let i = 1; i < 16; i++)
+      expect(ops.equal(expected.get(`h.${i}`)!, expected.get(`r.${i}`)!)).toBe(true);
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
   });
 
   it('says what it is', async () => {
     const model = await loadLanguageModel(`${root}checkpoints/tiny-llama`, { dtype: 'bfloat16' });
-    expect({ ...model, family: model.family, layers: model.layers, width: model.width, vocabulary: model.vocabulary, maxPositions: model.maxPositions }).toMatchObject({
-      family: 'llama', layers: 16, width: 128, vocabulary: 4096, maxPositions: 2048,
+    expect({
+      ...model,
+      family: model.family,
+      layers: model.layers,
+      width: model.width,
+      vocabulary: model.vocabulary,
+      maxPositions: model.maxPositions,
+    }).toMatchObject({
+      family: 'llama',
+      layers: 16,
+      width: 128,
+      vocabulary: 4096,
+      maxPositions: 2048,
     });
     expect(model.parameters).toBe(3_674_240);
     expect(model.weightBytes).toBe(2 * 3_674_240);
@@ -55,7 +79,9 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
     const before = memory().handles;
     const model = await loadLanguageModel(`${root}test/golden/${folder}`);
     const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
-    const prefixes = new Set([...expected.keys()].map((name) => /^(\d+\.)input_ids$/.exec(name)?.[1] ?? ''));
+    const prefixes = new Set(
+      [...expected.keys()].map((name) => /^(\d+\.)input_ids$/.exec(name)?.[1] ?? ''),
+    );
     for (const prefix of prefixes) expectClose(deviations(model, expected, { prefix }), tolerance);
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
@@ -72,7 +98,9 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
       lengths.forEach((length, row) => {
         // longer by padding, alone: what depends on the length itself (longrope, dynamic) has its own fixtures
         const alone = forward(model, ids.narrow(0, row, 1), [length]).states.get('logits')!;
-        expect(deviation(alone, together.narrow(0, row, 1), { lengths: [length], T: ids.shape[1]! })).toBeLessThan(tolerance);
+        expect(
+          deviation(alone, together.narrow(0, row, 1), { lengths: [length], T: ids.shape[1]! }),
+        ).toBeLessThan(tolerance);
         expect(together.isfinite().all().item<boolean>()).toBe(true);
       });
       return null;
@@ -90,7 +118,10 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
       const r = model.embed(expected.get('input_ids')!);
       const copies = [r, r.mul(0.5), r.neg()];
       const stacked = model.block(1, ops.cat(copies, 0), context);
-      const apart = ops.cat(copies.map((copy) => model.block(1, copy, context)), 0);
+      const apart = ops.cat(
+        copies.map((copy) => model.block(1, copy, context)),
+        0,
+      );
       expect(stacked.sub(apart).abs().max().item()).toBeLessThan(1e-4);
       return null;
     });
@@ -117,12 +148,19 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
         return value;
       });
       expect(deviation(observed, expected.get('r.2')!, { lengths, T })).toBeLessThan(tolerance);
-      const sites = [...expected.keys()].filter((name) => name.startsWith('site.')).map((name) => name.slice(5));
+      const sites = [...expected.keys()]
+        .filter((name) => name.startsWith('site.'))
+        .map((name) => name.slice(5));
       expect([...seen.keys()].sort()).toEqual(sites.sort());
-      for (const site of sites) expect(deviation(seen.get(site)!, expected.get(`site.${site}`)!, { lengths, T })).toBeLessThan(tolerance);
+      for (const site of sites)
+        expect(
+          deviation(seen.get(site)!, expected.get(`site.${site}`)!, { lengths, T }),
+        ).toBeLessThan(tolerance);
 
       // without what attention and the MLP add nothing is left but the input
-      const emptied = model.block(2, r, context, (site, value) => (site.endsWith('_out') ? value.mul(0) : value));
+      const emptied = model.block(2, r, context, (site, value) =>
+        site.endsWith('_out') ? value.mul(0) : value,
+      );
       expect(ops.equal(emptied, r)).toBe(true);
       for (const value of seen.values()) value.dispose();
       context.dispose();
@@ -135,23 +173,35 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
 });
 
 describe('scalings that depend on the length', () => {
-  it.each(['phi3-longrope', 'llama-dynamic'])('%s: go by the length before padding was left out', async (name) => {
-    const model = await loadLanguageModel(`${root}test/golden/models-odd/${name}`);
-    const expected = await readTensors(`${root}test/golden/models-odd/${name}/expected.safetensors`);
-    scope(() => {
-      const prefix = name === 'phi3-longrope' ? '24.' : '';
-      const [ids, logits] = [expected.get(`${prefix}input_ids`)!, expected.get(`${prefix}logits`)!];
-      const [, length] = expected.get(`${prefix}attention_mask`)!.sum([1]).toArray() as number[];
-      const cut = (x: Tensor): Tensor => x.narrow(0, 1, 1).narrow(1, 0, length!);
-      const off = (options: { seqLen?: number }): number =>
-        deviation(forward(model, cut(ids), [length!], options).states.get('logits')!, cut(logits), { lengths: [length!], T: length! });
-      expect(off({ seqLen: ids.shape[1]! })).toBeLessThan(tolerance);
-      expect(off({})).toBeGreaterThan(tolerance);
-      return null;
-    });
-    for (const tensor of expected.values()) tensor.dispose();
-    model.dispose();
-  });
+  it.each(['phi3-longrope', 'llama-dynamic'])(
+    '%s: go by the length before padding was left out',
+    async (name) => {
+      const model = await loadLanguageModel(`${root}test/golden/models-odd/${name}`);
+      const expected = await readTensors(
+        `${root}test/golden/models-odd/${name}/expected.safetensors`,
+      );
+      scope(() => {
+        const prefix = name === 'phi3-longrope' ? '24.' : '';
+        const [ids, logits] = [
+          expected.get(`${prefix}input_ids`)!,
+          expected.get(`${prefix}logits`)!,
+        ];
+        const [, length] = expected.get(`${prefix}attention_mask`)!.sum([1]).toArray() as number[];
+        const cut = (x: Tensor): Tensor => x.narrow(0, 1, 1).narrow(1, 0, length!);
+        const off = (options: { seqLen?: number }): number =>
+          deviation(
+            forward(model, cut(ids), [length!], options).states.get('logits')!,
+            cut(logits),
+            { lengths: [length!], T: length! },
+          );
+        expect(off({ seqLen: ids.shape[1]! })).toBeLessThan(tolerance);
+        expect(off({})).toBeGreaterThan(tolerance);
+        return null;
+      });
+      for (const tensor of expected.values()) tensor.dispose();
+      model.dispose();
+    },
+  );
 });
 
 describe('bfloat16', () => {

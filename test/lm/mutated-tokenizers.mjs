@@ -16,22 +16,48 @@ let state = Number(seed) * 7919;
 const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
 const pick = (items) => items[Math.floor(random() * items.length)];
 
-const strings = ['', 'x', ' ', '\ud800', '(', '\\p{', 'a'.repeat(2000), '▁', '##', '<s>', 'Ġ', '🙂', 'always', 'never', 'Isolated', 'Sequence'];
+const strings = [
+  '',
+  'x',
+  ' ',
+  '\ud800',
+  '(',
+  '\\p{',
+  'a'.repeat(2000),
+  '▁',
+  '##',
+  '<s>',
+  'Ġ',
+  '🙂',
+  'always',
+  'never',
+  'Isolated',
+  'Sequence',
+];
 const numbers = [-1, 0, 1, 255, 1e9, 2 ** 32, 2 ** 53, 1.5, 1e308];
 
 function mutated(value) {
   if (random() < 0.15) return pick([...strings, ...numbers, null, true, [], {}]);
-  if (typeof value === 'string') return random() < 0.5 ? pick(strings) : value.slice(0, random() * value.length) + pick(strings);
-  if (typeof value === 'number') return random() < 0.5 ? pick(numbers) : value + Math.floor(random() * 5) - 2;
+  if (typeof value === 'string')
+    return random() < 0.5 ? pick(strings) : value.slice(0, random() * value.length) + pick(strings);
+  if (typeof value === 'number')
+    return random() < 0.5 ? pick(numbers) : value + Math.floor(random() * 5) - 2;
   if (typeof value === 'boolean') return !value;
   if (value === null) return pick([...strings, ...numbers, true]);
-  if (Array.isArray(value)) return pick([[], [...value].reverse(), [...value, ...value.slice(0, 3)], value.filter(() => random() < 0.8)]);
+  if (Array.isArray(value))
+    return pick([
+      [],
+      [...value].reverse(),
+      [...value, ...value.slice(0, 3)],
+      value.filter(() => random() < 0.8),
+    ]);
   return Object.fromEntries(Object.entries(value).filter(() => random() < 0.9));
 }
 
 /** Changes one value somewhere; of long lists and objects a few entries are considered. */
 function mutate(value, depth = 0) {
-  if (value === null || typeof value !== 'object' || (depth > 0 && random() < 0.25)) return mutated(value);
+  if (value === null || typeof value !== 'object' || (depth > 0 && random() < 0.25))
+    return mutated(value);
   const keys = Object.keys(value);
   if (keys.length === 0) return mutated(value);
   const key = pick(keys);
@@ -47,7 +73,12 @@ for (let n = 0; n < Number(count); n++) {
   writeFileSync(join(into, 'tokenizer.json'), text);
   try {
     const tokenizer = await loadTokenizer(into);
-    const [ids] = await tokenizer.encodeBatch(['Hello wörld 🙂  x\u0000', 'a', '', 'supercalifragil aaaaaaa <s> special']);
+    const [ids] = await tokenizer.encodeBatch([
+      'Hello wörld 🙂  x\u0000',
+      'a',
+      '',
+      'supercalifragil aaaaaaa <s> special',
+    ]);
     tokenizer.truncate(ids, 3);
     tokenizer.decode(ids);
     counts.loaded++;
@@ -56,4 +87,6 @@ for (let n = 0; n < Number(count); n++) {
     else counts.other.push(String(error));
   }
 }
-process.stdout.write(JSON.stringify({ ...counts, peakBytes: process.resourceUsage().maxRSS * 1024 }));
+process.stdout.write(
+  JSON.stringify({ ...counts, peakBytes: process.resourceUsage().maxRSS * 1024 }),
+);

@@ -19,7 +19,12 @@ export interface States {
 }
 
 /** One clean pass, block by block. */
-export function forward(model: LanguageModel, ids: Tensor, lengths: number[], options: { seqLen?: number } = {}): States {
+export function forward(
+  model: LanguageModel,
+  ids: Tensor,
+  lengths: number[],
+  options: { seqLen?: number } = {},
+): States {
   const T = ids.shape[1]!;
   const context = model.context(lengths, T, options);
   try {
@@ -33,7 +38,10 @@ export function forward(model: LanguageModel, ids: Tensor, lengths: number[], op
       }
       const h = model.finalNorm(r);
       states.set('h.last', h);
-      states.set('logits', model.head(h.reshape([-1, model.width])).unflatten(0, [lengths.length, T]));
+      states.set(
+        'logits',
+        model.head(h.reshape([-1, model.width])).unflatten(0, [lengths.length, T]),
+      );
       return { states, lengths, T };
     });
   } finally {
@@ -42,17 +50,40 @@ export function forward(model: LanguageModel, ids: Tensor, lengths: number[], op
 }
 
 /** The largest of min(|a − b|, |a − b| / |b|) over the positions that count: NaN or infinite where one is. */
-export function deviation(a: Tensor, b: Tensor, { lengths, T }: { lengths: readonly number[]; T: number }, { padding = false } = {}): number {
+export function deviation(
+  a: Tensor,
+  b: Tensor,
+  { lengths, T }: { lengths: readonly number[]; T: number },
+  { padding = false } = {},
+): number {
   return scope(() => {
-    const error = a.to({ dtype: 'float64' }).sub(b.to({ dtype: 'float64' })).abs();
+    const error = a
+      .to({ dtype: 'float64' })
+      .sub(b.to({ dtype: 'float64' }))
+      .abs();
     const smaller = error.minimum(error.div(b.to({ dtype: 'float64' }).abs().clamp_min(1e-30)));
-    const counts = fromTypedArray(Float64Array.from(lengths.flatMap((length) => Array.from({ length: T }, (_, t) => (padding || t < length ? 1 : 0)))), [lengths.length, T, 1]);
+    const counts = fromTypedArray(
+      Float64Array.from(
+        lengths.flatMap((length) =>
+          Array.from({ length: T }, (_, t) => (padding || t < length ? 1 : 0)),
+        ),
+      ),
+      [lengths.length, T, 1],
+    );
     return smaller.mul(counts).max().item();
   });
 }
 
 /** Compares every state a fixture has; names of those in `expected` may have a prefix. */
-export function deviations(model: LanguageModel, expected: ReadonlyMap<string, Tensor>, { prefix = '', padding = false, aliases = {} }: { prefix?: string; padding?: boolean; aliases?: Record<string, string> } = {}): Record<string, number> {
+export function deviations(
+  model: LanguageModel,
+  expected: ReadonlyMap<string, Tensor>,
+  {
+    prefix = '',
+    padding = false,
+    aliases = {},
+  }: { prefix?: string; padding?: boolean; aliases?: Record<string, string> } = {},
+): Record<string, number> {
   const ids = expected.get(`${prefix}input_ids`) ?? expected.get('input_ids')!;
   const mask = expected.get(`${prefix}attention_mask`) ?? expected.get('attention_mask')!;
   return scope(() => {

@@ -17,8 +17,10 @@ let folder: string;
 beforeAll(() => {
   setInferenceMode(true);
   folder = mkdtempSync(join(tmpdir(), 'sae-eval-script-'));
-  for (const name of ['manifest.json', 'model.pt']) copyFileSync(`${fixture}${name}`, join(folder, name));
-  for (const name of ['tokenizer.json', 'tokenizer_config.json']) copyFileSync(`${root}checkpoints/tiny-llama/${name}`, join(folder, name));
+  for (const name of ['manifest.json', 'model.pt'])
+    copyFileSync(`${fixture}${name}`, join(folder, name));
+  for (const name of ['tokenizer.json', 'tokenizer_config.json'])
+    copyFileSync(`${root}checkpoints/tiny-llama/${name}`, join(folder, name));
 });
 const copies: string[] = [];
 afterAll(() => {
@@ -30,7 +32,13 @@ function changed(change: object): string {
   const copy = mkdtempSync(join(tmpdir(), 'sae-eval-script-'));
   copies.push(copy);
   copyFileSync(`${fixture}model.pt`, join(copy, 'model.pt'));
-  writeFileSync(join(copy, 'manifest.json'), JSON.stringify({ ...(JSON.parse(readFileSync(`${fixture}manifest.json`, 'utf8')) as object), ...change }));
+  writeFileSync(
+    join(copy, 'manifest.json'),
+    JSON.stringify({
+      ...(JSON.parse(readFileSync(`${fixture}manifest.json`, 'utf8')) as object),
+      ...change,
+    }),
+  );
   return copy;
 }
 
@@ -43,7 +51,9 @@ describe('a model exported as TorchScript', () => {
     expect(Object.keys(found)).toHaveLength(6);
     // float32 sums of up to 20 terms, in the same order as in Python
     for (const [name, off] of Object.entries(found)) expect(off, name).toBeLessThan(1e-5);
-    expect(model.parameters).toBe((await readModelSize(await readModelConfig(folder), 'float32')).parameters);
+    expect(model.parameters).toBe(
+      (await readModelSize(await readModelConfig(folder), 'float32')).parameters,
+    );
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
     expect(memory().handles).toBe(before);
@@ -56,45 +66,99 @@ describe('a model exported as TorchScript', () => {
     const { states } = forward(model, ids, [9, 4, 8]);
     const h = states.get('h.last')!.reshape([-1, model.width]);
     // a matmul of another width may sum in another order
-    expect(model.head(h, { from: 100, count: 7 }).sub(model.head(h).narrow(1, 100, 7)).abs().max().item()).toBeLessThan(1e-5);
+    expect(
+      model
+        .head(h, { from: 100, count: 7 })
+        .sub(model.head(h).narrow(1, 100, 7))
+        .abs()
+        .max()
+        .item(),
+    ).toBeLessThan(1e-5);
     const context = model.context([9, 4, 8], 9);
     const r = states.get('h.0')!;
     const stacked = model.block(1, ops.cat([r, r.mul(2)], 0), context);
     expect(stacked.narrow(0, 0, 3).sub(states.get('r.1')!).abs().max().item()).toBeLessThan(1e-6);
-    expect(() => model.block(1, r, context, (_, value) => value)).toThrow(expect.objectContaining({ code: 'model-unsupported' }));
+    expect(() => model.block(1, r, context, (_, value) => value)).toThrow(
+      expect.objectContaining({ code: 'model-unsupported' }),
+    );
   });
 
   it('evaluates an SAE as hooks in Python do', async () => {
-    const { seqLen, samples, tokens, strict } = JSON.parse(readFileSync(`${fixture}expected.json`, 'utf8')) as { seqLen: number; samples: number; tokens: number; strict: Record<string, number> };
-    const result = await run({ model: folder, dataset: { path: `${root}checkpoints/eval`, seqLen, maxSamples: samples }, saes: [{ checkpoint: `${fixture}sae` }] });
+    const { seqLen, samples, tokens, strict } = JSON.parse(
+      readFileSync(`${fixture}expected.json`, 'utf8'),
+    ) as { seqLen: number; samples: number; tokens: number; strict: Record<string, number> };
+    const result = await run({
+      model: folder,
+      dataset: { path: `${root}checkpoints/eval`, seqLen, maxSamples: samples },
+      saes: [{ checkpoint: `${fixture}sae` }],
+    });
     expect(result.data.realTokens).toBe(tokens);
     expect(result.results[0]).toMatchObject({ error: null, layer: 2, format: 'saelens' });
     const found = result.results[0]!.strict as unknown as Record<string, Estimate>;
-    for (const [name, value] of Object.entries(strict)) expect(Math.abs(found[name]!.mean - value), `${name}: ${found[name]!.mean}, expected ${value}`).toBeLessThanOrEqual(1e-4 * value);
+    for (const [name, value] of Object.entries(strict))
+      expect(
+        Math.abs(found[name]!.mean - value),
+        `${name}: ${found[name]!.mean}, expected ${value}`,
+      ).toBeLessThanOrEqual(1e-4 * value);
   });
 
   it('is not run by a server, unless its operator says so', async () => {
-    const request = { model: folder, dataset: { path: `${root}checkpoints/eval`, seqLen: 12, maxSamples: 2 }, saes: [{ checkpoint: `${fixture}sae` }] };
-    await expect(run(request, { programs: false })).rejects.toMatchObject({ code: 'model-unsupported', message: expect.stringContaining('SAE_EVAL_TORCHSCRIPT=1') as string });
-    await expect(validateRequest(request)).resolves.toMatchObject({ model: { family: 'torchscript' } });
+    const request = {
+      model: folder,
+      dataset: { path: `${root}checkpoints/eval`, seqLen: 12, maxSamples: 2 },
+      saes: [{ checkpoint: `${fixture}sae` }],
+    };
+    await expect(run(request, { programs: false })).rejects.toMatchObject({
+      code: 'model-unsupported',
+      message: expect.stringContaining('SAE_EVAL_TORCHSCRIPT=1') as string,
+    });
+    await expect(validateRequest(request)).resolves.toMatchObject({
+      model: { family: 'torchscript' },
+    });
     expect([mayRunPrograms(null), mayRunPrograms([])]).toEqual([true, false]);
-    const paths = [folder, `${root}checkpoints/eval`, `${fixture}sae`].map((path) => ({ name: path, path }));
-    await expect(inspectRequest(request, paths)).rejects.toMatchObject({ code: 'model-unsupported' });
+    const paths = [folder, `${root}checkpoints/eval`, `${fixture}sae`].map((path) => ({
+      name: path,
+      path,
+    }));
+    await expect(inspectRequest(request, paths)).rejects.toMatchObject({
+      code: 'model-unsupported',
+    });
   });
 
   it('is refused where manifest and program do not fit', async () => {
-    await expect(readModelConfig(changed({ layers: 0 }))).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('layers') as string });
-    await expect(readModelConfig(changed({ program: '../model.pt' }))).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('program') as string });
-    await expect(readModelConfig(changed({ version: 2 }))).rejects.toMatchObject({ code: 'model-invalid' });
-    await expect(loadLanguageModel(changed({ program: 'other.pt' }))).rejects.toMatchObject({ code: 'file-not-found', message: expect.stringContaining('other.pt') as string });
+    await expect(readModelConfig(changed({ layers: 0 }))).rejects.toMatchObject({
+      code: 'model-invalid',
+      message: expect.stringContaining('layers') as string,
+    });
+    await expect(readModelConfig(changed({ program: '../model.pt' }))).rejects.toMatchObject({
+      code: 'model-invalid',
+      message: expect.stringContaining('program') as string,
+    });
+    await expect(readModelConfig(changed({ version: 2 }))).rejects.toMatchObject({
+      code: 'model-invalid',
+    });
+    await expect(loadLanguageModel(changed({ program: 'other.pt' }))).rejects.toMatchObject({
+      code: 'file-not-found',
+      message: expect.stringContaining('other.pt') as string,
+    });
     // another tool's manifest is none
-    await expect(readModelConfig(changed({ format: 'web-app' }))).rejects.toMatchObject({ code: 'file-not-found' });
+    await expect(readModelConfig(changed({ format: 'web-app' }))).rejects.toMatchObject({
+      code: 'file-not-found',
+    });
     const narrow = await loadLanguageModel(changed({ width: 16 }));
-    expect(() => narrow.embed(ops.zeros([1, 2], { dtype: 'int64' }))).toThrow(/expected embed to give a tensor \[1, 2, 16\] in float32, found \[1, 2, 8\]/);
+    expect(() => narrow.embed(ops.zeros([1, 2], { dtype: 'int64' }))).toThrow(
+      /expected embed to give a tensor \[1, 2, 16\] in float32, found \[1, 2, 8\]/,
+    );
     const other = changed({});
     copyFileSync(`${root}test/golden/script/calls.pt`, join(other, 'model.pt'));
-    await expect(loadLanguageModel(other)).rejects.toMatchObject({ code: 'model-invalid', message: expect.stringContaining('found none called embed, block') as string });
+    await expect(loadLanguageModel(other)).rejects.toMatchObject({
+      code: 'model-invalid',
+      message: expect.stringContaining('found none called embed, block') as string,
+    });
     writeFileSync(join(other, 'model.pt'), 'no program');
-    await expect(loadLanguageModel(other)).rejects.toMatchObject({ code: 'checkpoint-format', message: expect.stringContaining(other) as string });
+    await expect(loadLanguageModel(other)).rejects.toMatchObject({
+      code: 'checkpoint-format',
+      message: expect.stringContaining(other) as string,
+    });
   });
 });

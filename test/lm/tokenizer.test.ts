@@ -9,12 +9,18 @@ import { root } from './reference.js';
 
 interface Expected {
   texts: string[];
-  tokenizers: Record<string, { pad: number; ids: number[][]; truncated: number[][]; decoded: string[] }>;
+  tokenizers: Record<
+    string,
+    { pad: number; ids: number[][]; truncated: number[][]; decoded: string[] }
+  >;
 }
 
 const folder = `${root}test/golden/models-tokenizers`;
-const { texts, tokenizers } = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
-const pathOf = (name: string): string => (name === 'tiny-llama' ? `${root}checkpoints/tiny-llama` : `${folder}/${name}`);
+const { texts, tokenizers } = JSON.parse(
+  readFileSync(`${folder}/expected.json`, 'utf8'),
+) as Expected;
+const pathOf = (name: string): string =>
+  name === 'tiny-llama' ? `${root}checkpoints/tiny-llama` : `${folder}/${name}`;
 
 describe.each(Object.keys(tokenizers))('the tokenizer %s', (name) => {
   const expected = tokenizers[name]!;
@@ -42,7 +48,9 @@ describe.each(Object.keys(tokenizers))('the tokenizer %s', (name) => {
 
 describe('the golden texts', () => {
   it('have the ids they were given', async () => {
-    const { texts: golden, input_ids } = JSON.parse(readFileSync(`${root}test/golden/texts.json`, 'utf8')) as { texts: string[]; input_ids: number[][] };
+    const { texts: golden, input_ids } = JSON.parse(
+      readFileSync(`${root}test/golden/texts.json`, 'utf8'),
+    ) as { texts: string[]; input_ids: number[][] };
     const tokenizer = await loadTokenizer(`${root}checkpoints/tiny-llama`);
     expect(await tokenizer.encodeBatch(golden)).toEqual(input_ids);
     expect(tokenizer.padId).toBe(4095);
@@ -58,42 +66,116 @@ describe('a tokenizer that cannot be loaded', () => {
   };
   const good = readFileSync(`${root}checkpoints/tiny-llama/tokenizer.json`, 'utf8');
 
-  const damaged = (name: string, change: (json: Record<string, Record<string, unknown>>) => void): string => {
-    const json = JSON.parse(readFileSync(`${folder}/${name}/tokenizer.json`, 'utf8')) as Record<string, Record<string, unknown>>;
+  const damaged = (
+    name: string,
+    change: (json: Record<string, Record<string, unknown>>) => void,
+  ): string => {
+    const json = JSON.parse(readFileSync(`${folder}/${name}/tokenizer.json`, 'utf8')) as Record<
+      string,
+      Record<string, unknown>
+    >;
     change(json);
     return JSON.stringify(json);
   };
 
   it.each([
     // These two would end the process inside the native library.
-    ['has merges without their prefix', { 'tokenizer.json': damaged('byte-level', (json) => (json['model']!['continuing_subword_prefix'] = '##########')) }, /lacks the continuing_subword_prefix/],
-    ['has a template without its tokens', { 'tokenizer.json': damaged('sentencepiece', (json) => (json['post_processor']!['special_tokens'] = {})) }, /'<s>' is used and not given/],
+    [
+      'has merges without their prefix',
+      {
+        'tokenizer.json': damaged(
+          'byte-level',
+          (json) => (json['model']!['continuing_subword_prefix'] = '##########'),
+        ),
+      },
+      /lacks the continuing_subword_prefix/,
+    ],
+    [
+      'has a template without its tokens',
+      {
+        'tokenizer.json': damaged(
+          'sentencepiece',
+          (json) => (json['post_processor']!['special_tokens'] = {}),
+        ),
+      },
+      /'<s>' is used and not given/,
+    ],
     ['is not there', {}, /tokenizer\.json: there is no such file/],
     ['is not JSON', { 'tokenizer.json': '{"model": ' }, /expected a tokenizer/],
     ['is other JSON', { 'tokenizer.json': '{"model": {"type": "None"}}' }, /expected a tokenizer/],
-    ['has settings that are not JSON', { 'tokenizer.json': good, 'tokenizer_config.json': '{' }, /tokenizer_config\.json: expected JSON/],
-    ['has nothing to pad with', { 'tokenizer.json': good }, /expected a pad or end-of-sequence token/],
+    [
+      'has settings that are not JSON',
+      { 'tokenizer.json': good, 'tokenizer_config.json': '{' },
+      /tokenizer_config\.json: expected JSON/,
+    ],
+    [
+      'has nothing to pad with',
+      { 'tokenizer.json': good },
+      /expected a pad or end-of-sequence token/,
+    ],
   ])('%s', async (_, files, message) => {
-    await expect(loadTokenizer(made(files))).rejects.toMatchObject({ code: 'tokenizer-invalid', message: expect.stringMatching(message) });
+    await expect(loadTokenizer(made(files))).rejects.toMatchObject({
+      code: 'tokenizer-invalid',
+      message: expect.stringMatching(message),
+    });
   });
 });
 
 // What transformers 5 says is `pad_token_id ?? eos_token_id` of such folders; Llama 2's have a `pad_token_id` and a tokenizer without a pad token.
 describe('the pad token', () => {
-  const tokenizer = JSON.parse(readFileSync(`${folder}/unigram/tokenizer.json`, 'utf8')) as Record<string, unknown>;
-  const padding = { strategy: { Fixed: 9 }, direction: 'Left', pad_to_multiple_of: null, pad_id: 0, pad_type_id: 0, pad_token: '<pad>' };
+  const tokenizer = JSON.parse(readFileSync(`${folder}/unigram/tokenizer.json`, 'utf8')) as Record<
+    string,
+    unknown
+  >;
+  const padding = {
+    strategy: { Fixed: 9 },
+    direction: 'Left',
+    pad_to_multiple_of: null,
+    pad_id: 0,
+    pad_type_id: 0,
+    pad_token: '<pad>',
+  };
   const ids = { '<pad>': 0, '</s>': 1, model: 7 };
 
   it.each([
-    ['of the end of sequence, whatever the model says', null, { eos_token: '</s>' }, { pad_token_id: ids.model }, ids['</s>']],
+    [
+      'of the end of sequence, whatever the model says',
+      null,
+      { eos_token: '</s>' },
+      { pad_token_id: ids.model },
+      ids['</s>'],
+    ],
     ['named by the padding section alone', padding, { eos_token: '</s>' }, {}, ids['<pad>']],
-    ['denied beside a padding section', padding, { eos_token: '</s>', pad_token: null }, {}, ids['</s>']],
-    ['named in the settings', null, { eos_token: '</s>', pad_token: '<pad>' }, { pad_token_id: ids.model }, ids['<pad>']],
-    ['that only the model has', null, {}, { pad_token_id: ids.model, eos_token_id: ids['</s>'] }, ids.model],
+    [
+      'denied beside a padding section',
+      padding,
+      { eos_token: '</s>', pad_token: null },
+      {},
+      ids['</s>'],
+    ],
+    [
+      'named in the settings',
+      null,
+      { eos_token: '</s>', pad_token: '<pad>' },
+      { pad_token_id: ids.model },
+      ids['<pad>'],
+    ],
+    [
+      'that only the model has',
+      null,
+      {},
+      { pad_token_id: ids.model, eos_token_id: ids['</s>'] },
+      ids.model,
+    ],
   ])('%s', async (_, section, settings, model, expected) => {
     const path = mkdtempSync(join(tmpdir(), 'pad-token-'));
-    const files = { 'tokenizer.json': { ...tokenizer, padding: section }, 'tokenizer_config.json': settings, 'config.json': model };
-    for (const [name, json] of Object.entries(files)) writeFileSync(join(path, name), JSON.stringify(json));
+    const files = {
+      'tokenizer.json': { ...tokenizer, padding: section },
+      'tokenizer_config.json': settings,
+      'config.json': model,
+    };
+    for (const [name, json] of Object.entries(files))
+      writeFileSync(join(path, name), JSON.stringify(json));
     expect((await loadTokenizer(path)).padId).toBe(expected);
   });
 });
@@ -101,12 +183,24 @@ describe('the pad token', () => {
 describe('mutated tokenizer files', () => {
   const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 200 : 10_000;
 
-  it.each(['byte-level', 'sentencepiece', 'unigram'])('of %s load or are refused, and end no process', async (name) => {
-    const { stdout } = await promisify(execFile)(process.execPath, [`${root}test/lm/mutated-tokenizers.mjs`, `${folder}/${name}`, '11', String(count)], { cwd: root });
-    const counts = JSON.parse(stdout) as { loaded: number; refused: number; other: string[]; peakBytes: number };
-    expect(counts.other).toEqual([]);
-    expect(counts.loaded + counts.refused).toBe(count);
-    expect(Math.min(counts.loaded, counts.refused)).toBeGreaterThan(0);
-    expect(counts.peakBytes).toBeLessThan(2 ** 30);
-  });
+  it.each(['byte-level', 'sentencepiece', 'unigram'])(
+    'of %s load or are refused, and end no process',
+    async (name) => {
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [`${root}test/lm/mutated-tokenizers.mjs`, `${folder}/${name}`, '11', String(count)],
+        { cwd: root },
+      );
+      const counts = JSON.parse(stdout) as {
+        loaded: number;
+        refused: number;
+        other: string[];
+        peakBytes: number;
+      };
+      expect(counts.other).toEqual([]);
+      expect(counts.loaded + counts.refused).toBe(count);
+      expect(Math.min(counts.loaded, counts.refused)).toBeGreaterThan(0);
+      expect(counts.peakBytes).toBeLessThan(2 ** 30);
+    },
+  );
 });

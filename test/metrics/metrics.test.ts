@@ -7,8 +7,15 @@ import type { SlotColumn, Sums } from '#src/metrics/metric.js';
 import { recovered } from '#src/metrics/recovered.js';
 
 const sums = (columns: Partial<Record<SlotColumn, number>>, rest: Partial<Sums> = {}): Sums => ({
-  sequences: 1, positions: 1, nextPositions: 1, ceClean: 0, slots: [0], width: 4,
-  at: (_, column) => columns[column] ?? null, vector: () => null, ...rest,
+  sequences: 1,
+  positions: 1,
+  nextPositions: 1,
+  ceClean: 0,
+  slots: [0],
+  width: 4,
+  at: (_, column) => columns[column] ?? null,
+  vector: () => null,
+  ...rest,
 });
 
 describe('explained variance', () => {
@@ -17,13 +24,22 @@ describe('explained variance', () => {
     const d = 8;
     let word = 7;
     const random = (): number => (word = (Math.imul(word, 1664525) + 1013904223) >>> 0) / 2 ** 32;
-    const x = Array.from({ length: 500 }, () => Array.from({ length: d }, (_, i) => 4 + i + random()));
-    const total = Float64Array.from({ length: d }, (_, i) => x.reduce((sum, row) => sum + row[i]!, 0));
+    const x = Array.from({ length: 500 }, () =>
+      Array.from({ length: d }, (_, i) => 4 + i + random()),
+    );
+    const total = Float64Array.from({ length: d }, (_, i) =>
+      x.reduce((sum, row) => sum + row[i]!, 0),
+    );
     const mean = total.map((value) => value / x.length);
     const squaredInput = x.flat().reduce((sum, value) => sum + value * value, 0);
-    const squaredError = x.reduce((sum, row) => sum + row.reduce((inner, value, i) => inner + (value - mean[i]!) ** 2, 0), 0);
+    const squaredError = x.reduce(
+      (sum, row) => sum + row.reduce((inner, value, i) => inner + (value - mean[i]!) ** 2, 0),
+      0,
+    );
     const of = (error: number): number | null =>
-      explainedVariance.strict.ExplainedVariance!.formula(sums({ squaredError: error, squaredInput }, { positions: 500, vector: () => total }));
+      explainedVariance.strict.ExplainedVariance!.formula(
+        sums({ squaredError: error, squaredInput }, { positions: 500, vector: () => total }),
+      );
     expect(of(squaredError)).toBeCloseTo(0, 9);
     expect(of(0)).toBe(1);
   });
@@ -31,14 +47,24 @@ describe('explained variance', () => {
   it('is none where the inputs do not vary, whatever rounding leaves of their variance', () => {
     const total = Float64Array.of(0.3, -1.7, 0.4, 1);
     const squaredInput = total.reduce((sum, value) => sum + value * value, 0) * (1 + 6e-8); // as summed in float32
-    expect(explainedVariance.strict.ExplainedVariance!.formula(sums({ squaredError: 0.5, squaredInput }, { vector: () => total }))).toBeNull();
+    expect(
+      explainedVariance.strict.ExplainedVariance!.formula(
+        sums({ squaredError: 0.5, squaredInput }, { vector: () => total }),
+      ),
+    ).toBeNull();
   });
 });
 
 describe('recovered', () => {
   it('is the mean of the ratios over slots, not the ratio of the means', () => {
-    const values: Record<number, Partial<Record<SlotColumn, number>>> = { 0: { ceSpliced: 2, ceZero: 5 }, 1: { ceSpliced: 3, ceZero: 3 } };
-    const two = sums({}, { ceClean: 1, slots: [0, 1], at: (slot, column) => values[slot]![column] ?? null });
+    const values: Record<number, Partial<Record<SlotColumn, number>>> = {
+      0: { ceSpliced: 2, ceZero: 5 },
+      1: { ceSpliced: 3, ceZero: 3 },
+    };
+    const two = sums(
+      {},
+      { ceClean: 1, slots: [0, 1], at: (slot, column) => values[slot]![column] ?? null },
+    );
     expect(recovered.reference.Recovered!(two)).toBeCloseTo((0.75 + 0) / 2, 6);
   });
 });
@@ -105,7 +131,8 @@ describe('bootstrap', () => {
     const a = Float64Array.from({ length: 50 }, (_, i) => Math.sin(i));
     const b = a.map((value) => 2 * value + 1);
     const { sums: drawn, rows } = resample([a, b], 42);
-    for (let row = 0; row < rows; row++) expect(drawn[2 * row + 1]).toBeCloseTo(2 * drawn[2 * row]! + 50, 8);
+    for (let row = 0; row < rows; row++)
+      expect(drawn[2 * row + 1]).toBeCloseTo(2 * drawn[2 * row]! + 50, 8);
   });
 
   it('covers as the normal approximation says', () => {
@@ -119,6 +146,8 @@ describe('bootstrap', () => {
   });
 
   it('interpolates percentiles', () => {
-    expect(percentileInterval(Float64Array.from({ length: 41 }, (_, i) => 40 - i))).toEqual([1, 39]);
+    expect(percentileInterval(Float64Array.from({ length: 41 }, (_, i) => 40 - i))).toEqual([
+      1, 39,
+    ]);
   });
 });

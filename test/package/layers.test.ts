@@ -12,7 +12,14 @@ async function lint(filePath: string, code: string): Promise<string[]> {
   const eslint = new ESLint({
     cwd: root,
     overrideConfig: [{ languageOptions: { parserOptions: { projectService: false } } }],
-    ruleFilter: ({ ruleId }) => ['boundaries/dependencies', 'boundaries/no-unknown-files', 'no-restricted-imports', 'project/file-name', 'no-restricted-syntax'].includes(ruleId),
+    ruleFilter: ({ ruleId }) =>
+      [
+        'boundaries/dependencies',
+        'boundaries/no-unknown-files',
+        'no-restricted-imports',
+        'project/file-name',
+        'no-restricted-syntax',
+      ].includes(ruleId),
   });
   const [result] = await eslint.lintText(code, { filePath: join(root, filePath) });
   return (result?.messages ?? []).map(({ message }) => message);
@@ -22,10 +29,22 @@ describe('the linter', () => {
   it.each([
     ['src/torch/example.ts', "import '../sae/index.js';", 'torch may not import sae'],
     ['src/client/example.ts', "import '../torch/index.js';", 'client may not import torch'],
-    ['src/client/example.ts', "import type { Request } from '../evaluation/validate.js';", 'client may not import evaluation'],
+    [
+      'src/client/example.ts',
+      "import type { Request } from '../evaluation/validate.js';",
+      'client may not import evaluation',
+    ],
     ['src/client/example.ts', "export * from '../sae/index.js';", 'client may not import sae'],
-    ['src/report/example.ts', "const later = () => import('../evaluation/validate.js');", 'report may not import evaluation'],
-    ['src/evaluation/schema/example.ts', "import '../validate.js';", 'schema may not import evaluation'],
+    [
+      'src/report/example.ts',
+      "const later = () => import('../evaluation/validate.js');",
+      'report may not import evaluation',
+    ],
+    [
+      'src/evaluation/schema/example.ts',
+      "import '../validate.js';",
+      'schema may not import evaluation',
+    ],
     ['src/cli/example.ts', "import '../../server/app.js';", 'cli may not import server'],
     ['server/example.ts', "import '../src/torch/index.js';", 'server may not import torch'],
     ['src/example.ts', 'export {};', 'does not match any file pattern'],
@@ -37,7 +56,10 @@ describe('the linter', () => {
   });
 
   it.each([
-    ['src/client/example.ts', "import '../evaluation/schema/index.js'; import '../errors.js'; import 'zod';"],
+    [
+      'src/client/example.ts',
+      "import '../evaluation/schema/index.js'; import '../errors.js'; import 'zod';",
+    ],
     ['src/sae/example.ts', "import '../torch/index.js'; import { join } from 'node:path';"],
     ['src/evaluation/example.ts', "import '../sae/index.js'; import './schema/index.js';"],
   ])('accepts in %s: %s', async (file, code) => {
@@ -49,14 +71,29 @@ describe('the linter', () => {
  * Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is called: `later` follows
  * those too.
  */
-function loadedBy(entry: string, { later = false, seen = new Set<string>() }: { later?: boolean; seen?: Set<string> } = {}): Set<string> {
+function loadedBy(
+  entry: string,
+  { later = false, seen = new Set<string>() }: { later?: boolean; seen?: Set<string> } = {},
+): Set<string> {
   if (seen.has(entry)) return seen;
   seen.add(entry);
   if (!entry.startsWith('/')) return seen;
-  const follow = (name: string): void => void loadedBy(name.startsWith('.') ? resolve(dirname(entry), name) : name, { later, seen });
+  const follow = (name: string): void =>
+    void loadedBy(name.startsWith('.') ? resolve(dirname(entry), name) : name, { later, seen });
   const visit = (node: ts.Node): void => {
-    if ((ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) && node.moduleSpecifier !== undefined && ts.isStringLiteral(node.moduleSpecifier)) follow(node.moduleSpecifier.text);
-    if (later && ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword && ts.isStringLiteral(node.arguments[0]!)) follow(node.arguments[0].text);
+    if (
+      (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
+      node.moduleSpecifier !== undefined &&
+      ts.isStringLiteral(node.moduleSpecifier)
+    )
+      follow(node.moduleSpecifier.text);
+    if (
+      later &&
+      ts.isCallExpression(node) &&
+      node.expression.kind === ts.SyntaxKind.ImportKeyword &&
+      ts.isStringLiteral(node.arguments[0]!)
+    )
+      follow(node.arguments[0].text);
     if (later || ts.isSourceFile(node)) ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest));
@@ -80,18 +117,27 @@ describe('what is free of native code', () => {
   ])('%s', (file) => {
     const entry = join(dist, file);
     expect(existsSync(entry)).toBe(true);
-    expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain('src/torch/native.js');
+    expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain(
+      'src/torch/native.js',
+    );
   });
 
   it('the server, which reads no checkpoint either, now or later: its children do', () => {
-    const files = (entry: string): string[] => [...loadedBy(join(dist, entry), { later: true })].map((file) => relative(dist, file));
-    expect(files('server/main.js').filter((file) => /^src\/(checkpoint|torch|lm)\//.test(file))).toEqual([]);
+    const files = (entry: string): string[] =>
+      [...loadedBy(join(dist, entry), { later: true })].map((file) => relative(dist, file));
+    expect(
+      files('server/main.js').filter((file) => /^src\/(checkpoint|torch|lm)\//.test(file)),
+    ).toEqual([]);
     // That the question finds something where there is something.
-    expect(files('src/evaluation/process/child.js')).toEqual(expect.arrayContaining(['src/checkpoint/read.js', 'src/torch/native.js']));
+    expect(files('src/evaluation/process/child.js')).toEqual(
+      expect.arrayContaining(['src/checkpoint/read.js', 'src/torch/native.js']),
+    );
   });
 
   it('the client, which needs nothing of Node either', () => {
-    const packages = [...loadedBy(join(dist, 'src/client/index.js'))].filter((file) => !file.startsWith('/'));
+    const packages = [...loadedBy(join(dist, 'src/client/index.js'))].filter(
+      (file) => !file.startsWith('/'),
+    );
     expect(packages.filter((name) => name !== 'zod')).toEqual([]);
   });
 });

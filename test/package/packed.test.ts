@@ -3,7 +3,15 @@
  * nothing that only development needs is missing. `SAE_EVAL_TEST_FULL=1` lets npm install it instead, and sets it up.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -20,53 +28,93 @@ describe('the package', () => {
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sae-eval-package-'));
     installed = join(folder, 'node_modules', 'sae-eval');
-    const packed = execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    const packed = execFileSync(
+      'npm',
+      ['pack', '--json', '--ignore-scripts', '--pack-destination', folder],
+      { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
+    );
     const [tarball] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
     files = tarball.files.map(({ path }) => path);
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
     if (full) {
-      execFileSync('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, tarball.filename)], { cwd: folder, stdio: 'ignore' });
+      execFileSync(
+        'npm',
+        ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, tarball.filename)],
+        { cwd: folder, stdio: 'ignore' },
+      );
     } else {
       mkdirSync(installed, { recursive: true });
-      execFileSync('tar', ['-xzf', join(folder, tarball.filename), '-C', installed, '--strip-components=1']);
+      execFileSync('tar', [
+        '-xzf',
+        join(folder, tarball.filename),
+        '-C',
+        installed,
+        '--strip-components=1',
+      ]);
       linkDependencies(join(folder, 'node_modules'));
     }
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   const run = (args: readonly string[], env: Record<string, string> = {}) =>
-    spawnSync(process.execPath, args, { cwd: folder, encoding: 'utf8', env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), ...env } });
+    spawnSync(process.execPath, args, {
+      cwd: folder,
+      encoding: 'utf8',
+      env: { ...process.env, XDG_CACHE_HOME: join(folder, 'cache'), ...env },
+    });
   const evaluate = (code: string) => run(['--input-type=module', '--eval', code]);
 
   it('holds what it needs and nothing of the development', () => {
-    for (const file of ['LICENSE', 'README.md', 'dist/src/index.d.ts', 'native/CMakeLists.txt', 'checkpoints/README.md', 'checkpoints/TopK_tiny.pt']) expect(files).toContain(file);
-    expect(files.filter((file) => /^(src|server\/(?!page\/)|test|build|node_modules|\.ci)|tsbuildinfo/.test(file))).toEqual([]);
+    for (const file of [
+      'LICENSE',
+      'README.md',
+      'dist/src/index.d.ts',
+      'native/CMakeLists.txt',
+      'checkpoints/README.md',
+      'checkpoints/TopK_tiny.pt',
+    ])
+      expect(files).toContain(file);
+    expect(
+      files.filter((file) =>
+        /^(src|server\/(?!page\/)|test|build|node_modules|\.ci)|tsbuildinfo/.test(file),
+      ),
+    ).toEqual([]);
   });
 
   it('has a client that loads without libtorch', () => {
-    const result = evaluate("const { SaeEvalClient } = await import('sae-eval/client'); console.log(typeof SaeEvalClient)");
+    const result = evaluate(
+      "const { SaeEvalClient } = await import('sae-eval/client'); console.log(typeof SaeEvalClient)",
+    );
     expect(result).toMatchObject({ stdout: 'function\n', status: 0 });
   });
 
   it('has a command line that helps without libtorch', () => {
-    const bin = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { bin: { 'sae-eval': string } };
+    const bin = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+      bin: { 'sae-eval': string };
+    };
     const result = run([join(installed, bin.bin['sae-eval']), '--help']);
     expect(result.stdout).toContain('evaluate');
     expect(result.status).toBe(0);
   });
 
   it('says how to get the native part when it is not there', () => {
-    const result = evaluate("await import('sae-eval/torch').catch(({ code, message }) => console.log(code, message))");
+    const result = evaluate(
+      "await import('sae-eval/torch').catch(({ code, message }) => console.log(code, message))",
+    );
     expect(result.stdout).toMatch(/^setup-missing .*run `npx sae-eval setup`/);
   });
 
   it.runIf(full)(
     'sets itself up and computes',
     () => {
-      const setup = run([join(installed, 'dist/src/cli/main.js'), 'setup'], { XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '' });
+      const setup = run([join(installed, 'dist/src/cli/main.js'), 'setup'], {
+        XDG_CACHE_HOME: process.env['XDG_CACHE_HOME'] ?? '',
+      });
       expect(setup).toMatchObject({ status: 0 });
       expect(existsSync(join(installed, 'build/addon/sae_eval.node'))).toBe(true);
-      const result = evaluate("const { tensor } = await import('sae-eval/torch'); console.log(tensor([1, 2]).add(1).toArray())");
+      const result = evaluate(
+        "const { tensor } = await import('sae-eval/torch'); console.log(tensor([1, 2]).add(1).toArray())",
+      );
       expect(result.stdout).toBe('[ 2, 3 ]\n');
     },
     600_000,
@@ -76,28 +124,56 @@ describe('the package', () => {
     "runs README's quick starts as they are written, but for the port",
     async () => {
       // What `npx sae-eval setup` would make in this folder, made already.
-      if (!existsSync(join(installed, 'build'))) symlinkSync(join(root, 'build'), join(installed, 'build'));
+      if (!existsSync(join(installed, 'build')))
+        symlinkSync(join(root, 'build'), join(installed, 'build'));
       mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
       const bin = join(folder, 'node_modules', '.bin', 'sae-eval');
       if (!existsSync(bin)) symlinkSync('../sae-eval/dist/src/cli/main.js', bin);
       execFileSync('chmod', ['+x', join(installed, 'dist/src/cli/main.js')]);
 
       const port = await freePort();
-      const readme = readFileSync(join(installed, 'README.md'), 'utf8').replaceAll('8787', String(port));
-      const section = readme.slice(readme.indexOf('## Three ways to use it'), readme.indexOf('## What is supported'));
-      const blocks = (language: string): string[] => [...section.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((match) => match[1]!);
+      const readme = readFileSync(join(installed, 'README.md'), 'utf8').replaceAll(
+        '8787',
+        String(port),
+      );
+      const section = readme.slice(
+        readme.indexOf('## Three ways to use it'),
+        readme.indexOf('## What is supported'),
+      );
+      const blocks = (language: string): string[] =>
+        [...section.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
+          (match) => match[1]!,
+        );
       const [prepare, commandLine, http, ...others] = blocks('sh');
       const [client, library, ...rest] = blocks('ts');
       expect([others, rest]).toEqual([[], []]);
       writeFileSync(join(folder, 'client.mjs'), client!);
-      writeFileSync(join(folder, 'library.mjs'), `${library!}\nconsole.log('NormMSE', result.results[0].strict.NormMSE.mean);`);
+      writeFileSync(
+        join(folder, 'library.mjs'),
+        `${library!}\nconsole.log('NormMSE', result.results[0].strict.NormMSE.mean);`,
+      );
       const script = [
-        prepare!.replace(/^npx sae-eval setup.*\n/, ''), commandLine, 'echo; echo "== http"', http, 'echo; echo "== client"', 'node client.mjs', 'echo; echo "== library"', 'node library.mjs',
+        prepare!.replace(/^npx sae-eval setup.*\n/, ''),
+        commandLine,
+        'echo; echo "== http"',
+        http,
+        'echo; echo "== client"',
+        'node client.mjs',
+        'echo; echo "== library"',
+        'node library.mjs',
       ].join('\n');
       const output = await runScript(script, folder);
-      const [onCommandLine, overHttp, byClient, byLibrary] = output.split(/^== .*$/m) as [string, string, string, string];
+      const [onCommandLine, overHttp, byClient, byLibrary] = output.split(/^== .*$/m) as [
+        string,
+        string,
+        string,
+        string,
+      ];
       expect(onCommandLine).toContain('wrote runs/first/report.md');
-      expect(JSON.parse(overHttp)).toMatchObject({ status: 'succeeded', result: { results: [{ label: 'TopK', error: null }] } });
+      expect(JSON.parse(overHttp)).toMatchObject({
+        status: 'succeeded',
+        result: { results: [{ label: 'TopK', error: null }] },
+      });
       expect(byClient).toMatch(/^# /m);
       expect(byLibrary).toMatch(/NormMSE 0\.\d+/);
     },
@@ -116,7 +192,12 @@ async function freePort(): Promise<number> {
 
 /** What a shell script writes to its standard output; what it left running is ended. */
 async function runScript(script: string, cwd: string): Promise<string> {
-  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd, detached: true, env: { ...process.env, SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
+    cwd,
+    detached: true,
+    env: { ...process.env, SAE_EVAL_LOG_LEVEL: 'error' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   let errors = '';
   shell.stdout.on('data', (data: Buffer) => (output += data.toString()));
@@ -129,10 +210,18 @@ async function runScript(script: string, cwd: string): Promise<string> {
 
 /** Links the packages a user would get: those of the lock file that are not marked as development's. */
 function linkDependencies(target: string): void {
-  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as { packages: Record<string, { dev?: boolean }> };
+  const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { dev?: boolean }>;
+  };
   for (const [path, { dev }] of Object.entries(lock.packages)) {
     const name = path.slice('node_modules/'.length);
-    if (!path.startsWith('node_modules/') || dev === true || name.includes('/node_modules/') || !existsSync(join(root, path))) continue;
+    if (
+      !path.startsWith('node_modules/') ||
+      dev === true ||
+      name.includes('/node_modules/') ||
+      !existsSync(join(root, path))
+    )
+      continue;
     mkdirSync(dirname(join(target, name)), { recursive: true });
     symlinkSync(join(root, path), join(target, name));
   }

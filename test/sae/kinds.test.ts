@@ -6,7 +6,9 @@ import { deviation, golden, shipped, tensorsOf } from '../golden/load.js';
 /** Latents [N, m] whatever their form. */
 function dense(latents: Latents): Tensor {
   if (latents.form === 'dense') return latents.values;
-  return ops.zeros([latents.values.shape[0]!, latents.m]).scatter_(-1, latents.indices, latents.values);
+  return ops
+    .zeros([latents.values.shape[0]!, latents.m])
+    .scatter_(-1, latents.indices, latents.values);
 }
 
 // PyTorch computes the same float32 sums in another order: the reference's largest values are about 10, so 1e-4 absolute
@@ -26,7 +28,10 @@ describe('forward passes against PyTorch', () => {
     expect(deviation(dense(latents), expected).absolute).toBeLessThan(tolerance);
     expect(dense(latents).ne(0).eq(expected.ne(0)).all().item()).toBe(true);
     const reconstruction = sae.decode(latents);
-    expect(deviation(reconstruction, want(`sae.${name}.reconstruction`).reshape(reconstruction.shape)).absolute).toBeLessThan(tolerance);
+    expect(
+      deviation(reconstruction, want(`sae.${name}.reconstruction`).reshape(reconstruction.shape))
+        .absolute,
+    ).toBeLessThan(tolerance);
   }
 
   it.each(['TopK', 'MLSAE', 'Vanilla', 'Gated', 'JumpReLU'] as const)('%s', async (kind) => {
@@ -34,23 +39,42 @@ describe('forward passes against PyTorch', () => {
   });
 
   it('RandomK is the TopK file', async () => {
-    check(await loadSAE(shipped('TopK_tiny.pt'), { kind: 'RandomK', k: 16 }), 'TopK', want('sae.x'));
+    check(
+      await loadSAE(shipped('TopK_tiny.pt'), { kind: 'RandomK', k: 16 }),
+      'TopK',
+      want('sae.x'),
+    );
   });
 
   it('Crosscoder', async () => {
-    check(await loadSAE(shipped('Crosscoder_tiny.pt')), 'Crosscoder', want('sae.X').reshape([8, 9, 128]));
+    check(
+      await loadSAE(shipped('Crosscoder_tiny.pt')),
+      'Crosscoder',
+      want('sae.X').reshape([8, 9, 128]),
+    );
   });
 
-  it.each([['sum', 'hard'], ['sum', 'soft'], ['mean', 'hard'], ['mean', 'soft']] as const)('RouteSAE, %s and %s', async (aggregation, routing) => {
+  it.each([
+    ['sum', 'hard'],
+    ['sum', 'soft'],
+    ['mean', 'hard'],
+    ['mean', 'soft'],
+  ] as const)('RouteSAE, %s and %s', async (aggregation, routing) => {
     const sae = (await loadSAE(shipped('RouteSAE_tiny.pt'), { k: 16, aggregation })) as RouteSAE;
     const x = want('sae.X').reshape([8, 9, 128]);
     const { p, layer, weight } = sae.route(x);
     const name = `RouteSAE.${aggregation}.${routing}`;
     expect(deviation(p, want(`sae.${name}.weights`).reshape([8, 9])).absolute).toBeLessThan(1e-5);
-    const input = routing === 'soft'
-      ? ops.einsum('nr,nrd->nd', [p, x])
-      : x.gather(1, layer.reshape([-1, 1, 1]).expand([-1, 1, 128])).squeeze(1).mul(weight);
-    expect(deviation(input, want(`sae.${name}.input`).reshape([8, 128])).absolute).toBeLessThan(1e-5);
+    const input =
+      routing === 'soft'
+        ? ops.einsum('nr,nrd->nd', [p, x])
+        : x
+            .gather(1, layer.reshape([-1, 1, 1]).expand([-1, 1, 128]))
+            .squeeze(1)
+            .mul(weight);
+    expect(deviation(input, want(`sae.${name}.input`).reshape([8, 128])).absolute).toBeLessThan(
+      1e-5,
+    );
     check(sae, name, input);
   });
 });
@@ -69,7 +93,12 @@ describe('overrides of sparsity', () => {
       expect(ops.where(eight.ne(0), -Infinity, all).le(smallestKept).all().item()).toBe(true);
       const above = dense(sae.activate(a, { theta: 0.5 }));
       expect(ops.where(above.ne(0), above, 1).gt(0.5).all().item()).toBe(true);
-      expect(dense(sae.activate(a, { inferK: 10 * sae.m })).eq(all).all().item()).toBe(true);
+      expect(
+        dense(sae.activate(a, { inferK: 10 * sae.m }))
+          .eq(all)
+          .all()
+          .item(),
+      ).toBe(true);
     }
   });
 });

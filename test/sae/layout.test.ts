@@ -4,26 +4,61 @@ import { inferKinds, kindLayout, resolveKind } from '#src/sae/layout.js';
 import { pythonRandint } from '#src/sae/python-random.js';
 import { type saeKinds } from '#src/evaluation/schema/index.js';
 
-const shapesOf = (kind: (typeof saeKinds)[number], sizes = { d: 8, m: 32, R: 3 }): Map<string, readonly number[]> =>
-  new Map(Object.entries(kindLayout(kind).tensors(sizes)));
+const shapesOf = (
+  kind: (typeof saeKinds)[number],
+  sizes = { d: 8, m: 32, R: 3 },
+): Map<string, readonly number[]> => new Map(Object.entries(kindLayout(kind).tensors(sizes)));
 
 describe('kinds from tensors', () => {
   it('knows which files look alike', () => {
-    expect(inferKinds(shapesOf('TopK')).candidates).toEqual(['TopK', 'MLSAE', 'Vanilla', 'RandomK']);
-    for (const kind of ['RouteSAE', 'Gated', 'JumpReLU', 'Crosscoder'] as const) expect(inferKinds(shapesOf(kind)).candidates).toEqual([kind]);
-    expect(inferKinds(shapesOf('Crosscoder'))).toEqual({ candidates: ['Crosscoder'], d: 8, m: 32, routedLayers: 3 });
+    expect(inferKinds(shapesOf('TopK')).candidates).toEqual([
+      'TopK',
+      'MLSAE',
+      'Vanilla',
+      'RandomK',
+    ]);
+    for (const kind of ['RouteSAE', 'Gated', 'JumpReLU', 'Crosscoder'] as const)
+      expect(inferKinds(shapesOf(kind)).candidates).toEqual([kind]);
+    expect(inferKinds(shapesOf('Crosscoder'))).toEqual({
+      candidates: ['Crosscoder'],
+      d: 8,
+      m: 32,
+      routedLayers: 3,
+    });
   });
 
   it('wants the kind where files look alike', () => {
-    expect(() => resolveKind('a.pt', shapesOf('Vanilla'))).toThrow(/a\.pt: files of TopK, MLSAE, Vanilla, RandomK look alike: give `kind`/);
+    expect(() => resolveKind('a.pt', shapesOf('Vanilla'))).toThrow(
+      /a\.pt: files of TopK, MLSAE, Vanilla, RandomK look alike: give `kind`/,
+    );
     expect(resolveKind('a.pt', shapesOf('Gated')).kind).toBe('Gated');
   });
 
   it.each([
-    ['a missing tensor', 'checkpoint-keys', /expected a tensor 'latent_bias' \[32\] for kind TopK/, (s: Map<string, readonly number[]>) => s.delete('latent_bias')],
-    ['a foreign tensor', 'checkpoint-keys', /tensor 'extra' does not belong to kind TopK/, (s: Map<string, readonly number[]>) => s.set('extra', [1])],
-    ['a wrong shape', 'checkpoint-shape', /expected 'decoder\.weight' of shape \[8, 32\].*found \[32, 8\]/, (s: Map<string, readonly number[]>) => s.set('decoder.weight', [32, 8])],
-    ['sizes that are no matrix', 'checkpoint-shape', /expected 'encoder\.weight' of shape \[m, d\], found \[32\]/, (s: Map<string, readonly number[]>) => s.set('encoder.weight', [32])],
+    [
+      'a missing tensor',
+      'checkpoint-keys',
+      /expected a tensor 'latent_bias' \[32\] for kind TopK/,
+      (s: Map<string, readonly number[]>) => s.delete('latent_bias'),
+    ],
+    [
+      'a foreign tensor',
+      'checkpoint-keys',
+      /tensor 'extra' does not belong to kind TopK/,
+      (s: Map<string, readonly number[]>) => s.set('extra', [1]),
+    ],
+    [
+      'a wrong shape',
+      'checkpoint-shape',
+      /expected 'decoder\.weight' of shape \[8, 32\].*found \[32, 8\]/,
+      (s: Map<string, readonly number[]>) => s.set('decoder.weight', [32, 8]),
+    ],
+    [
+      'sizes that are no matrix',
+      'checkpoint-shape',
+      /expected 'encoder\.weight' of shape \[m, d\], found \[32\]/,
+      (s: Map<string, readonly number[]>) => s.set('encoder.weight', [32]),
+    ],
   ] as const)('names %s', (_, code, message, change) => {
     const shapes = shapesOf('TopK');
     change(shapes);
@@ -41,7 +76,14 @@ describe('kinds from tensors', () => {
 
 describe("Python's random.randint", () => {
   it.each([
-    [42, 4, 12, 5], [42, 2, 6, 2], [0, 4, 12, 10], [1, 4, 12, 6], [7, 8, 24, 18], [123, 3, 9, 3], [2026, 5, 5, 5], [4294967299, 4, 12, 5],
+    [42, 4, 12, 5],
+    [42, 2, 6, 2],
+    [0, 4, 12, 10],
+    [1, 4, 12, 6],
+    [7, 8, 24, 18],
+    [123, 3, 9, 3],
+    [2026, 5, 5, 5],
+    [4294967299, 4, 12, 5],
   ])('seed %i from %i to %i draws %i', (seed, low, high, drawn) => {
     expect(pythonRandint({ seed, low, high })).toBe(drawn);
   });

@@ -13,9 +13,11 @@ it('products are composed of parts inside the run that asks for it, and nowhere 
     expect(withProducts('float32', () => linear(x, weight, null).toArray())).toEqual(plain);
     expect(linear(x, weight, null).toArray()).toEqual(parts);
   });
-  expect(() => withProducts('bfloat16-parts', () => {
-    throw new Error('ended');
-  })).toThrow('ended');
+  expect(() =>
+    withProducts('bfloat16-parts', () => {
+      throw new Error('ended');
+    }),
+  ).toThrow('ended');
   expect(linear(x, weight, null).toArray()).toEqual(plain);
   if (kernels.hasBfloat16Unit()) expect(parts).not.toEqual(plain);
 });

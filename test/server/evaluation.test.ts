@@ -1,8 +1,24 @@
 /** Evaluations through a server started as a user would: the numbers, the events, cancellation, responsiveness. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SaeEvalClient, type EvaluationEvent, type EvaluationRequest, type EvaluationResult } from '#src/client/index.js';
-import { full, packageRoot, post, serve, smallRequest, spawnServer, temporaryFolder, until, untilReady, type ServerProcess } from './harness.js';
+import {
+  SaeEvalClient,
+  type EvaluationEvent,
+  type EvaluationRequest,
+  type EvaluationResult,
+} from '#src/client/index.js';
+import {
+  full,
+  packageRoot,
+  post,
+  serve,
+  smallRequest,
+  spawnServer,
+  temporaryFolder,
+  until,
+  untilReady,
+  type ServerProcess,
+} from './harness.js';
 
 const folder = temporaryFolder();
 let server: ServerProcess;
@@ -22,9 +38,21 @@ afterAll(async () => {
 interface GoldenCase {
   name: string;
   config: { seqLen: number; maxSamples: number; batchSize: number; inferK?: number };
-  results: Record<string, { NormMSE: number; KLDiv?: number; routedPositions?: number[]; NormMSEPerLayer?: number[]; KLDivPerLayer?: number[]; layer?: number }>;
+  results: Record<
+    string,
+    {
+      NormMSE: number;
+      KLDiv?: number;
+      routedPositions?: number[];
+      NormMSEPerLayer?: number[];
+      KLDivPerLayer?: number[];
+      layer?: number;
+    }
+  >;
 }
-const golden = JSON.parse(readFileSync(`${packageRoot}test/golden/expected.json`, 'utf8')) as { cases: GoldenCase[] };
+const golden = JSON.parse(readFileSync(`${packageRoot}test/golden/expected.json`, 'utf8')) as {
+  cases: GoldenCase[];
+};
 const goldenCase = (name: string): GoldenCase => golden.cases.find((item) => item.name === name)!;
 
 function goldenRequest({ config, results }: GoldenCase): EvaluationRequest {
@@ -49,56 +77,83 @@ function goldenRequest({ config, results }: GoldenCase): EvaluationRequest {
 function expectGolden({ results }: EvaluationResult, { results: expected }: GoldenCase): void {
   for (const [kind, numbers] of Object.entries(expected)) {
     const result = results.find((item) => item.kind === kind)!;
-    const near = (found: number | null | undefined, wanted: number, tolerance: number, what: string): void => {
-      expect(Math.abs((found ?? Number.NaN) / wanted - 1), `${kind} ${what}: ${found} against ${wanted}`).toBeLessThan(tolerance);
+    const near = (
+      found: number | null | undefined,
+      wanted: number,
+      tolerance: number,
+      what: string,
+    ): void => {
+      expect(
+        Math.abs((found ?? Number.NaN) / wanted - 1),
+        `${kind} ${what}: ${found} against ${wanted}`,
+      ).toBeLessThan(tolerance);
     };
     near(result.reference?.NormMSE, numbers.NormMSE, 1e-4, 'NormMSE');
     if (numbers.KLDiv !== undefined) near(result.reference?.KLDiv, numbers.KLDiv, 1e-3, 'KLDiv');
     // A token whose two best layers tie in float32 may be counted on the other one.
-    numbers.routedPositions?.forEach((count, index) => expect(Math.abs(result.reference!.RoutedPositions![index]! - count)).toBeLessThanOrEqual(2));
-    numbers.NormMSEPerLayer?.forEach((value, index) => near(result.perLayer?.[index]?.reference?.NormMSE, value, 1e-4, `NormMSE of layer ${index}`));
-    numbers.KLDivPerLayer?.forEach((value, index) => near(result.perLayer?.[index]?.reference?.KLDiv, value, 1e-3, `KLDiv of layer ${index}`));
+    numbers.routedPositions?.forEach((count, index) =>
+      expect(Math.abs(result.reference!.RoutedPositions![index]! - count)).toBeLessThanOrEqual(2),
+    );
+    numbers.NormMSEPerLayer?.forEach((value, index) =>
+      near(result.perLayer?.[index]?.reference?.NormMSE, value, 1e-4, `NormMSE of layer ${index}`),
+    );
+    numbers.KLDivPerLayer?.forEach((value, index) =>
+      near(result.perLayer?.[index]?.reference?.KLDiv, value, 1e-3, `KLDiv of layer ${index}`),
+    );
     if (numbers.layer !== undefined) expect(result.layer).toBe(numbers.layer);
   }
 }
 
 describe('the numbers', () => {
-  it('equal those of the PyTorch scripts, by plain fetch and by the client, while the server stays responsive', { timeout: full ? 900_000 : 120_000 }, async () => {
-    const chosen = goldenCase(full ? 'main' : 'inferK');
-    const accepted = await post(server.url, goldenRequest(chosen), { 'idempotency-key': 'golden' });
-    expect(accepted.status).toBe(202);
-    const location = accepted.headers.get('location')!;
-    const delays: number[] = [];
-    let record = await (await fetch(`${server.url}${location}`)).json();
-    while (['queued', 'running'].includes(record.status)) {
-      const before = performance.now();
-      expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-      delays.push(performance.now() - before);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      record = await (await fetch(`${server.url}${location}`)).json();
-    }
-    expect(record.error).toBeNull();
-    expectGolden(record.result, chosen);
-    delays.sort((a, b) => a - b);
-    // The machine has two cores and both compute: the median says whether the loop is free, a single answer may wait for a core.
-    expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(50);
+  it(
+    'equal those of the PyTorch scripts, by plain fetch and by the client, while the server stays responsive',
+    { timeout: full ? 900_000 : 120_000 },
+    async () => {
+      const chosen = goldenCase(full ? 'main' : 'inferK');
+      const accepted = await post(server.url, goldenRequest(chosen), {
+        'idempotency-key': 'golden',
+      });
+      expect(accepted.status).toBe(202);
+      const location = accepted.headers.get('location')!;
+      const delays: number[] = [];
+      let record = await (await fetch(`${server.url}${location}`)).json();
+      while (['queued', 'running'].includes(record.status)) {
+        const before = performance.now();
+        expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
+        delays.push(performance.now() - before);
+        await new Promise((resolve) => setTimeout(resolve, 50));
+        record = await (await fetch(`${server.url}${location}`)).json();
+      }
+      expect(record.error).toBeNull();
+      expectGolden(record.result, chosen);
+      delays.sort((a, b) => a - b);
+      // The machine has two cores and both compute: the median says whether the loop is free, a single answer may wait for a core.
+      expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(50);
 
-    // In the short run the client finds the evaluation that fetch submitted; in the long one it is computed again.
-    const again = await client.evaluate(goldenRequest(chosen), full ? { wait: true } : { wait: true, idempotencyKey: 'golden' });
-    expect(again.id === record.id).toBe(!full);
-    expectGolden(again.result!, chosen);
-    expect(JSON.stringify(again.result!.results)).toBe(JSON.stringify(record.result.results));
-  });
+      // In the short run the client finds the evaluation that fetch submitted; in the long one it is computed again.
+      const again = await client.evaluate(
+        goldenRequest(chosen),
+        full ? { wait: true } : { wait: true, idempotencyKey: 'golden' },
+      );
+      expect(again.id === record.id).toBe(!full);
+      expectGolden(again.result!, chosen);
+      expect(JSON.stringify(again.result!.results)).toBe(JSON.stringify(record.result.results));
+    },
+  );
 });
 
 describe('events', () => {
   it('are the same for many watchers, resume after any of them, and end with 204', async () => {
-    const { id } = await client.evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 64, seqLen: 64 }, seed: 5 }));
-    const watchers = await Promise.all(Array.from({ length: 10 }, async () => {
-      const events: EvaluationEvent[] = [];
-      for await (const event of client.watch(id)) events.push(event);
-      return events;
-    }));
+    const { id } = await client.evaluate(
+      smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 64, seqLen: 64 }, seed: 5 }),
+    );
+    const watchers = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const events: EvaluationEvent[] = [];
+        for await (const event of client.watch(id)) events.push(event);
+        return events;
+      }),
+    );
     for (const events of watchers) {
       const ids = events.map((event) => Number(event.id));
       expect(ids).toEqual([...ids].sort((a, b) => a - b));
@@ -107,15 +162,26 @@ describe('events', () => {
       expect(events.some(({ event }) => event === 'progress')).toBe(true);
     }
     const record = await client.get(id);
-    expect(watchers[0]!.findLast(({ event }) => event === 'result')?.data).toEqual(record.result!.results[0]);
+    expect(watchers[0]!.findLast(({ event }) => event === 'result')?.data).toEqual(
+      record.result!.results[0],
+    );
 
     const events = watchers[0]!;
     const afterwards: EvaluationEvent[] = [];
-    for await (const event of client.watch(id, { lastEventId: events.at(-2)!.id })) afterwards.push(event);
+    for await (const event of client.watch(id, { lastEventId: events.at(-2)!.id }))
+      afterwards.push(event);
     expect(afterwards).toEqual([events.at(-1)]);
-    const nothing = await fetch(`${server.url}/v1/evaluations/${id}/events`, { headers: { 'last-event-id': events.at(-1)!.id } });
+    const nothing = await fetch(`${server.url}/v1/evaluations/${id}/events`, {
+      headers: { 'last-event-id': events.at(-1)!.id },
+    });
     expect(nothing.status).toBe(204);
-    expect((await fetch(`${server.url}/v1/evaluations/${id}/events`, { headers: { accept: 'application/json' } })).status).toBe(406);
+    expect(
+      (
+        await fetch(`${server.url}/v1/evaluations/${id}/events`, {
+          headers: { accept: 'application/json' },
+        })
+      ).status,
+    ).toBe(406);
   });
 });
 
@@ -125,18 +191,30 @@ describe('event streams', () => {
     const limited = await serve(other.path, { maxWatchersPerClient: 2 });
     try {
       await untilReady(limited.url);
-      const { id } = await new SaeEvalClient(limited.url).evaluate(smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 256 }, batchSize: 64 }));
+      const { id } = await new SaeEvalClient(limited.url).evaluate(
+        smallRequest({
+          dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 256 },
+          batchSize: 64,
+        }),
+      );
       const open = (): Promise<Response> => fetch(`${limited.url}/v1/evaluations/${id}/events`);
       const [first, second] = [await open(), await open()];
       expect([first.status, second.status]).toEqual([200, 200]);
       const refused = await open();
-      expect({ status: refused.status, code: (await refused.json()).code, retryAfter: refused.headers.get('retry-after') }).toEqual({ status: 503, code: 'unavailable', retryAfter: '5' });
+      expect({
+        status: refused.status,
+        code: (await refused.json()).code,
+        retryAfter: refused.headers.get('retry-after'),
+      }).toEqual({ status: 503, code: 'unavailable', retryAfter: '5' });
       await first.body!.cancel();
-      await until(async () => {
-        const again = await open();
-        await again.body!.cancel();
-        return again.status === 200;
-      }, { what: 'room for another' });
+      await until(
+        async () => {
+          const again = await open();
+          await again.body!.cancel();
+          return again.status === 200;
+        },
+        { what: 'room for another' },
+      );
       await second.body!.cancel();
     } finally {
       await limited.close();
@@ -146,18 +224,32 @@ describe('event streams', () => {
 });
 
 describe('cancellation', () => {
-  const long = (): EvaluationRequest => smallRequest({ dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 512 }, batchSize: 64 });
+  const long = (): EvaluationRequest =>
+    smallRequest({
+      dataset: { path: 'checkpoints/eval', maxSamples: 400, seqLen: 512 },
+      batchSize: 64,
+    });
 
   it('stops a running evaluation within a batch and a waiting one at once; the next runs', async () => {
     const running = await client.evaluate(long());
     const waiting = await client.evaluate(long());
-    await until(async () => (await client.get(running.id)).status === 'running', { what: 'the evaluation to run' });
+    await until(async () => (await client.get(running.id)).status === 'running', {
+      what: 'the evaluation to run',
+    });
     expect(await client.get(waiting.id)).toMatchObject({ status: 'queued', position: 1 });
-    expect(await client.cancel(waiting.id)).toMatchObject({ status: 'cancelled', error: { code: 'cancelled' } });
-    await expect(client.remove(running.id)).rejects.toMatchObject({ status: 409, code: 'not-finished' });
+    expect(await client.cancel(waiting.id)).toMatchObject({
+      status: 'cancelled',
+      error: { code: 'cancelled' },
+    });
+    await expect(client.remove(running.id)).rejects.toMatchObject({
+      status: 409,
+      code: 'not-finished',
+    });
     const before = Date.now();
     await client.cancel(running.id);
-    await until(async () => (await client.get(running.id)).status === 'cancelled', { what: 'the cancellation' });
+    await until(async () => (await client.get(running.id)).status === 'cancelled', {
+      what: 'the cancellation',
+    });
     expect(Date.now() - before).toBeLessThan(5000);
     const next = await client.evaluate(smallRequest({ seed: 99 }), { wait: true });
     expect(next.status).toBe('succeeded');
@@ -170,9 +262,18 @@ describe('cancellation', () => {
   it('keeps the report of a cancelled evaluation away with 409', async () => {
     const { id } = await client.evaluate(long());
     await client.cancel(id);
-    await until(async () => (await client.get(id)).status === 'cancelled', { what: 'the cancellation' });
+    await until(async () => (await client.get(id)).status === 'cancelled', {
+      what: 'the cancellation',
+    });
     await expect(client.report(id)).rejects.toMatchObject({ status: 409, code: 'not-finished' });
-    await expect(client.evaluate(long(), { wait: true, onEvent: ({ event }) => { if (event === 'progress') void cancelRunning(); } })).rejects.toMatchObject({ name: 'EvaluationFailedError', code: 'cancelled' });
+    await expect(
+      client.evaluate(long(), {
+        wait: true,
+        onEvent: ({ event }) => {
+          if (event === 'progress') void cancelRunning();
+        },
+      }),
+    ).rejects.toMatchObject({ name: 'EvaluationFailedError', code: 'cancelled' });
   });
 
   it('is not what the end of waiting does', async () => {

@@ -18,15 +18,31 @@ export function temporaryFolder(): { path: string; remove(): void } {
 
 /** A server in this process, over the shipped files. */
 export async function serve(folder: string, options: ServerOptions = {}): Promise<RunningServer> {
-  return startServer({ host: '127.0.0.1', port: 0, roots: [packageRoot], db: join(folder, 'jobs.db'), logLevel: 'fatal', ...options }, { handleSignals: false });
+  return startServer(
+    {
+      host: '127.0.0.1',
+      port: 0,
+      roots: [packageRoot],
+      db: join(folder, 'jobs.db'),
+      logLevel: 'fatal',
+      ...options,
+    },
+    { handleSignals: false },
+  );
 }
 
 export async function untilReady(url: string): Promise<void> {
-  await until(async () => (await fetch(`${url}/readyz`)).status === 200, { what: 'the server to be ready', seconds: 60 });
+  await until(async () => (await fetch(`${url}/readyz`)).status === 200, {
+    what: 'the server to be ready',
+    seconds: 60,
+  });
 }
 
 /** Waits for something that other processes do. */
-export async function until(condition: () => Promise<boolean> | boolean, { what, seconds = 30 }: { what: string; seconds?: number }): Promise<void> {
+export async function until(
+  condition: () => Promise<boolean> | boolean,
+  { what, seconds = 30 }: { what: string; seconds?: number },
+): Promise<void> {
   const deadline = Date.now() + seconds * 1000;
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`Waited ${seconds} s for ${what}.`);
@@ -43,9 +59,20 @@ export interface ServerProcess {
 }
 
 /** A server in a process of its own, as a user would start one. */
-export async function spawnServer(folder: string, env: Record<string, string> = {}, flags: readonly string[] = []): Promise<ServerProcess> {
+export async function spawnServer(
+  folder: string,
+  env: Record<string, string> = {},
+  flags: readonly string[] = [],
+): Promise<ServerProcess> {
   const child = spawn(process.execPath, [...flags, join(packageRoot, 'dist/server/serve.js')], {
-    env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: packageRoot, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'warn', ...env },
+    env: {
+      ...process.env,
+      SAE_EVAL_PORT: '0',
+      SAE_EVAL_ROOTS: packageRoot,
+      SAE_EVAL_DB: join(folder, 'jobs.db'),
+      SAE_EVAL_LOG_LEVEL: 'warn',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -60,14 +87,18 @@ export async function spawnServer(folder: string, env: Record<string, string> = 
     child.once('error', reject);
     child.once('exit', (code) => reject(new Error(`The server ended with ${code}: ${output}`)));
   });
-  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) =>
+    child.once('exit', (code, signal) => resolve({ code, signal })),
+  );
   return { url, child, output: () => output, ended };
 }
 
 /** Ids of the processes of a server whose command line holds `name`. */
 export function childProcesses(parent: number, name: string): number[] {
   try {
-    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' }).split('\n').flatMap((line) => (line.includes(name) ? [Number.parseInt(line, 10)] : []));
+    return execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(parent)], { encoding: 'utf8' })
+      .split('\n')
+      .flatMap((line) => (line.includes(name) ? [Number.parseInt(line, 10)] : []));
   } catch {
     return [];
   }
@@ -89,6 +120,14 @@ export function smallRequest(overrides: Partial<EvaluationRequest> = {}): Evalua
   };
 }
 
-export function post(url: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
-  return fetch(`${url}/v1/evaluations`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) });
+export function post(
+  url: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
+  return fetch(`${url}/v1/evaluations`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify(body),
+  });
 }

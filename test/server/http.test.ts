@@ -2,12 +2,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { errorTable } from '#src/errors.js';
-import { checkpointListSchema, deviceListSchema, evaluationListSchema, evaluationRecordSchema, kindListSchema, modelListSchema, problemSchema } from '#src/evaluation/schema/index.js';
+import {
+  checkpointListSchema,
+  deviceListSchema,
+  evaluationListSchema,
+  evaluationRecordSchema,
+  kindListSchema,
+  modelListSchema,
+  problemSchema,
+} from '#src/evaluation/schema/index.js';
 import { post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const folder = temporaryFolder();
 let server: RunningServer;
-const get = (path: string, headers: Record<string, string> = {}): Promise<Response> => fetch(`${server.url}${path}`, { headers });
+const get = (path: string, headers: Record<string, string> = {}): Promise<Response> =>
+  fetch(`${server.url}${path}`, { headers });
 
 beforeAll(async () => {
   server = await serve(folder.path);
@@ -20,7 +29,11 @@ afterAll(async () => {
 
 async function problem(response: Response, status: number, code: keyof typeof errorTable) {
   const body = problemSchema.parse(await response.json());
-  expect({ status: response.status, code: body.code, type: body.type }).toEqual({ status, code, type: `/problems/${code}` });
+  expect({ status: response.status, code: body.code, type: body.type }).toEqual({
+    status,
+    code,
+    type: `/problems/${code}`,
+  });
   expect(response.headers.get('content-type')).toBe('application/problem+json; charset=utf-8');
   expect(JSON.stringify(body)).not.toMatch(/\bat .*\.js:\d+/);
   return body;
@@ -29,17 +42,42 @@ async function problem(response: Response, status: number, code: keyof typeof er
 describe('catalogue', () => {
   it('lists kinds, checkpoints, models, texts and devices as the schemas say', async () => {
     expect(kindListSchema.parse(await (await get('/v1/kinds')).json()).items).toHaveLength(8);
-    const checkpoints = checkpointListSchema.parse(await (await get('/v1/checkpoints')).json()).items;
-    expect(checkpoints.find(({ path }) => path === 'checkpoints/RouteSAE_tiny.pt')).toMatchObject({ candidates: ['RouteSAE'], d: 128, m: 1024, routedLayers: 9, error: null });
+    const checkpoints = checkpointListSchema.parse(
+      await (await get('/v1/checkpoints')).json(),
+    ).items;
+    expect(checkpoints.find(({ path }) => path === 'checkpoints/RouteSAE_tiny.pt')).toMatchObject({
+      candidates: ['RouteSAE'],
+      d: 128,
+      m: 1024,
+      routedLayers: 9,
+      error: null,
+    });
     const models = modelListSchema.parse(await (await get('/v1/models')).json()).items;
-    expect(models.find(({ path }) => path === 'checkpoints/tiny-llama')).toMatchObject({ family: 'llama', layers: 16, width: 128, error: null });
-    expect(await (await get('/v1/datasets')).json()).toMatchObject({ items: expect.arrayContaining([expect.objectContaining({ path: 'checkpoints/eval', files: 1 })]) });
-    expect(deviceListSchema.parse(await (await get('/v1/devices')).json()).items[0]).toMatchObject({ name: 'cpu' });
+    expect(models.find(({ path }) => path === 'checkpoints/tiny-llama')).toMatchObject({
+      family: 'llama',
+      layers: 16,
+      width: 128,
+      error: null,
+    });
+    expect(await (await get('/v1/datasets')).json()).toMatchObject({
+      items: expect.arrayContaining([
+        expect.objectContaining({ path: 'checkpoints/eval', files: 1 }),
+      ]),
+    });
+    expect(deviceListSchema.parse(await (await get('/v1/devices')).json()).items[0]).toMatchObject({
+      name: 'cpu',
+    });
   });
 
   it('inspects a checkpoint', async () => {
     const response = await get('/v1/checkpoints/inspect?path=checkpoints/TopK_tiny.pt');
-    expect(await response.json()).toMatchObject({ format: 'pt-zip', candidates: ['TopK', 'MLSAE', 'Vanilla', 'RandomK'], d: 128, m: 1024, mustGive: { TopK: ['kind', 'layer', 'k'], Vanilla: ['kind', 'layer'] } });
+    expect(await response.json()).toMatchObject({
+      format: 'pt-zip',
+      candidates: ['TopK', 'MLSAE', 'Vanilla', 'RandomK'],
+      d: 128,
+      m: 1024,
+      mustGive: { TopK: ['kind', 'layer', 'k'], Vanilla: ['kind', 'layer'] },
+    });
   });
 });
 
@@ -54,18 +92,51 @@ describe('problems', () => {
   });
 
   it('refuses bodies that are not JSON, not application/json, too large or encoded', async () => {
-    const send = (body: string, headers: Record<string, string>): Promise<Response> => fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers, body });
-    await problem(await send('{"model":', { 'content-type': 'application/json' }), 400, 'body-malformed');
+    const send = (body: string, headers: Record<string, string>): Promise<Response> =>
+      fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers, body });
+    await problem(
+      await send('{"model":', { 'content-type': 'application/json' }),
+      400,
+      'body-malformed',
+    );
     await problem(await send('', { 'content-type': 'application/json' }), 400, 'body-malformed');
-    await problem(await send('{"__proto__":{}}', { 'content-type': 'application/json' }), 400, 'body-malformed');
-    await problem(await send('model', { 'content-type': 'text/plain' }), 415, 'media-type-unsupported');
-    await problem(await send('{}', { 'content-type': 'application/json', 'content-encoding': 'gzip' }), 415, 'media-type-unsupported');
-    await problem(await send(`"${'a'.repeat(1_100_000)}"`, { 'content-type': 'application/json' }), 413, 'body-too-large');
+    await problem(
+      await send('{"__proto__":{}}', { 'content-type': 'application/json' }),
+      400,
+      'body-malformed',
+    );
+    await problem(
+      await send('model', { 'content-type': 'text/plain' }),
+      415,
+      'media-type-unsupported',
+    );
+    await problem(
+      await send('{}', { 'content-type': 'application/json', 'content-encoding': 'gzip' }),
+      415,
+      'media-type-unsupported',
+    );
+    await problem(
+      await send(`"${'a'.repeat(1_100_000)}"`, { 'content-type': 'application/json' }),
+      413,
+      'body-too-large',
+    );
   });
 
   it('names every field at fault', async () => {
-    const body = await problem(await post(server.url, { ...smallRequest(), saes: [{ checkpoint: '', k: 0 }], colour: 'red', inferK: 1, theta: 1 }), 422, 'request-invalid');
-    expect(body.errors?.map(({ path }) => path)).toEqual(expect.arrayContaining(['saes[0].checkpoint', 'saes[0].k', 'colour']));
+    const body = await problem(
+      await post(server.url, {
+        ...smallRequest(),
+        saes: [{ checkpoint: '', k: 0 }],
+        colour: 'red',
+        inferK: 1,
+        theta: 1,
+      }),
+      422,
+      'request-invalid',
+    );
+    expect(body.errors?.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(['saes[0].checkpoint', 'saes[0].k', 'colour']),
+    );
   });
 
   it('takes an Accept header at its word', async () => {
@@ -74,7 +145,12 @@ describe('problems', () => {
   });
 
   it('describes each type under its address', async () => {
-    for (const [code, { title, status }] of Object.entries(errorTable)) expect(await (await get(`/problems/${code}`)).json()).toEqual({ type: `/problems/${code}`, title, status });
+    for (const [code, { title, status }] of Object.entries(errorTable))
+      expect(await (await get(`/problems/${code}`)).json()).toEqual({
+        type: `/problems/${code}`,
+        title,
+        status,
+      });
     await problem(await get('/problems/toString'), 404, 'not-found');
   });
 });
@@ -91,7 +167,9 @@ describe('what every answer carries', () => {
   });
 
   it('is compressed when that helps', async () => {
-    expect((await get('/openapi.json', { 'accept-encoding': 'gzip' })).headers.get('content-encoding')).toBe('gzip');
+    expect(
+      (await get('/openapi.json', { 'accept-encoding': 'gzip' })).headers.get('content-encoding'),
+    ).toBe('gzip');
   });
 });
 
@@ -100,7 +178,11 @@ describe('list', () => {
     await problem(await get('/v1/evaluations?status=lost'), 422, 'request-invalid');
     await problem(await get('/v1/evaluations?limit=0'), 422, 'request-invalid');
     await problem(await get('/v1/evaluations?cursor=abc'), 422, 'request-invalid');
-    expect(evaluationListSchema.parse(await (await get('/v1/evaluations?status=queued,running&label=x')).json()).items).toEqual([]);
+    expect(
+      evaluationListSchema.parse(
+        await (await get('/v1/evaluations?status=queued,running&label=x')).json(),
+      ).items,
+    ).toEqual([]);
   });
 });
 
@@ -109,10 +191,27 @@ describe('documents', () => {
     const document = await (await get('/openapi.json')).json();
     expect(document.openapi).toBe('3.1.0');
     expect(Object.keys(document.paths).sort()).toEqual([
-      '/healthz', '/metrics', '/problems/{code}', '/readyz', '/v1/checkpoints', '/v1/checkpoints/inspect', '/v1/datasets', '/v1/devices', '/v1/evaluations',
-      '/v1/evaluations/{id}', '/v1/evaluations/{id}/events', '/v1/evaluations/{id}/report', '/v1/kinds', '/v1/models', '/v1/reports',
+      '/healthz',
+      '/metrics',
+      '/problems/{code}',
+      '/readyz',
+      '/v1/checkpoints',
+      '/v1/checkpoints/inspect',
+      '/v1/datasets',
+      '/v1/devices',
+      '/v1/evaluations',
+      '/v1/evaluations/{id}',
+      '/v1/evaluations/{id}/events',
+      '/v1/evaluations/{id}/report',
+      '/v1/kinds',
+      '/v1/models',
+      '/v1/reports',
     ]);
-    expect(document.components.schemas.EvaluationRequestInput.required).toEqual(['model', 'dataset', 'saes']);
+    expect(document.components.schemas.EvaluationRequestInput.required).toEqual([
+      'model',
+      'dataset',
+      'saes',
+    ]);
     expect((await get('/docs')).status).toBe(200);
     expect(await (await get('/metrics')).text()).toContain('sae_eval_queue_length{device="cpu"} 0');
     expect((await get('/metrics')).headers.get('content-type')).toContain('text/plain');
@@ -121,7 +220,14 @@ describe('documents', () => {
 
 describe('an evaluation', () => {
   it('is accepted, listed, waited for, reported on and removed', async () => {
-    const accepted = await post(server.url, smallRequest({ saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16, label: 'mine' }] }));
+    const accepted = await post(
+      server.url,
+      smallRequest({
+        saes: [
+          { kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16, label: 'mine' },
+        ],
+      }),
+    );
     expect(accepted.status).toBe(202);
     const { id, request } = evaluationRecordSchema.parse(await accepted.json());
     expect(accepted.headers.get('location')).toBe(`/v1/evaluations/${id}`);
@@ -130,26 +236,48 @@ describe('an evaluation', () => {
     const second = evaluationRecordSchema.parse(await waited.json());
 
     await problem(await get(`/v1/evaluations/${second.id}/report`), 409, 'not-finished');
-    const done = await fetch(`${server.url}/v1/evaluations?wait=60`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(smallRequest({ seed: 8 })) });
+    const done = await fetch(`${server.url}/v1/evaluations?wait=60`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(smallRequest({ seed: 8 })),
+    });
     expect(done.status).toBe(200);
     const record = evaluationRecordSchema.parse(await done.json());
-    expect(record).toMatchObject({ status: 'succeeded', attempts: 1, error: null, progress: { samples: 8, secondsLeft: 0 } });
+    expect(record).toMatchObject({
+      status: 'succeeded',
+      attempts: 1,
+      error: null,
+      progress: { samples: 8, secondsLeft: 0 },
+    });
     expect(record.result?.results[0]?.reference?.NormMSE).toBeGreaterThan(0);
 
-    for (const path of [`/v1/evaluations/${id}`, ...['md', 'html', 'json', 'csv'].map((format) => `/v1/evaluations/${id}/report?format=${format}`)]) {
+    for (const path of [
+      `/v1/evaluations/${id}`,
+      ...['md', 'html', 'json', 'csv'].map(
+        (format) => `/v1/evaluations/${id}/report?format=${format}`,
+      ),
+    ]) {
       const tag = (await get(path)).headers.get('etag')!;
-      expect({ path, status: (await get(path, { 'if-none-match': tag })).status }).toEqual({ path, status: 304 });
+      expect({ path, status: (await get(path, { 'if-none-match': tag })).status }).toEqual({
+        path,
+        status: 304,
+      });
     }
     const mine = evaluationListSchema.parse(await (await get('/v1/evaluations?label=mine')).json());
     expect(mine.items.map((item) => item.id)).toEqual([id]);
 
-    const firstPage = evaluationListSchema.parse(await (await get('/v1/evaluations?limit=2')).json());
+    const firstPage = evaluationListSchema.parse(
+      await (await get('/v1/evaluations?limit=2')).json(),
+    );
     expect(firstPage.items.map((item) => item.id)).toEqual([record.id, second.id]);
-    const nextPage = evaluationListSchema.parse(await (await get(`/v1/evaluations?limit=2&cursor=${firstPage.nextCursor}`)).json());
+    const nextPage = evaluationListSchema.parse(
+      await (await get(`/v1/evaluations?limit=2&cursor=${firstPage.nextCursor}`)).json(),
+    );
     expect(nextPage.items.map((item) => item.id)).toEqual([id]);
     expect(nextPage.nextCursor).toBeNull();
 
-    const remove = (expected = ''): Promise<Response> => fetch(`${server.url}/v1/evaluations/${id}${expected}`, { method: 'DELETE' });
+    const remove = (expected = ''): Promise<Response> =>
+      fetch(`${server.url}/v1/evaluations/${id}${expected}`, { method: 'DELETE' });
     await problem(await remove('?expect=active'), 409, 'already-ended');
     await problem(await remove('?expect=gone'), 422, 'request-invalid');
     expect((await get(`/v1/evaluations/${id}`)).status).toBe(200);
@@ -158,13 +286,17 @@ describe('an evaluation', () => {
   });
 
   it('has reports whose drawing keeps nobody waiting', async () => {
-    const { items } = evaluationListSchema.parse(await (await get('/v1/evaluations?status=succeeded')).json());
+    const { items } = evaluationListSchema.parse(
+      await (await get('/v1/evaluations?status=succeeded')).json(),
+    );
     const order: string[] = [];
     const ask = async (name: string, answer: Promise<Response>): Promise<void> => {
       expect((await answer).status).toBe(200);
       order.push(name);
     };
-    const reports = Array.from({ length: 20 }, () => ask('report', get(`/v1/evaluations/${items[0]!.id}/report?format=html`)));
+    const reports = Array.from({ length: 20 }, () =>
+      ask('report', get(`/v1/evaluations/${items[0]!.id}/report?format=html`)),
+    );
     for (let other = 0; other < 5; other++) await ask('other', get('/v1/kinds'));
     await Promise.all(reports);
     // Drawn on the server's own thread, all twenty would come before the first answer that was asked for after them.
@@ -172,12 +304,21 @@ describe('an evaluation', () => {
   });
 
   it('is the same for the same Idempotency-Key and body, also at once; another body is refused', async () => {
-    const send = (body: unknown): Promise<Response> => post(server.url, body, { 'idempotency-key': 'key-1' });
-    const answers = await Promise.all([send(smallRequest()), send({ ...smallRequest(), seed: 42 }), send(smallRequest())]);
+    const send = (body: unknown): Promise<Response> =>
+      post(server.url, body, { 'idempotency-key': 'key-1' });
+    const answers = await Promise.all([
+      send(smallRequest()),
+      send({ ...smallRequest(), seed: 42 }),
+      send(smallRequest()),
+    ]);
     const ids = await Promise.all(answers.map(async (answer) => (await answer.json()).id));
     expect(answers.map(({ status }) => status)).toEqual([202, 202, 202]);
     expect(new Set(ids).size).toBe(1);
     await problem(await send(smallRequest({ seed: 1 })), 422, 'idempotency-mismatch');
-    await problem(await post(server.url, smallRequest(), { 'idempotency-key': 'k'.repeat(256) }), 422, 'request-invalid');
+    await problem(
+      await post(server.url, smallRequest(), { 'idempotency-key': 'k'.repeat(256) }),
+      422,
+      'request-invalid',
+    );
   });
 });

@@ -17,16 +17,47 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-load-'));
 const pollers = 200;
 const streams = 50;
-const { values: flags } = parseArgs({ options: { samples: { type: 'string', default: '128' }, tokens: { type: 'string', default: '256' }, rounds: { type: 'string', default: '4' }, print: { type: 'boolean', default: false } } });
+const { values: flags } = parseArgs({
+  options: {
+    samples: { type: 'string', default: '128' },
+    tokens: { type: 'string', default: '256' },
+    rounds: { type: 'string', default: '4' },
+    print: { type: 'boolean', default: false },
+  },
+});
 const maxSamples = Number(flags.samples);
 const seqLen = Number(flags.tokens);
 const rounds = Number(flags.rounds);
-const child = spawn(process.execPath, [join(root, 'dist/server/serve.js')], { env: { ...process.env, SAE_EVAL_PORT: '0', SAE_EVAL_ROOTS: root, SAE_EVAL_DB: join(folder, 'jobs.db'), SAE_EVAL_LOG_LEVEL: 'error' }, stdio: ['ignore', 'pipe', 'inherit'] });
-const url = await new Promise((resolve) => child.stdout.on('data', (data) => { const found = /listens on (\S+)/.exec(String(data)); if (found) resolve(found[1]); }));
+const child = spawn(process.execPath, [join(root, 'dist/server/serve.js')], {
+  env: {
+    ...process.env,
+    SAE_EVAL_PORT: '0',
+    SAE_EVAL_ROOTS: root,
+    SAE_EVAL_DB: join(folder, 'jobs.db'),
+    SAE_EVAL_LOG_LEVEL: 'error',
+  },
+  stdio: ['ignore', 'pipe', 'inherit'],
+});
+const url = await new Promise((resolve) =>
+  child.stdout.on('data', (data) => {
+    const found = /listens on (\S+)/.exec(String(data));
+    if (found) resolve(found[1]);
+  }),
+);
 const client = new SaeEvalClient(url);
-while ((await fetch(`${url}/readyz`)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 100));
+while ((await fetch(`${url}/readyz`)).status !== 200)
+  await new Promise((resolve) => setTimeout(resolve, 100));
 
-const request = { model: 'checkpoints/tiny-llama', dataset: { path: 'checkpoints/eval', maxSamples, seqLen }, batchSize: 16, device: 'cpu', saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 }, { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 }] };
+const request = {
+  model: 'checkpoints/tiny-llama',
+  dataset: { path: 'checkpoints/eval', maxSamples, seqLen },
+  batchSize: 16,
+  device: 'cpu',
+  saes: [
+    { kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 },
+    { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 },
+  ],
+};
 const newKey = () => ({ idempotencyKey: String(Math.random()) });
 
 /** Seconds of processor time that a process has used. */
@@ -34,8 +65,18 @@ function processorSeconds(pid) {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / 100;
 }
-const computePid = () => Number.parseInt(execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], { encoding: 'utf8' }).split('\n').find((line) => line.includes('process/child.js')), 10);
-const usedNow = () => ({ server: processorSeconds(child.pid), compute: processorSeconds(computePid()), generator: (process.cpuUsage().user + process.cpuUsage().system) / 1e6 });
+const computePid = () =>
+  Number.parseInt(
+    execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(child.pid)], { encoding: 'utf8' })
+      .split('\n')
+      .find((line) => line.includes('process/child.js')),
+    10,
+  );
+const usedNow = () => ({
+  server: processorSeconds(child.pid),
+  compute: processorSeconds(computePid()),
+  generator: (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+});
 
 const latencies = [];
 let failed = 0;
@@ -46,7 +87,9 @@ async function evaluated({ load }) {
   const { id } = await client.evaluate(request, newKey());
   const done = new AbortController();
   setMaxListeners(0, done.signal);
-  const watching = Array.from({ length: load ? streams : 1 }, async () => { for await (const _ of client.watch(id)) if (load) events += 1; });
+  const watching = Array.from({ length: load ? streams : 1 }, async () => {
+    for await (const _ of client.watch(id)) if (load) events += 1;
+  });
   const polling = Array.from({ length: load ? pollers : 0 }, async (_, index) => {
     await new Promise((resolve) => setTimeout(resolve, (index / pollers) * 5000));
     while (!done.signal.aborted) {
@@ -55,7 +98,13 @@ async function evaluated({ load }) {
       if (response?.status !== 200) failed += 1;
       else await response.arrayBuffer();
       latencies.push(performance.now() - at);
-      await new Promise((resolve) => { const timer = setTimeout(resolve, 5000); done.signal.addEventListener('abort', () => { clearTimeout(timer); resolve(); }); });
+      await new Promise((resolve) => {
+        const timer = setTimeout(resolve, 5000);
+        done.signal.addEventListener('abort', () => {
+          clearTimeout(timer);
+          resolve();
+        });
+      });
     }
   });
   await Promise.all(watching);
@@ -63,7 +112,10 @@ async function evaluated({ load }) {
   await Promise.all(polling);
   const after = usedNow();
   const { seconds } = (await client.get(id)).result.timing;
-  return { seconds, ...Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]])) };
+  return {
+    seconds,
+    ...Object.fromEntries(Object.keys(after).map((name) => [name, after[name] - before[name]])),
+  };
 }
 
 await evaluated({ load: false });
@@ -74,13 +126,23 @@ for (let round = 0; round < rounds; round++) {
   loaded.push(await evaluated({ load: true }));
 }
 latencies.sort((a, b) => a - b);
-const at = (share) => Number(latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))].toFixed(1));
+const at = (share) =>
+  Number(
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))].toFixed(1),
+  );
 const median = (values) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 const mean = (runs, of) => runs.reduce((sum, run) => sum + of(run), 0) / runs.length;
 const shown = (value, digits = 1) => value.toFixed(digits);
-const cores = (runs, name) => shown(mean(runs, (run) => run[name] / run.seconds), 3);
-const slower = (median(loaded.map(({ seconds }) => seconds)) / median(alone.map(({ seconds }) => seconds)) - 1) * 100;
-const computeMore = (mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100;
+const cores = (runs, name) =>
+  shown(
+    mean(runs, (run) => run[name] / run.seconds),
+    3,
+  );
+const slower =
+  (median(loaded.map(({ seconds }) => seconds)) / median(alone.map(({ seconds }) => seconds)) - 1) *
+  100;
+const computeMore =
+  (mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100;
 const times = (runs) => runs.map(({ seconds }) => shown(seconds)).join(', ');
 const page = `# Bench of the server
 

@@ -3,7 +3,11 @@ import { spawn } from 'node:child_process';
 import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { environmentVariables, resolveServerOptions, serverOptionsSchema } from '#server/options.js';
+import {
+  environmentVariables,
+  resolveServerOptions,
+  serverOptionsSchema,
+} from '#server/options.js';
 import { packageRoot, temporaryFolder } from './harness.js';
 
 const folder = temporaryFolder();
@@ -14,23 +18,54 @@ const db = join(folder.path, 'x.db');
 
 describe('settings', () => {
   it('come from flags, else the environment, else the file, else the defaults', () => {
-    writeFileSync(config, JSON.stringify({ port: 1, host: '127.0.0.2', maxQueued: 2, bodyLimit: 4096, db }));
-    const env = { SAE_EVAL_CONFIG: config, SAE_EVAL_PORT: '3', SAE_EVAL_MAX_QUEUED: '4', SAE_EVAL_ROOTS: `${folder.path}:${packageRoot}` };
+    writeFileSync(
+      config,
+      JSON.stringify({ port: 1, host: '127.0.0.2', maxQueued: 2, bodyLimit: 4096, db }),
+    );
+    const env = {
+      SAE_EVAL_CONFIG: config,
+      SAE_EVAL_PORT: '3',
+      SAE_EVAL_MAX_QUEUED: '4',
+      SAE_EVAL_ROOTS: `${folder.path}:${packageRoot}`,
+    };
     const found = resolveServerOptions({ port: 5 }, env);
-    expect(found).toMatchObject({ port: 5, maxQueued: 4, host: '127.0.0.2', bodyLimit: 4096, grace: 10, roots: [folder.path, packageRoot].map((path) => realpathSync(path)), db });
+    expect(found).toMatchObject({
+      port: 5,
+      maxQueued: 4,
+      host: '127.0.0.2',
+      bodyLimit: 4096,
+      grace: 10,
+      roots: [folder.path, packageRoot].map((path) => realpathSync(path)),
+      db,
+    });
     expect(resolveServerOptions({}, { ...env, SAE_EVAL_PORT: '' })).toMatchObject({ port: 1 });
-    expect(resolveServerOptions({}, {})).toMatchObject({ port: 8787, host: '127.0.0.1', maxQueued: 1000 });
+    expect(resolveServerOptions({}, {})).toMatchObject({
+      port: 8787,
+      host: '127.0.0.1',
+      maxQueued: 1000,
+    });
   });
 
   it('have a variable that sets each of those that have one', () => {
     const values: Record<string, [string, unknown]> = {
-      host: ['::1', '::1'], port: ['0', 0], roots: [folder.path, [realpathSync(folder.path)]], db: [db, db], apiKeys: ['keys.json', 'keys.json'], apiKey: ['a-key-of-some-length', 'a-key-of-some-length'], logLevel: ['warn', 'warn'],
+      host: ['::1', '::1'],
+      port: ['0', 0],
+      roots: [folder.path, [realpathSync(folder.path)]],
+      db: [db, db],
+      apiKeys: ['keys.json', 'keys.json'],
+      apiKey: ['a-key-of-some-length', 'a-key-of-some-length'],
+      logLevel: ['warn', 'warn'],
     };
     for (const [variable, option] of Object.entries(environmentVariables)) {
       const [text, value] = values[option] ?? ['7', 7];
-      expect({ variable, value: resolveServerOptions({}, { [variable]: text })[option] }).toEqual({ variable, value });
+      expect({ variable, value: resolveServerOptions({}, { [variable]: text })[option] }).toEqual({
+        variable,
+        value,
+      });
     }
-    expect(Object.keys(serverOptionsSchema.shape)).toEqual(expect.arrayContaining(Object.values(environmentVariables)));
+    expect(Object.keys(serverOptionsSchema.shape)).toEqual(
+      expect.arrayContaining(Object.values(environmentVariables)),
+    );
   });
 
   it.each([
@@ -40,7 +75,12 @@ describe('settings', () => {
     [{}, { SAE_EVAL_CONFIG: '/no/such/file.json' }, /\/no\/such\/file\.json/],
     [{}, { SAE_EVAL_LOG_LEVEL: 'loud' }, /Setting logLevel/],
   ])('name what cannot be used: %j %j', (given, env, message) => {
-    expect(() => resolveServerOptions(given, env)).toThrow(expect.objectContaining({ code: 'configuration-invalid', message: expect.stringMatching(message) }) as Error);
+    expect(() => resolveServerOptions(given, env)).toThrow(
+      expect.objectContaining({
+        code: 'configuration-invalid',
+        message: expect.stringMatching(message),
+      }) as Error,
+    );
   });
 
   it('with a name that is none are refused, in the file too', () => {
@@ -53,8 +93,25 @@ describe('settings', () => {
 
 describe('sae-eval serve', () => {
   it('takes a flag over a variable over the file of --config', { timeout: 30_000 }, async () => {
-    writeFileSync(config, JSON.stringify({ host: '127.0.0.1', port: 1, db: join(folder.path, 'file.db'), requestsPerMinute: 2, logLevel: 'silent' }));
-    const child = spawn(process.execPath, [join(packageRoot, 'dist/src/cli/main.js'), 'serve', '--port', '0', '--config', config], { cwd: folder.path, env: { ...process.env, SAE_EVAL_DB: join(folder.path, 'environment.db') }, stdio: ['ignore', 'ignore', 'pipe'] });
+    writeFileSync(
+      config,
+      JSON.stringify({
+        host: '127.0.0.1',
+        port: 1,
+        db: join(folder.path, 'file.db'),
+        requestsPerMinute: 2,
+        logLevel: 'silent',
+      }),
+    );
+    const child = spawn(
+      process.execPath,
+      [join(packageRoot, 'dist/src/cli/main.js'), 'serve', '--port', '0', '--config', config],
+      {
+        cwd: folder.path,
+        env: { ...process.env, SAE_EVAL_DB: join(folder.path, 'environment.db') },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     try {
       const url = await new Promise<string>((resolve, reject) => {
         let text = '';
@@ -66,9 +123,18 @@ describe('sae-eval serve', () => {
         child.once('exit', () => reject(new Error(text)));
       });
       expect(new URL(url).port).not.toBe('1');
-      const answers = [await fetch(`${url}/v1/kinds`), await fetch(`${url}/v1/kinds`), await fetch(`${url}/v1/kinds`)];
+      const answers = [
+        await fetch(`${url}/v1/kinds`),
+        await fetch(`${url}/v1/kinds`),
+        await fetch(`${url}/v1/kinds`),
+      ];
       expect(answers.map(({ status }) => status)).toEqual([200, 200, 429]);
-      expect(resolveServerOptions({}, { SAE_EVAL_CONFIG: config, SAE_EVAL_DB: join(folder.path, 'environment.db') }).db).toBe(join(folder.path, 'environment.db'));
+      expect(
+        resolveServerOptions(
+          {},
+          { SAE_EVAL_CONFIG: config, SAE_EVAL_DB: join(folder.path, 'environment.db') },
+        ).db,
+      ).toBe(join(folder.path, 'environment.db'));
     } finally {
       child.kill('SIGTERM');
       await new Promise((resolve) => child.once('close', resolve));

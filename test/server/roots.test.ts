@@ -7,11 +7,22 @@ import { temporaryFolder } from './harness.js';
 
 const folder = temporaryFolder();
 const base = realpathSync(folder.path);
-const [first, second, outside, hub] = ['first', 'second', 'outside', 'hub'].map((name) => join(base, name)) as [string, string, string, string];
+const [first, second, outside, hub] = ['first', 'second', 'outside', 'hub'].map((name) =>
+  join(base, name),
+) as [string, string, string, string];
 const roots = new Roots([first, second], { hub });
 
 beforeAll(() => {
-  for (const path of [first, second, outside, join(second, 'model'), join(second, 'texts'), join(hub, 'models--org--name', 'refs'), join(hub, 'models--org--name', 'snapshots', 'abc')]) mkdirSync(path, { recursive: true });
+  for (const path of [
+    first,
+    second,
+    outside,
+    join(second, 'model'),
+    join(second, 'texts'),
+    join(hub, 'models--org--name', 'refs'),
+    join(hub, 'models--org--name', 'snapshots', 'abc'),
+  ])
+    mkdirSync(path, { recursive: true });
   writeFileSync(join(first, 'both.pt'), '1');
   writeFileSync(join(second, 'both.pt'), '2');
   writeFileSync(join(second, 'only.pt'), '2');
@@ -34,17 +45,33 @@ describe('Roots', () => {
     expect(await roots.resolve('inner.pt')).toBe(join(second, 'only.pt'));
   });
 
-  it.each(['../outside/secret.pt', '..', '/etc/passwd', '/etc/no-such-file', join('x', '..', '..', 'outside'), 'link.pt', 'folder/secret.pt', 'a\0b', '', '//etc/passwd', 'first/../../../etc/passwd'])(
-    'refuses %j', async (path) => {
-      await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'path-outside-roots' });
-    });
-
-  it.each(['nothing.pt', 'dangling.pt', 'both.pt/inside', '~/x', 'a'.repeat(300)])('does not find %j', async (path) => {
-    await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'file-not-found' });
+  it.each([
+    '../outside/secret.pt',
+    '..',
+    '/etc/passwd',
+    '/etc/no-such-file',
+    join('x', '..', '..', 'outside'),
+    'link.pt',
+    'folder/secret.pt',
+    'a\0b',
+    '',
+    '//etc/passwd',
+    'first/../../../etc/passwd',
+  ])('refuses %j', async (path) => {
+    await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'path-outside-roots' });
   });
 
+  it.each(['nothing.pt', 'dangling.pt', 'both.pt/inside', '~/x', 'a'.repeat(300)])(
+    'does not find %j',
+    async (path) => {
+      await expect(roots.resolve(path)).rejects.toMatchObject({ code: 'file-not-found' });
+    },
+  );
+
   it('refuses a folder whose files lead outside', async () => {
-    await expect(roots.resolve('texts', { contents: true })).rejects.toMatchObject({ code: 'path-outside-roots' });
+    await expect(roots.resolve('texts', { contents: true })).rejects.toMatchObject({
+      code: 'path-outside-roots',
+    });
   });
 
   it('refuses a checkpoint whose settings or weights lead outside, in its folder or beside it', async () => {
@@ -53,20 +80,32 @@ describe('Roots', () => {
     writeFileSync(join(published, 'checkpoints', 'final.safetensors'), '');
     expect(await roots.resolveCheckpoint('published')).toBe(published);
     symlinkSync(join(outside, 'secret.pt'), join(published, 'hyperparams.json'));
-    for (const path of ['published', 'published/checkpoints/final.safetensors']) await expect(roots.resolveCheckpoint(path)).rejects.toMatchObject({ code: 'path-outside-roots' });
+    for (const path of ['published', 'published/checkpoints/final.safetensors'])
+      await expect(roots.resolveCheckpoint(path)).rejects.toMatchObject({
+        code: 'path-outside-roots',
+      });
     const deep = join(first, 'deep');
     mkdirSync(join(deep, 'checkpoints'), { recursive: true });
     symlinkSync(join(outside, 'secret.pt'), join(deep, 'checkpoints', 'final.safetensors'));
-    await expect(roots.resolveCheckpoint('deep')).rejects.toMatchObject({ code: 'path-outside-roots' });
+    await expect(roots.resolveCheckpoint('deep')).rejects.toMatchObject({
+      code: 'path-outside-roots',
+    });
     expect(await roots.resolveCheckpoint('only.pt')).toBe(join(second, 'only.pt'));
   });
 
   it('finds models of the Hugging Face cache by name', async () => {
-    expect(await roots.resolveModel('org/name')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
-    expect(await roots.resolveModel('org/name@abc')).toBe(join(hub, 'models--org--name', 'snapshots', 'abc'));
-    for (const name of ['org/name@other', 'org/name@../refs', 'org/name@']) await expect(roots.resolveModel(name)).rejects.toMatchObject({ code: 'file-not-found' });
+    expect(await roots.resolveModel('org/name')).toBe(
+      join(hub, 'models--org--name', 'snapshots', 'abc'),
+    );
+    expect(await roots.resolveModel('org/name@abc')).toBe(
+      join(hub, 'models--org--name', 'snapshots', 'abc'),
+    );
+    for (const name of ['org/name@other', 'org/name@../refs', 'org/name@'])
+      await expect(roots.resolveModel(name)).rejects.toMatchObject({ code: 'file-not-found' });
     expect(await roots.resolveModel('model')).toBe(join(second, 'model'));
     await expect(roots.resolveModel('org/other')).rejects.toMatchObject({ code: 'file-not-found' });
-    await expect(roots.resolveModel('../../x')).rejects.toMatchObject({ code: 'path-outside-roots' });
+    await expect(roots.resolveModel('../../x')).rejects.toMatchObject({
+      code: 'path-outside-roots',
+    });
   });
 });

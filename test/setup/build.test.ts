@@ -1,6 +1,14 @@
 /** The addon is built once, again when something it depends on changes, and never left half built. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,10 +53,19 @@ describe('building the addon', () => {
     copy.writeSource(3);
     // A compiler that leaves half an object file, as a killed one does, and does not end by itself soon.
     const slow = join(copy.folder, 'slow-c++');
-    writeFileSync(slow, '#!/bin/bash\nif [[ " $* " == *" -c "*addon.cc* ]]; then while [[ $1 != -o ]]; do shift; done; echo half > "$2"; sleep 5; exit 1; fi\nexec c++ "$@"\n', { mode: 0o755 });
+    writeFileSync(
+      slow,
+      '#!/bin/bash\nif [[ " $* " == *" -c "*addon.cc* ]]; then while [[ $1 != -o ]]; do shift; done; echo half > "$2"; sleep 5; exit 1; fi\nexec c++ "$@"\n',
+      { mode: 0o755 },
+    );
     const { child, done } = copy.start({ ...libtorch, CXX: slow });
     const object = join(copy.package, 'build/addon/CMakeFiles/sae_eval.dir/src/addon.cc.o');
-    await expect.poll(() => existsSync(object) && readFileSync(object, 'utf8') === 'half\n', { timeout: 20_000, interval: 20 }).toBe(true);
+    await expect
+      .poll(() => existsSync(object) && readFileSync(object, 'utf8') === 'half\n', {
+        timeout: 20_000,
+        interval: 20,
+      })
+      .toBe(true);
     child.kill('SIGKILL');
     await done;
     expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
@@ -73,20 +90,27 @@ describe('building the addon', () => {
     copy.writeSource('wrong');
     const failed = await copy.run(libtorch);
     expect(failed.code).toBe(1);
-    expect(failed.stderr).toMatch(/could not be compiled \(.*error: .*wrong.*\): the whole output is in .*build\.log/);
+    expect(failed.stderr).toMatch(
+      /could not be compiled \(.*error: .*wrong.*\): the whole output is in .*build\.log/,
+    );
     copy.writeSource(5);
     expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
     expect(copy.answer()).toBe('5');
   });
 
   it.each([
-    ['everything', [], /because cmake, make and g\+\+ are not installed: .*apt-get install cmake make g\+\+/],
+    [
+      'everything',
+      [],
+      /because cmake, make and g\+\+ are not installed: .*apt-get install cmake make g\+\+/,
+    ],
     ['the compiler', ['cmake', 'make'], /because g\+\+ is not installed: .*apt-get install g\+\+/],
     ['cmake', ['make', 'c++'], /because cmake is not installed: /],
   ])('names what is missing: %s', async (_, present, message) => {
     const folder = join(copy.folder, `path-${present.join('-')}`);
     mkdirSync(folder);
-    for (const name of present) symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(folder, name));
+    for (const name of present)
+      symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(folder, name));
     copy.writeSource(6);
     const run = await copy.run({ ...libtorch, PATH: folder });
     expect(run.code).toBe(1);
@@ -97,7 +121,9 @@ describe('building the addon', () => {
   it('refuses a LIBTORCH that is none', async () => {
     const run = await copy.run({ LIBTORCH: copy.folder });
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/LIBTORCH is .*lib\/libtorch\.so.* does not exist: set it to the folder/);
+    expect(run.stderr).toMatch(
+      /LIBTORCH is .*lib\/libtorch\.so.* does not exist: set it to the folder/,
+    );
   });
 
   it('refuses a LIBTORCH that does not load', async () => {
@@ -106,6 +132,8 @@ describe('building the addon', () => {
     writeFileSync(join(folder, 'lib', 'libtorch_cpu.so'), '');
     const run = await copy.run({ LIBTORCH: folder });
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/does not load on this machine \(.*libtorch_cpu\.so: file too short\)/);
+    expect(run.stderr).toMatch(
+      /does not load on this machine \(.*libtorch_cpu\.so: file too short\)/,
+    );
   });
 });

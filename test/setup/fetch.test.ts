@@ -1,5 +1,13 @@
 /** libtorch is fetched with pip, from wheels in a folder here, and appears in the cache only when it is whole. */
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,12 +32,15 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
   });
   afterAll(() => copy.remove());
 
-  const cached = (): string[] => readdirSync(join(copy.cache, 'sae-eval')).filter((name) => !name.endsWith('.lock'));
+  const cached = (): string[] =>
+    readdirSync(join(copy.cache, 'sae-eval')).filter((name) => !name.endsWith('.lock'));
 
   it('says what to do when there is none to be had', async () => {
     const run = await copy.run({ ...version, PIP_FIND_LINKS: copy.folder });
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/libtorch could not be fetched \(No matching distribution.*\): set SAE_EVAL_TORCH_INDEX .*, install torch .*, or set LIBTORCH/);
+    expect(run.stderr).toMatch(
+      /libtorch could not be fetched \(No matching distribution.*\): set SAE_EVAL_TORCH_INDEX .*, install torch .*, or set LIBTORCH/,
+    );
     expect(cached()).toEqual([]);
   });
 
@@ -69,7 +80,11 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
   });
 
   it('fetches once when two set-ups start together', async () => {
-    const env = { ...version, PIP_FIND_LINKS: wheels, XDG_CACHE_HOME: join(copy.folder, 'cache-2') };
+    const env = {
+      ...version,
+      PIP_FIND_LINKS: wheels,
+      XDG_CACHE_HOME: join(copy.folder, 'cache-2'),
+    };
     const runs = await Promise.all([copy.run(env), copy.run(env)]);
     expect(runs.map(({ code }) => code)).toEqual([0, 0]);
     expect(runs.filter(({ stderr }) => stderr.includes('fetching libtorch'))).toHaveLength(1);
@@ -81,9 +96,16 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     const runtime = join(libraries, 'nvidia', 'runtime', 'lib');
     writeLibtorch(join(content, 'torch'), { version: '2.14.0+cu130', cuda: true }); // the wheel calls itself 2.14.0
     mkdirSync(runtime, { recursive: true });
-    renameSync(join(content, 'torch', 'lib', 'libruntime_of_test.so'), join(runtime, 'libruntime_of_test.so'));
+    renameSync(
+      join(content, 'torch', 'lib', 'libruntime_of_test.so'),
+      join(runtime, 'libruntime_of_test.so'),
+    );
     const cudaWheels = join(copy.folder, 'cuda-wheels');
-    writeWheel(cudaWheels, content, { name: 'torch', version: '2.14.0', requires: ['nvidia-runtime; platform_system == "Linux"', 'a-python-package-nobody-has'] });
+    writeWheel(cudaWheels, content, {
+      name: 'torch',
+      version: '2.14.0',
+      requires: ['nvidia-runtime; platform_system == "Linux"', 'a-python-package-nobody-has'],
+    });
     const env = { SAE_EVAL_TORCH_VERSION: '2.14.0', PIP_FIND_LINKS: cudaWheels };
     const without = await copy.run(env);
     expect(without.stderr).toMatch(/libtorch could not be fetched \(.*nvidia-runtime/);
@@ -92,7 +114,9 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     expect(run.stderr).toContain('is a CUDA build: fetching its NVIDIA libraries too');
     expect(run).toMatchObject({ code: 0 });
     const folder = join(copy.cache, 'sae-eval', `libtorch-2.14.0+cu130-linux-${process.arch}`);
-    expect(existsSync(join(folder, 'nvidia', 'runtime', 'lib', 'libruntime_of_test.so'))).toBe(true);
+    expect(existsSync(join(folder, 'nvidia', 'runtime', 'lib', 'libruntime_of_test.so'))).toBe(
+      true,
+    );
   });
 
   it('prefers a Python that has torch, and leaves one alone that is too old', async () => {
@@ -112,6 +136,8 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     mkdirSync(folder);
     const run = await copy.run({ LIBTORCH_USE_PYTORCH: '1', PATH: folder });
     expect(run.code).toBe(1);
-    expect(run.stderr).toMatch(/LIBTORCH_USE_PYTORCH is 1, but python3 is not on the PATH: install torch/);
+    expect(run.stderr).toMatch(
+      /LIBTORCH_USE_PYTORCH is 1, but python3 is not on the PATH: install torch/,
+    );
   });
 });

@@ -3,7 +3,15 @@
  * libraries in libtorch's place. Everything else is real: cmake, the compiler, pip, the files.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
@@ -22,7 +30,9 @@ export class PackageCopy {
 
   constructor() {
     mkdirSync(join(this.package, 'dist', 'src'), { recursive: true });
-    cpSync(join(root, 'dist', 'src', 'setup'), join(this.package, 'dist', 'src', 'setup'), { recursive: true });
+    cpSync(join(root, 'dist', 'src', 'setup'), join(this.package, 'dist', 'src', 'setup'), {
+      recursive: true,
+    });
     cpSync(join(root, 'dist', 'src', 'errors.js'), join(this.package, 'dist', 'src', 'errors.js'));
     cpSync(join(root, 'package.json'), join(this.package, 'package.json'));
     symlinkSync(join(root, 'node_modules'), join(this.package, 'node_modules'));
@@ -55,18 +65,31 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
 
   /** What the addon says when a new process loads it. */
   answer(): string {
-    return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], { encoding: 'utf8' }).trim();
+    return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], {
+      encoding: 'utf8',
+    }).trim();
   }
 
   /** Starts set-up, which sees neither this machine's cache and torch nor its package indexes unless `env` says so. */
   start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
     const child = spawn(process.execPath, [join(this.package, 'dist', 'src', 'setup', 'main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', XDG_CACHE_HOME: this.cache, PIP_NO_INDEX: '1', PIP_CONFIG_FILE: '/dev/null', PYTHONPATH: join(this.folder, 'no-torch'), ...env },
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: process.env['HOME'] ?? '',
+        XDG_CACHE_HOME: this.cache,
+        PIP_NO_INDEX: '1',
+        PIP_CONFIG_FILE: '/dev/null',
+        PYTHONPATH: join(this.folder, 'no-torch'),
+        ...env,
+      },
     });
     let stderr = '';
     child.stderr.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk));
-    return { child, done: new Promise((done) => child.on('close', (code) => done({ code, stderr }))) };
+    return {
+      child,
+      done: new Promise((done) => child.on('close', (code) => done({ code, stderr }))),
+    };
   }
 
   run(env: Record<string, string> = {}): Promise<SetupRun> {
@@ -81,7 +104,20 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
 /** A folder laid out as libtorch, of libraries without content. A CUDA build needs `libruntime_of_test.so`, here or in `nvidia` beside it. */
 export function writeLibtorch(folder: string, { version = '2.13.0', cuda = false } = {}): string {
   const compile = (name: string, args: readonly string[] = []): void => {
-    execFileSync('c++', ['-shared', '-fPIC', '-x', 'c++', '/dev/null', '-x', 'none', '-o', join(folder, 'lib', name), `-Wl,-soname,${name}`, '-Wl,--no-as-needed', ...args]);
+    execFileSync('c++', [
+      '-shared',
+      '-fPIC',
+      '-x',
+      'c++',
+      '/dev/null',
+      '-x',
+      'none',
+      '-o',
+      join(folder, 'lib', name),
+      `-Wl,-soname,${name}`,
+      '-Wl,--no-as-needed',
+      ...args,
+    ]);
   };
   mkdirSync(join(folder, 'lib'), { recursive: true });
   mkdirSync(join(folder, 'include', 'ATen'), { recursive: true });
@@ -90,23 +126,51 @@ export function writeLibtorch(folder: string, { version = '2.13.0', cuda = false
   compile('libc10.so');
   if (cuda) {
     compile('libruntime_of_test.so');
-    compile('libtorch_cuda.so', [join(folder, 'lib', 'libruntime_of_test.so'), '-Wl,-rpath,$ORIGIN/../../nvidia/runtime/lib']);
+    compile('libtorch_cuda.so', [
+      join(folder, 'lib', 'libruntime_of_test.so'),
+      '-Wl,-rpath,$ORIGIN/../../nvidia/runtime/lib',
+    ]);
   }
   compile('libtorch_cpu.so');
-  compile('libtorch.so', [join(folder, 'lib', cuda ? 'libtorch_cuda.so' : 'libtorch_cpu.so'), '-Wl,-rpath,$ORIGIN', '-Wl,--allow-shlib-undefined']);
+  compile('libtorch.so', [
+    join(folder, 'lib', cuda ? 'libtorch_cuda.so' : 'libtorch_cpu.so'),
+    '-Wl,-rpath,$ORIGIN',
+    '-Wl,--allow-shlib-undefined',
+  ]);
   return folder;
 }
 
 /** Packs a folder's content as a wheel that pip accepts. */
-export function writeWheel(wheels: string, content: string, { name, version, requires = [] }: { name: string; version: string; requires?: string[] }): string {
+export function writeWheel(
+  wheels: string,
+  content: string,
+  { name, version, requires = [] }: { name: string; version: string; requires?: string[] },
+): string {
   mkdirSync(wheels, { recursive: true });
   const info = join(content, `${name}-${version}.dist-info`);
   mkdirSync(info, { recursive: true });
-  writeFileSync(join(info, 'METADATA'), ['Metadata-Version: 2.1', `Name: ${name}`, `Version: ${version}`, ...requires.map((other) => `Requires-Dist: ${other}`), ''].join('\n'));
-  writeFileSync(join(info, 'WHEEL'), 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n');
+  writeFileSync(
+    join(info, 'METADATA'),
+    [
+      'Metadata-Version: 2.1',
+      `Name: ${name}`,
+      `Version: ${version}`,
+      ...requires.map((other) => `Requires-Dist: ${other}`),
+      '',
+    ].join('\n'),
+  );
+  writeFileSync(
+    join(info, 'WHEEL'),
+    'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+  );
   writeFileSync(join(info, 'RECORD'), '');
   const wheel = join(wheels, `${name}-${version}-py3-none-any.whl`);
-  execFileSync('python3', ['-c', 'import shutil, sys; shutil.make_archive(sys.argv[1], "zip", sys.argv[2])', wheel, content]);
+  execFileSync('python3', [
+    '-c',
+    'import shutil, sys; shutil.make_archive(sys.argv[1], "zip", sys.argv[2])',
+    wheel,
+    content,
+  ]);
   renameSync(`${wheel}.zip`, wheel);
   return wheel;
 }

@@ -15,7 +15,12 @@ describe('the platform', () => {
     [{ os: 'linux', arch: 'riscv64', glibc: '2.36' }, 'this is linux riscv64'],
     [{ os: 'linux', arch: 'x64', glibc: null }, 'this is linux x64 without glibc'],
   ])('%o is refused', (platform, message) => {
-    expect(() => requireSupportedPlatform(platform)).toThrow(expect.objectContaining({ code: 'platform-unsupported', message: expect.stringContaining(message) }));
+    expect(() => requireSupportedPlatform(platform)).toThrow(
+      expect.objectContaining({
+        code: 'platform-unsupported',
+        message: expect.stringContaining(message),
+      }),
+    );
   });
 });
 

@@ -3,7 +3,12 @@ import { LogitSums } from '#src/evaluation/engine/compare-logits.js';
 import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
 
 /** Compares in ranges of at most `range` tokens, in the order given. */
-function compare(a: Tensor, b: Tensor, labels: Tensor, { range = a.shape[1]!, backwards = false } = {}): [Tensor, Tensor, Tensor] {
+function compare(
+  a: Tensor,
+  b: Tensor,
+  labels: Tensor,
+  { range = a.shape[1]!, backwards = false } = {},
+): [Tensor, Tensor, Tensor] {
   const sums = new LogitSums(labels);
   const starts = Array.from({ length: Math.ceil(a.shape[1]! / range) }, (_, i) => i * range);
   for (const from of backwards ? starts.reverse() : starts) {
@@ -19,11 +24,22 @@ function expected(a: Tensor, b: Tensor, labels: Tensor): [Tensor, Tensor, Tensor
   const p = a.to({ dtype: 'float64' }).log_softmax(-1);
   const q = b.to({ dtype: 'float64' }).log_softmax(-1);
   const index = labels.unsqueeze(-1);
-  return [p.exp().mul(p.sub(q)).sum([-1]), p.gather(-1, index).neg().squeeze(-1), q.gather(-1, index).neg().squeeze(-1)];
+  return [
+    p.exp().mul(p.sub(q)).sum([-1]),
+    p.gather(-1, index).neg().squeeze(-1),
+    q.gather(-1, index).neg().squeeze(-1),
+  ];
 }
 
 describe('compare_logits', () => {
-  it.each([[1, 1], [3, 7], [5, 16], [4, 2049], [64, 4096], [8, 128_256]])('agrees with float64 on [%i, %i]', (n, V) => {
+  it.each([
+    [1, 1],
+    [3, 7],
+    [5, 16],
+    [4, 2049],
+    [64, 4096],
+    [8, 128_256],
+  ])('agrees with float64 on [%i, %i]', (n, V) => {
     manualSeed(n * V);
     const a = ops.randn([n, V]).mul(4);
     const b = a.add(ops.randn([n, V]).mul(0.3));
@@ -41,7 +57,9 @@ describe('compare_logits', () => {
     const b = ops.randn([8, 300]).to({ dtype });
     const labels = ops.randint(300, [8]);
     const found = compare(a, b, labels);
-    expected(a, b, labels).forEach((want, i) => expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(1e-5));
+    expected(a, b, labels).forEach((want, i) =>
+      expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(1e-5),
+    );
   });
 
   it.each([1, 16, 300, 2048])('gives the same over ranges of %i tokens, in any order', (range) => {
@@ -51,19 +69,34 @@ describe('compare_logits', () => {
     const labels = ops.randint(2500, [6]);
     const want = expected(a, b, labels);
     for (const backwards of [false, true]) {
-      compare(a, b, labels, { range, backwards }).forEach((found, i) => expect(found.sub(want[i]!).abs().max().item()).toBeLessThan(2e-5));
+      compare(a, b, labels, { range, backwards }).forEach((found, i) =>
+        expect(found.sub(want[i]!).abs().max().item()).toBeLessThan(2e-5),
+      );
     }
   });
 
   it('is zero for equal rows, whatever their offset, and large logits do not overflow', () => {
-    const a = tensor([[1e4, -1e4, 0], [1, 2, 3]]);
+    const a = tensor([
+      [1e4, -1e4, 0],
+      [1, 2, 3],
+    ]);
     const [kl] = compare(a, a.add(5), tensor([0, 1], { dtype: 'int64' }));
     expect(kl.abs().max().item()).toBeLessThan(1e-3);
   });
 
   it('passes NaN on, in its row alone', () => {
-    const a = tensor([[1, Number.NaN, 3], [1, 2, 3]]);
-    const [kl] = compare(a, tensor([[1, 2, 3], [1, 2, 3]]), tensor([0, 1], { dtype: 'int64' }));
+    const a = tensor([
+      [1, Number.NaN, 3],
+      [1, 2, 3],
+    ]);
+    const [kl] = compare(
+      a,
+      tensor([
+        [1, 2, 3],
+        [1, 2, 3],
+      ]),
+      tensor([0, 1], { dtype: 'int64' }),
+    );
     expect(kl.toArray()).toEqual([Number.NaN, 0]);
   });
 
@@ -72,35 +105,52 @@ describe('compare_logits', () => {
     const wide = ops.randn([50, 6]);
     const labels = ops.randint(50, [6]);
     const [kl] = compare(wide.t(), wide.t().mul(2), labels);
-    expect(kl.sub(expected(wide.t(), wide.t().mul(2), labels)[0]).abs().max().item()).toBeLessThan(1e-5);
+    expect(
+      kl
+        .sub(expected(wide.t(), wide.t().mul(2), labels)[0])
+        .abs()
+        .max()
+        .item(),
+    ).toBeLessThan(1e-5);
   });
 
   it('has no cross-entropy for a label outside the vocabulary, and refuses shapes that differ', () => {
-    expect(compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray()).toEqual([Number.NaN]);
+    expect(
+      compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray(),
+    ).toEqual([Number.NaN]);
     const sums = ops.zeros([1, 1, 7], { dtype: 'float64' });
     const label = tensor([0], { dtype: 'int64' });
-    expect(() => kernels.addLogits(sums, tensor([[1, 2]]), tensor([[[1, 2, 3]]]), label, 0)).toThrow(/\[n, V\] and \[lanes, n, V\]/);
-    expect(() => kernels.addLogits(ops.zeros([1, 1, 7]), tensor([[1, 2]]), tensor([[[1, 2]]]), label, 0)).toThrow(/float64/);
+    expect(() =>
+      kernels.addLogits(sums, tensor([[1, 2]]), tensor([[[1, 2, 3]]]), label, 0),
+    ).toThrow(/\[n, V\] and \[lanes, n, V\]/);
+    expect(() =>
+      kernels.addLogits(ops.zeros([1, 1, 7]), tensor([[1, 2]]), tensor([[[1, 2]]]), label, 0),
+    ).toThrow(/float64/);
   });
 
-  it.each(['float32', 'bfloat16', 'float16', 'float64'] as DType[])('compares several lanes in %s as it does each alone', (dtype) => {
-    manualSeed(5);
-    const [n, V, lanes] = [7, 5000, 3];
-    const clean = ops.randn([n, V]).mul(4).to({ dtype });
-    const spliced = ops.randn([lanes, n, V]).mul(4).to({ dtype });
-    const labels = ops.randint(V, [n]);
-    const sums = new LogitSums(labels, { lanes });
-    for (const from of [2100, 0]) {
-      const count = from === 0 ? 2100 : V - 2100;
-      const [a, b] = [clean.narrow(1, from, count), spliced.narrow(2, from, count)];
-      sums.add(a, b.narrow(0, 0, 1), { from });
-      sums.add(a, b.narrow(0, 1, 2), { from, first: 1 });
-    }
-    const { kl, ceClean, ceSpliced } = sums.finish();
-    for (let lane = 0; lane < lanes; lane++) {
-      const alone = compare(clean, spliced.select(0, lane), labels);
-      // The same terms in other partial sums.
-      [kl, ceClean, ceSpliced].forEach((found, i) => expect(found.select(0, lane).sub(alone[i]!).abs().max().item()).toBeLessThan(2e-5));
-    }
-  });
+  it.each(['float32', 'bfloat16', 'float16', 'float64'] as DType[])(
+    'compares several lanes in %s as it does each alone',
+    (dtype) => {
+      manualSeed(5);
+      const [n, V, lanes] = [7, 5000, 3];
+      const clean = ops.randn([n, V]).mul(4).to({ dtype });
+      const spliced = ops.randn([lanes, n, V]).mul(4).to({ dtype });
+      const labels = ops.randint(V, [n]);
+      const sums = new LogitSums(labels, { lanes });
+      for (const from of [2100, 0]) {
+        const count = from === 0 ? 2100 : V - 2100;
+        const [a, b] = [clean.narrow(1, from, count), spliced.narrow(2, from, count)];
+        sums.add(a, b.narrow(0, 0, 1), { from });
+        sums.add(a, b.narrow(0, 1, 2), { from, first: 1 });
+      }
+      const { kl, ceClean, ceSpliced } = sums.finish();
+      for (let lane = 0; lane < lanes; lane++) {
+        const alone = compare(clean, spliced.select(0, lane), labels);
+        // The same terms in other partial sums.
+        [kl, ceClean, ceSpliced].forEach((found, i) =>
+          expect(found.select(0, lane).sub(alone[i]!).abs().max().item()).toBeLessThan(2e-5),
+        );
+      }
+    },
+  );
 });

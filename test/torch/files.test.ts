@@ -17,8 +17,16 @@ describe('mapped files', () => {
   it('views the bytes, with strides and at offsets', () => {
     const file = mapFile(path);
     expect(file.byteLength).toBe(256);
-    expect(file.tensor({ byteOffset: 16, dtype: 'float32', shape: [2, 2] }).toArray()).toEqual([[4, 5], [6, 7]]);
-    expect(file.tensor({ byteOffset: 0, dtype: 'float32', shape: [2, 3], strides: [1, 8] }).toArray()).toEqual([[0, 8, 16], [1, 9, 17]]);
+    expect(file.tensor({ byteOffset: 16, dtype: 'float32', shape: [2, 2] }).toArray()).toEqual([
+      [4, 5],
+      [6, 7],
+    ]);
+    expect(
+      file.tensor({ byteOffset: 0, dtype: 'float32', shape: [2, 3], strides: [1, 8] }).toArray(),
+    ).toEqual([
+      [0, 8, 16],
+      [1, 9, 17],
+    ]);
     expect(file.tensor({ byteOffset: 0, dtype: 'int64', shape: [0, 5] }).shape).toEqual([0, 5]);
   });
 
@@ -36,7 +44,9 @@ describe('mapped files', () => {
     t.add_(1);
     expect(t.toArray()).toEqual(Array.from({ length: 64 }, (_, i) => i + 1));
     expect(readFileSync(path).readFloatLE(0)).toBe(0);
-    expect(() => file.tensor({ byteOffset: 0, dtype: 'float32', shape: [1] })).toThrow(/was closed/);
+    expect(() => file.tensor({ byteOffset: 0, dtype: 'float32', shape: [1] })).toThrow(
+      /was closed/,
+    );
   });
 
   it.each([

@@ -13,19 +13,37 @@ const [, release] = /schemas of libtorch (\d+\.\d+\.\d+)/.exec(text)!;
 const same = versions().libtorch.startsWith(release!);
 
 describe('the generated signatures', () => {
-  it.skipIf(!same)(`are current${same ? '' : `: not compared, this libtorch is ${versions().libtorch} and they are of ${release}`}`, () => {
-    const { stdout, stderr } = spawnSync(process.execPath, [path('native/generate-operators.mjs')], { encoding: 'utf8', maxBuffer: 2 ** 26, env: { ...process.env, SAE_EVAL_ADDON: addonPath() } });
-    const [, overloads] = /^(\d+) overloads/.exec(stderr)!;
-    expect(Number(overloads)).toBeGreaterThan(2000);
-    expect(stdout === text).toBe(true); // `npm run generate` writes them anew
-  });
+  it.skipIf(!same)(
+    `are current${same ? '' : `: not compared, this libtorch is ${versions().libtorch} and they are of ${release}`}`,
+    () => {
+      const { stdout, stderr } = spawnSync(
+        process.execPath,
+        [path('native/generate-operators.mjs')],
+        {
+          encoding: 'utf8',
+          maxBuffer: 2 ** 26,
+          env: { ...process.env, SAE_EVAL_ADDON: addonPath() },
+        },
+      );
+      const [, overloads] = /^(\d+) overloads/.exec(stderr)!;
+      expect(Number(overloads)).toBeGreaterThan(2000);
+      expect(stdout === text).toBe(true); // `npm run generate` writes them anew
+    },
+  );
 
   it('name methods that exist', () => {
-    const known = new Set(operatorSchemas().map((schema) => schema.slice(0, schema.search(/[.(]/)).replace('aten::', '')));
+    const known = new Set(
+      operatorSchemas().map((schema) =>
+        schema.slice(0, schema.search(/[.(]/)).replace('aten::', ''),
+      ),
+    );
     expect(methodNames.length).toBeGreaterThan(800);
     for (const name of methodNames) {
       if (same) expect(known).toContain(name);
-      if (known.has(name)) expect(typeof (Tensor.prototype as unknown as Record<string, unknown>)[name], name).toBe('function');
+      if (known.has(name))
+        expect(typeof (Tensor.prototype as unknown as Record<string, unknown>)[name], name).toBe(
+          'function',
+        );
     }
   });
 });

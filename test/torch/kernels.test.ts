@@ -1,13 +1,29 @@
 import { describe, expect, it } from 'vitest';
-import { kernels, manualSeed, numThreads, ops, setNumThreads, tensor, type DType, type Tensor } from '#src/torch/index.js';
+import {
+  kernels,
+  manualSeed,
+  numThreads,
+  ops,
+  setNumThreads,
+  tensor,
+  type DType,
+  type Tensor,
+} from '#src/torch/index.js';
 
-const farthest = (a: Tensor, b: Tensor): number => a.to({ dtype: 'float64' }).sub(b.to({ dtype: 'float64' })).abs().max().item();
+const farthest = (a: Tensor, b: Tensor): number =>
+  a
+    .to({ dtype: 'float64' })
+    .sub(b.to({ dtype: 'float64' }))
+    .abs()
+    .max()
+    .item();
 
 describe('threads', () => {
   it('of libtorch all take part in a kernel, whose result is the same bytes for one', () => {
     const before = numThreads();
     const q = ops.randn([3, 200, 4, 32]);
-    const attended = (): unknown => kernels.attend(q, q, q, [200, 150, 7], null, null, 0.2).toArray();
+    const attended = (): unknown =>
+      kernels.attend(q, q, q, [200, 150, 7], null, null, 0.2).toArray();
     try {
       setNumThreads(2);
       expect(kernels.kernelThreads()).toBe(2);
@@ -22,12 +38,30 @@ describe('threads', () => {
 });
 
 describe('keep_largest', () => {
-  const sorted = ({ values, indices }: { values: Tensor; indices: Tensor }): [number, number][][] => {
+  const sorted = ({
+    values,
+    indices,
+  }: {
+    values: Tensor;
+    indices: Tensor;
+  }): [number, number][][] => {
     const [v, i] = [values.toArray() as number[][], indices.toArray() as number[][]];
-    return v.map((row, n) => row.map((value, j): [number, number] => [value, i[n]![j]!]).sort((a, b) => b[0] - a[0] || a[1] - b[1]));
+    return v.map((row, n) =>
+      row
+        .map((value, j): [number, number] => [value, i[n]![j]!])
+        .sort((a, b) => b[0] - a[0] || a[1] - b[1]),
+    );
   };
 
-  it.each([[1, 1, 1], [3, 5, 5], [7, 64, 1], [5, 65, 64], [16, 1024, 16], [9, 16_384, 64], [4, 5000, 4999]])('takes the same as topk of [%i, %i], k %i', (n, m, k) => {
+  it.each([
+    [1, 1, 1],
+    [3, 5, 5],
+    [7, 64, 1],
+    [5, 65, 64],
+    [16, 1024, 16],
+    [9, 16_384, 64],
+    [4, 5000, 4999],
+  ])('takes the same as topk of [%i, %i], k %i', (n, m, k) => {
     manualSeed(n + m + k);
     const a = ops.randn([n, m]);
     const [values, indices] = kernels.keepLargest(a, k);
@@ -36,10 +70,25 @@ describe('keep_largest', () => {
   });
 
   it('keeps the first of equal values, negative ones and infinities, and NaN as the largest', () => {
-    const a = tensor([[1, 1, 1, 1], [-3, -1, -2, -4], [-Infinity, -Infinity, 0, -Infinity], [0, Number.NaN, 5, Infinity]]);
+    const a = tensor([
+      [1, 1, 1, 1],
+      [-3, -1, -2, -4],
+      [-Infinity, -Infinity, 0, -Infinity],
+      [0, Number.NaN, 5, Infinity],
+    ]);
     const [values, indices] = kernels.keepLargest(a, 2);
-    expect(indices.toArray()).toEqual([[0, 1], [1, 2], [0, 2], [1, 3]]);
-    expect(values.toArray()).toEqual([[1, 1], [-1, -2], [-Infinity, 0], [Number.NaN, Infinity]]);
+    expect(indices.toArray()).toEqual([
+      [0, 1],
+      [1, 2],
+      [0, 2],
+      [1, 3],
+    ]);
+    expect(values.toArray()).toEqual([
+      [1, 1],
+      [-1, -2],
+      [-Infinity, 0],
+      [Number.NaN, Infinity],
+    ]);
   });
 
   it('takes rows that rise, where every value passes the threshold', () => {
@@ -61,7 +110,12 @@ describe('keep_largest', () => {
 });
 
 describe('standardize', () => {
-  it.each([[1, 2], [5, 16], [64, 2048], [3, 4097]])('is (h − mean) / (std + 1e-6) on [%i, %i]', (n, d) => {
+  it.each([
+    [1, 2],
+    [5, 16],
+    [64, 2048],
+    [3, 4097],
+  ])('is (h − mean) / (std + 1e-6) on [%i, %i]', (n, d) => {
     manualSeed(n * d);
     const h = ops.randn([n, d]).mul(3).add(7);
     const [x, mean, std] = kernels.standardize(h);
@@ -78,19 +132,36 @@ describe('standardize', () => {
     manualSeed(3);
     const h = ops.randn([9, 300]).add(2);
     const ours = kernels.standardize(h);
-    kernels.standardize(h.to({ dtype: 'float64' })).forEach((wide, i) => expect(farthest(ours[i]!, wide)).toBeLessThan(5e-6));
+    kernels
+      .standardize(h.to({ dtype: 'float64' }))
+      .forEach((wide, i) => expect(farthest(ours[i]!, wide)).toBeLessThan(5e-6));
   });
 
   it('gives zero for a constant row, and NaN for one with NaN', () => {
-    const [x] = kernels.standardize(tensor([[2, 2, 2], [1, Number.NaN, 3]]));
+    const [x] = kernels.standardize(
+      tensor([
+        [2, 2, 2],
+        [1, Number.NaN, 3],
+      ]),
+    );
     expect((x.toArray() as number[][])[0]).toEqual([0, 0, 0]);
     expect((x.toArray() as number[][])[1]!.every(Number.isNaN)).toBe(true);
   });
 });
 
 describe('transposed', () => {
-  it.each<[number, number, DType]>([[1, 1, 'float32'], [33, 70, 'float32'], [64, 32, 'bfloat16'], [200, 31, 'int32'], [7, 9, 'float64'], [0, 4, 'float32']])('is xᵀ, row-major, of [%i, %i] %s', (n, m, dtype) => {
-    const x = ops.arange(n * m).reshape([n, m]).to({ dtype });
+  it.each<[number, number, DType]>([
+    [1, 1, 'float32'],
+    [33, 70, 'float32'],
+    [64, 32, 'bfloat16'],
+    [200, 31, 'int32'],
+    [7, 9, 'float64'],
+    [0, 4, 'float32'],
+  ])('is xᵀ, row-major, of [%i, %i] %s', (n, m, dtype) => {
+    const x = ops
+      .arange(n * m)
+      .reshape([n, m])
+      .to({ dtype });
     const found = kernels.transposed(x);
     expect(found.is_contiguous()).toBe(true);
     expect(found.dtype).toBe(dtype);
@@ -99,24 +170,40 @@ describe('transposed', () => {
 
   it('takes views', () => {
     const x = ops.arange(60).reshape([6, 10]).to({ dtype: 'float32' });
-    for (const view of [x.narrow(1, 2, 5), x.t(), x.slice(1, 0, 10, 2)]) expect(kernels.transposed(view).toArray()).toEqual(view.t().toArray());
+    for (const view of [x.narrow(1, 2, 5), x.t(), x.slice(1, 0, 10, 2)])
+      expect(kernels.transposed(view).toArray()).toEqual(view.t().toArray());
     expect(() => kernels.transposed(ops.ones([2, 2, 2]))).toThrow(/a matrix/);
   });
 });
 
 describe('silu_product_', () => {
-  it.each<[number[], DType, number]>([[[3, 7], 'float32', 2e-6], [[4, 70_000], 'float32', 2e-6], [[5, 600], 'float64', 1e-12]])('is silu(gate) · up of %j in %s', (shape, dtype, tolerance) => {
+  it.each<[number[], DType, number]>([
+    [[3, 7], 'float32', 2e-6],
+    [[4, 70_000], 'float32', 2e-6],
+    [[5, 600], 'float64', 1e-12],
+  ])('is silu(gate) · up of %j in %s', (shape, dtype, tolerance) => {
     manualSeed(5);
     const [gate, up] = [ops.randn(shape).mul(5).to({ dtype }), ops.randn(shape).to({ dtype })];
     const wide = gate.to({ dtype: 'float64' });
     const expected = wide.div(wide.neg().exp().add(1)).mul(up);
-    expect(kernels.siluProduct(gate, up).sub(expected).abs().sub(expected.abs().mul(tolerance)).max().item()).toBeLessThan(tolerance);
+    expect(
+      kernels
+        .siluProduct(gate, up)
+        .sub(expected)
+        .abs()
+        .sub(expected.abs().mul(tolerance))
+        .max()
+        .item(),
+    ).toBeLessThan(tolerance);
     expect(gate.sub(expected).abs().max().item()).toBeLessThan(1e-4); // in place
   });
 
   it('gives in bfloat16 what two operators give, but for a last bit where a number lies between two', () => {
     manualSeed(6);
-    const [gate, up] = [ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }), ops.randn([9, 1037]).to({ dtype: 'bfloat16' })];
+    const [gate, up] = [
+      ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }),
+      ops.randn([9, 1037]).to({ dtype: 'bfloat16' }),
+    ];
     const expected = gate.clone().silu_().mul_(up);
     const found = kernels.siluProduct(gate, up);
     expect(found.ne(expected).sum().item()).toBeLessThan(10);
@@ -129,46 +216,81 @@ describe('silu_product_', () => {
     const expected = gate.clone().silu_().mul_(up);
     expect(farthest(kernels.siluProduct(gate, up), expected)).toBeLessThan(1e-6); // ATen's own loops differ by how memory lies
     const extreme = tensor([100, -100, 3e38, -3e38, Infinity, Number.NaN, 0]);
-    expect(kernels.siluProduct(extreme, ops.ones([7])).toArray()).toEqual([100, expect.closeTo(0, 30), Math.fround(3e38), expect.closeTo(0, 1), Infinity, Number.NaN, 0]);
+    expect(kernels.siluProduct(extreme, ops.ones([7])).toArray()).toEqual([
+      100,
+      expect.closeTo(0, 30),
+      Math.fround(3e38),
+      expect.closeTo(0, 1),
+      Infinity,
+      Number.NaN,
+      0,
+    ]);
     expect(() => kernels.siluProduct(ops.ones([2]), ops.ones([3]))).toThrow(/one shape and dtype/);
   });
 });
 
 describe('rms_norm', () => {
-  it.each([[3, 7], [16, 2048]])('is x / √(mean x² + ε) · weight on [%i, %i]', (n, d) => {
+  it.each([
+    [3, 7],
+    [16, 2048],
+  ])('is x / √(mean x² + ε) · weight on [%i, %i]', (n, d) => {
     manualSeed(n);
     const [x, weight] = [ops.randn([2, n, d]), ops.randn([d])];
     const wide = x.to({ dtype: 'float64' });
-    const expected = wide.mul(wide.square().mean([-1], { keepdim: true }).add(1e-5).rsqrt()).mul(weight);
+    const expected = wide
+      .mul(wide.square().mean([-1], { keepdim: true }).add(1e-5).rsqrt())
+      .mul(weight);
     expect(farthest(kernels.rmsNorm(x, weight, 1e-5), expected)).toBeLessThan(5e-6);
-    expect(farthest(kernels.rmsNorm(wide, weight.to({ dtype: 'float64' }), 1e-5), expected)).toBeLessThan(1e-12);
+    expect(
+      farthest(kernels.rmsNorm(wide, weight.to({ dtype: 'float64' }), 1e-5), expected),
+    ).toBeLessThan(1e-12);
   });
 
-  it.each(['bfloat16', 'float16'] as DType[])('rounds to %s before and after the weight, as Llama does', (dtype) => {
-    manualSeed(4);
-    const x = ops.randn([5, 3000]).mul(3).to({ dtype });
-    const weight = ops.randn([3000]).to({ dtype });
-    const wide = x.to({ dtype: 'float32' });
-    const expected = wide.mul(wide.square().mean([-1], { keepdim: true }).add(1e-5).rsqrt()).to({ dtype }).mul(weight);
-    const found = kernels.rmsNorm(x, weight, 1e-5);
-    expect(found.dtype).toBe(dtype);
-    // Where the float32 factor differs in its last bit, a value at a rounding boundary moves by one step of 2^-8 of itself, and its product again.
-    const allowed = expected.to({ dtype: 'float32' }).abs().mul(dtype === 'bfloat16' ? 2 ** -7 : 2 ** -10);
-    const error = found.to({ dtype: 'float32' }).sub(expected.to({ dtype: 'float32' })).abs();
-    expect(error.gt(allowed).any().item()).toBe(false);
-    expect(error.ne(0).sum().item()).toBeLessThan(30); // of 15,000
-  });
+  it.each(['bfloat16', 'float16'] as DType[])(
+    'rounds to %s before and after the weight, as Llama does',
+    (dtype) => {
+      manualSeed(4);
+      const x = ops.randn([5, 3000]).mul(3).to({ dtype });
+      const weight = ops.randn([3000]).to({ dtype });
+      const wide = x.to({ dtype: 'float32' });
+      const expected = wide
+        .mul(wide.square().mean([-1], { keepdim: true }).add(1e-5).rsqrt())
+        .to({ dtype })
+        .mul(weight);
+      const found = kernels.rmsNorm(x, weight, 1e-5);
+      expect(found.dtype).toBe(dtype);
+      // Where the float32 factor differs in its last bit, a value at a rounding boundary moves by one step of 2^-8 of itself, and its product again.
+      const allowed = expected
+        .to({ dtype: 'float32' })
+        .abs()
+        .mul(dtype === 'bfloat16' ? 2 ** -7 : 2 ** -10);
+      const error = found
+        .to({ dtype: 'float32' })
+        .sub(expected.to({ dtype: 'float32' }))
+        .abs();
+      expect(error.gt(allowed).any().item()).toBe(false);
+      expect(error.ne(0).sum().item()).toBeLessThan(30); // of 15,000
+    },
+  );
 
   it('passes NaN on in half precision, in its row alone', () => {
     const weight = ops.ones([4]).to({ dtype: 'bfloat16' });
-    const rows = tensor([[1, Number.NaN, 2, 3], [1, 2, 3, 4]]).to({ dtype: 'bfloat16' });
+    const rows = tensor([
+      [1, Number.NaN, 2, 3],
+      [1, 2, 3, 4],
+    ]).to({ dtype: 'bfloat16' });
     const found = kernels.rmsNorm(rows, weight, 0).isnan();
     expect([0, 1].map((row) => found.select(0, row).any().item())).toEqual([true, false]);
   });
 });
 
 describe('linear_from_parts', () => {
-  it.each([[1, 1, 1], [7, 64, 33], [100, 2048, 700], [40, 9000, 2100]])('is x Wᵀ + b of [%i, %i] and %i outputs', (n, k, m) => {
+  it.each([
+    [1, 1, 1],
+    [7, 64, 33],
+    [100, 2048, 700],
+    [40, 9000, 2100],
+  ])('is x Wᵀ + b of [%i, %i] and %i outputs', (n, k, m) => {
     manualSeed(n);
     const [x, weight, bias] = [ops.randn([n, k]), ops.randn([m, k]), ops.randn([m])];
     const wide = (t: Tensor): Tensor => t.to({ dtype: 'float64' });
@@ -178,22 +300,45 @@ describe('linear_from_parts', () => {
     const allowed = ops.linear(wide(x).abs(), wide(weight).abs()).mul(2 ** -16);
     expect(found.sub(expected).abs().gt(allowed).any().item()).toBe(false);
     // Taken together less, as the errors have either sign: observed 4.5e-6.
-    if (n * m > 100) expect(found.sub(expected).norm().div(expected.norm()).item()).toBeLessThan(1e-5);
-    expect(farthest(kernels.linearFromParts(x, weight, bias), found.add(wide(bias)))).toBeLessThan(1e-4);
+    if (n * m > 100)
+      expect(found.sub(expected).norm().div(expected.norm()).item()).toBeLessThan(1e-5);
+    expect(farthest(kernels.linearFromParts(x, weight, bias), found.add(wide(bias)))).toBeLessThan(
+      1e-4,
+    );
   });
 
   it('composes what it is not made for of ATen operators', () => {
     manualSeed(6);
-    const [x, weight] = [ops.randn([4, 6]).to({ dtype: 'float64' }), ops.randn([5, 6]).to({ dtype: 'float64' })];
+    const [x, weight] = [
+      ops.randn([4, 6]).to({ dtype: 'float64' }),
+      ops.randn([5, 6]).to({ dtype: 'float64' }),
+    ];
     expect(farthest(kernels.linearFromParts(x, weight), ops.linear(x, weight))).toBe(0);
     const turned = ops.randn([6, 5]);
-    expect(farthest(kernels.linearFromParts(x.to({ dtype: 'float32' }), turned.t()), ops.linear(x.to({ dtype: 'float32' }), turned.t()))).toBe(0);
-    expect(() => kernels.linearFromParts(ops.randn([4, 6]), turned)).toThrow(/x \[n, k\] and W \[m, k\]/);
+    expect(
+      farthest(
+        kernels.linearFromParts(x.to({ dtype: 'float32' }), turned.t()),
+        ops.linear(x.to({ dtype: 'float32' }), turned.t()),
+      ),
+    ).toBe(0);
+    expect(() => kernels.linearFromParts(ops.randn([4, 6]), turned)).toThrow(
+      /x \[n, k\] and W \[m, k\]/,
+    );
   });
 });
 
 describe('attend', () => {
-  interface Case { lengths: number[]; T: number; heads: number; groups: number; headDim: number; copies?: number; window?: number; rotated?: number; dtype?: DType }
+  interface Case {
+    lengths: number[];
+    T: number;
+    heads: number;
+    groups: number;
+    headDim: number;
+    copies?: number;
+    window?: number;
+    rotated?: number;
+    dtype?: DType;
+  }
   const cases: Case[] = [
     { lengths: [1], T: 1, heads: 1, groups: 1, headDim: 1 },
     { lengths: [5, 3], T: 5, heads: 2, groups: 2, headDim: 8 },
@@ -207,38 +352,71 @@ describe('attend', () => {
     { lengths: [90, 70], T: 90, heads: 4, groups: 4, headDim: 64, dtype: 'bfloat16', rotated: 64 },
   ];
 
-  it.each(cases)('agrees with the definition in float64: %o', ({ lengths, T, heads, groups, headDim, copies = 1, window = 0, rotated = 0, dtype = 'float32' }) => {
-    manualSeed(T);
-    const rows = lengths.length * copies;
-    const make = (h: number): Tensor => ops.randn([rows, T, h, headDim]).to({ dtype });
-    const [q, k, v] = [make(heads), make(groups), make(groups)];
-    const angles = ops.outer(ops.arange(T, { dtype: 'float32' }), ops.randn([Math.max(rotated / 2, 1)]));
-    const both = ops.cat([angles, angles], -1);
-    const [cosines, sines] = rotated === 0 ? [null, null] : [both.cos().to({ dtype }), both.sin().to({ dtype })];
-    const found = kernels.attend(q, k, v, lengths, cosines, sines, 0.3, { window });
+  it.each(cases)(
+    'agrees with the definition in float64: %o',
+    ({
+      lengths,
+      T,
+      heads,
+      groups,
+      headDim,
+      copies = 1,
+      window = 0,
+      rotated = 0,
+      dtype = 'float32',
+    }) => {
+      manualSeed(T);
+      const rows = lengths.length * copies;
+      const make = (h: number): Tensor => ops.randn([rows, T, h, headDim]).to({ dtype });
+      const [q, k, v] = [make(heads), make(groups), make(groups)];
+      const angles = ops.outer(
+        ops.arange(T, { dtype: 'float32' }),
+        ops.randn([Math.max(rotated / 2, 1)]),
+      );
+      const both = ops.cat([angles, angles], -1);
+      const [cosines, sines] =
+        rotated === 0 ? [null, null] : [both.cos().to({ dtype }), both.sin().to({ dtype })];
+      const found = kernels.attend(q, k, v, lengths, cosines, sines, 0.3, { window });
 
-    const turn = (x: Tensor): Tensor => {
-      const wide = x.to({ dtype: 'float64' }).transpose(1, 2); // [rows, H, T, hd]
-      if (cosines === null || sines === null) return wide;
-      const [first, rest] = [wide.narrow(-1, 0, rotated), wide.narrow(-1, rotated, headDim - rotated)];
-      const [a, b] = first.chunk(2, -1) as [Tensor, Tensor];
-      return ops.cat([first.mul(cosines).add(ops.cat([b.neg(), a], -1).mul(sines)), rest], -1);
-    };
-    const repeat = (x: Tensor): Tensor => x.repeat_interleave(heads / groups, 1);
-    const scores = turn(q).matmul(repeat(turn(k)).transpose(-1, -2)).mul(0.3); // [rows, H, T, T]
-    const query = ops.arange(T).reshape([1, 1, T, 1]);
-    const key = ops.arange(T).reshape([1, 1, 1, T]);
-    const real = tensor(Array.from({ length: copies }, () => lengths).flat(), { dtype: 'int64' }).reshape([rows, 1, 1, 1]);
-    let seen = key.le(query).logical_and(key.lt(real));
-    if (window > 0) seen = seen.logical_and(query.sub(key).lt(window));
-    const expected = scores.masked_fill(seen.logical_not(), -Infinity).softmax(-1).matmul(repeat(v.to({ dtype: 'float64' }).transpose(1, 2))).transpose(1, 2).flatten(2);
-    // Padded queries out of every window may hold anything finite.
-    const counted = seen.any(-1).transpose(1, 2); // [rows, T, 1]
-    const difference = ops.where(counted, found.to({ dtype: 'float64' }).sub(expected), 0).abs().max().item();
-    // float32: exp to 2e-7 and sums of some hundred terms around 1; bfloat16: the result's own rounding, 2^-8 of values up to 4.
-    expect(difference).toBeLessThan(dtype === 'float32' ? 2e-5 : 0.02);
-    expect(found.isfinite().all().item()).toBe(true);
-  });
+      const turn = (x: Tensor): Tensor => {
+        const wide = x.to({ dtype: 'float64' }).transpose(1, 2); // [rows, H, T, hd]
+        if (cosines === null || sines === null) return wide;
+        const [first, rest] = [
+          wide.narrow(-1, 0, rotated),
+          wide.narrow(-1, rotated, headDim - rotated),
+        ];
+        const [a, b] = first.chunk(2, -1) as [Tensor, Tensor];
+        return ops.cat([first.mul(cosines).add(ops.cat([b.neg(), a], -1).mul(sines)), rest], -1);
+      };
+      const repeat = (x: Tensor): Tensor => x.repeat_interleave(heads / groups, 1);
+      const scores = turn(q)
+        .matmul(repeat(turn(k)).transpose(-1, -2))
+        .mul(0.3); // [rows, H, T, T]
+      const query = ops.arange(T).reshape([1, 1, T, 1]);
+      const key = ops.arange(T).reshape([1, 1, 1, T]);
+      const real = tensor(Array.from({ length: copies }, () => lengths).flat(), {
+        dtype: 'int64',
+      }).reshape([rows, 1, 1, 1]);
+      let seen = key.le(query).logical_and(key.lt(real));
+      if (window > 0) seen = seen.logical_and(query.sub(key).lt(window));
+      const expected = scores
+        .masked_fill(seen.logical_not(), -Infinity)
+        .softmax(-1)
+        .matmul(repeat(v.to({ dtype: 'float64' }).transpose(1, 2)))
+        .transpose(1, 2)
+        .flatten(2);
+      // Padded queries out of every window may hold anything finite.
+      const counted = seen.any(-1).transpose(1, 2); // [rows, T, 1]
+      const difference = ops
+        .where(counted, found.to({ dtype: 'float64' }).sub(expected), 0)
+        .abs()
+        .max()
+        .item();
+      // float32: exp to 2e-7 and sums of some hundred terms around 1; bfloat16: the result's own rounding, 2^-8 of values up to 4.
+      expect(difference).toBeLessThan(dtype === 'float32' ? 2e-5 : 0.02);
+      expect(found.isfinite().all().item()).toBe(true);
+    },
+  );
 
   it('passes NaN on', () => {
     const q = ops.full([1, 2, 1, 4], Number.NaN);
@@ -249,6 +427,8 @@ describe('attend', () => {
     const q = ops.randn([2, 4, 2, 8]);
     expect(() => kernels.attend(q, q, q, [4, 5], null, null, 1)).toThrow(/length 5/);
     expect(() => kernels.attend(q, q, q, [4, 4, 4], null, null, 1)).toThrow(/multiple of 3/);
-    expect(() => kernels.attend(q, q.narrow(1, 0, 3), q.narrow(1, 0, 3), [4, 4], null, null, 1)).toThrow(/does not go with/);
+    expect(() =>
+      kernels.attend(q, q.narrow(1, 0, 3), q.narrow(1, 0, 3), [4, 4], null, null, 1),
+    ).toThrow(/does not go with/);
   });
 });

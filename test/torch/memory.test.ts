@@ -9,10 +9,12 @@ describe('memory', () => {
       scope(() => zeros([4]));
       return null;
     });
-    expect(() => scope(() => {
-      zeros([4]);
-      throw new Error('out');
-    })).toThrow('out');
+    expect(() =>
+      scope(() => {
+        zeros([4]);
+        throw new Error('out');
+      }),
+    ).toThrow('out');
     expect(memory()).toEqual(before);
   });
 
@@ -49,7 +51,12 @@ describe('memory', () => {
   const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1000;
   it(`stays flat over ${rounds} temporaries of 64 MB in scopes`, () => {
     const resident = process.memoryUsage.rss();
-    for (let i = 0; i < rounds; i++) scope(() => zeros([16 * 2 ** 20]).add_(1).sum());
+    for (let i = 0; i < rounds; i++)
+      scope(() =>
+        zeros([16 * 2 ** 20])
+          .add_(1)
+          .sum(),
+      );
     // Two such tensors and slack: without scopes it would be many GB.
     expect(process.memoryUsage.rss() - resident).toBeLessThan(300 * 2 ** 20);
   });

@@ -3,7 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
-const binding = JSON.stringify(fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)));
+const binding = JSON.stringify(
+  fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)),
+);
 const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 100 : 1000;
 
 it('a long loop that never returns to the event loop leaves nothing of the tensors it disposed of', () => {
@@ -14,7 +16,10 @@ it('a long loop that never returns to the event loop leaves nothing of the tenso
     const before = process.memoryUsage.rss();
     loop(200_000);
     console.log(JSON.stringify({ grown: (process.memoryUsage.rss() - before) / 2 ** 20, handles: memory().handles }));`;
-  const { grown, handles } = JSON.parse(spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).stdout) as Record<string, number>;
+  const { grown, handles } = JSON.parse(
+    spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+      .stdout,
+  ) as Record<string, number>;
   expect(handles).toBe(1);
   // Handles that wait for a finalizer take more than 200 bytes each: 80 MB.
   expect(grown).toBeLessThan(20);
@@ -25,9 +30,15 @@ it(`${rounds} temporaries of 64 MB peak below 300 MB, and no handle is left`, ()
     const libraries = versions().cudaBuild ? process.memoryUsage.rss() / 2 ** 20 : 0; // CUDA's alone are hundreds of MB
     for (let i = 0; i < ${rounds}; i++) scope(() => { zeros([16 * 2 ** 20]).add_(1).sum().item(); return null; });
     console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS / 1024 - libraries, handles: memory().handles, collected: memory().collected }));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
   expect(stderr).toBe('');
-  const { peak, handles, collected } = JSON.parse(stdout) as { peak: number; handles: number; collected: number };
+  const { peak, handles, collected } = JSON.parse(stdout) as {
+    peak: number;
+    handles: number;
+    collected: number;
+  };
   expect(peak).toBeLessThan(300);
   expect({ handles, collected }).toEqual({ handles: 0, collected: 0 });
 });
@@ -49,7 +60,9 @@ it('what a scope will free does not make the garbage collector run, what nobody 
     const scoped = await count(() => scope(() => { for (let i = 0; i < 4; i++) large(); return null; }));
     const forgotten = await count(large);
     console.log(JSON.stringify({ scoped, forgotten }));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
   expect(stderr).toBe('');
   const { scoped, forgotten } = JSON.parse(stdout) as Record<string, number>;
   expect(scoped).toBe(0);
@@ -75,7 +88,9 @@ it('freed memory that waits for the next tensor makes a process little larger th
     const kept = resident() - before;
     trimMemory();
     console.log(JSON.stringify({ most, peak: process.resourceUsage().maxRSS / 1024 - before, kept, left: resident() - before }));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' });
+  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
   expect(stderr).toBe('');
   const { most, peak, kept, left } = JSON.parse(stdout) as Record<string, number>;
   expect(most).toBeGreaterThan(240);

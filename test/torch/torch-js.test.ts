@@ -19,7 +19,11 @@ afterAll(() => rmSync(folder, { recursive: true }));
 /** The folder of the unpacked package, or why there is none. */
 async function fetched(): Promise<{ path: string } | { why: string }> {
   try {
-    const { stdout } = await run('npm', ['pack', '--silent', '@arition/torch-js@0.14.0', '--pack-destination', folder], { cwd: folder, timeout: 60_000 });
+    const { stdout } = await run(
+      'npm',
+      ['pack', '--silent', '@arition/torch-js@0.14.0', '--pack-destination', folder],
+      { cwd: folder, timeout: 60_000 },
+    );
     await run('tar', ['-xzf', join(folder, stdout.trim().split('\n').at(-1)!), '-C', folder]);
     return { path: join(folder, 'package') };
   } catch (error) {
@@ -35,7 +39,10 @@ if ('why' in found) {
   const ours = fileURLToPath(import.meta.resolve('#src/torch/index.js'));
   const held = Symbol.for('sae-eval/torch');
   // Node.js before 20.19 cannot require an ES module: there it gets the one that is imported here.
-  const line = (process.features as { require_module?: boolean }).require_module === true ? `require(${JSON.stringify(ours)})` : 'globalThis[Symbol.for("sae-eval/torch")]';
+  const line =
+    (process.features as { require_module?: boolean }).require_module === true
+      ? `require(${JSON.stringify(ours)})`
+      : 'globalThis[Symbol.for("sae-eval/torch")]';
   Object.assign(globalThis, { [held]: torch, describe, test, expect });
   writeFileSync(join(found.path, 'dist', 'index.js'), `module.exports = ${line};\n`);
   const files = readdirSync(join(found.path, 'tests')).filter((name) => name.endsWith('.test.js'));
@@ -62,8 +69,11 @@ describe('its names', () => {
   it('knows its dtypes, and more', () => {
     expect(torch.rand([2], { dtype: torch.float64 }).dtype).toBe('float64');
     expect(torch.rand(2, 3, { dtype: 'bfloat16' }).dtype).toBe('bfloat16');
-    expect(torch.tensor([[1, 2]], { dtype: torch.int32 }).toObject().data).toEqual(Int32Array.of(1, 2));
-    const seeded = (): unknown => torch.rand([3], { generator: new torch.Generator().manualSeed(1) }).toArray();
+    expect(torch.tensor([[1, 2]], { dtype: torch.int32 }).toObject().data).toEqual(
+      Int32Array.of(1, 2),
+    );
+    const seeded = (): unknown =>
+      torch.rand([3], { generator: new torch.Generator().manualSeed(1) }).toArray();
     expect(seeded()).toEqual(seeded());
   });
 

@@ -1,6 +1,7 @@
-// Causal self-attention of right-padded batches: grouped queries, rotary positions and sliding windows in one operator,
-// whatever the lengths of the sequences, with no mask in memory. Blocks of queries meet blocks of keys under a running
-// maximum (Dao et al. 2022, arXiv:2205.14135), so scores of a whole sequence never exist.
+// Causal self-attention of right-padded batches: grouped queries, rotary positions and sliding
+// windows in one operator, whatever the lengths of the sequences, with no mask in memory. Blocks of
+// queries meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so
+// scores of a whole sequence never exist.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
@@ -18,17 +19,19 @@ namespace sae_eval {
 
 namespace {
 
-constexpr int64_t keyBlock = 96;     // keys under one maximum: sixteen tiles
-constexpr int64_t keyTile = 6;       // with two vectors of queries: twelve accumulators
+constexpr int64_t keyBlock = 96;  // keys under one maximum: sixteen tiles
+constexpr int64_t keyTile = 6;    // with two vectors of queries: twelve accumulators
 constexpr int64_t rowTile = 4;
-constexpr int64_t widest = 16;       // numbers in the widest vector: rows are padded to a multiple of it
+constexpr int64_t widest = 16;  // numbers in the widest vector: rows are padded to a multiple of it
 constexpr int64_t mostQueries = 2 * widest;
 constexpr float lowest = std::numeric_limits<float>::lowest();
 
-constexpr int64_t roundUp(int64_t value, int64_t to) { return (value + to - 1) / to * to; }
+constexpr int64_t roundUp(int64_t value, int64_t to) {
+  return (value + to - 1) / to * to;
+}
 
-// Keys [from, to) that a query of a sequence of `length` real tokens sees. A padded query out of every window sees the
-// first key: any finite state will do there.
+// Keys [from, to) that a query of a sequence of `length` real tokens sees. A padded query out of
+// every window sees the first key: any finite state will do there.
 struct Range {
   int64_t from, to;
 };
@@ -38,25 +41,28 @@ Range keysOf(int64_t query, int64_t length, int64_t window) {
   return from < to ? Range{from, to} : Range{0, 1};
 }
 
-// One head of one sequence, all in float32: `dim` is the head's width rounded up to the widest vector, and there are zeros
-// behind the last key up to a whole tile.
+// One head of one sequence, all in float32: `dim` is the head's width rounded up to the widest
+// vector, and there are zeros behind the last key up to a whole tile.
 struct Head {
-  const float* q;       // [queries rounded up, dim], rotated and scaled
-  const float* k;       // [length rounded up, dim], rotated
-  const float* v;       // [length rounded up, dim]
+  const float* q;  // [queries rounded up, dim], rotated and scaled
+  const float* k;  // [length rounded up, dim], rotated
+  const float* v;  // [length rounded up, dim]
   int64_t queries, dim, length, window;
-  float* turned;        // room for a block of queries, [dim, mostQueries]
-  float* out;           // [queries rounded up, dim]
+  float* turned;  // room for a block of queries, [dim, mostQueries]
+  float* out;     // [queries rounded up, dim]
 };
 
-// Blocks of queries meet blocks of keys. Scores are kept with the queries of a block side by side, so that maxima, exponentials
-// and sums of sixteen softmaxes are those of one vector.
+// Blocks of queries meet blocks of keys. Scores are kept with the queries of a block side by side,
+// so that maxima, exponentials and sums of sixteen softmaxes are those of one vector.
 struct AttendHead {
   // scores[j][r] = Σ_d k[j][d] qT[d][r] of `keyTile` keys.
-  template <int64_t lanes> PART_OF_KERNEL static void scoreKeys(const float* k, int64_t dim, const float* qT, float* scores) {
+  template <int64_t lanes>
+  PART_OF_KERNEL static void scoreKeys(const float* k, int64_t dim, const float* qT,
+                                       float* scores) {
     Vector<lanes> sum[keyTile][2] = {};
     for (int64_t d = 0; d < dim; ++d) {
-      const Vector<lanes> q0 = load<lanes>(qT + d * 2 * lanes), q1 = load<lanes>(qT + d * 2 * lanes + lanes);
+      const Vector<lanes> q0 = load<lanes>(qT + d * 2 * lanes),
+                          q1 = load<lanes>(qT + d * 2 * lanes + lanes);
 #pragma GCC unroll 6
       for (int64_t j = 0; j < keyTile; ++j) {
         const float value = k[j * dim + d];
@@ -71,10 +77,13 @@ struct AttendHead {
   }
 
   // out[r][0…lanes·width) = kept[r] out[r] + Σ_j p[j][r] v[j] of `rowTile` queries.
-  template <int64_t lanes, int64_t width> PART_OF_KERNEL static void addValues(const float* p, const float* v, int64_t dim, int64_t keys, const float* kept, float* out) {
+  template <int64_t lanes, int64_t width>
+  PART_OF_KERNEL static void addValues(const float* p, const float* v, int64_t dim, int64_t keys,
+                                       const float* kept, float* out) {
     Vector<lanes> sum[rowTile][width];
     for (int64_t r = 0; r < rowTile; ++r)
-      for (int64_t w = 0; w < width; ++w) sum[r][w] = kept[r] * load<lanes>(out + r * dim + w * lanes);
+      for (int64_t w = 0; w < width; ++w)
+        sum[r][w] = kept[r] * load<lanes>(out + r * dim + w * lanes);
     for (int64_t j = 0; j < keys; ++j) {
       Vector<lanes> value[width];
 #pragma GCC unroll 4
@@ -91,14 +100,17 @@ struct AttendHead {
   }
 
   // What is carried of a block of queries.
-  template <int64_t lanes> struct Softmax {
+  template <int64_t lanes>
+  struct Softmax {
     Vector<lanes> highest[2], total[2];
-    IntVector<lanes> from[2], to[2];   // the keys each query sees
+    IntVector<lanes> from[2], to[2];  // the keys each query sees
   };
 
-  // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros where a query does not look, and tells by
-  // how much what was summed before shrinks.
-  template <int64_t lanes> PART_OF_KERNEL static void exponentiate(Softmax<lanes>& softmax, float* scores, int64_t first, int64_t keys, bool masked, float* kept) {
+  // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros where a query
+  // does not look, and tells by how much what was summed before shrinks.
+  template <int64_t lanes>
+  PART_OF_KERNEL static void exponentiate(Softmax<lanes>& softmax, float* scores, int64_t first,
+                                          int64_t keys, bool masked, float* kept) {
     const auto seen = [&](int64_t j, int64_t half) {
       const IntVector<lanes> key = IntVector<lanes>{} + static_cast<int32_t>(first + j);
       return (softmax.from[half] <= key) & (key < softmax.to[half]);
@@ -112,7 +124,8 @@ struct AttendHead {
         }
     } else {
       for (int64_t j = 0; j < keys; ++j)
-        for (int64_t half = 0; half < 2; ++half) high[half] = larger(high[half], load<lanes>(scores + (2 * j + half) * lanes));
+        for (int64_t half = 0; half < 2; ++half)
+          high[half] = larger(high[half], load<lanes>(scores + (2 * j + half) * lanes));
     }
     Vector<lanes> sum[2] = {};
     for (int64_t j = 0; j < keys; ++j)
@@ -131,7 +144,8 @@ struct AttendHead {
     }
   }
 
-  template <int64_t lanes> PART_OF_KERNEL static void run(const Head* of) {
+  template <int64_t lanes>
+  PART_OF_KERNEL static void run(const Head* of) {
     const Head head = *of;
     const int64_t dim = head.dim;
     constexpr int64_t block = 2 * lanes;
@@ -140,7 +154,7 @@ struct AttendHead {
     alignas(64) float kept[block];
     for (int64_t first = 0; first < head.queries; first += block) {
       Softmax<lanes> softmax;
-      int64_t from = std::numeric_limits<int64_t>::max(), to = 0;     // keys that any query sees
+      int64_t from = std::numeric_limits<int64_t>::max(), to = 0;        // keys that any query sees
       int64_t allFrom = 0, allTo = std::numeric_limits<int64_t>::max();  // … that all of them see
       for (int64_t r = 0; r < block; ++r) {
         const Range keys = keysOf(std::min(first + r, head.queries - 1), head.length, head.window);
@@ -162,34 +176,58 @@ struct AttendHead {
       std::fill_n(out, block * dim, 0.0f);
       for (int64_t key = from; key < to; key += keyBlock) {
         const int64_t keys = std::min(keyBlock, to - key);
-        for (int64_t j = 0; j < keys; j += keyTile) scoreKeys<lanes>(head.k + (key + j) * dim, dim, qT, scores + j * block);
+        for (int64_t j = 0; j < keys; j += keyTile)
+          scoreKeys<lanes>(head.k + (key + j) * dim, dim, qT, scores + j * block);
         exponentiate<lanes>(softmax, scores, key, keys, key < allFrom || key + keys > allTo, kept);
         for (int64_t r = 0; r < block; r += rowTile) {
           const float* values = head.v + key * dim;
           int64_t d = 0;
-          for (; d + 2 * lanes <= dim; d += 2 * lanes) addValues<lanes, 2>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
-          for (; d < dim; d += lanes) addValues<lanes, 1>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+          for (; d + 2 * lanes <= dim; d += 2 * lanes)
+            addValues<lanes, 2>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+          for (; d < dim; d += lanes)
+            addValues<lanes, 1>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
         }
       }
-      for (int64_t half = 0; half < 2; ++half) store(kept + half * lanes, 1.0f / softmax.total[half]);
+      for (int64_t half = 0; half < 2; ++half)
+        store(kept + half * lanes, 1.0f / softmax.total[half]);
       for (int64_t r = 0; r < block; ++r)
         for (int64_t d = 0; d < dim; ++d) out[r * dim + d] *= kept[r];
     }
   }
 };
 
-FOR_EVERY_CPU void widenRow(const uint16_t* bfloat16, int64_t count, float* out) { widen(bfloat16, count, out); }
-FOR_EVERY_CPU void narrowRow(const float* row, int64_t count, uint16_t* bfloat16) { narrow(row, count, bfloat16); }
+FOR_EVERY_CPU void widenRow(const uint16_t* bfloat16, int64_t count, float* out) {
+  widen(bfloat16, count, out);
+}
+FOR_EVERY_CPU void narrowRow(const float* row, int64_t count, uint16_t* bfloat16) {
+  narrow(row, count, bfloat16);
+}
 
-void readRow(const float* row, int64_t count, float* out) { std::copy_n(row, count, out); }
-void readRow(const double* row, int64_t count, float* out) { std::copy_n(row, count, out); }
-void readRow(const c10::BFloat16* row, int64_t count, float* out) { widenRow(reinterpret_cast<const uint16_t*>(row), count, out); }
-void readRow(const c10::Half* row, int64_t count, float* out) { std::copy_n(row, count, out); }
+void readRow(const float* row, int64_t count, float* out) {
+  std::copy_n(row, count, out);
+}
+void readRow(const double* row, int64_t count, float* out) {
+  std::copy_n(row, count, out);
+}
+void readRow(const c10::BFloat16* row, int64_t count, float* out) {
+  widenRow(reinterpret_cast<const uint16_t*>(row), count, out);
+}
+void readRow(const c10::Half* row, int64_t count, float* out) {
+  std::copy_n(row, count, out);
+}
 
-void writeRow(const float* row, int64_t count, float* out) { std::copy_n(row, count, out); }
-void writeRow(const float* row, int64_t count, double* out) { std::copy_n(row, count, out); }
-void writeRow(const float* row, int64_t count, c10::BFloat16* out) { narrowRow(row, count, reinterpret_cast<uint16_t*>(out)); }
-void writeRow(const float* row, int64_t count, c10::Half* out) { std::copy_n(row, count, out); }
+void writeRow(const float* row, int64_t count, float* out) {
+  std::copy_n(row, count, out);
+}
+void writeRow(const float* row, int64_t count, double* out) {
+  std::copy_n(row, count, out);
+}
+void writeRow(const float* row, int64_t count, c10::BFloat16* out) {
+  narrowRow(row, count, reinterpret_cast<uint16_t*>(out));
+}
+void writeRow(const float* row, int64_t count, c10::Half* out) {
+  std::copy_n(row, count, out);
+}
 
 // Rotates one head's first 2 · half numbers by a position's cosines and sines.
 FOR_EVERY_CPU void rotateRow(float* row, const float* cosine, const float* sine, int64_t half) {
@@ -206,21 +244,34 @@ FOR_EVERY_CPU void scaleRow(float* row, int64_t count, float scale) {
 
 }  // namespace
 
-at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value, at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
+at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
+                     at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
                      const std::optional<at::Tensor>& sines, double scale, int64_t window) {
-  TORCH_CHECK(query.dim() == 4 && key.dim() == 4 && key.sizes() == value.sizes(), "attend: expected q [rows, T, H, hd], k and v [rows, T, H_kv, hd], found ", query.sizes(), ", ", key.sizes(), ", ", value.sizes());
-  const int64_t rows = query.size(0), T = query.size(1), heads = query.size(2), headDim = query.size(3), groups = key.size(2);
+  TORCH_CHECK(query.dim() == 4 && key.dim() == 4 && key.sizes() == value.sizes(),
+              "attend: expected q [rows, T, H, hd], k and v [rows, T, H_kv, hd], found ",
+              query.sizes(), ", ", key.sizes(), ", ", value.sizes());
+  const int64_t rows = query.size(0), T = query.size(1), heads = query.size(2),
+                headDim = query.size(3), groups = key.size(2);
   const auto batch = static_cast<int64_t>(lengths.size());
-  TORCH_CHECK(key.size(0) == rows && key.size(1) == T && key.size(3) == headDim && groups > 0 && heads % groups == 0, "attend: q ", query.sizes(), " does not go with k ", key.sizes());
-  TORCH_CHECK(batch > 0 && rows % batch == 0, "attend: expected a multiple of ", batch, " sequences, found ", rows);
-  for (const int64_t length : lengths) TORCH_CHECK(length >= 1 && length <= T, "attend: length ", length, " is not in 1…", T);
-  TORCH_CHECK(query.scalar_type() == key.scalar_type() && query.scalar_type() == value.scalar_type(), "attend: expected q, k and v of one dtype");
+  TORCH_CHECK(key.size(0) == rows && key.size(1) == T && key.size(3) == headDim && groups > 0 &&
+                  heads % groups == 0,
+              "attend: q ", query.sizes(), " does not go with k ", key.sizes());
+  TORCH_CHECK(batch > 0 && rows % batch == 0, "attend: expected a multiple of ", batch,
+              " sequences, found ", rows);
+  for (const int64_t length : lengths)
+    TORCH_CHECK(length >= 1 && length <= T, "attend: length ", length, " is not in 1…", T);
+  TORCH_CHECK(
+      query.scalar_type() == key.scalar_type() && query.scalar_type() == value.scalar_type(),
+      "attend: expected q, k and v of one dtype");
   TORCH_CHECK(cosines.has_value() == sines.has_value(), "attend: cosines and sines go together");
   int64_t rotated = 0;
   at::Tensor cosine, sine;
   if (cosines.has_value()) {
     rotated = cosines->size(-1);
-    TORCH_CHECK(cosines->dim() == 2 && cosines->size(0) == T && cosines->sizes() == sines->sizes() && rotated <= headDim && rotated % 2 == 0, "attend: expected cosines and sines [", T, ", at most ", headDim, "], found ", cosines->sizes());
+    TORCH_CHECK(cosines->dim() == 2 && cosines->size(0) == T &&
+                    cosines->sizes() == sines->sizes() && rotated <= headDim && rotated % 2 == 0,
+                "attend: expected cosines and sines [", T, ", at most ", headDim, "], found ",
+                cosines->sizes());
     cosine = cosines->to(at::kFloat).contiguous();
     sine = sines->to(at::kFloat).contiguous();
   }
@@ -235,7 +286,8 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
     const float* sineData = rotated > 0 ? sine.const_data_ptr<float>() : nullptr;
     const auto loadRotated = [&](const scalar_t* row, int64_t t, float* out) {
       readRow(row, headDim, out);
-      if (rotated > 0) rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
+      if (rotated > 0)
+        rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
     };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
     // Sequences of different lengths are different work: whoever is done takes the next.
@@ -244,23 +296,33 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
     at::parallel_for(0, std::min<int64_t>(jobs, at::get_num_threads()), 1, [&](int64_t, int64_t) {
       const int64_t queryRows = roundUp(T, mostQueries);
       const int64_t keyRows = roundUp(T + keyTile, keyTile);
-      std::vector<float> qRows(queryRows * dim), kRows(keyRows * dim), vRows(keyRows * dim), turned(dim * mostQueries), out(queryRows * dim);
+      std::vector<float> qRows(queryRows * dim), kRows(keyRows * dim), vRows(keyRows * dim),
+          turned(dim * mostQueries), out(queryRows * dim);
       for (int64_t job = next++; job < jobs; job = next++) {
         const int64_t row = job / groups, group = job % groups;
         const int64_t length = lengths[row % batch];
         std::fill_n(kRows.begin() + length * dim, keyTile * dim, 0.0f);
         for (int64_t t = 0; t < length; ++t) {
-          loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + t * k.stride(1) + group * k.stride(2), t, kRows.data() + t * dim);
-          readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) + group * v.stride(2), headDim, vRows.data() + t * dim);
+          loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + t * k.stride(1) +
+                          group * k.stride(2),
+                      t, kRows.data() + t * dim);
+          readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) +
+                      group * v.stride(2),
+                  headDim, vRows.data() + t * dim);
         }
         for (int64_t h = group * perGroup; h < (group + 1) * perGroup; ++h) {
           for (int64_t t = 0; t < T; ++t) {
-            loadRotated(q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) + h * q.stride(2), t, qRows.data() + t * dim);
+            loadRotated(q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) +
+                            h * q.stride(2),
+                        t, qRows.data() + t * dim);
             scaleRow(qRows.data() + t * dim, headDim, static_cast<float>(scale));
           }
-          const Head head{qRows.data(), kRows.data(), vRows.data(), T, dim, length, window, turned.data(), out.data()};
+          const Head head{qRows.data(), kRows.data(), vRows.data(),  T,         dim,
+                          length,       window,       turned.data(), out.data()};
           onWidestVectors<AttendHead>(&head);
-          for (int64_t t = 0; t < T; ++t) writeRow(out.data() + t * dim, headDim, resultData + ((row * T + t) * heads + h) * headDim);
+          for (int64_t t = 0; t < T; ++t)
+            writeRow(out.data() + t * dim, headDim,
+                     resultData + ((row * T + t) * heads + h) * headDim);
         }
       }
     });

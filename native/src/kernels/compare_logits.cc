@@ -1,6 +1,7 @@
-// KL divergence and cross-entropies of a block of clean logits and of several lanes', a range of the vocabulary at a time: a
-// row's sums are carried from range to range under a running maximum, so that logits of a whole vocabulary never exist. ATen
-// needs a dozen passes over memory for it; this needs one, and the exponentials of the clean logits are there for all lanes.
+// KL divergence and cross-entropies of a block of clean logits and of several lanes', a range of
+// the vocabulary at a time: a row's sums are carried from range to range under a running maximum,
+// so that logits of a whole vocabulary never exist. ATen needs a dozen passes over memory for it;
+// this needs one, and the exponentials of the clean logits are there for all lanes.
 //
 //   KL(p ‖ q) = Σ p (a − b) − lse(a) + lse(b),   p = softmax(a), q = softmax(b)
 #include <ATen/Dispatch.h>
@@ -23,14 +24,16 @@ namespace {
 constexpr int64_t block = 2048;
 
 struct LargestOf {
-  template <int64_t lanes> PART_OF_KERNEL static float run(const float* values, int64_t count) {
+  template <int64_t lanes>
+  PART_OF_KERNEL static float run(const float* values, int64_t count) {
     float largest = values[0];
     int64_t i = 0;
     if (count >= 2 * lanes) {
       // Two maxima, so that one comparison need not wait for the other.
       Vector<lanes> high[2] = {load<lanes>(values), load<lanes>(values + lanes)};
       for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes)
-        for (int64_t v = 0; v < 2; ++v) high[v] = larger(high[v], load<lanes>(values + i + v * lanes));
+        for (int64_t v = 0; v < 2; ++v)
+          high[v] = larger(high[v], load<lanes>(values + i + v * lanes));
       largest = largestOfVector<lanes>(larger(high[0], high[1]));
     }
     for (; i < count; ++i) largest = std::max(largest, values[i]);
@@ -40,7 +43,8 @@ struct LargestOf {
 
 // exp(a − high) of a block, and their sum.
 struct Exponentials {
-  template <int64_t lanes> PART_OF_KERNEL static float run(const float* a, int64_t count, float high, float* out) {
+  template <int64_t lanes>
+  PART_OF_KERNEL static float run(const float* a, int64_t count, float high, float* out) {
     Vector<lanes> sums[2] = {};
     int64_t i = 0;
     for (; i + 2 * lanes <= count; i += 2 * lanes)
@@ -57,16 +61,20 @@ struct Exponentials {
 
 // Σ exp(b − high) of a block, and Σ ea (a − b).
 struct CompareBlock {
-  template <int64_t lanes> PART_OF_KERNEL static std::pair<float, float> run(const float* a, const float* ea, const float* b, int64_t count, float high) {
+  template <int64_t lanes>
+  PART_OF_KERNEL static std::pair<float, float> run(const float* a, const float* ea, const float* b,
+                                                    int64_t count, float high) {
     Vector<lanes> sums[2] = {}, differences[2] = {};
     int64_t i = 0;
     for (; i + 2 * lanes <= count; i += 2 * lanes)
       for (int64_t v = 0; v < 2; ++v) {
         const Vector<lanes> value = load<lanes>(b + i + v * lanes);
         sums[v] += expNegative<lanes>(value - high);
-        differences[v] += load<lanes>(ea + i + v * lanes) * (load<lanes>(a + i + v * lanes) - value);
+        differences[v] +=
+            load<lanes>(ea + i + v * lanes) * (load<lanes>(a + i + v * lanes) - value);
       }
-    float total = sumOfVector<lanes>(sums[0] + sums[1]), difference = sumOfVector<lanes>(differences[0] + differences[1]);
+    float total = sumOfVector<lanes>(sums[0] + sums[1]),
+          difference = sumOfVector<lanes>(differences[0] + differences[1]);
     for (; i < count; ++i) {
       total += expNegative(b[i] - high);
       difference += ea[i] * (a[i] - b[i]);
@@ -77,17 +85,21 @@ struct CompareBlock {
 
 // What is carried of a row, in float64: the columns of `sums`.
 struct RowSums {
-  double maxA, sumA;          // sumA = Σ exp(a − maxA)
+  double maxA, sumA;  // sumA = Σ exp(a − maxA)
   double maxB, sumB;
-  double difference;          // Σ exp(a − maxA) (a − b)
-  double labelA, labelB;      // the logits of the next token
+  double difference;      // Σ exp(a − maxA) (a − b)
+  double labelA, labelB;  // the logits of the next token
 };
 static_assert(sizeof(RowSums) == 7 * sizeof(double));
 
-FOR_EVERY_CPU void widenBlock(const uint16_t* bfloat16, int64_t count, float* to) { widen(bfloat16, count, to); }
+FOR_EVERY_CPU void widenBlock(const uint16_t* bfloat16, int64_t count, float* to) {
+  widen(bfloat16, count, to);
+}
 
 // `count` numbers as float32: as they are, or converted into `buffer`.
-inline const float* asFloat(const float* values, int64_t, float*) { return values; }
+inline const float* asFloat(const float* values, int64_t, float*) {
+  return values;
+}
 inline const float* asFloat(const c10::BFloat16* values, int64_t count, float* buffer) {
   widenBlock(reinterpret_cast<const uint16_t*>(values), count, buffer);
   return buffer;
@@ -97,10 +109,12 @@ inline const float* asFloat(const c10::Half* values, int64_t count, float* buffe
   return buffer;
 }
 
-// One row of the clean logits against the same row of every lane; lanes lie `stride` logits and `sumStride` rows of sums
-// apart. What is summed of the clean row is the same for all of them: the first lane's is theirs.
+// One row of the clean logits against the same row of every lane; lanes lie `stride` logits and
+// `sumStride` rows of sums apart. What is summed of the clean row is the same for all of them: the
+// first lane's is theirs.
 template <typename T>
-void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t stride, int64_t lanes, int64_t V) {
+void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t stride,
+              int64_t lanes, int64_t V) {
   alignas(64) float bufferA[block];
   alignas(64) float bufferB[block];
   alignas(64) float exponentialsA[block];
@@ -109,12 +123,15 @@ void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t 
     const float* pa = asFloat(a + from, count, bufferA);
     const double highA = std::max<double>(rows->maxA, onWidestVectors<LargestOf>(pa, count));
     const double scaleA = std::exp(rows->maxA - highA);  // 0 in a row's first block
-    const double sumA = rows->sumA * scaleA + onWidestVectors<Exponentials>(pa, count, static_cast<float>(highA), exponentialsA);
+    const double sumA =
+        rows->sumA * scaleA +
+        onWidestVectors<Exponentials>(pa, count, static_cast<float>(highA), exponentialsA);
     for (int64_t lane = 0; lane < lanes; ++lane) {
       RowSums& row = rows[lane * sumStride];
       const float* pb = asFloat(b + lane * stride + from, count, bufferB);
       const double highB = std::max<double>(row.maxB, onWidestVectors<LargestOf>(pb, count));
-      const auto [sumB, sumDifference] = onWidestVectors<CompareBlock>(pa, static_cast<const float*>(exponentialsA), pb, count, static_cast<float>(highB));
+      const auto [sumB, sumDifference] = onWidestVectors<CompareBlock>(
+          pa, static_cast<const float*>(exponentialsA), pb, count, static_cast<float>(highB));
       row.difference = row.difference * scaleA + sumDifference;
       row.sumB = row.sumB * std::exp(row.maxB - highB) + sumB;
       row.maxB = highB;
@@ -124,20 +141,34 @@ void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t 
   }
 }
 
-void check(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels) {
-  TORCH_CHECK(clean.dim() == 2 && spliced.dim() == 3 && clean.sizes() == spliced.sizes().slice(1) && clean.scalar_type() == spliced.scalar_type(), "compare_logits_: expected logits [n, V] and [lanes, n, V] of one dtype, found ", clean.sizes(), " ", clean.scalar_type(), " and ", spliced.sizes(), " ", spliced.scalar_type());
+void check(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+           const at::Tensor& labels) {
+  TORCH_CHECK(clean.dim() == 2 && spliced.dim() == 3 && clean.sizes() == spliced.sizes().slice(1) &&
+                  clean.scalar_type() == spliced.scalar_type(),
+              "compare_logits_: expected logits [n, V] and [lanes, n, V] of one dtype, found ",
+              clean.sizes(), " ", clean.scalar_type(), " and ", spliced.sizes(), " ",
+              spliced.scalar_type());
   TORCH_CHECK(clean.size(1) > 0, "compare_logits_: expected at least one logit per row");
-  TORCH_CHECK(labels.dim() == 1 && labels.size(0) == clean.size(0) && labels.scalar_type() == at::kLong, "compare_logits_: expected labels [", clean.size(0), "] int64, found ", labels.sizes(), " ", labels.scalar_type());
-  TORCH_CHECK(sums.dim() == 3 && sums.size(0) == spliced.size(0) && sums.size(1) == clean.size(0) && sums.size(2) == 7 && sums.scalar_type() == at::kDouble && sums.is_contiguous(), "compare_logits_: expected contiguous sums [", spliced.size(0), ", ", clean.size(0), ", 7] float64, found ", sums.sizes(), " ", sums.scalar_type());
+  TORCH_CHECK(
+      labels.dim() == 1 && labels.size(0) == clean.size(0) && labels.scalar_type() == at::kLong,
+      "compare_logits_: expected labels [", clean.size(0), "] int64, found ", labels.sizes(), " ",
+      labels.scalar_type());
+  TORCH_CHECK(sums.dim() == 3 && sums.size(0) == spliced.size(0) && sums.size(1) == clean.size(0) &&
+                  sums.size(2) == 7 && sums.scalar_type() == at::kDouble && sums.is_contiguous(),
+              "compare_logits_: expected contiguous sums [", spliced.size(0), ", ", clean.size(0),
+              ", 7] float64, found ", sums.sizes(), " ", sums.scalar_type());
 }
 
 }  // namespace
 
-at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from) {
+at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
+                                   const at::Tensor& spliced, const at::Tensor& labels,
+                                   int64_t from) {
   check(sums, clean, spliced, labels);
   const at::Tensor a = clean.to(at::promoteTypes(clean.scalar_type(), at::kFloat));  // [n, V]
   const auto columns = sums.unbind(-1);
-  const auto [maxA, sumA, maxB, sumB, difference, labelA, labelB] = std::tie(columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]);
+  const auto [maxA, sumA, maxB, sumB, difference, labelA, labelB] =
+      std::tie(columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]);
   const at::Tensor b = spliced.to(a.scalar_type());  // [lanes, n, V]
   const at::Tensor highA = at::maximum(maxA, a.amax(-1).to(at::kDouble));
   const at::Tensor highB = at::maximum(maxB, b.amax(-1).to(at::kDouble));
@@ -153,13 +184,16 @@ at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, co
   const at::Tensor here = (labels >= from).logical_and(labels < from + a.size(1));
   const at::Tensor index = (labels - from).clamp(0, a.size(1) - 1).unsqueeze(-1);  // [n, 1]
   labelA.copy_(at::where(here, a.gather(-1, index).squeeze(-1).to(at::kDouble), labelA));
-  labelB.copy_(at::where(here, b.gather(-1, index.expand({b.size(0), -1, -1})).squeeze(-1).to(at::kDouble), labelB));
+  labelB.copy_(at::where(
+      here, b.gather(-1, index.expand({b.size(0), -1, -1})).squeeze(-1).to(at::kDouble), labelB));
   return sums;
 }
 
-at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from) {
+at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+                             const at::Tensor& labels, int64_t from) {
   check(sums, clean, spliced, labels);
-  if (clean.scalar_type() == at::kDouble) return compareLogitsComposite(sums, clean, spliced, labels, from);
+  if (clean.scalar_type() == at::kDouble)
+    return compareLogitsComposite(sums, clean, spliced, labels, from);
   const int64_t lanes = spliced.size(0);
   const int64_t n = clean.size(0);
   const int64_t V = clean.size(1);
@@ -184,10 +218,11 @@ at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at
       }
     });
   };
-  AT_DISPATCH_SWITCH(a.scalar_type(), "compare_logits_",
-    AT_DISPATCH_CASE(at::kFloat, [&] { compare(a.const_data_ptr<scalar_t>()); })
-    AT_DISPATCH_CASE(at::kBFloat16, [&] { compare(a.const_data_ptr<scalar_t>()); })
-    AT_DISPATCH_CASE(at::kHalf, [&] { compare(a.const_data_ptr<scalar_t>()); }));
+  AT_DISPATCH_SWITCH(
+      a.scalar_type(), "compare_logits_",
+      AT_DISPATCH_CASE(at::kFloat, [&] { compare(a.const_data_ptr<scalar_t>()); })
+          AT_DISPATCH_CASE(at::kBFloat16, [&] { compare(a.const_data_ptr<scalar_t>()); })
+              AT_DISPATCH_CASE(at::kHalf, [&] { compare(a.const_data_ptr<scalar_t>()); }));
   return sums;
 }
 

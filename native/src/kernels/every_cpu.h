@@ -4,7 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
-// The compiler makes one version of a function for each instruction set and picks one when the addon is loaded.
+// The compiler makes one version of a function for each instruction set and picks one when the
+// addon is loaded.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define FOR_EVERY_CPU __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
@@ -15,36 +16,56 @@
 
 namespace sae_eval {
 
-// Vectors as wide as the CPU's own: one of twice the width would live in memory, not in registers. A kernel written with them
-// is a struct with `template <int64_t lanes> static … run(…)`, which must be part of its caller, and is called by
-// onWidestVectors<Kernel>(…). What such a kernel carries around a loop is declared as an array, be it of one: GCC 12 keeps a
-// single vector, declared where the CPU's instructions are not known yet, in memory.
+// Vectors as wide as the CPU's own: one of twice the width would live in memory, not in registers.
+// A kernel written with them is a struct with `template <int64_t lanes> static … run(…)`, which
+// must be part of its caller, and is called by onWidestVectors<Kernel>(…). What such a kernel
+// carries around a loop is declared as an array, be it of one: GCC 12 keeps a single vector,
+// declared where the CPU's instructions are not known yet, in memory.
 template <int64_t lanes>
 struct Vectors {
   typedef float Float __attribute__((vector_size(lanes * sizeof(float))));
   typedef int32_t Int __attribute__((vector_size(lanes * sizeof(int32_t))));
 };
-template <int64_t lanes> using Vector = typename Vectors<lanes>::Float;
-template <int64_t lanes> using IntVector = typename Vectors<lanes>::Int;
+template <int64_t lanes>
+using Vector = typename Vectors<lanes>::Float;
+template <int64_t lanes>
+using IntVector = typename Vectors<lanes>::Int;
 
-template <int64_t lanes> PART_OF_KERNEL Vector<lanes> load(const float* from) {
+template <int64_t lanes>
+PART_OF_KERNEL Vector<lanes> load(const float* from) {
   Vector<lanes> values;
   std::memcpy(&values, from, sizeof values);
   return values;
 }
-template <typename V> PART_OF_KERNEL void store(float* to, V values) { std::memcpy(to, &values, sizeof values); }
+template <typename V>
+PART_OF_KERNEL void store(float* to, V values) {
+  std::memcpy(to, &values, sizeof values);
+}
 
 template <typename Kernel, typename... Arguments>
-auto onAnyCpu(Arguments... arguments) { return Kernel::template run<4>(arguments...); }
+auto onAnyCpu(Arguments... arguments) {
+  return Kernel::template run<4>(arguments...);
+}
 
 #if defined(__x86_64__) && defined(__GNUC__)
 template <typename Kernel, typename... Arguments>
-__attribute__((target("avx2,fma,f16c,bmi,bmi2"))) auto onAvx2(Arguments... arguments) { return Kernel::template run<8>(arguments...); }
+__attribute__((target("avx2,fma,f16c,bmi,bmi2"))) auto onAvx2(Arguments... arguments) {
+  return Kernel::template run<8>(arguments...);
+}
 template <typename Kernel, typename... Arguments>
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi,bmi2,prefer-vector-width=512"))) auto onAvx512(Arguments... arguments) { return Kernel::template run<16>(arguments...); }
+__attribute__((
+    target("avx512f,avx512bw,avx512dq,avx512vl,avx512cd,avx2,fma,f16c,bmi,bmi2,prefer-vector-width="
+           "512"))) auto
+onAvx512(Arguments... arguments) {
+  return Kernel::template run<16>(arguments...);
+}
 
-inline const bool hasAvx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd");
-inline const bool hasAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+inline const bool hasAvx512 =
+    __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+    __builtin_cpu_supports("avx512cd");
+inline const bool hasAvx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                            __builtin_cpu_supports("bmi2");
 
 template <typename Kernel, typename... Arguments>
 auto onWidestVectors(Arguments... arguments) {
@@ -54,20 +75,28 @@ auto onWidestVectors(Arguments... arguments) {
 }
 #else
 template <typename Kernel, typename... Arguments>
-auto onWidestVectors(Arguments... arguments) { return onAnyCpu<Kernel>(arguments...); }
+auto onWidestVectors(Arguments... arguments) {
+  return onAnyCpu<Kernel>(arguments...);
+}
 #endif
 
-template <int64_t lanes> PART_OF_KERNEL float sumOfVector(Vector<lanes> values) {
-  float each[lanes];  // numbers of `values` itself, asked for one by one, would keep it out of the registers
+template <int64_t lanes>
+PART_OF_KERNEL float sumOfVector(Vector<lanes> values) {
+  float each[lanes];  // numbers of `values` itself, asked for one by one, would keep it out of the
+                      // registers
   store(each, values);
   float total = each[0];
   for (int64_t i = 1; i < lanes; ++i) total += each[i];
   return total;
 }
 
-template <typename V> PART_OF_KERNEL V larger(V a, V b) { return b > a ? b : a; }
+template <typename V>
+PART_OF_KERNEL V larger(V a, V b) {
+  return b > a ? b : a;
+}
 
-template <int64_t lanes> PART_OF_KERNEL float largestOfVector(Vector<lanes> values) {
+template <int64_t lanes>
+PART_OF_KERNEL float largestOfVector(Vector<lanes> values) {
   float each[lanes];
   store(each, values);
   float largest = each[0];
@@ -95,7 +124,8 @@ PART_OF_KERNEL float expNegative(float x) {
 }
 
 // The same of a vector; NaN stays NaN.
-template <int64_t lanes> PART_OF_KERNEL Vector<lanes> expNegative(Vector<lanes> x) {
+template <int64_t lanes>
+PART_OF_KERNEL Vector<lanes> expNegative(Vector<lanes> x) {
   using V = Vector<lanes>;
   using I = IntVector<lanes>;
   const V clamped = x < -87.0f ? V{} - 87.0f : x;

@@ -1,5 +1,6 @@
-// The k largest of each row: the values above a running threshold are collected, and whenever there are too many the
-// threshold is raised to the k-th of them. Most of a wide row is only compared with the threshold.
+// The k largest of each row: the values above a running threshold are collected, and whenever there
+// are too many the threshold is raised to the k-th of them. Most of a wide row is only compared
+// with the threshold.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -45,7 +46,8 @@ FOR_EVERY_CPU void makeKeys(const float* values, int64_t count, int32_t* keys) {
   }
 }
 
-// The k-th largest key, found bit by bit: counting is one vector instruction for sixteen keys, sorting is not.
+// The k-th largest key, found bit by bit: counting is one vector instruction for sixteen keys,
+// sorting is not.
 FOR_EVERY_CPU int32_t kthLargest(const int32_t* keys, int64_t count, int32_t k) {
   int64_t low = std::numeric_limits<int32_t>::min();
   int64_t high = std::numeric_limits<int32_t>::max();
@@ -54,13 +56,16 @@ FOR_EVERY_CPU int32_t kthLargest(const int32_t* keys, int64_t count, int32_t k) 
     const auto limit = static_cast<int32_t>(middle);
     int32_t atLeast = 0;
     for (int64_t i = 0; i < count; ++i) atLeast += keys[i] >= limit;
-    if (atLeast >= k) low = middle;
-    else high = middle - 1;
+    if (atLeast >= k)
+      low = middle;
+    else
+      high = middle - 1;
   }
   return static_cast<int32_t>(low);
 }
 
-// Reduces the candidates to k; of equal values the first ones stay. Returns the smallest that stayed.
+// Reduces the candidates to k; of equal values the first ones stay. Returns the smallest that
+// stayed.
 float reduce(Candidates& all, int64_t k) {
   makeKeys(all.values.data(), all.size, all.keys.data());
   const int32_t limit = kthLargest(all.keys.data(), all.size, static_cast<int32_t>(k));
@@ -78,8 +83,10 @@ float reduce(Candidates& all, int64_t k) {
   return smallest;
 }
 
-// Takes values of a row above the threshold from `from` on, until the candidates are full; returns where it stopped.
-int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float threshold, float* values, int32_t* indices, int64_t capacity, int64_t* size) {
+// Takes values of a row above the threshold from `from` on, until the candidates are full; returns
+// where it stopped.
+int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float threshold,
+                        float* values, int32_t* indices, int64_t capacity, int64_t* size) {
   int64_t found = *size;
   int64_t i = from;
   for (; i + block <= count && found + block <= capacity; i += block) {
@@ -104,23 +111,33 @@ int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float thr
 }
 
 #ifdef COMPRESSING
-// The same, sixteen values at a time: compared at once, and those above moved together by one instruction.
-__attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, int64_t from, int64_t count, float threshold, float* values, int32_t* indices, int64_t capacity, int64_t* size) {
+// The same, sixteen values at a time: compared at once, and those above moved together by one
+// instruction.
+__attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, int64_t from,
+                                                              int64_t count, float threshold,
+                                                              float* values, int32_t* indices,
+                                                              int64_t capacity, int64_t* size) {
   const __m512 limit = _mm512_set1_ps(threshold);
   const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   int64_t found = *size;
   int64_t i = from;
-  // Whole vectors are stored, of which only the first values count: room for one more is needed behind the last.
+  // Whole vectors are stored, of which only the first values count: room for one more is needed
+  // behind the last.
   for (; i + block <= count && found + 2 * block <= capacity; i += block) {
     __mmask16 masks[block / 16];
     uint32_t any = 0;
-    for (int64_t v = 0; v < block / 16; ++v) any |= masks[v] = _mm512_cmp_ps_mask(_mm512_loadu_ps(row + i + 16 * v), limit, _CMP_NLE_UQ);
+    for (int64_t v = 0; v < block / 16; ++v)
+      any |= masks[v] = _mm512_cmp_ps_mask(_mm512_loadu_ps(row + i + 16 * v), limit, _CMP_NLE_UQ);
     if (any == 0) continue;
     for (int64_t v = 0; v < block / 16; ++v) {
       if (masks[v] == 0) continue;
       const int64_t at = i + 16 * v;
-      _mm512_storeu_ps(values + found, _mm512_maskz_compress_ps(masks[v], _mm512_loadu_ps(row + at)));
-      _mm512_storeu_si512(indices + found, _mm512_maskz_compress_epi32(masks[v], _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int32_t>(at)))));
+      _mm512_storeu_ps(values + found,
+                       _mm512_maskz_compress_ps(masks[v], _mm512_loadu_ps(row + at)));
+      _mm512_storeu_si512(
+          indices + found,
+          _mm512_maskz_compress_epi32(
+              masks[v], _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int32_t>(at)))));
       found += __builtin_popcount(masks[v]);
     }
   }
@@ -136,12 +153,16 @@ const auto collect = &collectAnywhere;
 
 }  // namespace
 
-std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k) { return a.topk(k, -1, true, false); }
+std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k) {
+  return a.topk(k, -1, true, false);
+}
 
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64_t k) {
   TORCH_CHECK(input.dim() == 2, "keep_largest: expected rows [n, m], found ", input.sizes());
-  TORCH_CHECK(input.size(1) <= std::numeric_limits<int32_t>::max(), "keep_largest: rows of ", input.size(1), " numbers are too wide");
-  TORCH_CHECK(k >= 1 && k <= input.size(1), "keep_largest: expected k in 1…", input.size(1), ", found ", k);
+  TORCH_CHECK(input.size(1) <= std::numeric_limits<int32_t>::max(), "keep_largest: rows of ",
+              input.size(1), " numbers are too wide");
+  TORCH_CHECK(k >= 1 && k <= input.size(1), "keep_largest: expected k in 1…", input.size(1),
+              ", found ", k);
   if (input.scalar_type() != at::kFloat) return keepLargestComposite(input, k);
   const at::Tensor a = input.contiguous();
   const int64_t n = a.size(0), m = a.size(1);
@@ -162,8 +183,10 @@ std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64
       while (true) {
         const float smallest = reduce(candidates, k);
         if (at == m) break;
-        const float threshold = std::isnan(smallest) ? std::numeric_limits<float>::infinity() : smallest;
-        at = collect(from, at, m, threshold, candidates.values.data(), candidates.indices.data(), candidates.capacity, &candidates.size);
+        const float threshold =
+            std::isnan(smallest) ? std::numeric_limits<float>::infinity() : smallest;
+        at = collect(from, at, m, threshold, candidates.values.data(), candidates.indices.data(),
+                     candidates.capacity, &candidates.size);
       }
       std::copy_n(candidates.values.begin(), k, valueOut + row * k);
       std::copy_n(candidates.indices.begin(), k, indexOut + row * k);

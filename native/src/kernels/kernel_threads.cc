@@ -1,4 +1,5 @@
-// That kernels run on all of libtorch's threads cannot be seen from their results: it is asked for here.
+// That kernels run on all of libtorch's threads cannot be seen from their results: it is asked for
+// here.
 #include <ATen/Parallel.h>
 
 #include <atomic>

@@ -13,9 +13,14 @@ void registerOperators() {
   std::call_once(once, [] {
     // A second copy of the addon in the process finds the operators of the first.
     if (c10::Dispatcher::singleton().findSchema({"sae_eval::compare_logits_", ""})) return;
-    static torch::Library definitions(torch::Library::DEF, "sae_eval", std::nullopt, __FILE__, __LINE__);
-    definitions.def("compare_logits_(Tensor(a!) sums, Tensor clean, Tensor spliced, Tensor labels, int from) -> Tensor(a!)");
-    definitions.def("attend(Tensor q, Tensor k, Tensor v, int[] lengths, Tensor? cosines, Tensor? sines, float scale, int window=0) -> Tensor");
+    static torch::Library definitions(torch::Library::DEF, "sae_eval", std::nullopt, __FILE__,
+                                      __LINE__);
+    definitions.def(
+        "compare_logits_(Tensor(a!) sums, Tensor clean, Tensor spliced, Tensor labels, int from) "
+        "-> Tensor(a!)");
+    definitions.def(
+        "attend(Tensor q, Tensor k, Tensor v, int[] lengths, Tensor? cosines, Tensor? sines, float "
+        "scale, int window=0) -> Tensor");
     definitions.def("standardize(Tensor h) -> (Tensor x, Tensor mean, Tensor std)");
     definitions.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor");
     definitions.def("silu_product_(Tensor(a!) gate, Tensor up) -> Tensor(a!)");
@@ -25,7 +30,8 @@ void registerOperators() {
     definitions.def("onednn_is_wider() -> bool", &onednnIsWider);
     definitions.def("kernel_threads() -> int", &kernelThreads);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
-    static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__, __LINE__);
+    static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__,
+                              __LINE__);
     cpu.impl("compare_logits_", &compareLogitsCpu);
     cpu.impl("attend", &attendCpu);
     cpu.impl("standardize", &standardizeCpu);
@@ -34,7 +40,8 @@ void registerOperators() {
     cpu.impl("transposed", &transposedCpu);
     cpu.impl("linear_from_parts", &linearFromPartsCpu);
     cpu.impl("keep_largest", &keepLargestCpu);
-    static torch::Library other(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CompositeExplicitAutograd, __FILE__, __LINE__);
+    static torch::Library other(torch::Library::IMPL, "sae_eval",
+                                c10::DispatchKey::CompositeExplicitAutograd, __FILE__, __LINE__);
     other.impl("compare_logits_", &compareLogitsComposite);
     other.impl("standardize", &standardizeComposite);
     other.impl("rms_norm", &rmsNormComposite);

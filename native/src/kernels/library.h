@@ -11,16 +11,22 @@ namespace sae_eval {
 // Registers the operators once in a process, however many JavaScript threads load the addon.
 void registerOperators();
 
-// Adds logits of the vocabulary's range from `from` on, clean [n, V] and of each lane [lanes, n, V], to the rows' running sums
-// [lanes, n, 7] float64: maximum and Σ exp of either, the sum that KL(clean ‖ lane) needs, and the logits of the next tokens
-// [n]. The lanes of one call have seen the same clean logits before.
-at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
-at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
+// Adds logits of the vocabulary's range from `from` on, clean [n, V] and of each lane [lanes, n,
+// V], to the rows' running sums [lanes, n, 7] float64: maximum and Σ exp of either, the sum that
+// KL(clean ‖ lane) needs, and the logits of the next tokens [n]. The lanes of one call have seen
+// the same clean logits before.
+at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+                             const at::Tensor& labels, int64_t from);
+at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
+                                   const at::Tensor& spliced, const at::Tensor& labels,
+                                   int64_t from);
 
-// Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd], n copies of B sequences of those real lengths, padded on
-// the right: real queries see the real positions before them, padded ones all real positions; `window` > 0 limits how far
-// back. q and k are rotated by cosines and sines [T, ≤ hd] where there are any. → [n·B, T, H·hd].
-at::Tensor attendCpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
+// Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd], n copies of B sequences of
+// those real lengths, padded on the right: real queries see the real positions before them, padded
+// ones all real positions; `window` > 0 limits how far back. q and k are rotated by cosines and
+// sines [T, ≤ hd] where there are any. → [n·B, T, H·hd].
+at::Tensor attendCpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                     at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
                      const std::optional<at::Tensor>& sines, double scale, int64_t window);
 
 // (h − mean) / (std + 1e-6) of rows [n, d], with the mean and the unbiased std [n, 1].
@@ -49,10 +55,12 @@ int64_t kernelThreads();
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
 
-// x Wᵀ + b of float32 from bfloat16 products, with a relative error of some 2⁻¹⁷; where the CPU has no matrix unit for them,
-// plainly. x [n, k], W [m, k] → [n, m].
+// x Wᵀ + b of float32 from bfloat16 products, with a relative error of some 2⁻¹⁷; where the CPU has
+// no matrix unit for them, plainly. x [n, k], W [m, k] → [n, m].
 bool canMultiplyParts();
-at::Tensor linearFromPartsCpu(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
-at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias);
+at::Tensor linearFromPartsCpu(const at::Tensor& x, const at::Tensor& weight,
+                              const std::optional<at::Tensor>& bias);
+at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight,
+                                    const std::optional<at::Tensor>& bias);
 
 }  // namespace sae_eval

@@ -1,6 +1,7 @@
-// x Wᵀ + b of float32 numbers on a CPU whose matrix unit multiplies bfloat16 (AMX): each number is the sum of two bfloat16
-// parts, a = a₁ + a₂ + ε with |ε| ≤ 2⁻¹⁷ |a|, and x Wᵀ ≈ x₁W₁ᵀ + x₂W₁ᵀ + x₁W₂ᵀ, accumulated in float32 (Henry, Tang and
-// Heinecke 2019, arXiv:1904.06376). The parts of W are made a block of rows at a time, in cache: nothing of them is kept.
+// x Wᵀ + b of float32 numbers on a CPU whose matrix unit multiplies bfloat16 (AMX): each number is
+// the sum of two bfloat16 parts, a = a₁ + a₂ + ε with |ε| ≤ 2⁻¹⁷ |a|, and x Wᵀ ≈ x₁W₁ᵀ + x₂W₁ᵀ +
+// x₁W₂ᵀ, accumulated in float32 (Henry, Tang and Heinecke 2019, arXiv:1904.06376). The parts of W
+// are made a block of rows at a time, in cache: nothing of them is kept.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -12,8 +13,11 @@
 #include "library.h"
 
 // Of MKL, where libtorch was built with it.
-extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transA, int transB, int m, int n, int k, float alpha, const uint16_t* a, int lda,
-                                                             const uint16_t* b, int ldb, float beta, float* c, int ldc);
+extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transA, int transB,
+                                                             int m, int n, int k, float alpha,
+                                                             const uint16_t* a, int lda,
+                                                             const uint16_t* b, int ldb, float beta,
+                                                             float* c, int ldc);
 
 namespace sae_eval {
 
@@ -42,19 +46,25 @@ FOR_EVERY_CPU bool split(const float* from, int64_t count, uint16_t* first, uint
 }
 
 struct Parts {
-  explicit Parts(int64_t count) : first(at::empty({count}, at::kBFloat16)), second(at::empty({count}, at::kBFloat16)) {}
+  explicit Parts(int64_t count)
+      : first(at::empty({count}, at::kBFloat16)), second(at::empty({count}, at::kBFloat16)) {}
 
   // Whether the first part alone is the number, for all of them.
   bool fill(const float* from, int64_t count) {
     std::atomic<bool> exact = true;
     at::parallel_for(0, count, perTask, [&](int64_t begin, int64_t end) {
-      if (!split(from + begin, end - begin, firstData() + begin, secondData() + begin)) exact = false;
+      if (!split(from + begin, end - begin, firstData() + begin, secondData() + begin))
+        exact = false;
     });
     return exact;
   }
 
-  uint16_t* firstData() { return reinterpret_cast<uint16_t*>(first.mutable_data_ptr<at::BFloat16>()); }
-  uint16_t* secondData() { return reinterpret_cast<uint16_t*>(second.mutable_data_ptr<at::BFloat16>()); }
+  uint16_t* firstData() {
+    return reinterpret_cast<uint16_t*>(first.mutable_data_ptr<at::BFloat16>());
+  }
+  uint16_t* secondData() {
+    return reinterpret_cast<uint16_t*>(second.mutable_data_ptr<at::BFloat16>());
+  }
 
   at::Tensor first, second;
 };
@@ -69,13 +79,21 @@ bool canMultiplyParts() {
 #endif
 }
 
-at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight, const std::optional<at::Tensor>& bias) { return at::linear(x, weight, bias); }
+at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight,
+                                    const std::optional<at::Tensor>& bias) {
+  return at::linear(x, weight, bias);
+}
 
-at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight, const std::optional<at::Tensor>& bias) {
-  TORCH_CHECK(input.dim() == 2 && weight.dim() == 2 && input.size(1) == weight.size(1), "linear_from_parts: expected x [n, k] and W [m, k], found ", input.sizes(), " and ", weight.sizes());
+at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight,
+                              const std::optional<at::Tensor>& bias) {
+  TORCH_CHECK(input.dim() == 2 && weight.dim() == 2 && input.size(1) == weight.size(1),
+              "linear_from_parts: expected x [n, k] and W [m, k], found ", input.sizes(), " and ",
+              weight.sizes());
   const int64_t n = input.size(0), k = input.size(1), m = weight.size(0);
   constexpr int64_t most = std::numeric_limits<int>::max();
-  if (!canMultiplyParts() || input.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat || !weight.is_contiguous() || n * k * m == 0 || std::max({n, k, m}) > most)
+  if (!canMultiplyParts() || input.scalar_type() != at::kFloat ||
+      weight.scalar_type() != at::kFloat || !weight.is_contiguous() || n * k * m == 0 ||
+      std::max({n, k, m}) > most)
     return linearFromPartsComposite(input, weight, bias);
   const at::Tensor x = input.contiguous();
   at::Tensor result = at::empty({n, m}, x.options());
@@ -87,8 +105,10 @@ at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight,
     const int64_t rows = std::min(blockRows, m - from);
     ofW.fill(weight.const_data_ptr<float>() + from * k, rows * k);
     const auto add = [&](const uint16_t* a, const uint16_t* b, float beta) {
-      cblas_gemm_bf16bf16f32(rowMajor, asItIs, transposed, static_cast<int>(n), static_cast<int>(rows), static_cast<int>(k), 1.0f, a, static_cast<int>(k), b,
-                             static_cast<int>(k), beta, result.mutable_data_ptr<float>() + from, static_cast<int>(m));
+      cblas_gemm_bf16bf16f32(rowMajor, asItIs, transposed, static_cast<int>(n),
+                             static_cast<int>(rows), static_cast<int>(k), 1.0f, a,
+                             static_cast<int>(k), b, static_cast<int>(k), beta,
+                             result.mutable_data_ptr<float>() + from, static_cast<int>(m));
     };
     // The small products first.
     add(ofX.firstData(), ofW.secondData(), 0.0f);

@@ -1,4 +1,5 @@
-// Normalisations of rows in one pass over memory: the row stays in cache between its sums and its scaling.
+// Normalisations of rows in one pass over memory: the row stays in cache between its sums and its
+// scaling.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
@@ -47,14 +48,18 @@ FOR_EVERY_CPU void divide(float* row, float divisor, int64_t count) {
   for (int64_t i = 0; i < count; ++i) row[i] /= divisor;
 }
 
-FOR_EVERY_CPU void scaleRow(const float* row, float scale, const float* weight, int64_t count, float* out) {
+FOR_EVERY_CPU void scaleRow(const float* row, float scale, const float* weight, int64_t count,
+                            float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = row[i] * scale * weight[i];
 }
 
-FOR_EVERY_CPU void widenRow(const uint16_t* row, int64_t count, float* out) { widen(row, count, out); }
+FOR_EVERY_CPU void widenRow(const uint16_t* row, int64_t count, float* out) {
+  widen(row, count, out);
+}
 
 // As Llama computes it in half precision: rounded once before the weight is applied and once after.
-FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, int64_t count, uint16_t* out) {
+FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, int64_t count,
+                                uint16_t* out) {
   for (int64_t i = 0; i < count; ++i) row[i] *= scale;
   narrow(row, count, out);
   widen(out, count, row);
@@ -67,12 +72,14 @@ FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, in
 std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Tensor& h) {
   const at::Tensor mean = h.mean(-1, true);
   const at::Tensor centred = h - mean;
-  const at::Tensor deviation = centred.norm(2, {-1}, true) / std::sqrt(static_cast<double>(h.size(-1) - 1));
+  const at::Tensor deviation =
+      centred.norm(2, {-1}, true) / std::sqrt(static_cast<double>(h.size(-1) - 1));
   return {centred / (deviation + 1e-6), mean, deviation};
 }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& input) {
-  TORCH_CHECK(input.dim() == 2 && input.size(1) > 1, "standardize: expected rows [n, d] of at least two numbers, found ", input.sizes());
+  TORCH_CHECK(input.dim() == 2 && input.size(1) > 1,
+              "standardize: expected rows [n, d] of at least two numbers, found ", input.sizes());
   if (input.scalar_type() != at::kFloat) return standardizeComposite(input);
   const at::Tensor h = input.contiguous();
   const int64_t n = h.size(0), d = h.size(1);
@@ -87,7 +94,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& 
     for (int64_t i = begin; i < end; ++i) {
       const auto mean = static_cast<float>(sumOf(from + i * d, d) / static_cast<double>(d));
       subtract(from + i * d, mean, d, to + i * d);
-      const auto deviation = static_cast<float>(std::sqrt(squaresOf(to + i * d, d) / static_cast<double>(d - 1)));
+      const auto deviation =
+          static_cast<float>(std::sqrt(squaresOf(to + i * d, d) / static_cast<double>(d - 1)));
       divide(to + i * d, deviation + 1e-6f, d);
       meanOf[i] = mean;
       deviationOf[i] = deviation;
@@ -116,7 +124,8 @@ at::Tensor rmsNormHalf(const at::Tensor& input, const at::Tensor& weight, double
     for (int64_t i = begin; i < end; ++i) {
       widenRow(from + i * d, d, row.data());
       const double mean = squaresOf(row.data(), d) / static_cast<double>(d);
-      scaleHalfRow(row.data(), static_cast<float>(1.0 / std::sqrt(mean + eps)), scale, d, to + i * d);
+      scaleHalfRow(row.data(), static_cast<float>(1.0 / std::sqrt(mean + eps)), scale, d,
+                   to + i * d);
     }
   });
   return result;
@@ -125,9 +134,13 @@ at::Tensor rmsNormHalf(const at::Tensor& input, const at::Tensor& weight, double
 }  // namespace
 
 at::Tensor rmsNormCpu(const at::Tensor& input, const at::Tensor& weight, double eps) {
-  TORCH_CHECK(input.dim() > 0 && weight.dim() == 1 && weight.size(0) == input.size(-1), "rms_norm: expected a weight as long as the rows of ", input.sizes(), ", found ", weight.sizes());
-  if (input.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16) return rmsNormHalf(input, weight, eps);
-  if (input.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat) return rmsNormComposite(input, weight, eps);
+  TORCH_CHECK(input.dim() > 0 && weight.dim() == 1 && weight.size(0) == input.size(-1),
+              "rms_norm: expected a weight as long as the rows of ", input.sizes(), ", found ",
+              weight.sizes());
+  if (input.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kBFloat16)
+    return rmsNormHalf(input, weight, eps);
+  if (input.scalar_type() != at::kFloat || weight.scalar_type() != at::kFloat)
+    return rmsNormComposite(input, weight, eps);
   const int64_t d = input.size(-1);
   const at::Tensor x = input.contiguous();
   const at::Tensor w = weight.contiguous();

@@ -8,7 +8,11 @@ const mostBytes = 4 * 2 ** 20;
 /** @throws SaeEvalError `checkpoint-format` naming the field that does not fit. */
 export function readConfig<T>(path: string, schema: z.ZodType<T>): T {
   const text = FileBytes.with(path, (file) => {
-    if (file.size > mostBytes) throw new SaeEvalError('checkpoint-format', `${path}: expected a small JSON file, found ${file.size} bytes.`);
+    if (file.size > mostBytes)
+      throw new SaeEvalError(
+        'checkpoint-format',
+        `${path}: expected a small JSON file, found ${file.size} bytes.`,
+      );
     return file.read(0, file.size).toString('utf8');
   });
   let json: unknown;
@@ -20,5 +24,8 @@ export function readConfig<T>(path: string, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  throw new SaeEvalError('checkpoint-format', `${path}: ${issue.path.map(String).join('.') || 'the file'}: ${issue.message}.`);
+  throw new SaeEvalError(
+    'checkpoint-format',
+    `${path}: ${issue.path.map(String).join('.') || 'the file'}: ${issue.message}.`,
+  );
 }

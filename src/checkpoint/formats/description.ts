@@ -9,7 +9,18 @@ import { SaeEvalError, type FieldError } from '../../errors.js';
 import type { Bilingual } from '../../evaluation/schema/index.js';
 import type { Checkpoint } from '../read.js';
 
-export const saeSources = ['saelens', 'dictionary_learning', 'sparsify', 'gemma-scope', 'llama-scope', 'openmoss', 'openai', 'mlsae', 'crosscoder', 'routesae'] as const;
+export const saeSources = [
+  'saelens',
+  'dictionary_learning',
+  'sparsify',
+  'gemma-scope',
+  'llama-scope',
+  'openmoss',
+  'openai',
+  'mlsae',
+  'crosscoder',
+  'routesae',
+] as const;
 export type SaeSource = (typeof saeSources)[number];
 
 /** A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d]; multiplied by `factor`. */
@@ -135,17 +146,34 @@ export class Tensors {
     const entry = this.checkpoint.entries.get(name);
     if (entry !== undefined) {
       if (/^float|^bfloat/.test(entry.dtype)) return entry.shape;
-      throw new SaeEvalError('checkpoint-shape', `${this.checkpoint.path}: expected '${name}' in float32, float16, bfloat16 or float64, found ${entry.dtype}.`);
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${this.checkpoint.path}: expected '${name}' in float32, float16, bfloat16 or float64, found ${entry.dtype}.`,
+      );
     }
-    const found = [...this.checkpoint.entries.keys()].slice(0, 12).map((key) => `'${key.slice(0, 60)}'`).join(', ');
-    throw new SaeEvalError('checkpoint-keys', `${this.checkpoint.path}: expected a tensor '${name}', found ${found || 'none'}.`);
+    const found = [...this.checkpoint.entries.keys()]
+      .slice(0, 12)
+      .map((key) => `'${key.slice(0, 60)}'`)
+      .join(', ');
+    throw new SaeEvalError(
+      'checkpoint-keys',
+      `${this.checkpoint.path}: expected a tensor '${name}', found ${found || 'none'}.`,
+    );
   }
 
   /** Its name, with the shape checked. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
   vector(name: string, ...shapes: number[][]): string {
     const shape = this.shape(name);
-    if (!shapes.some((expected) => expected.length === shape.length && expected.every((size, i) => size === shape[i]))) {
-      throw new SaeEvalError('checkpoint-shape', `${this.checkpoint.path}: expected '${name}' of shape ${shapes.map((expected) => `[${expected.join(', ')}]`).join(' or ')}, found [${shape.join(', ')}].`);
+    if (
+      !shapes.some(
+        (expected) =>
+          expected.length === shape.length && expected.every((size, i) => size === shape[i]),
+      )
+    ) {
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${this.checkpoint.path}: expected '${name}' of shape ${shapes.map((expected) => `[${expected.join(', ')}]`).join(' or ')}, found [${shape.join(', ')}].`,
+      );
     }
     return name;
   }
@@ -163,49 +191,83 @@ export class Tensors {
   /** The two sizes of a matrix. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
   matrix(name: string, meaning: string): [number, number] {
     const shape = this.shape(name);
-    if (shape.length !== 2 || shape.includes(0)) throw new SaeEvalError('checkpoint-shape', `${this.checkpoint.path}: expected '${name}' of shape ${meaning}, found [${shape.join(', ')}].`);
+    if (shape.length !== 2 || shape.includes(0))
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${this.checkpoint.path}: expected '${name}' of shape ${meaning}, found [${shape.join(', ')}].`,
+      );
     return shape as [number, number];
   }
 }
 
 /** Asks for a setting that a file does not hold. @throws SaeEvalError `sae-option`, unless it is an inspection that asks. */
 export function ask(given: GivenSettings, field: string, file: string, message: string): void {
-  if (given.missing === undefined) throw new SaeEvalError('sae-option', `${file}: ${message}`, { fields: [{ path: field, message }] });
+  if (given.missing === undefined)
+    throw new SaeEvalError('sae-option', `${file}: ${message}`, {
+      fields: [{ path: field, message }],
+    });
   given.missing.push({ path: field, message });
 }
 
 /** A scale given in a request, checked. @throws SaeEvalError `sae-option`. */
 export function scaleOf(scale: number, file: string): Normalization {
-  if (!Number.isFinite(scale) || scale <= 0) throw new SaeEvalError('sae-option', `${file}: expected a positive number for \`scale\`, found ${scale}.`, { fields: [{ path: 'scale', message: 'expected a positive number' }] });
+  if (!Number.isFinite(scale) || scale <= 0)
+    throw new SaeEvalError(
+      'sae-option',
+      `${file}: expected a positive number for \`scale\`, found ${scale}.`,
+      { fields: [{ path: 'scale', message: 'expected a positive number' }] },
+    );
   return { kind: 'scale', factor: scale };
 }
 
 /** The one scale of an SAE on one site, or undefined. @throws SaeEvalError `sae-option` for a list of them. */
 export function givenScale({ scale }: GivenSettings, file: string): number | undefined {
   if (scale === undefined || typeof scale === 'number') return scale;
-  throw new SaeEvalError('sae-option', `${file}: expected one number for \`scale\`, found a list of ${scale.length}; lists are for crosscoders, a number for each site.`, { fields: [{ path: 'scale', message: 'expected one number' }] });
+  throw new SaeEvalError(
+    'sae-option',
+    `${file}: expected one number for \`scale\`, found a list of ${scale.length}; lists are for crosscoders, a number for each site.`,
+    { fields: [{ path: 'scale', message: 'expected one number' }] },
+  );
 }
 
 /** The factor given in a request. @throws SaeEvalError `sae-option` that asks for it. */
 export function needScale(given: GivenSettings, file: string, why: string): Normalization {
   const scale = givenScale(given, file);
   if (scale !== undefined) return scaleOf(scale, file);
-  ask(given, 'scale', file, `${why} Give it in the request (\`scale\`: the number the SAE's input is multiplied by).`);
+  ask(
+    given,
+    'scale',
+    file,
+    `${why} Give it in the request (\`scale\`: the number the SAE's input is multiplied by).`,
+  );
   return { kind: 'none' };
 }
 
 /** A scale for files that leave nothing open. @throws SaeEvalError `sae-option`: a second one would be applied on top. */
 export function refuseScale(given: GivenSettings, file: string, why: string): void {
   if (given.scale === undefined || given.scale === 1) return;
-  throw new SaeEvalError('sae-option', `${file}: ${why}; leave \`scale\` out.`, { fields: [{ path: 'scale', message: `${why}; leave it out` }] });
+  throw new SaeEvalError('sae-option', `${file}: ${why}; leave \`scale\` out.`, {
+    fields: [{ path: 'scale', message: `${why}; leave it out` }],
+  });
 }
 
 /** The request's k, else the file's. @throws SaeEvalError `sae-option` where there is none or it is out of range. */
-export function needK(given: GivenSettings, saved: number | null | undefined, m: number, file: string, where: string): number {
+export function needK(
+  given: GivenSettings,
+  saved: number | null | undefined,
+  m: number,
+  file: string,
+  where: string,
+): number {
   const k = given.k ?? saved;
-  if (k === undefined || k === null) ask(given, 'k', file, `expected k of 1…${m} in ${where}, found none. Give k in the request.`);
+  if (k === undefined || k === null)
+    ask(given, 'k', file, `expected k of 1…${m} in ${where}, found none. Give k in the request.`);
   else if (!Number.isInteger(k) || k < 1 || k > m) {
-    throw new SaeEvalError('sae-option', `${file}: expected k of 1…${m}, found ${k}${given.k === undefined ? ` in ${where}. Give k in the request` : ''}.`, { fields: [{ path: 'k', message: `expected 1…${m}, found ${k}` }] });
+    throw new SaeEvalError(
+      'sae-option',
+      `${file}: expected k of 1…${m}, found ${k}${given.k === undefined ? ` in ${where}. Give k in the request` : ''}.`,
+      { fields: [{ path: 'k', message: `expected 1…${m}, found ${k}` }] },
+    );
   }
   return k ?? 1;
 }

@@ -5,7 +5,18 @@ import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../evaluation/schema/index.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { ask, givenScale, needK, needScale, scaleOf, Tensors, type Activation, type GivenSettings, type Normalization, type SaeDescription } from './description.js';
+import {
+  ask,
+  givenScale,
+  needK,
+  needScale,
+  scaleOf,
+  Tensors,
+  type Activation,
+  type GivenSettings,
+  type Normalization,
+  type SaeDescription,
+} from './description.js';
 import { submoduleHookPoint } from './hook-point.js';
 import { readScalar } from './scalar.js';
 
@@ -32,7 +43,11 @@ export function dictionaryLearningConfig(path: string): string | null {
       return false;
     }
   };
-  return [here, ...(basename(here) === 'checkpoints' ? [dirname(here)] : [])].map((folder) => join(folder, 'config.json')).find(isOne) ?? null;
+  return (
+    [here, ...(basename(here) === 'checkpoints' ? [dirname(here)] : [])]
+      .map((folder) => join(folder, 'config.json'))
+      .find(isOne) ?? null
+  );
 }
 
 /** A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided. */
@@ -41,7 +56,12 @@ function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normaliz
   const scale = givenScale(given, checkpoint.path);
   if (scale !== undefined) return scaleOf(scale, checkpoint.path);
   if (typeof factor === 'number' && factor > 0) return { kind: 'scale', factor: 1 / factor };
-  if (checkpoint.prefix.startsWith('ae.') && factor !== null) return needScale(given, checkpoint.path, 'a backup of a training run without a norm_factor that can be read.');
+  if (checkpoint.prefix.startsWith('ae.') && factor !== null)
+    return needScale(
+      given,
+      checkpoint.path,
+      'a backup of a training run without a norm_factor that can be read.',
+    );
   return { kind: 'none' };
 }
 
@@ -49,10 +69,16 @@ function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normaliz
 function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Activation {
   const { checkpoint } = tensors;
   const name = tensors.vector('threshold', [], [1]);
-  if (readScalar(checkpoint, name) >= 0) return { kind: 'jumprelu', threshold: { tensor: name, log: false } };
+  if (readScalar(checkpoint, name) >= 0)
+    return { kind: 'jumprelu', threshold: { tensor: name, log: false } };
   if (given.theta !== undefined) return { kind: 'jumprelu', threshold: { value: given.theta } };
   if (given.inferK !== undefined) return { kind: 'topk', k: Math.min(given.inferK, m) };
-  ask(given, 'theta', checkpoint.path, 'the threshold of this BatchTopK is below 0: training never set it. Give the request one `theta` (latents above it are kept) or one `inferK` (the k largest are).');
+  ask(
+    given,
+    'theta',
+    checkpoint.path,
+    'the threshold of this BatchTopK is below 0: training never set it. Give the request one `theta` (latents above it are kept) or one `inferK` (the k largest are).',
+  );
   return { kind: 'relu' };
 }
 
@@ -62,16 +88,27 @@ const normed: Bilingual = {
 };
 
 /** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeDictionaryLearning(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
+export function describeDictionaryLearning(
+  configPath: string,
+  checkpoint: Checkpoint,
+  given: GivenSettings,
+): SaeDescription {
   const { trainer } = readConfig(configPath, schema);
   const { dict_class: dictClass } = trainer;
   const tensors = new Tensors(checkpoint);
-  const stored = tensors.has('W_enc') ? tensors.matrix('W_enc', '[d, m]') : tensors.matrix('encoder.weight', '[m, d]').toReversed();
+  const stored = tensors.has('W_enc')
+    ? tensors.matrix('W_enc', '[d, m]')
+    : tensors.matrix('encoder.weight', '[m, d]').toReversed();
   const d = trainer.activation_dim ?? stored[0]!;
   const m = trainer.dict_size ?? stored[1]!;
   const named = trainer.submodule_name ?? null;
   const layer = trainer.layer ?? null;
-  const hookPoint = named !== null ? submoduleHookPoint(named) : layer === null ? null : `blocks.${layer}.hook_resid_post`;
+  const hookPoint =
+    named !== null
+      ? submoduleHookPoint(named)
+      : layer === null
+        ? null
+        : `blocks.${layer}.hook_resid_post`;
   const linear = () => ({
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
@@ -83,32 +120,100 @@ export function describeDictionaryLearning(configPath: string, checkpoint: Check
     decoderBias: tensors.vector('b_dec', [d]),
   });
   // `bias` is what b_dec was called before.
-  const withBias = () => ({ ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector(tensors.either('b_dec', 'bias'), [d]) });
+  const withBias = () => ({
+    ...linear(),
+    encoderBias: tensors.vector('encoder.bias', [m]),
+    decoderBias: tensors.vector(tensors.either('b_dec', 'bias'), [d]),
+  });
   const common = {
-    form: 'sae' as const, source: 'dictionary_learning' as const, checkpoint, configPath, d, m, hookPoint, glu: null, centred: given.centred === true, decoderNorm: 'none' as const, notes: [] as Bilingual[],
+    form: 'sae' as const,
+    source: 'dictionary_learning' as const,
+    checkpoint,
+    configPath,
+    d,
+    m,
+    hookPoint,
+    glu: null,
+    centred: given.centred === true,
+    decoderNorm: 'none' as const,
+    notes: [] as Bilingual[],
     // Without a submodule the layer is the output of a block by the library's own scripts, not by the file's word.
-    hookPointFrom: named === null ? 'path' as const : 'config' as const,
+    hookPointFrom: named === null ? ('path' as const) : ('config' as const),
     normalization: normalizationOf(checkpoint, given),
   };
   switch (dictClass) {
     case 'AutoEncoder':
-      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector('bias', [d]), subtractDecoderBias: true, activation: { kind: 'relu' }, decoderNorm: 'latents', notes: [normed] };
+      return {
+        ...common,
+        ...linear(),
+        encoderBias: tensors.vector('encoder.bias', [m]),
+        decoderBias: tensors.vector('bias', [d]),
+        subtractDecoderBias: true,
+        activation: { kind: 'relu' },
+        decoderNorm: 'latents',
+        notes: [normed],
+      };
     case 'AutoEncoderNew':
-      return { ...common, ...linear(), encoderBias: tensors.vector('encoder.bias', [m]), decoderBias: tensors.vector('decoder.bias', [d]), subtractDecoderBias: false, activation: { kind: 'relu' } };
+      return {
+        ...common,
+        ...linear(),
+        encoderBias: tensors.vector('encoder.bias', [m]),
+        decoderBias: tensors.vector('decoder.bias', [d]),
+        subtractDecoderBias: false,
+        activation: { kind: 'relu' },
+      };
     case 'GatedAutoEncoder':
-      return { ...common, ...linear(), encoderBias: null, decoderBias: tensors.vector('decoder_bias', [d]), subtractDecoderBias: true, activation: { kind: 'gated', gateBias: tensors.vector('gate_bias', [m]), magnitudeBias: tensors.vector('mag_bias', [m]), logScale: tensors.vector('r_mag', [m]) } };
+      return {
+        ...common,
+        ...linear(),
+        encoderBias: null,
+        decoderBias: tensors.vector('decoder_bias', [d]),
+        subtractDecoderBias: true,
+        activation: {
+          kind: 'gated',
+          gateBias: tensors.vector('gate_bias', [m]),
+          magnitudeBias: tensors.vector('mag_bias', [m]),
+          logScale: tensors.vector('r_mag', [m]),
+        },
+      };
     case 'JumpReluAutoEncoder':
-      return { ...common, ...matrices(), subtractDecoderBias: false, activation: { kind: 'jumprelu', threshold: { tensor: tensors.threshold('threshold', m), log: false } } };
+      return {
+        ...common,
+        ...matrices(),
+        subtractDecoderBias: false,
+        activation: {
+          kind: 'jumprelu',
+          threshold: { tensor: tensors.threshold('threshold', m), log: false },
+        },
+      };
     case 'AutoEncoderTopK': {
       // The library takes the file's own; the configuration says the same.
       const k = tensors.has('k') ? readScalar(checkpoint, 'k') : trainer.k;
-      return { ...common, ...withBias(), subtractDecoderBias: true, activation: { kind: 'topk', k: needK(given, k, m, configPath, 'trainer.k') } };
+      return {
+        ...common,
+        ...withBias(),
+        subtractDecoderBias: true,
+        activation: { kind: 'topk', k: needK(given, k, m, configPath, 'trainer.k') },
+      };
     }
     case 'BatchTopKSAE':
-      return { ...common, ...withBias(), subtractDecoderBias: true, activation: batchActivation(tensors, m, given) };
+      return {
+        ...common,
+        ...withBias(),
+        subtractDecoderBias: true,
+        activation: batchActivation(tensors, m, given),
+      };
     case 'MatryoshkaBatchTopKSAE':
-      return { ...common, ...matrices(), subtractDecoderBias: true, activation: batchActivation(tensors, m, given) };
+      return {
+        ...common,
+        ...matrices(),
+        subtractDecoderBias: true,
+        activation: batchActivation(tensors, m, given),
+      };
     default:
-      throw new SaeEvalError('sae-kind', `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.`);
+      throw new SaeEvalError(
+        'sae-kind',
+        `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.`,
+      );
   }
 }

@@ -13,7 +13,11 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
   // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias does not.
   const path = resolve(checkpoint.path);
   const embedding = /[/\\]embedding[/\\]/.test(path);
-  if (/gemma-scope-[^/\\]*transcoder/.test(path)) throw new SaeEvalError('sae-kind', `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`);
+  if (/gemma-scope-[^/\\]*transcoder/.test(path))
+    throw new SaeEvalError(
+      'sae-kind',
+      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`,
+    );
   const factor = embedding ? Math.sqrt(d) : 1;
   const scaled = (by: number): { factor?: number } => (embedding ? { factor: by } : {});
   // The site is in the repository's name (…-res, -att, -mlp), not in the file; a folder below may have another name.
@@ -23,16 +27,28 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
   const averageL0 = /[/\\]average_l0_(\d{1,6})[/\\]/.exec(path)?.[1];
   const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
   return {
-    form: 'sae', source: 'gemma-scope', checkpoint, configPath: null, d, m,
+    form: 'sae',
+    source: 'gemma-scope',
+    checkpoint,
+    configPath: null,
+    d,
+    m,
     encoder: { ...tensors.weight(encoder, [d, m], 'as stored'), ...scaled(1 / factor) },
-    decoder: { ...tensors.weight(tensors.either('W_dec', 'w_dec'), [m, d], 'as stored'), ...scaled(factor) },
+    decoder: {
+      ...tensors.weight(tensors.either('W_dec', 'w_dec'), [m, d], 'as stored'),
+      ...scaled(factor),
+    },
     encoderBias: tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: false,
     glu: null,
     centred: given.centred === true,
-    activation: { kind: 'jumprelu', threshold: { tensor: tensors.threshold('threshold', m), log: false } },
-    decoderNorm: 'none', normalization: { kind: 'none' },
+    activation: {
+      kind: 'jumprelu',
+      threshold: { tensor: tensors.threshold('threshold', m), log: false },
+    },
+    decoderNorm: 'none',
+    normalization: { kind: 'none' },
     hookPoint: embedding ? 'hook_embed' : block === undefined ? null : `blocks.${block}.${hook}`,
     hookPointFrom: 'path',
     fromPath: {

@@ -8,8 +8,16 @@ export function submoduleHookPoint(name: string): string {
 
 /** OpenAI's locations in GPT-2 (`resid_post_mlp`, `resid_post_attn`, …), which are the names of folders: `{location}/autoencoders/{layer}.pt`. */
 export function openAiHookPoint(path: string): string | null {
-  const found = /(?:^|[/\\])(resid_post_mlp|resid_post_attn|resid_delta_mlp|resid_delta_attn)(?:_v\d+(?:_\w+)?)?[/\\]autoencoders[/\\](\d{1,4})\.pt$/.exec(path);
+  const found =
+    /(?:^|[/\\])(resid_post_mlp|resid_post_attn|resid_delta_mlp|resid_delta_attn)(?:_v\d+(?:_\w+)?)?[/\\]autoencoders[/\\](\d{1,4})\.pt$/.exec(
+      path,
+    );
   if (found === null) return null;
-  const site = { resid_post_mlp: 'hook_resid_post', resid_post_attn: 'hook_resid_mid', resid_delta_mlp: 'hook_mlp_out', resid_delta_attn: 'hook_attn_out' }[found[1]!]!;
+  const site = {
+    resid_post_mlp: 'hook_resid_post',
+    resid_post_attn: 'hook_resid_mid',
+    resid_delta_mlp: 'hook_mlp_out',
+    resid_delta_attn: 'hook_attn_out',
+  }[found[1]!]!;
   return `blocks.${found[2]}.${site}`;
 }

@@ -20,13 +20,36 @@ const schema = z.looseObject({
  * Refused unless `scale` is given: readers of these files disagree on whether the threshold is meant before or after scaling.
  * @throws SaeEvalError `checkpoint-*`, `sae-option`.
  */
-export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { d_model: d, d_sae: m, jump_relu_threshold: value, dataset_average_activation_norm: norms, hook_point_in: hook, ...config } = readConfig(configPath, schema);
-  if (config.hook_point_out !== undefined && config.hook_point_out !== hook) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder from ${hook ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`);
+export function describeLlamaScope(
+  configPath: string,
+  checkpoint: Checkpoint,
+  given: GivenSettings,
+): SaeDescription {
+  const {
+    d_model: d,
+    d_sae: m,
+    jump_relu_threshold: value,
+    dataset_average_activation_norm: norms,
+    hook_point_in: hook,
+    ...config
+  } = readConfig(configPath, schema);
+  if (config.hook_point_out !== undefined && config.hook_point_out !== hook)
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: a transcoder from ${hook ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`,
+    );
   const tensors = new Tensors(checkpoint);
-  const hint = norms === undefined ? '' : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
+  const hint =
+    norms === undefined
+      ? ''
+      : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
   return {
-    form: 'sae', source: 'llama-scope', checkpoint, configPath, d, m,
+    form: 'sae',
+    source: 'llama-scope',
+    checkpoint,
+    configPath,
+    d,
+    m,
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: tensors.vector('encoder.bias', [m]),
@@ -36,11 +59,18 @@ export function describeLlamaScope(configPath: string, checkpoint: Checkpoint, g
     centred: given.centred === true,
     activation: { kind: 'jumprelu', threshold: { value } },
     decoderNorm: config.sparsity_include_decoder_norm ? 'selection' : 'none',
-    normalization: needScale(given, configPath, `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`),
-    hookPoint: hook ?? null, hookPointFrom: 'config',
-    notes: [{
-      en: 'About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.',
-      zh: '这些 SAE 公布的每词元激活潜变量约为 50 个；L0 相差很大说明 scale 有误。',
-    }],
+    normalization: needScale(
+      given,
+      configPath,
+      `the scale of the input of Llama Scope's SAEs could not be verified.${hint}`,
+    ),
+    hookPoint: hook ?? null,
+    hookPointFrom: 'config',
+    notes: [
+      {
+        en: 'About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.',
+        zh: '这些 SAE 公布的每词元激活潜变量约为 50 个；L0 相差很大说明 scale 有误。',
+      },
+    ],
   };
 }

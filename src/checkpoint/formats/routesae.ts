@@ -8,7 +8,14 @@ import { SaeEvalError } from '../../errors.js';
 import type { SaeKind } from '../../evaluation/schema/request.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { needK, refuseScale, Tensors, type Activation, type GivenSettings, type SaeDescription } from './description.js';
+import {
+  needK,
+  refuseScale,
+  Tensors,
+  type Activation,
+  type GivenSettings,
+  type SaeDescription,
+} from './description.js';
 
 export const settingsFormat = 'sae-eval-settings';
 
@@ -18,8 +25,10 @@ const settingsSchema = z.object({
   hookName: z.string().nullable(),
   centred: z.boolean(),
   normalization: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('none') }), z.object({ kind: z.literal('token-norm') }),
-    z.object({ kind: z.literal('layer-norm'), epsilon: z.number().positive().max(1) }), z.object({ kind: z.literal('scale'), factor: z.number().positive() }),
+    z.object({ kind: z.literal('none') }),
+    z.object({ kind: z.literal('token-norm') }),
+    z.object({ kind: z.literal('layer-norm'), epsilon: z.number().positive().max(1) }),
+    z.object({ kind: z.literal('scale'), factor: z.number().positive() }),
   ]),
   k: z.int().positive().optional(),
   keepsNegative: z.boolean().optional(),
@@ -34,41 +43,92 @@ export const settingsPath = (path: string): string => `${path}.json`;
 /** Whether a `.json` beside a file is ours: others keep files of that name too. */
 export function isSettings(path: string): boolean {
   try {
-    return (readConfig(path, z.looseObject({ format: z.literal(settingsFormat) })).format) === settingsFormat;
+    return (
+      readConfig(path, z.looseObject({ format: z.literal(settingsFormat) })).format ===
+      settingsFormat
+    );
   } catch {
     return false;
   }
 }
 
 /** A file of the family with its settings. @throws SaeEvalError `checkpoint-*`, `sae-option`. */
-export function describeWithSettings(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { kind, hookName, centred, normalization, k, keepsNegative = true, byDecoderNorms = false } = readConfig(configPath, settingsSchema);
+export function describeWithSettings(
+  configPath: string,
+  checkpoint: Checkpoint,
+  given: GivenSettings,
+): SaeDescription {
+  const {
+    kind,
+    hookName,
+    centred,
+    normalization,
+    k,
+    keepsNegative = true,
+    byDecoderNorms = false,
+  } = readConfig(configPath, settingsSchema);
   refuseScale(given, configPath, 'its input is said beside the file');
   const plain = describeRouteSae(checkpoint, kind, { ...(k === undefined ? {} : { k }), ...given });
   return {
-    ...plain, configPath, normalization, centred: given.centred ?? centred,
-    activation: plain.activation.kind === 'topk' ? { kind: 'topk', k: plain.activation.k, signed: keepsNegative } : plain.activation,
+    ...plain,
+    configPath,
+    normalization,
+    centred: given.centred ?? centred,
+    activation:
+      plain.activation.kind === 'topk'
+        ? { kind: 'topk', k: plain.activation.k, signed: keepsNegative }
+        : plain.activation,
     decoderNorm: byDecoderNorms ? 'selection' : 'none',
-    hookPoint: hookName, hookPointFrom: 'config',
+    hookPoint: hookName,
+    hookPointFrom: 'config',
   };
 }
 
 /** @throws SaeEvalError `checkpoint-*`, `sae-option`; `sae-kind` for kinds that are no SAE on one site. */
-export function describeRouteSae(checkpoint: Checkpoint, kind: SaeKind, given: GivenSettings): SaeDescription {
+export function describeRouteSae(
+  checkpoint: Checkpoint,
+  kind: SaeKind,
+  given: GivenSettings,
+): SaeDescription {
   const { path } = checkpoint;
   const tensors = new Tensors(checkpoint);
   const [m, d] = tensors.matrix('encoder.weight', '[m, d]');
   const activation = ((): Activation => {
     switch (kind) {
-      case 'Vanilla': return { kind: 'relu' };
-      case 'TopK': case 'MLSAE': case 'RandomK': return { kind: 'topk', k: needK(given, undefined, m, path, 'its name'), signed: true };
-      case 'JumpReLU': return { kind: 'jumprelu', threshold: { tensor: tensors.vector('threshold', [m]), log: false }, signed: true };
-      case 'Gated': return { kind: 'gated', gateBias: tensors.vector('gate_bias', [m]), magnitudeBias: tensors.vector('mag_bias', [m]), logScale: tensors.vector('r_mag', [m]) };
-      default: throw new SaeEvalError('sae-kind', `${path}: a ${kind} reads several layers at once; only SAEs on one site can be described so.`);
+      case 'Vanilla':
+        return { kind: 'relu' };
+      case 'TopK':
+      case 'MLSAE':
+      case 'RandomK':
+        return { kind: 'topk', k: needK(given, undefined, m, path, 'its name'), signed: true };
+      case 'JumpReLU':
+        return {
+          kind: 'jumprelu',
+          threshold: { tensor: tensors.vector('threshold', [m]), log: false },
+          signed: true,
+        };
+      case 'Gated':
+        return {
+          kind: 'gated',
+          gateBias: tensors.vector('gate_bias', [m]),
+          magnitudeBias: tensors.vector('mag_bias', [m]),
+          logScale: tensors.vector('r_mag', [m]),
+        };
+      default:
+        throw new SaeEvalError(
+          'sae-kind',
+          `${path}: a ${kind} reads several layers at once; only SAEs on one site can be described so.`,
+        );
     }
   })();
   return {
-    form: 'sae', source: 'routesae', checkpoint, configPath: null, d, m, activation,
+    form: 'sae',
+    source: 'routesae',
+    checkpoint,
+    configPath: null,
+    d,
+    m,
+    activation,
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: kind === 'Gated' ? null : tensors.vector('latent_bias', [m]),
@@ -78,6 +138,8 @@ export function describeRouteSae(checkpoint: Checkpoint, kind: SaeKind, given: G
     centred: false,
     decoderNorm: 'none',
     normalization: { kind: 'layer-norm', epsilon: 1e-6 },
-    hookPoint: null, hookPointFrom: 'path', notes: [],
+    hookPoint: null,
+    hookPointFrom: 'path',
+    notes: [],
   };
 }

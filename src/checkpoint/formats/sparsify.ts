@@ -4,7 +4,13 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
 import { readConfig } from './config-file.js';
-import { needK, refuseScale, Tensors, type GivenSettings, type SaeDescription } from './description.js';
+import {
+  needK,
+  refuseScale,
+  Tensors,
+  type GivenSettings,
+  type SaeDescription,
+} from './description.js';
 
 const schema = z.looseObject({
   d_in: z.int().positive(),
@@ -17,16 +23,33 @@ const schema = z.looseObject({
 });
 
 /** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeSparsify(configPath: string, checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
+export function describeSparsify(
+  configPath: string,
+  checkpoint: Checkpoint,
+  given: GivenSettings,
+): SaeDescription {
   const config = readConfig(configPath, schema);
   const d = config.d_in;
   const m = config.num_latents === 0 ? d * config.expansion_factor : config.num_latents;
-  if (config.activation !== 'topk') throw new SaeEvalError('sae-kind', `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not supported; expected topk.`);
-  if (config.skip_connection) throw new SaeEvalError('sae-kind', `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents alone do not give, is not supported.`);
+  if (config.activation !== 'topk')
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not supported; expected topk.`,
+    );
+  if (config.skip_connection)
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents alone do not give, is not supported.`,
+    );
   refuseScale(given, configPath, "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
   return {
-    form: 'sae', source: 'sparsify', checkpoint, configPath, d, m,
+    form: 'sae',
+    source: 'sparsify',
+    checkpoint,
+    configPath,
+    d,
+    m,
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: tensors.vector('encoder.bias', [m]),
@@ -35,9 +58,16 @@ export function describeSparsify(configPath: string, checkpoint: Checkpoint, giv
     glu: null,
     centred: given.centred === true,
     activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
-    decoderNorm: 'none', normalization: { kind: 'none' },
-    hookPoint: basename(dirname(resolve(configPath))), hookPointFrom: 'path',
-    ...(config.transcode ? { obstacle: 'a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated' } : {}),
+    decoderNorm: 'none',
+    normalization: { kind: 'none' },
+    hookPoint: basename(dirname(resolve(configPath))),
+    hookPointFrom: 'path',
+    ...(config.transcode
+      ? {
+          obstacle:
+            'a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated',
+        }
+      : {}),
     notes: [],
   };
 }

@@ -15,16 +15,29 @@ export interface ConvertFlags {
   centered?: boolean;
 }
 
-function numberOf(flag: string, text: string | undefined, { whole }: { whole: boolean }): number | undefined {
+function numberOf(
+  flag: string,
+  text: string | undefined,
+  { whole }: { whole: boolean },
+): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
-  if (text.trim() !== '' && Number.isFinite(value) && (!whole || (Number.isInteger(value) && value >= 0))) return value;
-  throw new SaeEvalError('request-invalid', `--${flag}: expected a ${whole ? 'whole ' : ''}number, found '${text}'`);
+  if (
+    text.trim() !== '' &&
+    Number.isFinite(value) &&
+    (!whole || (Number.isInteger(value) && value >= 0))
+  )
+    return value;
+  throw new SaeEvalError(
+    'request-invalid',
+    `--${flag}: expected a ${whole ? 'whole ' : ''}number, found '${text}'`,
+  );
 }
 
 /** The hook point in TransformerLens' words, which SAELens uses: a residual stream where a module or a layer is named. */
 function transformerLensName(named: string | null, layer: number | undefined): string | null {
-  if (layer !== undefined) return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
+  if (layer !== undefined)
+    return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
   const hook = named === null ? null : parseHookName(named);
   if (named === null || hook === null || /^blocks\.|^hook_/.test(named)) return named;
   if (hook.site === 'resid') return transformerLensName(null, hook.layer);
@@ -34,10 +47,17 @@ function transformerLensName(named: string | null, layer: number | undefined): s
 function kindOf(name: string | undefined): SaeKind | undefined {
   const found = saeKinds.find((kind) => kind === name);
   if (name === undefined || found !== undefined) return found;
-  throw new SaeEvalError('request-invalid', `--kind: expected one of ${saeKinds.join(', ')}, found '${name}'`);
+  throw new SaeEvalError(
+    'request-invalid',
+    `--kind: expected one of ${saeKinds.join(', ')}, found '${name}'`,
+  );
 }
 
-export async function convert(path: string, out: string, { to, centered, ...flags }: ConvertFlags): Promise<void> {
+export async function convert(
+  path: string,
+  out: string,
+  { to, centered, ...flags }: ConvertFlags,
+): Promise<void> {
   const kind = kindOf(flags.kind);
   const named = settingsInName(path);
   const layer = numberOf('layer', flags.layer, { whole: true }) ?? named.layer;

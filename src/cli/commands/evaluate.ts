@@ -23,20 +23,34 @@ export interface EvaluateOptions {
 }
 
 /** The request, with what the command line says over it. */
-function withOptions(input: unknown, { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>): EvaluationRequest {
-  if (input === null || typeof input !== 'object' || Array.isArray(input)) return input as EvaluationRequest; // The validation refuses it.
-  return { ...input, ...(device === undefined ? {} : { device }), ...(dtype === undefined ? {} : { dtype }) } as EvaluationRequest;
+function withOptions(
+  input: unknown,
+  { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>,
+): EvaluationRequest {
+  if (input === null || typeof input !== 'object' || Array.isArray(input))
+    return input as EvaluationRequest; // The validation refuses it.
+  return {
+    ...input,
+    ...(device === undefined ? {} : { device }),
+    ...(dtype === undefined ? {} : { dtype }),
+  } as EvaluationRequest;
 }
 
 /** Where a run without an output folder keeps its journal: the same command finds it again. */
 function journalBeside(request: unknown): string {
   const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
-  const key = createHash('sha256').update(JSON.stringify([process.cwd(), request])).digest('hex').slice(0, 32);
+  const key = createHash('sha256')
+    .update(JSON.stringify([process.cwd(), request]))
+    .digest('hex')
+    .slice(0, 32);
   return join(state, 'sae-eval', `${key}.journal`);
 }
 
 /** Runs a request with progress on stderr, writes the report, prints the table; the exit code tells how it ended. */
-export async function runRequest(input: unknown, { out, child, ...options }: EvaluateOptions): Promise<EvaluationResult> {
+export async function runRequest(
+  input: unknown,
+  { out, child, ...options }: EvaluateOptions,
+): Promise<EvaluationResult> {
   const request = withOptions(input, options);
   const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
   await mkdir(resolve(journal, '..'), { recursive: true });
@@ -45,14 +59,20 @@ export async function runRequest(input: unknown, { out, child, ...options }: Eva
   const onSignal = (): void => cancel.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const evaluated = evaluateIn(new ComputeProcess(child === undefined ? {} : { child }), request, { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) });
+    const evaluated = evaluateIn(
+      new ComputeProcess(child === undefined ? {} : { child }),
+      request,
+      { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) },
+    );
     if (out !== undefined) void preloadHtml().catch(() => {}); // while the other process computes; a failure shows where they are written
     const result = await evaluated;
     progress.stop();
     const written = out === undefined ? [] : await writeReport(result, out);
     await rm(journal, { force: true });
-    for (const protocol of result.config.protocol) process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);
-    for (const { label, error } of result.results) if (error !== null) process.stderr.write(`sae-eval: ${label}: ${error.message}\n`);
+    for (const protocol of result.config.protocol)
+      process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);
+    for (const { label, error } of result.results)
+      if (error !== null) process.stderr.write(`sae-eval: ${label}: ${error.message}\n`);
     for (const path of written) process.stdout.write(`wrote ${path}\n`);
     process.exitCode = result.status === 'succeeded' ? 0 : 1;
     return result;
@@ -62,7 +82,10 @@ export async function runRequest(input: unknown, { out, child, ...options }: Eva
   }
 }
 
-export async function evaluateCommand(path: string, { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean }): Promise<void> {
+export async function evaluateCommand(
+  path: string,
+  { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean },
+): Promise<void> {
   const input = await readJsonFile(path);
   if (!explained) {
     await runRequest(input, options);

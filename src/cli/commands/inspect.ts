@@ -4,5 +4,7 @@ import { describeCheckpoint } from '../../evaluation/process/describe-checkpoint
 
 export async function inspect(path: string, { json = false }: { json?: boolean }): Promise<void> {
   const description = await describeCheckpoint(path);
-  process.stdout.write(json ? `${JSON.stringify(description, null, 2)}\n` : renderDescription(description));
+  process.stdout.write(
+    json ? `${JSON.stringify(description, null, 2)}\n` : renderDescription(description),
+  );
 }

@@ -6,20 +6,35 @@ import type { ServeOptions } from '../main.js';
 function wholeNumber(flag: string, text: string | undefined, most: number): number | undefined {
   if (text === undefined) return undefined;
   const number = Number(text);
-  if (text.trim() !== '' && Number.isInteger(number) && number >= 0 && number <= most) return number;
-  throw new SaeEvalError('request-invalid', `${flag}: expected a whole number from 0 to ${most}, found ${text}`);
+  if (text.trim() !== '' && Number.isInteger(number) && number >= 0 && number <= most)
+    return number;
+  throw new SaeEvalError(
+    'request-invalid',
+    `${flag}: expected a whole number from 0 to ${most}, found ${text}`,
+  );
 }
 
-export async function serve({ host, port, root, db, modelCacheBytes, apiKeys, config }: ServeOptions): Promise<void> {
+export async function serve({
+  host,
+  port,
+  root,
+  db,
+  modelCacheBytes,
+  apiKeys,
+  config,
+}: ServeOptions): Promise<void> {
   const number = wholeNumber('--port', port, 65_535);
   const cacheBytes = wholeNumber('--model-cache-bytes', modelCacheBytes, Number.MAX_SAFE_INTEGER);
-  const { url } = await startServer({
-    ...(host === undefined ? {} : { host }),
-    ...(number === undefined ? {} : { port: number }),
-    ...(db === undefined ? {} : { db }),
-    ...(root === undefined ? {} : { roots: root }),
-    ...(cacheBytes === undefined ? {} : { modelCacheBytes: cacheBytes }),
-    ...(apiKeys === undefined ? {} : { apiKeys }),
-  }, config === undefined ? {} : { config });
+  const { url } = await startServer(
+    {
+      ...(host === undefined ? {} : { host }),
+      ...(number === undefined ? {} : { port: number }),
+      ...(db === undefined ? {} : { db }),
+      ...(root === undefined ? {} : { roots: root }),
+      ...(cacheBytes === undefined ? {} : { modelCacheBytes: cacheBytes }),
+      ...(apiKeys === undefined ? {} : { apiKeys }),
+    },
+    config === undefined ? {} : { config },
+  );
   process.stderr.write(`sae-eval listens on ${url}\n`);
 }

@@ -1,7 +1,21 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
 import type { AttentionContext, BlockSite, LanguageModel } from '../../lm/index.js';
-import { denormalize, normalize, pre, type InputNormalization, type Normalized, type SaeInput } from '../../sae/index.js';
-import { isTensor, keep as keepTensor, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import {
+  denormalize,
+  normalize,
+  pre,
+  type InputNormalization,
+  type Normalized,
+  type SaeInput,
+} from '../../sae/index.js';
+import {
+  isTensor,
+  keep as keepTensor,
+  ops,
+  scope,
+  type DType,
+  type Tensor,
+} from '../../torch/index.js';
 
 /** A place inside block `layer`. */
 export interface SiteInBlock {
@@ -75,13 +89,24 @@ export class CleanPass {
   input(site: number | 'final' | SiteInBlock, normalization: InputNormalization = pre): SaeInput {
     if (normalization === pre && typeof site !== 'object') {
       const normalized = this.normalized(site);
-      return { x: normalized.x, restore: (reconstruction) => denormalize(reconstruction, normalized) };
+      return {
+        x: normalized.x,
+        restore: (reconstruction) => denormalize(reconstruction, normalized),
+      };
     }
     const key = `${typeof site === 'object' ? `${site.site} ${site.layer}` : site} ${normalization.key}`;
     let found = this.#inputs.get(key);
     if (found === undefined) {
-      const h = typeof site === 'object' ? this.atSite(site) : site === 'final' ? this.finalHidden : this.residual(site);
-      this.#inputs.set(key, (found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype)));
+      const h =
+        typeof site === 'object'
+          ? this.atSite(site)
+          : site === 'final'
+            ? this.finalHidden
+            : this.residual(site);
+      this.#inputs.set(
+        key,
+        (found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype)),
+      );
     }
     return found;
   }
@@ -92,10 +117,15 @@ export class CleanPass {
     let found = this.#sites.get(key);
     if (found === undefined) {
       let seen: Tensor | null = null;
-      const after = this.#model.block(layer, this.residual(layer - 1), this.#context, (at, value) => {
-        if (at === site) seen = keepTensor(value);
-        return value;
-      });
+      const after = this.#model.block(
+        layer,
+        this.residual(layer - 1),
+        this.#context,
+        (at, value) => {
+          if (at === site) seen = keepTensor(value);
+          return value;
+        },
+      );
       after.dispose();
       if (seen === null) throw new Error(`block ${layer} has no ${site}`);
       const held: Tensor = seen;
@@ -108,19 +138,25 @@ export class CleanPass {
 
   /** The residual stream after a block in which a site was replaced by `value`: [B, T, d]. */
   withSite({ site, layer }: SiteInBlock, value: Tensor): Tensor {
-    return this.#model.block(layer, this.residual(layer - 1), this.#context, (at, own) => (at === site ? value : own));
+    return this.#model.block(layer, this.residual(layer - 1), this.#context, (at, own) =>
+      at === site ? value : own,
+    );
   }
 
   /** The routed layers' `pre(h)` side by side: [N, R, d]. Computed once, as {@link normalized}. */
   routed(layers: readonly number[]): Tensor {
-    this.#routed ??= ops.stack(layers.map((layer) => this.normalized(layer).x), 1);
+    this.#routed ??= ops.stack(
+      layers.map((layer) => this.normalized(layer).x),
+      1,
+    );
     return this.#routed;
   }
 
   /** Frees the residual streams of the sites and what was made of them; h_L stays. */
   releaseSites(): void {
     for (const residual of this.#residuals.values()) residual.dispose();
-    for (const site of this.#normalized.values()) for (const part of Object.values(site)) if (isTensor(part)) part.dispose();
+    for (const site of this.#normalized.values())
+      for (const part of Object.values(site)) if (isTensor(part)) part.dispose();
     for (const { x } of this.#inputs.values()) x.dispose();
     for (const site of this.#sites.values()) site.dispose();
     this.#routed?.dispose();

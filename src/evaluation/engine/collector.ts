@@ -10,9 +10,14 @@ export interface Target {
   readonly slot: number;
 }
 
-export const slotKey = ({ owner, protocol, slot }: Target, column: SlotColumn): string => `${owner}|${protocol}|${slot}|${column}`;
-export const vectorKey = (owner: string, protocol: Protocol, name: VectorName): string => `${owner}|${protocol}|${name}`;
-export const cleanKey = (protocol: Protocol, name: 'positions' | 'nextPositions' | 'ceClean'): string => `clean|${protocol}|${name}`;
+export const slotKey = ({ owner, protocol, slot }: Target, column: SlotColumn): string =>
+  `${owner}|${protocol}|${slot}|${column}`;
+export const vectorKey = (owner: string, protocol: Protocol, name: VectorName): string =>
+  `${owner}|${protocol}|${name}`;
+export const cleanKey = (
+  protocol: Protocol,
+  name: 'positions' | 'nextPositions' | 'ceClean',
+): string => `clean|${protocol}|${name}`;
 
 /** What a value stands for: the position itself, or its prediction of the next token. */
 export type Over = 'positions' | 'nextPositions';
@@ -43,7 +48,9 @@ export class Collector {
     const limits = this.#lengths.map((length) => this.counts(protocol, over, length));
     return scope(() => {
       const columns = arange(this.#T, { device: this.#device }); // [T]
-      const rows = fromTypedArray(BigInt64Array.from(limits, BigInt), [limits.length, 1], { device: this.#device });
+      const rows = fromTypedArray(BigInt64Array.from(limits, BigInt), [limits.length, 1], {
+        device: this.#device,
+      });
       return columns.lt(rows);
     });
   }
@@ -54,10 +61,15 @@ export class Collector {
   }
 
   /** Values of each token [B·T], summed over the positions that count. */
-  tokens(key: string, { protocol, over = 'positions', values }: { protocol: Protocol; over?: Over; values: Tensor }): void {
+  tokens(
+    key: string,
+    { protocol, over = 'positions', values }: { protocol: Protocol; over?: Over; values: Tensor },
+  ): void {
     const mask = this.mask(protocol, over);
     // where, not a product: what a padded position holds may be anything
-    const sums = scope(() => ops.where(mask, values.reshape(mask.shape), 0).sum([-1], { dtype: 'float64' }));
+    const sums = scope(() =>
+      ops.where(mask, values.reshape(mask.shape), 0).sum([-1], { dtype: 'float64' }),
+    );
     this.#sums.push({ key, sums: keep(sums) });
   }
 
@@ -70,7 +82,10 @@ export class Collector {
   flush(accumulator: Accumulator): void {
     const B = this.#lengths.length;
     if (this.#sums.length > 0) {
-      const stacked = ops.stack(this.#sums.map(({ sums }) => sums), 0); // [Q, B]
+      const stacked = ops.stack(
+        this.#sums.map(({ sums }) => sums),
+        0,
+      ); // [Q, B]
       const flat = stacked.toTypedArray() as Float64Array;
       stacked.dispose();
       this.#sums.forEach(({ key, sums }, q) => {

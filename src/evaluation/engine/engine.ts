@@ -40,14 +40,25 @@ export class Engine {
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#keep = new Set(options.strategies.flatMap(({ residuals }) => residuals));
-    const zeroLayers = new Set(options.strategies.flatMap(({ zeroSites }) => zeroSites.map(({ layer }) => layer)));
-    this.#zero = new ZeroAblation(options.model, [...zeroLayers].sort((a, b) => a - b));
+    const zeroLayers = new Set(
+      options.strategies.flatMap(({ zeroSites }) => zeroSites.map(({ layer }) => layer)),
+    );
+    this.#zero = new ZeroAblation(
+      options.model,
+      [...zeroLayers].sort((a, b) => a - b),
+    );
   }
 
   /** The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops there when aborted. */
-  async batch(samples: readonly Sample[], { signal, onMicroBatch }: BatchOptions = {}): Promise<Accumulator> {
+  async batch(
+    samples: readonly Sample[],
+    { signal, onMicroBatch }: BatchOptions = {},
+  ): Promise<Accumulator> {
     const result = new Accumulator();
-    const { saeProducts = 'float32', microBatch: { sequences } } = this.#options;
+    const {
+      saeProducts = 'float32',
+      microBatch: { sequences },
+    } = this.#options;
     for (let from = 0; from < samples.length; from += sequences) {
       await new Promise(setImmediate);
       signal?.throwIfAborted();
@@ -72,14 +83,30 @@ export class Engine {
     // Real positions never see padding, so where padded positions do not count, columns without a real token are left out.
     const T = wanted.protocols.has('reference') ? samples[0]!.ids.length : Math.max(...lengths);
     const device = model.device;
-    const ids = fromTypedArray(BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))), [samples.length, T], { device });
+    const ids = fromTypedArray(
+      BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
+      [samples.length, T],
+      { device },
+    );
     const into = new Collector({ lengths, T, device });
     const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
       const lanes = strategies.flatMap((strategy) => strategy.enter(clean, into));
       clean.releaseSites();
-      if (lanes.length > 0) this.#compare({ clean, lanes, ids, into, swept: runLanes({ model, context, lanes, lanesPerCall: this.#options.microBatch.lanesPerCall }) });
+      if (lanes.length > 0)
+        this.#compare({
+          clean,
+          lanes,
+          ids,
+          into,
+          swept: runLanes({
+            model,
+            context,
+            lanes,
+            lanesPerCall: this.#options.microBatch.lanesPerCall,
+          }),
+        });
       into.flush(accumulator);
       this.#appendCounts(lengths, into, accumulator);
     } finally {
@@ -88,26 +115,60 @@ export class Engine {
     }
   }
 
-  #compare({ clean, lanes, ids, into, swept: { hidden, order } }: { clean: CleanPass; lanes: readonly Lane[]; ids: Tensor; into: Collector; swept: SweptLanes }): void {
+  #compare({
+    clean,
+    lanes,
+    ids,
+    into,
+    swept: { hidden, order },
+  }: {
+    clean: CleanPass;
+    lanes: readonly Lane[];
+    ids: Tensor;
+    into: Collector;
+    swept: SweptLanes;
+  }): void {
     const { model, microBatch, strategies, wanted } = this.#options;
     const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
     // The last position has no next token: its label is never counted.
     const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
-    const distances = compareLogits({ model, clean: rows(clean.finalHidden), lanes: rows(hidden), labels, lanesPerCall: microBatch.lanesPerCall, logits: microBatch.logits });
-    for (const protocol of wanted.protocols) into.tokens(cleanKey(protocol, 'ceClean'), { protocol, over: 'nextPositions', values: distances.ceClean });
+    const distances = compareLogits({
+      model,
+      clean: rows(clean.finalHidden),
+      lanes: rows(hidden),
+      labels,
+      lanesPerCall: microBatch.lanesPerCall,
+      logits: microBatch.logits,
+    });
+    for (const protocol of wanted.protocols)
+      into.tokens(cleanKey(protocol, 'ceClean'), {
+        protocol,
+        over: 'nextPositions',
+        values: distances.ceClean,
+      });
     order.forEach((lane, place) => {
       const { targets, zero } = lanes[lane]!;
       const { kl, ce } = distances.lanes[place]!;
       for (const target of targets) {
         const { protocol } = target;
         if (!zero) into.tokens(slotKey(target, 'kl'), { protocol, values: kl });
-        into.tokens(slotKey(target, zero ? 'ceZero' : 'ceSpliced'), { protocol, over: 'nextPositions', values: ce });
+        into.tokens(slotKey(target, zero ? 'ceZero' : 'ceSpliced'), {
+          protocol,
+          over: 'nextPositions',
+          values: ce,
+        });
       }
     });
     const zeroCrossEntropy = new Map<number, Tensor>();
     for (const { layer, targets } of strategies.flatMap(({ zeroSites }) => zeroSites)) {
-      if (!zeroCrossEntropy.has(layer)) zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
-      for (const target of targets) into.tokens(slotKey(target, 'ceZero'), { protocol: target.protocol, over: 'nextPositions', values: zeroCrossEntropy.get(layer)! });
+      if (!zeroCrossEntropy.has(layer))
+        zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
+      for (const target of targets)
+        into.tokens(slotKey(target, 'ceZero'), {
+          protocol: target.protocol,
+          over: 'nextPositions',
+          values: zeroCrossEntropy.get(layer)!,
+        });
     }
   }
 
@@ -115,7 +176,10 @@ export class Engine {
     // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
     for (const protocol of protocolNames) {
       for (const over of ['positions', 'nextPositions'] as const) {
-        accumulator.append(cleanKey(protocol, over), Float64Array.from(lengths, (length) => into.counts(protocol, over, length)));
+        accumulator.append(
+          cleanKey(protocol, over),
+          Float64Array.from(lengths, (length) => into.counts(protocol, over, length)),
+        );
       }
     }
   }

@@ -28,13 +28,24 @@ export interface LaneSweep {
 }
 
 /** One block on all lanes, some at a time. */
-function block({ model, context, lanesPerCall }: LaneSweep, i: number, stack: Tensor, B: number): Tensor {
+function block(
+  { model, context, lanesPerCall }: LaneSweep,
+  i: number,
+  stack: Tensor,
+  B: number,
+): Tensor {
   const count = stack.shape[0]! / B;
   if (count <= lanesPerCall) return model.block(i, stack, context);
   return sharingWeights(() => {
     const parts: Tensor[] = [];
     for (let from = 0; from < count; from += lanesPerCall) {
-      parts.push(model.block(i, stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B), context));
+      parts.push(
+        model.block(
+          i,
+          stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B),
+          context,
+        ),
+      );
     }
     return ops.cat(parts, 0);
   });
@@ -52,7 +63,9 @@ export interface SweptLanes {
 export function runLanes(sweep: LaneSweep): SweptLanes {
   const { model, lanes } = sweep;
   const B = lanes[0]!.state.shape[0]!;
-  const order = lanes.map((_, index) => index).sort((a, b) => lanes[a]!.start - lanes[b]!.start || a - b);
+  const order = lanes
+    .map((_, index) => index)
+    .sort((a, b) => lanes[a]!.start - lanes[b]!.start || a - b);
   const begin = lanes[order[0]!]!.start;
   let stack: Tensor | null = null; // [n·B, T, d], lanes in `order`
   let joined = 0;
@@ -68,7 +81,8 @@ export function runLanes(sweep: LaneSweep): SweptLanes {
       view.dispose();
     }
     const joining: Tensor[] = [];
-    while (joined < order.length && lanes[order[joined]!]!.start === layer) joining.push(lanes[order[joined++]!]!.state);
+    while (joined < order.length && lanes[order[joined]!]!.start === layer)
+      joining.push(lanes[order[joined++]!]!.state);
     const before: Tensor | null = stack;
     if (joining.length > 0) {
       stack = ops.cat(before === null ? joining : [before, ...joining], 0);

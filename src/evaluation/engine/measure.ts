@@ -31,7 +31,10 @@ export function measure({ x, reconstruction, latents, targets }: Measured, into:
     const norms = squaredInput.mul(squaredReconstruction).sqrt().clamp_min(1e-12);
     into.tokens(slotKey(target, 'squaredInput'), { protocol, values: squaredInput });
     into.tokens(slotKey(target, 'squaredError'), { protocol, values: squaredError });
-    into.tokens(slotKey(target, 'squaredReconstruction'), { protocol, values: squaredReconstruction });
+    into.tokens(slotKey(target, 'squaredReconstruction'), {
+      protocol,
+      values: squaredReconstruction,
+    });
     into.tokens(slotKey(target, 'cosine'), { protocol, values: dot.div(norms) });
     into.vector(vectorKey(owner, protocol, 'inputSum'), ops.mv(x.t(), real.to({ dtype: x.dtype })));
     if (latents === null) continue;

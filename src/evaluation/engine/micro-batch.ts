@@ -39,7 +39,10 @@ const leastWorkingSet = 2 ** 26;
  */
 export function workingSetFor(freeBytes: number | null): number {
   if (freeBytes === null) return mostWorkingSet;
-  return Math.min(mostWorkingSet, Math.max(leastWorkingSet, 2 ** Math.floor(Math.log2(Math.max(1, freeBytes / 4)))));
+  return Math.min(
+    mostWorkingSet,
+    Math.max(leastWorkingSet, 2 ** Math.floor(Math.log2(Math.max(1, freeBytes / 4)))),
+  );
 }
 
 /** Tokens above which a micro-batch only costs memory: the lanes multiply them. */
@@ -51,11 +54,25 @@ const enoughRows = 4096;
 /** Tokens of the vocabulary above which a matmul of the head gains nothing from more. */
 const enoughColumns = 1024;
 
-export function chooseMicroBatch({ seqLen, batchSize, width, latents, kept, lanes, bytes, budget = mostWorkingSet }: MicroBatchInput): MicroBatch {
+export function chooseMicroBatch({
+  seqLen,
+  batchSize,
+  width,
+  latents,
+  kept,
+  lanes,
+  bytes,
+  budget = mostWorkingSet,
+}: MicroBatchInput): MicroBatch {
   // The residual streams of the sites, normalised and side by side; lanes before and after a block; dense latents four times over.
-  const perToken = width * (kept * (bytes.model + 2 * bytes.sae) + 2 * lanes * bytes.model) + 4 * latents * bytes.sae;
+  const perToken =
+    width * (kept * (bytes.model + 2 * bytes.sae) + 2 * lanes * bytes.model) +
+    4 * latents * bytes.sae;
   const tokens = Math.max(seqLen, Math.floor(budget / perToken));
-  const sequences = Math.max(1, Math.min(Math.floor(tokens / seqLen), Math.ceil(mostTokens / seqLen), batchSize));
+  const sequences = Math.max(
+    1,
+    Math.min(Math.floor(tokens / seqLen), Math.ceil(mostTokens / seqLen), batchSize),
+  );
   const lanesPerCall = Math.max(1, Math.floor(enoughRows / (sequences * seqLen)));
   return {
     sequences,

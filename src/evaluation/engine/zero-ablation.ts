@@ -20,7 +20,11 @@ export class ZeroAblation {
         context,
         lanesPerCall: layers.length,
         lanes: layers.map((start) => ({
-          start, state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }), edits: new Map(), zero: true, targets: [],
+          start,
+          state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }),
+          edits: new Map(),
+          zero: true,
+          targets: [],
         })),
       });
       const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]

@@ -5,12 +5,17 @@ import { rules } from './rules.js';
 
 /** The findings of a result, in the order of the rules. */
 export function findings(context: FindingContext): Finding[] {
-  return rules.flatMap(({ code, severity, check }) => check(context).map((found) => ({ severity, code, ...found })));
+  return rules.flatMap(({ code, severity, check }) =>
+    check(context).map((found) => ({ severity, code, ...found })),
+  );
 }
 
 /** docs/findings.md. */
 export function findingsDocument(): string {
-  const rows = rules.map(({ code, severity, condition }) => `| \`${code}\` | ${severity} | ${condition.en} | ${condition.zh} |`);
+  const rows = rules.map(
+    ({ code, severity, condition }) =>
+      `| \`${code}\` | ${severity} | ${condition.en} | ${condition.zh} |`,
+  );
   return `# Findings
 
 A report says what follows from its numbers. Each finding comes from one rule, has a code, a severity, the numbers it rests on (\`evidence\`) and a sentence in

@@ -19,7 +19,11 @@ export function evaluated({ results }: FindingContext): SaeResult[] {
 
 /** A number as a sentence cites it. */
 export function cite(value: number): string {
-  return (value !== 0 && Math.abs(value) < 1e-3 ? value.toExponential(2) : Number(value.toPrecision(4)).toString()).replace(/-/g, '−');
+  return (
+    value !== 0 && Math.abs(value) < 1e-3
+      ? value.toExponential(2)
+      : Number(value.toPrecision(4)).toString()
+  ).replace(/-/g, '−');
 }
 
 export const percent = (share: number): string => `${cite(100 * share)} %`;

@@ -24,13 +24,27 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
   const wanted = wantedOf(request);
   const loans = new WeightCache().open();
   try {
-    const evaluated = saes.map((sae, index) => loadEvaluated(sae, index, { model, device, request, wanted, loans, path: request.saes[index]!.checkpoint }));
+    const evaluated = saes.map((sae, index) =>
+      loadEvaluated(sae, index, {
+        model,
+        device,
+        request,
+        wanted,
+        loans,
+        path: request.saes[index]!.checkpoint,
+      }),
+    );
     const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
       if (sae === null || strategy === null) throw error!;
       return { label: resolved.label, sae, strategy };
     });
     const { seqLen } = request.dataset;
-    return { plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }), decisions: decide({ ...request, device }, model, evaluated), seqLen, device };
+    return {
+      plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }),
+      decisions: decide({ ...request, device }, model, evaluated),
+      seqLen,
+      device,
+    };
   } finally {
     loans.release();
   }

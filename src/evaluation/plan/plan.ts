@@ -42,18 +42,25 @@ function encodeCost({ kind, m, d }: SAE, sites: number): number {
 
 /** Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents. */
 function decodeCost({ kind, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
-  const active = sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
+  const active =
+    sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
   return active * d * (kind === 'Crosscoder' ? sites : 1);
 }
 
-const sum = (values: Iterable<number>): number => [...values].reduce((total, value) => total + value, 0);
+const sum = (values: Iterable<number>): number =>
+  [...values].reduce((total, value) => total + value, 0);
 
 /** The plan of SAEs that can be evaluated. */
-export function makePlan(saes: readonly PlannedSae[], { cost, wanted }: { cost: ForwardCost; wanted: Wanted }): Plan {
+export function makePlan(
+  saes: readonly PlannedSae[],
+  { cost, wanted }: { cost: ForwardCost; wanted: Wanted },
+): Plan {
   const L = cost.blocks.length;
   const through = (from: number): number => 2 * sum(cost.blocks.slice(from));
   const head = 2 * cost.head;
-  const steps: PlanStep[] = [{ pass: 'clean', from: 0, labels: [], count: 1, blocks: L, flops: through(0) }];
+  const steps: PlanStep[] = [
+    { pass: 'clean', from: 0, labels: [], count: 1, blocks: L, flops: through(0) },
+  ];
 
   const starts = new Map<number, { labels: Set<string>; count: number }>();
   for (const { label, strategy } of saes) {
@@ -65,19 +72,46 @@ export function makePlan(saes: readonly PlannedSae[], { cost, wanted }: { cost: 
     }
   }
   for (const [from, { labels, count }] of [...starts].sort(([a], [b]) => a - b)) {
-    steps.push({ pass: 'suffix', from, labels: [...labels], count, blocks: L - from, flops: count * through(from) });
+    steps.push({
+      pass: 'suffix',
+      from,
+      labels: [...labels],
+      count,
+      blocks: L - from,
+      flops: count * through(from),
+    });
   }
   const lanes = sum([...starts.values()].map(({ count }) => count));
-  if (wanted.splice) steps.push({ pass: 'head', from: null, labels: [], count: 1 + lanes, blocks: 0, flops: (1 + lanes) * head });
+  if (wanted.splice)
+    steps.push({
+      pass: 'head',
+      from: null,
+      labels: [],
+      count: 1 + lanes,
+      blocks: 0,
+      flops: (1 + lanes) * head,
+    });
 
   let apart = 0;
   for (const { label, sae, strategy } of saes) {
     const sites = strategy.residuals.length;
-    const decoding = sum(strategy.variants.map(({ sparsity }) => 2 * strategy.passes.decode * decodeCost(sae, sparsity, sites)));
+    const decoding = sum(
+      strategy.variants.map(
+        ({ sparsity }) => 2 * strategy.passes.decode * decodeCost(sae, sparsity, sites),
+      ),
+    );
     const flops = 2 * strategy.passes.encode * encodeCost(sae, sites) + decoding;
-    steps.push({ pass: 'sae', from: null, labels: [label], count: strategy.passes.encode, blocks: 0, flops });
+    steps.push({
+      pass: 'sae',
+      from: null,
+      labels: [label],
+      count: strategy.passes.encode,
+      blocks: 0,
+      flops,
+    });
     // A script per SAE and metric: a whole pass for the error, one for the clean logits and one for each splice.
-    const passes = 1 + (wanted.splice && strategy.laneStarts.length > 0 ? 1 + strategy.laneStarts.length : 0);
+    const passes =
+      1 + (wanted.splice && strategy.laneStarts.length > 0 ? 1 + strategy.laneStarts.length : 0);
     apart += passes * (through(0) + head) + 2 * flops;
   }
   return { steps, flopsPerToken: sum(steps.map(({ flops }) => flops)), flopsPerTokenApart: apart };

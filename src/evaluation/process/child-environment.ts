@@ -4,5 +4,7 @@
 const secrets: readonly string[] = ['SAE_EVAL_API_KEY'];
 
 export function childEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !secrets.includes(name)));
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !secrets.includes(name)),
+  );
 }

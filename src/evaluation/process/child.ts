@@ -25,12 +25,16 @@ function send(message: FromChild): void {
 }
 
 /** Runs it; once more with an empty cache where the device has no room beside what is kept of earlier runs. */
-async function runWithRoom(request: Extract<ToChild, { type: 'run' }>['request'], options: RunOptions): Promise<EvaluationResult> {
+async function runWithRoom(
+  request: Extract<ToChild, { type: 'run' }>['request'],
+  options: RunOptions,
+): Promise<EvaluationResult> {
   const { run: runEvaluation } = await import('../run.js');
   try {
     return await runEvaluation(request, options);
   } catch (thrown) {
-    if (asSaeEvalError(thrown).code !== 'device-memory' || cache.counts().entries === 0) throw thrown;
+    if (asSaeEvalError(thrown).code !== 'device-memory' || cache.counts().entries === 0)
+      throw thrown;
     cache.clear();
     return runEvaluation(request, options);
   }
@@ -42,7 +46,11 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const controller = new AbortController();
   cancellations.set(call, controller);
   const readMemory = await memoryReader(device);
-  const usage = (): ProcessUsage => ({ residentBytes: process.memoryUsage.rss(), device: readMemory(), cache: cache.counts() });
+  const usage = (): ProcessUsage => ({
+    residentBytes: process.memoryUsage.rss(),
+    device: readMemory(),
+    cache: cache.counts(),
+  });
   // Half of a device is left to what is computed there.
   cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
   const span = startComputeSpan(trace);
@@ -76,7 +84,9 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
 
 async function answer(message: ToChild): Promise<void> {
   if (message.type === 'cancel') {
-    cancellations.get(message.call)?.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+    cancellations
+      .get(message.call)
+      ?.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
     return;
   }
   try {

@@ -12,7 +12,9 @@ export interface Death {
 export function outOfMemoryKills(): number | null {
   try {
     const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
-    const count = /^oom_kill (\d+)$/m.exec(readFileSync(`/sys/fs/cgroup${own === '/' ? '' : own}/memory.events`, 'utf8'))?.[1];
+    const count = /^oom_kill (\d+)$/m.exec(
+      readFileSync(`/sys/fs/cgroup${own === '/' ? '' : own}/memory.events`, 'utf8'),
+    )?.[1];
     return count === undefined ? null : Number(count);
   } catch {
     return null;
@@ -29,8 +31,13 @@ const crashes: Record<string, string> = {
 
 /** The last line that says something, for the sentence. */
 function lastWords(stderr: string): string {
-  const lines = stderr.split('\n').map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('at ') && !/^Node\.js v/.test(line));
-  const line = lines.findLast((text) => /error|abort|terminate|what\(\)|killed|memory/i.test(text)) ?? lines.at(-1);
+  const lines = stderr
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '' && !line.startsWith('at ') && !/^Node\.js v/.test(line));
+  const line =
+    lines.findLast((text) => /error|abort|terminate|what\(\)|killed|memory/i.test(text)) ??
+    lines.at(-1);
   return line === undefined ? '' : ` Its last words: ${line.slice(0, 300)}`;
 }
 
@@ -44,19 +51,36 @@ export interface DeathCircumstances {
 
 export function describeDeath({ code, signal, stderr, killsBefore }: DeathCircumstances): Death {
   const words = lastWords(stderr);
-  if (/JavaScript heap out of memory|std::bad_alloc|can't allocate memory|not enough memory/i.test(stderr)) {
+  if (
+    /JavaScript heap out of memory|std::bad_alloc|can't allocate memory|not enough memory/i.test(
+      stderr,
+    )
+  ) {
     return { sentence: `The compute process ran out of memory.${words}`, explained: true };
   }
   if (signal === 'SIGKILL') {
     const kills = outOfMemoryKills();
     if (kills !== null && killsBefore !== null && kills > killsBefore) {
-      return { sentence: 'The compute process was killed because the machine ran out of memory; a smaller model, sequence length or dtype needs less.', explained: true };
+      return {
+        sentence:
+          'The compute process was killed because the machine ran out of memory; a smaller model, sequence length or dtype needs less.',
+        explained: true,
+      };
     }
-    return { sentence: `The compute process was killed from outside (SIGKILL).${words}`, explained: false };
+    return {
+      sentence: `The compute process was killed from outside (SIGKILL).${words}`,
+      explained: false,
+    };
   }
   if (signal !== null) {
     const why = crashes[signal];
-    return { sentence: `The compute process was ended by ${signal}${why === undefined ? '' : `: ${why}`}.${words}`, explained: why !== undefined };
+    return {
+      sentence: `The compute process was ended by ${signal}${why === undefined ? '' : `: ${why}`}.${words}`,
+      explained: why !== undefined,
+    };
   }
-  return { sentence: `The compute process ended with exit code ${code ?? 'unknown'} in the middle of its work.${words}`, explained: code !== 0 && words !== '' };
+  return {
+    sentence: `The compute process ended with exit code ${code ?? 'unknown'} in the middle of its work.${words}`,
+    explained: code !== 0 && words !== '',
+  };
 }

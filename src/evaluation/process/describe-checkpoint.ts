@@ -18,10 +18,22 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
   const candidates = publishedKinds(published);
   const summary = describePublishedSae(published, missing);
   const fields = [...new Set(missing.map((one) => one.path))];
-  const giveFor = (kind: SaeKind): string[] => [...fields, ...(kindLayout(kind).layer === 'required' && summary.layers === null && summary.obstacle === null ? ['layer'] : [])];
+  const giveFor = (kind: SaeKind): string[] => [
+    ...fields,
+    ...(kindLayout(kind).layer === 'required' &&
+    summary.layers === null &&
+    summary.obstacle === null
+      ? ['layer']
+      : []),
+  ];
   return {
-    path, ...tensorsOf(published.checkpoint), candidates,
-    needs: [...missing.map((one) => `${one.path}: ${one.message}`), ...(giveFor(candidates[0]).includes('layer') ? ['layer'] : [])],
+    path,
+    ...tensorsOf(published.checkpoint),
+    candidates,
+    needs: [
+      ...missing.map((one) => `${one.path}: ${one.message}`),
+      ...(giveFor(candidates[0]).includes('layer') ? ['layer'] : []),
+    ],
     d: published.d,
     m: published.m,
     routedLayers: null,
@@ -31,15 +43,26 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
 }
 
 /** A state dict of the RouteSAE family, or what is none. */
-function describeBare(path: string, checkpoint: Parameters<typeof tensorsOf>[0]): CheckpointDescription {
-  const { candidates, d, m, routedLayers } = inferKinds(new Map([...checkpoint.entries].map(([name, { shape }]) => [name, shape])));
+function describeBare(
+  path: string,
+  checkpoint: Parameters<typeof tensorsOf>[0],
+): CheckpointDescription {
+  const { candidates, d, m, routedLayers } = inferKinds(
+    new Map([...checkpoint.entries].map(([name, { shape }]) => [name, shape])),
+  );
   const named = settingsInName(path);
   const known = candidates.length > 0;
   const needing = (wanted: (kind: SaeKind) => boolean): SaeKind[] => candidates.filter(wanted);
-  const forKinds = (kinds: readonly SaeKind[]): string => (kinds.length === candidates.length ? '' : ` (${kinds.join(', ')})`);
-  const [onLayer, withK] = [needing((kind) => kindLayout(kind).layer === 'required'), needing((kind) => kindLayout(kind).hasK)];
+  const forKinds = (kinds: readonly SaeKind[]): string =>
+    kinds.length === candidates.length ? '' : ` (${kinds.join(', ')})`;
+  const [onLayer, withK] = [
+    needing((kind) => kindLayout(kind).layer === 'required'),
+    needing((kind) => kindLayout(kind).hasK),
+  ];
   return {
-    path, ...tensorsOf(checkpoint), candidates,
+    path,
+    ...tensorsOf(checkpoint),
+    candidates,
     needs: [
       ...(candidates.length > 1 ? ['kind'] : []),
       ...(onLayer.length > 0 && named.layer === undefined ? [`layer${forKinds(onLayer)}`] : []),
@@ -48,7 +71,9 @@ function describeBare(path: string, checkpoint: Parameters<typeof tensorsOf>[0])
     d: known ? d : null,
     m: known ? m : null,
     routedLayers: known ? routedLayers : null,
-    mustGive: Object.fromEntries(candidates.map((kind) => [kind, mustGive(kind, named, candidates.length > 1)])),
+    mustGive: Object.fromEntries(
+      candidates.map((kind) => [kind, mustGive(kind, named, candidates.length > 1)]),
+    ),
     ...(known && Object.keys(named).length > 0 ? { named } : {}),
     published: null,
   };
@@ -56,5 +81,9 @@ function describeBare(path: string, checkpoint: Parameters<typeof tensorsOf>[0])
 
 function mustGive(kind: SaeKind, named: NamedSettings, ambiguous: boolean): string[] {
   const { layer, hasK } = kindLayout(kind);
-  return [...(ambiguous ? ['kind'] : []), ...(layer === 'required' && named.layer === undefined ? ['layer'] : []), ...(hasK && named.k === undefined ? ['k'] : [])];
+  return [
+    ...(ambiguous ? ['kind'] : []),
+    ...(layer === 'required' && named.layer === undefined ? ['layer'] : []),
+    ...(hasK && named.k === undefined ? ['k'] : []),
+  ];
 }

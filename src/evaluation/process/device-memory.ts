@@ -10,12 +10,16 @@ export interface DeviceMemory {
 export function systemMemory(): DeviceMemory {
   const limit = process.constrainedMemory();
   const totalBytes = limit > 0 && limit < totalmem() ? limit : totalmem();
-  const freeBytes = typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+  const freeBytes =
+    typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
   return { totalBytes, freeBytes: Math.min(freeBytes, totalBytes) };
 }
 
 /** Of any device. `ofCuda`: asks the driver; not every build of the binding can. */
-export function deviceMemory(device: string, ofCuda: ((device: string) => DeviceMemory) | undefined): DeviceMemory | null {
+export function deviceMemory(
+  device: string,
+  ofCuda: ((device: string) => DeviceMemory) | undefined,
+): DeviceMemory | null {
   if (device === 'cpu') return systemMemory();
   try {
     return ofCuda?.(device) ?? null;

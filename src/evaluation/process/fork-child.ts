@@ -14,7 +14,12 @@ export function forkChild({ env, niceness = 0 }: ForkOptions = {}): ChildProcess
   return fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     // Waiting threads sleep: two processes that spin on the same cores would slow each other down many times over.
-    env: { OMP_WAIT_POLICY: 'PASSIVE', ...childEnvironment(), SAE_EVAL_PROCESS_NICE: String(niceness), ...env },
+    env: {
+      OMP_WAIT_POLICY: 'PASSIVE',
+      ...childEnvironment(),
+      SAE_EVAL_PROCESS_NICE: String(niceness),
+      ...env,
+    },
     // The process computes in native memory: a small young generation keeps its heap from growing with the first jobs.
     execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
   });

@@ -10,11 +10,20 @@ import type { EvaluationResult, SaeResult } from '../schema/result.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
 import { forkChild, type ForkOptions } from './fork-child.js';
 import type { PathTable } from './path-table.js';
-import { fromChildSchema, type FromChild, type Machine, type ProcessUsage, type ToChild } from './protocol.js';
+import {
+  fromChildSchema,
+  type FromChild,
+  type Machine,
+  type ProcessUsage,
+  type ToChild,
+} from './protocol.js';
 
 /** The process ended while it worked. `explained`: by the job itself, so that trying again would end the same way. */
 export class ProcessDiedError extends SaeEvalError {
-  constructor(message: string, readonly explained: boolean) {
+  constructor(
+    message: string,
+    readonly explained: boolean,
+  ) {
     super('process-died', message);
   }
 }
@@ -88,7 +97,16 @@ export class ComputeProcess {
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
     const { id, createdAt, journal, paths = null, trace } = options;
     return (await this.#enqueue(
-      { type: 'run', request, id, createdAt, journal, paths, cacheBytes: this.options.cacheBytes ?? 0, trace },
+      {
+        type: 'run',
+        request,
+        id,
+        createdAt,
+        journal,
+        paths,
+        cacheBytes: this.options.cacheBytes ?? 0,
+        trace,
+      },
       options,
     )) as EvaluationResult;
   }
@@ -119,13 +137,19 @@ export class ComputeProcess {
     await gone;
   }
 
-  #enqueue(message: WithoutCall<ToChild>, options: ComputeRunOptions): Promise<EvaluationResult | Machine> {
+  #enqueue(
+    message: WithoutCall<ToChild>,
+    options: ComputeRunOptions,
+  ): Promise<EvaluationResult | Machine> {
     const turn = this.#last.then(() => this.#call(message, options));
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  async #call(message: WithoutCall<ToChild>, options: ComputeRunOptions): Promise<EvaluationResult | Machine> {
+  async #call(
+    message: WithoutCall<ToChild>,
+    options: ComputeRunOptions,
+  ): Promise<EvaluationResult | Machine> {
     const { signal } = options;
     if (this.#closed) throw new SaeEvalError('cancelled', 'The compute process was stopped.');
     if (isAborted(signal)) throw abortReason(signal);
@@ -142,7 +166,13 @@ export class ComputeProcess {
         signal?.addEventListener('abort', onAbort, { once: true });
         child.send({ ...message, call }, (error) => {
           // A process that is ending takes no messages; its `close` says why.
-          if (error !== null && this.#child !== child) reject(new ProcessDiedError('The compute process ended before it took the evaluation.', false));
+          if (error !== null && this.#child !== child)
+            reject(
+              new ProcessDiedError(
+                'The compute process ended before it took the evaluation.',
+                false,
+              ),
+            );
         });
       });
     } catch (thrown) {
@@ -168,7 +198,9 @@ export class ComputeProcess {
     const killsBefore = outOfMemoryKills();
     const child = this.#takeStarted() ?? forkChild(this.options);
     let stderr = '';
-    child.stderr!.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
+    child
+      .stderr!.setEncoding('utf8')
+      .on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
     child.on('message', (raw) => this.#receive(raw));
     child.on('error', (error) => {
       stderr += `\nerror: ${error.message}`;
@@ -190,8 +222,17 @@ export class ComputeProcess {
     const parsed = fromChildSchema.safeParse(raw);
     if (!parsed.success) {
       // Partial numbers may be unfinished; only what ends a call must be right.
-      if ((raw as FromChild | null)?.type === 'partial' || (raw as FromChild | null)?.type === 'progress') return;
-      pending?.reject(new SaeEvalError('internal', `The compute process sent a message that does not fit: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? ''}`));
+      if (
+        (raw as FromChild | null)?.type === 'partial' ||
+        (raw as FromChild | null)?.type === 'progress'
+      )
+        return;
+      pending?.reject(
+        new SaeEvalError(
+          'internal',
+          `The compute process sent a message that does not fit: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? ''}`,
+        ),
+      );
       return;
     }
     const message = parsed.data;
@@ -216,5 +257,7 @@ function isAborted(signal: AbortSignal | undefined): boolean {
 }
 
 function abortReason(signal: AbortSignal | undefined): SaeEvalError {
-  return signal?.reason instanceof SaeEvalError ? signal.reason : new SaeEvalError('cancelled', 'The evaluation was cancelled.');
+  return signal?.reason instanceof SaeEvalError
+    ? signal.reason
+    : new SaeEvalError('cancelled', 'The evaluation was cancelled.');
 }

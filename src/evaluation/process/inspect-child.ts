@@ -10,7 +10,10 @@ import { mayRunPrograms, pathResolver } from './path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
 
 /** Each path's answer, or why it has none. */
-async function forEachPath<T>(paths: readonly string[], body: (path: string) => Promise<T>): Promise<unknown[]> {
+async function forEachPath<T>(
+  paths: readonly string[],
+  body: (path: string) => Promise<T>,
+): Promise<unknown[]> {
   const answers: unknown[] = [];
   for (const path of paths) {
     try {
@@ -23,7 +26,13 @@ async function forEachPath<T>(paths: readonly string[], body: (path: string) => 
 }
 
 async function answer(message: ToInspector): Promise<unknown> {
-  if (message.type === 'validate') return (await validateRequest(message.input, { resolvePath: pathResolver(message.paths), programs: mayRunPrograms(message.paths) })).request;
+  if (message.type === 'validate')
+    return (
+      await validateRequest(message.input, {
+        resolvePath: pathResolver(message.paths),
+        programs: mayRunPrograms(message.paths),
+      })
+    ).request;
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
     const config = await readModelConfig(path);

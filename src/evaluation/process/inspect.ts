@@ -10,7 +10,11 @@ import { serializedErrorSchema, type PathTable } from './path-table.js';
 import { fromInspectorSchema, type ToInspector } from './protocol.js';
 
 const modelFactsSchema = z.object({
-  family: z.string(), layers: z.number(), width: z.number(), vocabulary: z.number(), maxPositions: z.number(),
+  family: z.string(),
+  layers: z.number(),
+  width: z.number(),
+  vocabulary: z.number(),
+  maxPositions: z.number(),
 });
 export type ModelFacts = z.infer<typeof modelFactsSchema>;
 export type Inspected<T> = { ok: T } | { error: SerializedError };
@@ -28,7 +32,10 @@ class InspectorDiedError extends SaeEvalError {}
 /** What keeps a process from being started at all: nothing that a file could do. */
 const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
-async function inspectOnce(message: ToInspector, { timeoutMs = 30_000, heapMegabytes = 512, signal }: InspectOptions): Promise<unknown> {
+async function inspectOnce(
+  message: ToInspector,
+  { timeoutMs = 30_000, heapMegabytes = 512, signal }: InspectOptions,
+): Promise<unknown> {
   if (signal?.aborted === true) throw new SaeEvalError('cancelled', 'The request was given up.');
   const child = fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -41,10 +48,27 @@ async function inspectOnce(message: ToInspector, { timeoutMs = 30_000, heapMegab
   try {
     const reply = await new Promise<unknown>((resolve, reject) => {
       child.once('message', resolve);
-      child.once('error', (error: NodeJS.ErrnoException) => reject(passing.has(error.code ?? '') ? new SaeEvalError('unavailable', `No process could be started to read the files (${error.code}); try again in a moment.`, { cause: error }) : error));
+      child.once('error', (error: NodeJS.ErrnoException) =>
+        reject(
+          passing.has(error.code ?? '')
+            ? new SaeEvalError(
+                'unavailable',
+                `No process could be started to read the files (${error.code}); try again in a moment.`,
+                { cause: error },
+              )
+            : error,
+        ),
+      );
       child.once('close', (code, signalName) => {
-        if (signal?.aborted === true) reject(new SaeEvalError('cancelled', 'The request was given up.'));
-        else reject(new InspectorDiedError('checkpoint-format', `A file named by the request could not be inspected: the process that read it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} s; the file is damaged or far too large.`));
+        if (signal?.aborted === true)
+          reject(new SaeEvalError('cancelled', 'The request was given up.'));
+        else
+          reject(
+            new InspectorDiedError(
+              'checkpoint-format',
+              `A file named by the request could not be inspected: the process that read it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} s; the file is damaged or far too large.`,
+            ),
+          );
       });
       child.send(message, () => {});
     });
@@ -72,7 +96,11 @@ async function inspect(message: ToInspector, options: InspectOptions = {}): Prom
  * Checks a request against the headers of what it names, in a process of its own.
  * @returns the request with every default filled in. @throws SaeEvalError with `fields`.
  */
-export async function inspectRequest(input: unknown, paths: PathTable, options?: InspectOptions): Promise<ResolvedRequest> {
+export async function inspectRequest(
+  input: unknown,
+  paths: PathTable,
+  options?: InspectOptions,
+): Promise<ResolvedRequest> {
   return requestSchema.parse(await inspect({ type: 'validate', input, paths }, options));
 }
 
@@ -81,11 +109,21 @@ function listSchema<T extends z.ZodType>(item: T) {
 }
 
 /** Describes checkpoint files, an answer or an error for each. */
-export async function inspectCheckpoints(paths: readonly string[], options?: InspectOptions): Promise<Inspected<CheckpointDescription>[]> {
-  return listSchema(checkpointDescriptionSchema).parse(await inspect({ type: 'checkpoints', paths: [...paths] }, options)) as Inspected<CheckpointDescription>[];
+export async function inspectCheckpoints(
+  paths: readonly string[],
+  options?: InspectOptions,
+): Promise<Inspected<CheckpointDescription>[]> {
+  return listSchema(checkpointDescriptionSchema).parse(
+    await inspect({ type: 'checkpoints', paths: [...paths] }, options),
+  ) as Inspected<CheckpointDescription>[];
 }
 
 /** Reads the configurations of model folders, an answer or an error for each. */
-export async function inspectModels(paths: readonly string[], options?: InspectOptions): Promise<Inspected<ModelFacts>[]> {
-  return listSchema(modelFactsSchema).parse(await inspect({ type: 'models', paths: [...paths] }, options)) as Inspected<ModelFacts>[];
+export async function inspectModels(
+  paths: readonly string[],
+  options?: InspectOptions,
+): Promise<Inspected<ModelFacts>[]> {
+  return listSchema(modelFactsSchema).parse(
+    await inspect({ type: 'models', paths: [...paths] }, options),
+  ) as Inspected<ModelFacts>[];
 }

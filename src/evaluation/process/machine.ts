@@ -15,10 +15,20 @@ export async function describeMachine(): Promise<Machine> {
   const { libtorch, cpu, cudaBuild } = versions();
   const described = devices().map(async (name) => {
     const { totalBytes = null, freeBytes = null } = (await memoryReader(name))() ?? {};
-    return { name, description: name === 'cpu' ? (cpus()[0]?.model ?? 'CPU') : 'CUDA device', totalBytes, freeBytes };
+    return {
+      name,
+      description: name === 'cpu' ? (cpus()[0]?.model ?? 'CPU') : 'CUDA device',
+      totalBytes,
+      freeBytes,
+    };
   });
   return {
     devices: await Promise.all(described),
-    versions: { libtorch, cpuKernels: cpu, cuda: cudaBuild ? 'yes' : 'no', node: process.versions.node },
+    versions: {
+      libtorch,
+      cpuKernels: cpu,
+      cuda: cudaBuild ? 'yes' : 'no',
+      node: process.versions.node,
+    },
   };
 }

@@ -13,7 +13,12 @@ export const serializedErrorSchema = z.object({
 
 /** What each path of a request leads to, or why it leads nowhere. Null: any path may be read as it stands (the command line). */
 export const pathTableSchema = z
-  .array(z.union([z.object({ name: z.string(), path: z.string() }), z.object({ name: z.string(), error: serializedErrorSchema })]))
+  .array(
+    z.union([
+      z.object({ name: z.string(), path: z.string() }),
+      z.object({ name: z.string(), error: serializedErrorSchema }),
+    ]),
+  )
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
 
@@ -28,7 +33,11 @@ export function pathResolver(table: PathTable): (path: string) => string {
   const entries = new Map(table.map((entry) => [entry.name, entry]));
   return (path) => {
     const entry = entries.get(path);
-    if (entry === undefined) throw new SaeEvalError('path-outside-roots', `'${path}' is not below a folder the server may read.`);
+    if (entry === undefined)
+      throw new SaeEvalError(
+        'path-outside-roots',
+        `'${path}' is not below a folder the server may read.`,
+      );
     if ('error' in entry) throw SaeEvalError.fromJSON(entry.error as SerializedError);
     return entry.path;
   };

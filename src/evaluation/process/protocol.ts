@@ -9,7 +9,14 @@ import { resultSchema, saeResultSchema } from '../schema/result.js';
 import { pathTableSchema, serializedErrorSchema } from './path-table.js';
 
 export const machineSchema = z.object({
-  devices: z.array(z.object({ name: z.string(), description: z.string(), totalBytes: z.number().nullable(), freeBytes: z.number().nullable() })),
+  devices: z.array(
+    z.object({
+      name: z.string(),
+      description: z.string(),
+      totalBytes: z.number().nullable(),
+      freeBytes: z.number().nullable(),
+    }),
+  ),
   versions: z.record(z.string(), z.string()),
 });
 /** What this machine can compute on. */
@@ -19,7 +26,13 @@ export const processUsageSchema = z.object({
   residentBytes: z.number(),
   /** Of the device it computes on; null where that cannot be told. */
   device: z.object({ totalBytes: z.number(), freeBytes: z.number() }).nullable(),
-  cache: z.object({ bytes: z.number(), entries: z.number(), hits: z.number(), loads: z.number(), evictions: z.number() }),
+  cache: z.object({
+    bytes: z.number(),
+    entries: z.number(),
+    hits: z.number(),
+    loads: z.number(),
+    evictions: z.number(),
+  }),
 });
 /** What a compute process takes, as of its last message. */
 export type ProcessUsage = z.infer<typeof processUsageSchema>;
@@ -42,11 +55,30 @@ export const toChildSchema = z.discriminatedUnion('type', [
 export type ToChild = z.infer<typeof toChildSchema>;
 
 export const fromChildSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('progress'), call: z.number().int(), progress: progressSchema, usage: processUsageSchema }),
-  z.object({ type: z.literal('partial'), call: z.number().int(), results: z.array(saeResultSchema) }),
-  z.object({ type: z.literal('result'), call: z.number().int(), result: resultSchema, usage: processUsageSchema }),
+  z.object({
+    type: z.literal('progress'),
+    call: z.number().int(),
+    progress: progressSchema,
+    usage: processUsageSchema,
+  }),
+  z.object({
+    type: z.literal('partial'),
+    call: z.number().int(),
+    results: z.array(saeResultSchema),
+  }),
+  z.object({
+    type: z.literal('result'),
+    call: z.number().int(),
+    result: resultSchema,
+    usage: processUsageSchema,
+  }),
   z.object({ type: z.literal('described'), call: z.number().int(), machine: machineSchema }),
-  z.object({ type: z.literal('error'), call: z.number().int(), error: serializedErrorSchema, usage: processUsageSchema.optional() }),
+  z.object({
+    type: z.literal('error'),
+    call: z.number().int(),
+    error: serializedErrorSchema,
+    usage: processUsageSchema.optional(),
+  }),
 ]);
 export type FromChild = z.infer<typeof fromChildSchema>;
 
@@ -57,4 +89,7 @@ export const toInspectorSchema = z.discriminatedUnion('type', [
 ]);
 export type ToInspector = z.infer<typeof toInspectorSchema>;
 
-export const fromInspectorSchema = z.union([z.object({ ok: z.unknown() }), z.object({ error: serializedErrorSchema })]);
+export const fromInspectorSchema = z.union([
+  z.object({ ok: z.unknown() }),
+  z.object({ error: serializedErrorSchema }),
+]);

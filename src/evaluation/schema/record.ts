@@ -6,7 +6,14 @@ import { z } from 'zod';
 import { requestFields, saeKinds } from './request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
 
-export const evaluationStatuses = ['queued', 'running', 'succeeded', 'partial', 'failed', 'cancelled'] as const;
+export const evaluationStatuses = [
+  'queued',
+  'running',
+  'succeeded',
+  'partial',
+  'failed',
+  'cancelled',
+] as const;
 export const reportFormats = ['md', 'html', 'json', 'csv'] as const;
 export const reportLanguages = ['en', 'zh'] as const;
 /** Longest `?wait=`, in seconds. */
@@ -15,12 +22,19 @@ export const longestWait = 300;
 const timestamp = z.string().describe('ISO 8601, UTC.');
 
 export const fieldErrorSchema = z
-  .object({ path: z.string().describe('Of the field, such as `saes[2].layer`.'), message: z.string() })
+  .object({
+    path: z.string().describe('Of the field, such as `saes[2].layer`.'),
+    message: z.string(),
+  })
   .meta({ id: 'FieldError' });
 
 export const problemSchema = z
   .object({
-    type: z.string().describe('A URI reference that names the problem and stays the same, such as `/problems/sae-option`.'),
+    type: z
+      .string()
+      .describe(
+        'A URI reference that names the problem and stays the same, such as `/problems/sae-option`.',
+      ),
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
@@ -54,7 +68,11 @@ export const evaluationSummarySchema = z
     request: z.object(requestFields.shape).describe('With every default filled in.'),
     device: z.string().describe('Where it runs or will run.'),
     submittedBy: z.string().nullable().describe('Label of the API key; null without keys.'),
-    position: z.number().int().nullable().describe('Place in the queue of its device, from 1; null when it does not wait.'),
+    position: z
+      .number()
+      .int()
+      .nullable()
+      .describe('Place in the queue of its device, from 1; null when it does not wait.'),
     attempts: z.number().int().describe('How often a compute process started on it.'),
     progress: progressSchema.nullable(),
     error: recordErrorSchema.nullable(),
@@ -71,14 +89,22 @@ export const evaluationListSchema = z
 
 /** What an event stream carries; each event has an id, and `Last-Event-ID` resumes after it. */
 export const evaluationEventSchema = z.discriminatedUnion('event', [
-  z.object({ event: z.literal('progress'), id: z.string(), data: z.object({ status: z.enum(evaluationStatuses), progress: progressSchema.nullable() }) }),
+  z.object({
+    event: z.literal('progress'),
+    id: z.string(),
+    data: z.object({ status: z.enum(evaluationStatuses), progress: progressSchema.nullable() }),
+  }),
   z.object({ event: z.literal('result'), id: z.string(), data: saeResultSchema }),
   z.object({ event: z.literal('end'), id: z.string(), data: evaluationSummarySchema }),
 ]);
 
 export const comparisonRequestSchema = z
   .strictObject({
-    evaluations: z.array(z.string().min(1).max(100)).min(1).max(64).describe('Ids of ended evaluations.'),
+    evaluations: z
+      .array(z.string().min(1).max(100))
+      .min(1)
+      .max(64)
+      .describe('Ids of ended evaluations.'),
     format: z.enum(reportFormats).default('md'),
     lang: z.enum(reportLanguages).default('en'),
   })
@@ -95,16 +121,22 @@ export const deviceSchema = z
     queued: z.number().int(),
   })
   .meta({ id: 'Device' });
-export const deviceListSchema = z.object({ items: z.array(deviceSchema) }).meta({ id: 'DeviceList' });
+export const deviceListSchema = z
+  .object({ items: z.array(deviceSchema) })
+  .meta({ id: 'DeviceList' });
 
 export const kindSchema = z
   .object({
     kind: z.enum(saeKinds),
     summary: bilingualSchema,
-    layer: z.enum(['required', 'drawn', 'routed']).describe('Whether `layer` must be given, is drawn by the seed, or is the routed range.'),
+    layer: z
+      .enum(['required', 'drawn', 'routed'])
+      .describe('Whether `layer` must be given, is drawn by the seed, or is the routed range.'),
     hasK: z.boolean(),
     hasRouting: z.boolean(),
-    tensors: z.record(z.string(), z.array(z.string())).describe('Names and shapes in the checkpoint, by d, m and R; of Crosscoder for two layers.'),
+    tensors: z
+      .record(z.string(), z.array(z.string()))
+      .describe('Names and shapes in the checkpoint, by d, m and R; of Crosscoder for two layers.'),
   })
   .meta({ id: 'Kind' });
 export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
@@ -123,23 +155,51 @@ export const checkpointSchema = z
   })
   .meta({ id: 'Checkpoint' });
 export const checkpointListSchema = z
-  .object({ items: z.array(checkpointSchema), truncated: z.boolean().describe('More files than are listed.') })
+  .object({
+    items: z.array(checkpointSchema),
+    truncated: z.boolean().describe('More files than are listed.'),
+  })
   .meta({ id: 'CheckpointList' });
 
 /** What is known of an SAE in a published format. */
 export const publishedSchema = z
   .object({
-    format: z.string().describe('saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, openai, mlsae or crosscoder.'),
+    format: z
+      .string()
+      .describe(
+        'saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, openai, mlsae or crosscoder.',
+      ),
     hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
-    layers: z.array(z.number().int()).nullable().describe('The layers these are here, 0…L; null where they are none that is known.'),
+    layers: z
+      .array(z.number().int())
+      .nullable()
+      .describe('The layers these are here, 0…L; null where they are none that is known.'),
     activation: z.string(),
     k: z.number().int().nullable(),
     normalization: z.string().describe('What makes activations its input.'),
-    subtractsDecoderBias: z.boolean().nullable().describe('Before the encoder; null for crosscoders.'),
-    decoderNorm: z.enum(['none', 'selection', 'latents']).describe('Whether latents are chosen by the norm of their decoder rows, and whether they keep it.'),
-    fromPath: z.object({ width: z.string(), averageL0: z.number() }).partial().optional().describe('What the names of its folders say: the width as written, the mean number of active latents.'),
-    obstacle: z.string().nullable().describe('Why it can be loaded but not evaluated; null where it can.'),
-    missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and what they mean.'),
+    subtractsDecoderBias: z
+      .boolean()
+      .nullable()
+      .describe('Before the encoder; null for crosscoders.'),
+    decoderNorm: z
+      .enum(['none', 'selection', 'latents'])
+      .describe(
+        'Whether latents are chosen by the norm of their decoder rows, and whether they keep it.',
+      ),
+    fromPath: z
+      .object({ width: z.string(), averageL0: z.number() })
+      .partial()
+      .optional()
+      .describe(
+        'What the names of its folders say: the width as written, the mean number of active latents.',
+      ),
+    obstacle: z
+      .string()
+      .nullable()
+      .describe('Why it can be loaded but not evaluated; null where it can.'),
+    missing: z
+      .array(fieldErrorSchema)
+      .describe('Fields that a request must give, and what they mean.'),
     notes: z.array(bilingualSchema),
   })
   .meta({ id: 'PublishedSae' });
@@ -149,17 +209,30 @@ export const checkpointDescriptionSchema = z
     path: z.string(),
     format: z.string(),
     prefix: z.string().describe('What was taken off the names.'),
-    tensors: z.array(z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) })),
+    tensors: z.array(
+      z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) }),
+    ),
     values: z.record(z.string(), z.string()).describe('What is in the file beside tensors.'),
-    others: z.array(z.string()).optional().describe('Paths of tensors beside the state dict, the first hundred.'),
+    others: z
+      .array(z.string())
+      .optional()
+      .describe('Paths of tensors beside the state dict, the first hundred.'),
     candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
     needs: z.array(z.string()).describe('What must be given with it, for people.'),
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),
-    mustGive: z.record(z.string(), z.array(z.string())).describe('For each candidate, the fields that a request must give with it.'),
-    named: z.object({ layer: z.number().int().optional(), k: z.number().int().optional() }).optional().describe("What the file's name says, used where a request leaves it out."),
-    published: publishedSchema.nullable().optional().describe('Null for files of the RouteSAE family.'),
+    mustGive: z
+      .record(z.string(), z.array(z.string()))
+      .describe('For each candidate, the fields that a request must give with it.'),
+    named: z
+      .object({ layer: z.number().int().optional(), k: z.number().int().optional() })
+      .optional()
+      .describe("What the file's name says, used where a request leaves it out."),
+    published: publishedSchema
+      .nullable()
+      .optional()
+      .describe('Null for files of the RouteSAE family.'),
   })
   .meta({ id: 'CheckpointDescription' });
 
@@ -175,12 +248,20 @@ export const modelSchema = z
     error: recordErrorSchema.nullable().describe('Why it cannot be used.'),
   })
   .meta({ id: 'Model' });
-export const modelListSchema = z.object({ items: z.array(modelSchema), truncated: z.boolean() }).meta({ id: 'ModelList' });
+export const modelListSchema = z
+  .object({ items: z.array(modelSchema), truncated: z.boolean() })
+  .meta({ id: 'ModelList' });
 
 export const datasetEntrySchema = z
-  .object({ path: z.string().describe('As in a request.'), files: z.number().int(), bytes: z.number() })
+  .object({
+    path: z.string().describe('As in a request.'),
+    files: z.number().int(),
+    bytes: z.number(),
+  })
   .meta({ id: 'DatasetEntry' });
-export const datasetListSchema = z.object({ items: z.array(datasetEntrySchema), truncated: z.boolean() }).meta({ id: 'DatasetList' });
+export const datasetListSchema = z
+  .object({ items: z.array(datasetEntrySchema), truncated: z.boolean() })
+  .meta({ id: 'DatasetList' });
 
 export type EvaluationStatus = (typeof evaluationStatuses)[number];
 export type ReportFormat = (typeof reportFormats)[number];

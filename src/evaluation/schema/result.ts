@@ -9,19 +9,29 @@ import { protocolNames, requestFields, saeKinds } from './request.js';
 
 const nullableNumber = z.number().nullable();
 
-export const bilingualSchema = z.object({ en: z.string(), zh: z.string() }).meta({ id: 'Bilingual' });
+export const bilingualSchema = z
+  .object({ en: z.string(), zh: z.string() })
+  .meta({ id: 'Bilingual' });
 
 export const estimateSchema = z
   .object({
     mean: z.number(),
-    ci95: z.tuple([z.number(), z.number()]).nullable().optional().describe('95 % percentile bootstrap over sequences; null with fewer than 20.'),
+    ci95: z
+      .tuple([z.number(), z.number()])
+      .nullable()
+      .optional()
+      .describe('95 % percentile bootstrap over sequences; null with fewer than 20.'),
   })
   .meta({ id: 'Estimate' });
 
 export const densityHistogramSchema = z
   .object({
-    log10: z.array(z.number()).describe('The 41 edges of 40 bins over log10 of the firing rate, −6…0.'),
-    count: z.array(z.number()).describe('Latents per bin; the lowest bin also takes smaller rates.'),
+    log10: z
+      .array(z.number())
+      .describe('The 41 edges of 40 bins over log10 of the firing rate, −6…0.'),
+    count: z
+      .array(z.number())
+      .describe('Latents per bin; the lowest bin also takes smaller rates.'),
     dead: z.number().describe('Latents that never fired.'),
   })
   .meta({ id: 'DensityHistogram' });
@@ -32,7 +42,10 @@ export const referenceValuesSchema = z
     KLDiv: nullableNumber.describe('Nats per sequence, padding included.'),
     DeltaCE: nullableNumber,
     Recovered: nullableNumber,
-    RoutedPositions: z.array(z.number()).nullable().describe('RouteSAE: positions per routed layer.'),
+    RoutedPositions: z
+      .array(z.number())
+      .nullable()
+      .describe('RouteSAE: positions per routed layer.'),
   })
   .meta({ id: 'ReferenceValues' });
 
@@ -50,8 +63,13 @@ export const strictValuesSchema = z
     DeadLatents: nullableEstimate.describe('The share of latents never active in the run.'),
     ExplainedVariance: nullableEstimate,
     CosineSimilarity: nullableEstimate,
-    NormRatio: nullableEstimate.describe('Norm of the reconstruction over the norm of the input: √(Σ‖x̂‖² / Σ‖x‖²).'),
-    RoutingShare: z.array(z.number()).nullable().describe('RouteSAE: share of real positions per routed layer.'),
+    NormRatio: nullableEstimate.describe(
+      'Norm of the reconstruction over the norm of the input: √(Σ‖x̂‖² / Σ‖x‖²).',
+    ),
+    RoutingShare: z
+      .array(z.number())
+      .nullable()
+      .describe('RouteSAE: share of real positions per routed layer.'),
     DensityHistogram: densityHistogramSchema.nullable(),
   })
   .meta({ id: 'StrictValues' });
@@ -60,10 +78,23 @@ export const perLayerSchema = z
   .object({
     layer: z.number().int(),
     reference: z
-      .object({ NormMSE: nullableNumber, KLDiv: nullableNumber, DeltaCE: nullableNumber, Recovered: nullableNumber, splicedAt: z.number().int().nullable() })
+      .object({
+        NormMSE: nullableNumber,
+        KLDiv: nullableNumber,
+        DeltaCE: nullableNumber,
+        Recovered: nullableNumber,
+        splicedAt: z.number().int().nullable(),
+      })
       .nullable(),
     strict: z
-      .object({ NormMSE: nullableEstimate, KLDivPerToken: nullableEstimate, KLDivPerSequence: nullableEstimate, DeltaCE: nullableEstimate, Recovered: nullableEstimate, splicedAt: z.number().int().nullable() })
+      .object({
+        NormMSE: nullableEstimate,
+        KLDivPerToken: nullableEstimate,
+        KLDivPerSequence: nullableEstimate,
+        DeltaCE: nullableEstimate,
+        Recovered: nullableEstimate,
+        splicedAt: z.number().int().nullable(),
+      })
       .nullable(),
   })
   .meta({ id: 'PerLayer' });
@@ -77,19 +108,41 @@ export const sweepPointSchema = z
   })
   .meta({ id: 'SweepPoint' });
 
-export const noteSchema = z.object({ metric: z.string() }).extend(bilingualSchema.shape).meta({ id: 'Note' });
+export const noteSchema = z
+  .object({ metric: z.string() })
+  .extend(bilingualSchema.shape)
+  .meta({ id: 'Note' });
 
-export const resultErrorSchema = z.object({ code: z.string(), message: z.string() }).meta({ id: 'ResultError' });
+export const resultErrorSchema = z
+  .object({ code: z.string(), message: z.string() })
+  .meta({ id: 'ResultError' });
 
 export const saeResultSchema = z
   .object({
     label: z.string(),
     kind: z.enum(saeKinds),
     checkpoint: z.string(),
-    format: z.string().optional().describe('Whose layout the checkpoint has: routesae, saelens, dictionary_learning, …'),
-    hookPoint: z.string().nullable().optional().describe('Where it was trained, as the checkpoint names it; null where it does not.'),
-    normalization: z.string().optional().describe('What makes activations its input, and so the space its errors are measured in: pre, none, layer-norm, token-norm or scale, with `centred, ` before it where the mean is taken off first.'),
-    site: z.enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out']).optional().describe('Where inside the block of its layer it reads and writes; left out: the residual stream after it.'),
+    format: z
+      .string()
+      .optional()
+      .describe('Whose layout the checkpoint has: routesae, saelens, dictionary_learning, …'),
+    hookPoint: z
+      .string()
+      .nullable()
+      .optional()
+      .describe('Where it was trained, as the checkpoint names it; null where it does not.'),
+    normalization: z
+      .string()
+      .optional()
+      .describe(
+        'What makes activations its input, and so the space its errors are measured in: pre, none, layer-norm, token-norm or scale, with `centred, ` before it where the mean is taken off first.',
+      ),
+    site: z
+      .enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out'])
+      .optional()
+      .describe(
+        'Where inside the block of its layer it reads and writes; left out: the residual stream after it.',
+      ),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
     d: z.number().int().nullable().describe('Width of the residual stream.'),
@@ -131,20 +184,37 @@ export const configSchema = z
     ...requestFields.shape,
     device: z.string(),
     deviceName: z.string(),
-    architecture: z.object({ family: z.string(), layers: z.number().int(), width: z.number().int(), vocabulary: z.number().int(), parameters: z.number().int() }),
+    architecture: z.object({
+      family: z.string(),
+      layers: z.number().int(),
+      width: z.number().int(),
+      vocabulary: z.number().int(),
+      parameters: z.number().int(),
+    }),
     threads: z.number().int(),
-    microBatch: z.object({ sequences: z.number().int(), logits: z.number().int() }).describe('Sequences that go through the model together; logits held at a time.'),
-    saeProducts: z.enum(['float32', 'bfloat16-parts']).default('float32').describe('How products of SAEs in float32 are computed.'),
+    microBatch: z
+      .object({ sequences: z.number().int(), logits: z.number().int() })
+      .describe('Sequences that go through the model together; logits held at a time.'),
+    saeProducts: z
+      .enum(['float32', 'bfloat16-parts'])
+      .default('float32')
+      .describe('How products of SAEs in float32 are computed.'),
     versions: z.record(z.string(), z.string()).describe('sae-eval, libtorch, node.'),
   })
-  .meta({ id: 'RunConfig', description: 'The request with every default filled in, and what the run was decided to use.' });
+  .meta({
+    id: 'RunConfig',
+    description: 'The request with every default filled in, and what the run was decided to use.',
+  });
 
 export const dataSummarySchema = z
   .object({
     samples: z.number().int(),
     batches: z.number().int(),
     realTokens: z.number().int(),
-    paddedTokens: z.number().int().describe('Padded positions: they count under reference, never under strict.'),
+    paddedTokens: z
+      .number()
+      .int()
+      .describe('Padded positions: they count under reference, never under strict.'),
     skippedRecords: z.number().int(),
     truncatedTokens: z.number().int(),
     warnings: z.array(bilingualSchema),

@@ -26,9 +26,14 @@ export class InsideBlock implements Strategy {
     private readonly wanted: Wanted,
   ) {
     const { layer } = hook;
-    this.slots = { reference: [{ layer, splicedAt: layer }], strict: [{ layer, splicedAt: layer }] };
+    this.slots = {
+      reference: [{ layer, splicedAt: layer }],
+      strict: [{ layer, splicedAt: layer }],
+    };
     this.residuals = [layer - 1];
-    this.laneStarts = wanted.splice ? Array.from({ length: variants.length + (wanted.zero ? 1 : 0) }, () => layer) : [];
+    this.laneStarts = wanted.splice
+      ? Array.from({ length: variants.length + (wanted.zero ? 1 : 0) }, () => layer)
+      : [];
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {
@@ -37,15 +42,38 @@ export class InsideBlock implements Strategy {
     const input = clean.input(hook, sae.normalization);
     return scope(() => {
       const a = sae.preactivate(input.x); // [N, m]
-      const lane = (value: Tensor, targets: Lane['targets'], zero: boolean): Lane => ({ start: hook.layer, state: clean.withSite(hook, value), edits: new Map(), zero, targets });
+      const lane = (value: Tensor, targets: Lane['targets'], zero: boolean): Lane => ({
+        start: hook.layer,
+        state: clean.withSite(hook, value),
+        edits: new Map(),
+        zero,
+        targets,
+      });
       const lanes = this.variants.flatMap(({ owner, sparsity }): Lane[] => {
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, w]
-        measure({ x: input.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) }, into);
-        return wanted.splice ? [lane(input.restore(reconstruction).reshape([clean.B, clean.T, sae.d]), targetsFor(owner, protocols, 0), false)] : [];
+        measure(
+          { x: input.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) },
+          into,
+        );
+        return wanted.splice
+          ? [
+              lane(
+                input.restore(reconstruction).reshape([clean.B, clean.T, sae.d]),
+                targetsFor(owner, protocols, 0),
+                false,
+              ),
+            ]
+          : [];
       });
       if (wanted.splice && wanted.zero) {
-        lanes.push(lane(clean.atSite(hook).mul(0), this.variants.flatMap(({ owner }) => targetsFor(owner, protocols, 0)), true));
+        lanes.push(
+          lane(
+            clean.atSite(hook).mul(0),
+            this.variants.flatMap(({ owner }) => targetsFor(owner, protocols, 0)),
+            true,
+          ),
+        );
       }
       return lanes;
     });

@@ -32,15 +32,25 @@ export class CrosscoderStrategy implements Strategy {
     this.residuals = layers;
     this.#splices = wanted.splice && wanted.protocols.has('strict');
     this.laneStarts = this.#splices ? variants.flatMap(() => layers) : [];
-    this.zeroSites = wanted.zero && this.#splices
-      ? layers.map((layer, slot) => ({ layer, targets: variants.flatMap(({ owner }) => targetsFor(owner, ['strict'], slot)) }))
-      : [];
+    this.zeroSites =
+      wanted.zero && this.#splices
+        ? layers.map((layer, slot) => ({
+            layer,
+            targets: variants.flatMap(({ owner }) => targetsFor(owner, ['strict'], slot)),
+          }))
+        : [];
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {
     const { normalizations } = this.sae;
     const sites = this.layers.map((layer, j) => clean.input(layer, normalizations?.[j]));
-    const x = normalizations === undefined ? clean.routed(this.layers) : ops.stack(sites.map((site) => site.x), 1); // [N, R, d]
+    const x =
+      normalizations === undefined
+        ? clean.routed(this.layers)
+        : ops.stack(
+            sites.map((site) => site.x),
+            1,
+          ); // [N, R, d]
     return scope(() => {
       const a = this.sae.preactivate(x); // [N, m]
       return this.variants.flatMap(({ owner, sparsity }) => {
@@ -50,10 +60,26 @@ export class CrosscoderStrategy implements Strategy {
         return this.layers.flatMap((layer, slot): Lane[] => {
           const own = reconstruction.select(1, slot); // [N, d]
           // The sites share their latents: they are counted once, at the first.
-          measure({ x: sites[slot]!.x, reconstruction: own, latents: slot === 0 ? counted : null, targets: targetsFor(owner, this.wanted.protocols, slot) }, into);
+          measure(
+            {
+              x: sites[slot]!.x,
+              reconstruction: own,
+              latents: slot === 0 ? counted : null,
+              targets: targetsFor(owner, this.wanted.protocols, slot),
+            },
+            into,
+          );
           if (!this.#splices) return [];
           const state = sites[slot]!.restore(own).reshape([clean.B, clean.T, clean.d]);
-          return [{ start: layer, state, edits: new Map(), zero: false, targets: targetsFor(owner, ['strict'], slot) }];
+          return [
+            {
+              start: layer,
+              state,
+              edits: new Map(),
+              zero: false,
+              targets: targetsFor(owner, ['strict'], slot),
+            },
+          ];
         });
       });
     });

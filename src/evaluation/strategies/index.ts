@@ -23,9 +23,20 @@ export interface StrategyOptions {
   saeDtype: DType;
 }
 
-export function strategyFor({ sae, layers, site = null, routing, L, variants, wanted, saeDtype }: StrategyOptions): Strategy {
-  if (sae instanceof RouteSAE) return new Routed(sae, { layers, routing: routing ?? 'hard', saeDtype }, variants, wanted);
-  if (sae.kind === 'Crosscoder') return new CrosscoderStrategy(sae as CrosscoderLike, layers, variants, wanted);
+export function strategyFor({
+  sae,
+  layers,
+  site = null,
+  routing,
+  L,
+  variants,
+  wanted,
+  saeDtype,
+}: StrategyOptions): Strategy {
+  if (sae instanceof RouteSAE)
+    return new Routed(sae, { layers, routing: routing ?? 'hard', saeDtype }, variants, wanted);
+  if (sae.kind === 'Crosscoder')
+    return new CrosscoderStrategy(sae as CrosscoderLike, layers, variants, wanted);
   if (sae.kind === 'MLSAE') return new MultiLayer(sae, layers, variants, wanted);
   if (site !== null) return new InsideBlock(sae, { site, layer: layers[0]! }, variants, wanted);
   return new SingleLayer(sae, layers[0]!, L, variants, wanted);

@@ -32,18 +32,32 @@ export class MultiLayer implements Strategy {
     this.residuals = [...new Set([...layers, ...spliced])];
     this.laneStarts = variants.flatMap(() => spliced);
     this.passes = { encode: this.residuals.length, decode: this.residuals.length };
-    this.zeroSites = wanted.zero ? spliced.map((layer) => ({ layer, targets: variants.flatMap(({ owner }) => this.#splicedAt(owner, layer)) })) : [];
+    this.zeroSites = wanted.zero
+      ? spliced.map((layer) => ({
+          layer,
+          targets: variants.flatMap(({ owner }) => this.#splicedAt(owner, layer)),
+        }))
+      : [];
   }
 
   #splicedLayers(): number[] {
     if (!this.wanted.splice) return [];
-    return [...new Set([...this.wanted.protocols].flatMap((protocol) => this.slots[protocol].map((slot) => slot.splicedAt!)))].sort((a, b) => a - b);
+    return [
+      ...new Set(
+        [...this.wanted.protocols].flatMap((protocol) =>
+          this.slots[protocol].map((slot) => slot.splicedAt!),
+        ),
+      ),
+    ].sort((a, b) => a - b);
   }
 
   /** Where the numbers of a splice at that layer go. */
   #splicedAt(owner: string, layer: number): Target[] {
     return [...this.wanted.protocols].flatMap((protocol) =>
-      this.slots[protocol].flatMap((slot, index) => (slot.splicedAt === layer ? [{ owner, protocol, slot: index }] : [])));
+      this.slots[protocol].flatMap((slot, index) =>
+        slot.splicedAt === layer ? [{ owner, protocol, slot: index }] : [],
+      ),
+    );
   }
 
   enter(clean: CleanPass, into: Collector): Lane[] {
@@ -57,15 +71,48 @@ export class MultiLayer implements Strategy {
           const latents = this.sae.activate(a, sparsity);
           const reconstruction = this.sae.decode(latents); // [N, d]
           if (slot >= 0) {
-            const targets = [...this.wanted.protocols].map((protocol) => ({ owner, protocol, slot }));
-            measure({ x: site.x, reconstruction, latents, targets: targets.filter(({ protocol }) => protocol === 'strict' || sparsity === null) }, into);
-            if (sparsity !== null) this.#measureUnchanged(site.x, a, targets.filter(({ protocol }) => protocol === 'reference'), into);
+            const targets = [...this.wanted.protocols].map((protocol) => ({
+              owner,
+              protocol,
+              slot,
+            }));
+            measure(
+              {
+                x: site.x,
+                reconstruction,
+                latents,
+                targets: targets.filter(
+                  ({ protocol }) => protocol === 'strict' || sparsity === null,
+                ),
+              },
+              into,
+            );
+            if (sparsity !== null)
+              this.#measureUnchanged(
+                site.x,
+                a,
+                targets.filter(({ protocol }) => protocol === 'reference'),
+                into,
+              );
           }
-          return spliced.has(layer) ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d]) : null;
+          return spliced.has(layer)
+            ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d])
+            : null;
         });
       });
       return states.flatMap((state, index) =>
-        state === null ? [] : [{ start: layer, state, edits: new Map(), zero: false, targets: this.#splicedAt(this.variants[index]!.owner, layer) }]);
+        state === null
+          ? []
+          : [
+              {
+                start: layer,
+                state,
+                edits: new Map(),
+                zero: false,
+                targets: this.#splicedAt(this.variants[index]!.owner, layer),
+              },
+            ],
+      );
     });
   }
 

@@ -4,7 +4,13 @@
  * r_j + p_j (x̂ − x) · std_j at every routed layer of one pass, x and x̂ from the clean pass.
  */
 import type { Protocol } from '../../metrics/metric.js';
-import { denormalize, normalize, type RouteSAE, type Routing, type Sparsity } from '../../sae/index.js';
+import {
+  denormalize,
+  normalize,
+  type RouteSAE,
+  type Routing,
+  type Sparsity,
+} from '../../sae/index.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import type { CleanPass } from '../engine/clean-pass.js';
 import { vectorKey, type Collector, type Target } from '../engine/collector.js';
@@ -36,7 +42,9 @@ export class Routed implements Strategy {
     private readonly wanted: Wanted,
   ) {
     const { layers, routing } = options;
-    this.#spliced = wanted.splice ? [...wanted.protocols].filter((protocol) => protocol === 'strict' || routing === 'hard') : [];
+    this.#spliced = wanted.splice
+      ? [...wanted.protocols].filter((protocol) => protocol === 'strict' || routing === 'hard')
+      : [];
     this.slots = {
       reference: [{ layer: null, splicedAt: routing === 'hard' ? layers[0]! : null }],
       strict: [{ layer: null, splicedAt: layers[0]! }],
@@ -57,23 +65,52 @@ export class Routed implements Strategy {
     const { lanes } = scope(() => {
       const routes = this.sae.route(x);
       held.push(routes.p);
-      const input = routing === 'hard' ? this.#picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]); // [N, d]
+      const input =
+        routing === 'hard' ? this.#picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]); // [N, d]
       const a = this.sae.preactivate(input); // [N, m]
       const tokens = routing === 'hard' && this.#spliced.length > 0 ? this.#tokensOf(routes) : [];
       held.push(...tokens);
       const lanes = this.variants.flatMap(({ owner, sparsity }): Lane[] => {
         const latents = this.sae.activate(a, sparsity);
         const reconstruction = this.sae.decode(latents); // [N, d]
-        measure({ x: input, reconstruction, latents, targets: targetsFor(owner, this.wanted.protocols, 0) }, into);
-        for (const protocol of this.wanted.protocols) into.vector(vectorKey(owner, protocol, 'routed'), this.#positions(routes, into.mask(protocol).reshape([-1])));
+        measure(
+          {
+            x: input,
+            reconstruction,
+            latents,
+            targets: targetsFor(owner, this.wanted.protocols, 0),
+          },
+          into,
+        );
+        for (const protocol of this.wanted.protocols)
+          into.vector(
+            vectorKey(owner, protocol, 'routed'),
+            this.#positions(routes, into.mask(protocol).reshape([-1])),
+          );
         if (this.#spliced.length === 0) return [];
         const error = reconstruction.sub(input);
         held.push(error);
-        const edits = routing === 'hard' ? tokens.map((rows): Edit => (r) => this.#spliceRows(r, rows, sparsity)) : this.#softEdits(routes, error);
-        return [this.#lane(clean, edits, { zero: false, targets: targetsFor(owner, this.#spliced, 0) })];
+        const edits =
+          routing === 'hard'
+            ? tokens.map(
+                (rows): Edit =>
+                  (r) =>
+                    this.#spliceRows(r, rows, sparsity),
+              )
+            : this.#softEdits(routes, error);
+        return [
+          this.#lane(clean, edits, { zero: false, targets: targetsFor(owner, this.#spliced, 0) }),
+        ];
       });
       if (this.#spliced.length > 0 && this.wanted.zero) {
-        const edits = routing === 'hard' ? tokens.map((rows): Edit => (r) => zeroRows(r, rows)) : this.#softZeros(routes);
+        const edits =
+          routing === 'hard'
+            ? tokens.map(
+                (rows): Edit =>
+                  (r) =>
+                    zeroRows(r, rows),
+              )
+            : this.#softZeros(routes);
         const targets = this.variants.flatMap(({ owner }) => targetsFor(owner, this.#spliced, 0));
         lanes.push(this.#lane(clean, edits, { zero: true, targets }));
       }
@@ -90,15 +127,20 @@ export class Routed implements Strategy {
 
   /** Positions per layer among those that count: [R]; soft: the sum of p. */
   #positions({ p, layer }: Routing, counted: Tensor): Tensor {
-    if (this.options.routing === 'soft') return ops.where(counted.unsqueeze(-1), p, 0).sum([0], { dtype: 'float64' });
-    return ops.zeros([this.sae.R], { dtype: 'float64', device: p.device }).index_add_(0, layer, counted.to({ dtype: 'float64' }));
+    if (this.options.routing === 'soft')
+      return ops.where(counted.unsqueeze(-1), p, 0).sum([0], { dtype: 'float64' });
+    return ops
+      .zeros([this.sae.R], { dtype: 'float64', device: p.device })
+      .index_add_(0, layer, counted.to({ dtype: 'float64' }));
   }
 
   /** The rows routed to each layer, brought to the host once for a micro-batch: R × [n_j]. */
   #tokensOf({ layer }: Routing): Tensor[] {
     const rows: bigint[][] = Array.from({ length: this.sae.R }, () => []);
     (layer.toTypedArray() as BigInt64Array).forEach((j, row) => rows[Number(j)]!.push(BigInt(row)));
-    return rows.map((indices) => fromTypedArray(BigInt64Array.from(indices), [indices.length], { device: layer.device }));
+    return rows.map((indices) =>
+      fromTypedArray(BigInt64Array.from(indices), [indices.length], { device: layer.device }),
+    );
   }
 
   /** Splices some tokens of r [B, T, d] as it stands. */
@@ -106,7 +148,9 @@ export class Routed implements Strategy {
     if (rows.numel === 0) return r;
     const flat = r.reshape([-1, this.sae.d]);
     const site = normalize(flat.index_select(0, rows), this.options.saeDtype);
-    const reconstruction = this.sae.decode(this.sae.activate(this.sae.preactivate(site.x), sparsity));
+    const reconstruction = this.sae.decode(
+      this.sae.activate(this.sae.preactivate(site.x), sparsity),
+    );
     return flat.index_copy(0, rows, denormalize(reconstruction, site)).reshape(r.shape);
   }
 
@@ -115,17 +159,31 @@ export class Routed implements Strategy {
     return this.options.layers.map((_, j) => (r: Tensor): Tensor => {
       const flat = r.reshape([-1, this.sae.d]);
       const { std } = normalize(flat, this.options.saeDtype);
-      return flat.add(error.mul(p.narrow(1, j, 1)).mul(std)).to({ dtype: r.dtype }).reshape(r.shape);
+      return flat
+        .add(error.mul(p.narrow(1, j, 1)).mul(std))
+        .to({ dtype: r.dtype })
+        .reshape(r.shape);
     });
   }
 
   #softZeros({ p }: Routing): Edit[] {
-    return this.options.layers.map((_, j) => (r: Tensor): Tensor =>
-      r.reshape([-1, this.sae.d]).mul(p.narrow(1, j, 1).neg().add(1)).to({ dtype: r.dtype }).reshape(r.shape));
+    return this.options.layers.map(
+      (_, j) =>
+        (r: Tensor): Tensor =>
+          r
+            .reshape([-1, this.sae.d])
+            .mul(p.narrow(1, j, 1).neg().add(1))
+            .to({ dtype: r.dtype })
+            .reshape(r.shape),
+    );
   }
 
   /** A lane from the first routed layer on: its edit there is applied at once, the others as their layers come. */
-  #lane(clean: CleanPass, edits: readonly Edit[], { zero, targets }: { zero: boolean; targets: readonly Target[] }): Lane {
+  #lane(
+    clean: CleanPass,
+    edits: readonly Edit[],
+    { zero, targets }: { zero: boolean; targets: readonly Target[] },
+  ): Lane {
     const [start, ...later] = this.options.layers;
     const residual = clean.residual(start!);
     const state = edits[0]!(residual);
@@ -140,5 +198,7 @@ export class Routed implements Strategy {
 }
 
 function zeroRows(r: Tensor, rows: Tensor): Tensor {
-  return rows.numel === 0 ? r : r.reshape([-1, r.shape[2]!]).index_fill(0, rows, 0).reshape(r.shape);
+  return rows.numel === 0
+    ? r
+    : r.reshape([-1, r.shape[2]!]).index_fill(0, rows, 0).reshape(r.shape);
 }

@@ -28,7 +28,14 @@ export class SingleLayer implements Strategy {
     const slots = [{ layer, splicedAt: layer }];
     this.slots = { reference: slots, strict: slots };
     this.residuals = [layer];
-    this.zeroSites = wanted.zero ? [{ layer, targets: variants.flatMap(({ owner }) => targetsFor(owner, wanted.protocols, 0)) }] : [];
+    this.zeroSites = wanted.zero
+      ? [
+          {
+            layer,
+            targets: variants.flatMap(({ owner }) => targetsFor(owner, wanted.protocols, 0)),
+          },
+        ]
+      : [];
     this.laneStarts = wanted.splice ? variants.map(() => layer) : [];
     this.#measuredAfterNorm = layer === layers && wanted.protocols.has('reference');
     const sites = this.#measuredAfterNorm ? 2 : 1;
@@ -43,11 +50,18 @@ export class SingleLayer implements Strategy {
       return this.variants.map(({ owner, sparsity }) => {
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, d]
-        const protocols = [...wanted.protocols].filter((protocol) => protocol === 'strict' || !this.#measuredAfterNorm);
-        measure({ x: site.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) }, into);
+        const protocols = [...wanted.protocols].filter(
+          (protocol) => protocol === 'strict' || !this.#measuredAfterNorm,
+        );
+        measure(
+          { x: site.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) },
+          into,
+        );
         return {
           start: layer,
-          state: wanted.splice ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d]) : null,
+          state: wanted.splice
+            ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d])
+            : null,
           edits: new Map(),
           zero: false,
           targets: targetsFor(owner, wanted.protocols, 0),
@@ -60,7 +74,15 @@ export class SingleLayer implements Strategy {
         const a = sae.preactivate(x);
         for (const { owner, sparsity } of this.variants) {
           const latents = sae.activate(a, sparsity);
-          measure({ x, reconstruction: sae.decode(latents), latents, targets: targetsFor(owner, ['reference'], 0) }, into);
+          measure(
+            {
+              x,
+              reconstruction: sae.decode(latents),
+              latents,
+              targets: targetsFor(owner, ['reference'], 0),
+            },
+            into,
+          );
         }
         return null;
       });

@@ -36,11 +36,27 @@ export interface Dictionary {
   several: string;
   /** `fields`: in what evaluations differ that should be ranked. */
   notComparable(fields: readonly string[]): string;
-  charts: Record<'title' | 'errorAgainstKl' | 'sparsityAgainstKl' | 'frontier' | 'perLayerError' | 'perLayerKl' | 'routing' | 'density' | 'firingRate' | 'latents' | 'table', string>;
+  charts: Record<
+    | 'title'
+    | 'errorAgainstKl'
+    | 'sparsityAgainstKl'
+    | 'frontier'
+    | 'perLayerError'
+    | 'perLayerKl'
+    | 'routing'
+    | 'density'
+    | 'firingRate'
+    | 'latents'
+    | 'table',
+    string
+  >;
   chartDescription(y: string, x: string, series: readonly string[]): string;
   reading: string;
   recommendations: string;
-  groups: Record<'baseline' | 'standard' | 'routing' | 'multiLayer', { title: string; line: string }>;
+  groups: Record<
+    'baseline' | 'standard' | 'routing' | 'multiLayer',
+    { title: string; line: string }
+  >;
   nats: string;
   mostFaithful(label: string, kl: string, l0: string, nearIdentities: number): string;
   bestAtSparsest(label: string, kl: string, l0: string): string;

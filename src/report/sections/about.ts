@@ -6,19 +6,39 @@ import { referenceRows, strictRows } from '../metric-rows.js';
 import { number } from '../numbers.js';
 
 /** Fields of `config` that a run decides; the rest is the request. */
-const runOnly = new Set(['deviceName', 'architecture', 'threads', 'microBatch', 'saeProducts', 'versions']);
+const runOnly = new Set([
+  'deviceName',
+  'architecture',
+  'threads',
+  'microBatch',
+  'saeProducts',
+  'versions',
+]);
 
 /** The request that gives this result again. */
 export function requestOf({ config }: EvaluationResult): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(config).filter(([key, value]) => !runOnly.has(key) && value !== undefined));
+  return Object.fromEntries(
+    Object.entries(config).filter(([key, value]) => !runOnly.has(key) && value !== undefined),
+  );
 }
 
-export function configurationSection({ createdAt, config, data, timing, memory }: EvaluationResult, words: Dictionary): Block[] {
+export function configurationSection(
+  { createdAt, config, data, timing, memory }: EvaluationResult,
+  words: Dictionary,
+): Block[] {
   const { architecture, dataset } = config;
-  const override = config.inferK !== undefined ? `inferK = ${JSON.stringify(config.inferK)}` : config.theta !== undefined ? `theta = ${JSON.stringify(config.theta)}` : null;
+  const override =
+    config.inferK !== undefined
+      ? `inferK = ${JSON.stringify(config.inferK)}`
+      : config.theta !== undefined
+        ? `theta = ${JSON.stringify(config.theta)}`
+        : null;
   const rows: [string, string][] = [
     ['createdAt', createdAt],
-    ['model', `${config.model} (${architecture.family}, ${architecture.layers} × ${architecture.width}, ${number(architecture.parameters)})`],
+    [
+      'model',
+      `${config.model} (${architecture.family}, ${architecture.layers} × ${architecture.width}, ${number(architecture.parameters)})`,
+    ],
     ['data', dataset.path],
     ['samples', `${data.samples} (${data.batches} × ${config.batchSize})`],
     ['tokens', String(data.realTokens)],
@@ -30,13 +50,27 @@ export function configurationSection({ createdAt, config, data, timing, memory }
     ...(override === null ? [] : [['override', override] as [string, string]]),
     ['seed', String(config.seed)],
     ['threads', String(config.threads)],
-    ['microBatch', `${config.microBatch.sequences} × ${dataset.seqLen}, ${config.microBatch.logits}`],
-    ['seconds', `${number(Number(timing.seconds.toFixed(1)))} s (${number(Math.round(timing.tokensPerSecond))} /s)`],
+    [
+      'microBatch',
+      `${config.microBatch.sequences} × ${dataset.seqLen}, ${config.microBatch.logits}`,
+    ],
+    [
+      'seconds',
+      `${number(Number(timing.seconds.toFixed(1)))} s (${number(Math.round(timing.tokensPerSecond))} /s)`,
+    ],
     ['memory', `${number(Math.round(memory.peakBytes / 2 ** 20))} MiB`],
   ];
   return [
     heading(2, words.configuration),
-    { kind: 'table', table: { caption: words.configuration, numeric: false, head: ['', ''], rows: rows.map(([key, value]) => [cell(words.field[key] ?? key), cell(value)]) } },
+    {
+      kind: 'table',
+      table: {
+        caption: words.configuration,
+        numeric: false,
+        head: ['', ''],
+        rows: rows.map(([key, value]) => [cell(words.field[key] ?? key), cell(value)]),
+      },
+    },
   ];
 }
 
@@ -47,34 +81,97 @@ function range(layers: readonly number[]): string {
 }
 
 export function modelsSection({ results }: EvaluationResult, words: Dictionary): Block[] {
-  return [heading(2, words.models), {
-    kind: 'list',
-    items: results.map(({ label, kind, layer, layers, k, m, routing, aggregation, format, hookPoint, normalization }) => {
-      const where = layer === undefined ? `${words.layers} ${range(layers ?? [])}` : `${words.layer} ${layer}`;
-      const size = [m === null ? '' : `m = ${m}`, k === null ? '' : `k = ${k}`, routing === null ? '' : `${routing}, ${aggregation}`].filter((text) => text !== '').join(', ');
-      const published = format === undefined || format === 'routesae' ? '' : `; ${[format, hookPoint, normalization].filter((text) => text !== null && text !== undefined).join(', ')}`;
-      return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}${published}`;
-    }),
-  }];
+  return [
+    heading(2, words.models),
+    {
+      kind: 'list',
+      items: results.map(
+        ({
+          label,
+          kind,
+          layer,
+          layers,
+          k,
+          m,
+          routing,
+          aggregation,
+          format,
+          hookPoint,
+          normalization,
+        }) => {
+          const where =
+            layer === undefined
+              ? `${words.layers} ${range(layers ?? [])}`
+              : `${words.layer} ${layer}`;
+          const size = [
+            m === null ? '' : `m = ${m}`,
+            k === null ? '' : `k = ${k}`,
+            routing === null ? '' : `${routing}, ${aggregation}`,
+          ]
+            .filter((text) => text !== '')
+            .join(', ');
+          const published =
+            format === undefined || format === 'routesae'
+              ? ''
+              : `; ${[format, hookPoint, normalization].filter((text) => text !== null && text !== undefined).join(', ')}`;
+          return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}${published}`;
+        },
+      ),
+    },
+  ];
 }
 
-export function findingsSection({ findings }: EvaluationResult, lang: 'en' | 'zh', words: Dictionary): Block[] {
-  return [heading(2, words.findings), ...(findings.length === 0
-    ? [paragraph(words.noFindings)]
-    : findings.map(({ severity, message }): Block => ({ kind: 'finding', severity, label: words.severity[severity], text: message[lang] })))];
+export function findingsSection(
+  { findings }: EvaluationResult,
+  lang: 'en' | 'zh',
+  words: Dictionary,
+): Block[] {
+  return [
+    heading(2, words.findings),
+    ...(findings.length === 0
+      ? [paragraph(words.noFindings)]
+      : findings.map(({ severity, message }): Block => ({
+          kind: 'finding',
+          severity,
+          label: words.severity[severity],
+          text: message[lang],
+        }))),
+  ];
 }
 
 export function appendixSections(result: EvaluationResult, words: Dictionary): Block[] {
-  const shown = [...new Set([...(result.config.protocol.includes('reference') ? referenceRows : []), ...(result.config.protocol.includes('strict') ? strictRows : [])].map(({ field }) => field))];
+  const shown = [
+    ...new Set(
+      [
+        ...(result.config.protocol.includes('reference') ? referenceRows : []),
+        ...(result.config.protocol.includes('strict') ? strictRows : []),
+      ].map(({ field }) => field),
+    ),
+  ];
   return [
     heading(2, words.metricsMean),
-    { kind: 'list', items: shown.map((field) => `${words.metric[field]!.name}${words.separator}${words.metric[field]!.meaning}`) },
+    {
+      kind: 'list',
+      items: shown.map(
+        (field) => `${words.metric[field]!.name}${words.separator}${words.metric[field]!.meaning}`,
+      ),
+    },
     heading(2, words.files),
-    { kind: 'list', items: [result.config.model, result.config.dataset.path, ...new Set(result.results.map(({ checkpoint }) => checkpoint))] },
+    {
+      kind: 'list',
+      items: [
+        result.config.model,
+        result.config.dataset.path,
+        ...new Set(result.results.map(({ checkpoint }) => checkpoint)),
+      ],
+    },
     heading(2, words.again),
     paragraph(words.againLine),
     { kind: 'code', language: 'json', text: JSON.stringify(requestOf(result), null, 2) },
     heading(2, words.versions),
-    { kind: 'list', items: Object.entries(result.config.versions).map(([name, version]) => `${name} ${version}`) },
+    {
+      kind: 'list',
+      items: Object.entries(result.config.versions).map(([name, version]) => `${name} ${version}`),
+    },
   ];
 }

@@ -5,8 +5,10 @@ import { cell, heading, type Block, type Table } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
 import { number } from '../numbers.js';
 
-const errorOf = ({ strict, reference }: SaeResult | SweepPoint): number | null => strict?.NormMSE?.mean ?? reference?.NormMSE ?? null;
-const klOf = ({ strict, reference }: SaeResult | SweepPoint): number | null => strict?.KLDivPerToken?.mean ?? reference?.KLDiv ?? null;
+const errorOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
+  strict?.NormMSE?.mean ?? reference?.NormMSE ?? null;
+const klOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
+  strict?.KLDivPerToken?.mean ?? reference?.KLDiv ?? null;
 const l0Of = ({ strict }: SaeResult | SweepPoint): number | null => strict?.L0?.mean ?? null;
 
 function tableOf({ title, x, y, series }: Chart, words: Dictionary): Table {
@@ -14,15 +16,23 @@ function tableOf({ title, x, y, series }: Chart, words: Dictionary): Table {
     caption: title,
     numeric: true,
     head: [words.models, x.name, y.name],
-    rows: series.flatMap(({ name, points }) => points.map((point) => [cell(name), cell(number(point.x)), cell(number(point.y))])),
+    rows: series.flatMap(({ name, points }) =>
+      points.map((point) => [cell(name), cell(number(point.x)), cell(number(point.y))]),
+    ),
   };
 }
 
 /** One point for each SAE that has both values. */
-function scatter(results: readonly SaeResult[], x: (one: SaeResult) => number | null, y: (one: SaeResult) => number | null): Series[] {
+function scatter(
+  results: readonly SaeResult[],
+  x: (one: SaeResult) => number | null,
+  y: (one: SaeResult) => number | null,
+): Series[] {
   return results.flatMap((one) => {
     const [px, py] = [x(one), y(one)];
-    return px === null || py === null || px <= 0 || py <= 0 ? [] : [{ name: one.label, points: [{ x: px, y: py }] }];
+    return px === null || py === null || px <= 0 || py <= 0
+      ? []
+      : [{ name: one.label, points: [{ x: px, y: py }] }];
   });
 }
 
@@ -31,10 +41,27 @@ export function chartsSection({ results: all }: EvaluationResult, words: Diction
   const name = (field: string): string => words.metric[field]!.name;
   const strict = results.some(({ strict: values }) => values !== null);
   const kl = { name: name(strict ? 'KLDivPerToken' : 'KLDiv'), log: true };
-  const chart = (form: Chart['form'], title: string, x: Chart['x'], y: Chart['y'], series: Series[]): Chart => ({
-    form, title, x, y, series, description: words.chartDescription(y.name, x.name, series.map((one) => one.name)),
+  const chart = (
+    form: Chart['form'],
+    title: string,
+    x: Chart['x'],
+    y: Chart['y'],
+    series: Series[],
+  ): Chart => ({
+    form,
+    title,
+    x,
+    y,
+    series,
+    description: words.chartDescription(
+      y.name,
+      x.name,
+      series.map((one) => one.name),
+    ),
   });
-  const perLayer = (value: (row: NonNullable<SaeResult['perLayer']>[number]) => number | null | undefined): Series[] =>
+  const perLayer = (
+    value: (row: NonNullable<SaeResult['perLayer']>[number]) => number | null | undefined,
+  ): Series[] =>
     results.flatMap(({ label, perLayer: rows }) => {
       const points = (rows ?? []).flatMap((row) => {
         const y = value(row);
@@ -43,25 +70,86 @@ export function chartsSection({ results: all }: EvaluationResult, words: Diction
       return points.length < 2 ? [] : [{ name: label, points }];
     });
   const frontier = results.flatMap(({ label, sweep }): Series[] => {
-    const points = (sweep ?? []).flatMap((point) => {
-      const [x, y] = [l0Of(point), klOf(point)];
-      return x === null || y === null || x <= 0 || y <= 0 ? [] : [{ x, y }];
-    }).sort((a, b) => a.x - b.x);
+    const points = (sweep ?? [])
+      .flatMap((point) => {
+        const [x, y] = [l0Of(point), klOf(point)];
+        return x === null || y === null || x <= 0 || y <= 0 ? [] : [{ x, y }];
+      })
+      .sort((a, b) => a.x - b.x);
     return points.length === 0 ? [] : [{ name: label, points }];
   });
   const density = results.flatMap(({ label, strict: values }): Series[] => {
     const histogram = values?.DensityHistogram;
-    return histogram ? [{ name: label, points: histogram.count.map((y, i) => ({ x: (histogram.log10[i]! + histogram.log10[i + 1]!) / 2, y })) }] : [];
+    return histogram
+      ? [
+          {
+            name: label,
+            points: histogram.count.map((y, i) => ({
+              x: (histogram.log10[i]! + histogram.log10[i + 1]!) / 2,
+              y,
+            })),
+          },
+        ]
+      : [];
   });
   const charts: Chart[] = [
-    chart('scatter', words.charts.errorAgainstKl, { name: name('NormMSE'), log: true }, kl, scatter(results, errorOf, klOf)),
-    chart('scatter', words.charts.sparsityAgainstKl, { name: name('L0'), log: true }, kl, scatter(results, l0Of, klOf)),
+    chart(
+      'scatter',
+      words.charts.errorAgainstKl,
+      { name: name('NormMSE'), log: true },
+      kl,
+      scatter(results, errorOf, klOf),
+    ),
+    chart(
+      'scatter',
+      words.charts.sparsityAgainstKl,
+      { name: name('L0'), log: true },
+      kl,
+      scatter(results, l0Of, klOf),
+    ),
     chart('line', words.charts.frontier, { name: name('L0'), log: true }, kl, frontier),
-    chart('line', words.charts.perLayerError, { name: words.layer }, { name: name('NormMSE') }, perLayer((row) => row.strict?.NormMSE?.mean ?? row.reference?.NormMSE)),
-    chart('line', words.charts.perLayerKl, { name: words.layer }, { name: kl.name }, perLayer((row) => (strict ? row.strict?.KLDivPerToken?.mean : row.reference?.KLDiv))),
-    ...results.filter(({ strict: values }) => values?.RoutingShare).map(({ label, layers, strict: values }) =>
-      chart('bar', `${words.charts.routing} · ${label}`, { name: words.layer }, { name: name('RoutingShare') }, [{ name: label, points: values!.RoutingShare!.map((y, j) => ({ x: layers?.[j] ?? j, y })) }])),
-    chart('line', words.charts.density, { name: words.charts.firingRate }, { name: words.charts.latents }, density),
+    chart(
+      'line',
+      words.charts.perLayerError,
+      { name: words.layer },
+      { name: name('NormMSE') },
+      perLayer((row) => row.strict?.NormMSE?.mean ?? row.reference?.NormMSE),
+    ),
+    chart(
+      'line',
+      words.charts.perLayerKl,
+      { name: words.layer },
+      { name: kl.name },
+      perLayer((row) => (strict ? row.strict?.KLDivPerToken?.mean : row.reference?.KLDiv)),
+    ),
+    ...results
+      .filter(({ strict: values }) => values?.RoutingShare)
+      .map(({ label, layers, strict: values }) =>
+        chart(
+          'bar',
+          `${words.charts.routing} · ${label}`,
+          { name: words.layer },
+          { name: name('RoutingShare') },
+          [
+            {
+              name: label,
+              points: values!.RoutingShare!.map((y, j) => ({ x: layers?.[j] ?? j, y })),
+            },
+          ],
+        ),
+      ),
+    chart(
+      'line',
+      words.charts.density,
+      { name: words.charts.firingRate },
+      { name: words.charts.latents },
+      density,
+    ),
   ].filter(({ series, form }) => series.length >= (form === 'scatter' ? 2 : 1));
-  return charts.length === 0 ? [] : [heading(2, words.charts.title), ...charts.map((one): Block => ({ kind: 'chart', chart: one, table: tableOf(one, words) }))];
+  return charts.length === 0
+    ? []
+    : [
+        heading(2, words.charts.title),
+        ...charts.map((one): Block => ({ kind: 'chart', chart: one, table: tableOf(one, words) })),
+      ];
 }

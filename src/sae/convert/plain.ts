@@ -28,10 +28,26 @@ export interface PlainSAE {
 
 /** To be called in a scope. */
 export function plainSAE(description: SaeDescription): PlainSAE {
-  const { checkpoint, d, m, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, decoderNorm, activation, normalization } = description;
-  const open = (name: string, dtype: DType): Tensor => openTensors(checkpoint, { names: [name], dtype }).get(name)!;
+  const {
+    checkpoint,
+    d,
+    m,
+    encoder,
+    decoder,
+    encoderBias,
+    decoderBias,
+    subtractDecoderBias,
+    decoderNorm,
+    activation,
+    normalization,
+  } = description;
+  const open = (name: string, dtype: DType): Tensor =>
+    openTensors(checkpoint, { names: [name], dtype }).get(name)!;
   const { roundedTo } = description;
-  const take = (name: string): Tensor => (roundedTo === undefined ? open(name, 'float64') : open(name, roundedTo).to({ dtype: 'float64' }));
+  const take = (name: string): Tensor =>
+    roundedTo === undefined
+      ? open(name, 'float64')
+      : open(name, roundedTo).to({ dtype: 'float64' });
   const matrix = ({ tensor, transpose, factor }: SaeDescription['encoder']): Tensor => {
     const turned = transpose ? take(tensor).t() : take(tensor);
     return factor === undefined ? turned : turned.mul(factor);
@@ -48,21 +64,56 @@ export function plainSAE(description: SaeDescription): PlainSAE {
   }
   const plain = ((): PlainActivation => {
     switch (activation.kind) {
-      case 'relu': return { kind: 'relu' };
-      case 'topk': return { kind: 'topk', k: activation.k, signed: activation.signed === true, byNorms: decoderNorm === 'selection' };
-      case 'gated': return { kind: 'gated', gateBias: take(activation.gateBias), magnitudeBias: take(activation.magnitudeBias), logScale: take(activation.logScale) };
+      case 'relu':
+        return { kind: 'relu' };
+      case 'topk':
+        return {
+          kind: 'topk',
+          k: activation.k,
+          signed: activation.signed === true,
+          byNorms: decoderNorm === 'selection',
+        };
+      case 'gated':
+        return {
+          kind: 'gated',
+          gateBias: take(activation.gateBias),
+          magnitudeBias: take(activation.magnitudeBias),
+          logScale: take(activation.logScale),
+        };
       case 'jumprelu': {
-        const stored = 'value' in activation.threshold ? ops.full([1], activation.threshold.value, { dtype: 'float64' }) : take(activation.threshold.tensor);
-        const linear = 'log' in activation.threshold && activation.threshold.log ? stored.exp() : stored;
+        const stored =
+          'value' in activation.threshold
+            ? ops.full([1], activation.threshold.value, { dtype: 'float64' })
+            : take(activation.threshold.tensor);
+        const linear =
+          'log' in activation.threshold && activation.threshold.log ? stored.exp() : stored;
         // a · ‖W_d‖ > θ is a > θ / ‖W_d‖
         const threshold = decoderNorm === 'selection' ? linear.div(norms) : linear;
-        return { kind: 'jumprelu', threshold: threshold.reshape([-1]).expand([m]), signed: activation.signed === true };
+        return {
+          kind: 'jumprelu',
+          threshold: threshold.reshape([-1]).expand([m]),
+          signed: activation.signed === true,
+        };
       }
     }
   })();
-  const base = { d, m, subtracts: subtractDecoderBias && decoderBias !== null, centred: description.centred, activation: plain };
+  const base = {
+    d,
+    m,
+    subtracts: subtractDecoderBias && decoderBias !== null,
+    centred: description.centred,
+    activation: plain,
+  };
   const B = decoderBias === null ? zeros(d) : take(decoderBias);
-  if (normalization.kind !== 'scale') return { ...base, encoder: W, decoder: D, encoderBias: b, decoderBias: B, normalization };
+  if (normalization.kind !== 'scale')
+    return { ...base, encoder: W, decoder: D, encoderBias: b, decoderBias: B, normalization };
   const { factor } = normalization;
-  return { ...base, encoder: W.mul(factor), decoder: D.div(factor), encoderBias: b, decoderBias: B.div(factor), normalization: { kind: 'none' } };
+  return {
+    ...base,
+    encoder: W.mul(factor),
+    decoder: D.div(factor),
+    encoderBias: b,
+    decoderBias: B.div(factor),
+    normalization: { kind: 'none' },
+  };
 }

@@ -9,24 +9,66 @@ const epsilonThere = 1e-5;
 const writtenAs = '6.18.0';
 
 /** What SAELens has no word for, under a name of ours: SAELens passes over it, sae-eval reads it back. */
-function ownWord({ signed, byNorms = false }: { signed: boolean; byNorms?: boolean }): Record<string, unknown> {
-  return signed || byNorms ? { sae_eval: { ...(signed ? { keeps_negative: true } : {}), ...(byNorms ? { decoder_norm: 'selection' } : {}) } } : {};
+function ownWord({
+  signed,
+  byNorms = false,
+}: {
+  signed: boolean;
+  byNorms?: boolean;
+}): Record<string, unknown> {
+  return signed || byNorms
+    ? {
+        sae_eval: {
+          ...(signed ? { keeps_negative: true } : {}),
+          ...(byNorms ? { decoder_norm: 'selection' } : {}),
+        },
+      }
+    : {};
 }
 
-function architectureOf({ activation }: PlainSAE, differs: string[]): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
+function architectureOf(
+  { activation }: PlainSAE,
+  differs: string[],
+): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
   switch (activation.kind) {
-    case 'relu': return { fields: { architecture: 'standard' }, tensors: [] };
-    case 'gated': return { fields: { architecture: 'gated' }, tensors: [['b_gate', activation.gateBias], ['b_mag', activation.magnitudeBias], ['r_mag', activation.logScale]] };
-    case 'topk':
-      if (activation.signed) differs.push("SAELens' topk sets negative values to 0 after the choice; this SAE keeps them");
-      if (activation.byNorms) differs.push("SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)");
+    case 'relu':
+      return { fields: { architecture: 'standard' }, tensors: [] };
+    case 'gated':
       return {
-        fields: { architecture: 'topk', k: activation.k, rescale_acts_by_decoder_norm: activation.byNorms, ...ownWord({ signed: activation.signed, byNorms: activation.byNorms }) },
+        fields: { architecture: 'gated' },
+        tensors: [
+          ['b_gate', activation.gateBias],
+          ['b_mag', activation.magnitudeBias],
+          ['r_mag', activation.logScale],
+        ],
+      };
+    case 'topk':
+      if (activation.signed)
+        differs.push(
+          "SAELens' topk sets negative values to 0 after the choice; this SAE keeps them",
+        );
+      if (activation.byNorms)
+        differs.push(
+          "SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)",
+        );
+      return {
+        fields: {
+          architecture: 'topk',
+          k: activation.k,
+          rescale_acts_by_decoder_norm: activation.byNorms,
+          ...ownWord({ signed: activation.signed, byNorms: activation.byNorms }),
+        },
         tensors: [],
       };
     case 'jumprelu':
-      if (activation.signed && activation.threshold.lt(0).any().item()) differs.push("SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them");
-      return { fields: { architecture: 'jumprelu', ...ownWord({ signed: activation.signed }) }, tensors: [['threshold', activation.threshold]] };
+      if (activation.signed && activation.threshold.lt(0).any().item())
+        differs.push(
+          "SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them",
+        );
+      return {
+        fields: { architecture: 'jumprelu', ...ownWord({ signed: activation.signed }) },
+        tensors: [['threshold', activation.threshold]],
+      };
   }
 }
 
@@ -36,11 +78,21 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
   const notes: string[] = [];
   const { d, m, normalization, activation } = sae;
   const { fields, tensors } = architectureOf(sae, differs);
-  const ownEpsilon = normalization.kind === 'layer-norm' && normalization.epsilon !== epsilonThere ? normalization.epsilon : null;
+  const ownEpsilon =
+    normalization.kind === 'layer-norm' && normalization.epsilon !== epsilonThere
+      ? normalization.epsilon
+      : null;
   if (ownEpsilon !== null) {
-    notes.push(`SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: there its inputs differ by the factor 1 − ${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact number as layer_norm_epsilon, which sae-eval reads`);
+    notes.push(
+      `SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: there its inputs differ by the factor 1 − ${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact number as layer_norm_epsilon, which sae-eval reads`,
+    );
   }
-  notes.push(...differs.map((what) => `${what}: cfg.json says so under sae_eval, which sae-eval reads and SAELens passes over`));
+  notes.push(
+    ...differs.map(
+      (what) =>
+        `${what}: cfg.json says so under sae_eval, which sae-eval reads and SAELens passes over`,
+    ),
+  );
   return {
     notes,
     config: {
@@ -50,10 +102,22 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
       dtype: 'float32',
       device: 'cpu',
       apply_b_dec_to_input: sae.subtracts,
-      normalize_activations: normalization.kind === 'layer-norm' ? 'layer_norm' : normalization.kind === 'token-norm' ? 'constant_norm_rescale' : 'none',
+      normalize_activations:
+        normalization.kind === 'layer-norm'
+          ? 'layer_norm'
+          : normalization.kind === 'token-norm'
+            ? 'constant_norm_rescale'
+            : 'none',
       ...(ownEpsilon === null ? {} : { layer_norm_epsilon: ownEpsilon }),
       reshape_activations: hookName?.endsWith('.hook_z') === true ? 'hook_z' : 'none',
-      metadata: { sae_lens_version: writtenAs, sae_lens_training_version: null, model_name: null, hook_name: hookName, hook_head_index: null, ...(sae.centred ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}) },
+      metadata: {
+        sae_lens_version: writtenAs,
+        sae_lens_training_version: null,
+        model_name: null,
+        hook_name: hookName,
+        hook_head_index: null,
+        ...(sae.centred ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}),
+      },
     },
     tensors: new Map([
       ['W_enc', sae.encoder],

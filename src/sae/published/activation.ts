@@ -34,20 +34,27 @@ export function activationFunction(activation: Activation, take: TakeTensor): Ac
     case 'relu':
       return { apply: (a, sparsity) => override(a.relu(), sparsity), dispose: nothing };
     case 'topk': {
-      const rectified = (values: Tensor): Tensor => (activation.signed === true ? values : values.relu());
+      const rectified = (values: Tensor): Tensor =>
+        activation.signed === true ? values : values.relu();
       return {
         apply(a, sparsity) {
-          if (sparsity !== null && 'theta' in sparsity) return keepAbove(rectified(a), sparsity.theta);
-          return mapValues(keepLargest(a, sparsity === null ? activation.k : sparsity.inferK), rectified);
+          if (sparsity !== null && 'theta' in sparsity)
+            return keepAbove(rectified(a), sparsity.theta);
+          return mapValues(
+            keepLargest(a, sparsity === null ? activation.k : sparsity.inferK),
+            rectified,
+          );
         },
         dispose: nothing,
       };
     }
     case 'jumprelu': {
       const threshold = thresholdOf(activation.threshold, take);
-      const above = (a: Tensor): Tensor => (typeof threshold === 'number' ? a.gt(threshold) : a.gt(threshold));
+      const above = (a: Tensor): Tensor =>
+        typeof threshold === 'number' ? a.gt(threshold) : a.gt(threshold);
       return {
-        apply: (a, sparsity) => override((activation.signed === true ? a : a.relu()).mul(above(a)), sparsity),
+        apply: (a, sparsity) =>
+          override((activation.signed === true ? a : a.relu()).mul(above(a)), sparsity),
         dispose: () => (typeof threshold === 'number' ? undefined : threshold.dispose()),
       };
     }
@@ -58,7 +65,11 @@ export function activationFunction(activation: Activation, take: TakeTensor): Ac
       const scale = logScale.exp(); // [m]
       logScale.dispose();
       return {
-        apply: (a, sparsity) => override(ops.addcmul(magnitudeBias, scale, a).relu().mul(a.add(gateBias).gt(0)), sparsity),
+        apply: (a, sparsity) =>
+          override(
+            ops.addcmul(magnitudeBias, scale, a).relu().mul(a.add(gateBias).gt(0)),
+            sparsity,
+          ),
         dispose: () => [gateBias, magnitudeBias, scale].forEach((tensor) => tensor.dispose()),
       };
     }

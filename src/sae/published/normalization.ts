@@ -8,8 +8,10 @@ type Undo = (reconstruction: Tensor) => Tensor;
 function normalized(h: Tensor, normalization: Normalization): { x: Tensor; undo: Undo } {
   const d = h.shape.at(-1)!;
   switch (normalization.kind) {
-    case 'none': return { x: h, undo: (r) => r };
-    case 'scale': return { x: h.mul(normalization.factor), undo: (r) => r.div(normalization.factor) };
+    case 'none':
+      return { x: h, undo: (r) => r };
+    case 'scale':
+      return { x: h.mul(normalization.factor), undo: (r) => r.div(normalization.factor) };
     case 'token-norm': {
       const factor = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }).div(Math.sqrt(d)); // [N, 1]
       return { x: h.div(factor), undo: (r) => r.mul(factor) };
@@ -30,12 +32,17 @@ function centredFirst(h: Tensor, normalization: Normalization): { x: Tensor; und
 }
 
 /** What a description says of an SAE's input, ready to be applied. */
-export function inputNormalization(normalization: Normalization, { centred = false }: { centred?: boolean } = {}): InputNormalization {
+export function inputNormalization(
+  normalization: Normalization,
+  { centred = false }: { centred?: boolean } = {},
+): InputNormalization {
   return {
     key: JSON.stringify({ ...normalization, centred }),
     apply(h: Tensor, dtype: DType): SaeInput {
       const typed = h.dtype === dtype ? h : h.to({ dtype });
-      const { x, undo } = centred ? centredFirst(typed, normalization) : normalized(typed, normalization);
+      const { x, undo } = centred
+        ? centredFirst(typed, normalization)
+        : normalized(typed, normalization);
       return {
         x,
         restore: (reconstruction) => {

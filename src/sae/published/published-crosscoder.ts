@@ -19,7 +19,9 @@ import { smallestNorm } from './published-sae.js';
 export function denseValues(latents: Latents): Tensor {
   if (latents.form === 'dense') return latents.values;
   const { values, indices, m } = latents;
-  return ops.zeros([values.shape[0]!, m], { dtype: values.dtype, device: values.device }).scatter_(-1, indices, values);
+  return ops
+    .zeros([values.shape[0]!, m], { dtype: values.dtype, device: values.device })
+    .scatter_(-1, indices, values);
 }
 
 export class PublishedCrosscoder implements CrosscoderLike {
@@ -42,7 +44,23 @@ export class PublishedCrosscoder implements CrosscoderLike {
   readonly #norms: readonly Tensor[] | null; // R × [m]
 
   /** `take` gives tensors of the file, which this then owns. */
-  constructor({ d, m, sites, source, hookPoints, activation, encoder, decoder, encoderBias, decoderBias, decoderNorm, normalizations }: CrosscoderDescription, take: TakeTensor) {
+  constructor(
+    {
+      d,
+      m,
+      sites,
+      source,
+      hookPoints,
+      activation,
+      encoder,
+      decoder,
+      encoderBias,
+      decoderBias,
+      decoderNorm,
+      normalizations,
+    }: CrosscoderDescription,
+    take: TakeTensor,
+  ) {
     this.d = d;
     this.m = m;
     this.k = activation.kind === 'topk' ? activation.k : null;
@@ -63,7 +81,10 @@ export class PublishedCrosscoder implements CrosscoderLike {
         columns: rows.map((one) => one.t()),
         biases: each.map((j) => biases.select(0, j)),
         bias: bias.shape.length === 1 ? bias : bias.sum([0]),
-        norms: decoderNorm === 'none' ? null : rows.map((one) => ops.linalg_vector_norm(one, 2, [-1]).clamp_min(smallestNorm)),
+        norms:
+          decoderNorm === 'none'
+            ? null
+            : rows.map((one) => ops.linalg_vector_norm(one, 2, [-1]).clamp_min(smallestNorm)),
       };
     });
     this.#encoders = parts.encoders;
@@ -84,13 +105,25 @@ export class PublishedCrosscoder implements CrosscoderLike {
   /** [N, m], or [N, R, m] where each site decides by itself. */
   activate(a: Tensor, sparsity: Sparsity): Latents {
     if (this.#norms === null) return this.#activation.apply(a, sparsity);
-    return { form: 'dense', values: ops.stack(this.#norms.map((norms) => denseValues(this.#activation.apply(a.mul(norms), sparsity)).div(norms)), 1) };
+    return {
+      form: 'dense',
+      values: ops.stack(
+        this.#norms.map((norms) =>
+          denseValues(this.#activation.apply(a.mul(norms), sparsity)).div(norms),
+        ),
+        1,
+      ),
+    };
   }
 
   /** z → x̂ [N, R, d]. */
   decode(z: Latents): Tensor {
-    const at = (j: number): Latents => (this.#norms === null ? z : { form: 'dense', values: z.values.select(1, j) });
-    return ops.stack(this.#decoders.map((decoder, j) => decoder.apply(at(j), this.#decoderBiases[j]!)), 1);
+    const at = (j: number): Latents =>
+      this.#norms === null ? z : { form: 'dense', values: z.values.select(1, j) };
+    return ops.stack(
+      this.#decoders.map((decoder, j) => decoder.apply(at(j), this.#decoderBiases[j]!)),
+      1,
+    );
   }
 
   /** A latent counts as active where it is on any site. */
@@ -99,6 +132,14 @@ export class PublishedCrosscoder implements CrosscoderLike {
   }
 
   dispose(): void {
-    for (const owned of [...this.#encoders, this.#encoderBias, ...this.#decoders, ...this.#decoderBiases, ...(this.#norms ?? []), this.#activation]) owned.dispose();
+    for (const owned of [
+      ...this.#encoders,
+      this.#encoderBias,
+      ...this.#decoders,
+      ...this.#decoderBiases,
+      ...(this.#norms ?? []),
+      this.#activation,
+    ])
+      owned.dispose();
   }
 }

@@ -12,7 +12,12 @@ import type { InputNormalization } from '../input.js';
 import { Decoder, type Latents, type Sparsity } from '../latents.js';
 import { linear } from '../product.js';
 import type { SAE } from '../sae.js';
-import { activationFunction, mapValues, type ActivationFunction, type TakeTensor } from './activation.js';
+import {
+  activationFunction,
+  mapValues,
+  type ActivationFunction,
+  type TakeTensor,
+} from './activation.js';
 import { inputNormalization } from './normalization.js';
 
 /** Below it a decoder row is taken for a latent that writes nothing. */
@@ -53,7 +58,20 @@ export class PublishedSAE implements SAE {
 
   /** `take` gives tensors of the file, which this then owns. */
   constructor(description: SaeDescription, take: TakeTensor, kind: SaeKind) {
-    const { d, m, source, hookPoint, activation, encoder, decoder, encoderBias, decoderBias, subtractDecoderBias, glu, decoderNorm } = description;
+    const {
+      d,
+      m,
+      source,
+      hookPoint,
+      activation,
+      encoder,
+      decoder,
+      encoderBias,
+      decoderBias,
+      subtractDecoderBias,
+      glu,
+      decoderNorm,
+    } = description;
     this.kind = kind;
     this.d = d;
     this.m = m;
@@ -61,7 +79,9 @@ export class PublishedSAE implements SAE {
     this.format = source;
     this.hookPoint = hookPoint;
     this.activation = activation.kind;
-    this.normalization = inputNormalization(description.normalization, { centred: description.centred });
+    this.normalization = inputNormalization(description.normalization, {
+      centred: description.centred,
+    });
     this.#subtracts = subtractDecoderBias;
     this.#decoderBias = decoderBias === null ? null : take(decoderBias);
     const parts = scope(() => {
@@ -71,7 +91,9 @@ export class PublishedSAE implements SAE {
       if (decoderNorm === 'none') return { rows, columns, bias, norms: null };
       const norms = ops.linalg_vector_norm(rows, 2, [-1]).clamp_min(smallestNorm); // [m]
       const scaled = { columns: columns.mul(norms), bias: bias === null ? null : bias.mul(norms) };
-      return decoderNorm === 'latents' ? { ...scaled, rows: rows.div(norms.unsqueeze(-1)), norms: null } : { ...scaled, rows, norms };
+      return decoderNorm === 'latents'
+        ? { ...scaled, rows: rows.div(norms.unsqueeze(-1)), norms: null }
+        : { ...scaled, rows, norms };
     });
     this.#encoder = scope(() => parts.columns.t());
     this.#encoderBias = parts.bias;
@@ -79,14 +101,19 @@ export class PublishedSAE implements SAE {
     this.#decoder = new Decoder(scope(() => parts.rows.t()));
     parts.columns.dispose();
     parts.rows.dispose();
-    this.#glu = glu === null ? null : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
+    this.#glu =
+      glu === null
+        ? null
+        : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
     this.#activation = activationFunction(activation, take);
   }
 
   preactivate(x: Tensor): Tensor {
     const centred = this.#subtracts && this.#decoderBias !== null ? x.sub(this.#decoderBias) : x;
     const a = linear(centred, this.#encoder, this.#encoderBias); // [N, m]
-    return this.#glu === null ? a : a.mul(linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
+    return this.#glu === null
+      ? a
+      : a.mul(linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
   }
 
   activate(a: Tensor, sparsity: Sparsity): Latents {
@@ -99,6 +126,16 @@ export class PublishedSAE implements SAE {
   }
 
   dispose(): void {
-    for (const owned of [this.#encoder, this.#encoderBias, this.#decoderBias, this.#decoder, this.#activation, this.#norms, this.#glu?.weight, this.#glu?.bias]) owned?.dispose();
+    for (const owned of [
+      this.#encoder,
+      this.#encoderBias,
+      this.#decoderBias,
+      this.#decoder,
+      this.#activation,
+      this.#norms,
+      this.#glu?.weight,
+      this.#glu?.bias,
+    ])
+      owned?.dispose();
   }
 }

@@ -16,9 +16,13 @@ export class Adam extends Optimizer {
   readonly #betas: readonly [number, number];
   readonly #eps: number;
 
-  constructor(parameters: readonly Tensor[], { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions = {}) {
+  constructor(
+    parameters: readonly Tensor[],
+    { lr = 1e-3, betas = [0.9, 0.999], eps = 1e-8, weightDecay = 0 }: AdamOptions = {},
+  ) {
     super(parameters);
-    for (const [name, value] of Object.entries({ lr, eps, weightDecay })) requireSetting(name, value);
+    for (const [name, value] of Object.entries({ lr, eps, weightDecay }))
+      requireSetting(name, value);
     for (const beta of betas) requireSetting('betas', beta, { below: 1 });
     this.lr = lr;
     this.weightDecay = weightDecay;
@@ -27,17 +31,30 @@ export class Adam extends Optimizer {
   }
 
   protected update(parameter: Tensor, gradient: Tensor, state: State): void {
-    const decayed = this.weightDecay === 0 ? gradient : gradient.add(parameter, { alpha: this.weightDecay });
+    const decayed =
+      this.weightDecay === 0 ? gradient : gradient.add(parameter, { alpha: this.weightDecay });
     this.adapt(parameter, decayed, state);
   }
 
   /** Moves along the mean of the gradients, divided by the root of the mean of their squares, both without their bias to zero. */
   protected adapt(parameter: Tensor, gradient: Tensor, state: State): void {
     const [beta1, beta2] = this.#betas;
-    const age = this.remembered(state, 'steps', () => gradient.new_zeros([], { dtype: 'float64', device: 'cpu' })).add_(1).item();
-    const mean = this.remembered(state, 'mean', () => gradient.new_zeros(gradient.shape)).lerp_(gradient, 1 - beta1);
-    const square = this.remembered(state, 'square', () => gradient.new_zeros(gradient.shape)).mul_(beta2).addcmul_(gradient, gradient, { value: 1 - beta2 });
-    const spread = square.sqrt().div_(Math.sqrt(1 - beta2 ** age)).add_(this.#eps);
+    const age = this.remembered(state, 'steps', () =>
+      gradient.new_zeros([], { dtype: 'float64', device: 'cpu' }),
+    )
+      .add_(1)
+      .item();
+    const mean = this.remembered(state, 'mean', () => gradient.new_zeros(gradient.shape)).lerp_(
+      gradient,
+      1 - beta1,
+    );
+    const square = this.remembered(state, 'square', () => gradient.new_zeros(gradient.shape))
+      .mul_(beta2)
+      .addcmul_(gradient, gradient, { value: 1 - beta2 });
+    const spread = square
+      .sqrt()
+      .div_(Math.sqrt(1 - beta2 ** age))
+      .add_(this.#eps);
     parameter.addcdiv_(mean, spread, { value: -this.lr / (1 - beta1 ** age) });
   }
 }

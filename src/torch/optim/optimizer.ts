@@ -12,23 +12,33 @@ export abstract class Optimizer {
 
   /** The parameters stay the caller's; {@link dispose} frees the optimizer's own state alone. */
   constructor(readonly parameters: readonly Tensor[]) {
-    if (parameters.length === 0) throw new TorchError('torch-argument', 'An optimizer expects at least one parameter, found none.');
+    if (parameters.length === 0)
+      throw new TorchError(
+        'torch-argument',
+        'An optimizer expects at least one parameter, found none.',
+      );
     const fixed = parameters.findIndex((parameter) => !parameter.requiresGrad);
-    if (fixed >= 0) throw new TorchError('torch-argument', `An optimizer expects parameters that require gradients, found that number ${fixed} does not: set its requiresGrad.`);
+    if (fixed >= 0)
+      throw new TorchError(
+        'torch-argument',
+        `An optimizer expects parameters that require gradients, found that number ${fixed} does not: set its requiresGrad.`,
+      );
   }
 
   /** Changes every parameter that has a gradient, in place. */
   step(): void {
-    scope(() => noGrad(() => {
-      for (const parameter of this.parameters) {
-        const gradient = parameter.grad;
-        if (gradient === null) continue;
-        let state = this.#states.get(parameter);
-        if (state === undefined) this.#states.set(parameter, (state = {}));
-        this.update(parameter, gradient, state);
-      }
-      return null;
-    }));
+    scope(() =>
+      noGrad(() => {
+        for (const parameter of this.parameters) {
+          const gradient = parameter.grad;
+          if (gradient === null) continue;
+          let state = this.#states.get(parameter);
+          if (state === undefined) this.#states.set(parameter, (state = {}));
+          this.update(parameter, gradient, state);
+        }
+        return null;
+      }),
+    );
   }
 
   /** Forgets the gradients. */
@@ -37,7 +47,8 @@ export abstract class Optimizer {
   }
 
   dispose(): void {
-    for (const state of this.#states.values()) for (const tensor of Object.values(state)) tensor.dispose();
+    for (const state of this.#states.values())
+      for (const tensor of Object.values(state)) tensor.dispose();
     this.#states.clear();
   }
 
@@ -54,7 +65,14 @@ export abstract class Optimizer {
 }
 
 /** Throws unless a setting is a number in its range. */
-export function requireSetting(name: string, value: number, { below = Infinity }: { below?: number } = {}): void {
+export function requireSetting(
+  name: string,
+  value: number,
+  { below = Infinity }: { below?: number } = {},
+): void {
   if (value >= 0 && value < below) return;
-  throw new TorchError('torch-argument', `The optimizer's ${name} must be a number from 0${below === Infinity ? '' : `, below ${below}`}, found ${value}.`);
+  throw new TorchError(
+    'torch-argument',
+    `The optimizer's ${name} must be a number from 0${below === Infinity ? '' : `, below ${below}`}, found ${value}.`,
+  );
 }

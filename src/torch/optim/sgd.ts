@@ -18,10 +18,18 @@ export class SGD extends Optimizer {
   readonly #weightDecay: number;
   readonly #nesterov: boolean;
 
-  constructor(parameters: readonly Tensor[], { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {}) {
+  constructor(
+    parameters: readonly Tensor[],
+    { lr = 1e-3, momentum = 0, dampening = 0, weightDecay = 0, nesterov = false }: SGDOptions = {},
+  ) {
     super(parameters);
-    for (const [name, value] of Object.entries({ lr, momentum, weightDecay })) requireSetting(name, value);
-    if (nesterov && !(momentum > 0 && dampening === 0)) throw new TorchError('torch-argument', `SGD: nesterov expects a momentum above 0 and no dampening, found ${momentum} and ${dampening}.`);
+    for (const [name, value] of Object.entries({ lr, momentum, weightDecay }))
+      requireSetting(name, value);
+    if (nesterov && !(momentum > 0 && dampening === 0))
+      throw new TorchError(
+        'torch-argument',
+        `SGD: nesterov expects a momentum above 0 and no dampening, found ${momentum} and ${dampening}.`,
+      );
     this.lr = lr;
     this.#momentum = momentum;
     this.#dampening = dampening;
@@ -30,7 +38,8 @@ export class SGD extends Optimizer {
   }
 
   protected update(parameter: Tensor, gradient: Tensor, state: State): void {
-    let direction = this.#weightDecay === 0 ? gradient : gradient.add(parameter, { alpha: this.#weightDecay });
+    let direction =
+      this.#weightDecay === 0 ? gradient : gradient.add(parameter, { alpha: this.#weightDecay });
     if (this.#momentum !== 0) {
       const first = state['momentum'] === undefined;
       const velocity = this.remembered(state, 'momentum', () => direction.clone());

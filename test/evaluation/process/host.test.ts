@@ -5,16 +5,24 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
 import { describeDeath } from '#src/evaluation/process/death.js';
 import { forkChild } from '#src/evaluation/process/fork-child.js';
-import { ComputeProcess, inspectCheckpoints, inspectRequest } from '#src/evaluation/process/index.js';
+import {
+  ComputeProcess,
+  inspectCheckpoints,
+  inspectRequest,
+} from '#src/evaluation/process/index.js';
 import { requestSchema, type ResolvedRequest } from '#src/evaluation/schema/index.js';
 
-const shipped = (name: string): string => fileURLToPath(new URL(`../../../checkpoints/${name}`, import.meta.url));
+const shipped = (name: string): string =>
+  fileURLToPath(new URL(`../../../checkpoints/${name}`, import.meta.url));
 const compute = new ComputeProcess();
 afterAll(() => compute.close());
 
 function request(samples: number, seqLen = 32): ResolvedRequest {
   return requestSchema.parse({
-    model: shipped('tiny-llama'), dataset: { path: shipped('eval'), maxSamples: samples, seqLen }, batchSize: 4, device: 'cpu',
+    model: shipped('tiny-llama'),
+    dataset: { path: shipped('eval'), maxSamples: samples, seqLen },
+    batchSize: 4,
+    device: 'cpu',
     saes: [{ kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }],
   });
 }
@@ -32,7 +40,11 @@ describe('ComputeProcess', () => {
     const samples: number[] = [];
     let partials = 0;
     const [first, second] = await Promise.all([
-      compute.run(request(8), { id: 'one', onProgress: (progress) => samples.push(progress.samples), onResult: () => (partials += 1) }),
+      compute.run(request(8), {
+        id: 'one',
+        onProgress: (progress) => samples.push(progress.samples),
+        onResult: () => (partials += 1),
+      }),
       compute.run(request(8), { id: 'two' }),
     ]);
     expect(samples).toEqual([4, 8]);
@@ -70,11 +82,16 @@ describe('ComputeProcess', () => {
   it('passes on what is wrong with a request', async () => {
     const wrong = request(8);
     wrong.saes[0]!.layer = 17;
-    await expect(compute.run(wrong)).rejects.toMatchObject({ code: 'sae-option', fields: [{ path: 'saes[0].layer' }] });
+    await expect(compute.run(wrong)).rejects.toMatchObject({
+      code: 'sae-option',
+      fields: [{ path: 'saes[0].layer' }],
+    });
   });
 
   it('reads only what the table of paths allows', async () => {
-    await expect(compute.run(request(8), { paths: [] })).rejects.toMatchObject({ code: 'path-outside-roots' });
+    await expect(compute.run(request(8), { paths: [] })).rejects.toMatchObject({
+      code: 'path-outside-roots',
+    });
   });
 
   it('cancels within a batch, with the reason of the signal', async () => {
@@ -82,13 +99,19 @@ describe('ComputeProcess', () => {
     const running = compute.run(request(400, 512), { signal: controller.signal });
     setTimeout(() => controller.abort(new SaeEvalError('timed-out', 'too long')), 500);
     await expect(running).rejects.toMatchObject({ code: 'timed-out' });
-    await expect(compute.run(request(4), { signal: AbortSignal.abort() })).rejects.toMatchObject({ code: 'cancelled' });
+    await expect(compute.run(request(4), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
   });
 
   it('tells of a death in one sentence and starts again', async () => {
     const running = compute.run(request(400, 512));
     setTimeout(() => process.kill(compute.pid!, 'SIGKILL'), 500);
-    await expect(running).rejects.toMatchObject({ code: 'process-died', explained: false, message: expect.stringMatching(/^The compute process was killed from outside \(SIGKILL\)\./) });
+    await expect(running).rejects.toMatchObject({
+      code: 'process-died',
+      explained: false,
+      message: expect.stringMatching(/^The compute process was killed from outside \(SIGKILL\)\./),
+    });
     expect((await compute.run(request(4))).status).toBe('succeeded');
   });
 
@@ -98,10 +121,15 @@ describe('ComputeProcess', () => {
       const compute = new ComputeProcess();
       void compute.run(${JSON.stringify(request(400, 512))});
       setTimeout(() => { console.log(compute.pid); process.kill(process.pid, 'SIGKILL'); }, 1500);`;
-    const pid = await new Promise<number>((resolve) => execFile(process.execPath, ['--input-type=module', '-e', script], (_, stdout) => resolve(Number(stdout))));
+    const pid = await new Promise<number>((resolve) =>
+      execFile(process.execPath, ['--input-type=module', '-e', script], (_, stdout) =>
+        resolve(Number(stdout)),
+      ),
+    );
     expect(pid).toBeGreaterThan(0);
     const deadline = Date.now() + 3000;
-    while (isAlive(pid) && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (isAlive(pid) && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     expect(isAlive(pid)).toBe(false);
   });
 });
@@ -110,8 +138,21 @@ describe('describeDeath', () => {
   const circumstances = { code: null, signal: null, stderr: '', killsBefore: null };
   it.each([
     ['a crash', { signal: 'SIGSEGV' as const }, /SIGSEGV.*native code/, true],
-    ['an abort with words', { signal: 'SIGABRT' as const, stderr: "terminate called after throwing an instance of 'c10::Error'\n  what():  bad\n" }, /what\(\): {2}bad/, true],
-    ['memory', { signal: 'SIGABRT' as const, stderr: 'FATAL ERROR: JavaScript heap out of memory' }, /ran out of memory/, true],
+    [
+      'an abort with words',
+      {
+        signal: 'SIGABRT' as const,
+        stderr: "terminate called after throwing an instance of 'c10::Error'\n  what():  bad\n",
+      },
+      /what\(\): {2}bad/,
+      true,
+    ],
+    [
+      'memory',
+      { signal: 'SIGABRT' as const, stderr: 'FATAL ERROR: JavaScript heap out of memory' },
+      /ran out of memory/,
+      true,
+    ],
     ['a kill', { signal: 'SIGKILL' as const }, /from outside/, false],
     ['an exit', { code: 3 }, /exit code 3/, false],
   ])('%s', (_, change, sentence, explained) => {
@@ -124,12 +165,19 @@ describe('describeDeath', () => {
 describe('inspection', () => {
   it('fills a request in, and describes files one by one', async () => {
     expect((await inspectRequest(request(8), null)).saes[0]?.label).toBe('TopK');
-    const [good, bad] = await inspectCheckpoints([shipped('Gated_tiny.pt'), shipped('eval/eval.jsonl')]);
-    expect(good).toMatchObject({ ok: { candidates: ['Gated'], m: 1024, mustGive: { Gated: ['layer'] } } });
+    const [good, bad] = await inspectCheckpoints([
+      shipped('Gated_tiny.pt'),
+      shipped('eval/eval.jsonl'),
+    ]);
+    expect(good).toMatchObject({
+      ok: { candidates: ['Gated'], m: 1024, mustGive: { Gated: ['layer'] } },
+    });
     expect(bad).toMatchObject({ error: { code: 'checkpoint-format' } });
   });
 
   it('is given up after its time', async () => {
-    await expect(inspectRequest(request(8), null, { timeoutMs: 1 })).rejects.toMatchObject({ code: 'checkpoint-format' });
+    await expect(inspectRequest(request(8), null, { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'checkpoint-format',
+    });
   });
 });

@@ -7,13 +7,21 @@ import { parseSchema } from './schema.mjs';
 const [entry, seed, draws] = process.argv.slice(2);
 const torch = await import(entry);
 torch.setNumThreads(1);
-const schemas = new Map(torch.operatorSchemas().filter((schema) => schema.startsWith('aten::')).map((schema) => parseSchema(schema)).map((parsed) => [parsed.name, parsed]));
+const schemas = new Map(
+  torch
+    .operatorSchemas()
+    .filter((schema) => schema.startsWith('aten::'))
+    .map((schema) => parseSchema(schema))
+    .map((parsed) => [parsed.name, parsed]),
+);
 const say = (line) => writeSync(3, `${JSON.stringify(line)}\n`);
 
 /** The error's code where it is one of the binding's; anything else is a fault. */
 function ended(error) {
   const message = String(error?.message).split('\n')[0].slice(0, 160);
-  return error instanceof torch.TorchError ? { outcome: 'error', code: error.code, message } : { outcome: 'untyped', code: String(error?.name), message };
+  return error instanceof torch.TorchError
+    ? { outcome: 'error', code: error.code, message }
+    : { outcome: 'untyped', code: String(error?.name), message };
 }
 
 /** Looks at an answer as a program would: what an operator hands out must be safe to read. */
@@ -22,14 +30,17 @@ function read(answer) {
   if (!torch.isTensor(answer)) return;
   try {
     if (answer.numel < 2 ** 16) answer.toTypedArray();
-    if (answer.device === 'cpu' && answer.layout === 'strided' && answer.is_contiguous()) answer.asTypedArray();
+    if (answer.device === 'cpu' && answer.layout === 'strided' && answer.is_contiguous())
+      answer.asTypedArray();
   } catch (error) {
     if (!(error instanceof torch.TorchError)) throw error;
   }
 }
 
 const only = process.env.WALK_DRAW;
-for (const name of readFileSync(0, 'utf8').split('\n').filter((line) => line !== '')) {
+for (const name of readFileSync(0, 'utf8')
+  .split('\n')
+  .filter((line) => line !== '')) {
   const parsed = schemas.get(name);
   for (let i = 0; i < Number(draws); i++) {
     if (only !== undefined && Number(only) !== i) continue;

@@ -34,7 +34,14 @@ export function parseSchema(schema) {
     const found = /^(\S+) (\w+)(=.*)?$/.exec(bare);
     if (found === null) throw new Error(`a parameter of ${full} cannot be read: ${part}`);
     const optional = found[1].endsWith('?');
-    parameters.push({ name: found[2], type: optional ? found[1].slice(0, -1) : found[1], optional, hasDefault: found[3] !== undefined, named, written });
+    parameters.push({
+      name: found[2],
+      type: optional ? found[1].slice(0, -1) : found[1],
+      optional,
+      hasDefault: found[3] !== undefined,
+      named,
+      written,
+    });
   }
   return { name: full.includes('.') ? full : `${full}.default`, arguments: parameters };
 }

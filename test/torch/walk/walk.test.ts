@@ -9,7 +9,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { operator, operatorSchemas, ops, refusedCalls, scope, tensor, TorchError, versions, type Tensor } from '#src/torch/index.js';
+import {
+  operator,
+  operatorSchemas,
+  ops,
+  refusedCalls,
+  scope,
+  tensor,
+  TorchError,
+  versions,
+  type Tensor,
+} from '#src/torch/index.js';
 import { hash } from './draw.mjs';
 import { parseSchema } from './schema.mjs';
 
@@ -37,7 +47,10 @@ type Line = Ended | { begin: string; draw: number } | { done: true };
 /** Calls operators in one process; where it dies, `fatal` says in which call. */
 function callIn(names: readonly string[]): Promise<{ ended: Ended[]; fatal: string | null }> {
   return new Promise((resolve, reject) => {
-    const process_ = spawn(process.execPath, [child, entry, String(seed), String(draws)], { stdio: ['pipe', 'ignore', 'ignore', 'pipe'], cwd: folder });
+    const process_ = spawn(process.execPath, [child, entry, String(seed), String(draws)], {
+      stdio: ['pipe', 'ignore', 'ignore', 'pipe'],
+      cwd: folder,
+    });
     const ended: Ended[] = [];
     let open: string | null = 'before the first call';
     let text = '';
@@ -56,19 +69,38 @@ function callIn(names: readonly string[]): Promise<{ ended: Ended[]; fatal: stri
     process_.stdin!.on('error', () => undefined).end(names.join('\n'));
     process_.on('error', reject).on('close', (code, signal) => {
       clearTimeout(timer);
-      resolve({ ended, fatal: open === null && code === 0 ? null : `${open ?? 'after the last call'} (${signal ?? `exit ${code}`})` });
+      resolve({
+        ended,
+        fatal:
+          open === null && code === 0
+            ? null
+            : `${open ?? 'after the last call'} (${signal ?? `exit ${code}`})`,
+      });
     });
   });
 }
 
-const names = operatorSchemas().filter((schema) => schema.startsWith('aten::')).map((schema) => parseSchema(schema).name).sort();
-const chosen = names.length <= sample ? names : [...names].sort((a, b) => hash(`${seed} ${a}`) - hash(`${seed} ${b}`)).slice(0, sample).sort();
+const names = operatorSchemas()
+  .filter((schema) => schema.startsWith('aten::'))
+  .map((schema) => parseSchema(schema).name)
+  .sort();
+const chosen =
+  names.length <= sample
+    ? names
+    : [...names]
+        .sort((a, b) => hash(`${seed} ${a}`) - hash(`${seed} ${b}`))
+        .slice(0, sample)
+        .sort();
 
 function report(ended: readonly Ended[]): string {
-  const answered = new Set(ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name));
+  const answered = new Set(
+    ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name),
+  );
   const refused = ended.filter(({ code }) => code === 'torch-refused');
   const silentOnes = chosen.filter((name) => !answered.has(name));
-  const codes = [...new Set(ended.filter(({ outcome }) => outcome === 'error').map(({ code }) => code!))].sort();
+  const codes = [
+    ...new Set(ended.filter(({ outcome }) => outcome === 'error').map(({ code }) => code!)),
+  ].sort();
   return `# The dispatcher walk
 
 \`SAE_EVAL_TEST_FULL=1 SAE_EVAL_WRITE_LOG=1 npx vitest run test/torch/walk\` calls every ATen overload that libtorch's dispatcher lists with arguments drawn from its schema
@@ -96,7 +128,9 @@ the same way where we tried (batch norm, LSTM, range, transforms). The binding r
 
 | operator | reason |
 |---|---|
-${refusedCalls().map(({ operator: name, reason }) => `| \`${name.replace('aten::', '')}\` | ${reason} |`).join('\n')}
+${refusedCalls()
+  .map(({ operator: name, reason }) => `| \`${name.replace('aten::', '')}\` | ${reason} |`)
+  .join('\n')}
 `;
 }
 
@@ -104,7 +138,7 @@ describe('the dispatcher walk', () => {
   it(`calls ${chosen.length} overloads ${draws} times each: all answer or throw a typed error`, async () => {
     const ended: Ended[] = [];
     const fatal: string[] = [];
-    for (let rest = chosen; rest.length > 0; ) {
+    for (let rest = chosen; rest.length > 0;) {
       const run = await callIn(rest);
       ended.push(...run.ended);
       if (run.fatal === null) break;
@@ -115,17 +149,34 @@ describe('the dispatcher walk', () => {
     expect(fatal).toEqual([]);
     expect(ended.filter(({ outcome }) => outcome === 'untyped')).toEqual([]);
     expect(ended).toHaveLength(chosen.length * draws);
-    const answered = new Set(ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name)).size;
-    console.log(`dispatcher walk: ${chosen.length} overloads called, ${answered} answered, ${chosen.length - answered} threw a typed error each time`);
+    const answered = new Set(
+      ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name),
+    ).size;
+    console.log(
+      `dispatcher walk: ${chosen.length} overloads called, ${answered} answered, ${chosen.length - answered} threw a typed error each time`,
+    );
     expect(answered).toBeGreaterThan(chosen.length / 2);
-    if (full && process.env['SAE_EVAL_WRITE_LOG'] !== undefined) writeFileSync(new URL('../../../docs/dispatcher-walk.md', import.meta.url), report(ended));
+    if (full && process.env['SAE_EVAL_WRITE_LOG'] !== undefined)
+      writeFileSync(new URL('../../../docs/dispatcher-walk.md', import.meta.url), report(ended));
   }, 1_200_000);
 
   it('refuses what would end the process, and says why', () => {
-    const call = (): unknown => operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, false, 0.1, 1e-5);
+    const call = (): unknown =>
+      operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, false, 0.1, 1e-5);
     expect(call).toThrow(TorchError);
-    expect(call).toThrow(/native_batch_norm.*refused, libtorch would end the process: it does not check that weight, bias and statistics/);
-    const trained = operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, true, 0.1, 1e-5) as unknown[];
+    expect(call).toThrow(
+      /native_batch_norm.*refused, libtorch would end the process: it does not check that weight, bias and statistics/,
+    );
+    const trained = operator('native_batch_norm')(
+      ops.ones([2, 3]),
+      null,
+      null,
+      null,
+      null,
+      true,
+      0.1,
+      1e-5,
+    ) as unknown[];
     expect(trained).toHaveLength(3);
   });
 
@@ -133,15 +184,65 @@ describe('the dispatcher walk', () => {
   const x = ops.rand([4, 3]);
   const image = ops.rand([2, 3, 4, 4]);
   it.each<[string, () => unknown[]]>([
-    ['native_batch_norm_backward', () => [x, x, null, null, null, ops.rand([3]), ops.rand([3]), true, 1e-5, [true, false, false]]],
-    ['native_batch_norm_backward', () => [image, image, ops.rand([3]), ops.rand([3]), ops.rand([3]), null, null, false, 1e-5, [true, true, true]]],
+    [
+      'native_batch_norm_backward',
+      () => [
+        x,
+        x,
+        null,
+        null,
+        null,
+        ops.rand([3]),
+        ops.rand([3]),
+        true,
+        1e-5,
+        [true, false, false],
+      ],
+    ],
+    [
+      'native_batch_norm_backward',
+      () => [
+        image,
+        image,
+        ops.rand([3]),
+        ops.rand([3]),
+        ops.rand([3]),
+        null,
+        null,
+        false,
+        1e-5,
+        [true, true, true],
+      ],
+    ],
     ['_cummax_helper', () => [x, ops.empty([4, 3]), ops.empty([4, 3], { dtype: 'int64' }), 1]],
     ['_cholesky_solve_helper', () => [ops.rand([3, 2]), ops.eye(3), false]],
     ['_convert_indices_from_csr_to_coo', () => [long([0, 2, 3]), long([0, 1, 1])]],
     ['_convert_indices_from_coo_to_csr', () => [long([0, 0, 1]), 2]],
     ['_fft_r2c', () => [x, [1], 0, true]],
-    ['_foreach_copy', () => [[x, x], [x, x]]],
-    ['_fused_sgd_', () => [[x.clone()], [x], [], { weight_decay: 0, momentum: 0, lr: 0.1, dampening: 0, nesterov: false, maximize: false, is_first_step: true }]],
+    [
+      '_foreach_copy',
+      () => [
+        [x, x],
+        [x, x],
+      ],
+    ],
+    [
+      '_fused_sgd_',
+      () => [
+        [x.clone()],
+        [x],
+        [],
+        {
+          weight_decay: 0,
+          momentum: 0,
+          lr: 0.1,
+          dampening: 0,
+          nesterov: false,
+          maximize: false,
+          is_first_step: true,
+        },
+      ],
+    ],
     ['_log_softmax_backward_data', () => [x, x, 1, 'float32']],
     ['_pad_packed_sequence', () => [x, long([2, 1, 1]), false, 0, 3]],
     ['_pdist_backward', () => [ops.rand([6]), x, 2, ops.pdist(x)]],
@@ -150,19 +251,59 @@ describe('the dispatcher walk', () => {
     ['_weight_norm_interface', () => [x, ops.rand([4, 1])]],
     ['segment_reduce', () => [ops.rand([4]), 'sum', { offsets: long([0, 1, 4]) }]],
     ['segment_reduce', () => [ops.rand([4]), 'max', { lengths: long([1, 3]) }]],
-    ['slow_conv_transpose3d', () => [ops.rand([1, 2, 3, 3, 3]), ops.rand([2, 2, 2, 2, 2]), [2, 2, 2]]],
+    [
+      'slow_conv_transpose3d',
+      () => [ops.rand([1, 2, 3, 3, 3]), ops.rand([2, 2, 2, 2, 2]), [2, 2, 2]],
+    ],
     ['smooth_l1_loss_backward', () => [x, x, x, 1, 0.5]],
     ['range', () => [0, 4, 2, { dtype: 'int64' }]],
     ['range', () => [0, 1, 0.5]],
     ['replication_pad1d_backward', () => [ops.rand([3, 6]), ops.rand([3, 4]), [1, 1]]],
     ['unfold_backward', () => [ops.rand([3, 2]), [4], 0, 2, 1]],
-    ['adaptive_max_pool2d_backward', () => [ops.rand([2, 3, 2, 2]), image, ops.adaptive_max_pool2d(image, 2)[1]]],
+    [
+      'adaptive_max_pool2d_backward',
+      () => [ops.rand([2, 3, 2, 2]), image, ops.adaptive_max_pool2d(image, 2)[1]],
+    ],
     ['embedding_dense_backward', () => [ops.rand([2, 3]), long([0, 4]), 5, -1, false]],
-    ['native_batch_norm', () => [image, ops.rand([3]), null, ops.rand([3]), ops.rand([3]), false, 0.1, 1e-5]],
+    [
+      'native_batch_norm',
+      () => [image, ops.rand([3]), null, ops.rand([3]), ops.rand([3]), false, 0.1, 1e-5],
+    ],
     ['_native_batch_norm_legit', () => [image, null, null, true, 0.1, 1e-5]],
     ['embedding_bag', () => [x, long([0, 1, 2]), long([0, 1, 3]), { include_last_offset: true }]],
-    ['lstm', () => [ops.rand([5, 1, 3]), [ops.rand([2, 1, 4]), ops.rand([2, 1, 4])], [1, 2].flatMap(() => [ops.rand([16, 3]), ops.rand([16, 4]), ops.rand([16]), ops.rand([16])]), true, 1, 0, false, true, false]],
-    ['gru', () => [x, long([2, 1, 1]), ops.rand([1, 2, 4]), [ops.rand([12, 3]), ops.rand([12, 4])], false, 1, 0, false, false]],
+    [
+      'lstm',
+      () => [
+        ops.rand([5, 1, 3]),
+        [ops.rand([2, 1, 4]), ops.rand([2, 1, 4])],
+        [1, 2].flatMap(() => [
+          ops.rand([16, 3]),
+          ops.rand([16, 4]),
+          ops.rand([16]),
+          ops.rand([16]),
+        ]),
+        true,
+        1,
+        0,
+        false,
+        true,
+        false,
+      ],
+    ],
+    [
+      'gru',
+      () => [
+        x,
+        long([2, 1, 1]),
+        ops.rand([1, 2, 4]),
+        [ops.rand([12, 3]), ops.rand([12, 4])],
+        false,
+        1,
+        0,
+        false,
+        false,
+      ],
+    ],
     ['rrelu_with_noise', () => [x, ops.rand([4, 3]), 0.1, 0.3, true, { out: ops.empty([4, 3]) }]],
   ])('lets right arguments through: %s', (name, given) => {
     expect(() => scope(() => void operator(name)(...given()))).not.toThrow();

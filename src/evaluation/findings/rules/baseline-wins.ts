@@ -4,17 +4,27 @@ import { cite, evaluated, type Rule } from '../rule.js';
 export const baselineWins: Rule = {
   code: 'baseline-beats-model',
   severity: 'warning',
-  condition: { en: 'strict; a RandomK has a smaller KLDivPerToken than an SAE of another kind', zh: 'strict；RandomK 的 KLDivPerToken 小于其他类型的 SAE' },
+  condition: {
+    en: 'strict; a RandomK has a smaller KLDivPerToken than an SAE of another kind',
+    zh: 'strict；RandomK 的 KLDivPerToken 小于其他类型的 SAE',
+  },
   check: (context) => {
-    const all = evaluated(context).flatMap(({ label, kind, strict }) => (strict?.KLDivPerToken ? [{ label, kind, kl: strict.KLDivPerToken.mean }] : []));
-    return all.filter(({ kind }) => kind === 'RandomK').flatMap((baseline) =>
-      all.filter(({ kind, kl }) => kind !== 'RandomK' && baseline.kl < kl).map((model) => ({
-        sae: model.label,
-        message: {
-          en: `The baseline ${baseline.label} disturbs the model less than ${model.label}: KL per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
-          zh: `基线 ${baseline.label} 对模型的扰动小于 ${model.label}：每词元 KL ${cite(baseline.kl)} 对 ${cite(model.kl)}。`,
-        },
-        evidence: { baseline: baseline.kl, KLDivPerToken: model.kl },
-      })));
+    const all = evaluated(context).flatMap(({ label, kind, strict }) =>
+      strict?.KLDivPerToken ? [{ label, kind, kl: strict.KLDivPerToken.mean }] : [],
+    );
+    return all
+      .filter(({ kind }) => kind === 'RandomK')
+      .flatMap((baseline) =>
+        all
+          .filter(({ kind, kl }) => kind !== 'RandomK' && baseline.kl < kl)
+          .map((model) => ({
+            sae: model.label,
+            message: {
+              en: `The baseline ${baseline.label} disturbs the model less than ${model.label}: KL per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
+              zh: `基线 ${baseline.label} 对模型的扰动小于 ${model.label}：每词元 KL ${cite(baseline.kl)} 对 ${cite(model.kl)}。`,
+            },
+            evidence: { baseline: baseline.kl, KLDivPerToken: model.kl },
+          })),
+      );
   },
 };

@@ -16,13 +16,15 @@ export const denseDictionary: Rule = {
       const { L0, NormMSE } = sae.strict ?? {};
       if (!L0 || sae.m === null || sae.d === null || L0.mean < denseShare * sae.m) return [];
       if (L0.mean > sae.d * sitesOf(sae) && NormMSE && NormMSE.mean < nearIdentityError) return [];
-      return [{
-        sae: sae.label,
-        message: {
-          en: `${sae.label} is dense: ${cite(L0.mean)} of its ${sae.m} latents (${percent(L0.mean / sae.m)}) are active on a token.`,
-          zh: `${sae.label} 是稠密的：每个词元激活 ${sae.m} 个潜变量中的 ${cite(L0.mean)} 个（${percent(L0.mean / sae.m)}）。`,
+      return [
+        {
+          sae: sae.label,
+          message: {
+            en: `${sae.label} is dense: ${cite(L0.mean)} of its ${sae.m} latents (${percent(L0.mean / sae.m)}) are active on a token.`,
+            zh: `${sae.label} 是稠密的：每个词元激活 ${sae.m} 个潜变量中的 ${cite(L0.mean)} 个（${percent(L0.mean / sae.m)}）。`,
+          },
+          evidence: { L0: L0.mean, latents: sae.m },
         },
-        evidence: { L0: L0.mean, latents: sae.m },
-      }];
+      ];
     }),
 };

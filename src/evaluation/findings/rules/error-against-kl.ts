@@ -13,15 +13,34 @@ export const errorAgainstKl: Rule = {
   },
   check: (context) => {
     const all = evaluated(context).flatMap(({ label, normalization, strict }) =>
-      strict?.NormMSE && strict.KLDivPerToken ? [{ label, normalization, error: strict.NormMSE.mean, kl: strict.KLDivPerToken.mean }] : []);
+      strict?.NormMSE && strict.KLDivPerToken
+        ? [{ label, normalization, error: strict.NormMSE.mean, kl: strict.KLDivPerToken.mean }]
+        : [],
+    );
     return all.flatMap((a) =>
-      all.filter((b) => a.normalization === b.normalization && a.error < b.error && a.error * rankFactor <= b.error && a.kl > 0 && a.kl >= rankFactor * b.kl).map((b) => ({
-        sae: a.label,
-        message: {
-          en: `${a.label} reconstructs better than ${b.label} (NormMSE ${cite(a.error)} against ${cite(b.error)}) but changes the model's predictions more (KL per token ${cite(a.kl)} against ${cite(b.kl)}): a small error is not the same as a harmless one.`,
-          zh: `${a.label} 的重建优于 ${b.label}（NormMSE ${cite(a.error)} 对 ${cite(b.error)}），却更多地改变模型的预测（每词元 KL ${cite(a.kl)} 对 ${cite(b.kl)}）：误差小不等于无害。`,
-        },
-        evidence: { NormMSE: a.error, KLDivPerToken: a.kl, otherNormMSE: b.error, otherKLDivPerToken: b.kl, other: b.label },
-      })));
+      all
+        .filter(
+          (b) =>
+            a.normalization === b.normalization &&
+            a.error < b.error &&
+            a.error * rankFactor <= b.error &&
+            a.kl > 0 &&
+            a.kl >= rankFactor * b.kl,
+        )
+        .map((b) => ({
+          sae: a.label,
+          message: {
+            en: `${a.label} reconstructs better than ${b.label} (NormMSE ${cite(a.error)} against ${cite(b.error)}) but changes the model's predictions more (KL per token ${cite(a.kl)} against ${cite(b.kl)}): a small error is not the same as a harmless one.`,
+            zh: `${a.label} 的重建优于 ${b.label}（NormMSE ${cite(a.error)} 对 ${cite(b.error)}），却更多地改变模型的预测（每词元 KL ${cite(a.kl)} 对 ${cite(b.kl)}）：误差小不等于无害。`,
+          },
+          evidence: {
+            NormMSE: a.error,
+            KLDivPerToken: a.kl,
+            otherNormMSE: b.error,
+            otherKLDivPerToken: b.kl,
+            other: b.label,
+          },
+        })),
+    );
   },
 };

@@ -4,9 +4,19 @@ import { cite, type Rule } from '../rule.js';
 export const insideNoise: Rule = {
   code: 'inside-noise',
   severity: 'info',
-  condition: { en: 'strict; the paired 95 % interval of a difference in KLDivPerToken or NormMSE contains 0', zh: 'strict；KLDivPerToken 或 NormMSE 之差的配对 95 % 区间包含 0' },
+  condition: {
+    en: 'strict; the paired 95 % interval of a difference in KLDivPerToken or NormMSE contains 0',
+    zh: 'strict；KLDivPerToken 或 NormMSE 之差的配对 95 % 区间包含 0',
+  },
   check: ({ comparisons }) =>
-    comparisons.filter(({ metric, ci95 }) => (metric === 'KLDivPerToken' || metric === 'NormMSE') && ci95 !== null && ci95[0] <= 0 && ci95[1] >= 0)
+    comparisons
+      .filter(
+        ({ metric, ci95 }) =>
+          (metric === 'KLDivPerToken' || metric === 'NormMSE') &&
+          ci95 !== null &&
+          ci95[0] <= 0 &&
+          ci95[1] >= 0,
+      )
       .map(({ metric, a, b, difference, ci95 }) => ({
         sae: null,
         message: {

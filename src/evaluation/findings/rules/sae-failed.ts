@@ -6,9 +6,18 @@ export const saeFailed: Rule = {
   severity: 'error',
   condition: { en: 'an SAE has an error', zh: '有 SAE 出错' },
   check: ({ results }) =>
-    results.flatMap(({ label, error }) => (error === null ? [] : [{
-      sae: label,
-      message: { en: `${label} could not be evaluated (${error.code}): ${error.message}`, zh: `${label} 无法评估（${error.code}）：${error.message}` },
-      evidence: { code: error.code },
-    }])),
+    results.flatMap(({ label, error }) =>
+      error === null
+        ? []
+        : [
+            {
+              sae: label,
+              message: {
+                en: `${label} could not be evaluated (${error.code}): ${error.message}`,
+                zh: `${label} 无法评估（${error.code}）：${error.message}`,
+              },
+              evidence: { code: error.code },
+            },
+          ],
+    ),
 };

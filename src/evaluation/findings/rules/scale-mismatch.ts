@@ -7,21 +7,26 @@ export const highestRatio = 1.5;
 export const scaleMismatch: Rule = {
   code: 'scale-mismatch',
   severity: 'warning',
-  condition: { en: `strict NormRatio below ${lowestRatio} or above ${highestRatio}, without inferK or theta`, zh: `strict NormRatio 小于 ${lowestRatio} 或大于 ${highestRatio}，且未使用 inferK 或 theta` },
+  condition: {
+    en: `strict NormRatio below ${lowestRatio} or above ${highestRatio}, without inferK or theta`,
+    zh: `strict NormRatio 小于 ${lowestRatio} 或大于 ${highestRatio}，且未使用 inferK 或 theta`,
+  },
   check: (context) => {
     const { inferK, theta } = context.config;
     if (typeof inferK === 'number' || typeof theta === 'number') return [];
     return evaluated(context).flatMap((sae) => {
       const ratio = sae.strict?.NormRatio;
       if (!ratio || (ratio.mean >= lowestRatio && ratio.mean <= highestRatio)) return [];
-      return [{
-        sae: sae.label,
-        message: {
-          en: `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm of their inputs: it was probably trained with another scale or normalisation than it is evaluated with.`,
-          zh: `${sae.label} 的重建范数是输入的 ${cite(ratio.mean)} 倍：其训练时的尺度或归一化可能与评估时不同。`,
+      return [
+        {
+          sae: sae.label,
+          message: {
+            en: `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm of their inputs: it was probably trained with another scale or normalisation than it is evaluated with.`,
+            zh: `${sae.label} 的重建范数是输入的 ${cite(ratio.mean)} 倍：其训练时的尺度或归一化可能与评估时不同。`,
+          },
+          evidence: { NormRatio: ratio.mean },
         },
-        evidence: { NormRatio: ratio.mean },
-      }];
+      ];
     });
   },
 };
