@@ -1,12 +1,16 @@
 /**
- * The linter's rules: which layer may import which, no `any`, no promise left alone, named exports, file names that say
- * something. Matters of taste are left to the writer. docs/contributing.md explains the layers.
+ * The linter's rules: which layer may import which, no `any`, no promise left alone, named exports,
+ * file names that say something. Matters of taste are left to the writer. docs/contributing.md
+ * explains the layers.
  */
 import { fileURLToPath } from 'node:url';
 import boundaries from 'eslint-plugin-boundaries';
 import tseslint from 'typescript-eslint';
 
-/** What each layer may import besides itself. A layer that is not named here may import nothing and be imported by nobody. */
+/**
+ * What each layer may import besides itself. A layer that is not named here may import nothing and
+ * be imported by nobody.
+ */
 const mayImport = {
   errors: [],
   version: ['setup'],
@@ -76,7 +80,8 @@ const pattern = {
   package: 'src/{index,torch}.ts',
 };
 
-// The narrower pattern comes first and wins: the schemas are a layer of their own inside `evaluation`.
+// The narrower pattern comes first and wins: the schemas are a layer of their own inside
+// `evaluation`.
 const narrow = ['schema', 'page', 'server-commands'];
 const names = [...narrow, ...Object.keys(mayImport).filter((name) => !narrow.includes(name))];
 const layers = names.map((category) => ({
@@ -107,7 +112,8 @@ const oneWayImports = {
           })),
         ],
         message:
-          'Imports go one way: {{from.file.categories.[0]}} may not import {{to.file.categories.[0]}} (docs/contributing.md shows the layers).',
+          'Imports go one way: {{from.file.categories.[0]}} may not import ' +
+          '{{to.file.categories.[0]}} (docs/contributing.md shows the layers).',
       },
     ],
   },
@@ -181,8 +187,10 @@ export default tseslint.config(
       '@typescript-eslint/no-explicit-any': 'error',
       // Under noUncheckedIndexedAccess an index that a loop bounds is said to be there with `!`.
       '@typescript-eslint/no-non-null-assertion': 'off',
-      '@typescript-eslint/no-redundant-type-constituents': 'off', // `unknown` beside named types documents what is usual
-      '@typescript-eslint/unbound-method': 'off', // interfaces written with method signatures may hold plain functions
+      // `unknown` beside named types documents what is usual
+      '@typescript-eslint/no-redundant-type-constituents': 'off',
+      // interfaces written with method signatures may hold plain functions
+      '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-unused-vars': [
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
@@ -193,7 +201,8 @@ export default tseslint.config(
         'error',
         { considerDefaultExhaustiveForUnions: true },
       ],
-      '@typescript-eslint/require-await': 'off', // an interface may ask for a promise that one implementation has at once
+      // an interface may ask for a promise that one implementation has at once
+      '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/restrict-template-expressions': [
         'error',
         { allowNumber: true, allowBoolean: true },

@@ -49,7 +49,9 @@ declare module 'fastify' {
   }
 }
 
-/** A server that is built but does not listen yet. `app.close()` stops it and everything it started. */
+/**
+ * A server that is built but does not listen yet. `app.close()` stops it and everything it started.
+ */
 export interface BuiltServer {
   app: FastifyInstance;
   services: Services;
@@ -68,7 +70,9 @@ export async function buildApp(
   if (!keys.required && !isLoopback(options.host)) {
     throw new SaeEvalError(
       'configuration-invalid',
-      `Without API keys the server listens on this machine only, found host ${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or SAE_EVAL_API_KEY, or --host 127.0.0.1.`,
+      'Without API keys the server listens on this machine only, found host ' +
+        `${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or ` +
+        'SAE_EVAL_API_KEY, or --host 127.0.0.1.',
     );
   }
 

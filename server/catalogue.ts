@@ -1,6 +1,6 @@
 /**
- * What lies under the roots: checkpoints, models, texts. Found by name here, read in an inspect process; an answer is kept
- * until its file changes.
+ * What lies under the roots: checkpoints, models, texts. Found by name here, read in an inspect
+ * process; an answer is kept until its file changes.
  */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
@@ -147,7 +147,8 @@ export class Catalogue {
     const answers = await this.#cached(this.#models, programs, (files) =>
       inspectModels(files, { ...this.inspectOptions, signal }),
     );
-    // What a program's manifest says is an answer also where the server does not run programs; other tools have manifests too.
+    // What a program's manifest says is an answer also where the server does not run programs;
+    // other tools have manifests too.
     const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
     return folders.filter((folder) => folder.byName || are.has(folder));
   }
@@ -247,7 +248,9 @@ export class Catalogue {
   }
 }
 
-/** The folder as what may be a model, as new as the files that describe it; null where none does. */
+/**
+ * The folder as what may be a model, as new as the files that describe it; null where none does.
+ */
 function describedBy({ name, file, files }: Folder): (Found & { byName: boolean }) | null {
   // OpenMOSS' SAEs lie with a config.json too.
   if (files.some((entry) => /\/sae_weights\.(safetensors|pt)$/.test(entry.file))) return null;

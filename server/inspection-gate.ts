@@ -1,4 +1,7 @@
-/** Lets a few inspections run at a time; the others wait their turn, and beyond a limit are refused. None outlives the server. */
+/**
+ * Lets a few inspections run at a time; the others wait their turn, and beyond a limit are refused.
+ * None outlives the server.
+ */
 import { SaeEvalError } from '../src/errors.js';
 
 export class InspectionGate {
@@ -8,7 +11,9 @@ export class InspectionGate {
 
   constructor(private readonly limits: { atOnce: number; waiting: number }) {}
 
-  /** @throws SaeEvalError `unavailable` when too many wait, or when the gate is closed meanwhile. */
+  /**
+   * @throws SaeEvalError `unavailable` when too many wait, or when the gate is closed meanwhile.
+   */
   async through<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#running >= this.limits.atOnce) {
       if (this.#waiting.length >= this.limits.waiting)

@@ -1,4 +1,7 @@
-/** Which methods an address takes, for 405 and its Allow header: the router itself only says that nothing matched. */
+/**
+ * Which methods an address takes, for 405 and its Allow header: the router itself only says that
+ * nothing matched.
+ */
 import type { FastifyInstance } from 'fastify';
 
 interface Row {

@@ -86,7 +86,9 @@ export class Metrics {
     });
     new Counter({
       name: 'sae_eval_model_cache_events_total',
-      help: 'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed (eviction) by the compute process of a device.',
+      help:
+        'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed ' +
+        '(eviction) by the compute process of a device.',
       labelNames: ['device', 'event'],
       registers,
       collect() {

@@ -1,4 +1,7 @@
-/** Settings of a server: from flags, the environment and one file (docs/operations.md), with their defaults. */
+/**
+ * Settings of a server: from flags, the environment and one file (docs/operations.md), with their
+ * defaults.
+ */
 import { readFileSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -35,7 +38,8 @@ export const serverOptionsSchema = z.strictObject({
   modelCacheBytes: nonNegative
     .default(() => Math.floor(systemMemory().totalBytes / 4))
     .describe(
-      'Bytes of models and SAEs that each compute process keeps loaded between evaluations; 0: none.',
+      'Bytes of models and SAEs that each compute process keeps loaded between ' +
+        'evaluations; 0: none.',
     ),
   computeNice: z
     .number()
@@ -44,7 +48,8 @@ export const serverOptionsSchema = z.strictObject({
     .max(19)
     .default(5)
     .describe(
-      'Niceness of compute processes: how far they stand back for the server and others, so that answers come at once.',
+      'Niceness of compute processes: how far they stand back for the server and others, ' +
+        'so that answers come at once.',
     ),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
   maxWatchers: nonNegative.int().default(1000).describe('Open event streams in all.'),
@@ -110,14 +115,16 @@ function fromFile(path: string | undefined): Record<string, unknown> {
   } catch (cause) {
     throw new SaeEvalError(
       'configuration-invalid',
-      `The configuration file ${path} cannot be used: expected a JSON object of settings (${cause instanceof Error ? cause.message : String(cause)}).`,
+      `The configuration file ${path} cannot be used: expected a JSON object of settings ` +
+        `(${cause instanceof Error ? cause.message : String(cause)}).`,
       { cause },
     );
   }
 }
 
 /**
- * Flags win over the environment, the environment over the file named by SAE_EVAL_CONFIG, that over the defaults.
+ * Flags win over the environment, the environment over the file named by SAE_EVAL_CONFIG, that over
+ * the defaults.
  * @throws SaeEvalError `configuration-invalid` naming the option.
  */
 export function resolveServerOptions(

@@ -1,4 +1,7 @@
-/** One handler for every error: `application/problem+json` (RFC 9457) from the table in src/errors.ts, never a stack. */
+/**
+ * One handler for every error: `application/problem+json` (RFC 9457) from the table in
+ * src/errors.ts, never a stack.
+ */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
@@ -131,6 +134,7 @@ export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): 
   const problem = { type: 'about:blank', title: reason, status, detail: reason };
   const body = JSON.stringify(problem);
   socket.end(
-    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${reason}\r\nContent-Type: ${problemMediaType}\r\nContent-Length: ` +
+      `${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }

@@ -1,4 +1,6 @@
-/** How many requests a minute: of one API key, or of one address for callers without a known one. */
+/**
+ * How many requests a minute: of one API key, or of one address for callers without a known one.
+ */
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
@@ -12,7 +14,8 @@ function tooMany(most: number, milliseconds: number): SaeEvalError {
 
 /**
  * Limits every route. Call before the guard is registered.
- * @returns what counts a caller that the guard turns away, before any route's own limit is reached; it throws `rate-limited`.
+ * @returns what counts a caller that the guard turns away, before any route's own limit is
+ *   reached; it throws `rate-limited`.
  */
 export async function registerRateLimit(
   app: FastifyInstance,

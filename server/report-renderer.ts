@@ -1,4 +1,7 @@
-/** Renders reports in a worker thread: drawing charts takes longer than anybody else's answer should wait. */
+/**
+ * Renders reports in a worker thread: drawing charts takes longer than anybody else's answer should
+ * wait.
+ */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError, type SerializedError } from '../src/errors.js';
 import type { ReportFormat, ReportLanguage } from '../src/evaluation/schema/record.js';

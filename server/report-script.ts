@@ -1,4 +1,7 @@
-/** The script of HTML reports as a source of a content security policy: its hash, so that no other script may run. */
+/**
+ * The script of HTML reports as a source of a content security policy: its hash, so that no other
+ * script may run.
+ */
 import { createHash } from 'node:crypto';
 import { htmlScript } from '../src/report/html-script.js';
 

@@ -1,6 +1,7 @@
 /**
- * Confines the paths of requests to the root folders. A path is taken apart as text first, so that nothing outside the
- * roots is even looked at; what it leads to, symbolic links followed, must lie below a root again.
+ * Confines the paths of requests to the root folders. A path is taken apart as text first, so that
+ * nothing outside the roots is even looked at; what it leads to, symbolic links followed, must lie
+ * below a root again.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
@@ -18,7 +19,8 @@ function isBelow(folder: string, path: string): boolean {
 function outside(path: string): SaeEvalError {
   return new SaeEvalError(
     'path-outside-roots',
-    `'${path}' leads outside the folders the server may read; expected a path below one of them, such as 'checkpoints/model'.`,
+    `'${path}' leads outside the folders the server may read; expected a path below one of ` +
+      "them, such as 'checkpoints/model'.",
   );
 }
 
@@ -36,7 +38,10 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
   return { isFolder: facts.isDirectory() };
 }
 
-/** Folder of the local Hugging Face cache, as src/lm/hub-cache.ts has it, which the server does not load. */
+/**
+ * Folder of the local Hugging Face cache, as src/lm/hub-cache.ts has it, which the server does not
+ * load.
+ */
 export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
   return (
@@ -82,7 +87,11 @@ export class Roots {
     }
     throw new SaeEvalError(
       'file-not-found',
-      `'${path}' does not exist below ${this.folders.length === 1 ? "the server's root folder" : `any of the server's ${this.folders.length} root folders`}.`,
+      `'${path}' does not exist below ` +
+        (this.folders.length === 1
+          ? "the server's root folder"
+          : `any of the server's ${this.folders.length} root folders`) +
+        '.',
     );
   }
 
@@ -101,8 +110,8 @@ export class Roots {
   }
 
   /**
-   * A checkpoint, or the folder of a published one: what is read with it, its weights and the settings beside them, must not
-   * lead outside either.
+   * A checkpoint, or the folder of a published one: what is read with it, its weights and the
+   * settings beside them, must not lead outside either.
    */
   async resolveCheckpoint(path: string): Promise<string> {
     const real = await this.resolve(path, { contents: true });
@@ -137,7 +146,10 @@ export class Roots {
     return /^[\w-]+$/.test(commit) && existsSync(snapshot) ? snapshot : null;
   }
 
-  /** Every path of a request with what it leads to, or why it leads nowhere: what the process that reads is given. */
+  /**
+   * Every path of a request with what it leads to, or why it leads nowhere: what the process that
+   * reads is given.
+   */
   async table(request: ResolvedRequest): Promise<NonNullable<PathTable>> {
     const table = new Map<string, NonNullable<PathTable>[number]>();
     const add = async (name: string, body: () => Promise<string>): Promise<void> => {
@@ -154,7 +166,10 @@ export class Roots {
     return [...table.values()];
   }
 
-  /** The same error with the paths as the request has them: where the roots lie is nobody's business. */
+  /**
+   * The same error with the paths as the request has them: where the roots lie is nobody's
+   * business.
+   */
   static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
     const known = table.flatMap((entry) =>
       'path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : [],
@@ -185,7 +200,10 @@ export class Roots {
     return real;
   }
 
-  /** The files of a folder are read as well: links among them must not lead outside, and pipes are not waited for. */
+  /**
+   * The files of a folder are read as well: links among them must not lead outside, and pipes are
+   * not waited for.
+   */
   async #checkContents(real: string, path: string): Promise<void> {
     for (const entry of await readdir(real, { withFileTypes: true })) {
       const name = `${path}/${entry.name}`;

@@ -1,4 +1,7 @@
-/** Asks a compute process for the devices, then starts a worker for each. Until one answers the server is not ready. */
+/**
+ * Asks a compute process for the devices, then starts a worker for each. Until one answers the
+ * server is not ready.
+ */
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import { ComputeProcess } from '../src/evaluation/process/index.js';

@@ -1,4 +1,7 @@
-/** Takes an evaluation in: finds its device, has what it names checked in an inspect process, and stores it. */
+/**
+ * Takes an evaluation in: finds its device, has what it names checked in an inspect process, and
+ * stores it.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
@@ -31,7 +34,10 @@ function bodyHash(request: ResolvedRequest): string {
     .digest('hex');
 }
 
-/** A server that was started a moment ago does not know its devices yet: who comes early waits a little. */
+/**
+ * A server that was started a moment ago does not know its devices yet: who comes early waits a
+ * little.
+ */
 const longestStart = 20_000;
 
 async function deviceFor({ machine, queue }: Services, request: ResolvedRequest): Promise<string> {
@@ -43,21 +49,27 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
   if (machine.current === null)
     throw new SaeEvalError(
       'unavailable',
-      `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
+      'No compute process has answered ' +
+        `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
     );
   const present = machine.current.devices.map(({ name }) => name);
   const wanted =
     request.device === 'cuda' ? 'cuda:0' : (request.device ?? defaultDevice(machine.current));
   if (present.includes(wanted)) return wanted;
-  const message = `expected one of ${present.join(', ')}, found ${request.device}${present.length === 1 ? ' (this machine has no CUDA device, or libtorch is a CPU build)' : ''}`;
+  const message =
+    `expected one of ${present.join(', ')}, found ` +
+    `${request.device}` +
+    (present.length === 1 ? ' (this machine has no CUDA device, or libtorch is a CPU build)' : '');
   throw new SaeEvalError('device-unavailable', `device: ${message}`, {
     fields: [{ path: 'device', message }],
   });
 }
 
 /**
- * Checks what a request names, and stores it; with a known Idempotency-Key finds the evaluation of that key.
- * @returns its id. @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`, `idempotency-mismatch`.
+ * Checks what a request names, and stores it; with a known Idempotency-Key finds the evaluation of
+ * that key.
+ * @returns its id. @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
+ *   `idempotency-mismatch`.
  */
 export async function submit(
   services: Services,

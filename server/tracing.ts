@@ -1,7 +1,8 @@
 /**
- * OpenTelemetry spans of requests and evaluations. Costs nothing unless whoever runs the server loads an SDK
- * (docs/operations.md); the API alone does nothing. A request's trace goes on in the evaluation it submits, and from
- * there in the compute process. Names and attributes follow the semantic conventions for HTTP.
+ * OpenTelemetry spans of requests and evaluations. Costs nothing unless whoever runs the server
+ * loads an SDK (docs/operations.md); the API alone does nothing. A request's trace goes on in the
+ * evaluation it submits, and from there in the compute process. Names and attributes follow the
+ * semantic conventions for HTTP.
  */
 import {
   context,
@@ -25,7 +26,10 @@ declare module 'fastify' {
   }
 }
 
-/** The headers that carry a trace from one process to another (`traceparent`, …); empty without an SDK. */
+/**
+ * The headers that carry a trace from one process to another (`traceparent`, …); empty without an
+ * SDK.
+ */
 export type TraceCarrier = Record<string, string>;
 
 const tracer = () => trace.getTracer('sae-eval', packageVersion);

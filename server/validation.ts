@@ -1,4 +1,7 @@
-/** Validates parts of a request with their zod schemas; what is wrong becomes `request-invalid` with the fields' paths. */
+/**
+ * Validates parts of a request with their zod schemas; what is wrong becomes `request-invalid` with
+ * the fields' paths.
+ */
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { SaeEvalError, type FieldError } from '../src/errors.js';
@@ -14,12 +17,10 @@ function fieldPath(path: readonly PropertyKey[]): string {
 export function invalid(error: z.ZodError): SaeEvalError {
   const fields = error.issues.slice(0, 100).flatMap((issue): FieldError[] => {
     if (issue.code === 'unrecognized_keys')
-      return issue.keys
-        .slice(0, 20)
-        .map((key) => ({
-          path: fieldPath([...issue.path, key]).slice(0, 300),
-          message: 'is not a field of this request',
-        }));
+      return issue.keys.slice(0, 20).map((key) => ({
+        path: fieldPath([...issue.path, key]).slice(0, 300),
+        message: 'is not a field of this request',
+      }));
     return [{ path: fieldPath(issue.path).slice(0, 300), message: issue.message }];
   });
   const first = fields[0];

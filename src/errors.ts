@@ -1,8 +1,10 @@
 /**
- * The one table of coded errors. Every error a user can meet has a row here; `docs/errors.md` mirrors it.
+ * The one table of coded errors. Every error a user can meet has a row here; `docs/errors.md`
+ * mirrors it.
  *
- * A message says which field or file, what was expected, what was found and what to do. `status` is the HTTP status a
- * server answers with, `exitCode` what the command line ends with (1: the evaluation failed, 2: the request is wrong).
+ * A message says which field or file, what was expected, what was found and what to do. `status` is
+ * the HTTP status a server answers with, `exitCode` what the command line ends with (1: the
+ * evaluation failed, 2: the request is wrong).
  */
 export const errorTable = {
   'request-invalid': {
@@ -196,7 +198,10 @@ export interface SerializedError {
   fields?: FieldError[];
 }
 
-/** Any thrown value as a coded error: coded ones pass, file system errors are named, the rest become `internal`. */
+/**
+ * Any thrown value as a coded error: coded ones pass, file system errors are named, the rest become
+ * `internal`.
+ */
 export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEvalError {
   if (thrown instanceof SaeEvalError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);

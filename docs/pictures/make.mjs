@@ -1,4 +1,5 @@
-// Takes the pictures of the report in this folder from `runs/demo/report.html`: node docs/pictures/make.mjs [report.html]
+// Takes the pictures of the report in this folder from `runs/demo/report.html`: node
+// docs/pictures/make.mjs [report.html]
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';

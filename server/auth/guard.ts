@@ -1,6 +1,7 @@
 /**
- * Who may call: with API keys, whoever shows one; without, only this machine, and only when the Host and Origin headers
- * say so (a foreign page in the user's browser could otherwise reach the server by DNS rebinding or a plain form).
+ * Who may call: with API keys, whoever shows one; without, only this machine, and only when the
+ * Host and Origin headers say so (a foreign page in the user's browser could otherwise reach the
+ * server by DNS rebinding or a plain form).
  */
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -32,7 +33,8 @@ function refuseForeign(request: FastifyRequest): void {
   if (host === undefined || !isLoopback(hostName(host))) {
     throw new SaeEvalError(
       'origin-refused',
-      `The Host header names ${host ?? 'nothing'}; without API keys the server answers to localhost only. Set an API key to serve other names.`,
+      `The Host header names ${host ?? 'nothing'}; without API keys the server answers to ` +
+        'localhost only. Set an API key to serve other names.',
     );
   }
   if (request.raw.headersDistinct['host']?.length !== 1)
@@ -46,8 +48,8 @@ function refuseForeign(request: FastifyRequest): void {
 }
 
 /**
- * Registers the hook that lets calls through or refuses them. `refused` is called before a caller is told that its key is
- * unknown, and throws where it has heard that too often.
+ * Registers the hook that lets calls through or refuses them. `refused` is called before a caller
+ * is told that its key is unknown, and throws where it has heard that too often.
  */
 export async function registerGuard(
   app: FastifyInstance,

@@ -1,6 +1,7 @@
 /**
- * API keys: 32 random bytes each, shown once, stored as SHA-256 under a label. A key has 256 bits of entropy, so a fast
- * hash is as good as a slow one: there is nothing to guess. Comparison takes the same time wherever keys differ.
+ * API keys: 32 random bytes each, shown once, stored as SHA-256 under a label. A key has 256 bits
+ * of entropy, so a fast hash is as good as a slow one: there is nothing to guess. Comparison takes
+ * the same time wherever keys differ.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -36,16 +37,20 @@ function readKeyFile(file: string): KeyFile {
   } catch (cause) {
     throw new SaeEvalError(
       'configuration-invalid',
-      `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add LABEL\` writes (${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`,
+      `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add ` +
+        'LABEL` writes ' +
+        `(${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`,
       { cause },
     );
   }
 }
 
 /**
- * Makes a key and stores its hash; the file is made if there is none, readable by its owner only. One that is there keeps
- * its owner, group and mode: a server that runs as another user can go on reading it.
- * @returns the key, which is not stored anywhere. @throws SaeEvalError `configuration-invalid` for a label in use.
+ * Makes a key and stores its hash; the file is made if there is none, readable by its owner only.
+ * One that is there keeps its owner, group and mode: a server that runs as another user can go on
+ * reading it.
+ * @returns the key, which is not stored anywhere. @throws SaeEvalError `configuration-invalid`
+ *   for a label in use.
  */
 export function addKey({ file, label }: { file: string; label: string }): string {
   if (!/^[\p{L}\p{N} ._@+-]{1,100}$/u.test(label))
@@ -57,7 +62,8 @@ export function addKey({ file, label }: { file: string; label: string }): string
   if (keys.some((key) => key.label === label))
     throw new SaeEvalError(
       'configuration-invalid',
-      `${file} has a key labelled '${label}' already; choose another label, or remove that entry from the file.`,
+      `${file} has a key labelled '${label}' already; choose another label, or remove that ` +
+        'entry from the file.',
     );
   const key = `sae_${randomBytes(32).toString('base64url')}`;
   keys.push({ label, sha256: digest(key).toString('hex'), createdAt: new Date().toISOString() });
@@ -80,7 +86,10 @@ function keepOwner(file: string, part: string): void {
   chmodSync(part, before.mode & 0o777);
 }
 
-/** The keys a server accepts. A changed file is read again within a second, so a new key works without a restart. */
+/**
+ * The keys a server accepts. A changed file is read again within a second, so a new key works
+ * without a restart.
+ */
 export class KeyRing {
   #fromFile: { label: string; hash: Buffer }[] = [];
   readonly #single: { label: string; hash: Buffer }[];

@@ -1,8 +1,10 @@
 /**
- * Events of evaluations and who watches them. An event carries a state, not a difference: for a watcher that comes back,
- * the newest progress, the newest numbers of each SAE and the end are everything it missed.
+ * Events of evaluations and who watches them. An event carries a state, not a difference: for a
+ * watcher that comes back, the newest progress, the newest numbers of each SAE and the end are
+ * everything it missed.
  *
- * Ids are microseconds since 1970, strictly increasing for an evaluation; they go on increasing over a restart.
+ * Ids are microseconds since 1970, strictly increasing for an evaluation; they go on increasing
+ * over a restart.
  */
 import {
   hasEnded,
@@ -22,7 +24,9 @@ interface Topic {
   watchers: Set<Watcher>;
 }
 
-/** The events of an evaluation that has ended: its results, then the end. The same ids each time. */
+/**
+ * The events of an evaluation that has ended: its results, then the end. The same ids each time.
+ */
 export function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
   const base = Date.parse(summary.endedAt ?? summary.createdAt) * 1000;
   const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({
@@ -63,7 +67,10 @@ export class EventHub {
     this.#topics.delete(record.id);
   }
 
-  /** Tells a watcher what it missed since `after`, then what comes. Call for evaluations that have not ended. Returns what stops it. */
+  /**
+   * Tells a watcher what it missed since `after`, then what comes. Call for evaluations that have
+   * not ended. Returns what stops it.
+   */
   watch(record: EvaluationSummary, after: number, watcher: Watcher): () => void {
     const topic = this.#topic(record.id);
     topic.progress ??= {

@@ -1,11 +1,17 @@
-/** Fair order: clients take turns, the one served longest ago first; each client's evaluations stay in their order. */
+/**
+ * Fair order: clients take turns, the one served longest ago first; each client's evaluations stay
+ * in their order.
+ */
 
 export interface Waiting {
   id: string;
   client: string;
 }
 
-/** @param waiting oldest first. @param lastServed larger is later; clients that were never served come first. */
+/**
+ * @param waiting oldest first. @param lastServed larger is later; clients that were never served
+ *   come first.
+ */
 export function fairOrder(
   waiting: readonly Waiting[],
   lastServed: ReadonlyMap<string, number>,

@@ -1,4 +1,7 @@
-/** The queue: takes evaluations in, gives them to the workers in fair order, and tells watchers what becomes of them. */
+/**
+ * The queue: takes evaluations in, gives them to the workers in fair order, and tells watchers what
+ * becomes of them.
+ */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -77,7 +80,10 @@ export class JobQueue {
     return this.#stopping;
   }
 
-  /** Takes up what an earlier server left, then works on the devices. `compute` serves the first of them. */
+  /**
+   * Takes up what an earlier server left, then works on the devices. `compute` serves the first of
+   * them.
+   */
   start(devices: readonly string[], compute?: ComputeProcess): void {
     for (const { client, at } of this.store.lastStarts())
       this.#lastServed.set(client, Date.parse(at));
@@ -113,7 +119,8 @@ export class JobQueue {
   }
 
   /**
-   * Keeps a place in the queue while an evaluation is checked; {@link submit} fills it, the returned function gives it back.
+   * Keeps a place in the queue while an evaluation is checked; {@link submit} fills it, the
+   * returned function gives it back.
    * @throws SaeEvalError `queue-full`, `unavailable`.
    */
   reserve(client: string): () => void {
@@ -125,12 +132,14 @@ export class JobQueue {
     if (this.store.countQueued() + all >= maxQueued)
       throw new SaeEvalError(
         'queue-full',
-        `${maxQueued} evaluations are waiting, the most the server takes; try again when some have run.`,
+        `${maxQueued} evaluations are waiting, the most the server takes; try again when ` +
+          'some have run.',
       );
     if (this.store.countQueued(client) + own >= maxQueuedPerClient)
       throw new SaeEvalError(
         'queue-full',
-        `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes from one client; try again when some have run.`,
+        `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes ` +
+          'from one client; try again when some have run.',
       );
     this.#reserved.set(client, own + 1);
     return () => {
@@ -140,7 +149,10 @@ export class JobQueue {
     };
   }
 
-  /** Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation of that key. */
+  /**
+   * Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation
+   * of that key.
+   */
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     if (this.#stopping)
       throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
@@ -217,7 +229,10 @@ export class JobQueue {
     return this.#order(device).ids.length;
   }
 
-  /** Free and total memory of a device: now for the CPU, as of its compute process's last message for another; null where that cannot be told. */
+  /**
+   * Free and total memory of a device: now for the CPU, as of its compute process's last message
+   * for another; null where that cannot be told.
+   */
   memoryOn(device: string): DeviceMemory | null {
     return device === 'cpu'
       ? systemMemory()

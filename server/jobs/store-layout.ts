@@ -44,7 +44,8 @@ export function migrate(db: Database.Database): void {
   if (version > steps.length)
     throw new SaeEvalError(
       'configuration-invalid',
-      `${db.name} was written by a later version of sae-eval; use that version, or another --db file.`,
+      `${db.name} was written by a later version of sae-eval; use that version, or another ` +
+        '--db file.',
     );
   db.transaction(() => {
     for (const step of steps.slice(version)) db.exec(step);

@@ -1,6 +1,7 @@
 /**
- * One server to a store. Two would both take up what was left running, kill each other's compute processes and write the
- * same journals. The lock is SQLite's on a file beside the store: the system gives it back however a server ends.
+ * One server to a store. Two would both take up what was left running, kill each other's compute
+ * processes and write the same journals. The lock is SQLite's on a file beside the store: the
+ * system gives it back however a server ends.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -17,7 +18,9 @@ function openLock(file: string): Database.Database {
   } catch (cause) {
     throw new SaeEvalError(
       'configuration-invalid',
-      `The store ${file} cannot be opened (${cause instanceof Error ? cause.message : String(cause)}); give a file that this user may write with --db.`,
+      `The store ${file} cannot be opened ` +
+        `(${cause instanceof Error ? cause.message : String(cause)}); give a file that this ` +
+        'user may write with --db.',
       { cause },
     );
   }
@@ -25,7 +28,8 @@ function openLock(file: string): Database.Database {
 
 /**
  * Waits for a server that is stopping, so that one can be replaced by the next.
- * @returns what gives the lock back. @throws SaeEvalError `configuration-invalid` when another server still has it after `patienceMs`.
+ * @returns what gives the lock back. @throws SaeEvalError `configuration-invalid` when another
+ *   server still has it after `patienceMs`.
  */
 export async function lockStore(
   file: string,
@@ -43,7 +47,8 @@ export async function lockStore(
       if ((thrown as { code?: string }).code !== 'SQLITE_BUSY') throw thrown;
       throw new SaeEvalError(
         'configuration-invalid',
-        `${file} belongs to another server that is running; stop that one, or give another file with --db.`,
+        `${file} belongs to another server that is running; stop that one, or give another ` +
+          'file with --db.',
         { cause: thrown },
       );
     }

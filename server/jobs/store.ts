@@ -1,6 +1,7 @@
 /**
- * All evaluations in one SQLite file (WAL): what was asked, every change of state, progress, results. Every write is
- * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
+ * All evaluations in one SQLite file (WAL): what was asked, every change of state, progress,
+ * results. Every write is complete before an answer is sent, so that a kill at any moment loses
+ * nothing that was promised.
  */
 import Database from 'better-sqlite3';
 import type { SerializedError } from '../../src/errors.js';
@@ -68,7 +69,8 @@ export interface ListFilter {
 }
 
 const columns =
-  'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ended_at, attempts, progress, error, body_hash';
+  'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ' +
+  'ended_at, attempts, progress, error, body_hash';
 const now = (): string => new Date().toISOString();
 
 function summaryOf(row: Row): EvaluationSummary {
@@ -102,7 +104,10 @@ export class Store {
     migrate(this.#db);
   }
 
-  /** Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and body are returned. */
+  /**
+   * Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and
+   * body are returned.
+   */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     return this.#db
       .transaction(() => {
@@ -195,7 +200,8 @@ export class Store {
   /** Waiting evaluations of devices that are not among these. */
   queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
     return this.#all(
-      "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN (SELECT value FROM json_each(?)) ORDER BY seq",
+      "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN " +
+        '(SELECT value FROM json_each(?)) ORDER BY seq',
       JSON.stringify(devices),
     );
   }
@@ -220,7 +226,8 @@ export class Store {
   /** Clients with the time at which an evaluation of theirs last started. */
   lastStarts(): { client: string; at: string }[] {
     return this.#all(
-      'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL GROUP BY client',
+      'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL ' +
+        'GROUP BY client',
     );
   }
 
@@ -234,19 +241,23 @@ export class Store {
 
   countQueued(client?: string): number {
     return this.#get<{ n: number }>(
-      "SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (@client IS NULL OR client = @client)",
+      "SELECT count(*) AS n FROM evaluations WHERE status = 'queued' AND (@client IS NULL " +
+        'OR client = @client)',
       { client: client ?? null },
     )!.n;
   }
 
-  /** Evaluations that a server which ended abruptly left running, with the compute process each had. */
+  /**
+   * Evaluations that a server which ended abruptly left running, with the compute process each had.
+   */
   leftRunning(): { id: string; pid: number | null }[] {
     return this.#all("SELECT id, pid FROM evaluations WHERE status = 'running' ORDER BY seq");
   }
 
   start(id: string): void {
     this.#transition(
-      "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), attempts = attempts + 1 WHERE id = ?",
+      "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), " +
+        'attempts = attempts + 1 WHERE id = ?',
       [now(), id],
       { id, status: 'running', detail: null },
     );
@@ -285,7 +296,8 @@ export class Store {
       id,
     ];
     this.#transition(
-      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL WHERE id = ?',
+      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
+        'WHERE id = ?',
       values,
       { id, status, detail: error?.message ?? null },
     );

@@ -98,7 +98,10 @@ export class DeviceWorker {
     return true;
   }
 
-  /** Ends the compute process; the evaluation under way goes back into the queue and continues from its last batch. */
+  /**
+   * Ends the compute process; the evaluation under way goes back into the queue and continues from
+   * its last batch.
+   */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.compute.close();
@@ -117,7 +120,10 @@ export class DeviceWorker {
     }
   }
 
-  /** Has the compute process started, as often as it takes: what keeps it from starting is no fault of an evaluation. */
+  /**
+   * Has the compute process started, as often as it takes: what keeps it from starting is no fault
+   * of an evaluation.
+   */
   async #untilItAnswers(...signals: AbortSignal[]): Promise<void> {
     while (!this.compute.answers && !signals.some(({ aborted }) => aborted)) {
       try {
@@ -172,7 +178,10 @@ export class DeviceWorker {
     }
   }
 
-  /** The outcome, or null when the server stops first. Tries again when the process died of nothing the job explains. */
+  /**
+   * The outcome, or null when the server stops first. Tries again when the process died of nothing
+   * the job explains.
+   */
   async #attempt(
     job: Job,
     signal: AbortSignal,

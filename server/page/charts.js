@@ -1,8 +1,13 @@
-/** Small charts as SVG: bars with intervals, and lines over layers. Each has its numbers in words for screen readers. */
+/**
+ * Small charts as SVG: bars with intervals, and lines over layers. Each has its numbers in words
+ * for screen readers.
+ */
 import { element, svg } from './elements.js';
 import { number } from './format.js';
 
-/** In units of the picture, which fills its place: fewer on a phone, so that letters stay readable. */
+/**
+ * In units of the picture, which fills its place: fewer on a phone, so that letters stay readable.
+ */
 const pictureWidth = () => (matchMedia('(max-width: 40rem)').matches ? 360 : 640);
 export const seriesColour = (index) => `var(--series-${(index % 8) + 1})`;
 

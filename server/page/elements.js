@@ -1,6 +1,9 @@
 /** Builds elements. Text is always set as text, so nothing that a user typed becomes markup. */
 
-/** @param {string} tag @param {Record<string, unknown>} [properties] attributes; `on…` are listeners @param {...(Node|string|null|false|undefined)} children */
+/**
+ * @param {string} tag @param {Record<string, unknown>} [properties] attributes; `on…` are
+ *   listeners @param {...(Node|string|null|false|undefined)} children
+ */
 export function element(tag, properties = {}, ...children) {
   return fill(document.createElement(tag), properties, children);
 }

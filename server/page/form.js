@@ -77,7 +77,9 @@ export async function showForm({ main, signal }) {
     ...options(
       datasets.map((item) => ({
         value: item.path,
-        text: `${item.path} — ${item.files === 1 ? bytes(item.bytes) : `${item.files} files, ${bytes(item.bytes)}`}`,
+        text:
+          `${item.path} — ` +
+          (item.files === 1 ? bytes(item.bytes) : `${item.files} files, ${bytes(item.bytes)}`),
       })),
     ),
   );

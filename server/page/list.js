@@ -29,7 +29,8 @@ export function progressOf({ status, progress, position }) {
     element(
       'span',
       { class: 'soft small' },
-      `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`,
+      `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ` +
+        `${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`,
     ),
   );
 }
@@ -144,7 +145,8 @@ export async function showList({ main, signal }) {
         element(
           'div',
           { class: 'soft small' },
-          `${item.request.dataset.path} · ${item.device}${item.submittedBy === null ? '' : ` · ${item.submittedBy}`}`,
+          `${item.request.dataset.path} · ` +
+            `${item.device}${item.submittedBy === null ? '' : ` · ${item.submittedBy}`}`,
         ),
       ),
       element('td', { class: 'state' }, statusPill(item.status)),

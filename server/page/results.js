@@ -147,7 +147,10 @@ export function resultsTable(results, { caption }) {
   );
 }
 
-/** A table in the place of an older one: it stays where it was scrolled to, and keeps the keyboard's place. */
+/**
+ * A table in the place of an older one: it stays where it was scrolled to, and keeps the keyboard's
+ * place.
+ */
 export function redrawTable(parent, table) {
   const before = parent.firstElementChild;
   const { scrollLeft = 0 } = before ?? {};

@@ -8,7 +8,10 @@ export class SaeRow {
   #index;
   #typed = {};
 
-  /** @param known what the server has @param given where the row stands and which file it starts with */
+  /**
+   * @param known what the server has @param given where the row stands and which file it starts
+   *   with
+   */
   constructor(known, { index, path }) {
     this.#known = known;
     this.#index = index;

@@ -65,7 +65,10 @@ export async function openDocument(load, type) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/** The description of the API as text: behind a key, a plain link to its documentation would find nothing. */
+/**
+ * The description of the API as text: behind a key, a plain link to its documentation would find
+ * nothing.
+ */
 export async function apiDescription() {
   const response = await fetch('/openapi.json', { headers: { authorization: `Bearer ${key}` } });
   return JSON.stringify(await response.json(), null, 2);

@@ -1,4 +1,7 @@
-/** What the route files share: the typed instance, problem responses, the check of the Accept header. */
+/**
+ * What the route files share: the typed instance, problem responses, the check of the Accept
+ * header.
+ */
 import type {
   FastifyBaseLogger,
   FastifyInstance,

@@ -135,7 +135,8 @@ export function registerCatalogue(app: Api, services: Services): void {
       if (machine.current === null)
         throw new SaeEvalError(
           'unavailable',
-          `No compute process has answered yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
+          'No compute process has answered ' +
+            `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
         );
       const first = defaultDevice(machine.current);
       return {

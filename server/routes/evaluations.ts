@@ -53,7 +53,8 @@ const removeQuery = z.object({
     .enum(['active', 'ended'])
     .optional()
     .describe(
-      '`active`: only cancels, 409 for an evaluation that has ended. `ended`: only removes, 409 for one that has not. Default: whichever fits.',
+      '`active`: only cancels, 409 for an evaluation that has ended. `ended`: only ' +
+        'removes, 409 for one that has not. Default: whichever fits.',
     ),
 });
 

@@ -1,4 +1,7 @@
-/** `/v1/evaluations/:id/events`: server-sent events (WHATWG HTML, 9.2) with ids, heartbeats and resumption. */
+/**
+ * `/v1/evaluations/:id/events`: server-sent events (WHATWG HTML, 9.2) with ids, heartbeats and
+ * resumption.
+ */
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -70,7 +73,8 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
       operationId: 'watchEvaluation',
       tags: ['evaluations'],
       summary:
-        'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as they stand), `end`',
+        'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as ' +
+        'they stand), `end`',
       params: idParameters,
       headers: eventHeaders,
       response: {
@@ -95,13 +99,15 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
       if (streams.size >= options.maxWatchers)
         throw new SaeEvalError(
           'unavailable',
-          `${options.maxWatchers} event streams are open, the most the server keeps; try again in a moment.`,
+          `${options.maxWatchers} event streams are open, the most the server keeps; try ` +
+            'again in a moment.',
         );
       const client = clientOf(request);
       if (streams.sizeOf(client) >= options.maxWatchersPerClient)
         throw new SaeEvalError(
           'unavailable',
-          `${options.maxWatchersPerClient} event streams of yours are open, the most the server keeps for one client; close some.`,
+          `${options.maxWatchersPerClient} event streams of yours are open, the most the ` +
+            'server keeps for one client; close some.',
         );
 
       reply.hijack();

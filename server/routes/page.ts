@@ -1,4 +1,7 @@
-/** `/`: the page. Plain files, served as they are from server/page; the client is the one that the package exports. */
+/**
+ * `/`: the page. Plain files, served as they are from server/page; the client is the one that the
+ * package exports.
+ */
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -13,8 +16,14 @@ const mediaTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
 };
 
-/** Scripts and requests only from here. A report that the page opens in a tab of its own has the page's policy: its style may be inline, its script may run. */
-const pagePolicy = `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+/**
+ * Scripts and requests only from here. A report that the page opens in a tab of its own has the
+ * page's policy: its style may be inline, its script may run.
+ */
+const pagePolicy =
+  `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' ` +
+  "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 async function filesIn(folder: string): Promise<string[]> {
   return (await readdir(folder, { withFileTypes: true })).flatMap((entry) =>

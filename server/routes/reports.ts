@@ -71,7 +71,9 @@ async function sendReport(
 }
 
 /** A report is a document of its own: it may style itself, and run its own script. */
-const reportPolicy = `default-src 'none'; script-src ${reportScriptSource}; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'`;
+const reportPolicy =
+  `default-src 'none'; script-src ${reportScriptSource}; style-src 'unsafe-inline'; img-src ` +
+  "data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 export function registerReports(app: Api, services: Services): void {
   app.route({

@@ -14,7 +14,10 @@ export interface TensorEntry {
   byteOffset: number;
   /** The storage it is a view of. */
   storage: { byteOffset: number; byteLength: number };
-  /** Where it is compressed (.npz): its place in the file; the offsets above then count from the beginning of what it inflates to. */
+  /**
+   * Where it is compressed (.npz): its place in the file; the offsets above then count from the
+   * beginning of what it inflates to.
+   */
   deflated?: { byteOffset: number; byteLength: number; inflatedLength: number };
 }
 
@@ -40,7 +43,10 @@ export function contiguousStrides(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** The entry of a tensor whose storage lies at `place`. @throws SaeEvalError `checkpoint-format` where it does not fit. */
+/**
+ * The entry of a tensor whose storage lies at `place`. @throws SaeEvalError `checkpoint-format`
+ * where it does not fit.
+ */
 export function entryOf(
   name: string,
   tensor: TensorRef,
@@ -58,7 +64,8 @@ export function entryOf(
   const bytes = extentBytes(shape, strides, dtype);
   if (!Number.isSafeInteger(start) || start < 0 || !(start + bytes <= place.byteLength)) {
     throw bad(
-      `of shape [${shape.join(', ')}] needs ${start + bytes} bytes of its storage, which has ${place.byteLength}`,
+      `of shape [${shape.join(', ')}] needs ${start + bytes} bytes of its storage, which ` +
+        `has ${place.byteLength}`,
     );
   }
   return { name, dtype, shape, strides, byteOffset: place.byteOffset + start, storage: place };

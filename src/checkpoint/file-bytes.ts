@@ -2,13 +2,18 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
 
-/** An open file, read synchronously: headers are small and a check of one is over in a few reads. */
+/**
+ * An open file, read synchronously: headers are small and a check of one is over in a few reads.
+ */
 export class FileBytes {
   readonly path: string;
   readonly size: number;
   readonly #file: number;
 
-  /** @throws SaeEvalError `file-unreadable` for a folder or device; what `open` throws for a missing file. */
+  /**
+   * @throws SaeEvalError `file-unreadable` for a folder or device; what `open` throws for a
+   *   missing file.
+   */
   constructor(path: string) {
     this.path = path;
     // Not blocking: opening a pipe would wait for its other end.
@@ -24,7 +29,10 @@ export class FileBytes {
     this.size = status.size;
   }
 
-  /** Exactly these bytes. The range is checked before anything is allocated. @throws SaeEvalError `checkpoint-format`. */
+  /**
+   * Exactly these bytes. The range is checked before anything is allocated. @throws SaeEvalError
+   * `checkpoint-format`.
+   */
   read(byteOffset: number, byteLength: number): Buffer {
     if (
       !Number.isSafeInteger(byteOffset) ||
@@ -35,7 +43,8 @@ export class FileBytes {
     ) {
       throw new SaeEvalError(
         'checkpoint-format',
-        `${this.path}: expected ${byteLength} bytes at ${byteOffset}, found a file of ${this.size} bytes. It is truncated or damaged.`,
+        `${this.path}: expected ${byteLength} bytes at ${byteOffset}, found a file of ` +
+          `${this.size} bytes. It is truncated or damaged.`,
       );
     }
     const bytes = Buffer.alloc(byteLength);

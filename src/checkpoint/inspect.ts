@@ -2,7 +2,9 @@
 import type { CheckpointDescription } from '../evaluation/schema/record.js';
 import type { Checkpoint } from './read.js';
 
-/** What a file holds, apart from what it means; the first hundred of what is no tensor of the SAE. */
+/**
+ * What a file holds, apart from what it means; the first hundred of what is no tensor of the SAE.
+ */
 export function tensorsOf({
   format,
   prefix,
@@ -40,12 +42,19 @@ function publishedLines({ published }: CheckpointDescription): string[] {
   const hooks =
     hookPoints.length === 0
       ? 'not named'
-      : `${hookPoints.join(', ')}${layers === null ? '' : `, layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')}`}`;
+      : `${hookPoints.join(', ')}` +
+        (layers === null ? '' : `, layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')}`);
   return [
     `layout of: ${format}`,
     `hook point: ${printable(hooks)}`,
     `input: ${normalization}${subtractsDecoderBias === true ? '; decoder bias subtracted' : ''}`,
-    `activation: ${printable(activation)}${decoderNorm === 'none' ? '' : decoderNorm === 'latents' ? '; latents times the norms of their decoder rows' : '; chosen by the norms of decoder rows'}`,
+    'activation: ' +
+      `${printable(activation)}` +
+      (decoderNorm === 'none'
+        ? ''
+        : decoderNorm === 'latents'
+          ? '; latents times the norms of their decoder rows'
+          : '; chosen by the norms of decoder rows'),
     ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
     ...notes.map(({ en }) => `note: ${en}`),
   ];
@@ -80,7 +89,8 @@ export function renderDescription(description: CheckpointDescription): string {
     ...(others.length === 0
       ? []
       : [
-          `  beside it: ${printable(others.slice(0, 8).join(', '))}${others.length > 8 ? ', …' : ''}`,
+          '  beside it: ' +
+            `${printable(others.slice(0, 8).join(', '))}${others.length > 8 ? ', …' : ''}`,
         ]),
     ...(d === null || m === null ? [] : [`sizes: d = ${d}, m = ${m}`]),
     ...publishedLines(description),

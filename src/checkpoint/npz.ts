@@ -1,6 +1,7 @@
 /**
- * `.npz` files (numpy.savez and savez_compressed): a zip of `.npy` arrays (numpy's format versions 1 to 3). Stored arrays are
- * mapped; deflated ones are inflated when they are opened, to the size their headers give and no further.
+ * `.npz` files (numpy.savez and savez_compressed): a zip of `.npy` arrays (numpy's format versions
+ * 1 to 3). Stored arrays are mapped; deflated ones are inflated when they are opened, to the size
+ * their headers give and no further.
  */
 import { constants, inflateRawSync } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';
@@ -23,7 +24,10 @@ const dtypes: Record<string, DType> = {
 };
 /** Read of an entry for its header; numpy's are 128 bytes. */
 const headBytes = 4096;
-/** Weights hardly shrink; deflate could make 1032 bytes of one. What arrays may take in all follows from the file's size. */
+/**
+ * Weights hardly shrink; deflate could make 1032 bytes of one. What arrays may take in all follows
+ * from the file's size.
+ */
 const mostInflation = 16;
 const alwaysAllowed = 2 ** 20;
 
@@ -89,7 +93,8 @@ function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): Tensor
     if (error instanceof SaeEvalError && error.code === 'checkpoint-forbidden')
       throw new SaeEvalError(
         error.code,
-        `${file.path}: '${zipName.slice(0, 200)}' is ${error.message}. Nothing was run. Save numbers only.`,
+        `${file.path}: '${zipName.slice(0, 200)}' is ${error.message}. Nothing was run. ` +
+          'Save numbers only.',
       );
     throw error;
   }
@@ -130,7 +135,9 @@ export function looksLikeNpz(directory: ReadonlyMap<string, unknown>): boolean {
   return directory.size > 0 && [...directory.keys()].every((name) => name.endsWith('.npy'));
 }
 
-/** @throws SaeEvalError `checkpoint-format`; `checkpoint-forbidden` for arrays of Python objects. */
+/**
+ * @throws SaeEvalError `checkpoint-format`; `checkpoint-forbidden` for arrays of Python objects.
+ */
 export function readNpz(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
     const directory = readZipDirectory(file);
@@ -141,7 +148,8 @@ export function readNpz(path: string): Checkpoint {
     if (inflated > mostInflation * file.size + alwaysAllowed)
       throw new SaeEvalError(
         'checkpoint-format',
-        `${path}: says that its ${file.size} bytes inflate to ${inflated}, more than weights can. Save it with numpy.savez, uncompressed.`,
+        `${path}: says that its ${file.size} bytes inflate to ${inflated}, more than ` +
+          'weights can. Save it with numpy.savez, uncompressed.',
       );
     const entries = new Map(
       [...directory]
@@ -152,7 +160,10 @@ export function readNpz(path: string): Checkpoint {
   });
 }
 
-/** The bytes of a deflated array, row- or column-major as its strides say. @throws SaeEvalError `checkpoint-format`. */
+/**
+ * The bytes of a deflated array, row- or column-major as its strides say. @throws SaeEvalError
+ * `checkpoint-format`.
+ */
 export function inflateEntry(
   path: string,
   { name, byteOffset, storage, deflated }: TensorEntry,
@@ -171,7 +182,8 @@ export function inflateEntry(
     if (bytes?.length !== deflated.inflatedLength)
       throw new SaeEvalError(
         'checkpoint-format',
-        `${path}: '${name}' does not inflate to the ${deflated.inflatedLength} bytes its directory gives.`,
+        `${path}: '${name}' does not inflate to the ${deflated.inflatedLength} bytes its ` +
+          'directory gives.',
       );
     return bytes.subarray(byteOffset, byteOffset + storage.byteLength);
   });

@@ -1,4 +1,7 @@
-/** Writes the pickle of a state dict (protocol 2): an OrderedDict from names to tensors, in the opcodes torch.save uses. */
+/**
+ * Writes the pickle of a state dict (protocol 2): an OrderedDict from names to tensors, in the
+ * opcodes torch.save uses.
+ */
 import type { DType } from '../torch/tensor.js';
 import { contiguousStrides } from './entries.js';
 

@@ -1,7 +1,8 @@
 /**
- * A restricted reader of Python pickles (protocols 2 to 5, https://peps.python.org/pep-0574/ and before). It builds plain
- * values only: a global is looked up in an allow-list that the caller gives, and nothing else exists. No code of a file
- * can run, because there is none to run. There is no recursion, and nothing is allocated by a size that a file claims.
+ * A restricted reader of Python pickles (protocols 2 to 5, https://peps.python.org/pep-0574/ and
+ * before). It builds plain values only: a global is looked up in an allow-list that the caller
+ * gives, and nothing else exists. No code of a file can run, because there is none to run. There is
+ * no recursion, and nothing is allocated by a size that a file claims.
  */
 import { SaeEvalError } from '../errors.js';
 
@@ -33,7 +34,10 @@ export class PickleTuple {
   constructor(readonly items: readonly unknown[]) {}
 }
 
-/** Stands for a global that is not allowed, and for whatever would be made with it, until the pickle is refused. */
+/**
+ * Stands for a global that is not allowed, and for whatever would be made with it, until the pickle
+ * is refused.
+ */
 class Forbidden {
   constructor(readonly name: string) {}
 }
@@ -42,7 +46,10 @@ class Forbidden {
 export class PickleTruncated extends SaeEvalError {}
 
 const mark = Symbol('mark');
-/** What a pickle may make in all, in list items: bounds memory and time whatever the file says. A tensor takes about 100. */
+/**
+ * What a pickle may make in all, in list items: bounds memory and time whatever the file says. A
+ * tensor takes about 100.
+ */
 const mostItems = 4_000_000;
 /** A dict or set takes the memory of about so many items, an entry of the memo of so many. */
 const containerItems = 8;
@@ -80,7 +87,8 @@ export class PickleReader {
   #truncated(message: string): never {
     throw new PickleTruncated(
       'checkpoint-format',
-      `${this.#options.file}: the pickle ends at byte ${this.#at}: ${message}. The file is truncated or damaged.`,
+      `${this.#options.file}: the pickle ends at byte ${this.#at}: ${message}. The file is ` +
+        'truncated or damaged.',
     );
   }
 
@@ -161,7 +169,9 @@ export class PickleReader {
     return target.call(args.items);
   }
 
-  /** A class that is not allowed and whose state is a module's gets the error that says what to do. */
+  /**
+   * A class that is not allowed and whose state is a module's gets the error that says what to do.
+   */
   #build(target: unknown, state: unknown): void {
     if (target instanceof PickleDict) target.state = state;
     const fields = state instanceof PickleTuple ? state.items[0] : state;
@@ -172,15 +182,19 @@ export class PickleReader {
     ) {
       throw new SaeEvalError(
         'checkpoint-module',
-        `${this.#options.file}: holds a pickled module (${target.name}), which only the code that made it can read. Save its state_dict() instead: torch.save(model.state_dict(), path).`,
+        `${this.#options.file}: holds a pickled module (${target.name}), which only the ` +
+          'code that made it can read. Save its state_dict() instead: ' +
+          'torch.save(model.state_dict(), path).',
       );
     }
   }
 
   /**
    * The object of the next pickle.
-   * @throws SaeEvalError `checkpoint-forbidden` naming the first global that is not allowed, `checkpoint-module`,
-   *   `checkpoint-format`, the latter as {@link PickleTruncated} where the bytes end before the pickle does.
+   * @throws SaeEvalError `checkpoint-forbidden` naming the first global that is not allowed,
+   *   `checkpoint-module`,
+   *   `checkpoint-format`, the latter as {@link PickleTruncated} where the bytes end before the
+   *   pickle does.
    */
   read(): unknown {
     let value: unknown = null;
@@ -200,7 +214,9 @@ export class PickleReader {
     if (this.#forbidden !== null) {
       throw new SaeEvalError(
         'checkpoint-forbidden',
-        `${this.#options.file}: the pickle names '${this.#forbidden.name}', which is not on the list of what a state_dict needs. Nothing was run. Save torch.save(model.state_dict(), path).`,
+        `${this.#options.file}: the pickle names '${this.#forbidden.name}', which is not ` +
+          'on the list of what a state_dict needs. Nothing was run. Save ' +
+          'torch.save(model.state_dict(), path).',
       );
     }
     if (failure !== null) throw failure;

@@ -1,6 +1,7 @@
 /**
- * `.pt` files as torch.save wrote them before PyTorch 1.6 (`_use_new_zipfile_serialization=False`): five pickles (magic
- * number, protocol, system, object, storage keys), then each storage as a length of eight bytes and its elements.
+ * `.pt` files as torch.save wrote them before PyTorch 1.6 (`_use_new_zipfile_serialization=False`):
+ * five pickles (magic number, protocol, system, object, storage keys), then each storage as a
+ * length of eight bytes and its elements.
  */
 import { SaeEvalError } from '../errors.js';
 import { entryOf } from './entries.js';
@@ -38,7 +39,8 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
   });
   if (reader.read() !== magic)
     throw bad(
-      'expected a .pt file of torch.save, found another pickle. Save torch.save(model.state_dict(), path).',
+      'expected a .pt file of torch.save, found another pickle. Save ' +
+        'torch.save(model.state_dict(), path).',
     );
   reader.read(); // protocol version
   const system = reader.read();

@@ -1,4 +1,6 @@
-/** `.pt` files as torch.save has written them since PyTorch 1.6: a zip of a pickle and its storages. */
+/**
+ * `.pt` files as torch.save has written them since PyTorch 1.6: a zip of a pickle and its storages.
+ */
 import { SaeEvalError } from '../errors.js';
 import { entryOf } from './entries.js';
 import { FileBytes } from './file-bytes.js';
@@ -8,7 +10,10 @@ import { findStateDict } from './state-dict.js';
 import { itemBytes, storageFromId, torchGlobals } from './torch-globals.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
-/** A pickle of this size names some 400,000 tensors; this bounds what is read of a file that says more. */
+/**
+ * A pickle of this size names some 400,000 tensors; this bounds what is read of a file that says
+ * more.
+ */
 const mostPickleBytes = 64 * 2 ** 20;
 
 export function readPtZip(path: string): Checkpoint {
@@ -19,7 +24,8 @@ export function readPtZip(path: string): Checkpoint {
     const stored = (name: string, entry: ZipEntry): ZipEntry => {
       if (entry.method !== 0)
         throw bad(
-          `entry '${name}' is compressed, so it cannot be mapped. Save the file again with torch.save.`,
+          `entry '${name}' is compressed, so it cannot be mapped. Save the file again with ` +
+            'torch.save.',
         );
       return entry;
     };
@@ -31,7 +37,8 @@ export function readPtZip(path: string): Checkpoint {
         .map((name) => `'${name.slice(0, 60)}'`)
         .join(', ');
       throw bad(
-        `expected a zip with data.pkl, as torch.save writes it; found one that holds ${names || 'nothing'}.`,
+        'expected a zip with data.pkl, as torch.save writes it; found one that holds ' +
+          `${names || 'nothing'}.`,
       );
     }
     if (pickles.length > 1) throw bad(`expected one data.pkl, found ${pickles.length}.`);
@@ -39,7 +46,8 @@ export function readPtZip(path: string): Checkpoint {
     if (directory.has(`${folder}constants.pkl`)) {
       throw new SaeEvalError(
         'checkpoint-module',
-        `${path}: holds a TorchScript module; expected a state_dict. Save torch.save(model.state_dict(), path).`,
+        `${path}: holds a TorchScript module; expected a state_dict. Save ` +
+          'torch.save(model.state_dict(), path).',
       );
     }
     const order = directory.get(`${folder}byteorder`);
@@ -50,7 +58,8 @@ export function readPtZip(path: string): Checkpoint {
         .trim();
       if (byteOrder !== 'little')
         throw bad(
-          `expected byte order little, found ${JSON.stringify(byteOrder)}. Save it again on a little-endian machine.`,
+          `expected byte order little, found ${JSON.stringify(byteOrder)}. Save it again ` +
+            'on a little-endian machine.',
         );
     }
     const pickle = stored(pickleName, directory.get(pickleName)!);
@@ -72,7 +81,8 @@ export function readPtZip(path: string): Checkpoint {
             numel * (dtype === null ? 1 : itemBytes[dtype])
         ) {
           throw bad(
-            `storage '${key}' is said to have ${numel} elements, its entry has ${record.byteLength} bytes. The file is damaged.`,
+            `storage '${key}' is said to have ${numel} elements, its entry has ` +
+              `${record.byteLength} bytes. The file is damaged.`,
           );
         }
         return [name, entryOf(name, tensor, record, path)];

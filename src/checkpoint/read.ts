@@ -1,4 +1,7 @@
-/** Reads what a checkpoint file holds, by its headers alone: no tensor is read, nothing native is loaded, no code is run. */
+/**
+ * Reads what a checkpoint file holds, by its headers alone: no tensor is read, nothing native is
+ * loaded, no code is run.
+ */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
@@ -17,7 +20,9 @@ export interface Checkpoint {
   entries: ReadonlyMap<string, TensorEntry>;
   /** What is no tensor, by dotted path. */
   values: ReadonlyMap<string, unknown>;
-  /** What was taken off the front of the names: the path of a nested dict, `module.`, `_orig_mod.`. */
+  /**
+   * What was taken off the front of the names: the path of a nested dict, `module.`, `_orig_mod.`.
+   */
   prefix: string;
   /** Dotted paths of the tensors that lie beside the state dict, such as an optimizer's. */
   others: readonly string[];
@@ -25,7 +30,8 @@ export interface Checkpoint {
 
 /**
  * The headers of a `.pt` (zip or legacy), `.safetensors` or `.npz` file, told apart by content.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`,
+ *   `checkpoint-forbidden`, `checkpoint-module`.
  */
 export async function readCheckpoint(path: string): Promise<Checkpoint> {
   try {
@@ -42,7 +48,8 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
     if (first[0] === 0x80) return readPtLegacy(path);
     throw new SaeEvalError(
       'checkpoint-format',
-      `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found something else.`,
+      `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found ` +
+        'something else.',
     );
   } catch (error) {
     throw asSaeEvalError(error, path);

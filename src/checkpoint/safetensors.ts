@@ -1,4 +1,7 @@
-/** Safetensors files (github.com/huggingface/safetensors): a JSON header of names, dtypes, shapes and offsets, then the bytes. */
+/**
+ * Safetensors files (github.com/huggingface/safetensors): a JSON header of names, dtypes, shapes
+ * and offsets, then the bytes.
+ */
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
@@ -18,7 +21,10 @@ const dtypes: Record<string, DType> = {
   U8: 'uint8',
   BOOL: 'bool',
 };
-/** The format allows 100 MB; 32 MiB name 300,000 tensors, and parsing JSON takes many times its bytes. */
+/**
+ * The format allows 100 MB; 32 MiB name 300,000 tensors, and parsing JSON takes many times its
+ * bytes.
+ */
 const mostHeaderBytes = 32 * 2 ** 20;
 
 interface HeaderEntry {
@@ -34,7 +40,8 @@ const whole = (value: unknown): value is number =>
 export function looksLikeSafetensors(first: Uint8Array, size: number): boolean {
   if (first.length < 9 || first[8] !== 0x7b) return false;
   const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
-  return length <= BigInt(size) || first[0] !== 0x80; // a pickle begins with 0x80 and a small protocol number
+  // a pickle begins with 0x80 and a small protocol number
+  return length <= BigInt(size) || first[0] !== 0x80;
 }
 
 /** The header as JSON, and where the tensors begin. */
@@ -75,7 +82,8 @@ function checkCover(
   )) {
     if (storage.byteOffset !== end)
       throw bad(
-        `tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap or an overlap)`,
+        `tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap ` +
+          'or an overlap)',
       );
     end += storage.byteLength;
   }
@@ -102,7 +110,8 @@ export function readSafetensors(path: string): Checkpoint {
       typeof code === 'string' && Object.hasOwn(dtypes, code) ? dtypes[code]! : undefined;
     if (dtype === undefined) {
       throw bad(
-        `${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; expected one of ${Object.keys(dtypes).join(', ')}`,
+        `${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; ` +
+          `expected one of ${Object.keys(dtypes).join(', ')}`,
       );
     }
     if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole))
@@ -114,7 +123,8 @@ export function readSafetensors(path: string): Checkpoint {
     const bytes = extentBytes(shape, strides, dtype);
     if (bytes !== to - from || !strides.every(Number.isSafeInteger))
       throw bad(
-        `${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets give ${to - from}`,
+        `${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets ` +
+          `give ${to - from}`,
       );
     if (to > size - begin) throw bad(`${shown} reaches past the end of the file`);
     entries.set(name, {

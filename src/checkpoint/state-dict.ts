@@ -1,4 +1,7 @@
-/** From what a file holds to one state dict: which of nested dicts it is, which prefix its names share. */
+/**
+ * From what a file holds to one state dict: which of nested dicts it is, which prefix its names
+ * share.
+ */
 import { SaeEvalError } from '../errors.js';
 import { PickleDict, PickleTuple } from './pickle.js';
 import { TensorRef } from './torch-globals.js';
@@ -52,7 +55,8 @@ class Leaves {
     if (++this.#visits > mostVisits || this.#characters > mostPathCharacters) {
       throw new SaeEvalError(
         'checkpoint-format',
-        `${this.file}: more than ${mostVisits} entries in its nested dicts; no state_dict has so many.`,
+        `${this.file}: more than ${mostVisits} entries in its nested dicts; no state_dict ` +
+          'has so many.',
       );
     }
     const below = (key: unknown): string => {
@@ -79,7 +83,10 @@ const holdsTensors = (value: unknown): value is PickleDict =>
   value instanceof PickleDict &&
   [...value.entries.values()].some((item) => item instanceof TensorRef);
 
-/** The dict that is the model's, looked for under the usual names before the dict itself; null where there is none. */
+/**
+ * The dict that is the model's, looked for under the usual names before the dict itself; null where
+ * there is none.
+ */
 function choose(
   dict: PickleDict,
   at: string,
@@ -103,14 +110,22 @@ function choose(
 }
 
 /**
- * The state dict among what a pickle holds. Everything that is no tensor is listed under its dotted path.
- * @throws SaeEvalError `checkpoint-format` where there is no state dict or more than one and no usual name tells which.
+ * The state dict among what a pickle holds. Everything that is no tensor is listed under its dotted
+ * path.
+ * @throws SaeEvalError `checkpoint-format` where there is no state dict or more than one and no
+ *   usual name tells which.
  */
 export function findStateDict(root: unknown, file: string): FoundStateDict {
   if (!(root instanceof PickleDict)) {
     throw new SaeEvalError(
       'checkpoint-format',
-      `${file}: expected a state_dict, found ${root instanceof TensorRef ? 'a single tensor' : Array.isArray(root) ? 'a list' : typeof root}. Save it with torch.save(model.state_dict(), path).`,
+      `${file}: expected a state_dict, found ` +
+        (root instanceof TensorRef
+          ? 'a single tensor'
+          : Array.isArray(root)
+            ? 'a list'
+            : typeof root) +
+        '. Save it with torch.save(model.state_dict(), path).',
     );
   }
   const found = choose(root, '', 0);
@@ -122,7 +137,9 @@ export function findStateDict(root: unknown, file: string): FoundStateDict {
       .join(', ');
     throw new SaeEvalError(
       'checkpoint-format',
-      `${file}: expected a state_dict (names to tensors), alone or under one of ${usualNames.map((name) => `'${name}'`).join(', ')}; found ${keys === '' ? 'an empty dict' : `a dict of ${keys}`}.`,
+      `${file}: expected a state_dict (names to tensors), alone or under one of ` +
+        `${usualNames.map((name) => `'${name}'`).join(', ')}; found ` +
+        `${keys === '' ? 'an empty dict' : `a dict of ${keys}`}.`,
     );
   }
   const { chosen, at } = found;
@@ -151,7 +168,10 @@ export function findStateDict(root: unknown, file: string): FoundStateDict {
   };
 }
 
-/** The same tensors without `module.` and `_orig_mod.`, where all names have them; `prefix` is what was taken off. */
+/**
+ * The same tensors without `module.` and `_orig_mod.`, where all names have them; `prefix` is what
+ * was taken off.
+ */
 export function withoutWrappers<T>(named: ReadonlyMap<string, T>): {
   tensors: Map<string, T>;
   prefix: string;

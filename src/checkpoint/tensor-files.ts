@@ -1,4 +1,7 @@
-/** Files of named tensors in one call each way: what `sae-eval/torch` offers as `loadTensors` and `saveTensors`. */
+/**
+ * Files of named tensors in one call each way: what `sae-eval/torch` offers as `loadTensors` and
+ * `saveTensors`.
+ */
 import { extname } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import type { Tensor } from '../torch/index.js';
@@ -8,9 +11,11 @@ import { writePt } from './write-pt.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 /**
- * The tensors of a `.pt` (zip or legacy), `.safetensors` or `.npz` file by name, told apart by content. They lie over the
- * mapped file: pages are read when they are touched, and nothing of a pickle is run. The caller disposes of them.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
+ * The tensors of a `.pt` (zip or legacy), `.safetensors` or `.npz` file by name, told apart by
+ * content. They lie over the mapped file: pages are read when they are touched, and nothing of a
+ * pickle is run. The caller disposes of them.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`,
+ *   `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
  * @example const { weight } = Object.fromEntries(await loadTensors('sae.pt', { names: ['weight'] }));
  */
 export async function loadTensors(
@@ -26,9 +31,11 @@ export interface SaveOptions {
 }
 
 /**
- * Writes tensors of any device and strides so that `torch.load(weights_only=True)` (`.pt`, `.pth`, `.bin`) or the
- * safetensors library (`.safetensors`) reads them; the ending decides. A file is there whole or not at all.
- * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the format lacks, `file-unreadable`.
+ * Writes tensors of any device and strides so that `torch.load(weights_only=True)` (`.pt`, `.pth`,
+ * `.bin`) or the safetensors library (`.safetensors`) reads them; the ending decides. A file is
+ * there whole or not at all.
+ * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the
+ *   format lacks, `file-unreadable`.
  * @example await saveTensors('sae.safetensors', { weight });
  */
 export async function saveTensors(

@@ -30,9 +30,11 @@ function inflated(
 }
 
 /**
- * Tensors by name. The caller owns them; they keep the mapping of the file alive. Tensors that share a storage in the
- * file share its bytes here, except where a legacy file does not align them: then each is a copy.
- * @throws SaeEvalError `checkpoint-keys` for a name that is not there, `checkpoint-format` where the file has changed.
+ * Tensors by name. The caller owns them; they keep the mapping of the file alive. Tensors that
+ * share a storage in the file share its bytes here, except where a legacy file does not align them:
+ * then each is a copy.
+ * @throws SaeEvalError `checkpoint-keys` for a name that is not there, `checkpoint-format` where
+ *   the file has changed.
  */
 export function openTensors(
   checkpoint: Checkpoint,

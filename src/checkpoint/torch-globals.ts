@@ -151,7 +151,8 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     'torch._utils._rebuild_parameter': first,
     'torch._utils._rebuild_parameter_with_state': first,
     'torch.Size': (args) => args[0] ?? new PickleTuple([]),
-    // A tensor with attributes of its own: the function and its arguments; the attributes are ignored.
+    // A tensor with attributes of its own: the function and its arguments; the attributes are
+    // ignored.
     'torch._tensor._rebuild_from_type_v2': ([make, , made]) => {
       const target = make as PickleGlobal | null | undefined;
       return typeof target?.call === 'function' &&
@@ -188,14 +189,18 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     if (/^torch\.nn\.(modules|parallel)\./.test(module)) {
       throw new SaeEvalError(
         'checkpoint-module',
-        `${file}: holds a pickled module (${full}), which only the code that made it can read. Save its state_dict() instead: torch.save(model.state_dict(), path).`,
+        `${file}: holds a pickled module (${full}), which only the code that made it can ` +
+          'read. Save its state_dict() instead: torch.save(model.state_dict(), path).',
       );
     }
     return null;
   };
 }
 
-/** What a persistent id of torch.save stands for: `('storage', type, key, location, numel[, view])`. The location is ignored. */
+/**
+ * What a persistent id of torch.save stands for: `('storage', type, key, location, numel[, view])`.
+ * The location is ignored.
+ */
 export function storageFromId(file: string, id: unknown): StorageRef {
   const items = id instanceof PickleTuple ? id.items : [];
   const [tag, type, key, , numel, view] = items;

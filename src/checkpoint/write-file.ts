@@ -30,7 +30,10 @@ export class FileWriter {
   }
 }
 
-/** A tensor's elements, row-major, in pieces of at most 64 MiB. Copies to the CPU; nothing of it outlives the iteration. */
+/**
+ * A tensor's elements, row-major, in pieces of at most 64 MiB. Copies to the CPU; nothing of it
+ * outlives the iteration.
+ */
 export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
   if (tensor.numel === 0) return;
   using detached = tensor.detach();
@@ -45,7 +48,8 @@ export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
 }
 
 /**
- * Writes a file beside its place and renames it when all is on disk: whoever reads `path` finds the old file or the new one.
+ * Writes a file beside its place and renames it when all is on disk: whoever reads `path` finds the
+ * old file or the new one.
  * @throws SaeEvalError `file-unreadable` where it cannot be written.
  */
 export async function writeAtomically(

@@ -1,7 +1,7 @@
 /**
- * Writes `.pt` files that `torch.load(weights_only=True)` and its `mmap=True` read: a stored zip of a state dict's pickle and
- * one storage per tensor, each on a multiple of 64 bytes as torch.save places them. Entries and offsets beyond 4 GB get the
- * zip64 fields of APPNOTE 6.3.10.
+ * Writes `.pt` files that `torch.load(weights_only=True)` and its `mmap=True` read: a stored zip of
+ * a state dict's pickle and one storage per tensor, each on a multiple of 64 bytes as torch.save
+ * places them. Entries and offsets beyond 4 GB get the zip64 fields of APPNOTE 6.3.10.
  */
 import { crc32 } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';
@@ -38,7 +38,9 @@ function zip64Field(values: readonly number[]): Buffer {
   return field;
 }
 
-/** The fields that a local header and a directory record have in common, from `version needed` on. */
+/**
+ * The fields that a local header and a directory record have in common, from `version needed` on.
+ */
 function shared(
   into: Buffer,
   at: number,
@@ -122,9 +124,10 @@ async function writeDirectory(writer: FileWriter, entries: readonly Written[]): 
 }
 
 /**
- * Writes tensors of any device and strides as `torch.save(state_dict)` would; each gets a storage of its own. The tensors
- * stay the caller's. The same tensors give the same bytes.
- * @throws SaeEvalError `checkpoint-shape` for a complex dtype, `file-unreadable` where the file cannot be written.
+ * Writes tensors of any device and strides as `torch.save(state_dict)` would; each gets a storage
+ * of its own. The tensors stay the caller's. The same tensors give the same bytes.
+ * @throws SaeEvalError `checkpoint-shape` for a complex dtype, `file-unreadable` where the file
+ *   cannot be written.
  * @example await writePt('sae.pt', new Map([['encoder.weight', weight]]));
  */
 export async function writePt(path: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {
@@ -139,7 +142,8 @@ export async function writePt(path: string, tensors: ReadonlyMap<string, Tensor>
   if (unknown !== undefined)
     throw new SaeEvalError(
       'checkpoint-shape',
-      `${path}: tensor '${unknown.name}' is ${unknown.dtype}; expected one of ${Object.keys(storageNames).join(', ')}.`,
+      `${path}: tensor '${unknown.name}' is ${unknown.dtype}; expected one of ` +
+        `${Object.keys(storageNames).join(', ')}.`,
     );
   const whole = (name: string, bytes: Buffer): Part => ({
     name: `archive/${name}`,

@@ -1,4 +1,7 @@
-/** Writes safetensors files (github.com/huggingface/safetensors), as its own library does: widest dtypes first, header padded to eight bytes. */
+/**
+ * Writes safetensors files (github.com/huggingface/safetensors), as its own library does: widest
+ * dtypes first, header padded to eight bytes.
+ */
 import { SaeEvalError } from '../errors.js';
 import type { DType, Tensor } from '../torch/index.js';
 import { itemBytes } from './torch-globals.js';
@@ -23,9 +26,10 @@ export interface WriteSafetensorsOptions {
 }
 
 /**
- * Writes tensors of any device and strides under their names; each gets bytes of its own, shared storages included. The
- * tensors stay the caller's.
- * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` where the file cannot be written.
+ * Writes tensors of any device and strides under their names; each gets bytes of its own, shared
+ * storages included. The tensors stay the caller's.
+ * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` where
+ *   the file cannot be written.
  * @example await writeSafetensors('sae.safetensors', new Map([['encoder.weight', weight]]));
  */
 export async function writeSafetensors(
@@ -43,7 +47,8 @@ export async function writeSafetensors(
     if (code === undefined)
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${path}: tensor '${name}' is ${dtype}; safetensors holds ${Object.keys(codes).join(', ')}.`,
+        `${path}: tensor '${name}' is ${dtype}; safetensors holds ` +
+          `${Object.keys(codes).join(', ')}.`,
       );
     if (name === '__metadata__')
       throw new SaeEvalError(

@@ -1,9 +1,11 @@
 /**
- * The directory of a zip file with the places of its entries' bytes (APPNOTE 6.3.10, zip64 included).
+ * The directory of a zip file with the places of its entries' bytes (APPNOTE 6.3.10, zip64
+ * included).
  *
- * A reader of our own, because tensors are mapped from the places found here and every field is hostile: yauzl 3.4 ends
- * the process on a directory offset beyond 2^53 (it hands it to `fs.read` inside a callback), reads each entry twice,
- * asynchronously, and does not tell where an entry's bytes begin. Nothing is ever decompressed here.
+ * A reader of our own, because tensors are mapped from the places found here and every field is
+ * hostile: yauzl 3.4 ends the process on a directory offset beyond 2^53 (it hands it to `fs.read`
+ * inside a callback), reads each entry twice, asynchronously, and does not tell where an entry's
+ * bytes begin. Nothing is ever decompressed here.
  */
 import { SaeEvalError } from '../errors.js';
 import type { FileBytes } from './file-bytes.js';
@@ -41,7 +43,10 @@ const elsewhere = 0xffffffff;
 
 type Fail = (what: string) => never;
 
-/** A 64-bit field. Values a file cannot have are refused here, so that all arithmetic below is exact. */
+/**
+ * A 64-bit field. Values a file cannot have are refused here, so that all arithmetic below is
+ * exact.
+ */
 function u64(bytes: Buffer, at: number, fail: Fail): number {
   const value = bytes.readBigUInt64LE(at);
   return value > BigInt(Number.MAX_SAFE_INTEGER)
@@ -142,8 +147,8 @@ function recordsOf(directory: Buffer, count: number, fail: Fail): Record[] {
 }
 
 /**
- * Names and places of all entries. Places are checked: each lies before the directory, none overlaps another, and the
- * header in front of the bytes has the directory's name.
+ * Names and places of all entries. Places are checked: each lies before the directory, none
+ * overlaps another, and the header in front of the bytes has the directory's name.
  * @throws SaeEvalError `checkpoint-format`.
  */
 export function readZipDirectory(file: FileBytes): Map<string, ZipEntry> {

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line. Commands load what they need when they run, so that `--help` starts at once; what computes starts loading first. */
+/**
+ * The command line. Commands load what they need when they run, so that `--help` starts at once;
+ * what computes starts loading first.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { Command, CommanderError, Option } from 'commander';
 import { forkChild } from '../evaluation/process/fork-child.js';
@@ -9,7 +12,8 @@ import { exitCodeOf, printError } from './exit.js';
 
 const program = new Command('sae-eval')
   .description(
-    'Evaluates sparse autoencoders on language models: one pass, eight kinds, every number explained.',
+    'Evaluates sparse autoencoders on language models: one pass, eight kinds, every number ' +
+      'explained.',
   )
   .version(packageVersion)
   .exitOverride()
@@ -38,7 +42,8 @@ const dtypeOption = (): Option =>
 program
   .command('demo')
   .description(
-    'evaluate the eight kinds on the shipped model, checkpoints and text; write the report under runs/',
+    'evaluate the eight kinds on the shipped model, checkpoints and text; write the report ' +
+      'under runs/',
   )
   .option('--out <dir>', 'folder of the report', 'runs/demo')
   .addOption(deviceOption())

@@ -41,7 +41,13 @@ export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest)
   const { sequences, logits, lanesPerCall } = decisions.microBatch;
   return [
     table.toString(),
-    `in all ${flopsText(plan.flopsPerToken)} per token; one forward pass for each SAE, metric and splice would take ${flopsText(plan.flopsPerTokenApart)}, ${(plan.flopsPerTokenApart / plan.flopsPerToken).toFixed(1)} times as much`,
-    `at once on ${device}, ${decisions.threads} ${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} logits`,
+    `in all ${flopsText(plan.flopsPerToken)} per token; one forward pass for each SAE, ` +
+      `metric and splice would take ${flopsText(plan.flopsPerTokenApart)}, ` +
+      `${(plan.flopsPerTokenApart / plan.flopsPerToken).toFixed(1)} times as much`,
+    `at once on ${device}, ${decisions.threads} ` +
+      `${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ` +
+      `${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} ` +
+      `spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} ` +
+      'logits',
   ].join('\n');
 }

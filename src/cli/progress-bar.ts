@@ -60,7 +60,8 @@ function lines(stream: NodeJS.WriteStream): ProgressDisplay {
       if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
       last = now;
       stream.write(
-        `evaluated ${samples}${total === null ? '' : `/${total}`} samples, ${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`,
+        `evaluated ${samples}${total === null ? '' : `/${total}`} samples, ` +
+          `${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`,
       );
     },
     stop() {},

@@ -1,4 +1,7 @@
-/** Writes a result in every format: report.json, .md, .html, .csv, and the Chinese texts beside the English ones. */
+/**
+ * Writes a result in every format: report.json, .md, .html, .csv, and the Chinese texts beside the
+ * English ones.
+ */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../evaluation/schema/index.js';

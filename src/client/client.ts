@@ -1,4 +1,7 @@
-/** The client of an sae-eval server. Imports nothing native and nothing of Node: it runs in browsers too. */
+/**
+ * The client of an sae-eval server. Imports nothing native and nothing of Node: it runs in browsers
+ * too.
+ */
 import type {
   CheckpointDescription,
   CheckpointEntry,
@@ -35,9 +38,15 @@ export interface CallOptions {
 }
 
 export interface EvaluateOptions extends CallOptions {
-  /** Waits for the end, or for at most so many seconds; the record of an ended evaluation has the result. Default: returns as soon as it is accepted. */
+  /**
+   * Waits for the end, or for at most so many seconds; the record of an ended evaluation has the
+   * result. Default: returns as soon as it is accepted.
+   */
   wait?: boolean | number;
-  /** The same key and request give the same evaluation. Default: a new key, so that a lost answer is no second evaluation. */
+  /**
+   * The same key and request give the same evaluation. Default: a new key, so that a lost answer is
+   * no second evaluation.
+   */
   idempotencyKey?: string;
   /** Each event while waiting. */
   onEvent?: (event: EvaluationEvent) => void;
@@ -61,9 +70,15 @@ export interface ReportOptions extends CallOptions {
 export interface WatchOptions extends CallOptions {
   /** Continues after this event. */
   lastEventId?: string;
-  /** How often in a row the connection may fail before its error is thrown; default 20, about three minutes. */
+  /**
+   * How often in a row the connection may fail before its error is thrown; default 20, about three
+   * minutes.
+   */
   attempts?: number;
-  /** Seconds without a sign of life, heartbeats included, after which a connection is taken for dead; default 60. */
+  /**
+   * Seconds without a sign of life, heartbeats included, after which a connection is taken for
+   * dead; default 60.
+   */
   silence?: number;
   /** Told of each failure, before the connection is opened again. */
   onFailure?: (error: unknown) => void;
@@ -81,14 +96,19 @@ const evaluationPath = (id: string): string => `/v1/evaluations/${encodeURICompo
 export class SaeEvalClient {
   readonly #transport: Transport;
 
-  /** @param url of the server, such as `http://127.0.0.1:8787`; in a browser `''` for the page's own. */
+  /**
+   * @param url of the server, such as `http://127.0.0.1:8787`; in a browser `''` for the page's
+   *   own.
+   */
   constructor(url: string, options: SaeEvalClientOptions = {}) {
     this.#transport = new Transport(url, options);
   }
 
   /**
-   * Submits an evaluation, and waits for its end if asked to. When the seconds of `wait` are over first, the record is the running one's.
-   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it fails or is cancelled.
+   * Submits an evaluation, and waits for its end if asked to. When the seconds of `wait` are over
+   * first, the record is the running one's.
+   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it
+   *   fails or is cancelled.
    */
   async evaluate(
     request: EvaluationRequest,
@@ -138,7 +158,10 @@ export class SaeEvalClient {
     });
   }
 
-  /** Cancels a waiting or running evaluation; one that has ended stays as it is, and is what is returned. */
+  /**
+   * Cancels a waiting or running evaluation; one that has ended stays as it is, and is what is
+   * returned.
+   */
   async cancel(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
     try {
       // Not what has ended meanwhile: without `expect` that would be removed.
@@ -160,7 +183,10 @@ export class SaeEvalClient {
     }
   }
 
-  /** Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it first. */
+  /**
+   * Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it
+   * first.
+   */
   async remove(id: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#transport.send({
       method: 'DELETE',
@@ -229,9 +255,9 @@ export class SaeEvalClient {
   }
 
   /**
-   * The events of an evaluation until its end. A connection that breaks is opened again and continues after the last
-   * event, and so does one that went silent: a laptop that slept is not told that its connection is gone. Stop early
-   * with `break` or the signal.
+   * The events of an evaluation until its end. A connection that breaks is opened again and
+   * continues after the last event, and so does one that went silent: a laptop that slept is not
+   * told that its connection is gone. Stop early with `break` or the signal.
    *
    * @example
    * for await (const event of client.watch(id)) if (event.event === 'progress') console.log(event.data.progress?.samples);
@@ -300,7 +326,10 @@ export class SaeEvalClient {
   }
 }
 
-/** `crypto.randomUUID` exists in secure contexts only; a lab's server may be reached over plain HTTP. */
+/**
+ * `crypto.randomUUID` exists in secure contexts only; a lab's server may be reached over plain
+ * HTTP.
+ */
 function newKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, '0'))

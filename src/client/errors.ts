@@ -1,4 +1,7 @@
-/** Errors of the client, as classes: `catch (error) { if (error instanceof InvalidRequestError) … }`. */
+/**
+ * Errors of the client, as classes: `catch (error) { if (error instanceof InvalidRequestError) …
+ * }`.
+ */
 import type { ErrorCode, FieldError } from '../errors.js';
 import type { EvaluationSummary, Problem } from '../evaluation/schema/record.js';
 

@@ -24,7 +24,8 @@ export async function within<T>(seconds: number, waited: Promise<T>): Promise<T>
 }
 
 /**
- * The events of a stream as they come; ends with it. The stream is cancelled when the caller stops reading.
+ * The events of a stream as they come; ends with it. The stream is cancelled when the caller stops
+ * reading.
  * @throws ConnectionError after so many seconds of `silence`.
  */
 export async function* readEventStream(

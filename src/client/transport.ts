@@ -1,4 +1,7 @@
-/** Requests with an API key, time-outs by signal, and retries where repeating a request cannot do harm. */
+/**
+ * Requests with an API key, time-outs by signal, and retries where repeating a request cannot do
+ * harm.
+ */
 import { BusyError, ConnectionError, errorOf, ProblemError } from './errors.js';
 
 export interface TransportOptions {
@@ -39,7 +42,9 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
   });
 }
 
-/** Half a second, one, two, … with some chance in it, so that clients do not come back all at once. */
+/**
+ * Half a second, one, two, … with some chance in it, so that clients do not come back all at once.
+ */
 export function backOff(attempt: number, retryAfter: number | null = null): number {
   return retryAfter === null
     ? 500 * 2 ** Math.min(attempt, 5) * (0.75 + Math.random() / 2)
@@ -60,7 +65,10 @@ export class Transport {
     this.#options = options;
   }
 
-  /** The answer, a success, its body unread. @throws ProblemError, ConnectionError, the signal's reason. */
+  /**
+   * The answer, a success, its body unread. @throws ProblemError, ConnectionError, the signal's
+   * reason.
+   */
   async send(call: Call): Promise<Response> {
     return this.#untilItWorks(call, (response) => Promise.resolve(response));
   }
@@ -132,7 +140,8 @@ export class Transport {
     } catch (cause) {
       signal?.throwIfAborted();
       throw new ConnectionError(
-        `${method} ${target} did not reach a server: ${cause instanceof Error ? cause.message : String(cause)}.`,
+        `${method} ${target} did not reach a server: ` +
+          `${cause instanceof Error ? cause.message : String(cause)}.`,
         { cause },
       );
     }

@@ -1,4 +1,7 @@
-/** Pieces tokenized together and handed out as batches of samples, with an account of what was lost on the way. */
+/**
+ * Pieces tokenized together and handed out as batches of samples, with an account of what was lost
+ * on the way.
+ */
 import type { Bilingual } from '../evaluation/schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import { Assembly, type Sample } from './assembly.js';
@@ -8,7 +11,9 @@ import { shuffled } from './shuffle.js';
 
 export interface SampleSummary {
   samples: number;
-  /** Lines that gave nothing, blank and missing texts included; `warnings` names the faulty ones. */
+  /**
+   * Lines that gave nothing, blank and missing texts included; `warnings` names the faulty ones.
+   */
   skippedRecords: number;
   truncatedTokens: number;
   warnings: Bilingual[];
@@ -42,7 +47,10 @@ async function tokenize(
   return pieces.map((piece) => (typeof piece === 'string' ? encoded[next++]! : piece));
 }
 
-/** Batches of `batchSize` samples until the data or `maxSamples` ends; the last is smaller, perhaps empty. */
+/**
+ * Batches of `batchSize` samples until the data or `maxSamples` ends; the last is smaller, perhaps
+ * empty.
+ */
 export async function* readBatches(
   source: PieceSource,
   { tokenizer, batchSize, maxSamples, shuffle }: BatchOptions,

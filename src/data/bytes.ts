@@ -6,7 +6,10 @@ import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { DataFile } from './files.js';
 
 const pieceBytes = 1 << 18;
-/** A block of zstd has 128 KiB at most and may be three bytes long: what one push gives stays within memory. */
+/**
+ * A block of zstd has 128 KiB at most and may be three bytes long: what one push gives stays within
+ * memory.
+ */
 const zstdPieceBytes = 1 << 10;
 
 async function* filePieces(path: string): AsyncGenerator<Buffer, void, undefined> {
@@ -35,7 +38,8 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
     if (code.startsWith('Z_'))
       throw new SaeEvalError(
         'dataset-invalid',
-        `${path}: expected a gzip file, found something else or a damaged one (${(thrown as Error).message}).`,
+        `${path}: expected a gzip file, found something else or a damaged one ` +
+          `(${(thrown as Error).message}).`,
         { cause: thrown },
       );
     throw thrown;
@@ -45,7 +49,10 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
   }
 }
 
-/** A few bytes of a frame can stand for gigabytes; they come out one piece at a time and go on at once. */
+/**
+ * A few bytes of a frame can stand for gigabytes; they come out one piece at a time and go on at
+ * once.
+ */
 async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
   const { Decompress } = await import('fzstd');
   const ready: Buffer[] = [];
@@ -58,7 +65,8 @@ async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
     } catch (thrown) {
       throw new SaeEvalError(
         'dataset-invalid',
-        `${path}: expected a zstd file, found something else or a damaged one (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+        `${path}: expected a zstd file, found something else or a damaged one ` +
+          `(${thrown instanceof Error ? thrown.message : String(thrown)}).`,
         { cause: thrown },
       );
     }
@@ -75,7 +83,8 @@ async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
 
 /**
  * Closes the file when the caller stops early.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a damaged compressed file.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a damaged
+ *   compressed file.
  */
 export async function* readBytes({
   path,

@@ -6,7 +6,10 @@ export function* words(text: string): Generator<string, void, undefined> {
   for (const [word] of text.matchAll(new RegExp(`[^${whiteSpace}]+`, 'g'))) yield word;
 }
 
-/** Cuts one record, given in parts that end between words, into chunks of `size` words joined by one space. */
+/**
+ * Cuts one record, given in parts that end between words, into chunks of `size` words joined by one
+ * space.
+ */
 export class Chunker {
   #taken: string[] = [];
 

@@ -10,7 +10,10 @@ export interface DataFile {
   compression: 'none' | 'gzip' | 'zstd';
 }
 
-/** In the order they are looked for in a folder: the first that is there is read, the others are left alone. */
+/**
+ * In the order they are looked for in a folder: the first that is there is read, the others are
+ * left alone.
+ */
 const kinds: readonly { extensions: readonly string[]; format: DataFile['format'] }[] = [
   { extensions: ['.jsonl'], format: 'json' },
   { extensions: ['.jsonl.gz', '.jsonl.zst'], format: 'json' },
@@ -18,7 +21,10 @@ const kinds: readonly { extensions: readonly string[]; format: DataFile['format'
   { extensions: ['.txt', '.txt.gz', '.txt.zst'], format: 'text' },
 ];
 
-/** Extensions of the files that a folder's texts can be, kind by kind: the first kind that is there is read. */
+/**
+ * Extensions of the files that a folder's texts can be, kind by kind: the first kind that is there
+ * is read.
+ */
 export const textExtensions: readonly (readonly string[])[] = kinds.map(
   ({ extensions }) => extensions,
 );
@@ -56,9 +62,11 @@ function inCodePointOrder(names: readonly string[]): string[] {
 }
 
 /**
- * The file itself, or a folder's files (not those of its sub-folders) in code-point order of their names: its `.jsonl`
- * files, or where it has none its compressed ones, or else its parquet files, or else its texts.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder without such files.
+ * The file itself, or a folder's files (not those of its sub-folders) in code-point order of their
+ * names: its `.jsonl` files, or where it has none its compressed ones, or else its parquet files,
+ * or else its texts.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder
+ *   without such files.
  */
 export async function listFiles(path: string): Promise<DataFile[]> {
   let names: string[];
@@ -80,6 +88,8 @@ export async function listFiles(path: string): Promise<DataFile[]> {
   const hint = unread.find(([extension]) => names.some((name) => name.endsWith(extension)));
   throw new SaeEvalError(
     'dataset-invalid',
-    `${path}: expected a .jsonl file or a folder with files of one of ${described}, found a folder without any (sub-folders are not read${hint === undefined ? '' : `; ${hint[0]} files neither: ${hint[1]}`}).`,
+    `${path}: expected a .jsonl file or a folder with files of one of ${described}, found ` +
+      'a folder without any (sub-folders are not ' +
+      `read${hint === undefined ? '' : `; ${hint[0]} files neither: ${hint[1]}`}).`,
   );
 }

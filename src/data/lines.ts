@@ -9,7 +9,10 @@ const byteOrderMark = '\uFEFF';
 
 /** A line this long is no record; it is passed over without being held. */
 const longestLine = 256 * 2 ** 20;
-/** Of a compressed file: text shrinks to a third or so, and a bomb of a few kilobytes is not to fill memory. */
+/**
+ * Of a compressed file: text shrinks to a third or so, and a bomb of a few kilobytes is not to fill
+ * memory.
+ */
 const longestLineOfCompressed = (fileBytes: number): number =>
   Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 

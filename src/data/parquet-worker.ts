@@ -1,4 +1,7 @@
-/** The worker of parquet.ts: decodes one column, a row group at a time, and sends it in slices when asked. */
+/**
+ * The worker of parquet.ts: decodes one column, a row group at a time, and sends it in slices when
+ * asked.
+ */
 import { open, type FileHandle } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import {
@@ -18,7 +21,10 @@ const mostBytes = 2 ** 30;
 
 class Unreadable extends Error {}
 
-/** A page may always have so many bytes; a larger one so many times what it is compressed to. Pages are of 1 MiB where nothing else was asked for. */
+/**
+ * A page may always have so many bytes; a larger one so many times what it is compressed to. Pages
+ * are of 1 MiB where nothing else was asked for.
+ */
 const alwaysAllowed = 2 ** 24;
 const mostInflation = 64;
 
@@ -31,7 +37,8 @@ function carefulCompressors(count: (bytes: number) => void): Compressors {
         const most = Math.min(mostBytes, Math.max(alwaysAllowed, mostInflation * input.length));
         if (!(length >= 0 && length <= most))
           throw new Unreadable(
-            `expected a page of at most ${most} bytes (it is compressed to ${input.length}), found one of ${length}`,
+            `expected a page of at most ${most} bytes (it is compressed to ` +
+              `${input.length}), found one of ${length}`,
           );
         count(length);
         // Left to itself the decompressor of zstd goes by the frame, whatever the page says.
@@ -89,7 +96,9 @@ function checkRowGroup(
     if (meta === undefined || meta.path_in_schema[0] !== column) continue;
     if (Number(meta.total_uncompressed_size) > mostBytes) {
       throw new Unreadable(
-        `expected row groups of at most ${mostBytes} bytes in column ${column}, found ${meta.total_uncompressed_size} in row group ${index}; write it again with smaller row groups`,
+        `expected row groups of at most ${mostBytes} bytes in column ${column}, found ` +
+          `${meta.total_uncompressed_size} in row group ${index}; write it again with ` +
+          'smaller row groups',
       );
     }
   }
@@ -109,14 +118,16 @@ async function* slices({
     const buffer = bufferOf(file, size, (count) => {
       bytes += count;
     });
-    // What a row group may take at once follows from the file's size: thousands of small pages can stand for gigabytes too.
+    // What a row group may take at once follows from the file's size: thousands of small pages can
+    // stand for gigabytes too.
     const most = Math.min(mostBytes, 4 * alwaysAllowed + mostInflation * size);
     let inflated = 0;
     const careful = carefulCompressors((count) => {
       inflated += count;
       if (inflated > most)
         throw new Unreadable(
-          `expected row groups that take at most ${most} bytes in a file of ${size}, found more; write it again with smaller row groups`,
+          `expected row groups that take at most ${most} bytes in a file of ${size}, found ` +
+            'more; write it again with smaller row groups',
         );
     });
     const metadata = await parquetMetadataAsync(buffer);

@@ -1,6 +1,7 @@
 /**
- * Records of a parquet file, one column of one row group at a time. A worker decodes them: a file that lies about its sizes
- * ends the worker at its memory limit or the time limit, never this process.
+ * Records of a parquet file, one column of one row group at a time. A worker decodes them: a file
+ * that lies about its sizes ends the worker at its memory limit or the time limit, never this
+ * process.
  */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError } from '../errors.js';
@@ -43,9 +44,10 @@ function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> 
 }
 
 /**
- * The values of one column, top to bottom; nested ones as objects and lists, missing ones null. No more row groups are
- * decoded than the caller asks for.
- * @throws SaeEvalError `dataset-invalid` for what is no parquet file, has no such column or cannot be decoded.
+ * The values of one column, top to bottom; nested ones as objects and lists, missing ones null. No
+ * more row groups are decoded than the caller asks for.
+ * @throws SaeEvalError `dataset-invalid` for what is no parquet file, has no such column or
+ *   cannot be decoded.
  */
 export async function* readParquetColumn(
   path: string,

@@ -1,4 +1,7 @@
-/** From files to what is tokenized as one: chunks of words, or whole records; or tokens that are there already. */
+/**
+ * From files to what is tokenized as one: chunks of words, or whole records; or tokens that are
+ * there already.
+ */
 import { SaeEvalError } from '../errors.js';
 import { chunk, Chunker } from './chunks.js';
 import type { DataFile } from './files.js';
@@ -7,8 +10,9 @@ import { readParquetColumn } from './parquet.js';
 import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
 
 /**
- * `words`: the evaluation protocols' chunks, `seqLen` words each. `document`: a record is a sample, cut to `seqLen` tokens.
- * `packed`: the records' tokens one after the other, `seqLen` at a time, so that nothing is cut and little is padded.
+ * `words`: the evaluation protocols' chunks, `seqLen` words each. `document`: a record is a sample,
+ * cut to `seqLen` tokens. `packed`: the records' tokens one after the other, `seqLen` at a time, so
+ * that nothing is cut and little is padded.
  */
 export type Chunking = 'words' | 'document' | 'packed';
 
@@ -51,7 +55,9 @@ async function* textPieces(
       if (characters > longestDocument)
         throw new SaeEvalError(
           'dataset-invalid',
-          `${file.path}: a text taken as one document may have ${longestDocument} characters at most, found more. Use chunking "words", or a .jsonl file with a record per document.`,
+          `${file.path}: a text taken as one document may have ${longestDocument} ` +
+            'characters at most, found more. Use chunking "words", or a .jsonl file with a ' +
+            'record per document.',
         );
       whole.push(line);
     }

@@ -50,7 +50,10 @@ export class SkippedRecords {
   }
 }
 
-/** The field's value: under that very name, or else along its dotted path, through objects and lists; undefined where it is missing. */
+/**
+ * The field's value: under that very name, or else along its dotted path, through objects and
+ * lists; undefined where it is missing.
+ */
 function valueAt(record: object, field: string): unknown {
   if (Object.hasOwn(record, field)) return (record as Record<string, unknown>)[field];
   let value: unknown = record;

@@ -1,6 +1,7 @@
 /**
- * From files to batches of samples, as the evaluation protocols have it: files → bytes → lines → records → chunks → token
- * ids → samples. The next batch is read and tokenized while the caller computes on the current one.
+ * From files to batches of samples, as the evaluation protocols have it: files → bytes → lines →
+ * records → chunks → token ids → samples. The next batch is read and tokenized while the caller
+ * computes on the current one.
  */
 import { SaeEvalError } from '../errors.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
@@ -14,7 +15,10 @@ import { SkippedRecords } from './records.js';
 export interface SampleStream extends AsyncIterable<Sample[]> {
   /** Of the batches handed out (and those passed over by `skipBatches`). */
   readonly summary: SampleSummary;
-  /** Samples of the whole data set, at most `maxSamples`; null where counting them first would take too long. */
+  /**
+   * Samples of the whole data set, at most `maxSamples`; null where counting them first would take
+   * too long.
+   */
   readonly total: number | null;
 }
 
@@ -40,7 +44,10 @@ export interface SampleOptions {
 /** Bytes read in advance, to know how many samples there will be. */
 const countingBudget = 64 * 2 ** 20;
 
-/** Samples up to `maxSamples`; null where more than the budget would have to be read, or tokens would have to be counted. */
+/**
+ * Samples up to `maxSamples`; null where more than the budget would have to be read, or tokens
+ * would have to be counted.
+ */
 async function countSamples(source: PieceSource, maxSamples: number): Promise<number | null> {
   if (source.chunking === 'packed') return null;
   let bytes = 0;
@@ -81,17 +88,23 @@ function noSample(
   const expected =
     files[0]!.format === 'text'
       ? 'Expected text in UTF-8.'
-      : `Expected lines of JSON objects with ${tokensField === null ? `a non-blank string in the field \`${textField}\`` : `a list of token ids in the field \`${tokensField}\``}.`;
+      : 'Expected lines of JSON objects with ' +
+        (tokensField === null
+          ? `a non-blank string in the field \`${textField}\``
+          : `a list of token ids in the field \`${tokensField}\``) +
+        '.';
   const reasons = found?.warnings.map(({ en }) => ` ${en}`).join('') ?? '';
   return new SaeEvalError(
     'dataset-invalid',
-    `${path}: no usable sample in ${files.length} file${files.length === 1 ? '' : 's'} (${found?.skippedRecords ?? 0} records skipped). ${expected}${reasons}`,
+    `${path}: no usable sample in ${files.length} file${files.length === 1 ? '' : 's'} ` +
+      `(${found?.skippedRecords ?? 0} records skipped). ${expected}${reasons}`,
   );
 }
 
 /**
  * Opens a data set: lists its files and makes the first batch.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` where there is no usable sample.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` where there is no
+ *   usable sample.
  */
 export async function openSamples(options: SampleOptions): Promise<SampleStream> {
   const {

@@ -1,4 +1,7 @@
-/** A shuffle of a stream of unknown length: what is read waits in a buffer and leaves it in random order. */
+/**
+ * A shuffle of a stream of unknown length: what is read waits in a buffer and leaves it in random
+ * order.
+ */
 
 /** Mulberry32: a stream of numbers in [0, 1), the same for the same seed everywhere. */
 function* randomNumbers(seed: number): Generator<number, never, undefined> {

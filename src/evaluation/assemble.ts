@@ -1,4 +1,7 @@
-/** From accumulated sums to the values of a result: per protocol, per layer, with intervals and paired differences. */
+/**
+ * From accumulated sums to the values of a result: per protocol, per layer, with intervals and
+ * paired differences.
+ */
 import type { Accumulator } from '../metrics/accumulator.js';
 import {
   fewestSequences,
@@ -68,7 +71,10 @@ const compared: readonly EstimateField[] = [
   'Recovered',
 ];
 
-/** Reads values out of an accumulator. `intervals: false` leaves the bootstrap out, for numbers as they stand. */
+/**
+ * Reads values out of an accumulator. `intervals: false` leaves the bootstrap out, for numbers as
+ * they stand.
+ */
 export class Assembly {
   readonly #metrics: Metric[];
   readonly #resampled: { sums: Resampled; places: ColumnPlaces } | null;

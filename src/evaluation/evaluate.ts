@@ -1,4 +1,7 @@
-/** The evaluation of the TypeScript API: in a child process, so that the caller's event loop stays free. */
+/**
+ * The evaluation of the TypeScript API: in a child process, so that the caller's event loop stays
+ * free.
+ */
 import { ComputeProcess } from './process/index.js';
 import type { EvaluationRequest, EvaluationResult, Progress, SaeResult } from './schema/index.js';
 import { validateRequest } from './validate.js';
@@ -9,7 +12,10 @@ export interface EvaluateOptions {
   onProgress?: (progress: Progress) => void;
   /** Numbers as they stand after a batch. */
   onResult?: (results: SaeResult[]) => void;
-  /** File to which finished batches are written; a run that was killed continues from it. Removed by the caller. */
+  /**
+   * File to which finished batches are written; a run that was killed continues from it. Removed by
+   * the caller.
+   */
   journal?: string;
 }
 

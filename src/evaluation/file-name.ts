@@ -1,6 +1,6 @@
 /**
- * What the name of a bare state dict says: the RouteSAE scripts save `TopK_L12_K64.pt` and keep layer and k nowhere else. A
- * request's own word wins. Native-free.
+ * What the name of a bare state dict says: the RouteSAE scripts save `TopK_L12_K64.pt` and keep
+ * layer and k nowhere else. A request's own word wins. Native-free.
  */
 import { basename } from 'node:path';
 import type { KindLayout } from '../sae/layout.js';
@@ -11,7 +11,10 @@ export interface NamedSettings {
   k?: number;
 }
 
-/** `…_L12_K64_….pt` → layer 12, k 64; each alone counts too. Nothing where a part stands there twice. */
+/**
+ * `…_L12_K64_….pt` → layer 12, k 64; each alone counts too. Nothing where a part stands there
+ * twice.
+ */
 export function settingsInName(path: string): NamedSettings {
   const parts = basename(path)
     .replace(/\.[A-Za-z]+$/, '')
@@ -27,7 +30,10 @@ export function settingsInName(path: string): NamedSettings {
   return { ...(layer === undefined ? {} : { layer }), ...(k === undefined ? {} : { k }) };
 }
 
-/** The spec with what the file's name says where the request leaves it out and the kind takes it, and a note that says so. */
+/**
+ * The spec with what the file's name says where the request leaves it out and the kind takes it,
+ * and a note that says so.
+ */
 export function withNamedSettings(
   spec: SaeSpec,
   { layer: rule, hasK }: Pick<KindLayout, 'layer' | 'hasK'>,

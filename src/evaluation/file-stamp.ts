@@ -2,7 +2,10 @@
 import { readdirSync, statSync, type BigIntStats } from 'node:fs';
 import { join } from 'node:path';
 
-/** A file that was replaced, also by one of the same size and time, has another inode or another time of change. */
+/**
+ * A file that was replaced, also by one of the same size and time, has another inode or another
+ * time of change.
+ */
 function identity(path: string, stats: BigIntStats): string {
   const { dev, ino, size, mtimeNs, ctimeNs } = stats;
   return [path, dev, ino, size, mtimeNs, ctimeNs].join(' ');
@@ -21,7 +24,10 @@ function stampOf(path: string, depth: number): string {
     .join('\n');
 }
 
-/** Which file lies at a path now; of a folder, which files lie in it. Null where there is none or it cannot be read. */
+/**
+ * Which file lies at a path now; of a folder, which files lie in it. Null where there is none or it
+ * cannot be read.
+ */
 export function fileStamp(path: string): string | null {
   try {
     return stampOf(path, 0);

@@ -1,6 +1,7 @@
 /**
- * The journal of a run: everything its finished batches gave, in one file that is replaced as a whole after each batch.
- * A run that was killed continues after its last finished batch, with the decisions it was started with.
+ * The journal of a run: everything its finished batches gave, in one file that is replaced as a
+ * whole after each batch. A run that was killed continues after its last finished batch, with the
+ * decisions it was started with.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -67,7 +68,9 @@ export class Journal {
     private readonly print: string,
   ) {}
 
-  /** What an earlier part of the same run left, or null: no file, another run's, or not readable. */
+  /**
+   * What an earlier part of the same run left, or null: no file, another run's, or not readable.
+   */
   recover(): Recovered | null {
     let content: JournalContent;
     try {

@@ -15,14 +15,21 @@ import type { Loaded, Loans, Source, WeightCache } from './weight-cache.js';
 /** A tokenizer in memory, against its file. */
 const tokenizerGrowth = 8;
 
-/** The bytes of weights, with the copies that were made beside them: converted, or arranged for the device. */
+/**
+ * The bytes of weights, with the copies that were made beside them: converted, or arranged for the
+ * device.
+ */
 function withCopies(weightBytes: number, bytesBefore: number): number {
   const own = memory().bytes - bytesBefore;
-  // Weights that are mapped as stored are no storage of their own; converted ones are counted already.
+  // Weights that are mapped as stored are no storage of their own; converted ones are counted
+  // already.
   return own >= weightBytes ? own : weightBytes + Math.max(0, own);
 }
 
-/** The language model of a folder. Frees what is kept and not in use when there is no room for it. It belongs to the loans. */
+/**
+ * The language model of a folder. Frees what is kept and not in use when there is no room for it.
+ * It belongs to the loans.
+ */
 export async function borrowModel(
   cache: WeightCache,
   loans: Loans,
@@ -56,7 +63,10 @@ export async function borrowTokenizer(loans: Loans, path: string): Promise<Token
   });
 }
 
-/** An SAE, made by `load` unless it is there already. `options`: everything that decides what `load` makes of the file. It belongs to the loans. */
+/**
+ * An SAE, made by `load` unless it is there already. `options`: everything that decides what `load`
+ * makes of the file. It belongs to the loans.
+ */
 export function borrowSae(
   loans: Loans,
   { path, options, weightBytes }: { path: string; options: unknown; weightBytes: number },

@@ -7,11 +7,15 @@ export interface NoteContext {
 }
 
 const crosscoderReference: Bilingual = {
-  en: 'Under reference a Crosscoder has no splice: its latents belong to several layers at once. strict splices one layer at a time.',
+  en:
+    'Under reference a Crosscoder has no splice: its latents belong to several layers at ' +
+    'once. strict splices one layer at a time.',
   zh: '在 reference 协议下 Crosscoder 没有替换：其潜变量同时属于多个层。strict 协议逐层替换。',
 };
 const softReference: Bilingual = {
-  en: 'Under reference soft routing has no splice. strict adds each layer its weighted share of the reconstruction error.',
+  en:
+    'Under reference soft routing has no splice. strict adds each layer its weighted share ' +
+    'of the reconstruction error.',
   zh: '在 reference 协议下软路由没有替换。strict 协议把重建误差按权重加到每一层。',
 };
 const noRouter: Bilingual = {

@@ -1,4 +1,7 @@
-/** From a checked request to what a run computes with: the device, the SAEs with their strategies, how much at once. */
+/**
+ * From a checked request to what a run computes with: the device, the SAEs with their strategies,
+ * how much at once.
+ */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { bytesPer } from '../lm/weight-files.js';
 import { metricsNamed } from '../metrics/registry.js';
@@ -25,13 +28,18 @@ export interface EvaluatedSae {
   error: SaeEvalError | null;
 }
 
-/** The device to compute on. @throws SaeEvalError `device-unavailable` listing those that are there. */
+/**
+ * The device to compute on. @throws SaeEvalError `device-unavailable` listing those that are there.
+ */
 export function resolveDevice(wanted: string | undefined): string {
   const present = devices();
   if (wanted === undefined) return present[1] ?? 'cpu';
   const name = wanted === 'cuda' ? 'cuda:0' : wanted;
   if (present.includes(name)) return name;
-  const message = `expected one of ${present.join(', ')}, found ${wanted}${cuda.isAvailable() ? '' : ' (this machine has no CUDA device, or libtorch is a CPU build)'}`;
+  const message =
+    `expected one of ${present.join(', ')}, found ` +
+    `${wanted}` +
+    (cuda.isAvailable() ? '' : ' (this machine has no CUDA device, or libtorch is a CPU build)');
   throw new SaeEvalError('device-unavailable', `device: ${message}`, {
     fields: [{ path: 'device', message }],
   });
@@ -83,12 +91,17 @@ export interface LoadEvaluatedOptions {
   path: string;
 }
 
-/** The kind it computes as: RandomK differs from TopK in the layer alone, and shares its weights. */
+/**
+ * The kind it computes as: RandomK differs from TopK in the layer alone, and shares its weights.
+ */
 function computedAs({ kind }: ResolvedSae): SaeKind {
   return kind === 'RandomK' ? 'TopK' : kind;
 }
 
-/** Everything that decides what is made of an SAE's file: all that is asked and known of it but its name and where it is used. */
+/**
+ * Everything that decides what is made of an SAE's file: all that is asked and known of it but its
+ * name and where it is used.
+ */
 function loadingOptions(
   resolved: ResolvedSae,
   { saes, saeDtype, inferK, theta }: ResolvedRequest,
@@ -109,7 +122,9 @@ function loadingOptions(
   };
 }
 
-/** Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone. */
+/**
+ * Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone.
+ */
 export function loadEvaluated(
   resolved: ResolvedSae,
   index: number,

@@ -1,6 +1,6 @@
 /**
- * A published SAE of a request against the language model: where it is measured and spliced, as which kind, and what of the
- * request contradicts the file. Headers only; native-free.
+ * A published SAE of a request against the language model: where it is measured and spliced, as
+ * which kind, and what of the request contradicts the file. Headers only; native-free.
  */
 import type { GivenSettings, PublishedDescription } from '../checkpoint/formats/index.js';
 import { asSaeEvalError, type ErrorCode } from '../errors.js';
@@ -22,7 +22,10 @@ export interface PublishedPlace {
   notes: Bilingual[];
 }
 
-/** What the request gives beside the file: an override of the whole run counts only where it is the only setting. */
+/**
+ * What the request gives beside the file: an override of the whole run counts only where it is the
+ * only setting.
+ */
 export function givenSettings(
   spec: SaeSpec,
   { inferK, theta }: Pick<ResolvedRequest, 'inferK' | 'theta'>,
@@ -41,7 +44,10 @@ interface Place {
   site: BlockSite | null;
 }
 
-/** Families with a norm after attention and MLP, where a module's output is not what is added to the residual stream. */
+/**
+ * Families with a norm after attention and MLP, where a module's output is not what is added to the
+ * residual stream.
+ */
 const normsAfter: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>([
   'gemma2',
   'gemma3',
@@ -58,17 +64,23 @@ function misplaced(
   if (hook === null)
     return {
       code: 'sae-option',
-      message: `${named}, which is none that is known; expected one such as blocks.5.hook_resid_post, blocks.5.hook_mlp_out or blocks.5.attn.hook_z`,
+      message:
+        `${named}, which is none that is known; expected one such as ` +
+        'blocks.5.hook_resid_post, blocks.5.hook_mlp_out or blocks.5.attn.hook_z',
     };
   if (hook.layer > L)
     return {
       code: 'sae-width',
-      message: `${named}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on another model`,
+      message:
+        `${named}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on ` +
+        'another model',
     };
   if (family === 'gpt2' && /hook_embed$/.test(name))
     return {
       code: 'sae-option',
-      message: `${named}, token embeddings alone; in this model position embeddings are added before the first place that can be replaced, blocks.0.hook_resid_pre`,
+      message:
+        `${named}, token embeddings alone; in this model position embeddings are added ` +
+        'before the first place that can be replaced, blocks.0.hook_resid_pre',
     };
   if (hook.site !== 'resid' && family === 'torchscript')
     return {
@@ -78,7 +90,9 @@ function misplaced(
   if (hook.site === 'resid_mid' && parallelResidual)
     return {
       code: 'sae-option',
-      message: `${named}; in this model attention and MLP run side by side, with nothing between them`,
+      message:
+        `${named}; in this model attention and MLP run side by side, with nothing between ` +
+        'them',
     };
   if (
     (hook.site === 'mlp_out' || hook.site === 'attn_out') &&
@@ -87,7 +101,9 @@ function misplaced(
   )
     return {
       code: 'sae-option',
-      message: `${named}, the output of a module before its norm; in a ${family} what can be replaced is what comes after it`,
+      message:
+        `${named}, the output of a module before its norm; in a ${family} what can be ` +
+        'replaced is what comes after it',
     };
   return null;
 }
@@ -126,13 +142,19 @@ function placeOf(
     if (given !== null) return { layer: given, site: null };
     add(
       'layer',
-      `${name === null ? 'the file names no hook point' : `the hook point '${name.slice(0, 80)}' is none that is known`}: give the block (1…${model.layers}) after which it reads the residual stream`,
+      '' +
+        (name === null
+          ? 'the file names no hook point'
+          : `the hook point '${name.slice(0, 80)}' is none that is known`) +
+        `: give the block (1…${model.layers}) after which it reads the residual stream`,
     );
     return null;
   }
   if (given !== null && hookPointFrom === 'path' && hook!.layer !== given) {
     notes.push({
-      en: `The path of the file suggests ${name}; it was evaluated on the residual stream after block ${given}, as the request says.`,
+      en:
+        `The path of the file suggests ${name}; it was evaluated on the residual stream ` +
+        `after block ${given}, as the request says.`,
       zh: `文件路径表明其位置为 ${name}；按请求在第 ${given} 块之后的残差流上评估。`,
     });
     return { layer: given, site: null };
@@ -142,19 +164,26 @@ function placeOf(
   else if (given !== null && given !== hook!.layer)
     add(
       'layer',
-      `the file names ${name}, which is layer ${hook!.layer} here (blocks count from 1), found ${given}: leave layer out`,
+      `the file names ${name}, which is layer ${hook!.layer} here (blocks count from 1), ` +
+        `found ${given}: leave layer out`,
     );
   else return { layer: hook!.layer, site: hook!.site === 'resid' ? null : hook!.site };
   return null;
 }
 
-/** Families whose norms take the mean off, in which TransformerLens centres what is written to the residual stream. */
+/**
+ * Families whose norms take the mean off, in which TransformerLens centres what is written to the
+ * residual stream.
+ */
 const centring: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>([
   'gpt2',
   'gpt-neox',
 ]);
 
-/** With `centred` as the model has it: where norms keep the mean, TransformerLens leaves it in the residual stream. */
+/**
+ * With `centred` as the model has it: where norms keep the mean, TransformerLens leaves it in the
+ * residual stream.
+ */
 export function centredFor(
   description: PublishedDescription,
   { family }: ModelConfig,
@@ -184,8 +213,13 @@ function centringNote(
     return [];
   return [
     {
-      en: 'The file does not say whether the residual stream it was trained on was centred (center_writing_weights of TransformerLens, as for gpt2-small-res-jb). If it was, give centered: true.',
-      zh: '文件未说明训练时残差流是否去均值（TransformerLens 的 center_writing_weights，例如 gpt2-small-res-jb）。若是，请给出 centered: true。',
+      en:
+        'The file does not say whether the residual stream it was trained on was centred ' +
+        '(center_writing_weights of TransformerLens, as for gpt2-small-res-jb). If it was, ' +
+        'give centered: true.',
+      zh:
+        '文件未说明训练时残差流是否去均值（TransformerLens 的 center_writing_weights，例如 ' +
+        'gpt2-small-res-jb）。若是，请给出 centered: true。',
     },
   ];
 }
@@ -200,7 +234,8 @@ function crosscoderLayers(
   if (hookPoints === null) {
     add(
       'checkpoint',
-      `a crosscoder between ${sites} models at one hook point, which no single language model can be evaluated with; loadSAE loads it for activations of all ${sites}`,
+      `a crosscoder between ${sites} models at one hook point, which no single language ` +
+        `model can be evaluated with; loadSAE loads it for activations of all ${sites}`,
       'sae-kind',
     );
     return [];
@@ -216,7 +251,10 @@ function crosscoderLayers(
   return layers as number[];
 }
 
-/** The place of a published SAE in the model, with everything that is wrong about it added; null where there is none. */
+/**
+ * The place of a published SAE in the model, with everything that is wrong about it added; null
+ * where there is none.
+ */
 export function placePublished(
   spec: SaeSpec,
   description: PublishedDescription,
@@ -234,7 +272,8 @@ export function placePublished(
   if (spec.k !== undefined && activation.kind !== 'topk')
     add(
       'k',
-      `this SAE has no k (its activation is ${activation.kind}); leave it out, or use inferK for all SAEs of the run`,
+      `this SAE has no k (its activation is ${activation.kind}); leave it out, or use ` +
+        'inferK for all SAEs of the run',
     );
   for (const field of ['routing', 'aggregation'] as const)
     if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
@@ -254,7 +293,8 @@ export function placePublished(
     if (d !== width)
       add(
         'checkpoint',
-        `expected an SAE of width ${width}, ${what}, found ${d}: it was trained on another model or another site`,
+        `expected an SAE of width ${width}, ${what}, found ${d}: it was trained on another ` +
+          'model or another site',
         'sae-width',
       );
   };
@@ -262,7 +302,8 @@ export function placePublished(
     if (spec.layer !== undefined)
       add(
         'layer',
-        `kind ${kind} uses several layers; leave layer out${kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''}`,
+        `kind ${kind} uses several layers; leave layer ` +
+          `out${kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''}`,
       );
     const layers =
       description.form === 'crosscoder' ? crosscoderLayers(description, model, add) : range.layers;

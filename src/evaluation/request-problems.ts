@@ -37,7 +37,10 @@ function bound(
   return `expected at ${word} ${limit}${unit}, found ${found(issue.input)}`;
 }
 
-/** What one branch of a union expects of the type of its value; null where the type fits and the fault lies deeper. */
+/**
+ * What one branch of a union expects of the type of its value; null where the type fits and the
+ * fault lies deeper.
+ */
 function branchType([issue]: readonly z.core.$ZodIssue[]): string | null {
   return issue?.code === 'invalid_type' && issue.path.length === 0
     ? (typeNames[issue.expected] ?? issue.expected)
@@ -68,7 +71,9 @@ export function requestProblem(issue: RawIssue): string | undefined {
     case 'too_big':
       return bound(issue, 'most', issue.maximum);
     case 'invalid_value': {
-      const expected = `expected ${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
+      const expected =
+        'expected ' +
+        `${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
       return issue.input === undefined
         ? `is missing; ${expected}`
         : `${expected}, found ${found(issue.input)}`;

@@ -1,4 +1,7 @@
-/** Builds results: the values of every SAE, why some are null, what the run was, and what follows from the numbers. */
+/**
+ * Builds results: the values of every SAE, why some are null, what the run was, and what follows
+ * from the numbers.
+ */
 import type { LanguageModel } from '../lm/index.js';
 import type { Accumulator } from '../metrics/accumulator.js';
 import { versions } from '../torch/index.js';
@@ -137,17 +140,16 @@ export class ResultBuilder {
       resolved.kind === 'MLSAE' || resolved.kind === 'Crosscoder'
         ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols])
         : null;
-    const sweep = evaluated.variants
-      .slice(1)
-      .map(({ sparsity }, i): SweepPoint => ({
-        ...sparsity,
-        ...this.#values(evaluated, i + 1, assembly),
-      }));
+    const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
+      ...sparsity,
+      ...this.#values(evaluated, i + 1, assembly),
+    }));
     const wrong = notFinite({ ...values, perLayer, sweep });
     if (wrong !== null)
       return failed(
         'non-finite',
-        `${wrong} is NaN or infinite; the checkpoint, or the model in ${this.options.request.dtype}, gives values that cannot be evaluated`,
+        `${wrong} is NaN or infinite; the checkpoint, or the model in ` +
+          `${this.options.request.dtype}, gives values that cannot be evaluated`,
       );
     return {
       ...base,

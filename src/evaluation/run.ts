@@ -55,7 +55,10 @@ export interface RunOptions {
   onResult?: (results: SaeResult[]) => void;
   /** Milliseconds between calls of `onResult`, at least; default 0: after every batch. */
   resultInterval?: number;
-  /** File that each finished batch is written to, and from which a killed run continues with the same bits. */
+  /**
+   * File that each finished batch is written to, and from which a killed run continues with the
+   * same bits.
+   */
   journal?: string;
   resolvePath?: (path: string) => string;
   /** Whether the model may be a TorchScript program; default true. */
@@ -67,7 +70,9 @@ export interface RunOptions {
 /** Freed memory that waits for the next block's temporaries, at most. */
 const memoryCache = 512 * 2 ** 20;
 
-/** What a run computes, and on what, for the journal: the request, and the files as they are now. */
+/**
+ * What a run computes, and on what, for the journal: the request, and the files as they are now.
+ */
 function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
   const files = [
     paths.model,
@@ -80,7 +85,8 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
     const { size, mtimeMs } = statSync(path);
     return [path, size, mtimeMs];
   });
-  // Libraries choose their kernels by the processor: on another one the parts of a run would not be of the same bits.
+  // Libraries choose their kernels by the processor: on another one the parts of a run would not be
+  // of the same bits.
   return fingerprint({
     request,
     files,
@@ -92,8 +98,10 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
 }
 
 /**
- * Runs one evaluation in this process; it computes on this thread, with a turn of the event loop between micro-batches.
- * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a fault of one SAE is in its result.
+ * Runs one evaluation in this process; it computes on this thread, with a turn of the event loop
+ * between micro-batches.
+ * @throws SaeEvalError for what is wrong with the request, the model, the data or the device; a
+ *   fault of one SAE is in its result.
  */
 export async function run(
   input: EvaluationRequest | ResolvedRequest,

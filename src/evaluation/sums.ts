@@ -1,4 +1,7 @@
-/** Views of an accumulator as the sums that metrics read: of a batch, of the data set, of a bootstrap resample. */
+/**
+ * Views of an accumulator as the sums that metrics read: of a batch, of the data set, of a
+ * bootstrap resample.
+ */
 import type { Accumulator } from '../metrics/accumulator.js';
 import type { Resampled } from '../metrics/bootstrap.js';
 import {
@@ -25,7 +28,9 @@ function sumOf(values: Float64Array | null, from: number, to: number): number | 
   return total;
 }
 
-/** Sums over the sequences from `from` to `to`. Vectors are the run's, so only for the whole of it. */
+/**
+ * Sums over the sequences from `from` to `to`. Vectors are the run's, so only for the whole of it.
+ */
 export function sumsOver(
   accumulator: Accumulator,
   { owner, protocol, slots, width }: View,

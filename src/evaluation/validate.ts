@@ -1,6 +1,7 @@
 /**
- * Checks a request against the headers of the files it names, before anything is loaded, and fills in what the files and
- * the defaults decide. Native-free: no tensor is read, nothing of libtorch is loaded.
+ * Checks a request against the headers of the files it names, before anything is loaded, and fills
+ * in what the files and the defaults decide. Native-free: no tensor is read, nothing of libtorch is
+ * loaded.
  */
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
@@ -91,7 +92,10 @@ function fromZod(error: z.ZodError): SaeEvalError {
   );
 }
 
-/** The request with the schema's defaults, or an error that names every field at fault. Reads no file. */
+/**
+ * The request with the schema's defaults, or an error that names every field at fault. Reads no
+ * file.
+ */
 export function parseRequest(input: unknown): ResolvedRequest {
   if (Array.isArray(input))
     throw new SaeEvalError('request-invalid', 'the request: expected an object, found a list');
@@ -150,7 +154,8 @@ function checkK(
   if (spec.k === undefined)
     add(
       'k',
-      `kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents); no checkpoint holds it`,
+      `kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents); no ` +
+        'checkpoint holds it',
     );
   else if (spec.k > sizes.m)
     add('k', `expected at most ${sizes.m}, the latents of ${spec.checkpoint}, found ${spec.k}`);
@@ -175,7 +180,9 @@ function checkLayers(
     if (sizes.R !== null && sizes.R !== range.layers.length) {
       add(
         'checkpoint',
-        `the file has ${sizes.R} routed layers, a model of ${L} blocks has ${range.layers.length} (${range.first}…${range.last}): it was trained on another model`,
+        `the file has ${sizes.R} routed layers, a model of ${L} blocks has ` +
+          `${range.layers.length} (${range.first}…${range.last}): it was trained on another ` +
+          'model',
       );
     }
     return { layer: null, layers: range.layers };
@@ -184,7 +191,8 @@ function checkLayers(
     if (rule === 'required') {
       add(
         'layer',
-        `kind ${kind} needs layer, the block (1…${L}) after which it reads the residual stream; no checkpoint holds it`,
+        `kind ${kind} needs layer, the block (1…${L}) after which it reads the residual ` +
+          'stream; no checkpoint holds it',
       );
       return { layer: null, layers: [] };
     }
@@ -195,12 +203,16 @@ function checkLayers(
   return { layer: spec.layer, layers: [spec.layer] };
 }
 
-/** For where models may not be programs. @throws SaeEvalError `model-unsupported` for one that is, by the name it goes by. */
+/**
+ * For where models may not be programs. @throws SaeEvalError `model-unsupported` for one that is,
+ * by the name it goes by.
+ */
 export function refuseProgram({ script }: ModelConfig, name: string): void {
   if (script !== undefined)
     throw new SaeEvalError(
       'model-unsupported',
-      `${name}: a TorchScript program, which a server runs only where SAE_EVAL_TORCHSCRIPT=1 says that it may.`,
+      `${name}: a TorchScript program, which a server runs only where ` +
+        'SAE_EVAL_TORCHSCRIPT=1 says that it may.',
     );
 }
 
@@ -235,7 +247,8 @@ export async function validateRequest(
     problems.add(
       'request-invalid',
       'dataset.seqLen',
-      `expected at most ${model.maxPositions}, the positions of the model, found ${request.dataset.seqLen}`,
+      `expected at most ${model.maxPositions}, the positions of the model, found ` +
+        `${request.dataset.seqLen}`,
     );
   }
 
@@ -311,7 +324,8 @@ export async function validateRequest(
     if (sizes.d !== model.width)
       add(
         'checkpoint',
-        `expected an SAE of width ${model.width}, the model's residual stream, found ${sizes.d}: it was trained on another model`,
+        `expected an SAE of width ${model.width}, the model's residual stream, found ` +
+          `${sizes.d}: it was trained on another model`,
       );
     const layers = checkLayers(
       named.spec,
@@ -357,7 +371,8 @@ function filledSpec(
     ...spec,
     kind,
     label,
-    // Layer 0, which RandomK may draw on a model of fewer than 4 blocks, is none that a request can name.
+    // Layer 0, which RandomK may draw on a model of fewer than 4 blocks, is none that a request can
+    // name.
     ...(layer === null || layer === 0 ? {} : { layer }),
     ...(k === null ? {} : { k }),
     ...(routing === null ? {} : { routing }),

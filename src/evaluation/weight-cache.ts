@@ -1,6 +1,6 @@
 /**
- * Keeps what was loaded between runs, up to a number of bytes: what was used longest ago goes first, what is in use stays.
- * A file that was replaced is loaded again. Native-free.
+ * Keeps what was loaded between runs, up to a number of bytes: what was used longest ago goes
+ * first, what is in use stays. A file that was replaced is loaded again. Native-free.
  */
 import { fileStamp } from './file-stamp.js';
 
@@ -21,7 +21,9 @@ export interface CacheCounts {
 export interface Source {
   /** A file, or the folder of its files. */
   path: string;
-  /** Everything else that tells two loads of the same file apart, such as the device and the dtype. */
+  /**
+   * Everything else that tells two loads of the same file apart, such as the device and the dtype.
+   */
   options: unknown;
 }
 
@@ -51,7 +53,10 @@ export interface Loans {
   release(): void;
 }
 
-/** A cache with a limit of 0 bytes keeps nothing: what a run has borrowed is freed when it gives it back. */
+/**
+ * A cache with a limit of 0 bytes keeps nothing: what a run has borrowed is freed when it gives it
+ * back.
+ */
 export class WeightCache {
   /** In the order of their last use. */
   readonly #kept = new Map<string, Entry>();
@@ -117,7 +122,8 @@ export class WeightCache {
       },
       borrowLater: async <T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T> => {
         const key = keyOf(source);
-        // Before loading: a file that is replaced meanwhile will not look like the one that was read.
+        // Before loading: a file that is replaced meanwhile will not look like the one that was
+        // read.
         const stamp = stampOf(source.path);
         const entry =
           found(key) ?? this.#add({ key, path: source.path, stamp, ...(await load()) }, borrowed);

@@ -1,10 +1,11 @@
 /**
- * Causal self-attention (Vaswani et al. 2017, arXiv:1706.03762) with grouped queries (arXiv:2305.13245), sliding windows
- * and soft-capping, on batches padded to the right.
+ * Causal self-attention (Vaswani et al. 2017, arXiv:1706.03762) with grouped queries
+ * (arXiv:2305.13245), sliding windows and soft-capping, on batches padded to the right.
  *
- * No padding mask is ever made: the real positions of a sequence attend causally among themselves, its padded queries to
- * all its real keys. On the CPU one kernel does it for sequences of any lengths; elsewhere, and under soft-capping, sequences
- * of equal length go through libtorch's causal kernel and, for their padding, the full one.
+ * No padding mask is ever made: the real positions of a sequence attend causally among themselves,
+ * its padded queries to all its real keys. On the CPU one kernel does it for sequences of any
+ * lengths; elsewhere, and under soft-capping, sequences of equal length go through libtorch's
+ * causal kernel and, for their padding, the full one.
  */
 import {
   keep,
@@ -84,7 +85,10 @@ export class BatchContext implements AttentionContext {
     return this.#ropes.get(config)!;
   }
 
-  /** Which of the keys 0…keys−1 the queries `from`…`to`−1 see: [to − from, keys] bool. The context's own. */
+  /**
+   * Which of the keys 0…keys−1 the queries `from`…`to`−1 see: [to − from, keys] bool. The context's
+   * own.
+   */
   mask({
     from,
     to,
@@ -108,7 +112,8 @@ export class BatchContext implements AttentionContext {
           const seen = distance
             .ge(0)
             .logical_and(window === null ? scalar(true, { device }) : distance.lt(window));
-          // A padded query out of every window sees the first key: any finite state will do, a softmax of nothing has none.
+          // A padded query out of every window sees the first key: any finite state will do, a
+          // softmax of nothing has none.
           return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
         }),
       );
@@ -153,7 +158,9 @@ function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: n
   return weights.matmul(repeat(v)).to({ dtype: q.dtype });
 }
 
-/** Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd]. */
+/**
+ * Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd].
+ */
 function attendPart(
   { q, k, v }: Heads,
   context: BatchContext,
@@ -199,7 +206,10 @@ function attendRun(
   );
 }
 
-/** q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] of n copies of the context's batch → [n·B, T, H·hd]. */
+/**
+ * q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] of n copies of the context's batch → [n·B, T,
+ * H·hd].
+ */
 export function attend(
   { q, k, v }: Heads,
   context: BatchContext,
@@ -219,7 +229,8 @@ export function attend(
     );
   }
   const turn = (x: Tensor): Tensor => (table === null ? x : rotate(x, table));
-  const heads = { q: turn(q.transpose(1, 2)), k: turn(k.transpose(1, 2)), v: v.transpose(1, 2) }; // [b, H, T, hd]
+  // [b, H, T, hd]
+  const heads = { q: turn(q.transpose(1, 2)), k: turn(k.transpose(1, 2)), v: v.transpose(1, 2) };
   const [rows, T, H, headDim] = q.shape as [number, number, number, number];
   return attendRuns(heads, context, options)
     .transpose(1, 2)

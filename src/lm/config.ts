@@ -1,7 +1,9 @@
 /**
- * A language model's `config.json` as Hugging Face writes it, in one shape for all families. Loads nothing native.
+ * A language model's `config.json` as Hugging Face writes it, in one shape for all families. Loads
+ * nothing native.
  *
- * Both styles of rotary settings are read: `rope_parameters` (transformers 5) and `rope_theta` with `rope_scaling`.
+ * Both styles of rotary settings are read: `rope_parameters` (transformers 5) and `rope_theta` with
+ * `rope_scaling`.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
@@ -28,12 +30,18 @@ export type Activation =
   | 'sigmoid'
   | 'linear';
 
-/** What a block does with the residual stream, so far as the files say it; weights' own shapes are checked on loading. */
+/**
+ * What a block does with the residual stream, so far as the files say it; weights' own shapes are
+ * checked on loading.
+ */
 export interface ModelConfig {
   /** Folder of the model. */
   path: string;
   family: FamilyName | 'torchscript';
-  /** Of a model exported as TorchScript: the file beside the manifest, and how many parameters that says it has. */
+  /**
+   * Of a model exported as TorchScript: the file beside the manifest, and how many parameters that
+   * says it has.
+   */
   script?: { program: string; parameters: number };
   /** Blocks, L. */
   layers: number;
@@ -79,7 +87,8 @@ export async function readModelConfig(path: string): Promise<ModelConfig> {
   if (fields === null)
     throw new SaeEvalError(
       'file-not-found',
-      `${path}: expected the folder of a language model, found no config.json in it, nor the manifest.json of a TorchScript export.`,
+      `${path}: expected the folder of a language model, found no config.json in it, nor ` +
+        'the manifest.json of a TorchScript export.',
     );
   return { path: folder, ...familyOf(fields).read(fields) };
 }

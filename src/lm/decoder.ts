@@ -1,4 +1,7 @@
-/** What all families share: embedding, final norm, head, contexts, ownership of the weights. A family adds its blocks. */
+/**
+ * What all families share: embedding, final norm, head, contexts, ownership of the weights. A
+ * family adds its blocks.
+ */
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { BatchContext } from './attention.js';
 import type { ModelConfig } from './config.js';

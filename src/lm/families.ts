@@ -1,6 +1,7 @@
 /**
- * The families of language models and how each one's `config.json` is read. Loads nothing native: the forward passes are
- * in a file per family, joined to these names in `registry.ts`. Defaults are those of transformers' configuration classes.
+ * The families of language models and how each one's `config.json` is read. Loads nothing native:
+ * the forward passes are in a file per family, joined to these names in `registry.ts`. Defaults are
+ * those of transformers' configuration classes.
  */
 import { SaeEvalError } from '../errors.js';
 import type { Activation, ModelConfig } from './config.js';
@@ -343,7 +344,8 @@ const gemma3: Family = {
     const pattern = config.size('sliding_window_pattern', 6);
     const sliding = readSliding(config, sizes.layers, (index) => (index + 1) % pattern !== 0);
     const size = numberOrNone(config, 'sliding_window', 4096);
-    // transformers 5 has a section per kind of layer; before, `rope_scaling` was of the full layers alone
+    // transformers 5 has a section per kind of layer; before, `rope_scaling` was of the full layers
+    // alone
     const sections = config.section('rope_parameters');
     const full = readRopeSection(
       sections?.section('full_attention') ?? config.section('rope_scaling'),
@@ -415,7 +417,8 @@ export function familyOf(config: JsonFields): Family {
   if (config.has('quantization_config'))
     config.unsupported(
       'quantization_config',
-      'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives such weights',
+      'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives ' +
+        'such weights',
     );
   const type = config.string('model_type', null);
   const found = Object.values(families).find(

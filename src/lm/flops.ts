@@ -1,6 +1,6 @@
 /**
- * What a forward pass costs, in multiply-adds of its matmuls, from a model's config and the headers of its weight files.
- * Norms, activations and rotations are left out: they are a hundredth of it.
+ * What a forward pass costs, in multiply-adds of its matmuls, from a model's config and the headers
+ * of its weight files. Norms, activations and rotations are left out: they are a hundredth of it.
  */
 import type { ModelConfig } from './config.js';
 import { WeightFiles } from './weight-files.js';
@@ -12,7 +12,10 @@ export interface ForwardCost {
   head: number;
 }
 
-/** The block a tensor belongs to, by its name: `model.layers.3.mlp.up_proj.weight`, `h.3.attn.c_attn.weight`. */
+/**
+ * The block a tensor belongs to, by its name: `model.layers.3.mlp.up_proj.weight`,
+ * `h.3.attn.c_attn.weight`.
+ */
 const blockName = /(?:^|\.)(?:layers|h)\.(\d+)\./;
 
 /** Keys that a causal query sees on average over positions 0…T−1. */
@@ -24,7 +27,8 @@ function averageKeys(T: number, window: number | null): number {
 /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
 export async function forwardCost(config: ModelConfig, T: number): Promise<ForwardCost> {
   const { script, layers } = config;
-  // Of a program only the number of its parameters is known: those that are no vocabulary are taken for its blocks'.
+  // Of a program only the number of its parameters is known: those that are no vocabulary are taken
+  // for its blocks'.
   if (script !== undefined) {
     const each = Math.max(script.parameters - 2 * config.width * config.vocabulary, 0) / layers;
     return {

@@ -1,6 +1,6 @@
 /**
- * Gemma 2 (arXiv:2408.00118): embeddings scaled by √d, norms before and after attention and MLP whose weights count from
- * one, soft-capped attention and logits, every other layer sliding.
+ * Gemma 2 (arXiv:2408.00118): embeddings scaled by √d, norms before and after attention and MLP
+ * whose weights count from one, soft-capped attention and logits, every other layer sliding.
  */
 import { scope, type Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';

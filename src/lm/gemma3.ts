@@ -1,6 +1,7 @@
 /**
- * Gemma 3's text model (arXiv:2503.19786): Gemma 2's blocks without soft-capped attention, each head's queries and keys
- * normalised, five sliding layers to a full one, with rotary settings of their own.
+ * Gemma 3's text model (arXiv:2503.19786): Gemma 2's blocks without soft-capped attention, each
+ * head's queries and keys normalised, five sliding layers to a full one, with rotary settings of
+ * their own.
  */
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';

@@ -1,6 +1,7 @@
 /**
- * GPT-NeoX (Black et al. 2022, arXiv:2204.06745), the architecture of Pythia: attention and MLP read the same residual
- * stream side by side, a share of each head is rotated, queries, keys and values lie together head by head.
+ * GPT-NeoX (Black et al. 2022, arXiv:2204.06745), the architecture of Pythia: attention and MLP
+ * read the same residual stream side by side, a share of each head is rotated, queries, keys and
+ * values lie together head by head.
  */
 import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';

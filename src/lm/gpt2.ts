@@ -1,4 +1,7 @@
-/** GPT-2 (Radford et al. 2019): learned positions, layer norms, biases everywhere, weights stored [in, out]. */
+/**
+ * GPT-2 (Radford et al. 2019): learned positions, layer norms, biases everywhere, weights stored
+ * [in, out].
+ */
 import { scope, type Tensor } from '../torch/index.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
@@ -18,7 +21,8 @@ class GPT2 extends Decoder {
   }
 
   override embed(ids: Tensor): Tensor {
-    return scope(() => super.embed(ids).add_(this.positions.narrow(0, 0, ids.shape[1]!))); // [B, T, d]
+    // [B, T, d]
+    return scope(() => super.embed(ids).add_(this.positions.narrow(0, 0, ids.shape[1]!)));
   }
 }
 

@@ -1,11 +1,15 @@
 /**
- * Hook points: places of a block where activations are read or changed, and the names other projects have for them.
- * Loads nothing native.
+ * Hook points: places of a block where activations are read or changed, and the names other
+ * projects have for them. Loads nothing native.
  *
- * Layers count as everywhere here: block i in 1…L turns r_{i−1} into r_i. Other projects count blocks from 0.
+ * Layers count as everywhere here: block i in 1…L turns r_{i−1} into r_i. Other projects count
+ * blocks from 0.
  */
 
-/** Inside a block: heads' outputs side by side, what attention adds, r between attention and MLP, what the MLP adds. */
+/**
+ * Inside a block: heads' outputs side by side, what attention adds, r between attention and MLP,
+ * what the MLP adds.
+ */
 export const blockSites = ['attn_z', 'attn_out', 'resid_mid', 'mlp_out'] as const;
 export type BlockSite = (typeof blockSites)[number];
 
@@ -42,8 +46,9 @@ const modules: Readonly<Record<string, BlockSite>> = {
 };
 
 /**
- * The hook point of a name: `blocks.5.hook_resid_post`, `blocks.5.attn.hook_z`, `model.layers.5`, `gpt_neox.layers.5.mlp`,
- * `transformer.h.5.attn`, `layers.5`, `hook_embed`, `embed_tokens`. Null where the name means none of those.
+ * The hook point of a name: `blocks.5.hook_resid_post`, `blocks.5.attn.hook_z`, `model.layers.5`,
+ * `gpt_neox.layers.5.mlp`, `transformer.h.5.attn`, `layers.5`, `hook_embed`, `embed_tokens`. Null
+ * where the name means none of those.
  *
  * @example
  * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }: after block 5, before block 6 of 1…L

@@ -1,11 +1,16 @@
-/** Models in the local Hugging Face cache, by name. Nothing is downloaded, nothing native is loaded. */
+/**
+ * Models in the local Hugging Face cache, by name. Nothing is downloaded, nothing native is loaded.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 
-/** `org/name` (or `name` alone, as the oldest models have it), with `@revision` (a branch, tag or commit) if not `main`. */
+/**
+ * `org/name` (or `name` alone, as the oldest models have it), with `@revision` (a branch, tag or
+ * commit) if not `main`.
+ */
 const modelName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
 
 async function isFolder(path: string): Promise<boolean> {
@@ -26,7 +31,9 @@ export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/** The snapshot of a model in the cache, null where the cache has none of that name and revision. */
+/**
+ * The snapshot of a model in the cache, null where the cache has none of that name and revision.
+ */
 export function findInHubCache(
   name: string,
   { hub = hubCacheFolder() }: { hub?: string } = {},

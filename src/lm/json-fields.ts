@@ -25,7 +25,8 @@ export class JsonFields {
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
       throw new SaeEvalError(
         code,
-        `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ${JSON.stringify(json)?.slice(0, 80)}.`,
+        `${file}: expected an object${at === '' ? '' : ` for ${at}`}, found ` +
+          `${JSON.stringify(json)?.slice(0, 80)}.`,
       );
     }
     return new JsonFields(json as Record<string, unknown>, file, code, at);
@@ -44,7 +45,10 @@ export class JsonFields {
     return this.value(name) !== null;
   }
 
-  /** Missing and null count as absent. @throws SaeEvalError where it is absent without a fallback, or of another type. */
+  /**
+   * Missing and null count as absent. @throws SaeEvalError where it is absent without a fallback,
+   * or of another type.
+   */
   number<Fallback extends number | null = number>(
     name: string,
     fallback?: Fallback,
@@ -111,7 +115,8 @@ export class JsonFields {
   unsupported(name: string, expected: string): never {
     throw new SaeEvalError(
       'model-unsupported',
-      `${this.file}: ${this.#path(name)}: expected ${expected}, found ${JSON.stringify(this.value(name))}.`,
+      `${this.file}: ${this.#path(name)}: expected ${expected}, found ` +
+        `${JSON.stringify(this.value(name))}.`,
     );
   }
 
@@ -126,7 +131,9 @@ export class JsonFields {
   #wrong(name: string, expected: string, found: unknown): never {
     throw new SaeEvalError(
       this.code,
-      `${this.file}: ${this.#path(name)}: expected ${expected}, found ${found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')}.`,
+      `${this.file}: ${this.#path(name)}: expected ${expected}, found ` +
+        (found === null ? 'nothing' : (JSON.stringify(found)?.slice(0, 80) ?? 'nothing')) +
+        '.',
     );
   }
 }

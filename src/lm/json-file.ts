@@ -36,7 +36,10 @@ export async function readTextFile(
   }
 }
 
-/** A file's JSON object; null where there is no such file. @throws SaeEvalError `file-unreadable`, `code`. */
+/**
+ * A file's JSON object; null where there is no such file. @throws SaeEvalError `file-unreadable`,
+ * `code`.
+ */
 export async function readJsonFile(
   path: string,
   options: JsonFileOptions,
@@ -49,7 +52,8 @@ export async function readJsonFile(
   } catch (thrown) {
     throw new SaeEvalError(
       options.code,
-      `${path}: expected JSON, found something else (${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+      `${path}: expected JSON, found something else ` +
+        `(${thrown instanceof Error ? thrown.message : String(thrown)}).`,
     );
   }
   return JsonFields.from(json, path, { code: options.code });

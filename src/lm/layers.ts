@@ -35,9 +35,9 @@ export class LayerNorm implements Layer {
 }
 
 /**
- * Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), in float32 whatever x is. The result is
- * cast back before the weight is applied, as Llama does; a weight in float32 is applied before it is cast back, as Gemma
- * and OLMo 2 do.
+ * Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), in float32 whatever x
+ * is. The result is cast back before the weight is applied, as Llama does; a weight in float32 is
+ * applied before it is cast back, as Gemma and OLMo 2 do.
  */
 export class RMSNorm implements Layer {
   constructor(
@@ -113,7 +113,8 @@ export class GatedMLP implements Layer {
       this.activation === 'silu'
         ? kernels.siluProduct(gate, up)
         : activate(gate, this.activation).mul_(up);
-    // The widest tensors of a block: each is freed as soon as it was read, not with the block's other temporaries.
+    // The widest tensors of a block: each is freed as soon as it was read, not with the block's
+    // other temporaries.
     up.dispose();
     const out = this.layers.down.forward(hidden);
     hidden.dispose();

@@ -1,6 +1,7 @@
 /**
- * Llama 2 and 3 (Touvron et al. 2023, arXiv:2307.09288; Grattafiori et al. 2024, arXiv:2407.21783): pre-norm blocks,
- * rotary positions, grouped queries, gated MLP. Also what is built alike under this name, such as SmolLM.
+ * Llama 2 and 3 (Touvron et al. 2023, arXiv:2307.09288; Grattafiori et al. 2024, arXiv:2407.21783):
+ * pre-norm blocks, rotary positions, grouped queries, gated MLP. Also what is built alike under
+ * this name, such as SmolLM.
  */
 import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';

@@ -3,17 +3,20 @@ import type { DType, Tensor } from '../torch/index.js';
 import type { BlockSite } from './hook-names.js';
 
 /**
- * Sees what a block computes at its sites and gives what is to go on in its place: the same tensor to leave it.
- * [n·B, T, d] each, `attn_z` [n·B, T, H·head_dim]. It must not change a tensor in place; one to be used after the block
- * must be kept (`keep`), the others are freed with the block's temporaries.
+ * Sees what a block computes at its sites and gives what is to go on in its place: the same tensor
+ * to leave it. [n·B, T, d] each, `attn_z` [n·B, T, H·head_dim]. It must not change a tensor in
+ * place; one to be used after the block must be kept (`keep`), the others are freed with the
+ * block's temporaries.
  *
- * `attn_out` and `mlp_out` are what is added to the residual stream, so after a norm where the family has one there.
- * Blocks whose attention and MLP run side by side have no `resid_mid`.
+ * `attn_out` and `mlp_out` are what is added to the residual stream, so after a norm where the
+ * family has one there. Blocks whose attention and MLP run side by side have no `resid_mid`.
  */
 export type Tap = (site: BlockSite, value: Tensor) => Tensor;
 
 export interface AttentionContext {
-  /** Real tokens of each of the B sequences; the rest of the T positions is padding on the right. */
+  /**
+   * Real tokens of each of the B sequences; the rest of the T positions is padding on the right.
+   */
   readonly lengths: readonly number[];
   readonly T: number;
   dispose(): void;
@@ -41,17 +44,23 @@ export interface LanguageModel {
   /** [B, T] int64 → r_0 [B, T, d]. */
   embed(ids: Tensor): Tensor;
   /**
-   * For a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right. Attention is causal and no
-   * query sees a padded key; padded queries see the real ones. Whoever asks disposes it.
-   * @param options.seqLen what T was before columns of mere padding were left out, for rotary scalings that depend on it.
+   * For a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right.
+   * Attention is causal and no query sees a padded key; padded queries see the real ones. Whoever
+   * asks disposes it.
+   * @param options.seqLen what T was before columns of mere padding were left out, for rotary
+   *   scalings that depend on it.
    */
   context(lengths: readonly number[], T: number, options?: { seqLen?: number }): AttentionContext;
-  /** r_{i−1} → r_i for i in 1…L, [n·B, T, d]: any number n of copies of the context's batch stacked along dim 0. */
+  /**
+   * r_{i−1} → r_i for i in 1…L, [n·B, T, d]: any number n of copies of the context's batch stacked
+   * along dim 0.
+   */
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor;
   /** r_L → h_L. */
   finalNorm(r: Tensor): Tensor;
   /**
-   * h_L [N, d] → logits [N, V] in the model's dtype, soft-capping included; of a range of the vocabulary where one is given.
+   * h_L [N, d] → logits [N, V] in the model's dtype, soft-capping included; of a range of the
+   * vocabulary where one is given.
    */
   head(h: Tensor, vocabulary?: VocabularyRange): Tensor;
   /** Frees the weights. */

@@ -1,6 +1,6 @@
 /**
- * OLMo 2 (arXiv:2501.00656): norms after attention and MLP instead of before, queries and keys normalised over all heads
- * together, norm weights applied in float32.
+ * OLMo 2 (arXiv:2501.00656): norms after attention and MLP instead of before, queries and keys
+ * normalised over all heads together, norm weights applied in float32.
  */
 import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './attention.js';

@@ -1,4 +1,7 @@
-/** Phi-3 (arXiv:2404.14219): Llama's blocks with queries, keys and values in one weight, gate and up in another. */
+/**
+ * Phi-3 (arXiv:2404.14219): Llama's blocks with queries, keys and values in one weight, gate and up
+ * in another.
+ */
 import type { Tensor } from '../torch/index.js';
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';

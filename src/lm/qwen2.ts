@@ -1,4 +1,7 @@
-/** Qwen 2 and 2.5 (arXiv:2407.10671): Llama's blocks with biases on queries, keys and values; upper layers may slide. */
+/**
+ * Qwen 2 and 2.5 (arXiv:2407.10671): Llama's blocks with biases on queries, keys and values; upper
+ * layers may slide.
+ */
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
 import type { Decoder } from './decoder.js';

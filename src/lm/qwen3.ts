@@ -1,4 +1,7 @@
-/** Qwen 3 (arXiv:2505.09388): Llama's blocks, each head's queries and keys normalised before they are rotated. */
+/**
+ * Qwen 3 (arXiv:2505.09388): Llama's blocks, each head's queries and keys normalised before they
+ * are rotated.
+ */
 import { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
 import type { Decoder } from './decoder.js';

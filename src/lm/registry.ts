@@ -52,7 +52,10 @@ function freeMemory(): number {
   return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
 }
 
-/** Refuses a model whose converted weights cannot fit. Weights used as stored are mapped: the system can drop their pages. */
+/**
+ * Refuses a model whose converted weights cannot fit. Weights used as stored are mapped: the system
+ * can drop their pages.
+ */
 function checkMemory(
   files: WeightFiles,
   config: ModelConfig,
@@ -64,18 +67,22 @@ function checkMemory(
   const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
   throw new SaeEvalError(
     'device-memory',
-    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} has ${gib(free)} free. Use a smaller dtype, best the one the files are stored in (nothing is copied then), or a machine with more memory.`,
+    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} ` +
+      `has ${gib(free)} free. Use a smaller dtype, best the one the files are stored in ` +
+      '(nothing is copied then), or a machine with more memory.',
   );
 }
 
 /**
- * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache. Weights are mapped from
- * the files; those of another dtype than the wanted one are converted. A folder with the manifest of a TorchScript export
- * is run as the program in it, which is code of its author. The caller disposes the model.
+ * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache.
+ * Weights are mapped from the files; those of another dtype than the wanted one are converted. A
+ * folder with the manifest of a TorchScript export is run as the program in it, which is code of
+ * its author. The caller disposes the model.
  *
  * @example
  * const model = await loadLanguageModel('checkpoints/tiny-llama');
- * @throws SaeEvalError `model-unsupported`, `model-invalid`, `checkpoint-*`, `file-*`, `device-memory`.
+ * @throws SaeEvalError `model-unsupported`, `model-invalid`, `checkpoint-*`, `file-*`,
+ *   `device-memory`.
  */
 export async function loadLanguageModel(
   path: string,

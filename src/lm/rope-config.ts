@@ -1,6 +1,7 @@
 /**
- * Settings of rotary position embeddings, from `rope_parameters` or from `rope_theta` with `rope_scaling`; older files
- * say `type` for `rope_type`, `su` for `longrope`. Loads nothing native.
+ * Settings of rotary position embeddings, from `rope_parameters` or from `rope_theta` with
+ * `rope_scaling`; older files say `type` for `rope_type`, `su` for `longrope`. Loads nothing
+ * native.
  */
 import type { JsonFields } from './json-fields.js';
 
@@ -43,7 +44,9 @@ export interface RopeDefaults {
   headDim: number;
   maxPositions: number;
   theta?: number;
-  /** Share of a head that is rotated; null, the default, where the family always rotates all of it. */
+  /**
+   * Share of a head that is rotated; null, the default, where the family always rotates all of it.
+   */
   partial?: number | null;
   /** Trained length where the file does not say. */
   originalPositions?: number;
@@ -137,7 +140,10 @@ function readScaling(
   }
 }
 
-/** Plain rotary positions of these families pass over a share in the file; with a scaling none of their code runs. */
+/**
+ * Plain rotary positions of these families pass over a share in the file; with a scaling none of
+ * their code runs.
+ */
 function wholeHeads(rope: JsonFields, config: JsonFields, section: JsonFields | null): number {
   const given = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', 1));
   const kind = section?.string('rope_type', section.string('type', 'default')) ?? 'default';

@@ -1,8 +1,10 @@
 /**
- * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864) with the scalings that lengthen the context: linear
- * interpolation, dynamic NTK, YaRN (arXiv:2309.00071), LongRoPE (arXiv:2402.13753), Llama 3's by wavelength.
+ * Rotary position embeddings (Su et al. 2021, arXiv:2104.09864) with the scalings that lengthen the
+ * context: linear interpolation, dynamic NTK, YaRN (arXiv:2309.00071), LongRoPE (arXiv:2402.13753),
+ * Llama 3's by wavelength.
  *
- * Frequencies and angles are float32 operators in transformers' order, so that angles at far positions round alike.
+ * Frequencies and angles are float32 operators in transformers' order, so that angles at far
+ * positions round alike.
  */
 import { arange, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
 import type { RopeConfig } from './rope-config.js';
@@ -71,7 +73,10 @@ function llama3Frequencies(
   return ops.where(long, plain.div(factor), ops.where(short, plain, between));
 }
 
-/** Rotations per position and the factor on cosines and sines. `seqLen` decides where a scaling depends on the length. */
+/**
+ * Rotations per position and the factor on cosines and sines. `seqLen` decides where a scaling
+ * depends on the length.
+ */
 function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; attention: number } {
   const { theta, dim, scaling } = rope;
   switch (scaling.kind) {
@@ -116,7 +121,9 @@ export function ropeTable(
   });
 }
 
-/** Rotates the first `dim` dimensions of each head's pairs (i, i + dim/2): x [n·B, H, T, head_dim]. */
+/**
+ * Rotates the first `dim` dimensions of each head's pairs (i, i + dim/2): x [n·B, H, T, head_dim].
+ */
 export function rotate(x: Tensor, { cos, sin }: RopeTable): Tensor {
   const dim = cos.shape[1]!;
   const headDim = x.shape[3]!;

@@ -1,6 +1,6 @@
 /**
- * `manifest.json` of a language model exported as TorchScript, for architectures that are none of the families: what the
- * program beside it cannot say of itself. Loads nothing native.
+ * `manifest.json` of a language model exported as TorchScript, for architectures that are none of
+ * the families: what the program beside it cannot say of itself. Loads nothing native.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
@@ -51,14 +51,18 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   };
 }
 
-/** The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`, `file-unreadable`. */
+/**
+ * The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`,
+ * `file-unreadable`.
+ */
 export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
   const path = join(folder, 'manifest.json');
   let manifest: JsonFields | null;
   try {
     manifest = await readJsonFile(path, { code: 'model-invalid', limit: 2 ** 20 });
   } catch (thrown) {
-    // Another tool's file of that name, of whatever size and content, is no reason to refuse the model.
+    // Another tool's file of that name, of whatever size and content, is no reason to refuse the
+    // model.
     if (thrown instanceof SaeEvalError && thrown.code === 'model-invalid') return null;
     throw thrown;
   }

@@ -54,7 +54,10 @@ export class ScriptLanguageModel implements LanguageModel {
   readonly #program: string;
   #module: ScriptModule | null;
 
-  /** @throws SaeEvalError `file-not-found`, `model-invalid` where the program cannot be read or lacks a method. */
+  /**
+   * @throws SaeEvalError `file-not-found`, `model-invalid` where the program cannot be read or
+   *   lacks a method.
+   */
   constructor(
     { path, layers, width, vocabulary, maxPositions, script }: ModelConfig,
     { device, dtype }: { device: string; dtype: DType },
@@ -74,7 +77,9 @@ export class ScriptLanguageModel implements LanguageModel {
     if (missing.length > 0)
       throw new SaeEvalError(
         'model-invalid',
-        `${this.#program}: expected a TorchScript program with the methods ${methods.join(', ')}, found none called ${missing.join(', ')}. Mark them with @torch.jit.export.`,
+        `${this.#program}: expected a TorchScript program with the methods ` +
+          `${methods.join(', ')}, found none called ${missing.join(', ')}. Mark them with ` +
+          '@torch.jit.export.',
       );
     this.parameters = scope(() =>
       [...module.parameters().values()].reduce((sum, { numel }) => sum + numel, 0),
@@ -96,7 +101,8 @@ export class ScriptLanguageModel implements LanguageModel {
     if (tap !== undefined)
       throw new SaeEvalError(
         'model-unsupported',
-        `${this.#program}: places inside a block of a TorchScript program cannot be reached; only residual streams can.`,
+        `${this.#program}: places inside a block of a TorchScript program cannot be ` +
+          'reached; only residual streams can.',
       );
     const { real } = context as ScriptContext;
     return scope(() =>
@@ -130,7 +136,10 @@ export class ScriptLanguageModel implements LanguageModel {
       return result!;
     throw new SaeEvalError(
       'model-invalid',
-      `${this.#program}: expected ${method} to give a tensor [${shape.join(', ')}] in ${this.dtype}, found ${found === undefined ? 'something else' : `[${found.join(', ')}] in ${result!.dtype}`}.`,
+      `${this.#program}: expected ${method} to give a tensor [${shape.join(', ')}] in ` +
+        `${this.dtype}, found ` +
+        (found === undefined ? 'something else' : `[${found.join(', ')}] in ${result!.dtype}`) +
+        '.',
     );
   }
 
@@ -145,7 +154,11 @@ export class ScriptLanguageModel implements LanguageModel {
           : 'model-invalid';
       throw new SaeEvalError(
         code,
-        `${this.#program}: ${what}: ${thrown instanceof Error ? thrown.message.split('\n').slice(0, 3).join(' ').slice(0, 500) : String(thrown)}.`,
+        `${this.#program}: ${what}: ` +
+          (thrown instanceof Error
+            ? thrown.message.split('\n').slice(0, 3).join(' ').slice(0, 500)
+            : String(thrown)) +
+          '.',
         { cause: thrown },
       );
     }

@@ -1,6 +1,6 @@
 /**
- * What must hold in a `tokenizer.json` before the native library may see it: it checks most of the file itself, but ends
- * the process at these. Loads nothing native.
+ * What must hold in a `tokenizer.json` before the native library may see it: it checks most of the
+ * file itself, but ends the process at these. Loads nothing native.
  */
 import { SaeEvalError } from '../errors.js';
 import { JsonFields } from './json-fields.js';
@@ -46,11 +46,15 @@ function checkMerges(model: JsonFields): void {
   if (without !== undefined)
     refuse(
       model.file,
-      `model.merges: '${String(without).slice(0, 40)}' lacks the continuing_subword_prefix '${prefix.slice(0, 40)}'`,
+      `model.merges: '${String(without).slice(0, 40)}' lacks the continuing_subword_prefix ` +
+        `'${prefix.slice(0, 40)}'`,
     );
 }
 
-/** A template names special tokens, which must be given beside it. The library takes a section of any `type` for one that has its fields. */
+/**
+ * A template names special tokens, which must be given beside it. The library takes a section of
+ * any `type` for one that has its fields.
+ */
 function checkTemplate(processor: JsonFields): void {
   const given = processor.section('special_tokens');
   for (const piece of [...listOf(processor, 'single'), ...listOf(processor, 'pair')]) {

@@ -1,6 +1,7 @@
 /**
- * A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives them. The file's own
- * post-processor decides on special tokens; transformers 5 ignores `add_bos_token` beside it too.
+ * A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives
+ * them. The file's own post-processor decides on special tokens; transformers 5 ignores
+ * `add_bos_token` beside it too.
  */
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
@@ -39,7 +40,10 @@ interface Settings {
   specials: JsonFields | null;
 }
 
-/** The text of the pad token by the tokenizer's own files. One saved while it padded may name it in `tokenizer.json` alone. */
+/**
+ * The text of the pad token by the tokenizer's own files. One saved while it padded may name it in
+ * `tokenizer.json` alone.
+ */
 function* padTokens({ tokenizer, config, specials }: Settings): Generator<string | null> {
   yield tokenText(config, 'pad_token');
   yield tokenText(specials, 'pad_token');
@@ -54,8 +58,9 @@ function* eosTokens({ config, specials }: Settings): Generator<string | null> {
 }
 
 /**
- * The id of the tokenizer's pad token, else of its end of sequence. The model's `pad_token_id` comes after both: scripts pad
- * with what the tokenizer has, and padded positions count under `reference`.
+ * The id of the tokenizer's pad token, else of its end of sequence. The model's `pad_token_id`
+ * comes after both: scripts pad with what the tokenizer has, and padded positions count under
+ * `reference`.
  */
 async function findPadId(
   folder: string,
@@ -79,7 +84,8 @@ async function findPadId(
   }
   throw new SaeEvalError(
     'tokenizer-invalid',
-    `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, special_tokens_map.json or config.json, found neither.`,
+    `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, ` +
+      'special_tokens_map.json or config.json, found neither.',
   );
 }
 
@@ -103,7 +109,8 @@ class FileTokenizer implements Tokenizer {
     } catch (thrown) {
       throw new SaeEvalError(
         'tokenizer-invalid',
-        `${this.file}: the tokenizer cannot encode the text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+        `${this.file}: the tokenizer cannot encode the text: ` +
+          `${thrown instanceof Error ? thrown.message : String(thrown)}.`,
         { cause: thrown },
       );
     }
@@ -132,7 +139,8 @@ async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]
   } catch (thrown) {
     throw new SaeEvalError(
       'tokenizer-invalid',
-      `${file}: the tokenizer cannot encode a text: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+      `${file}: the tokenizer cannot encode a text: ` +
+        `${thrown instanceof Error ? thrown.message : String(thrown)}.`,
       { cause: thrown },
     );
   }
@@ -149,7 +157,8 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   if (text === null) {
     throw new SaeEvalError(
       'tokenizer-invalid',
-      `${file}: there is no such file; in Python, AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.`,
+      `${file}: there is no such file; in Python, ` +
+        'AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.',
     );
   }
   const tokenizer = checkTokenizerFile(text, file);
@@ -159,7 +168,8 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   } catch (thrown) {
     throw new SaeEvalError(
       'tokenizer-invalid',
-      `${file}: expected a tokenizer as the tokenizers library writes it: ${thrown instanceof Error ? thrown.message : String(thrown)}.`,
+      `${file}: expected a tokenizer as the tokenizers library writes it: ` +
+        `${thrown instanceof Error ? thrown.message : String(thrown)}.`,
       { cause: thrown },
     );
   }

@@ -110,7 +110,8 @@ export interface ModelSize {
 
 /** From headers alone. */
 export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
-  // A tied head may be stored all the same, and what a multimodal model sees with beside it; neither is loaded.
+  // A tied head may be stored all the same, and what a multimodal model sees with beside it;
+  // neither is loaded.
   const skip = (name: string): boolean =>
     (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) ||
     /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);

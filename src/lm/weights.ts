@@ -33,7 +33,8 @@ export class Weights {
     if (found === null)
       throw new SaeEvalError(
         'checkpoint-keys',
-        `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], found none of that name in the weight files.`,
+        `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], ` +
+          'found none of that name in the weight files.',
       );
     const { checkpoint, entry } = found;
     if (
@@ -42,13 +43,15 @@ export class Weights {
     ) {
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, found [${entry.shape.join(', ')}].`,
+        `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, ` +
+          `found [${entry.shape.join(', ')}].`,
       );
     }
     if (!/^b?float/.test(entry.dtype))
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, found ${entry.dtype}: quantized weights are not supported.`,
+        `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, ` +
+          `found ${entry.dtype}: quantized weights are not supported.`,
       );
     const tensor = openTensors(checkpoint, { names: [entry.name], ...this.options }).get(
       entry.name,

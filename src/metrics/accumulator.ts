@@ -1,6 +1,7 @@
 /**
- * What a run accumulates: sums per sequence (columns) and sums over the run (vectors), in float64. Two accumulators of
- * consecutive shards merge by appending and adding, so a run in shards of whole batches gives the same bits.
+ * What a run accumulates: sums per sequence (columns) and sums over the run (vectors), in float64.
+ * Two accumulators of consecutive shards merge by appending and adding, so a run in shards of whole
+ * batches gives the same bits.
  */
 export interface AccumulatorState {
   batchSizes: number[];

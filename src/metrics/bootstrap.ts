@@ -1,6 +1,7 @@
 /**
- * Percentile bootstrap over sequences: 10,000 resamples with replacement, seeded, the same for every SAE of a run. Each
- * resample gives the sums of every column, from which a formula recomputes its ratio.
+ * Percentile bootstrap over sequences: 10,000 resamples with replacement, seeded, the same for
+ * every SAE of a run. Each resample gives the sums of every column, from which a formula recomputes
+ * its ratio.
  */
 import { fromTypedArray, ops, scope } from '../torch/index.js';
 
@@ -8,7 +9,10 @@ export const resamples = 10_000;
 /** Fewer sequences give no interval. */
 export const fewestSequences = 20;
 
-/** xorshift128 (Marsaglia, 2003), its state filled from the seed by a mixing function: 32-bit whole numbers. */
+/**
+ * xorshift128 (Marsaglia, 2003), its state filled from the seed by a mixing function: 32-bit whole
+ * numbers.
+ */
 function randomWords(seed: number): () => number {
   let counter = seed >>> 0;
   const mix = (): number => {
@@ -39,7 +43,9 @@ export interface Resampled {
   readonly rows: number;
 }
 
-/** Sums of each column over each resample of the sequences. `columns` all have the same length n. */
+/**
+ * Sums of each column over each resample of the sequences. `columns` all have the same length n.
+ */
 export function resample(columns: readonly Float64Array[], seed: number): Resampled {
   const n = columns[0]?.length ?? 0;
   const sums = new Float64Array(resamples * columns.length);

@@ -1,4 +1,6 @@
-/** DeadLatents: the share of latents that were active on no real token of the run (on any layer). */
+/**
+ * DeadLatents: the share of latents that were active on no real token of the run (on any layer).
+ */
 import type { Metric } from './metric.js';
 
 export const deadLatents: Metric = {

@@ -1,10 +1,13 @@
 /**
- * ExplainedVariance: 1 − Σ‖x̂ − x‖² / Σ‖x − x̄‖² with one pooled mean vector x̄ over all real tokens and sites.
- * A predictor that returns the mean scores 0; where all inputs are equal, as on a single token, there is none.
+ * ExplainedVariance: 1 − Σ‖x̂ − x‖² / Σ‖x − x̄‖² with one pooled mean vector x̄ over all real
+ * tokens and sites. A predictor that returns the mean scores 0; where all inputs are equal, as on a
+ * single token, there is none.
  */
 import { totalOverSlots, type Metric } from './metric.js';
 
-/** Share of Σ‖x‖² below which the variance is what rounding leaves: the squares come from float32. */
+/**
+ * Share of Σ‖x‖² below which the variance is what rounding leaves: the squares come from float32.
+ */
 const rounding = 1e-6;
 
 export const explainedVariance: Metric = {

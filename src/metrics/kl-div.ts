@@ -1,6 +1,7 @@
 /**
- * KL(clean ‖ spliced) of the next-token distributions, in nats. `reference` divides by sequences and counts padded
- * positions; `strict` counts real tokens, per token (primary) and per sequence. Several sites: the mean over them.
+ * KL(clean ‖ spliced) of the next-token distributions, in nats. `reference` divides by sequences
+ * and counts padded positions; `strict` counts real tokens, per token (primary) and per sequence.
+ * Several sites: the mean over them.
  */
 import { meanOverSlots, type Formula, type Metric, type Sums } from './metric.js';
 

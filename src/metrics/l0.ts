@@ -1,4 +1,7 @@
-/** L0: mean active latents per token (per token and layer where a kind encodes each layer), and the same over the width. */
+/**
+ * L0: mean active latents per token (per token and layer where a kind encodes each layer), and the
+ * same over the width.
+ */
 import { meanOverPositions, type Formula, type Metric } from './metric.js';
 
 const l0Formula: Formula = (sums) => meanOverPositions(sums, 'active');

@@ -1,8 +1,10 @@
 /**
- * What a metric is: formulas over sums. Evaluation reduces every batch to sums per sequence; a metric never sees a tensor.
+ * What a metric is: formulas over sums. Evaluation reduces every batch to sums per sequence; a
+ * metric never sees a tensor.
  *
- * The same formula gives the value of a batch (`reference`: the result is the mean over batches), of the whole data set
- * (`strict`), of one layer (sums restricted to one slot) and of a bootstrap resample.
+ * The same formula gives the value of a batch (`reference`: the result is the mean over batches),
+ * of the whole data set (`strict`), of one layer (sums restricted to one slot) and of a bootstrap
+ * resample.
  */
 import type {
   MetricName,
@@ -12,10 +14,11 @@ import type {
 } from '../evaluation/schema/index.js';
 
 /**
- * Columns of sums per sequence, for each slot (a place an SAE is measured and spliced):
- * `nmse` Σ normalised squared error, `active` Σ active latents, `cosine`, `squaredError` Σ‖x̂−x‖², `squaredInput` Σ‖x‖²,
- * `squaredReconstruction` Σ‖x̂‖² over positions; `kl` Σ KL(clean ‖ spliced) over positions; `ceSpliced`, `ceZero` Σ
- * cross-entropy over next-token positions, with the splice and with the site set to zero. Nats.
+ * Columns of sums per sequence, for each slot (a place an SAE is measured and spliced): `nmse` Σ
+ * normalised squared error, `active` Σ active latents, `cosine`, `squaredError` Σ‖x̂−x‖²,
+ * `squaredInput` Σ‖x‖², `squaredReconstruction` Σ‖x̂‖² over positions; `kl` Σ KL(clean ‖ spliced)
+ * over positions; `ceSpliced`, `ceZero` Σ cross-entropy over next-token positions, with the splice
+ * and with the site set to zero. Nats.
  */
 export const slotColumns = [
   'nmse',
@@ -30,7 +33,10 @@ export const slotColumns = [
 ] as const;
 export type SlotColumn = (typeof slotColumns)[number];
 
-/** Vectors summed over the run: firings per latent [m], the sum of inputs [d], positions per routed layer [R]. */
+/**
+ * Vectors summed over the run: firings per latent [m], the sum of inputs [d], positions per routed
+ * layer [R].
+ */
 export type VectorName = 'firing' | 'inputSum' | 'routed';
 
 /** Sums of one SAE under one protocol over some set of sequences. */
@@ -61,7 +67,10 @@ export interface Metric {
   readonly needs: { readonly splice: boolean; readonly zero: boolean };
   /** Fields of `reference`, each a formula of a batch. */
   readonly reference: Partial<Record<NumberField<ReferenceValues>, Formula>>;
-  /** Fields of `strict`, each a formula of the data set; `interval: false` where no bootstrap is defined. */
+  /**
+   * Fields of `strict`, each a formula of the data set; `interval: false` where no bootstrap is
+   * defined.
+   */
   readonly strict: Partial<Record<EstimateField, { formula: Formula; interval: boolean }>>;
 }
 

@@ -1,4 +1,7 @@
-/** NormMSE: per token, mean_d((x̂ − x)²) / mean_d(x²) in the SAE's input space; the mean over positions and sites. */
+/**
+ * NormMSE: per token, mean_d((x̂ − x)²) / mean_d(x²) in the SAE's input space; the mean over
+ * positions and sites.
+ */
 import { meanOverPositions, type Formula, type Metric } from './metric.js';
 import { normRatio } from './norm-ratio.js';
 

@@ -1,5 +1,6 @@
 /**
- * NormRatio: √(Σ‖x̂‖² / Σ‖x‖²). Far from 1 it betrays a wrong scale or a missing normalisation. It comes with NormMSE.
+ * NormRatio: √(Σ‖x̂‖² / Σ‖x‖²). Far from 1 it betrays a wrong scale or a missing normalisation. It
+ * comes with NormMSE.
  */
 import { totalOverSlots, type Formula } from './metric.js';
 

@@ -1,4 +1,7 @@
-/** RoutingShare: the share of positions that RouteSAE sends to each routed layer; soft routing: of the weights. */
+/**
+ * RoutingShare: the share of positions that RouteSAE sends to each routed layer; soft routing: of
+ * the weights.
+ */
 import type { Metric } from './metric.js';
 
 /** `routed`: positions (or sums of weights) per layer. */

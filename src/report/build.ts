@@ -47,7 +47,10 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
   };
 }
 
-/** One comparison of several evaluations: their SAEs side by side, then each evaluation's own sections. */
+/**
+ * One comparison of several evaluations: their SAEs side by side, then each evaluation's own
+ * sections.
+ */
 export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
   const words = dictionaries[lang];
   const all = results.flatMap((run, index) =>
@@ -65,7 +68,8 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
       kind: 'list',
       items: results.map(
         ({ id, createdAt, config, data }, index) =>
-          `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`,
+          `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ` +
+          `${data.samples} × ${config.dataset.seqLen}`,
       ),
     },
     ...protocols.flatMap((protocol): Block[] => {

@@ -1,8 +1,14 @@
-/** Charts as SVG text by echarts, drawn without a browser. Colours are CSS variables, so that one picture serves light and dark. */
+/**
+ * Charts as SVG text by echarts, drawn without a browser. Colours are CSS variables, so that one
+ * picture serves light and dark.
+ */
 import type * as Echarts from 'echarts';
 import type { Axis, Chart } from './chart.js';
 
-/** The package in one file, which has no types of its own: loading its four hundred modules takes five times as long. */
+/**
+ * The package in one file, which has no types of its own: loading its four hundred modules takes
+ * five times as long.
+ */
 const bundle = 'echarts/dist/echarts.esm.min.mjs';
 const echarts = (await import(bundle)) as typeof Echarts;
 
@@ -10,8 +16,9 @@ const width = 720;
 const height = 400;
 
 /**
- * echarts computes with colours, so it is given plain ones that stand for the variables and are replaced afterwards.
- * The series colours are the Okabe–Ito palette, told apart by people who do not see red and green.
+ * echarts computes with colours, so it is given plain ones that stand for the variables and are
+ * replaced afterwards. The series colours are the Okabe–Ito palette, told apart by people who do
+ * not see red and green.
  */
 const variables: Record<string, string> = {
   '#010101': 'var(--ink)',
@@ -102,7 +109,8 @@ export function chartSvg(chart: Chart, id: string): string {
         )
         .replace(
           '<svg ',
-          `<svg role="img" aria-labelledby="${id}-title ${id}-description" viewBox="0 0 ${width} ${height}" `,
+          `<svg role="img" aria-labelledby="${id}-title ${id}-description" viewBox="0 0 ` +
+            `${width} ${height}" `,
         )
         .replace(/(<svg [^>]*?) width="\d+" height="\d+"/, '$1')
         .replace(/zr\d+-/g, `${id}-`)
@@ -110,7 +118,8 @@ export function chartSvg(chart: Chart, id: string): string {
         .replace(/-cls-(\d+)/g, (_, number: string) => `-cls-${numberOf(number)}`)
         .replace(
           />/,
-          `><title id="${id}-title">${escape(chart.title)}</title><desc id="${id}-description">${escape(chart.description)}</desc>`,
+          `><title id="${id}-title">${escape(chart.title)}</title><desc ` +
+            `id="${id}-description">${escape(chart.description)}</desc>`,
         )
     );
   } finally {

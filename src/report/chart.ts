@@ -11,7 +11,9 @@ export interface Series {
 }
 
 export interface Chart {
-  /** `scatter`: a labelled point for each; `line`: points joined in order; `bar`: x is a category. */
+  /**
+   * `scatter`: a labelled point for each; `line`: points joined in order; `bar`: x is a category.
+   */
   form: 'scatter' | 'line' | 'bar';
   title: string;
   description: string;

@@ -1,7 +1,10 @@
 /** Whether the numbers of several evaluations may be ranked against each other. */
 import type { EvaluationResult } from '../evaluation/schema/index.js';
 
-/** What must be equal, by the field it is named with in a report. A batch size changes `reference`'s averages alone. */
+/**
+ * What must be equal, by the field it is named with in a report. A batch size changes `reference`'s
+ * averages alone.
+ */
 const conditions: readonly (readonly [field: string, of: (result: EvaluationResult) => unknown])[] =
   [
     ['model', ({ config }) => config.model],
@@ -21,7 +24,10 @@ const conditions: readonly (readonly [field: string, of: (result: EvaluationResu
   ];
 const ofReference: typeof conditions = [['batchSize', ({ config }) => config.batchSize]];
 
-/** The fields in which evaluations differ so that a protocol's numbers cannot be ranked; empty where they can. */
+/**
+ * The fields in which evaluations differ so that a protocol's numbers cannot be ranked; empty where
+ * they can.
+ */
 export function differingFields(
   results: readonly EvaluationResult[],
   protocol: 'reference' | 'strict',

@@ -1,4 +1,7 @@
-/** The one script of an HTML report, by itself: a content security policy that lets it run names its hash. */
+/**
+ * The one script of an HTML report, by itself: a content security policy that lets it run names its
+ * hash.
+ */
 
 /** Toggles of language and theme: the page reads without them. */
 export const htmlScript = `

@@ -1,4 +1,7 @@
-/** A report as one HTML file that needs nothing else: no request, readable without its script; light and dark; prints. */
+/**
+ * A report as one HTML file that needs nothing else: no request, readable without its script; light
+ * and dark; prints.
+ */
 import { chartSvg } from './chart-svg.js';
 import type { Block, Document, Table } from './document.js';
 import { htmlScript } from './html-script.js';
@@ -45,9 +48,20 @@ function table({ caption, head, rows, numeric }: Table): string {
     : `<thead><tr>${head.map((text) => `<th scope="col">${escape(text)}</th>`).join('')}</tr></thead>`;
   const body = rows.map(
     ([first, ...rest]) =>
-      `<tr><th scope="row">${escape(first?.text ?? '')}</th>${rest.map(({ text, best = false }) => `<td${best ? ' class="best"' : ''}>${withInterval(text)}</td>`).join('')}</tr>`,
+      '<tr><th ' +
+      `scope="row">${escape(first?.text ?? '')}</th>` +
+      rest
+        .map(
+          ({ text, best = false }) =>
+            `<td${best ? ' class="best"' : ''}>${withInterval(text)}</td>`,
+        )
+        .join('') +
+      '</tr>',
   );
-  return `<div class="scroll" tabindex="0"><table${numeric ? ' class="numbers"' : ''}><caption>${escape(caption)}</caption>${titles}<tbody>${body.join('')}</tbody></table></div>`;
+  return (
+    '<div class="scroll" ' +
+    `tabindex="0"><table${numeric ? ' class="numbers"' : ''}><caption>${escape(caption)}</caption>${titles}<tbody>${body.join('')}</tbody></table></div>`
+  );
 }
 
 function block(one: Block, id: string, words: Dictionary): string {
@@ -59,7 +73,10 @@ function block(one: Block, id: string, words: Dictionary): string {
     case 'list':
       return `<ul>${one.items.map((item) => `<li>${escape(item)}</li>`).join('')}</ul>`;
     case 'finding':
-      return `<p class="finding ${one.severity}"><strong>${escape(one.label)}</strong> ${escape(one.text)}</p>`;
+      return (
+        `<p class="finding ${one.severity}"><strong>${escape(one.label)}</strong> ` +
+        `${escape(one.text)}</p>`
+      );
     case 'table':
       return table(one.table);
     case 'chart':
@@ -76,7 +93,10 @@ export function renderHtml(documents: readonly HtmlInput[]): string {
   const code = (lang: 'en' | 'zh'): string => (lang === 'zh' ? 'zh-CN' : 'en');
   const bodies = documents.map(
     ({ document: { lang, blocks } }) =>
-      `<main lang="${code(lang)}" data-lang="${code(lang)}">\n${blocks.map((one, index) => block(one, `${lang}${index}`, first.words)).join('\n')}\n</main>`,
+      `<main lang="${code(lang)}" ` +
+      `data-lang="${code(lang)}">\n` +
+      blocks.map((one, index) => block(one, `${lang}${index}`, first.words)).join('\n') +
+      `\n</main>`,
   );
   const buttons =
     documents.length < 2

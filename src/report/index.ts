@@ -6,7 +6,10 @@ import { renderMarkdown } from './markdown.js';
 
 export type ReportFormat = 'md' | 'html' | 'json' | 'csv';
 
-/** Loads what HTML reports are drawn with, so that the first is there sooner; {@link renderReport} does it by itself. */
+/**
+ * Loads what HTML reports are drawn with, so that the first is there sooner; {@link renderReport}
+ * does it by itself.
+ */
 export async function preloadHtml(): Promise<void> {
   await import('./html.js');
 }

@@ -1,4 +1,7 @@
-/** How numbers are written: enough digits to compare, the typographic minus, `n/a` for what is not there. */
+/**
+ * How numbers are written: enough digits to compare, the typographic minus, `n/a` for what is not
+ * there.
+ */
 import type { Estimate } from '../evaluation/schema/index.js';
 
 export const notAvailable = 'n/a';

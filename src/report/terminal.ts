@@ -5,7 +5,10 @@ import type { EvaluationResult } from '../evaluation/schema/index.js';
 import { dictionaries } from './build.js';
 import { mainTable } from './sections/results.js';
 
-/** Kinds as columns, as far as the terminal is wide: several tables below one another where it is not. */
+/**
+ * Kinds as columns, as far as the terminal is wide: several tables below one another where it is
+ * not.
+ */
 export function renderTable(
   result: EvaluationResult,
   {
@@ -16,7 +19,8 @@ export function renderTable(
 ): string {
   const colors = pc.createColors(color);
   const { caption, head, rows } = mainTable(result.results, protocol, dictionaries.en);
-  const short = (text: string): string => text.replace(/ \[.*\]$/, ''); // intervals are in the report
+  // intervals are in the report
+  const short = (text: string): string => text.replace(/ \[.*\]$/, '');
   const perTable = Math.max(1, Math.floor((columns - 26) / 14));
   const parts: string[] = [colors.bold(caption)];
   for (let from = 1; from < head.length; from += perTable) {

@@ -1,4 +1,7 @@
-/** An SAE on activations as the language model has them, normalization included: for use from TypeScript and for tests. */
+/**
+ * An SAE on activations as the language model has them, normalization included: for use from
+ * TypeScript and for tests.
+ */
 import { ops, scope, type Tensor } from '../torch/index.js';
 import { pre, type InputNormalization, type SaeInput } from './input.js';
 import type { Sparsity } from './latents.js';
@@ -13,8 +16,8 @@ export interface AppliedSAE {
 }
 
 /**
- * The latents of activations and what the SAE makes of them. RouteSAE, which routes before it encodes, is not for this.
- * The caller disposes of both.
+ * The latents of activations and what the SAE makes of them. RouteSAE, which routes before it
+ * encodes, is not for this. The caller disposes of both.
  * @param h [N, d]; [N, R, d] for crosscoders.
  * @example
  * const sae = await loadSAE('gemma-scope/layer_20/width_16k/average_l0_71');

@@ -1,6 +1,6 @@
 /**
- * Crosscoder (Lindsey et al., "Sparse Crosscoders for Cross-Layer Features and Model Diffing", 2024), as the RouteSAE
- * reproduction has it: no pre-bias and no decoder bias.
+ * Crosscoder (Lindsey et al., "Sparse Crosscoders for Cross-Layer Features and Model Diffing",
+ * 2024), as the RouteSAE reproduction has it: no pre-bias and no decoder bias.
  *
  *   z = relu(Σ_j W_e^j x_j + b);   x̂_j = W_d^j z
  */

@@ -1,7 +1,8 @@
 /**
- * Gated SAE (Rajamanoharan et al., "Improving Dictionary Learning with Gated Sparse Autoencoders", 2024).
+ * Gated SAE (Rajamanoharan et al., "Improving Dictionary Learning with Gated Sparse Autoencoders",
+ * 2024).
  *
- *   a = W_e (x − b_pre);   z = 1[a + b_gate > 0] · relu(exp(r_mag) · a + b_mag);   x̂ = W_d z + b_pre
+ *   a = W_e (x − b_pre); z = 1[a + b_gate > 0] · relu(exp(r_mag) · a + b_mag); x̂ = W_d z + b_pre
  */
 import { ops, scope, type Tensor } from '../torch/index.js';
 import { override, type Latents, type Sparsity } from './latents.js';

@@ -1,6 +1,7 @@
 /**
- * What stands between a site of the language model and an SAE: how activations become the SAE's input, and a reconstruction
- * activations again. The RouteSAE family has `pre(h)`; published SAEs bring their own.
+ * What stands between a site of the language model and an SAE: how activations become the SAE's
+ * input, and a reconstruction activations again. The RouteSAE family has `pre(h)`; published SAEs
+ * bring their own.
  */
 import type { DType, Tensor } from '../torch/index.js';
 import { denormalize, normalize } from './normalize.js';
@@ -9,7 +10,10 @@ import { denormalize, normalize } from './normalize.js';
 export interface SaeInput {
   /** [N, d] in the SAE's dtype. */
   readonly x: Tensor;
-  /** x̂ [N, d] → activations in the language model's dtype. Uses the statistics of the activations that gave `x`. */
+  /**
+   * x̂ [N, d] → activations in the language model's dtype. Uses the statistics of the activations
+   * that gave `x`.
+   */
   restore(reconstruction: Tensor): Tensor;
 }
 

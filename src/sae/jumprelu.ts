@@ -1,6 +1,6 @@
 /**
- * JumpReLU SAE (Rajamanoharan et al., "Jumping Ahead: Improving Reconstruction Fidelity with JumpReLU Sparse
- * Autoencoders", 2024), as the RouteSAE family has it.
+ * JumpReLU SAE (Rajamanoharan et al., "Jumping Ahead: Improving Reconstruction Fidelity with
+ * JumpReLU Sparse Autoencoders", 2024), as the RouteSAE family has it.
  *
  *   a = W_e (x − b_pre) + b;   z = a · 1[a > θ];   x̂ = W_d z + b_pre
  */

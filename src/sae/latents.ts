@@ -1,6 +1,6 @@
 /**
- * Latents of N tokens, dense or as the few that were kept, and what is done with them: select, count, decode.
- * A latent is active where it is not zero; kept values may be negative.
+ * Latents of N tokens, dense or as the few that were kept, and what is done with them: select,
+ * count, decode. A latent is active where it is not zero; kept values may be negative.
  */
 import { keep, kernels, ops, type Tensor } from '../torch/index.js';
 import { linear } from './product.js';
@@ -53,10 +53,16 @@ export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
     .index_add_(0, latents.indices.reshape([-1]), weights);
 }
 
-/** The rows of a TopK decode that pay over a dense product: `embedding_bag` reads k rows of W_dᵀ, a matmul all m. */
+/**
+ * The rows of a TopK decode that pay over a dense product: `embedding_bag` reads k rows of W_dᵀ, a
+ * matmul all m.
+ */
 const denseFrom = 8;
 
-/** Decoder weights in the orientation that is needed: the transposed ones, once a sparse decode has made them, serve for both. */
+/**
+ * Decoder weights in the orientation that is needed: the transposed ones, once a sparse decode has
+ * made them, serve for both.
+ */
 export class Decoder {
   #weight: Tensor; // [d, m]: its own, or a view of #rows
   #rows: Tensor | null = null; // [m, d]

@@ -1,13 +1,17 @@
 /**
- * What each kind's state dict holds and which options it takes: enough to check a checkpoint by the names and shapes of
- * its tensors, before anything is loaded. Native-free. Formulas: docs/protocols.md.
+ * What each kind's state dict holds and which options it takes: enough to check a checkpoint by the
+ * names and shapes of its tensors, before anything is loaded. Native-free. Formulas:
+ * docs/protocols.md.
  */
 import { SaeEvalError } from '../errors.js';
 import { saeKinds, type SaeKind } from '../evaluation/schema/request.js';
 
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
-/** Sizes of an SAE: `d` residual stream width, `m` latents, `R` routed layers (null for kinds on one layer at a time). */
+/**
+ * Sizes of an SAE: `d` residual stream width, `m` latents, `R` routed layers (null for kinds on one
+ * layer at a time).
+ */
 export interface SaeSizes {
   d: number;
   m: number;
@@ -18,7 +22,10 @@ export interface KindLayout {
   kind: SaeKind;
   /** One line for `/kinds` and reports. */
   summary: { en: string; zh: string };
-  /** `required`: 1…L must be given; `drawn`: by the seed unless given; `routed`: the layers S…E of the protocol. */
+  /**
+   * `required`: 1…L must be given; `drawn`: by the seed unless given; `routed`: the layers S…E of
+   * the protocol.
+   */
   layer: 'required' | 'drawn' | 'routed';
   hasK: boolean;
   hasRouting: boolean;
@@ -194,7 +201,9 @@ function mismatch(
     return shape === undefined
       ? {
           code: 'checkpoint-keys',
-          message: `expected a tensor '${layout.sizesFrom}' [m, d] for kind ${layout.kind}, found ${found || 'no tensors'}`,
+          message:
+            `expected a tensor '${layout.sizesFrom}' [m, d] for kind ${layout.kind}, found ` +
+            `${found || 'no tensors'}`,
         }
       : {
           code: 'checkpoint-shape',
@@ -207,12 +216,16 @@ function mismatch(
     if (actual === undefined)
       return {
         code: 'checkpoint-keys',
-        message: `expected a tensor '${name}' ${shapeText(shape)} for kind ${layout.kind}, found ${found}`,
+        message:
+          `expected a tensor '${name}' ${shapeText(shape)} for kind ${layout.kind}, found ` +
+          `${found}`,
       };
     if (actual.length !== shape.length || actual.some((size, i) => size !== shape[i])) {
       return {
         code: 'checkpoint-shape',
-        message: `expected '${name}' of shape ${shapeText(shape)} (by '${layout.sizesFrom}' [m, d] = ${shapeText([sizes.m, sizes.d])}), found ${shapeText(actual)}`,
+        message:
+          `expected '${name}' of shape ${shapeText(shape)} (by '${layout.sizesFrom}' [m, d] ` +
+          `= ${shapeText([sizes.m, sizes.d])}), found ${shapeText(actual)}`,
       };
     }
   }
@@ -244,7 +257,8 @@ export function inferKinds(shapes: Shapes): {
 
 /**
  * The kind of a file and its sizes.
- * @throws SaeEvalError `sae-kind` where the kind is needed and not given, or is not what the file holds;
+ * @throws SaeEvalError `sae-kind` where the kind is needed and not given, or is not what the file
+ *   holds;
  *   `checkpoint-keys`, `checkpoint-shape` naming the tensor, the expected and the found shape.
  */
 export function resolveKind(
@@ -275,7 +289,8 @@ export function resolveKind(
             : 'TopK';
     throw new SaeEvalError(
       mismatch(layouts[nearest], shapes)!.code,
-      `${file}: its tensors fit none of the kinds ${saeKinds.join(', ')}; nearest is ${nearest}: ${mismatch(layouts[nearest], shapes)!.message}.`,
+      `${file}: its tensors fit none of the kinds ${saeKinds.join(', ')}; nearest is ` +
+        `${nearest}: ${mismatch(layouts[nearest], shapes)!.message}.`,
     );
   }
   if (candidates.length > 1) {

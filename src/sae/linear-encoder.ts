@@ -22,7 +22,8 @@ export class LinearEncoder {
   /** `W_e (x − pre_bias) + bias`: [N, d] → [N, m]. */
   encode(x: Tensor, bias: Tensor | null): Tensor {
     if (!splitsFactors()) return linear(x.sub(this.#preBias), this.#weight, bias);
-    // W_e x − W_e pre_bias: what a bfloat16 model gives is one part itself, as long as nothing is subtracted from it.
+    // W_e x − W_e pre_bias: what a bfloat16 model gives is one part itself, as long as nothing is
+    // subtracted from it.
     this.#shift ??= keep(scope(() => ops.mv(this.#weight, this.#preBias).neg()));
     return linear(x, this.#weight, bias === null ? this.#shift : bias.add(this.#shift));
   }

@@ -19,7 +19,8 @@ export function normalize(h: Tensor, dtype: DType): Normalized {
   }
   const mean = h.mean([-1], { keepdim: true }); // [..., 1]
   const centred = h.sub(mean);
-  const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1)); // [..., 1]
+  // [..., 1]
+  const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1));
   const x = centred.div(std.add(1e-6));
   return { x: x.dtype === dtype ? x : x.to({ dtype }), mean, std };
 }

@@ -1,7 +1,8 @@
 /**
- * The products SAEs are made of. In float32 they take most of the time of a run whose language model computes in bfloat16,
- * so such a run may compose them of bfloat16 products (the CPU's matrix unit, accumulated in float32): a relative error of
- * some 2⁻¹⁷, a hundredth of what the language model's own rounding does.
+ * The products SAEs are made of. In float32 they take most of the time of a run whose language
+ * model computes in bfloat16, so such a run may compose them of bfloat16 products (the CPU's matrix
+ * unit, accumulated in float32): a relative error of some 2⁻¹⁷, a hundredth of what the language
+ * model's own rounding does.
  */
 import {
   addLinear as plainAddLinear,
@@ -15,7 +16,10 @@ export type Products = 'float32' | 'bfloat16-parts';
 
 let inParts = false;
 
-/** Decides it for what the SAEs of this thread compute in `body`, which runs at once: other runs and callers keep theirs. */
+/**
+ * Decides it for what the SAEs of this thread compute in `body`, which runs at once: other runs and
+ * callers keep theirs.
+ */
 export function withProducts<T>(products: Products, body: () => T): T {
   const before = inParts;
   inParts = products === 'bfloat16-parts';
@@ -31,7 +35,10 @@ export function splitsFactors(): boolean {
   return inParts;
 }
 
-/** What pays here: parts where the language model rounds to bfloat16 anyway and the CPU has a unit for them. */
+/**
+ * What pays here: parts where the language model rounds to bfloat16 anyway and the CPU has a unit
+ * for them.
+ */
 export function chooseProducts({
   dtype,
   saeDtype,

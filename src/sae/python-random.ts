@@ -1,6 +1,7 @@
 /**
- * Python's `random.seed(seed); random.randint(low, high)`, so that RandomK draws the layer that the scripts draw.
- * Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998), seeded by array as CPython seeds an integer.
+ * Python's `random.seed(seed); random.randint(low, high)`, so that RandomK draws the layer that the
+ * scripts draw. Mersenne Twister MT19937 (Matsumoto and Nishimura, 1998), seeded by array as
+ * CPython seeds an integer.
  */
 const size = 624;
 const shift = 397;

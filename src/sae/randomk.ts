@@ -1,6 +1,7 @@
 /**
- * RandomK: a TopK file on a layer drawn by the seed from the routed range, as the RouteSAE reproduction does it. It shows
- * what a dictionary is worth on a layer it was not trained on; its features are not random.
+ * RandomK: a TopK file on a layer drawn by the seed from the routed range, as the RouteSAE
+ * reproduction does it. It shows what a dictionary is worth on a layer it was not trained on; its
+ * features are not random.
  */
 import { pythonRandint } from './python-random.js';
 import type { SaeTensors } from './sae.js';

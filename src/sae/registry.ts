@@ -54,9 +54,15 @@ export interface CreateSaeOptions extends SaeOptions {
 }
 
 export interface LoadSaeOptions extends CreateSaeOptions {
-  /** Published SAEs: what the input is multiplied by, where the file does not hold it; a list for crosscoders. */
+  /**
+   * Published SAEs: what the input is multiplied by, where the file does not hold it; a list for
+   * crosscoders.
+   */
   scale?: number | readonly number[];
-  /** Whether the mean over d is taken off first (TransformerLens' center_writing_weights), where the file does not say. */
+  /**
+   * Whether the mean over d is taken off first (TransformerLens' center_writing_weights), where the
+   * file does not say.
+   */
   centered?: boolean;
   /** A BatchTopK whose threshold was never set: what stands for it. */
   theta?: number;
@@ -64,8 +70,8 @@ export interface LoadSaeOptions extends CreateSaeOptions {
 }
 
 /**
- * Loads an SAE from a checkpoint: a file of the RouteSAE family, or a folder or file in a published format. The caller
- * disposes of it.
+ * Loads an SAE from a checkpoint: a file of the RouteSAE family, or a folder or file in a published
+ * format. The caller disposes of it.
  *
  * @example
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
@@ -87,12 +93,18 @@ export async function loadSAE(
     : loadPublished(found.published, options);
 }
 
-/** A sum shows NaN and infinity in one pass, without a mask as large as the weights; one that is too large decides nothing. */
+/**
+ * A sum shows NaN and infinity in one pass, without a mask as large as the weights; one that is too
+ * large decides nothing.
+ */
 function isFinite(weights: Tensor): boolean {
   return Boolean(weights.sum().isfinite().item()) || Boolean(weights.isfinite().all().item());
 }
 
-/** A dense product carries NaN and infinity into every reconstruction, a sparse one only where their latent is active: neither may depend on which is used. */
+/**
+ * A dense product carries NaN and infinity into every reconstruction, a sparse one only where their
+ * latent is active: neither may depend on which is used.
+ */
 function refuseNonFinite(path: string, tensors: SaeTensors): void {
   for (const [name, tensor] of tensors) {
     if (!/decoder\.(\d+\.)?weight$/.test(name) || scope(() => isFinite(tensor))) continue;
@@ -104,7 +116,9 @@ function refuseNonFinite(path: string, tensors: SaeTensors): void {
   }
 }
 
-/** The SAE of a checkpoint whose headers were read. @throws SaeEvalError `sae-option`, `non-finite`. */
+/**
+ * The SAE of a checkpoint whose headers were read. @throws SaeEvalError `sae-option`, `non-finite`.
+ */
 export function createSAE(
   checkpoint: Checkpoint,
   { kind: wanted, device = 'cpu', dtype = 'float32', ...options }: CreateSaeOptions = {},
@@ -115,7 +129,8 @@ export function createSAE(
   if (entry.hasK && (options.k === undefined || options.k < 1 || options.k > sizes.m)) {
     throw new SaeEvalError(
       'sae-option',
-      `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents), found ${options.k ?? 'none'}.`,
+      `${checkpoint.path}: kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its ` +
+        `latents), found ${options.k ?? 'none'}.`,
     );
   }
   const tensors = openTensors(checkpoint, { device, dtype });

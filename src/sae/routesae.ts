@@ -1,6 +1,6 @@
 /**
- * RouteSAE (Shi et al., "Route Sparse Autoencoder to Interpret Large Language Models", 2025): a router weighs the R
- * routed layers of each token; one shared TopK encodes what it picks.
+ * RouteSAE (Shi et al., "Route Sparse Autoencoder to Interpret Large Language Models", 2025): a
+ * router weighs the R routed layers of each token; one shared TopK encodes what it picks.
  *
  *   p = softmax(W_r Σ_j x_j);   hard: x = x_{j*} · p_{j*}, j* = argmax p;   soft: x = Σ_j p_j x_j
  */

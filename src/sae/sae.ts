@@ -7,8 +7,9 @@ import type { Latents, Sparsity } from './latents.js';
 /**
  * An SAE on the residual stream of width d with m latents.
  *
- * Encoding is split in two so that a sweep over sparsities computes the matmul once: `encode(x) = activate(preactivate(x))`.
- * x is [N, d], for a Crosscoder [N, R, d]; reconstructions have x's shape. Tensors returned are the caller's.
+ * Encoding is split in two so that a sweep over sparsities computes the matmul once: `encode(x) =
+ * activate(preactivate(x))`. x is [N, d], for a Crosscoder [N, R, d]; reconstructions have x's
+ * shape. Tensors returned are the caller's.
  */
 export interface SAE {
   readonly kind: SaeKind;
@@ -18,7 +19,10 @@ export interface SAE {
   readonly k: number | null;
   /** What makes activations its input; left out: `pre(h)`, as in the RouteSAE family. */
   readonly normalization?: InputNormalization;
-  /** Published SAEs: whose format its file has, where it was trained (as the file names it), what makes its latents. */
+  /**
+   * Published SAEs: whose format its file has, where it was trained (as the file names it), what
+   * makes its latents.
+   */
   readonly format?: string;
   readonly hookPoint?: string | null;
   readonly activation?: 'relu' | 'topk' | 'jumprelu' | 'gated';
@@ -43,7 +47,10 @@ export interface CrosscoderLike extends SAE {
   shared?(z: Latents): Latents;
 }
 
-/** Tensors of a checkpoint by name, on the device and in the dtype to compute in; the SAE owns them from here on. */
+/**
+ * Tensors of a checkpoint by name, on the device and in the dtype to compute in; the SAE owns them
+ * from here on.
+ */
 export type SaeTensors = ReadonlyMap<string, Tensor>;
 
 /** The tensor of that name, known to be there since the layout was checked. */

@@ -1,11 +1,11 @@
 /**
- * TopK SAE (Gao et al., "Scaling and evaluating sparse autoencoders", 2024), as the RouteSAE family has it: no ReLU, so
- * that kept values may be negative.
+ * TopK SAE (Gao et al., "Scaling and evaluating sparse autoencoders", 2024), as the RouteSAE family
+ * has it: no ReLU, so that kept values may be negative.
  *
  *   a = W_e (x − b_pre) + b;   z = the k largest of a;   x̂ = W_d z + b_pre
  *
- * MLSAE (Lawson et al., "Residual Stream Analysis with Multi-Layer SAEs", 2024) is the same applied to each of several
- * layers, RandomK the same on another layer.
+ * MLSAE (Lawson et al., "Residual Stream Analysis with Multi-Layer SAEs", 2024) is the same applied
+ * to each of several layers, RandomK the same on another layer.
  */
 import type { SaeKind } from '../evaluation/schema/request.js';
 import type { Tensor } from '../torch/index.js';

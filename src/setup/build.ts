@@ -1,7 +1,7 @@
 /**
- * Builds the addon with cmake and make. The stamp beside it is written last, after the addon has been seen to load, and
- * removed first; a build that was cut off is not continued but done anew, since make would take a half-written object
- * for a finished one.
+ * Builds the addon with cmake and make. The stamp beside it is written last, after the addon has
+ * been seen to load, and removed first; a build that was cut off is not continued but done anew,
+ * since make would take a half-written object for a finished one.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +22,10 @@ interface Stamp {
 
 const bytesPerCompiler = 1.5e9; // a unit that includes ATen takes about that much
 
-/** Builds the addon against a libtorch unless the one that is there is current. The caller holds the build's lock. Returns its path. */
+/**
+ * Builds the addon against a libtorch unless the one that is there is current. The caller holds the
+ * build's lock. Returns its path.
+ */
 export async function buildAddon({
   libtorch,
   log,
@@ -105,7 +108,8 @@ async function prepare(folder: string): Promise<void> {
   } catch (error) {
     throw new SaeEvalError(
       'setup-missing',
-      `The folder ${folder} cannot be written to (${(error as Error).message}): make it writable, or free some space.`,
+      `The folder ${folder} cannot be written to (${(error as Error).message}): make it ` +
+        'writable, or free some space.',
       { cause: error },
     );
   }
@@ -169,7 +173,8 @@ async function compile({
           );
         if (step !== null)
           log(
-            `building the native addon: ${step[1]?.padStart(3) ?? ''} % ${step[3] === undefined ? (step[2] ?? '') : 'linking'}`,
+            `building the native addon: ${step[1]?.padStart(3) ?? ''} % ` +
+              `${step[3] === undefined ? (step[2] ?? '') : 'linking'}`,
             'progress',
           );
       },
@@ -190,7 +195,8 @@ async function buildError(folder: string, output: string, what: string): Promise
     '';
   return new SaeEvalError(
     'setup-missing',
-    `${what} (${first.trim()}): the whole output is in ${file}; a C++20 compiler (g++ 11 or later), cmake and make are needed.`,
+    `${what} (${first.trim()}): the whole output is in ${file}; a C++20 compiler (g++ 11 ` +
+      'or later), cmake and make are needed.',
   );
 }
 
@@ -202,6 +208,7 @@ async function requireLoads(addon: string): Promise<void> {
     /Error: (.*)/.exec(result.output)?.[1] ?? `the test process ended with code ${result.code}`;
   throw new SaeEvalError(
     'setup-missing',
-    `The native addon was built but does not load (${reason}): set LIBTORCH to another libtorch and run \`npx sae-eval setup\` again.`,
+    `The native addon was built but does not load (${reason}): set LIBTORCH to another ` +
+      'libtorch and run `npx sae-eval setup` again.',
   );
 }

@@ -1,7 +1,7 @@
 /**
- * Fetches libtorch: pip downloads PyTorch's wheel for this platform, of which only the libraries and headers are
- * unpacked into the cache. Nothing is installed into any Python. The result appears under its final name only when it is
- * complete and has been seen to load.
+ * Fetches libtorch: pip downloads PyTorch's wheel for this platform, of which only the libraries
+ * and headers are unpacked into the cache. Nothing is installed into any Python. The result appears
+ * under its final name only when it is complete and has been seen to load.
  */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -21,7 +21,10 @@ const cudaRelease = '>=2.13,<2.15';
 const gigabyte = 1e9;
 const partialPrefix = '.partial-';
 
-/** Downloads and unpacks libtorch into the cache. The caller holds the cache's lock. Throws `setup-missing`. */
+/**
+ * Downloads and unpacks libtorch into the cache. The caller holds the cache's lock. Throws
+ * `setup-missing`.
+ */
 export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorch> {
   const pip = await findPip();
   await mkdir(cacheFolder(), { recursive: true });
@@ -35,7 +38,10 @@ export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorc
   }
 }
 
-/** What to ask pip for, in turn. A driver asks for a CUDA build; without one the CPU build has a name of its own where it is listed. */
+/**
+ * What to ask pip for, in turn. A driver asks for a CUDA build; without one the CPU build has a
+ * name of its own where it is listed.
+ */
 function wantedTorch({
   driver,
   version,
@@ -116,7 +122,8 @@ async function pipDownload(
         env: { TMPDIR: temporary },
       });
     let result = await run([]);
-    // The libraries are the same for every Python: one that PyTorch has no wheel for can fetch another's.
+    // The libraries are the same for every Python: one that PyTorch has no wheel for can fetch
+    // another's.
     if (result.code !== 0 && /No matching distribution/.test(result.output))
       result = await run(foreignPython());
     const wheels =
@@ -193,7 +200,10 @@ async function unpackTorch(wheel: string, tree: string, log: SetupLog): Promise<
   });
 }
 
-/** Puts the `nvidia` libraries a CUDA build is linked with beside it, where its run paths look for them. */
+/**
+ * Puts the `nvidia` libraries a CUDA build is linked with beside it, where its run paths look for
+ * them.
+ */
 async function addNvidiaLibraries(tree: string, partial: string, log: SetupLog): Promise<void> {
   await requireSpace(12 * gigabyte);
   const smaller = hasNvidiaDriver() ? '' : `; for a smaller CPU build ${indexHint}`;
@@ -217,7 +227,9 @@ async function addNvidiaLibraries(tree: string, partial: string, log: SetupLog):
   }
 }
 
-/** The requirements of the torch wheel that are libraries: what its Python part needs is left out. */
+/**
+ * The requirements of the torch wheel that are libraries: what its Python part needs is left out.
+ */
 async function nvidiaRequirements(tree: string): Promise<string[]> {
   const info = (await readdir(tree)).find((name) => name.endsWith('.dist-info'));
   const metadata = info === undefined ? '' : await readFile(join(tree, info, 'METADATA'), 'utf8');
@@ -227,8 +239,11 @@ async function nvidiaRequirements(tree: string): Promise<string[]> {
 }
 
 const indexHint =
-  "set SAE_EVAL_TORCH_INDEX to the address of PyTorch's CPU wheel index (PyTorch's install page gives it)";
-const otherWays = `${indexHint}, install torch in the Python on the PATH, or set LIBTORCH to an unpacked libtorch`;
+  "set SAE_EVAL_TORCH_INDEX to the address of PyTorch's CPU wheel index (PyTorch's install " +
+  'page gives it)';
+const otherWays =
+  `${indexHint}, install torch in the Python on the PATH, or set LIBTORCH to an unpacked ` +
+  'libtorch';
 
 function downloadError(output: string, index: string | undefined): SaeEvalError {
   const last =
@@ -240,7 +255,9 @@ function downloadError(output: string, index: string | undefined): SaeEvalError 
   const where = index === undefined ? '' : ` from SAE_EVAL_TORCH_INDEX (${index})`;
   return new SaeEvalError(
     'setup-missing',
-    `libtorch could not be fetched${where} (${last.trim()}): ${index === undefined ? otherWays : 'check that address, or unset the variable'}.`,
+    `libtorch could not be fetched${where} (${last.trim()}): ` +
+      (index === undefined ? otherWays : 'check that address, or unset the variable') +
+      '.',
   );
 }
 
@@ -252,7 +269,9 @@ async function findPip(): Promise<string[]> {
   if (pip !== null && (await runProgram(pip, ['--version'])).code === 0) return [pip];
   throw new SaeEvalError(
     'setup-missing',
-    'There is no libtorch on this machine and no pip to fetch it with: install pip (on Debian and Ubuntu `apt-get install python3-pip`), or set LIBTORCH to an unpacked libtorch.',
+    'There is no libtorch on this machine and no pip to fetch it with: install pip (on ' +
+      'Debian and Ubuntu `apt-get install python3-pip`), or set LIBTORCH to an unpacked ' +
+      'libtorch.',
   );
 }
 
@@ -261,7 +280,9 @@ async function requireSpace(bytes: number): Promise<void> {
   if (bavail * bsize >= bytes) return;
   throw new SaeEvalError(
     'setup-missing',
-    `libtorch needs ${bytes / gigabyte} GB in ${cacheFolder()}, but only ${((bavail * bsize) / gigabyte).toFixed(1)} GB are free: free some, or set XDG_CACHE_HOME to a folder on another disk.`,
+    `libtorch needs ${bytes / gigabyte} GB in ${cacheFolder()}, but only ` +
+      `${((bavail * bsize) / gigabyte).toFixed(1)} GB are free: free some, or set ` +
+      'XDG_CACHE_HOME to a folder on another disk.',
   );
 }
 

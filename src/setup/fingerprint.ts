@@ -1,4 +1,7 @@
-/** What a build of the addon depends on, in one string: equal strings mean that building again would change nothing. */
+/**
+ * What a build of the addon depends on, in one string: equal strings mean that building again would
+ * change nothing.
+ */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -26,7 +29,8 @@ export function findHeaders(): Headers {
     } catch (error) {
       throw new SaeEvalError(
         'setup-missing',
-        `The package ${name}, with whose headers the native addon is built, is not installed: run \`npm ci\`.`,
+        `The package ${name}, with whose headers the native addon is built, is not ` +
+          'installed: run `npm ci`.',
         { cause: error },
       );
     }

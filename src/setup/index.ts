@@ -1,6 +1,6 @@
 /**
- * Set-up: finds or fetches libtorch and builds the native addon against it. What is there already is kept; an
- * interrupted set-up is done anew, and two at once wait for each other.
+ * Set-up: finds or fetches libtorch and builds the native addon against it. What is there already
+ * is kept; an interrupted set-up is done anew, and two at once wait for each other.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
@@ -23,16 +23,18 @@ export interface SetupResult {
 }
 
 /**
- * Makes the native addon ready to be loaded. Takes seconds when it is current, a minute or two to build, plus the
- * download when this machine has no libtorch. Throws `setup-missing` or `platform-unsupported` with one sentence that
- * says what to install.
+ * Makes the native addon ready to be loaded. Takes seconds when it is current, a minute or two to
+ * build, plus the download when this machine has no libtorch. Throws `setup-missing` or
+ * `platform-unsupported` with one sentence that says what to install.
  */
 export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Promise<SetupResult> {
   requireSupportedPlatform();
   const libtorch = (await findLibtorch({ log })) ?? (await fetchOnce(log));
   if (!libtorch.cuda && hasNvidiaDriver()) {
     log(
-      `libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run set-up again`,
+      `libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA ` +
+        `driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run ` +
+        'set-up again',
       'line',
     );
   }
@@ -59,7 +61,8 @@ async function locked<T>(path: string, log: SetupLog, work: () => Promise<T>): P
     const reason = error instanceof Error ? error.message : String(error);
     throw new SaeEvalError(
       'setup-missing',
-      `Set-up failed (${reason}): check that ${cacheFolder()} and ${buildFolder()} can be written to and have space, then run it again.`,
+      `Set-up failed (${reason}): check that ${cacheFolder()} and ${buildFolder()} can be ` +
+        'written to and have space, then run it again.',
       { cause: error },
     );
   }

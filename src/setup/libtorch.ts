@@ -1,6 +1,7 @@
 /**
- * Finds libtorch: `LIBTORCH`, then a Python that has torch, then the project's cache. What is not found is fetched
- * (see fetch.ts). Nothing is loaded into this process: two libtorches cannot live in one.
+ * Finds libtorch: `LIBTORCH`, then a Python that has torch, then the project's cache. What is not
+ * found is fetched (see fetch.ts). Nothing is loaded into this process: two libtorches cannot live
+ * in one.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -21,12 +22,15 @@ export interface Libtorch {
   source: 'LIBTORCH' | 'python' | 'cache' | 'fetched';
 }
 
-/** The oldest release the addon is built and tested with; older ones are used only when the user names them. */
+/**
+ * The oldest release the addon is built and tested with; older ones are used only when the user
+ * names them.
+ */
 const oldestVersion = [2, 13] as const;
 
 /**
- * The libtorch of this machine, or null when it has none. Throws `setup-missing` when the user named one (`LIBTORCH`,
- * `LIBTORCH_USE_PYTORCH=1`) that is not there or does not load.
+ * The libtorch of this machine, or null when it has none. Throws `setup-missing` when the user
+ * named one (`LIBTORCH`, `LIBTORCH_USE_PYTORCH=1`) that is not there or does not load.
  */
 export async function findLibtorch({ log }: { log: SetupLog }): Promise<Libtorch | null> {
   const named = process.env['LIBTORCH'];
@@ -39,18 +43,22 @@ async function namedLibtorch(folder: string, log: SetupLog): Promise<Libtorch> {
   if (found === null) {
     throw new SaeEvalError(
       'setup-missing',
-      `LIBTORCH is ${folder}, but ${join(folder, 'lib', 'libtorch.so')} or ${join(folder, 'include')} does not exist: set it to the folder that holds libtorch's lib and include.`,
+      `LIBTORCH is ${folder}, but ${join(folder, 'lib', 'libtorch.so')} or ` +
+        `${join(folder, 'include')} does not exist: set it to the folder that holds ` +
+        "libtorch's lib and include.",
     );
   }
   const trouble = await loadTrouble(found);
   if (trouble !== null)
     throw new SaeEvalError(
       'setup-missing',
-      `LIBTORCH is ${folder}, but it does not load on this machine (${trouble}): install what it needs or name another libtorch.`,
+      `LIBTORCH is ${folder}, but it does not load on this machine (${trouble}): install ` +
+        'what it needs or name another libtorch.',
     );
   if (!isRecent(found.version))
     log(
-      `libtorch ${found.version} is older than ${oldestVersion.join('.')}, with which the addon is tested; trying it because LIBTORCH names it`,
+      `libtorch ${found.version} is older than ${oldestVersion.join('.')}, with which the ` +
+        'addon is tested; trying it because LIBTORCH names it',
       'line',
     );
   return found;
@@ -61,13 +69,16 @@ async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
   const python = findProgram('python3', 'python');
   // Looks torch up without importing it: that would take seconds.
   const look =
-    'import importlib.util as u; s = u.find_spec("torch"); print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
+    'import importlib.util as u; s = u.find_spec("torch"); ' +
+    'print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
   const folder = python === null ? '' : (await runProgram(python, ['-c', look])).stdout.trim();
   const found = folder === '' ? null : await describeLibtorch(folder, 'python');
   if (required && found === null) {
     throw new SaeEvalError(
       'setup-missing',
-      `LIBTORCH_USE_PYTORCH is 1, but ${python ?? 'python3'} ${python === null ? 'is not on the PATH' : 'has no torch'}: install torch for it, or unset the variable.`,
+      `LIBTORCH_USE_PYTORCH is 1, but ${python ?? 'python3'} ` +
+        `${python === null ? 'is not on the PATH' : 'has no torch'}: install torch for it, ` +
+        'or unset the variable.',
     );
   }
   if (found === null) return null;
@@ -80,13 +91,17 @@ async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
   if (required)
     throw new SaeEvalError(
       'setup-missing',
-      `LIBTORCH_USE_PYTORCH is 1, but torch ${found.version} in ${folder} cannot be used (${reason}): reinstall it, or unset the variable.`,
+      `LIBTORCH_USE_PYTORCH is 1, but torch ${found.version} in ${folder} cannot be used ` +
+        `(${reason}): reinstall it, or unset the variable.`,
     );
   log(`not using torch ${found.version} of ${python ?? 'python3'}: ${reason}`, 'line');
   return null;
 }
 
-/** The best unpacked libtorch in the cache: a CUDA build where there is an NVIDIA driver, else a CPU build; the newest of them. */
+/**
+ * The best unpacked libtorch in the cache: a CUDA build where there is an NVIDIA driver, else a CPU
+ * build; the newest of them.
+ */
 export async function cachedLibtorch(): Promise<Libtorch | null> {
   const names = await readdir(cacheFolder()).catch(() => [] as string[]);
   const folders = names.filter(
@@ -130,7 +145,8 @@ async function readVersion(folder: string): Promise<string> {
   const read = (file: string): Promise<string> =>
     readFile(join(folder, file), 'utf8').catch(() => '');
   const wheel = /^__version__ = '([^']+)'/m.exec(await read('version.py'))?.[1]; // as in a wheel
-  const archive = (await readFile(join(folder, 'build-version'), 'utf8').catch(() => '')).trim(); // as in the official archive
+  // as in the official archive
+  const archive = (await readFile(join(folder, 'build-version'), 'utf8').catch(() => '')).trim();
   const header = /define TORCH_VERSION\s*\\?\s*"([^"]+)"/.exec(
     await read('include/torch/headeronly/version.h'),
   )?.[1];
@@ -138,13 +154,15 @@ async function readVersion(folder: string): Promise<string> {
 }
 
 /**
- * Why the dynamic linker cannot load a libtorch, or null when it can. A CUDA build without its `nvidia` libraries beside
- * it is the usual case. Tried in a process of its own.
+ * Why the dynamic linker cannot load a libtorch, or null when it can. A CUDA build without its
+ * `nvidia` libraries beside it is the usual case. Tried in a process of its own.
  */
 export async function loadTrouble(libtorch: Pick<Libtorch, 'folder'>): Promise<string | null> {
-  // Node opens the library, then complains that it is no addon: that complaint means that it did load.
+  // Node opens the library, then complains that it is no addon: that complaint means that it did
+  // load.
   const script =
-    'try { process.dlopen({ exports: {} }, process.argv[1]) } catch (e) { if (!/self-register/.test(e.message)) { console.log(e.message); process.exitCode = 3 } }';
+    'try { process.dlopen({ exports: {} }, process.argv[1]) } catch (e) { if ' +
+    '(!/self-register/.test(e.message)) { console.log(e.message); process.exitCode = 3 } }';
   const result = await runProgram(process.execPath, [
     '-e',
     script,

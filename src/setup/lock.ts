@@ -1,6 +1,7 @@
 /**
- * A lock between processes: a file that exists while somebody works, touched every two seconds. A lock whose holder is
- * dead, or that nobody touched for a while (the holder may live in another container or on another host), is taken over.
+ * A lock between processes: a file that exists while somebody works, touched every two seconds. A
+ * lock whose holder is dead, or that nobody touched for a while (the holder may live in another
+ * container or on another host), is taken over.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -16,7 +17,10 @@ interface Holder {
 const touchEvery = 2_000; // milliseconds
 const staleAfter = 30_000; // a busy disk can hold up a touch for seconds
 
-/** Runs `work` while holding the lock `path`; waits for other holders first, calling `onWait` once when it has to. */
+/**
+ * Runs `work` while holding the lock `path`; waits for other holders first, calling `onWait` once
+ * when it has to.
+ */
 export async function withLock<T>(
   path: string,
   work: () => Promise<T>,
@@ -77,7 +81,8 @@ async function breakLock(path: string): Promise<void> {
     () => false,
   );
   if (!moved) return;
-  // Somebody else may have broken it first and taken it anew between the look and the move: give theirs back.
+  // Somebody else may have broken it first and taken it anew between the look and the move: give
+  // theirs back.
   const taken = await readHolder(aside);
   if (taken !== null && taken.token !== seen?.token) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });

@@ -10,7 +10,10 @@ export const packageRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 const addonFile = 'sae_eval.node';
 
-/** Folder for what outlives a clone, such as libtorch: `$XDG_CACHE_HOME/sae-eval`, else `~/.cache/sae-eval`. */
+/**
+ * Folder for what outlives a clone, such as libtorch: `$XDG_CACHE_HOME/sae-eval`, else
+ * `~/.cache/sae-eval`.
+ */
 export function cacheFolder(): string {
   const base = process.env['XDG_CACHE_HOME'];
   return join(base !== undefined && base !== '' ? base : join(homedir(), '.cache'), 'sae-eval');
@@ -26,7 +29,10 @@ export function addonPath(): string {
   return candidates.find((path) => existsSync(path)) ?? join(buildFolder(), addonFile);
 }
 
-/** Folder in which set-up builds the addon: inside the package, or in the cache when the package cannot be written to. */
+/**
+ * Folder in which set-up builds the addon: inside the package, or in the cache when the package
+ * cannot be written to.
+ */
 export function buildFolder(): string {
   return isWritable(packageRoot) ? packageBuildFolder() : cacheBuildFolder();
 }

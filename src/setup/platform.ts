@@ -1,4 +1,6 @@
-/** What machine this is: the platforms that have been checked, and whether it has an NVIDIA driver. */
+/**
+ * What machine this is: the platforms that have been checked, and whether it has an NVIDIA driver.
+ */
 import { existsSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
 
@@ -29,7 +31,8 @@ export function requireSupportedPlatform(platform: Platform = thisPlatform()): v
       : `${platform.os} ${platform.arch}`;
   throw new SaeEvalError(
     'platform-unsupported',
-    `sae-eval runs on Linux x86-64 and arm64 with glibc, but this is ${found}: use such a machine or container until somebody has checked this platform.`,
+    `sae-eval runs on Linux x86-64 and arm64 with glibc, but this is ${found}: use such a ` +
+      'machine or container until somebody has checked this platform.',
   );
 }
 

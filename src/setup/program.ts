@@ -10,7 +10,10 @@ export interface ProgramResult {
   output: string;
 }
 
-/** The full path of the first of these programs that is on the PATH, or null. A name with a slash is taken as a path. */
+/**
+ * The full path of the first of these programs that is on the PATH, or null. A name with a slash is
+ * taken as a path.
+ */
 export function findProgram(...names: readonly string[]): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   for (const name of names) {
@@ -21,7 +24,8 @@ export function findProgram(...names: readonly string[]): string | null {
 }
 
 /**
- * Runs a program to its end; when this process exits before that, it is ended too. A program that cannot be started ends with code 127.
+ * Runs a program to its end; when this process exits before that, it is ended too. A program that
+ * cannot be started ends with code 127.
  */
 export async function runProgram(
   path: string,

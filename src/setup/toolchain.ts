@@ -12,7 +12,10 @@ export interface Toolchain {
 
 const minimumCmake = [3, 18] as const;
 
-/** The compiler cmake would choose: `CXX`, else `c++`, `g++` or `clang++` on the PATH. Null when there is none. */
+/**
+ * The compiler cmake would choose: `CXX`, else `c++`, `g++` or `clang++` on the PATH. Null when
+ * there is none.
+ */
 export function findCompiler(): string | null {
   const named = process.env['CXX'];
   return named !== undefined && named !== ''
@@ -38,7 +41,10 @@ export async function findToolchain(): Promise<Toolchain> {
   if (cmake === null || make === null || compiler === null) {
     throw new SaeEvalError(
       'setup-missing',
-      `The native addon cannot be built because ${listed(missing)} ${missing.length > 1 ? 'are' : 'is'} not installed: install ${missing.length > 1 ? 'them' : 'it'}, on Debian and Ubuntu with \`apt-get install ${missing.join(' ')}\`.`,
+      `The native addon cannot be built because ${listed(missing)} ` +
+        `${missing.length > 1 ? 'are' : 'is'} not installed: install ` +
+        `${missing.length > 1 ? 'them' : 'it'}, on Debian and Ubuntu with \`apt-get install ` +
+        `${missing.join(' ')}\`.`,
     );
   }
   const found = /(\d+)\.(\d+)/.exec((await runProgram(cmake, ['--version'])).stdout);
@@ -46,7 +52,8 @@ export async function findToolchain(): Promise<Toolchain> {
   if (!(major > minimumCmake[0] || (major === minimumCmake[0] && minor >= minimumCmake[1]))) {
     throw new SaeEvalError(
       'setup-missing',
-      `The native addon needs cmake ${minimumCmake.join('.')} or later, but ${cmake} is ${found?.[0] ?? 'of an unknown version'}: install a newer cmake.`,
+      `The native addon needs cmake ${minimumCmake.join('.')} or later, but ${cmake} is ` +
+        `${found?.[0] ?? 'of an unknown version'}: install a newer cmake.`,
     );
   }
   return { cmake, make, compiler, compilerVersion: await compilerVersion(compiler) };

@@ -9,8 +9,9 @@ import { open, type Entry, type ZipFile } from 'yauzl';
 import { SaeEvalError } from '../errors.js';
 
 /**
- * Unpacks the entries of a wheel that `select` accepts below `folder`; `onProgress` is told the part done, 0…1.
- * Throws `setup-missing` when the file is damaged. Names that would leave the folder are refused by the zip reader.
+ * Unpacks the entries of a wheel that `select` accepts below `folder`; `onProgress` is told the
+ * part done, 0…1. Throws `setup-missing` when the file is damaged. Names that would leave the
+ * folder are refused by the zip reader.
  */
 export async function unpackWheel(
   path: string,
@@ -41,7 +42,8 @@ export async function unpackWheel(
     const reason = error instanceof Error ? error.message : String(error);
     throw new SaeEvalError(
       'setup-missing',
-      `The wheel ${path} cannot be unpacked to ${folder} (${reason}): check the space on that disk and run set-up again.`,
+      `The wheel ${path} cannot be unpacked to ${folder} (${reason}): check the space on ` +
+        'that disk and run set-up again.',
       { cause: error },
     );
   }

@@ -3,7 +3,10 @@
 type Call = (...args: never[]) => unknown;
 type Promised<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 
-/** The overloads of a function, as many as an operator has at most; TypeScript repeats the first where there are fewer. */
+/**
+ * The overloads of a function, as many as an operator has at most; TypeScript repeats the first
+ * where there are fewer.
+ */
 type Overloads<F> = F extends {
   (...args: infer A1): infer R1;
   (...args: infer A2): infer R2;

@@ -5,7 +5,10 @@ import { Tensor } from './tensor.js';
 
 type Synchronous<T> = T extends PromiseLike<unknown> ? never : T;
 
-/** Runs `body` without recording gradients. It must be synchronous: the mode is the thread's, whatever runs on it. */
+/**
+ * Runs `body` without recording gradients. It must be synchronous: the mode is the thread's,
+ * whatever runs on it.
+ */
 export function noGrad<T>(body: () => Synchronous<T>): T {
   return withGrad(false, body);
 }
@@ -31,7 +34,10 @@ export function isGradEnabled(): boolean {
   return native.isGradEnabled();
 }
 
-/** Runs `body` in inference mode: faster than {@link noGrad}, but its tensors can never take part in a gradient. Synchronous. */
+/**
+ * Runs `body` in inference mode: faster than {@link noGrad}, but its tensors can never take part in
+ * a gradient. Synchronous.
+ */
 export function inferenceMode<T>(body: () => Synchronous<T>): T {
   const before = native.setInferenceMode(true);
   try {
@@ -69,8 +75,8 @@ export interface GradOptions extends GraphOptions {
 
 export interface AutogradMethods {
   /**
-   * Adds the derivative of this tensor to `grad` of the leaves it was computed from; `gradient` weighs the elements of a
-   * tensor that is no scalar.
+   * Adds the derivative of this tensor to `grad` of the leaves it was computed from; `gradient`
+   * weighs the elements of a tensor that is no scalar.
    * @throws TorchError `torch-operator` where nothing was recorded.
    */
   backward(gradient?: Tensor | null, options?: BackwardOptions): void;
@@ -87,7 +93,8 @@ Object.assign(Tensor.prototype, {
 });
 
 /**
- * The derivatives of the sum of outputs by each input, as new tensors; `grad` of the inputs stays as it is.
+ * The derivatives of the sum of outputs by each input, as new tensors; `grad` of the inputs stays
+ * as it is.
  * @example const [dx] = grad([x.square().sum()], [x]);
  */
 export function grad(

@@ -81,9 +81,10 @@ const casts = {
 /** Each returns a tensor of its own handle; where nothing has to change it shares the memory. */
 export type CastMethods = Record<keyof typeof casts, () => Tensor> & {
   /**
-   * Another dtype or device: `to('bfloat16')`, `to('cuda:1', { nonBlocking: true })`, `to({ dtype, device })`, or those of another
-   * tensor. (`ops.to` is ATen's own.)
-   * @throws TorchError `torch-argument` for what is neither, `torch-operator` for a device that is not there.
+   * Another dtype or device: `to('bfloat16')`, `to('cuda:1', { nonBlocking: true })`, `to({ dtype,
+   * device })`, or those of another tensor. (`ops.to` is ATen's own.)
+   * @throws TorchError `torch-argument` for what is neither, `torch-operator` for a device that
+   *   is not there.
    */
   to(target: DType | Tensor | ToOptions | (string & {}), options?: ToOptions): Tensor;
   cpu(): Tensor;

@@ -29,7 +29,8 @@ function dtypeOf(array: ArrayBufferView): DType {
   if (!found)
     throw new TorchError(
       'torch-argument',
-      `fromTypedArray: no dtype holds a ${array.constructor.name}; use Float32Array, Float64Array, Int32Array, BigInt64Array, …`,
+      `fromTypedArray: no dtype holds a ${array.constructor.name}; use Float32Array, ` +
+        'Float64Array, Int32Array, BigInt64Array, …',
     );
   return found[1];
 }
@@ -51,9 +52,9 @@ function moved(made: Tensor, { dtype, device = 'cpu' }: TensorOptions): Tensor {
 
 export interface FromTypedArrayOptions extends TensorOptions {
   /**
-   * Uses the array's own memory instead of a copy: what one writes the other sees. The array's buffer lives as long as a
-   * tensor over it, and can no longer be transferred to another thread. Not for buffers that are resizable, shared
-   * between threads, or a WebAssembly memory's.
+   * Uses the array's own memory instead of a copy: what one writes the other sees. The array's
+   * buffer lives as long as a tensor over it, and can no longer be transferred to another thread.
+   * Not for buffers that are resizable, shared between threads, or a WebAssembly memory's.
    */
   share?: boolean;
 }
@@ -64,7 +65,8 @@ function requireShareable(array: ArrayBufferView): void {
   const refuse = (found: string): never => {
     throw new TorchError(
       'torch-argument',
-      `fromTypedArray: 'share' expects an array over an ArrayBuffer of fixed size, found one over ${found}; leave 'share' out to copy`,
+      "fromTypedArray: 'share' expects an array over an ArrayBuffer of fixed size, found " +
+        `one over ${found}; leave 'share' out to copy`,
     );
   };
   if (!(buffer instanceof ArrayBuffer)) refuse('a SharedArrayBuffer');
@@ -72,7 +74,10 @@ function requireShareable(array: ArrayBufferView): void {
   if (buffer.detached === true) refuse('a detached ArrayBuffer');
 }
 
-/** Nothing moves the memory away: neither a message to another thread nor the methods of newer engines. */
+/**
+ * Nothing moves the memory away: neither a message to another thread nor the methods of newer
+ * engines.
+ */
 function pin(buffer: ArrayBuffer): void {
   markAsUntransferable(buffer);
   const refused = (): never => {
@@ -83,9 +88,10 @@ function pin(buffer: ArrayBuffer): void {
 }
 
 /**
- * A tensor with a copy of the array's elements (or over them, with `share`); `shape` defaults to one dimension. The bits of
- * bfloat16 or float16 come as a Uint16Array, then `.view('bfloat16')`.
- * @throws TorchError `torch-argument` where shape and array differ in size, or the memory cannot be shared.
+ * A tensor with a copy of the array's elements (or over them, with `share`); `shape` defaults to
+ * one dimension. The bits of bfloat16 or float16 come as a Uint16Array, then `.view('bfloat16')`.
+ * @throws TorchError `torch-argument` where shape and array differ in size, or the memory cannot
+ *   be shared.
  * @example fromTypedArray(Float32Array.of(1, 2, 3, 4), [2, 2], { share: true })
  */
 export function fromTypedArray(
@@ -104,7 +110,8 @@ export function fromTypedArray(
   if ((options.device ?? 'cpu') !== 'cpu' || (options.dtype ?? dtype) !== dtype) {
     throw new TorchError(
       'torch-argument',
-      `fromTypedArray: 'share' keeps the array's own dtype (${dtype}) on the CPU; leave 'share' out to convert`,
+      `fromTypedArray: 'share' keeps the array's own dtype (${dtype}) on the CPU; leave ` +
+        "'share' out to convert",
     );
   }
   const made = native.fromBuffer(array, dtype, sizes, true);
@@ -118,8 +125,9 @@ export interface TensorFromDataOptions extends TensorOptions {
 }
 
 /**
- * A tensor from numbers in nested arrays: float32 unless `dtype` says otherwise; booleans make bool, bigints int64,
- * `{ re, im }` complex64. Or a copy of a typed array in the given shape. One number alone is {@link scalar}'s.
+ * A tensor from numbers in nested arrays: float32 unless `dtype` says otherwise; booleans make
+ * bool, bigints int64, `{ re, im }` complex64. Or a copy of a typed array in the given shape. One
+ * number alone is {@link scalar}'s.
  * @throws TorchError `torch-argument` for ragged arrays and foreign values.
  * @example tensor([[1, 2], [3, 4]], { dtype: 'bfloat16' })
  */
@@ -146,13 +154,15 @@ export function tensor(
       if (dim >= shape.length || value.length !== shape[dim])
         throw new TorchError(
           'torch-argument',
-          `tensor: expected ${shape[dim] ?? 'a number'} entries at depth ${dim}, found ${value.length}; nested arrays must be rectangular`,
+          `tensor: expected ${shape[dim] ?? 'a number'} entries at depth ${dim}, found ` +
+            `${value.length}; nested arrays must be rectangular`,
         );
       for (const item of value) walk(item, dim + 1);
     } else if (dim !== shape.length || !isElement(value)) {
       throw new TorchError(
         'torch-argument',
-        `tensor: expected numbers in rectangular nested arrays, found ${typeof value} at depth ${dim}`,
+        `tensor: expected numbers in rectangular nested arrays, found ${typeof value} at ` +
+          `depth ${dim}`,
       );
     } else flat.push(value);
   };
@@ -184,7 +194,10 @@ export function tensor(
   );
 }
 
-/** A tensor without dimensions: float32, or bool for a boolean, int64 for a bigint, unless `dtype` says otherwise. */
+/**
+ * A tensor without dimensions: float32, or bool for a boolean, int64 for a bigint, unless `dtype`
+ * says otherwise.
+ */
 export function scalar(value: Scalar, options: TensorOptions = {}): Tensor {
   const made = tensor([value], options);
   const result = made.reshape([]);

@@ -17,8 +17,9 @@ export interface MappedFile {
   readonly path: string;
   readonly byteLength: number;
   /**
-   * A tensor over the file's bytes, without a copy where they are aligned for the dtype. It keeps the mapping alive.
-   * In-place operators change the process's own copy of the page, never the file.
+   * A tensor over the file's bytes, without a copy where they are aligned for the dtype. It keeps
+   * the mapping alive. In-place operators change the process's own copy of the page, never the
+   * file.
    * @throws TorchError `checkpoint-format` where it does not lie inside the file.
    */
   tensor(options: MappedTensorOptions): Tensor;
@@ -27,7 +28,8 @@ export interface MappedFile {
 }
 
 /**
- * Maps a file: pages are read when they are touched. The file must not shrink while tensors on it live.
+ * Maps a file: pages are read when they are touched. The file must not shrink while tensors on it
+ * live.
  * @throws TorchError `file-not-found`, `file-unreadable`, `device-memory`.
  */
 export function mapFile(path: string): MappedFile {

@@ -21,7 +21,8 @@ interface GeneratorClass {
 
 /**
  * A generator on a device (default `cpu`); the same seed gives the same numbers as PyTorch's.
- * @throws TorchError `torch-argument` for what is no device, `torch-operator` where it is not on this machine.
+ * @throws TorchError `torch-argument` for what is no device, `torch-operator` where it is not on
+ *   this machine.
  * @example ops.randn([2, 3], { generator: new Generator().manualSeed(1) })
  */
 export const Generator = native.Generator as unknown as GeneratorClass;

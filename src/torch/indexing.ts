@@ -1,7 +1,8 @@
 /**
- * Indexing as PyTorch's `x[0, 1:3, None, ..., mask]` does it: one entry of an array for what stands between two commas.
- * Ranges, numbers and new dimensions give a view; masks and index tensors copy. Follows PyTorch's indexing semantics,
- * where advanced indices beside each other keep their place and separated ones come first.
+ * Indexing as PyTorch's `x[0, 1:3, None, ..., mask]` does it: one entry of an array for what stands
+ * between two commas. Ranges, numbers and new dimensions give a view; masks and index tensors copy.
+ * Follows PyTorch's indexing semantics, where advanced indices beside each other keep their place
+ * and separated ones come first.
  */
 import { TorchError } from './errors.js';
 import { operator, ops } from './ops.js';
@@ -19,8 +20,9 @@ export class Slice {
 }
 
 /**
- * A range of one dimension, as Python's `start:stop:step`: `slice()` is all of it, `slice(2)` from 2 on, `slice(-3)` the
- * last three, `slice(0, 3)` the first three, `slice(null, null, 2)` every second. Steps are at least 1.
+ * A range of one dimension, as Python's `start:stop:step`: `slice()` is all of it, `slice(2)` from
+ * 2 on, `slice(-3)` the last three, `slice(0, 3)` the first three, `slice(null, null, 2)` every
+ * second. Steps are at least 1.
  */
 export function slice(start: number | null = null, stop: number | null = null, step = 1): Slice {
   for (const [name, value] of [
@@ -44,9 +46,9 @@ export function slice(start: number | null = null, stop: number | null = null, s
 
 type NestedIndex = readonly (number | boolean | NestedIndex)[];
 /**
- * A number selects and drops the dimension; a {@link Slice} keeps a range; `null` inserts a dimension of size 1; `'...'`
- * stands for all dimensions not named; a bool Tensor is a mask over as many dimensions as it has; an integer Tensor, or
- * an array of numbers, gathers.
+ * A number selects and drops the dimension; a {@link Slice} keeps a range; `null` inserts a
+ * dimension of size 1; `'...'` stands for all dimensions not named; a bool Tensor is a mask over as
+ * many dimensions as it has; an integer Tensor, or an array of numbers, gathers.
  */
 export type Index = number | Slice | null | '...' | Tensor | NestedIndex;
 
@@ -208,9 +210,11 @@ function indexPut(
 
 export interface IndexingMethods {
   /**
-   * `x.index([0, slice(1, 3), null, '...', mask])` is PyTorch's `x[0, 1:3, None, ..., mask]`; `x.index(mask)` and
-   * `x.index(3)` need no array. (`ops.index` is ATen's own, which takes tensors and nulls alone, null for "all of it".)
-   * @throws TorchError `torch-argument` naming the entry that does not fit; `torch-operator` where an index tensor leads outside.
+   * `x.index([0, slice(1, 3), null, '...', mask])` is PyTorch's `x[0, 1:3, None, ..., mask]`;
+   * `x.index(mask)` and `x.index(3)` need no array. (`ops.index` is ATen's own, which takes tensors
+   * and nulls alone, null for "all of it".)
+   * @throws TorchError `torch-argument` naming the entry that does not fit; `torch-operator`
+   *   where an index tensor leads outside.
    */
   index(indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor;
   /** A copy with the value (a number, or a tensor that broadcasts) at those places. */
@@ -219,7 +223,10 @@ export interface IndexingMethods {
     value: Tensor | Scalar,
     options?: IndexPutOptions,
   ): Tensor;
-  /** Writes the value (a number, or a tensor that broadcasts) to those places of this tensor. Returns it. */
+  /**
+   * Writes the value (a number, or a tensor that broadcasts) to those places of this tensor.
+   * Returns it.
+   */
   indexPut_(
     indices: Exclude<Index, NestedIndex> | readonly Index[],
     value: Tensor | Scalar,

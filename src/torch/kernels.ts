@@ -1,14 +1,16 @@
 /**
- * Operators of our own, for what ATen makes many passes over memory of. They are registered with the dispatcher as
- * `sae_eval::…`; on devices without a kernel they are compositions of ATen operators, but for {@link attend}.
+ * Operators of our own, for what ATen makes many passes over memory of. They are registered with
+ * the dispatcher as `sae_eval::…`; on devices without a kernel they are compositions of ATen
+ * operators, but for {@link attend}.
  */
 import { operator } from './ops.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * Adds logits of the vocabulary from token `from` on, clean [n, Vc] and of lanes [lanes, n, Vc], to running sums [lanes, n, 7]
- * float64, in place: maximum and Σ exp of clean, of the lane, Σ exp(clean) (clean − lane), both logits of the next token
- * (`labels` [n]). The lanes of one call have been compared with the same clean logits before.
+ * Adds logits of the vocabulary from token `from` on, clean [n, Vc] and of lanes [lanes, n, Vc], to
+ * running sums [lanes, n, 7] float64, in place: maximum and Σ exp of clean, of the lane, Σ
+ * exp(clean) (clean − lane), both logits of the next token (`labels` [n]). The lanes of one call
+ * have been compared with the same clean logits before.
  */
 export const addLogits = operator('sae_eval::compare_logits_') as (
   sums: Tensor,
@@ -19,9 +21,10 @@ export const addLogits = operator('sae_eval::compare_logits_') as (
 ) => Tensor;
 
 /**
- * Causal attention of batches padded on the right, CPU alone: q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] → [n·B, T, H·hd],
- * n copies of B sequences of the given real lengths. Padded queries see all real keys. q and k are rotated by `cosines` and
- * `sines` [T, ≤ hd] where there are any; `window` > 0 limits how many keys a query sees, itself included.
+ * Causal attention of batches padded on the right, CPU alone: q [n·B, T, H, hd], k and v [n·B, T,
+ * H_kv, hd] → [n·B, T, H·hd], n copies of B sequences of the given real lengths. Padded queries see
+ * all real keys. q and k are rotated by `cosines` and `sines` [T, ≤ hd] where there are any;
+ * `window` > 0 limits how many keys a query sees, itself included.
  */
 export const attend = operator('sae_eval::attend') as (
   q: Tensor,
@@ -40,8 +43,8 @@ export const standardize = operator('sae_eval::standardize') as (
 ) => [x: Tensor, mean: Tensor, std: Tensor];
 
 /**
- * `x / √(mean(x²) + eps) · weight` over the last dimension. Sums are float32 at least; what is divided is cast to the
- * weight's dtype before the weight is applied.
+ * `x / √(mean(x²) + eps) · weight` over the last dimension. Sums are float32 at least; what is
+ * divided is cast to the weight's dtype before the weight is applied.
  */
 export const rmsNorm = operator('sae_eval::rms_norm') as (
   x: Tensor,
@@ -50,8 +53,8 @@ export const rmsNorm = operator('sae_eval::rms_norm') as (
 ) => Tensor;
 
 /**
- * `x Wᵀ + b` of float32 numbers, composed of bfloat16 products with a relative error of some 2⁻¹⁷ where the CPU has a matrix
- * unit for them, plainly elsewhere: x [n, k], W [m, k] → [n, m].
+ * `x Wᵀ + b` of float32 numbers, composed of bfloat16 products with a relative error of some 2⁻¹⁷
+ * where the CPU has a matrix unit for them, plainly elsewhere: x [n, k], W [m, k] → [n, m].
  */
 export const linearFromParts = operator('sae_eval::linear_from_parts') as (
   x: Tensor,
@@ -62,7 +65,10 @@ export const linearFromParts = operator('sae_eval::linear_from_parts') as (
 /** Whether {@link linearFromParts} has that unit here. */
 export const hasBfloat16Unit = operator('sae_eval::has_bfloat16_unit') as () => boolean;
 
-/** `silu(gate) · up` in place of gate, of one shape and dtype; in half precision rounded between the two, as two operators do. */
+/**
+ * `silu(gate) · up` in place of gate, of one shape and dtype; in half precision rounded between the
+ * two, as two operators do.
+ */
 export const siluProduct = operator('sae_eval::silu_product_') as (
   gate: Tensor,
   up: Tensor,
@@ -71,13 +77,22 @@ export const siluProduct = operator('sae_eval::silu_product_') as (
 /** xᵀ of a matrix [n, m], row-major: [m, n]. */
 export const transposed = operator('sae_eval::transposed') as (x: Tensor) => Tensor;
 
-/** Whether oneDNN multiplies float32 matrices with wider vectors than libtorch's own products take on this CPU. */
+/**
+ * Whether oneDNN multiplies float32 matrices with wider vectors than libtorch's own products take
+ * on this CPU.
+ */
 export const onednnIsWider = operator('sae_eval::onednn_is_wider') as () => boolean;
 
-/** How many of libtorch's threads the loop of a kernel is divided among: all of them, unless the addon was built without OpenMP. */
+/**
+ * How many of libtorch's threads the loop of a kernel is divided among: all of them, unless the
+ * addon was built without OpenMP.
+ */
 export const kernelThreads = operator('sae_eval::kernel_threads') as () => number;
 
-/** The k largest of each row of a [n, m] float32 and where they stand, in no promised order: [n, k] each. */
+/**
+ * The k largest of each row of a [n, m] float32 and where they stand, in no promised order: [n, k]
+ * each.
+ */
 export const keepLargest = operator('sae_eval::keep_largest') as (
   a: Tensor,
   k: number,

@@ -1,8 +1,9 @@
 /**
- * `x Wᵀ + b` at the speed of the hardware. Float32 goes to oneDNN where that uses wider vectors than libtorch's own
- * products. In half precision libtorch's products are fast where the CPU has instructions for the dtype; where it has none
- * they are several times slower than float32's, so there the factors are widened, a block of W at a time, multiplied in
- * float32 and rounded once. Made for inference: no gradient is promised.
+ * `x Wᵀ + b` at the speed of the hardware. Float32 goes to oneDNN where that uses wider vectors
+ * than libtorch's own products. In half precision libtorch's products are fast where the CPU has
+ * instructions for the dtype; where it has none they are several times slower than float32's, so
+ * there the factors are widened, a block of W at a time, multiplied in float32 and rounded once.
+ * Made for inference: no gradient is promised.
  */
 import { onednnIsWider } from './kernels.js';
 import { operator, ops } from './ops.js';
@@ -37,7 +38,10 @@ export function multipliesNatively({ device, dtype }: Pick<Tensor, 'device' | 'd
 /** Multiplications below which the way to oneDNN costs more than its vectors gain. */
 const leastMultiplications = 2 ** 20;
 
-/** Rows from which a product gains from weights in oneDNN's own order; with fewer, the plain order is as fast. */
+/**
+ * Rows from which a product gains from weights in oneDNN's own order; with fewer, the plain order
+ * is as fast.
+ */
 const leastRows = 512;
 
 type Reorder = (weight: Tensor, rows: number) => Tensor;
@@ -69,9 +73,10 @@ function takesOnednn(x: Tensor, weight: Tensor): boolean {
 let shared: Map<Tensor, Map<number, Tensor>> | null = null;
 
 /**
- * Within `body`, which runs at once, weights that products share are brought into oneDNN's own order once instead of in every
- * product: some 12 % faster in bfloat16 and 4 % in float32 on the CPUs where float32 goes to oneDNN; elsewhere nothing was gained,
- * and nothing is done. Costs the memory of a second copy of those weights until `body` ends; they must not change meanwhile.
+ * Within `body`, which runs at once, weights that products share are brought into oneDNN's own
+ * order once instead of in every product: some 12 % faster in bfloat16 and 4 % in float32 on the
+ * CPUs where float32 goes to oneDNN; elsewhere nothing was gained, and nothing is done. Costs the
+ * memory of a second copy of those weights until `body` ends; they must not change meanwhile.
  */
 export function sharingWeights<T>(body: () => T): T {
   if (shared !== null) return body();
@@ -85,7 +90,10 @@ export function sharingWeights<T>(body: () => T): T {
   }
 }
 
-/** The weights in oneDNN's order where that pays now, else null. `first` tells ranges of one W apart. */
+/**
+ * The weights in oneDNN's order where that pays now, else null. `first` tells ranges of one W
+ * apart.
+ */
 function reordered(
   x: Tensor,
   weight: Tensor,
@@ -115,7 +123,9 @@ function reordered(
   return found;
 }
 
-/** x […, k], W [m, k], b [m] or null → […, m], of one dtype; of all outputs, or of a range of them. */
+/**
+ * x […, k], W [m, k], b [m] or null → […, m], of one dtype; of all outputs, or of a range of them.
+ */
 export function linear(
   x: Tensor,
   weight: Tensor,
@@ -147,7 +157,10 @@ function multiply(x: Tensor, weight: Tensor, bias: Tensor | null, inOrder: Tenso
   return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
 
-/** `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes `sum` over: only what is returned may be used afterwards. */
+/**
+ * `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes `sum` over: only what is returned may be used
+ * afterwards.
+ */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
   if (takesOnednn(x, weight)) {
     const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(

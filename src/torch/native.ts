@@ -104,16 +104,17 @@ export interface Native {
 }
 
 /**
- * Large temporaries come from the system page by page unless huge pages are asked for: on blocks of a billion-parameter
- * model a twelfth of the time. libtorch reads this with its first allocation.
+ * Large temporaries come from the system page by page unless huge pages are asked for: on blocks of
+ * a billion-parameter model a twelfth of the time. libtorch reads this with its first allocation.
  */
 function askForHugePages(): void {
   process.env['THP_MEM_ALLOC_ENABLE'] ??= '1';
 }
 
 /**
- * Threads that wait for each other spin by default, for so long that two processes on the same cores run several times
- * slower than one after the other. libgomp reads this when it is loaded, so it is set just before.
+ * Threads that wait for each other spin by default, for so long that two processes on the same
+ * cores run several times slower than one after the other. libgomp reads this when it is loaded, so
+ * it is set just before.
  */
 function letThreadsSleep(): void {
   if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '2000';
@@ -138,7 +139,8 @@ function load(): Native {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SaeEvalError(
       'setup-missing',
-      `The native addon ${path} cannot be loaded (${reason}): run \`npx sae-eval setup\` to build it again.`,
+      `The native addon ${path} cannot be loaded (${reason}): run \`npx sae-eval setup\` ` +
+        'to build it again.',
       { cause: error },
     );
   }

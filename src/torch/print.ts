@@ -1,4 +1,7 @@
-/** Tensors as text: `String(x)` names them, `console.log(x)` shows values too, the middle of long dimensions left out. */
+/**
+ * Tensors as text: `String(x)` names them, `console.log(x)` shows values too, the middle of long
+ * dimensions left out.
+ */
 import { inspect } from 'node:util';
 import { scope } from './scope.js';
 import { Tensor, type Complex } from './tensor.js';
@@ -8,7 +11,10 @@ const longest = 8;
 const ends = 3;
 
 function head(self: Tensor): string {
-  return `Tensor(${nested(self) ? 'nested' : `[${self.shape.join(', ')}]`}, ${self.dtype}, ${self.device})`;
+  return (
+    `Tensor(${nested(self) ? 'nested' : `[${self.shape.join(', ')}]`}, ${self.dtype}, ` +
+    `${self.device})`
+  );
 }
 
 /** libtorch has no other word for it than the failure to give one shape. */

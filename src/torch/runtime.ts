@@ -38,9 +38,10 @@ export function trimMemory(): void {
 }
 
 /**
- * Keeps up to that many bytes of freed CPU memory for the next tensors of the same sizes, for the whole process: a loop
- * that makes the same temporaries again and again spares their page faults. Fewer are kept where the process would become
- * much larger by them (192 MB) than what it had in use at one time. 0, the default, keeps none.
+ * Keeps up to that many bytes of freed CPU memory for the next tensors of the same sizes, for the
+ * whole process: a loop that makes the same temporaries again and again spares their page faults.
+ * Fewer are kept where the process would become much larger by them (192 MB) than what it had in
+ * use at one time. 0, the default, keeps none.
  */
 export function setMemoryCache(bytes: number): void {
   native.setMemoryCache(bytes);

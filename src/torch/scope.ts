@@ -1,4 +1,7 @@
-/** Scopes free what was made inside them: what keeps memory flat in loops that never let the garbage collector run. */
+/**
+ * Scopes free what was made inside them: what keeps memory flat in loops that never let the garbage
+ * collector run.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { native } from './native.js';
 import { refusePromise } from './synchronous.js';
@@ -26,10 +29,12 @@ function tensorsIn(value: unknown): Tensor[] {
 }
 
 /**
- * Runs `body` and frees every tensor made inside, except those it returns (a Tensor, or arrays, plain objects and Maps
- * of them), which pass to the scope around it. Where `body` throws, everything made inside is freed.
+ * Runs `body` and frees every tensor made inside, except those it returns (a Tensor, or arrays,
+ * plain objects and Maps of them), which pass to the scope around it. Where `body` throws,
+ * everything made inside is freed.
  *
- * `body` must be synchronous: tensors would be freed under the code that a promise awaits; {@link asyncScope} takes others.
+ * `body` must be synchronous: tensors would be freed under the code that a promise awaits; {@link
+ * asyncScope} takes others.
  * @throws TorchError `torch-argument` where it returns a promise.
  */
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
@@ -49,8 +54,8 @@ const asyncScopes = new AsyncLocalStorage<number>();
 native.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0);
 
 /**
- * {@link scope} for asynchronous code: what `body` and the code it awaits make is freed when its promise settles, except what
- * that resolves to. Several may be open at once, each knows its own.
+ * {@link scope} for asynchronous code: what `body` and the code it awaits make is freed when its
+ * promise settles, except what that resolves to. Several may be open at once, each knows its own.
  */
 export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
   const number = native.openAsyncScope();

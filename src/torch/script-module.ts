@@ -1,6 +1,7 @@
 /**
- * TorchScript programs, as `torch.jit.save` writes them. Such a file is code: loading and running one is as safe as running
- * a program of its author. Nothing else in the project reads one; checkpoints have a reader that runs no code.
+ * TorchScript programs, as `torch.jit.save` writes them. Such a file is code: loading and running
+ * one is as safe as running a program of its author. Nothing else in the project reads one;
+ * checkpoints have a reader that runs no code.
  */
 import { native, type NativeScriptModule } from './native.js';
 import { TorchError } from './errors.js';
@@ -23,7 +24,8 @@ export class ScriptModule {
   readonly #path: string;
 
   /**
-   * Loads a file of `torch.jit.save`. Only from a source that is trusted to run code on this machine.
+   * Loads a file of `torch.jit.save`. Only from a source that is trusted to run code on this
+   * machine.
    * @throws TorchError `file-not-found`, `checkpoint-format`.
    */
   constructor(path: string, { device }: { device?: string } = {}) {
@@ -57,8 +59,9 @@ export class ScriptModule {
   }
 
   /**
-   * Runs `forward` on another thread. A plain object at the end holds named arguments. The result is the caller's.
-   * Rejects with TorchError `torch-argument` where they do not fit, `torch-operator` for what the program raises.
+   * Runs `forward` on another thread. A plain object at the end holds named arguments. The result
+   * is the caller's. Rejects with TorchError `torch-argument` where they do not fit,
+   * `torch-operator` for what the program raises.
    */
   async forward<T = Tensor>(...args: unknown[]): Promise<T> {
     return (await this.#native.runAsync('forward', ...args)) as T;
@@ -122,7 +125,10 @@ export class ScriptModule {
     return this.#native.disposed();
   }
 
-  /** Frees the module, once the calls under way are done. Twice is fine; any other use throws `tensor-disposed`. */
+  /**
+   * Frees the module, once the calls under way are done. Twice is fine; any other use throws
+   * `tensor-disposed`.
+   */
   dispose(): void {
     this.#native.dispose();
   }

@@ -1,8 +1,12 @@
-/** Bodies that must end before they return: what they run under, a scope or a mode, is the thread's and ends with them. */
+/**
+ * Bodies that must end before they return: what they run under, a scope or a mode, is the thread's
+ * and ends with them.
+ */
 import { TorchError } from './errors.js';
 
 /**
- * Throws where such a body returned a promise. What the promise comes to is not awaited; its own error is dropped.
+ * Throws where such a body returned a promise. What the promise comes to is not awaited; its own
+ * error is dropped.
  * @throws TorchError `torch-argument`.
  */
 export function refusePromise(result: unknown, what: string, instead: string): void {

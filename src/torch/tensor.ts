@@ -1,4 +1,7 @@
-/** The Tensor class: a handle on one libtorch tensor, with every ATen operator that takes it first as a method. */
+/**
+ * The Tensor class: a handle on one libtorch tensor, with every ATen operator that takes it first
+ * as a method.
+ */
 import { methodNames, type TensorMethods } from './generated/operators.js';
 import type { AutogradMethods } from './autograd.js';
 import type { CastMethods } from './casts.js';
@@ -78,28 +81,44 @@ export interface Tensor
   readonly layout: Layout;
   readonly numel: number;
   readonly disposed: boolean;
-  /** Whether operators on it are recorded for gradients; may be set on leaves of a floating dtype. */
+  /**
+   * Whether operators on it are recorded for gradients; may be set on leaves of a floating dtype.
+   */
   requiresGrad: boolean;
-  /** The gradient that `backward` has added up, a new handle on it at each call, or null. It may be set. */
+  /**
+   * The gradient that `backward` has added up, a new handle on it at each call, or null. It may be
+   * set.
+   */
   get grad(): Tensor | null;
   set grad(gradient: Tensor | null);
-  /** Drops this handle; the storage goes when its last handle goes. Calling it again does nothing, any other use throws `tensor-disposed`. */
+  /**
+   * Drops this handle; the storage goes when its last handle goes. Calling it again does nothing,
+   * any other use throws `tensor-disposed`.
+   */
   dispose(): void;
   [Symbol.dispose](): void;
   /**
-   * A copy on the CPU, row-major. bool comes as Uint8Array, int64 as BigInt64Array, complex as pairs, 16 and 8 bit floats as
-   * Float32Array or, with `raw`, as their bits in a Uint16Array or Uint8Array.
+   * A copy on the CPU, row-major. bool comes as Uint8Array, int64 as BigInt64Array, complex as
+   * pairs, 16 and 8 bit floats as Float32Array or, with `raw`, as their bits in a Uint16Array or
+   * Uint8Array.
    */
   toTypedArray(options?: { raw?: boolean }): TensorData;
   /**
-   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: what one writes the other sees.
-   * The memory lives as long as the array, disposed or not, and can no longer be resized in place.
+   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: what
+   * one writes the other sees. The memory lives as long as the array, disposed or not, and can no
+   * longer be resized in place.
    * @throws TorchError `torch-argument` unless the tensor is row-major and on the CPU.
    */
   asTypedArray(): TensorData;
-  /** A copy as nested arrays (a number for a tensor without dimensions); bool as booleans, int64 as numbers where they are safe integers, complex as `{ re, im }`. */
+  /**
+   * A copy as nested arrays (a number for a tensor without dimensions); bool as booleans, int64 as
+   * numbers where they are safe integers, complex as `{ re, im }`.
+   */
   toArray(): NestedNumbers;
-  /** The only element: a number; a boolean of a bool tensor, a bigint beyond 2^53, `{ re, im }` of a complex one. */
+  /**
+   * The only element: a number; a boolean of a bool tensor, a bigint beyond 2^53, `{ re, im }` of a
+   * complex one.
+   */
   item<T extends Scalar = number>(): T;
 }
 
@@ -110,7 +129,9 @@ interface TensorClass {
   [Symbol.hasInstance](value: unknown): value is Tensor;
 }
 
-/** For `instanceof`; tensors are made by `tensor`, `zeros`, `fromTypedArray`, operators and files. */
+/**
+ * For `instanceof`; tensors are made by `tensor`, `zeros`, `fromTypedArray`, operators and files.
+ */
 export const Tensor = native.Tensor as unknown as TensorClass;
 
 const methods = Tensor.prototype as unknown as Record<string | symbol, unknown>;

@@ -1,6 +1,7 @@
 /**
- * What torch-js 0.14 (npm `@arition/torch-js`) has under names of its own, so that its programs run unchanged: dtype
- * constants, `rand(2, 3)`, `Tensor.fromObject`, `toObject`, `free`. Its programs also test for the text of some errors.
+ * What torch-js 0.14 (npm `@arition/torch-js`) has under names of its own, so that its programs run
+ * unchanged: dtype constants, `rand(2, 3)`, `Tensor.fromObject`, `toObject`, `free`. Its programs
+ * also test for the text of some errors.
  */
 import { fromTypedArray, type TensorOptions } from './create.js';
 import { TorchError } from './errors.js';
@@ -18,8 +19,8 @@ export interface ObjectTensor {
 }
 
 /**
- * An error whose text torch-js's users compare as a whole: to the eye (name, message, enumerable fields) a plain Error,
- * with the code where nobody looks for it.
+ * An error whose text torch-js's users compare as a whole: to the eye (name, message, enumerable
+ * fields) a plain Error, with the code where nobody looks for it.
  */
 export class PlainTorchError extends TorchError {
   constructor(message: string) {
@@ -34,7 +35,9 @@ export interface RandomOptions extends TensorOptions {
   generator?: Generator;
 }
 
-/** Uniform numbers of [0, 1): `rand([2, 3], { dtype })`, `rand(2, 3)`; `rand()` has no dimensions. */
+/**
+ * Uniform numbers of [0, 1): `rand([2, 3], { dtype })`, `rand(2, 3)`; `rand()` has no dimensions.
+ */
 export function rand(shape: readonly number[], options?: RandomOptions): Tensor;
 export function rand(...sizes: number[]): Tensor;
 export function rand(...sizesAndOptions: [...number[], RandomOptions]): Tensor;

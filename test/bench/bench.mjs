@@ -1,8 +1,10 @@
 /**
- * `npm run bench`: what an evaluation costs here against plain PyTorch scripts, measured side by side in one run on one machine.
+ * `npm run bench`: what an evaluation costs here against plain PyTorch scripts, measured side by
+ * side in one run on one machine.
  *
- * Results go to docs/bench.json and, as tables, to docs/bench.md, by machine; other machines and sections that are not run keep
- * what they had. PyTorch and transformers are installed from pip into a throw-away folder unless --python names one that has them.
+ * Results go to docs/bench.json and, as tables, to docs/bench.md, by machine; other machines and
+ * sections that are not run keep what they had. PyTorch and transformers are installed from pip
+ * into a throw-away folder unless --python names one that has them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -45,7 +47,10 @@ const sections = new Set(options.sections.split(','));
 const work = options.work ?? mkdtempSync(join(tmpdir(), 'sae-eval-bench-'));
 mkdirSync(work, { recursive: true });
 const resultsFile = join(root, 'docs/bench.json');
-const machine = `${cpus()[0].model.trim()} with ${versions().cpu}${kernels.hasBfloat16Unit() ? ' and AMX' : ''}, ${cpus().length} processors, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
+const machine =
+  `${cpus()[0].model.trim()} with ` +
+  `${versions().cpu}${kernels.hasBfloat16Unit() ? ' and AMX' : ''}, ${cpus().length} ` +
+  `processors, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.versions.node}`;
 const results = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
 
 function record(section, measured) {

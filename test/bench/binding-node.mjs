@@ -1,5 +1,7 @@
-// What the calls of binding.mjs cost from Node.js: {"name": seconds per call, …} on standard output.
-// Arguments: threads, then NAME=CALLS for each measurement. Five batches after one that warms up; the median batch.
+// What the calls of binding.mjs cost from Node.js: {"name": seconds per call, …} on standard
+// output.
+// Arguments: threads, then NAME=CALLS for each measurement. Five batches after one that warms up;
+// the median batch.
 import { manualSeed, ops, scope, setInferenceMode, setNumThreads } from '#src/torch/index.js';
 
 const [threads, ...wanted] = process.argv.slice(2);

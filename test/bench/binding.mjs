@@ -1,12 +1,13 @@
 /**
- * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run: the three take turns, the
- * best of their rounds counts, so that a busy moment of the machine hurts none of them alone.
+ * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run:
+ * the three take turns, the best of their rounds counts, so that a busy moment of the machine hurts
+ * none of them alone.
  *
  *     npm run bench:binding              # prints the table
  *     npm run bench:binding -- --write   # and writes docs/bench-binding.md
  *
- * Compiles binding.cc with g++ against the libtorch that the addon is linked to. SAE_EVAL_PYTHON names a Python with torch;
- * without one that column stays empty.
+ * Compiles binding.cc with g++ against the libtorch that the addon is linked to. SAE_EVAL_PYTHON
+ * names a Python with torch; without one that column stays empty.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -114,9 +115,14 @@ try {
   }
   const lines = rows.map(({ name, what, beside = name }) => {
     const [cpp, node, python] = [best.cpp[beside], best.node[name], best.python[beside]];
-    return `| ${what} | ${time(cpp)} | ${time(node)} | ${time(python)} | ${ratio(node, cpp)} | ${ratio(node, python)} |`;
+    return (
+      `| ${what} | ${time(cpp)} | ${time(node)} | ${time(python)} | ${ratio(node, cpp)} | ` +
+      `${ratio(node, python)} |`
+    );
   });
-  const table = `| | C++ | this binding | Python | to C++ | to Python |\n|---|---|---|---|---|---|\n${lines.join('\n')}\n`;
+  const table =
+    '| | C++ | this binding | Python | to C++ | to Python ' +
+    `|\n|---|---|---|---|---|---|\n${lines.join('\n')}\n`;
   console.log(table);
   if (process.argv.includes('--write')) {
     const machine = `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)} at the end`;

@@ -2,6 +2,7 @@
 
 Arguments: threads, then NAME=CALLS for each measurement. Five batches after one that warms up; the median batch.
 """
+
 import json
 import sys
 import time
@@ -21,7 +22,12 @@ def chain():
         z = torch.sub(torch.relu(torch.mul(torch.add(z, y), 0.5)), y)
 
 
-calls = {'add': lambda: torch.add(a, b), 'chain': chain, 'matmul': lambda: torch.matmul(m, n), 'matmulBf16': lambda: torch.matmul(p, q)}
+calls = {
+    'add': lambda: torch.add(a, b),
+    'chain': chain,
+    'matmul': lambda: torch.matmul(m, n),
+    'matmulBf16': lambda: torch.matmul(p, q),
+}
 
 
 def measure(call, count):
@@ -36,4 +42,11 @@ def measure(call, count):
 
 
 with torch.inference_mode():
-    print(json.dumps({name: measure(calls[name], int(count)) for name, count in (word.split('=') for word in sys.argv[2:])}))
+    print(
+        json.dumps(
+            {
+                name: measure(calls[name], int(count))
+                for name, count in (word.split('=') for word in sys.argv[2:])
+            }
+        )
+    )

@@ -33,7 +33,10 @@ const shapes = [
   [2048, 2048, 2048],
 ];
 
-/** GFLOP/s of x Wᵀ by dtype: of each shape and the best, by libtorch's own operator and, where oneDNN is wider, by that. */
+/**
+ * GFLOP/s of x Wᵀ by dtype: of each shape and the best, by libtorch's own operator and, where
+ * oneDNN is wider, by that.
+ */
 export async function bestMatmul() {
   setInferenceMode(true);
   const measured = { cpu: versions().cpu };

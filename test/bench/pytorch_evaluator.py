@@ -54,7 +54,9 @@ def batches(tokenizer, texts, seq_len, batch_size):
 
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
     for start in range(0, len(texts), batch_size):
-        encoded = [tokenizer(text)["input_ids"][:seq_len] for text in texts[start : start + batch_size]]
+        encoded = [
+            tokenizer(text)["input_ids"][:seq_len] for text in texts[start : start + batch_size]
+        ]
         ids = torch.full((len(encoded), seq_len), pad)
         mask = torch.zeros((len(encoded), seq_len), dtype=torch.long)
         for row, tokens in enumerate(encoded):
@@ -120,7 +122,10 @@ class Sae:
         import torch
 
         layers = range(x.shape[2])
-        a = sum(x[:, :, j] @ self.w[f"encoder.{j}.weight"].T for j in layers) + self.w["latent_bias"]
+        a = (
+            sum(x[:, :, j] @ self.w[f"encoder.{j}.weight"].T for j in layers)
+            + self.w["latent_bias"]
+        )
         z = torch.relu(a)
         return torch.stack([z @ self.w[f"decoder.{j}.weight"].T for j in layers], 2)
 
@@ -141,9 +146,14 @@ def forward(model, ids, mask, splices=()):
 
         return replace
 
-    handles = [model.model.layers[layer - 1].register_forward_hook(hook(change)) for layer, change in splices]
+    handles = [
+        model.model.layers[layer - 1].register_forward_hook(hook(change))
+        for layer, change in splices
+    ]
     try:
-        output = model(input_ids=ids, attention_mask=mask, output_hidden_states=not splices, use_cache=False)
+        output = model(
+            input_ids=ids, attention_mask=mask, output_hidden_states=not splices, use_cache=False
+        )
     finally:
         for handle in handles:
             handle.remove()
@@ -177,10 +187,15 @@ def norm_mse(kind, sae, hidden, layer, routed):
     if kind == "Crosscoder":
         return nmse(x, sae.reconstruct_layers(x)).mean().item(), None, None
     if kind == "MLSAE":
-        per_layer = [nmse(x[:, :, j], sae.reconstruct(x[:, :, j])).mean().item() for j in range(len(routed))]
+        per_layer = [
+            nmse(x[:, :, j], sae.reconstruct(x[:, :, j])).mean().item() for j in range(len(routed))
+        ]
         return sum(per_layer) / len(per_layer), per_layer, None
     p, chosen = sae.route(x).max(-1)
-    x = x.gather(2, chosen[..., None, None].expand(-1, -1, 1, x.shape[-1])).squeeze(2) * p[..., None]
+    x = (
+        x.gather(2, chosen[..., None, None].expand(-1, -1, 1, x.shape[-1])).squeeze(2)
+        * p[..., None]
+    )
     counts = [(chosen == j).sum().item() for j in range(len(routed))]
     return nmse(x, sae.reconstruct(x)).mean().item(), None, counts
 
@@ -191,7 +206,10 @@ def kl_div(kind, sae, model, ids, mask, layer, routed):
 
     clean, hidden = forward(model, ids, mask)
     if kind == "MLSAE":  # one block later than measured
-        per_layer = [kl_per_sequence(clean, forward(model, ids, mask, [(i + 1, sae.splice)])[0]) for i in routed]
+        per_layer = [
+            kl_per_sequence(clean, forward(model, ids, mask, [(i + 1, sae.splice)])[0])
+            for i in routed
+        ]
         return sum(per_layer) / len(per_layer), per_layer
     if kind == "RouteSAE":
         chosen = sae.route(torch.stack([normalize(hidden[i]) for i in routed], 2)).argmax(-1)
@@ -240,7 +258,12 @@ def evaluate_pair(model, tokenizer, texts, spec, metric, options):
 
 
 def pairs(saes):
-    return [(spec, metric) for metric in METRICS for spec in saes if not (metric == "KLDiv" and spec["kind"] == "Crosscoder")]
+    return [
+        (spec, metric)
+        for metric in METRICS
+        for spec in saes
+        if not (metric == "KLDiv" and spec["kind"] == "Crosscoder")
+    ]
 
 
 def load(options):
@@ -250,7 +273,9 @@ def load(options):
     torch.set_grad_enabled(False)
     if options.threads:
         torch.set_num_threads(options.threads)
-    model = LlamaForCausalLM.from_pretrained(options.model, dtype=getattr(torch, options.dtype)).eval()
+    model = LlamaForCausalLM.from_pretrained(
+        options.model, dtype=getattr(torch, options.dtype)
+    ).eval()
     return model, AutoTokenizer.from_pretrained(options.model)
 
 
@@ -261,31 +286,55 @@ def single_process(options, chosen):
     results, seconds = {}, {}
     for spec, metric in chosen:
         started = time.perf_counter()
-        results.setdefault(spec["kind"], {}).update(evaluate_pair(model, tokenizer, texts, spec, metric, options))
+        results.setdefault(spec["kind"], {}).update(
+            evaluate_pair(model, tokenizer, texts, spec, metric, options)
+        )
         name = f"{spec['kind']} {metric}"
         seconds[name] = time.perf_counter() - started
         print(f"{name}: {seconds[name]:.1f} s", file=sys.stderr)
-    return {"results": results, "seconds": {"startup": loaded - STARTED, "pairs": seconds, "total": time.perf_counter() - STARTED}}
+    return {
+        "results": results,
+        "seconds": {
+            "startup": loaded - STARTED,
+            "pairs": seconds,
+            "total": time.perf_counter() - STARTED,
+        },
+    }
 
 
 def process_per_metric(options, chosen):
     results, seconds, peak = {}, {}, 0
     for spec, metric in chosen:
         started = time.perf_counter()
-        command = [sys.executable, __file__, *sys.argv[1:], "--saes", json.dumps([spec]), "--only", metric]
+        command = [
+            sys.executable,
+            __file__,
+            *sys.argv[1:],
+            "--saes",
+            json.dumps([spec]),
+            "--only",
+            metric,
+        ]
         command.remove("--process-per-metric")
         printed = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
         results.setdefault(spec["kind"], {}).update(printed["results"][spec["kind"]])
         seconds[f"{spec['kind']} {metric}"] = time.perf_counter() - started
         peak = max(peak, printed["peakBytes"])
-    return {"results": results, "seconds": {"pairs": seconds, "total": time.perf_counter() - STARTED}, "peakBytes": peak}
+    return {
+        "results": results,
+        "seconds": {"pairs": seconds, "total": time.perf_counter() - STARTED},
+        "peakBytes": peak,
+    }
 
 
 def evaluate(options):
     saes = json.loads(options.saes)
     chosen = [(spec, metric) for spec, metric in pairs(saes) if options.only in (None, metric)]
     run = process_per_metric if options.process_per_metric else single_process
-    report = {"peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, **run(options, chosen)}
+    report = {
+        "peakBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        **run(options, chosen),
+    }
     if not options.process_per_metric:
         report["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     if options.check:
@@ -309,8 +358,16 @@ def check(results, case):
 
 SHAPES = {
     "llama-3.2-1b": {
-        "hidden_size": 2048, "intermediate_size": 8192, "num_hidden_layers": 16, "num_attention_heads": 32, "num_key_value_heads": 8,
-        "head_dim": 64, "vocab_size": 128256, "max_position_embeddings": 131072, "rms_norm_eps": 1e-5, "tie_word_embeddings": True,
+        "hidden_size": 2048,
+        "intermediate_size": 8192,
+        "num_hidden_layers": 16,
+        "num_attention_heads": 32,
+        "num_key_value_heads": 8,
+        "head_dim": 64,
+        "vocab_size": 128256,
+        "max_position_embeddings": 131072,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
     },
 }
 
@@ -332,18 +389,33 @@ def make(options):
     torch.set_default_dtype(torch.float32)
     first, last = routed_range(shape["num_hidden_layers"])
     d, m, layers = shape["hidden_size"], options.latents, last - first + 1
-    base = lambda: {"pre_bias": torch.zeros(d), "encoder.weight": torch.randn(m, d) / d**0.5, "decoder.weight": torch.randn(d, m) / m**0.5}
+    base = lambda: {
+        "pre_bias": torch.zeros(d),
+        "encoder.weight": torch.randn(m, d) / d**0.5,
+        "decoder.weight": torch.randn(d, m) / m**0.5,
+    }
     with_bias = lambda: {**base(), "latent_bias": torch.zeros(m)}
     files = {
         "TopK": with_bias,
         "MLSAE": with_bias,
         "Vanilla": with_bias,
         "JumpReLU": lambda: {**with_bias(), "threshold": torch.full((m,), 2.5)},
-        "Gated": lambda: {**base(), "gate_bias": torch.full((m,), -2.5), "mag_bias": torch.zeros(m), "r_mag": torch.zeros(m)},
-        "RouteSAE": lambda: {"router.weight": torch.randn(layers, d) / d**0.5, **{f"sae.{name}": tensor for name, tensor in with_bias().items()}},
+        "Gated": lambda: {
+            **base(),
+            "gate_bias": torch.full((m,), -2.5),
+            "mag_bias": torch.zeros(m),
+            "r_mag": torch.zeros(m),
+        },
+        "RouteSAE": lambda: {
+            "router.weight": torch.randn(layers, d) / d**0.5,
+            **{f"sae.{name}": tensor for name, tensor in with_bias().items()},
+        },
         "Crosscoder": lambda: {
             "latent_bias": torch.full((m,), -2.5),
-            **{f"encoder.{j}.weight": torch.randn(m, d) / (d * layers) ** 0.5 for j in range(layers)},
+            **{
+                f"encoder.{j}.weight": torch.randn(m, d) / (d * layers) ** 0.5
+                for j in range(layers)
+            },
             **{f"decoder.{j}.weight": torch.randn(d, m) / m**0.5 for j in range(layers)},
         },
     }
@@ -354,7 +426,9 @@ def make(options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(required=True)
     run = commands.add_parser("evaluate")
     run.set_defaults(command=evaluate)
@@ -370,7 +444,9 @@ def main():
     run.add_argument("--seed", type=int, default=42)
     run.add_argument("--only", choices=METRICS)
     run.add_argument("--process-per-metric", action="store_true")
-    run.add_argument("--check", metavar="CASE", help="compare with this case of test/golden/expected.json")
+    run.add_argument(
+        "--check", metavar="CASE", help="compare with this case of test/golden/expected.json"
+    )
     files = commands.add_parser("make")
     files.set_defaults(command=make)
     files.add_argument("--shape", choices=SHAPES, default="llama-3.2-1b")

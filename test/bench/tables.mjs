@@ -23,7 +23,8 @@ function shipped(section) {
   ];
   return [
     heading('The shipped model', section),
-    `Eight SAEs on ${samples} samples of 256 tokens, start-up included. The scripts compute NormMSE and KLDiv of \`reference\`.\n`,
+    `Eight SAEs on ${samples} samples of 256 tokens, start-up included. The scripts ` +
+      'compute NormMSE and KLDiv of `reference`.\n',
     table(
       ['', 'time', 'peak memory', 'of our time'],
       [
@@ -64,7 +65,8 @@ function large(section) {
   ];
   return [
     heading('A model of Llama-3.2-1B’s shape', section),
-    'Random weights, SAEs of 16,384 latents, k = 64, 2 sequences of 512 tokens, NormMSE and KLDiv of `reference`, start-up and loading included.\n',
+    'Random weights, SAEs of 16,384 latents, k = 64, 2 sequences of 512 tokens, NormMSE ' +
+      'and KLDiv of `reference`, start-up and loading included.\n',
     table(
       ['', 'time', 'peak memory', 'faster than one process', 'than a process for each'],
       [
@@ -76,11 +78,31 @@ function large(section) {
           : [row('PyTorch float32, a process for each SAE and metric', apart)]),
       ],
     ),
-    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one forward pass for each SAE, metric and splice: ${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run (float32 ${best32.toFixed(0)} GFLOP/s${peak.float32Onednn === undefined ? '' : ` by oneDNN, ${peak.float32.best.toFixed(0)} by libtorch’s own operator, which PyTorch takes`}, bfloat16 ${best16.toFixed(0)}) it ran at ${reached(float32, best32)} in float32${bfloat16 === undefined ? '' : ` and ${reached(bfloat16, best16)} in bfloat16, where metrics stay in float32 and SAEs compute in it (on AMX from bfloat16 parts)`}.`,
+    `\nNecessary arithmetic: ${(flopsPerToken / 1e9).toFixed(1)} GFLOP per token (one ` +
+      'forward pass for each SAE, metric and splice: ' +
+      `${(flopsPerTokenApart / 1e9).toFixed(1)}). Of the best matmul of the same run ` +
+      `(float32 ${best32.toFixed(0)} ` +
+      'GFLOP/s' +
+      (peak.float32Onednn === undefined
+        ? ''
+        : ` by oneDNN, ${peak.float32.best.toFixed(0)} by libtorch’s own operator, which PyTorch ` +
+          'takes') +
+      `, bfloat16 ${best16.toFixed(0)}) it ran at ${reached(float32, best32)} in ` +
+      'float32' +
+      (bfloat16 === undefined
+        ? ''
+        : ` and ${reached(bfloat16, best16)} in bfloat16, where metrics stay in float32 and SAEs ` +
+          'compute in it (on AMX from bfloat16 parts)') +
+      '.',
     ...(deviation === undefined
       ? []
       : [
-          `\nLargest relative deviation from PyTorch’s numbers: ${deviation.toExponential(1)}${typeof bfloat16Deviation === 'number' ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}` : ''}.`,
+          `\nLargest relative deviation from PyTorch’s numbers: ` +
+            `${deviation.toExponential(1)}` +
+            (typeof bfloat16Deviation === 'number'
+              ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}`
+              : '') +
+            '.',
         ]),
   ];
 }
@@ -90,7 +112,8 @@ function scaling(section) {
   const first = (rows) => rows[0].seconds;
   return [
     heading('Cost against samples and SAEs', section),
-    `The shipped model, start-up apart, the best of ${repeats} runs; the SAEs on ${saeSamples} samples.\n`,
+    `The shipped model, start-up apart, the best of ${repeats} runs; the SAEs on ` +
+      `${saeSamples} samples.\n`,
     table(
       ['samples, eight SAEs', 'time', 'of the line before'],
       samples.map((row, i) => [
@@ -161,6 +184,6 @@ export function writeTables(results, file) {
   ]);
   writeFileSync(
     file,
-    `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are measured side by side in one run.', '', ...parts].join('\n')}`,
+    `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are ' + 'measured side by side in one run.', '', ...parts].join('\n')}`,
   );
 }

@@ -118,7 +118,8 @@ it.each([
   [
     'openmoss-crosscoder',
     [
-      'hook point: blocks.2.hook_resid_post, blocks.3.hook_resid_post, blocks.5.hook_resid_post, layers 3, 4, 6',
+      'hook point: blocks.2.hook_resid_post, blocks.3.hook_resid_post, ' +
+        'blocks.5.hook_resid_post, layers 3, 4, 6',
       'chosen by the norms of decoder rows',
     ],
   ],

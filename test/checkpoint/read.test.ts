@@ -1,4 +1,7 @@
-/** Files that PyTorch made (fixtures/make.py) against what torch.load gives: names, dtypes, shapes and every byte. */
+/**
+ * Files that PyTorch made (fixtures/make.py) against what torch.load gives: names, dtypes, shapes
+ * and every byte.
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint } from '#src/checkpoint/read.js';

@@ -1,4 +1,7 @@
-/** What is written is read back bit for bit, by this project and by PyTorch and the safetensors library. */
+/**
+ * What is written is read back bit for bit, by this project and by PyTorch and the safetensors
+ * library.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +27,11 @@ const python = [process.env['SAE_EVAL_PYTHON'], 'python3'].find((path): path is 
 });
 
 const readers = {
-  pt: 'import torch; loaded = torch.load(path, weights_only=True); mapped = torch.load(path, weights_only=True, mmap=True); assert all(v.contiguous().reshape(-1).view(torch.uint8).equal(mapped[k].contiguous().reshape(-1).view(torch.uint8)) for k, v in loaded.items())',
+  pt:
+    'import torch; loaded = torch.load(path, weights_only=True); mapped = torch.load(path, ' +
+    'weights_only=True, mmap=True); assert ' +
+    'all(v.contiguous().reshape(-1).view(torch.uint8).equal(mapped[k].contiguous().reshape(-1).view(torch.uint8)) ' +
+    'for k, v in loaded.items())',
   safetensors: 'from safetensors.torch import load_file; loaded = load_file(path)',
 };
 
@@ -77,22 +84,26 @@ describe.each([
     expect(readByPython(path, format)).toEqual(expected);
   });
 
-  it('gives the same bytes for the same tensors, replaces a file as a whole and leaves no other', async () => {
-    const path = join(folder, `twice.${format}`);
-    const tensor = fromTypedArray(Float32Array.from([1, 2, 3]));
-    const tensors = new Map([['weight', tensor]]);
-    await write(path, tensors);
-    const first = readFileSync(path);
-    await write(path, tensors);
-    expect(readFileSync(path).equals(first)).toBe(true);
-    tensor.dispose();
-    await expect(write(path, tensors)).rejects.toThrow(/dispose/);
-    expect(readFileSync(path).equals(first)).toBe(true);
-    expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
-    await expect(write(join(folder, 'nowhere', 'file'), new Map())).rejects.toMatchObject({
-      code: 'file-unreadable',
-    });
-  });
+  it(
+    'gives the same bytes for the same tensors, replaces a file as a whole and leaves no ' +
+      'other',
+    async () => {
+      const path = join(folder, `twice.${format}`);
+      const tensor = fromTypedArray(Float32Array.from([1, 2, 3]));
+      const tensors = new Map([['weight', tensor]]);
+      await write(path, tensors);
+      const first = readFileSync(path);
+      await write(path, tensors);
+      expect(readFileSync(path).equals(first)).toBe(true);
+      tensor.dispose();
+      await expect(write(path, tensors)).rejects.toThrow(/dispose/);
+      expect(readFileSync(path).equals(first)).toBe(true);
+      expect(readdirSync(folder).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+      await expect(write(join(folder, 'nowhere', 'file'), new Map())).rejects.toMatchObject({
+        code: 'file-unreadable',
+      });
+    },
+  );
 
   it('writes what is larger than one piece, keeping no tensor', async () => {
     const path = join(folder, `large.${format}`);

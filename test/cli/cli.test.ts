@@ -69,12 +69,18 @@ describe('evaluate', () => {
         .map((cell) => cell.trim());
     expect(row(/clean pass/).slice(1, 3)).toEqual(['1', '16']);
     expect(row(/spliced at layer 16: TopK/)[1]).toBe('1');
-    // reference splices MLSAE one block late: layers 4…12 under strict, 5…13 under reference share all but the ends
+    // reference splices MLSAE one block late: layers 4…12 under strict, 5…13 under reference share
+    // all but the ends
     expect(row(/spliced at layer 13: MLSAE/).slice(1, 3)).toEqual(['1', '3']);
     expect(row(/final norm and head/)[1]).toBe('12');
     // 16 blocks of 2·(2·128² + 2·128·64 + 3·128·384) FLOPs and 4·128 for each of 16.5 keys
     expect(row(/clean pass/)[3]).toBe(
-      `${((16 * (2 * (2 * 128 ** 2 + 2 * 128 * 64 + 3 * 128 * 384) + 4 * 128 * 16.5)) / 1e6).toPrecision(3)} MFLOP`,
+      '' +
+        (
+          (16 * (2 * (2 * 128 ** 2 + 2 * 128 * 64 + 3 * 128 * 384) + 4 * 128 * 16.5)) /
+          1e6
+        ).toPrecision(3) +
+        ' MFLOP',
     );
     expect(stdout).toMatch(
       /in all [\d.]+ MFLOP per token; one forward pass for each SAE, metric and splice would take/,

@@ -1,4 +1,6 @@
-/** The client against real sockets that misbehave: retries, reconnection, abortion, error classes. */
+/**
+ * The client against real sockets that misbehave: retries, reconnection, abortion, error classes.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { readFileSync, readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
@@ -205,7 +207,8 @@ describe('watch', () => {
   it('takes a connection that went silent for dead, and one that ends too early for broken', async () => {
     const failures: unknown[] = [];
     const url = await listen((_, response, call) => {
-      // The first never answers, the second says nothing after an event, the third ends without one.
+      // The first never answers, the second says nothing after an event, the third ends without
+      // one.
       if (call === 1) return;
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       if (call === 2) response.write(event(1));

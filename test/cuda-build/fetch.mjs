@@ -1,5 +1,7 @@
-// Fetches the CUDA build of libtorch into a folder of its own in the cache: PyTorch's wheel and the NVIDIA wheels it requires, one by
-// one, unpacked as the siblings `torch` and `nvidia` that the libraries' run paths expect. 4 GB; wheels are removed once unpacked.
+// Fetches the CUDA build of libtorch into a folder of its own in the cache: PyTorch's wheel and the
+// NVIDIA wheels it requires, one by
+// one, unpacked as the siblings `torch` and `nvidia` that the libraries' run paths expect. 4 GB;
+// wheels are removed once unpacked.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -77,7 +79,10 @@ function metadata(tree, name) {
   );
 }
 
-/** What the torch wheel requires of NVIDIA, and the parts it names of `cuda-toolkit`, a wheel that only lists others. */
+/**
+ * What the torch wheel requires of NVIDIA, and the parts it names of `cuda-toolkit`, a wheel that
+ * only lists others.
+ */
 async function requirements(tree, unpack) {
   const torch = metadata(tree, 'torch').filter(({ extra }) => extra === undefined);
   const found = new Set(

@@ -1,5 +1,7 @@
-// `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA toolkit, loads it and runs the
-// binding's tests on it. What needs a device is skipped where there is none. The log is docs/cuda-build.log.
+// `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA
+// toolkit, loads it and runs the
+// binding's tests on it. What needs a device is skipped where there is none. The log is
+// docs/cuda-build.log.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -21,12 +23,14 @@ function end(code) {
 }
 
 log(
-  `CUDA build of libtorch ${release}, ${process.platform} ${process.arch}, Node.js ${process.version}`,
+  `CUDA build of libtorch ${release}, ${process.platform} ${process.arch}, Node.js ` +
+    `${process.version}`,
 );
 const folder = await fetchCudaBuild((wheel) => log(`unpacked ${wheel}`));
 const libtorch = await describeLibtorch(join(folder, 'torch'), 'LIBTORCH');
 log(
-  `libtorch ${libtorch.version}; CUDA: ${libtorch.cuda}; loads: ${(await loadTrouble(libtorch)) ?? 'yes'}`,
+  `libtorch ${libtorch.version}; CUDA: ${libtorch.cuda}; loads: ` +
+    `${(await loadTrouble(libtorch)) ?? 'yes'}`,
 );
 const toolkit = spawnSync('nvcc', ['--version']);
 log(`CUDA toolkit: ${toolkit.status !== 0 ? 'none' : 'present, not used'}`);

@@ -184,7 +184,8 @@ describe('parquet', () => {
     };
     const count = full ? 10_000 : 40;
     let [read, refused, next] = [0, 0, 0];
-    // Several at a time, since each waits for a worker to start; the mutations come in one order all the same.
+    // Several at a time, since each waits for a worker to start; the mutations come in one order
+    // all the same.
     const oneAfterAnother = async (_: unknown, lane: number): Promise<void> => {
       while (next < count) {
         const mutated = Uint8Array.from(originals[next++ % originals.length]!);
@@ -202,7 +203,8 @@ describe('parquet', () => {
     };
     await Promise.all(Array.from({ length: 4 }, oneAfterAnother));
     console.log(
-      `parquet: ${read} read, ${refused} refused; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+      `parquet: ${read} read, ${refused} refused; peak memory ` +
+        `${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
     );
     expect(read + refused).toBe(count);
   }, 3_600_000);

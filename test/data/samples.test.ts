@@ -24,9 +24,7 @@ function folder(files: Record<string, string | Buffer>): string {
 const lines = (...records: unknown[]): string =>
   records.map((record) => `${JSON.stringify(record)}\n`).join('');
 
-async function collect(
-  options: Omit<SampleOptions, 'tokenizer'>,
-): Promise<{
+async function collect(options: Omit<SampleOptions, 'tokenizer'>): Promise<{
   batches: Sample[][];
   samples: Sample[];
   stream: Awaited<ReturnType<typeof openSamples>>;
@@ -195,7 +193,9 @@ describe('other files', () => {
     // `zstd -19` of the first 15 records and `zstd -1` of the rest, one file after the other
     const zipped = readFileSync(new URL('fixtures/records.jsonl.zst', import.meta.url));
     const records = Array.from({ length: 40 }, (_, i) => ({
-      text: `record ${i} ${'the quick brown fox '.repeat(3 + (i % 5))}jumps over dog number ${i * 7}`,
+      text:
+        `record ${i} ${'the quick brown fox '.repeat(3 + (i % 5))}jumps over dog number ` +
+        `${i * 7}`,
     }));
     const read = await collect({
       path: folder({ 'a.jsonl.zst': zipped }),
@@ -214,7 +214,8 @@ describe('other files', () => {
   });
 
   it('passes on what a few bytes of zstd stand for piece by piece', async () => {
-    // 3,000 blocks of one repeated byte: 9 kB for 390 MB in one line, which is passed over, and a record after it
+    // 3,000 blocks of one repeated byte: 9 kB for 390 MB in one line, which is passed over, and a
+    // record after it
     const block = (last: boolean, type: number, size: number): number[] => {
       const word = (size << 3) | (type << 1) | Number(last);
       return [word & 255, (word >> 8) & 255, word >> 16];
@@ -234,7 +235,8 @@ describe('other files', () => {
     const before = process.memoryUsage.rss();
     const read = await collect({ path: folder({ 'a.jsonl.zst': bomb }), seqLen: 12 });
     expect(read.stream.summary).toMatchObject({ samples: 1, skippedRecords: 1 });
-    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(600); // the longest line that is held has 256 MiB
+    // the longest line that is held has 256 MiB
+    expect((process.memoryUsage.rss() - before) / 2 ** 20).toBeLessThan(600);
   });
 
   it('compressed ones give what they hold', async () => {

@@ -24,7 +24,8 @@ interface Numbers {
 const fixtures = `${root}test/evaluation/fixtures/`;
 const metrics = ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered'] as const;
 
-// A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero ablation; this GPT-2 has biases.
+// A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero
+// ablation; this GPT-2 has biases.
 // With 3 blocks the routed layers begin at layer 0, the embedding.
 describe.each([4, 3])(
   'strict on a small GPT-2 with biases, %i blocks, against PyTorch',
@@ -113,7 +114,8 @@ describe.each([4, 3])(
       for (const [field, expected] of Object.entries(numbers.results[owner]!)) {
         if (field === 'ceZero') continue;
         const found = (strict[field as keyof typeof strict] as Estimate).mean;
-        // Random weights make Recovered a ratio of two small differences: its error is theirs, 1e-6, over the smaller one.
+        // Random weights make Recovered a ratio of two small differences: its error is theirs,
+        // 1e-6, over the smaller one.
         const tolerance =
           field === 'Recovered'
             ? 1e-3 * Math.max(1, Math.abs(expected))

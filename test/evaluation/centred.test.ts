@@ -1,4 +1,7 @@
-/** An SAE trained on a centred residual stream, on a model with LayerNorm, against a copy of it that is centred (fixtures/make_centred.py). */
+/**
+ * An SAE trained on a centred residual stream, on a model with LayerNorm, against a copy of it that
+ * is centred (fixtures/make_centred.py).
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,7 +75,8 @@ describe('a centred residual stream', () => {
   it('is what the SAE reads and what its reconstruction replaces', async () => {
     const found = await measured();
     const expected = read<Record<string, number>>('centred/expected.json');
-    // The centred copy's weights were rounded to float32 once more: 1e-7 in each, through four blocks.
+    // The centred copy's weights were rounded to float32 once more: 1e-7 in each, through four
+    // blocks.
     for (const [field, value] of Object.entries(expected))
       expect(Math.abs(found[field]! - value), `${field}: found ${found[field]}`).toBeLessThan(
         1e-4 * value,
@@ -91,24 +95,33 @@ describe('a request', () => {
     saes: [spec],
   });
 
-  it("may say that it was; a model whose norms keep the mean does not take it off by the file's word", async () => {
-    expect(
-      (await validateRequest(request({ checkpoint: sae, centered: true }))).saes[0]!.published,
-    ).toMatchObject({ centred: true });
-    expect((await validateRequest(request({ checkpoint: sae }))).saes[0]!.published).toMatchObject({
-      centred: false,
-    });
-    const copy = join(folder, 'sae');
-    cpSync(sae, copy, { recursive: true });
-    const config = JSON.parse(readFileSync(join(copy, 'cfg.json'), 'utf8')) as object;
-    writeFileSync(
-      join(copy, 'cfg.json'),
-      JSON.stringify({ ...config, model_from_pretrained_kwargs: { center_writing_weights: true } }),
-    );
-    expect((await validateRequest(request({ checkpoint: copy }))).saes[0]!.published).toMatchObject(
-      { centred: false },
-    );
-  });
+  it(
+    'may say that it was; a model whose norms keep the mean does not take it off by the ' +
+      "file's word",
+    async () => {
+      expect(
+        (await validateRequest(request({ checkpoint: sae, centered: true }))).saes[0]!.published,
+      ).toMatchObject({ centred: true });
+      expect(
+        (await validateRequest(request({ checkpoint: sae }))).saes[0]!.published,
+      ).toMatchObject({
+        centred: false,
+      });
+      const copy = join(folder, 'sae');
+      cpSync(sae, copy, { recursive: true });
+      const config = JSON.parse(readFileSync(join(copy, 'cfg.json'), 'utf8')) as object;
+      writeFileSync(
+        join(copy, 'cfg.json'),
+        JSON.stringify({
+          ...config,
+          model_from_pretrained_kwargs: { center_writing_weights: true },
+        }),
+      );
+      expect(
+        (await validateRequest(request({ checkpoint: copy }))).saes[0]!.published,
+      ).toMatchObject({ centred: false });
+    },
+  );
 
   it('is reminded where a GPT-2 is evaluated and neither says so', async () => {
     // As the published SAEs of GPT-2's residual stream have it.

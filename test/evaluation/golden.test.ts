@@ -8,7 +8,8 @@ import type {
 } from '#src/evaluation/schema/index.js';
 import { referenceCase, requestFor, strictCase } from './golden-case.js';
 
-// Tolerances, relative: what the numbers promise is 1e-4 for NormMSE and 1e-3 for the rest; float32 in another order of
+// Tolerances, relative: what the numbers promise is 1e-4 for NormMSE and 1e-3 for the rest; float32
+// in another order of
 // summation gives 1e-7, a handful of tokens whose k-th and (k+1)-th latents are nearly equal 1e-5.
 const tolerance = (field: string): number => (field.startsWith('NormMSE') ? 1e-4 : 1e-3);
 
@@ -65,7 +66,8 @@ describe.each(['main', 'inferK', 'theta', 'soft'])('case %s against PyTorch', (n
       if (field === 'KLDivPerTokenCi95') {
         const [low, high] = found!.KLDivPerToken!.ci95!;
         const [wantLow, wantHigh] = value as [number, number];
-        // Another stream of random numbers: 10,000 resamples place the ends of the interval to a few per cent of its width.
+        // Another stream of random numbers: 10,000 resamples place the ends of the interval to a
+        // few per cent of its width.
         expect(Math.abs(low - wantLow)).toBeLessThan(0.1 * (wantHigh - wantLow));
         expect(Math.abs(high - wantHigh)).toBeLessThan(0.1 * (wantHigh - wantLow));
       } else if (field === 'RoutingShare')

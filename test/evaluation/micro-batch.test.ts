@@ -1,4 +1,6 @@
-/** How much is computed at once: from the widths and the memory there is, not from the batch size. */
+/**
+ * How much is computed at once: from the widths and the memory there is, not from the batch size.
+ */
 import { describe, expect, it } from 'vitest';
 import { chooseMicroBatch, workingSetFor } from '#src/evaluation/engine/micro-batch.js';
 

@@ -38,36 +38,40 @@ async function damaged(
 }
 
 describe('an SAE with a NaN or infinity', () => {
-  it('fails alone, also where the latent it belongs to never fires, as a dense product in PyTorch would', async () => {
-    const kept = { kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 } as const;
-    const request = {
-      model: shipped('tiny-llama'),
-      dataset: { path: shipped('eval'), seqLen: 16, maxSamples: 4 },
-      saes: [kept],
-    };
-    const bad = await Promise.all([
-      damaged('inf', 'decoder.weight', Infinity),
-      damaged('nan', 'decoder.weight', NaN),
-      damaged('encoder', 'encoder.weight', NaN),
-    ]);
-    const alone = await run(request);
-    const beside = await run({
-      ...request,
-      saes: [...bad.map((checkpoint) => ({ ...kept, checkpoint })), kept],
-    });
-    expect(beside.status).toBe('partial');
-    expect(beside.results.map(({ error }) => error?.code ?? null)).toEqual([
-      'non-finite',
-      'non-finite',
-      'non-finite',
-      null,
-    ]);
-    expect(beside.results[0]!.error!.message).toMatch(
-      /inf\.safetensors: decoder\.weight holds NaN or infinity/,
-    );
-    expect(beside.results[2]!.error!.message).toMatch(/^reference\.NormMSE is NaN or infinite/);
-    const [was, is] = [alone.results[0]!.strict!, beside.results[3]!.strict!];
-    expect(is.NormMSE!.mean).toBeCloseTo(was.NormMSE!.mean, 6);
-    expect(is.L0).toEqual(was.L0);
-  });
+  it(
+    'fails alone, also where the latent it belongs to never fires, as a dense product in ' +
+      'PyTorch would',
+    async () => {
+      const kept = { kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 } as const;
+      const request = {
+        model: shipped('tiny-llama'),
+        dataset: { path: shipped('eval'), seqLen: 16, maxSamples: 4 },
+        saes: [kept],
+      };
+      const bad = await Promise.all([
+        damaged('inf', 'decoder.weight', Infinity),
+        damaged('nan', 'decoder.weight', NaN),
+        damaged('encoder', 'encoder.weight', NaN),
+      ]);
+      const alone = await run(request);
+      const beside = await run({
+        ...request,
+        saes: [...bad.map((checkpoint) => ({ ...kept, checkpoint })), kept],
+      });
+      expect(beside.status).toBe('partial');
+      expect(beside.results.map(({ error }) => error?.code ?? null)).toEqual([
+        'non-finite',
+        'non-finite',
+        'non-finite',
+        null,
+      ]);
+      expect(beside.results[0]!.error!.message).toMatch(
+        /inf\.safetensors: decoder\.weight holds NaN or infinity/,
+      );
+      expect(beside.results[2]!.error!.message).toMatch(/^reference\.NormMSE is NaN or infinite/);
+      const [was, is] = [alone.results[0]!.strict!, beside.results[3]!.strict!];
+      expect(is.NormMSE!.mean).toBeCloseTo(was.NormMSE!.mean, 6);
+      expect(is.L0).toEqual(was.L0);
+    },
+  );
 });

@@ -49,7 +49,8 @@ describe('strict', () => {
     const both = await run(small);
     alone.results.forEach(({ strict }, index) => {
       const other = both.results[index]!.strict!;
-      // padded columns are computed in one run and left out in the other: the same sums in other blocks
+      // padded columns are computed in one run and left out in the other: the same sums in other
+      // blocks
       expect(Math.abs(strict!.KLDivPerToken!.mean - other.KLDivPerToken!.mean)).toBeLessThan(
         1e-5 * other.KLDivPerToken!.mean,
       );
@@ -71,7 +72,8 @@ describe('sweeps', () => {
         5,
       );
       expect(four!.reference!.NormMSE).toBeCloseTo(alone.results[index]!.reference!.NormMSE!, 5);
-      expect(own!.strict!.NormMSE!.mean).toBeCloseTo(strict!.NormMSE!.mean, 6); // k = 16 is the SAE's own
+      // k = 16 is the SAE's own
+      expect(own!.strict!.NormMSE!.mean).toBeCloseTo(strict!.NormMSE!.mean, 6);
       expect(many!.strict!.L0!.mean).toBeCloseTo(64, 6);
     });
   });

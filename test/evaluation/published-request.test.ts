@@ -1,4 +1,7 @@
-/** What is checked of a request with published SAEs before anything is loaded, and what file names give to bare state dicts. */
+/**
+ * What is checked of a request with published SAEs before anything is loaded, and what file names
+ * give to bare state dicts.
+ */
 import {
   copyFileSync,
   cpSync,
@@ -332,7 +335,8 @@ describe('what is refused, with the field and what to do', () => {
       { checkpoint: layouts('dictionary_learning-BatchTopKSAE-unset') },
       { theta: 0.5 },
     );
-    expect(fields.map(({ path }) => path)).toEqual(['saes[0].checkpoint']); // only its width is wrong now
+    // only its width is wrong now
+    expect(fields.map(({ path }) => path)).toEqual(['saes[0].checkpoint']);
   });
 });
 
@@ -365,7 +369,8 @@ describe('names of bare state dicts', () => {
       k: 16,
       notes: [],
     });
-    expect(await valid({ checkpoint: path, kind: 'RandomK' })).toMatchObject({ layer: 5, k: 64 }); // drawn, not the name's
+    // drawn, not the name's
+    expect(await valid({ checkpoint: path, kind: 'RandomK' })).toMatchObject({ layer: 5, k: 64 });
     expect(await valid({ checkpoint: path, kind: 'Vanilla' })).toMatchObject({
       layer: 12,
       k: null,

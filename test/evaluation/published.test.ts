@@ -1,4 +1,7 @@
-/** Published SAEs evaluated on the shipped model against transformers with hooks (fixtures/make_published.py). */
+/**
+ * Published SAEs evaluated on the shipped model against transformers with hooks
+ * (fixtures/make_published.py).
+ */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run.js';
@@ -27,9 +30,11 @@ const fixtures = `${root}test/evaluation/fixtures/published/`;
 const expected = JSON.parse(readFileSync(`${fixtures}expected.json`, 'utf8')) as Expected;
 const names = Object.keys(expected.results);
 
-// float32 through 16 blocks in another order of sums: observed 2e-7, and no latent lies that near a threshold.
+// float32 through 16 blocks in another order of sums: observed 2e-7, and no latent lies that near a
+// threshold.
 const tolerance = 1e-4;
-// Nats by which a difference of mean cross-entropies (4 nats each) computed in float32 may differ from another such: against float64
+// Nats by which a difference of mean cross-entropies (4 nats each) computed in float32 may differ
+// from another such: against float64
 // transformers' own float32 is off by up to 1.2e-7 on these texts, ours by 5e-8.
 const crossEntropyError = 2e-7;
 
@@ -37,7 +42,8 @@ const crossEntropyError = 2e-7;
 function allowed(field: string, strict: Record<string, number>): number {
   const { DeltaCE: delta, Recovered: recovered } = strict;
   if (field === 'DeltaCE') return Math.max(tolerance * Math.abs(delta!), crossEntropyError);
-  // 1 − delta / zero, where zero (what ablation costs) is 1.2e-3 nats at the smallest: an error of either counts 1 / zero times.
+  // 1 − delta / zero, where zero (what ablation costs) is 1.2e-3 nats at the smallest: an error of
+  // either counts 1 / zero times.
   if (field === 'Recovered')
     return (
       (crossEntropyError * (1 + Math.abs(1 - recovered!))) / Math.abs(delta! / (1 - recovered!))

@@ -13,7 +13,8 @@ describe('a request with a wrong field', () => {
     [
       sae({ kind: 'Top' }),
       'saes[0].kind',
-      'expected one of TopK, RouteSAE, MLSAE, Vanilla, Gated, JumpReLU, Crosscoder, RandomK, found "Top"',
+      'expected one of TopK, RouteSAE, MLSAE, Vanilla, Gated, JumpReLU, Crosscoder, ' +
+        'RandomK, found "Top"',
     ],
     [sae({ label: '' }), 'saes[0].label', 'expected at least 1 character, found ""'],
     [sae({ size: 1 }), 'saes[0].size', 'is not a field of a request'],

@@ -1,4 +1,7 @@
-/** Models and SAEs that stay loaded: same bits, loaded once, loaded again when their file changed, freed for room. */
+/**
+ * Models and SAEs that stay loaded: same bits, loaded once, loaded again when their file changed,
+ * freed for room.
+ */
 import {
   copyFileSync,
   cpSync,

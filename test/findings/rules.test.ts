@@ -39,7 +39,8 @@ describe('on the shipped files', () => {
     expect(labels('sae-failed')).toEqual([]);
     expect(labels('too-few-samples')).toEqual([]);
     expect(labels('mlsae-off-by-one')).toEqual(['MLSAE']);
-    expect(labels('dense-dictionary')).toEqual(['Crosscoder']); // 234 of 1,024 latents, below 9 · 128
+    // 234 of 1,024 latents, below 9 · 128
+    expect(labels('dense-dictionary')).toEqual(['Crosscoder']);
     expect(labels('randomk-layer')).toEqual(['RandomK']);
   });
 });

@@ -1,4 +1,7 @@
-/** Every header parser against mutated files: 300 each, with their tensors opened; 10,000 each in a child by SAE_EVAL_TEST_FULL. */
+/**
+ * Every header parser against mutated files: 300 each, with their tensors opened; 10,000 each in a
+ * child by SAE_EVAL_TEST_FULL.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +18,8 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// Each test file runs in a child process of its own, so that a crash would be seen as one and the peak is this file's.
+// Each test file runs in a child process of its own, so that a crash would be seen as one and the
+// peak is this file's.
 it.each(Object.keys(seeds) as Parser[])(
   `%s: ${count} mutations`,
   async (parser) => {
@@ -33,7 +37,8 @@ it.each(Object.keys(seeds) as Parser[])(
       .map(([code, times]) => `${code} ${times}`)
       .join(', ');
     console.log(
-      `${parser}: ${read} read, ${refusals}; slowest ${slowestMs.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+      `${parser}: ${read} read, ${refusals}; slowest ${slowestMs.toFixed(1)} ms; peak ` +
+        `memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
     );
     expect(read + Object.values(refused).reduce((sum, times) => sum + times, 0)).toBe(count);
   },

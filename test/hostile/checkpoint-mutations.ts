@@ -1,4 +1,7 @@
-/** Mutated checkpoints from a seed: what a parser makes of them is a result or a coded error, within bounded time. */
+/**
+ * Mutated checkpoints from a seed: what a parser makes of them is a result or a coded error, within
+ * bounded time.
+ */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { SaeEvalError } from '#src/errors.js';
 import { readCheckpoint } from '#src/checkpoint/read.js';
@@ -104,7 +107,8 @@ export interface MutationCounts {
 const allowedCodes = ['checkpoint-format', 'checkpoint-forbidden', 'checkpoint-module'];
 
 /**
- * Reads `count` mutations of a parser's seed files from `path`; `open` is called for those that are valid.
+ * Reads `count` mutations of a parser's seed files from `path`; `open` is called for those that are
+ * valid.
  * @throws what is neither a result nor a coded error, with the mutation's number.
  */
 export async function readMutations(

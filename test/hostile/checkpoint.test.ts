@@ -215,7 +215,11 @@ describe('zips that lie', () => {
 
   it('a directory offset beyond 2^53 does not end the process', () => {
     const path = written(zipOf(good, { zip64: { directoryOffset: 0xfffffffffffffff0n } }));
-    const code = `const { readCheckpoint } = await import('#src/checkpoint/read.js'); await readCheckpoint(${JSON.stringify(path)}).catch((error) => process.stdout.write(error.code)); await new Promise((resolve) => setTimeout(resolve, 50));`;
+    const code =
+      "const { readCheckpoint } = await import('#src/checkpoint/read.js'); await " +
+      `readCheckpoint(${JSON.stringify(path)}).catch((error) => ` +
+      'process.stdout.write(error.code)); await new Promise((resolve) => setTimeout(resolve, ' +
+      '50));';
     const { stdout, status } = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
       encoding: 'utf8',
     });

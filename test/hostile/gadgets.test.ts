@@ -1,6 +1,7 @@
 /**
- * A corpus of pickles that would run code in Python: every way a pickle has of calling something, with every name that attacks
- * use, in a zip, in a legacy file and in a wrapper of allowed calls. Each is refused by a coded error, and nothing is run.
+ * A corpus of pickles that would run code in Python: every way a pickle has of calling something,
+ * with every name that attacks use, in a zip, in a legacy file and in a wrapper of allowed calls.
+ * Each is refused by a coded error, and nothing is run.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -156,7 +157,9 @@ const forms: Record<string, (module: string, name: string) => Buffer> = {
 
 const legacyHead = bytes(0x80, 2, op.long(0x1950a86a20f9469cfc6cn & 0x7fffffffffffffffn), op.stop);
 
-/** The pickle alone at the root, beside a tensor, and in the legacy format's place for an object. */
+/**
+ * The pickle alone at the root, beside a tensor, and in the legacy format's place for an object.
+ */
 const places: Record<string, (value: Buffer) => Buffer> = {
   'a zip': (value) => zipOf(ptOf(bytes(op.proto, value, op.stop))),
   'a zip beside a tensor': (value) =>
@@ -219,7 +222,8 @@ it('Python runs some of the same files', () => {
     writeFileSync(path, places['a bare pickle']!(forms[form]!('os', 'system')));
     execFileSync(python, [
       '-c',
-      `import pickle\ntry:\n pickle.load(open(${JSON.stringify(path)}, 'rb'))\nexcept Exception: pass`,
+      `import pickle\ntry:\n pickle.load(open(${JSON.stringify(path)}, 'rb'))\nexcept ` +
+        'Exception: pass',
     ]);
     expect(existsSync(marker()), form).toBe(true);
     rmSync(marker());

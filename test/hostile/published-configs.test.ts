@@ -1,4 +1,7 @@
-/** Published formats with configurations and tensors that lie: one clear coded error each, nothing native loaded for it. */
+/**
+ * Published formats with configurations and tensors that lie: one clear coded error each, nothing
+ * native loaded for it.
+ */
 import {
   cpSync,
   mkdirSync,
@@ -148,7 +151,8 @@ describe.each(formats)('%s', (name, config, fields) => {
     ]).toContain(error.code);
     expect(error.message.length).toBeLessThan(1200);
     expect(error.message).toContain(folder); // the file is named
-    expect(error.message).not.toContain('norm_scaling_factor'); // what is wrong comes before what is asked for
+    // what is wrong comes before what is asked for
+    expect(error.message).not.toContain('norm_scaling_factor');
   });
 
   it.each([
@@ -245,13 +249,15 @@ describe(`${rounds} mutations of each configuration`, () => {
       for (let round = 0; round < rounds; round++) {
         writeFileSync(path, mutated(text, random));
         const found = await describePublished(copy, { scale: 1 }).catch((error: unknown) => error);
-        if (!(found instanceof Error)) continue; // a change that means nothing, or something else that fits
+        // a change that means nothing, or something else that fits
+        if (!(found instanceof Error)) continue;
         refused += 1;
         if (!(found instanceof SaeEvalError) || found.code === 'internal')
           expect.fail(`round ${round}: ${found.stack ?? found.message}`);
       }
       console.log(
-        `${name}: ${rounds - refused} described, ${refused} refused; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+        `${name}: ${rounds - refused} described, ${refused} refused; peak memory ` +
+          `${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
       );
       expect(refused).toBeGreaterThan(rounds / 4);
     },

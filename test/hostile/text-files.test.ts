@@ -1,4 +1,7 @@
-/** Compressed text and JSON lines from hostile hands: bombs, lies and random changes end in an error or are read, within bounded memory. */
+/**
+ * Compressed text and JSON lines from hostile hands: bombs, lies and random changes end in an error
+ * or are read, within bounded memory.
+ */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -24,7 +27,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** A zstd frame of raw blocks, and of one block that repeats a byte (RFC 8878). */
 function zstd(content: Buffer, repeats = 0): Buffer {
-  const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])]; // no checksum, a window of 2 MiB
+  // no checksum, a window of 2 MiB
+  const parts: Buffer[] = [Buffer.from([0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x58])];
   const block = (type: number, size: number, bytes: Buffer, last: boolean): void => {
     const header = (size << 3) | (type << 1) | (last ? 1 : 0);
     parts.push(Buffer.from([header & 255, (header >> 8) & 255, (header >> 16) & 255]), bytes);
@@ -35,7 +39,14 @@ function zstd(content: Buffer, repeats = 0): Buffer {
 }
 
 const lines = Buffer.from(
-  `${Array.from({ length: 20 }, (_, i) => JSON.stringify({ text: `record ${i} ünï ${'word '.repeat(i)}`, meta: { n: i, deep: [[[i]]] } })).join('\n')}\n`,
+  '' +
+    Array.from({ length: 20 }, (_, i) =>
+      JSON.stringify({
+        text: `record ${i} ünï ${'word '.repeat(i)}`,
+        meta: { n: i, deep: [[[i]]] },
+      }),
+    ).join('\n') +
+    `\n`,
 );
 
 async function samples(path: string): Promise<{ pieces: number; skipped: number }> {
@@ -81,7 +92,9 @@ describe(`${count} mutations`, () => {
         slowest = Math.max(slowest, performance.now() - from);
       }
       console.log(
-        `${name}: ${counts.read} read, ${counts.skipped} of them with records skipped, ${counts.refused} refused; slowest ${slowest.toFixed(1)} ms; peak memory ${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
+        `${name}: ${counts.read} read, ${counts.skipped} of them with records skipped, ` +
+          `${counts.refused} refused; slowest ${slowest.toFixed(1)} ms; peak memory ` +
+          `${Math.round(process.resourceUsage().maxRSS / 1024)} MB`,
       );
       expect(counts.read + counts.refused).toBe(count);
     },

@@ -1,4 +1,7 @@
-/** The non-linearities that a configuration may name, against transformers (fixtures/make_activations.py). */
+/**
+ * The non-linearities that a configuration may name, against transformers
+ * (fixtures/make_activations.py).
+ */
 import { readFileSync } from 'node:fs';
 import { activations } from '#src/lm/families.js';
 import { activate } from '#src/lm/layers.js';
@@ -14,7 +17,8 @@ it('the fixture has every name', () =>
 
 it.each(Object.keys(values))('%s', (name) => {
   const found = scope(() => activate(tensor(x), activations.get(name)!).toArray() as number[]);
-  // float32; transformers writes some out in several operators: a rounding or two of values up to 196
+  // float32; transformers writes some out in several operators: a rounding or two of values up to
+  // 196
   found.forEach((value, i) =>
     expect(Math.abs(value - values[name]![i]!), `at ${x[i]}`).toBeLessThanOrEqual(
       1e-6 * Math.max(1, Math.abs(values[name]![i]!)),

@@ -366,7 +366,8 @@ describe('the local Hugging Face cache', () => {
     const model = await loadLanguageModel('some-org/Tiny.Model-1');
     expect(model.layers).toBe(4);
     model.dispose();
-    // the oldest models have no organisation; the folder is found by each of the library's variables
+    // the oldest models have no organisation; the folder is found by each of the library's
+    // variables
     cpSync(join(cache, 'models--some-org--Tiny.Model-1'), join(cache, 'models--gpt2'), {
       recursive: true,
     });

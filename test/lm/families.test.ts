@@ -19,8 +19,8 @@ beforeAll(() => {
 });
 
 /**
- * Of every value, absolute or relative: float32 sums in another order (flash attention, fused norms) measured up to 1e-5
- * through 16 blocks; 1e-4 is asked for.
+ * Of every value, absolute or relative: float32 sums in another order (flash attention, fused
+ * norms) measured up to 1e-5 through 16 blocks; 1e-4 is asked for.
  */
 const tolerance = 1e-4;
 
@@ -96,7 +96,8 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
       const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
       const together = forward(model, ids, lengths).states.get('logits')!;
       lengths.forEach((length, row) => {
-        // longer by padding, alone: what depends on the length itself (longrope, dynamic) has its own fixtures
+        // longer by padding, alone: what depends on the length itself (longrope, dynamic) has its
+        // own fixtures
         const alone = forward(model, ids.narrow(0, row, 1), [length]).states.get('logits')!;
         expect(
           deviation(alone, together.narrow(0, row, 1), { lengths: [length], T: ids.shape[1]! }),
@@ -205,7 +206,8 @@ describe('scalings that depend on the length', () => {
 });
 
 describe('bfloat16', () => {
-  // Roundings fall elsewhere (fused attention), so the yardstick is what rounding itself costs transformers.
+  // Roundings fall elsewhere (fused attention), so the yardstick is what rounding itself costs
+  // transformers.
   it.each(folders('models-odd'))('%s is as close to float32 as transformers is', async (folder) => {
     const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
     if (expected.has('bf16.logits')) {

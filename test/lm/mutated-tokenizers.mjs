@@ -1,6 +1,7 @@
 /**
- * Loads mutated tokenizer files and uses those that load, in a process of its own: a crash of the native library would end
- * it. Prints counts as JSON. Arguments: the fixture's folder, a seed, how many.
+ * Loads mutated tokenizer files and uses those that load, in a process of its own: a crash of the
+ * native library would end it. Prints counts as JSON. Arguments: the fixture's folder, a seed, how
+ * many.
  */
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

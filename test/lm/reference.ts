@@ -1,4 +1,6 @@
-/** Runs a model on the inputs of a fixture and says how far it is from what transformers computed. */
+/**
+ * Runs a model on the inputs of a fixture and says how far it is from what transformers computed.
+ */
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import type { LanguageModel } from '#src/lm/index.js';
@@ -49,7 +51,10 @@ export function forward(
   }
 }
 
-/** The largest of min(|a − b|, |a − b| / |b|) over the positions that count: NaN or infinite where one is. */
+/**
+ * The largest of min(|a − b|, |a − b| / |b|) over the positions that count: NaN or infinite where
+ * one is.
+ */
 export function deviation(
   a: Tensor,
   b: Tensor,

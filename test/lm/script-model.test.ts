@@ -1,4 +1,7 @@
-/** A language model exported as TorchScript (fixtures/torchscript/make.py), against the same model in Python. */
+/**
+ * A language model exported as TorchScript (fixtures/torchscript/make.py), against the same model
+ * in Python.
+ */
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -121,7 +121,8 @@ describe('a tokenizer that cannot be loaded', () => {
   });
 });
 
-// What transformers 5 says is `pad_token_id ?? eos_token_id` of such folders; Llama 2's have a `pad_token_id` and a tokenizer without a pad token.
+// What transformers 5 says is `pad_token_id ?? eos_token_id` of such folders; Llama 2's have a
+// `pad_token_id` and a tokenizer without a pad token.
 describe('the pad token', () => {
   const tokenizer = JSON.parse(readFileSync(`${folder}/unigram/tokenizer.json`, 'utf8')) as Record<
     string,

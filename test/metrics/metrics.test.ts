@@ -20,7 +20,8 @@ const sums = (columns: Partial<Record<SlotColumn, number>>, rest: Partial<Sums> 
 
 describe('explained variance', () => {
   it('is 0 for a predictor that returns the mean, 1 for a perfect one', () => {
-    // 500 points with means far from zero: published tools that mix up E[x²] and E[x] give 0.94 here.
+    // 500 points with means far from zero: published tools that mix up E[x²] and E[x] give 0.94
+    // here.
     const d = 8;
     let word = 7;
     const random = (): number => (word = (Math.imul(word, 1664525) + 1013904223) >>> 0) / 2 ** 32;
@@ -46,7 +47,8 @@ describe('explained variance', () => {
 
   it('is none where the inputs do not vary, whatever rounding leaves of their variance', () => {
     const total = Float64Array.of(0.3, -1.7, 0.4, 1);
-    const squaredInput = total.reduce((sum, value) => sum + value * value, 0) * (1 + 6e-8); // as summed in float32
+    // as summed in float32
+    const squaredInput = total.reduce((sum, value) => sum + value * value, 0) * (1 + 6e-8);
     expect(
       explainedVariance.strict.ExplainedVariance!.formula(
         sums({ squaredError: 0.5, squaredInput }, { vector: () => total }),
@@ -137,7 +139,8 @@ describe('bootstrap', () => {
 
   it('covers as the normal approximation says', () => {
     const n = 400;
-    const column = Float64Array.from({ length: n }, (_, i) => ((i * 7919) % n) / n); // uniform on [0, 1)
+    // uniform on [0, 1)
+    const column = Float64Array.from({ length: n }, (_, i) => ((i * 7919) % n) / n);
     const { sums: drawn } = resample([column], 42);
     const [low, high] = percentileInterval(drawn.map((sum) => sum / n));
     const width = (2 * 1.96 * Math.sqrt(1 / 12)) / Math.sqrt(n);

@@ -1,4 +1,7 @@
-/** The layers: the linter refuses an import that goes the wrong way, and no native code hangs on what must be free of it. */
+/**
+ * The layers: the linter refuses an import that goes the wrong way, and no native code hangs on
+ * what must be free of it.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ESLint } from 'eslint';
@@ -7,7 +10,10 @@ import { describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
 
-/** Messages of the import and file name rules for a file that need not exist; type-aware rules would need it to. */
+/**
+ * Messages of the import and file name rules for a file that need not exist; type-aware rules would
+ * need it to.
+ */
 async function lint(filePath: string, code: string): Promise<string[]> {
   const eslint = new ESLint({
     cwd: root,
@@ -68,8 +74,8 @@ describe('the linter', () => {
 });
 
 /**
- * Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is called: `later` follows
- * those too.
+ * Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is
+ * called: `later` follows those too.
  */
 function loadedBy(
   entry: string,

@@ -1,6 +1,7 @@
 /**
- * The tarball as npm would publish it, in an empty folder beside the packages it depends on: what it exports loads, and
- * nothing that only development needs is missing. `SAE_EVAL_TEST_FULL=1` lets npm install it instead, and sets it up.
+ * The tarball as npm would publish it, in an empty folder beside the packages it depends on: what
+ * it exports loads, and nothing that only development needs is missing. `SAE_EVAL_TEST_FULL=1` lets
+ * npm install it instead, and sets it up.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
@@ -83,7 +84,8 @@ describe('the package', () => {
 
   it('has a client that loads without libtorch', () => {
     const result = evaluate(
-      "const { SaeEvalClient } = await import('sae-eval/client'); console.log(typeof SaeEvalClient)",
+      "const { SaeEvalClient } = await import('sae-eval/client'); console.log(typeof " +
+        'SaeEvalClient)',
     );
     expect(result).toMatchObject({ stdout: 'function\n', status: 0 });
   });
@@ -113,7 +115,8 @@ describe('the package', () => {
       expect(setup).toMatchObject({ status: 0 });
       expect(existsSync(join(installed, 'build/addon/sae_eval.node'))).toBe(true);
       const result = evaluate(
-        "const { tensor } = await import('sae-eval/torch'); console.log(tensor([1, 2]).add(1).toArray())",
+        "const { tensor } = await import('sae-eval/torch'); console.log(tensor([1, " +
+          '2]).add(1).toArray())',
       );
       expect(result.stdout).toBe('[ 2, 3 ]\n');
     },
@@ -208,7 +211,9 @@ async function runScript(script: string, cwd: string): Promise<string> {
   return output;
 }
 
-/** Links the packages a user would get: those of the lock file that are not marked as development's. */
+/**
+ * Links the packages a user would get: those of the lock file that are not marked as development's.
+ */
 function linkDependencies(target: string): void {
   const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
     packages: Record<string, { dev?: boolean }>;

@@ -1,4 +1,7 @@
-/** Complete results for tests of findings and reports: the golden numbers of the shipped files, or variations of them. */
+/**
+ * Complete results for tests of findings and reports: the golden numbers of the shipped files, or
+ * variations of them.
+ */
 import type {
   Comparison,
   EvaluationResult,

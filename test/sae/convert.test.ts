@@ -1,4 +1,7 @@
-/** Conversions: what is written computes the same latents and reconstructions, or is refused with the reason. */
+/**
+ * Conversions: what is written computes the same latents and reconstructions, or is refused with
+ * the reason.
+ */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +24,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The largest deviation of latents and reconstructions, relative to the largest of their values. */
+/**
+ * The largest deviation of latents and reconstructions, relative to the largest of their values.
+ */
 async function deviation(
   [a, optionsA]: [string, LoadSaeOptions],
   [b, optionsB]: [string, LoadSaeOptions],
@@ -55,7 +60,8 @@ const refused = async (
   return error as SaeEvalError;
 };
 
-// Both compute in float32 with weights that were rounded once; float32 has 6e-8, sums have at most 12 terms.
+// Both compute in float32 with weights that were rounded once; float32 has 6e-8, sums have at most
+// 12 terms.
 const tolerance = 1e-6;
 
 const folders: [name: string, architecture: string, given?: LoadSaeOptions][] = [

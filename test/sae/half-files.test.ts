@@ -1,4 +1,7 @@
-/** Files of the RouteSAE family in half precision: every kind, saved as bfloat16 and float16, computed in float32. */
+/**
+ * Files of the RouteSAE family in half precision: every kind, saved as bfloat16 and float16,
+ * computed in float32.
+ */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

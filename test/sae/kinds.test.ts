@@ -11,7 +11,8 @@ function dense(latents: Latents): Tensor {
     .scatter_(-1, latents.indices, latents.values);
 }
 
-// PyTorch computes the same float32 sums in another order: the reference's largest values are about 10, so 1e-4 absolute
+// PyTorch computes the same float32 sums in another order: the reference's largest values are about
+// 10, so 1e-4 absolute
 // is a dozen roundings. No latent of these inputs lies that near a threshold, so none may flip.
 const tolerance = 1e-4;
 

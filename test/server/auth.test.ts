@@ -43,29 +43,33 @@ describe('keys', () => {
     expect(() => addKey({ file, label: 'a\nb' })).toThrow(/label/);
   });
 
-  it('keep the owner and mode of their file; one that becomes unreadable is logged once and locks nobody out', () => {
-    const shared = join(folder.path, 'shared.json');
-    const key = addKey({ file: shared, label: 'erin' });
-    chmodSync(shared, 0o640);
-    if (process.getuid?.() === 0) chownSync(shared, 12_345, 12_346);
-    const { uid, gid } = statSync(shared);
-    addKey({ file: shared, label: 'fred' });
-    expect(statSync(shared)).toMatchObject({ uid, gid });
-    expect(statSync(shared).mode & 0o777).toBe(0o640);
+  it(
+    'keep the owner and mode of their file; one that becomes unreadable is logged once and ' +
+      'locks nobody out',
+    () => {
+      const shared = join(folder.path, 'shared.json');
+      const key = addKey({ file: shared, label: 'erin' });
+      chmodSync(shared, 0o640);
+      if (process.getuid?.() === 0) chownSync(shared, 12_345, 12_346);
+      const { uid, gid } = statSync(shared);
+      addKey({ file: shared, label: 'fred' });
+      expect(statSync(shared)).toMatchObject({ uid, gid });
+      expect(statSync(shared).mode & 0o777).toBe(0o640);
 
-    const ring = new KeyRing(shared, undefined);
-    const faults: unknown[] = [];
-    ring.onFault = (error) => faults.push(error);
-    writeFileSync(shared, 'half a fi');
-    utimesSync(shared, 1, 1);
-    expect(ring.labelOf(key)).toBe('erin');
-    expect(faults).toEqual([
-      expect.objectContaining({
-        code: 'configuration-invalid',
-        message: expect.stringContaining('shared.json'),
-      }),
-    ]);
-  });
+      const ring = new KeyRing(shared, undefined);
+      const faults: unknown[] = [];
+      ring.onFault = (error) => faults.push(error);
+      writeFileSync(shared, 'half a fi');
+      utimesSync(shared, 1, 1);
+      expect(ring.labelOf(key)).toBe('erin');
+      expect(faults).toEqual([
+        expect.objectContaining({
+          code: 'configuration-invalid',
+          message: expect.stringContaining('shared.json'),
+        }),
+      ]);
+    },
+  );
 
   it('open the server, several with their labels; a new one works without a restart', async () => {
     const key = addKey({ file, label: 'bob' });

@@ -74,16 +74,20 @@ describe('the catalogue', () => {
     expect(JSON.stringify(damaged)).not.toContain(folder.path);
   });
 
-  it('lists models in the older file format, and TorchScript ones with why the server does not run them', async () => {
-    const models = (await client.models()).filter(({ source }) => source === 'root');
-    expect(models.map(({ path }) => path)).toEqual(['older', 'program']);
-    expect(models[0]).toMatchObject({ family: 'llama', layers: 16, width: 128, error: null });
-    expect(models[1]).toMatchObject({
-      family: null,
-      error: {
-        code: 'model-unsupported',
-        message: expect.stringMatching(/^program: .*SAE_EVAL_TORCHSCRIPT=1/),
-      },
-    });
-  });
+  it(
+    'lists models in the older file format, and TorchScript ones with why the server does ' +
+      'not run them',
+    async () => {
+      const models = (await client.models()).filter(({ source }) => source === 'root');
+      expect(models.map(({ path }) => path)).toEqual(['older', 'program']);
+      expect(models[0]).toMatchObject({ family: 'llama', layers: 16, width: 128, error: null });
+      expect(models[1]).toMatchObject({
+        family: null,
+        error: {
+          code: 'model-unsupported',
+          message: expect.stringMatching(/^program: .*SAE_EVAL_TORCHSCRIPT=1/),
+        },
+      });
+    },
+  );
 });

@@ -1,4 +1,7 @@
-/** The documents say what is so: the table of errors is the code's, the settings are the schema's, the examples run. */
+/**
+ * The documents say what is so: the table of errors is the code's, the settings are the schema's,
+ * the examples run.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

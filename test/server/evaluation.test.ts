@@ -1,4 +1,7 @@
-/** Evaluations through a server started as a user would: the numbers, the events, cancellation, responsiveness. */
+/**
+ * Evaluations through a server started as a user would: the numbers, the events, cancellation,
+ * responsiveness.
+ */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
@@ -73,7 +76,10 @@ function goldenRequest({ config, results }: GoldenCase): EvaluationRequest {
   };
 }
 
-/** Float32 arithmetic in another order: 1e-4 relative for NormMSE, 1e-3 for KL, which sums small differences of logits. */
+/**
+ * Float32 arithmetic in another order: 1e-4 relative for NormMSE, 1e-3 for KL, which sums small
+ * differences of logits.
+ */
 function expectGolden({ results }: EvaluationResult, { results: expected }: GoldenCase): void {
   for (const [kind, numbers] of Object.entries(expected)) {
     const result = results.find((item) => item.kind === kind)!;
@@ -106,7 +112,8 @@ function expectGolden({ results }: EvaluationResult, { results: expected }: Gold
 
 describe('the numbers', () => {
   it(
-    'equal those of the PyTorch scripts, by plain fetch and by the client, while the server stays responsive',
+    'equal those of the PyTorch scripts, by plain fetch and by the client, while the ' +
+      'server stays responsive',
     { timeout: full ? 900_000 : 120_000 },
     async () => {
       const chosen = goldenCase(full ? 'main' : 'inferK');
@@ -127,10 +134,12 @@ describe('the numbers', () => {
       expect(record.error).toBeNull();
       expectGolden(record.result, chosen);
       delays.sort((a, b) => a - b);
-      // The machine has two cores and both compute: the median says whether the loop is free, a single answer may wait for a core.
+      // The machine has two cores and both compute: the median says whether the loop is free, a
+      // single answer may wait for a core.
       expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(50);
 
-      // In the short run the client finds the evaluation that fetch submitted; in the long one it is computed again.
+      // In the short run the client finds the evaluation that fetch submitted; in the long one it
+      // is computed again.
       const again = await client.evaluate(
         goldenRequest(chosen),
         full ? { wait: true } : { wait: true, idempotencyKey: 'golden' },

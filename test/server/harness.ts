@@ -1,4 +1,7 @@
-/** Servers for tests: in this process, or in one of their own that can be killed; always on a port of their own. */
+/**
+ * Servers for tests: in this process, or in one of their own that can be killed; always on a port
+ * of their own.
+ */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

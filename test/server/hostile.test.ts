@@ -1,4 +1,7 @@
-/** A matrix of hostile requests: each gets its documented status, the server lives, nothing outside the roots is read. */
+/**
+ * A matrix of hostile requests: each gets its documented status, the server lives, nothing outside
+ * the roots is read.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -288,7 +291,8 @@ describe('requests that are not well-formed HTTP', () => {
     ],
     [
       'length and chunks',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/json\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       /^HTTP\/1.1 400 /,
     ],
     ['an unknown method', `BREW / HTTP/1.1\r\n${head}\r\n`, /^HTTP\/1.1 400 /],
@@ -314,17 +318,21 @@ describe('requests that are not well-formed HTTP', () => {
     ],
     [
       'a negative length',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: -1\r\n\r\n{}`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/json\r\nContent-Length: -1\r\n\r\n{}`,
       /^HTTP\/1.1 400 /,
     ],
     [
       'a chunk that is none',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
       /^HTTP\/1.1 400 /,
     ],
     [
       'chunks without end',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n${`20000\r\n${'a'.repeat(0x20000)}\r\n`.repeat(9)}`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/json\r\nTransfer-Encoding: chunked\r\nConnection: ` +
+        `close\r\n\r\n${`20000\r\n${'a'.repeat(0x20000)}\r\n`.repeat(9)}`,
       /^HTTP\/1.1 413 /,
     ],
     ['a NUL in a header', `GET /v1/kinds HTTP/1.1\r\n${head}X: a\0b\r\n\r\n`, /^HTTP\/1.1 400 /],
@@ -337,17 +345,20 @@ describe('requests that are not well-formed HTTP', () => {
     ['HTTP/2', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', /^HTTP\/1.1 400 /],
     [
       'two requests at once',
-      `GET /healthz HTTP/1.1\r\n${head}\r\nGET /v1/nothing HTTP/1.1\r\n${head}Connection: close\r\n\r\n`,
+      `GET /healthz HTTP/1.1\r\n${head}\r\nGET /v1/nothing HTTP/1.1\r\n${head}Connection: ` +
+        `close\r\n\r\n`,
       /^HTTP\/1.1 200 [^]*HTTP\/1.1 404 /,
     ],
     [
       'a body of another JSON',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/merge-patch+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/merge-patch+json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}`,
       /^HTTP\/1.1 415 /,
     ],
     [
       'a body that is not UTF-8',
-      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\xff\xfe{}`,
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+        `application/json\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\xff\xfe{}`,
       /^HTTP\/1.1 400 /,
     ],
     ['no Host', 'GET /v1/kinds HTTP/1.1\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 400 /],
@@ -361,7 +372,9 @@ describe('requests that are not well-formed HTTP', () => {
   });
 
   it('a body that comes too slowly is given up', async () => {
-    const body = `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: application/json\r\nContent-Length: 100\r\n\r\n${' '.repeat(100)}`;
+    const body =
+      `POST /v1/evaluations HTTP/1.1\r\n${head}Content-Type: ` +
+      `application/json\r\nContent-Length: 100\r\n\r\n${' '.repeat(100)}`;
     expect(await raw(body, { piece: 10, everyMs: 300 })).toMatch(/^HTTP\/1.1 408 /);
   });
 
@@ -468,35 +481,39 @@ describe('too much', () => {
 });
 
 describe('rate limit', () => {
-  it('holds for addresses that are none, and for callers without a known key, apart from those with one', async () => {
-    const other = temporaryFolder();
-    const file = join(other.path, 'keys.json');
-    const key = addKey({ file, label: 'known' });
-    const limited = await serve(other.path, { requestsPerMinute: 3, apiKeys: file });
-    const statuses = async (path: string, value: string): Promise<number[]> => {
-      const found: number[] = [];
-      for (let sent = 0; sent < 4; sent++) {
-        const answer = await fetch(`${limited.url}${path}`, {
-          headers: { authorization: `Bearer ${value}` },
-        });
-        found.push(answer.status);
-        if (answer.status === 429)
-          expect({
-            code: (await answer.json()).code,
-            after: Number(answer.headers.get('retry-after')) > 0,
-          }).toEqual({ code: 'rate-limited', after: true });
+  it(
+    'holds for addresses that are none, and for callers without a known key, apart from ' +
+      'those with one',
+    async () => {
+      const other = temporaryFolder();
+      const file = join(other.path, 'keys.json');
+      const key = addKey({ file, label: 'known' });
+      const limited = await serve(other.path, { requestsPerMinute: 3, apiKeys: file });
+      const statuses = async (path: string, value: string): Promise<number[]> => {
+        const found: number[] = [];
+        for (let sent = 0; sent < 4; sent++) {
+          const answer = await fetch(`${limited.url}${path}`, {
+            headers: { authorization: `Bearer ${value}` },
+          });
+          found.push(answer.status);
+          if (answer.status === 429)
+            expect({
+              code: (await answer.json()).code,
+              after: Number(answer.headers.get('retry-after')) > 0,
+            }).toEqual({ code: 'rate-limited', after: true });
+        }
+        return found;
+      };
+      try {
+        expect(await statuses('/v1/kinds', 'guessed')).toEqual([401, 401, 401, 429]);
+        expect(await statuses('/nothing', key)).toEqual([404, 404, 404, 429]);
+        expect((await fetch(`${limited.url}/healthz`)).status).toBe(200);
+      } finally {
+        await limited.close();
+        other.remove();
       }
-      return found;
-    };
-    try {
-      expect(await statuses('/v1/kinds', 'guessed')).toEqual([401, 401, 401, 429]);
-      expect(await statuses('/nothing', key)).toEqual([404, 404, 404, 429]);
-      expect((await fetch(`${limited.url}/healthz`)).status).toBe(200);
-    } finally {
-      await limited.close();
-      other.remove();
-    }
-  });
+    },
+  );
 
   it('answers 429 and says when to come back', async () => {
     const other = temporaryFolder();

@@ -299,7 +299,8 @@ describe('an evaluation', () => {
     );
     for (let other = 0; other < 5; other++) await ask('other', get('/v1/kinds'));
     await Promise.all(reports);
-    // Drawn on the server's own thread, all twenty would come before the first answer that was asked for after them.
+    // Drawn on the server's own thread, all twenty would come before the first answer that was
+    // asked for after them.
     expect(order.lastIndexOf('other'), order.join(', ')).toBeLessThan(5 + 15);
   });
 

@@ -1,4 +1,7 @@
-/** Nothing is lost: the server, the compute process or both are killed at random moments; the results have the same bytes. */
+/**
+ * Nothing is lost: the server, the compute process or both are killed at random moments; the
+ * results have the same bytes.
+ */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import Database from 'better-sqlite3';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
@@ -102,29 +105,33 @@ describe('kill -9', () => {
     },
   );
 
-  it('stops in good order on SIGTERM: streams end, the evaluation continues after the next start', async () => {
-    const { id } = await client.evaluate(request, { idempotencyKey: 'graceful' });
-    const stream = await fetch(`${server.url}/v1/evaluations/${id}/events`);
-    const ended = stream.text();
-    await until(async () => ((await client.get(id)).progress?.batches ?? 0) >= 2, {
-      what: 'two batches',
-    });
-    const before = Date.now();
-    server.child.kill('SIGTERM');
-    expect(await server.ended).toEqual({ code: 0, signal: null });
-    expect(Date.now() - before).toBeLessThan(8000);
-    expect(await ended).toContain('the server stops');
-    const db = new Database(join(folder.path, 'jobs.db'), { readonly: true });
-    expect(db.prepare('SELECT status FROM evaluations WHERE id = ?').get(id)).toEqual({
-      status: 'queued',
-    });
-    db.close();
-    await start();
-    const record = await client.evaluate(request, { idempotencyKey: 'graceful', wait: true });
-    expect(record.id).toBe(id);
-    expect(record.status).toBe('succeeded');
-    expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
-  });
+  it(
+    'stops in good order on SIGTERM: streams end, the evaluation continues after the next ' +
+      'start',
+    async () => {
+      const { id } = await client.evaluate(request, { idempotencyKey: 'graceful' });
+      const stream = await fetch(`${server.url}/v1/evaluations/${id}/events`);
+      const ended = stream.text();
+      await until(async () => ((await client.get(id)).progress?.batches ?? 0) >= 2, {
+        what: 'two batches',
+      });
+      const before = Date.now();
+      server.child.kill('SIGTERM');
+      expect(await server.ended).toEqual({ code: 0, signal: null });
+      expect(Date.now() - before).toBeLessThan(8000);
+      expect(await ended).toContain('the server stops');
+      const db = new Database(join(folder.path, 'jobs.db'), { readonly: true });
+      expect(db.prepare('SELECT status FROM evaluations WHERE id = ?').get(id)).toEqual({
+        status: 'queued',
+      });
+      db.close();
+      await start();
+      const record = await client.evaluate(request, { idempotencyKey: 'graceful', wait: true });
+      expect(record.id).toBe(id);
+      expect(record.status).toBe('succeeded');
+      expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
+    },
+  );
 });
 
 describe('a server that is told to stop', () => {

@@ -1,8 +1,10 @@
 /**
- * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event streams, from this machine.
- * `npm run bench:server` on a quiet machine writes docs/bench-server.md: the latency of GET /v1/evaluations/:id, what the
- * load does to the evaluation (runs without and with it take turns), and what each process used of the processor.
- * `-- --print` prints it instead; `--samples`, `--tokens` (of each) and `--rounds` (pairs of runs) change how long it takes.
+ * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event
+ * streams, from this machine. `npm run bench:server` on a quiet machine writes
+ * docs/bench-server.md: the latency of GET /v1/evaluations/:id, what the load does to the
+ * evaluation (runs without and with it take turns), and what each process used of the processor.
+ * `-- --print` prints it instead; `--samples`, `--tokens` (of each) and `--rounds` (pairs of runs)
+ * change how long it takes.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { setMaxListeners } from 'node:events';
@@ -81,7 +83,9 @@ const usedNow = () => ({
 const latencies = [];
 let failed = 0;
 let events = 0;
-/** One evaluation, with or without the load: its seconds, and the processor time of each process. */
+/**
+ * One evaluation, with or without the load: its seconds, and the processor time of each process.
+ */
 async function evaluated({ load }) {
   const before = usedNow();
   const { id } = await client.evaluate(request, newKey());

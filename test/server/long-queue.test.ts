@@ -1,4 +1,7 @@
-/** A queue of thousands, of several clients: it survives a restart, is listed without gaps, keeps its order and its limit. */
+/**
+ * A queue of thousands, of several clients: it survives a restart, is listed without gaps, keeps
+ * its order and its limit.
+ */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Roots } from '#server/roots.js';
@@ -24,7 +27,8 @@ const clients = ['anna', 'bert', 'cleo'];
 const idOf = (index: number): string => `job-${String(index).padStart(5, '0')}`;
 
 beforeAll(async () => {
-  // As a server before this one would have left them; over HTTP the inspection of each would take most of the time.
+  // As a server before this one would have left them; over HTTP the inspection of each would take
+  // most of the time.
   const store = new Store(join(folder.path, 'jobs.db'));
   const request = requestSchema.parse(
     smallRequest({

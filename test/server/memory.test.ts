@@ -1,4 +1,7 @@
-/** Resident memory does not grow from evaluation to evaluation, in the server and in the compute process. */
+/**
+ * Resident memory does not grow from evaluation to evaluation, in the server and in the compute
+ * process.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
@@ -12,7 +15,10 @@ import {
   untilReady,
 } from './harness.js';
 
-/** Resident memory in MB; the smallest of several looks, because the garbage collector comes when it likes. */
+/**
+ * Resident memory in MB; the smallest of several looks, because the garbage collector comes when it
+ * likes.
+ */
 async function resident(pid: number): Promise<number> {
   const looks: number[] = [];
   for (let look = 0; look < 10; look++) {
@@ -75,7 +81,8 @@ describe.skipIf(spawnSync('prlimit', ['--version']).status !== 0)(
         const { id: before } = await client.evaluate(smallRequest(), { wait: true });
         const [pid] = computeProcesses(server.child.pid!);
         const pages = Number(readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ')[0]);
-        // What the process has now and a little more, in pages of 4 KiB: enough to map the files, too little to compute.
+        // What the process has now and a little more, in pages of 4 KiB: enough to map the files,
+        // too little to compute.
         execFileSync('prlimit', ['--pid', String(pid), `--as=${pages * 4096 + 16 * 2 ** 20}:`]);
         const large = smallRequest({
           dataset: { path: 'checkpoints/eval', maxSamples: 64, seqLen: 1024 },

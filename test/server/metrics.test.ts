@@ -1,4 +1,7 @@
-/** What `/metrics` and `/devices` tell: every number that operations.md names, and that models stay loaded. */
+/**
+ * What `/metrics` and `/devices` tell: every number that operations.md names, and that models stay
+ * loaded.
+ */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

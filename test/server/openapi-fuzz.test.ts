@@ -1,4 +1,7 @@
-/** Requests made from the server's own OpenAPI document, valid and not: never a 5xx, always a documented status. */
+/**
+ * Requests made from the server's own OpenAPI document, valid and not: never a 5xx, always a
+ * documented status.
+ */
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';

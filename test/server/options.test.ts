@@ -1,4 +1,6 @@
-/** Settings: flags over the environment over the file over the defaults, and what is wrong is named. */
+/**
+ * Settings: flags over the environment over the file over the defaults, and what is wrong is named.
+ */
 import { spawn } from 'node:child_process';
 import { realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,7 @@
-/** The page, driven in a real browser: submit, watch, cancel, report, compare; keyboard, phone, no outside requests. */
+/**
+ * The page, driven in a real browser: submit, watch, cancel, report, compare; keyboard, phone, no
+ * outside requests.
+ */
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
@@ -54,7 +57,10 @@ function accessibilityFaults(): string[] {
   for (const node of document.querySelectorAll(
     '[aria-labelledby], [aria-describedby], label[for]',
   )) {
-    for (const id of `${node.getAttribute('aria-labelledby') ?? ''} ${node.getAttribute('aria-describedby') ?? ''} ${node.getAttribute('for') ?? ''}`
+    for (const id of (
+      `${node.getAttribute('aria-labelledby') ?? ''} ` +
+      `${node.getAttribute('aria-describedby') ?? ''} ${node.getAttribute('for') ?? ''}`
+    )
       .split(' ')
       .filter((one) => one !== ''))
       if (document.getElementById(id) === null)
@@ -198,54 +204,58 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.locator('.pill.cancelled').waitFor();
   });
 
-  it('shows the place in the queue and follows it; a redrawn table stays where it was scrolled to', async () => {
-    const slow = smallRequest({
-      dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 128 },
-      batchSize: 4,
-    });
-    const running = await client.evaluate(slow);
-    const [first, second] = [
-      await client.evaluate({ ...slow, seed: 1 }),
-      await client.evaluate({ ...slow, seed: 2 }),
-    ];
-    await page.goto(`${server.url}/#/evaluations/${second.id}`);
-    const place = page.locator('dt', { hasText: 'Place in the queue' }).locator('+ dd');
-    await expect.poll(() => place.innerText()).toBe('2');
-    await client.cancel(first.id);
-    await expect.poll(() => place.innerText(), { timeout: 10_000 }).toBe('1');
-    await page.getByRole('button', { name: 'Cancel' }).click();
-    await page.locator('.pill.cancelled').waitFor();
-    // The button that had the keyboard is gone: the heading has it.
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
-
-    const phone = await browser.newContext({ viewport: { width: 375, height: 740 } });
-    try {
-      const view = await phone.newPage();
-      await view.goto(`${server.url}/#/evaluations/${running.id}`);
-      const region = view.getByRole('region', { name: 'Numbers as they stand' });
-      await region.waitFor({ timeout: 30_000 });
-      await picture('phone-evaluation', view);
-      // In one step each: what a locator has found may be redrawn before it is used.
-      const before = await view.evaluateHandle(() => {
-        const node = document.querySelector<HTMLElement>(
-          '[role=region][aria-label^="Numbers as they stand"]',
-        )!;
-        node.scrollLeft = 150;
-        node.focus();
-        return node;
+  it(
+    'shows the place in the queue and follows it; a redrawn table stays where it was ' +
+      'scrolled to',
+    async () => {
+      const slow = smallRequest({
+        dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 128 },
+        batchSize: 4,
       });
-      await view.waitForFunction((node) => !node.isConnected, before, { timeout: 30_000 });
-      expect(
-        await view.evaluate(() => [
-          document.activeElement?.getAttribute('role'),
-          document.activeElement?.scrollLeft,
-        ]),
-      ).toEqual(['region', 150]);
-    } finally {
-      await phone.close();
-      await client.cancel(running.id);
-    }
-  });
+      const running = await client.evaluate(slow);
+      const [first, second] = [
+        await client.evaluate({ ...slow, seed: 1 }),
+        await client.evaluate({ ...slow, seed: 2 }),
+      ];
+      await page.goto(`${server.url}/#/evaluations/${second.id}`);
+      const place = page.locator('dt', { hasText: 'Place in the queue' }).locator('+ dd');
+      await expect.poll(() => place.innerText()).toBe('2');
+      await client.cancel(first.id);
+      await expect.poll(() => place.innerText(), { timeout: 10_000 }).toBe('1');
+      await page.getByRole('button', { name: 'Cancel' }).click();
+      await page.locator('.pill.cancelled').waitFor();
+      // The button that had the keyboard is gone: the heading has it.
+      expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+
+      const phone = await browser.newContext({ viewport: { width: 375, height: 740 } });
+      try {
+        const view = await phone.newPage();
+        await view.goto(`${server.url}/#/evaluations/${running.id}`);
+        const region = view.getByRole('region', { name: 'Numbers as they stand' });
+        await region.waitFor({ timeout: 30_000 });
+        await picture('phone-evaluation', view);
+        // In one step each: what a locator has found may be redrawn before it is used.
+        const before = await view.evaluateHandle(() => {
+          const node = document.querySelector<HTMLElement>(
+            '[role=region][aria-label^="Numbers as they stand"]',
+          )!;
+          node.scrollLeft = 150;
+          node.focus();
+          return node;
+        });
+        await view.waitForFunction((node) => !node.isConnected, before, { timeout: 30_000 });
+        expect(
+          await view.evaluate(() => [
+            document.activeElement?.getAttribute('role'),
+            document.activeElement?.scrollLeft,
+          ]),
+        ).toEqual(['region', 150]);
+      } finally {
+        await phone.close();
+        await client.cancel(running.id);
+      }
+    },
+  );
 
   it('says that the server is away while it is, and goes on by itself', async () => {
     const other = temporaryFolder();

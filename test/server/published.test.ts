@@ -1,4 +1,7 @@
-/** Published SAEs over HTTP: listed, inspected, refused with the field at fault, evaluated from their folder. */
+/**
+ * Published SAEs over HTTP: listed, inspected, refused with the field at fault, evaluated from
+ * their folder.
+ */
 import { mkdirSync, rmSync, symlinkSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** A server is ready while a compute process answers. One that dies without work is started again; what keeps it from starting is no evaluation's fault. */
+/**
+ * A server is ready while a compute process answers. One that dies without work is started again;
+ * what keeps it from starting is no evaluation's fault.
+ */
 import { existsSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -1,4 +1,7 @@
-/** OpenTelemetry, as operations.md shows it: one trace from the caller through the request and the evaluation to each batch. */
+/**
+ * OpenTelemetry, as operations.md shows it: one trace from the caller through the request and the
+ * evaluation to each batch.
+ */
 import { existsSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,7 +48,9 @@ beforeAll(async () => {
   expect(example).toContain('new ConsoleSpanExporter()');
   writeFileSync(
     tracingFile,
-    `import { LineExporter } from '${exporter}';\n${example.replace('new ConsoleSpanExporter()', 'new LineExporter()').replace('1000', '50')}`,
+    'import { LineExporter } from ' +
+      `'${exporter}';\n` +
+      example.replace('new ConsoleSpanExporter()', 'new LineExporter()').replace('1000', '50'),
   );
   symlinkSync(join(packageRoot, 'node_modules'), join(folder.path, 'node_modules'));
   server = await spawnServer(folder.path, { SPANS_FILE: spansFile }, ['--import', tracingFile]);
@@ -60,50 +65,54 @@ afterAll(async () => {
 describe('traces', () => {
   const caller = { traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331' };
 
-  it('lead from the caller through the request and the evaluation to each batch in the compute process', async () => {
-    const client = new SaeEvalClient(server.url);
-    const accepted = await post(server.url, smallRequest(), {
-      traceparent: `00-${caller.traceId}-${caller.spanId}-01`,
-    });
-    const { id } = (await accepted.json()) as { id: string };
-    for await (const _ of client.watch(id));
-    await until(() => spans().filter(({ traceId }) => traceId === caller.traceId).length >= 6, {
-      what: 'the spans',
-    });
-    const own = spans().filter(({ traceId }) => traceId === caller.traceId);
-    const named = (name: string): Span[] => own.filter((span) => span.name === name);
-    const [request] = named('POST /v1/evaluations');
-    expect(request).toMatchObject({
-      parent: caller.spanId,
-      pid: server.child.pid,
-      attributes: {
-        'http.request.method': 'POST',
-        'http.route': '/v1/evaluations',
-        'http.response.status_code': 202,
-      },
-    });
-    const [evaluation] = named('evaluation');
-    expect(evaluation).toMatchObject({
-      parent: request!.spanId,
-      pid: server.child.pid,
-      attributes: {
-        'sae_eval.evaluation.id': id,
-        'sae_eval.status': 'succeeded',
-        'sae_eval.device': 'cpu',
-      },
-    });
-    const [compute] = named('compute');
-    expect(compute!.parent).toBe(evaluation!.spanId);
-    expect(compute!.pid).not.toBe(server.child.pid);
-    expect(named('load').map(({ parent }) => parent)).toEqual([compute!.spanId]);
-    // 8 samples in batches of 4.
-    expect(
-      named('batch').map(({ parent, attributes }) => [parent, attributes['sae_eval.samples']]),
-    ).toEqual([
-      [compute!.spanId, 4],
-      [compute!.spanId, 8],
-    ]);
-  });
+  it(
+    'lead from the caller through the request and the evaluation to each batch in the ' +
+      'compute process',
+    async () => {
+      const client = new SaeEvalClient(server.url);
+      const accepted = await post(server.url, smallRequest(), {
+        traceparent: `00-${caller.traceId}-${caller.spanId}-01`,
+      });
+      const { id } = (await accepted.json()) as { id: string };
+      for await (const _ of client.watch(id));
+      await until(() => spans().filter(({ traceId }) => traceId === caller.traceId).length >= 6, {
+        what: 'the spans',
+      });
+      const own = spans().filter(({ traceId }) => traceId === caller.traceId);
+      const named = (name: string): Span[] => own.filter((span) => span.name === name);
+      const [request] = named('POST /v1/evaluations');
+      expect(request).toMatchObject({
+        parent: caller.spanId,
+        pid: server.child.pid,
+        attributes: {
+          'http.request.method': 'POST',
+          'http.route': '/v1/evaluations',
+          'http.response.status_code': 202,
+        },
+      });
+      const [evaluation] = named('evaluation');
+      expect(evaluation).toMatchObject({
+        parent: request!.spanId,
+        pid: server.child.pid,
+        attributes: {
+          'sae_eval.evaluation.id': id,
+          'sae_eval.status': 'succeeded',
+          'sae_eval.device': 'cpu',
+        },
+      });
+      const [compute] = named('compute');
+      expect(compute!.parent).toBe(evaluation!.spanId);
+      expect(compute!.pid).not.toBe(server.child.pid);
+      expect(named('load').map(({ parent }) => parent)).toEqual([compute!.spanId]);
+      // 8 samples in batches of 4.
+      expect(
+        named('batch').map(({ parent, attributes }) => [parent, attributes['sae_eval.samples']]),
+      ).toEqual([
+        [compute!.spanId, 4],
+        [compute!.spanId, 8],
+      ]);
+    },
+  );
 
   it('are the own ones of requests without a caller', async () => {
     const wrong = await post(

@@ -1,4 +1,6 @@
-/** The addon is built once, again when something it depends on changes, and never left half built. */
+/**
+ * The addon is built once, again when something it depends on changes, and never left half built.
+ */
 import { execFileSync } from 'node:child_process';
 import {
   existsSync,
@@ -51,11 +53,13 @@ describe('building the addon', () => {
 
   it('does a build anew that was killed', async () => {
     copy.writeSource(3);
-    // A compiler that leaves half an object file, as a killed one does, and does not end by itself soon.
+    // A compiler that leaves half an object file, as a killed one does, and does not end by itself
+    // soon.
     const slow = join(copy.folder, 'slow-c++');
     writeFileSync(
       slow,
-      '#!/bin/bash\nif [[ " $* " == *" -c "*addon.cc* ]]; then while [[ $1 != -o ]]; do shift; done; echo half > "$2"; sleep 5; exit 1; fi\nexec c++ "$@"\n',
+      `#!/bin/bash\nif [[ " $* " == *" -c "*addon.cc* ]]; then while [[ $1 != -o ]]; do ` +
+        `shift; done; echo half > "$2"; sleep 5; exit 1; fi\nexec c++ "$@"\n`,
       { mode: 0o755 },
     );
     const { child, done } = copy.start({ ...libtorch, CXX: slow });
@@ -81,22 +85,27 @@ describe('building the addon', () => {
   });
 
   it('takes over the lock of a set-up that died', async () => {
-    const dead = { token: 'x', pid: 2 ** 30, host: hostname() }; // above the largest process id Linux gives
+    // above the largest process id Linux gives
+    const dead = { token: 'x', pid: 2 ** 30, host: hostname() };
     writeFileSync(join(copy.package, 'build/addon.lock'), JSON.stringify(dead));
     expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
   });
 
-  it('says in one sentence what a compiler complains about, and keeps no addon that it did not finish', async () => {
-    copy.writeSource('wrong');
-    const failed = await copy.run(libtorch);
-    expect(failed.code).toBe(1);
-    expect(failed.stderr).toMatch(
-      /could not be compiled \(.*error: .*wrong.*\): the whole output is in .*build\.log/,
-    );
-    copy.writeSource(5);
-    expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
-    expect(copy.answer()).toBe('5');
-  });
+  it(
+    'says in one sentence what a compiler complains about, and keeps no addon that it did ' +
+      'not finish',
+    async () => {
+      copy.writeSource('wrong');
+      const failed = await copy.run(libtorch);
+      expect(failed.code).toBe(1);
+      expect(failed.stderr).toMatch(
+        /could not be compiled \(.*error: .*wrong.*\): the whole output is in .*build\.log/,
+      );
+      copy.writeSource(5);
+      expect(await copy.run(libtorch)).toMatchObject({ code: 0 });
+      expect(copy.answer()).toBe('5');
+    },
+  );
 
   it.each([
     [

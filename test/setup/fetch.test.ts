@@ -1,4 +1,7 @@
-/** libtorch is fetched with pip, from wheels in a folder here, and appears in the cache only when it is whole. */
+/**
+ * libtorch is fetched with pip, from wheels in a folder here, and appears in the cache only when it
+ * is whole.
+ */
 import {
   cpSync,
   existsSync,
@@ -94,7 +97,8 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     const content = join(copy.folder, 'cuda-content');
     const libraries = join(copy.folder, 'cuda-libraries');
     const runtime = join(libraries, 'nvidia', 'runtime', 'lib');
-    writeLibtorch(join(content, 'torch'), { version: '2.14.0+cu130', cuda: true }); // the wheel calls itself 2.14.0
+    // the wheel calls itself 2.14.0
+    writeLibtorch(join(content, 'torch'), { version: '2.14.0+cu130', cuda: true });
     mkdirSync(runtime, { recursive: true });
     renameSync(
       join(content, 'torch', 'lib', 'libruntime_of_test.so'),

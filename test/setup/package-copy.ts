@@ -1,6 +1,7 @@
 /**
- * A package of its own for set-up to work on: the built set-up code, a native part that compiles in a second, and tiny
- * libraries in libtorch's place. Everything else is real: cmake, the compiler, pip, the files.
+ * A package of its own for set-up to work on: the built set-up code, a native part that compiles in
+ * a second, and tiny libraries in libtorch's place. Everything else is real: cmake, the compiler,
+ * pip, the files.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import {
@@ -70,7 +71,10 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
     }).trim();
   }
 
-  /** Starts set-up, which sees neither this machine's cache and torch nor its package indexes unless `env` says so. */
+  /**
+   * Starts set-up, which sees neither this machine's cache and torch nor its package indexes unless
+   * `env` says so.
+   */
   start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
     const child = spawn(process.execPath, [join(this.package, 'dist', 'src', 'setup', 'main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
@@ -101,7 +105,10 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
   }
 }
 
-/** A folder laid out as libtorch, of libraries without content. A CUDA build needs `libruntime_of_test.so`, here or in `nvidia` beside it. */
+/**
+ * A folder laid out as libtorch, of libraries without content. A CUDA build needs
+ * `libruntime_of_test.so`, here or in `nvidia` beside it.
+ */
 export function writeLibtorch(folder: string, { version = '2.13.0', cuda = false } = {}): string {
   const compile = (name: string, args: readonly string[] = []): void => {
     execFileSync('c++', [

@@ -46,7 +46,8 @@ describe('compare_logits', () => {
     const labels = ops.randint(V, [n]);
     const found = compare(a, b, labels);
     expected(a, b, labels).forEach((want, i) => {
-      // float32 terms of size ≤ 20 summed in blocks: 2e-5 absolute is a few roundings of the log-sum-exp.
+      // float32 terms of size ≤ 20 summed in blocks: 2e-5 absolute is a few roundings of the
+      // log-sum-exp.
       expect(found[i]!.sub(want).abs().max().item()).toBeLessThan(2e-5);
     });
   });

@@ -1,6 +1,7 @@
 /**
- * The examples of docs/torch: each `ts` block compiles against the declarations of `sae-eval/torch` and runs. `EXPRESSION; // → VALUE`
- * compares, `EXPRESSION; // throws CODE` expects an error of that code. A block marked `ts cuda` compiles only, without a device.
+ * The examples of docs/torch: each `ts` block compiles against the declarations of `sae-eval/torch`
+ * and runs. `EXPRESSION; // → VALUE` compares, `EXPRESSION; // throws CODE` expects an error of
+ * that code. A block marked `ts cuda` compiles only, without a device.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,7 +46,8 @@ const examples = readdirSync(pages)
       const path = join(folder, `${page.replace('.md', '')}-${i + 1}.ts`);
       writeFileSync(
         path,
-        `import { deepStrictEqual, throws } from 'node:assert';\n${asserted(code!)}\nvoid [deepStrictEqual, throws];\nexport {};\n`,
+        `import { deepStrictEqual, throws } from 'node:assert';\n${asserted(code!)}\nvoid ` +
+          `[deepStrictEqual, throws];\nexport {};\n`,
       );
       return {
         name: `${page}, example ${i + 1}`,
@@ -79,7 +81,10 @@ describe('the examples of docs/torch', () => {
         file === undefined
           ? ''
           : file.text.split('\n')[ts.getLineAndCharacterOfPosition(file, start ?? 0).line];
-      return `${file?.fileName.split('/').at(-1)}: ${ts.flattenDiagnosticMessageText(messageText, ' ')}: ${line}`;
+      return (
+        `${file?.fileName.split('/').at(-1)}: ` +
+        `${ts.flattenDiagnosticMessageText(messageText, ' ')}: ${line}`
+      );
     });
     expect(faults).toEqual([]);
     program.emit();

@@ -1,4 +1,7 @@
-/** Indexing against what PyTorch 2.13 answers to the expression beside each case, on x = torch.arange(24.).reshape(2, 3, 4). */
+/**
+ * Indexing against what PyTorch 2.13 answers to the expression beside each case, on x =
+ * torch.arange(24.).reshape(2, 3, 4).
+ */
 import { describe, expect, it } from 'vitest';
 import {
   arange,
@@ -93,29 +96,33 @@ describe('index', () => {
     });
   });
 
-  it('writes tensors that broadcast, in the dtype of what they are written to, and adds where asked', () => {
-    scope(() => {
-      const x = cube();
-      x.indexPut_([0, slice(0, 2)], tensor([1, 2, 3, 4], { dtype: 'float64' }));
-      expect(x.index([0]).toArray()).toEqual([
-        [1, 2, 3, 4],
-        [1, 2, 3, 4],
-        [8, 9, 10, 11],
-      ]);
-      x.indexPut_(
-        [
-          [0, 0],
-          [2, 2],
-          [1, 1],
-        ],
-        1,
-        { accumulate: true },
-      );
-      expect(x.index([0, 2, 1]).item()).toBe(11);
-      x.indexPut_([slice(), 2, 1], 1, { accumulate: true });
-      expect(x.index([0, 2, 1]).item()).toBe(12);
-    });
-  });
+  it(
+    'writes tensors that broadcast, in the dtype of what they are written to, and adds where ' +
+      'asked',
+    () => {
+      scope(() => {
+        const x = cube();
+        x.indexPut_([0, slice(0, 2)], tensor([1, 2, 3, 4], { dtype: 'float64' }));
+        expect(x.index([0]).toArray()).toEqual([
+          [1, 2, 3, 4],
+          [1, 2, 3, 4],
+          [8, 9, 10, 11],
+        ]);
+        x.indexPut_(
+          [
+            [0, 0],
+            [2, 2],
+            [1, 1],
+          ],
+          1,
+          { accumulate: true },
+        );
+        expect(x.index([0, 2, 1]).item()).toBe(11);
+        x.indexPut_([slice(), 2, 1], 1, { accumulate: true });
+        expect(x.index([0, 2, 1]).item()).toBe(12);
+      });
+    },
+  );
 
   it('leaves no handle but its result', () => {
     scope(() => {

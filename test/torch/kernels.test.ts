@@ -198,23 +198,28 @@ describe('silu_product_', () => {
     expect(gate.sub(expected).abs().max().item()).toBeLessThan(1e-4); // in place
   });
 
-  it('gives in bfloat16 what two operators give, but for a last bit where a number lies between two', () => {
-    manualSeed(6);
-    const [gate, up] = [
-      ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }),
-      ops.randn([9, 1037]).to({ dtype: 'bfloat16' }),
-    ];
-    const expected = gate.clone().silu_().mul_(up);
-    const found = kernels.siluProduct(gate, up);
-    expect(found.ne(expected).sum().item()).toBeLessThan(10);
-    expect(farthest(found, expected)).toBeLessThan(0.07);
-  });
+  it(
+    'gives in bfloat16 what two operators give, but for a last bit where a number lies ' +
+      'between two',
+    () => {
+      manualSeed(6);
+      const [gate, up] = [
+        ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }),
+        ops.randn([9, 1037]).to({ dtype: 'bfloat16' }),
+      ];
+      const expected = gate.clone().silu_().mul_(up);
+      const found = kernels.siluProduct(gate, up);
+      expect(found.ne(expected).sum().item()).toBeLessThan(10);
+      expect(farthest(found, expected)).toBeLessThan(0.07);
+    },
+  );
 
   it('takes what is wide apart in memory, extremes, and NaN', () => {
     const both = ops.randn([6, 40]);
     const [gate, up] = both.chunk(2, -1) as [Tensor, Tensor];
     const expected = gate.clone().silu_().mul_(up);
-    expect(farthest(kernels.siluProduct(gate, up), expected)).toBeLessThan(1e-6); // ATen's own loops differ by how memory lies
+    // ATen's own loops differ by how memory lies
+    expect(farthest(kernels.siluProduct(gate, up), expected)).toBeLessThan(1e-6);
     const extreme = tensor([100, -100, 3e38, -3e38, Infinity, Number.NaN, 0]);
     expect(kernels.siluProduct(extreme, ops.ones([7])).toArray()).toEqual([
       100,
@@ -259,7 +264,8 @@ describe('rms_norm', () => {
         .mul(weight);
       const found = kernels.rmsNorm(x, weight, 1e-5);
       expect(found.dtype).toBe(dtype);
-      // Where the float32 factor differs in its last bit, a value at a rounding boundary moves by one step of 2^-8 of itself, and its product again.
+      // Where the float32 factor differs in its last bit, a value at a rounding boundary moves by
+      // one step of 2^-8 of itself, and its product again.
       const allowed = expected
         .to({ dtype: 'float32' })
         .abs()
@@ -296,7 +302,8 @@ describe('linear_from_parts', () => {
     const wide = (t: Tensor): Tensor => t.to({ dtype: 'float64' });
     const expected = ops.linear(wide(x), wide(weight));
     const found = wide(kernels.linearFromParts(x, weight));
-    // Two parts hold 16 bits or more of each factor: their product is off by at most 2^-16 of |x| |w|.
+    // Two parts hold 16 bits or more of each factor: their product is off by at most 2^-16 of |x|
+    // |w|.
     const allowed = ops.linear(wide(x).abs(), wide(weight).abs()).mul(2 ** -16);
     expect(found.sub(expected).abs().gt(allowed).any().item()).toBe(false);
     // Taken together less, as the errors have either sign: observed 4.5e-6.
@@ -412,7 +419,8 @@ describe('attend', () => {
         .abs()
         .max()
         .item();
-      // float32: exp to 2e-7 and sums of some hundred terms around 1; bfloat16: the result's own rounding, 2^-8 of values up to 4.
+      // float32: exp to 2e-7 and sums of some hundred terms around 1; bfloat16: the result's own
+      // rounding, 2^-8 of values up to 4.
       expect(difference).toBeLessThan(dtype === 'float32' ? 2e-5 : 0.02);
       expect(found.isfinite().all().item()).toBe(true);
     },

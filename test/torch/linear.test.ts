@@ -23,7 +23,8 @@ describe('linear', () => {
     expect(linear(x, w, b).toArray()).toEqual(ops.linear(x, w, b).toArray());
   });
 
-  // Large enough for oneDNN where that is taken; |sum of k products of N(0, 1)/√k| stays below some 5.
+  // Large enough for oneDNN where that is taken; |sum of k products of N(0, 1)/√k| stays below some
+  // 5.
   describe.each<[DType, number]>([
     ['float32', 2e-6],
     ['bfloat16', 2 ** -7],
@@ -97,7 +98,8 @@ describe('linear', () => {
     });
   });
 
-  // Rounded once at the end, to 8 or 11 bits; sums are float32. The second W is widened in three blocks, the last short.
+  // Rounded once at the end, to 8 or 11 bits; sums are float32. The second W is widened in three
+  // blocks, the last short.
   describe.each<[DType, number]>([
     ['bfloat16', 2 ** -8],
     ['float16', 2 ** -11],
@@ -123,7 +125,8 @@ describe('linear', () => {
       expect(wide(found).sub(exact).abs().sub(exact.abs().mul(rounding)).max().item()).toBeLessThan(
         1e-5,
       );
-      // Whatever this CPU takes, the result is the dtype's: with products rounded on the way, a little farther.
+      // Whatever this CPU takes, the result is the dtype's: with products rounded on the way, a
+      // little farther.
       expect(
         wide(linear(x, w, bias))
           .sub(exact)

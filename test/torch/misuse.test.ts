@@ -1,4 +1,7 @@
-/** What a program may do by mistake or on purpose: each ends in a coded error or an answer, never in a crash. */
+/**
+ * What a program may do by mistake or on purpose: each ends in a coded error or an answer, never in
+ * a crash.
+ */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';

@@ -1,4 +1,7 @@
-/** What every kind of operator answers, against PyTorch's numbers on the same inputs (test/golden/operators/make.py). */
+/**
+ * What every kind of operator answers, against PyTorch's numbers on the same inputs
+ * (test/golden/operators/make.py).
+ */
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readCheckpoint } from '#src/checkpoint/read.js';
@@ -31,8 +34,9 @@ const tensors = await readCheckpoint(new URL('tensors.safetensors', folder).path
 );
 
 /**
- * Relative and absolute, by the dtype of the result. Both sides run kernels of the same libtorch; what differs is the order
- * of sums (threads, vector width of the CPU): some roundings of float32 (6e-8), more where a factorization amplifies them.
+ * Relative and absolute, by the dtype of the result. Both sides run kernels of the same libtorch;
+ * what differs is the order of sums (threads, vector width of the CPU): some roundings of float32
+ * (6e-8), more where a factorization amplifies them.
  */
 const tolerances: Record<string, [relative: number, absolute: number]> = {
   float32: [2e-5, 2e-6],
@@ -87,14 +91,18 @@ function compare(found: unknown, expected: Result): void {
   else expect(found).toEqual(expected);
 }
 
-describe(`${calls.length} calls of ${new Set(calls.map(([name]) => name)).size} operators answer as PyTorch does`, () => {
-  it('are at least 300 operators', () =>
-    expect(new Set(calls.map(([name]) => name)).size).toBeGreaterThanOrEqual(300));
+describe(
+  `${calls.length} calls of ${new Set(calls.map(([name]) => name)).size} operators answer as ` +
+    'PyTorch does',
+  () => {
+    it('are at least 300 operators', () =>
+      expect(new Set(calls.map(([name]) => name)).size).toBeGreaterThanOrEqual(300));
 
-  it.each(calls.map((one, i) => ({ i, name: one[0], one })))(
-    '$i $name',
-    ({ one: [name, positional, named, expected] }) => {
-      scope(() => compare(call(name, positional, named), expected));
-    },
-  );
-});
+    it.each(calls.map((one, i) => ({ i, name: one[0], one })))(
+      '$i $name',
+      ({ one: [name, positional, named, expected] }) => {
+        scope(() => compare(call(name, positional, named), expected));
+      },
+    );
+  },
+);

@@ -8,22 +8,26 @@ const binding = JSON.stringify(
 );
 const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 100 : 1000;
 
-it('a long loop that never returns to the event loop leaves nothing of the tensors it disposed of', () => {
-  const program = `import { memory, ones, scope } from ${binding};
+it(
+  'a long loop that never returns to the event loop leaves nothing of the tensors it ' +
+    'disposed of',
+  () => {
+    const program = `import { memory, ones, scope } from ${binding};
     const x = ones([4]);
     const loop = (count) => { for (let i = 0; i < count; i++) { x.add(x).dispose(); scope(() => void x.add(x)); } };
     loop(50_000);
     const before = process.memoryUsage.rss();
     loop(200_000);
     console.log(JSON.stringify({ grown: (process.memoryUsage.rss() - before) / 2 ** 20, handles: memory().handles }));`;
-  const { grown, handles } = JSON.parse(
-    spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
-      .stdout,
-  ) as Record<string, number>;
-  expect(handles).toBe(1);
-  // Handles that wait for a finalizer take more than 200 bytes each: 80 MB.
-  expect(grown).toBeLessThan(20);
-});
+    const { grown, handles } = JSON.parse(
+      spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
+        .stdout,
+    ) as Record<string, number>;
+    expect(handles).toBe(1);
+    // Handles that wait for a finalizer take more than 200 bytes each: 80 MB.
+    expect(grown).toBeLessThan(20);
+  },
+);
 
 it(`${rounds} temporaries of 64 MB peak below 300 MB, and no handle is left`, () => {
   const program = `import { memory, scope, versions, zeros } from ${binding};
@@ -69,8 +73,11 @@ it('what a scope will free does not make the garbage collector run, what nobody 
   expect(forgotten).toBeGreaterThan(0);
 });
 
-it('freed memory that waits for the next tensor makes a process little larger than what it had in use', () => {
-  const program = `import { ops, scope, setMemoryCache, setNumThreads, trimMemory } from ${binding};
+it(
+  'freed memory that waits for the next tensor makes a process little larger than what it ' +
+    'had in use',
+  () => {
+    const program = `import { ops, scope, setMemoryCache, setNumThreads, trimMemory } from ${binding};
     setNumThreads(1); // counts of resident pages lag by some for each processor
     const megabyte = 2 ** 20;
     const fill = (size) => scope(() => void ops.ones([size * megabyte / 4]));
@@ -88,14 +95,15 @@ it('freed memory that waits for the next tensor makes a process little larger th
     const kept = resident() - before;
     trimMemory();
     console.log(JSON.stringify({ most, peak: process.resourceUsage().maxRSS / 1024 - before, kept, left: resident() - before }));`;
-  const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
-    encoding: 'utf8',
-  });
-  expect(stderr).toBe('');
-  const { most, peak, kept, left } = JSON.parse(stdout) as Record<string, number>;
-  expect(most).toBeGreaterThan(240);
-  expect(most).toBeLessThan(250 + 30);
-  expect(peak).toBeLessThan(250 + 192 + 30);
-  expect(kept).toBeGreaterThan(90);
-  expect(left).toBeLessThan(30);
-});
+    const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
+    const { most, peak, kept, left } = JSON.parse(stdout) as Record<string, number>;
+    expect(most).toBeGreaterThan(240);
+    expect(most).toBeLessThan(250 + 30);
+    expect(peak).toBeLessThan(250 + 192 + 30);
+    expect(kept).toBeGreaterThan(90);
+    expect(left).toBeLessThan(30);
+  },
+);

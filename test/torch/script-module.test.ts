@@ -59,7 +59,8 @@ describe('ScriptModule', () => {
 
   it('computes on another thread, in the modes of the call', async () => {
     const x = tensor([[1, 1]]);
-    const fresh = new ScriptModule(path); // libtorch specialises a program on the modes of its first runs
+    // libtorch specialises a program on the modes of its first runs
+    const fresh = new ScriptModule(path);
     const promises = Array.from(
       { length: 8 },
       (_, i) => noGrad(() => [fresh.forward(x, i)] as const)[0],

@@ -60,7 +60,8 @@ describe('tensors from JavaScript', () => {
   });
 
   it('rounds to bfloat16 as hardware does', () => {
-    // 1 + 2^-8 lies between two bfloat16 values and ties to the even one, 1; 1 + 3·2^-8 ties up to 1 + 2^-6.
+    // 1 + 2^-8 lies between two bfloat16 values and ties to the even one, 1; 1 + 3·2^-8 ties up to
+    // 1 + 2^-6.
     expect(tensor([1 + 2 ** -8, 1 + 3 * 2 ** -8], { dtype: 'bfloat16' }).toArray()).toEqual([
       1,
       1 + 2 ** -6,
@@ -213,7 +214,8 @@ describe('arguments of every kind', () => {
       24, 1, 8, 2,
     ]);
     expect(ops.einsum('ij,jk->ik', [a, a.t()]).toArray()).toEqual(a.matmul(a.t()).toArray());
-    expect(ops.max_pool2d(ops.ones([1, 1, 4, 4]), 2).shape).toEqual([1, 1, 2, 2]); // one number for int[2]
+    // one number for int[2]
+    expect(ops.max_pool2d(ops.ones([1, 1, 4, 4]), 2).shape).toEqual([1, 1, 2, 2]);
     expect(ops.zeros(Int32Array.of(2, 3) as never).shape).toEqual([2, 3]);
     expect(ops.clamp(a, null, 3).toArray()).toEqual([
       [3, 1, 2],

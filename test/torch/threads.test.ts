@@ -1,4 +1,7 @@
-/** The binding in several threads and processes at once, asynchronous calls, and ends in the middle of an operator. */
+/**
+ * The binding in several threads and processes at once, asynchronous calls, and ends in the middle
+ * of an operator.
+ */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
@@ -21,7 +24,9 @@ const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 10 : 100;
 
 const worker = (code: string): Worker =>
   new Worker(
-    `import(${binding}).then(async ({ inferenceMode, noGrad, ops, setNumThreads }) => { const { parentPort } = await import('node:worker_threads'); setNumThreads(1); ${code} })`,
+    `import(${binding}).then(async ({ inferenceMode, noGrad, ops, setNumThreads }) => { ` +
+      `const { parentPort } = await import('node:worker_threads'); setNumThreads(1); ${code} ` +
+      '})',
     { eval: true },
   );
 
@@ -61,9 +66,11 @@ describe('threads', () => {
 
   it('gives each its own gradient and inference mode', async () => {
     const told =
-      'const x = ops.ones([1]); const inference = x.is_inference(); if (!inference) x.requiresGrad = true; parentPort.postMessage([inference, x.mul(2).requiresGrad]);';
+      'const x = ops.ones([1]); const inference = x.is_inference(); if (!inference) ' +
+      'x.requiresGrad = true; parentPort.postMessage([inference, x.mul(2).requiresGrad]);';
     const first = worker(
-      `inferenceMode(() => { ${told} }); noGrad(() => { ${told} }); parentPort.once('message', () => { ${told} });`,
+      `inferenceMode(() => { ${told} }); noGrad(() => { ${told} }); ` +
+        `parentPort.once('message', () => { ${told} });`,
     );
     const modes: unknown[] = [];
     first.on('message', (each) => modes.push(each));
@@ -89,25 +96,29 @@ describe('threads', () => {
 
   // Matrices of 700² take milliseconds: the end comes in the middle of one.
   const busy = 'const x = ops.ones([700, 700]);';
-  it(`survives ${rounds} terminations of a worker during an operator, half of them asynchronous`, async () => {
-    const codes: number[] = [];
-    for (let i = 0; i < rounds; i++) {
-      const loop =
-        i % 2 === 0
-          ? 'for (;;) ops.matmul(x, x).dispose();'
-          : 'for (;;) (await ops.matmul.async(x, x)).dispose();';
-      const each = worker(`${busy} parentPort.postMessage(0); ${loop}`);
-      await message(each);
-      codes.push(await each.terminate());
-    }
-    expect(codes).toEqual(Array.from({ length: rounds }, () => 1));
-    expect(ops.ones([2]).sum().item()).toBe(2);
-  });
+  it(
+    `survives ${rounds} terminations of a worker during an operator, half of them ` +
+      'asynchronous',
+    async () => {
+      const codes: number[] = [];
+      for (let i = 0; i < rounds; i++) {
+        const loop =
+          i % 2 === 0
+            ? 'for (;;) ops.matmul(x, x).dispose();'
+            : 'for (;;) (await ops.matmul.async(x, x)).dispose();';
+        const each = worker(`${busy} parentPort.postMessage(0); ${loop}`);
+        await message(each);
+        codes.push(await each.terminate());
+      }
+      expect(codes).toEqual(Array.from({ length: rounds }, () => 1));
+      expect(ops.ones([2]).sum().item()).toBe(2);
+    },
+  );
 
   it(`ends ${rounds} times by process.exit() while other threads compute`, async () => {
     const code = `import { Worker } from 'node:worker_threads';
       ${busy}
-      const other = new Worker(${JSON.stringify(`import(${binding}).then(async ({ ops }) => { const { parentPort } = await import('node:worker_threads'); const x = ops.ones([700, 700]); parentPort.postMessage(0); for (;;) ops.matmul(x, x).dispose(); })`)}, { eval: true });
+      const other = new Worker(${JSON.stringify(`import(${binding}).then(async ({ ops }) => { const { parentPort } = await ` + "import('node:worker_threads'); const x = ops.ones([700, 700]); " + 'parentPort.postMessage(0); for (;;) ops.matmul(x, x).dispose(); })')}, { eval: true });
       await new Promise((resolve) => other.once('message', resolve));
       for (let i = 0; i < 4; i++) void ops.matmul.async(x, x);
       setTimeout(() => process.exit(7), 1);`;

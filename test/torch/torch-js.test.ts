@@ -1,6 +1,7 @@
 /**
- * The tests that torch-js 0.14 publishes, unchanged, against this binding: fetched by `npm pack` into a temporary folder,
- * where `dist/index.js`, which they load, becomes one line that loads ours. Skipped, with a word, where npm cannot fetch them.
+ * The tests that torch-js 0.14 publishes, unchanged, against this binding: fetched by `npm pack`
+ * into a temporary folder, where `dist/index.js`, which they load, becomes one line that loads
+ * ours. Skipped, with a word, where npm cannot fetch them.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -57,14 +58,18 @@ if ('why' in found) {
 }
 
 describe('its names', () => {
-  it('makes tensors from objects and back, whatever device and strides, and frees no storage under a view', () => {
-    const a = torch.Tensor.fromObject({ data: Float64Array.of(1, 2, 3, 4), shape: [2, 2] });
-    const column = a.select(1, 1);
-    expect(a.t().toObject()).toEqual({ data: Float64Array.of(1, 3, 2, 4), shape: [2, 2] });
-    a.free();
-    expect(column.toObject()).toEqual({ data: Float64Array.of(2, 4), shape: [2] });
-    expect(() => a.toObject()).toThrow(/was disposed/);
-  });
+  it(
+    'makes tensors from objects and back, whatever device and strides, and frees no storage ' +
+      'under a view',
+    () => {
+      const a = torch.Tensor.fromObject({ data: Float64Array.of(1, 2, 3, 4), shape: [2, 2] });
+      const column = a.select(1, 1);
+      expect(a.t().toObject()).toEqual({ data: Float64Array.of(1, 3, 2, 4), shape: [2, 2] });
+      a.free();
+      expect(column.toObject()).toEqual({ data: Float64Array.of(2, 4), shape: [2] });
+      expect(() => a.toObject()).toThrow(/was disposed/);
+    },
+  );
 
   it('knows its dtypes, and more', () => {
     expect(torch.rand([2], { dtype: torch.float64 }).dtype).toBe('float64');

@@ -120,7 +120,8 @@ describe('training a TopK SAE', () => {
 });
 
 describe('optimizers', () => {
-  // Five steps on Σ p³ / 10 from [1, −2, 3] by torch.optim of PyTorch 2.13; float32 rounding of five steps.
+  // Five steps on Σ p³ / 10 from [1, −2, 3] by torch.optim of PyTorch 2.13; float32 rounding of
+  // five steps.
   const cases: [string, (parameters: Tensor[]) => optim.Optimizer, number[]][] = [
     [
       'SGD with dampening and decay',

@@ -89,7 +89,8 @@ describe('toTypedArray', () => {
           { re: 3, im: -4 },
         ],
       ]);
-      expect([...(z.conj().toTypedArray() as Float32Array)]).toEqual([1, -2, 3, 4]); // conj is a lazy view
+      // conj is a lazy view
+      expect([...(z.conj().toTypedArray() as Float32Array)]).toEqual([1, -2, 3, 4]);
       expect(z.mul({ re: 0, im: 1 }).toArray()).toEqual([
         { re: -2, im: 1 },
         { re: 4, im: 3 },
@@ -153,7 +154,8 @@ describe('asTypedArray', () => {
     const resident = process.memoryUsage.rss();
     view = null;
     await collected();
-    expect(resident - process.memoryUsage.rss()).toBeGreaterThan(32 * 2 ** 20); // most of its 64 MiB
+    // most of its 64 MiB
+    expect(resident - process.memoryUsage.rss()).toBeGreaterThan(32 * 2 ** 20);
   });
 
   it('never lets its memory be freed by an in-place resize', () => {
@@ -223,7 +225,8 @@ describe('fromTypedArray with share', () => {
     try {
       port1.postMessage(array.buffer, [array.buffer]);
     } catch (error) {
-      expect((error as Error).name).toBe('DataCloneError'); // newer versions of Node; older ones copy
+      // newer versions of Node; older ones copy
+      expect((error as Error).name).toBe('DataCloneError');
     }
     expect(array.byteLength).toBe(8);
     expect(t.toArray()).toEqual([1, 2]);

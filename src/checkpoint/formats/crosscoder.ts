@@ -1,6 +1,7 @@
 /**
- * Crosscoders between models (github.com/ckkissane/crosscoder-model-diff-replication): `cfg.json` and `cc_weights.pt`, one hook
- * point in n models. Their inputs were scaled to an average norm of √d for each model, by factors that were not saved.
+ * Crosscoders between models (github.com/ckkissane/crosscoder-model-diff-replication): `cfg.json`
+ * and `cc_weights.pt`, one hook point in n models. Their inputs were scaled to an average norm of
+ * √d for each model, by factors that were not saved.
  */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
@@ -39,7 +40,9 @@ function normalizationsOf(
     given,
     'scale',
     file,
-    `the factor by which each model's activations were scaled was not saved (√d / the mean of their norms). Give them in the request (\`scale\`: a list of ${n} numbers, one for each model).`,
+    "the factor by which each model's activations were scaled was not saved (√d / the mean " +
+      `of their norms). Give them in the request (\`scale\`: a list of ${n} numbers, one for ` +
+      'each model).',
   );
   return Array.from({ length: n }, () => ({ kind: 'none' }));
 }
@@ -57,7 +60,8 @@ export function describeCrosscoder(
   if (shape.length !== 3 || n === 0)
     throw new SaeEvalError(
       'checkpoint-shape',
-      `${checkpoint.path}: expected 'W_enc' of shape [n, ${d}, ${m}] for n models, found [${shape.join(', ')}].`,
+      `${checkpoint.path}: expected 'W_enc' of shape [n, ${d}, ${m}] for n models, found ` +
+        `[${shape.join(', ')}].`,
     );
   return {
     form: 'crosscoder',

@@ -1,9 +1,10 @@
 /**
- * What a published SAE is, apart from how its files spell it. Everything that changes a number is a field here; evaluation
- * follows the description and knows no format.
+ * What a published SAE is, apart from how its files spell it. Everything that changes a number is a
+ * field here; evaluation follows the description and knows no format.
  *
- * For h [N, d], its mean over d taken off if `centred`: x = normalization(h); a = (x − decoderBias if subtractDecoderBias) W_enc + encoderBias; z = activation(a);
- * x̂ = z W_dec + decoderBias; ĥ undoes the normalization.
+ * For h [N, d], its mean over d taken off if `centred`: x = normalization(h); a = (x − decoderBias
+ * if subtractDecoderBias) W_enc + encoderBias; z = activation(a); x̂ = z W_dec + decoderBias; ĥ
+ * undoes the normalization.
  */
 import { SaeEvalError, type FieldError } from '../../errors.js';
 import type { Bilingual } from '../../evaluation/schema/index.js';
@@ -23,7 +24,10 @@ export const saeSources = [
 ] as const;
 export type SaeSource = (typeof saeSources)[number];
 
-/** A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d]; multiplied by `factor`. */
+/**
+ * A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d];
+ * multiplied by `factor`.
+ */
 export interface Weight {
   tensor: string;
   transpose: boolean;
@@ -48,12 +52,15 @@ export type Activation =
   | { kind: 'topk'; k: number; signed?: boolean }
   /** max(a, 0) where a > threshold, else 0; a itself there if `signed`. */
   | { kind: 'jumprelu'; threshold: Threshold; signed?: boolean }
-  /** e = (x − decoderBias) W_enc without a bias; 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0). */
+  /**
+   * e = (x − decoderBias) W_enc without a bias; 1[e + gateBias > 0] · max(e · exp(logScale) +
+   * magnitudeBias, 0).
+   */
   | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string };
 
 /**
- * `selection`: the activation's choice is made on a · ‖W_dec row‖, the latents are z ÷ that norm. `latents`: the latents keep
- * the norm and the decoder divides by it.
+ * `selection`: the activation's choice is made on a · ‖W_dec row‖, the latents are z ÷ that norm.
+ * `latents`: the latents keep the norm and the decoder divides by it.
  */
 export type DecoderNorm = 'none' | 'selection' | 'latents';
 
@@ -79,24 +86,37 @@ export interface SaeDescription extends Described {
   subtractDecoderBias: boolean;
   /** Multiplies the pre-activations by sigmoid(x W + bias); null in nearly all. */
   glu: { weight: Weight; bias: string } | null;
-  /** Trained on a residual stream without its mean over d (TransformerLens' center_writing_weights), which is put back after. */
+  /**
+   * Trained on a residual stream without its mean over d (TransformerLens' center_writing_weights),
+   * which is put back after.
+   */
   centred: boolean;
   normalization: Normalization;
   /** As the file names it, in TransformerLens' or a module's words; null where it says nothing. */
   hookPoint: string | null;
-  /** `config`: the file's own word. `path`: read off the names of its folders, which a request may contradict. */
+  /**
+   * `config`: the file's own word. `path`: read off the names of its folders, which a request may
+   * contradict.
+   */
   hookPointFrom: 'config' | 'path';
-  /** Why it can be loaded but not evaluated (it reconstructs another site than it reads); absent in nearly all. */
+  /**
+   * Why it can be loaded but not evaluated (it reconstructs another site than it reads); absent in
+   * nearly all.
+   */
   obstacle?: string;
-  /** The weights are rounded to it first, as their library does on loading; absent where that changes nothing. */
+  /**
+   * The weights are rounded to it first, as their library does on loading; absent where that
+   * changes nothing.
+   */
   roundedTo?: 'bfloat16' | 'float16';
   /** What the names of its folders say beside the hook point. */
   fromPath?: { width?: string; averageL0?: number };
 }
 
 /**
- * A crosscoder over n sites: x [N, n, d]; a = Σ_j x_j W_enc[j] + encoderBias (summed over sites if it has two dimensions);
- * z = activation(a), for each site by itself under a decoder norm; x̂_j = z_j W_dec[j] + decoderBias[j].
+ * A crosscoder over n sites: x [N, n, d]; a = Σ_j x_j W_enc[j] + encoderBias (summed over sites if
+ * it has two dimensions); z = activation(a), for each site by itself under a decoder norm; x̂_j =
+ * z_j W_dec[j] + decoderBias[j].
  */
 export interface CrosscoderDescription extends Described {
   form: 'crosscoder';
@@ -116,7 +136,10 @@ export type PublishedDescription = SaeDescription | CrosscoderDescription;
 
 /** What a request can say that a file does not. */
 export interface GivenSettings {
-  /** What the SAE's input is multiplied by, where it was not saved or is disputed; for crosscoders one for each site. */
+  /**
+   * What the SAE's input is multiplied by, where it was not saved or is disputed; for crosscoders
+   * one for each site.
+   */
   scale?: number | readonly number[];
   /** Whether the mean over d is taken off first, where the file does not say. */
   centred?: boolean;
@@ -141,14 +164,17 @@ export class Tensors {
     return names.find((name) => this.has(name)) ?? names[0];
   }
 
-  /** The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  /**
+   * The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
   shape(name: string): number[] {
     const entry = this.checkpoint.entries.get(name);
     if (entry !== undefined) {
       if (/^float|^bfloat/.test(entry.dtype)) return entry.shape;
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${this.checkpoint.path}: expected '${name}' in float32, float16, bfloat16 or float64, found ${entry.dtype}.`,
+        `${this.checkpoint.path}: expected '${name}' in float32, float16, bfloat16 or ` +
+          `float64, found ${entry.dtype}.`,
       );
     }
     const found = [...this.checkpoint.entries.keys()]
@@ -161,7 +187,9 @@ export class Tensors {
     );
   }
 
-  /** Its name, with the shape checked. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  /**
+   * Its name, with the shape checked. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
   vector(name: string, ...shapes: number[][]): string {
     const shape = this.shape(name);
     if (
@@ -172,7 +200,9 @@ export class Tensors {
     ) {
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${this.checkpoint.path}: expected '${name}' of shape ${shapes.map((expected) => `[${expected.join(', ')}]`).join(' or ')}, found [${shape.join(', ')}].`,
+        `${this.checkpoint.path}: expected '${name}' of shape ` +
+          `${shapes.map((expected) => `[${expected.join(', ')}]`).join(' or ')}, found ` +
+          `[${shape.join(', ')}].`,
       );
     }
     return name;
@@ -183,7 +213,10 @@ export class Tensors {
     return this.vector(name, [m], [], [1]);
   }
 
-  /** A matrix stored as `stored` says, which must be its shape; where d = m only its name tells the orientation. */
+  /**
+   * A matrix stored as `stored` says, which must be its shape; where d = m only its name tells the
+   * orientation.
+   */
   weight(name: string, stored: [number, number], wanted: 'as stored' | 'transposed'): Weight {
     return { tensor: this.vector(name, stored), transpose: wanted === 'transposed' };
   }
@@ -194,13 +227,17 @@ export class Tensors {
     if (shape.length !== 2 || shape.includes(0))
       throw new SaeEvalError(
         'checkpoint-shape',
-        `${this.checkpoint.path}: expected '${name}' of shape ${meaning}, found [${shape.join(', ')}].`,
+        `${this.checkpoint.path}: expected '${name}' of shape ${meaning}, found ` +
+          `[${shape.join(', ')}].`,
       );
     return shape as [number, number];
   }
 }
 
-/** Asks for a setting that a file does not hold. @throws SaeEvalError `sae-option`, unless it is an inspection that asks. */
+/**
+ * Asks for a setting that a file does not hold. @throws SaeEvalError `sae-option`, unless it is an
+ * inspection that asks.
+ */
 export function ask(given: GivenSettings, field: string, file: string, message: string): void {
   if (given.missing === undefined)
     throw new SaeEvalError('sae-option', `${file}: ${message}`, {
@@ -220,12 +257,16 @@ export function scaleOf(scale: number, file: string): Normalization {
   return { kind: 'scale', factor: scale };
 }
 
-/** The one scale of an SAE on one site, or undefined. @throws SaeEvalError `sae-option` for a list of them. */
+/**
+ * The one scale of an SAE on one site, or undefined. @throws SaeEvalError `sae-option` for a list
+ * of them.
+ */
 export function givenScale({ scale }: GivenSettings, file: string): number | undefined {
   if (scale === undefined || typeof scale === 'number') return scale;
   throw new SaeEvalError(
     'sae-option',
-    `${file}: expected one number for \`scale\`, found a list of ${scale.length}; lists are for crosscoders, a number for each site.`,
+    `${file}: expected one number for \`scale\`, found a list of ${scale.length}; lists ` +
+      'are for crosscoders, a number for each site.',
     { fields: [{ path: 'scale', message: 'expected one number' }] },
   );
 }
@@ -243,7 +284,10 @@ export function needScale(given: GivenSettings, file: string, why: string): Norm
   return { kind: 'none' };
 }
 
-/** A scale for files that leave nothing open. @throws SaeEvalError `sae-option`: a second one would be applied on top. */
+/**
+ * A scale for files that leave nothing open. @throws SaeEvalError `sae-option`: a second one would
+ * be applied on top.
+ */
 export function refuseScale(given: GivenSettings, file: string, why: string): void {
   if (given.scale === undefined || given.scale === 1) return;
   throw new SaeEvalError('sae-option', `${file}: ${why}; leave \`scale\` out.`, {
@@ -251,7 +295,10 @@ export function refuseScale(given: GivenSettings, file: string, why: string): vo
   });
 }
 
-/** The request's k, else the file's. @throws SaeEvalError `sae-option` where there is none or it is out of range. */
+/**
+ * The request's k, else the file's. @throws SaeEvalError `sae-option` where there is none or it is
+ * out of range.
+ */
 export function needK(
   given: GivenSettings,
   saved: number | null | undefined,
@@ -265,7 +312,8 @@ export function needK(
   else if (!Number.isInteger(k) || k < 1 || k > m) {
     throw new SaeEvalError(
       'sae-option',
-      `${file}: expected k of 1…${m}, found ${k}${given.k === undefined ? ` in ${where}. Give k in the request` : ''}.`,
+      `${file}: expected k of 1…${m}, found ` +
+        `${k}${given.k === undefined ? ` in ${where}. Give k in the request` : ''}.`,
       { fields: [{ path: 'k', message: `expected 1…${m}, found ${k}` }] },
     );
   }

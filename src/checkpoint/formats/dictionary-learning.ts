@@ -1,4 +1,7 @@
-/** dictionary_learning (github.com/saprmarks/dictionary_learning): `ae.pt` and `config.json` with `trainer.dict_class`. */
+/**
+ * dictionary_learning (github.com/saprmarks/dictionary_learning): `ae.pt` and `config.json` with
+ * `trainer.dict_class`.
+ */
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
@@ -32,7 +35,10 @@ const schema = z.looseObject({
   }),
 });
 
-/** The library's configuration of a file called otherwise than `ae.pt`: backups are `checkpoints/ae_1000.pt`, one folder below it. */
+/**
+ * The library's configuration of a file called otherwise than `ae.pt`: backups are
+ * `checkpoints/ae_1000.pt`, one folder below it.
+ */
 export function dictionaryLearningConfig(path: string): string | null {
   const here = dirname(path);
   const isOne = (configPath: string): boolean => {
@@ -50,7 +56,9 @@ export function dictionaryLearningConfig(path: string): string | null {
   );
 }
 
-/** A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided. */
+/**
+ * A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided.
+ */
 function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normalization {
   const factor = checkpoint.values.get('norm_factor');
   const scale = givenScale(given, checkpoint.path);
@@ -65,7 +73,10 @@ function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normaliz
   return { kind: 'none' };
 }
 
-/** BatchTopK's threshold, which training sets late: below 0 it never did, and what stands for it must be given. */
+/**
+ * BatchTopK's threshold, which training sets late: below 0 it never did, and what stands for it
+ * must be given.
+ */
 function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Activation {
   const { checkpoint } = tensors;
   const name = tensors.vector('threshold', [], [1]);
@@ -77,13 +88,16 @@ function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Act
     given,
     'theta',
     checkpoint.path,
-    'the threshold of this BatchTopK is below 0: training never set it. Give the request one `theta` (latents above it are kept) or one `inferK` (the k largest are).',
+    'the threshold of this BatchTopK is below 0: training never set it. Give the request ' +
+      'one `theta` (latents above it are kept) or one `inferK` (the k largest are).',
   );
   return { kind: 'relu' };
 }
 
 const normed: Bilingual = {
-  en: 'As dictionary_learning does when it loads, decoder rows were scaled to norm 1 and the encoder by their norms: reconstructions are the same, latents are larger by the norm.',
+  en:
+    'As dictionary_learning does when it loads, decoder rows were scaled to norm 1 and the ' +
+    'encoder by their norms: reconstructions are the same, latents are larger by the norm.',
   zh: '与 dictionary_learning 加载时一样，解码器各行缩放到范数 1，编码器乘以该范数：重建不变，潜变量按该范数放大。',
 };
 
@@ -137,7 +151,8 @@ export function describeDictionaryLearning(
     centred: given.centred === true,
     decoderNorm: 'none' as const,
     notes: [] as Bilingual[],
-    // Without a submodule the layer is the output of a block by the library's own scripts, not by the file's word.
+    // Without a submodule the layer is the output of a block by the library's own scripts, not by
+    // the file's word.
     hookPointFrom: named === null ? ('path' as const) : ('config' as const),
     normalization: normalizationOf(checkpoint, given),
   };
@@ -213,7 +228,9 @@ export function describeDictionaryLearning(
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.`,
+        `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is ` +
+          'not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, ' +
+          'JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.',
       );
   }
 }

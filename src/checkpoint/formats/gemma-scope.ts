@@ -1,4 +1,7 @@
-/** Gemma Scope (arXiv:2408.05147): `layer_L/width_W/average_l0_N/params.npz`; JumpReLU without a pre-bias. */
+/**
+ * Gemma Scope (arXiv:2408.05147): `layer_L/width_W/average_l0_N/params.npz`; JumpReLU without a
+ * pre-bias.
+ */
 import { resolve } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
@@ -10,17 +13,20 @@ export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings)
   refuseScale(given, checkpoint.path, "Gemma Scope's SAEs read raw activations");
   const encoder = tensors.either('W_enc', 'w_enc');
   const [d, m] = tensors.matrix(encoder, '[d, m]');
-  // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias does not.
+  // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias
+  // does not.
   const path = resolve(checkpoint.path);
   const embedding = /[/\\]embedding[/\\]/.test(path);
   if (/gemma-scope-[^/\\]*transcoder/.test(path))
     throw new SaeEvalError(
       'sae-kind',
-      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated.`,
+      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; ` +
+        'only autoencoders are evaluated.',
     );
   const factor = embedding ? Math.sqrt(d) : 1;
   const scaled = (by: number): { factor?: number } => (embedding ? { factor: by } : {});
-  // The site is in the repository's name (…-res, -att, -mlp), not in the file; a folder below may have another name.
+  // The site is in the repository's name (…-res, -att, -mlp), not in the file; a folder below may
+  // have another name.
   const block = /(?:^|[/\\])layer_(\d{1,4})[/\\]/.exec(path)?.[1];
   const site = /gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/.exec(path)?.[1];
   const width = /[/\\]width_([\w.]{1,16})[/\\]/.exec(path)?.[1];

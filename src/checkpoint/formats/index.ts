@@ -1,4 +1,7 @@
-/** Published SAE formats, recognised by what lies in the folder and in the files, never by a file's name alone. */
+/**
+ * Published SAE formats, recognised by what lies in the folder and in the files, never by a file's
+ * name alone.
+ */
 import { statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
@@ -32,7 +35,9 @@ export type {
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
-/** Weight files and the configuration that must lie with them, seen from the folder of the weights. */
+/**
+ * Weight files and the configuration that must lie with them, seen from the folder of the weights.
+ */
 const pairs: readonly {
   weights: string;
   config: string;
@@ -59,13 +64,17 @@ const pairs: readonly {
 /** The configurations that stand for their folder when they are named themselves. */
 const configNames = new Set(pairs.map(({ config }) => config));
 
-/** What a path leads to: a published SAE, or a file in none of the published formats with what was read of it. */
+/**
+ * What a path leads to: a published SAE, or a file in none of the published formats with what was
+ * read of it.
+ */
 export type Recognised =
   { published: PublishedDescription } | { published: null; checkpoint: Checkpoint };
 
 /**
  * What a folder or file is, from configurations and headers alone; nothing native is loaded.
- * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option` where a setting must be given.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option` where a setting
+ *   must be given.
  */
 export async function recognise(path: string, given: GivenSettings = {}): Promise<Recognised> {
   let folder: boolean;
@@ -86,7 +95,9 @@ export async function recognise(path: string, given: GivenSettings = {}): Promis
   if (folder && !isFile(file)) {
     throw new SaeEvalError(
       'checkpoint-format',
-      `${path}: expected a folder with one of ${pairs.map(({ weights, config }) => `${config} and ${weights}`).join('; ')}; or params.npz.`,
+      `${path}: expected a folder with one of ` +
+        `${pairs.map(({ weights, config }) => `${config} and ${weights}`).join('; ')}; or ` +
+        'params.npz.',
     );
   }
   const checkpoint = await readCheckpoint(file);
@@ -103,7 +114,10 @@ export async function recognise(path: string, given: GivenSettings = {}): Promis
     : { published: null, checkpoint };
 }
 
-/** The description of a published SAE; null for a file in none of the formats (a bare state dict of the RouteSAE family, for example). */
+/**
+ * The description of a published SAE; null for a file in none of the formats (a bare state dict of
+ * the RouteSAE family, for example).
+ */
 export async function describePublished(
   path: string,
   given: GivenSettings = {},

@@ -1,4 +1,7 @@
-/** Llama Scope (arXiv:2410.20526): `hyperparams.json` and `checkpoints/final.safetensors`; one threshold for all latents. */
+/**
+ * Llama Scope (arXiv:2410.20526): `hyperparams.json` and `checkpoints/final.safetensors`; one
+ * threshold for all latents.
+ */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
@@ -17,7 +20,8 @@ const schema = z.looseObject({
 });
 
 /**
- * Refused unless `scale` is given: readers of these files disagree on whether the threshold is meant before or after scaling.
+ * Refused unless `scale` is given: readers of these files disagree on whether the threshold is
+ * meant before or after scaling.
  * @throws SaeEvalError `checkpoint-*`, `sae-option`.
  */
 export function describeLlamaScope(
@@ -36,13 +40,15 @@ export function describeLlamaScope(
   if (config.hook_point_out !== undefined && config.hook_point_out !== hook)
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a transcoder from ${hook ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`,
+      `${configPath}: a transcoder from ${hook ?? 'somewhere'} to ` +
+        `${config.hook_point_out}; only autoencoders are evaluated.`,
     );
   const tensors = new Tensors(checkpoint);
   const hint =
     norms === undefined
       ? ''
-      : ` From dataset_average_activation_norm it would be √d / norm = ${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
+      : ' From dataset_average_activation_norm it would be √d / norm = ' +
+        `${(Math.sqrt(d) / norms.in).toPrecision(8)}.`;
   return {
     form: 'sae',
     source: 'llama-scope',
@@ -68,7 +74,9 @@ export function describeLlamaScope(
     hookPointFrom: 'config',
     notes: [
       {
-        en: 'About 50 active latents per token are published for these SAEs; another L0 means that the scale is wrong.',
+        en:
+          'About 50 active latents per token are published for these SAEs; another L0 means ' +
+          'that the scale is wrong.',
         zh: '这些 SAE 公布的每词元激活潜变量约为 50 个；L0 相差很大说明 scale 有误。',
       },
     ],

@@ -1,4 +1,7 @@
-/** mlsae (github.com/tim-lawson/mlsae): `config.json` and `model.safetensors` of Hugging Face's model mixin; one SAE for all layers. */
+/**
+ * mlsae (github.com/tim-lawson/mlsae): `config.json` and `model.safetensors` of Hugging Face's
+ * model mixin; one SAE for all layers.
+ */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
@@ -14,7 +17,8 @@ import {
 } from './description.js';
 
 const schema = z.looseObject({
-  // Of repositories with the language model beside it, the configuration is that model's and may lack these.
+  // Of repositories with the language model beside it, the configuration is that model's and may
+  // lack these.
   n_inputs: z.int().positive().nullish(),
   n_latents: z.int().positive().nullish(),
   k: z.int().positive(),

@@ -1,4 +1,7 @@
-/** OpenAI's SAEs (github.com/openai/sparse_autoencoder): one `.pt` with tensors, the activation's name and its state. */
+/**
+ * OpenAI's SAEs (github.com/openai/sparse_autoencoder): one `.pt` with tensors, the activation's
+ * name and its state.
+ */
 import { resolve } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../read.js';
@@ -12,7 +15,9 @@ import {
 } from './description.js';
 import { openAiHookPoint } from './hook-point.js';
 
-/** RouteSAE's files have the same tensor names; the activation's name beside them tells these apart. */
+/**
+ * RouteSAE's files have the same tensor names; the activation's name beside them tells these apart.
+ */
 export function looksLikeOpenAi({ values, entries }: Checkpoint): boolean {
   return (
     typeof values.get('activation') === 'string' &&
@@ -34,7 +39,8 @@ export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): Sa
     if (after !== 'ReLU' && after !== 'Identity')
       throw new SaeEvalError(
         'sae-kind',
-        `${path}: TopK followed by ${JSON.stringify(after).slice(0, 60)} is not supported; expected ReLU or Identity.`,
+        `${path}: TopK followed by ${JSON.stringify(after).slice(0, 60)} is not supported; ` +
+          'expected ReLU or Identity.',
       );
     const k = values.get('activation_state_dict.k');
     activation = {
@@ -45,7 +51,9 @@ export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): Sa
   } else
     throw new SaeEvalError(
       'sae-kind',
-      `${path}: activation ${typeof name === 'string' ? JSON.stringify(name.slice(0, 60)) : 'of no name'} is not supported; expected TopK or ReLU.`,
+      `${path}: activation ` +
+        (typeof name === 'string' ? JSON.stringify(name.slice(0, 60)) : 'of no name') +
+        ' is not supported; expected TopK or ReLU.',
     );
   refuseScale(given, path, "OpenAI's SAEs need no scale");
   return {

@@ -1,6 +1,7 @@
 /**
- * OpenMOSS' Language-Model-SAEs: `config.json` with `act_fn`, and `sae_weights.safetensors` or `.pt`; Llama-Scope-R1's, whose
- * tensors have linear layers' names; crosscoders with a head for each hook point.
+ * OpenMOSS' Language-Model-SAEs: `config.json` with `act_fn`, and `sae_weights.safetensors` or
+ * `.pt`; Llama-Scope-R1's, whose tensors have linear layers' names; crosscoders with a head for
+ * each hook point.
  */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
@@ -62,7 +63,8 @@ function normalizationOf(
         return needScale(
           given,
           file,
-          `norm_activation is dataset-wise, and the average norm is not in the weights ('${normPrefix}<hook point>'); the scale is √d / that norm.`,
+          'norm_activation is dataset-wise, and the average norm is not in the weights ' +
+            `('${normPrefix}<hook point>'); the scale is √d / that norm.`,
         );
       return {
         kind: 'scale',
@@ -72,7 +74,8 @@ function normalizationOf(
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${file}: norm_activation ${JSON.stringify(config.norm_activation.slice(0, 60))} is not supported; expected dataset-wise, token-wise or inference.`,
+        `${file}: norm_activation ${JSON.stringify(config.norm_activation.slice(0, 60))} ` +
+          'is not supported; expected dataset-wise, token-wise or inference.',
       );
   }
 }
@@ -99,7 +102,8 @@ function activationOf(
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${file}: act_fn ${JSON.stringify(config.act_fn.slice(0, 60))} is not supported; expected relu, jumprelu or topk.`,
+        `${file}: act_fn ${JSON.stringify(config.act_fn.slice(0, 60))} is not supported; ` +
+          'expected relu, jumprelu or topk.',
       );
   }
 }
@@ -118,7 +122,8 @@ function describeCrosscoder(
   if (Array.isArray(scale) && scale.length !== n)
     throw new SaeEvalError(
       'sae-option',
-      `${configPath}: expected ${n} numbers for \`scale\`, one for each hook point, found ${scale.length}.`,
+      `${configPath}: expected ${n} numbers for \`scale\`, one for each hook point, found ` +
+        `${scale.length}.`,
       { fields: [{ path: 'scale', message: `expected ${n} numbers` }] },
     );
   const { scale: _, ...others } = given;
@@ -161,7 +166,8 @@ export function describeOpenMoss(
   if (config.hook_point_out !== undefined && config.hook_point_out !== config.hook_point_in)
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a transcoder from ${config.hook_point_in ?? 'somewhere'} to ${config.hook_point_out}; only autoencoders are evaluated.`,
+      `${configPath}: a transcoder from ${config.hook_point_in ?? 'somewhere'} to ` +
+        `${config.hook_point_out}; only autoencoders are evaluated.`,
     );
   const hookPoint = config.hook_point_in ?? null;
   const linear = !tensors.has('W_E') && tensors.has('encoder.weight');

@@ -1,7 +1,8 @@
 /**
- * Single-layer files of the RouteSAE family (github.com/swei2001/RouteSAEs and its reproduction) as descriptions, for converting
- * them: bare state dicts whose input is `pre(h)`. Evaluation has its own classes for them (src/sae), but for those that
- * `sae-eval convert` wrote from another format: a `.json` beside them says what a bare state dict cannot.
+ * Single-layer files of the RouteSAE family (github.com/swei2001/RouteSAEs and its reproduction) as
+ * descriptions, for converting them: bare state dicts whose input is `pre(h)`. Evaluation has its
+ * own classes for them (src/sae), but for those that `sae-eval convert` wrote from another format:
+ * a `.json` beside them says what a bare state dict cannot.
  */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
@@ -84,7 +85,10 @@ export function describeWithSettings(
   };
 }
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-option`; `sae-kind` for kinds that are no SAE on one site. */
+/**
+ * @throws SaeEvalError `checkpoint-*`, `sae-option`; `sae-kind` for kinds that are no SAE on one
+ *   site.
+ */
 export function describeRouteSae(
   checkpoint: Checkpoint,
   kind: SaeKind,
@@ -117,7 +121,8 @@ export function describeRouteSae(
       default:
         throw new SaeEvalError(
           'sae-kind',
-          `${path}: a ${kind} reads several layers at once; only SAEs on one site can be described so.`,
+          `${path}: a ${kind} reads several layers at once; only SAEs on one site can be ` +
+            'described so.',
         );
     }
   })();

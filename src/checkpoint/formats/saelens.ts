@@ -1,4 +1,7 @@
-/** SAELens (github.com/decoderesearch/SAELens): `cfg.json` of version 6 and before, `sae_weights.safetensors`. */
+/**
+ * SAELens (github.com/decoderesearch/SAELens): `cfg.json` of version 6 and before,
+ * `sae_weights.safetensors`.
+ */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../evaluation/schema/index.js';
@@ -99,7 +102,8 @@ function activationOf(
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${file}: SAELens architecture ${JSON.stringify(architecture)} is not supported; expected standard, gated, topk or jumprelu (batchtopk is saved as jumprelu).`,
+        `${file}: SAELens architecture ${JSON.stringify(architecture)} is not supported; ` +
+          'expected standard, gated, topk or jumprelu (batchtopk is saved as jumprelu).',
       );
   }
 }
@@ -126,22 +130,29 @@ function normalizationOf(
       return needScale(
         given,
         file,
-        'normalize_activations is expected_average_only_in, whose factor SAELens does not save (norm_scaling_factor in its list of pretrained SAEs).',
+        'normalize_activations is expected_average_only_in, whose factor SAELens does not ' +
+          'save (norm_scaling_factor in its list of pretrained SAEs).',
       );
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${file}: normalize_activations ${JSON.stringify(mode)} is not supported; expected none, layer_norm, constant_norm_rescale or expected_average_only_in.`,
+        `${file}: normalize_activations ${JSON.stringify(mode)} is not supported; expected ` +
+          'none, layer_norm, constant_norm_rescale or expected_average_only_in.',
       );
   }
 }
 
 const leftOut: Bilingual = {
-  en: 'Special tokens were left out when this SAE was trained (exclude_special_tokens); here they count like others, and the first of a text often has a norm far above the rest.',
+  en:
+    'Special tokens were left out when this SAE was trained (exclude_special_tokens); here ' +
+    'they count like others, and the first of a text often has a norm far above the rest.',
   zh: '该 SAE 训练时排除了特殊词元（exclude_special_tokens）；此处它们与其他词元一样计入，而文本首个词元的范数往往远大于其余。',
 };
 
-/** SAELens casts the weights to the configuration's dtype; one wider than the file's changes nothing. */
+/**
+ * SAELens casts the weights to the configuration's dtype; one wider than the file's changes
+ * nothing.
+ */
 function roundingOf({ dtype }: Config, { entries }: Checkpoint): Pick<SaeDescription, 'roundedTo'> {
   const wanted = /^(?:torch\.)?(bfloat16|float16)$/.exec(dtype ?? '')?.[1] as
     'bfloat16' | 'float16' | undefined;
@@ -149,7 +160,10 @@ function roundingOf({ dtype }: Config, { entries }: Checkpoint): Pick<SaeDescrip
   return wanted === undefined || !differs ? {} : { roundedTo: wanted };
 }
 
-/** `cfg.json` and the tensors beside it. @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
+/**
+ * `cfg.json` and the tensors beside it. @throws SaeEvalError `checkpoint-*`, `sae-kind`,
+ * `sae-option`.
+ */
 export function describeSaelens(
   configPath: string,
   checkpoint: Checkpoint,
@@ -171,7 +185,8 @@ export function describeSaelens(
   if (/transcoder|crosscoder/i.test(config.architecture))
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a ${config.architecture.slice(0, 60)}, which reconstructs another site than it reads; only autoencoders are evaluated.`,
+      `${configPath}: a ${config.architecture.slice(0, 60)}, which reconstructs another ` +
+        'site than it reads; only autoencoders are evaluated.',
     );
   const activation = activationOf(config, tensors, m, given, configPath);
   const excluded = config.metadata?.exclude_special_tokens ?? config.meta?.exclude_special_tokens;

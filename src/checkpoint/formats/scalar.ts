@@ -1,4 +1,7 @@
-/** One number of a checkpoint, read without libtorch: a threshold or an average norm that decides how an SAE is run. */
+/**
+ * One number of a checkpoint, read without libtorch: a threshold or an average norm that decides
+ * how an SAE is run.
+ */
 import { SaeEvalError } from '../../errors.js';
 import { FileBytes } from '../file-bytes.js';
 import { inflateEntry } from '../npz.js';
@@ -17,7 +20,8 @@ function half(bits: number): number {
 
 /**
  * The only element of a tensor [] or [1].
- * @throws SaeEvalError `checkpoint-keys` where there is none of that name, `checkpoint-shape` where it has more elements.
+ * @throws SaeEvalError `checkpoint-keys` where there is none of that name, `checkpoint-shape`
+ *   where it has more elements.
  */
 export function readScalar({ path, entries }: Checkpoint, name: string): number {
   const entry = entries.get(name);

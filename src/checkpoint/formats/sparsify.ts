@@ -1,4 +1,7 @@
-/** sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; k largest of ReLU. */
+/**
+ * sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; k
+ * largest of ReLU.
+ */
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
@@ -34,12 +37,14 @@ export function describeSparsify(
   if (config.activation !== 'topk')
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not supported; expected topk.`,
+      `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not ` +
+        'supported; expected topk.',
     );
   if (config.skip_connection)
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents alone do not give, is not supported.`,
+      `${configPath}: a transcoder with a skip connection (W_skip), whose output its ` +
+        'latents alone do not give, is not supported.',
     );
   refuseScale(given, configPath, "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
@@ -65,7 +70,8 @@ export function describeSparsify(
     ...(config.transcode
       ? {
           obstacle:
-            'a transcoder, which reconstructs another site than it reads; only autoencoders are evaluated',
+            'a transcoder, which reconstructs another site than it reads; only ' +
+            'autoencoders are evaluated',
         }
       : {}),
     notes: [],

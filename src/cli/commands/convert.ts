@@ -34,7 +34,10 @@ function numberOf(
   );
 }
 
-/** The hook point in TransformerLens' words, which SAELens uses: a residual stream where a module or a layer is named. */
+/**
+ * The hook point in TransformerLens' words, which SAELens uses: a residual stream where a module or
+ * a layer is named.
+ */
 function transformerLensName(named: string | null, layer: number | undefined): string | null {
   if (layer !== undefined)
     return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;

@@ -1,4 +1,6 @@
-/** `sae-eval evaluate`: one evaluation without a server, in a child process, with a progress bar. */
+/**
+ * `sae-eval evaluate`: one evaluation without a server, in a child process, with a progress bar.
+ */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -46,7 +48,10 @@ function journalBeside(request: unknown): string {
   return join(state, 'sae-eval', `${key}.journal`);
 }
 
-/** Runs a request with progress on stderr, writes the report, prints the table; the exit code tells how it ended. */
+/**
+ * Runs a request with progress on stderr, writes the report, prints the table; the exit code tells
+ * how it ended.
+ */
 export async function runRequest(
   input: unknown,
   { out, child, ...options }: EvaluateOptions,
@@ -64,7 +69,8 @@ export async function runRequest(
       request,
       { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) },
     );
-    if (out !== undefined) void preloadHtml().catch(() => {}); // while the other process computes; a failure shows where they are written
+    // while the other process computes; a failure shows where they are written
+    if (out !== undefined) void preloadHtml().catch(() => {});
     const result = await evaluated;
     progress.stop();
     const written = out === undefined ? [] : await writeReport(result, out);

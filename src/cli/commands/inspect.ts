@@ -1,4 +1,6 @@
-/** `sae-eval inspect`: what a checkpoint holds, which kinds it can be, what must be given with it. */
+/**
+ * `sae-eval inspect`: what a checkpoint holds, which kinds it can be, what must be given with it.
+ */
 import { renderDescription } from '../../checkpoint/inspect.js';
 import { describeCheckpoint } from '../../evaluation/process/describe-checkpoint.js';
 

@@ -17,7 +17,8 @@ async function readResult(run: string): Promise<EvaluationResult> {
     const [issue] = parsed.error.issues;
     throw new SaeEvalError(
       'request-invalid',
-      `${path}: expected a result written by sae-eval; ${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'does not fit'}`,
+      `${path}: expected a result written by sae-eval; ${issue?.path.join('.') ?? ''}: ` +
+        `${issue?.message ?? 'does not fit'}`,
     );
   }
   return parsed.data;

@@ -74,7 +74,10 @@ export class CleanPass {
     return kept;
   }
 
-  /** `pre` of r_i, or of h_L with `final`: x [N, d]. Computed once; make it outside scopes that would free it. */
+  /**
+   * `pre` of r_i, or of h_L with `final`: x [N, d]. Computed once; make it outside scopes that
+   * would free it.
+   */
   normalized(site: number | 'final'): Normalized {
     const key = String(site);
     let found = this.#normalized.get(key);
@@ -85,7 +88,10 @@ export class CleanPass {
     return found;
   }
 
-  /** r_i, or h_L with `final`, as an SAE with that normalization reads it. Computed once, as {@link normalized}. */
+  /**
+   * r_i, or h_L with `final`, as an SAE with that normalization reads it. Computed once, as {@link
+   * normalized}.
+   */
   input(site: number | 'final' | SiteInBlock, normalization: InputNormalization = pre): SaeInput {
     if (normalization === pre && typeof site !== 'object') {
       const normalized = this.normalized(site);
@@ -111,7 +117,10 @@ export class CleanPass {
     return found;
   }
 
-  /** What its block computes at a site: [B, T, w]. Found by running that block once more, from a residual stream that was kept. */
+  /**
+   * What its block computes at a site: [B, T, w]. Found by running that block once more, from a
+   * residual stream that was kept.
+   */
   atSite({ site, layer }: SiteInBlock): Tensor {
     const key = `${site} ${layer}`;
     let found = this.#sites.get(key);

@@ -1,12 +1,16 @@
 /**
- * Compares next-token distributions: the logits of a range of the vocabulary are computed once for the clean pass and
- * compared with every lane's, of which several go through the head in one matmul. Each row's sums are carried from range
- * to range, so logits of a whole vocabulary never exist. Logits are read as float32, sums are float64.
+ * Compares next-token distributions: the logits of a range of the vocabulary are computed once for
+ * the clean pass and compared with every lane's, of which several go through the head in one
+ * matmul. Each row's sums are carried from range to range, so logits of a whole vocabulary never
+ * exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { kernels, ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
 
-/** Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary are added in any order. */
+/**
+ * Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary
+ * are added in any order.
+ */
 export class LogitSums {
   /** [lanes, n, 7] float64; the columns are the kernel's. */
   readonly #sums: Tensor;
@@ -27,7 +31,10 @@ export class LogitSums {
     });
   }
 
-  /** Logits of the tokens from `from` on: of the clean pass [n, Vc], and of the lanes `first`… [some lanes, n, Vc]. */
+  /**
+   * Logits of the tokens from `from` on: of the clean pass [n, Vc], and of the lanes `first`… [some
+   * lanes, n, Vc].
+   */
   add(clean: Tensor, lanes: Tensor, { from, first = 0 }: { from: number; first?: number }): void {
     kernels.addLogits(
       this.#sums.narrow(0, first, lanes.shape[0]!),

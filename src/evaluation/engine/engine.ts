@@ -1,6 +1,7 @@
 /**
- * Computes batches: one clean pass, all SAEs measured on it, all splices as lanes through the remaining blocks, one
- * comparison of logits. The only place where language model, SAEs and metrics meet.
+ * Computes batches: one clean pass, all SAEs measured on it, all splices as lanes through the
+ * remaining blocks, one comparison of logits. The only place where language model, SAEs and metrics
+ * meet.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
@@ -49,7 +50,10 @@ export class Engine {
     );
   }
 
-  /** The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops there when aborted. */
+  /**
+   * The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops
+   * there when aborted.
+   */
   async batch(
     samples: readonly Sample[],
     { signal, onMicroBatch }: BatchOptions = {},
@@ -80,7 +84,8 @@ export class Engine {
   #microBatch(samples: readonly Sample[], accumulator: Accumulator): void {
     const { model, strategies, wanted, saeDtype } = this.#options;
     const lengths = samples.map(({ length }) => length);
-    // Real positions never see padding, so where padded positions do not count, columns without a real token are left out.
+    // Real positions never see padding, so where padded positions do not count, columns without a
+    // real token are left out.
     const T = wanted.protocols.has('reference') ? samples[0]!.ids.length : Math.max(...lengths);
     const device = model.device;
     const ids = fromTypedArray(

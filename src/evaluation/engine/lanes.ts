@@ -1,6 +1,7 @@
 /**
- * Suffix passes. A lane is a copy of the micro-batch whose residual stream was changed at some layer; all lanes run
- * together through the remaining blocks, each joining at its own layer, so that every block runs once on one larger batch.
+ * Suffix passes. A lane is a copy of the micro-batch whose residual stream was changed at some
+ * layer; all lanes run together through the remaining blocks, each joining at its own layer, so
+ * that every block runs once on one larger batch.
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
@@ -13,7 +14,10 @@ export interface Lane {
   readonly state: Tensor;
   /** Changes of the residual stream at later layers, as it stands there: [B, T, d] → [B, T, d]. */
   readonly edits: ReadonlyMap<number, (r: Tensor) => Tensor>;
-  /** Whether sites are set to zero instead of spliced: gives `ceZero` instead of `kl` and `ceSpliced`. */
+  /**
+   * Whether sites are set to zero instead of spliced: gives `ceZero` instead of `kl` and
+   * `ceSpliced`.
+   */
   readonly zero: boolean;
   /** Where its numbers go. */
   readonly targets: readonly Target[];

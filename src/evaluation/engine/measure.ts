@@ -6,7 +6,9 @@ import { slotKey, vectorKey, type Collector, type Target } from './collector.js'
 export interface Measured {
   x: Tensor; // [N, d]
   reconstruction: Tensor; // [N, d]
-  /** Null where the latents were counted elsewhere already (a Crosscoder's are shared by its sites). */
+  /**
+   * Null where the latents were counted elsewhere already (a Crosscoder's are shared by its sites).
+   */
   latents: Latents | null;
   /** `reference` wants NormMSE alone; `strict` everything. */
   targets: readonly Target[];

@@ -1,6 +1,6 @@
 /**
- * How much is computed at once. Bounds memory; says nothing about results, but for their last bits, so it is decided once
- * for a run and kept with it.
+ * How much is computed at once. Bounds memory; says nothing about results, but for their last bits,
+ * so it is decided once for a run and kept with it.
  */
 export interface MicroBatch {
   /** Sequences that go through the model together. */
@@ -34,8 +34,9 @@ const mostWorkingSet = 2 ** 30;
 const leastWorkingSet = 2 ** 26;
 
 /**
- * What a working set may take of the memory that is free: a quarter, since the weights have to be there too. A power of two,
- * so that the same machine decides alike whatever else it does, unless memory is really short.
+ * What a working set may take of the memory that is free: a quarter, since the weights have to be
+ * there too. A power of two, so that the same machine decides alike whatever else it does, unless
+ * memory is really short.
  */
 export function workingSetFor(freeBytes: number | null): number {
   if (freeBytes === null) return mostWorkingSet;
@@ -64,7 +65,8 @@ export function chooseMicroBatch({
   bytes,
   budget = mostWorkingSet,
 }: MicroBatchInput): MicroBatch {
-  // The residual streams of the sites, normalised and side by side; lanes before and after a block; dense latents four times over.
+  // The residual streams of the sites, normalised and side by side; lanes before and after a block;
+  // dense latents four times over.
   const perToken =
     width * (kept * (bytes.model + 2 * bytes.sae) + 2 * lanes * bytes.model) +
     4 * latents * bytes.sae;

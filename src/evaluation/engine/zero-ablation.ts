@@ -1,7 +1,7 @@
 /**
- * Zero ablation of a whole site. With the residual stream zero at every position, all positions carry the same vector
- * from there on (attention averages equal values), so one position stands for all: a pass over one token gives the
- * next-token distribution of every position, for every text.
+ * Zero ablation of a whole site. With the residual stream zero at every position, all positions
+ * carry the same vector from there on (attention averages equal values), so one position stands for
+ * all: a pass over one token gives the next-token distribution of every position, for every text.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { scope, zeros, type Tensor } from '../../torch/index.js';

@@ -1,4 +1,7 @@
-/** Findings: what follows from the numbers of a result, by rules. No sentence without a number. Native-free. */
+/**
+ * Findings: what follows from the numbers of a result, by rules. No sentence without a number.
+ * Native-free.
+ */
 import type { Finding } from '../schema/index.js';
 import type { FindingContext } from './rule.js';
 import { rules } from './rules.js';

@@ -1,4 +1,7 @@
-/** What a rule is: a condition on the numbers of a result, and the sentence that follows from them. Native-free. */
+/**
+ * What a rule is: a condition on the numbers of a result, and the sentence that follows from them.
+ * Native-free.
+ */
 import type { Bilingual, EvaluationResult, Finding, SaeResult } from '../schema/index.js';
 
 /** What rules read. */
@@ -28,7 +31,10 @@ export function cite(value: number): string {
 
 export const percent = (share: number): string => `${cite(100 * share)} %`;
 
-/** Sites whose activations one set of latents stands for: R for a Crosscoder, whose latents its layers share, else 1. */
+/**
+ * Sites whose activations one set of latents stands for: R for a Crosscoder, whose latents its
+ * layers share, else 1.
+ */
 export function sitesOf({ kind, layers }: SaeResult): number {
   return kind === 'Crosscoder' ? (layers?.length ?? 1) : 1;
 }

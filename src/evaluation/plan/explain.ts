@@ -1,4 +1,7 @@
-/** Explains a request: its plan and how much is computed at once, without loading the language model or reading the text. */
+/**
+ * Explains a request: its plan and how much is computed at once, without loading the language model
+ * or reading the text.
+ */
 import { forwardCost } from '../../lm/index.js';
 import { decide, loadEvaluated, resolveDevice, wantedOf } from '../prepare.js';
 import type { Decisions } from '../journal.js';
@@ -16,7 +19,8 @@ export interface ExplainedRequest {
 
 /**
  * The plan of a request. SAEs are mapped, not read.
- * @throws SaeEvalError for what is wrong with the request, its files or the device; an SAE that cannot be loaded too.
+ * @throws SaeEvalError for what is wrong with the request, its files or the device; an SAE that
+ *   cannot be loaded too.
  */
 export async function explain(input: EvaluationRequest): Promise<ExplainedRequest> {
   const { request, saes, model } = await validateRequest(input);

@@ -1,6 +1,7 @@
 /**
- * The plan of a run: which passes it makes and what they cost, so that nothing is computed twice and everybody can see
- * it. Costs are FLOPs of matmuls for one token, two per multiply-add; norms, activations and selections are left out.
+ * The plan of a run: which passes it makes and what they cost, so that nothing is computed twice
+ * and everybody can see it. Costs are FLOPs of matmuls for one token, two per multiply-add; norms,
+ * activations and selections are left out.
  */
 import type { ForwardCost } from '../../lm/index.js';
 import type { SAE, Sparsity } from '../../sae/index.js';
@@ -40,7 +41,9 @@ function encodeCost({ kind, m, d }: SAE, sites: number): number {
   return m * d * (kind === 'Crosscoder' ? sites : 1);
 }
 
-/** Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents. */
+/**
+ * Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents.
+ */
 function decodeCost({ kind, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
   const active =
     sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
@@ -109,7 +112,8 @@ export function makePlan(
       blocks: 0,
       flops,
     });
-    // A script per SAE and metric: a whole pass for the error, one for the clean logits and one for each splice.
+    // A script per SAE and metric: a whole pass for the error, one for the clean logits and one for
+    // each splice.
     const passes =
       1 + (wanted.splice && strategy.laneStarts.length > 0 ? 1 + strategy.laneStarts.length : 0);
     apart += passes * (through(0) + head) + 2 * flops;

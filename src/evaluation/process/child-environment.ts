@@ -1,4 +1,7 @@
-/** What a process that reads untrusted files gets of this one's environment: everything but the API key. Native-free. */
+/**
+ * What a process that reads untrusted files gets of this one's environment: everything but the API
+ * key. Native-free.
+ */
 
 /** Variables whose values are secrets of the server alone. */
 const secrets: readonly string[] = ['SAE_EVAL_API_KEY'];

@@ -1,6 +1,6 @@
 /**
- * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models and SAEs loaded between
- * them. A crash or an out-of-memory kill takes down this process alone.
+ * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models
+ * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { getPriority, setPriority } from 'node:os';
@@ -24,7 +24,10 @@ function send(message: FromChild): void {
   if (process.connected) process.send!(message, undefined, {}, () => {});
 }
 
-/** Runs it; once more with an empty cache where the device has no room beside what is kept of earlier runs. */
+/**
+ * Runs it; once more with an empty cache where the device has no room beside what is kept of
+ * earlier runs.
+ */
 async function runWithRoom(
   request: Extract<ToChild, { type: 'run' }>['request'],
   options: RunOptions,
@@ -77,7 +80,8 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
     send({ type: 'error', call, error: error.toJSON(), usage: usage() });
   } finally {
     cancellations.delete(call);
-    // Between evaluations there is time; a process that lives for weeks should not keep what the last one left.
+    // Between evaluations there is time; a process that lives for weeks should not keep what the
+    // last one left.
     globalThis.gc?.();
   }
 }
@@ -107,7 +111,10 @@ function standBack(niceness: number): void {
   }
 }
 
-/** Where memory runs out, the kernel should take this process and not the server that can start it again. */
+/**
+ * Where memory runs out, the kernel should take this process and not the server that can start it
+ * again.
+ */
 function goFirst(): void {
   const file = '/proc/self/oom_score_adj';
   try {
@@ -117,7 +124,10 @@ function goFirst(): void {
   }
 }
 
-/** libtorch takes half a second to load: it is there when the first request comes. A failure shows where it is asked for. */
+/**
+ * libtorch takes half a second to load: it is there when the first request comes. A failure shows
+ * where it is asked for.
+ */
 function loadAhead(): void {
   void import('../run.js').catch(() => {});
 }

@@ -4,11 +4,17 @@ import { readFileSync } from 'node:fs';
 export interface Death {
   /** One sentence for the user. */
   sentence: string;
-  /** Whether the job itself explains it (out of memory, a crash in native code): then there is no use in trying again. */
+  /**
+   * Whether the job itself explains it (out of memory, a crash in native code): then there is no
+   * use in trying again.
+   */
   explained: boolean;
 }
 
-/** Times that the kernel killed a process of this control group for want of memory; null where it cannot be told. */
+/**
+ * Times that the kernel killed a process of this control group for want of memory; null where it
+ * cannot be told.
+ */
 export function outOfMemoryKills(): number | null {
   try {
     const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
@@ -63,7 +69,8 @@ export function describeDeath({ code, signal, stderr, killsBefore }: DeathCircum
     if (kills !== null && killsBefore !== null && kills > killsBefore) {
       return {
         sentence:
-          'The compute process was killed because the machine ran out of memory; a smaller model, sequence length or dtype needs less.',
+          'The compute process was killed because the machine ran out of memory; a smaller ' +
+          'model, sequence length or dtype needs less.',
         explained: true,
       };
     }
@@ -75,12 +82,16 @@ export function describeDeath({ code, signal, stderr, killsBefore }: DeathCircum
   if (signal !== null) {
     const why = crashes[signal];
     return {
-      sentence: `The compute process was ended by ${signal}${why === undefined ? '' : `: ${why}`}.${words}`,
+      sentence:
+        'The compute process was ended by ' +
+        `${signal}${why === undefined ? '' : `: ${why}`}.${words}`,
       explained: why !== undefined,
     };
   }
   return {
-    sentence: `The compute process ended with exit code ${code ?? 'unknown'} in the middle of its work.${words}`,
+    sentence:
+      `The compute process ended with exit code ${code ?? 'unknown'} in the middle of its ` +
+      `work.${words}`,
     explained: code !== 0 && words !== '',
   };
 }

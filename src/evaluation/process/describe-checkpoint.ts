@@ -1,4 +1,7 @@
-/** What a checkpoint is, what it can be evaluated as, and what each candidate needs. Headers only; native-free. */
+/**
+ * What a checkpoint is, what it can be evaluated as, and what each candidate needs. Headers only;
+ * native-free.
+ */
 import { recognise } from '../../checkpoint/formats/index.js';
 import { tensorsOf } from '../../checkpoint/inspect.js';
 import type { FieldError } from '../../errors.js';

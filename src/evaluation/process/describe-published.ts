@@ -1,4 +1,7 @@
-/** A published SAE in words, for an inspection: where it belongs, what makes its input and its latents, what must be given. Native-free. */
+/**
+ * A published SAE in words, for an inspection: where it belongs, what makes its input and its
+ * latents, what must be given. Native-free.
+ */
 import type { Normalization, PublishedDescription } from '../../checkpoint/formats/index.js';
 import type { FieldError } from '../../errors.js';
 import { parseHookName } from '../../lm/hook-names.js';
@@ -26,7 +29,14 @@ function activationText({ activation }: PublishedDescription): string {
     case 'topk':
       return `topk, k = ${activation.k}${activation.signed === true ? '' : ', then relu'}`;
     case 'jumprelu':
-      return `jumprelu, ${'value' in activation.threshold ? `threshold ${activation.threshold.value}` : activation.threshold.log ? `threshold exp('${activation.threshold.tensor}')` : `threshold '${activation.threshold.tensor}'`}`;
+      return (
+        'jumprelu, ' +
+        ('value' in activation.threshold
+          ? `threshold ${activation.threshold.value}`
+          : activation.threshold.log
+            ? `threshold exp('${activation.threshold.tensor}')`
+            : `threshold '${activation.threshold.tensor}'`)
+      );
   }
 }
 
@@ -36,7 +46,10 @@ function obstacleOf(
   hookPoints: readonly string[],
 ): string | null {
   if (description.form === 'crosscoder' && description.hookPoints === null)
-    return `a crosscoder between ${description.sites} models, which no single language model can be evaluated with`;
+    return (
+      `a crosscoder between ${description.sites} models, which no single language model can ` +
+      'be evaluated with'
+    );
   if (description.form === 'crosscoder') {
     const elsewhere = hookPoints.find((name) => parseHookName(name)?.site !== 'resid');
     return elsewhere === undefined

@@ -1,4 +1,7 @@
-/** How much memory a device has, and how much of it is free. Native-free; what asks libtorch is given by the compute process. */
+/**
+ * How much memory a device has, and how much of it is free. Native-free; what asks libtorch is
+ * given by the compute process.
+ */
 import { freemem, totalmem } from 'node:os';
 
 export interface DeviceMemory {
@@ -6,7 +9,10 @@ export interface DeviceMemory {
   freeBytes: number;
 }
 
-/** The memory that this machine's processes may take: less than what is built in, in a container with a limit. */
+/**
+ * The memory that this machine's processes may take: less than what is built in, in a container
+ * with a limit.
+ */
 export function systemMemory(): DeviceMemory {
   const limit = process.constrainedMemory();
   const totalBytes = limit > 0 && limit < totalmem() ? limit : totalmem();

@@ -1,6 +1,6 @@
 /**
- * Runs evaluations in a child process, so that the caller's event loop stays free and a crash, an abort in native code or
- * an out-of-memory kill reaches it as an error. Native-free.
+ * Runs evaluations in a child process, so that the caller's event loop stays free and a crash, an
+ * abort in native code or an out-of-memory kill reaches it as an error. Native-free.
  */
 import type { ChildProcess } from 'node:child_process';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
@@ -18,7 +18,10 @@ import {
   type ToChild,
 } from './protocol.js';
 
-/** The process ended while it worked. `explained`: by the job itself, so that trying again would end the same way. */
+/**
+ * The process ended while it worked. `explained`: by the job itself, so that trying again would end
+ * the same way.
+ */
 export class ProcessDiedError extends SaeEvalError {
   constructor(
     message: string,
@@ -40,7 +43,10 @@ export interface ComputeProcessOptions extends ForkOptions {
 export interface ComputeRunOptions {
   id?: string;
   createdAt?: string;
-  /** File to which finished batches are written; a run that was killed continues from it. Removed by the caller. */
+  /**
+   * File to which finished batches are written; a run that was killed continues from it. Removed by
+   * the caller.
+   */
   journal?: string;
   /** Where the request's paths lie; null (default): as they stand. */
   paths?: PathTable;
@@ -48,7 +54,10 @@ export interface ComputeRunOptions {
   trace?: Record<string, string>;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
-  /** The numbers of every SAE as they stand after a batch; not after every batch where they are short. */
+  /**
+   * The numbers of every SAE as they stand after a batch; not after every batch where they are
+   * short.
+   */
   onResult?: (results: SaeResult[]) => void;
 }
 
@@ -63,7 +72,10 @@ type WithoutCall<T> = T extends { call: number } ? Omit<T, 'call'> : never;
 
 const stderrKept = 8192;
 
-/** One process that computes: started when first needed, started again after it died. One call at a time; others wait. */
+/**
+ * One process that computes: started when first needed, started again after it died. One call at a
+ * time; others wait.
+ */
 export class ComputeProcess {
   #child: ChildProcess | null = null;
   #started: ChildProcess | null;
@@ -92,7 +104,8 @@ export class ComputeProcess {
 
   /**
    * Runs one evaluation.
-   * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of the signal, and what `run` throws.
+   * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of
+   *   the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
     const { id, createdAt, journal, paths = null, trace } = options;
@@ -111,7 +124,10 @@ export class ComputeProcess {
     )) as EvaluationResult;
   }
 
-  /** Devices and versions, as libtorch sees them. A process that cannot tell them is ended; the next call starts another. */
+  /**
+   * Devices and versions, as libtorch sees them. A process that cannot tell them is ended; the next
+   * call starts another.
+   */
   async describe(): Promise<Machine> {
     return (await this.#enqueue({ type: 'describe' }, {})) as Machine;
   }
@@ -230,7 +246,9 @@ export class ComputeProcess {
       pending?.reject(
         new SaeEvalError(
           'internal',
-          `The compute process sent a message that does not fit: ${parsed.error.issues[0]?.path.join('.') ?? ''} ${parsed.error.issues[0]?.message ?? ''}`,
+          'The compute process sent a message that does not fit: ' +
+            `${parsed.error.issues[0]?.path.join('.') ?? ''} ` +
+            `${parsed.error.issues[0]?.message ?? ''}`,
         ),
       );
       return;

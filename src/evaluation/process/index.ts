@@ -1,4 +1,7 @@
-/** Evaluations in a process of their own, and the inspection of untrusted files in another. Native-free. */
+/**
+ * Evaluations in a process of their own, and the inspection of untrusted files in another.
+ * Native-free.
+ */
 export {
   ComputeProcess,
   ProcessDiedError,

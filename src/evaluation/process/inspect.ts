@@ -1,4 +1,7 @@
-/** The host's side of inspect-child.ts: untrusted files are read there, with a time limit and a memory limit. Native-free. */
+/**
+ * The host's side of inspect-child.ts: untrusted files are read there, with a time limit and a
+ * memory limit. Native-free.
+ */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
@@ -53,7 +56,8 @@ async function inspectOnce(
           passing.has(error.code ?? '')
             ? new SaeEvalError(
                 'unavailable',
-                `No process could be started to read the files (${error.code}); try again in a moment.`,
+                `No process could be started to read the files (${error.code}); try again ` +
+                  'in a moment.',
                 { cause: error },
               )
             : error,
@@ -66,7 +70,9 @@ async function inspectOnce(
           reject(
             new InspectorDiedError(
               'checkpoint-format',
-              `A file named by the request could not be inspected: the process that read it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} s; the file is damaged or far too large.`,
+              'A file named by the request could not be inspected: the process that read ' +
+                `it ended (${signalName ?? `exit code ${code}`}) within ${timeoutMs / 1000} ` +
+                's; the file is damaged or far too large.',
             ),
           );
       });
@@ -81,7 +87,10 @@ async function inspectOnce(
   }
 }
 
-/** A process that dies at once may be chance, twice is the file; one that was killed after all its time is not tried again. */
+/**
+ * A process that dies at once may be chance, twice is the file; one that was killed after all its
+ * time is not tried again.
+ */
 async function inspect(message: ToInspector, options: InspectOptions = {}): Promise<unknown> {
   const until = performance.now() + (options.timeoutMs ?? 30_000) / 2;
   try {

@@ -1,6 +1,7 @@
 /**
- * Paths of a request as the file system knows them. A server decides which paths may be read and hands its decisions to
- * the process that reads, as data: a request's path is either a path of the file system or an error. Native-free.
+ * Paths of a request as the file system knows them. A server decides which paths may be read and
+ * hands its decisions to the process that reads, as data: a request's path is either a path of the
+ * file system or an error. Native-free.
  */
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
@@ -11,7 +12,10 @@ export const serializedErrorSchema = z.object({
   fields: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
 });
 
-/** What each path of a request leads to, or why it leads nowhere. Null: any path may be read as it stands (the command line). */
+/**
+ * What each path of a request leads to, or why it leads nowhere. Null: any path may be read as it
+ * stands (the command line).
+ */
 export const pathTableSchema = z
   .array(
     z.union([
@@ -22,7 +26,10 @@ export const pathTableSchema = z
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
 
-/** Whether a model may be a program: on the command line always, on a server where its operator says so. */
+/**
+ * Whether a model may be a program: on the command line always, on a server where its operator says
+ * so.
+ */
 export function mayRunPrograms(table: PathTable): boolean {
   return table === null || process.env['SAE_EVAL_TORCHSCRIPT'] === '1';
 }

@@ -1,6 +1,7 @@
 /**
- * What a host and its compute process say to each other over Node's IPC channel, checked by zod on arrival. JSON carries
- * every finite double exactly, so a result that crosses here keeps its bits. Native-free.
+ * What a host and its compute process say to each other over Node's IPC channel, checked by zod on
+ * arrival. JSON carries every finite double exactly, so a result that crosses here keeps its bits.
+ * Native-free.
  */
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';

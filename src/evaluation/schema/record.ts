@@ -1,6 +1,7 @@
 /**
- * What the HTTP interface speaks beside requests and results: records of evaluations, their events, problems (RFC 9457),
- * and the lists of what a server knows. One zod schema each, for validation, types, OpenAPI and the client. Native-free.
+ * What the HTTP interface speaks beside requests and results: records of evaluations, their events,
+ * problems (RFC 9457), and the lists of what a server knows. One zod schema each, for validation,
+ * types, OpenAPI and the client. Native-free.
  */
 import { z } from 'zod';
 import { requestFields, saeKinds } from './request.js';
@@ -33,7 +34,8 @@ export const problemSchema = z
     type: z
       .string()
       .describe(
-        'A URI reference that names the problem and stays the same, such as `/problems/sae-option`.',
+        'A URI reference that names the problem and stays the same, such as ' +
+          '`/problems/sae-option`.',
       ),
     title: z.string(),
     status: z.number().int(),
@@ -167,7 +169,8 @@ export const publishedSchema = z
     format: z
       .string()
       .describe(
-        'saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, openai, mlsae or crosscoder.',
+        'saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
+          'openai, mlsae or crosscoder.',
       ),
     hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
     layers: z
@@ -191,7 +194,8 @@ export const publishedSchema = z
       .partial()
       .optional()
       .describe(
-        'What the names of its folders say: the width as written, the mean number of active latents.',
+        'What the names of its folders say: the width as written, the mean number of ' +
+          'active latents.',
       ),
     obstacle: z
       .string()

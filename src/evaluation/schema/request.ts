@@ -1,6 +1,6 @@
 /**
- * The request of an evaluation: one zod schema from which validation, TypeScript types, OpenAPI and the client come.
- * Imports nothing native.
+ * The request of an evaluation: one zod schema from which validation, TypeScript types, OpenAPI and
+ * the client come. Imports nothing native.
  */
 import { z } from 'zod';
 
@@ -46,24 +46,28 @@ export const saeSpecSchema = z
     layer: positiveInt
       .optional()
       .describe(
-        '1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook point or its name a layer; drawn for RandomK.',
+        '1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
+          'point or its name a layer; drawn for RandomK.',
       ),
     k: positiveInt
       .optional()
       .describe(
-        'Active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the configuration beside the file or its name has it.',
+        'Active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the ' +
+          'configuration beside the file or its name has it.',
       ),
     scale: z
       .union([z.number().positive(), z.array(z.number().positive()).min(1).max(256)])
       .optional()
       .describe(
-        "Published formats whose files do not hold it: the number the SAE's input is multiplied by (crosscoders: one for each site).",
+        "Published formats whose files do not hold it: the number the SAE's input is " +
+          'multiplied by (crosscoders: one for each site).',
       ),
     centered: z
       .boolean()
       .optional()
       .describe(
-        "Published formats: whether the SAE was trained on a residual stream without its mean (TransformerLens' center_writing_weights), where the file does not say.",
+        'Published formats: whether the SAE was trained on a residual stream without its ' +
+          "mean (TransformerLens' center_writing_weights), where the file does not say.",
       ),
     aggregation: z.enum(['sum', 'mean']).optional().describe('RouteSAE only; default sum.'),
     routing: z.enum(['hard', 'soft']).optional().describe('RouteSAE only; default hard.'),
@@ -79,7 +83,8 @@ export const saeSpecSchema = z
 export const datasetSchema = z
   .strictObject({
     path: path.describe(
-      'A .jsonl file, or a folder of them; compressed ones (.gz, .zst), .parquet or .txt where there is no .jsonl.',
+      'A .jsonl file, or a folder of them; compressed ones (.gz, .zst), .parquet or .txt ' +
+        'where there is no .jsonl.',
     ),
     textField: z
       .string()
@@ -97,7 +102,8 @@ export const datasetSchema = z
       .enum(['words', 'document', 'packed'])
       .optional()
       .describe(
-        'words (default): the protocols’ chunks of seqLen words. document: a record is a sample. packed: all tokens one after the other.',
+        'words (default): the protocols’ chunks of seqLen words. document: a record is a ' +
+          'sample. packed: all tokens one after the other.',
       ),
     shuffle: z
       .number()

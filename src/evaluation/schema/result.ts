@@ -1,8 +1,9 @@
 /**
  * The result of an evaluation (`report.json`), as zod schemas. Imports nothing native.
  *
- * `reference` values are plain numbers, `strict` values objects with a mean and, where one is defined, a 95 % interval.
- * A metric that does not exist for a kind under a protocol, or was not asked for, is null; `notes` says why.
+ * `reference` values are plain numbers, `strict` values objects with a mean and, where one is
+ * defined, a 95 % interval. A metric that does not exist for a kind under a protocol, or was not
+ * asked for, is null; `notes` says why.
  */
 import { z } from 'zod';
 import { protocolNames, requestFields, saeKinds } from './request.js';
@@ -135,13 +136,16 @@ export const saeResultSchema = z
       .string()
       .optional()
       .describe(
-        'What makes activations its input, and so the space its errors are measured in: pre, none, layer-norm, token-norm or scale, with `centred, ` before it where the mean is taken off first.',
+        'What makes activations its input, and so the space its errors are measured in: ' +
+          'pre, none, layer-norm, token-norm or scale, with `centred, ` before it where ' +
+          'the mean is taken off first.',
       ),
     site: z
       .enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out'])
       .optional()
       .describe(
-        'Where inside the block of its layer it reads and writes; left out: the residual stream after it.',
+        'Where inside the block of its layer it reads and writes; left out: the residual ' +
+          'stream after it.',
       ),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),

@@ -1,6 +1,7 @@
 /**
- * Crosscoder: latents from the R layers of the clean pass. `reference` has no splice; `strict` splices one layer alone with
- * its own reconstruction, x̂_j · std_j + mean_j, and averages over the layers.
+ * Crosscoder: latents from the R layers of the clean pass. `reference` has no splice; `strict`
+ * splices one layer alone with its own reconstruction, x̂_j · std_j + mean_j, and averages over the
+ * layers.
  */
 import type { Protocol } from '../../metrics/metric.js';
 import type { CrosscoderLike } from '../../sae/index.js';

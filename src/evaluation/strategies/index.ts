@@ -13,7 +13,9 @@ export interface StrategyOptions {
   sae: SAE;
   /** The layers it is measured on; one for single-layer kinds. */
   layers: readonly number[];
-  /** Where inside the block an SAE on one site is; null or left out: the residual stream after it. */
+  /**
+   * Where inside the block an SAE on one site is; null or left out: the residual stream after it.
+   */
   site?: BlockSite | null;
   routing: 'hard' | 'soft' | null;
   /** Blocks of the language model. */

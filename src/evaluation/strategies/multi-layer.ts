@@ -1,6 +1,7 @@
 /**
- * MLSAE: one TopK on each routed layer by itself. `reference` measures on h_i, ignoring inferK and theta, but splices at
- * r_{i+1}, one block later; `strict` splices where it measures. The splices of both at one layer are one lane.
+ * MLSAE: one TopK on each routed layer by itself. `reference` measures on h_i, ignoring inferK and
+ * theta, but splices at r_{i+1}, one block later; `strict` splices where it measures. The splices
+ * of both at one layer are one lane.
  */
 import type { Protocol } from '../../metrics/metric.js';
 import type { SAE, Sparsity } from '../../sae/index.js';

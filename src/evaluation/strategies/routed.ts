@@ -1,7 +1,8 @@
 /**
- * RouteSAE: the routing is decided on the clean pass. Hard: each token is spliced at its own layer, as the residual stream
- * stands there in the intervened pass, without the scaling by p. Soft (`strict` alone): layer j's residual stream becomes
- * r_j + p_j (x̂ − x) · std_j at every routed layer of one pass, x and x̂ from the clean pass.
+ * RouteSAE: the routing is decided on the clean pass. Hard: each token is spliced at its own layer,
+ * as the residual stream stands there in the intervened pass, without the scaling by p. Soft
+ * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed
+ * layer of one pass, x and x̂ from the clean pass.
  */
 import type { Protocol } from '../../metrics/metric.js';
 import {
@@ -66,7 +67,8 @@ export class Routed implements Strategy {
       const routes = this.sae.route(x);
       held.push(routes.p);
       const input =
-        routing === 'hard' ? this.#picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]); // [N, d]
+        // [N, d]
+        routing === 'hard' ? this.#picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]);
       const a = this.sae.preactivate(input); // [N, m]
       const tokens = routing === 'hard' && this.#spliced.length > 0 ? this.#tokensOf(routes) : [];
       held.push(...tokens);
@@ -178,7 +180,10 @@ export class Routed implements Strategy {
     );
   }
 
-  /** A lane from the first routed layer on: its edit there is applied at once, the others as their layers come. */
+  /**
+   * A lane from the first routed layer on: its edit there is applied at once, the others as their
+   * layers come.
+   */
   #lane(
     clean: CleanPass,
     edits: readonly Edit[],

@@ -1,6 +1,6 @@
 /**
- * TopK, Vanilla, Gated, JumpReLU, RandomK: one layer, measured and spliced there. At the last layer `reference` measures
- * after the final norm although the splice is before it.
+ * TopK, Vanilla, Gated, JumpReLU, RandomK: one layer, measured and spliced there. At the last layer
+ * `reference` measures after the final norm although the splice is before it.
  */
 import type { SAE } from '../../sae/index.js';
 import { scope } from '../../torch/index.js';

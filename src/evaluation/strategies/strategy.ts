@@ -9,7 +9,9 @@ import type { Lane } from '../engine/lanes.js';
 export interface Slot {
   /** The layer it is listed under; null for kinds that use their layers together. */
   layer: number | null;
-  /** The layer whose residual stream is replaced; null where there is no splice under this protocol. */
+  /**
+   * The layer whose residual stream is replaced; null where there is no splice under this protocol.
+   */
   splicedAt: number | null;
 }
 
@@ -37,7 +39,10 @@ export interface Strategy {
   readonly zeroSites: readonly { layer: number; targets: readonly Target[] }[];
   /** First layers of the lanes that {@link enter} returns for each micro-batch, for the plan. */
   readonly laneStarts: readonly number[];
-  /** How often a token goes through the encoder, and through the decoder for each variant, for the plan. */
+  /**
+   * How often a token goes through the encoder, and through the decoder for each variant, for the
+   * plan.
+   */
   readonly passes: { readonly encode: number; readonly decode: number };
   /** Measures the SAE on the clean pass; returns the lanes to run. Frees what it makes besides. */
   enter(clean: CleanPass, into: Collector): Lane[];

@@ -7,9 +7,11 @@ export const en: Dictionary = {
   resultsUnder: (protocol) => `Results, protocol ${protocol}`,
   protocolLine: {
     reference:
-      'Agrees with the public PyTorch scripts: padded positions count, KL is summed per sequence, the result is the mean over batches.',
+      'Agrees with the public PyTorch scripts: padded positions count, KL is summed per ' +
+      'sequence, the result is the mean over batches.',
     strict:
-      'Real tokens only, measured where spliced, sums over the whole data set; in brackets 95 % bootstrap intervals over sequences.',
+      'Real tokens only, measured where spliced, sums over the whole data set; in brackets ' +
+      '95 % bootstrap intervals over sequences.',
   },
   findings: 'Findings',
   noFindings: 'No rule fired.',
@@ -19,7 +21,8 @@ export const en: Dictionary = {
   sweep: 'Sparsity sweep',
   comparisons: 'Differences between SAEs',
   comparisonsLine:
-    'Paired: both SAEs on the same resampled sequences (strict). An interval that contains 0 leaves the order open.',
+    'Paired: both SAEs on the same resampled sequences (strict). An interval that contains ' +
+    '0 leaves the order open.',
   metricsMean: 'What the metrics mean',
   files: 'Files',
   again: 'How to run it again',
@@ -48,12 +51,14 @@ export const en: Dictionary = {
     NormMSE: {
       name: 'NormMSE',
       meaning:
-        'squared error of the reconstruction over the squared norm of its input, mean over tokens; 0 is perfect, 1 is what the zero vector scores',
+        'squared error of the reconstruction over the squared norm of its input, mean over ' +
+        'tokens; 0 is perfect, 1 is what the zero vector scores',
     },
     KLDiv: {
       name: 'KL divergence',
       meaning:
-        'KL(clean ‖ spliced) of the next-token distributions, in nats summed over a sequence, padded positions included',
+        'KL(clean ‖ spliced) of the next-token distributions, in nats summed over a ' +
+        'sequence, padded positions included',
     },
     KLDivPerToken: {
       name: 'KL per token',
@@ -75,7 +80,8 @@ export const en: Dictionary = {
     ExplainedVariance: {
       name: 'Explained variance',
       meaning:
-        '1 − squared error over the variance around the mean input; a predictor of the mean scores 0',
+        '1 − squared error over the variance around the mean input; a predictor of the ' +
+        'mean scores 0',
     },
     CosineSimilarity: {
       name: 'Cosine similarity',
@@ -129,7 +135,8 @@ export const en: Dictionary = {
   separator: ': ',
   several: 'Comparison of evaluations',
   notComparable: (fields) =>
-    `These evaluations differ in: ${fields.join(', ')}. Their numbers answer different questions, so none is marked as the best.`,
+    `These evaluations differ in: ${fields.join(', ')}. Their numbers answer different ` +
+    'questions, so none is marked as the best.',
   charts: {
     title: 'Charts',
     errorAgainstKl: 'Reconstruction error against KL',
@@ -166,7 +173,10 @@ export const en: Dictionary = {
   },
   nats: 'nats',
   mostFaithful: (label, kl, l0, nearIdentities) =>
-    `The predictions stay closest with ${label}: ${kl} nats per token at an L0 of ${l0}${nearIdentities === 0 ? '' : `, leaving out ${nearIdentities} near-identities`}.`,
+    `The predictions stay closest with ${label}: ${kl} nats per token at an L0 of ` +
+    `${l0}` +
+    (nearIdentities === 0 ? '' : `, leaving out ${nearIdentities} near-identities`) +
+    '.',
   bestAtSparsest: (label, kl, l0) =>
     `Among the sparsest, ${label} is the most faithful: ${kl} nats per token at an L0 of ${l0}.`,
   theme: 'Light or dark',

@@ -124,7 +124,8 @@ export const zh: Dictionary = {
   },
   nats: '奈特',
   mostFaithful: (label, kl, l0, nearIdentities) =>
-    `${label} 最少改变模型的预测：每词元 ${kl} 奈特，L0 为 ${l0}${nearIdentities === 0 ? '' : `（不计 ${nearIdentities} 个接近恒等者）`}。`,
+    `${label} 最少改变模型的预测：每词元 ${kl} 奈特，L0 为 ` +
+    `${l0}${nearIdentities === 0 ? '' : `（不计 ${nearIdentities} 个接近恒等者）`}。`,
   bestAtSparsest: (label, kl, l0) =>
     `在最稀疏者中，${label} 最忠实：每词元 ${kl} 奈特，L0 为 ${l0}。`,
   theme: '浅色或深色',

@@ -37,7 +37,8 @@ export function configurationSection(
     ['createdAt', createdAt],
     [
       'model',
-      `${config.model} (${architecture.family}, ${architecture.layers} × ${architecture.width}, ${number(architecture.parameters)})`,
+      `${config.model} (${architecture.family}, ${architecture.layers} × ` +
+        `${architecture.width}, ${number(architecture.parameters)})`,
     ],
     ['data', dataset.path],
     ['samples', `${data.samples} (${data.batches} × ${config.batchSize})`],
@@ -56,7 +57,8 @@ export function configurationSection(
     ],
     [
       'seconds',
-      `${number(Number(timing.seconds.toFixed(1)))} s (${number(Math.round(timing.tokensPerSecond))} /s)`,
+      `${number(Number(timing.seconds.toFixed(1)))} s ` +
+        `(${number(Math.round(timing.tokensPerSecond))} /s)`,
     ],
     ['memory', `${number(Math.round(memory.peakBytes / 2 ** 20))} MiB`],
   ];
@@ -113,8 +115,14 @@ export function modelsSection({ results }: EvaluationResult, words: Dictionary):
           const published =
             format === undefined || format === 'routesae'
               ? ''
-              : `; ${[format, hookPoint, normalization].filter((text) => text !== null && text !== undefined).join(', ')}`;
-          return `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ${where}${size === '' ? '' : `; ${size}`}${published}`;
+              : '; ' +
+                [format, hookPoint, normalization]
+                  .filter((text) => text !== null && text !== undefined)
+                  .join(', ');
+          return (
+            `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ` +
+            `${where}${size === '' ? '' : `; ${size}`}${published}`
+          );
         },
       ),
     },

@@ -1,4 +1,7 @@
-/** The comparison a reader wants, in order: baseline, standard and gated, TopK against RouteSAE, several layers, what follows. */
+/**
+ * The comparison a reader wants, in order: baseline, standard and gated, TopK against RouteSAE,
+ * several layers, what follows.
+ */
 import type { EvaluationResult, SaeKind, SaeResult } from '../../evaluation/schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
@@ -29,11 +32,17 @@ function differences(
         labels.has(b),
     )
     .map(({ metric, a, b, difference, ci95 }) =>
-      `${a} − ${b}, ${words.metric[metric]!.name}${words.separator}${number(difference)} ${words.nats} ${interval(ci95)}`.trimEnd(),
+      (
+        `${a} − ${b}, ${words.metric[metric]!.name}${words.separator}${number(difference)} ` +
+        `${words.nats} ${interval(ci95)}`
+      ).trimEnd(),
     );
 }
 
-/** Sentences that follow from the numbers: the least KL among SAEs that are no near-identity, and at the least L0. */
+/**
+ * Sentences that follow from the numbers: the least KL among SAEs that are no near-identity, and at
+ * the least L0.
+ */
 function recommendations({ results, findings }: EvaluationResult, words: Dictionary): string[] {
   const identity = new Set(
     findings.filter(({ code }) => code === 'near-identity').map(({ sae }) => sae),

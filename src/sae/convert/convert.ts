@@ -1,4 +1,7 @@
-/** From one format to another, with the same latents and reconstructions, or a refusal that says what the format cannot hold. */
+/**
+ * From one format to another, with the same latents and reconstructions, or a refusal that says
+ * what the format cannot hold.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -28,7 +31,10 @@ export interface ConvertOptions extends GivenSettings {
   to: ConversionTarget;
   /** Of a bare state dict that could be several. */
   kind?: SaeKind;
-  /** From the file's own name of its hook point to the one that is written; null where there is none. */
+  /**
+   * From the file's own name of its hook point to the one that is written; null where there is
+   * none.
+   */
   hookName?: (named: string | null) => string | null;
 }
 
@@ -65,8 +71,10 @@ async function write(
 }
 
 /**
- * Reads an SAE in any format and writes it in another: `saelens` a folder, `routesae` a `.pt` file, in float32.
- * @throws SaeEvalError `conversion-refused` where the format cannot hold it; what reading throws; `request-invalid` where `out` is there already.
+ * Reads an SAE in any format and writes it in another: `saelens` a folder, `routesae` a `.pt` file,
+ * in float32.
+ * @throws SaeEvalError `conversion-refused` where the format cannot hold it; what reading throws;
+ *   `request-invalid` where `out` is there already.
  */
 export async function convertCheckpoint(
   path: string,
@@ -99,7 +107,9 @@ export async function convertCheckpoint(
       refuse(
         path,
         to,
-        `a ${kind} reads several layers, an SAE of SAELens one hook point${kind === 'MLSAE' ? '; as an SAE on one layer it is a TopK (--kind TopK)' : ''}`,
+        `a ${kind} reads several layers, an SAE of SAELens one hook ` +
+          'point' +
+          (kind === 'MLSAE' ? '; as an SAE on one layer it is a TopK (--kind TopK)' : ''),
       );
     description = describeRouteSae(found.checkpoint, kind, given);
   } else if (found.published.form === 'crosscoder') {
@@ -108,7 +118,8 @@ export async function convertCheckpoint(
       to,
       to === 'saelens'
         ? 'SAELens has no crosscoders'
-        : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the RouteSAE family have neither',
+        : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the ' +
+            'RouteSAE family have neither',
     );
   } else description = found.published;
 

@@ -1,6 +1,7 @@
 /**
- * An SAE taken apart for writing it in another format: matrices as [d, m] and [m, d], one threshold for each latent, factors and
- * decoder norms multiplied in where that changes no number. Computed in float64, so that what is written is rounded once.
+ * An SAE taken apart for writing it in another format: matrices as [d, m] and [m, d], one threshold
+ * for each latent, factors and decoder norms multiplied in where that changes no number. Computed
+ * in float64, so that what is written is rounded once.
  */
 import type { Normalization, SaeDescription } from '../../checkpoint/formats/index.js';
 import { openTensors } from '../../checkpoint/tensors.js';

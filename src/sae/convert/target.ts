@@ -1,4 +1,6 @@
-/** What a conversion gives: tensors to be written, a configuration, and what the format cannot hold. */
+/**
+ * What a conversion gives: tensors to be written, a configuration, and what the format cannot hold.
+ */
 import type { Tensor } from '../../torch/index.js';
 
 export interface Conversion {

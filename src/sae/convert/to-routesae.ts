@@ -1,4 +1,7 @@
-/** Writes the RouteSAE family's layout: a bare state dict, with a `.json` beside it for what that cannot say. */
+/**
+ * Writes the RouteSAE family's layout: a bare state dict, with a `.json` beside it for what that
+ * cannot say.
+ */
 import { settingsFormat, type RouteSaeSettings } from '../../checkpoint/formats/routesae.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { PlainSAE } from './plain.js';
@@ -60,22 +63,27 @@ export function toRouteSae(sae: PlainSAE, { hookName }: { hookName: string | nul
   }[normalization.kind];
   if (normalization.kind !== 'layer-norm')
     differs.push(
-      `files of the family are read behind pre(h) = (h − mean) / (std + 1e-6); this SAE reads ${reads}`,
+      'files of the family are read behind pre(h) = (h − mean) / (std + 1e-6); this SAE ' +
+        `reads ${reads}`,
     );
   else if (normalization.epsilon !== epsilonThere)
     notes.push(
-      `pre(h) adds ${epsilonThere} to the standard deviation, this SAE ${normalization.epsilon}: its inputs become larger by the factor 1 + ${Number((normalization.epsilon - epsilonThere).toPrecision(3))} / std`,
+      `pre(h) adds ${epsilonThere} to the standard deviation, this SAE ` +
+        `${normalization.epsilon}: its inputs become larger by the factor 1 + ` +
+        `${Number((normalization.epsilon - epsilonThere).toPrecision(3))} / std`,
     );
   // x W + b = (x − b_dec) W + (b + b_dec W): the family always subtracts what the decoder adds.
   const moved = subtracts ? encoderBias : encoderBias.add(ops.mv(encoder.t(), decoderBias)); // [m]
   const { kind, tensors } = activationOf(sae, moved, differs);
   notes.push(
-    `without the .json beside it the file needs kind ${kind}${sae.activation.kind === 'topk' ? ` and k ${sae.activation.k}` : ''}`,
+    'without the .json beside it the file needs kind ' +
+      `${kind}${sae.activation.kind === 'topk' ? ` and k ${sae.activation.k}` : ''}`,
   );
   notes.push(
     ...differs.map(
       (what) =>
-        `${what}: the .json beside the file says so, which sae-eval reads and the family's scripts do not`,
+        `${what}: the .json beside the file says so, which sae-eval reads and the family's ` +
+        'scripts do not',
     ),
   );
   const { activation } = sae;

@@ -1,4 +1,7 @@
-/** Writes SAELens' layout, version 6 (github.com/decoderesearch/SAELens): `cfg.json` and `sae_weights.safetensors`. */
+/**
+ * Writes SAELens' layout, version 6 (github.com/decoderesearch/SAELens): `cfg.json` and
+ * `sae_weights.safetensors`.
+ */
 import type { Tensor } from '../../torch/index.js';
 import type { PlainSAE } from './plain.js';
 import type { Conversion } from './target.js';
@@ -8,7 +11,10 @@ const epsilonThere = 1e-5;
 /** From this version on, `cfg.json` is read as it stands. */
 const writtenAs = '6.18.0';
 
-/** What SAELens has no word for, under a name of ours: SAELens passes over it, sae-eval reads it back. */
+/**
+ * What SAELens has no word for, under a name of ours: SAELens passes over it, sae-eval reads it
+ * back.
+ */
 function ownWord({
   signed,
   byNorms = false,
@@ -49,7 +55,8 @@ function architectureOf(
         );
       if (activation.byNorms)
         differs.push(
-          "SAELens' topk that chooses by the norms of decoder rows keeps these norms in its latents; this SAE takes them out (reconstructions are the same)",
+          "SAELens' topk that chooses by the norms of decoder rows keeps these norms in " +
+            'its latents; this SAE takes them out (reconstructions are the same)',
         );
       return {
         fields: {
@@ -63,7 +70,8 @@ function architectureOf(
     case 'jumprelu':
       if (activation.signed && activation.threshold.lt(0).any().item())
         differs.push(
-          "SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 and keeps what is above them",
+          "SAELens' jumprelu sets negative values to 0; this SAE has thresholds below 0 " +
+            'and keeps what is above them',
         );
       return {
         fields: { architecture: 'jumprelu', ...ownWord({ signed: activation.signed }) },
@@ -84,7 +92,10 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
       : null;
   if (ownEpsilon !== null) {
     notes.push(
-      `SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: there its inputs differ by the factor 1 − ${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact number as layer_norm_epsilon, which sae-eval reads`,
+      `SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: ` +
+        'there its inputs differ by the factor 1 − ' +
+        `${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact ` +
+        'number as layer_norm_epsilon, which sae-eval reads',
     );
   }
   notes.push(

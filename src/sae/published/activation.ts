@@ -1,4 +1,7 @@
-/** The activations of published SAEs: from pre-activations to latents, with the overrides of a request. */
+/**
+ * The activations of published SAEs: from pre-activations to latents, with the overrides of a
+ * request.
+ */
 import type { Activation, Threshold } from '../../checkpoint/formats/index.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import { keepAbove, keepLargest, override, type Latents, type Sparsity } from '../latents.js';
@@ -28,7 +31,10 @@ function thresholdOf(threshold: Threshold, take: TakeTensor): Tensor | number {
   return linear;
 }
 
-/** The function that a description names. `inferK` keeps the k largest of what is active, `theta` what is above it. */
+/**
+ * The function that a description names. `inferK` keeps the k largest of what is active, `theta`
+ * what is above it.
+ */
 export function activationFunction(activation: Activation, take: TakeTensor): ActivationFunction {
   switch (activation.kind) {
     case 'relu':

@@ -3,7 +3,10 @@ import type { PublishedDescription } from '../../checkpoint/formats/index.js';
 import { SaeEvalError } from '../../errors.js';
 import type { SaeKind } from '../../evaluation/schema/request.js';
 
-/** The kinds it can be evaluated as, nearest first: by what its latents are; TopKs on a drawn layer and on several layers too. */
+/**
+ * The kinds it can be evaluated as, nearest first: by what its latents are; TopKs on a drawn layer
+ * and on several layers too.
+ */
 export function publishedKinds({
   form,
   source,
@@ -22,7 +25,10 @@ export function publishedKinds({
   }
 }
 
-/** The kind asked for, else the nearest. @throws SaeEvalError `sae-kind` where the file cannot be it. */
+/**
+ * The kind asked for, else the nearest. @throws SaeEvalError `sae-kind` where the file cannot be
+ * it.
+ */
 export function publishedKind(description: PublishedDescription, wanted?: SaeKind): SaeKind {
   const kinds = publishedKinds(description);
   if (wanted === undefined) return kinds[0];
@@ -30,6 +36,8 @@ export function publishedKind(description: PublishedDescription, wanted?: SaeKin
   const { source, form, activation, checkpoint } = description;
   throw new SaeEvalError(
     'sae-kind',
-    `${checkpoint.path}: a ${form === 'crosscoder' ? 'crosscoder' : `${activation.kind} SAE`} in the format of ${source} is evaluated as ${kinds.join(' or ')}, not as ${wanted}: leave \`kind\` out.`,
+    `${checkpoint.path}: a ` +
+      `${form === 'crosscoder' ? 'crosscoder' : `${activation.kind} SAE`} in the format of ` +
+      `${source} is evaluated as ${kinds.join(' or ')}, not as ${wanted}: leave \`kind\` out.`,
   );
 }

@@ -16,14 +16,16 @@ export interface LoadPublishedOptions {
 
 /**
  * Opens what the description names, and nothing else of the file. The caller disposes of the SAE.
- * @throws SaeEvalError `checkpoint-*` where the file has changed since it was described, `sae-kind`.
+ * @throws SaeEvalError `checkpoint-*` where the file has changed since it was described,
+ *   `sae-kind`.
  */
 export function loadPublished(
   description: PublishedDescription,
   { kind: wanted, device = 'cpu', dtype = 'float32' }: LoadPublishedOptions = {},
 ): SAE {
   const kind = publishedKind(description, wanted);
-  // Tensors that are only passed through, such as a weight whose transpose is kept, are freed with the scope's end.
+  // Tensors that are only passed through, such as a weight whose transpose is kept, are freed with
+  // the scope's end.
   const roundedTo = description.form === 'sae' ? description.roundedTo : undefined;
   const open = (name: string, to: { device: string; dtype: DType }): Tensor =>
     openTensors(description.checkpoint, { names: [name], ...to }).get(name)!;

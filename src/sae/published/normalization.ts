@@ -1,4 +1,7 @@
-/** The normalizations of published SAEs. Each is computed in the SAE's dtype, as their libraries do, and undone in it. */
+/**
+ * The normalizations of published SAEs. Each is computed in the SAE's dtype, as their libraries do,
+ * and undone in it.
+ */
 import type { Normalization } from '../../checkpoint/formats/index.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
 import type { InputNormalization, SaeInput } from '../input.js';
@@ -13,13 +16,15 @@ function normalized(h: Tensor, normalization: Normalization): { x: Tensor; undo:
     case 'scale':
       return { x: h.mul(normalization.factor), undo: (r) => r.div(normalization.factor) };
     case 'token-norm': {
-      const factor = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }).div(Math.sqrt(d)); // [N, 1]
+      // [N, 1]
+      const factor = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }).div(Math.sqrt(d));
       return { x: h.div(factor), undo: (r) => r.mul(factor) };
     }
     case 'layer-norm': {
       const mean = h.mean([-1], { keepdim: true }); // [N, 1]
       const centred = h.sub(mean);
-      const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1)); // [N, 1]
+      // [N, 1]
+      const std = ops.linalg_vector_norm(centred, 2, [-1], { keepdim: true }).div(Math.sqrt(d - 1));
       return { x: centred.div(std.add(normalization.epsilon)), undo: (r) => r.mul(std).add(mean) };
     }
   }

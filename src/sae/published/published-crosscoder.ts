@@ -72,7 +72,8 @@ export class PublishedCrosscoder implements CrosscoderLike {
     const each = Array.from({ length: sites }, (_, j) => j);
     const parts = scope(() => {
       const stored = take(decoder.tensor);
-      const rows = each.map((j) => stored.select(decoder.order === 'sites first' ? 0 : 1, j)); // R × [m, d]
+      // R × [m, d]
+      const rows = each.map((j) => stored.select(decoder.order === 'sites first' ? 0 : 1, j));
       const matrices = take(encoder); // [R, d, m]
       const biases = take(decoderBias); // [R, d]
       const bias = take(encoderBias); // [m] or [R, m]

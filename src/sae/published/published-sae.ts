@@ -1,9 +1,12 @@
 /**
- * An SAE of a published format, computed as its description says (src/checkpoint/formats/description.ts):
+ * An SAE of a published format, computed as its description says
+ * (src/checkpoint/formats/description.ts):
  *
- *   x = normalization(h);   a = W_e (x − b_dec if it is subtracted) + b_enc;   z = activation(a);   x̂ = W_d z + b_dec
+ *   x = normalization(h); a = W_e (x − b_dec if it is subtracted) + b_enc; z = activation(a); x̂ =
+ *   W_d z + b_dec
  *
- * Where the choice is made under the decoder's norms, these are multiplied into the encoder when it is loaded.
+ * Where the choice is made under the decoder's norms, these are multiplied into the encoder when it
+ * is loaded.
  */
 import type { Activation, SaeDescription, Weight } from '../../checkpoint/formats/index.js';
 import type { SaeKind } from '../../evaluation/schema/request.js';

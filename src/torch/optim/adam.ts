@@ -36,7 +36,10 @@ export class Adam extends Optimizer {
     this.adapt(parameter, decayed, state);
   }
 
-  /** Moves along the mean of the gradients, divided by the root of the mean of their squares, both without their bias to zero. */
+  /**
+   * Moves along the mean of the gradients, divided by the root of the mean of their squares, both
+   * without their bias to zero.
+   */
   protected adapt(parameter: Tensor, gradient: Tensor, state: State): void {
     const [beta1, beta2] = this.#betas;
     const age = this.remembered(state, 'steps', () =>

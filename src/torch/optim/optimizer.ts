@@ -21,7 +21,8 @@ export abstract class Optimizer {
     if (fixed >= 0)
       throw new TorchError(
         'torch-argument',
-        `An optimizer expects parameters that require gradients, found that number ${fixed} does not: set its requiresGrad.`,
+        'An optimizer expects parameters that require gradients, found that number ' +
+          `${fixed} does not: set its requiresGrad.`,
       );
   }
 
@@ -73,6 +74,7 @@ export function requireSetting(
   if (value >= 0 && value < below) return;
   throw new TorchError(
     'torch-argument',
-    `The optimizer's ${name} must be a number from 0${below === Infinity ? '' : `, below ${below}`}, found ${value}.`,
+    `The optimizer's ${name} must be a number from ` +
+      `0${below === Infinity ? '' : `, below ${below}`}, found ${value}.`,
   );
 }

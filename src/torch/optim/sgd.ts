@@ -1,4 +1,7 @@
-/** Stochastic gradient descent with momentum as PyTorch defines it (Sutskever et al., 2013, but for the place of the learning rate). */
+/**
+ * Stochastic gradient descent with momentum as PyTorch defines it (Sutskever et al., 2013, but for
+ * the place of the learning rate).
+ */
 import { TorchError } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 import { Optimizer, requireSetting, type State } from './optimizer.js';
@@ -28,7 +31,8 @@ export class SGD extends Optimizer {
     if (nesterov && !(momentum > 0 && dampening === 0))
       throw new TorchError(
         'torch-argument',
-        `SGD: nesterov expects a momentum above 0 and no dampening, found ${momentum} and ${dampening}.`,
+        `SGD: nesterov expects a momentum above 0 and no dampening, found ${momentum} and ` +
+          `${dampening}.`,
       );
     this.lr = lr;
     this.#momentum = momentum;

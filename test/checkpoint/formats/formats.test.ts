@@ -202,7 +202,8 @@ describe.each(cases)('%s', (name, expected, given = {}) => {
     scope(() => {
       const wanted = openTensors(golden);
       const made = applySAE(sae, wanted.get('h')!);
-      // Values are of order 10 and float32 sums run over at most 12 terms: rounding stays below 1e-5 relative.
+      // Values are of order 10 and float32 sums run over at most 12 terms: rounding stays below
+      // 1e-5 relative.
       for (const key of ['latents', 'reconstruction'] as const) {
         const reference = wanted.get(key)!;
         expect(made[key].shape).toEqual(reference.shape);

@@ -1,4 +1,7 @@
-/** The compute process: results cross unchanged, deaths are told, cancellation works, it never outlives its parent. */
+/**
+ * The compute process: results cross unchanged, deaths are told, cancellation works, it never
+ * outlives its parent.
+ */
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -36,48 +39,56 @@ const isAlive = (pid: number): boolean => {
 };
 
 describe('ComputeProcess', () => {
-  it('runs one evaluation after the other in one process, with progress and numbers as they come', async () => {
-    const samples: number[] = [];
-    let partials = 0;
-    const [first, second] = await Promise.all([
-      compute.run(request(8), {
-        id: 'one',
-        onProgress: (progress) => samples.push(progress.samples),
-        onResult: () => (partials += 1),
-      }),
-      compute.run(request(8), { id: 'two' }),
-    ]);
-    expect(samples).toEqual([4, 8]);
-    // After the first batch; the second may come too soon after it.
-    expect([1, 2]).toContain(partials);
-    expect([first.id, second.id]).toEqual(['one', 'two']);
-    expect(JSON.stringify(first.results)).toBe(JSON.stringify(second.results));
-    expect(compute.usage?.residentBytes).toBeGreaterThan(1e7);
-    const { pid } = compute;
-    expect((await compute.describe()).devices[0]?.name).toBe('cpu');
-    expect(compute.pid).toBe(pid);
-  });
+  it(
+    'runs one evaluation after the other in one process, with progress and numbers as they ' +
+      'come',
+    async () => {
+      const samples: number[] = [];
+      let partials = 0;
+      const [first, second] = await Promise.all([
+        compute.run(request(8), {
+          id: 'one',
+          onProgress: (progress) => samples.push(progress.samples),
+          onResult: () => (partials += 1),
+        }),
+        compute.run(request(8), { id: 'two' }),
+      ]);
+      expect(samples).toEqual([4, 8]);
+      // After the first batch; the second may come too soon after it.
+      expect([1, 2]).toContain(partials);
+      expect([first.id, second.id]).toEqual(['one', 'two']);
+      expect(JSON.stringify(first.results)).toBe(JSON.stringify(second.results));
+      expect(compute.usage?.residentBytes).toBeGreaterThan(1e7);
+      const { pid } = compute;
+      expect((await compute.describe()).devices[0]?.name).toBe('cpu');
+      expect(compute.pid).toBe(pid);
+    },
+  );
 
-  it('takes over a process that was started ahead, makes another where that has ended, and ends one it did not need', async () => {
-    const ahead = forkChild();
-    const taking = new ComputeProcess({ child: ahead });
-    await taking.describe();
-    expect(taking.pid).toBe(ahead.pid);
-    await taking.close();
+  it(
+    'takes over a process that was started ahead, makes another where that has ended, and ' +
+      'ends one it did not need',
+    async () => {
+      const ahead = forkChild();
+      const taking = new ComputeProcess({ child: ahead });
+      await taking.describe();
+      expect(taking.pid).toBe(ahead.pid);
+      await taking.close();
 
-    const dead = forkChild();
-    const gone = new Promise((resolve) => dead.once('close', resolve));
-    dead.kill('SIGKILL');
-    await gone;
-    const other = new ComputeProcess({ child: dead });
-    expect((await other.describe()).devices[0]?.name).toBe('cpu');
-    expect(other.pid).not.toBe(dead.pid);
-    await other.close();
+      const dead = forkChild();
+      const gone = new Promise((resolve) => dead.once('close', resolve));
+      dead.kill('SIGKILL');
+      await gone;
+      const other = new ComputeProcess({ child: dead });
+      expect((await other.describe()).devices[0]?.name).toBe('cpu');
+      expect(other.pid).not.toBe(dead.pid);
+      await other.close();
 
-    const unused = forkChild();
-    await new ComputeProcess({ child: unused }).close();
-    expect(unused.signalCode).toBe('SIGKILL');
-  });
+      const unused = forkChild();
+      await new ComputeProcess({ child: unused }).close();
+      expect(unused.signalCode).toBe('SIGKILL');
+    },
+  );
 
   it('passes on what is wrong with a request', async () => {
     const wrong = request(8);

@@ -6,6 +6,7 @@ input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ..., b
 
     python make.py
 """
+
 import json
 import shutil
 from pathlib import Path
@@ -16,7 +17,16 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 here = Path(__file__).parent
 V = 32
-common = dict(vocab_size=V, hidden_size=16, intermediate_size=20, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, bos_token_id=1, eos_token_id=2)
+common = dict(
+    vocab_size=V,
+    hidden_size=16,
+    intermediate_size=20,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    num_key_value_heads=1,
+    bos_token_id=1,
+    eos_token_id=2,
+)
 
 
 def randomise(model, seed):
@@ -30,19 +40,34 @@ def randomise(model, seed):
 
 def site_hooks(model, outputs):
     """Block 2's sites: z is what the output projection gets; *_out is what is added to the residual stream."""
-    block = next(module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1")))
+    block = next(
+        module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1"))
+    )
     kind = model.config.model_type
     get = lambda path: block.get_submodule(path)
-    output = lambda name: lambda _, __, out: outputs.__setitem__(name, (out[0] if isinstance(out, tuple) else out).clone())
+    output = lambda name: lambda _, __, out: outputs.__setitem__(
+        name, (out[0] if isinstance(out, tuple) else out).clone()
+    )
     given = lambda name: lambda _, args: outputs.__setitem__(name, args[0].clone())
     attention = {"gpt2": "attn", "gpt_neox": "attention"}.get(kind, "self_attn")
-    projection = {"gpt2": "attn.c_proj", "gpt_neox": "attention.dense"}.get(kind, "self_attn.o_proj")
+    projection = {"gpt2": "attn.c_proj", "gpt_neox": "attention.dense"}.get(
+        kind, "self_attn.o_proj"
+    )
     after = kind in ("gemma2", "gemma3_text", "olmo2")
-    before_mlp = {"gpt2": "ln_2", "gemma2": "pre_feedforward_layernorm", "gemma3_text": "pre_feedforward_layernorm", "olmo2": "mlp"}.get(kind, "post_attention_layernorm")
+    before_mlp = {
+        "gpt2": "ln_2",
+        "gemma2": "pre_feedforward_layernorm",
+        "gemma3_text": "pre_feedforward_layernorm",
+        "olmo2": "mlp",
+    }.get(kind, "post_attention_layernorm")
     hooks = [
         get(projection).register_forward_pre_hook(given("site.attn_z")),
-        get("post_attention_layernorm" if after else attention).register_forward_hook(output("site.attn_out")),
-        get("post_feedforward_layernorm" if after else "mlp").register_forward_hook(output("site.mlp_out")),
+        get("post_attention_layernorm" if after else attention).register_forward_hook(
+            output("site.attn_out")
+        ),
+        get("post_feedforward_layernorm" if after else "mlp").register_forward_hook(
+            output("site.mlp_out")
+        ),
     ]
     if not (kind == "gpt_neox" and model.config.use_parallel_residual):
         hooks.append(get(before_mlp).register_forward_pre_hook(given("site.resid_mid")))
@@ -57,17 +82,40 @@ def expected(model, T, seed):
     blocks = next(m for n, m in model.named_modules() if n.endswith("layers") or n.endswith(".h"))
     outputs = {}
     hooks = [
-        block.register_forward_hook(lambda _, __, out, i=i: outputs.__setitem__(f"r.{i}", (out[0] if isinstance(out, tuple) else out).clone()))
+        block.register_forward_hook(
+            lambda _, __, out, i=i: outputs.__setitem__(
+                f"r.{i}", (out[0] if isinstance(out, tuple) else out).clone()
+            )
+        )
         for i, block in enumerate(blocks, 1)
     ] + site_hooks(model, outputs)
     with torch.no_grad():
         result = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
     for hook in hooks:
         hook.remove()
-    return {"input_ids": ids, "attention_mask": mask, "logits": result.logits, "h.0": result.hidden_states[0], "h.last": result.hidden_states[-1], **outputs}
+    return {
+        "input_ids": ids,
+        "attention_mask": mask,
+        "logits": result.logits,
+        "h.0": result.hidden_states[0],
+        "h.last": result.hidden_states[-1],
+        **outputs,
+    }
 
 
-def make(name, model_type, settings, *, T=12, seed=0, bf16=False, weights="safetensors", rewrite=None, base=None, lengths=()):
+def make(
+    name,
+    model_type,
+    settings,
+    *,
+    T=12,
+    seed=0,
+    bf16=False,
+    weights="safetensors",
+    rewrite=None,
+    base=None,
+    lengths=(),
+):
     folder = here / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -79,29 +127,63 @@ def make(name, model_type, settings, *, T=12, seed=0, bf16=False, weights="safet
         model.tie_weights()
     tensors = expected(model, T, seed)
     for longer in lengths:
-        tensors.update({f"{longer}.{key}": value for key, value in expected(model, longer, seed).items()})
-    state = {key: value.clone() for key, value in model.state_dict().items() if not (config.tie_word_embeddings and key == "lm_head.weight")}
+        tensors.update(
+            {f"{longer}.{key}": value for key, value in expected(model, longer, seed).items()}
+        )
+    state = {
+        key: value.clone()
+        for key, value in model.state_dict().items()
+        if not (config.tie_word_embeddings and key == "lm_head.weight")
+    }
     if model_type == "gpt_neox":  # what save_pretrained calls it
         state = {key.replace("lm_head", "embed_out"): value for key, value in state.items()}
     if base is not None:
         state = {key.removeprefix(base): value for key, value in state.items()}
     if weights == "bin":
         torch.save(state, folder / "pytorch_model.bin")
-    elif weights == "bin-shards":  # the older of torch's two formats, as the first models on the hub are in
+    elif (
+        weights == "bin-shards"
+    ):  # the older of torch's two formats, as the first models on the hub are in
         names = list(state)
         shards = {f"pytorch_model-0000{n + 1}-of-00002.bin": names[n::2] for n in range(2)}
         for file, held in shards.items():
-            torch.save({key: state[key] for key in held}, folder / file, _use_new_zipfile_serialization=False)
-        (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": {key: file for file, held in shards.items() for key in held}}) + "\n")
+            torch.save(
+                {key: state[key] for key in held},
+                folder / file,
+                _use_new_zipfile_serialization=False,
+            )
+        (folder / "pytorch_model.bin.index.json").write_text(
+            json.dumps(
+                {
+                    "metadata": {},
+                    "weight_map": {key: file for file, held in shards.items() for key in held},
+                }
+            )
+            + "\n"
+        )
     else:
         save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     if bf16:
         half = model.to(torch.bfloat16)
-        tensors.update({f"bf16.{key}": value.float() for key, value in expected(half, T, seed).items() if key in ("logits", "h.last")})
-    save_file({key: value.contiguous() for key, value in tensors.items()}, folder / "expected.safetensors")
+        tensors.update(
+            {
+                f"bf16.{key}": value.float()
+                for key, value in expected(half, T, seed).items()
+                if key in ("logits", "h.last")
+            }
+        )
+    save_file(
+        {key: value.contiguous() for key, value in tensors.items()}, folder / "expected.safetensors"
+    )
     # as_dict leaves out nothing; the file keeps what a checkpoint on the hub would have
     as_dict = json.loads(config.to_json_string(use_diff=False))
-    kept = {key: value for key, value in as_dict.items() if key in config.to_diff_dict() or key in settings or key in ("model_type", "rope_parameters", "layer_types")}
+    kept = {
+        key: value
+        for key, value in as_dict.items()
+        if key in config.to_diff_dict()
+        or key in settings
+        or key in ("model_type", "rope_parameters", "layer_types")
+    }
     if rewrite is not None:
         rewrite(kept)
     (folder / "config.json").write_text(json.dumps(kept, indent=2) + "\n")
@@ -109,6 +191,7 @@ def make(name, model_type, settings, *, T=12, seed=0, bf16=False, weights="safet
 
 def old_style(type_key="rope_type"):
     """rope_parameters as older transformers wrote them: rope_theta beside rope_scaling."""
+
     def rewrite(config):
         rope = dict(config.pop("rope_parameters"))
         config["rope_theta"] = rope.pop("rope_theta")
@@ -117,6 +200,7 @@ def old_style(type_key="rope_type"):
             config["partial_rotary_factor"] = share
         rope[type_key] = rope.pop("rope_type")
         config["rope_scaling"] = None if rope[type_key] == "default" else rope
+
     return rewrite
 
 
@@ -125,27 +209,209 @@ def rope(kind, **more):
 
 
 # biases everywhere, a head dimension of its own, linear scaling, the oldest style, torch.save
-make("llama-linear-bin", "llama", dict(common, head_dim=12, attention_bias=True, mlp_bias=True, max_position_embeddings=64, tie_word_embeddings=False, rope_parameters=rope("linear", factor=4.0)), weights="bin", rewrite=old_style("type"), seed=1)
+make(
+    "llama-linear-bin",
+    "llama",
+    dict(
+        common,
+        head_dim=12,
+        attention_bias=True,
+        mlp_bias=True,
+        max_position_embeddings=64,
+        tie_word_embeddings=False,
+        rope_parameters=rope("linear", factor=4.0),
+    ),
+    weights="bin",
+    rewrite=old_style("type"),
+    seed=1,
+)
 # longer than trained: the base grows
-make("llama-dynamic", "llama", dict(common, max_position_embeddings=16, rope_parameters=rope("dynamic", factor=4.0)), T=24, rewrite=old_style("type"), seed=2, lengths=(12,))
-make("llama-yarn", "llama", dict(common, max_position_embeddings=64, tie_word_embeddings=True, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=24, rewrite=old_style(), seed=3)
-make("llama-yarn-mscale", "llama", dict(common, max_position_embeddings=64, rope_parameters=rope("yarn", factor=8.0, original_max_position_embeddings=8, beta_fast=16, beta_slow=2, mscale=0.8, mscale_all_dim=0.5, truncate=False)), T=24, seed=4)
-make("llama-llama3", "llama", dict(common, hidden_size=32, max_position_embeddings=128, rope_parameters=dict(rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=24), rope_theta=5000.0)), T=32, rewrite=old_style(), bf16=True, seed=5)
-make("mistral-full", "mistral", dict(common, head_dim=16, sliding_window=None, max_position_embeddings=64), rewrite=old_style(), seed=6)
-make("qwen2-sliding", "qwen2", dict(common, use_sliding_window=True, sliding_window=6, max_window_layers=1, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), rewrite=lambda c: (old_style("type")(c), c.pop("layer_types", None)), seed=7)
-make("qwen3-bias", "qwen3", dict(common, head_dim=10, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=8)
-gpt2 = dict(vocab_size=V, n_embd=16, n_layer=2, n_head=2, n_positions=24, bos_token_id=1, eos_token_id=2)
-make("gpt2-base-bin", "gpt2", dict(gpt2, n_inner=20, scale_attn_by_inverse_layer_idx=True), weights="bin", base="transformer.", seed=9)
-make("gpt2-unscaled", "gpt2", dict(gpt2, scale_attn_weights=False, tie_word_embeddings=False, activation_function="relu"), bf16=True, seed=10)
+make(
+    "llama-dynamic",
+    "llama",
+    dict(common, max_position_embeddings=16, rope_parameters=rope("dynamic", factor=4.0)),
+    T=24,
+    rewrite=old_style("type"),
+    seed=2,
+    lengths=(12,),
+)
+make(
+    "llama-yarn",
+    "llama",
+    dict(
+        common,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=24,
+    rewrite=old_style(),
+    seed=3,
+)
+make(
+    "llama-yarn-mscale",
+    "llama",
+    dict(
+        common,
+        max_position_embeddings=64,
+        rope_parameters=rope(
+            "yarn",
+            factor=8.0,
+            original_max_position_embeddings=8,
+            beta_fast=16,
+            beta_slow=2,
+            mscale=0.8,
+            mscale_all_dim=0.5,
+            truncate=False,
+        ),
+    ),
+    T=24,
+    seed=4,
+)
+make(
+    "llama-llama3",
+    "llama",
+    dict(
+        common,
+        hidden_size=32,
+        max_position_embeddings=128,
+        rope_parameters=dict(
+            rope(
+                "llama3",
+                factor=8.0,
+                low_freq_factor=1.0,
+                high_freq_factor=4.0,
+                original_max_position_embeddings=24,
+            ),
+            rope_theta=5000.0,
+        ),
+    ),
+    T=32,
+    rewrite=old_style(),
+    bf16=True,
+    seed=5,
+)
+make(
+    "mistral-full",
+    "mistral",
+    dict(common, head_dim=16, sliding_window=None, max_position_embeddings=64),
+    rewrite=old_style(),
+    seed=6,
+)
+make(
+    "qwen2-sliding",
+    "qwen2",
+    dict(
+        common,
+        use_sliding_window=True,
+        sliding_window=6,
+        max_window_layers=1,
+        max_position_embeddings=64,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    rewrite=lambda c: (old_style("type")(c), c.pop("layer_types", None)),
+    seed=7,
+)
+make(
+    "qwen3-bias",
+    "qwen3",
+    dict(
+        common,
+        head_dim=10,
+        attention_bias=True,
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+    ),
+    rewrite=old_style(),
+    bf16=True,
+    seed=8,
+)
+gpt2 = dict(
+    vocab_size=V, n_embd=16, n_layer=2, n_head=2, n_positions=24, bos_token_id=1, eos_token_id=2
+)
+make(
+    "gpt2-base-bin",
+    "gpt2",
+    dict(gpt2, n_inner=20, scale_attn_by_inverse_layer_idx=True),
+    weights="bin",
+    base="transformer.",
+    seed=9,
+)
+make(
+    "gpt2-unscaled",
+    "gpt2",
+    dict(gpt2, scale_attn_weights=False, tie_word_embeddings=False, activation_function="relu"),
+    bf16=True,
+    seed=10,
+)
 neox = {key: value for key, value in common.items() if key != "num_key_value_heads"}
+
+
 def neox_old(config):
     parameters = config.pop("rope_parameters")
     config["rotary_emb_base"] = parameters["rope_theta"]
     config["rotary_pct"] = parameters["partial_rotary_factor"]
-make("neox-sequential", "gpt_neox", dict(neox, use_parallel_residual=False, attention_bias=False, max_position_embeddings=64, rope_parameters=rope("default", partial_rotary_factor=0.5)), rewrite=neox_old, bf16=True, seed=11)
-make("neox-linear", "gpt_neox", dict(neox, hidden_act="gelu_new", tie_word_embeddings=True, max_position_embeddings=64, rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=1.0)), seed=12)
-make("gemma2-sliding", "gemma2", dict(common, head_dim=12, query_pre_attn_scalar=20, sliding_window=7, attn_logit_softcapping=2.0, final_logit_softcapping=None, max_position_embeddings=64), rewrite=lambda c: (old_style()(c), c.pop("layer_types", None)), bf16=True, seed=13)
-make("gemma2-uncapped", "gemma2", dict(common, head_dim=8, query_pre_attn_scalar=8, sliding_window=6, attn_logit_softcapping=None, final_logit_softcapping=3.0, attention_bias=True, max_position_embeddings=64), seed=14)
+
+
+make(
+    "neox-sequential",
+    "gpt_neox",
+    dict(
+        neox,
+        use_parallel_residual=False,
+        attention_bias=False,
+        max_position_embeddings=64,
+        rope_parameters=rope("default", partial_rotary_factor=0.5),
+    ),
+    rewrite=neox_old,
+    bf16=True,
+    seed=11,
+)
+make(
+    "neox-linear",
+    "gpt_neox",
+    dict(
+        neox,
+        hidden_act="gelu_new",
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=1.0),
+    ),
+    seed=12,
+)
+make(
+    "gemma2-sliding",
+    "gemma2",
+    dict(
+        common,
+        head_dim=12,
+        query_pre_attn_scalar=20,
+        sliding_window=7,
+        attn_logit_softcapping=2.0,
+        final_logit_softcapping=None,
+        max_position_embeddings=64,
+    ),
+    rewrite=lambda c: (old_style()(c), c.pop("layer_types", None)),
+    bf16=True,
+    seed=13,
+)
+make(
+    "gemma2-uncapped",
+    "gemma2",
+    dict(
+        common,
+        head_dim=8,
+        query_pre_attn_scalar=8,
+        sliding_window=6,
+        attn_logit_softcapping=None,
+        final_logit_softcapping=3.0,
+        attention_bias=True,
+        max_position_embeddings=64,
+    ),
+    seed=14,
+)
+
+
 def gemma3_old(config):
     parameters = config.pop("rope_parameters")
     config["rope_theta"] = parameters["full_attention"]["rope_theta"]
@@ -153,26 +419,240 @@ def gemma3_old(config):
     config["rope_scaling"] = {"rope_type": "linear", "factor": 8.0}
     config.pop("layer_types", None)
     config["sliding_window_pattern"] = 2
-make("gemma3-linear", "gemma3_text", dict(common, head_dim=12, query_pre_attn_scalar=12, sliding_window=6, sliding_window_pattern=2, max_position_embeddings=64, rope_parameters={"full_attention": dict(rope("linear", factor=8.0), rope_theta=5000.0), "sliding_attention": rope("default")}), rewrite=gemma3_old, bf16=True, seed=15)
+
+
+make(
+    "gemma3-linear",
+    "gemma3_text",
+    dict(
+        common,
+        head_dim=12,
+        query_pre_attn_scalar=12,
+        sliding_window=6,
+        sliding_window_pattern=2,
+        max_position_embeddings=64,
+        rope_parameters={
+            "full_attention": dict(rope("linear", factor=8.0), rope_theta=5000.0),
+            "sliding_attention": rope("default"),
+        },
+    ),
+    rewrite=gemma3_old,
+    bf16=True,
+    seed=15,
+)
 # the text model of a multimodal file, with what is as usual left out; further tensors lie beside it
-make("gemma3-multimodal", "gemma3_text", dict(hidden_size=16, intermediate_size=20, num_hidden_layers=2, vocab_size=V, num_attention_heads=8, num_key_value_heads=4, head_dim=4, query_pre_attn_scalar=4, sliding_window=6, max_position_embeddings=131072), seed=19)
+make(
+    "gemma3-multimodal",
+    "gemma3_text",
+    dict(
+        hidden_size=16,
+        intermediate_size=20,
+        num_hidden_layers=2,
+        vocab_size=V,
+        num_attention_heads=8,
+        num_key_value_heads=4,
+        head_dim=4,
+        query_pre_attn_scalar=4,
+        sliding_window=6,
+        max_position_embeddings=131072,
+    ),
+    seed=19,
+)
 folder = here / "gemma3-multimodal"
-state = {f"language_model.model.{key.removeprefix('model.')}": value for key, value in load_file(folder / "model.safetensors").items()}
-save_file({**state, "vision_tower.weight": torch.zeros(3)}, folder / "model.safetensors", metadata={"format": "pt"})
-(folder / "config.json").write_text(json.dumps({"model_type": "gemma3", "text_config": {"model_type": "gemma3_text", "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2, "vocab_size": V, "head_dim": 4, "query_pre_attn_scalar": 4, "sliding_window": 6}, "vision_config": {"hidden_size": 4}}, indent=2) + "\n")
+state = {
+    f"language_model.model.{key.removeprefix('model.')}": value
+    for key, value in load_file(folder / "model.safetensors").items()
+}
+save_file(
+    {**state, "vision_tower.weight": torch.zeros(3)},
+    folder / "model.safetensors",
+    metadata={"format": "pt"},
+)
+(folder / "config.json").write_text(
+    json.dumps(
+        {
+            "model_type": "gemma3",
+            "text_config": {
+                "model_type": "gemma3_text",
+                "hidden_size": 16,
+                "intermediate_size": 20,
+                "num_hidden_layers": 2,
+                "vocab_size": V,
+                "head_dim": 4,
+                "query_pre_attn_scalar": 4,
+                "sliding_window": 6,
+            },
+            "vision_config": {"hidden_size": 4},
+        },
+        indent=2,
+    )
+    + "\n"
+)
 factors = dict(short_factor=[1.0, 1.1, 1.3], long_factor=[1.5, 2.0, 4.0])
-phi = dict(common, hidden_size=24, max_position_embeddings=128, original_max_position_embeddings=16, pad_token_id=0)
-make("phi3-longrope", "phi3", dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)), T=12, lengths=(24,), rewrite=old_style("type"), bf16=True, seed=16)
-make("phi3-sliding", "phi3", dict(phi, sliding_window=8, original_max_position_embeddings=128, tie_word_embeddings=True, rope_parameters=rope("default", partial_rotary_factor=1.0)), seed=17)
-make("olmo2-bias", "olmo2", dict(common, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64), rewrite=old_style(), bf16=True, seed=18)
+phi = dict(
+    common,
+    hidden_size=24,
+    max_position_embeddings=128,
+    original_max_position_embeddings=16,
+    pad_token_id=0,
+)
+make(
+    "phi3-longrope",
+    "phi3",
+    dict(phi, rope_parameters=rope("longrope", partial_rotary_factor=0.5, **factors)),
+    T=12,
+    lengths=(24,),
+    rewrite=old_style("type"),
+    bf16=True,
+    seed=16,
+)
+make(
+    "phi3-sliding",
+    "phi3",
+    dict(
+        phi,
+        sliding_window=8,
+        original_max_position_embeddings=128,
+        tie_word_embeddings=True,
+        rope_parameters=rope("default", partial_rotary_factor=1.0),
+    ),
+    seed=17,
+)
+make(
+    "olmo2-bias",
+    "olmo2",
+    dict(common, attention_bias=True, tie_word_embeddings=True, max_position_embeddings=64),
+    rewrite=old_style(),
+    bf16=True,
+    seed=18,
+)
 
 # Each family under a scaling that is another's, layers of either kind in any order, activations seldom seen
 pairs = dict(short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 2.5, 4.0])
-make("gpt2-quick-gelu", "gpt2", dict(gpt2, activation_function="quick_gelu", scale_attn_by_inverse_layer_idx=True, scale_attn_weights=False, reorder_and_upcast_attn=True), weights="bin-shards", seed=20)
-make("neox-longrope", "gpt_neox", dict(neox, hidden_act="relu2", max_position_embeddings=64, rope_parameters=rope("longrope", partial_rotary_factor=1.0, original_max_position_embeddings=16, attention_factor=1.15, **pairs)), lengths=(24,), seed=21)
-make("mistral-yarn", "mistral", dict(common, sliding_window=1, hidden_act="mish", tie_word_embeddings=True, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16, attention_factor=1.3)), T=24, rewrite=old_style(), seed=22)
-make("qwen3-layer-types", "qwen3", dict(common, num_hidden_layers=3, head_dim=8, use_sliding_window=True, sliding_window=5, layer_types=["sliding_attention", "full_attention", "sliding_attention"], max_position_embeddings=16, rope_parameters=rope("dynamic", factor=2.0)), T=24, seed=23)
-make("gemma2-llama3", "gemma2", dict(common, num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=8, sliding_window=5, layer_types=["full_attention", "full_attention", "sliding_attention"], tie_word_embeddings=False, hidden_activation="tanh", max_position_embeddings=64, rope_parameters=rope("llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)), seed=24)
-make("gemma3-longrope", "gemma3_text", dict(common, num_hidden_layers=3, head_dim=8, query_pre_attn_scalar=20, sliding_window=5, layer_types=["full_attention", "sliding_attention", "full_attention"], attention_bias=True, final_logit_softcapping=2.0, attn_logit_softcapping=1.5, max_position_embeddings=64,
-     rope_parameters={"full_attention": rope("longrope", original_max_position_embeddings=16, **pairs), "sliding_attention": dict(rope("default"), rope_theta=500.0)}), T=12, lengths=(24,), seed=25)
-make("olmo2-yarn", "olmo2", dict(common, num_attention_heads=4, num_key_value_heads=2, hidden_size=32, hidden_act="gelu_10", rms_norm_eps=1e-3, max_position_embeddings=64, rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16)), T=24, weights="bin-shards", seed=26)
+make(
+    "gpt2-quick-gelu",
+    "gpt2",
+    dict(
+        gpt2,
+        activation_function="quick_gelu",
+        scale_attn_by_inverse_layer_idx=True,
+        scale_attn_weights=False,
+        reorder_and_upcast_attn=True,
+    ),
+    weights="bin-shards",
+    seed=20,
+)
+make(
+    "neox-longrope",
+    "gpt_neox",
+    dict(
+        neox,
+        hidden_act="relu2",
+        max_position_embeddings=64,
+        rope_parameters=rope(
+            "longrope",
+            partial_rotary_factor=1.0,
+            original_max_position_embeddings=16,
+            attention_factor=1.15,
+            **pairs,
+        ),
+    ),
+    lengths=(24,),
+    seed=21,
+)
+make(
+    "mistral-yarn",
+    "mistral",
+    dict(
+        common,
+        sliding_window=1,
+        hidden_act="mish",
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+        rope_parameters=rope(
+            "yarn", factor=4.0, original_max_position_embeddings=16, attention_factor=1.3
+        ),
+    ),
+    T=24,
+    rewrite=old_style(),
+    seed=22,
+)
+make(
+    "qwen3-layer-types",
+    "qwen3",
+    dict(
+        common,
+        num_hidden_layers=3,
+        head_dim=8,
+        use_sliding_window=True,
+        sliding_window=5,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        max_position_embeddings=16,
+        rope_parameters=rope("dynamic", factor=2.0),
+    ),
+    T=24,
+    seed=23,
+)
+make(
+    "gemma2-llama3",
+    "gemma2",
+    dict(
+        common,
+        num_hidden_layers=3,
+        head_dim=8,
+        query_pre_attn_scalar=8,
+        sliding_window=5,
+        layer_types=["full_attention", "full_attention", "sliding_attention"],
+        tie_word_embeddings=False,
+        hidden_activation="tanh",
+        max_position_embeddings=64,
+        rope_parameters=rope(
+            "llama3",
+            factor=8.0,
+            low_freq_factor=1.0,
+            high_freq_factor=4.0,
+            original_max_position_embeddings=16,
+        ),
+    ),
+    seed=24,
+)
+make(
+    "gemma3-longrope",
+    "gemma3_text",
+    dict(
+        common,
+        num_hidden_layers=3,
+        head_dim=8,
+        query_pre_attn_scalar=20,
+        sliding_window=5,
+        layer_types=["full_attention", "sliding_attention", "full_attention"],
+        attention_bias=True,
+        final_logit_softcapping=2.0,
+        attn_logit_softcapping=1.5,
+        max_position_embeddings=64,
+        rope_parameters={
+            "full_attention": rope("longrope", original_max_position_embeddings=16, **pairs),
+            "sliding_attention": dict(rope("default"), rope_theta=500.0),
+        },
+    ),
+    T=12,
+    lengths=(24,),
+    seed=25,
+)
+make(
+    "olmo2-yarn",
+    "olmo2",
+    dict(
+        common,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        hidden_size=32,
+        hidden_act="gelu_10",
+        rms_norm_eps=1e-3,
+        max_position_embeddings=64,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=24,
+    weights="bin-shards",
+    seed=26,
+)

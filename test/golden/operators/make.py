@@ -5,6 +5,7 @@
 Each call is [operator, arguments, keyword arguments, results]; a tensor is {"t": name in tensors.safetensors}, a random
 generator {"generator": seed}, numbers that JSON lacks {"float": "inf"}. Made with PyTorch 2.13 on a CPU, one thread.
 """
+
 import json
 import pathlib
 
@@ -79,7 +80,9 @@ add('whh', torch.randn(16, 4))
 add('gih', torch.randn(12, 3))
 add('ghh', torch.randn(12, 4))
 inputs = set(T)
-T['zre'], T['zim'] = torch.randn(3, 4), torch.randn(3, 4)  # safetensors holds no complex numbers: calls make them
+T['zre'], T['zim'] = torch.randn(3, 4), torch.randn(
+    3, 4
+)  # safetensors holds no complex numbers: calls make them
 inputs |= {'zre', 'zim'}
 
 
@@ -103,7 +106,22 @@ class Raw(str):
 
 
 calls = []
-dtypes = {str(d)[6:]: d for d in [torch.float32, torch.float64, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool, torch.complex64, torch.float8_e4m3fn, torch.float8_e5m2]}
+dtypes = {
+    str(d)[6:]: d
+    for d in [
+        torch.float32,
+        torch.float64,
+        torch.float16,
+        torch.bfloat16,
+        torch.int64,
+        torch.int32,
+        torch.uint8,
+        torch.bool,
+        torch.complex64,
+        torch.float8_e4m3fn,
+        torch.float8_e5m2,
+    ]
+}
 
 
 def packet(name):
@@ -167,28 +185,45 @@ def result(x, name):
     return text(x)
 
 
-codes = {5: 'float16', 6: 'float32', 7: 'float64'}  # PyTorch gives dtypes that operators return as numbers
+codes = {
+    5: 'float16',
+    6: 'float32',
+    7: 'float64',
+}  # PyTorch gives dtypes that operators return as numbers
 
 
 def c(op, *args, **kwargs):
     out = run(op, args, kwargs)
     if op in ('result_type', 'promote_types'):
         out = codes[out]
-    calls.append([op, [text(a) for a in args], {k: text(v) for k, v in kwargs.items()}, result(out, f'r{len(calls)}')])
+    calls.append(
+        [
+            op,
+            [text(a) for a in args],
+            {k: text(v) for k, v in kwargs.items()},
+            result(out, f'r{len(calls)}'),
+        ]
+    )
 
 
 Z = Made('complex', 'zre', 'zim')
 W = Made('complex', 'zim', 'pos')
 
 # Pointwise
-for op in 'abs neg sign sgn exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan sigmoid relu relu6 hardswish hardsigmoid hardtanh silu mish gelu softplus softsign elu selu celu leaky_relu log_sigmoid ceil floor round trunc frac erf erfc square isnan isinf isfinite isneginf isposinf signbit nan_to_num logical_not sinc deg2rad rad2deg hardshrink softshrink tanhshrink threshold special_i0 special_i0e special_i1 special_i1e special_ndtr special_entr special_expit special_erfcx special_log_ndtr special_bessel_j0 special_bessel_j1 special_bessel_y0'.split():
+for (
+    op
+) in 'abs neg sign sgn exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan sigmoid relu relu6 hardswish hardsigmoid hardtanh silu mish gelu softplus softsign elu selu celu leaky_relu log_sigmoid ceil floor round trunc frac erf erfc square isnan isinf isfinite isneginf isposinf signbit nan_to_num logical_not sinc deg2rad rad2deg hardshrink softshrink tanhshrink threshold special_i0 special_i0e special_i1 special_i1e special_ndtr special_entr special_expit special_erfcx special_log_ndtr special_bessel_j0 special_bessel_j1 special_bessel_y0'.split():
     if op == 'softsign' or op == 'tanhshrink':
         continue  # PyTorch composes them in Python
     c(op, 'a', *({'threshold': [0.1, -3.0]}.get(op, [])))
-for op in 'log log2 log10 log1p sqrt rsqrt reciprocal lgamma digamma special_k0 special_psi special_gammaln special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0'.split():
+for (
+    op
+) in 'log log2 log10 log1p sqrt rsqrt reciprocal lgamma digamma special_k0 special_psi special_gammaln special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0'.split():
     if op != 'special_k0':
         c(op, 'pos')
-for op in 'asin acos atanh erfinv special_erfinv special_spherical_bessel_j0 arcsin arccos arctanh'.split():
+for (
+    op
+) in 'asin acos atanh erfinv special_erfinv special_spherical_bessel_j0 arcsin arccos arctanh'.split():
     c(op, 'unit')
 c('acosh', Made('add', 'pos', 1.0))
 c('logit', 'prob', 1e-6)
@@ -205,8 +240,14 @@ for op in 'abs angle conj conj_physical real imag exp log sin sqrt reciprocal sg
 for op in 'bitwise_not abs sign neg square'.split():
     c(op, 'bits')
 
-for op in 'add sub mul div maximum minimum fmax fmin atan2 copysign hypot logaddexp logaddexp2 eq ne lt le gt ge floor_divide remainder fmod nextafter heaviside xlogy float_power special_xlog1py special_zeta true_divide multiply subtract divide arctan2 isclose logical_and logical_or logical_xor rsub'.split():
-    left, right = ('pos', 'pos') if op in ('float_power', 'special_zeta', 'special_xlog1py', 'xlogy') else ('a', 'b')
+for (
+    op
+) in 'add sub mul div maximum minimum fmax fmin atan2 copysign hypot logaddexp logaddexp2 eq ne lt le gt ge floor_divide remainder fmod nextafter heaviside xlogy float_power special_xlog1py special_zeta true_divide multiply subtract divide arctan2 isclose logical_and logical_or logical_xor rsub'.split():
+    left, right = (
+        ('pos', 'pos')
+        if op in ('float_power', 'special_zeta', 'special_xlog1py', 'xlogy')
+        else ('a', 'b')
+    )
     c(op, left, right)
 for op in 'add mul sub div pow remainder fmod eq lt floor_divide'.split():
     c(op, 'pos', 2)
@@ -262,7 +303,9 @@ c('leaky_relu', 'a', 0.2)
 c('softplus', 'a', 2.0, 1.0)
 
 # Reductions
-for op in 'sum mean std var amax amin prod nansum logsumexp argmax argmin max min median mode all any cumsum cumprod logcumsumexp norm count_nonzero cummax cummin'.split():
+for (
+    op
+) in 'sum mean std var amax amin prod nansum logsumexp argmax argmin max min median mode all any cumsum cumprod logcumsumexp norm count_nonzero cummax cummin'.split():
     if op in ('cumsum', 'cumprod', 'logcumsumexp', 'cummax', 'cummin'):
         c(op, 'a', 1)
         c(op, 'cube', -2)
@@ -443,7 +486,12 @@ c('hamming_window', 6)
 c('kaiser_window', 6)
 c('bartlett_window', 6)
 c('scalar_tensor', 2.5)
-for op, args in [('rand', [[2, 3]]), ('randn', [[2, 3]]), ('randint', [10, [2, 3]]), ('randperm', [9])]:
+for op, args in [
+    ('rand', [[2, 3]]),
+    ('randn', [[2, 3]]),
+    ('randint', [10, [2, 3]]),
+    ('randperm', [9]),
+]:
     c(op, *args, generator=Gen(7))
 c('bernoulli', 'prob', generator=Gen(3))
 c('multinomial', 'prob', 2, generator=Gen(3))
@@ -531,7 +579,12 @@ c('upsample_bilinear2d', 'img', [12, 12], False)
 c('upsample_bicubic2d', 'img', [5, 5], True)
 c('upsample_linear1d', 'seq', [15], False)
 c('grid_sampler', 'img', 'grid', 0, 0, False)
-c('affine_grid_generator', Made('reshape', Made('slice', 'a', 0, 0, 3), [2, 2, 3]), [2, 1, 3, 3], False)
+c(
+    'affine_grid_generator',
+    Made('reshape', Made('slice', 'a', 0, 0, 3), [2, 2, 3]),
+    [2, 1, 3, 3],
+    False,
+)
 c('layer_norm', 'a', [4], 'row', 'bias4')
 c('native_layer_norm', 'a', [4], 'row', None, 1e-5)
 c('rms_norm', 'a', [4], 'row')

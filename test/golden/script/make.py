@@ -1,4 +1,5 @@
 """Writes calls.pt beside this file: a TorchScript module whose methods take and give every kind of value. Made with PyTorch 2.13."""
+
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple
 
@@ -22,14 +23,18 @@ class Calls(torch.nn.Module):
         return name + ":" + ",".join(names)
 
     @torch.jit.export
-    def dicts(self, tensors: Dict[str, torch.Tensor], counts: Dict[int, float]) -> Dict[str, torch.Tensor]:
+    def dicts(
+        self, tensors: Dict[str, torch.Tensor], counts: Dict[int, float]
+    ) -> Dict[str, torch.Tensor]:
         total = 0.0
         for key, value in counts.items():
             total += key * value
         return {name + "!": tensor * self.scale + total for name, tensor in tensors.items()}
 
     @torch.jit.export
-    def tuples(self, pair: Tuple[torch.Tensor, int], nested: List[Tuple[str, float]]) -> Tuple[int, List[float], Tuple[str, bool]]:
+    def tuples(
+        self, pair: Tuple[torch.Tensor, int], nested: List[Tuple[str, float]]
+    ) -> Tuple[int, List[float], Tuple[str, bool]]:
         return pair[1] + int(pair[0].sum()), [value for _, value in nested], (nested[0][0], True)
 
     @torch.jit.export

@@ -1,5 +1,7 @@
-// Calls operators one after the other and says on descriptor 3 what is begun and how it ended, line by line, written at
-// once: when the process dies, the last line tells in which call. node child.mjs ADDON-ENTRY SEED DRAWS, names on standard input.
+// Calls operators one after the other and says on descriptor 3 what is begun and how it ended, line
+// by line, written at
+// once: when the process dies, the last line tells in which call. node child.mjs ADDON-ENTRY SEED
+// DRAWS, names on standard input.
 import { readFileSync, writeSync } from 'node:fs';
 import { drawer, hash, random } from './draw.mjs';
 import { parseSchema } from './schema.mjs';

@@ -1,5 +1,7 @@
-// Arguments that fit a schema, drawn with a seed: small tensors of a few shapes and dtypes, small numbers. Names tell what
-// types leave open (an index is int64, a kernel is not negative), so that many calls have an answer and not only an error.
+// Arguments that fit a schema, drawn with a seed: small tensors of a few shapes and dtypes, small
+// numbers. Names tell what
+// types leave open (an index is int64, a kernel is not negative), so that many calls have an answer
+// and not only an error.
 
 /** mulberry32: numbers in [0, 1). */
 export function random(seed) {
@@ -51,7 +53,10 @@ const shapes = [
   [3, 4],
 ];
 
-/** `torch` is the binding. Each call draws for one operator; the tensors of one call share a shape three times of four. */
+/**
+ * `torch` is the binding. Each call draws for one operator; the tensors of one call share a shape
+ * three times of four.
+ */
 export function drawer(torch, next) {
   const { ops, tensor, scalar, Generator } = torch;
   const pick = (list) => list[Math.floor(next() * list.length)];

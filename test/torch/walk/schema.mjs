@@ -1,4 +1,5 @@
-// A schema as libtorch prints it, taken apart: `aten::add.Tensor(Tensor self, Tensor other, *, Scalar alpha=1) -> Tensor`.
+// A schema as libtorch prints it, taken apart: `aten::add.Tensor(Tensor self, Tensor other, *,
+// Scalar alpha=1) -> Tensor`.
 
 /** The parts between commas that stand in no bracket. */
 function splitTopLevel(text) {
@@ -17,7 +18,10 @@ function splitTopLevel(text) {
   return parts.map((part) => part.trim()).filter((part) => part !== '');
 }
 
-/** `{ name, arguments: [{ name, type, optional, hasDefault, named, written }] }`; `name` with its overload (`.default` for none). */
+/**
+ * `{ name, arguments: [{ name, type, optional, hasDefault, named, written }] }`; `name` with its
+ * overload (`.default` for none).
+ */
 export function parseSchema(schema) {
   const open = schema.indexOf('(');
   const close = schema.lastIndexOf(') -> ');

@@ -1,7 +1,8 @@
 /**
- * Walks the dispatcher's list: a sample of ATen's overloads (in full mode all), each called with arguments drawn from its
- * schema, in child processes, so that a call on which libtorch ends the process is seen and named. Every call answers or
- * throws a TorchError. In full mode, with SAE_EVAL_WRITE_LOG=1, docs/dispatcher-walk.md is written anew from the counts.
+ * Walks the dispatcher's list: a sample of ATen's overloads (in full mode all), each called with
+ * arguments drawn from its schema, in child processes, so that a call on which libtorch ends the
+ * process is seen and named. Every call answers or throws a TorchError. In full mode, with
+ * SAE_EVAL_WRITE_LOG=1, docs/dispatcher-walk.md is written anew from the counts.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -153,7 +154,8 @@ describe('the dispatcher walk', () => {
       ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name),
     ).size;
     console.log(
-      `dispatcher walk: ${chosen.length} overloads called, ${answered} answered, ${chosen.length - answered} threw a typed error each time`,
+      `dispatcher walk: ${chosen.length} overloads called, ${answered} answered, ` +
+        `${chosen.length - answered} threw a typed error each time`,
     );
     expect(answered).toBeGreaterThan(chosen.length / 2);
     if (full && process.env['SAE_EVAL_WRITE_LOG'] !== undefined)

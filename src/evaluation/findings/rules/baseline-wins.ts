@@ -20,8 +20,12 @@ export const baselineWins: Rule = {
           .map((model) => ({
             sae: model.label,
             message: {
-              en: `The baseline ${baseline.label} disturbs the model less than ${model.label}: KL per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
-              zh: `基线 ${baseline.label} 对模型的扰动小于 ${model.label}：每词元 KL ${cite(baseline.kl)} 对 ${cite(model.kl)}。`,
+              en:
+                `The baseline ${baseline.label} disturbs the model less than ${model.label}: ` +
+                `KL per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
+              zh:
+                `基线 ${baseline.label} 对模型的扰动小于 ${model.label}：每词元 KL ${cite(baseline.kl)} 对 ` +
+                `${cite(model.kl)}。`,
             },
             evidence: { baseline: baseline.kl, KLDivPerToken: model.kl },
           })),

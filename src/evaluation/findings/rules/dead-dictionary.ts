@@ -22,7 +22,9 @@ export const deadDictionary: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `${percent(dead.mean)} of the latents of ${sae.label} were active on none of the ${realTokens} real tokens.`,
+            en:
+              `${percent(dead.mean)} of the latents of ${sae.label} were active on none of ` +
+              `the ${realTokens} real tokens.`,
             zh: `${sae.label} 有 ${percent(dead.mean)} 的潜变量在 ${realTokens} 个真实词元上从未激活。`,
           },
           evidence: { DeadLatents: dead.mean, realTokens },

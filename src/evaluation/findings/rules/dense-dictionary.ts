@@ -1,4 +1,6 @@
-/** A large share of all latents is active on each token, without the small error of a near-identity. */
+/**
+ * A large share of all latents is active on each token, without the small error of a near-identity.
+ */
 import { cite, evaluated, percent, sitesOf, type Rule } from '../rule.js';
 import { nearIdentityError } from './near-identity.js';
 
@@ -20,8 +22,12 @@ export const denseDictionary: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `${sae.label} is dense: ${cite(L0.mean)} of its ${sae.m} latents (${percent(L0.mean / sae.m)}) are active on a token.`,
-            zh: `${sae.label} 是稠密的：每个词元激活 ${sae.m} 个潜变量中的 ${cite(L0.mean)} 个（${percent(L0.mean / sae.m)}）。`,
+            en:
+              `${sae.label} is dense: ${cite(L0.mean)} of its ${sae.m} latents ` +
+              `(${percent(L0.mean / sae.m)}) are active on a token.`,
+            zh:
+              `${sae.label} 是稠密的：每个词元激活 ${sae.m} 个潜变量中的 ${cite(L0.mean)} ` +
+              `个（${percent(L0.mean / sae.m)}）。`,
           },
           evidence: { L0: L0.mean, latents: sae.m },
         },

@@ -20,8 +20,13 @@ export const insideNoise: Rule = {
       .map(({ metric, a, b, difference, ci95 }) => ({
         sae: null,
         message: {
-          en: `${a} and ${b} cannot be told apart by ${metric} on this text: the difference is ${cite(difference)}, its 95 % interval [${cite(ci95![0])}, ${cite(ci95![1])}] contains 0.`,
-          zh: `在该文本上无法用 ${metric} 区分 ${a} 与 ${b}：差为 ${cite(difference)}，其 95 % 区间 [${cite(ci95![0])}, ${cite(ci95![1])}] 包含 0。`,
+          en:
+            `${a} and ${b} cannot be told apart by ${metric} on this text: the difference is ` +
+            `${cite(difference)}, its 95 % interval [${cite(ci95![0])}, ${cite(ci95![1])}] ` +
+            'contains 0.',
+          zh:
+            `在该文本上无法用 ${metric} 区分 ${a} 与 ${b}：差为 ${cite(difference)}，其 95 % 区间 ` +
+            `[${cite(ci95![0])}, ${cite(ci95![1])}] 包含 0。`,
         },
         evidence: { metric, a, b, difference, low: ci95![0], high: ci95![1] },
       })),

@@ -21,8 +21,26 @@ export const klPerSequence: Rule = {
       {
         sae: null,
         message: {
-          en: `reference sums KL over a sequence of ${seqLen} positions, so it grows with the sequence length: ${both.map(({ label, kl, token }) => `${label} ${cite(kl)} nats per sequence, ${cite(token)} per real token`).join('; ')}.`,
-          zh: `reference 把 KL 在 ${seqLen} 个位置的序列上求和，因此随序列长度增长：${both.map(({ label, kl, token }) => `${label} 每序列 ${cite(kl)} 奈特，每真实词元 ${cite(token)}`).join('；')}。`,
+          en:
+            `reference sums KL over a sequence of ${seqLen} positions, so it grows with the ` +
+            'sequence length: ' +
+            both
+              .map(
+                ({ label, kl, token }) =>
+                  `${label} ${cite(kl)} nats per sequence, ${cite(token)} per real token`,
+              )
+              .join('; ') +
+            '.',
+          zh:
+            `reference 把 KL 在 ${seqLen} ` +
+            '个位置的序列上求和，因此随序列长度增长：' +
+            both
+              .map(
+                ({ label, kl, token }) =>
+                  `${label} 每序列 ${cite(kl)} 奈特，每真实词元 ${cite(token)}`,
+              )
+              .join('；') +
+            '。',
         },
         evidence: {
           seqLen,

@@ -17,8 +17,18 @@ export const measuredAfterNorm: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `Under reference, ${sae.label} at layer ${sae.layer} is measured after the final norm (NormMSE ${cite(error)}) but spliced before it${strict === undefined ? '' : `, where its NormMSE over real tokens is ${cite(strict)}`}: its NormMSE and its KL are about different vectors.`,
-            zh: `在 reference 协议下，第 ${sae.layer} 层的 ${sae.label} 在最终归一化之后测量（NormMSE ${cite(error)}），却在其之前替换${strict === undefined ? '' : `，该处真实词元上的 NormMSE 为 ${cite(strict)}`}：NormMSE 与 KL 针对不同的向量。`,
+            en:
+              `Under reference, ${sae.label} at layer ${sae.layer} is measured after the ` +
+              `final norm (NormMSE ${cite(error)}) but spliced before ` +
+              'it' +
+              (strict === undefined
+                ? ''
+                : `, where its NormMSE over real tokens is ${cite(strict)}`) +
+              ': its NormMSE and its KL are about different vectors.',
+            zh:
+              `在 reference 协议下，第 ${sae.layer} 层的 ${sae.label} 在最终归一化之后测量（NormMSE ` +
+              `${cite(error)}），却在其之前替换${strict === undefined ? '' : `，该处真实词元上的 NormMSE 为 ${cite(strict)}`}：NormMSE ` +
+              '与 KL 针对不同的向量。',
           },
           evidence: {
             layer: sae.layer!,

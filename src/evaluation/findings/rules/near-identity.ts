@@ -1,4 +1,7 @@
-/** More active latents than the residual stream has dimensions, and hardly any error: the code is larger than what it encodes. */
+/**
+ * More active latents than the residual stream has dimensions, and hardly any error: the code is
+ * larger than what it encodes.
+ */
 import { cite, evaluated, sitesOf, type Rule } from '../rule.js';
 
 /** Strict NormMSE below this is "hardly any error". */
@@ -28,8 +31,15 @@ export const nearIdentity: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `${sae.label} is close to an identity: ${cite(L0.mean)} latents are active per token, ${cite(ratio)} times the width of what they encode (${d * sitesOf(sae)}). Its NormMSE of ${cite(NormMSE.mean)} is no sign of a good dictionary.`,
-            zh: `${sae.label} 接近恒等映射：每个词元有 ${cite(L0.mean)} 个潜变量激活，是被编码宽度（${d * sitesOf(sae)}）的 ${cite(ratio)} 倍。其 NormMSE ${cite(NormMSE.mean)} 并不说明字典良好。`,
+            en:
+              `${sae.label} is close to an identity: ${cite(L0.mean)} latents are active per ` +
+              `token, ${cite(ratio)} times the width of what they encode ` +
+              `(${d * sitesOf(sae)}). Its NormMSE of ${cite(NormMSE.mean)} is no sign of a ` +
+              'good dictionary.',
+            zh:
+              `${sae.label} 接近恒等映射：每个词元有 ${cite(L0.mean)} ` +
+              `个潜变量激活，是被编码宽度（${d * sitesOf(sae)}）的 ${cite(ratio)} 倍。其 NormMSE ` +
+              `${cite(NormMSE.mean)} 并不说明字典良好。`,
           },
           evidence: {
             L0: L0.mean,

@@ -7,7 +7,9 @@ export const paddingShare: Rule = {
   code: 'padding-counts',
   severity: 'warning',
   condition: {
-    en: `both protocols; a kind spliced at the same place under both; reference KLDiv differs from strict KLDivPerSequence by more than ${paddingEffect} of it`,
+    en:
+      'both protocols; a kind spliced at the same place under both; reference KLDiv differs ' +
+      `from strict KLDivPerSequence by more than ${paddingEffect} of it`,
     zh: `两种协议；两种协议下替换位置相同的类型；reference KLDiv 与 strict KLDivPerSequence 之差超过后者的 ${paddingEffect}`,
   },
   check: (context) => {
@@ -30,8 +32,13 @@ export const paddingShare: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `Padding moves the reference KL of ${sae.label}: ${cite(reference)} nats per sequence with the ${percent(share)} of positions that are padding, ${cite(strict)} without them.`,
-            zh: `填充改变了 ${sae.label} 的 reference KL：计入占 ${percent(share)} 的填充位置时每序列 ${cite(reference)} 奈特，不计入时 ${cite(strict)}。`,
+            en:
+              `Padding moves the reference KL of ${sae.label}: ${cite(reference)} nats per ` +
+              `sequence with the ${percent(share)} of positions that are padding, ` +
+              `${cite(strict)} without them.`,
+            zh:
+              `填充改变了 ${sae.label} 的 reference KL：计入占 ${percent(share)} 的填充位置时每序列 ` +
+              `${cite(reference)} 奈特，不计入时 ${cite(strict)}。`,
           },
           evidence: { paddedTokens, realTokens, KLDiv: reference, KLDivPerSequence: strict },
         },

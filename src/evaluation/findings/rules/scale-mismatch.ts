@@ -21,7 +21,10 @@ export const scaleMismatch: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm of their inputs: it was probably trained with another scale or normalisation than it is evaluated with.`,
+            en:
+              `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm ` +
+              'of their inputs: it was probably trained with another scale or normalisation ' +
+              'than it is evaluated with.',
             zh: `${sae.label} 的重建范数是输入的 ${cite(ratio.mean)} 倍：其训练时的尺度或归一化可能与评估时不同。`,
           },
           evidence: { NormRatio: ratio.mean },

@@ -9,7 +9,9 @@ export const tooFewSamples: Rule = {
   code: 'too-few-samples',
   severity: 'warning',
   condition: {
-    en: `strict; fewer than ${fewestSequences} samples, or an interval of KLDivPerToken whose half-width exceeds ${widestInterval} of its mean`,
+    en:
+      `strict; fewer than ${fewestSequences} samples, or an interval of KLDivPerToken whose ` +
+      `half-width exceeds ${widestInterval} of its mean`,
     zh: `strict；样本少于 ${fewestSequences} 个，或 KLDivPerToken 区间的半宽超过均值的 ${widestInterval}`,
   },
   check: (context) => {
@@ -20,7 +22,9 @@ export const tooFewSamples: Rule = {
         {
           sae: null,
           message: {
-            en: `${samples} samples are too few for intervals, which need ${fewestSequences}: differences between SAEs cannot be judged.`,
+            en:
+              `${samples} samples are too few for intervals, which need ${fewestSequences}: ` +
+              'differences between SAEs cannot be judged.',
             zh: `${samples} 个样本不足以给出区间（需要 ${fewestSequences} 个）：无法判断 SAE 之间的差异。`,
           },
           evidence: { samples, needed: fewestSequences },
@@ -37,8 +41,13 @@ export const tooFewSamples: Rule = {
         {
           sae: sae.label,
           message: {
-            en: `The KL per token of ${sae.label} is known to ±${cite(100 * half)} % from ${samples} samples; ±${cite(100 * widestInterval)} % would take about ${needed}.`,
-            zh: `${sae.label} 的每词元 KL 由 ${samples} 个样本得知，精度 ±${cite(100 * half)} %；达到 ±${cite(100 * widestInterval)} % 约需 ${needed} 个样本。`,
+            en:
+              `The KL per token of ${sae.label} is known to ±${cite(100 * half)} % from ` +
+              `${samples} samples; ±${cite(100 * widestInterval)} % would take about ` +
+              `${needed}.`,
+            zh:
+              `${sae.label} 的每词元 KL 由 ${samples} 个样本得知，精度 ±${cite(100 * half)} %；达到 ` +
+              `±${cite(100 * widestInterval)} % 约需 ${needed} 个样本。`,
           },
           evidence: { samples, halfWidth: half, needed },
         },

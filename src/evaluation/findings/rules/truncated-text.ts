@@ -17,8 +17,13 @@ export const truncatedText: Rule = {
       {
         sae: null,
         message: {
-          en: `${data.truncatedTokens} tokens (${percent(share)}) were cut off: a chunk is ${config.dataset.seqLen} words, and often more than ${config.dataset.seqLen} tokens.`,
-          zh: `有 ${data.truncatedTokens} 个词元（${percent(share)}）被截去：每段为 ${config.dataset.seqLen} 个单词，常多于 ${config.dataset.seqLen} 个词元。`,
+          en:
+            `${data.truncatedTokens} tokens (${percent(share)}) were cut off: a chunk is ` +
+            `${config.dataset.seqLen} words, and often more than ${config.dataset.seqLen} ` +
+            'tokens.',
+          zh:
+            `有 ${data.truncatedTokens} 个词元（${percent(share)}）被截去：每段为 ` +
+            `${config.dataset.seqLen} 个单词，常多于 ${config.dataset.seqLen} 个词元。`,
         },
         evidence: { truncatedTokens: data.truncatedTokens, realTokens: data.realTokens },
       },
