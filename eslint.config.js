@@ -13,60 +13,38 @@ import tseslint from 'typescript-eslint';
  */
 const mayImport = {
   errors: [],
-  version: ['setup'],
-  schema: ['errors'],
   setup: ['errors'],
+  version: ['setup'],
   torch: ['errors', 'setup'],
-  checkpoint: ['errors', 'schema', 'torch'],
+  metrics: ['errors', 'schema', 'torch'],
+  schema: ['errors', 'metrics'],
+  checkpoint: ['errors', 'torch'],
   lm: ['errors', 'schema', 'torch', 'checkpoint'],
   sae: ['errors', 'schema', 'torch', 'checkpoint'],
-  metrics: ['errors', 'schema', 'torch', 'checkpoint', 'lm', 'sae'],
   data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
+  findings: ['errors', 'schema'],
   evaluation: [
-    'errors',
-    'version',
-    'schema',
-    'setup',
-    'torch',
-    'checkpoint',
-    'lm',
-    'sae',
-    'metrics',
-    'data',
+    ...['errors', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae'],
+    ...['data', 'findings'],
   ],
-  report: ['errors', 'version', 'schema'],
+  inspect: ['errors', 'schema', 'checkpoint', 'lm', 'sae', 'evaluation'],
+  compute: ['errors', 'version', 'schema', 'torch', 'evaluation', 'inspect'],
+  report: ['errors', 'version', 'metrics', 'schema', 'findings'],
   client: ['errors', 'schema'],
   page: ['errors', 'schema'],
   cli: [
-    'errors',
-    'version',
-    'schema',
-    'setup',
-    'torch',
-    'checkpoint',
-    'lm',
-    'sae',
-    'metrics',
-    'data',
-    'evaluation',
-    'report',
-    'client',
-    'server-commands',
+    ...['errors', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae'],
+    ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'server-commands'],
   ],
-  server: ['errors', 'version', 'schema', 'setup', 'sae', 'data', 'evaluation', 'report', 'page'],
-  // Nothing imports the server but the two commands that are its front door.
+  server: [
+    ...['errors', 'version', 'setup', 'metrics', 'schema', 'sae', 'data', 'evaluation'],
+    ...['inspect', 'compute', 'report', 'page'],
+  ],
+  // Only the two commands that start the server import it.
   'server-commands': ['errors', 'cli', 'server'],
   package: [
-    'errors',
-    'schema',
-    'torch',
-    'checkpoint',
-    'lm',
-    'sae',
-    'metrics',
-    'data',
-    'evaluation',
-    'report',
+    ...['errors', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae', 'data', 'evaluation'],
+    ...['compute', 'report'],
   ],
 };
 
@@ -74,15 +52,14 @@ const pattern = {
   errors: 'src/errors.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
-  schema: 'src/evaluation/schema/**',
+  setup: 'src/torch/setup/**',
   page: 'server/page/**',
   server: 'server/**',
   package: 'src/{index,torch}.ts',
 };
 
-// The narrower pattern comes first and wins: the schemas are a layer of their own inside
-// `evaluation`.
-const narrow = ['schema', 'page', 'server-commands'];
+// The narrower pattern comes first and wins: the set-up is a layer of its own inside `torch`.
+const narrow = ['setup', 'page', 'server-commands'];
 const names = [...narrow, ...Object.keys(mayImport).filter((name) => !narrow.includes(name))];
 const layers = names.map((category) => ({
   category,
@@ -119,9 +96,15 @@ const oneWayImports = {
   },
 };
 
-/** `evaluation/schema` and `errors` run in browsers, so no Node module either. */
+/** These folders run in browsers, so they import no Node module. */
 const runsInBrowsers = {
-  files: ['src/errors.ts', 'src/evaluation/schema/**', 'src/client/**', 'server/page/**/*.ts'],
+  files: [
+    'src/errors.ts',
+    'src/schema/**',
+    'src/metrics/**',
+    'src/client/**',
+    'server/page/**/*.ts',
+  ],
   rules: {
     'no-restricted-imports': [
       'error',
@@ -160,7 +143,7 @@ export default tseslint.config(
       'runs/**',
       'node_modules/**',
       'src/torch/generated/**',
-      'test/setup/lint-fixture/**',
+      'test/torch/setup/lint-fixture/**',
     ],
   },
   {

@@ -12,14 +12,14 @@ import {
   type Inspected,
   type InspectOptions,
   type ModelFacts,
-} from '../src/evaluation/process/index.js';
+} from '../src/inspect/inspect.js';
 import type {
   CheckpointDescription,
   CheckpointEntry,
   DatasetEntry,
   ModelEntry,
   RecordError,
-} from '../src/evaluation/schema/record.js';
+} from '../src/schema/record.js';
 import type { Roots } from './roots.js';
 
 const deepest = 5;

@@ -1,6 +1,6 @@
 /** Numbers for Prometheus. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
-import { evaluationStatuses, type EvaluationRecord } from '../src/evaluation/schema/record.js';
+import { evaluationStatuses, type EvaluationRecord } from '../src/schema/record.js';
 import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';

@@ -6,7 +6,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
-import { systemMemory } from '../src/evaluation/process/index.js';
+import { systemMemory } from '../src/evaluation/run/device-memory.js';
 
 const nonNegative = z.number().min(0);
 const seconds = nonNegative.max(31_536_000);

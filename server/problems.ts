@@ -5,7 +5,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
 import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
-import type { Problem } from '../src/evaluation/schema/record.js';
+import type { Problem } from '../src/schema/record.js';
 import { methodsAt } from './method-table.js';
 
 export const problemMediaType = 'application/problem+json; charset=utf-8';

@@ -4,8 +4,8 @@
  */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError, type SerializedError } from '../src/errors.js';
-import type { ReportFormat, ReportLanguage } from '../src/evaluation/schema/record.js';
-import type { EvaluationResult } from '../src/evaluation/schema/result.js';
+import type { ReportFormat, ReportLanguage } from '../src/schema/record.js';
+import type { EvaluationResult } from '../src/schema/result.js';
 
 export interface ReportJob {
   call: number;

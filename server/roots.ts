@@ -8,8 +8,8 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
-import type { PathTable } from '../src/evaluation/process/index.js';
-import type { ResolvedRequest } from '../src/evaluation/schema/request.js';
+import type { PathTable } from '../src/evaluation/request/path-table.js';
+import type { ResolvedRequest } from '../src/schema/request.js';
 
 function isBelow(folder: string, path: string): boolean {
   const way = relative(folder, path);

@@ -1,5 +1,5 @@
 /** What routes share: made by app.ts, ended with it. */
-import type { Machine } from '../src/evaluation/process/index.js';
+import type { Machine } from '../src/compute/protocol.js';
 import type { Catalogue } from './catalogue.js';
 import type { InspectionGate } from './inspection-gate.js';
 import type { EventHub } from './jobs/events.js';

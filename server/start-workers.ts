@@ -4,7 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
-import { ComputeProcess } from '../src/evaluation/process/index.js';
+import { ComputeProcess } from '../src/compute/host.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 import type { MachineState } from './services.js';

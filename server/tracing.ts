@@ -15,7 +15,7 @@ import {
   type Span,
 } from '@opentelemetry/api';
 import type { FastifyInstance } from 'fastify';
-import type { EvaluationStatus } from '../src/evaluation/schema/record.js';
+import type { EvaluationStatus } from '../src/schema/record.js';
 import { packageVersion } from '../src/version.js';
 import type { Job } from './jobs/store.js';
 

@@ -3,9 +3,9 @@
  * @module
  */
 export { errorTable, SaeEvalError, type ErrorCode, type FieldError } from './errors.js';
-export { evaluate, type EvaluateOptions } from './evaluation/evaluate.js';
-export * from './evaluation/schema/index.js';
-export { validateRequest, type ValidatedRequest } from './evaluation/validate.js';
+export { evaluate, type EvaluateOptions } from './compute/evaluate.js';
+export * from './schema/index.js';
+export { validateRequest, type ValidatedRequest } from './evaluation/request/resolve.js';
 export { loadLanguageModel, type LanguageModel } from './lm/index.js';
 export { renderReport } from './report/index.js';
 export {

@@ -12,8 +12,8 @@ import {
   type EvaluationRecord,
   type EvaluationSummary,
   type Progress,
-} from '../../src/evaluation/schema/record.js';
-import type { SaeResult } from '../../src/evaluation/schema/result.js';
+} from '../../src/schema/record.js';
+import type { SaeResult } from '../../src/schema/result.js';
 
 export type Watcher = (event: EvaluationEvent) => void;
 

@@ -6,18 +6,15 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
-import {
-  systemMemory,
-  type ComputeProcess,
-  type DeviceMemory,
-} from '../../src/evaluation/process/index.js';
+import { systemMemory, type DeviceMemory } from '../../src/evaluation/run/device-memory.js';
+import { type ComputeProcess } from '../../src/compute/host.js';
 import {
   hasEnded,
   type EvaluationRecord,
   type EvaluationStatus,
   type EvaluationSummary,
   type Progress,
-} from '../../src/evaluation/schema/record.js';
+} from '../../src/schema/record.js';
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';

@@ -5,16 +5,16 @@
  */
 import Database from 'better-sqlite3';
 import type { SerializedError } from '../../src/errors.js';
-import type { PathTable } from '../../src/evaluation/process/index.js';
+import type { PathTable } from '../../src/evaluation/request/path-table.js';
 import type {
   EvaluationRecord,
   EvaluationStatus,
   EvaluationSummary,
   Progress,
   RecordError,
-} from '../../src/evaluation/schema/record.js';
-import type { ResolvedRequest } from '../../src/evaluation/schema/request.js';
-import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
+} from '../../src/schema/record.js';
+import type { ResolvedRequest } from '../../src/schema/request.js';
+import type { EvaluationResult } from '../../src/schema/result.js';
 import { migrate } from './store-layout.js';
 
 interface Row {

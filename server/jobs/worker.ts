@@ -2,9 +2,9 @@
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
-import { ComputeProcess, ProcessDiedError } from '../../src/evaluation/process/index.js';
-import type { EvaluationStatus, Progress } from '../../src/evaluation/schema/record.js';
-import type { EvaluationResult, SaeResult } from '../../src/evaluation/schema/result.js';
+import { ComputeProcess, ProcessDiedError } from '../../src/compute/host.js';
+import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
+import type { EvaluationResult, SaeResult } from '../../src/schema/result.js';
 import { startJobSpan, type JobSpan } from '../tracing.js';
 import { hasRoomFor } from './room.js';
 import type { Job } from './store.js';

@@ -12,7 +12,7 @@ import type {
 } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { problemSchema } from '../../src/evaluation/schema/record.js';
+import { problemSchema } from '../../src/schema/record.js';
 import { negotiate } from '../negotiate.js';
 
 export type Api = FastifyInstance<

@@ -1,7 +1,7 @@
 /** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: what a request can name. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { inspectCheckpoints } from '../../src/evaluation/process/index.js';
+import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
   checkpointListSchema,
@@ -10,8 +10,8 @@ import {
   kindListSchema,
   modelListSchema,
   type Kind,
-} from '../../src/evaluation/schema/record.js';
-import { saeKinds } from '../../src/evaluation/schema/request.js';
+} from '../../src/schema/record.js';
+import { saeKinds } from '../../src/schema/request.js';
 import { kindLayout } from '../../src/sae/layout.js';
 import { defaultDevice, type Services } from '../services.js';
 import { problems, type Api } from './api.js';

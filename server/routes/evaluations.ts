@@ -10,8 +10,8 @@ import {
   hasEnded,
   longestWait,
   type EvaluationRecord,
-} from '../../src/evaluation/schema/record.js';
-import { requestSchema } from '../../src/evaluation/schema/request.js';
+} from '../../src/schema/record.js';
+import { requestSchema } from '../../src/schema/request.js';
 import type { Services } from '../services.js';
 import { submit } from '../submission.js';
 import { problems, type Api } from './api.js';

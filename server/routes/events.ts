@@ -5,7 +5,7 @@
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { hasEnded, type EvaluationEvent } from '../../src/evaluation/schema/record.js';
+import { hasEnded, type EvaluationEvent } from '../../src/schema/record.js';
 import { endingEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';

@@ -7,7 +7,7 @@ import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { reportScriptSource } from '../report-script.js';
-import { packageRoot } from '../../src/setup/paths.js';
+import { packageRoot } from '../../src/torch/setup/paths.js';
 
 const mediaTypes: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',

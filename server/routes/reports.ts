@@ -9,8 +9,8 @@ import {
   reportLanguages,
   type ReportFormat,
   type ReportLanguage,
-} from '../../src/evaluation/schema/record.js';
-import type { EvaluationResult } from '../../src/evaluation/schema/result.js';
+} from '../../src/schema/record.js';
+import type { EvaluationResult } from '../../src/schema/result.js';
 import { negotiate } from '../negotiate.js';
 import type { Services } from '../services.js';
 import { reportScriptSource } from '../report-script.js';

@@ -1,7 +1,7 @@
 /** The request of the demo: the eight kinds on the shipped model, checkpoints and text. */
 import { join } from 'node:path';
-import type { EvaluationRequest } from '../evaluation/schema/index.js';
-import { packageRoot } from '../setup/paths.js';
+import type { EvaluationRequest } from '../schema/index.js';
+import { packageRoot } from '../torch/setup/paths.js';
 
 const shipped = (name: string): string => join(packageRoot, 'checkpoints', name);
 const lastBlock = 16;

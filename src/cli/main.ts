@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { Command, CommanderError, Option } from 'commander';
-import { forkChild } from '../evaluation/process/fork-child.js';
+import { forkChild } from '../compute/fork-child.js';
 import { packageVersion } from '../version.js';
 import type { ConvertFlags } from './commands/convert.js';
 import { exitCodeOf, printError } from './exit.js';

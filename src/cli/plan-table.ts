@@ -1,7 +1,7 @@
 /** The plan of a run as a table for a terminal. */
 import CliTable from 'cli-table3';
-import type { ExplainedRequest } from '../evaluation/plan/explain.js';
-import type { PlanStep } from '../evaluation/plan/plan.js';
+import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
+import type { PlanStep } from '../evaluation/run/plan/plan.js';
 
 /** FLOPs in the unit that suits them. */
 export function flopsText(flops: number): string {

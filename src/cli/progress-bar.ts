@@ -1,6 +1,6 @@
 /** Progress of an evaluation on stderr: a bar on a terminal, a line now and then elsewhere. */
 import cliProgress from 'cli-progress';
-import type { Progress } from '../evaluation/schema/index.js';
+import type { Progress } from '../schema/index.js';
 
 export interface ProgressDisplay {
   update(progress: Progress): void;

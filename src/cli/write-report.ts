@@ -4,7 +4,7 @@
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { EvaluationResult } from '../evaluation/schema/index.js';
+import type { EvaluationResult } from '../schema/index.js';
 import { renderReport } from '../report/index.js';
 
 const files = [

@@ -17,8 +17,8 @@ import type {
   ModelEntry,
   ReportFormat,
   ReportLanguage,
-} from '../evaluation/schema/record.js';
-import type { EvaluationRequest } from '../evaluation/schema/request.js';
+} from '../schema/record.js';
+import type { EvaluationRequest } from '../schema/request.js';
 import {
   BusyError,
   ConflictError,

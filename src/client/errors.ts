@@ -3,7 +3,7 @@
  * }`.
  */
 import type { ErrorCode, FieldError } from '../errors.js';
-import type { EvaluationSummary, Problem } from '../evaluation/schema/record.js';
+import type { EvaluationSummary, Problem } from '../schema/record.js';
 
 /** Anything that goes wrong while talking to a server. */
 export class SaeEvalClientError extends Error {

@@ -38,12 +38,12 @@ export type {
   Progress,
   ReportFormat,
   ReportLanguage,
-} from '../evaluation/schema/record.js';
+} from '../schema/record.js';
 export type {
   EvaluationRequest,
   MetricName,
   ProtocolName,
   SaeKind,
   SaeSpec,
-} from '../evaluation/schema/request.js';
-export type { EvaluationResult, SaeResult } from '../evaluation/schema/result.js';
+} from '../schema/request.js';
+export type { EvaluationResult, SaeResult } from '../schema/result.js';

@@ -2,7 +2,7 @@
  * Pieces tokenized together and handed out as batches of samples, with an account of what was lost
  * on the way.
  */
-import type { Bilingual } from '../evaluation/schema/index.js';
+import type { Bilingual } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import { Assembly, type Sample } from './assembly.js';
 import { readPieces, type Piece, type PieceSource } from './pieces.js';

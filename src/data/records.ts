@@ -1,5 +1,5 @@
 /** From lines to records' texts or tokens, counting what is passed over. */
-import type { Bilingual } from '../evaluation/schema/index.js';
+import type { Bilingual } from '../schema/index.js';
 import type { Line } from './lines.js';
 
 /** White space as Python's `str.split()` has it; a byte-order mark is none. */

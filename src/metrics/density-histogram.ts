@@ -2,7 +2,7 @@
  * DensityHistogram: latents by firing rate, 40 bins over log10 from −6 to 0; the lowest takes
  * smaller rates too.
  */
-import type { DensityHistogram } from '../evaluation/schema/index.js';
+import type { DensityHistogram } from '../schema/index.js';
 import type { Metric } from './metric.js';
 
 const bins = 40;

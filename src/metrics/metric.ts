@@ -6,12 +6,7 @@
  * of the whole data set (`strict`), of one layer (sums restricted to one slot) and of a bootstrap
  * resample.
  */
-import type {
-  MetricName,
-  ProtocolName,
-  ReferenceValues,
-  StrictValues,
-} from '../evaluation/schema/index.js';
+import type { MetricName, ProtocolName, ReferenceValues, StrictValues } from '../schema/index.js';
 
 /**
  * Columns of sums per sequence, for each slot (a place an SAE is measured and spliced): `nmse` Σ

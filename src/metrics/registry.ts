@@ -1,5 +1,5 @@
 /** The metrics: adding one is adding its file and a line here. */
-import type { MetricName } from '../evaluation/schema/index.js';
+import type { MetricName } from '../schema/index.js';
 import { cosineSimilarity } from './cosine-similarity.js';
 import { deadLatents } from './dead-latents.js';
 import { deltaCE } from './delta-ce.js';

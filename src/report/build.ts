@@ -1,5 +1,5 @@
 /** From results to a document in one language. */
-import type { EvaluationResult, SaeResult } from '../evaluation/schema/index.js';
+import type { EvaluationResult, SaeResult } from '../schema/index.js';
 import { differingFields } from './comparable.js';
 import { heading, paragraph, type Block, type Document } from './document.js';
 import type { Dictionary } from './language/dictionary.js';

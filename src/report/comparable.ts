@@ -1,5 +1,5 @@
 /** Whether the numbers of several evaluations may be ranked against each other. */
-import type { EvaluationResult } from '../evaluation/schema/index.js';
+import type { EvaluationResult } from '../schema/index.js';
 
 /**
  * What must be equal, by the field it is named with in a report. A batch size changes `reference`'s

@@ -6,7 +6,7 @@ import type {
   ReferenceValues,
   SaeResult,
   StrictValues,
-} from '../evaluation/schema/index.js';
+} from '../schema/index.js';
 
 const head = [
   'evaluation',

@@ -1,5 +1,5 @@
 /** Reports: results → Markdown, HTML, JSON, CSV, in English and Chinese. */
-import type { EvaluationResult } from '../evaluation/schema/index.js';
+import type { EvaluationResult } from '../schema/index.js';
 import { buildComparison, buildDocument, dictionaries, type Language } from './build.js';
 import { renderCsv } from './csv.js';
 import { renderMarkdown } from './markdown.js';

@@ -1,10 +1,5 @@
 /** The rows of the main tables: which metric, in which direction better, how its value is found. */
-import type {
-  Estimate,
-  ReferenceValues,
-  SaeResult,
-  StrictValues,
-} from '../evaluation/schema/index.js';
+import type { Estimate, ReferenceValues, SaeResult, StrictValues } from '../schema/index.js';
 
 export type Better = 'lower' | 'higher' | 'neither';
 

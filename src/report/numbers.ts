@@ -2,7 +2,7 @@
  * How numbers are written: enough digits to compare, the typographic minus, `n/a` for what is not
  * there.
  */
-import type { Estimate } from '../evaluation/schema/index.js';
+import type { Estimate } from '../schema/index.js';
 
 export const notAvailable = 'n/a';
 

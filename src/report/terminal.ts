@@ -1,7 +1,7 @@
 /** The main table for a terminal. */
 import CliTable from 'cli-table3';
 import pc from 'picocolors';
-import type { EvaluationResult } from '../evaluation/schema/index.js';
+import type { EvaluationResult } from '../schema/index.js';
 import { dictionaries } from './build.js';
 import { mainTable } from './sections/results.js';
 

@@ -5,7 +5,7 @@
 import { ops, scope, type Tensor } from '../torch/index.js';
 import { pre, type InputNormalization, type SaeInput } from './input.js';
 import type { Sparsity } from './latents.js';
-import { denseValues } from './published/published-crosscoder.js';
+import { denseValues } from './crosscoder.js';
 import type { CrosscoderLike, SAE } from './sae.js';
 
 export interface AppliedSAE {

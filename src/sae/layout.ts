@@ -4,7 +4,7 @@
  * docs/protocols.md.
  */
 import { SaeEvalError } from '../errors.js';
-import { saeKinds, type SaeKind } from '../evaluation/schema/request.js';
+import { saeKinds, type SaeKind } from '../schema/request.js';
 
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 

@@ -1,21 +1,21 @@
 /** The registry: from a kind and a checkpoint's tensors to an SAE that computes. */
 import type { Checkpoint } from '../checkpoint/read.js';
 import { openTensors } from '../checkpoint/tensors.js';
-import { recognise } from '../checkpoint/formats/index.js';
+import { recognise } from './formats/recognise.js';
 import { SaeEvalError } from '../errors.js';
-import type { FloatDtype, SaeKind } from '../evaluation/schema/request.js';
-import { Crosscoder } from './crosscoder.js';
-import { Gated } from './gated.js';
-import { JumpReLU } from './jumprelu.js';
+import type { FloatDtype, SaeKind } from '../schema/request.js';
+import { Crosscoder } from './kinds/crosscoder.js';
+import { Gated } from './kinds/gated.js';
+import { JumpReLU } from './kinds/jumprelu.js';
 import { kindLayout, resolveKind, type KindLayout, type SaeSizes } from './layout.js';
-import { MLSAE } from './mlsae.js';
-import { loadPublished } from './published/load.js';
-import { RandomK } from './randomk.js';
-import { RouteSAE } from './routesae.js';
+import { MLSAE } from './kinds/mlsae.js';
+import { loadPublished } from './load.js';
+import { RandomK } from './kinds/randomk.js';
+import { RouteSAE } from './kinds/routesae.js';
 import type { SAE, SaeTensors } from './sae.js';
 import { scope, type Tensor } from '../torch/index.js';
-import { TopK } from './topk.js';
-import { Vanilla } from './vanilla.js';
+import { TopK } from './kinds/topk.js';
+import { Vanilla } from './kinds/vanilla.js';
 
 export interface SaeOptions {
   /** Active latents; required for the kinds that have a k. */

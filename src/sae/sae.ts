@@ -1,5 +1,5 @@
 /** What every kind implements: pre-activations, activation, decoding. */
-import type { SaeKind } from '../evaluation/schema/request.js';
+import type { SaeKind } from '../schema/request.js';
 import type { Tensor } from '../torch/index.js';
 import type { InputNormalization } from './input.js';
 import type { Latents, Sparsity } from './latents.js';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SaeEvalError } from '../errors.js';
-import { addonPath } from '../setup/paths.js';
+import { addonPath } from './setup/paths.js';
 import { TorchError } from './errors.js';
 import type { Tensor } from './tensor.js';
 

@@ -3,9 +3,9 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { renderDescription } from '#src/checkpoint/inspect.js';
-import { describeCheckpoint } from '#src/evaluation/process/describe-checkpoint.js';
-import { checkpointDescriptionSchema } from '#src/evaluation/schema/index.js';
+import { renderDescription } from '#src/inspect/tensors-of.js';
+import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
+import { checkpointDescriptionSchema } from '#src/schema/index.js';
 import { safetensorsOf } from '../hostile/checkpoint-files.js';
 import { fixture } from './fixtures/path.js';
 
@@ -55,7 +55,7 @@ it('prints names that would move the cursor as harmless text', async () => {
   }
 });
 
-const layout = (name: string): string => fixture(`../formats/fixtures/${name}`);
+const layout = (name: string): string => fixture(`../../sae/formats/fixtures/${name}`);
 
 it.each([
   [

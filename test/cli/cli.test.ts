@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { EvaluationRequest, EvaluationResult } from '#src/evaluation/schema/index.js';
+import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { root, shipped } from '../golden/load.js';
 
 const main = `${root}dist/src/cli/main.js`;

@@ -4,7 +4,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { EvaluationRequest, EvaluationResult } from '#src/evaluation/schema/index.js';
+import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { root, shipped } from '../golden/load.js';
 
 let folder: string;

@@ -5,9 +5,9 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { cacheFolder } from '#src/setup/paths.js';
-import { findProgram, runProgram } from '#src/setup/program.js';
-import { unpackWheel } from '#src/setup/wheel.js';
+import { cacheFolder } from '#src/torch/setup/paths.js';
+import { findProgram, runProgram } from '#src/torch/setup/program.js';
+import { unpackWheel } from '#src/torch/setup/wheel.js';
 
 export const release = process.env.SAE_EVAL_CUDA_TORCH_VERSION ?? '2.14.1';
 

@@ -1,16 +1,16 @@
 // `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA
 // toolkit, loads it and runs the
 // binding's tests on it. What needs a device is skipped where there is none. The log is
-// docs/cuda-build.log.
+// bench/results/cuda-build.log.
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { buildAddon } from '#src/setup/build.js';
-import { describeLibtorch, loadTrouble } from '#src/setup/libtorch.js';
+import { buildAddon } from '#src/torch/setup/build.js';
+import { describeLibtorch, loadTrouble } from '#src/torch/setup/libtorch.js';
 import { fetchCudaBuild, release } from './fetch.mjs';
 
-const root = fileURLToPath(new URL('../../', import.meta.url));
+const root = fileURLToPath(new URL('../', import.meta.url));
 const lines = [];
 function log(line) {
   lines.push(line);
@@ -18,7 +18,7 @@ function log(line) {
 }
 function end(code) {
   log(code === 0 ? 'passed' : 'FAILED');
-  writeFileSync(join(root, 'docs', 'cuda-build.log'), `${lines.join('\n')}\n`);
+  writeFileSync(join(root, 'bench/results/cuda-build.log'), `${lines.join('\n')}\n`);
   process.exit(code);
 }
 

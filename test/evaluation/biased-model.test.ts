@@ -2,12 +2,12 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Assembly } from '#src/evaluation/assemble.js';
+import { Assembly } from '#src/evaluation/result/assemble.js';
 import { Engine } from '#src/evaluation/engine/engine.js';
-import { routedRange } from '#src/evaluation/routed-range.js';
-import { strategyFor } from '#src/evaluation/strategies/index.js';
-import type { Strategy, Variant } from '#src/evaluation/strategies/strategy.js';
-import type { Estimate } from '#src/evaluation/schema/index.js';
+import { routedRange } from '#src/evaluation/request/routed-range.js';
+import { strategyFor } from '#src/evaluation/engine/strategies/index.js';
+import type { Strategy, Variant } from '#src/evaluation/engine/strategies/strategy.js';
+import type { Estimate } from '#src/schema/index.js';
 import { loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { MLSAE, RouteSAE, TopK, type SAE } from '#src/sae/index.js';
 import { setInferenceMode, type Tensor } from '#src/torch/index.js';

@@ -6,10 +6,10 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Assembly } from '#src/evaluation/assemble.js';
+import { Assembly } from '#src/evaluation/result/assemble.js';
 import { Engine } from '#src/evaluation/engine/engine.js';
-import { validateRequest } from '#src/evaluation/validate.js';
-import { strategyFor } from '#src/evaluation/strategies/index.js';
+import { validateRequest } from '#src/evaluation/request/resolve.js';
+import { strategyFor } from '#src/evaluation/engine/strategies/index.js';
 import { loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { loadSAE } from '#src/sae/index.js';
 import { setInferenceMode } from '#src/torch/index.js';

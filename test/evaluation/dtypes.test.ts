@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { evaluate } from '#src/evaluation/evaluate.js';
-import type { EvaluationRequest, FloatDtype, SaeResult } from '#src/evaluation/schema/index.js';
+import { evaluate } from '#src/compute/evaluate.js';
+import type { EvaluationRequest, FloatDtype, SaeResult } from '#src/schema/index.js';
 import { shipped } from '../golden/load.js';
 
 const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;

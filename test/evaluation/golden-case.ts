@@ -1,6 +1,6 @@
 /** The cases of expected.json and expected-strict.json as requests on the shipped files. */
 import { readFileSync } from 'node:fs';
-import type { EvaluationRequest, SaeKind } from '#src/evaluation/schema/index.js';
+import type { EvaluationRequest, SaeKind } from '#src/schema/index.js';
 import { golden, shipped } from '../golden/load.js';
 
 interface CaseConfig {

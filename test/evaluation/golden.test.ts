@@ -1,11 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '#src/evaluation/run.js';
-import type {
-  Estimate,
-  EvaluationResult,
-  SaeResult,
-  StrictValues,
-} from '#src/evaluation/schema/index.js';
+import { run } from '#src/evaluation/run/run.js';
+import type { Estimate, EvaluationResult, SaeResult, StrictValues } from '#src/schema/index.js';
 import { referenceCase, requestFor, strictCase } from './golden-case.js';
 
 // Tolerances, relative: what the numbers promise is 1e-4 for NormMSE and 1e-3 for the rest; float32

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { writeSafetensors } from '#src/checkpoint/write-safetensors.js';
-import { run } from '#src/evaluation/run.js';
+import { run } from '#src/evaluation/run/run.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shipped } from '../golden/load.js';
 

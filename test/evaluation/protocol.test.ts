@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
-import { run, type Progress } from '#src/evaluation/run.js';
-import type { EvaluationRequest, EvaluationResult } from '#src/evaluation/schema/index.js';
+import { run, type Progress } from '#src/evaluation/run/run.js';
+import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { memory } from '#src/torch/index.js';
 import { shipped } from '../golden/load.js';
 

@@ -4,8 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { run } from '#src/evaluation/run.js';
-import type { Estimate, EvaluationResult, SaeResult } from '#src/evaluation/schema/index.js';
+import { run } from '#src/evaluation/run/run.js';
+import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
 import { memory } from '#src/torch/index.js';
 import { root, shipped } from '../golden/load.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { findings, findingsDocument } from '#src/evaluation/findings/index.js';
-import { rules } from '#src/evaluation/findings/rules.js';
-import type { EvaluationResult, SaeResult, StrictValues } from '#src/evaluation/schema/index.js';
+import { findings, findingsDocument } from '#src/findings/index.js';
+import { rules } from '#src/findings/rules.js';
+import type { EvaluationResult, SaeResult, StrictValues } from '#src/schema/index.js';
 import { root } from '../golden/load.js';
 import { evaluationResult, saeResult } from '../report/fixture.js';
 

@@ -15,12 +15,12 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePublished } from '#src/checkpoint/formats/index.js';
+import { describePublished } from '#src/sae/formats/recognise.js';
 import { SaeEvalError } from '#src/errors.js';
 import { safetensorsOf } from './checkpoint-files.js';
 
 const layout = (name: string): string =>
-  fileURLToPath(new URL(`../checkpoint/formats/fixtures/${name}`, import.meta.url));
+  fileURLToPath(new URL(`../sae/formats/fixtures/${name}`, import.meta.url));
 let folder: string;
 let count = 0;
 beforeAll(() => {

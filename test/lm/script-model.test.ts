@@ -5,11 +5,11 @@
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { inspectRequest } from '#src/evaluation/process/index.js';
-import { mayRunPrograms } from '#src/evaluation/process/path-table.js';
-import { run } from '#src/evaluation/run.js';
-import { validateRequest } from '#src/evaluation/validate.js';
-import type { Estimate } from '#src/evaluation/schema/index.js';
+import { inspectRequest } from '#src/inspect/inspect.js';
+import { mayRunPrograms } from '#src/evaluation/request/path-table.js';
+import { run } from '#src/evaluation/run/run.js';
+import { validateRequest } from '#src/evaluation/request/resolve.js';
+import type { Estimate } from '#src/schema/index.js';
 import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
 import { memory, ops, setInferenceMode } from '#src/torch/index.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

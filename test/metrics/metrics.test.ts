@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Accumulator } from '#src/metrics/accumulator.js';
-import { fewestSequences, percentileInterval, resample } from '#src/metrics/bootstrap.js';
+import { fewestSequences, percentileInterval, resample } from '#src/evaluation/result/bootstrap.js';
 import { histogramOf } from '#src/metrics/density-histogram.js';
 import { explainedVariance } from '#src/metrics/explained-variance.js';
 import type { SlotColumn, Sums } from '#src/metrics/metric.js';

@@ -37,18 +37,18 @@ describe('the linter', () => {
     ['src/client/example.ts', "import '../torch/index.js';", 'client may not import torch'],
     [
       'src/client/example.ts',
-      "import type { Request } from '../evaluation/validate.js';",
+      "import type { Request } from '../evaluation/request/resolve.js';",
       'client may not import evaluation',
     ],
     ['src/client/example.ts', "export * from '../sae/index.js';", 'client may not import sae'],
     [
       'src/report/example.ts',
-      "const later = () => import('../evaluation/validate.js');",
+      "const later = () => import('../evaluation/request/resolve.js');",
       'report may not import evaluation',
     ],
     [
-      'src/evaluation/schema/example.ts',
-      "import '../validate.js';",
+      'src/schema/example.ts',
+      "import '../evaluation/request/resolve.js';",
       'schema may not import evaluation',
     ],
     ['src/cli/example.ts', "import '../../server/app.js';", 'cli may not import server'],
@@ -62,12 +62,9 @@ describe('the linter', () => {
   });
 
   it.each([
-    [
-      'src/client/example.ts',
-      "import '../evaluation/schema/index.js'; import '../errors.js'; import 'zod';",
-    ],
+    ['src/client/example.ts', "import '../schema/index.js'; import '../errors.js'; import 'zod';"],
     ['src/sae/example.ts', "import '../torch/index.js'; import { join } from 'node:path';"],
-    ['src/evaluation/example.ts', "import '../sae/index.js'; import './schema/index.js';"],
+    ['src/evaluation/example.ts', "import '../sae/index.js'; import '../schema/index.js';"],
   ])('accepts in %s: %s', async (file, code) => {
     expect(await lint(file, code)).toEqual([]);
   });
@@ -110,13 +107,13 @@ describe('what is free of native code', () => {
   const dist = join(root, 'dist');
   it.each([
     'src/errors.js',
-    'src/evaluation/schema/index.js',
+    'src/schema/index.js',
     'src/client/index.js',
     'src/report/index.js',
-    'src/setup/index.js',
+    'src/torch/setup/index.js',
     'src/checkpoint/read.js',
-    'src/evaluation/validate.js',
-    'src/evaluation/process/host.js',
+    'src/evaluation/request/resolve.js',
+    'src/compute/host.js',
     'src/cli/main.js',
     'server/app.js',
     'server/main.js',
@@ -135,7 +132,7 @@ describe('what is free of native code', () => {
       files('server/main.js').filter((file) => /^src\/(checkpoint|torch|lm)\//.test(file)),
     ).toEqual([]);
     // That the question finds something where there is something.
-    expect(files('src/evaluation/process/child.js')).toEqual(
+    expect(files('src/compute/child.js')).toEqual(
       expect.arrayContaining(['src/checkpoint/read.js', 'src/torch/native.js']),
     );
   });

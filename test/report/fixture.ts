@@ -2,12 +2,7 @@
  * Complete results for tests of findings and reports: the golden numbers of the shipped files, or
  * variations of them.
  */
-import type {
-  Comparison,
-  EvaluationResult,
-  SaeKind,
-  SaeResult,
-} from '#src/evaluation/schema/index.js';
+import type { Comparison, EvaluationResult, SaeKind, SaeResult } from '#src/schema/index.js';
 import { referenceCase, strictCase } from '../evaluation/golden-case.js';
 
 const latents = 1024;

@@ -8,14 +8,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePublished } from '#src/checkpoint/formats/index.js';
+import { describePublished } from '#src/sae/formats/recognise.js';
 import type { SaeEvalError } from '#src/errors.js';
 import { applySAE, convertCheckpoint, loadSAE, type LoadSaeOptions } from '#src/sae/index.js';
 import { memory, scope } from '#src/torch/index.js';
 import { golden, root, shipped, tensorsOf } from '../golden/load.js';
 
 const layout = (name: string): string =>
-  fileURLToPath(new URL(`../checkpoint/formats/fixtures/${name}`, import.meta.url));
+  fileURLToPath(new URL(`formats/fixtures/${name}`, import.meta.url));
 let folder: string;
 let count = 0;
 const out = (): string => join(folder, String(count++));

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { type SaeEvalError } from '#src/errors.js';
 import { inferKinds, kindLayout, resolveKind } from '#src/sae/layout.js';
-import { pythonRandint } from '#src/sae/python-random.js';
-import { type saeKinds } from '#src/evaluation/schema/index.js';
+import { pythonRandint } from '#src/sae/kinds/python-random.js';
+import { type saeKinds } from '#src/schema/index.js';
 
 const shapesOf = (
   kind: (typeof saeKinds)[number],

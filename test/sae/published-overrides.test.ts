@@ -6,7 +6,7 @@ import { ops, scope, type Tensor } from '#src/torch/index.js';
 import { tensorsOf } from '../golden/load.js';
 
 const layout = (name: string): string =>
-  fileURLToPath(new URL(`../checkpoint/formats/fixtures/${name}`, import.meta.url));
+  fileURLToPath(new URL(`formats/fixtures/${name}`, import.meta.url));
 
 const cases: [name: string, given?: LoadSaeOptions][] = [
   ['saelens-standard'],

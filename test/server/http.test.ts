@@ -10,7 +10,7 @@ import {
   kindListSchema,
   modelListSchema,
   problemSchema,
-} from '#src/evaluation/schema/index.js';
+} from '#src/schema/index.js';
 import { post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const folder = temporaryFolder();

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { addonPath } from '#src/setup/paths.js';
+import { addonPath } from '#src/torch/setup/paths.js';
 import { operatorSchemas, Tensor, versions } from '#src/torch/index.js';
 import { methodNames } from '#src/torch/generated/operators.js';
 

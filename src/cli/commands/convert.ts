@@ -1,7 +1,7 @@
 /** `sae-eval convert`: writes an SAE in another format. */
 import { SaeEvalError } from '../../errors.js';
-import { settingsInName } from '../../evaluation/file-name.js';
-import { saeKinds, type SaeKind } from '../../evaluation/schema/index.js';
+import { settingsInName } from '../../sae/formats/file-name.js';
+import { saeKinds, type SaeKind } from '../../schema/index.js';
 import { parseHookName } from '../../lm/hook-names.js';
 import { convertCheckpoint, type ConversionTarget } from '../../sae/convert/convert.js';
 

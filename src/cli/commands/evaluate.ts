@@ -6,9 +6,9 @@ import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { evaluateIn } from '../../evaluation/evaluate.js';
-import { ComputeProcess } from '../../evaluation/process/index.js';
-import type { EvaluationRequest, EvaluationResult } from '../../evaluation/schema/index.js';
+import { evaluateIn } from '../../compute/evaluate.js';
+import { ComputeProcess } from '../../compute/host.js';
+import type { EvaluationRequest, EvaluationResult } from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
 import { renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
@@ -97,6 +97,6 @@ export async function evaluateCommand(
     await runRequest(input, options);
     return;
   }
-  const { explain } = await import('../../evaluation/plan/explain.js');
+  const { explain } = await import('../../evaluation/run/plan/explain.js');
   process.stdout.write(`${planTable(await explain(withOptions(input, options)))}\n`);
 }

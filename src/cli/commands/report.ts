@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
-import { resultSchema, type EvaluationResult } from '../../evaluation/schema/index.js';
+import { resultSchema, type EvaluationResult } from '../../schema/index.js';
 import { renderReport } from '../../report/index.js';
 import { readJsonFile } from '../exit.js';
 

@@ -1,5 +1,5 @@
 /** `sae-eval setup`: finds or fetches libtorch and builds the native addon. */
-import { setup } from '../../setup/index.js';
+import { setup } from '../../torch/setup/index.js';
 
 export async function setupCommand(): Promise<void> {
   await setup();

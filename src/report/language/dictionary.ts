@@ -2,7 +2,7 @@
  * Every text of a report that is not a number, a name or a finding. One interface, so that no
  * language lacks one.
  */
-import type { SaeKind } from '../../evaluation/schema/index.js';
+import type { SaeKind } from '../../schema/index.js';
 
 export interface Dictionary {
   title: string;

@@ -1,5 +1,5 @@
 /** What was run: configuration, SAEs, meanings, files, the request, versions. */
-import type { EvaluationResult } from '../../evaluation/schema/index.js';
+import type { EvaluationResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
 import { referenceRows, strictRows } from '../metric-rows.js';

@@ -1,5 +1,5 @@
 /** The charts of a report, each with the table of what it draws. */
-import type { EvaluationResult, SaeResult, SweepPoint } from '../../evaluation/schema/index.js';
+import type { EvaluationResult, SaeResult, SweepPoint } from '../../schema/index.js';
 import type { Chart, Series } from '../chart.js';
 import { cell, heading, type Block, type Table } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';

@@ -2,7 +2,7 @@
  * The comparison a reader wants, in order: baseline, standard and gated, TopK against RouteSAE,
  * several layers, what follows.
  */
-import type { EvaluationResult, SaeKind, SaeResult } from '../../evaluation/schema/index.js';
+import type { EvaluationResult, SaeKind, SaeResult } from '../../schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
 import { interval, number } from '../numbers.js';

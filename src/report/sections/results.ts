@@ -1,5 +1,5 @@
 /** Main tables, per-layer tables, sweeps and paired differences. */
-import type { EvaluationResult, SaeResult } from '../../evaluation/schema/index.js';
+import type { EvaluationResult, SaeResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
 import { arrow, bestOf, referenceRows, strictRows, type Better } from '../metric-rows.js';

@@ -5,18 +5,14 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import {
-  recognise,
-  type GivenSettings,
-  type SaeDescription,
-} from '../../checkpoint/formats/index.js';
-import { describeRouteSae, settingsPath } from '../../checkpoint/formats/routesae.js';
+import { recognise, type GivenSettings, type SaeDescription } from '../formats/recognise.js';
+import { describeRouteSae, settingsPath } from '../formats/routesae.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { openTensors } from '../../checkpoint/tensors.js';
 import { writePt } from '../../checkpoint/write-pt.js';
 import { writeSafetensors } from '../../checkpoint/write-safetensors.js';
 import { SaeEvalError } from '../../errors.js';
-import type { SaeKind } from '../../evaluation/schema/request.js';
+import type { SaeKind } from '../../schema/request.js';
 import { scope } from '../../torch/index.js';
 import { inferKinds, resolveKind } from '../layout.js';
 import { plainSAE } from './plain.js';

@@ -3,7 +3,7 @@
  * for each latent, factors and decoder norms multiplied in where that changes no number. Computed
  * in float64, so that what is written is rounded once.
  */
-import type { Normalization, SaeDescription } from '../../checkpoint/formats/index.js';
+import type { Normalization, SaeDescription } from '../formats/recognise.js';
 import { openTensors } from '../../checkpoint/tensors.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
 

@@ -2,7 +2,7 @@
  * Writes the RouteSAE family's layout: a bare state dict, with a `.json` beside it for what that
  * cannot say.
  */
-import { settingsFormat, type RouteSaeSettings } from '../../checkpoint/formats/routesae.js';
+import { settingsFormat, type RouteSaeSettings } from '../formats/routesae.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { PlainSAE } from './plain.js';
 import type { Conversion } from './target.js';

@@ -1,7 +1,7 @@
 /** Which of the eight kinds stands for a published SAE. Native-free. */
-import type { PublishedDescription } from '../../checkpoint/formats/index.js';
+import type { PublishedDescription } from '../formats/recognise.js';
 import { SaeEvalError } from '../../errors.js';
-import type { SaeKind } from '../../evaluation/schema/request.js';
+import type { SaeKind } from '../../schema/request.js';
 
 /**
  * The kinds it can be evaluated as, nearest first: by what its latents are; TopKs on a drawn layer

@@ -1,0 +1,139 @@
+/**
+ * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models
+ * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
+ */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { getPriority, setPriority } from 'node:os';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import type { RunOptions } from '../evaluation/run/run.js';
+import type { EvaluationResult } from '../schema/result.js';
+import { WeightCache } from '../evaluation/run/weight-cache.js';
+import { describeMachine, memoryReader } from './machine.js';
+import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
+import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
+import { startComputeSpan } from './tracing.js';
+import { watchParent } from './watch-parent.js';
+
+/** Milliseconds between numbers as they stand: to make them and to send them takes time. */
+const resultInterval = 1000;
+const cancellations = new Map<number, AbortController>();
+const cache = new WeightCache();
+
+function send(message: FromChild): void {
+  // The parent may be gone: then the watch ends this process.
+  if (process.connected) process.send!(message, undefined, {}, () => {});
+}
+
+/**
+ * Runs it; once more with an empty cache where the device has no room beside what is kept of
+ * earlier runs.
+ */
+async function runWithRoom(
+  request: Extract<ToChild, { type: 'run' }>['request'],
+  options: RunOptions,
+): Promise<EvaluationResult> {
+  const { run: runEvaluation } = await import('../evaluation/run/run.js');
+  try {
+    return await runEvaluation(request, options);
+  } catch (thrown) {
+    if (asSaeEvalError(thrown).code !== 'device-memory' || cache.counts().entries === 0)
+      throw thrown;
+    cache.clear();
+    return runEvaluation(request, options);
+  }
+}
+
+async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
+  const { call, request, id, createdAt, journal, paths, cacheBytes, trace = {} } = message;
+  const { device = 'cpu' } = request;
+  const controller = new AbortController();
+  cancellations.set(call, controller);
+  const readMemory = await memoryReader(device);
+  const usage = (): ProcessUsage => ({
+    residentBytes: process.memoryUsage.rss(),
+    device: readMemory(),
+    cache: cache.counts(),
+  });
+  // Half of a device is left to what is computed there.
+  cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
+  const span = startComputeSpan(trace);
+  try {
+    const result = await runWithRoom(request, {
+      ...(id === undefined ? {} : { id }),
+      ...(createdAt === undefined ? {} : { createdAt }),
+      ...(journal === undefined ? {} : { journal }),
+      cache,
+      signal: controller.signal,
+      resolvePath: pathResolver(paths),
+      programs: mayRunPrograms(paths),
+      onLoaded: () => span.loaded(),
+      onBatch: (samples) => span.batch(samples),
+      onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),
+      resultInterval,
+      onResult: (results) => send({ type: 'partial', call, results }),
+    });
+    span.end();
+    send({ type: 'result', call, result, usage: usage() });
+  } catch (thrown) {
+    const error = asSaeEvalError(thrown, 'The evaluation');
+    span.end(error.message);
+    send({ type: 'error', call, error: error.toJSON(), usage: usage() });
+  } finally {
+    cancellations.delete(call);
+    // Between evaluations there is time; a process that lives for weeks should not keep what the
+    // last one left.
+    globalThis.gc?.();
+  }
+}
+
+async function answer(message: ToChild): Promise<void> {
+  if (message.type === 'cancel') {
+    cancellations
+      .get(message.call)
+      ?.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+    return;
+  }
+  try {
+    if (message.type === 'run') await run(message);
+    else send({ type: 'described', call: message.call, machine: await describeMachine() });
+  } catch (thrown) {
+    const { call } = message;
+    send({ type: 'error', call, error: asSaeEvalError(thrown, 'The evaluation').toJSON() });
+  }
+}
+
+/** Before libtorch starts its threads: they have the priority of the one that starts them. */
+function standBack(niceness: number): void {
+  try {
+    if (niceness > 0) setPriority(Math.min(19, getPriority() + niceness));
+  } catch {
+    // Some systems do not allow it; the evaluation runs all the same.
+  }
+}
+
+/**
+ * Where memory runs out, the kernel should take this process and not the server that can start it
+ * again.
+ */
+function goFirst(): void {
+  const file = '/proc/self/oom_score_adj';
+  try {
+    writeFileSync(file, String(Math.max(500, Number(readFileSync(file, 'utf8')))));
+  } catch {
+    // Not on this system.
+  }
+}
+
+/**
+ * libtorch takes half a second to load: it is there when the first request comes. A failure shows
+ * where it is asked for.
+ */
+function loadAhead(): void {
+  void import('../evaluation/run/run.js').catch(() => {});
+}
+
+goFirst();
+standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
+watchParent();
+process.on('message', (raw) => void answer(toChildSchema.parse(raw)));
+loadAhead();

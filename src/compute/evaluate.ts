@@ -1,0 +1,53 @@
+/**
+ * The evaluation of the TypeScript API: in a child process, so that the caller's event loop stays
+ * free.
+ */
+import { ComputeProcess } from './host.js';
+import type { EvaluationRequest, EvaluationResult, Progress, SaeResult } from '../schema/index.js';
+import { validateRequest } from '../evaluation/request/resolve.js';
+
+export interface EvaluateOptions {
+  /** Cancels within a batch; the promise rejects with `cancelled`. */
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  /** Numbers as they stand after a batch. */
+  onResult?: (results: SaeResult[]) => void;
+  /**
+   * File to which finished batches are written; a run that was killed continues from it. Removed by
+   * the caller.
+   */
+  journal?: string;
+}
+
+/**
+ * Evaluates SAEs on a language model. Paths are taken as they stand.
+ *
+ * @example
+ * const result = await evaluate({
+ *   model: 'checkpoints/tiny-llama',
+ *   dataset: { path: 'checkpoints/eval', maxSamples: 20, seqLen: 64 },
+ *   saes: [{ kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 }],
+ * });
+ * @throws SaeEvalError with the fields of the request that are wrong, or the reason the run failed.
+ */
+export function evaluate(
+  request: EvaluationRequest,
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult> {
+  return evaluateIn(new ComputeProcess(), request, options);
+}
+
+/** The same in a process that the caller made; it is closed at the end. */
+export async function evaluateIn(
+  compute: ComputeProcess,
+  request: EvaluationRequest,
+  options: EvaluateOptions = {},
+): Promise<EvaluationResult> {
+  try {
+    compute.prepare();
+    const validated = await validateRequest(request);
+    return await compute.run(validated.request, options);
+  } finally {
+    await compute.close();
+  }
+}

@@ -1,0 +1,281 @@
+/**
+ * Runs evaluations in a child process, so that the caller's event loop stays free and a crash, an
+ * abort in native code or an out-of-memory kill reaches it as an error. Native-free.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { SaeEvalError, type SerializedError } from '../errors.js';
+import type { Progress } from '../schema/record.js';
+import type { ResolvedRequest } from '../schema/request.js';
+import type { EvaluationResult, SaeResult } from '../schema/result.js';
+import { describeDeath, outOfMemoryKills } from './death.js';
+import { forkChild, type ForkOptions } from './fork-child.js';
+import type { PathTable } from '../evaluation/request/path-table.js';
+import {
+  fromChildSchema,
+  type FromChild,
+  type Machine,
+  type ProcessUsage,
+  type ToChild,
+} from './protocol.js';
+
+/**
+ * The process ended while it worked. `explained`: by the job itself, so that trying again would end
+ * the same way.
+ */
+export class ProcessDiedError extends SaeEvalError {
+  constructor(
+    message: string,
+    readonly explained: boolean,
+  ) {
+    super('process-died', message);
+  }
+}
+
+export interface ComputeProcessOptions extends ForkOptions {
+  /** A process that was started ahead; taken over by the first call. */
+  child?: ChildProcess;
+  /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
+  cacheBytes?: number;
+  /** How long a cancelled evaluation may take to stop by itself; then the process is killed. */
+  cancelGraceMs?: number;
+}
+
+export interface ComputeRunOptions {
+  id?: string;
+  createdAt?: string;
+  /**
+   * File to which finished batches are written; a run that was killed continues from it. Removed by
+   * the caller.
+   */
+  journal?: string;
+  /** Where the request's paths lie; null (default): as they stand. */
+  paths?: PathTable;
+  /** Carries an OpenTelemetry trace on (`traceparent`, …). */
+  trace?: Record<string, string>;
+  signal?: AbortSignal;
+  onProgress?: (progress: Progress) => void;
+  /**
+   * The numbers of every SAE as they stand after a batch; not after every batch where they are
+   * short.
+   */
+  onResult?: (results: SaeResult[]) => void;
+}
+
+interface Pending {
+  call: number;
+  options: ComputeRunOptions;
+  resolve(value: EvaluationResult | Machine): void;
+  reject(error: unknown): void;
+}
+
+type WithoutCall<T> = T extends { call: number } ? Omit<T, 'call'> : never;
+
+const stderrKept = 8192;
+
+/**
+ * One process that computes: started when first needed, started again after it died. One call at a
+ * time; others wait.
+ */
+export class ComputeProcess {
+  #child: ChildProcess | null = null;
+  #started: ChildProcess | null;
+  #pending: Pending | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+  #calls = 0;
+  #closed = false;
+  #answers = false;
+  /** What the process took at its last message; null before one, and when there is no process. */
+  usage: ProcessUsage | null = null;
+  /** Called with the process's id when one was started, with null when it ended. */
+  onPid: (pid: number | null) => void = () => {};
+
+  constructor(private readonly options: ComputeProcessOptions = {}) {
+    this.#started = options.child ?? null;
+  }
+
+  get pid(): number | null {
+    return this.#child?.pid ?? null;
+  }
+
+  /** Whether there is a process and it has answered since it was started. */
+  get answers(): boolean {
+    return this.#answers;
+  }
+
+  /**
+   * Runs one evaluation.
+   * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of
+   *   the signal, and what `run` throws.
+   */
+  async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
+    const { id, createdAt, journal, paths = null, trace } = options;
+    return (await this.#enqueue(
+      {
+        type: 'run',
+        request,
+        id,
+        createdAt,
+        journal,
+        paths,
+        cacheBytes: this.options.cacheBytes ?? 0,
+        trace,
+      },
+      options,
+    )) as EvaluationResult;
+  }
+
+  /**
+   * Devices and versions, as libtorch sees them. A process that cannot tell them is ended; the next
+   * call starts another.
+   */
+  async describe(): Promise<Machine> {
+    return (await this.#enqueue({ type: 'describe' }, {})) as Machine;
+  }
+
+  /** Starts the process, so that it is ready sooner; calls do it by themselves. */
+  prepare(): void {
+    this.#child ??= this.#start();
+  }
+
+  /** Ends the process; a call under way fails with `cancelled`. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#fail(new SaeEvalError('cancelled', 'The compute process was stopped.'));
+    this.#child ??= this.#takeStarted();
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
+    const child = this.#child;
+    if (child === null) return;
+    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  #enqueue(
+    message: WithoutCall<ToChild>,
+    options: ComputeRunOptions,
+  ): Promise<EvaluationResult | Machine> {
+    const turn = this.#last.then(() => this.#call(message, options));
+    this.#last = turn.catch(() => {});
+    return turn;
+  }
+
+  async #call(
+    message: WithoutCall<ToChild>,
+    options: ComputeRunOptions,
+  ): Promise<EvaluationResult | Machine> {
+    const { signal } = options;
+    if (this.#closed) throw new SaeEvalError('cancelled', 'The compute process was stopped.');
+    if (isAborted(signal)) throw abortReason(signal);
+    const call = ++this.#calls;
+    const child = (this.#child ??= this.#start());
+    let timer: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      child.send({ type: 'cancel', call } satisfies ToChild, () => {});
+      timer = setTimeout(() => child.kill('SIGKILL'), this.options.cancelGraceMs ?? 1000);
+    };
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#pending = { call, options, resolve, reject };
+        signal?.addEventListener('abort', onAbort, { once: true });
+        child.send({ ...message, call }, (error) => {
+          // A process that is ending takes no messages; its `close` says why.
+          if (error !== null && this.#child !== child)
+            reject(
+              new ProcessDiedError(
+                'The compute process ended before it took the evaluation.',
+                false,
+              ),
+            );
+        });
+      });
+    } catch (thrown) {
+      if (isAborted(signal)) throw abortReason(signal);
+      // What it could not load it cannot load later either: modules that failed stay failed.
+      if (message.type === 'describe') await this.#end();
+      throw thrown;
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+      this.#pending = null;
+    }
+  }
+
+  /** The process started ahead, unless it was taken or has ended. */
+  #takeStarted(): ChildProcess | null {
+    const child = this.#started;
+    this.#started = null;
+    return child !== null && child.exitCode === null && child.signalCode === null ? child : null;
+  }
+
+  #start(): ChildProcess {
+    const killsBefore = outOfMemoryKills();
+    const child = this.#takeStarted() ?? forkChild(this.options);
+    let stderr = '';
+    child
+      .stderr!.setEncoding('utf8')
+      .on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
+    child.on('message', (raw) => this.#receive(raw));
+    child.on('error', (error) => {
+      stderr += `\nerror: ${error.message}`;
+    });
+    child.on('close', (code, signal) => {
+      if (this.#child === child) this.#child = null;
+      this.#answers = false;
+      this.usage = null;
+      this.onPid(null);
+      const death = describeDeath({ code, signal, stderr, killsBefore });
+      this.#fail(new ProcessDiedError(death.sentence, death.explained));
+    });
+    this.onPid(child.pid ?? null);
+    return child;
+  }
+
+  #receive(raw: unknown): void {
+    const pending = this.#pending;
+    const parsed = fromChildSchema.safeParse(raw);
+    if (!parsed.success) {
+      // Partial numbers may be unfinished; only what ends a call must be right.
+      if (
+        (raw as FromChild | null)?.type === 'partial' ||
+        (raw as FromChild | null)?.type === 'progress'
+      )
+        return;
+      pending?.reject(
+        new SaeEvalError(
+          'internal',
+          'The compute process sent a message that does not fit: ' +
+            `${parsed.error.issues[0]?.path.join('.') ?? ''} ` +
+            `${parsed.error.issues[0]?.message ?? ''}`,
+        ),
+      );
+      return;
+    }
+    const message = parsed.data;
+    if (message.type !== 'error') this.#answers = true;
+    if ('usage' in message && message.usage !== undefined) this.usage = message.usage;
+    if (pending === null || message.call !== pending.call) return;
+    if (message.type === 'progress') pending.options.onProgress?.(message.progress);
+    else if (message.type === 'partial') pending.options.onResult?.(message.results);
+    else if (message.type === 'result') pending.resolve(message.result);
+    else if (message.type === 'described') pending.resolve(message.machine);
+    else pending.reject(SaeEvalError.fromJSON(message.error as SerializedError));
+  }
+
+  #fail(error: SaeEvalError): void {
+    this.#pending?.reject(error);
+  }
+}
+
+/** A function, because the state changes while control flow analysis looks away. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
+}
+
+function abortReason(signal: AbortSignal | undefined): SaeEvalError {
+  return signal?.reason instanceof SaeEvalError
+    ? signal.reason
+    : new SaeEvalError('cancelled', 'The evaluation was cancelled.');
+}

@@ -1,0 +1,84 @@
+/**
+ * What a host and its compute process say to each other over Node's IPC channel, checked by zod on
+ * arrival. JSON carries every finite double exactly, so a result that crosses here keeps its bits.
+ * Native-free.
+ */
+import { z } from 'zod';
+import { progressSchema } from '../schema/record.js';
+import { requestFields } from '../schema/request.js';
+import { resultSchema, saeResultSchema } from '../schema/result.js';
+import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
+
+export const machineSchema = z.object({
+  devices: z.array(
+    z.object({
+      name: z.string(),
+      description: z.string(),
+      totalBytes: z.number().nullable(),
+      freeBytes: z.number().nullable(),
+    }),
+  ),
+  versions: z.record(z.string(), z.string()),
+});
+/** What this machine can compute on. */
+export type Machine = z.infer<typeof machineSchema>;
+
+export const processUsageSchema = z.object({
+  residentBytes: z.number(),
+  /** Of the device it computes on; null where that cannot be told. */
+  device: z.object({ totalBytes: z.number(), freeBytes: z.number() }).nullable(),
+  cache: z.object({
+    bytes: z.number(),
+    entries: z.number(),
+    hits: z.number(),
+    loads: z.number(),
+    evictions: z.number(),
+  }),
+});
+/** What a compute process takes, as of its last message. */
+export type ProcessUsage = z.infer<typeof processUsageSchema>;
+
+export const toChildSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('run'),
+    call: z.number().int(),
+    request: z.object(requestFields.shape),
+    id: z.string().optional(),
+    createdAt: z.string().optional(),
+    journal: z.string().optional(),
+    paths: pathTableSchema,
+    cacheBytes: z.number(),
+    trace: z.record(z.string(), z.string()).optional(),
+  }),
+  z.object({ type: z.literal('cancel'), call: z.number().int() }),
+  z.object({ type: z.literal('describe'), call: z.number().int() }),
+]);
+export type ToChild = z.infer<typeof toChildSchema>;
+
+export const fromChildSchema = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('progress'),
+    call: z.number().int(),
+    progress: progressSchema,
+    usage: processUsageSchema,
+  }),
+  z.object({
+    type: z.literal('partial'),
+    call: z.number().int(),
+    results: z.array(saeResultSchema),
+  }),
+  z.object({
+    type: z.literal('result'),
+    call: z.number().int(),
+    result: resultSchema,
+    usage: processUsageSchema,
+  }),
+  z.object({ type: z.literal('described'), call: z.number().int(), machine: machineSchema }),
+  z.object({
+    type: z.literal('error'),
+    call: z.number().int(),
+    error: serializedErrorSchema,
+    usage: processUsageSchema.optional(),
+  }),
+]);
+export type FromChild = z.infer<typeof fromChildSchema>;

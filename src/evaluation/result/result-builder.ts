@@ -1,0 +1,267 @@
+/**
+ * Builds results: the values of every SAE, why some are null, what the run was, and what follows
+ * from the numbers.
+ */
+import type { LanguageModel } from '../../lm/index.js';
+import type { Accumulator } from '../../metrics/accumulator.js';
+import { versions } from '../../torch/index.js';
+import { packageVersion } from '../../version.js';
+import { Assembly, type Subject } from './assemble.js';
+import { cleanKey } from '../engine/collector.js';
+import { findings } from '../../findings/index.js';
+import type { ResolvedSae } from '../request/resolve.js';
+import type { Decisions } from '../run/journal.js';
+import { reasonFor } from './notes.js';
+import type { EvaluatedSae } from '../run/prepare.js';
+import type {
+  DataSummary,
+  EvaluationResult,
+  MetricName,
+  Note,
+  ReferenceValues,
+  ResolvedRequest,
+  SaeResult,
+  StrictValues,
+  SweepPoint,
+} from '../../schema/index.js';
+import type { Wanted } from '../engine/strategies/strategy.js';
+
+export interface ResultBuilderOptions {
+  request: ResolvedRequest;
+  model: LanguageModel;
+  evaluated: readonly EvaluatedSae[];
+  decisions: Decisions;
+  identity: { id: string; createdAt: string };
+  wanted: Wanted;
+}
+
+/** The metric that a field of a result belongs to. */
+const metricOf = (field: string): MetricName => {
+  if (field.startsWith('KLDiv')) return 'KLDiv';
+  if (field === 'RoutedPositions') return 'RoutingShare';
+  if (field === 'L0OverHidden') return 'L0';
+  if (field === 'NormRatio') return 'NormMSE';
+  return field as MetricName;
+};
+
+/** The first value that is not finite, by field. */
+function notFinite(values: unknown, path = ''): string | null {
+  if (typeof values === 'number') return Number.isFinite(values) ? null : path;
+  if (values === null || typeof values !== 'object') return null;
+  for (const [key, value] of Object.entries(values)) {
+    const found = notFinite(value, path === '' ? key : `${path}.${key}`);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Where a checkpoint says that its SAE belongs; of a crosscoder all places. */
+function hookPointOf({ published }: ResolvedSae): string | null {
+  if (published === null) return null;
+  return published.form === 'sae'
+    ? published.hookPoint
+    : (published.hookPoints?.join(', ') ?? null);
+}
+
+/** The space that an SAE is measured in. */
+function normalizationOf({ published }: ResolvedSae): string {
+  if (published === null) return 'pre';
+  if (published.form === 'sae')
+    return published.centred
+      ? `centred, ${published.normalization.kind}`
+      : published.normalization.kind;
+  return [...new Set(published.normalizations.map(({ kind }) => kind))].join(', ');
+}
+
+export class ResultBuilder {
+  constructor(private readonly options: ResultBuilderOptions) {}
+
+  #subject(evaluated: EvaluatedSae, variant = 0): Subject {
+    return {
+      owner: evaluated.variants[variant]!.owner,
+      width: evaluated.resolved.sizes.d,
+      slots: evaluated.strategy!.slots,
+    };
+  }
+
+  #assembly(accumulator: Accumulator, intervals: boolean): Assembly {
+    const { request, evaluated, wanted } = this.options;
+    const subjects = evaluated.flatMap((one) =>
+      one.strategy === null ? [] : one.variants.map((_, variant) => this.#subject(one, variant)),
+    );
+    return new Assembly(accumulator, request.metrics, {
+      seed: request.seed,
+      intervals: intervals && wanted.protocols.has('strict'),
+      subjects,
+    });
+  }
+
+  /** The SAEs' values as they stand. */
+  results(accumulator: Accumulator, { intervals }: { intervals: boolean }): SaeResult[] {
+    return this.#results(this.#assembly(accumulator, intervals));
+  }
+
+  #results(assembly: Assembly): SaeResult[] {
+    return this.options.evaluated.map((one) => this.#one(one, assembly));
+  }
+
+  #one(evaluated: EvaluatedSae, assembly: Assembly): SaeResult {
+    const { resolved, path, error } = evaluated;
+    const single = resolved.layer !== null;
+    const base = {
+      label: resolved.label,
+      kind: resolved.kind,
+      checkpoint: path,
+      format: resolved.published?.source ?? 'routesae',
+      hookPoint: hookPointOf(resolved),
+      normalization: normalizationOf(resolved),
+      ...(resolved.site === null ? {} : { site: resolved.site }),
+      ...(single ? { layer: resolved.layer! } : { layers: resolved.layers }),
+      d: resolved.sizes.d,
+      m: resolved.sizes.m,
+      k: resolved.k,
+      routing: resolved.routing,
+      aggregation: resolved.aggregation,
+    };
+    const failed = (code: string, message: string): SaeResult => ({
+      ...base,
+      error: { code, message },
+      reference: null,
+      strict: null,
+      perLayer: null,
+      sweep: null,
+      notes: [],
+    });
+    if (evaluated.strategy === null)
+      return failed(error?.code ?? 'internal', error?.message ?? 'could not be loaded');
+    const values = this.#values(evaluated, 0, assembly);
+    // RouteSAE uses its layers together, single-layer kinds have one.
+    const perLayer =
+      resolved.kind === 'MLSAE' || resolved.kind === 'Crosscoder'
+        ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols])
+        : null;
+    const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
+      ...sparsity,
+      ...this.#values(evaluated, i + 1, assembly),
+    }));
+    const wrong = notFinite({ ...values, perLayer, sweep });
+    if (wrong !== null)
+      return failed(
+        'non-finite',
+        `${wrong} is NaN or infinite; the checkpoint, or the model in ` +
+          `${this.options.request.dtype}, gives values that cannot be evaluated`,
+      );
+    return {
+      ...base,
+      error: null,
+      ...values,
+      perLayer,
+      sweep: sweep.length === 0 ? null : sweep,
+      notes: [
+        ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),
+        ...this.#notes(evaluated, values),
+      ],
+    };
+  }
+
+  #values(
+    evaluated: EvaluatedSae,
+    variant: number,
+    assembly: Assembly,
+  ): { reference: ReferenceValues | null; strict: StrictValues | null } {
+    const subject = this.#subject(evaluated, variant);
+    const { protocols } = this.options.wanted;
+    return {
+      reference: protocols.has('reference') ? assembly.reference(subject) : null,
+      strict: protocols.has('strict') ? assembly.strict(subject) : null,
+    };
+  }
+
+  #notes(
+    { resolved }: EvaluatedSae,
+    values: { reference: ReferenceValues | null; strict: StrictValues | null },
+  ): Note[] {
+    const asked = new Set(this.options.request.metrics);
+    return (['reference', 'strict'] as const).flatMap((protocol) =>
+      Object.entries(values[protocol] ?? {}).flatMap(([field, value]) =>
+        value === null
+          ? [
+              reasonFor(field, protocol, {
+                asked: asked.has(metricOf(field)),
+                kind: resolved.kind,
+                routing: resolved.routing,
+              }),
+            ]
+          : [],
+      ),
+    );
+  }
+
+  /** The whole result, with intervals, comparisons and findings. */
+  result(
+    accumulator: Accumulator,
+    {
+      data,
+      seconds,
+    }: {
+      data: Pick<DataSummary, 'samples' | 'skippedRecords' | 'truncatedTokens' | 'warnings'>;
+      seconds: number;
+    },
+  ): EvaluationResult {
+    const { request, model, evaluated, decisions, identity, wanted } = this.options;
+    const assembly = this.#assembly(accumulator, true);
+    const results = this.#results(assembly);
+    const working = evaluated.filter((_, index) => results[index]!.error === null);
+    const realTokens = (
+      accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()
+    ).reduce((total, value) => total + value, 0);
+    const positions = accumulator.sequences * request.dataset.seqLen;
+    const failures = results.filter(({ error }) => error !== null).length;
+    const { sequences, logits } = decisions.microBatch;
+    const body = {
+      ...identity,
+      status:
+        failures === 0
+          ? ('succeeded' as const)
+          : failures === results.length
+            ? ('failed' as const)
+            : ('partial' as const),
+      config: {
+        ...request,
+        device: model.device,
+        deviceName: model.device === 'cpu' ? `CPU (${versions().cpu})` : model.device,
+        architecture: {
+          family: model.family,
+          layers: model.layers,
+          width: model.width,
+          vocabulary: model.vocabulary,
+          parameters: model.parameters,
+        },
+        threads: decisions.threads,
+        microBatch: { sequences, logits },
+        saeProducts: decisions.saeProducts,
+        versions: {
+          'sae-eval': packageVersion,
+          libtorch: versions().libtorch,
+          node: process.versions.node,
+        },
+      },
+      data: {
+        ...data,
+        samples: accumulator.sequences,
+        batches: accumulator.batchSizes.length,
+        realTokens,
+        paddedTokens: positions - realTokens,
+      },
+      results,
+      comparisons: wanted.protocols.has('strict')
+        ? assembly.comparisons(
+            working.map((one) => ({ ...this.#subject(one), label: one.resolved.label })),
+          )
+        : [],
+      timing: { seconds, tokensPerSecond: realTokens / Math.max(seconds, 1e-9) },
+      memory: { peakBytes: process.resourceUsage().maxRSS * 1024 },
+    };
+    return { ...body, findings: findings(body) };
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Explains a request: its plan and how much is computed at once, without loading the language model
+ * or reading the text.
+ */
+import { forwardCost } from '../../../lm/index.js';
+import { decide, loadEvaluated, resolveDevice, wantedOf } from '../prepare.js';
+import type { Decisions } from '../journal.js';
+import type { EvaluationRequest } from '../../../schema/index.js';
+import { validateRequest } from '../../request/resolve.js';
+import { WeightCache } from '../weight-cache.js';
+import { makePlan, type Plan, type PlannedSae } from './plan.js';
+
+export interface ExplainedRequest {
+  plan: Plan;
+  decisions: Decisions;
+  seqLen: number;
+  device: string;
+}
+
+/**
+ * The plan of a request. SAEs are mapped, not read.
+ * @throws SaeEvalError for what is wrong with the request, its files or the device; an SAE that
+ *   cannot be loaded too.
+ */
+export async function explain(input: EvaluationRequest): Promise<ExplainedRequest> {
+  const { request, saes, model } = await validateRequest(input);
+  const device = resolveDevice(request.device);
+  const wanted = wantedOf(request);
+  const loans = new WeightCache().open();
+  try {
+    const evaluated = saes.map((sae, index) =>
+      loadEvaluated(sae, index, {
+        model,
+        device,
+        request,
+        wanted,
+        loans,
+        path: request.saes[index]!.checkpoint,
+      }),
+    );
+    const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
+      if (sae === null || strategy === null) throw error!;
+      return { label: resolved.label, sae, strategy };
+    });
+    const { seqLen } = request.dataset;
+    return {
+      plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }),
+      decisions: decide({ ...request, device }, model, evaluated),
+      seqLen,
+      device,
+    };
+  } finally {
+    loans.release();
+  }
+}

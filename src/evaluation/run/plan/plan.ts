@@ -1,0 +1,122 @@
+/**
+ * The plan of a run: which passes it makes and what they cost, so that nothing is computed twice
+ * and everybody can see it. Costs are FLOPs of matmuls for one token, two per multiply-add; norms,
+ * activations and selections are left out.
+ */
+import type { ForwardCost } from '../../../lm/index.js';
+import type { SAE, Sparsity } from '../../../sae/index.js';
+import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
+
+/** One line of the plan. */
+export interface PlanStep {
+  pass: 'clean' | 'suffix' | 'head' | 'sae';
+  /** The block a suffix starts after, null where there is none. */
+  from: number | null;
+  /** Whose splices a suffix carries, or whose encoder and decoder. */
+  labels: readonly string[];
+  /** Passes of this kind: lanes of a suffix, heads, encoder passes. */
+  count: number;
+  /** Blocks that each of them goes through. */
+  blocks: number;
+  /** FLOPs of a token through all of them. */
+  flops: number;
+}
+
+export interface Plan {
+  steps: readonly PlanStep[];
+  /** FLOPs of a token through everything. */
+  flopsPerToken: number;
+  /** The same from one forward pass per SAE and metric, and one more per splice. */
+  flopsPerTokenApart: number;
+}
+
+export interface PlannedSae {
+  label: string;
+  sae: SAE;
+  strategy: Strategy;
+}
+
+/** Multiply-adds of one encoder pass: a Crosscoder's goes over its sites together. */
+function encodeCost({ kind, m, d }: SAE, sites: number): number {
+  return m * d * (kind === 'Crosscoder' ? sites : 1);
+}
+
+/**
+ * Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents.
+ */
+function decodeCost({ kind, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
+  const active =
+    sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
+  return active * d * (kind === 'Crosscoder' ? sites : 1);
+}
+
+const sum = (values: Iterable<number>): number =>
+  [...values].reduce((total, value) => total + value, 0);
+
+/** The plan of SAEs that can be evaluated. */
+export function makePlan(
+  saes: readonly PlannedSae[],
+  { cost, wanted }: { cost: ForwardCost; wanted: Wanted },
+): Plan {
+  const L = cost.blocks.length;
+  const through = (from: number): number => 2 * sum(cost.blocks.slice(from));
+  const head = 2 * cost.head;
+  const steps: PlanStep[] = [
+    { pass: 'clean', from: 0, labels: [], count: 1, blocks: L, flops: through(0) },
+  ];
+
+  const starts = new Map<number, { labels: Set<string>; count: number }>();
+  for (const { label, strategy } of saes) {
+    for (const start of strategy.laneStarts) {
+      const lanes = starts.get(start) ?? { labels: new Set<string>(), count: 0 };
+      lanes.labels.add(label);
+      lanes.count += 1;
+      starts.set(start, lanes);
+    }
+  }
+  for (const [from, { labels, count }] of [...starts].sort(([a], [b]) => a - b)) {
+    steps.push({
+      pass: 'suffix',
+      from,
+      labels: [...labels],
+      count,
+      blocks: L - from,
+      flops: count * through(from),
+    });
+  }
+  const lanes = sum([...starts.values()].map(({ count }) => count));
+  if (wanted.splice)
+    steps.push({
+      pass: 'head',
+      from: null,
+      labels: [],
+      count: 1 + lanes,
+      blocks: 0,
+      flops: (1 + lanes) * head,
+    });
+
+  let apart = 0;
+  for (const { label, sae, strategy } of saes) {
+    const sites = strategy.residuals.length;
+    const decoding = sum(
+      strategy.variants.map(
+        ({ sparsity }) => 2 * strategy.passes.decode * decodeCost(sae, sparsity, sites),
+      ),
+    );
+    const flops = 2 * strategy.passes.encode * encodeCost(sae, sites) + decoding;
+    steps.push({
+      pass: 'sae',
+      from: null,
+      labels: [label],
+      count: strategy.passes.encode,
+      blocks: 0,
+      flops,
+    });
+    // A script per SAE and metric: a whole pass for the error, one for the clean logits and one for
+    // each splice.
+    const passes =
+      1 + (wanted.splice && strategy.laneStarts.length > 0 ? 1 + strategy.laneStarts.length : 0);
+    apart += passes * (through(0) + head) + 2 * flops;
+  }
+  return { steps, flopsPerToken: sum(steps.map(({ flops }) => flops)), flopsPerTokenApart: apart };
+}

@@ -1,0 +1,15 @@
+/** Messages between inspect.ts and its child process, over Node's IPC channel. */
+import { z } from 'zod';
+import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
+
+export const toInspectorSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('validate'), input: z.unknown(), paths: pathTableSchema }),
+  z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()) }),
+  z.object({ type: z.literal('models'), paths: z.array(z.string()) }),
+]);
+export type ToInspector = z.infer<typeof toInspectorSchema>;
+
+export const fromInspectorSchema = z.union([
+  z.object({ ok: z.unknown() }),
+  z.object({ error: serializedErrorSchema }),
+]);

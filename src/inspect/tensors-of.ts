@@ -1,0 +1,101 @@
+/** What `sae-eval inspect` prints: the tensors of a file, and what is known of the SAE in it. */
+import type { CheckpointDescription } from '../schema/record.js';
+import type { Checkpoint } from '../checkpoint/read.js';
+
+/**
+ * What a file holds, apart from what it means; the first hundred of what is no tensor of the SAE.
+ */
+export function tensorsOf({
+  format,
+  prefix,
+  entries,
+  values,
+  others,
+}: Checkpoint): Pick<CheckpointDescription, 'format' | 'prefix' | 'tensors' | 'values' | 'others'> {
+  return {
+    format,
+    prefix,
+    others: others.slice(0, 100),
+    tensors: [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+    values: Object.fromEntries(
+      [...values].slice(0, 100).map(([key, value]) => [key, String(value).slice(0, 200)]),
+    ),
+  };
+}
+
+// Control and format characters of a file's texts could move the cursor.
+const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+
+function publishedLines({ published }: CheckpointDescription): string[] {
+  if (published === null || published === undefined) return [];
+  const {
+    format,
+    hookPoints,
+    layers,
+    activation,
+    normalization,
+    subtractsDecoderBias,
+    decoderNorm,
+    obstacle,
+    notes,
+  } = published;
+  const hooks =
+    hookPoints.length === 0
+      ? 'not named'
+      : `${hookPoints.join(', ')}` +
+        (layers === null ? '' : `, layer${layers.length > 1 ? 's' : ''} ${layers.join(', ')}`);
+  return [
+    `layout of: ${format}`,
+    `hook point: ${printable(hooks)}`,
+    `input: ${normalization}${subtractsDecoderBias === true ? '; decoder bias subtracted' : ''}`,
+    'activation: ' +
+      `${printable(activation)}` +
+      (decoderNorm === 'none'
+        ? ''
+        : decoderNorm === 'latents'
+          ? '; latents times the norms of their decoder rows'
+          : '; chosen by the norms of decoder rows'),
+    ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
+    ...notes.map(({ en }) => `note: ${en}`),
+  ];
+}
+
+/** The description as text for a terminal. */
+export function renderDescription(description: CheckpointDescription): string {
+  const {
+    path,
+    format,
+    prefix,
+    tensors,
+    values,
+    others = [],
+    candidates,
+    needs,
+    d,
+    m,
+    named,
+  } = description;
+  const width = Math.max(...tensors.map(({ name }) => name.length), 0);
+  const fromName = Object.entries(named ?? {})
+    .map(([field, value]) => `${field} ${value}`)
+    .join(', ');
+  return `${[
+    `${path}: ${format}${prefix === '' ? '' : `, names without '${printable(prefix)}'`}`,
+    ...tensors.map(
+      ({ name, dtype, shape }) =>
+        `  ${printable(name).padEnd(width)}  ${dtype.padEnd(8)}  [${shape.join(', ')}]`,
+    ),
+    ...Object.entries(values).map(([key, value]) => `  ${printable(key)} = ${printable(value)}`),
+    ...(others.length === 0
+      ? []
+      : [
+          '  beside it: ' +
+            `${printable(others.slice(0, 8).join(', '))}${others.length > 8 ? ', …' : ''}`,
+        ]),
+    ...(d === null || m === null ? [] : [`sizes: d = ${d}, m = ${m}`]),
+    ...publishedLines(description),
+    `can be: ${candidates.join(', ') || 'none of the kinds'}`,
+    ...(fromName === '' ? [] : [`from its name, where a request leaves it out: ${fromName}`]),
+    ...(needs.length === 0 ? [] : [`must be given with it: ${needs.join('; ')}`]),
+  ].join('\n')}\n`;
+}

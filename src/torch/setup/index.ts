@@ -1,0 +1,69 @@
+/**
+ * Set-up: finds or fetches libtorch and builds the native addon against it. What is there already
+ * is kept; an interrupted set-up is done anew, and two at once wait for each other.
+ */
+import { join } from 'node:path';
+import { SaeEvalError } from '../../errors.js';
+import { buildAddon } from './build.js';
+import { fetchLibtorch } from './fetch.js';
+import { cachedLibtorch, findLibtorch, type Libtorch } from './libtorch.js';
+import { withLock } from './lock.js';
+import { streamLog, type SetupLog } from './log.js';
+import { buildFolder, cacheFolder } from './paths.js';
+import { hasNvidiaDriver, requireSupportedPlatform } from './platform.js';
+
+export { addonPath } from './paths.js';
+export { streamLog, type SetupLog } from './log.js';
+export type { Libtorch } from './libtorch.js';
+
+export interface SetupResult {
+  /** Path of the addon. */
+  addon: string;
+  libtorch: Libtorch;
+}
+
+/**
+ * Makes the native addon ready to be loaded. Takes seconds when it is current, a minute or two to
+ * build, plus the download when this machine has no libtorch. Throws `setup-missing` or
+ * `platform-unsupported` with one sentence that says what to install.
+ */
+export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Promise<SetupResult> {
+  requireSupportedPlatform();
+  const libtorch = (await findLibtorch({ log })) ?? (await fetchOnce(log));
+  if (!libtorch.cuda && hasNvidiaDriver()) {
+    log(
+      `libtorch ${libtorch.version} is a CPU build although this machine has an NVIDIA ` +
+        `driver: for CUDA set LIBTORCH to a CUDA build, or delete ${libtorch.folder} and run ` +
+        'set-up again',
+      'line',
+    );
+  }
+  const folder = buildFolder();
+  const addon = await locked(`${folder}.lock`, log, () => buildAddon({ libtorch, log }));
+  return { addon, libtorch };
+}
+
+function fetchOnce(log: SetupLog): Promise<Libtorch> {
+  return locked(
+    join(cacheFolder(), 'libtorch.lock'),
+    log,
+    async () => (await cachedLibtorch()) ?? (await fetchLibtorch({ log })),
+  );
+}
+
+async function locked<T>(path: string, log: SetupLog, work: () => Promise<T>): Promise<T> {
+  try {
+    return await withLock(path, work, {
+      onWait: () => log('waiting for another set-up to finish', 'line'),
+    });
+  } catch (error) {
+    if (error instanceof SaeEvalError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SaeEvalError(
+      'setup-missing',
+      `Set-up failed (${reason}): check that ${cacheFolder()} and ${buildFolder()} can be ` +
+        'written to and have space, then run it again.',
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,60 @@
+/** Where the parts that set-up makes are kept. Native-free. */
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Root folder of the package: the one with package.json. Ends with a slash. */
+export const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
+
+const addonFile = 'sae_eval.node';
+
+/**
+ * Folder for what outlives a clone, such as libtorch: `$XDG_CACHE_HOME/sae-eval`, else
+ * `~/.cache/sae-eval`.
+ */
+export function cacheFolder(): string {
+  const base = process.env['XDG_CACHE_HOME'];
+  return join(base !== undefined && base !== '' ? base : join(homedir(), '.cache'), 'sae-eval');
+}
+
+/** The addon's file; `SAE_EVAL_ADDON` overrides it. It need not exist. */
+export function addonPath(): string {
+  const given = process.env['SAE_EVAL_ADDON'];
+  if (given !== undefined && given !== '') return given;
+  const candidates = [packageBuildFolder(), cacheBuildFolder()].map((folder) =>
+    join(folder, addonFile),
+  );
+  return candidates.find((path) => existsSync(path)) ?? join(buildFolder(), addonFile);
+}
+
+/**
+ * Folder in which set-up builds the addon: inside the package, or in the cache when the package
+ * cannot be written to.
+ */
+export function buildFolder(): string {
+  return isWritable(packageRoot) ? packageBuildFolder() : cacheBuildFolder();
+}
+
+function packageBuildFolder(): string {
+  return join(packageRoot, 'build', 'addon');
+}
+
+function cacheBuildFolder(): string {
+  // Two installations, of one version or of several, must not load each other's addon.
+  const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  const installation = createHash('sha256').update(packageRoot).digest('hex').slice(0, 12);
+  return join(cacheFolder(), `addon-${version}-${installation}`);
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

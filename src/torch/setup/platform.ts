@@ -1,0 +1,46 @@
+/**
+ * What machine this is: the platforms that have been checked, and whether it has an NVIDIA driver.
+ */
+import { existsSync } from 'node:fs';
+import { SaeEvalError } from '../../errors.js';
+
+export interface Platform {
+  os: string;
+  arch: string;
+  /** The C library's version, or null where it is not glibc. */
+  glibc: string | null;
+}
+
+export function thisPlatform(): Platform {
+  const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+  return {
+    os: process.platform,
+    arch: process.arch,
+    glibc: report.header?.glibcVersionRuntime ?? null,
+  };
+}
+
+/** Throws `platform-unsupported` unless this is Linux on x86-64 or arm64 with glibc. */
+export function requireSupportedPlatform(platform: Platform = thisPlatform()): void {
+  const supported =
+    platform.os === 'linux' && ['x64', 'arm64'].includes(platform.arch) && platform.glibc !== null;
+  if (supported) return;
+  const found =
+    platform.os === 'linux' && platform.glibc === null
+      ? `linux ${platform.arch} without glibc`
+      : `${platform.os} ${platform.arch}`;
+  throw new SaeEvalError(
+    'platform-unsupported',
+    `sae-eval runs on Linux x86-64 and arm64 with glibc, but this is ${found}: use such a ` +
+      'machine or container until somebody has checked this platform.',
+  );
+}
+
+/** A tag for folder names: `linux-x64`. */
+export function platformTag(): string {
+  return `${process.platform}-${process.arch}`;
+}
+
+export function hasNvidiaDriver(): boolean {
+  return existsSync('/proc/driver/nvidia/version') || existsSync('/dev/nvidiactl');
+}

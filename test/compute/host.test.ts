@@ -1,0 +1,191 @@
+/**
+ * The compute process: results cross unchanged, deaths are told, cancellation works, it never
+ * outlives its parent.
+ */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { SaeEvalError } from '#src/errors.js';
+import { describeDeath } from '#src/compute/death.js';
+import { forkChild } from '#src/compute/fork-child.js';
+import { ComputeProcess } from '#src/compute/host.js';
+import { inspectCheckpoints, inspectRequest } from '#src/inspect/inspect.js';
+import { requestSchema, type ResolvedRequest } from '#src/schema/index.js';
+
+const shipped = (name: string): string =>
+  fileURLToPath(new URL(`../../checkpoints/${name}`, import.meta.url));
+const compute = new ComputeProcess();
+afterAll(() => compute.close());
+
+function request(samples: number, seqLen = 32): ResolvedRequest {
+  return requestSchema.parse({
+    model: shipped('tiny-llama'),
+    dataset: { path: shipped('eval'), maxSamples: samples, seqLen },
+    batchSize: 4,
+    device: 'cpu',
+    saes: [{ kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }],
+  });
+}
+const isAlive = (pid: number): boolean => {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe('ComputeProcess', () => {
+  it(
+    'runs one evaluation after the other in one process, with progress and numbers as they ' +
+      'come',
+    async () => {
+      const samples: number[] = [];
+      let partials = 0;
+      const [first, second] = await Promise.all([
+        compute.run(request(8), {
+          id: 'one',
+          onProgress: (progress) => samples.push(progress.samples),
+          onResult: () => (partials += 1),
+        }),
+        compute.run(request(8), { id: 'two' }),
+      ]);
+      expect(samples).toEqual([4, 8]);
+      // After the first batch; the second may come too soon after it.
+      expect([1, 2]).toContain(partials);
+      expect([first.id, second.id]).toEqual(['one', 'two']);
+      expect(JSON.stringify(first.results)).toBe(JSON.stringify(second.results));
+      expect(compute.usage?.residentBytes).toBeGreaterThan(1e7);
+      const { pid } = compute;
+      expect((await compute.describe()).devices[0]?.name).toBe('cpu');
+      expect(compute.pid).toBe(pid);
+    },
+  );
+
+  it(
+    'takes over a process that was started ahead, makes another where that has ended, and ' +
+      'ends one it did not need',
+    async () => {
+      const ahead = forkChild();
+      const taking = new ComputeProcess({ child: ahead });
+      await taking.describe();
+      expect(taking.pid).toBe(ahead.pid);
+      await taking.close();
+
+      const dead = forkChild();
+      const gone = new Promise((resolve) => dead.once('close', resolve));
+      dead.kill('SIGKILL');
+      await gone;
+      const other = new ComputeProcess({ child: dead });
+      expect((await other.describe()).devices[0]?.name).toBe('cpu');
+      expect(other.pid).not.toBe(dead.pid);
+      await other.close();
+
+      const unused = forkChild();
+      await new ComputeProcess({ child: unused }).close();
+      expect(unused.signalCode).toBe('SIGKILL');
+    },
+  );
+
+  it('passes on what is wrong with a request', async () => {
+    const wrong = request(8);
+    wrong.saes[0]!.layer = 17;
+    await expect(compute.run(wrong)).rejects.toMatchObject({
+      code: 'sae-option',
+      fields: [{ path: 'saes[0].layer' }],
+    });
+  });
+
+  it('reads only what the table of paths allows', async () => {
+    await expect(compute.run(request(8), { paths: [] })).rejects.toMatchObject({
+      code: 'path-outside-roots',
+    });
+  });
+
+  it('cancels within a batch, with the reason of the signal', async () => {
+    const controller = new AbortController();
+    const running = compute.run(request(400, 512), { signal: controller.signal });
+    setTimeout(() => controller.abort(new SaeEvalError('timed-out', 'too long')), 500);
+    await expect(running).rejects.toMatchObject({ code: 'timed-out' });
+    await expect(compute.run(request(4), { signal: AbortSignal.abort() })).rejects.toMatchObject({
+      code: 'cancelled',
+    });
+  });
+
+  it('tells of a death in one sentence and starts again', async () => {
+    const running = compute.run(request(400, 512));
+    setTimeout(() => process.kill(compute.pid!, 'SIGKILL'), 500);
+    await expect(running).rejects.toMatchObject({
+      code: 'process-died',
+      explained: false,
+      message: expect.stringMatching(/^The compute process was killed from outside \(SIGKILL\)\./),
+    });
+    expect((await compute.run(request(4))).status).toBe('succeeded');
+  });
+
+  it('ends with its parent, even while it computes', async () => {
+    const script = `
+      import { ComputeProcess } from ${JSON.stringify(new URL('../../dist/src/compute/host.js', import.meta.url).href)};
+      const compute = new ComputeProcess();
+      void compute.run(${JSON.stringify(request(400, 512))});
+      setTimeout(() => { console.log(compute.pid); process.kill(process.pid, 'SIGKILL'); }, 1500);`;
+    const pid = await new Promise<number>((resolve) =>
+      execFile(process.execPath, ['--input-type=module', '-e', script], (_, stdout) =>
+        resolve(Number(stdout)),
+      ),
+    );
+    expect(pid).toBeGreaterThan(0);
+    const deadline = Date.now() + 3000;
+    while (isAlive(pid) && Date.now() < deadline)
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('describeDeath', () => {
+  const circumstances = { code: null, signal: null, stderr: '', killsBefore: null };
+  it.each([
+    ['a crash', { signal: 'SIGSEGV' as const }, /SIGSEGV.*native code/, true],
+    [
+      'an abort with words',
+      {
+        signal: 'SIGABRT' as const,
+        stderr: "terminate called after throwing an instance of 'c10::Error'\n  what():  bad\n",
+      },
+      /what\(\): {2}bad/,
+      true,
+    ],
+    [
+      'memory',
+      { signal: 'SIGABRT' as const, stderr: 'FATAL ERROR: JavaScript heap out of memory' },
+      /ran out of memory/,
+      true,
+    ],
+    ['a kill', { signal: 'SIGKILL' as const }, /from outside/, false],
+    ['an exit', { code: 3 }, /exit code 3/, false],
+  ])('%s', (_, change, sentence, explained) => {
+    const death = describeDeath({ ...circumstances, ...change });
+    expect(death.sentence).toMatch(sentence);
+    expect(death.explained).toBe(explained);
+  });
+});
+
+describe('inspection', () => {
+  it('fills a request in, and describes files one by one', async () => {
+    expect((await inspectRequest(request(8), null)).saes[0]?.label).toBe('TopK');
+    const [good, bad] = await inspectCheckpoints([
+      shipped('Gated_tiny.pt'),
+      shipped('eval/eval.jsonl'),
+    ]);
+    expect(good).toMatchObject({
+      ok: { candidates: ['Gated'], m: 1024, mustGive: { Gated: ['layer'] } },
+    });
+    expect(bad).toMatchObject({ error: { code: 'checkpoint-format' } });
+  });
+
+  it('is given up after its time', async () => {
+    await expect(inspectRequest(request(8), null, { timeoutMs: 1 })).rejects.toMatchObject({
+      code: 'checkpoint-format',
+    });
+  });
+});

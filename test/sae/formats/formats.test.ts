@@ -1,0 +1,385 @@
+/** Published layouts (fixtures/make.py): recognised, loaded and computed, against plain PyTorch. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describePublished, type GivenSettings } from '#src/sae/formats/recognise.js';
+import { readCheckpoint } from '#src/checkpoint/read.js';
+import { openTensors } from '#src/checkpoint/tensors.js';
+import { applySAE, loadSAE } from '#src/sae/index.js';
+import { memory, scope } from '#src/torch/index.js';
+
+const fixture = (name: string): string =>
+  fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+const gemma = 'gemma-scope-2b-pt-res';
+
+const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSettings][] = [
+  [
+    'saelens-standard',
+    {
+      source: 'saelens',
+      d: 6,
+      m: 10,
+      hookPoint: 'blocks.3.hook_resid_pre',
+      hookPointFrom: 'config',
+    },
+  ],
+  [
+    'saelens-standard-layer-norm',
+    { subtractDecoderBias: false, normalization: { kind: 'layer-norm', epsilon: 1e-5 } },
+  ],
+  ['saelens-standard-token-norm', { normalization: { kind: 'token-norm' } }],
+  ['saelens-standard-scale', { normalization: { kind: 'scale', factor: 0.25 } }, { scale: 0.25 }],
+  ['saelens-square', { d: 6, m: 6 }],
+  ['saelens-topk', { activation: { kind: 'topk', k: 3 } }],
+  ['saelens-topk-rescaled', { decoderNorm: 'latents' }],
+  [
+    'saelens-topk-before-6',
+    { activation: { kind: 'topk', k: 3 }, hookPoint: 'blocks.7.hook_resid_post' },
+  ],
+  [
+    'saelens-jumprelu',
+    { activation: { kind: 'jumprelu', threshold: { tensor: 'threshold', log: false } } },
+  ],
+  ['saelens-gated', { encoderBias: null }],
+  [
+    'dictionary_learning-AutoEncoder',
+    {
+      source: 'dictionary_learning',
+      hookPoint: 'blocks.4.hook_resid_post',
+      decoderNorm: 'latents',
+    },
+  ],
+  ['dictionary_learning-backup', { normalization: { kind: 'scale', factor: 1 / 8 } }],
+  ['dictionary_learning-AutoEncoderNew', { subtractDecoderBias: false }],
+  ['dictionary_learning-GatedAutoEncoder', {}],
+  ['dictionary_learning-JumpReluAutoEncoder', {}],
+  ['dictionary_learning-AutoEncoderTopK', { decoderBias: 'b_dec' }],
+  ['dictionary_learning-AutoEncoderTopK-old', { decoderBias: 'bias' }],
+  ['dictionary_learning-BatchTopKSAE', {}],
+  ['dictionary_learning-MatryoshkaBatchTopKSAE', {}],
+  ['sparsify/layers.5', { source: 'sparsify', hookPoint: 'layers.5', m: 10 }],
+  ['sparsify/expansion/layers.2', { hookPoint: 'layers.2', m: 12 }],
+  [
+    `${gemma}/layer_20/width_16k/average_l0_71`,
+    {
+      source: 'gemma-scope',
+      hookPoint: 'blocks.20.hook_resid_post',
+      hookPointFrom: 'path',
+      fromPath: { width: '16k', averageL0: 71 },
+    },
+  ],
+  [`${gemma}/layer_3/width_16k/average_l0_9`, { hookPoint: 'blocks.3.hook_resid_post' }],
+  [
+    'openai-topk/0.pt',
+    {
+      source: 'openai',
+      activation: { kind: 'topk', k: 3 },
+      normalization: { kind: 'layer-norm', epsilon: 1e-5 },
+    },
+  ],
+  ['openai-relu/0.pt', { activation: { kind: 'relu' }, normalization: { kind: 'none' } }],
+  ['mlsae', { source: 'mlsae', encoderBias: null }],
+  ['mlsae-tfm', { decoderBias: 'autoencoder.pre_encoder_bias' }],
+  [
+    'openmoss-jumprelu',
+    {
+      source: 'openmoss',
+      decoderNorm: 'selection',
+      normalization: { kind: 'scale', factor: Math.sqrt(6) / 7.5 },
+      hookPoint: 'blocks.12.hook_resid_post',
+    },
+  ],
+  [
+    'openmoss-topk',
+    { decoderNorm: 'none', decoderBias: null, normalization: { kind: 'token-norm' } },
+  ],
+  [
+    'dictionary_learning-BatchTopKSAE-unset',
+    { activation: { kind: 'jumprelu', threshold: { value: 0.6 } } },
+    { theta: 0.6 },
+  ],
+  [
+    'dictionary_learning-BatchTopKSAE-unset-k',
+    { activation: { kind: 'topk', k: 3 } },
+    { inferK: 3 },
+  ],
+  [
+    'dictionary_learning-submodule',
+    { hookPoint: 'blocks.4.hook_mlp_out', hookPointFrom: 'config' },
+  ],
+  [
+    `${gemma}/embedding/width_4k/average_l0_6`,
+    {
+      hookPoint: 'hook_embed',
+      encoder: { tensor: 'W_enc', transpose: false, factor: 1 / Math.sqrt(6) },
+    },
+  ],
+  ['saelens-rc', { hookPoint: 'blocks.1.hook_resid_post', normalization: { kind: 'none' } }],
+  ['saelens-boolean-norm', { normalization: { kind: 'scale', factor: 0.5 } }, { scale: 0.5 }],
+  [
+    'saelens-log-threshold',
+    { activation: { kind: 'jumprelu', threshold: { tensor: 'log_threshold', log: true } } },
+  ],
+  ['saelens-half', { activation: { kind: 'relu' } }],
+  [
+    'llama-scope-r1',
+    {
+      source: 'openmoss',
+      activation: { kind: 'jumprelu', threshold: { tensor: 'log_jumprelu_threshold', log: true } },
+      decoderNorm: 'none',
+    },
+    { scale: Math.sqrt(6) / 12 },
+  ],
+  ['openmoss-topk-norms', { decoderNorm: 'selection', normalization: { kind: 'none' } }],
+  ['openmoss-glu', { glu: { bias: 'b_E_glu' } }],
+  ['openmoss-pt', { activation: { kind: 'relu' } }],
+  [
+    'crosscoder',
+    {
+      form: 'crosscoder',
+      source: 'crosscoder',
+      sites: 2,
+      hookPoints: null,
+      normalizations: [
+        { kind: 'scale', factor: 0.25 },
+        { kind: 'scale', factor: 0.5 },
+      ],
+    },
+    { scale: [0.25, 0.5] },
+  ],
+  [
+    'openmoss-crosscoder',
+    {
+      form: 'crosscoder',
+      source: 'openmoss',
+      sites: 3,
+      hookPoints: [
+        'blocks.2.hook_resid_post',
+        'blocks.3.hook_resid_post',
+        'blocks.5.hook_resid_post',
+      ],
+    },
+  ],
+  ['openmoss-crosscoder-topk', { form: 'crosscoder', activation: { kind: 'topk', k: 3 } }],
+  [
+    'saelens-rounded',
+    {
+      d: 6,
+      m: 10,
+      roundedTo: 'bfloat16',
+      activation: { kind: 'jumprelu', threshold: { tensor: 'threshold', log: false } },
+    },
+  ],
+  [
+    'sparsify/transcoder/layers.3.mlp',
+    { subtractDecoderBias: false, obstacle: expect.stringContaining('transcoder') as string },
+  ],
+  ['mlsae-tfm-sizes', { d: 6, m: 10, normalization: { kind: 'none' } }],
+  ['openai-legacy/0.pt', { activation: { kind: 'topk', k: 7, signed: true } }],
+  ['llama-scope-norms', { decoderNorm: 'selection', decoderBias: null }, { scale: 0.25 }],
+  [
+    'llama-scope',
+    {
+      source: 'llama-scope',
+      activation: { kind: 'jumprelu', threshold: { value: 0.5 } },
+      hookPoint: 'blocks.15.hook_resid_post',
+    },
+    { scale: Math.sqrt(6) / 12 },
+  ],
+];
+
+describe.each(cases)('%s', (name, expected, given = {}) => {
+  it('is described, and computes what PyTorch computes', async () => {
+    const description = await describePublished(fixture(name), given);
+    expect(description).toMatchObject(expected);
+    const golden = await readCheckpoint(
+      join(fixture(name), name.endsWith('.pt') ? '..' : '', 'expected.safetensors'),
+    );
+    const { handles } = memory();
+    const sae = await loadSAE(fixture(name), given);
+    scope(() => {
+      const wanted = openTensors(golden);
+      const made = applySAE(sae, wanted.get('h')!);
+      // Values are of order 10 and float32 sums run over at most 12 terms: rounding stays below
+      // 1e-5 relative.
+      for (const key of ['latents', 'reconstruction'] as const) {
+        const reference = wanted.get(key)!;
+        expect(made[key].shape).toEqual(reference.shape);
+        expect(
+          made[key].sub(reference).abs().div(reference.abs().clamp_min(1)).max().item(),
+          key,
+        ).toBeLessThan(1e-5);
+      }
+      expect(
+        made.latents.ne(0).eq(wanted.get('latents')!.ne(0)).all().item(),
+        'the same latents are active',
+      ).toBe(true);
+      expect(wanted.get('latents')!.ne(0).sum().item(), 'latents are not all zero').toBeGreaterThan(
+        0,
+      );
+      return null;
+    });
+    sae.dispose();
+    expect(memory().handles).toBe(handles);
+  });
+});
+
+describe('what is refused', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** A copy of a fixture with fields of its configuration changed. */
+  function changed(
+    name: string,
+    config: string,
+    change: (json: Record<string, unknown>) => unknown,
+  ): string {
+    const copy = join(folder, name);
+    cpSync(fixture(name), copy, { recursive: true });
+    writeFileSync(
+      join(copy, config),
+      JSON.stringify(change(JSON.parse(readFileSync(join(copy, config), 'utf8')))),
+    );
+    return copy;
+  }
+
+  it.each([
+    ['a factor that was not saved', () => fixture('saelens-standard-scale'), 'sae-option', 'scale'],
+    ['a scale in dispute', () => fixture('llama-scope'), 'sae-option', '0.20412415'],
+    [
+      "a width that is not the tensors'",
+      () => changed('saelens-standard', 'cfg.json', (json) => ({ ...json, d_sae: 11 })),
+      'checkpoint-shape',
+      "'W_enc' of shape [6, 11], found [6, 10]",
+    ],
+    [
+      'the other orientation',
+      () => changed('saelens-jumprelu', 'cfg.json', (json) => ({ ...json, d_in: 10, d_sae: 6 })),
+      'checkpoint-shape',
+      'found [10]',
+    ],
+    [
+      'an unknown architecture',
+      () => changed('saelens-topk', 'cfg.json', (json) => ({ ...json, architecture: 'temporal' })),
+      'sae-kind',
+      'temporal',
+    ],
+    [
+      'an unknown normalization',
+      () =>
+        changed('saelens-square', 'cfg.json', (json) => ({
+          ...json,
+          normalize_activations: 'magic',
+        })),
+      'sae-kind',
+      'magic',
+    ],
+    [
+      'no k',
+      () => changed('saelens-topk-rescaled', 'cfg.json', ({ k: _, ...json }) => json),
+      'sae-option',
+      'k of 1…10',
+    ],
+    [
+      'a k beyond the latents',
+      () => changed('sparsify/layers.5', 'cfg.json', (json) => ({ ...json, k: 11 })),
+      'sae-option',
+      'found 11',
+    ],
+    [
+      'a transcoder that skips',
+      () =>
+        changed('sparsify/expansion', 'layers.2/cfg.json', (json) => ({
+          ...json,
+          transcode: true,
+          skip_connection: true,
+        })).concat('/layers.2'),
+      'sae-kind',
+      'skip',
+    ],
+    [
+      'a transcoder of Llama Scope',
+      () =>
+        changed('llama-scope-norms', 'hyperparams.json', (json) => ({
+          ...json,
+          hook_point_out: 'blocks.15.hook_mlp_out',
+        })),
+      'sae-kind',
+      'transcoder',
+    ],
+    [
+      'keys of another class',
+      () =>
+        changed('dictionary_learning-AutoEncoder', 'config.json', (json) => ({
+          trainer: { ...(json['trainer'] as object), dict_class: 'AutoEncoderNew' },
+        })),
+      'checkpoint-keys',
+      "'decoder.bias'",
+    ],
+    [
+      'an unknown class',
+      () =>
+        changed('dictionary_learning-AutoEncoderNew', 'config.json', (json) => ({
+          trainer: { ...(json['trainer'] as object), dict_class: 'constructor' },
+        })),
+      'sae-kind',
+      'constructor',
+    ],
+    [
+      'a configuration that is a list',
+      () => changed('mlsae', 'config.json', () => []),
+      'checkpoint-format',
+      'config.json',
+    ],
+    ['a folder of something else', () => folder, 'checkpoint-format', 'params.npz'],
+    [
+      'a transcoder of OpenMOSS',
+      () =>
+        changed('openmoss-jumprelu', 'config.json', (json) => ({
+          ...json,
+          hook_point_out: 'blocks.12.hook_mlp_out',
+        })),
+      'sae-kind',
+      'transcoder',
+    ],
+    ['nothing', () => join(folder, 'none'), 'file-not-found', 'none'],
+  ])('%s', async (_, path, code, text) => {
+    const error: unknown = await describePublished(path()).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect(error).toMatchObject({ code });
+    expect((error as Error).message).toContain(text);
+  });
+
+  it('not a backup under its own name, a folder below its configuration', async () => {
+    const [trainer, at] = [
+      join(folder, 'trainer_0'),
+      join(folder, 'trainer_0', 'checkpoints', 'ae_100.pt'),
+    ];
+    mkdirSync(join(trainer, 'checkpoints'), { recursive: true });
+    cpSync(join(fixture('dictionary_learning-backup'), 'ae.pt'), at);
+    expect(await describePublished(at)).toBeNull();
+    cpSync(
+      join(fixture('dictionary_learning-backup'), 'config.json'),
+      join(trainer, 'config.json'),
+    );
+    expect(await describePublished(at)).toMatchObject({
+      source: 'dictionary_learning',
+      normalization: { kind: 'scale', factor: 1 / 8 },
+    });
+  });
+
+  it('a bare state dict is none of them', async () => {
+    expect(
+      await describePublished(
+        fileURLToPath(new URL('../../../checkpoints/TopK_tiny.pt', import.meta.url)),
+      ),
+    ).toBeNull();
+  });
+});
