@@ -87,6 +87,10 @@ export class Catalogue {
           d = null,
           m = null,
           routedLayers = null,
+          kindKnown = false,
+          namedKind = null,
+          obstacle = null,
+          choices = [],
         } = described ?? {};
         return {
           path: name,
@@ -97,6 +101,10 @@ export class Catalogue {
           d,
           m,
           routedLayers,
+          kindKnown,
+          namedKind,
+          obstacle,
+          choices,
           error: failure(answer, found),
         };
       }),

@@ -1,7 +1,7 @@
 /**
  * `sae-eval inspect`: what a checkpoint holds, which kinds it can be, what must be given with it.
  */
-import { renderDescription } from '../../inspect/tensors-of.js';
+import { renderDescription } from '../../inspect/render.js';
 import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 
 export async function inspect(path: string, { json = false }: { json?: boolean }): Promise<void> {

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import {
   setInferenceMode,
@@ -15,9 +16,9 @@ import {
 } from '../../torch/index.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
-import { fingerprint, Journal } from './journal.js';
+import { Journal, runIdentity } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
-import { decide, loadEvaluated, resolveDevice, wantedOf } from './prepare.js';
+import { decide, loadEvaluated, resolveDevice, threadsOfProcess, wantedOf } from './prepare.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import type {
   EvaluationRequest,
@@ -70,16 +71,14 @@ export interface RunOptions {
 /** Freed memory that waits for the next block's temporaries, at most. */
 const memoryCache = 512 * 2 ** 20;
 
-/**
- * What a run computes, and on what, for the journal: the request, and the files as they are now.
- */
-function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
+/** Identity of a run for its journal: the request, and the files as they are now. */
+function identityOf({ request, saes, paths }: ValidatedRequest, device: string): string {
   const files = [
     paths.model,
     paths.dataset,
-    ...saes.flatMap(({ checkpoint, published }) => [
+    ...saes.flatMap(({ description: { checkpoint, configPath } }) => [
       checkpoint.path,
-      ...(published === null || published.configPath === null ? [] : [published.configPath]),
+      ...(configPath === null ? [] : [configPath]),
     ]),
   ].map((path) => {
     const { size, mtimeMs } = statSync(path);
@@ -87,7 +86,7 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
   });
   // Libraries choose their kernels by the processor: on another one the parts of a run would not be
   // of the same bits.
-  return fingerprint({
+  return runIdentity({
     request,
     files,
     device,
@@ -131,13 +130,17 @@ export async function run(
   const device = resolveDevice(validated.request.device);
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   const journal =
-    options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
+    options.journal === undefined
+      ? null
+      : new Journal(options.journal, identityOf(validated, device));
   const recovered = journal?.recover() ?? null;
   signal?.throwIfAborted();
 
   setInferenceMode(true);
   setMemoryCache(memoryCache);
   const wanted = wantedOf(request);
+  const products = recovered?.decisions.saeProducts ?? chooseProducts(request);
+  threadsOfProcess();
   let engine: Engine | null = null;
   try {
     const model = await borrowModel(cache, loans, {
@@ -151,11 +154,12 @@ export async function run(
         device,
         request,
         wanted,
+        products,
         loans,
         path: resolvePath(request.saes[index]!.checkpoint),
       }),
     );
-    const decisions = recovered?.decisions ?? decide(request, model, evaluated);
+    const decisions = recovered?.decisions ?? decide(request, model, { evaluated, products });
     setNumThreads(decisions.threads);
     engine = new Engine({
       model,
@@ -163,7 +167,6 @@ export async function run(
       strategies: evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: request.saeDtype,
       microBatch: decisions.microBatch,
-      saeProducts: decisions.saeProducts,
     });
     const accumulator = recovered?.accumulator ?? new Accumulator();
     const identity = {

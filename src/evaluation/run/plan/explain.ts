@@ -3,6 +3,7 @@
  * or reading the text.
  */
 import { forwardCost } from '../../../lm/index.js';
+import { chooseProducts } from '../../../sae/index.js';
 import { decide, loadEvaluated, resolveDevice, wantedOf } from '../prepare.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
@@ -26,6 +27,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
   const { request, saes, model } = await validateRequest(input);
   const device = resolveDevice(request.device);
   const wanted = wantedOf(request);
+  const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();
   try {
     const evaluated = saes.map((sae, index) =>
@@ -34,6 +36,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
         device,
         request,
         wanted,
+        products,
         loans,
         path: request.saes[index]!.checkpoint,
       }),
@@ -45,7 +48,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
     const { seqLen } = request.dataset;
     return {
       plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }),
-      decisions: decide({ ...request, device }, model, evaluated),
+      decisions: decide({ ...request, device }, model, { evaluated, products }),
       seqLen,
       device,
     };
