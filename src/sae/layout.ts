@@ -1,7 +1,7 @@
 /**
  * What each kind's state dict holds and which options it takes: enough to check a checkpoint by the
  * names and shapes of its tensors, before anything is loaded. Native-free. Formulas:
- * docs/protocols.md.
+ * docs/reference/protocols.md.
  */
 import { SaeEvalError } from '../errors.js';
 import { saeKinds, type SaeKind } from '../schema/request.js';
