@@ -112,7 +112,7 @@ function standBack(niceness: number): void {
 }
 
 /**
- * Where memory runs out, the kernel should take this process and not the server that can start it
+ * If memory runs out, the kernel should take this process and not the server that can start it
  * again.
  */
 function goFirst(): void {

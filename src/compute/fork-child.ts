@@ -9,7 +9,7 @@ import { childEnvironment } from '../inspect/child-environment.js';
 export interface ForkOptions {
   /** Added to the environment of the process. */
   env?: Record<string, string>;
-  /** How far the process stands back for others on the same cores, 0…19; default 0. */
+  /** Niceness of the process, 0…19; default 0. */
   niceness?: number;
 }
 

@@ -3,7 +3,7 @@ import { cpus } from 'node:os';
 import { deviceMemory, type DeviceMemory } from '../evaluation/run/device-memory.js';
 import type { Machine } from './protocol.js';
 
-/** A function that tells free and total memory of a device, where the binding can ask for it. */
+/** A function that tells free and total memory of a device, if the binding can ask for it. */
 export async function memoryReader(device: string): Promise<() => DeviceMemory | null> {
   const { cuda } = await import('../torch/index.js');
   const { memory } = cuda;

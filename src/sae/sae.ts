@@ -53,7 +53,7 @@ export interface SaeIdentity {
 /** A tensor of the file by name, on the device and in the dtype to compute in; the caller's. */
 export type TakeTensor = (name: string) => Tensor;
 
-/** What an SAE is made of beside its form. */
+/** Tensors, products and identity that an SAE is made of beside its form. */
 export interface Making {
   take: TakeTensor;
   products: Products;

@@ -76,7 +76,7 @@ export interface LogitComparison {
   clean: Tensor;
   /** h_L of the lanes, one after the other: [n·N, d]. */
   lanes: Tensor;
-  /** The next token of each row; any token where there is none: [N] int64. */
+  /** The next token of each row; any token if there is none: [N] int64. */
   labels: Tensor;
   /** Lanes that go through the head in one matmul. */
   lanesPerCall: number;
@@ -87,7 +87,7 @@ export interface LogitComparison {
 export interface LogitDistances {
   /** Cross-entropy of the clean pass: [N]. */
   ceClean: Tensor;
-  /** Of each lane: KL(clean ‖ lane) and cross-entropy, [N] each. */
+  /** KL(clean ‖ lane) and cross-entropy of each lane: [N] each. */
   lanes: { kl: Tensor; ce: Tensor }[];
 }
 

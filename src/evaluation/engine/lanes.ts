@@ -61,7 +61,7 @@ function block(
   });
 }
 
-/** Where the lanes have arrived. */
+/** Lanes after the last block and the final norm. */
 export interface SweptLanes {
   /** h_L of all lanes, one after the other: [n·B, T, d]. */
   hidden: Tensor;
