@@ -5,6 +5,8 @@
  */
 import type { Checkpoint } from '../checkpoint/read.js';
 import type { Bilingual, SaeKind } from '../schema/index.js';
+import type { Tensor } from '../torch/index.js';
+import type { ActivationFunction } from './latents.js';
 
 /**
  * A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d];
@@ -44,7 +46,14 @@ export type Activation =
   /**
    * With e = W_e x and no bias: 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0).
    */
-  | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string };
+  | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string }
+  /** An activation that one kind alone has, made from tensors of the file by their names. */
+  | {
+      kind: 'own';
+      name: string;
+      tensors: readonly string[];
+      make(tensors: readonly Tensor[]): ActivationFunction;
+    };
 
 /**
  * `selection`: the activation chooses by a · ‖W_dec row‖ and the latents are z ÷ that norm.
