@@ -6,9 +6,9 @@
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { SaeEvalError } from '../errors.js';
-import { locateModel } from './hub-cache.js';
-import type { JsonFields } from './json-fields.js';
-import { readJsonFile, readTextFile } from './json-file.js';
+import { locateModel } from '../hub-cache.js';
+import { readTextFile } from '../checkpoint/json-file.js';
+import { JsonFields } from './json-fields.js';
 import { checkTokenizerFile } from './tokenizer-file.js';
 
 const unreadable = { code: 'tokenizer-invalid' } as const;
@@ -62,18 +62,14 @@ function* eosTokens({ config, specials }: Settings): Generator<string | null> {
  * comes after both: scripts pad with what the tokenizer has, and padded positions count under
  * `reference`.
  */
-async function findPadId(
-  folder: string,
-  native: NativeTokenizer,
-  settings: Settings,
-): Promise<number> {
+function findPadId(folder: string, native: NativeTokenizer, settings: Settings): number {
   for (const text of [...padTokens(settings), ...eosTokens(settings)]) {
     const id = text === null ? null : native.tokenToId(text);
     if (id !== null) return id;
   }
   const files = [
-    await readJsonFile(join(folder, 'config.json'), unreadable),
-    await readJsonFile(join(folder, 'generation_config.json'), unreadable),
+    JsonFields.read(join(folder, 'config.json'), unreadable),
+    JsonFields.read(join(folder, 'generation_config.json'), unreadable),
   ];
   for (const name of ['pad_token_id', 'eos_token_id']) {
     for (const fields of files) {
@@ -151,9 +147,9 @@ async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]
  * @throws SaeEvalError `tokenizer-invalid`, `file-unreadable`.
  */
 export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
-  const folder = await locateModel(modelPath);
+  const folder = locateModel(modelPath);
   const file = join(folder, 'tokenizer.json');
-  const text = await readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
+  const text = readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
   if (text === null) {
     throw new SaeEvalError(
       'tokenizer-invalid',
@@ -178,13 +174,13 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   native.disablePadding();
   const settings = {
     tokenizer,
-    config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
-    specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
+    config: JsonFields.read(join(folder, 'tokenizer_config.json'), unreadable),
+    specials: JsonFields.read(join(folder, 'special_tokens_map.json'), unreadable),
   };
   return new FileTokenizer(
     native,
     file,
-    await findPadId(folder, native, settings),
+    findPadId(folder, native, settings),
     await suffixOf(native, file),
   );
 }

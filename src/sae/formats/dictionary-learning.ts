@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import {
   ask,
   givenScale,

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import { needScale, Tensors, type GivenSettings, type SaeDescription } from '../description.js';
 
 const schema = z.looseObject({

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import {
   givenScale,
   needK,
