@@ -37,7 +37,10 @@ function firstBytes(
   }
 }
 
-/** Reads the header's Python literal, such as `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
+/**
+ * Reads the header's Python literal, such as
+ * `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+ */
 function parseHeader(
   bytes: Buffer,
   fail: Fail,

@@ -168,7 +168,7 @@ export function findStateDict(root: unknown, file: string): FoundStateDict {
   };
 }
 
-/** Tensors without the `module.` and `_orig_mod.` that all names share; `prefix` is what they lost. */
+/** Tensors without the `module.` and `_orig_mod.` that all names share, the removed `prefix`. */
 export function withoutWrappers<T>(named: ReadonlyMap<string, T>): {
   tensors: Map<string, T>;
   prefix: string;

@@ -13,7 +13,9 @@ import { writeSafetensors } from './write-safetensors.js';
  * tensors.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`,
  *   `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
- * @example const { weight } = Object.fromEntries(await loadTensors('sae.pt', { names: ['weight'] }));
+ * @example
+ * const tensors = await loadTensors('sae.pt', { names: ['weight'] });
+ * const weight = tensors.get('weight');
  */
 export async function loadTensors(
   path: string,
@@ -29,8 +31,8 @@ export interface SaveOptions {
 
 /**
  * Writes tensors of any device and strides to a file that `torch.load(weights_only=True)` (`.pt`,
- * `.pth`, `.bin`) or the safetensors library (`.safetensors`) reads. The ending of the name decides.
- * The file appears only when it is complete.
+ * `.pth`, `.bin`) or the safetensors library (`.safetensors`) reads. The ending of the name
+ * decides. The file appears only when it is complete.
  * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the
  *   format lacks, `file-unreadable`.
  * @example await saveTensors('sae.safetensors', { weight });

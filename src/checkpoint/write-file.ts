@@ -48,8 +48,8 @@ export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
 }
 
 /**
- * Writes a temporary file beside `path` and renames it when all is on disk. A reader of `path` finds
- * the old file or the new one.
+ * Writes a temporary file beside `path` and renames it when all is on disk. A reader of `path`
+ * finds the old file or the new one.
  * @throws SaeEvalError `file-unreadable` if the file cannot be written.
  */
 export async function writeAtomically(

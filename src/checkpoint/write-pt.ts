@@ -1,8 +1,8 @@
 /**
  * Writes `.pt` files that `torch.load(weights_only=True)` and its `mmap=True` read: a zip, not
- * compressed, of a state dict's pickle and one storage per tensor. Each storage begins at a multiple
- * of 64 bytes, as in files of torch.save. Entries and offsets beyond 4 GB get the zip64 fields of
- * APPNOTE 6.3.10.
+ * compressed, of a state dict's pickle and one storage per tensor. Each storage begins at a
+ * multiple of 64 bytes, as in files of torch.save. Entries and offsets beyond 4 GB get the zip64
+ * fields of APPNOTE 6.3.10.
  */
 import { crc32 } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';

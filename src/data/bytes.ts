@@ -7,8 +7,8 @@ import type { DataFile } from './files.js';
 
 const pieceBytes = 1 << 18;
 /**
- * Number of compressed bytes that are pushed at once. A block of three bytes may inflate to 128 KiB,
- * so one push gives at most 44 MiB.
+ * Number of compressed bytes that are pushed at once. A block of three bytes may inflate to
+ * 128 KiB, so one push gives at most 44 MiB.
  */
 const zstdPieceBytes = 1 << 10;
 

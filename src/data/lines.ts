@@ -16,7 +16,7 @@ const longestLine = 256 * 2 ** 20;
 const longestLineOfCompressed = (fileBytes: number): number =>
   Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 
-/** Offset of the end of a line, `\n`, `\r\n` or `\r` as Python's universal newlines; −1 for none. */
+/** Offset of the next line end, `\n`, `\r\n` or `\r` as in Python; −1 for none. */
 function lineEnd(bytes: Buffer, from: number): number {
   const lf = bytes.indexOf(newline, from);
   const cr = bytes.subarray(from, lf === -1 ? bytes.length : lf).indexOf(carriageReturn);

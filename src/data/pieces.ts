@@ -7,9 +7,10 @@ import { readParquetColumn } from './parquet.js';
 import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
 
 /**
- * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words each.
- * `document`: a record is a sample, cut to `seqLen` tokens. `packed`: the tokens of all records one
- * after the other, `seqLen` at a time; nothing is cut, and only the last sample is padded.
+ * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words
+ * each. `document`: a record is a sample, cut to `seqLen` tokens. `packed`: the tokens of all
+ * records one after the other, `seqLen` at a time; nothing is cut, and only the last sample is
+ * padded.
  */
 export type Chunking = 'words' | 'document' | 'packed';
 

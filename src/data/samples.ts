@@ -16,8 +16,8 @@ export interface SampleStream extends AsyncIterable<Sample[]> {
   /** Summary of the batches so far, those of `skipBatches` included. */
   readonly summary: SampleSummary;
   /**
-   * Number of samples in the data set, at most `maxSamples`; null if it would take too long to count
-   * them.
+   * Number of samples in the data set, at most `maxSamples`; null if it would take too long to
+   * count them.
    */
   readonly total: number | null;
 }
@@ -48,8 +48,8 @@ export interface SampleOptions {
 const countingBudget = 64 * 2 ** 20;
 
 /**
- * Number of samples, at most `maxSamples`; null if that takes more bytes than the budget, or a count
- * of tokens.
+ * Number of samples, at most `maxSamples`; null if counting takes more bytes than the budget, or
+ * tokens would have to be counted.
  */
 async function countSamples(source: PieceSource, maxSamples: number): Promise<number | null> {
   if (source.chunking === 'packed') return null;

@@ -11,8 +11,7 @@
  * term that attention adds to the residual stream, the residual stream between attention and MLP,
  * the term that the MLP adds.
  */
-export const blockSites = ['attn_z', 'attn_out', 'resid_mid', 'mlp_out'] as const;
-export type BlockSite = (typeof blockSites)[number];
+export type BlockSite = 'attn_z' | 'attn_out' | 'resid_mid' | 'mlp_out';
 
 export type HookPoint =
   /** Residual stream r_layer, layer 0…L. */
@@ -30,6 +29,12 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
   'attn.z': (block) => ({ site: 'attn_z', layer: block + 1 }),
   attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
 };
+
+/** Prefixes of the models' decoders, then `layers.N` or `h.N`, then a module with at most one dot. */
+const moduleName = new RegExp(
+  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|transformer)' +
+    '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+)?))?$',
+);
 
 /** Sites of the outputs of Hugging Face modules, by the names after `layers.N` or `h.N`. */
 const modules: Readonly<Record<string, BlockSite>> = {
@@ -62,13 +67,11 @@ export function parseHookName(name: string): HookPoint | null {
     return { site: 'resid', layer: 0 };
   const lens = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
   if (lens !== null) {
-    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1'); // some projects leave it out
+    // Some projects leave `hook_` out.
+    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1');
     return Object.hasOwn(transformerLens, point) ? transformerLens[point]!(Number(lens[1])) : null;
   }
-  const module =
-    /^(?:model\.|language_model\.|model\.language_model\.|language_model\.model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+(?:\.\w+)?))?$/.exec(
-      name,
-    );
+  const module = moduleName.exec(name);
   if (module === null) return null;
   const layer = Number(module[1]) + 1;
   if (module[2] === undefined) return { site: 'resid', layer };

@@ -98,6 +98,14 @@ export class JsonFields {
     return value;
   }
 
+  /** Name of a file in the same folder. Paths are refused, so that no other file can be named. */
+  fileName(name: string, fallback?: string): string {
+    const value = this.string(name, fallback);
+    if (value === '' || value === '..' || /[/\\\0]/.test(value))
+      this.#wrong(name, 'the name of a file beside it', value);
+    return value;
+  }
+
   numbers(name: string): number[] | null {
     const value = this.value(name);
     if (value === null) return null;

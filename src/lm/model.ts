@@ -48,8 +48,8 @@ export interface LanguageModel {
   embed(ids: Tensor): Tensor;
   /**
    * Context of a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right.
-   * Attention is causal and no query sees a padded key; padded queries see the real keys. The caller
-   * disposes the context.
+   * Attention is causal and no query sees a padded key; padded queries see the real keys. The
+   * caller disposes the context.
    * @param options.seqLen length of the sequences before columns of mere padding were left out, on
    *   which some rotary scalings depend. Default T.
    */

@@ -14,16 +14,13 @@ const format = 'sae-eval-torchscript';
 function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   const version = manifest.number('version');
   if (version !== 1) manifest.invalid('version', '1');
-  const program = manifest.string('program', 'model.pt');
-  if (program === '' || program === '..' || /[/\\\0]/.test(program))
-    manifest.invalid('program', 'the name of a file beside the manifest');
   const layers = manifest.size<number>('layers', undefined, { atMost: mostLayers });
   const width = manifest.size('width');
   const each = <T>(value: T): T[] => perBlock(layers, () => value);
   return {
     family: 'torchscript',
     script: {
-      program,
+      program: manifest.fileName('program', 'model.pt'),
       parameters: manifest.size<number>('parameters', undefined, {
         atMost: Number.MAX_SAFE_INTEGER,
       }),

@@ -1,6 +1,6 @@
 /**
- * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are those
- * of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token` in
+ * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are
+ * those of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token` in
  * `tokenizer_config.json` is ignored.
  */
 import { join } from 'node:path';

@@ -31,15 +31,7 @@ function shardsOf(index: string, folder: string): string[] {
       'model-invalid',
       `${index}: weight_map: expected an object from tensor names to files, found nothing.`,
     );
-  const names = new Set(map.names().map((name) => map.string(name)));
-  for (const name of names) {
-    if (name === '' || name === '..' || /[/\\\0]/.test(name)) {
-      throw new SaeEvalError(
-        'model-invalid',
-        `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`,
-      );
-    }
-  }
+  const names = new Set(map.names().map((name) => map.fileName(name)));
   return [...names].sort().map((name) => join(folder, name));
 }
 
@@ -102,31 +94,16 @@ export function bytesPer(dtype: string): number {
   return dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2;
 }
 
-/** Size of a model's weights in a dtype. */
-export interface ModelSize {
-  parameters: number;
-  bytes: number;
-}
-
 /** Size of the weights that loading a model would use, from the headers alone. */
-export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
+export function modelSize(
+  files: WeightFiles,
+  { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
+  dtype: string,
+): { parameters: number; bytes: number } {
   // A tied head and the vision part of a multimodal model may be stored too; they are not loaded.
   const skip = (name: string): boolean =>
     (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) ||
     /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
   const parameters = files.parameters({ skip });
   return { parameters, bytes: parameters * bytesPer(dtype) };
-}
-
-/**
- * Size of a model's weights in a dtype, without loading them.
- * @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`.
- */
-export async function readModelSize(config: ModelConfig, dtype: string): Promise<ModelSize> {
-  if (config.script !== undefined)
-    return {
-      parameters: config.script.parameters,
-      bytes: config.script.parameters * bytesPer(dtype),
-    };
-  return modelSize(await WeightFiles.read(config.path), config, dtype);
 }

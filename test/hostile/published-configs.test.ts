@@ -1,6 +1,5 @@
 /**
- * Published formats with configurations and tensors that lie: one clear coded error each, nothing
- * native loaded for it.
+ * Published formats with false configurations and tensors: each is one clear coded error.
  */
 import {
   cpSync,

@@ -1,5 +1,5 @@
 /**
- * The non-linearities that a configuration may name, against transformers
+ * Activations that a configuration may name, against transformers
  * (fixtures/make_activations.py).
  */
 import { readFileSync } from 'node:fs';
