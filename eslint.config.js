@@ -14,6 +14,7 @@ import tseslint from 'typescript-eslint';
 const mayImport = {
   errors: [],
   bilingual: [],
+  'hub-cache': ['errors'],
   setup: ['errors'],
   version: ['setup'],
   torch: ['errors', 'setup'],
@@ -22,7 +23,7 @@ const mayImport = {
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
   schema: ['errors', 'bilingual', 'metrics', 'kinds'],
   checkpoint: ['errors', 'torch'],
-  lm: ['errors', 'schema', 'torch', 'checkpoint'],
+  lm: ['errors', 'hub-cache', 'schema', 'torch', 'checkpoint'],
   sae: ['errors', 'bilingual', 'schema', 'torch', 'checkpoint', 'kinds'],
   data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
   findings: ['errors', 'schema'],
@@ -40,8 +41,8 @@ const mayImport = {
     ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'server-commands'],
   ],
   server: [
-    ...['errors', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data', 'evaluation'],
-    ...['inspect', 'compute', 'report', 'page'],
+    ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
+    ...['evaluation', 'inspect', 'compute', 'report', 'page'],
   ],
   // Only the two commands that start the server import it.
   'server-commands': ['errors', 'cli', 'server'],
@@ -54,6 +55,7 @@ const mayImport = {
 const pattern = {
   errors: 'src/errors.ts',
   bilingual: 'src/bilingual.ts',
+  'hub-cache': 'src/hub-cache.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
   setup: 'src/torch/setup/**',

@@ -1,27 +1,28 @@
 /**
- * Models in the local Hugging Face cache, by name. Nothing is downloaded, nothing native is loaded.
+ * Models in the local Hugging Face cache, by name. Nothing is downloaded. The cache has a folder
+ * `models--org--name` for each model; `refs/<revision>` in it names a commit, and the files of the
+ * commit lie in `snapshots/<commit>`.
  */
 import { readFileSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SaeEvalError } from '../errors.js';
+import { SaeEvalError } from './errors.js';
 
 /**
- * `org/name` (or `name` alone, as the oldest models have it), with `@revision` (a branch, tag or
- * commit) if not `main`.
+ * `org/name` (or `name` alone, as for the oldest models), with `@revision` (a branch, tag or
+ * commit) if the revision is not `main`.
  */
 const modelName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
 
-async function isFolder(path: string): Promise<boolean> {
+function isFolder(path: string): boolean {
   try {
-    return (await stat(path)).isDirectory();
+    return statSync(path).isDirectory();
   } catch {
     return false;
   }
 }
 
-/** Where huggingface_hub keeps what it downloaded. */
+/** Folder in which huggingface_hub keeps its downloads. */
 export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
   return (
@@ -31,15 +32,19 @@ export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/**
- * The snapshot of a model in the cache, null where the cache has none of that name and revision.
- */
+/** Name of the model in a folder of the cache, such as `org/name`; null for any other folder. */
+export function modelOfCacheFolder(folder: string): string | null {
+  const prefix = 'models--';
+  return folder.startsWith(prefix) ? folder.slice(prefix.length).replace('--', '/') : null;
+}
+
+/** Snapshot of a model in the cache; null if the cache has no such model and revision. */
 export function findInHubCache(
   name: string,
   { hub = hubCacheFolder() }: { hub?: string } = {},
 ): string | null {
   const [, repository, revision = 'main'] = modelName.exec(name) ?? [];
-  if (repository === undefined || revision.split('/').includes('..')) return null;
+  if (repository === undefined || name.includes('..')) return null;
   const folder = join(hub, `models--${repository.replace('/', '--')}`);
   let commit = revision;
   try {
@@ -48,19 +53,16 @@ export function findInHubCache(
     // a commit has no ref of its own
   }
   const snapshot = join(folder, 'snapshots', commit);
-  return /^[\w-]+$/.test(commit) &&
-    statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true
-    ? snapshot
-    : null;
+  return /^[\w-]+$/.test(commit) && isFolder(snapshot) ? snapshot : null;
 }
 
 /**
- * The folder of a model: the path itself where it is one, else the cache's snapshot of that name.
+ * Folder of a model: the path itself if it is a folder, else the snapshot of that name in the
+ * cache.
  * @throws SaeEvalError `file-not-found`.
  */
-export async function locateModel(path: string): Promise<string> {
-  if (await isFolder(path)) return path;
-  const found = findInHubCache(path);
+export function locateModel(path: string): string {
+  const found = isFolder(path) ? path : findInHubCache(path);
   if (found !== null) return found;
   const inCache = modelName.test(path)
     ? `, nor is there a model of that name in ${hubCacheFolder()}`
