@@ -2,8 +2,6 @@
  * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models
  * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { RunOptions } from '../evaluation/run/run.js';
 import type { EvaluationResult } from '../schema/result.js';
@@ -11,6 +9,7 @@ import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
 import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
+import { goFirst, standBack } from '../torch/tuning.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
 
@@ -102,34 +101,13 @@ async function answer(message: ToChild): Promise<void> {
   }
 }
 
-/** Before libtorch starts its threads: they have the priority of the one that starts them. */
-function standBack(niceness: number): void {
-  try {
-    if (niceness > 0) setPriority(Math.min(19, getPriority() + niceness));
-  } catch {
-    // Some systems do not allow it; the evaluation runs all the same.
-  }
-}
-
 /**
- * Where memory runs out, the kernel should take this process and not the server that can start it
- * again.
- */
-function goFirst(): void {
-  const file = '/proc/self/oom_score_adj';
-  try {
-    writeFileSync(file, String(Math.max(500, Number(readFileSync(file, 'utf8')))));
-  } catch {
-    // Not on this system.
-  }
-}
-
-/**
- * libtorch takes half a second to load: it is there when the first request comes. A failure shows
- * where it is asked for.
+ * Loads what the first evaluation needs, half a second of which is libtorch's: it is there when the
+ * request comes. A failure is reported to the call that needs it.
  */
 function loadAhead(): void {
   void import('../evaluation/run/run.js').catch(() => {});
+  void import('../torch/index.js').then(({ versions }) => versions()).catch(() => {});
 }
 
 goFirst();

@@ -19,19 +19,19 @@ export function enableGrad<T>(body: () => Synchronous<T>): T {
 }
 
 function withGrad<T>(enabled: boolean, body: () => T): T {
-  const before = native.setGradEnabled(enabled);
+  const before = native().setGradEnabled(enabled);
   try {
     const result = body();
     refusePromise(result, enabled ? 'enableGrad' : 'noGrad', 'ask for the mode between its awaits');
     return result;
   } finally {
-    native.setGradEnabled(before);
+    native().setGradEnabled(before);
   }
 }
 
 /** Whether operators record gradients on this thread now. */
 export function isGradEnabled(): boolean {
-  return native.isGradEnabled();
+  return native().isGradEnabled();
 }
 
 /**
@@ -39,19 +39,19 @@ export function isGradEnabled(): boolean {
  * a gradient. Synchronous.
  */
 export function inferenceMode<T>(body: () => Synchronous<T>): T {
-  const before = native.setInferenceMode(true);
+  const before = native().setInferenceMode(true);
   try {
     const result = body();
     refusePromise(result, 'inferenceMode', 'ask for the mode between its awaits');
     return result;
   } finally {
-    native.setInferenceMode(before);
+    native().setInferenceMode(before);
   }
 }
 
 /** Results need no gradients and record nothing: faster, for this thread until switched off. */
 export function setInferenceMode(enabled: boolean): void {
-  native.setInferenceMode(enabled);
+  native().setInferenceMode(enabled);
 }
 
 export interface GraphOptions {
@@ -88,7 +88,13 @@ Object.assign(Tensor.prototype, {
     gradient: Tensor | null = null,
     { inputs = [], createGraph = false, retainGraph = createGraph }: BackwardOptions = {},
   ): void {
-    native.backward([this], gradient === null ? [] : [gradient], inputs, retainGraph, createGraph);
+    native().backward(
+      [this],
+      gradient === null ? [] : [gradient],
+      inputs,
+      retainGraph,
+      createGraph,
+    );
   },
 });
 
@@ -117,5 +123,5 @@ export function grad(
     allowUnused = false,
   }: GradOptions = {},
 ): (Tensor | null)[] {
-  return native.grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused);
+  return native().grad(outputs, inputs, gradOutputs, retainGraph, createGraph, allowUnused);
 }

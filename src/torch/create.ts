@@ -104,7 +104,7 @@ export function fromTypedArray(
   if (!share) {
     // Memory that other threads write to is copied by JavaScript, which knows how.
     const own = array.buffer instanceof ArrayBuffer ? array : (array as Float32Array).slice();
-    return moved(native.fromBuffer(own, dtype, sizes, false), options);
+    return moved(native().fromBuffer(own, dtype, sizes, false), options);
   }
   requireShareable(array);
   if ((options.device ?? 'cpu') !== 'cpu' || (options.dtype ?? dtype) !== dtype) {
@@ -114,7 +114,7 @@ export function fromTypedArray(
         "'share' out to convert",
     );
   }
-  const made = native.fromBuffer(array, dtype, sizes, true);
+  const made = native().fromBuffer(array, dtype, sizes, true);
   pin(array.buffer as ArrayBuffer);
   return made;
 }
@@ -171,14 +171,14 @@ export function tensor(
     const pairs = Float64Array.from(
       flat.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0])),
     );
-    return moved(native.fromBuffer(pairs, 'complex128', shape, false), {
+    return moved(native().fromBuffer(pairs, 'complex128', shape, false), {
       ...options,
       dtype: options.dtype ?? 'complex64',
     });
   }
   if (flat.some((value) => typeof value === 'bigint')) {
     return moved(
-      native.fromBuffer(
+      native().fromBuffer(
         BigInt64Array.from(flat, (value) => BigInt(value as number)),
         'int64',
         shape,
@@ -189,7 +189,7 @@ export function tensor(
   }
   const allBoolean = flat.length > 0 && flat.every((value) => typeof value === 'boolean');
   return moved(
-    native.fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false),
+    native().fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false),
     { ...options, dtype: options.dtype ?? (allBoolean ? 'bool' : 'float32') },
   );
 }

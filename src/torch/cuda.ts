@@ -27,19 +27,20 @@ function indexOf(device: number | string): number {
 
 export const cuda = {
   /** Whether libtorch is a CUDA build and there is a device. */
-  isAvailable: (): boolean => native.cudaDeviceCount() > 0,
-  deviceCount: (): number => native.cudaDeviceCount(),
+  isAvailable: (): boolean => native().cudaDeviceCount() > 0,
+  deviceCount: (): number => native().cudaDeviceCount(),
   /** @throws TorchError `device-unavailable`, as all that take a device. */
-  deviceName: (device: number | string = 0): string => native.cudaDeviceName(indexOf(device)),
-  memory: (device: number | string = 0): CudaMemory => native.cudaMemory(indexOf(device)),
+  deviceName: (device: number | string = 0): string => native().cudaDeviceName(indexOf(device)),
+  memory: (device: number | string = 0): CudaMemory => native().cudaMemory(indexOf(device)),
   /** Gives back to the driver what is kept for the next tensors. */
-  emptyCache: (): void => native.cudaEmptyCache(),
+  emptyCache: (): void => native().cudaEmptyCache(),
   /** Waits until the device has done what was queued. */
-  synchronize: (device: number | string = 0): void => native.synchronize(`cuda:${indexOf(device)}`),
+  synchronize: (device: number | string = 0): void =>
+    native().synchronize(`cuda:${indexOf(device)}`),
   /** Seeds one device's generator; `manualSeed` seeds all. */
   manualSeed: (seed: number | bigint, device: number | string = 0): void =>
-    native.cudaManualSeed(seed, indexOf(device)),
+    native().cudaManualSeed(seed, indexOf(device)),
   /** For matrix products and convolutions, in the whole process. */
-  setAllowTf32: (allowed: boolean): void => native.setAllowTf32(allowed),
-  allowsTf32: (): boolean => native.isTf32Allowed(),
+  setAllowTf32: (allowed: boolean): void => native().setAllowTf32(allowed),
+  allowsTf32: (): boolean => native().isTf32Allowed(),
 } as const;

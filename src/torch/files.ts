@@ -33,7 +33,7 @@ export interface MappedFile {
  * @throws TorchError `file-not-found`, `file-unreadable`, `device-memory`.
  */
 export function mapFile(path: string): MappedFile {
-  const mapped: NativeMappedFile = new native.MappedFile(path);
+  const mapped: NativeMappedFile = new (native().MappedFile)(path);
   return {
     path,
     byteLength: mapped.byteLength,

@@ -1,5 +1,5 @@
 /** Random numbers from a stream of their own, for operators that take a `generator`. */
-import { native } from './native.js';
+import { adopt, native, onLoad } from './native.js';
 import type { Tensor } from './tensor.js';
 
 export interface Generator {
@@ -25,4 +25,9 @@ interface GeneratorClass {
  *   this machine.
  * @example ops.randn([2, 3], { generator: new Generator().manualSeed(1) })
  */
-export const Generator = native.Generator as unknown as GeneratorClass;
+export const Generator = class Generator {
+  constructor(device?: string) {
+    return new (native().Generator)(device);
+  }
+} as unknown as GeneratorClass;
+onLoad((addon) => adopt(addon.Generator, Generator));

@@ -31,7 +31,7 @@ export {
 } from './create.js';
 export { cuda, type CudaMemory } from './cuda.js';
 export { TorchError } from './errors.js';
-export * as kernels from './kernels.js';
+export { kernels } from './kernels.js';
 export { mapFile, type MappedFile, type MappedTensorOptions } from './files.js';
 export { Generator } from './generator.js';
 export { slice, type Index, type IndexPutOptions } from './indexing.js';

@@ -5,7 +5,7 @@
  * there the factors are widened, a block of W at a time, multiplied in float32 and rounded once.
  * Made for inference: no gradient is promised.
  */
-import { onednnIsWider } from './kernels.js';
+import { kernels } from './kernels.js';
 import { operator, ops } from './ops.js';
 import { keep, scope } from './scope.js';
 import type { Tensor } from './tensor.js';
@@ -66,7 +66,7 @@ let wider: boolean | undefined;
 /** Whether float32 products of these go to oneDNN. */
 function takesOnednn(x: Tensor, weight: Tensor): boolean {
   if (x.dtype !== 'float32' || x.device !== 'cpu') return false;
-  wider ??= onednnIsWider();
+  wider ??= kernels.onednnIsWider();
   return wider && x.numel * weight.shape[0]! >= leastMultiplications;
 }
 
@@ -101,7 +101,7 @@ function reordered(
 ): Tensor | null {
   if (shared === null || x.device !== 'cpu' || (x.dtype !== 'bfloat16' && x.dtype !== 'float32'))
     return null;
-  wider ??= onednnIsWider();
+  wider ??= kernels.onednnIsWider();
   const rows = x.numel / weight.shape[1]!;
   if (
     !wider ||

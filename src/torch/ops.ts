@@ -22,10 +22,27 @@ const operators = new Map<string, NativeOperator>();
 export function operator(name: string): NativeOperator {
   let found = operators.get(name);
   if (found === undefined) {
-    found = native.operator(name);
+    found = native().operator(name);
     operators.set(name, found);
   }
   return found;
+}
+
+/** An object with these operators as properties, each looked up when it is first read. */
+export function operatorTable<Table extends object>(names: Record<keyof Table, string>): Table {
+  const table = {} as Table;
+  for (const [property, name] of Object.entries<string>(names)) {
+    const settle = (value: NativeOperator): NativeOperator => {
+      Object.defineProperty(table, property, { value, enumerable: true });
+      return value;
+    };
+    Object.defineProperty(table, property, {
+      configurable: true,
+      enumerable: true,
+      get: () => settle(operator(name)),
+    });
+  }
+  return table;
 }
 
 /**
@@ -33,12 +50,12 @@ export function operator(name: string): NativeOperator {
  * for all overloads.
  */
 export function refusedCalls(): { operator: string; reason: string }[] {
-  return native.refusedCalls();
+  return native().refusedCalls();
 }
 
 /** The schemas of all operators, as libtorch prints them. */
 export function operatorSchemas(): string[] {
-  return native.operatorSchemas();
+  return native().operatorSchemas();
 }
 
 /**

@@ -7,11 +7,11 @@ import { native } from './native.js';
  * @throws TorchError `torch-argument`.
  */
 export function setNumThreads(count: number): void {
-  native.setNumThreads(count);
+  native().setNumThreads(count);
 }
 
 export function numThreads(): number {
-  return native.numThreads();
+  return native().numThreads();
 }
 
 /**
@@ -19,12 +19,12 @@ export function numThreads(): number {
  * @throws TorchError `torch-argument` unless it is a whole number from 0 to 2⁶⁴ − 1.
  */
 export function manualSeed(seed: number | bigint): void {
-  native.manualSeed(seed);
+  native().manualSeed(seed);
 }
 
 /** Waits until the device has done what was queued; returns at once for the CPU. */
 export function synchronize(device: string): void {
-  native.synchronize(device);
+  native().synchronize(device);
 }
 
 /** Devices of this machine by name: `cpu`, then `cuda:0`, …. */
@@ -34,7 +34,7 @@ export function devices(): string[] {
 
 /** Gives freed CPU memory back to the system; for long-lived processes between jobs. */
 export function trimMemory(): void {
-  native.trimMemory();
+  native().trimMemory();
 }
 
 /**
@@ -44,12 +44,12 @@ export function trimMemory(): void {
  * use at one time. 0, the default, keeps none.
  */
 export function setMemoryCache(bytes: number): void {
-  native.setMemoryCache(bytes);
+  native().setMemoryCache(bytes);
 }
 
 /** Of libtorch, its CPU kernels' level, and whether it is a CUDA build. */
 export function versions(): { libtorch: string; cpu: string; cudaBuild: boolean } {
-  return native.versions();
+  return native().versions();
 }
 
 export interface MemoryCounts {
@@ -64,5 +64,5 @@ export interface MemoryCounts {
 }
 
 export function memory(): MemoryCounts {
-  return native.memory();
+  return native().memory();
 }

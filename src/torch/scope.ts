@@ -3,7 +3,7 @@
  * collector run.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { native } from './native.js';
+import { native, onLoad } from './native.js';
 import { refusePromise } from './synchronous.js';
 import { isTensor, type Tensor } from './tensor.js';
 
@@ -38,7 +38,7 @@ function tensorsIn(value: unknown): Tensor[] {
  * @throws TorchError `torch-argument` where it returns a promise.
  */
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
-  native.openScope();
+  native().openScope();
   let kept: Tensor[] = [];
   try {
     const result = body();
@@ -46,30 +46,30 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
     kept = tensorsIn(result);
     return result;
   } finally {
-    native.closeScope(kept);
+    native().closeScope(kept);
   }
 }
 
 const asyncScopes = new AsyncLocalStorage<number>();
-native.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0);
+onLoad((addon) => addon.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0));
 
 /**
  * {@link scope} for asynchronous code: what `body` and the code it awaits make is freed when its
  * promise settles, except what that resolves to. Several may be open at once, each knows its own.
  */
 export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
-  const number = native.openAsyncScope();
+  const number = native().openAsyncScope();
   let kept: Tensor[] = [];
   try {
     const result = await asyncScopes.run(number, body);
     kept = tensorsIn(result);
     return result;
   } finally {
-    native.closeAsyncScope(number, kept);
+    native().closeAsyncScope(number, kept);
   }
 }
 
 /** Takes a tensor out of the scopes it was made in: it lives until it is disposed. Returns it. */
 export function keep(tensor: Tensor): Tensor {
-  return native.keep(tensor);
+  return native().keep(tensor);
 }

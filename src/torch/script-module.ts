@@ -32,7 +32,7 @@ export class ScriptModule {
     if (typeof path !== 'string') throw new PlainTorchError('A string was expected');
     this.#path = path;
     try {
-      this.#native = new native.ScriptModule(path, device);
+      this.#native = new (native().ScriptModule)(path, device);
     } catch (error) {
       // The words that torch-js's users look for.
       const unreadable =
@@ -138,7 +138,7 @@ export class ScriptModule {
   }
 
   static isCudaAvailable(): boolean {
-    return native.cudaDeviceCount() > 0;
+    return native().cudaDeviceCount() > 0;
   }
 
   eval(): this {

@@ -6,7 +6,7 @@ import { methodNames, type TensorMethods } from './generated/operators.js';
 import type { AutogradMethods } from './autograd.js';
 import type { CastMethods } from './casts.js';
 import type { IndexingMethods } from './indexing.js';
-import { native } from './native.js';
+import { adopt, isLoaded, native, onLoad } from './native.js';
 import type { ObjectTensor, TorchJsMethods } from './torch-js.js';
 
 export type DType =
@@ -132,18 +132,25 @@ interface TensorClass {
 /**
  * For `instanceof`; tensors are made by `tensor`, `zeros`, `fromTypedArray`, operators and files.
  */
-export const Tensor = native.Tensor as unknown as TensorClass;
+export const Tensor = class Tensor {
+  constructor() {
+    throw new TypeError(
+      'Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …',
+    );
+  }
+} as unknown as TensorClass;
+onLoad((addon) => adopt(addon.Tensor, Tensor));
 
 const methods = Tensor.prototype as unknown as Record<string | symbol, unknown>;
 
-/** Looked up when it is first read: a program uses few of the {@link methodNames}. */
+/** Looks a method up when it is first read: a program uses few of the {@link methodNames}. */
 function defineMethod(name: string): void {
   const settle = (value: unknown): void =>
     void Object.defineProperty(methods, name, { value, writable: true, configurable: true });
   Object.defineProperty(methods, name, {
     configurable: true,
     get: () => {
-      const method = native.method(name);
+      const method = native().method(name);
       settle(method);
       return method;
     },
@@ -178,5 +185,5 @@ methods['toArray'] = function (this: Tensor): NestedNumbers {
 
 /** Whether a value is a Tensor, disposed or not. */
 export function isTensor(value: unknown): value is Tensor {
-  return native.isTensor(value);
+  return isLoaded() && native().isTensor(value);
 }

@@ -13,6 +13,7 @@ import {
   trimMemory,
   versions,
 } from '../../torch/index.js';
+import { memoryCacheBytes } from '../../torch/tuning.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
 import { fingerprint, Journal } from './journal.js';
@@ -66,9 +67,6 @@ export interface RunOptions {
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
 }
-
-/** Freed memory that waits for the next block's temporaries, at most. */
-const memoryCache = 512 * 2 ** 20;
 
 /**
  * What a run computes, and on what, for the journal: the request, and the files as they are now.
@@ -136,7 +134,7 @@ export async function run(
   signal?.throwIfAborted();
 
   setInferenceMode(true);
-  setMemoryCache(memoryCache);
+  setMemoryCache(memoryCacheBytes);
   const wanted = wantedOf(request);
   let engine: Engine | null = null;
   try {
