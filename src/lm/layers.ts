@@ -1,5 +1,5 @@
 /** The layers blocks are made of. Each owns nothing: the weights belong to the model. */
-import { kernels, linear, ops, type Tensor } from '../torch/index.js';
+import { kernels, linear, ops, type PackedWeights, type Tensor } from '../torch/index.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Activation } from './config.js';
 import type { Tap } from './model.js';
@@ -12,12 +12,13 @@ export interface Layer {
 export class Linear implements Layer {
   constructor(
     private readonly weight: Tensor,
-    private readonly bias: Tensor | null = null,
+    private readonly bias: Tensor | null,
+    private readonly packed: PackedWeights,
   ) {}
 
   /** Of all outputs, or of a range of them. */
   forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
-    return linear(x, this.weight, this.bias, outputs);
+    return linear(x, this.weight, this.bias, { outputs, packed: this.packed });
   }
 }
 
@@ -109,10 +110,7 @@ export class GatedMLP implements Layer {
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    const hidden =
-      this.activation === 'silu'
-        ? kernels.siluProduct(gate, up)
-        : activate(gate, this.activation).mul_(up);
+    const hidden = activate(gate, this.activation).mul_(up);
     // The widest tensors of a block: each is freed as soon as it was read, not with the block's
     // other temporaries.
     up.dispose();

@@ -118,6 +118,10 @@ export class ScriptLanguageModel implements LanguageModel {
     return this.#run('head', [h.shape[0]!, count], h, from, count);
   }
 
+  sharingWeights<T>(body: () => T): T {
+    return body();
+  }
+
   dispose(): void {
     // The program's weights go with the module, when nothing refers to it.
     this.#module = null;

@@ -49,7 +49,14 @@ export {
   versions,
   type MemoryCounts,
 } from './runtime.js';
-export { addLinear, linear, linearWidened, multipliesNatively, sharingWeights } from './linear.js';
+export {
+  addLinear,
+  linear,
+  linearWidened,
+  multipliesNatively,
+  PackedWeights,
+  type LinearOptions,
+} from './linear.js';
 export { ScriptModule, type ScriptValue } from './script-module.js';
 export { asyncScope, keep, scope } from './scope.js';
 export {

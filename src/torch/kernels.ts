@@ -52,25 +52,10 @@ interface Kernels {
   hasBfloat16Unit(): boolean;
 
   /**
-   * `silu(gate) · up` in place of gate, of one shape and dtype. In half precision the result is
-   * rounded between the two steps, as by two operators.
-   */
-  siluProduct(gate: Tensor, up: Tensor): Tensor;
-
-  /** xᵀ of a matrix [n, m], row-major: [m, n]. */
-  transposed(x: Tensor): Tensor;
-
-  /**
    * Whether oneDNN multiplies float32 matrices with wider vectors on this CPU than libtorch's own
    * products do.
    */
   onednnIsWider(): boolean;
-
-  /**
-   * Number of libtorch's threads among which the loop of a kernel is divided: all of them, unless
-   * the addon was built without OpenMP.
-   */
-  kernelThreads(): number;
 
   /**
    * The k largest numbers of each row of a [n, m] float32 and their columns, in no promised order:
@@ -86,9 +71,6 @@ export const kernels = operatorTable<Kernels>({
   rmsNorm: 'sae_eval::rms_norm',
   linearFromParts: 'sae_eval::linear_from_parts',
   hasBfloat16Unit: 'sae_eval::has_bfloat16_unit',
-  siluProduct: 'sae_eval::silu_product_',
-  transposed: 'sae_eval::transposed',
   onednnIsWider: 'sae_eval::onednn_is_wider',
-  kernelThreads: 'sae_eval::kernel_threads',
   keepLargest: 'sae_eval::keep_largest',
 });

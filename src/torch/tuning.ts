@@ -7,7 +7,8 @@ import { getPriority, setPriority } from 'node:os';
 
 /**
  * Bytes of freed CPU memory that an evaluation keeps for its next tensors: its loop makes the same
- * temporaries again and again, and fresh pages cost up to a tenth of the time.
+ * temporaries again and again, and each fresh page costs a fault. Measured on AMD EPYC with AVX2
+ * (bench.mjs, sections `shipped` and `peak`).
  */
 export const memoryCacheBytes = 512 * 2 ** 20;
 
@@ -18,7 +19,7 @@ export function tuneLibraries(): void {
   // processes on the same cores run several times slower than one after the other.
   if (env['OMP_WAIT_POLICY'] === undefined) env['GOMP_SPINCOUNT'] ??= '2000';
   // libtorch asks for huge pages: page faults take a twelfth of the time that blocks of a
-  // billion-parameter model take (bench.mjs, section `large`, on Intel Xeon with AMX).
+  // billion-parameter model take (bench.mjs, section `large`, on AMD EPYC with AVX2).
   env['THP_MEM_ALLOC_ENABLE'] ??= '1';
 }
 

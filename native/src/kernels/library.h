@@ -37,19 +37,8 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Te
 at::Tensor rmsNormCpu(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps);
 
-// silu(gate) · up in place of gate, of one shape and dtype.
-at::Tensor& siluProductCpu(at::Tensor& gate, const at::Tensor& up);
-at::Tensor& siluProductComposite(at::Tensor& gate, const at::Tensor& up);
-
-// xᵀ of a matrix, row-major.
-at::Tensor transposedCpu(const at::Tensor& x);
-at::Tensor transposedComposite(const at::Tensor& x);
-
 // Whether oneDNN multiplies float32 matrices with wider vectors than MKL on this CPU.
 bool onednnIsWider();
-
-// How many of libtorch's threads a kernel's loop is divided among.
-int64_t kernelThreads();
 
 // The k largest of each row of a [n, m] and where they stand, in no promised order: [n, k] each.
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
