@@ -182,8 +182,8 @@ export function writeTables(results, file) {
       measured[name] === undefined ? [] : [...write(measured[name]), ''],
     ),
   ]);
-  writeFileSync(
-    file,
-    `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are ' + 'measured side by side in one run.', '', ...parts].join('\n')}`,
-  );
+  const head =
+    '`npm run bench` writes this page, machine by machine; numbers of a section are measured side ' +
+    'by side in one run.';
+  writeFileSync(file, ['# Bench', '', head, '', ...parts].join('\n'));
 }

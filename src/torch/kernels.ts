@@ -10,7 +10,8 @@ interface Kernels {
   /**
    * Adds logits of the vocabulary from token `from` on, clean [n, Vc] and of lanes [lanes, n, Vc],
    * to running sums [lanes, n, 7] float64, in place. The sums are the maximum and Σ exp of clean,
-   * both of the lane, Σ exp(clean) (clean − lane), and both logits of the next token (`labels` [n]).
+   * both of the lane, Σ exp(clean) (clean − lane), and both logits of the next token (`labels`
+   * [n]).
    * All lanes of `sums` in one call must have seen the same clean logits before.
    */
   addLogits(sums: Tensor, clean: Tensor, spliced: Tensor, labels: Tensor, from: number): Tensor;
