@@ -20,6 +20,8 @@ const farthest = (a: Tensor, b: Tensor): number =>
     .max()
     .item();
 
+const binding = import.meta.resolve('#src/torch/index.js');
+
 describe('threads', () => {
   it('of libtorch all take part in a kernel, whose result is the same bytes for one', () => {
     const before = numThreads();
@@ -41,7 +43,7 @@ describe('threads', () => {
   it.skipIf(!existsSync('/proc/self/task')).each([1, 2, 4])('are %i', (threads) => {
     const program = `
       import { readdirSync } from 'node:fs';
-      import { kernels, ops, setNumThreads } from ${JSON.stringify(import.meta.resolve('#src/torch/index.js'))};
+      import { kernels, ops, setNumThreads } from ${JSON.stringify(binding)};
       const count = () => readdirSync('/proc/self/task').length;
       setNumThreads(${threads});
       const q = ops.empty([4, 200, 4, 32]);
