@@ -3,12 +3,13 @@
  * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
  */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import type { RunOptions } from '../evaluation/run/run.js';
+import { run as runEvaluation, type RunOptions } from '../evaluation/run/run.js';
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
 import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
+import { versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
@@ -31,7 +32,6 @@ async function runWithRoom(
   request: Extract<ToChild, { type: 'run' }>['request'],
   options: RunOptions,
 ): Promise<EvaluationResult> {
-  const { run: runEvaluation } = await import('../evaluation/run/run.js');
   try {
     return await runEvaluation(request, options);
   } catch (thrown) {
@@ -47,7 +47,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const { device = 'cpu' } = request;
   const controller = new AbortController();
   cancellations.set(call, controller);
-  const readMemory = await memoryReader(device);
+  const readMemory = memoryReader(device);
   const usage = (): ProcessUsage => ({
     residentBytes: process.memoryUsage.rss(),
     device: readMemory(),
@@ -94,7 +94,7 @@ async function answer(message: ToChild): Promise<void> {
   }
   try {
     if (message.type === 'run') await run(message);
-    else send({ type: 'described', call: message.call, machine: await describeMachine() });
+    else send({ type: 'described', call: message.call, machine: describeMachine() });
   } catch (thrown) {
     const { call } = message;
     send({ type: 'error', call, error: asSaeEvalError(thrown, 'The evaluation').toJSON() });
@@ -102,16 +102,19 @@ async function answer(message: ToChild): Promise<void> {
 }
 
 /**
- * Loads what the first evaluation needs, half a second of which is libtorch's: it is there when the
- * request comes. A failure is reported to the call that needs it.
+ * Loads libtorch, which takes half a second, before the first request comes. A failure is reported
+ * to the call that needs it.
  */
 function loadAhead(): void {
-  void import('../evaluation/run/run.js').catch(() => {});
-  void import('../torch/index.js').then(({ versions }) => versions()).catch(() => {});
+  try {
+    versions();
+  } catch {
+    // The next use tries again.
+  }
 }
 
 goFirst();
 standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
 watchParent();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));
-loadAhead();
+setImmediate(loadAhead);
