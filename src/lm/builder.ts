@@ -30,13 +30,15 @@ export class Builder {
     return new Linear(
       this.weights.take(`${name}.weight`, [to, from]),
       this.weights.takeIf(bias, `${name}.bias`, [to]),
+      this.weights.packed,
     );
   }
 
   /** Linear layer whose weight is stored [in, out], as GPT-2's Conv1D. */
   linearTransposed(name: string, { from, to, bias }: LinearSizes): Linear {
     const weight = this.weights.own(this.weights.take(`${name}.weight`, [from, to]).t());
-    return new Linear(weight, this.weights.takeIf(bias, `${name}.bias`, [to]));
+    const { packed } = this.weights;
+    return new Linear(weight, this.weights.takeIf(bias, `${name}.bias`, [to]), packed);
   }
 
   rmsNorm(name: string, width = this.config.width): RMSNorm {
@@ -113,6 +115,8 @@ export class Builder {
     const { width, vocabulary, tiedHead } = this.config;
     return new Linear(
       tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]),
+      null,
+      this.weights.packed,
     );
   }
 

@@ -90,6 +90,10 @@ export class Decoder implements LanguageModel {
     });
   }
 
+  sharingWeights<T>(body: () => T): T {
+    return this.weights.packed.during(body);
+  }
+
   dispose(): void {
     this.weights.dispose();
   }

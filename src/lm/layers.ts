@@ -1,5 +1,5 @@
 /** Layers that blocks are made of. A layer owns nothing: its weights belong to the model. */
-import { kernels, linear, ops, type Tensor } from '../torch/index.js';
+import { kernels, linear, ops, type PackedWeights, type Tensor } from '../torch/index.js';
 import { activate, type Activation } from './activation.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Tap } from './model.js';
@@ -12,12 +12,13 @@ export interface Layer {
 export class Linear implements Layer {
   constructor(
     private readonly weight: Tensor,
-    private readonly bias: Tensor | null = null,
+    private readonly bias: Tensor | null,
+    private readonly packed: PackedWeights,
   ) {}
 
   /** x [..., in] → [..., out], or the `count` outputs from `from` on. */
   forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
-    return linear(x, this.weight, this.bias, outputs);
+    return linear(x, this.weight, this.bias, { outputs, packed: this.packed });
   }
 }
 
@@ -76,12 +77,9 @@ export class GatedMLP implements Layer {
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    const hidden =
-      this.activation === 'silu'
-        ? kernels.siluProduct(gate, up)
-        : activate(gate, this.activation).mul_(up);
-    // These are the widest tensors of a block: each is freed right after its last use, not with
-    // the block's other temporaries.
+    const hidden = activate(gate, this.activation).mul_(up);
+    // The widest tensors of a block: each is freed as soon as it was read, not with the block's
+    // other temporaries.
     up.dispose();
     const out = this.layers.down.forward(hidden);
     hidden.dispose();

@@ -66,6 +66,11 @@ export interface LanguageModel {
    * logits are those of its tokens, [N, count].
    */
   head(h: Tensor, vocabulary?: VocabularyRange): Tensor;
+  /**
+   * Runs `body`, in which several calls of `block` or `head` share weights: what can be prepared
+   * once for all of them is kept until its end. It takes up to as much memory as those weights.
+   */
+  sharingWeights<T>(body: () => T): T;
   /** Frees the weights. */
   dispose(): void;
 }

@@ -118,6 +118,10 @@ export class ScriptLanguageModel implements LanguageModel {
     return this.#run('head', [h.shape[0]!, count], h, from, count);
   }
 
+  sharingWeights<T>(body: () => T): T {
+    return body();
+  }
+
   dispose(): void {
     // The weights are freed with the module, once nothing refers to it.
     this.#module = null;

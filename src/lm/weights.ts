@@ -1,7 +1,7 @@
 /** Weights of a language model, by name. */
 import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
-import type { DType, Tensor } from '../torch/index.js';
+import { PackedWeights, type DType, type Tensor } from '../torch/index.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -13,6 +13,8 @@ export interface WeightOptions {
 export class Weights {
   readonly #taken = new Map<string, Tensor>();
   readonly #derived: Tensor[] = [];
+  /** Packed copies of the weights, kept while several calls of a layer share them. */
+  readonly packed = new PackedWeights();
 
   /** @param prefixes prefixes that the names may have in the files. */
   constructor(

@@ -5,7 +5,7 @@
  * exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { kernels, ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
+import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
 /**
  * Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary
@@ -106,7 +106,7 @@ export function compareLogits({
   for (let from = 0; from < model.vocabulary; from += most) {
     const range = { from, count: Math.min(most, model.vocabulary - from) };
     scope(() =>
-      sharingWeights(() => {
+      model.sharingWeights(() => {
         const ofClean = model.head(clean, range); // [N, Vc]
         for (let first = 0; first < count; first += lanesPerCall) {
           const together = Math.min(lanesPerCall, count - first);
