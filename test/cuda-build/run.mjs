@@ -43,10 +43,17 @@ const addon = await buildAddon({
 log('built the addon');
 
 const env = { ...process.env, SAE_EVAL_ADDON: addon };
-const probe = `import { cuda, devices, ops, versions } from ${JSON.stringify(join(root, 'dist/src/torch/index.js'))};
+const binding = JSON.stringify(join(root, 'dist/src/torch/index.js'));
+const probe = `import { cuda, devices, ops, versions } from ${binding};
 let refused = 'answered';
 try { ops.zeros([2], { device: 'cuda:0' }); } catch (error) { refused = error.code; }
-console.log(JSON.stringify({ ...versions(), available: cuda.isAvailable(), devices: devices(), tf32: cuda.allowsTf32(), zerosOnCuda: refused }));`;
+console.log(JSON.stringify({
+  ...versions(),
+  available: cuda.isAvailable(),
+  devices: devices(),
+  tf32: cuda.allowsTf32(),
+  zerosOnCuda: refused,
+}));`;
 const loaded = spawnSync(process.execPath, ['--input-type=module', '-e', probe], {
   env,
   encoding: 'utf8',

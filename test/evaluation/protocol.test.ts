@@ -99,7 +99,7 @@ describe('metrics asked for', () => {
 });
 
 describe('progress', () => {
-  it('is told within a batch that takes its time, and the batch counts when it is done', async () => {
+  it('is told within a long batch, and the batch counts when it is done', async () => {
     const seen: Progress[] = [];
     await run(
       {

@@ -244,7 +244,7 @@ describe('to the RouteSAE family', () => {
     ).toBeLessThan(1e-5);
   });
 
-  it("another tool's .json beside a file is passed over, ours with nonsense in it is an error", async () => {
+  it("passes over another tool's .json beside a file; nonsense in ours is an error", async () => {
     const at = `${out()}.pt`;
     await convertCheckpoint(layout('saelens-topk'), at, { to: 'routesae' });
     writeFileSync(`${at}.json`, '{"format": "sae-eval-settings", "kind": "TopK"}');

@@ -115,7 +115,7 @@ describe('compare_logits', () => {
     ).toBeLessThan(1e-5);
   });
 
-  it('has no cross-entropy for a label outside the vocabulary, and refuses shapes that differ', () => {
+  it('has no cross-entropy for a label outside the vocabulary; refuses other shapes', () => {
     expect(
       compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray(),
     ).toEqual([Number.NaN]);

@@ -77,7 +77,7 @@ describe('what a published SAE brings along', () => {
       });
   });
 
-  it('a TopK may be evaluated on a drawn layer, an mlsae on all routed layers or on one', async () => {
+  it('a TopK may be on a drawn layer, an mlsae on all routed layers or on one', async () => {
     expect(await valid({ checkpoint: published('saelens-topk'), kind: 'RandomK' })).toMatchObject({
       kind: 'RandomK',
       layer: 5,
