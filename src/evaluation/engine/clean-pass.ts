@@ -83,7 +83,9 @@ export class CleanPass {
     let found = this.#normalized.get(key);
     if (found === undefined) {
       const h = site === 'final' ? this.finalHidden : this.residual(site);
-      this.#normalized.set(key, (found = normalize(h.reshape([-1, this.d]), this.#saeDtype)));
+      // In a scope: a view that stays would hold the residual stream's memory.
+      found = scope(() => normalize(h.reshape([-1, this.d]), this.#saeDtype));
+      this.#normalized.set(key, found);
     }
     return found;
   }
