@@ -1,3 +1,4 @@
+/** The commands of the CLI as processes: output, files, exit codes, and a run that is killed. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+/** Runs: batch sizes, sweeps, metrics, progress, the journal, and errors of requests. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Reports in every format and both languages, from the result of a fixture. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

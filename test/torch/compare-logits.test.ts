@@ -1,3 +1,4 @@
+/** KL divergence and cross-entropies of two sets of logits against the definition in float64. */
 import { describe, expect, it } from 'vitest';
 import { LogitSums } from '#src/evaluation/engine/compare-logits.js';
 import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';

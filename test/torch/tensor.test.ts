@@ -1,3 +1,4 @@
+/** Tensors from JavaScript values, and operators through the dispatcher. */
 import { describe, expect, it } from 'vitest';
 import {
   arange,
