@@ -70,7 +70,7 @@ function sumsOf({ reference, strict }: SaeResult, n: number): Record<string, num
   };
 }
 
-/** What every sequence adds to each sum, by the SAE and the name of the sum. */
+/** The terms that sequences add to each sum, by the SAE and the name of the sum. */
 async function perSequence(dtype: FloatDtype): Promise<Map<string, number[]>> {
   const added = new Map<string, number[]>();
   let before: Record<string, number | null>[] = [];

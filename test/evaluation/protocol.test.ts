@@ -21,7 +21,7 @@ const small: EvaluationRequest = {
   ],
 };
 
-/** What must not depend on when or how fast it ran. */
+/** The part of a result that must not depend on the time or the speed of its run. */
 const numbers = ({ results, comparisons, data }: EvaluationResult): unknown => ({
   results,
   comparisons,

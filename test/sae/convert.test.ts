@@ -209,7 +209,7 @@ describe('to SAELens', () => {
 });
 
 describe('to the RouteSAE family', () => {
-  // Of the two conversions' cases all but what reads several layers.
+  // The cases of both conversions, but for SAEs that read several layers.
   it.each(folders)('%s, exactly with the .json beside it', async (name, _, given = {}) => {
     const at = `${out()}.pt`;
     const { paths } = await convertCheckpoint(layout(name), at, { to: 'routesae', ...given });

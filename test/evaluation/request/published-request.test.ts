@@ -1,6 +1,6 @@
 /**
- * What is checked of a request with published SAEs before anything is loaded, and what file names
- * give to bare state dicts.
+ * Requests with published SAEs: the checks before anything is loaded, and the facts that file names
+ * give about bare state dicts.
  */
 import {
   copyFileSync,

@@ -1,4 +1,4 @@
-/** What lies under the roots, as the form and scripts are offered it. */
+/** The catalogue of files under the roots, for the form and for scripts. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';

@@ -18,7 +18,7 @@ import {
 } from '../harness.js';
 
 const folder = temporaryFolder();
-/** What libtorch is reached through: taken away, no compute process can start. */
+/** Path to libtorch: without it no compute process can start. */
 const addon = join(folder.path, 'sae_eval.node');
 const away = `${addon}.away`;
 const apiKey = 'a-secret-of-the-server';

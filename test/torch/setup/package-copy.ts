@@ -66,7 +66,7 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
     );
   }
 
-  /** What the addon says when a new process loads it. */
+  /** Answer of the addon when a new process loads it. */
   answer(): string {
     return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], {
       encoding: 'utf8',

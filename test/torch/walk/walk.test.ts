@@ -25,7 +25,7 @@ import { hash } from './draw.mjs';
 import { parseSchema } from './schema.mjs';
 
 const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
-/** Where the children run: some operators write files of the names they are given. */
+/** Folder in which the children run: some operators write files by name. */
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-walk-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const seed = 1;
