@@ -1,5 +1,5 @@
 /**
- * What is written is read back bit for bit, by this project and by PyTorch and the safetensors
+ * Written checkpoints are read back bit for bit: by this project, by PyTorch and by the safetensors
  * library.
  */
 import { execFileSync } from 'node:child_process';
