@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 const report = process.env['SAE_EVAL_TEST_REPORT'];
 
-// Tests import the built package (`#src/…`, `#server/…` in package.json), so that what is tested is what is shipped.
+// Tests import the built package (`#src/…`, `#server/…` in package.json): the code that is shipped.
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],

@@ -5,7 +5,7 @@
  * `pre(h)` of the RouteSAE family is computed in the language model's dtype (docs: protocols). The
  * others are computed in the SAE's dtype, as their libraries do, and undone in it.
  */
-import { kernels, ops, type DType, type Tensor } from '../torch/index.js';
+import { kernels, ops, scope, type DType, type Tensor } from '../torch/index.js';
 import type { Normalization } from './description.js';
 
 /** Activations as an SAE reads them. */
@@ -16,7 +16,14 @@ export interface SaeInput {
   restore(reconstruction: Tensor): Tensor;
   /** Difference of two reconstructions [N, d] → difference of the activations, in its own dtype. */
   restoreDifference(difference: Tensor): Tensor;
+  /** Frees `x` and the statistics. */
+  dispose(): void;
 }
+
+const disposeAll =
+  (...tensors: Tensor[]) =>
+  (): void =>
+    tensors.forEach((tensor) => tensor.dispose());
 
 export interface InputNormalization {
   /** Equal for normalizations that give equal inputs: these are computed once for a site. */
@@ -25,12 +32,20 @@ export interface InputNormalization {
   apply(h: Tensor, dtype: DType): SaeInput;
 }
 
-/** Mean and unbiased standard deviation of rows [N, d]: [N, 1] each, and the rows less their mean. */
-function moments(h: Tensor): { mean: Tensor; std: Tensor; centered: Tensor } {
-  const mean = h.mean([-1], { keepdim: true });
-  const centered = h.sub(mean);
-  const norm = ops.linalg_vector_norm(centered, 2, [-1], { keepdim: true });
-  return { mean, std: norm.div(Math.sqrt(h.shape.at(-1)! - 1)), centered };
+type Statistics = [x: Tensor, mean: Tensor, std: Tensor];
+
+/**
+ * Rows [N, d] less their mean, over their unbiased standard deviation plus epsilon; mean and
+ * deviation [N, 1].
+ */
+function standardized(h: Tensor, epsilon: number): Statistics {
+  return scope(() => {
+    const mean = h.mean([-1], { keepdim: true });
+    const centered = h.sub(mean);
+    const norm = ops.linalg_vector_norm(centered, 2, [-1], { keepdim: true });
+    const std = norm.div(Math.sqrt(h.shape.at(-1)! - 1));
+    return [centered.div(std.add(epsilon)), mean, std];
+  });
 }
 
 const cast = (tensor: Tensor, dtype: DType): Tensor =>
@@ -40,54 +55,47 @@ const cast = (tensor: Tensor, dtype: DType): Tensor =>
 const pre: InputNormalization = {
   key: 'pre',
   apply(h, dtype) {
-    let x: Tensor;
-    let mean: Tensor;
-    let std: Tensor;
-    if (h.dtype === 'float32') [x, mean, std] = kernels.standardize(h);
-    else {
-      const found = moments(h);
-      ({ mean, std } = found);
-      x = found.centered.div(std.add(1e-6));
-    }
+    const { dtype: own } = h;
+    const [x, mean, std] = own === 'float32' ? kernels.standardize(h) : standardized(h, 1e-6);
+    const typed = cast(x, dtype);
     return {
-      x: cast(x, dtype),
-      restore: (reconstruction) => cast(reconstruction.mul(std).add(mean), h.dtype),
+      x: typed,
+      restore: (reconstruction) => cast(reconstruction.mul(std).add(mean), own),
       restoreDifference: (difference) => difference.mul(std),
+      dispose: disposeAll(typed, x, mean, std),
     };
   },
 };
 
+type OwnNormalization = Exclude<Normalization, { kind: 'pre' }>;
 type Undoable = Omit<SaeInput, 'restore'> & { undo(reconstruction: Tensor): Tensor };
 
-function normalized(h: Tensor, normalization: Exclude<Normalization, { kind: 'pre' }>): Undoable {
+function normalized(h: Tensor, normalization: OwnNormalization): Undoable {
   switch (normalization.kind) {
     case 'none':
-      return { x: h, undo: (r) => r, restoreDifference: (r) => r };
+      return { x: h, undo: (r) => r, restoreDifference: (r) => r, dispose: disposeAll(h) };
     case 'scale': {
       const undo = (r: Tensor): Tensor => r.div(normalization.factor);
-      return { x: h.mul(normalization.factor), undo, restoreDifference: undo };
+      const x = h.mul(normalization.factor);
+      return { x, undo, restoreDifference: undo, dispose: disposeAll(x) };
     }
     case 'token-norm': {
       const norm = ops.linalg_vector_norm(h, 2, [-1], { keepdim: true }); // [N, 1]
       const factor = norm.div(Math.sqrt(h.shape.at(-1)!));
       const undo = (r: Tensor): Tensor => r.mul(factor);
-      return { x: h.div(factor), undo, restoreDifference: undo };
+      const x = h.div(factor);
+      return { x, undo, restoreDifference: undo, dispose: disposeAll(x, factor) };
     }
     case 'layer-norm': {
-      const { mean, std, centered } = moments(h);
-      return {
-        x: centered.div(std.add(normalization.epsilon)),
-        undo: (r) => r.mul(std).add(mean),
-        restoreDifference: (r) => r.mul(std),
-      };
+      const [x, mean, std] = standardized(h, normalization.epsilon);
+      const restoreDifference = (r: Tensor): Tensor => r.mul(std);
+      const dispose = disposeAll(x, mean, std);
+      return { x, undo: (r) => r.mul(std).add(mean), restoreDifference, dispose };
     }
   }
 }
 
-function centeredFirst(
-  h: Tensor,
-  normalization: Exclude<Normalization, { kind: 'pre' }>,
-): Undoable {
+function centeredFirst(h: Tensor, normalization: OwnNormalization): Undoable {
   const mean = h.mean([-1], { keepdim: true }); // [N, 1]
   const { undo, ...rest } = normalized(h.sub(mean), normalization);
   return { ...rest, undo: (r) => undo(r).add(mean) };
@@ -102,9 +110,10 @@ export function inputNormalization(
   return {
     key: JSON.stringify({ ...normalization, centered }),
     apply(h: Tensor, dtype: DType): SaeInput {
+      const { dtype: own } = h;
       const typed = cast(h, dtype);
       const { undo, ...rest } = (centered ? centeredFirst : normalized)(typed, normalization);
-      return { ...rest, restore: (reconstruction) => cast(undo(reconstruction), h.dtype) };
+      return { ...rest, restore: (reconstruction) => cast(undo(reconstruction), own) };
     },
   };
 }

@@ -140,7 +140,9 @@ it('reads headers without loading anything native', async () => {
   const { execFileSync } = await import('node:child_process');
   const code = `const { readCheckpoint } = await import('#src/checkpoint/read.js');
     await readCheckpoint(${JSON.stringify(fixture('state-dict.pt'))});
-    process.stdout.write(String(process.report.getReport().sharedObjects.filter((name) => /torch|sae_eval/.test(name)).length));`;
+    const { sharedObjects } = process.report.getReport();
+    const native = sharedObjects.filter((name) => /torch|sae_eval/.test(name));
+    process.stdout.write(String(native.length));`;
   expect(
     execFileSync(process.execPath, ['--input-type=module', '-e', code], { encoding: 'utf8' }),
   ).toBe('0');

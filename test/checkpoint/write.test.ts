@@ -24,20 +24,26 @@ const python = [process.env['SAE_EVAL_PYTHON'], 'python3'].find((path): path is 
 });
 
 const readers = {
-  pt:
-    'import torch; loaded = torch.load(path, weights_only=True); mapped = torch.load(path, ' +
-    'weights_only=True, mmap=True); assert ' +
-    'all(v.contiguous().reshape(-1).view(torch.uint8).equal(mapped[k].contiguous().reshape(-1).view(torch.uint8)) ' +
-    'for k, v in loaded.items())',
-  safetensors: 'from safetensors.torch import load_file; loaded = load_file(path)',
+  pt: `
+loaded = torch.load(path, weights_only=True)
+mapped = torch.load(path, weights_only=True, mmap=True)
+assert all(bits(value).equal(bits(mapped[key])) for key, value in loaded.items())`,
+  safetensors: `
+from safetensors.torch import load_file
+loaded = load_file(path)`,
 };
 
 function readByPython(path: string, format: keyof typeof readers): unknown {
   const code = `
 import json, sys, torch
 path = sys.argv[1]
+def bits(tensor):
+    return tensor.contiguous().reshape(-1).view(torch.uint8)
+def described(tensor):
+    content = bytes(bits(tensor).tolist()).hex() if tensor.numel() else ''
+    return [str(tensor.dtype)[6:], list(tensor.shape), content]
 ${readers[format]}
-print(json.dumps({k: [str(v.dtype)[6:], list(v.shape), bytes(v.contiguous().reshape(-1).view(torch.uint8).tolist()).hex() if v.numel() else ''] for k, v in loaded.items()}))`;
+print(json.dumps({key: described(value) for key, value in loaded.items()}))`;
   return JSON.parse(
     execFileSync(python!, ['-W', 'ignore', '-c', code, path], { encoding: 'utf8' }),
   );

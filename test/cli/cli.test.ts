@@ -1,3 +1,4 @@
+/** The commands of the CLI as processes: output, files, exit codes, and a run that is killed. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -44,7 +45,7 @@ describe('evaluate', () => {
     );
     expect(status, stderr).toBe(0);
     expect(stdout).toMatch(/NormMSE ↓.*MLSAE|MLSAE.*NormMSE ↓/s);
-    expect(stdout).not.toContain('\u001b['); // no colour where there is no terminal
+    expect(stdout).not.toContain('\u001b['); // no color without a terminal
     expect(stderr).toMatch(/evaluated 24\/24 samples/);
     for (const name of ['report.json', 'report.md', 'report.zh.md', 'report.html', 'report.csv'])
       expect(existsSync(join(out, name)), name).toBe(true);

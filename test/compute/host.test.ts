@@ -124,8 +124,9 @@ describe('ComputeProcess', () => {
   });
 
   it('ends with its parent, even while it computes', async () => {
+    const host = new URL('../../dist/src/compute/host.js', import.meta.url);
     const script = `
-      import { ComputeProcess } from ${JSON.stringify(new URL('../../dist/src/compute/host.js', import.meta.url).href)};
+      import { ComputeProcess } from ${JSON.stringify(host.href)};
       const compute = new ComputeProcess();
       void compute.run(${JSON.stringify(request(400, 512))});
       setTimeout(() => { console.log(compute.pid); process.kill(process.pid, 'SIGKILL'); }, 1500);`;

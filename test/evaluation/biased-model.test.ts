@@ -1,3 +1,7 @@
+/**
+ * `strict` on a small GPT-2 with biases against PyTorch (fixtures/make_gpt2_strict.py). A Llama's
+ * zeroed residual stream gives uniform logits, which would hide mistakes in zero ablation.
+ */
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,8 +28,6 @@ interface Numbers {
 const fixtures = `${root}test/evaluation/fixtures/`;
 const metrics = ['NormMSE', 'KLDiv', 'DeltaCE', 'Recovered'] as const;
 
-// A Llama's zeroed residual stream gives uniform logits, which would hide mistakes in zero
-// ablation; this GPT-2 has biases.
 // With 3 blocks the routed layers begin at layer 0, the embedding.
 describe.each([4, 3])(
   'strict on a small GPT-2 with biases, %i blocks, against PyTorch',

@@ -1,3 +1,4 @@
+/** The eight kinds on the shipped files against the numbers of the PyTorch scripts. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
 import type { Estimate, EvaluationResult, SaeResult, StrictValues } from '#src/schema/index.js';

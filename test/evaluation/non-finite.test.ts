@@ -1,3 +1,4 @@
+/** SAEs whose weights hold NaN or infinity fail by themselves; the others are evaluated. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Runs: batch sizes, sweeps, metrics, progress, the journal, and errors of requests. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,12 +21,24 @@ const small: EvaluationRequest = {
   ],
 };
 
-/** What must not depend on when or how fast it ran. */
+/** The part of a result that must not depend on the time or the speed of its run. */
 const numbers = ({ results, comparisons, data }: EvaluationResult): unknown => ({
   results,
   comparisons,
   data,
 });
+
+/**
+ * Float32 sums in other blocks differ by some 1e-6, on every CPU elsewhere. Now and then a latent
+ * next to a threshold, or next to the k-th largest, changes sides by that: the numbers of one of
+ * the 1000 tokens move by some percent of theirs. A mean over batches that differ in size would be
+ * off by more.
+ */
+function expectClose(found: number, expected: number, field: string): void {
+  expect(Math.abs(found - expected), `${field}: ${found} and ${expected}`).toBeLessThanOrEqual(
+    1e-3 * Math.abs(expected) + 1e-9,
+  );
+}
 
 describe('strict', () => {
   it('does not change with the batch size', async () => {
@@ -37,9 +50,7 @@ describe('strict', () => {
       for (const [field, value] of Object.entries(strict!)) {
         if (value === null || Array.isArray(value) || !('mean' in value)) continue;
         const other = five.results[index]!.strict![field as 'NormMSE']!;
-        expect(Math.abs(value.mean - other.mean), field).toBeLessThanOrEqual(
-          1e-5 * Math.abs(value.mean) + 1e-9,
-        );
+        expectClose(value.mean, other.mean, field);
       }
     });
   });
@@ -49,12 +60,9 @@ describe('strict', () => {
     const both = await run(small);
     alone.results.forEach(({ strict }, index) => {
       const other = both.results[index]!.strict!;
-      // padded columns are computed in one run and left out in the other: the same sums in other
-      // blocks
-      expect(Math.abs(strict!.KLDivPerToken!.mean - other.KLDivPerToken!.mean)).toBeLessThan(
-        1e-5 * other.KLDivPerToken!.mean,
-      );
-      expect(strict!.L0!.mean).toBeCloseTo(other.L0!.mean, 6);
+      // One run computes padded columns, the other leaves them out.
+      for (const field of ['NormMSE', 'KLDivPerToken', 'L0'] as const)
+        expectClose(strict![field]!.mean, other[field]!.mean, field);
     });
   });
 });
@@ -67,11 +75,13 @@ describe('sweeps', () => {
     swept.results.forEach(({ sweep, strict }, index) => {
       expect(sweep?.map(({ inferK }) => inferK)).toEqual([4, 16, 64]);
       const [four, own, many] = sweep!;
-      expect(four!.strict!.KLDivPerToken!.mean).toBeCloseTo(
-        alone.results[index]!.strict!.KLDivPerToken!.mean,
-        5,
+      const { strict: strictAlone, reference: referenceAlone } = alone.results[index]!;
+      expectClose(
+        four!.strict!.KLDivPerToken!.mean,
+        strictAlone!.KLDivPerToken!.mean,
+        'KLDivPerToken',
       );
-      expect(four!.reference!.NormMSE).toBeCloseTo(alone.results[index]!.reference!.NormMSE!, 5);
+      expectClose(four!.reference!.NormMSE!, referenceAlone!.NormMSE!, 'NormMSE');
       // k = 16 is the SAE's own
       expect(own!.strict!.NormMSE!.mean).toBeCloseTo(strict!.NormMSE!.mean, 6);
       expect(many!.strict!.L0!.mean).toBeCloseTo(64, 6);
@@ -99,7 +109,7 @@ describe('metrics asked for', () => {
 });
 
 describe('progress', () => {
-  it('is told within a batch that takes its time, and the batch counts when it is done', async () => {
+  it('is told within a long batch, and the batch counts when it is done', async () => {
     const seen: Progress[] = [];
     await run(
       {

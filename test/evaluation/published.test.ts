@@ -38,7 +38,7 @@ const tolerance = 1e-4;
 // transformers' own float32 is off by up to 1.2e-7 on these texts, ours by 5e-8.
 const crossEntropyError = 2e-7;
 
-/** How far apart two values of a strict metric may lie. */
+/** Largest difference allowed between two values of a strict metric. */
 function allowed(field: string, strict: Record<string, number>): number {
   const { DeltaCE: delta, Recovered: recovered } = strict;
   if (field === 'DeltaCE') return Math.max(tolerance * Math.abs(delta!), crossEntropyError);

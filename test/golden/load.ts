@@ -14,7 +14,11 @@ export async function tensorsOf(path: string): Promise<Map<string, Tensor>> {
 }
 
 /** The largest |a − b|, and the largest |a − b| / max(|b|, floor). */
-export function deviation(a: Tensor, b: Tensor, floor = 1e-3): { absolute: number; relative: number } {
+export function deviation(
+  a: Tensor,
+  b: Tensor,
+  floor = 1e-3,
+): { absolute: number; relative: number } {
   const difference = a.to({ dtype: 'float64' }).sub(b.to({ dtype: 'float64' })).abs();
   return {
     absolute: difference.max().item(),

@@ -503,7 +503,8 @@ describe('safetensors that lie', () => {
     [
       'lists in lists in the dtype',
       safetensorsOf(
-        `{"a":{"dtype":${'['.repeat(100_000)}${']'.repeat(100_000)},"shape":[1],"data_offsets":[0,4]}}`,
+        `{"a":{"dtype":${'['.repeat(100_000)}${']'.repeat(100_000)},` +
+          '"shape":[1],"data_offsets":[0,4]}}',
         4,
       ),
     ],

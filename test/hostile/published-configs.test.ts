@@ -128,7 +128,7 @@ function withField(json: Json, path: string, value: unknown): Json {
   };
 }
 
-/** Where a value is what the field may hold. */
+/** Mutations after which the field holds a value that it may hold. */
 const allowed = new Set([
   'metadata as an object',
   'jump_relu_threshold as a huge number',

@@ -105,11 +105,22 @@ describe(`${count} mutations`, () => {
 /** Peak memory in MB of a process of its own that reads the data set, and what it says. */
 async function peakOf(path: string): Promise<{ megabytes: number; said: string }> {
   const code = `
-    const { listFiles } = await import('#src/data/files.js'); const { readPieces } = await import('#src/data/pieces.js'); const { SkippedRecords } = await import('#src/data/records.js');
+    const { listFiles } = await import('#src/data/files.js');
+    const { readPieces } = await import('#src/data/pieces.js');
+    const { SkippedRecords } = await import('#src/data/records.js');
     let said = '';
     const skipped = new SkippedRecords();
-    try { let pieces = 0; for await (const _ of readPieces({ files: await listFiles(${JSON.stringify(path)}), textField: 'text', tokensField: null, chunking: 'words', seqLen: 64, vocabulary: 9 }, { skipped })) pieces++; said = pieces + ' pieces, ' + skipped.total + ' skipped'; } catch (error) { said = error.code; }
-    console.log(JSON.stringify({ megabytes: Math.round(process.resourceUsage().maxRSS / 1024), said }));`;
+    const settings = {
+      textField: 'text', tokensField: null, chunking: 'words', seqLen: 64, vocabulary: 9,
+    };
+    try {
+      let pieces = 0;
+      const files = await listFiles(${JSON.stringify(path)});
+      for await (const _ of readPieces({ files, ...settings }, { skipped })) pieces++;
+      said = pieces + ' pieces, ' + skipped.total + ' skipped';
+    } catch (error) { said = error.code; }
+    const megabytes = Math.round(process.resourceUsage().maxRSS / 1024);
+    console.log(JSON.stringify({ megabytes, said }));`;
   const { stdout } = await promisify(execFile)(
     process.execPath,
     ['--input-type=module', '-e', code],

@@ -1,4 +1,4 @@
-/** What `sae-eval inspect` prints. */
+/** The output of `sae-eval inspect`. */
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -127,7 +127,7 @@ describe('the package', () => {
   it.skipIf(spawnSync('curl', ['--version']).status !== 0)(
     "runs README's quick starts as they are written, but for the port",
     async () => {
-      // What `npx sae-eval setup` would make in this folder, made already.
+      // The parts that `npx sae-eval setup` would make in this folder.
       if (!existsSync(join(installed, 'build')))
         symlinkSync(join(root, 'build'), join(installed, 'build'));
       mkdirSync(join(folder, 'node_modules', '.bin'), { recursive: true });
@@ -194,7 +194,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** What a shell script writes to its standard output; what it left running is ended. */
+/** Standard output of a shell script; processes that it left running are ended. */
 async function runScript(script: string, cwd: string): Promise<string> {
   const shell = spawn('bash', ['-euo', 'pipefail', '-c', script], {
     cwd,

@@ -1,3 +1,4 @@
+/** Reports in every format and both languages, from the result of a fixture. */
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,7 +136,7 @@ describe('CSV and JSON', () => {
 });
 
 describe('the terminal', () => {
-  it('splits wide tables and marks the best without colour', () => {
+  it('splits wide tables and marks the best without color', () => {
     const wide = renderTable(full(), { protocol: 'reference', columns: 80 });
     expect(wide.match(/NormMSE/g)!.length).toBeGreaterThan(1);
     expect(wide).toContain('0.03532*');

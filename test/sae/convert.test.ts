@@ -209,7 +209,7 @@ describe('to SAELens', () => {
 });
 
 describe('to the RouteSAE family', () => {
-  // Of the two conversions' cases all but what reads several layers.
+  // The cases of both conversions, but for SAEs that read several layers.
   it.each(folders)('%s, exactly with the .json beside it', async (name, _, given = {}) => {
     const at = `${out()}.pt`;
     const { paths } = await convertCheckpoint(layout(name), at, { to: 'routesae', ...given });
@@ -244,7 +244,7 @@ describe('to the RouteSAE family', () => {
     ).toBeLessThan(1e-5);
   });
 
-  it("another tool's .json beside a file is passed over, ours with nonsense in it is an error", async () => {
+  it("passes over another tool's .json beside a file; nonsense in ours is an error", async () => {
     const at = `${out()}.pt`;
     await convertCheckpoint(layout('saelens-topk'), at, { to: 'routesae' });
     writeFileSync(`${at}.json`, '{"format": "sae-eval-settings", "kind": "TopK"}');

@@ -1,3 +1,4 @@
+/** Latents and reconstructions of every kind against PyTorch. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadSAE, type Latents, type RoutedDictionary, type SAE } from '#src/sae/index.js';
 import { ops, type Tensor } from '#src/torch/index.js';

@@ -56,7 +56,7 @@ export async function until(
 export interface ServerProcess {
   url: string;
   child: ChildProcess;
-  /** What it wrote to its streams. */
+  /** Text that the server wrote to its streams. */
   output(): string;
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
 }

@@ -59,7 +59,7 @@ afterAll(async () => {
 
 const topK = { kind: 'TopK' as const, checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 };
 
-/** What a socket answers to these bytes, sent `piece` at a time. */
+/** Answer of a socket to these bytes, sent `piece` at a time. */
 function raw(
   text: string,
   { piece = text.length, everyMs = 0 }: { piece?: number; everyMs?: number } = {},

@@ -1,3 +1,4 @@
+/** KL divergence and cross-entropies of two sets of logits against the definition in float64. */
 import { describe, expect, it } from 'vitest';
 import { LogitSums } from '#src/evaluation/engine/compare-logits.js';
 import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
@@ -115,7 +116,7 @@ describe('compare_logits', () => {
     ).toBeLessThan(1e-5);
   });
 
-  it('has no cross-entropy for a label outside the vocabulary, and refuses shapes that differ', () => {
+  it('has no cross-entropy for a label outside the vocabulary; refuses other shapes', () => {
     expect(
       compare(tensor([[1, 2]]), tensor([[1, 2]]), tensor([2], { dtype: 'int64' }))[1].toArray(),
     ).toEqual([Number.NaN]);

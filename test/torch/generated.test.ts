@@ -1,4 +1,4 @@
-/** The checked-in signatures are those of the schemas of the libtorch that the addon was built against. */
+/** The checked-in signatures against the schemas of the libtorch that the addon was built with. */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -10,11 +10,12 @@ import { methodNames } from '#src/torch/generated/operators.js';
 const path = (name: string): string => fileURLToPath(new URL(`../../${name}`, import.meta.url));
 const text = readFileSync(path('src/torch/generated/operators.ts'), 'utf8');
 const [, release] = /schemas of libtorch (\d+\.\d+\.\d+)/.exec(text)!;
-const same = versions().libtorch.startsWith(release!);
+const { libtorch } = versions();
+const same = libtorch.startsWith(release!);
 
 describe('the generated signatures', () => {
   it.skipIf(!same)(
-    `are current${same ? '' : `: not compared, this libtorch is ${versions().libtorch} and they are of ${release}`}`,
+    `are current${same ? '' : `: not compared, they are of ${release}, libtorch is ${libtorch}`}`,
     () => {
       const { stdout, stderr } = spawnSync(
         process.execPath,

@@ -89,7 +89,7 @@ describe('keep_largest', () => {
     expect(sorted({ values, indices })).toEqual(sorted({ values: wanted, indices: at }));
   });
 
-  it('keeps the first of equal values, negative ones and infinities, and NaN as the largest', () => {
+  it('keeps the first of equal values, negative ones, infinities, and NaN as the largest', () => {
     const a = tensor([
       [1, 1, 1, 1],
       [-3, -1, -2, -4],

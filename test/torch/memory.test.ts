@@ -1,3 +1,4 @@
+/** Handles and bytes: scopes, disposal, and loops whose memory stays flat. */
 import { describe, expect, it } from 'vitest';
 import { keep, memory, scope, zeros, type Tensor } from '#src/torch/index.js';
 

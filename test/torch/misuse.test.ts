@@ -1,5 +1,5 @@
 /**
- * What a program may do by mistake or on purpose: each ends in a coded error or an answer, never in
+ * Mistakes and abuse of the binding by a program: each ends in a coded error or an answer, never in
  * a crash.
  */
 import { spawnSync } from 'node:child_process';

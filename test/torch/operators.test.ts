@@ -1,5 +1,5 @@
 /**
- * What every kind of operator answers, against PyTorch's numbers on the same inputs
+ * Answers of every kind of operator against PyTorch's numbers on the same inputs
  * (test/golden/operators/make.py).
  */
 import { readFileSync } from 'node:fs';

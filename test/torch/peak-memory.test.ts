@@ -95,7 +95,8 @@ it(
   'freed memory that waits for the next tensor makes a process little larger than what it ' +
     'had in use',
   () => {
-    const program = `import { ops, scope, setMemoryCache, setNumThreads, trimMemory } from ${binding};
+    const program = `
+    import { ops, scope, setMemoryCache, setNumThreads, trimMemory } from ${binding};
     setNumThreads(1); // counts of resident pages lag by some for each processor
     const megabyte = 2 ** 20;
     const fill = (size) => scope(() => void ops.ones([size * megabyte / 4]));

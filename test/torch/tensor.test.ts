@@ -1,3 +1,4 @@
+/** Tensors from JavaScript values, and operators through the dispatcher. */
 import { describe, expect, it } from 'vitest';
 import {
   arange,
@@ -282,7 +283,7 @@ describe('arguments of every kind', () => {
     [
       'zeros',
       [[1.5]],
-      /'size': expected an array of whole numbers, found an array of 1 that begins with the number 1.5/,
+      /'size': .* whole numbers, found an array of 1 that begins with the number 1\.5/,
     ],
     [
       'zeros',
@@ -299,7 +300,7 @@ describe('arguments of every kind', () => {
     [
       'cat',
       [[a, 1]],
-      /'tensors': expected an array of Tensors, found an array of 2 that begins with a Tensor of shape \[2, 3\]/,
+      /'tensors': .* Tensors, found an array of 2 that begins with a Tensor of shape \[2, 3\]/,
     ],
     ['einsum', [1, [a]], /'equation': expected a string, found the number 1/],
     ['add', [a, {}, 1], /found an object/],

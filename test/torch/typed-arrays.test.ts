@@ -1,3 +1,4 @@
+/** Typed arrays of tensors: copies, and views of their memory. */
 import { describe, expect, it } from 'vitest';
 import { MessageChannel } from 'node:worker_threads';
 import { setFlagsFromString } from 'node:v8';

@@ -75,7 +75,10 @@ export class CleanPass {
     let found = this.#inputs.get(key);
     if (found === undefined) {
       const h = this.#activations(site);
-      found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype);
+      const rows = h.reshape([-1, h.shape.at(-1)!]); // [N, w]
+      found = normalization.apply(rows, this.#saeDtype);
+      // A view that stays would hold the memory of the residual stream.
+      if (found.x !== rows) rows.dispose();
       this.#inputs.set(key, found);
     }
     return found;
@@ -133,7 +136,7 @@ export class CleanPass {
   /** Frees the residual streams of the sites and everything made of them; h_L stays. */
   releaseSites(): void {
     for (const residual of this.#residuals.values()) residual.dispose();
-    for (const { x } of this.#inputs.values()) x.dispose();
+    for (const input of this.#inputs.values()) input.dispose();
     for (const site of this.#sites.values()) site.dispose();
     for (const stack of this.#stacks.values()) stack.dispose();
   }

@@ -1,7 +1,8 @@
-"""What Python makes of texts and files, for the tests of the data pipeline to agree with.
+"""Python's numbers for the tests of the data pipeline.
 
-splits.json: texts and what str.split() gives. files.json: folders of files (base64) and their chunks in order, by an
-implementation of the protocol's text that shares nothing with the project's.
+splits.json: texts and the words that str.split() gives. files.json: folders of files (base64) and
+their chunks in order, by an implementation of the protocol's text that shares no code with the
+project's.
 
     python make.py
 """
@@ -46,7 +47,7 @@ splits = [text(rng.randrange(0, 40)) for _ in range(300)] + [
     "",
     " ",
 ]
-# every character that is not white space stays inside a word: checked for the whole basic plane in one text
+# Every character that is not white space stays inside a word: one text has the whole basic plane.
 plane = "".join(chr(c) for c in range(0x3100) if not 0xD800 <= c < 0xE000)
 (here / "splits.json").write_text(
     json.dumps(

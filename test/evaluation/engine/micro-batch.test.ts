@@ -1,6 +1,4 @@
-/**
- * How much is computed at once: from the widths and the memory there is, not from the batch size.
- */
+/** The size of micro-batches: it follows the widths and the memory, not the batch size. */
 import { describe, expect, it } from 'vitest';
 import { chooseMicroBatch, workingSetFor } from '#src/evaluation/engine/micro-batch.js';
 

@@ -1,6 +1,6 @@
 /**
- * What is checked of a request with published SAEs before anything is loaded, and what file names
- * give to bare state dicts.
+ * Requests with published SAEs: the checks before anything is loaded, and the facts that file names
+ * give about bare state dicts.
  */
 import {
   copyFileSync,
@@ -82,7 +82,7 @@ describe('what a published SAE brings along', () => {
       });
   });
 
-  it('a TopK may be evaluated on a drawn layer, an mlsae on all routed layers or on one', async () => {
+  it('a TopK may be on a drawn layer, an mlsae on all routed layers or on one', async () => {
     expect(await valid({ checkpoint: published('saelens-topk'), kind: 'RandomK' })).toMatchObject({
       layer: 5,
       description: { kind: 'RandomK' },

@@ -1,3 +1,4 @@
+/** Wrong fields of a request: the path of each, and one message. */
 import { parseRequest } from '#src/evaluation/request/parse.js';
 import { describe, expect, it } from 'vitest';
 

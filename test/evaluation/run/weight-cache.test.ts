@@ -70,7 +70,7 @@ describe('WeightCache', () => {
     },
   );
 
-  it('tells apart what is loaded differently from one file, and not what is used differently', async () => {
+  it('tells apart SAEs loaded differently from one file, not those used differently', async () => {
     const cache = new WeightCache({ limitBytes: plenty });
     const topK = { kind: 'TopK' as const, checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 };
     await run(
@@ -90,7 +90,7 @@ describe('WeightCache', () => {
     cache.clear();
   });
 
-  it('loads the file that TopK and RandomK have in common once, whichever comes first', async () => {
+  it('loads the file that TopK and RandomK share once, whichever comes first', async () => {
     const topK = { kind: 'TopK' as const, checkpoint: join(folder, 'sae.pt'), layer: 16, k: 16 };
     const randomK = { kind: 'RandomK' as const, checkpoint: join(folder, 'sae.pt'), k: 16 };
     const alone = (await run(request({ saes: [randomK] }))).results[0]!;

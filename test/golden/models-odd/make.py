@@ -1,8 +1,9 @@
-"""Tiny random models with the settings that ../models leaves out, and what transformers computes on them.
+"""Tiny random models with the settings that ../models leaves out, and their states by transformers.
 
-Each folder gets config.json (some rewritten in the style of older transformers), weights, and expected.safetensors:
-input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ..., block 2's site.* in float32 with eager attention; with
-`bf16.` in front the logits and h.last of the same model in bfloat16. Made with torch 2.13, transformers 5.18:
+Each folder gets config.json (some rewritten in the style of older transformers), weights, and
+expected.safetensors: input_ids, attention_mask (padded on the right), logits, h.0, h.last, r.1 ...,
+block 2's site.* in float32 with eager attention; with `bf16.` in front the logits and h.last of the
+same model in bfloat16. Made with torch 2.13, transformers 5.18:
 
     python make.py
 """
@@ -39,7 +40,7 @@ def randomise(model, seed):
 
 
 def site_hooks(model, outputs):
-    """Block 2's sites: z is what the output projection gets; *_out is what is added to the residual stream."""
+    """Hooks for block 2's sites: z is the output projection's input; *_out is added to r."""
     block = next(
         module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1"))
     )
@@ -527,7 +528,7 @@ make(
     seed=18,
 )
 
-# Each family under a scaling that is another's, layers of either kind in any order, activations seldom seen
+# Each family under another's scaling, layers of either kind in any order, rare activations.
 pairs = dict(short_factor=[1.0, 1.1, 1.2, 1.3], long_factor=[1.5, 2.0, 2.5, 4.0])
 make(
     "gpt2-quick-gelu",

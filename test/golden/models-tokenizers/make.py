@@ -1,7 +1,8 @@
-"""Small tokenizers of the kinds that models have, and the ids transformers gives for texts that are hard on them.
+"""Small tokenizers of the kinds that models have, and transformers' ids for texts that are hard.
 
-Each folder gets tokenizer.json and tokenizer_config.json; expected.json has, per folder (and for the shipped model's
-tokenizer), the ids of every text, whole and truncated to 12 tokens. Made with transformers 5.18:
+Each folder gets tokenizer.json and tokenizer_config.json; expected.json has, per folder (and for
+the shipped model's tokenizer), the ids of every text, whole and truncated to 12 tokens. Made with
+transformers 5.18:
 
     python make.py
 """
@@ -89,8 +90,8 @@ save(
     {"bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>", "unk_token": "<|endoftext|>"},
 )
 
-# Llama 2's: BPE over SentencePiece's escaped spaces with byte fallback, BOS before; settings of padding and truncation
-# left in the file, and a pad token
+# Llama 2's: BPE over SentencePiece's escaped spaces with byte fallback, BOS before; settings of
+# padding and truncation left in the file, and a pad token
 sentencepiece = Tokenizer(models.BPE(unk_token="<unk>", byte_fallback=True, fuse_unk=True))
 sentencepiece.normalizer = normalizers.Sequence(
     [normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")]
@@ -179,7 +180,8 @@ unigram.post_processor = processors.TemplateProcessing(
 )
 save("unigram", unigram, {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"})
 
-# Gemma's: as above without a space before the text, spaces found before merging, BOS before, runs of line ends and turns as added tokens
+# Gemma's: as above without a space before the text, spaces found before merging, BOS before, runs
+# of line ends and turns as added tokens
 gemma = json.loads(sentencepiece.to_str())
 gemma["normalizer"] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
 gemma["pre_tokenizer"] = {
@@ -205,7 +207,8 @@ save(
     },
 )
 
-# Qwen's and Llama 3's: a rule of its own before the bytes, NFC, whole words that no merges make; BOS by a processor in a sequence
+# Qwen's and Llama 3's: a rule of its own before the bytes, NFC, whole words that no merges make;
+# BOS by a processor in a sequence
 words = Tokenizer(models.BPE(ignore_merges=True))
 words.normalizer = normalizers.NFC()
 words.pre_tokenizer = pre_tokenizers.Sequence(

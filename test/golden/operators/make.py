@@ -2,8 +2,9 @@
 
     python test/golden/operators/make.py
 
-Each call is [operator, arguments, keyword arguments, results]; a tensor is {"t": name in tensors.safetensors}, a random
-generator {"generator": seed}, numbers that JSON lacks {"float": "inf"}. Made with PyTorch 2.13 on a CPU, one thread.
+Each call is [operator, arguments, keyword arguments, results]; a tensor is {"t": name in
+tensors.safetensors}, a random generator {"generator": seed}, numbers that JSON lacks
+{"float": "inf"}. Made with PyTorch 2.13 on a CPU, one thread.
 """
 
 import json
@@ -210,20 +211,28 @@ Z = Made('complex', 'zre', 'zim')
 W = Made('complex', 'zim', 'pos')
 
 # Pointwise
-for (
-    op
-) in 'abs neg sign sgn exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan sigmoid relu relu6 hardswish hardsigmoid hardtanh silu mish gelu softplus softsign elu selu celu leaky_relu log_sigmoid ceil floor round trunc frac erf erfc square isnan isinf isfinite isneginf isposinf signbit nan_to_num logical_not sinc deg2rad rad2deg hardshrink softshrink tanhshrink threshold special_i0 special_i0e special_i1 special_i1e special_ndtr special_entr special_expit special_erfcx special_log_ndtr special_bessel_j0 special_bessel_j1 special_bessel_y0'.split():
+for op in '''
+    abs neg sign sgn exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan sigmoid relu relu6
+    hardswish hardsigmoid hardtanh silu mish gelu softplus softsign elu selu celu leaky_relu
+    log_sigmoid ceil floor round trunc frac erf erfc square isnan isinf isfinite isneginf
+    isposinf signbit nan_to_num logical_not sinc deg2rad rad2deg hardshrink softshrink
+    tanhshrink threshold special_i0 special_i0e special_i1 special_i1e special_ndtr
+    special_entr special_expit special_erfcx special_log_ndtr special_bessel_j0
+    special_bessel_j1 special_bessel_y0
+'''.split():
     if op == 'softsign' or op == 'tanhshrink':
         continue  # PyTorch composes them in Python
     c(op, 'a', *({'threshold': [0.1, -3.0]}.get(op, [])))
-for (
-    op
-) in 'log log2 log10 log1p sqrt rsqrt reciprocal lgamma digamma special_k0 special_psi special_gammaln special_modified_bessel_i0 special_modified_bessel_i1 special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0'.split():
+for op in '''
+    log log2 log10 log1p sqrt rsqrt reciprocal lgamma digamma special_k0 special_psi
+    special_gammaln special_modified_bessel_i0 special_modified_bessel_i1
+    special_modified_bessel_k0 special_modified_bessel_k1 special_scaled_modified_bessel_k0
+'''.split():
     if op != 'special_k0':
         c(op, 'pos')
-for (
-    op
-) in 'asin acos atanh erfinv special_erfinv special_spherical_bessel_j0 arcsin arccos arctanh'.split():
+for op in '''
+    asin acos atanh erfinv special_erfinv special_spherical_bessel_j0 arcsin arccos arctanh
+'''.split():
     c(op, 'unit')
 c('acosh', Made('add', 'pos', 1.0))
 c('logit', 'prob', 1e-6)
@@ -240,9 +249,12 @@ for op in 'abs angle conj conj_physical real imag exp log sin sqrt reciprocal sg
 for op in 'bitwise_not abs sign neg square'.split():
     c(op, 'bits')
 
-for (
-    op
-) in 'add sub mul div maximum minimum fmax fmin atan2 copysign hypot logaddexp logaddexp2 eq ne lt le gt ge floor_divide remainder fmod nextafter heaviside xlogy float_power special_xlog1py special_zeta true_divide multiply subtract divide arctan2 isclose logical_and logical_or logical_xor rsub'.split():
+for op in '''
+    add sub mul div maximum minimum fmax fmin atan2 copysign hypot logaddexp logaddexp2 eq ne
+    lt le gt ge floor_divide remainder fmod nextafter heaviside xlogy float_power
+    special_xlog1py special_zeta true_divide multiply subtract divide arctan2 isclose
+    logical_and logical_or logical_xor rsub
+'''.split():
     left, right = (
         ('pos', 'pos')
         if op in ('float_power', 'special_zeta', 'special_xlog1py', 'xlogy')
@@ -303,9 +315,10 @@ c('leaky_relu', 'a', 0.2)
 c('softplus', 'a', 2.0, 1.0)
 
 # Reductions
-for (
-    op
-) in 'sum mean std var amax amin prod nansum logsumexp argmax argmin max min median mode all any cumsum cumprod logcumsumexp norm count_nonzero cummax cummin'.split():
+for op in '''
+    sum mean std var amax amin prod nansum logsumexp argmax argmin max min median mode all any
+    cumsum cumprod logcumsumexp norm count_nonzero cummax cummin
+'''.split():
     if op in ('cumsum', 'cumprod', 'logcumsumexp', 'cummax', 'cummin'):
         c(op, 'a', 1)
         c(op, 'cube', -2)

@@ -1,4 +1,7 @@
-"""Writes calls.pt beside this file: a TorchScript module whose methods take and give every kind of value. Made with PyTorch 2.13."""
+"""Writes calls.pt: a TorchScript module whose methods take and give every kind of value.
+
+Made with PyTorch 2.13.
+"""
 
 from pathlib import Path
 from typing import Dict, List, Optional, Tuple

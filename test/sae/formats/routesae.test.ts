@@ -1,3 +1,4 @@
+/** The kind and the sizes of an SAE from the names and shapes of its tensors. */
 import { describe, expect, it } from 'vitest';
 import { type SaeEvalError } from '#src/errors.js';
 import { inferKinds, resolveKind } from '#src/sae/formats/routesae.js';

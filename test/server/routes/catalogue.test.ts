@@ -1,4 +1,4 @@
-/** What lies under the roots, as the form and scripts are offered it. */
+/** The catalogue of files under the roots, for the form and for scripts. */
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 describe('the catalogue', () => {
-  it('lists texts of every kind that is read, as naming their folder reads them, and no links', async () => {
+  it('lists texts of every kind, as naming their folder reads them, and no links', async () => {
     const items = await client.datasets();
     expect(items.map(({ path, files }) => [path, files])).toEqual([
       ['mixed', 2],

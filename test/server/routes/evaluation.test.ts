@@ -122,6 +122,7 @@ describe('the numbers', () => {
       });
       expect(accepted.status).toBe(202);
       const location = accepted.headers.get('location')!;
+      const started = performance.now();
       const delays: number[] = [];
       let record = await (await fetch(`${server.url}${location}`)).json();
       while (['queued', 'running'].includes(record.status)) {
@@ -134,9 +135,11 @@ describe('the numbers', () => {
       expect(record.error).toBeNull();
       expectGolden(record.result, chosen);
       delays.sort((a, b) => a - b);
-      // The machine has two cores and both compute: the median says whether the loop is free, a
-      // single answer may wait for a core.
-      expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(50);
+      // A loop that is not free answers once in a batch. The median is compared with the whole, so
+      // that it holds on slow CPUs too; a single answer may wait for a core.
+      expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(
+        (performance.now() - started) / 20,
+      );
 
       // In the short run the client finds the evaluation that fetch submitted; in the long one it
       // is computed again.
@@ -239,7 +242,7 @@ describe('cancellation', () => {
       batchSize: 64,
     });
 
-  it('stops a running evaluation within a batch and a waiting one at once; the next runs', async () => {
+  it('stops a running evaluation within a batch and a waiting one at once', async () => {
     const running = await client.evaluate(long());
     const waiting = await client.evaluate(long());
     await until(async () => (await client.get(running.id)).status === 'running', {

@@ -1,6 +1,6 @@
 /**
- * What `/metrics` and `/devices` tell: every number that operations.md names, and that models stay
- * loaded.
+ * The numbers of `/metrics` and `/devices`: every one that operations.md names, and those of models
+ * that stay loaded.
  */
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';

@@ -124,7 +124,7 @@ function operationsOf(document: { paths: Record<string, Record<string, unknown>>
   );
 }
 
-/** What any address may answer beside its own statuses. */
+/** Statuses that every route may answer with beside its own. */
 const everywhere = ['304', '404', '406', '415', '422', '429', '503'];
 
 describe('fuzzing from /openapi.json', () => {

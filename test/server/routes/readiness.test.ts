@@ -18,7 +18,7 @@ import {
 } from '../harness.js';
 
 const folder = temporaryFolder();
-/** What libtorch is reached through: taken away, no compute process can start. */
+/** Path to libtorch: without it no compute process can start. */
 const addon = join(folder.path, 'sae_eval.node');
 const away = `${addon}.away`;
 const apiKey = 'a-secret-of-the-server';
@@ -66,7 +66,7 @@ describe('readiness', () => {
     expect(compute()[0]).not.toBe(before);
   });
 
-  it('is not there while no process can start; what was accepted waits, and runs when one can', async () => {
+  it('waits until a process can start; accepted evaluations wait too, then run', async () => {
     renameSync(addon, away);
     for (const pid of compute()) process.kill(pid, 'SIGKILL');
     await until(async () => (await ready()).detail?.includes('setup') === true, {

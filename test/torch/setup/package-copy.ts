@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 
 export interface SetupRun {
   code: number | null;
@@ -30,8 +30,8 @@ export class PackageCopy {
   readonly addon = join(this.package, 'build', 'addon', 'sae_eval.node');
 
   constructor() {
-    mkdirSync(join(this.package, 'dist', 'src'), { recursive: true });
-    cpSync(join(root, 'dist', 'src', 'setup'), join(this.package, 'dist', 'src', 'setup'), {
+    mkdirSync(join(this.package, 'dist/src/torch'), { recursive: true });
+    cpSync(join(root, 'dist/src/torch/setup'), join(this.package, 'dist/src/torch/setup'), {
       recursive: true,
     });
     cpSync(join(root, 'dist', 'src', 'errors.js'), join(this.package, 'dist', 'src', 'errors.js'));
@@ -68,7 +68,7 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
     );
   }
 
-  /** What the addon says when a new process loads it. */
+  /** Answer of the addon when a new process loads it. */
   answer(): string {
     return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], {
       encoding: 'utf8',
@@ -80,7 +80,7 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
    * `env` says so.
    */
   start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
-    const child = spawn(process.execPath, [join(this.package, 'dist', 'src', 'setup', 'main.js')], {
+    const child = spawn(process.execPath, [join(this.package, 'dist/src/torch/setup/main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '',

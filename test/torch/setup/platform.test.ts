@@ -1,4 +1,4 @@
-/** Where sae-eval runs, and where its parts lie. */
+/** Platforms that sae-eval runs on, and paths of its parts. */
 import { join } from 'node:path';
 import { requireSupportedPlatform } from '#src/torch/setup/platform.js';
 import { addonPath, cacheFolder, packageRoot } from '#src/torch/setup/paths.js';

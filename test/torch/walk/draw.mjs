@@ -1,7 +1,8 @@
-// Arguments that fit a schema, drawn with a seed: small tensors of a few shapes and dtypes, small
-// numbers. Names tell what
-// types leave open (an index is int64, a kernel is not negative), so that many calls have an answer
-// and not only an error.
+/**
+ * Arguments that fit a schema, drawn with a seed: small tensors of a few shapes and dtypes, small
+ * numbers. A name decides what the type leaves open (an index is int64, a kernel is positive), so
+ * that many calls have an answer and not only an error.
+ */
 
 /** mulberry32: numbers in [0, 1). */
 export function random(seed) {
@@ -53,6 +54,13 @@ const shapes = [
   [3, 4],
 ];
 
+/** Integers that must be positive, and lists of integers that are shapes, by their names. */
+const sizes = new RegExp(
+  'group|dilation|stride|step|chunks|sections|repeats?$|output_size|bins|bits|num_|kernel|window|' +
+    'n_fft|length|hidden|size',
+);
+const shapeNames = /^(size|shape|sizes|new_shape|(self|input|output|sparse)_size|input_sizes)$/;
+
 /**
  * `torch` is the binding. Each call draws for one operator; the tensors of one call share a shape
  * three times of four.
@@ -85,25 +93,14 @@ export function drawer(torch, next) {
 
   const drawInteger = (name) => {
     if (/dim|axis/.test(name)) return pick([0, 0, -1, 1]);
-    if (
-      /group|dilation|stride|step|chunks|sections|repeats?$|output_size|bins|bits|num_|kernel|window|n_fft|length|hidden|size/.test(
-        name,
-      )
-    )
-      return pick([1, 1, 2, 3]);
+    if (sizes.test(name)) return pick([1, 1, 2, 3]);
     if (/padding|offset|diagonal|storage/.test(name)) return pick([0, 0, 1]);
     if (/reduction/.test(name)) return pick([0, 1, 2]);
     return pick([0, 1, 1, 2, 3, -1]);
   };
 
   const drawIntegers = (name, count) => {
-    if (
-      /^(size|shape|sizes|new_shape|self_size|input_sizes|output_size|input_size|sparse_size)$/.test(
-        name,
-      ) &&
-      count === undefined
-    )
-      return chance(0.5) ? common : pick(shapes);
+    if (shapeNames.test(name) && count === undefined) return chance(0.5) ? common : pick(shapes);
     if (/^dims?$/.test(name)) return pick([[0], [1], [0, 1], [-1], []]);
     const length = count ?? pick([1, 2, common.length]);
     const one = drawInteger(name);

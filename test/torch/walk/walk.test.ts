@@ -25,7 +25,7 @@ import { hash } from './draw.mjs';
 import { parseSchema } from './schema.mjs';
 
 const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
-/** Where the children run: some operators write files of the names they are given. */
+/** Folder in which the children run: some operators write files by name. */
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-walk-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const seed = 1;
@@ -98,14 +98,21 @@ function report(ended: readonly Ended[]): string {
     ended.filter(({ outcome }) => outcome === 'answered').map(({ name }) => name),
   );
   const refused = ended.filter(({ code }) => code === 'torch-refused');
+  const refusedOverloads = new Set(refused.map(({ name }) => name)).size;
+  const refusedCount = `${refused.length}, of ${refusedOverloads} overloads`;
+  const untyped = ended.filter(({ outcome }) => outcome === 'untyped');
   const silentOnes = chosen.filter((name) => !answered.has(name));
   const codes = [
     ...new Set(ended.filter(({ outcome }) => outcome === 'error').map(({ code }) => code!)),
-  ].sort();
+  ]
+    .sort()
+    .map((code) => `\`${code}\` ${ended.filter((one) => one.code === code).length}`);
   return `# The dispatcher walk
 
-\`SAE_EVAL_TEST_FULL=1 SAE_EVAL_WRITE_LOG=1 npx vitest run test/torch/walk\` calls every ATen overload that libtorch's dispatcher lists with arguments drawn from its schema
-(small tensors of several shapes and dtypes, small numbers; seed ${seed}), in child processes, reads what they answer, and writes this page. libtorch ${versions().libtorch}, CPU.
+\`SAE_EVAL_TEST_FULL=1 SAE_EVAL_WRITE_LOG=1 npx vitest run test/torch/walk\` calls every ATen
+overload that libtorch's dispatcher lists, with arguments drawn from its schema (small tensors of
+several shapes and dtypes, small numbers; seed ${seed}), in child processes, reads their answers,
+and writes this page. libtorch ${versions().libtorch}, CPU.
 
 | | |
 |---|---|
@@ -113,19 +120,24 @@ function report(ended: readonly Ended[]): string {
 | calls | ${ended.length} |
 | overloads that answered at least once | ${answered.size} |
 | overloads that threw a typed error every time | ${silentOnes.length} |
-| calls refused (\`torch-refused\`) since libtorch would end the process | ${refused.length}, of ${new Set(refused.map(({ name }) => name)).size} overloads |
-| errors that were not \`TorchError\`s | ${ended.filter(({ outcome }) => outcome === 'untyped').length} |
+| calls refused (\`torch-refused\`) since libtorch would end the process | ${refusedCount} |
+| errors that were not \`TorchError\`s | ${untyped.length} |
 | processes that died | 0 |
 
-Codes of the errors: ${codes.map((code) => `\`${code}\` ${ended.filter((one) => one.code === code).length}`).join(', ')}. Overloads that never answered are those whose arguments chance
-does not hit (quantized and packed weights, matching shapes of several tensors), those of devices that are not there, and those of types
-that JavaScript has no value for. The walk is as quiet under glibc's checking allocator (\`LD_PRELOAD=libc_malloc_debug.so.0 MALLOC_CHECK_=3\`; seeds 1 and 2), which
-ends a process that wrote outside its memory.
+Codes of the errors: ${codes.join(', ')}.
+
+An overload never answers if chance does not hit its arguments (quantized and packed weights,
+matching shapes of several tensors), if it needs a device that is not there, or a type that
+JavaScript has no value for. The walk finds nothing more under glibc's checking allocator
+(\`LD_PRELOAD=libc_malloc_debug.so.0 MALLOC_CHECK_=3\`; seeds 1 and 2), which ends a process that
+wrote outside its memory.
 
 ## Refused calls
 
-libtorch does not check the arguments of these operators, most of them internal, and would read or write outside memory or divide by zero. Python ends in
-the same way where we tried (batch norm, LSTM, range, transforms). The binding refuses such arguments; others pass. The table is \`native/src/refused.cc\`.
+libtorch does not check the arguments of these operators, most of them internal, and would read or
+write outside memory or divide by zero. Python's process ended too in the cases we tried (batch
+norm, LSTM, range, transforms). The binding refuses such arguments; others pass. The table is
+\`native/src/refused.cc\`.
 
 | operator | reason |
 |---|---|
@@ -136,7 +148,7 @@ ${refusedCalls()
 }
 
 describe('the dispatcher walk', () => {
-  it(`calls ${chosen.length} overloads ${draws} times each: all answer or throw a typed error`, async () => {
+  it(`calls ${chosen.length} overloads ${draws} times each: none ends a process`, async () => {
     const ended: Ended[] = [];
     const fatal: string[] = [];
     for (let rest = chosen; rest.length > 0;) {
@@ -169,9 +181,8 @@ describe('the dispatcher walk', () => {
     const call = (): unknown =>
       operator('native_batch_norm')(ops.ones([2, 3]), null, null, null, null, false, 0.1, 1e-5);
     expect(call).toThrow(TorchError);
-    expect(call).toThrow(
-      /native_batch_norm.*refused, libtorch would end the process: it does not check that weight, bias and statistics/,
-    );
+    expect(call).toThrow(/native_batch_norm.*refused, libtorch would end the process/);
+    expect(call).toThrow(/it does not check that weight, bias and statistics/);
     const trained = operator('native_batch_norm')(
       ops.ones([2, 3]),
       null,
