@@ -1,6 +1,10 @@
-/** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: what a request can name. */
+/**
+ * `/v1/kinds`, `/metrics`, `/checkpoints`, `/models`, `/datasets`, `/devices`: everything that a
+ * request can name.
+ */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import { metrics, needsOf } from '../../src/metrics/table.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -8,6 +12,7 @@ import {
   datasetListSchema,
   deviceListSchema,
   kindListSchema,
+  metricListSchema,
   modelListSchema,
   type Kind,
 } from '../../src/schema/record.js';
@@ -55,6 +60,23 @@ export function registerCatalogue(app: Api, services: Services): void {
       response: { 200: kindListSchema, ...problems(406) },
     },
     handler: async () => kinds,
+  });
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    schema: {
+      operationId: 'listMetrics',
+      tags: ['catalogue'],
+      summary: 'Metrics with names, meaning, unit and direction',
+      response: { 200: metricListSchema, ...problems(406) },
+    },
+    handler: async () => ({
+      items: metrics.map((metric) => ({
+        name: metric.name,
+        needs: needsOf(metric),
+        fields: [...metric.fields],
+      })),
+    }),
   });
   app.route({
     method: 'GET',

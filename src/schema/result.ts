@@ -1,14 +1,24 @@
 /**
- * The result of an evaluation (`report.json`), as zod schemas. Imports nothing native.
+ * The result of an evaluation (`report.json`), as zod schemas. The values of metrics follow from
+ * the table of metrics.
  *
- * `reference` values are plain numbers, `strict` values objects with a mean and, where one is
- * defined, a 95 % interval. A metric that does not exist for a kind under a protocol, or was not
- * asked for, is null; `notes` says why.
+ * `reference` values are plain numbers; `strict` values are objects with a mean and, if one is
+ * defined, a 95 % interval. A value is null if the kind has none under the protocol or the request
+ * did not ask for it; `notes` gives the reason.
  */
 import { z } from 'zod';
+import type { Bilingual } from '../bilingual.js';
+import type { Field, Protocol } from '../metrics/metric.js';
+import {
+  fieldsOf,
+  metrics,
+  type LayerValues,
+  type ReferenceValues,
+  type StrictValues,
+  type Table,
+} from '../metrics/table.js';
+import type { DensityHistogram, Estimate, Shape, ShapeValues } from '../metrics/value.js';
 import { protocolNames, requestFields, saeKinds } from './request.js';
-
-const nullableNumber = z.number().nullable();
 
 export const bilingualSchema = z
   .object({ en: z.string(), zh: z.string() })
@@ -37,66 +47,57 @@ export const densityHistogramSchema = z
   })
   .meta({ id: 'DensityHistogram' });
 
-export const referenceValuesSchema = z
-  .object({
-    NormMSE: nullableNumber,
-    KLDiv: nullableNumber.describe('Nats per sequence, padding included.'),
-    DeltaCE: nullableNumber,
-    Recovered: nullableNumber,
-    RoutedPositions: z
-      .array(z.number())
-      .nullable()
-      .describe('RouteSAE: positions per routed layer.'),
-  })
-  .meta({ id: 'ReferenceValues' });
+const shapeSchemas: { [S in Shape]: z.ZodType<ShapeValues[S], ShapeValues[S]> } = {
+  number: z.number(),
+  estimate: estimateSchema,
+  list: z.array(z.number()),
+  histogram: densityHistogramSchema,
+};
 
-const nullableEstimate = estimateSchema.nullable();
+/** The schemas of some fields of a table, each with the field's meaning. */
+function fieldSchemas(fields: readonly Field[]): Record<string, z.ZodType> {
+  return Object.fromEntries(
+    fields.map(({ field, shape, meaning }) => [
+      field,
+      shapeSchemas[shape]
+        .nullable()
+        .describe(`${meaning.en}.`.replace(/^./, (c) => c.toUpperCase())),
+    ]),
+  );
+}
 
-export const strictValuesSchema = z
-  .object({
-    NormMSE: nullableEstimate,
-    KLDivPerToken: nullableEstimate,
-    KLDivPerSequence: nullableEstimate,
-    DeltaCE: nullableEstimate,
-    Recovered: nullableEstimate,
-    L0: nullableEstimate,
-    L0OverHidden: nullableEstimate,
-    DeadLatents: nullableEstimate.describe('The share of latents never active in the run.'),
-    ExplainedVariance: nullableEstimate,
-    CosineSimilarity: nullableEstimate,
-    NormRatio: nullableEstimate.describe(
-      'Norm of the reconstruction over the norm of the input: √(Σ‖x̂‖² / Σ‖x‖²).',
-    ),
-    RoutingShare: z
-      .array(z.number())
+/** The schema of all values under a protocol. */
+export function valuesSchema(protocol: Protocol, table: Table = metrics): z.ZodType {
+  return z.object(fieldSchemas(fieldsOf(protocol, table)));
+}
+
+/** The schema of one layer's values under a protocol. */
+function layerValuesSchema<P extends Protocol>(protocol: P): z.ZodType<SplicedLayer<P>> {
+  return z.object({
+    ...fieldSchemas(fieldsOf(protocol).filter(({ perLayer }) => perLayer)),
+    splicedAt: z
+      .number()
+      .int()
       .nullable()
-      .describe('RouteSAE: share of real positions per routed layer.'),
-    DensityHistogram: densityHistogramSchema.nullable(),
-  })
-  .meta({ id: 'StrictValues' });
+      .describe('Layer whose residual stream the splice replaces; null without a splice.'),
+  }) as z.ZodType as z.ZodType<SplicedLayer<P>>;
+}
+
+type SplicedLayer<P extends Protocol> = LayerValues<P> & { splicedAt: number | null };
+
+export const referenceValuesSchema = (
+  valuesSchema('reference') as z.ZodType<ReferenceValues, ReferenceValues>
+).meta({ id: 'ReferenceValues' });
+
+export const strictValuesSchema = (
+  valuesSchema('strict') as z.ZodType<StrictValues, StrictValues>
+).meta({ id: 'StrictValues' });
 
 export const perLayerSchema = z
   .object({
     layer: z.number().int(),
-    reference: z
-      .object({
-        NormMSE: nullableNumber,
-        KLDiv: nullableNumber,
-        DeltaCE: nullableNumber,
-        Recovered: nullableNumber,
-        splicedAt: z.number().int().nullable(),
-      })
-      .nullable(),
-    strict: z
-      .object({
-        NormMSE: nullableEstimate,
-        KLDivPerToken: nullableEstimate,
-        KLDivPerSequence: nullableEstimate,
-        DeltaCE: nullableEstimate,
-        Recovered: nullableEstimate,
-        splicedAt: z.number().int().nullable(),
-      })
-      .nullable(),
+    reference: layerValuesSchema('reference').nullable(),
+    strict: layerValuesSchema('strict').nullable(),
   })
   .meta({ id: 'PerLayer' });
 
@@ -126,26 +127,27 @@ export const saeResultSchema = z
     format: z
       .string()
       .optional()
-      .describe('Whose layout the checkpoint has: routesae, saelens, dictionary_learning, …'),
+      .describe('Format of the checkpoint: routesae, saelens, dictionary_learning, …'),
     hookPoint: z
       .string()
       .nullable()
       .optional()
-      .describe('Where it was trained, as the checkpoint names it; null where it does not.'),
+      .describe(
+        'Hook point at which the SAE was trained, as the checkpoint names it; null without a name.',
+      ),
     normalization: z
       .string()
       .optional()
       .describe(
-        'What makes activations its input, and so the space its errors are measured in: ' +
-          'pre, none, layer-norm, token-norm or scale, with `centred, ` before it where ' +
-          'the mean is taken off first.',
+        'Normalization that turns activations into the input of the SAE, in whose space errors ' +
+          'are measured: pre, none, layer-norm, token-norm or scale, after `centred, ` if the ' +
+          'mean is subtracted first.',
       ),
     site: z
       .enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out'])
       .optional()
       .describe(
-        'Where inside the block of its layer it reads and writes; left out: the residual ' +
-          'stream after it.',
+        'Site inside the block of its layer; left out: the residual stream after the block.',
       ),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
@@ -168,7 +170,7 @@ export const comparisonSchema = z
     metric: z.string().describe('A metric of `strict`.'),
     a: z.string(),
     b: z.string(),
-    difference: z.number().describe("a's mean minus b's."),
+    difference: z.number().describe('Mean of a minus mean of b.'),
     ci95: z.tuple([z.number(), z.number()]).nullable(),
   })
   .meta({ id: 'Comparison' });
@@ -177,7 +179,7 @@ export const findingSchema = z
   .object({
     severity: z.enum(['info', 'warning', 'error']),
     code: z.string(),
-    sae: z.string().nullable().describe('The label it is about; null: the run.'),
+    sae: z.string().nullable().describe('Label of the SAE; null if the finding is about the run.'),
     message: bilingualSchema,
     evidence: z.record(z.string(), z.union([z.number(), z.string()])),
   })
@@ -207,7 +209,7 @@ export const configSchema = z
   })
   .meta({
     id: 'RunConfig',
-    description: 'The request with every default filled in, and what the run was decided to use.',
+    description: 'The request with every default filled in, and the settings that the run chose.',
   });
 
 export const dataSummarySchema = z
@@ -218,7 +220,7 @@ export const dataSummarySchema = z
     paddedTokens: z
       .number()
       .int()
-      .describe('Padded positions: they count under reference, never under strict.'),
+      .describe('Padded positions; they count under reference, not under strict.'),
     skippedRecords: z.number().int(),
     truncatedTokens: z.number().int(),
     warnings: z.array(bilingualSchema),
@@ -240,11 +242,7 @@ export const resultSchema = z
   })
   .meta({ id: 'EvaluationResult' });
 
-export type Bilingual = z.infer<typeof bilingualSchema>;
-export type Estimate = z.infer<typeof estimateSchema>;
-export type DensityHistogram = z.infer<typeof densityHistogramSchema>;
-export type ReferenceValues = z.infer<typeof referenceValuesSchema>;
-export type StrictValues = z.infer<typeof strictValuesSchema>;
+export type { Bilingual, DensityHistogram, Estimate, ReferenceValues, StrictValues };
 export type PerLayer = z.infer<typeof perLayerSchema>;
 export type SweepPoint = z.infer<typeof sweepPointSchema>;
 export type Note = z.infer<typeof noteSchema>;

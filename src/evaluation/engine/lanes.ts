@@ -5,7 +5,7 @@
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
-import type { Target } from './collector.js';
+import type { Target } from '../../metrics/keys.js';
 
 export interface Lane {
   /** The layer whose residual stream `state` replaces. */

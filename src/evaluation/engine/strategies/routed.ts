@@ -4,6 +4,7 @@
  * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed
  * layer of one pass, x and x̂ from the clean pass.
  */
+import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import {
   denormalize,
@@ -14,7 +15,7 @@ import {
 } from '../../../sae/index.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import { vectorKey, type Collector, type Target } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { Lane } from '../lanes.js';
 import { measure } from '../measure.js';
 import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
@@ -80,15 +81,11 @@ export class Routed implements Strategy {
             x: input,
             reconstruction,
             latents,
+            routed: (counted) => this.#positions(routes, counted),
             targets: targetsFor(owner, this.wanted.protocols, 0),
           },
           into,
         );
-        for (const protocol of this.wanted.protocols)
-          into.vector(
-            vectorKey(owner, protocol, 'routed'),
-            this.#positions(routes, into.mask(protocol).reshape([-1])),
-          );
         if (this.#spliced.length === 0) return [];
         const error = reconstruction.sub(input);
         held.push(error);

@@ -1,8 +1,10 @@
 /** How a kind is measured and spliced: what each kind's strategy tells the engine. */
+import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
+import type { Table } from '../../../metrics/table.js';
 import type { Sparsity } from '../../../sae/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import type { Collector, Target } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { Lane } from '../lanes.js';
 
 /** A place where an SAE is measured and spliced under a protocol. */
@@ -22,6 +24,8 @@ export interface Wanted {
   splice: boolean;
   /** Metrics that need the sites set to zero. */
   zero: boolean;
+  /** The requested metrics; default all. */
+  metrics?: Table;
 }
 
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
