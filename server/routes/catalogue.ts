@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import type { Field } from '../../src/metrics/metric.js';
 import { metrics, needsOf } from '../../src/metrics/table.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
@@ -74,7 +75,12 @@ export function registerCatalogue(app: Api, services: Services): void {
       items: metrics.map((metric) => ({
         name: metric.name,
         needs: needsOf(metric),
-        fields: [...metric.fields],
+        fields: metric.fields.map((field: Field) => ({
+          ...field,
+          interval: field.interval === true,
+          perLayer: field.perLayer === true,
+          compared: field.compared === true,
+        })),
       })),
     }),
   });

@@ -15,7 +15,6 @@ const cosine: ReconstructionColumn = {
 export const cosineSimilarity = {
   name: 'CosineSimilarity',
   columns: [cosine],
-  vectors: [],
   fields: [
     {
       field: 'CosineSimilarity',
@@ -30,8 +29,6 @@ export const cosineSimilarity = {
       better: 'higher',
       shape: 'estimate',
       interval: true,
-      perLayer: false,
-      compared: false,
       value: (sums) => meanOverPositions(sums, cosine),
     },
   ],

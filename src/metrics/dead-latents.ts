@@ -4,7 +4,6 @@ import type { Metric } from './metric.js';
 
 export const deadLatents = {
   name: 'DeadLatents',
-  columns: [],
   vectors: [firing],
   fields: [
     {
@@ -19,9 +18,6 @@ export const deadLatents = {
       unit: 'share',
       better: 'lower',
       shape: 'estimate',
-      interval: false,
-      perLayer: false,
-      compared: false,
       value: (sums) => {
         const counts = sums.vector(firing);
         return counts === null

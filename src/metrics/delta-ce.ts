@@ -25,9 +25,8 @@ const text = {
 export const deltaCE = {
   name: 'DeltaCE',
   columns: [ceSpliced],
-  vectors: [],
   fields: [
-    { ...text, protocol: 'reference', shape: 'number', interval: false, compared: false },
+    { ...text, protocol: 'reference', shape: 'number' },
     { ...text, protocol: 'strict', shape: 'estimate', interval: true, compared: true },
   ],
 } as const satisfies Metric;

@@ -47,9 +47,6 @@ export const densityHistogram = {
       unit: 'latents',
       better: 'neither',
       shape: 'histogram',
-      interval: false,
-      perLayer: false,
-      compared: false,
       value: (sums) => {
         const counts = sums.vector(firing);
         return counts === null

@@ -45,9 +45,6 @@ export const explainedVariance = {
       unit: 'share',
       better: 'higher',
       shape: 'estimate',
-      interval: false,
-      perLayer: false,
-      compared: false,
       absent: {
         en: 'All inputs are equal: there is no variance to explain.',
         zh: '所有输入都相同：没有可解释的方差。',

@@ -26,7 +26,6 @@ const perSequence = (sums: Sums): number | null => per(sums, sums.sequences);
 export const klDiv = {
   name: 'KLDiv',
   columns: [kl],
-  vectors: [],
   fields: [
     {
       field: 'KLDiv',
@@ -42,9 +41,7 @@ export const klDiv = {
       unit: 'nats per sequence',
       better: 'lower',
       shape: 'number',
-      interval: false,
       perLayer: true,
-      compared: false,
       value: perSequence,
     },
     {

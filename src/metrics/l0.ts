@@ -12,14 +12,11 @@ const common = {
   better: 'neither',
   shape: 'estimate',
   interval: true,
-  perLayer: false,
-  compared: false,
 } as const;
 
 export const l0 = {
   name: 'L0',
   columns: [active],
-  vectors: [],
   fields: [
     {
       ...common,

@@ -9,7 +9,7 @@
 import type { Bilingual } from '../bilingual.js';
 import type { Tensor } from '../torch/index.js';
 import type { Measurement } from './measurement.js';
-import type { Shape, ShapeValues } from './value.js';
+import type { ShapeValues } from './value.js';
 
 export type Protocol = 'reference' | 'strict';
 
@@ -94,20 +94,20 @@ interface FieldBase {
 export interface ScalarField extends FieldBase {
   readonly shape: 'number' | 'estimate';
   /** Whether a bootstrap over sequences gives an interval (`strict` only). */
-  readonly interval: boolean;
+  readonly interval?: true;
   /** Whether kinds with several layers have the value for each layer. */
-  readonly perLayer: boolean;
+  readonly perLayer?: true;
   /** Whether a result has the paired differences between SAEs (`strict` only). */
-  readonly compared: boolean;
+  readonly compared?: true;
   readonly value: Formula;
 }
 
 /** A field whose value is a list or a histogram, computed over the whole run. */
 export interface WholeField<S extends 'list' | 'histogram'> extends FieldBase {
   readonly shape: S;
-  readonly interval: false;
-  readonly perLayer: false;
-  readonly compared: false;
+  readonly interval?: never;
+  readonly perLayer?: never;
+  readonly compared?: never;
   readonly value: Formula<ShapeValues[S]>;
 }
 
@@ -116,16 +116,15 @@ export type Field = ScalarField | WholeField<'list'> | WholeField<'histogram'>;
 export interface Metric {
   /** The name in `metrics` of a request. */
   readonly name: string;
-  readonly columns: readonly Column[];
-  readonly vectors: readonly Vector[];
+  readonly columns?: readonly Column[];
+  readonly vectors?: readonly Vector[];
   readonly fields: readonly Field[];
 }
 
-/** The type of a result's values under a protocol, from the types of a table's metrics. */
-export type ValuesOf<M extends Metric, P extends Protocol, OnlyPerLayer = boolean> = {
-  [
-    F in Extract<M['fields'][number], { protocol: P; perLayer: OnlyPerLayer }> as F['field']
-  ]: F['shape'] extends infer S extends Shape ? ShapeValues[S] | null : never;
+/** Type of a result's values under a protocol: those of all fields, or of the `Kept` ones. */
+export type ValuesOf<M extends Metric, P extends Protocol, Kept = unknown> = {
+  [F in Extract<M['fields'][number], { protocol: P } & Kept> as F['field']]:
+    ShapeValues[F['shape']] | null;
 };
 
 /** The mean over slots of a value; null if a slot has none. */

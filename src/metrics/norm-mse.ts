@@ -34,9 +34,8 @@ const text = {
 export const normMSE = {
   name: 'NormMSE',
   columns: [nmse, squaredInput, squaredReconstruction],
-  vectors: [],
   fields: [
-    { ...text, protocol: 'reference', shape: 'number', interval: false, compared: false },
+    { ...text, protocol: 'reference', shape: 'number' },
     { ...text, protocol: 'strict', shape: 'estimate', interval: true, compared: true },
     normRatio,
   ],

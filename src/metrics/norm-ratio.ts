@@ -26,8 +26,6 @@ export const normRatio = {
   better: 'neither',
   shape: 'estimate',
   interval: true,
-  perLayer: false,
-  compared: false,
   value: (sums) => {
     const reconstruction = totalOverSlots(sums, squaredReconstruction);
     const input = totalOverSlots(sums, squaredInput);

@@ -38,9 +38,8 @@ const text = {
 export const recovered = {
   name: 'Recovered',
   columns: [ceSpliced, ceZero],
-  vectors: [],
   fields: [
-    { ...text, protocol: 'reference', shape: 'number', interval: false, compared: false },
+    { ...text, protocol: 'reference', shape: 'number' },
     { ...text, protocol: 'strict', shape: 'estimate', interval: true, compared: true },
   ],
 } as const satisfies Metric;

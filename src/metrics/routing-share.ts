@@ -14,9 +14,6 @@ const routed: Vector = {
 const common = {
   better: 'neither',
   shape: 'list',
-  interval: false,
-  perLayer: false,
-  compared: false,
   absent: {
     en: 'Only RouteSAE routes tokens to layers.',
     zh: '只有 RouteSAE 会把词元路由到不同的层。',
@@ -25,7 +22,6 @@ const common = {
 
 export const routingShare = {
   name: 'RoutingShare',
-  columns: [],
   vectors: [routed],
   fields: [
     {

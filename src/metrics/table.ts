@@ -38,7 +38,7 @@ export type ReferenceValues = ValuesOf<Known, 'reference'>;
 /** Values of a result under `strict`. */
 export type StrictValues = ValuesOf<Known, 'strict'>;
 /** Values of one layer under a protocol. */
-export type LayerValues<P extends Protocol> = ValuesOf<Known, P, true>;
+export type LayerValues<P extends Protocol> = ValuesOf<Known, P, { perLayer: true }>;
 
 /** The metrics of these names, in the order of the table. */
 export function metricsNamed(names: readonly string[], table: Table = metrics): Table {
@@ -74,18 +74,18 @@ function orderOf(column: Column): string {
  * place of a column in the bootstrap's product decides the last bits of its intervals.
  */
 export function columnsOf(table: Table): Column[] {
-  return [...new Set(table.flatMap(({ columns }) => columns))].sort((a, b) =>
+  return [...new Set(table.flatMap(({ columns = [] }) => columns))].sort((a, b) =>
     orderOf(a) < orderOf(b) ? -1 : 1,
   );
 }
 
 /** Vectors that metrics need, each once. */
 export function vectorsOf(table: Table): Vector[] {
-  return [...new Set(table.flatMap(({ vectors }) => vectors))];
+  return [...new Set(table.flatMap(({ vectors = [] }) => vectors))];
 }
 
 /** Whether a metric needs the logits of spliced passes, and of passes with sites set to zero. */
-export function needsOf({ columns }: Metric): { splice: boolean; zero: boolean } {
+export function needsOf({ columns = [] }: Metric): { splice: boolean; zero: boolean } {
   return {
     splice: columns.some(({ from }) => from === 'splice'),
     zero: columns.some(({ from }) => from === 'zero'),

@@ -14,7 +14,8 @@ import { metrics, type Table } from '#src/metrics/table.js';
 import { en } from '#src/report/language/en.js';
 import { zh } from '#src/report/language/zh.js';
 import { mainTable } from '#src/report/sections/results.js';
-import { valuesSchema, type StrictValues } from '#src/schema/result.js';
+import type { StrictValues } from '#src/schema/result.js';
+import { valuesSchema } from '#src/schema/values.js';
 import { fromTypedArray, memory, scope } from '#src/torch/index.js';
 import { saeResult } from '../report/fixture.js';
 import { metricsDocument } from './metrics-document.js';
@@ -32,7 +33,6 @@ const largestError: ReconstructionColumn = {
 export const maxError = {
   name: 'MaxError',
   columns: [largestError],
-  vectors: [],
   fields: [
     {
       field: 'MaxError',
@@ -47,7 +47,6 @@ export const maxError = {
       better: 'lower',
       shape: 'estimate',
       interval: true,
-      perLayer: false,
       compared: true,
       value: (sums) => meanOverPositions(sums, largestError),
     },

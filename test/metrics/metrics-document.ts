@@ -6,7 +6,7 @@ function row(metric: string, fields: readonly Field[]): string {
   const { field, formula, unit, better } = fields[0]!;
   const under = (protocol: Field['protocol']): string => {
     const found = fields.find((one) => one.protocol === protocol);
-    return found === undefined ? '–' : found.interval ? 'with interval' : 'yes';
+    return found === undefined ? '–' : found.interval === true ? 'with interval' : 'yes';
   };
   const yes = (has: (one: Field) => boolean): string => (fields.some(has) ? 'yes' : '–');
   return `| ${[
@@ -17,8 +17,8 @@ function row(metric: string, fields: readonly Field[]): string {
     better === 'neither' ? '–' : better,
     under('reference'),
     under('strict'),
-    yes(({ perLayer }) => perLayer),
-    yes(({ compared }) => compared),
+    yes(({ perLayer }) => perLayer === true),
+    yes(({ compared }) => compared === true),
   ].join(' | ')} |`;
 }
 

@@ -126,7 +126,7 @@ export class Assembly {
   #estimate(view: View, { value: formula, interval }: ScalarField): Estimate | null {
     const mean = formula(sumsOver(this.accumulator, view));
     if (mean === null) return null;
-    if (!interval) return { mean };
+    if (interval !== true) return { mean };
     const values = this.#resampledValues(view, formula);
     return { mean, ci95: values === null ? null : percentileInterval(values) };
   }
@@ -137,7 +137,7 @@ export class Assembly {
     for (const metric of this.#table) {
       const asked = this.#asked.includes(metric);
       for (const field of metric.fields) {
-        if (field.protocol !== view.protocol || (perLayer && !field.perLayer)) continue;
+        if (field.protocol !== view.protocol || (perLayer && field.perLayer !== true)) continue;
         if (!asked) values[field.field] = null;
         else if (field.shape === 'number')
           values[field.field] = this.#overBatches(view, field.value);
@@ -174,7 +174,9 @@ export class Assembly {
 
   /** Differences of every pair (the later minus the earlier), on the same resamples. */
   comparisons(subjects: readonly (Subject & { label: string })[]): Comparison[] {
-    const compared = scalarFieldsOf('strict', this.#asked).filter((field) => field.compared);
+    const compared = scalarFieldsOf('strict', this.#asked).filter(
+      ({ compared: has }) => has === true,
+    );
     return compared.flatMap(({ field, value: formula }): Comparison[] => {
       const values = subjects.flatMap((subject) => {
         const view = this.#view(subject, 'strict');

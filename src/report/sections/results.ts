@@ -121,7 +121,7 @@ export function perLayerSection({ results }: EvaluationResult, words: Dictionary
       words,
     );
     const ofLayers = columnsWith(
-      (protocol) => fieldsOf(protocol).filter((field) => field.perLayer),
+      (protocol) => fieldsOf(protocol).filter((field) => field.perLayer === true),
       (field) => (perLayer ?? []).some((row) => valueOf(row, field) !== null),
       words,
     );
