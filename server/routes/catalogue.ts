@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import type { Field } from '../../src/metrics/metric.js';
+import type { Field, Metric } from '../../src/metrics/metric.js';
 import { metrics, needsOf } from '../../src/metrics/table.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
@@ -16,6 +16,7 @@ import {
   metricListSchema,
   modelListSchema,
   type Kind,
+  type MetricEntry,
 } from '../../src/schema/record.js';
 import { saeKinds } from '../../src/schema/request.js';
 import { kindLayout } from '../../src/sae/layout.js';
@@ -47,6 +48,22 @@ function describeKind(kind: (typeof saeKinds)[number]): Kind {
   return { kind, summary, layer, hasK, hasRouting, tensors: Object.fromEntries(shapes) };
 }
 
+function describeMetric(metric: Metric): MetricEntry {
+  return {
+    name: metric.name,
+    needs: needsOf(metric),
+    fields: metric.fields.map(
+      ({ protocol, field, name, meaning, unit, better, shape, ...has }: Field) => {
+        const { interval = false, perLayer = false, compared = false } = has;
+        return {
+          ...{ protocol, field, name, meaning, unit, better, shape },
+          ...{ interval, perLayer, compared },
+        };
+      },
+    ),
+  };
+}
+
 export function registerCatalogue(app: Api, services: Services): void {
   const { catalogue, inspections, machine, options, queue, roots } = services;
   const kinds = { items: saeKinds.map(describeKind) };
@@ -71,18 +88,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'Metrics with names, meaning, unit and direction',
       response: { 200: metricListSchema, ...problems(406) },
     },
-    handler: async () => ({
-      items: metrics.map((metric) => ({
-        name: metric.name,
-        needs: needsOf(metric),
-        fields: metric.fields.map((field: Field) => ({
-          ...field,
-          interval: field.interval === true,
-          perLayer: field.perLayer === true,
-          compared: field.compared === true,
-        })),
-      })),
-    }),
+    handler: async () => ({ items: metrics.map(describeMetric) }),
   });
   app.route({
     method: 'GET',

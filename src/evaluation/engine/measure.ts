@@ -1,6 +1,5 @@
 /** Collects the columns and vectors of the requested metrics from what the passes computed. */
-import type { Target } from '../../metrics/keys.js';
-import { slotKey, vectorKey } from '../../metrics/keys.js';
+import { slotKey, vectorKey, type Target } from '../../metrics/keys.js';
 import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
 import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
