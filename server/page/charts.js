@@ -1,13 +1,11 @@
 /**
- * Small charts as SVG: bars with intervals, and lines over layers. Each has its numbers in words
- * for screen readers.
+ * Small charts as SVG: bars with intervals, and lines over layers. A label tells screen readers the
+ * numbers.
  */
 import { element, svg } from './elements.js';
 import { number } from './format.js';
 
-/**
- * In units of the picture, which fills its place: fewer on a phone, so that letters stay readable.
- */
+/** Width in units of the picture; smaller on a phone, so that letters stay readable. */
 const pictureWidth = () => (matchMedia('(max-width: 40rem)').matches ? 360 : 640);
 export const seriesColour = (index) => `var(--series-${(index % 8) + 1})`;
 

@@ -2,11 +2,14 @@
 import { element, replace } from './elements.js';
 import { titleOf } from './format.js';
 import { comparisonLinks } from './reports.js';
-import { resultsCharts, resultsTable } from './results.js';
+import { loadMetrics, resultsCharts, resultsTable } from './results.js';
 import { call } from './session.js';
 
 export async function showComparison({ main, signal }, ids) {
-  const records = await Promise.all(ids.map((id) => call((api) => api.get(id, { signal }))));
+  const [metrics, ...records] = await Promise.all([
+    loadMetrics({ signal }),
+    ...ids.map((id) => call((api) => api.get(id, { signal }))),
+  ]);
   const named = records.map((record, index) => ({ record, name: `Run ${index + 1}` }));
   const results = named.flatMap(({ record, name }) =>
     (record.result?.results ?? []).map((result) => ({
@@ -14,7 +17,7 @@ export async function showComparison({ main, signal }, ids) {
       label: `${name} · ${result.label}`,
     })),
   );
-  const charts = resultsCharts();
+  const charts = resultsCharts(metrics);
   const problem = element('p', { class: 'problem', role: 'alert', hidden: true });
   const onProblem = (error) => {
     problem.hidden = false;
@@ -46,7 +49,7 @@ export async function showComparison({ main, signal }, ids) {
     element(
       'section',
       { class: 'card' },
-      resultsTable(results, {
+      resultsTable(metrics, results, {
         caption: 'Numbers of different models, texts or settings are not comparable.',
       }),
     ),

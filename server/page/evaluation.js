@@ -3,14 +3,18 @@ import { announce, connectionNote, element, replace } from './elements.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { statusPill } from './list.js';
 import { reportLinks } from './reports.js';
-import { redrawTable, resultsCharts, resultsTable } from './results.js';
+import { loadMetrics, redrawTable, resultsCharts, resultsTable } from './results.js';
 import { call, client } from './session.js';
 
 const betweenPlaces = 2000;
 const hasEnded = (status) => status !== 'queued' && status !== 'running';
 
 export async function showEvaluation({ main, signal }, id) {
-  let record = await call((api) => api.get(id, { signal }));
+  const [first, metrics] = await Promise.all([
+    call((api) => api.get(id, { signal })),
+    loadMetrics({ signal }),
+  ]);
+  let record = first;
   const results = new Map((record.result?.results ?? []).map((result) => [result.label, result]));
 
   const head = element('div', { class: 'heading' });
@@ -18,12 +22,12 @@ export async function showEvaluation({ main, signal }, id) {
   const connection = connectionNote();
   const progress = element('section', { class: 'card' });
   const table = element('section', { class: 'card', hidden: true });
-  const charts = resultsCharts();
+  const charts = resultsCharts(metrics);
   const findings = element('section', { class: 'card', hidden: true });
   const reports = element('section', { class: 'card', hidden: true });
   const facts = element('section', { class: 'card' });
 
-  /** Whether it worked. */
+  /** Does something with the evaluation and says so; returns whether it worked. */
   async function act(said, body) {
     try {
       await call(body);
@@ -44,7 +48,7 @@ export async function showEvaluation({ main, signal }, id) {
         class: 'danger',
         onclick: ({ target }) => {
           if (target.getAttribute('aria-disabled') === 'true') return;
-          // Not `disabled`, which would take the keyboard's place away.
+          // `disabled` would lose the focus.
           target.setAttribute('aria-disabled', 'true');
           void act('Cancelling', (api) => api.cancel(id)).then((worked) => {
             if (!worked) target.removeAttribute('aria-disabled');
@@ -74,7 +78,7 @@ export async function showEvaluation({ main, signal }, id) {
       element('div', {}, heading, statusPill(record.status)),
       element('div', {}, hasEnded(record.status) ? remove : cancel),
     );
-    // The button that was pressed is gone.
+    // The pressed button is gone.
     if (hadFocus) heading.focus();
     const failed = record.error !== null && record.status !== 'cancelled';
     problem.hidden = !failed;
@@ -144,11 +148,11 @@ export async function showEvaluation({ main, signal }, id) {
     if (list.length === 0) return;
     redrawTable(
       table,
-      resultsTable(list, {
+      resultsTable(metrics, list, {
         caption:
           record.result === null
-            ? 'Numbers as they stand; intervals come at the end.'
-            : 'Best values are bold; below them the 95 % interval where there is one.',
+            ? 'Numbers so far; intervals come at the end.'
+            : 'Best values are bold; a 95 % interval stands below its value.',
       }),
     );
     charts.update(list);
@@ -233,7 +237,7 @@ export async function showEvaluation({ main, signal }, id) {
       if (!signal.aborted) replace(problem, element('p', { class: 'problem' }, error.message));
     });
 
-  /** What others do moves an evaluation in the queue; no event of its own says so. */
+  /** Asks for the place in the queue: no event tells that other evaluations moved it. */
   async function followPlace() {
     while (record.status === 'queued') {
       await new Promise((resolve) => setTimeout(resolve, betweenPlaces));
@@ -247,7 +251,7 @@ export async function showEvaluation({ main, signal }, id) {
 
   async function follow() {
     void followPlace().catch(() => {});
-    // However long the server or the network is away: the page goes on when they are back.
+    // The page continues when the server or the network is back, however long that takes.
     for await (const event of client().watch(id, {
       signal,
       attempts: Infinity,

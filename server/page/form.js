@@ -4,19 +4,6 @@ import { bytes } from './format.js';
 import { SaeRow } from './sae-row.js';
 import { call } from './session.js';
 
-const metricNames = [
-  'NormMSE',
-  'KLDiv',
-  'DeltaCE',
-  'Recovered',
-  'L0',
-  'DeadLatents',
-  'DensityHistogram',
-  'ExplainedVariance',
-  'CosineSimilarity',
-  'RoutingShare',
-];
-
 /** Fields whose values are long. */
 const wideFields = /^model$|^dataset\.path$|checkpoint$/;
 
@@ -53,8 +40,8 @@ function numberInput(value, extra = {}) {
 }
 
 export async function showForm({ main, signal }) {
-  const [kinds, checkpoints, models, datasets, devices] = await Promise.all(
-    ['kinds', 'checkpoints', 'models', 'datasets', 'devices'].map((what) =>
+  const [kinds, metrics, checkpoints, models, datasets, devices] = await Promise.all(
+    ['kinds', 'metrics', 'checkpoints', 'models', 'datasets', 'devices'].map((what) =>
       call((api) => api[what]({ signal })),
     ),
   );
@@ -118,7 +105,7 @@ export async function showForm({ main, signal }) {
   );
   const sparsityValues = element('input', { placeholder: '8, 16, 32', disabled: true });
   sparsity.addEventListener('change', () => (sparsityValues.disabled = sparsity.value === ''));
-  const metricChecks = metricNames.map((name) =>
+  const metricChecks = metrics.map(({ name }) =>
     element('input', { type: 'checkbox', value: name, checked: true }),
   );
   const protocolChecks = ['reference', 'strict'].map((name) =>

@@ -2,68 +2,40 @@
 import { barChart, lineChart } from './charts.js';
 import { element, replace } from './elements.js';
 import { number } from './format.js';
+import { call } from './session.js';
 
-/** Metrics with where they lie in a result and which direction is better. */
-export const metrics = [
-  {
-    id: 'reference.NormMSE',
-    name: 'NormMSE',
-    under: 'reference',
-    better: 'lower',
-    read: (r) => plain(r.reference?.NormMSE),
-  },
-  {
-    id: 'reference.KLDiv',
-    name: 'KL per sequence',
-    under: 'reference',
-    better: 'lower',
-    read: (r) => plain(r.reference?.KLDiv),
-  },
-  {
-    id: 'reference.DeltaCE',
-    name: 'ΔCE',
-    under: 'reference',
-    better: 'lower',
-    read: (r) => plain(r.reference?.DeltaCE),
-  },
-  {
-    id: 'reference.Recovered',
-    name: 'Recovered',
-    under: 'reference',
-    better: 'higher',
-    read: (r) => plain(r.reference?.Recovered),
-  },
-  ...[
-    ['NormMSE', 'NormMSE', 'lower'],
-    ['KLDivPerToken', 'KL per token', 'lower'],
-    ['DeltaCE', 'ΔCE', 'lower'],
-    ['Recovered', 'Recovered', 'higher'],
-    ['ExplainedVariance', 'Explained variance', 'higher'],
-    ['CosineSimilarity', 'Cosine', 'higher'],
-    ['L0', 'L0', null],
-    ['DeadLatents', 'Dead latents', 'lower'],
-  ].map(([key, name, better]) => ({
-    id: `strict.${key}`,
-    name,
-    under: 'strict',
-    better,
-    read: (r) => r.strict?.[key] ?? null,
-  })),
-];
+/** Fields of results that are a single number, as `GET /v1/metrics` lists them. */
+export async function loadMetrics({ signal } = {}) {
+  const items = await call((api) => api.metrics({ signal }));
+  const fields = items
+    .flatMap((item) => item.fields)
+    .filter(({ shape }) => shape === 'number' || shape === 'estimate')
+    .map(({ protocol, field, name, better }) => ({
+      id: `${protocol}.${field}`,
+      name: name.en,
+      under: protocol,
+      better,
+      read: (result) => estimate(result[protocol]?.[field]),
+    }));
+  return ['reference', 'strict'].flatMap((protocol) =>
+    fields.filter(({ under }) => under === protocol),
+  );
+}
 
-function plain(value) {
-  return value === null || value === undefined ? null : { mean: value };
+function estimate(value) {
+  if (value === null || value === undefined) return null;
+  return typeof value === 'number' ? { mean: value } : value;
 }
 
 function best(metric, results) {
   const values = results
     .map((result) => metric.read(result)?.mean)
     .filter((value) => Number.isFinite(value));
-  if (metric.better === null || values.length < 2) return null;
+  if (metric.better === 'neither' || values.length < 2) return null;
   return metric.better === 'lower' ? Math.min(...values) : Math.max(...values);
 }
 
-function shownMetrics(results) {
+function shownMetrics(metrics, results) {
   return metrics.filter((metric) => results.some((result) => metric.read(result) !== null));
 }
 
@@ -76,8 +48,8 @@ function noteFor(result, metric) {
   return result.notes?.find((note) => note.metric === metric.id)?.en;
 }
 
-export function resultsTable(results, { caption }) {
-  const shown = shownMetrics(results);
+export function resultsTable(metrics, results, { caption }) {
+  const shown = shownMetrics(metrics, results);
   const arrow = { lower: ' ↓', higher: ' ↑' };
   return element(
     'div',
@@ -147,10 +119,7 @@ export function resultsTable(results, { caption }) {
   );
 }
 
-/**
- * A table in the place of an older one: it stays where it was scrolled to, and keeps the keyboard's
- * place.
- */
+/** Replaces a table by a newer one, which keeps the scroll position and the focus. */
 export function redrawTable(parent, table) {
   const before = parent.firstElementChild;
   const { scrollLeft = 0 } = before ?? {};
@@ -161,7 +130,7 @@ export function redrawTable(parent, table) {
 }
 
 /** Charts with a choice of metric; `update` draws new numbers. */
-export function resultsCharts() {
+export function resultsCharts(metrics) {
   let results = [];
   const chart = element('div');
   const layers = element('div');
@@ -223,7 +192,7 @@ export function resultsCharts() {
     node: element('div', { class: 'two' }, card, layersCard),
     update(next) {
       results = next;
-      const shown = shownMetrics(results);
+      const shown = shownMetrics(metrics, results);
       const before = choice.value;
       const offered = shown.map(({ id }) => id).join(' ');
       // A list that is open would close.

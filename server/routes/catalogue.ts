@@ -1,6 +1,11 @@
-/** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: what a request can name. */
+/**
+ * `/v1/kinds`, `/metrics`, `/checkpoints`, `/models`, `/datasets`, `/devices`: everything that a
+ * request can name.
+ */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import type { Field, Metric } from '../../src/metrics/metric.js';
+import { metrics, needsOf } from '../../src/metrics/table.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -8,8 +13,10 @@ import {
   datasetListSchema,
   deviceListSchema,
   kindListSchema,
+  metricListSchema,
   modelListSchema,
   type Kind,
+  type MetricEntry,
 } from '../../src/schema/record.js';
 import { saeKinds } from '../../src/schema/request.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
@@ -41,6 +48,22 @@ function describeKind(kind: (typeof saeKinds)[number]): Kind {
   return { kind, summary, layer, hasK, hasRouting, tensors: Object.fromEntries(shapes) };
 }
 
+function describeMetric(metric: Metric): MetricEntry {
+  return {
+    name: metric.name,
+    needs: needsOf(metric),
+    fields: metric.fields.map(
+      ({ protocol, field, name, meaning, unit, better, shape, ...has }: Field) => {
+        const { interval = false, perLayer = false, compared = false } = has;
+        return {
+          ...{ protocol, field, name, meaning, unit, better, shape },
+          ...{ interval, perLayer, compared },
+        };
+      },
+    ),
+  };
+}
+
 export function registerCatalogue(app: Api, services: Services): void {
   const { catalogue, inspections, machine, options, queue, roots } = services;
   const kinds = { items: saeKinds.map(describeKind) };
@@ -55,6 +78,17 @@ export function registerCatalogue(app: Api, services: Services): void {
       response: { 200: kindListSchema, ...problems(406) },
     },
     handler: async () => kinds,
+  });
+  app.route({
+    method: 'GET',
+    url: '/metrics',
+    schema: {
+      operationId: 'listMetrics',
+      tags: ['catalogue'],
+      summary: 'Metrics with names, meaning, unit and direction',
+      response: { 200: metricListSchema, ...problems(406) },
+    },
+    handler: async () => ({ items: metrics.map(describeMetric) }),
   });
   app.route({
     method: 'GET',

@@ -14,6 +14,7 @@ import type {
   EvaluationStatus,
   EvaluationSummary,
   Kind,
+  MetricEntry,
   ModelEntry,
   ReportFormat,
   ReportLanguage,
@@ -236,6 +237,10 @@ export class SaeEvalClient {
 
   async kinds(options: CallOptions = {}): Promise<Kind[]> {
     return this.#items('/v1/kinds', options);
+  }
+
+  async metrics(options: CallOptions = {}): Promise<MetricEntry[]> {
+    return this.#items('/v1/metrics', options);
   }
 
   async devices(options: CallOptions = {}): Promise<Device[]> {

@@ -33,6 +33,7 @@ export type {
   EvaluationStatus,
   EvaluationSummary,
   Kind,
+  MetricEntry,
   ModelEntry,
   Problem,
   Progress,

@@ -23,7 +23,7 @@ export interface SampleStream extends AsyncIterable<Sample[]> {
 }
 
 export interface SampleOptions {
-  /** Path of a file or folder with text, see docs/data.md. */
+  /** Path of a file or folder with text, see docs/reference/data.md. */
   path: string;
   /** Name of the field with the text, or a dotted path to it. Default `text`. */
   textField?: string;

@@ -1,16 +1,14 @@
-/**
- * What a rule is: a condition on the numbers of a result, and the sentence that follows from them.
- * Native-free.
- */
-import type { Bilingual, EvaluationResult, Finding, SaeResult } from '../schema/index.js';
+/** A rule: a condition on the numbers of a result, and the sentence that follows from them. */
+import type { Bilingual } from '../bilingual.js';
+import type { EvaluationResult, Finding, SaeResult } from '../schema/index.js';
 
-/** What rules read. */
+/** The part of a result that rules read. */
 export type FindingContext = Pick<EvaluationResult, 'config' | 'data' | 'results' | 'comparisons'>;
 
 export interface Rule {
   code: string;
   severity: Finding['severity'];
-  /** The exact condition, for the docs. */
+  /** The exact condition, for docs/findings.md. */
   condition: Bilingual;
   check(context: FindingContext): Omit<Finding, 'code' | 'severity'>[];
 }
@@ -31,15 +29,12 @@ export function cite(value: number): string {
 
 export const percent = (share: number): string => `${cite(100 * share)} %`;
 
-/**
- * Sites whose activations one set of latents stands for: R for a Crosscoder, whose latents its
- * layers share, else 1.
- */
-export function sitesOf({ kind, layers }: SaeResult): number {
+/** Layers whose activations one set of latents encodes: R for a Crosscoder, else 1. */
+export function layersOf({ kind, layers }: SaeResult): number {
   return kind === 'Crosscoder' ? (layers?.length ?? 1) : 1;
 }
 
-/** Whether the SAE sits on the residual stream after the model's last block. */
+/** Whether the SAE reads the residual stream after the model's last block. */
 export function atLastLayer({ layer, site }: SaeResult, { config }: FindingContext): boolean {
   return site === undefined && layer === config.architecture.layers;
 }

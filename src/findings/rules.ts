@@ -1,6 +1,4 @@
-/**
- * The rules, in the order their findings are listed. docs/reference/findings.md is written from this table.
- */
+/** The rules in the order of their findings. docs/reference/findings.md lists them. */
 import type { Rule } from './rule.js';
 import { baselineWins } from './rules/baseline-wins.js';
 import { deadDictionary } from './rules/dead-dictionary.js';

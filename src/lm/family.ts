@@ -12,7 +12,7 @@ export interface Family {
   readonly name: string;
   /** Values of `model_type` in `config.json`. */
   readonly modelTypes: readonly string[];
-  /** Published models of the family, for the table in docs/models.md. */
+  /** Published models of the family, for the table in docs/reference/models.md. */
   readonly models: string;
   /** Features of the architecture that the family supports, for the same table. */
   readonly features: string;

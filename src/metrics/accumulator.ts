@@ -1,6 +1,6 @@
 /**
- * What a run accumulates: sums per sequence (columns) and sums over the run (vectors), in float64.
- * Two accumulators of consecutive shards merge by appending and adding, so a run in shards of whole
+ * The sums of a run in float64: columns hold one sum per sequence, vectors sums over the run. Two
+ * accumulators of consecutive shards merge by appending and adding, so a run in shards of whole
  * batches gives the same bits.
  */
 export interface AccumulatorState {
@@ -47,7 +47,7 @@ export class Accumulator {
     return this.batchSizes.reduce((sum, size) => sum + size, 0);
   }
 
-  /** One value per sequence, in order; a view that later appends may leave behind. */
+  /** One value per sequence, in order. A view: a later append may leave it behind. */
   column(name: string): Float64Array | null {
     const held = this.#columns.get(name);
     return held === undefined ? null : held.data.subarray(0, held.length);
@@ -57,7 +57,7 @@ export class Accumulator {
     return this.#vectors.get(name) ?? null;
   }
 
-  /** Takes over what came after: `other` holds the batches that follow this one's. */
+  /** Appends the batches of `other`, which follow this accumulator's. */
   merge(other: Accumulator): void {
     for (const [name, { data, length }] of other.#columns)
       this.append(name, data.subarray(0, length));

@@ -1,11 +1,35 @@
-/** CosineSimilarity: the mean over (token, site) pairs of cos(x, x̂) in the SAE's input space. */
-import { meanOverPositions, type Metric } from './metric.js';
+/** CosineSimilarity: the mean over (token, layer) pairs of cos(x, x̂) in the SAE's input space. */
+import { meanOverPositions, type Metric, type ReconstructionColumn } from './metric.js';
 
-export const cosineSimilarity: Metric = {
-  name: 'CosineSimilarity',
-  needs: { splice: false, zero: false },
-  reference: {},
-  strict: {
-    CosineSimilarity: { formula: (sums) => meanOverPositions(sums, 'cosine'), interval: true },
+/** Σ cos(x, x̂). */
+const cosine: ReconstructionColumn = {
+  name: 'cosine',
+  from: 'reconstruction',
+  protocols: ['strict'],
+  values: ({ x, reconstruction, squaredInput, squaredReconstruction }) => {
+    const dot = x.mul(reconstruction).sum([-1]);
+    return dot.div(squaredInput.mul(squaredReconstruction).sqrt().clamp_min(1e-12));
   },
 };
+
+export const cosineSimilarity = {
+  name: 'CosineSimilarity',
+  columns: [cosine],
+  fields: [
+    {
+      field: 'CosineSimilarity',
+      protocol: 'strict',
+      name: { en: 'Cosine similarity', zh: '余弦相似度' },
+      meaning: {
+        en: 'mean cosine between input and reconstruction',
+        zh: '输入与重建之间余弦的平均',
+      },
+      formula: 'mean over positions and layers of `cos(x, x̂)`',
+      unit: null,
+      better: 'higher',
+      shape: 'estimate',
+      interval: true,
+      value: (sums) => meanOverPositions(sums, cosine),
+    },
+  ],
+} as const satisfies Metric;

@@ -1,21 +1,29 @@
-/**
- * DeadLatents: the share of latents that were active on no real token of the run (on any layer).
- */
+/** DeadLatents: the share of latents that were active on no real token of the run, on any layer. */
+import { firing } from './columns.js';
 import type { Metric } from './metric.js';
 
-export const deadLatents: Metric = {
+export const deadLatents = {
   name: 'DeadLatents',
-  needs: { splice: false, zero: false },
-  reference: {},
-  strict: {
-    DeadLatents: {
-      interval: false,
-      formula: (sums) => {
-        const firing = sums.vector('firing');
-        return firing === null
+  vectors: [firing],
+  fields: [
+    {
+      field: 'DeadLatents',
+      protocol: 'strict',
+      name: { en: 'Dead latents', zh: '死潜变量' },
+      meaning: {
+        en: 'share of latents that were never active in this run',
+        zh: '本次运行中从未激活的潜变量比例',
+      },
+      formula: 'latents active on no real token, over `m`',
+      unit: 'share',
+      better: 'lower',
+      shape: 'estimate',
+      value: (sums) => {
+        const counts = sums.vector(firing);
+        return counts === null
           ? null
-          : firing.reduce((dead, count) => dead + (count === 0 ? 1 : 0), 0) / firing.length;
+          : counts.reduce((dead, count) => dead + (count === 0 ? 1 : 0), 0) / counts.length;
       },
     },
-  },
-};
+  ],
+} as const satisfies Metric;

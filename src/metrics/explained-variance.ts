@@ -1,32 +1,64 @@
 /**
  * ExplainedVariance: 1 − Σ‖x̂ − x‖² / Σ‖x − x̄‖² with one pooled mean vector x̄ over all real
- * tokens and sites. A predictor that returns the mean scores 0; where all inputs are equal, as on a
- * single token, there is none.
+ * tokens and layers. A predictor that returns the mean scores 0. If all inputs are equal, as on a single
+ * token, there is no value.
  */
-import { totalOverSlots, type Metric } from './metric.js';
+import { squaredInput } from './columns.js';
+import { totalOverSlots, type Metric, type ReconstructionColumn, type Vector } from './metric.js';
 
-/**
- * Share of Σ‖x‖² below which the variance is what rounding leaves: the squares come from float32.
- */
+/** Σ ‖x̂ − x‖². */
+const squaredError: ReconstructionColumn = {
+  name: 'squaredError',
+  from: 'reconstruction',
+  protocols: ['strict'],
+  values: (measurement) => measurement.squaredError,
+};
+
+/** Σ x: [d]. */
+const inputSum: Vector = {
+  name: 'inputSum',
+  protocols: ['strict'],
+  values: ({ x }, counted) => x.t().mv(counted.to({ dtype: x.dtype })),
+};
+
+/** Share of Σ‖x‖² below which a variance is rounding: the squares come from float32. */
 const rounding = 1e-6;
 
-export const explainedVariance: Metric = {
+export const explainedVariance = {
   name: 'ExplainedVariance',
-  needs: { splice: false, zero: false },
-  reference: {},
-  strict: {
-    ExplainedVariance: {
-      interval: false,
-      formula: (sums) => {
-        const inputSum = sums.vector('inputSum');
-        const error = totalOverSlots(sums, 'squaredError');
-        const input = totalOverSlots(sums, 'squaredInput');
-        if (inputSum === null || error.slots === 0) return null;
+  columns: [squaredError, squaredInput],
+  vectors: [inputSum],
+  fields: [
+    {
+      field: 'ExplainedVariance',
+      protocol: 'strict',
+      name: { en: 'Explained variance', zh: '解释方差' },
+      meaning: {
+        en:
+          '1 − squared error over the variance around the mean input; a predictor of the mean ' +
+          'scores 0',
+        zh: '1 − 误差平方与围绕均值的方差之比；预测均值得 0',
+      },
+      formula:
+        '`1 − Σ‖x̂ − x‖² / Σ‖x − x̄‖²`, `x̄` one mean vector over all real tokens and layers; ' +
+        'null if all inputs are equal',
+      unit: 'share',
+      better: 'higher',
+      shape: 'estimate',
+      absent: {
+        en: 'All inputs are equal: there is no variance to explain.',
+        zh: '所有输入都相同：没有可解释的方差。',
+      },
+      value: (sums) => {
+        const total = sums.vector(inputSum);
+        const error = totalOverSlots(sums, squaredError);
+        const input = totalOverSlots(sums, squaredInput);
+        if (total === null || error.slots === 0) return null;
         // Σ‖x − x̄‖² = Σ‖x‖² − ‖Σx‖² / n
         const n = sums.positions * input.slots;
-        const variance = input.total - inputSum.reduce((sum, value) => sum + value * value, 0) / n;
+        const variance = input.total - total.reduce((sum, value) => sum + value * value, 0) / n;
         return variance <= rounding * input.total ? null : 1 - error.total / variance;
       },
     },
-  },
-};
+  ],
+} as const satisfies Metric;

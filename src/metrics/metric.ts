@@ -1,38 +1,55 @@
 /**
- * What a metric is: formulas over sums. Evaluation reduces every batch to sums per sequence; a
- * metric never sees a tensor.
+ * A metric: the sums it needs and formulas over those sums. Every batch is reduced to columns (sums
+ * per sequence) and vectors (sums over the run); a formula never sees a tensor.
  *
  * The same formula gives the value of a batch (`reference`: the result is the mean over batches),
  * of the whole data set (`strict`), of one layer (sums restricted to one slot) and of a bootstrap
  * resample.
  */
-import type { MetricName, ProtocolName, ReferenceValues, StrictValues } from '../schema/index.js';
+import type { Bilingual } from '../bilingual.js';
+import type { Tensor } from '../torch/index.js';
+import type { Measurement } from './measurement.js';
+import type { ShapeValues } from './value.js';
 
-/**
- * Columns of sums per sequence, for each slot (a place an SAE is measured and spliced): `nmse` Σ
- * normalised squared error, `active` Σ active latents, `cosine`, `squaredError` Σ‖x̂−x‖²,
- * `squaredInput` Σ‖x‖², `squaredReconstruction` Σ‖x̂‖² over positions; `kl` Σ KL(clean ‖ spliced)
- * over positions; `ceSpliced`, `ceZero` Σ cross-entropy over next-token positions, with the splice
- * and with the site set to zero. Nats.
- */
-export const slotColumns = [
-  'nmse',
-  'active',
-  'cosine',
-  'squaredError',
-  'squaredInput',
-  'squaredReconstruction',
-  'kl',
-  'ceSpliced',
-  'ceZero',
-] as const;
-export type SlotColumn = (typeof slotColumns)[number];
+export type Protocol = 'reference' | 'strict';
 
-/**
- * Vectors summed over the run: firings per latent [m], the sum of inputs [d], positions per routed
- * layer [R].
- */
-export type VectorName = 'firing' | 'inputSum' | 'routed';
+/** Sums per sequence of a reconstruction's values, for each slot. */
+export interface ReconstructionColumn {
+  readonly name: string;
+  readonly from: 'reconstruction';
+  readonly protocols: readonly Protocol[];
+  /** Values of the tokens: [N]. Null if the SAE has none at this slot. */
+  readonly values: (measurement: Measurement) => Tensor | null;
+}
+
+/** Sums per sequence of values read from the logits of a spliced pass, for each slot. */
+export interface SpliceColumn {
+  readonly name: string;
+  readonly from: 'splice';
+  /** Whether all positions count, or those whose next token counts. */
+  readonly over: 'positions' | 'nextPositions';
+  /** Values of the tokens from KL(clean ‖ spliced) and cross-entropy, in nats: [N] each. */
+  readonly values: (logits: { kl: Tensor; ce: Tensor }) => Tensor;
+}
+
+/** Sums per sequence of values read from the logits of a pass with the site set to zero. */
+export interface ZeroColumn {
+  readonly name: string;
+  readonly from: 'zero';
+  readonly over: 'positions' | 'nextPositions';
+  /** Values of the tokens from the cross-entropy, in nats: [N]. */
+  readonly values: (logits: { ce: Tensor }) => Tensor;
+}
+
+export type Column = ReconstructionColumn | SpliceColumn | ZeroColumn;
+
+/** A sum over the run. */
+export interface Vector {
+  readonly name: string;
+  readonly protocols: readonly Protocol[];
+  /** Sum over the counted tokens ([N] bool): [n]. Null if the SAE has none at this slot. */
+  readonly values: (measurement: Measurement, counted: Tensor) => Tensor | null;
+}
 
 /** Sums of one SAE under one protocol over some set of sequences. */
 export interface Sums {
@@ -41,42 +58,76 @@ export interface Sums {
   readonly positions: number;
   /** Positions whose next token counts. */
   readonly nextPositions: number;
-  /** Σ cross-entropy of the clean pass over next-token positions. */
+  /** Cross-entropy of the clean pass, summed over next-token positions, in nats. */
   readonly ceClean: number;
-  /** Slots that are there, by index. */
+  /** Indices of the slots. */
   readonly slots: readonly number[];
   /** Width of the residual stream. */
   readonly width: number;
-  /** The column's sum at a slot; null where the kind or the request has none. */
-  at(slot: number, column: SlotColumn): number | null;
-  /** Only for the whole data set; null in batches and resamples. */
-  vector(name: VectorName): Float64Array | null;
+  /** The column's sum at a slot; null if the SAE or the request has none. */
+  at(slot: number, column: Column): number | null;
+  /** The vector over the whole run; null in batches and resamples. */
+  vector(vector: Vector): Float64Array | null;
 }
 
-export type Formula = (sums: Sums) => number | null;
+export type Formula<Value = number> = (sums: Sums) => Value | null;
+
+/** Direction of better values; `neither` if a value is not good or bad by itself. */
+export type Better = 'lower' | 'higher' | 'neither';
+
+interface FieldBase {
+  /** Name in `reference` or `strict` of a result. */
+  readonly field: string;
+  readonly protocol: Protocol;
+  readonly name: Bilingual;
+  readonly meaning: Bilingual;
+  /** The formula as text, in Markdown. */
+  readonly formula: string;
+  /** Unit of the value; null for ratios without one. */
+  readonly unit: 'nats per token' | 'nats per sequence' | 'latents' | 'positions' | 'share' | null;
+  readonly better: Better;
+  /** Reason for a null value that neither the request nor the protocol explains. */
+  readonly absent?: Bilingual;
+}
+
+/** A field whose value is a single number. */
+export interface ScalarField extends FieldBase {
+  readonly shape: 'number' | 'estimate';
+  /** Whether a bootstrap over sequences gives an interval (`strict` only). */
+  readonly interval?: true;
+  /** Whether kinds with several layers have the value for each layer. */
+  readonly perLayer?: true;
+  /** Whether a result has the paired differences between SAEs (`strict` only). */
+  readonly compared?: true;
+  readonly value: Formula;
+}
+
+/** A field whose value is a list or a histogram, computed over the whole run. */
+export interface WholeField<S extends 'list' | 'histogram'> extends FieldBase {
+  readonly shape: S;
+  readonly interval?: never;
+  readonly perLayer?: never;
+  readonly compared?: never;
+  readonly value: Formula<ShapeValues[S]>;
+}
+
+export type Field = ScalarField | WholeField<'list'> | WholeField<'histogram'>;
 
 export interface Metric {
-  /** The name it is asked for by. */
-  readonly name: MetricName;
-  /** Whether it needs logits of spliced passes, and of passes with the sites set to zero. */
-  readonly needs: { readonly splice: boolean; readonly zero: boolean };
-  /** Fields of `reference`, each a formula of a batch. */
-  readonly reference: Partial<Record<NumberField<ReferenceValues>, Formula>>;
-  /**
-   * Fields of `strict`, each a formula of the data set; `interval: false` where no bootstrap is
-   * defined.
-   */
-  readonly strict: Partial<Record<EstimateField, { formula: Formula; interval: boolean }>>;
+  /** The name in `metrics` of a request. */
+  readonly name: string;
+  readonly columns?: readonly Column[];
+  readonly vectors?: readonly Vector[];
+  readonly fields: readonly Field[];
 }
 
-type NumberField<T> = { [K in keyof T]: T[K] extends number | null ? K : never }[keyof T];
-export type EstimateField = {
-  [K in keyof StrictValues]: StrictValues[K] extends { mean: number } | null ? K : never;
-}[keyof StrictValues];
-export type ReferenceField = NumberField<ReferenceValues>;
-export type Protocol = ProtocolName;
+/** Type of a result's values under a protocol: those of all fields, or of the `Kept` ones. */
+export type ValuesOf<M extends Metric, P extends Protocol, Kept = unknown> = {
+  [F in Extract<M['fields'][number], { protocol: P } & Kept> as F['field']]:
+    ShapeValues[F['shape']] | null;
+};
 
-/** The mean over slots of what `value` gives; null where a slot has nothing. */
+/** The mean over slots of a value; null if a slot has none. */
 export function meanOverSlots(sums: Sums, value: (slot: number) => number | null): number | null {
   let total = 0;
   for (const slot of sums.slots) {
@@ -87,8 +138,8 @@ export function meanOverSlots(sums: Sums, value: (slot: number) => number | null
   return sums.slots.length === 0 ? null : total / sums.slots.length;
 }
 
-/** Σ of a column over the slots that have it, and how many have it. */
-export function totalOverSlots(sums: Sums, column: SlotColumn): { total: number; slots: number } {
+/** The sum of a column over the slots that have it, and their number. */
+export function totalOverSlots(sums: Sums, column: Column): { total: number; slots: number } {
   let total = 0;
   let slots = 0;
   for (const slot of sums.slots) {
@@ -101,7 +152,7 @@ export function totalOverSlots(sums: Sums, column: SlotColumn): { total: number;
 }
 
 /** The mean of a column over (position, slot) pairs. */
-export function meanOverPositions(sums: Sums, column: SlotColumn): number | null {
+export function meanOverPositions(sums: Sums, column: Column): number | null {
   const { total, slots } = totalOverSlots(sums, column);
   return slots === 0 || sums.positions === 0 ? null : total / (sums.positions * slots);
 }

@@ -1,21 +1,45 @@
 /**
  * Recovered: the share of the loss increase under zero ablation that the splice avoids,
- * 1 − (CE_sae − CE_clean) / (CE_zero − CE_clean + 1e-8). Several sites: the mean of the ratios.
+ * 1 − (CE_sae − CE_clean) / (CE_zero − CE_clean + 1e-8). Kinds with several layers: the mean of the
+ * ratios.
  */
-import { meanOverSlots, type Formula, type Metric } from './metric.js';
+import { ceSpliced } from './columns.js';
+import { meanOverSlots, type Metric, type ZeroColumn } from './metric.js';
 
-const formula: Formula = (sums) =>
-  meanOverSlots(sums, (slot) => {
-    const spliced = sums.at(slot, 'ceSpliced');
-    const zero = sums.at(slot, 'ceZero');
-    if (spliced === null || zero === null || sums.nextPositions === 0) return null;
-    const count = sums.nextPositions;
-    return 1 - (spliced - sums.ceClean) / count / ((zero - sums.ceClean) / count + 1e-8);
-  });
-
-export const recovered: Metric = {
-  name: 'Recovered',
-  needs: { splice: true, zero: true },
-  reference: { Recovered: formula },
-  strict: { Recovered: { formula, interval: true } },
+/** Σ cross-entropy with the site set to zero. */
+const ceZero: ZeroColumn = {
+  name: 'ceZero',
+  from: 'zero',
+  over: 'nextPositions',
+  values: ({ ce }) => ce,
 };
+
+const text = {
+  field: 'Recovered',
+  name: { en: 'Loss recovered', zh: '损失恢复' },
+  meaning: {
+    en: 'share of the loss of a zeroed site that the splice avoids; 1 is perfect',
+    zh: '把该处置零所造成的损失中，替换所避免的比例；1 为完美',
+  },
+  formula: '`1 − (CE_sae − CE_clean) / (CE_zero − CE_clean + 1e-8)`',
+  unit: 'share',
+  better: 'higher',
+  perLayer: true,
+  value: (sums) =>
+    meanOverSlots(sums, (slot) => {
+      const spliced = sums.at(slot, ceSpliced);
+      const zero = sums.at(slot, ceZero);
+      if (spliced === null || zero === null || sums.nextPositions === 0) return null;
+      const count = sums.nextPositions;
+      return 1 - (spliced - sums.ceClean) / count / ((zero - sums.ceClean) / count + 1e-8);
+    }),
+} as const satisfies Partial<Metric['fields'][number]>;
+
+export const recovered = {
+  name: 'Recovered',
+  columns: [ceSpliced, ceZero],
+  fields: [
+    { ...text, protocol: 'reference', shape: 'number' },
+    { ...text, protocol: 'strict', shape: 'estimate', interval: true, compared: true },
+  ],
+} as const satisfies Metric;

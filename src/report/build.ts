@@ -1,4 +1,4 @@
-/** From results to a document in one language. */
+/** Builds documents in one language from results. */
 import type { EvaluationResult, SaeResult } from '../schema/index.js';
 import { differingFields } from './comparable.js';
 import { heading, paragraph, type Block, type Document } from './document.js';
@@ -47,10 +47,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
   };
 }
 
-/**
- * One comparison of several evaluations: their SAEs side by side, then each evaluation's own
- * sections.
- */
+/** Compares evaluations: their SAEs side by side, then the sections of each evaluation. */
 export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
   const words = dictionaries[lang];
   const all = results.flatMap((run, index) =>

@@ -1,25 +1,18 @@
 /**
- * Charts as SVG text by echarts, drawn without a browser. Colours are CSS variables, so that one
- * picture serves light and dark.
+ * Draws charts as SVG text with echarts, without a browser. Colors are CSS variables, so that one
+ * picture serves the light and the dark theme.
  */
 import type * as Echarts from 'echarts';
 import type { Axis, Chart } from './chart.js';
 
-/**
- * The package in one file, which has no types of its own: loading its four hundred modules takes
- * five times as long.
- */
+/** The package as one file without types; its four hundred modules load five times slower. */
 const bundle = 'echarts/dist/echarts.esm.min.mjs';
 const echarts = (await import(bundle)) as typeof Echarts;
 
 const width = 720;
 const height = 400;
 
-/**
- * echarts computes with colours, so it is given plain ones that stand for the variables and are
- * replaced afterwards. The series colours are the Okabe–Ito palette, told apart by people who do
- * not see red and green.
- */
+/** echarts computes with colors, so placeholders stand for the CSS variables until the end. */
 const variables: Record<string, string> = {
   '#010101': 'var(--ink)',
   '#020202': 'var(--soft)',
@@ -27,6 +20,7 @@ const variables: Record<string, string> = {
   '#040404': 'var(--paper)',
 };
 const [ink, soft, line] = Object.keys(variables) as [string, string, string];
+/** Series colors: the Okabe–Ito palette, for people who cannot tell red from green. */
 const palette = [
   '#0072b2',
   '#d55e00',
@@ -57,7 +51,7 @@ function axisOption(
   };
 }
 
-/** One SVG element; `id` makes its references unique in the page. */
+/** One SVG element. `id` makes its references unique in the page. */
 export function chartSvg(chart: Chart, id: string): string {
   const numbers = new Map<string, number>();
   const numberOf = (given: string): number =>
@@ -114,7 +108,7 @@ export function chartSvg(chart: Chart, id: string): string {
         )
         .replace(/(<svg [^>]*?) width="\d+" height="\d+"/, '$1')
         .replace(/zr\d+-/g, `${id}-`)
-        // Numbered over the life of the process: the same report would never have the same bytes.
+        // echarts numbers classes over the life of the process; a report must have the same bytes.
         .replace(/-cls-(\d+)/g, (_, number: string) => `-cls-${numberOf(number)}`)
         .replace(
           />/,

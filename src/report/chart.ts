@@ -1,4 +1,4 @@
-/** Charts as data: what is drawn, not how. */
+/** Charts as data, independent of the library that draws them. */
 
 export interface Axis {
   name: string;
@@ -11,9 +11,7 @@ export interface Series {
 }
 
 export interface Chart {
-  /**
-   * `scatter`: a labelled point for each; `line`: points joined in order; `bar`: x is a category.
-   */
+  /** `scatter`: labeled points; `line`: points joined in order; `bar`: x is a category. */
   form: 'scatter' | 'line' | 'bar';
   title: string;
   description: string;

@@ -1,10 +1,7 @@
-/** Whether the numbers of several evaluations may be ranked against each other. */
+/** Settings that evaluations must share for their numbers to be ranked. */
 import type { EvaluationResult } from '../schema/index.js';
 
-/**
- * What must be equal, by the field it is named with in a report. A batch size changes `reference`'s
- * averages alone.
- */
+/** Settings that must be equal, by their names in the dictionary. */
 const conditions: readonly (readonly [field: string, of: (result: EvaluationResult) => unknown])[] =
   [
     ['model', ({ config }) => config.model],
@@ -22,11 +19,12 @@ const conditions: readonly (readonly [field: string, of: (result: EvaluationResu
     ['seqLen', ({ config }) => config.dataset.seqLen],
     ['dtype', ({ config }) => [config.dtype, config.saeDtype]],
   ];
+/** The batch size changes the averages of `reference` alone. */
 const ofReference: typeof conditions = [['batchSize', ({ config }) => config.batchSize]];
 
 /**
- * The fields in which evaluations differ so that a protocol's numbers cannot be ranked; empty where
- * they can.
+ * Names of the settings that differ, so that a protocol's numbers cannot be ranked; empty if they
+ * can.
  */
 export function differingFields(
   results: readonly EvaluationResult[],

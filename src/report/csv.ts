@@ -1,12 +1,14 @@
 /** Results as CSV (RFC 4180): a row for each SAE, metric, protocol, layer and sweep point. */
-import type {
-  Estimate,
-  EvaluationResult,
-  PerLayer,
-  ReferenceValues,
-  SaeResult,
-  StrictValues,
+import { scalarFieldsOf } from '../metrics/table.js';
+import {
+  protocolNames,
+  type Estimate,
+  type EvaluationResult,
+  type PerLayer,
+  type SaeResult,
+  type SweepPoint,
 } from '../schema/index.js';
+import { estimateOf } from './metric-rows.js';
 
 const head = [
   'evaluation',
@@ -23,7 +25,7 @@ const head = [
   'ci95_high',
 ];
 
-/** Spreadsheets run text that begins like a formula. */
+/** A field of a row. Spreadsheets run text that begins like a formula, so it gets a quote. */
 function field(value: string | number | null | undefined): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
@@ -45,8 +47,7 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
     protocol: string,
     place: Place,
     metric: string,
-    value: number,
-    ci95?: readonly [number, number] | null,
+    { mean, ci95 }: Estimate,
   ): void => {
     lines.push(
       [
@@ -59,7 +60,7 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
         place.inferK,
         place.theta,
         metric,
-        value,
+        mean,
         ci95?.[0],
         ci95?.[1],
       ]
@@ -71,18 +72,13 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
     run: EvaluationResult,
     sae: SaeResult,
     place: Place,
-    values: {
-      reference: ReferenceValues | PerLayer['reference'] | null;
-      strict: StrictValues | PerLayer['strict'] | null;
-    },
+    values: SaeResult | PerLayer | SweepPoint,
   ): void => {
-    for (const [metric, value] of Object.entries(values.reference ?? {}))
-      if (typeof value === 'number' && metric !== 'splicedAt')
-        row(run, sae, 'reference', place, metric, value);
-    for (const [metric, value] of Object.entries(values.strict ?? {})) {
-      if (value !== null && typeof value === 'object' && 'mean' in value)
-        row(run, sae, 'strict', place, metric, (value as Estimate).mean, (value as Estimate).ci95);
-    }
+    for (const protocol of protocolNames)
+      for (const metric of scalarFieldsOf(protocol)) {
+        const value = estimateOf(values, metric);
+        if (value !== null) row(run, sae, protocol, place, metric.field, value);
+      }
   };
   for (const run of results) {
     for (const sae of run.results) {

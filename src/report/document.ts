@@ -1,8 +1,7 @@
-/** What a report is made of, whatever it is printed as. */
-
+/** Blocks of a report, independent of the format in which it is printed. */
 import type { Chart } from './chart.js';
 
-/** A cell of a table; `best` is set in bold. */
+/** A cell of a table; `best` cells are bold. */
 export interface Cell {
   text: string;
   best?: boolean;
@@ -12,7 +11,7 @@ export interface Table {
   caption: string;
   head: string[];
   rows: Cell[][];
-  /** Columns that hold numbers, aligned right; the first column names the row. */
+  /** Whether all columns but the first hold numbers and are aligned right. */
   numeric: boolean;
 }
 

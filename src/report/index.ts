@@ -1,4 +1,4 @@
-/** Reports: results → Markdown, HTML, JSON, CSV, in English and Chinese. */
+/** Reports of results: Markdown, HTML, JSON and CSV, in English and Chinese. */
 import type { EvaluationResult } from '../schema/index.js';
 import { buildComparison, buildDocument, dictionaries, type Language } from './build.js';
 import { renderCsv } from './csv.js';
@@ -6,10 +6,7 @@ import { renderMarkdown } from './markdown.js';
 
 export type ReportFormat = 'md' | 'html' | 'json' | 'csv';
 
-/**
- * Loads what HTML reports are drawn with, so that the first is there sooner; {@link renderReport}
- * does it by itself.
- */
+/** Loads the chart library ahead of the first HTML report, which would load it otherwise. */
 export async function preloadHtml(): Promise<void> {
   await import('./html.js');
 }

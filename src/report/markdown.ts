@@ -1,7 +1,7 @@
 /** A document as Markdown. */
 import type { Block, Cell, Document, Table } from './document.js';
 
-/** Text that a user typed must not become markup. */
+/** Escapes markup in text that a user typed. */
 function escape(text: string): string {
   return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
 }
@@ -39,7 +39,7 @@ function block(one: Block): string {
       return `- **${escape(one.label)}** ${escape(one.text)}`;
     case 'table':
       return table(one.table);
-    // The tables beside it have the numbers; Markdown has no pictures of its own.
+    // Markdown has no pictures of its own, and the tables have the numbers.
     case 'chart':
       return '';
     case 'code':
@@ -47,7 +47,7 @@ function block(one: Block): string {
   }
 }
 
-/** Charts, and a heading that stands over nothing but charts, are left out. */
+/** Leaves out charts, and headings of sections that hold only charts. */
 function printed(one: Block, index: number, blocks: readonly Block[]): boolean {
   return one.kind !== 'chart' && !(one.kind === 'heading' && blocks[index + 1]?.kind === 'chart');
 }

@@ -1,58 +1,35 @@
-/** The rows of the main tables: which metric, in which direction better, how its value is found. */
-import type { Estimate, ReferenceValues, SaeResult, StrictValues } from '../schema/index.js';
+/** Rows of tables: the values of a metric's field, and the best of them. */
+import type { Better, Field } from '../metrics/metric.js';
+import { fieldNamed } from '../metrics/table.js';
+import type { Estimate, PerLayer, SaeResult, SweepPoint } from '../schema/index.js';
+import type { Dictionary } from './language/dictionary.js';
 
-export type Better = 'lower' | 'higher' | 'neither';
-
-export interface MetricRow<Value> {
-  field: string;
-  better: Better;
-  value(result: SaeResult): Value | null;
+/** A field's value in a result, in a layer or in a point of a sweep. */
+export function valueOf(
+  { reference, strict }: SaeResult | PerLayer | SweepPoint,
+  { protocol, field }: Pick<Field, 'protocol' | 'field'>,
+): unknown {
+  const values = { reference, strict }[protocol] as Record<string, unknown> | null;
+  return values?.[field] ?? null;
 }
 
-const reference = (
-  field: Exclude<keyof ReferenceValues, 'RoutedPositions'>,
-  better: Better,
-): MetricRow<number> => ({
-  field,
-  better,
-  value: (result) => result.reference?.[field] ?? null,
-});
+/** A field's value as an estimate; numbers get no interval. */
+export function estimateOf(
+  from: SaeResult | PerLayer | SweepPoint,
+  field: Pick<Field, 'protocol' | 'field'>,
+): Estimate | null {
+  const value = valueOf(from, field);
+  return typeof value === 'number' ? { mean: value } : (value as Estimate | null);
+}
 
-const strict = (
-  field: {
-    [K in keyof StrictValues]: StrictValues[K] extends Estimate | null ? K : never;
-  }[keyof StrictValues],
-  better: Better,
-): MetricRow<Estimate> => ({
-  field,
-  better,
-  value: (result) => result.strict?.[field] ?? null,
-});
-
-export const referenceRows: readonly MetricRow<number>[] = [
-  reference('NormMSE', 'lower'),
-  reference('KLDiv', 'lower'),
-  reference('DeltaCE', 'lower'),
-  reference('Recovered', 'higher'),
-];
-
-export const strictRows: readonly MetricRow<Estimate>[] = [
-  strict('NormMSE', 'lower'),
-  strict('KLDivPerToken', 'lower'),
-  strict('KLDivPerSequence', 'lower'),
-  strict('DeltaCE', 'lower'),
-  strict('Recovered', 'higher'),
-  strict('ExplainedVariance', 'higher'),
-  strict('CosineSimilarity', 'higher'),
-  strict('L0', 'neither'),
-  strict('L0OverHidden', 'neither'),
-  strict('DeadLatents', 'lower'),
-  strict('NormRatio', 'neither'),
-];
+/** Name of a field in the report's language. */
+export function nameOf(field: string, { lang }: Dictionary): string {
+  return fieldNamed(field)?.name[lang] ?? field;
+}
 
 export const arrow: Record<Better, string> = { lower: ' ↓', higher: ' ↑', neither: '' };
 
-/** Which of the values is the best: indices, several on a tie. */
+/** Indices of the best values, several on a tie. */
 export function bestOf(values: readonly (number | null)[], better: Better): Set<number> {
   const present = values.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
   if (better === 'neither' || present.length < 2) return new Set();

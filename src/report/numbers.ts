@@ -1,12 +1,11 @@
 /**
- * How numbers are written: enough digits to compare, the typographic minus, `n/a` for what is not
- * there.
+ * Numbers as text: enough digits to compare, the typographic minus, and `n/a` for missing values.
  */
 import type { Estimate } from '../schema/index.js';
 
 export const notAvailable = 'n/a';
 
-/** Four significant digits; exponents only far from 1. */
+/** A number with four significant digits; exponents only far from 1. */
 export function number(value: number | null | undefined): string {
   if (value === null || value === undefined) return notAvailable;
   if (value === 0) return '0';
@@ -22,7 +21,7 @@ export function number(value: number | null | undefined): string {
 
 export const percent = (share: number): string => `${number(Number((100 * share).toFixed(2)))} %`;
 
-/** `[low, high]`, or nothing. */
+/** `[low, high]`, or an empty text without an interval. */
 export function interval(ci95: readonly [number, number] | null | undefined): string {
   return ci95 === null || ci95 === undefined ? '' : `[${number(ci95[0])}, ${number(ci95[1])}]`;
 }

@@ -5,10 +5,7 @@ import type { EvaluationResult } from '../schema/index.js';
 import { dictionaries } from './build.js';
 import { mainTable } from './sections/results.js';
 
-/**
- * Kinds as columns, as far as the terminal is wide: several tables below one another where it is
- * not.
- */
+/** SAEs as columns; in a narrow terminal, several tables below one another. */
 export function renderTable(
   result: EvaluationResult,
   {
@@ -19,7 +16,7 @@ export function renderTable(
 ): string {
   const colors = pc.createColors(color);
   const { caption, head, rows } = mainTable(result.results, protocol, dictionaries.en);
-  // intervals are in the report
+  // Only the report has room for intervals.
   const short = (text: string): string => text.replace(/ \[.*\]$/, '');
   const perTable = Math.max(1, Math.floor((columns - 26) / 14));
   const parts: string[] = [colors.bold(caption)];
@@ -42,7 +39,7 @@ export function renderTable(
   return parts.join('\n');
 }
 
-/** Control characters that a label may bring would steer the terminal. */
+/** Replaces control characters: those of a label could control the terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
 }

@@ -4,7 +4,7 @@
  * types, OpenAPI and the client. Native-free.
  */
 import { z } from 'zod';
-import { requestFields, saeKinds } from './request.js';
+import { protocolNames, requestFields, saeKinds } from './request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
 
 export const evaluationStatuses = [
@@ -142,6 +142,37 @@ export const kindSchema = z
   })
   .meta({ id: 'Kind' });
 export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
+
+export const metricSchema = z
+  .object({
+    name: z.string().describe('Name in `metrics` of a request.'),
+    needs: z
+      .object({ splice: z.boolean(), zero: z.boolean() })
+      .describe('Passes that the metric needs: with the splice, and with the site set to zero.'),
+    fields: z.array(
+      z.object({
+        protocol: z.enum(protocolNames),
+        field: z.string().describe('Name in the values of a result under the protocol.'),
+        name: bilingualSchema,
+        meaning: bilingualSchema,
+        unit: z.string().nullable().describe('Null for ratios without a unit.'),
+        better: z.enum(['lower', 'higher', 'neither']),
+        shape: z
+          .enum(['number', 'estimate', 'list', 'histogram'])
+          .describe(
+            'number; estimate: `{ mean, ci95 }`; list: a number for each routed layer; ' +
+              'histogram: latents by firing rate.',
+          ),
+        interval: z.boolean().describe('Whether it has a 95 % interval.'),
+        perLayer: z.boolean().describe('Whether kinds with several layers have it for each layer.'),
+        compared: z.boolean().describe('Whether a result has paired differences between SAEs.'),
+      }),
+    ),
+  })
+  .meta({ id: 'Metric' });
+export const metricListSchema = z
+  .object({ items: z.array(metricSchema) })
+  .meta({ id: 'MetricList' });
 
 export const fieldFindingSchema = z
   .object({
@@ -313,6 +344,7 @@ export type EvaluationEvent = z.infer<typeof evaluationEventSchema>;
 export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;
 export type Device = z.infer<typeof deviceSchema>;
 export type Kind = z.infer<typeof kindSchema>;
+export type MetricEntry = z.infer<typeof metricSchema>;
 export type CheckpointEntry = z.infer<typeof checkpointSchema>;
 export type SaeChoice = z.infer<typeof saeChoiceSchema>;
 export type PublishedSae = z.infer<typeof publishedSchema>;

@@ -2,24 +2,14 @@
  * The request of an evaluation: one zod schema from which validation, TypeScript types, OpenAPI and
  * the client come.
  */
-import { z } from 'zod';
-
 import { kinds, type SaeKind } from '../sae/kinds/kinds.js';
+import { z } from 'zod';
+import type { Protocol } from '../metrics/metric.js';
+import { metrics, type MetricName } from '../metrics/table.js';
 
 export const saeKinds = kinds.map(({ kind }) => kind) as [SaeKind, ...SaeKind[]];
-export const metricNames = [
-  'NormMSE',
-  'KLDiv',
-  'DeltaCE',
-  'Recovered',
-  'L0',
-  'DeadLatents',
-  'DensityHistogram',
-  'ExplainedVariance',
-  'CosineSimilarity',
-  'RoutingShare',
-] as const;
-export const protocolNames = ['reference', 'strict'] as const;
+export const metricNames: readonly MetricName[] = metrics.map(({ name }) => name);
+export const protocolNames = ['reference', 'strict'] as const satisfies readonly Protocol[];
 export const floatDtypes = ['float32', 'bfloat16', 'float16'] as const;
 
 const path = z
@@ -157,7 +147,7 @@ export const requestSchema = requestFields
   .meta({ id: 'EvaluationRequest' });
 
 export type { SaeKind };
-export type MetricName = (typeof metricNames)[number];
+export type { MetricName };
 export type ProtocolName = (typeof protocolNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];
 export type SaeSpec = z.infer<typeof saeSpecSchema>;

@@ -1,103 +1,29 @@
 /**
- * The result of an evaluation (`report.json`), as zod schemas. Imports nothing native.
+ * The result of an evaluation (`report.json`), as zod schemas.
  *
- * `reference` values are plain numbers, `strict` values objects with a mean and, where one is
- * defined, a 95 % interval. A metric that does not exist for a kind under a protocol, or was not
- * asked for, is null; `notes` says why.
+ * `reference` values are plain numbers; `strict` values are objects with a mean and, if one is
+ * defined, a 95 % interval. A value is null if the kind has none under the protocol or the request
+ * did not ask for it; `notes` gives the reason.
  */
 import { z } from 'zod';
-import { bilingualSchema, type Bilingual } from '../bilingual.js';
+import type { Bilingual } from '../bilingual.js';
+import type { ReferenceValues, StrictValues } from '../metrics/table.js';
+import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { protocolNames, requestFields, saeKinds } from './request.js';
+import { perLayerSchema, referenceValuesSchema, strictValuesSchema } from './values.js';
 
-export { bilingualSchema };
+export {
+  densityHistogramSchema,
+  estimateSchema,
+  perLayerSchema,
+  referenceValuesSchema,
+  strictValuesSchema,
+} from './values.js';
 
-const nullableNumber = z.number().nullable();
 
-export const estimateSchema = z
-  .object({
-    mean: z.number(),
-    ci95: z
-      .tuple([z.number(), z.number()])
-      .nullable()
-      .optional()
-      .describe('95 % percentile bootstrap over sequences; null with fewer than 20.'),
-  })
-  .meta({ id: 'Estimate' });
-
-export const densityHistogramSchema = z
-  .object({
-    log10: z
-      .array(z.number())
-      .describe('The 41 edges of 40 bins over log10 of the firing rate, −6…0.'),
-    count: z
-      .array(z.number())
-      .describe('Latents per bin; the lowest bin also takes smaller rates.'),
-    dead: z.number().describe('Latents that never fired.'),
-  })
-  .meta({ id: 'DensityHistogram' });
-
-export const referenceValuesSchema = z
-  .object({
-    NormMSE: nullableNumber,
-    KLDiv: nullableNumber.describe('Nats per sequence, padding included.'),
-    DeltaCE: nullableNumber,
-    Recovered: nullableNumber,
-    RoutedPositions: z
-      .array(z.number())
-      .nullable()
-      .describe('RouteSAE: positions per routed layer.'),
-  })
-  .meta({ id: 'ReferenceValues' });
-
-const nullableEstimate = estimateSchema.nullable();
-
-export const strictValuesSchema = z
-  .object({
-    NormMSE: nullableEstimate,
-    KLDivPerToken: nullableEstimate,
-    KLDivPerSequence: nullableEstimate,
-    DeltaCE: nullableEstimate,
-    Recovered: nullableEstimate,
-    L0: nullableEstimate,
-    L0OverHidden: nullableEstimate,
-    DeadLatents: nullableEstimate.describe('The share of latents never active in the run.'),
-    ExplainedVariance: nullableEstimate,
-    CosineSimilarity: nullableEstimate,
-    NormRatio: nullableEstimate.describe(
-      'Norm of the reconstruction over the norm of the input: √(Σ‖x̂‖² / Σ‖x‖²).',
-    ),
-    RoutingShare: z
-      .array(z.number())
-      .nullable()
-      .describe('RouteSAE: share of real positions per routed layer.'),
-    DensityHistogram: densityHistogramSchema.nullable(),
-  })
-  .meta({ id: 'StrictValues' });
-
-export const perLayerSchema = z
-  .object({
-    layer: z.number().int(),
-    reference: z
-      .object({
-        NormMSE: nullableNumber,
-        KLDiv: nullableNumber,
-        DeltaCE: nullableNumber,
-        Recovered: nullableNumber,
-        splicedAt: z.number().int().nullable(),
-      })
-      .nullable(),
-    strict: z
-      .object({
-        NormMSE: nullableEstimate,
-        KLDivPerToken: nullableEstimate,
-        KLDivPerSequence: nullableEstimate,
-        DeltaCE: nullableEstimate,
-        Recovered: nullableEstimate,
-        splicedAt: z.number().int().nullable(),
-      })
-      .nullable(),
-  })
-  .meta({ id: 'PerLayer' });
+export const bilingualSchema = z
+  .object({ en: z.string(), zh: z.string() })
+  .meta({ id: 'Bilingual' });
 
 export const sweepPointSchema = z
   .object({
@@ -125,26 +51,27 @@ export const saeResultSchema = z
     format: z
       .string()
       .optional()
-      .describe('Whose layout the checkpoint has: routesae, saelens, dictionary_learning, …'),
+      .describe('Format of the checkpoint: routesae, saelens, dictionary_learning, …'),
     hookPoint: z
       .string()
       .nullable()
       .optional()
-      .describe('Where it was trained, as the checkpoint names it; null where it does not.'),
+      .describe(
+        'Hook point at which the SAE was trained, as the checkpoint names it; null without a name.',
+      ),
     normalization: z
       .string()
       .optional()
       .describe(
-        'What makes activations its input, and so the space its errors are measured in: ' +
-          'pre, none, layer-norm, token-norm or scale, with `centred, ` before it where ' +
-          'the mean is taken off first.',
+        'Normalization that turns activations into the input of the SAE, in whose space errors ' +
+          'are measured: pre, none, layer-norm, token-norm or scale, after `centred, ` if the ' +
+          'mean is subtracted first.',
       ),
     site: z
       .enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out'])
       .optional()
       .describe(
-        'Where inside the block of its layer it reads and writes; left out: the residual ' +
-          'stream after it.',
+        'Site inside the block of its layer; left out: the residual stream after the block.',
       ),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
@@ -167,7 +94,7 @@ export const comparisonSchema = z
     metric: z.string().describe('A metric of `strict`.'),
     a: z.string(),
     b: z.string(),
-    difference: z.number().describe("a's mean minus b's."),
+    difference: z.number().describe('Mean of a minus mean of b.'),
     ci95: z.tuple([z.number(), z.number()]).nullable(),
   })
   .meta({ id: 'Comparison' });
@@ -176,7 +103,7 @@ export const findingSchema = z
   .object({
     severity: z.enum(['info', 'warning', 'error']),
     code: z.string(),
-    sae: z.string().nullable().describe('The label it is about; null: the run.'),
+    sae: z.string().nullable().describe('Label of the SAE; null if the finding is about the run.'),
     message: bilingualSchema,
     evidence: z.record(z.string(), z.union([z.number(), z.string()])),
   })
@@ -206,7 +133,7 @@ export const configSchema = z
   })
   .meta({
     id: 'RunConfig',
-    description: 'The request with every default filled in, and what the run was decided to use.',
+    description: 'The request with every default filled in, and the settings that the run chose.',
   });
 
 export const dataSummarySchema = z
@@ -217,7 +144,7 @@ export const dataSummarySchema = z
     paddedTokens: z
       .number()
       .int()
-      .describe('Padded positions: they count under reference, never under strict.'),
+      .describe('Padded positions; they count under reference, not under strict.'),
     skippedRecords: z.number().int(),
     truncatedTokens: z.number().int(),
     warnings: z.array(bilingualSchema),
@@ -239,11 +166,7 @@ export const resultSchema = z
   })
   .meta({ id: 'EvaluationResult' });
 
-export type { Bilingual };
-export type Estimate = z.infer<typeof estimateSchema>;
-export type DensityHistogram = z.infer<typeof densityHistogramSchema>;
-export type ReferenceValues = z.infer<typeof referenceValuesSchema>;
-export type StrictValues = z.infer<typeof strictValuesSchema>;
+export type { Bilingual, DensityHistogram, Estimate, ReferenceValues, StrictValues };
 export type PerLayer = z.infer<typeof perLayerSchema>;
 export type SweepPoint = z.infer<typeof sweepPointSchema>;
 export type Note = z.infer<typeof noteSchema>;

@@ -101,7 +101,7 @@ describe('metrics asked for', () => {
         strict!.RoutingShare,
       ]).toEqual([null, null, null, null]);
       expect(
-        notes.some(({ metric, en }) => metric === 'strict.KLDivPerToken' && /Not among/.test(en)),
+        notes.some(({ metric, en }) => metric === 'strict.KLDivPerToken' && /did not ask/.test(en)),
       ).toBe(true);
     }
     expect(new Set(comparisons.map(({ metric }) => metric))).toEqual(new Set(['NormMSE']));

@@ -230,8 +230,8 @@ describe('bfloat16', () => {
   });
 });
 
-describe('docs/models.md', () => {
-  const text = readFileSync(`${root}docs/models.md`, 'utf8');
+describe('docs/reference/models.md', () => {
+  const text = readFileSync(`${root}docs/reference/models.md`, 'utf8');
 
   it.each(families)('lists the family $name', ({ name, modelTypes, models, features }) => {
     const types = modelTypes.map((type) => `\`${type}\``).join(', ');

@@ -3,17 +3,20 @@ import { Accumulator } from '#src/metrics/accumulator.js';
 import { fewestSequences, percentileInterval, resample } from '#src/evaluation/result/bootstrap.js';
 import { histogramOf } from '#src/metrics/density-histogram.js';
 import { explainedVariance } from '#src/metrics/explained-variance.js';
-import type { SlotColumn, Sums } from '#src/metrics/metric.js';
+import type { Sums } from '#src/metrics/metric.js';
 import { recovered } from '#src/metrics/recovered.js';
+import { metrics } from '#src/metrics/table.js';
+import { withTable } from '../docs/generated-section.js';
+import { metricsDocument } from './metrics-document.js';
 
-const sums = (columns: Partial<Record<SlotColumn, number>>, rest: Partial<Sums> = {}): Sums => ({
+const sums = (columns: Record<string, number>, rest: Partial<Sums> = {}): Sums => ({
   sequences: 1,
   positions: 1,
   nextPositions: 1,
   ceClean: 0,
   slots: [0],
   width: 4,
-  at: (_, column) => columns[column] ?? null,
+  at: (_, { name }) => columns[name] ?? null,
   vector: () => null,
   ...rest,
 });
@@ -38,7 +41,7 @@ describe('explained variance', () => {
       0,
     );
     const of = (error: number): number | null =>
-      explainedVariance.strict.ExplainedVariance!.formula(
+      explainedVariance.fields[0].value(
         sums({ squaredError: error, squaredInput }, { positions: 500, vector: () => total }),
       );
     expect(of(squaredError)).toBeCloseTo(0, 9);
@@ -50,7 +53,7 @@ describe('explained variance', () => {
     // as summed in float32
     const squaredInput = total.reduce((sum, value) => sum + value * value, 0) * (1 + 6e-8);
     expect(
-      explainedVariance.strict.ExplainedVariance!.formula(
+      explainedVariance.fields[0].value(
         sums({ squaredError: 0.5, squaredInput }, { vector: () => total }),
       ),
     ).toBeNull();
@@ -59,15 +62,15 @@ describe('explained variance', () => {
 
 describe('recovered', () => {
   it('is the mean of the ratios over slots, not the ratio of the means', () => {
-    const values: Record<number, Partial<Record<SlotColumn, number>>> = {
+    const values: Record<number, Record<string, number>> = {
       0: { ceSpliced: 2, ceZero: 5 },
       1: { ceSpliced: 3, ceZero: 3 },
     };
     const two = sums(
       {},
-      { ceClean: 1, slots: [0, 1], at: (slot, column) => values[slot]![column] ?? null },
+      { ceClean: 1, slots: [0, 1], at: (slot, { name }) => values[slot]![name] ?? null },
     );
-    expect(recovered.reference.Recovered!(two)).toBeCloseTo((0.75 + 0) / 2, 6);
+    expect(recovered.fields[0].value(two)).toBeCloseTo((0.75 + 0) / 2, 6);
   });
 });
 
@@ -175,5 +178,12 @@ describe('bootstrap', () => {
     expect(percentileInterval(Float64Array.from({ length: 41 }, (_, i) => 40 - i))).toEqual([
       1, 39,
     ]);
+  });
+});
+
+describe('docs/metrics.md', () => {
+  it('lists the table', async () => {
+    const { path, text } = withTable('metrics.md', metricsDocument(metrics));
+    await expect(text).toMatchFileSnapshot(path);
   });
 });

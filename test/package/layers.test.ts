@@ -35,6 +35,7 @@ describe('the linter', () => {
   it.each([
     ['src/torch/example.ts', "import '../sae/index.js';", 'torch may not import sae'],
     ['src/client/example.ts', "import '../torch/index.js';", 'client may not import torch'],
+    ['src/metrics/example.ts', "import '../torch/index.js';", 'metrics may not import torch'],
     [
       'src/client/example.ts',
       "import type { Request } from '../evaluation/request/resolve.js';",
@@ -64,6 +65,7 @@ describe('the linter', () => {
   it.each([
     ['src/client/example.ts', "import '../schema/index.js'; import '../errors.js'; import 'zod';"],
     ['src/sae/example.ts', "import '../torch/index.js'; import { join } from 'node:path';"],
+    ['src/metrics/example.ts', "import type { Tensor } from '../torch/index.js';"],
     ['src/evaluation/example.ts', "import '../sae/index.js'; import '../schema/index.js';"],
   ])('accepts in %s: %s', async (file, code) => {
     expect(await lint(file, code)).toEqual([]);

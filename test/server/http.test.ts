@@ -1,6 +1,7 @@
 /** Routes, statuses and headers of a server, over real sockets. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
+import { SaeEvalClient } from '#src/client/index.js';
 import { errorTable } from '#src/errors.js';
 import {
   checkpointListSchema,
@@ -8,6 +9,8 @@ import {
   evaluationListSchema,
   evaluationRecordSchema,
   kindListSchema,
+  metricListSchema,
+  metricNames,
   modelListSchema,
   problemSchema,
 } from '#src/schema/index.js';
@@ -40,6 +43,24 @@ async function problem(response: Response, status: number, code: keyof typeof er
 }
 
 describe('catalogue', () => {
+  it('lists the metrics of requests, with the fields of results', async () => {
+    const { items } = metricListSchema.parse(await (await get('/v1/metrics')).json());
+    expect(items.map(({ name }) => name)).toEqual(metricNames);
+    const kl = items.find(({ name }) => name === 'KLDiv')!;
+    expect(kl.needs).toEqual({ splice: true, zero: false });
+    expect(kl.fields.find(({ field }) => field === 'KLDivPerToken')).toMatchObject({
+      protocol: 'strict',
+      name: { en: 'KL per token', zh: '每词元 KL' },
+      unit: 'nats per token',
+      better: 'lower',
+      shape: 'estimate',
+      interval: true,
+      perLayer: true,
+      compared: true,
+    });
+    expect(await new SaeEvalClient(server.url).metrics()).toEqual(items);
+  });
+
   it('lists kinds, checkpoints, models, texts and devices as the schemas say', async () => {
     expect(kindListSchema.parse(await (await get('/v1/kinds')).json()).items).toHaveLength(8);
     const checkpoints = checkpointListSchema.parse(
@@ -204,6 +225,7 @@ describe('documents', () => {
       '/v1/evaluations/{id}/events',
       '/v1/evaluations/{id}/report',
       '/v1/kinds',
+      '/v1/metrics',
       '/v1/models',
       '/v1/reports',
     ]);

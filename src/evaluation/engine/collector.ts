@@ -1,28 +1,24 @@
-/** Collects what a micro-batch gives, token by token, reduced to sums per sequence in float64. */
+/** Reduces the values of a micro-batch's tokens to sums per sequence, in float64. */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import type { Protocol, SlotColumn, VectorName } from '../../metrics/metric.js';
+import type { Protocol } from '../../metrics/metric.js';
+import { metrics, type Table } from '../../metrics/table.js';
 import { arange, fromTypedArray, keep, ops, scope, type Tensor } from '../../torch/index.js';
 
-/** One place an SAE variant is measured and spliced, under one protocol. */
-export interface Target {
-  readonly owner: string;
-  readonly protocol: Protocol;
-  readonly slot: number;
-}
-
-export const slotKey = ({ owner, protocol, slot }: Target, column: SlotColumn): string =>
-  `${owner}|${protocol}|${slot}|${column}`;
-export const vectorKey = (owner: string, protocol: Protocol, name: VectorName): string =>
-  `${owner}|${protocol}|${name}`;
-export const cleanKey = (
-  protocol: Protocol,
-  name: 'positions' | 'nextPositions' | 'ceClean',
-): string => `clean|${protocol}|${name}`;
-
-/** Subject of a value: the position itself, or its prediction of the next token. */
+/** Positions that a value can count for: all, or those that predict a next token. */
 export type Over = 'positions' | 'nextPositions';
 
+export interface CollectorOptions {
+  /** Real tokens of each sequence. */
+  lengths: readonly number[];
+  /** Positions of a sequence. */
+  T: number;
+  device: string;
+  /** Metrics whose sums are collected; default all. */
+  table?: Table;
+}
+
 export class Collector {
+  readonly table: Table;
   readonly #lengths: readonly number[];
   readonly #T: number;
   readonly #device: string;
@@ -30,13 +26,14 @@ export class Collector {
   readonly #sums: { key: string; sums: Tensor }[] = []; // [B] float64
   readonly #vectors: { key: string; values: Tensor }[] = [];
 
-  constructor({ lengths, T, device }: { lengths: readonly number[]; T: number; device: string }) {
+  constructor({ lengths, T, device, table = metrics }: CollectorOptions) {
+    this.table = table;
     this.#lengths = lengths;
     this.#T = T;
     this.#device = device;
   }
 
-  /** Positions that count: all under `reference`, real ones under `strict`: [B, T] bool. */
+  /** Positions that count: all under `reference`, the real ones under `strict`: [B, T] bool. */
   mask(protocol: Protocol, over: Over = 'positions'): Tensor {
     const name = `${protocol}|${over}`;
     let found = this.#masks.get(name);
@@ -60,25 +57,25 @@ export class Collector {
     return Math.max((protocol === 'strict' ? length : this.#T) - (over === 'positions' ? 0 : 1), 0);
   }
 
-  /** Values of each token [B·T], summed over the positions that count. */
+  /** Sums values of the tokens [B·T] over the positions that count. */
   tokens(
     key: string,
     { protocol, over = 'positions', values }: { protocol: Protocol; over?: Over; values: Tensor },
   ): void {
     const mask = this.mask(protocol, over);
-    // where, not a product: what a padded position holds may be anything
+    // where, not a product: values of padded positions may be NaN
     const sums = scope(() =>
       ops.where(mask, values.reshape(mask.shape), 0).sum([-1], { dtype: 'float64' }),
     );
     this.#sums.push({ key, sums: keep(sums) });
   }
 
-  /** A vector to be added to the run's. */
+  /** Adds to a vector of the run. */
   vector(key: string, values: Tensor): void {
     this.#vectors.push({ key, values: keep(values) });
   }
 
-  /** Brings everything collected to the accumulator, in one transfer for the sums, and frees it. */
+  /** Moves everything to the accumulator, all sums in one transfer, and frees it. */
   flush(accumulator: Accumulator): void {
     const B = this.#lengths.length;
     if (this.#sums.length > 0) {

@@ -1,18 +1,18 @@
 /**
- * Compares next-token distributions: the logits of a range of the vocabulary are computed once for
- * the clean pass and compared with every lane's, of which several go through the head in one
- * matmul. Each row's sums are carried from range to range, so logits of a whole vocabulary never
- * exist. Logits are read as float32, sums are float64.
+ * Compares next-token distributions, one range of the vocabulary at a time: the clean logits of a
+ * range are computed once and compared with those of every lane, of which several go through the
+ * head in one matmul. Each row's sums are carried from range to range, so the logits of a whole
+ * vocabulary never exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
 /**
- * Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary
- * are added in any order.
+ * Running sums of the clean distribution and of each lane's, for n rows. Ranges of the vocabulary
+ * can be added in any order.
  */
 export class LogitSums {
-  /** [lanes, n, 7] float64; the columns are the kernel's. */
+  /** [lanes, n, 7] float64; the kernel defines the columns. */
   readonly #sums: Tensor;
   readonly #labels: Tensor;
 
@@ -32,8 +32,9 @@ export class LogitSums {
   }
 
   /**
-   * Logits of the tokens from `from` on: of the clean pass [n, Vc], and of the lanes `first`… [some
-   * lanes, n, Vc].
+   * Adds the logits of the tokens from `from` on.
+   * @param clean logits of the clean pass: [n, Vc].
+   * @param lanes logits of consecutive lanes, the first of which is `first`: [some lanes, n, Vc].
    */
   add(clean: Tensor, lanes: Tensor, { from, first = 0 }: { from: number; first?: number }): void {
     kernels.addLogits(
@@ -45,7 +46,7 @@ export class LogitSums {
     );
   }
 
-  /** KL(clean ‖ lane) and both cross-entropies, [lanes, n] float64 each; the sums are used up. */
+  /** KL(clean ‖ lane) and both cross-entropies: [lanes, n] float64 each. Frees the sums. */
   finish(): { kl: Tensor; ceClean: Tensor; ceSpliced: Tensor } {
     const result = scope(() => {
       const [maxA, sumA, maxB, sumB, difference, labelA, labelB] = this.#sums.unbind(-1) as [
@@ -76,11 +77,11 @@ export interface LogitComparison {
   clean: Tensor;
   /** h_L of the lanes, one after the other: [n·N, d]. */
   lanes: Tensor;
-  /** The next token of each row; any token if there is none: [N] int64. */
+  /** The next token of each row, any token if a row has none: [N] int64. */
   labels: Tensor;
-  /** Lanes that go through the head in one matmul. */
+  /** Number of lanes that go through the head in one matmul. */
   lanesPerCall: number;
-  /** Logits held at a time, of the lanes of one call. */
+  /** Number of logits held at a time, of the lanes of one call. */
   logits: number;
 }
 

@@ -10,9 +10,11 @@ import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch
 import { protocolNames } from '../../schema/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
-import { cleanKey, Collector, slotKey } from './collector.js';
+import { cleanKey } from '../../metrics/keys.js';
+import { Collector } from './collector.js';
 import { compareLogits } from './compare-logits.js';
 import { runLanes, type Lane, type SweptLanes } from './lanes.js';
+import { measureLogits } from './measure.js';
 import type { MicroBatch } from './micro-batch.js';
 import { ZeroAblation } from './zero-ablation.js';
 
@@ -87,7 +89,12 @@ export class Engine {
       [samples.length, T],
       { device },
     );
-    const into = new Collector({ lengths, T, device });
+    const into = new Collector({
+      lengths,
+      T,
+      device,
+      ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
+    });
     const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
@@ -148,26 +155,13 @@ export class Engine {
     order.forEach((lane, place) => {
       const { targets, zero } = lanes[lane]!;
       const { kl, ce } = distances.lanes[place]!;
-      for (const target of targets) {
-        const { protocol } = target;
-        if (!zero) into.tokens(slotKey(target, 'kl'), { protocol, values: kl });
-        into.tokens(slotKey(target, zero ? 'ceZero' : 'ceSpliced'), {
-          protocol,
-          over: 'nextPositions',
-          values: ce,
-        });
-      }
+      measureLogits({ logits: zero ? { ce } : { kl, ce }, targets }, into);
     });
     const zeroCrossEntropy = new Map<number, Tensor>();
     for (const { layer, targets } of strategies.flatMap(({ zeroSites }) => zeroSites)) {
       if (!zeroCrossEntropy.has(layer))
         zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
-      for (const target of targets)
-        into.tokens(slotKey(target, 'ceZero'), {
-          protocol: target.protocol,
-          over: 'nextPositions',
-          values: zeroCrossEntropy.get(layer)!,
-        });
+      measureLogits({ logits: { ce: zeroCrossEntropy.get(layer)! }, targets }, into);
     }
   }
 

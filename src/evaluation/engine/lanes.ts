@@ -5,7 +5,7 @@
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { ops, scope, type Tensor } from '../../torch/index.js';
-import type { Target } from './collector.js';
+import type { Target } from '../../metrics/keys.js';
 
 /** A lane as it is declared: where it begins and where its numbers go. */
 export interface LanePlan {

@@ -1,46 +1,74 @@
-/** Measures a reconstruction against its input, token by token. */
+/** Collects the columns and vectors of the requested metrics from what the passes computed. */
+import { slotKey, vectorKey, type Target } from '../../metrics/keys.js';
+import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
+import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
-import { ops, type Tensor } from '../../torch/index.js';
-import { slotKey, vectorKey, type Collector, type Target } from './collector.js';
+import type { Tensor } from '../../torch/index.js';
+import type { Collector } from './collector.js';
 
 export interface Measured {
   x: Tensor; // [N, d]
   reconstruction: Tensor; // [N, d]
-  /**
-   * Null where the latents were counted elsewhere already (a Crosscoder's are shared by its sites).
-   */
+  /** Null if they were counted already: the layers of a crosscoder share theirs. */
   latents: Latents | null;
-  /** `reference` wants NormMSE alone; `strict` everything. */
+  /** Counted positions that a router sends to each layer: [N] bool → [R]. */
+  routed?: Measurable['routed'];
   targets: readonly Target[];
 }
 
-/** Squared norms of rows: [N, d] → [N]. */
-const squaredNorm = (rows: Tensor): Tensor => rows.mul(rows).sum([-1]);
-
-export function measure({ x, reconstruction, latents, targets }: Measured, into: Collector): void {
+/** Measures a reconstruction against its input. */
+export function measure(
+  { x, reconstruction, latents, routed = null, targets }: Measured,
+  into: Collector,
+): void {
   if (targets.length === 0) return;
-  const squaredInput = squaredNorm(x);
-  const squaredError = squaredNorm(reconstruction.sub(x));
-  // The two means over d have the same divisor.
-  const nmse = squaredError.div(squaredInput);
-  for (const target of targets) {
-    const { owner, protocol } = target;
-    into.tokens(slotKey(target, 'nmse'), { protocol, values: nmse });
-    if (protocol === 'reference') continue;
-    const real = into.mask(protocol).reshape([-1]);
-    const squaredReconstruction = squaredNorm(reconstruction);
-    const dot = x.mul(reconstruction).sum([-1]);
-    const norms = squaredInput.mul(squaredReconstruction).sqrt().clamp_min(1e-12);
-    into.tokens(slotKey(target, 'squaredInput'), { protocol, values: squaredInput });
-    into.tokens(slotKey(target, 'squaredError'), { protocol, values: squaredError });
-    into.tokens(slotKey(target, 'squaredReconstruction'), {
-      protocol,
-      values: squaredReconstruction,
-    });
-    into.tokens(slotKey(target, 'cosine'), { protocol, values: dot.div(norms) });
-    into.vector(vectorKey(owner, protocol, 'inputSum'), ops.mv(x.t(), real.to({ dtype: x.dtype })));
-    if (latents === null) continue;
-    into.tokens(slotKey(target, 'active'), { protocol, values: activeCounts(latents) });
-    into.vector(vectorKey(owner, protocol, 'firing'), firingCounts(latents, real));
+  const measurement = new Measurement({
+    x,
+    reconstruction,
+    routed,
+    latents:
+      latents === null
+        ? null
+        : {
+            active: () => activeCounts(latents),
+            firing: (counted) => firingCounts(latents, counted),
+          },
+  });
+  for (const column of columnsOf(into.table)) {
+    if (column.from !== 'reconstruction') continue;
+    const asking = targets.filter(({ protocol }) => column.protocols.includes(protocol));
+    const values = asking.length === 0 ? null : column.values(measurement); // [N]
+    if (values === null) continue;
+    for (const target of asking)
+      into.tokens(slotKey(target, column.name), { protocol: target.protocol, values });
+  }
+  for (const vector of vectorsOf(into.table)) {
+    for (const { owner, protocol } of targets) {
+      if (!vector.protocols.includes(protocol)) continue;
+      const values = vector.values(measurement, into.mask(protocol).reshape([-1]));
+      if (values !== null) into.vector(vectorKey(owner, protocol, vector.name), values);
+    }
+  }
+}
+
+export interface MeasuredLogits {
+  /** KL(clean ‖ lane) and cross-entropy: [N] each. With the site at zero only the latter counts. */
+  logits: { kl: Tensor; ce: Tensor } | { ce: Tensor };
+  targets: readonly Target[];
+}
+
+/** Collects the columns of a spliced pass, or of a pass with the site set to zero. */
+export function measureLogits({ logits, targets }: MeasuredLogits, into: Collector): void {
+  for (const column of columnsOf(into.table)) {
+    let values: Tensor;
+    if (column.from === 'splice' && 'kl' in logits) values = column.values(logits);
+    else if (column.from === 'zero' && !('kl' in logits)) values = column.values(logits);
+    else continue;
+    for (const target of targets)
+      into.tokens(slotKey(target, column.name), {
+        protocol: target.protocol,
+        over: column.over,
+        values,
+      });
   }
 }

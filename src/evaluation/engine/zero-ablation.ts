@@ -1,7 +1,7 @@
 /**
- * Zero ablation of a whole site. With the residual stream zero at every position, all positions
- * carry the same vector from there on (attention averages equal values), so one position stands for
- * all: a pass over one token gives the next-token distribution of every position, for every text.
+ * Zero ablation of the residual stream at a layer. If it is zero at every position, all positions
+ * carry the same vector from there on (attention averages equal values). So a pass over one token
+ * gives the next-token distribution of every position of every text.
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { scope, zeros, type Tensor } from '../../torch/index.js';
@@ -10,7 +10,7 @@ import { runLanes } from './lanes.js';
 export class ZeroAblation {
   readonly #logProbabilities = new Map<number, Tensor>(); // [V]
 
-  /** `layers`: the sites that are ever set to zero. */
+  /** @param layers layers whose residual stream a run sets to zero. */
   constructor(model: LanguageModel, layers: readonly number[]) {
     if (layers.length === 0) return;
     const kept = scope(() => {
@@ -33,7 +33,7 @@ export class ZeroAblation {
     kept.order.forEach((lane, n) => this.#logProbabilities.set(layers[lane]!, kept.rows[n]!));
   }
 
-  /** Cross-entropy of the labels [N] with that site at zero: [N]. */
+  /** Cross-entropy of the labels [N] with the residual stream of the layer at zero: [N]. */
   crossEntropy(layer: number, labels: Tensor): Tensor {
     return this.#logProbabilities.get(layer)!.index_select(0, labels).neg();
   }

@@ -1,22 +1,18 @@
 /**
- * From accumulated sums to the values of a result: per protocol, per layer, with intervals and
- * paired differences.
+ * From accumulated sums to the values of a result: under each protocol, of each layer, with
+ * intervals and paired differences.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { fewestSequences, percentileInterval, resample, type Resampled } from './bootstrap.js';
-import { histogramOf } from '../../metrics/density-histogram.js';
+import { cleanKey, slotKey } from '../../metrics/keys.js';
+import type { Formula, Protocol, ScalarField } from '../../metrics/metric.js';
 import {
-  slotColumns,
-  type EstimateField,
-  type Formula,
-  type Metric,
-  type Protocol,
-  type ReferenceField,
-  type Sums,
-} from '../../metrics/metric.js';
-import { metricsNamed } from '../../metrics/registry.js';
-import { shares } from '../../metrics/routing-share.js';
-import { cleanKey, slotKey, vectorKey } from '../engine/collector.js';
+  columnsOf,
+  metrics,
+  metricsNamed,
+  scalarFieldsOf,
+  type Table,
+} from '../../metrics/table.js';
+import type { ShapeValues } from '../../metrics/value.js';
 import type {
   Comparison,
   Estimate,
@@ -26,64 +22,40 @@ import type {
   StrictValues,
 } from '../../schema/index.js';
 import type { Slot } from '../engine/strategies/strategy.js';
+import { fewestSequences, percentileInterval, resample, type Resampled } from './bootstrap.js';
 import { resampledSums, sumsOver, type ColumnPlaces, type View } from './sums.js';
 
-/** What is known of an SAE variant whose values are wanted. */
+/** An SAE variant whose values are wanted. */
 export interface Subject {
   owner: string;
   width: number;
   slots: Readonly<Record<Protocol, readonly Slot[]>>;
 }
 
-const emptyReference: ReferenceValues = {
-  NormMSE: null,
-  KLDiv: null,
-  DeltaCE: null,
-  Recovered: null,
-  RoutedPositions: null,
-};
-const emptyStrict: StrictValues = {
-  NormMSE: null,
-  KLDivPerToken: null,
-  KLDivPerSequence: null,
-  DeltaCE: null,
-  Recovered: null,
-  L0: null,
-  L0OverHidden: null,
-  DeadLatents: null,
-  ExplainedVariance: null,
-  CosineSimilarity: null,
-  NormRatio: null,
-  RoutingShare: null,
-  DensityHistogram: null,
-};
-/** Metrics whose differences between SAEs are given. */
-const compared: readonly EstimateField[] = [
-  'NormMSE',
-  'KLDivPerToken',
-  'KLDivPerSequence',
-  'DeltaCE',
-  'Recovered',
-];
+export interface AssemblyOptions {
+  seed: number;
+  /** Whether the bootstrap runs; without it, values have no interval. */
+  intervals: boolean;
+  subjects: readonly Subject[];
+  /** The metrics there are; default all. */
+  table?: Table;
+}
 
-/**
- * Reads values out of an accumulator. `intervals: false` leaves the bootstrap out, for numbers as
- * they stand.
- */
+type Values = Record<string, ShapeValues[keyof ShapeValues] | null>;
+
+/** Reads values out of an accumulator. */
 export class Assembly {
-  readonly #metrics: Metric[];
+  readonly #table: Table;
+  readonly #asked: Table;
   readonly #resampled: { sums: Resampled; places: ColumnPlaces } | null;
 
   constructor(
     private readonly accumulator: Accumulator,
-    private readonly asked: readonly MetricName[],
-    {
-      seed,
-      intervals,
-      subjects,
-    }: { seed: number; intervals: boolean; subjects: readonly Subject[] },
+    asked: readonly MetricName[] | readonly string[],
+    { seed, intervals, subjects, table = metrics }: AssemblyOptions,
   ) {
-    this.#metrics = metricsNamed(asked);
+    this.#table = table;
+    this.#asked = metricsNamed(asked, table);
     this.#resampled =
       intervals && accumulator.sequences >= fewestSequences ? this.#resample(seed, subjects) : null;
   }
@@ -93,14 +65,14 @@ export class Assembly {
       cleanKey('strict', 'positions'),
       cleanKey('strict', 'nextPositions'),
       cleanKey('strict', 'ceClean'),
-    ];
-    for (const { owner, slots } of subjects) {
-      slots.strict.forEach((_, slot) =>
-        names.push(
-          ...slotColumns.map((column) => slotKey({ owner, protocol: 'strict', slot }, column)),
+      ...subjects.flatMap(({ owner, slots }) =>
+        slots.strict.flatMap((_, slot) =>
+          columnsOf(this.#asked).map(({ name }) =>
+            slotKey({ owner, protocol: 'strict', slot }, name),
+          ),
         ),
-      );
-    }
+      ),
+    ];
     const present = names.filter(
       (name) => this.accumulator.column(name)?.length === this.accumulator.sequences,
     );
@@ -122,19 +94,18 @@ export class Assembly {
     };
   }
 
-  /** `reference`: the plain mean of the batches' values. */
+  /** The plain mean of a formula's values on the batches. */
   #overBatches(view: View, formula: Formula): number | null {
+    const { batchSizes } = this.accumulator;
     let total = 0;
     let from = 0;
-    for (const size of this.accumulator.batchSizes) {
+    for (const size of batchSizes) {
       const value = formula(sumsOver(this.accumulator, view, { from, to: from + size }));
       if (value === null) return null;
       total += value;
       from += size;
     }
-    return this.accumulator.batchSizes.length === 0
-      ? null
-      : total / this.accumulator.batchSizes.length;
+    return batchSizes.length === 0 ? null : total / batchSizes.length;
   }
 
   /** A formula on every resample. */
@@ -142,7 +113,7 @@ export class Assembly {
     if (this.#resampled === null) return null;
     const { sums, places } = this.#resampled;
     let row = 0;
-    const read: Sums = resampledSums(sums, places, this.accumulator.sequences, view, () => row);
+    const read = resampledSums(sums, places, this.accumulator.sequences, view, () => row);
     const values = new Float64Array(sums.rows);
     for (row = 0; row < sums.rows; row++) {
       const value = formula(read);
@@ -152,112 +123,67 @@ export class Assembly {
     return values;
   }
 
-  #estimate(
-    view: View,
-    { formula, interval }: { formula: Formula; interval: boolean },
-  ): Estimate | null {
+  #estimate(view: View, { value: formula, interval }: ScalarField): Estimate | null {
     const mean = formula(sumsOver(this.accumulator, view));
     if (mean === null) return null;
-    if (!interval) return { mean };
+    if (interval !== true) return { mean };
     const values = this.#resampledValues(view, formula);
     return { mean, ci95: values === null ? null : percentileInterval(values) };
   }
 
-  reference(subject: Subject): ReferenceValues {
-    const values = { ...emptyReference };
-    const view = this.#view(subject, 'reference');
-    for (const { reference } of this.#metrics) {
-      for (const [field, formula] of Object.entries(reference))
-        values[field as ReferenceField] = this.#overBatches(view, formula);
+  /** The values of all fields, or of those that each layer has; null if not asked for. */
+  #values(view: View, { perLayer = false }: { perLayer?: boolean } = {}): Values {
+    const values: Values = {};
+    for (const metric of this.#table) {
+      const asked = this.#asked.includes(metric);
+      for (const field of metric.fields) {
+        if (field.protocol !== view.protocol || (perLayer && field.perLayer !== true)) continue;
+        if (!asked) values[field.field] = null;
+        else if (field.shape === 'number')
+          values[field.field] = this.#overBatches(view, field.value);
+        else if (field.shape === 'estimate') values[field.field] = this.#estimate(view, field);
+        else values[field.field] = field.value(sumsOver(this.accumulator, view));
+      }
     }
-    const routed = this.accumulator.vector(vectorKey(subject.owner, 'reference', 'routed'));
-    if (routed !== null && this.asked.includes('RoutingShare'))
-      values.RoutedPositions = Array.from(routed);
     return values;
+  }
+
+  reference(subject: Subject): ReferenceValues {
+    return this.#values(this.#view(subject, 'reference')) as ReferenceValues;
   }
 
   strict(subject: Subject): StrictValues {
-    const values = { ...emptyStrict };
-    const view = this.#view(subject, 'strict');
-    for (const { strict } of this.#metrics) {
-      for (const [field, definition] of Object.entries(strict))
-        values[field as EstimateField] = this.#estimate(view, definition);
-    }
-    const routed = this.accumulator.vector(vectorKey(subject.owner, 'strict', 'routed'));
-    if (routed !== null && this.asked.includes('RoutingShare'))
-      values.RoutingShare = shares(routed);
-    const firing = this.accumulator.vector(vectorKey(subject.owner, 'strict', 'firing'));
-    if (firing !== null && this.asked.includes('DensityHistogram')) {
-      const sums = sumsOver(this.accumulator, view);
-      const encodings = view.slots.filter((slot) => sums.at(slot, 'active') !== null).length;
-      values.DensityHistogram = histogramOf(firing, sums.positions * encodings);
-    }
-    return values;
+    return this.#values(this.#view(subject, 'strict')) as StrictValues;
   }
 
-  /** Values of each layer, for kinds that are measured on several by themselves. */
+  /** Values of each layer, for kinds that measure several layers one by one. */
   perLayer(subject: Subject, protocols: readonly Protocol[]): PerLayer[] {
-    const has = new Set(protocols);
+    const of = <P extends Protocol>(protocol: P, slot: number): PerLayer[P] =>
+      protocols.includes(protocol)
+        ? ({
+            ...this.#values(this.#view(subject, protocol, slot), { perLayer: true }),
+            splicedAt: subject.slots[protocol][slot]!.splicedAt,
+          } as PerLayer[P])
+        : null;
     return subject.slots.strict.map(({ layer }, slot): PerLayer => ({
       layer: layer!,
-      reference: has.has('reference') ? this.#layerReference(subject, slot) : null,
-      strict: has.has('strict') ? this.#layerStrict(subject, slot) : null,
+      reference: of('reference', slot),
+      strict: of('strict', slot),
     }));
-  }
-
-  #layerReference(subject: Subject, slot: number): NonNullable<PerLayer['reference']> {
-    const view = this.#view(subject, 'reference', slot);
-    const of = (field: ReferenceField): number | null => {
-      const formula = this.#metrics.find(({ reference }) => reference[field] !== undefined)
-        ?.reference[field];
-      return formula === undefined ? null : this.#overBatches(view, formula);
-    };
-    return {
-      NormMSE: of('NormMSE'),
-      KLDiv: of('KLDiv'),
-      DeltaCE: of('DeltaCE'),
-      Recovered: of('Recovered'),
-      splicedAt: subject.slots.reference[slot]!.splicedAt,
-    };
-  }
-
-  #layerStrict(subject: Subject, slot: number): NonNullable<PerLayer['strict']> {
-    const view = this.#view(subject, 'strict', slot);
-    const of = (field: EstimateField): Estimate | null => {
-      const definition = this.#metrics.find(({ strict }) => strict[field] !== undefined)?.strict[
-        field
-      ];
-      return definition === undefined ? null : this.#estimate(view, definition);
-    };
-    return {
-      NormMSE: of('NormMSE'),
-      KLDivPerToken: of('KLDivPerToken'),
-      KLDivPerSequence: of('KLDivPerSequence'),
-      DeltaCE: of('DeltaCE'),
-      Recovered: of('Recovered'),
-      splicedAt: subject.slots.strict[slot]!.splicedAt,
-    };
   }
 
   /** Differences of every pair (the later minus the earlier), on the same resamples. */
   comparisons(subjects: readonly (Subject & { label: string })[]): Comparison[] {
-    return compared.flatMap((field): Comparison[] => {
-      const definition = this.#metrics.find(({ strict }) => strict[field] !== undefined)?.strict[
-        field
-      ];
-      if (definition === undefined) return [];
+    const compared = scalarFieldsOf('strict', this.#asked).filter(
+      ({ compared: has }) => has === true,
+    );
+    return compared.flatMap(({ field, value: formula }): Comparison[] => {
       const values = subjects.flatMap((subject) => {
         const view = this.#view(subject, 'strict');
-        const mean = definition.formula(sumsOver(this.accumulator, view));
+        const mean = formula(sumsOver(this.accumulator, view));
         return mean === null
           ? []
-          : [
-              {
-                label: subject.label,
-                mean,
-                resampled: this.#resampledValues(view, definition.formula),
-              },
-            ];
+          : [{ label: subject.label, mean, resampled: this.#resampledValues(view, formula) }];
       });
       return values.flatMap((a, later) =>
         values.slice(0, later).map((b): Comparison => ({

@@ -6,13 +6,10 @@
 import { fromTypedArray, ops, scope } from '../../torch/index.js';
 
 export const resamples = 10_000;
-/** Fewer sequences give no interval. */
+/** Number of sequences below which there are no intervals. */
 export const fewestSequences = 20;
 
-/**
- * xorshift128 (Marsaglia, 2003), its state filled from the seed by a mixing function: 32-bit whole
- * numbers.
- */
+/** xorshift128 (Marsaglia, 2003), with its state mixed from the seed: 32-bit whole numbers. */
 function randomWords(seed: number): () => number {
   let counter = seed >>> 0;
   const mix = (): number => {
@@ -43,9 +40,7 @@ export interface Resampled {
   readonly rows: number;
 }
 
-/**
- * Sums of each column over each resample of the sequences. `columns` all have the same length n.
- */
+/** Sums of each column over each resample of the sequences. All columns have the same length. */
 export function resample(columns: readonly Float64Array[], seed: number): Resampled {
   const n = columns[0]?.length ?? 0;
   const sums = new Float64Array(resamples * columns.length);

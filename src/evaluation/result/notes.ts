@@ -1,7 +1,12 @@
-/** Why a metric is null for a kind under a protocol. */
-import type { Bilingual, Note, SaeKind } from '../../schema/index.js';
+/** Reasons for the null values of a result. */
+import type { Bilingual } from '../../bilingual.js';
+import type { Field, Metric } from '../../metrics/metric.js';
+import { metrics, needsOf, type Table } from '../../metrics/table.js';
+import type { Note, ReferenceValues, SaeKind, StrictValues } from '../../schema/index.js';
 
 export interface NoteContext {
+  /** Names of the requested metrics. */
+  asked: readonly string[];
   kind: SaeKind;
   routing: 'hard' | 'soft' | null;
 }
@@ -14,38 +19,42 @@ const crosscoderReference: Bilingual = {
 };
 const softReference: Bilingual = {
   en:
-    'Under reference soft routing has no splice. strict adds each layer its weighted share ' +
+    'Under reference soft routing has no splice. strict adds to each layer its weighted share ' +
     'of the reconstruction error.',
   zh: '在 reference 协议下软路由没有替换。strict 协议把重建误差按权重加到每一层。',
 };
-const noRouter: Bilingual = {
-  en: 'Only RouteSAE routes tokens to layers.',
-  zh: '只有 RouteSAE 会把词元路由到不同的层。',
-};
 const notAsked: Bilingual = {
-  en: 'Not among the metrics asked for.',
-  zh: '不在所请求的指标之中。',
+  en: 'The request did not ask for this metric.',
+  zh: '请求中没有该指标。',
 };
-const noVariance: Bilingual = {
-  en: 'All inputs are equal: there is no variance to explain.',
-  zh: '所有输入都相同：没有可解释的方差。',
-};
-const noneFound: Bilingual = {
+const noData: Bilingual = {
   en: 'There was nothing to compute it from.',
   zh: '没有可用于计算的数据。',
 };
 
-/** The reason why `metric` is null under a protocol. */
-export function reasonFor(
-  metric: string,
-  protocol: 'reference' | 'strict',
-  { asked, kind, routing }: NoteContext & { asked: boolean },
-): Note {
-  const because = (reason: Bilingual): Note => ({ metric: `${protocol}.${metric}`, ...reason });
-  if (!asked) return because(notAsked);
-  if ((metric === 'RoutingShare' || metric === 'RoutedPositions') && kind !== 'RouteSAE')
-    return because(noRouter);
-  if (protocol === 'reference' && kind === 'Crosscoder') return because(crosscoderReference);
-  if (protocol === 'reference' && routing === 'soft') return because(softReference);
-  return because(metric === 'ExplainedVariance' ? noVariance : noneFound);
+function reasonFor(field: Field, metric: Metric, { asked, kind, routing }: NoteContext): Bilingual {
+  if (!asked.includes(metric.name)) return notAsked;
+  if (field.protocol === 'reference' && needsOf(metric).splice) {
+    if (kind === 'Crosscoder') return crosscoderReference;
+    if (routing === 'soft') return softReference;
+  }
+  return field.absent ?? noData;
+}
+
+/** A note for each null value. */
+export function notesOn(
+  values: { reference: ReferenceValues | null; strict: StrictValues | null },
+  context: NoteContext,
+  table: Table = metrics,
+): Note[] {
+  return (['reference', 'strict'] as const).flatMap((protocol) => {
+    const own = values[protocol] as Record<string, unknown> | null;
+    return table.flatMap((metric) =>
+      metric.fields.flatMap((field): Note[] =>
+        field.protocol === protocol && own?.[field.field] === null
+          ? [{ metric: `${protocol}.${field.field}`, ...reasonFor(field, metric, context) }]
+          : [],
+      ),
+    );
+  });
 }

@@ -1,23 +1,20 @@
 /**
- * Builds results: the values of every SAE, why some are null, what the run was, and what follows
- * from the numbers.
+ * Builds results: the values of every SAE with notes on those that are null, the settings of the
+ * run, and the findings.
  */
 import { hookPointsOf, kOf, normalizationsOf, type SaeDescription } from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { versions } from '../../torch/index.js';
+import { cleanKey } from '../../metrics/keys.js';
 import { packageVersion } from '../../version.js';
 import { Assembly, type Subject } from './assemble.js';
-import { cleanKey } from '../engine/collector.js';
 import { findings } from '../../findings/index.js';
 import type { Decisions } from '../run/journal.js';
-import { reasonFor } from './notes.js';
+import { notesOn } from './notes.js';
 import type { EvaluatedSae } from '../run/prepare.js';
 import type {
   DataSummary,
   EvaluationResult,
-  MetricName,
-  Note,
   ReferenceValues,
   ResolvedRequest,
   SaeResult,
@@ -33,18 +30,11 @@ export interface ResultBuilderOptions {
   decisions: Decisions;
   identity: { id: string; createdAt: string };
   wanted: Wanted;
+  /** Version of libtorch, and the CPU's instruction set it uses. */
+  versions: { libtorch: string; cpu: string };
 }
 
-/** The metric that a field of a result belongs to. */
-const metricOf = (field: string): MetricName => {
-  if (field.startsWith('KLDiv')) return 'KLDiv';
-  if (field === 'RoutedPositions') return 'RoutingShare';
-  if (field === 'L0OverHidden') return 'L0';
-  if (field === 'NormRatio') return 'NormMSE';
-  return field as MetricName;
-};
-
-/** The first value that is not finite, by field. */
+/** Path of the first value that is not finite. */
 function notFinite(values: unknown, path = ''): string | null {
   if (typeof values === 'number') return Number.isFinite(values) ? null : path;
   if (values === null || typeof values !== 'object') return null;
@@ -84,7 +74,7 @@ export class ResultBuilder {
     });
   }
 
-  /** The SAEs' values as they stand. */
+  /** The SAEs' values so far. */
   results(accumulator: Accumulator, { intervals }: { intervals: boolean }): SaeResult[] {
     return this.#results(this.#assembly(accumulator, intervals));
   }
@@ -149,7 +139,11 @@ export class ResultBuilder {
       sweep: sweep.length === 0 ? null : sweep,
       notes: [
         ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),
-        ...this.#notes(evaluated, values),
+        ...notesOn(values, {
+          asked: this.options.request.metrics,
+          kind,
+          routing: base.routing,
+        }),
       ],
     };
   }
@@ -167,27 +161,6 @@ export class ResultBuilder {
     };
   }
 
-  #notes(
-    { resolved }: EvaluatedSae,
-    values: { reference: ReferenceValues | null; strict: StrictValues | null },
-  ): Note[] {
-    const asked = new Set(this.options.request.metrics);
-    return (['reference', 'strict'] as const).flatMap((protocol) =>
-      Object.entries(values[protocol] ?? {}).flatMap(([field, value]) =>
-        value === null
-          ? [
-              reasonFor(field, protocol, {
-                asked: asked.has(metricOf(field)),
-                kind: resolved.description.kind,
-                routing:
-                  resolved.description.form === 'routed' ? resolved.description.routing : null,
-              }),
-            ]
-          : [],
-      ),
-    );
-  }
-
   /** The whole result, with intervals, comparisons and findings. */
   result(
     accumulator: Accumulator,
@@ -199,7 +172,7 @@ export class ResultBuilder {
       seconds: number;
     },
   ): EvaluationResult {
-    const { request, model, evaluated, decisions, identity, wanted } = this.options;
+    const { request, model, evaluated, decisions, identity, wanted, versions } = this.options;
     const assembly = this.#assembly(accumulator, true);
     const results = this.#results(assembly);
     const working = evaluated.filter((_, index) => results[index]!.error === null);
@@ -220,7 +193,7 @@ export class ResultBuilder {
       config: {
         ...request,
         device: model.device,
-        deviceName: model.device === 'cpu' ? `CPU (${versions().cpu})` : model.device,
+        deviceName: model.device === 'cpu' ? `CPU (${versions.cpu})` : model.device,
         architecture: {
           family: model.family,
           layers: model.layers,
@@ -233,7 +206,7 @@ export class ResultBuilder {
         saeProducts: decisions.saeProducts,
         versions: {
           'sae-eval': packageVersion,
-          libtorch: versions().libtorch,
+          libtorch: versions.libtorch,
           node: process.versions.node,
         },
       },

@@ -3,17 +3,11 @@
  * bootstrap resample.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
+import { cleanKey, slotKey, vectorKey, type CleanSum } from '../../metrics/keys.js';
+import type { Column, Protocol, Sums } from '../../metrics/metric.js';
 import type { Resampled } from './bootstrap.js';
-import {
-  slotColumns,
-  type Protocol,
-  type SlotColumn,
-  type Sums,
-  type VectorName,
-} from '../../metrics/metric.js';
-import { cleanKey, slotKey, vectorKey } from '../engine/collector.js';
 
-/** Which SAE variant, under which protocol, at which slots. */
+/** An SAE variant under a protocol, at some slots. */
 export interface View {
   owner: string;
   protocol: Protocol;
@@ -28,15 +22,13 @@ function sumOf(values: Float64Array | null, from: number, to: number): number | 
   return total;
 }
 
-/**
- * Sums over the sequences from `from` to `to`. Vectors are the run's, so only for the whole of it.
- */
+/** Sums over the sequences from `from` to `to`. Only the whole run has vectors. */
 export function sumsOver(
   accumulator: Accumulator,
   { owner, protocol, slots, width }: View,
   { from = 0, to = accumulator.sequences }: { from?: number; to?: number } = {},
 ): Sums {
-  const clean = (name: 'positions' | 'nextPositions' | 'ceClean'): number =>
+  const clean = (name: CleanSum): number =>
     sumOf(accumulator.column(cleanKey(protocol, name)), from, to) ?? 0;
   const whole = from === 0 && to === accumulator.sequences;
   return {
@@ -46,17 +38,16 @@ export function sumsOver(
     ceClean: clean('ceClean'),
     slots,
     width,
-    at: (slot: number, column: SlotColumn) =>
-      sumOf(accumulator.column(slotKey({ owner, protocol, slot }, column)), from, to),
-    vector: (name: VectorName) =>
-      whole ? accumulator.vector(vectorKey(owner, protocol, name)) : null,
+    at: (slot, { name }) =>
+      sumOf(accumulator.column(slotKey({ owner, protocol, slot }, name)), from, to),
+    vector: ({ name }) => (whole ? accumulator.vector(vectorKey(owner, protocol, name)) : null),
   };
 }
 
 /** Names of columns and their places in the resampled sums. */
 export type ColumnPlaces = ReadonlyMap<string, number>;
 
-/** Sums of one resample; reads row `row()` so that one object serves all rows. */
+/** Sums of the resample `row()`: one object serves all rows. */
 export function resampledSums(
   { sums, columns }: Resampled,
   places: ColumnPlaces,
@@ -65,12 +56,17 @@ export function resampledSums(
   row: () => number,
 ): Sums {
   // Looked up once: formulas ask ten thousand times.
-  const placeOf = Object.fromEntries(
-    slotColumns.map((column) => [column, [] as (number | undefined)[]]),
-  ) as Record<SlotColumn, (number | undefined)[]>;
-  for (const slot of slots)
-    for (const column of slotColumns)
-      placeOf[column][slot] = places.get(slotKey({ owner, protocol, slot }, column));
+  const placesOf = new Map<Column, (number | undefined)[]>();
+  const placeOf = (slot: number, column: Column): number | undefined => {
+    let found = placesOf.get(column);
+    if (found === undefined) {
+      found = [];
+      for (const one of slots)
+        found[one] = places.get(slotKey({ owner, protocol, slot: one }, column.name));
+      placesOf.set(column, found);
+    }
+    return found[slot];
+  };
   const [positions, nextPositions, ceClean] = (
     ['positions', 'nextPositions', 'ceClean'] as const
   ).map((name) => places.get(cleanKey(protocol, name)));
@@ -90,7 +86,7 @@ export function resampledSums(
     slots,
     width,
     at: (slot, column) => {
-      const place = placeOf[column][slot];
+      const place = placeOf(slot, column);
       return place === undefined ? null : sums[row() * columns + place]!;
     },
     vector: () => null,

@@ -4,7 +4,7 @@
  */
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
-import { metricsNamed } from '../../metrics/registry.js';
+import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
 import { cuda, devices, numThreads } from '../../torch/index.js';
 import { chooseMicroBatch, workingSetFor } from '../engine/micro-batch.js';
@@ -68,8 +68,9 @@ export function wantedOf(request: ResolvedRequest): Wanted {
   const metrics = metricsNamed(request.metrics);
   return {
     protocols: new Set(request.protocol),
-    splice: metrics.some(({ needs }) => needs.splice),
-    zero: metrics.some(({ needs }) => needs.zero),
+    splice: metrics.some((metric) => needsOf(metric).splice),
+    zero: metrics.some((metric) => needsOf(metric).zero),
+    metrics,
   };
 }
 

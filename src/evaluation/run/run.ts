@@ -178,7 +178,15 @@ export async function run(
       tokenizer: await borrowTokenizer(loans, validated.paths.model),
       skipBatches: accumulator.batchSizes.length,
     });
-    const builder = new ResultBuilder({ request, model, evaluated, decisions, identity, wanted });
+    const builder = new ResultBuilder({
+      request,
+      model,
+      evaluated,
+      decisions,
+      identity,
+      wanted,
+      versions: versions(),
+    });
     const started = performance.now();
     const skipped = accumulator.sequences;
     const secondsBefore = recovered?.seconds ?? 0;

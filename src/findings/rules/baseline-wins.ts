@@ -1,12 +1,12 @@
-/** The mismatched-layer baseline does better than a model. */
+/** The baseline on a mismatched layer has a smaller KL than a trained SAE. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const baselineWins: Rule = {
   code: 'baseline-beats-model',
   severity: 'warning',
   condition: {
-    en: 'strict; a RandomK has a smaller KLDivPerToken than an SAE of another kind',
-    zh: 'strict；RandomK 的 KLDivPerToken 小于其他类型的 SAE',
+    en: 'Under strict, a RandomK has a smaller KLDivPerToken than an SAE of another kind.',
+    zh: 'strict 协议下，RandomK 的 KLDivPerToken 小于其他类型的 SAE。',
   },
   check: (context) => {
     const all = evaluated(context).flatMap(({ label, kind, strict }) =>
@@ -21,11 +21,11 @@ export const baselineWins: Rule = {
             sae: model.label,
             message: {
               en:
-                `The baseline ${baseline.label} disturbs the model less than ${model.label}: ` +
-                `KL per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
+                `The baseline ${baseline.label} changes predictions less than ${model.label}: KL ` +
+                `per token ${cite(baseline.kl)} against ${cite(model.kl)}.`,
               zh:
-                `基线 ${baseline.label} 对模型的扰动小于 ${model.label}：每词元 KL ${cite(baseline.kl)} 对 ` +
-                `${cite(model.kl)}。`,
+                `基线 ${baseline.label} 对模型预测的改变小于 ${model.label}：每词元 KL 分别为 ` +
+                `${cite(baseline.kl)} 与 ${cite(model.kl)}。`,
             },
             evidence: { baseline: baseline.kl, KLDivPerToken: model.kl },
           })),

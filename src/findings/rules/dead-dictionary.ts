@@ -1,4 +1,4 @@
-/** Many latents that never fired in the run. */
+/** Many latents never fired in the run. */
 import { evaluated, percent, type Rule } from '../rule.js';
 
 export const deadShare = 0.1;
@@ -7,8 +7,8 @@ export const deadDictionary: Rule = {
   code: 'dead-dictionary',
   severity: 'warning',
   condition: {
-    en: `DeadLatents at least ${deadShare}, without inferK or theta`,
-    zh: `DeadLatents 不小于 ${deadShare}，且未使用 inferK 或 theta`,
+    en: `DeadLatents is at least ${deadShare}, without inferK and theta.`,
+    zh: `DeadLatents 不小于 ${deadShare}，且未使用 inferK 或 theta。`,
   },
   check: (context) => {
     const { inferK, theta } = context.config;
@@ -23,8 +23,8 @@ export const deadDictionary: Rule = {
           sae: sae.label,
           message: {
             en:
-              `${percent(dead.mean)} of the latents of ${sae.label} were active on none of ` +
-              `the ${realTokens} real tokens.`,
+              `${percent(dead.mean)} of the latents of ${sae.label} were active on none of the ` +
+              `${realTokens} real tokens.`,
             zh: `${sae.label} 有 ${percent(dead.mean)} 的潜变量在 ${realTokens} 个真实词元上从未激活。`,
           },
           evidence: { DeadLatents: dead.mean, realTokens },

@@ -1,7 +1,5 @@
-/**
- * A large share of all latents is active on each token, without the small error of a near-identity.
- */
-import { cite, evaluated, percent, sitesOf, type Rule } from '../rule.js';
+/** A large share of the latents is active on each token, but the SAE is no near-identity. */
+import { cite, evaluated, layersOf, percent, type Rule } from '../rule.js';
 import { nearIdentityError } from './near-identity.js';
 
 export const denseShare = 0.1;
@@ -10,14 +8,14 @@ export const denseDictionary: Rule = {
   code: 'dense-dictionary',
   severity: 'warning',
   condition: {
-    en: `L0 at least ${denseShare} m, and not near-identity`,
-    zh: `L0 不小于 ${denseShare} m，且不属于接近恒等`,
+    en: `L0 is at least ${100 * denseShare} % of m, and \`near-identity\` does not fire.`,
+    zh: `L0 不小于 m 的 ${100 * denseShare} %，且未触发 \`near-identity\`。`,
   },
   check: (context) =>
     evaluated(context).flatMap((sae) => {
       const { L0, NormMSE } = sae.strict ?? {};
       if (!L0 || sae.m === null || sae.d === null || L0.mean < denseShare * sae.m) return [];
-      if (L0.mean > sae.d * sitesOf(sae) && NormMSE && NormMSE.mean < nearIdentityError) return [];
+      if (L0.mean > sae.d * layersOf(sae) && NormMSE && NormMSE.mean < nearIdentityError) return [];
       return [
         {
           sae: sae.label,

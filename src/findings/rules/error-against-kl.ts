@@ -1,9 +1,7 @@
-/**
- * A small reconstruction error with a large KL, or the reverse: the two rank the SAEs differently.
- */
+/** Reconstruction error and KL rank two SAEs differently. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
-/** By how much one SAE must be better in one metric and worse in the other than another SAE. */
+/** Factor by which one SAE must be better in one metric and worse in the other. */
 export const rankFactor = 1.25;
 
 export const errorAgainstKl: Rule = {
@@ -11,11 +9,12 @@ export const errorAgainstKl: Rule = {
   severity: 'warning',
   condition: {
     en:
-      'strict; of two SAEs with the same normalization, one has NormMSE at least ' +
-      `${rankFactor} times smaller and KLDivPerToken at least ${rankFactor} times larger`,
+      'Under strict, an SAE has a NormMSE at least ' +
+      `${rankFactor} times smaller and a KLDivPerToken at least ${rankFactor} times larger than ` +
+      'another SAE with the same normalization.',
     zh:
-      `strict；归一化方式相同的两个 SAE 中，一个的 NormMSE 至少小 ${rankFactor} 倍，而 KLDivPerToken 至少大 ` +
-      `${rankFactor} 倍`,
+      'strict 协议下，归一化方式相同的两个 SAE 中，一个的 NormMSE 不超过另一个的 ' +
+      `1/${rankFactor}，而 KLDivPerToken 至少为其 ${rankFactor} 倍。`,
   },
   check: (context) => {
     const all = evaluated(context).flatMap(({ label, normalization, strict }) =>
@@ -39,11 +38,12 @@ export const errorAgainstKl: Rule = {
             en:
               `${a.label} reconstructs better than ${b.label} (NormMSE ${cite(a.error)} ` +
               `against ${cite(b.error)}) but changes the model's predictions more (KL per ` +
-              `token ${cite(a.kl)} against ${cite(b.kl)}): a small error is not the same as ` +
-              'a harmless one.',
+              `token ${cite(a.kl)} against ${cite(b.kl)}): a small error can do more harm than a ` +
+              'large one.',
             zh:
-              `${a.label} 的重建优于 ${b.label}（NormMSE ${cite(a.error)} 对 ` +
-              `${cite(b.error)}），却更多地改变模型的预测（每词元 KL ${cite(a.kl)} 对 ${cite(b.kl)}）：误差小不等于无害。`,
+              `${a.label} 的重建优于 ${b.label}（NormMSE 分别为 ${cite(a.error)} 与 ` +
+              `${cite(b.error)}），对模型预测的改变却更大（每词元 KL 分别为 ${cite(a.kl)} 与 ` +
+              `${cite(b.kl)}）：误差小不等于影响小。`,
           },
           evidence: {
             NormMSE: a.error,

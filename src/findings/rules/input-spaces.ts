@@ -1,4 +1,4 @@
-/** SAEs that read activations in different forms: errors in their input spaces do not compare. */
+/** SAEs normalize their inputs differently, so that their errors cannot be compared. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const inputSpaces: Rule = {
@@ -6,9 +6,9 @@ export const inputSpaces: Rule = {
   severity: 'warning',
   condition: {
     en:
-      'a NormMSE; SAEs with different normalizations (pre, none, layer-norm, token-norm, ' +
-      'scale) among those evaluated',
-    zh: '有 NormMSE；所评估的 SAE 的归一化方式不同（pre、none、layer-norm、token-norm、scale）',
+      'The evaluated SAEs have a NormMSE and different normalizations (pre, none, layer-norm, ' +
+      'token-norm, scale).',
+    zh: '所评估的 SAE 有 NormMSE，但归一化方式不同（pre、none、layer-norm、token-norm、scale）。',
   },
   check: (context) => {
     const bySpace = new Map<string, string[]>();
@@ -32,13 +32,14 @@ export const inputSpaces: Rule = {
         sae: null,
         message: {
           en:
-            `The SAEs read activations in ${bySpace.size} forms: ${spaces('; ')}. NormMSE ` +
-            `(${cite(least)} to ${cite(most)}), cosine similarity and explained variance are ` +
-            "measured in each one's own form and compare within it only; KL, ΔCE and loss " +
-            'recovered compare all.',
+            `The SAEs normalize their inputs in ${bySpace.size} ways: ${spaces('; ')}. Compare ` +
+            `NormMSE (${cite(least)} to ${cite(most)}), cosine similarity and explained variance ` +
+            'only between SAEs with the same normalization. KL, ΔCE and loss recovered compare ' +
+            'all SAEs.',
           zh:
-            `这些 SAE 以 ${bySpace.size} 种形式读取激活：${spaces('；')}。NormMSE（${cite(least)} 至 ` +
-            `${cite(most)}）、余弦相似度与解释方差在各自的形式中测量，只能在同一形式内比较；KL、ΔCE 与损失恢复率可以全部比较。`,
+            `这些 SAE 的输入归一化方式有 ${bySpace.size} 种：${spaces('；')}。NormMSE（${cite(least)} 至 ` +
+            `${cite(most)}）、余弦相似度与解释方差只能在归一化方式相同的 SAE 之间比较；KL、ΔCE ` +
+            '与损失恢复可在所有 SAE 之间比较。',
         },
         evidence: { spaces: spaces('; '), lowestNormMSE: least, highestNormMSE: most },
       },

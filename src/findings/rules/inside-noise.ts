@@ -1,12 +1,14 @@
-/** Differences whose paired interval contains 0. */
+/** The paired interval of a difference contains 0. */
 import { cite, type Rule } from '../rule.js';
 
 export const insideNoise: Rule = {
   code: 'inside-noise',
   severity: 'info',
   condition: {
-    en: 'strict; the paired 95 % interval of a difference in KLDivPerToken or NormMSE contains 0',
-    zh: 'strict；KLDivPerToken 或 NormMSE 之差的配对 95 % 区间包含 0',
+    en:
+      'Under strict, the paired 95 % interval of a difference in KLDivPerToken or NormMSE ' +
+      'contains 0.',
+    zh: 'strict 协议下，KLDivPerToken 或 NormMSE 之差的配对 95 % 区间包含 0。',
   },
   check: ({ comparisons }) =>
     comparisons
@@ -21,11 +23,11 @@ export const insideNoise: Rule = {
         sae: null,
         message: {
           en:
-            `${a} and ${b} cannot be told apart by ${metric} on this text: the difference is ` +
-            `${cite(difference)}, its 95 % interval [${cite(ci95![0])}, ${cite(ci95![1])}] ` +
-            'contains 0.',
+            `${metric} cannot tell ${a} and ${b} apart on this text: the 95 % interval of their ` +
+            `difference of ${cite(difference)}, [${cite(ci95![0])}, ${cite(ci95![1])}], contains ` +
+            '0.',
           zh:
-            `在该文本上无法用 ${metric} 区分 ${a} 与 ${b}：差为 ${cite(difference)}，其 95 % 区间 ` +
+            `在该文本上，${metric} 无法区分 ${a} 与 ${b}：两者之差为 ${cite(difference)}，其 95 % 区间 ` +
             `[${cite(ci95![0])}, ${cite(ci95![1])}] 包含 0。`,
         },
         evidence: { metric, a, b, difference, low: ci95![0], high: ci95![1] },

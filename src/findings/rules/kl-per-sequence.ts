@@ -1,12 +1,12 @@
-/** KL per sequence is no number to compare across sequence lengths: the same per token. */
+/** KL per sequence grows with the sequence length; the finding gives the KL per token. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const klPerSequence: Rule = {
   code: 'kl-per-sequence',
   severity: 'info',
   condition: {
-    en: 'both protocols; some SAE has a KL under both',
-    zh: '两种协议；有 SAE 在两种协议下都有 KL',
+    en: 'An SAE has a KL under both protocols.',
+    zh: '有 SAE 在两种协议下都有 KL。',
   },
   check: (context) => {
     const both = evaluated(context).flatMap(({ label, reference, strict }) =>
@@ -22,7 +22,7 @@ export const klPerSequence: Rule = {
         sae: null,
         message: {
           en:
-            `reference sums KL over a sequence of ${seqLen} positions, so it grows with the ` +
+            `reference sums KL over a sequence of ${seqLen} positions, so its KL grows with the ` +
             'sequence length: ' +
             both
               .map(
@@ -32,8 +32,7 @@ export const klPerSequence: Rule = {
               .join('; ') +
             '.',
           zh:
-            `reference 把 KL 在 ${seqLen} ` +
-            '个位置的序列上求和，因此随序列长度增长：' +
+            `reference 协议在 ${seqLen} 个位置的序列上对 KL 求和，因此其 KL 随序列长度增长：` +
             both
               .map(
                 ({ label, kl, token }) =>

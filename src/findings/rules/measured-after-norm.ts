@@ -1,12 +1,12 @@
-/** `reference` at the last layer: measured after the final norm, spliced before it. */
+/** At the last layer `reference` measures after the final norm and splices before it. */
 import { atLastLayer, cite, evaluated, type Rule } from '../rule.js';
 
 export const measuredAfterNorm: Rule = {
   code: 'measured-here-spliced-there',
   severity: 'warning',
   condition: {
-    en: 'protocol reference; a single-layer kind at layer L',
-    zh: 'reference 协议；单层类型位于第 L 层',
+    en: 'Under reference, a single-layer kind is at layer L.',
+    zh: 'reference 协议下，单层类型位于第 L 层。',
   },
   check: (context) =>
     evaluated(context).flatMap((sae) => {
@@ -18,17 +18,15 @@ export const measuredAfterNorm: Rule = {
           sae: sae.label,
           message: {
             en:
-              `Under reference, ${sae.label} at layer ${sae.layer} is measured after the ` +
-              `final norm (NormMSE ${cite(error)}) but spliced before ` +
-              'it' +
-              (strict === undefined
-                ? ''
-                : `, where its NormMSE over real tokens is ${cite(strict)}`) +
-              ': its NormMSE and its KL are about different vectors.',
+              `Under reference, ${sae.label} at layer ${sae.layer} is measured after the final ` +
+              `norm (NormMSE ${cite(error)}) but spliced before the norm` +
+              (strict === undefined ? '' : ` (NormMSE ${cite(strict)} over real tokens)`) +
+              ', so its NormMSE and its KL describe different vectors.',
             zh:
               `在 reference 协议下，第 ${sae.layer} 层的 ${sae.label} 在最终归一化之后测量（NormMSE ` +
-              `${cite(error)}），却在其之前替换${strict === undefined ? '' : `，该处真实词元上的 NormMSE 为 ${cite(strict)}`}：NormMSE ` +
-              '与 KL 针对不同的向量。',
+              `${cite(error)}），却在归一化之前替换` +
+              (strict === undefined ? '' : `（真实词元上的 NormMSE 为 ${cite(strict)}）`) +
+              '，因此 NormMSE 与 KL 描述的是不同的向量。',
           },
           evidence: {
             layer: sae.layer!,

@@ -1,10 +1,13 @@
-/** `reference` splices MLSAE one block after the layer it measures. */
+/** `reference` splices an MLSAE one block after the layer on which it is measured. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const mlsaeOffByOne: Rule = {
   code: 'mlsae-off-by-one',
   severity: 'warning',
-  condition: { en: 'protocol reference; an MLSAE with a KL', zh: 'reference 协议；有 KL 的 MLSAE' },
+  condition: {
+    en: 'Under reference, an MLSAE has a KL.',
+    zh: 'reference 协议下，MLSAE 有 KL。',
+  },
   check: (context) =>
     evaluated(context).flatMap((sae) => {
       const kl = sae.reference?.KLDiv ?? null;
@@ -22,13 +25,16 @@ export const mlsaeOffByOne: Rule = {
               'sequence)' +
               (strict === undefined
                 ? ''
-                : `; strict splices where it measures: ${cite(strict)} nats per sequence`) +
+                : `; strict splices at the measured layers: ${cite(strict)} nats per sequence`) +
               '.',
             zh:
-              `在 reference 协议下，${sae.label} 在第 ${first.layer} 至 ${last.layer} 层测量，却晚一个块替换，即第 ` +
-              `${first.reference.splicedAt} 至 ${last.reference.splicedAt} 层（每序列 KL ` +
-              `${cite(kl)} ` +
-              `奈特）${strict === undefined ? '' : `；strict 在测量处替换：每序列 ${cite(strict)} 奈特`}。`,
+              `在 reference 协议下，${sae.label} 在第 ${first.layer} 至 ${last.layer} 层测量，却晚一个块替换，` +
+              `即在第 ${first.reference.splicedAt} 至 ${last.reference.splicedAt} 层（每序列 KL 为 ` +
+              `${cite(kl)} 奈特）` +
+              (strict === undefined
+                ? ''
+                : `；strict 协议在所测量的层替换，每序列 KL 为 ${cite(strict)} 奈特`) +
+              '。',
           },
           evidence: {
             measuredFrom: first.layer,

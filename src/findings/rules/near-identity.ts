@@ -1,18 +1,15 @@
-/**
- * More active latents than the residual stream has dimensions, and hardly any error: the code is
- * larger than what it encodes.
- */
-import { cite, evaluated, sitesOf, type Rule } from '../rule.js';
+/** A token has more active latents than its input has dimensions, and the error is tiny. */
+import { cite, evaluated, layersOf, type Rule } from '../rule.js';
 
-/** Strict NormMSE below this is "hardly any error". */
+/** Strict NormMSE below which an error is tiny. */
 export const nearIdentityError = 0.05;
 
 export const nearIdentity: Rule = {
   code: 'near-identity',
   severity: 'warning',
   condition: {
-    en: `L0 above d · sites, and strict NormMSE below ${nearIdentityError}`,
-    zh: `L0 大于 d · 处数，且 strict NormMSE 小于 ${nearIdentityError}`,
+    en: `L0 is above d · layers, and strict NormMSE is below ${nearIdentityError}.`,
+    zh: `L0 大于 d · 层数，且 strict NormMSE 小于 ${nearIdentityError}。`,
   },
   check: (context) =>
     evaluated(context).flatMap((sae) => {
@@ -22,31 +19,30 @@ export const nearIdentity: Rule = {
         !L0 ||
         !NormMSE ||
         d === null ||
-        L0.mean <= d * sitesOf(sae) ||
+        L0.mean <= d * layersOf(sae) ||
         NormMSE.mean >= nearIdentityError
       )
         return [];
-      const ratio = L0.mean / (d * sitesOf(sae));
+      const width = d * layersOf(sae);
+      const ratio = L0.mean / width;
       return [
         {
           sae: sae.label,
           message: {
             en:
               `${sae.label} is close to an identity: ${cite(L0.mean)} latents are active per ` +
-              `token, ${cite(ratio)} times the width of what they encode ` +
-              `(${d * sitesOf(sae)}). Its NormMSE of ${cite(NormMSE.mean)} is no sign of a ` +
-              'good dictionary.',
+              `token, ${cite(ratio)} times the width of the input (${width}). Its NormMSE of ` +
+              `${cite(NormMSE.mean)} does not show a good dictionary.`,
             zh:
-              `${sae.label} 接近恒等映射：每个词元有 ${cite(L0.mean)} ` +
-              `个潜变量激活，是被编码宽度（${d * sitesOf(sae)}）的 ${cite(ratio)} 倍。其 NormMSE ` +
-              `${cite(NormMSE.mean)} 并不说明字典良好。`,
+              `${sae.label} 接近恒等映射：每个词元激活 ${cite(L0.mean)} 个潜变量，是输入宽度` +
+              `（${width}）的 ${cite(ratio)} 倍。其 NormMSE 为 ${cite(NormMSE.mean)}，并不说明字典良好。`,
           },
           evidence: {
             L0: L0.mean,
             L0OverHidden: L0.mean / d,
             NormMSE: NormMSE.mean,
             width: d,
-            sites: sitesOf(sae),
+            sites: layersOf(sae),
           },
         },
       ];

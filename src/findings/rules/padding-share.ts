@@ -1,6 +1,7 @@
-/** Padded positions that move `reference`'s KL. */
+/** Padded positions change the KL under `reference`. */
 import { cite, evaluated, percent, type Rule } from '../rule.js';
 
+/** Relative difference above which the KLs differ. */
 export const paddingEffect = 0.1;
 
 export const paddingShare: Rule = {
@@ -8,9 +9,11 @@ export const paddingShare: Rule = {
   severity: 'warning',
   condition: {
     en:
-      'both protocols; a kind spliced at the same place under both; reference KLDiv differs ' +
-      `from strict KLDivPerSequence by more than ${paddingEffect} of it`,
-    zh: `两种协议；两种协议下替换位置相同的类型；reference KLDiv 与 strict KLDivPerSequence 之差超过后者的 ${paddingEffect}`,
+      'An SAE is spliced at the same layer under both protocols, and its reference KLDiv differs ' +
+      `from its strict KLDivPerSequence by more than ${100 * paddingEffect} %.`,
+    zh:
+      '某个 SAE 在两种协议下的替换层相同，而 reference KLDiv 与 strict KLDivPerSequence ' +
+      `之差超过后者的 ${100 * paddingEffect} %。`,
   },
   check: (context) => {
     const { paddedTokens, realTokens } = context.data;
@@ -33,12 +36,12 @@ export const paddingShare: Rule = {
           sae: sae.label,
           message: {
             en:
-              `Padding moves the reference KL of ${sae.label}: ${cite(reference)} nats per ` +
-              `sequence with the ${percent(share)} of positions that are padding, ` +
-              `${cite(strict)} without them.`,
+              `Padding changes the reference KL of ${sae.label}: ${cite(reference)} nats per ` +
+              `sequence with padding (${percent(share)} of the positions), ${cite(strict)} ` +
+              'without.',
             zh:
-              `填充改变了 ${sae.label} 的 reference KL：计入占 ${percent(share)} 的填充位置时每序列 ` +
-              `${cite(reference)} 奈特，不计入时 ${cite(strict)}。`,
+              `填充改变了 ${sae.label} 的 reference KL：计入填充位置时每序列 ${cite(reference)} ` +
+              `奈特（填充占 ${percent(share)}），不计入时为 ${cite(strict)}。`,
           },
           evidence: { paddedTokens, realTokens, KLDiv: reference, KLDivPerSequence: strict },
         },

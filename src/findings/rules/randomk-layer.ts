@@ -1,10 +1,10 @@
-/** What RandomK's layer is, and what its numbers do and do not show. */
+/** A RandomK: its layer, and the meaning of its numbers. */
 import { evaluated, cite, type Rule } from '../rule.js';
 
 export const randomkLayer: Rule = {
   code: 'randomk-layer',
   severity: 'info',
-  condition: { en: 'a RandomK', zh: '有 RandomK' },
+  condition: { en: 'The run has a RandomK.', zh: '运行中有 RandomK。' },
   check: (context) =>
     evaluated(context)
       .filter(({ kind }) => kind === 'RandomK')
@@ -15,13 +15,15 @@ export const randomkLayer: Rule = {
           message: {
             en:
               `${sae.label} is a trained TopK dictionary on layer ${sae.layer} (seed ` +
-              `${context.config.seed}), a layer it may not have been trained ` +
-              `on${error === null ? '' : ` (NormMSE ${cite(error)})`}. It shows what a ` +
-              'mismatched layer costs; its features are not random, so it is no lower bound ' +
-              'on what training achieves.',
+              `${context.config.seed}), possibly not the layer of its training` +
+              `${error === null ? '' : ` (NormMSE ${cite(error)})`}. Its numbers show the cost ` +
+              'of a mismatched layer. Its features are not random, so its numbers are no lower ' +
+              'bound for training.',
             zh:
               `${sae.label} 是一个训练好的 TopK 字典，用在第 ${sae.layer} 层（种子 ` +
-              `${context.config.seed}），它可能并非在该层训练${error === null ? '' : `（NormMSE ${cite(error)}）`}。它显示层不匹配的代价；其特征并非随机，因此不是训练效果的下界。`,
+              `${context.config.seed}），该层未必是其训练层` +
+              `${error === null ? '' : `（NormMSE ${cite(error)}）`}。` +
+              '其数值显示层不匹配的代价；其特征并非随机，因此不能作为训练效果的下界。',
           },
           evidence: { layer: sae.layer!, seed: context.config.seed },
         };

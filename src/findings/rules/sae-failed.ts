@@ -4,7 +4,7 @@ import type { Rule } from '../rule.js';
 export const saeFailed: Rule = {
   code: 'sae-failed',
   severity: 'error',
-  condition: { en: 'an SAE has an error', zh: '有 SAE 出错' },
+  condition: { en: 'An SAE has an error.', zh: '有 SAE 出错。' },
   check: ({ results }) =>
     results.flatMap(({ label, error }) =>
       error === null

@@ -1,4 +1,4 @@
-/** The reconstruction has another norm than its input: a wrong scale or a missing normalisation. */
+/** The norms of reconstruction and input differ: a wrong scale or a missing normalization. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const lowestRatio = 0.5;
@@ -8,8 +8,10 @@ export const scaleMismatch: Rule = {
   code: 'scale-mismatch',
   severity: 'warning',
   condition: {
-    en: `strict NormRatio below ${lowestRatio} or above ${highestRatio}, without inferK or theta`,
-    zh: `strict NormRatio 小于 ${lowestRatio} 或大于 ${highestRatio}，且未使用 inferK 或 theta`,
+    en:
+      `Strict NormRatio is below ${lowestRatio} or above ${highestRatio}, without inferK and ` +
+      'theta.',
+    zh: `strict NormRatio 小于 ${lowestRatio} 或大于 ${highestRatio}，且未使用 inferK 或 theta。`,
   },
   check: (context) => {
     const { inferK, theta } = context.config;
@@ -22,10 +24,9 @@ export const scaleMismatch: Rule = {
           sae: sae.label,
           message: {
             en:
-              `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm ` +
-              'of their inputs: it was probably trained with another scale or normalisation ' +
-              'than it is evaluated with.',
-            zh: `${sae.label} 的重建范数是输入的 ${cite(ratio.mean)} 倍：其训练时的尺度或归一化可能与评估时不同。`,
+              `The reconstructions of ${sae.label} have ${cite(ratio.mean)} times the norm of ` +
+              'their inputs: the SAE was probably trained with another scale or normalization.',
+            zh: `${sae.label} 的重建范数是输入范数的 ${cite(ratio.mean)} 倍：其训练时的尺度或归一化可能与评估时不同。`,
           },
           evidence: { NormRatio: ratio.mean },
         },

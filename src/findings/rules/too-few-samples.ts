@@ -1,8 +1,8 @@
-/** Too few sequences for intervals, or so few that they are wide. */
+/** The run has too few sequences for intervals, or for narrow ones. */
 import { cite, evaluated, type Rule } from '../rule.js';
 
 export const fewestSequences = 20;
-/** Half-width of the interval over the mean. */
+/** Half-width of an interval over its mean, above which the interval is too wide. */
 export const widestInterval = 0.1;
 
 export const tooFewSamples: Rule = {
@@ -10,9 +10,11 @@ export const tooFewSamples: Rule = {
   severity: 'warning',
   condition: {
     en:
-      `strict; fewer than ${fewestSequences} samples, or an interval of KLDivPerToken whose ` +
-      `half-width exceeds ${widestInterval} of its mean`,
-    zh: `strict；样本少于 ${fewestSequences} 个，或 KLDivPerToken 区间的半宽超过均值的 ${widestInterval}`,
+      `Under strict, the run has fewer than ${fewestSequences} samples, or the half-width of an ` +
+      `interval of KLDivPerToken exceeds ${100 * widestInterval} % of the mean.`,
+    zh:
+      `strict 协议下，样本少于 ${fewestSequences} 个，或 KLDivPerToken ` +
+      `区间的半宽超过均值的 ${100 * widestInterval} %。`,
   },
   check: (context) => {
     const { samples } = context.data;
@@ -23,8 +25,8 @@ export const tooFewSamples: Rule = {
           sae: null,
           message: {
             en:
-              `${samples} samples are too few for intervals, which need ${fewestSequences}: ` +
-              'differences between SAEs cannot be judged.',
+              `${samples} samples are too few: intervals need ${fewestSequences}. Differences ` +
+              'between SAEs cannot be judged.',
             zh: `${samples} 个样本不足以给出区间（需要 ${fewestSequences} 个）：无法判断 SAE 之间的差异。`,
           },
           evidence: { samples, needed: fewestSequences },
@@ -42,12 +44,11 @@ export const tooFewSamples: Rule = {
           sae: sae.label,
           message: {
             en:
-              `The KL per token of ${sae.label} is known to ±${cite(100 * half)} % from ` +
-              `${samples} samples; ±${cite(100 * widestInterval)} % would take about ` +
-              `${needed}.`,
+              `${samples} samples give the KL per token of ${sae.label} to ±` +
+              `${cite(100 * half)} %; ±${cite(100 * widestInterval)} % would take about ${needed}.`,
             zh:
-              `${sae.label} 的每词元 KL 由 ${samples} 个样本得知，精度 ±${cite(100 * half)} %；达到 ` +
-              `±${cite(100 * widestInterval)} % 约需 ${needed} 个样本。`,
+              `${samples} 个样本给出的 ${sae.label} 每词元 KL 精度为 ±${cite(100 * half)} %；要达到 ` +
+              `±${cite(100 * widestInterval)} %，约需 ${needed} 个样本。`,
           },
           evidence: { samples, halfWidth: half, needed },
         },

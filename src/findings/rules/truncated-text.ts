@@ -1,4 +1,4 @@
-/** Text lost because a chunk of seqLen words has more than seqLen tokens. */
+/** Chunks of seqLen words have more than seqLen tokens, so that text is lost. */
 import { percent, type Rule } from '../rule.js';
 
 export const truncatedShare = 0.05;
@@ -7,8 +7,8 @@ export const truncatedText: Rule = {
   code: 'truncated-text',
   severity: 'info',
   condition: {
-    en: `truncated tokens at least ${truncatedShare} of all tokens of the chunks`,
-    zh: `截断的词元不少于各段全部词元的 ${truncatedShare}`,
+    en: `At least ${100 * truncatedShare} % of the tokens of the chunks are cut off.`,
+    zh: `被截去的词元不少于各段全部词元的 ${100 * truncatedShare} %。`,
   },
   check: ({ data, config }) => {
     const share = data.truncatedTokens / Math.max(data.truncatedTokens + data.realTokens, 1);
@@ -18,12 +18,11 @@ export const truncatedText: Rule = {
         sae: null,
         message: {
           en:
-            `${data.truncatedTokens} tokens (${percent(share)}) were cut off: a chunk is ` +
-            `${config.dataset.seqLen} words, and often more than ${config.dataset.seqLen} ` +
-            'tokens.',
+            `${data.truncatedTokens} tokens (${percent(share)}) were cut off: a chunk has ` +
+            `${config.dataset.seqLen} words, and often more than ${config.dataset.seqLen} tokens.`,
           zh:
-            `有 ${data.truncatedTokens} 个词元（${percent(share)}）被截去：每段为 ` +
-            `${config.dataset.seqLen} 个单词，常多于 ${config.dataset.seqLen} 个词元。`,
+            `有 ${data.truncatedTokens} 个词元（${percent(share)}）被截去：每段有 ` +
+            `${config.dataset.seqLen} 个单词，往往多于 ${config.dataset.seqLen} 个词元。`,
         },
         evidence: { truncatedTokens: data.truncatedTokens, realTokens: data.realTokens },
       },

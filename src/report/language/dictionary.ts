@@ -1,13 +1,20 @@
 /**
- * Every text of a report that is not a number, a name or a finding. One interface, so that no
- * language lacks one.
+ * Texts of a report. The names and meanings of metrics, the sentences on kinds and the findings
+ * bring their own.
  */
-import type { SaeKind } from '../../schema/index.js';
+
+/** An SAE whose numbers a sentence cites. */
+export interface Cited {
+  label: string;
+  /** KL per token, as text. */
+  kl: string;
+  l0: string;
+}
 
 export interface Dictionary {
+  lang: 'en' | 'zh';
   title: string;
   configuration: string;
-  results: string;
   resultsUnder(protocol: 'reference' | 'strict'): string;
   protocolLine: Record<'reference' | 'strict', string>;
   findings: string;
@@ -23,11 +30,7 @@ export interface Dictionary {
   again: string;
   againLine: string;
   versions: string;
-  notes: string;
   field: Record<string, string>;
-  /** One line for each field of the tables. */
-  metric: Record<string, { name: string; meaning: string }>;
-  kind: Record<SaeKind, string>;
   layer: string;
   layers: string;
   splicedAt: string;
@@ -37,7 +40,7 @@ export interface Dictionary {
   failed(code: string, message: string): string;
   separator: string;
   several: string;
-  /** `fields`: in what evaluations differ that should be ranked. */
+  /** @param fields names of the settings in which the evaluations differ. */
   notComparable(fields: readonly string[]): string;
   charts: Record<
     | 'title'
@@ -61,8 +64,9 @@ export interface Dictionary {
     { title: string; line: string }
   >;
   nats: string;
-  mostFaithful(label: string, kl: string, l0: string, nearIdentities: number): string;
-  bestAtSparsest(label: string, kl: string, l0: string): string;
+  /** `nearIdentities`: labels of the SAEs that are left out. */
+  mostFaithful(cited: Cited & { nearIdentities: readonly string[] }): string;
+  bestAtSparsest(cited: Cited): string;
   theme: string;
   otherLanguage: string;
 }

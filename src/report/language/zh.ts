@@ -1,28 +1,30 @@
+/** Texts of reports in Chinese. */
 import type { Dictionary } from './dictionary.js';
 
 export const zh: Dictionary = {
+  lang: 'zh',
   title: '稀疏自编码器评估报告',
   configuration: '配置',
-  results: '结果',
   resultsUnder: (protocol) => `结果（${protocol} 协议）`,
   protocolLine: {
-    reference: '与公开的 PyTorch 脚本一致：计入填充位置，KL 按序列求和，结果为各批次的平均。',
-    strict: '仅计真实词元，在替换处测量，对整个数据集求和；方括号内为按序列自助法的 95 % 区间。',
+    reference: '与公开的 PyTorch 脚本一致：计入填充位置，KL 按序列求和，各值为批次平均。',
+    strict:
+      '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内是以序列为单位的自助法 95 % 区间。',
   },
   findings: '发现',
-  noFindings: '没有规则被触发。',
+  noFindings: '未触发任何规则。',
   severity: { info: '说明', warning: '警告', error: '错误' },
   models: '各 SAE',
   perLayer: '逐层结果',
   sweep: '稀疏度扫描',
   comparisons: 'SAE 之间的差异',
-  comparisonsLine: '配对比较：两个 SAE 使用相同的重采样序列（strict）。区间包含 0 时先后未定。',
+  comparisonsLine:
+    'strict 协议下的配对差异：两个 SAE 使用相同的重采样序列。若区间包含 0，则两者优劣未定。',
   metricsMean: '指标含义',
   files: '文件',
   again: '如何重新运行',
-  againLine: '在同类机器上，下面的请求得到相同的数字：',
+  againLine: '在同类机器上，以下请求会得到相同的数值：',
   versions: '版本',
-  notes: '为何为 n/a',
   field: {
     createdAt: '时间',
     model: '模型',
@@ -41,51 +43,6 @@ export const zh: Dictionary = {
     override: '覆盖设置',
     seed: '随机种子',
   },
-  metric: {
-    NormMSE: {
-      name: 'NormMSE',
-      meaning: '重建误差平方与输入范数平方之比，对词元取平均；0 为完美，零向量得 1',
-    },
-    KLDiv: {
-      name: 'KL 散度',
-      meaning: '下一词元分布的 KL(干净 ‖ 替换)，以奈特计，按序列求和，包括填充位置',
-    },
-    KLDivPerToken: {
-      name: '每词元 KL',
-      meaning: '下一词元分布的 KL(干净 ‖ 替换)，每个真实词元的奈特数',
-    },
-    KLDivPerSequence: { name: '每序列 KL', meaning: '每个序列的同一总和，仅计真实词元' },
-    DeltaCE: { name: 'ΔCE', meaning: '替换引起的下一词元交叉熵增量，每词元奈特数' },
-    Recovered: {
-      name: '损失恢复',
-      meaning: '把该处置零所造成的损失中，替换所避免的比例；1 为完美',
-    },
-    ExplainedVariance: {
-      name: '解释方差',
-      meaning: '1 − 误差平方与围绕均值的方差之比；预测均值得 0',
-    },
-    CosineSimilarity: { name: '余弦相似度', meaning: '输入与重建之间余弦的平均' },
-    L0: { name: 'L0', meaning: '每词元激活潜变量的平均数' },
-    L0OverHidden: {
-      name: 'L0 / 宽度',
-      meaning: 'L0 与残差流宽度之比；大于 1 表示编码比被编码者更大',
-    },
-    DeadLatents: { name: '死潜变量', meaning: '本次运行中从未激活的潜变量比例' },
-    NormRatio: { name: '范数比', meaning: '重建范数与输入范数之比；远离 1 说明尺度有误' },
-    RoutedPositions: { name: '路由位置数', meaning: 'RouteSAE 送往各层的位置数，包括填充' },
-    RoutingShare: { name: '路由比例', meaning: 'RouteSAE 送往各层的真实位置比例' },
-    DensityHistogram: { name: '密度直方图', meaning: '按激活词元比例统计的潜变量' },
-  },
-  kind: {
-    TopK: '在单层上保留 k 个最大的预激活',
-    RouteSAE: '路由器为每个词元选择一层，由共享的 TopK 编码',
-    MLSAE: '同一个 TopK 分别用于多个层',
-    Vanilla: '单层，带 L1 惩罚的 ReLU 潜变量',
-    Gated: '一条通路决定哪些潜变量激活，另一条决定强度',
-    JumpReLU: '单层，每个潜变量有学习到的阈值',
-    Crosscoder: '一组潜变量同时读写多个层',
-    RandomK: '把 TopK 的文件用在由种子抽取的一层：显示层不匹配的代价',
-  },
   layer: '层',
   layers: '层',
   splicedAt: '替换于',
@@ -96,15 +53,15 @@ export const zh: Dictionary = {
   separator: '：',
   several: '多次评估的比较',
   notComparable: (fields) =>
-    `这些评估在以下方面不同：${fields.join('、')}。各数值回答的问题不同，因此不标出最佳值。`,
+    `这些评估在以下方面不同：${fields.join('、')}。其数值不可比较，因此不标出最佳值。`,
   charts: {
     title: '图表',
-    errorAgainstKl: '重建误差与 KL',
-    sparsityAgainstKl: '稀疏度与 KL',
-    frontier: '稀疏度—KL 前沿',
+    errorAgainstKl: 'KL 与重建误差',
+    sparsityAgainstKl: 'KL 与稀疏度',
+    frontier: '稀疏度与 KL 的前沿',
     perLayerError: '逐层重建误差',
     perLayerKl: '逐层 KL',
-    routing: '词元的路由去向',
+    routing: '词元到各层的路由',
     density: '潜变量的激活频率',
     firingRate: '激活频率的 log10',
     latents: '潜变量数',
@@ -112,22 +69,28 @@ export const zh: Dictionary = {
   },
   chartDescription: (y, x, series) => `${series.join('、')} 的 ${y}，横轴为 ${x}`,
   reading: '如何阅读表格',
-  recommendations: '由此得出',
+  recommendations: '结论',
   groups: {
-    baseline: { title: '基线', line: '把训练好的字典用在可能不属于它的层上：层不匹配的代价。' },
-    standard: { title: '标准与门控', line: '单层，激活潜变量数不固定：误差须与 L0 一起看。' },
+    baseline: {
+      title: '基线',
+      line: '把训练好的字典用在未必与之匹配的层上，可以看出层不匹配的代价。',
+    },
+    standard: {
+      title: '标准与门控',
+      line: '这些类型只读一层，激活的潜变量数不固定：误差须与 L0 一并看待。',
+    },
     routing: {
       title: 'TopK 与 RouteSAE',
-      line: '激活潜变量数相同；一个固定的层，对每个词元各选一层。',
+      line: '激活的潜变量数相同时，TopK 读取固定的一层，RouteSAE 为每个词元选择一层。',
     },
-    multiLayer: { title: '多层', line: '对各层取平均；各层见“逐层结果”。' },
+    multiLayer: { title: '多层', line: '数值为各层的平均；各层的数值见“逐层结果”。' },
   },
   nats: '奈特',
-  mostFaithful: (label, kl, l0, nearIdentities) =>
-    `${label} 最少改变模型的预测：每词元 ${kl} 奈特，L0 为 ` +
-    `${l0}${nearIdentities === 0 ? '' : `（不计 ${nearIdentities} 个接近恒等者）`}。`,
-  bestAtSparsest: (label, kl, l0) =>
-    `在最稀疏者中，${label} 最忠实：每词元 ${kl} 奈特，L0 为 ${l0}。`,
+  mostFaithful: ({ label, kl, l0, nearIdentities }) =>
+    `${label} 对模型预测的改变最小：每词元 ${kl} 奈特，L0 为 ${l0}` +
+    (nearIdentities.length === 0 ? '。' : `（不计接近恒等的 ${nearIdentities.join('、')}）。`),
+  bestAtSparsest: ({ label, kl, l0 }) =>
+    `在最稀疏的 SAE 中，${label} 对模型预测的改变最小：每词元 ${kl} 奈特，L0 为 ${l0}。`,
   theme: '浅色或深色',
   otherLanguage: 'English',
 };

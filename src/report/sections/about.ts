@@ -1,11 +1,12 @@
-/** What was run: configuration, SAEs, meanings, files, the request, versions. */
-import type { EvaluationResult } from '../../schema/index.js';
+/** Sections about the run: configuration, SAEs, meanings, files, the request, versions. */
+import { scalarFieldsOf } from '../../metrics/table.js';
+import { kindNamed } from '../../sae/kinds/kinds.js';
+import { protocolNames, type EvaluationResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
-import { referenceRows, strictRows } from '../metric-rows.js';
 import { number } from '../numbers.js';
 
-/** Fields of `config` that a run decides; the rest is the request. */
+/** Fields of `config` that the run decides; the others are the request. */
 const runOnly = new Set([
   'deviceName',
   'architecture',
@@ -120,8 +121,9 @@ export function modelsSection({ results }: EvaluationResult, words: Dictionary):
                   .filter((text) => text !== null && text !== undefined)
                   .join(', ');
           return (
-            `${label}${label === kind ? '' : ` (${kind})`}${words.separator}${words.kind[kind]}; ` +
-            `${where}${size === '' ? '' : `; ${size}`}${published}`
+            `${label}${label === kind ? '' : ` (${kind})`}${words.separator}` +
+            `${kindNamed(kind).summary[words.lang]}; ${where}${size === '' ? '' : `; ${size}`}` +
+            published
           );
         },
       ),
@@ -148,21 +150,19 @@ export function findingsSection(
 }
 
 export function appendixSections(result: EvaluationResult, words: Dictionary): Block[] {
-  const shown = [
-    ...new Set(
-      [
-        ...(result.config.protocol.includes('reference') ? referenceRows : []),
-        ...(result.config.protocol.includes('strict') ? strictRows : []),
-      ].map(({ field }) => field),
+  const fields = protocolNames
+    .filter((protocol) => result.config.protocol.includes(protocol))
+    .flatMap((protocol) => scalarFieldsOf(protocol));
+  const meanings = new Set(
+    fields.map(
+      ({ name, meaning }) => `${name[words.lang]}${words.separator}${meaning[words.lang]}`,
     ),
-  ];
+  );
   return [
     heading(2, words.metricsMean),
     {
       kind: 'list',
-      items: shown.map(
-        (field) => `${words.metric[field]!.name}${words.separator}${words.metric[field]!.meaning}`,
-      ),
+      items: [...meanings],
     },
     heading(2, words.files),
     {

@@ -1,8 +1,11 @@
-/** The charts of a report, each with the table of what it draws. */
+/** The charts of a report, each with the table of its numbers. */
+import { fieldsOf } from '../../metrics/table.js';
+import type { DensityHistogram } from '../../metrics/value.js';
 import type { EvaluationResult, SaeResult, SweepPoint } from '../../schema/index.js';
 import type { Chart, Series } from '../chart.js';
 import { cell, heading, type Block, type Table } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
+import { nameOf, valueOf } from '../metric-rows.js';
 import { number } from '../numbers.js';
 
 const errorOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
@@ -38,7 +41,7 @@ function scatter(
 
 export function chartsSection({ results: all }: EvaluationResult, words: Dictionary): Block[] {
   const results = all.filter(({ error }) => error === null);
-  const name = (field: string): string => words.metric[field]!.name;
+  const name = (field: string): string => nameOf(field, words);
   const strict = results.some(({ strict: values }) => values !== null);
   const kl = { name: name(strict ? 'KLDivPerToken' : 'KLDiv'), log: true };
   const chart = (
@@ -78,20 +81,50 @@ export function chartsSection({ results: all }: EvaluationResult, words: Diction
       .sort((a, b) => a.x - b.x);
     return points.length === 0 ? [] : [{ name: label, points }];
   });
-  const density = results.flatMap(({ label, strict: values }): Series[] => {
-    const histogram = values?.DensityHistogram;
-    return histogram
-      ? [
-          {
-            name: label,
-            points: histogram.count.map((y, i) => ({
-              x: (histogram.log10[i]! + histogram.log10[i + 1]!) / 2,
-              y,
-            })),
-          },
-        ]
-      : [];
-  });
+  const strictFields = fieldsOf('strict');
+  const lists = strictFields
+    .filter(({ shape }) => shape === 'list')
+    .flatMap((field) =>
+      results.flatMap((result) => {
+        const list = valueOf(result, field) as number[] | null;
+        const { label, layers } = result;
+        return list === null
+          ? []
+          : [
+              chart(
+                'bar',
+                `${words.charts.routing} · ${label}`,
+                { name: words.layer },
+                { name: field.name[words.lang] },
+                [{ name: label, points: list.map((y, j) => ({ x: layers?.[j] ?? j, y })) }],
+              ),
+            ];
+      }),
+    );
+  const histograms = strictFields
+    .filter(({ shape }) => shape === 'histogram')
+    .map((field) =>
+      chart(
+        'line',
+        words.charts.density,
+        { name: words.charts.firingRate },
+        { name: words.charts.latents },
+        results.flatMap((result): Series[] => {
+          const histogram = valueOf(result, field) as DensityHistogram | null;
+          return histogram === null
+            ? []
+            : [
+                {
+                  name: result.label,
+                  points: histogram.count.map((y, i) => ({
+                    x: (histogram.log10[i]! + histogram.log10[i + 1]!) / 2,
+                    y,
+                  })),
+                },
+              ];
+        }),
+      ),
+    );
   const charts: Chart[] = [
     chart(
       'scatter',
@@ -122,29 +155,8 @@ export function chartsSection({ results: all }: EvaluationResult, words: Diction
       { name: kl.name },
       perLayer((row) => (strict ? row.strict?.KLDivPerToken?.mean : row.reference?.KLDiv)),
     ),
-    ...results
-      .filter(({ strict: values }) => values?.RoutingShare)
-      .map(({ label, layers, strict: values }) =>
-        chart(
-          'bar',
-          `${words.charts.routing} · ${label}`,
-          { name: words.layer },
-          { name: name('RoutingShare') },
-          [
-            {
-              name: label,
-              points: values!.RoutingShare!.map((y, j) => ({ x: layers?.[j] ?? j, y })),
-            },
-          ],
-        ),
-      ),
-    chart(
-      'line',
-      words.charts.density,
-      { name: words.charts.firingRate },
-      { name: words.charts.latents },
-      density,
-    ),
+    ...lists,
+    ...histograms,
   ].filter(({ series, form }) => series.length >= (form === 'scatter' ? 2 : 1));
   return charts.length === 0
     ? []

@@ -1,24 +1,34 @@
 /**
- * The comparison a reader wants, in order: baseline, standard and gated, TopK against RouteSAE,
- * several layers, what follows.
+ * How to read the tables: groups of kinds that belong together, one after the other, and what
+ * follows from their numbers.
  */
-import type { EvaluationResult, SaeKind, SaeResult } from '../../schema/index.js';
+import type { EvaluationResult, SaeKind } from '../../schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
+import { nameOf } from '../metric-rows.js';
 import { interval, number } from '../numbers.js';
 import { mainTable } from './results.js';
 
-const groups = [
-  { name: 'baseline', kinds: ['RandomK'] },
-  { name: 'standard', kinds: ['Vanilla', 'Gated', 'JumpReLU'] },
-  { name: 'routing', kinds: ['TopK', 'RouteSAE'] },
-  { name: 'multiLayer', kinds: ['MLSAE', 'Crosscoder'] },
-] as const satisfies readonly { name: keyof Dictionary['groups']; kinds: readonly SaeKind[] }[];
+type Group = keyof Dictionary['groups'];
 
-/** What a comparison is read from; the main tables have the rest. */
+/** The groups in the order of the report. */
+const groups: readonly Group[] = ['baseline', 'standard', 'routing', 'multiLayer'];
+
+const groupOf: Record<SaeKind, Group> = {
+  RandomK: 'baseline',
+  Vanilla: 'standard',
+  Gated: 'standard',
+  JumpReLU: 'standard',
+  TopK: 'routing',
+  RouteSAE: 'routing',
+  MLSAE: 'multiLayer',
+  Crosscoder: 'multiLayer',
+};
+
+/** Fields from which a comparison is read; the main tables have the others. */
 const telling = ['NormMSE', 'KLDiv', 'KLDivPerToken', 'DeltaCE', 'Recovered', 'L0'];
 
-/** `RouteSAE − TopK: −33.9 nats [−36.1, −31.8]` for the pairs inside a group. */
+/** Differences inside a group, such as `RouteSAE − TopK: −33.9 nats [−36.1, −31.8]`. */
 function differences(
   { comparisons }: EvaluationResult,
   labels: ReadonlySet<string>,
@@ -33,15 +43,15 @@ function differences(
     )
     .map(({ metric, a, b, difference, ci95 }) =>
       (
-        `${a} − ${b}, ${words.metric[metric]!.name}${words.separator}${number(difference)} ` +
+        `${a} − ${b}, ${nameOf(metric, words)}${words.separator}${number(difference)} ` +
         `${words.nats} ${interval(ci95)}`
       ).trimEnd(),
     );
 }
 
 /**
- * Sentences that follow from the numbers: the least KL among SAEs that are no near-identity, and at
- * the least L0.
+ * The SAE with the least KL, and the one with the least KL among the sparsest. Near-identities are
+ * left out.
  */
 function recommendations({ results, findings }: EvaluationResult, words: Dictionary): string[] {
   const identity = new Set(
@@ -60,19 +70,29 @@ function recommendations({ results, findings }: EvaluationResult, words: Diction
     .filter(({ l0 }) => l0 <= 1.05 * sparsest)
     .reduce((a, b) => (b.kl < a.kl ? b : a));
   return [
-    words.mostFaithful(faithful.label, number(faithful.kl), number(faithful.l0), identity.size),
+    words.mostFaithful({
+      label: faithful.label,
+      kl: number(faithful.kl),
+      l0: number(faithful.l0),
+      nearIdentities: results.map(({ label }) => label).filter((label) => identity.has(label)),
+    }),
     ...(sparse.label === faithful.label
       ? []
-      : [words.bestAtSparsest(sparse.label, number(sparse.kl), number(sparse.l0))]),
+      : [
+          words.bestAtSparsest({
+            label: sparse.label,
+            kl: number(sparse.kl),
+            l0: number(sparse.l0),
+          }),
+        ]),
   ];
 }
 
 export function readingSection(result: EvaluationResult, words: Dictionary): Block[] {
   const protocol = result.config.protocol.includes('strict') ? 'strict' : 'reference';
-  const blocks = groups.flatMap(({ name, kinds }): Block[] => {
+  const blocks = groups.flatMap((name): Block[] => {
     const members = result.results.filter(
-      ({ kind, error }: SaeResult) =>
-        error === null && (kinds as readonly SaeKind[]).includes(kind),
+      ({ kind, error }) => error === null && groupOf[kind] === name,
     );
     if (members.length === 0) return [];
     const lines = differences(result, new Set(members.map(({ label }) => label)), words);

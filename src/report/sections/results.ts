@@ -1,75 +1,52 @@
 /** Main tables, per-layer tables, sweeps and paired differences. */
-import type { EvaluationResult, SaeResult } from '../../schema/index.js';
+import type { Field } from '../../metrics/metric.js';
+import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
+import { protocolNames, type EvaluationResult, type SaeResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
-import { arrow, bestOf, referenceRows, strictRows, type Better } from '../metric-rows.js';
+import { arrow, bestOf, estimateOf, nameOf, valueOf } from '../metric-rows.js';
 import { estimate, interval, notAvailable, number } from '../numbers.js';
 
-interface Row {
-  field: string;
-  better: Better;
-  texts: string[];
-  values: (number | null)[];
-}
-
-function table(
-  caption: string,
-  rows: readonly Row[],
-  words: Dictionary,
-  { names, markBest = true }: { names: readonly string[]; markBest?: boolean },
-): Table {
-  return {
-    caption,
-    numeric: true,
-    head: [words.metricColumn, ...names],
-    rows: rows.map(({ field, better, texts, values }) => {
-      const best = markBest ? bestOf(values, better) : new Set<number>();
-      return [
-        cell(`${words.metric[field]?.name ?? field}${arrow[better]}`),
-        ...texts.map((text, i): Cell => ({ text, best: best.has(i) })),
-      ];
-    }),
-  };
-}
-
 export interface MainTableOptions {
-  /** Of the columns; default the labels. */
+  /** Names of the columns; default the labels. */
   names?: readonly string[];
-  /** Which metrics; default all. */
+  /** Fields that have a row; default all. */
   fields?: readonly string[];
   /** Whether the best of each metric is marked; default true. */
   markBest?: boolean;
+  /** Metrics that can have a row; default all. */
+  table?: Metrics;
 }
 
+/** SAEs side by side, one row for each field that any of them has. */
 export function mainTable(
   results: readonly SaeResult[],
   protocol: 'reference' | 'strict',
   words: Dictionary,
-  { names = results.map(({ label }) => label), fields, markBest = true }: MainTableOptions = {},
+  {
+    names = results.map(({ label }) => label),
+    fields,
+    markBest = true,
+    table = metrics,
+  }: MainTableOptions = {},
 ): Table {
-  const rows =
-    protocol === 'reference'
-      ? referenceRows.map(({ field, better, value }): Row => ({
-          field,
-          better,
-          texts: results.map((one) => number(value(one))),
-          values: results.map(value),
-        }))
-      : strictRows.map(({ field, better, value }): Row => ({
-          field,
-          better,
-          texts: results.map((one) => estimate(value(one))),
-          values: results.map((one) => value(one)?.mean ?? null),
-        }));
-  return table(
-    words.resultsUnder(protocol),
-    rows.filter(
-      ({ field, values }) =>
-        (fields?.includes(field) ?? true) && values.some((value) => value !== null),
-    ),
-    words,
-    { names, markBest },
-  );
+  const rows = scalarFieldsOf(protocol, table)
+    .filter(({ field }) => fields?.includes(field) ?? true)
+    .map((field) => ({ field, values: results.map((one) => estimateOf(one, field)) }))
+    .filter(({ values }) => values.some((value) => value !== null));
+  return {
+    caption: words.resultsUnder(protocol),
+    numeric: true,
+    head: [words.metricColumn, ...names],
+    rows: rows.map(({ field: { name, better }, values }) => {
+      const means = values.map((value) => value?.mean ?? null);
+      const best = markBest ? bestOf(means, better) : new Set<number>();
+      return [
+        cell(`${name[words.lang]}${arrow[better]}`),
+        ...values.map((value, i): Cell => ({ text: estimate(value), best: best.has(i) })),
+      ];
+    }),
+  };
 }
 
 export function resultsSection(
@@ -85,11 +62,7 @@ export function resultsSection(
           .filter(({ metric }) => metric.startsWith(`${protocol}.`))
           .map((note) => ({ label, ...note })),
       );
-      const shown = new Set(
-        (protocol === 'reference' ? referenceRows : strictRows).map(
-          ({ field }) => `${protocol}.${field}`,
-        ),
-      );
+      const shown = new Set(scalarFieldsOf(protocol).map(({ field }) => `${protocol}.${field}`));
       const byReason = new Map<string, string[]>();
       for (const note of notes.filter(({ metric }) => shown.has(metric))) {
         const reason = note[lang];
@@ -122,61 +95,66 @@ export function resultsSection(
     );
 }
 
+/** Fields of both protocols that some row has, with titles that name the protocol. */
+function columnsWith(
+  fields: (protocol: 'reference' | 'strict') => readonly Field[],
+  has: (field: Field) => boolean,
+  { lang }: Dictionary,
+): { field: Field; title: string }[] {
+  return protocolNames
+    .flatMap(fields)
+    .filter(has)
+    .map((field) => ({ field, title: `${field.name[lang]} (${field.protocol})` }));
+}
+
+/** Values of each layer, and lists over the routed layers. */
 export function perLayerSection({ results }: EvaluationResult, words: Dictionary): Block[] {
-  const tables = results
-    .filter(({ perLayer }) => perLayer !== null)
-    .map(({ label, perLayer }): Block => {
-      const rows = perLayer!;
-      const name = (field: string): string => words.metric[field]?.name ?? field;
-      return {
-        kind: 'table',
-        table: {
-          caption: label,
-          numeric: true,
-          head: [
-            words.layer,
-            `${name('NormMSE')} (reference)`,
-            `${name('KLDiv')} (reference)`,
-            words.splicedAt,
-            `${name('NormMSE')} (strict)`,
-            `${name('KLDivPerToken')} (strict)`,
-            `${name('DeltaCE')} (strict)`,
-            `${name('Recovered')} (strict)`,
-          ],
-          rows: rows.map(({ layer, reference, strict }) => [
-            cell(String(layer)),
-            cell(number(reference?.NormMSE)),
-            cell(number(reference?.KLDiv)),
-            cell(number(reference?.splicedAt)),
-            cell(number(strict?.NormMSE?.mean)),
-            cell(estimate(strict?.KLDivPerToken)),
-            cell(number(strict?.DeltaCE?.mean)),
-            cell(number(strict?.Recovered?.mean)),
-          ]),
-        },
-      };
-    });
-  const routed = results
-    .filter(({ reference, strict }) => reference?.RoutedPositions || strict?.RoutingShare)
-    .map(({ label, layers, reference, strict }): Block => ({
+  const blocks = results.flatMap((result): Block[] => {
+    const { label, layers = [], perLayer } = result;
+    const table = (head: string[], rows: Cell[][]): Block => ({
       kind: 'table',
-      table: {
-        caption: label,
-        numeric: true,
-        head: [
-          words.layer,
-          words.metric['RoutedPositions']!.name,
-          words.metric['RoutingShare']!.name,
-        ],
-        rows: (layers ?? []).map((layer, j) => [
-          cell(String(layer)),
-          cell(number(reference?.RoutedPositions?.[j])),
-          cell(number(strict?.RoutingShare?.[j])),
-        ]),
-      },
-    }));
-  const all = [...routed, ...tables];
-  return all.length === 0 ? [] : [heading(2, words.perLayer), ...all];
+      table: { caption: label, numeric: true, head: [words.layer, ...head], rows },
+    });
+    const lists = columnsWith(
+      (protocol) => fieldsOf(protocol).filter(({ shape }) => shape === 'list'),
+      (field) => valueOf(result, field) !== null,
+      words,
+    );
+    const ofLayers = columnsWith(
+      (protocol) => fieldsOf(protocol).filter((field) => field.perLayer === true),
+      (field) => (perLayer ?? []).some((row) => valueOf(row, field) !== null),
+      words,
+    );
+    return [
+      ...(lists.length === 0
+        ? []
+        : [
+            table(
+              lists.map(({ title }) => title),
+              layers.map((layer, j) => [
+                cell(String(layer)),
+                ...lists.map(({ field }) => cell(number((valueOf(result, field) as number[])[j]))),
+              ]),
+            ),
+          ]),
+      ...(perLayer === null
+        ? []
+        : [
+            table(
+              [
+                ...ofLayers.map(({ title }) => title),
+                ...protocolNames.map((protocol) => `${words.splicedAt} (${protocol})`),
+              ],
+              perLayer.map((row) => [
+                cell(String(row.layer)),
+                ...ofLayers.map(({ field }) => cell(estimate(estimateOf(row, field)))),
+                ...protocolNames.map((protocol) => cell(number(row[protocol]?.splicedAt))),
+              ]),
+            ),
+          ]),
+    ];
+  });
+  return blocks.length === 0 ? [] : [heading(2, words.perLayer), ...blocks];
 }
 
 export function sweepSection({ results }: EvaluationResult, words: Dictionary): Block[] {
@@ -191,10 +169,8 @@ export function sweepSection({ results }: EvaluationResult, words: Dictionary): 
         numeric: true,
         head: [
           sweep![0]!.inferK === undefined ? 'theta' : 'inferK',
-          ...['L0', 'NormMSE', 'KLDivPerToken', 'DeltaCE'].map(
-            (field) => words.metric[field]!.name,
-          ),
-          `${words.metric['KLDiv']!.name} (reference)`,
+          ...['L0', 'NormMSE', 'KLDivPerToken', 'DeltaCE'].map((field) => nameOf(field, words)),
+          `${nameOf('KLDiv', words)} (reference)`,
         ],
         rows: sweep!.map(({ inferK, theta, strict, reference }) => [
           cell(String(inferK ?? theta)),
@@ -209,7 +185,7 @@ export function sweepSection({ results }: EvaluationResult, words: Dictionary): 
   ];
 }
 
-/** Above this many pairs only the primary metric is shown; the result file has them all. */
+/** Comparisons above which only NormMSE and KL per token are shown; the result has them all. */
 const mostPairs = 40;
 
 export function comparisonsSection({ comparisons }: EvaluationResult, words: Dictionary): Block[] {
@@ -225,7 +201,7 @@ export function comparisonsSection({ comparisons }: EvaluationResult, words: Dic
     ...metrics.map((metric): Block => ({
       kind: 'table',
       table: {
-        caption: words.metric[metric]?.name ?? metric,
+        caption: nameOf(metric, words),
         numeric: true,
         head: [words.pair, words.difference, '95 %'],
         rows: shown

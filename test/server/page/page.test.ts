@@ -231,13 +231,13 @@ describe.skipIf(executable === undefined)('the page', () => {
       try {
         const view = await phone.newPage();
         await view.goto(`${server.url}/#/evaluations/${running.id}`);
-        const region = view.getByRole('region', { name: 'Numbers as they stand' });
+        const region = view.getByRole('region', { name: 'Numbers so far' });
         await region.waitFor({ timeout: 30_000 });
         await picture('phone-evaluation', view);
         // In one step each: what a locator has found may be redrawn before it is used.
         const before = await view.evaluateHandle(() => {
           const node = document.querySelector<HTMLElement>(
-            '[role=region][aria-label^="Numbers as they stand"]',
+            '[role=region][aria-label^="Numbers so far"]',
           )!;
           node.scrollLeft = 150;
           node.focus();

@@ -3,11 +3,12 @@
  * and theta, but splices at r_{i+1}, one block later; `strict` splices at the layer it measures. The
  * splices of both at one layer are one lane.
  */
+import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import type { Collector, Target } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import type { Slot, Strategy, Variant, Wanted } from './strategy.js';

@@ -9,7 +9,7 @@ import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
 import type { Routing } from '../../../sae/kinds/routesae.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import { vectorKey, type Collector } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { Edit, LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
@@ -82,11 +82,8 @@ export class Routed implements Strategy {
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, d]
         const targets = targetsFor(owner, this.#protocols, 0);
-        measure({ x: input, reconstruction, latents, targets }, into);
-        for (const protocol of this.#protocols) {
-          const counted = into.mask(protocol).reshape([-1]);
-          into.vector(vectorKey(owner, protocol, 'routed'), this.#positions(routes, counted));
-        }
+        const routed = (counted: Tensor): Tensor => this.#positions(routes, counted);
+        measure({ x: input, reconstruction, latents, routed, targets }, into);
         if (this.lanes.length === 0) return [];
         if (this.#isHard) return tokens.map((rows) => (r) => this.#spliceRows(r, rows, sparsity));
         const error = reconstruction.sub(input);

@@ -1,8 +1,10 @@
 /** The strategy of an SAE: how it is measured and spliced, as the engine needs to know it. */
+import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
+import type { Table } from '../../../metrics/table.js';
 import type { Sparsity } from '../../../sae/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import type { Collector, Target } from '../collector.js';
+import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 
 /** A place at which an SAE is measured and spliced under a protocol. */
@@ -20,6 +22,8 @@ export interface Wanted {
   splice: boolean;
   /** Whether a metric needs the sites set to zero. */
   zero: boolean;
+  /** The requested metrics; default all. */
+  metrics?: Table;
 }
 
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
