@@ -48,7 +48,7 @@ const betweenProgressEvents = 500;
 function killOrphan(pid: number): void {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    if (/evaluation[/\\]process[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
+    if (/compute[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
   } catch {
     // It is gone.
   }
@@ -86,7 +86,7 @@ export class JobQueue {
       this.#lastServed.set(client, Date.parse(at));
     for (const { id, pid } of this.store.leftRunning()) {
       if (pid !== null) killOrphan(pid);
-      this.store.requeue(id, 'the server ended while it ran');
+      this.store.requeue(id);
     }
     for (const [index, device] of devices.entries()) {
       const options = {
@@ -289,10 +289,10 @@ export class JobQueue {
         }
       },
       results: (id, results) => this.hub.results(id, results),
-      requeued: (id, why) => {
+      requeued: (id) => {
         const progress = this.#live.get(id);
         if (progress !== undefined) this.store.setProgress(id, progress);
-        this.store.requeue(id, why);
+        this.store.requeue(id);
         this.#orders.clear();
       },
       ended: (id, status, outcome) => this.#ended(id, status, outcome),
