@@ -13,13 +13,14 @@ import tseslint from 'typescript-eslint';
  */
 const mayImport = {
   errors: [],
+  'hub-cache': [],
   setup: ['errors'],
   version: ['setup'],
   torch: ['errors', 'setup'],
   metrics: ['errors', 'schema', 'torch'],
   schema: ['errors', 'metrics'],
   checkpoint: ['errors', 'torch'],
-  lm: ['errors', 'schema', 'torch', 'checkpoint'],
+  lm: ['errors', 'hub-cache', 'schema', 'torch', 'checkpoint'],
   sae: ['errors', 'schema', 'torch', 'checkpoint'],
   data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
   findings: ['errors', 'schema'],
@@ -37,8 +38,8 @@ const mayImport = {
     ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'server-commands'],
   ],
   server: [
-    ...['errors', 'version', 'setup', 'metrics', 'schema', 'sae', 'data', 'evaluation'],
-    ...['inspect', 'compute', 'report', 'page'],
+    ...['errors', 'version', 'hub-cache', 'setup', 'metrics', 'schema', 'sae', 'data'],
+    ...['evaluation', 'inspect', 'compute', 'report', 'page'],
   ],
   // Only the two commands that start the server import it.
   'server-commands': ['errors', 'cli', 'server'],
@@ -51,6 +52,7 @@ const mayImport = {
 const pattern = {
   errors: 'src/errors.ts',
   version: 'src/version.ts',
+  'hub-cache': 'src/hub-cache.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
   setup: 'src/torch/setup/**',
   page: 'server/page/**',

@@ -6,6 +6,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
+import { findInHubCache } from '../src/hub-cache.js';
 import {
   inspectCheckpoints,
   inspectModels,
@@ -240,7 +241,7 @@ export class Catalogue {
       name.startsWith('models--') ? [name.slice('models--'.length).replace('--', '/')] : [],
     );
     return names.flatMap((name) => {
-      const file = this.roots.cachedModel(name);
+      const file = findInHubCache(name, { hub: this.roots.hub });
       return file === null
         ? []
         : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];

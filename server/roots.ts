@@ -3,12 +3,11 @@
  * nothing outside the roots is even looked at; what it leads to, symbolic links followed, must lie
  * below a root again.
  */
-import { existsSync, readFileSync } from 'node:fs';
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/request/path-table.js';
+import { findInHubCache, hubCacheFolder } from '../src/hub-cache.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 
 function isBelow(folder: string, path: string): boolean {
@@ -38,19 +37,6 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
   return { isFolder: facts.isDirectory() };
 }
 
-/**
- * Folder of the local Hugging Face cache, as src/lm/hub-cache.ts has it, which the server does not
- * load.
- */
-export function huggingFaceHub(env: NodeJS.ProcessEnv = process.env): string {
-  const { HF_HUB_CACHE, HUGGINGFACE_HUB_CACHE, HF_HOME, XDG_CACHE_HOME } = env;
-  return (
-    HF_HUB_CACHE ??
-    HUGGINGFACE_HUB_CACHE ??
-    join(HF_HOME ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface'), 'hub')
-  );
-}
-
 /** Settings that published SAEs keep beside their weights, or one folder above. */
 const settingsFiles = ['cfg.json', 'config.json', 'hyperparams.json'];
 
@@ -61,7 +47,7 @@ export class Roots {
   /** @param folders real paths, first one wins. */
   constructor(
     readonly folders: readonly string[],
-    { hub = huggingFaceHub() }: { hub?: string } = {},
+    { hub = hubCacheFolder() }: { hub?: string } = {},
   ) {
     this.hub = hub;
   }
@@ -102,7 +88,7 @@ export class Roots {
     } catch (thrown) {
       const cached =
         thrown instanceof SaeEvalError && thrown.code === 'file-not-found'
-          ? this.cachedModel(path)
+          ? findInHubCache(path, { hub: this.hub })
           : null;
       if (cached === null) throw thrown;
       return cached;
@@ -128,22 +114,6 @@ export class Roots {
     for (const place of places)
       if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
     return real;
-  }
-
-  /** The snapshot of `org/name`, or `org/name@revision`, in the Hugging Face cache, or null. */
-  cachedModel(name: string): string | null {
-    const [, repository, revision = 'main'] =
-      /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/.exec(name) ?? [];
-    if (repository === undefined || `${name}/${revision}`.includes('..')) return null;
-    const folder = join(this.hub, `models--${repository.replace('/', '--')}`);
-    let commit = revision;
-    try {
-      commit = readFileSync(join(folder, 'refs', revision), 'utf8').trim();
-    } catch {
-      // a commit has no ref of its own
-    }
-    const snapshot = join(folder, 'snapshots', commit);
-    return /^[\w-]+$/.test(commit) && existsSync(snapshot) ? snapshot : null;
   }
 
   /**

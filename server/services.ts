@@ -29,8 +29,3 @@ export interface MachineState {
   /** Why there are none yet. */
   problem: string | null;
 }
-
-/** The device that a request runs on unless it names one. */
-export function defaultDevice({ devices }: Machine): string {
-  return devices.find(({ name }) => name.startsWith('cuda'))?.name ?? 'cpu';
-}

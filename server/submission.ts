@@ -6,10 +6,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
+import { resolveDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 import { Roots } from './roots.js';
-import { defaultDevice, type Services } from './services.js';
+import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
 
 /** Name under which a caller takes part in fair order and limits. */
@@ -52,17 +53,10 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
       'No compute process has answered ' +
         `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
     );
-  const present = machine.current.devices.map(({ name }) => name);
-  const wanted =
-    request.device === 'cuda' ? 'cuda:0' : (request.device ?? defaultDevice(machine.current));
-  if (present.includes(wanted)) return wanted;
-  const message =
-    `expected one of ${present.join(', ')}, found ` +
-    `${request.device}` +
-    (present.length === 1 ? ' (this machine has no CUDA device, or libtorch is a CPU build)' : '');
-  throw new SaeEvalError('device-unavailable', `device: ${message}`, {
-    fields: [{ path: 'device', message }],
-  });
+  return resolveDevice(
+    request.device,
+    machine.current.devices.map(({ name }) => name),
+  );
 }
 
 /**

@@ -24,7 +24,8 @@ const steps = [
      body_hash TEXT,
      pid INTEGER
    ) STRICT;
-   CREATE UNIQUE INDEX evaluations_idempotency ON evaluations (client, idempotency_key) WHERE idempotency_key IS NOT NULL;
+   CREATE UNIQUE INDEX evaluations_idempotency ON evaluations (client, idempotency_key)
+     WHERE idempotency_key IS NOT NULL;
    CREATE INDEX evaluations_status ON evaluations (status, device, seq);
    CREATE TABLE changes (
      seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -36,6 +37,7 @@ const steps = [
    CREATE INDEX changes_evaluation ON changes (evaluation_id, seq);`,
   // The trace of the request that submitted it (OpenTelemetry's carrier, as JSON).
   `ALTER TABLE evaluations ADD COLUMN trace TEXT NOT NULL DEFAULT '{}';`,
+  'DROP TABLE changes;',
 ];
 
 /** @throws SaeEvalError `configuration-invalid` for a file of a later version. */

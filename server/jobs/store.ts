@@ -1,7 +1,6 @@
 /**
- * All evaluations in one SQLite file (WAL): what was asked, every change of state, progress,
- * results. Every write is complete before an answer is sent, so that a kill at any moment loses
- * nothing that was promised.
+ * All evaluations in one SQLite file (WAL): requests, states, progress, results. Every write is
+ * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
 import Database from 'better-sqlite3';
 import type { SerializedError } from '../../src/errors.js';
@@ -119,8 +118,10 @@ export class Store {
           evaluation;
         const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
         this.#run(
-          `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash, trace)
-         VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+          `INSERT INTO evaluations
+             (id, status, device, submitted_by, client, labels, request, paths, created_at,
+              attempts, idempotency_key, body_hash, trace)
+           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
           id,
           device,
           submittedBy,
@@ -133,7 +134,6 @@ export class Store {
           bodyHash,
           JSON.stringify(trace),
         );
-        this.#change(id, 'queued', null);
         return { id, bodyHash, isNew: true };
       })
       .immediate();
@@ -173,7 +173,8 @@ export class Store {
   } {
     const rows = this.#all<Row>(
       `SELECT ${columns} FROM evaluations
-       WHERE seq < @before AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
+       WHERE seq < @before
+         AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
          AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = @label))
        ORDER BY seq DESC LIMIT @limit`,
       {
@@ -255,11 +256,11 @@ export class Store {
   }
 
   start(id: string): void {
-    this.#transition(
+    this.#run(
       "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), " +
         'attempts = attempts + 1 WHERE id = ?',
-      [now(), id],
-      { id, status: 'running', detail: null },
+      now(),
+      id,
     );
   }
 
@@ -272,11 +273,10 @@ export class Store {
   }
 
   /** Back into the queue, in its old place. */
-  requeue(id: string, why: string): void {
-    this.#transition(
+  requeue(id: string): void {
+    this.#run(
       "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'",
-      [id],
-      { id, status: 'queued', detail: why },
+      id,
     );
   }
 
@@ -288,31 +288,19 @@ export class Store {
       error = null,
     }: { result?: EvaluationResult | null; error?: SerializedError | null },
   ): void {
-    const values = [
+    this.#run(
+      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
+        'WHERE id = ?',
       status,
       now(),
       result === null ? null : JSON.stringify(result),
       error === null ? null : JSON.stringify(error),
       id,
-    ];
-    this.#transition(
-      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
-        'WHERE id = ?',
-      values,
-      { id, status, detail: error?.message ?? null },
     );
   }
 
   remove(id: string): void {
     this.#run('DELETE FROM evaluations WHERE id = ?', id);
-  }
-
-  /** Every change of state of an evaluation, in order. */
-  changes(id: string): { at: string; status: EvaluationStatus; detail: string | null }[] {
-    return this.#all(
-      'SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq',
-      id,
-    );
   }
 
   /** Writes to the file, nothing new. @throws where it cannot be written. */
@@ -324,29 +312,6 @@ export class Store {
 
   close(): void {
     this.#db.close();
-  }
-
-  #transition(
-    sql: string,
-    values: readonly unknown[],
-    { id, status, detail }: { id: string; status: EvaluationStatus; detail: string | null },
-  ): void {
-    this.#db
-      .transaction(() => {
-        this.#run(sql, ...values);
-        this.#change(id, status, detail);
-      })
-      .immediate();
-  }
-
-  #change(id: string, status: EvaluationStatus, detail: string | null): void {
-    this.#run(
-      'INSERT INTO changes (evaluation_id, at, status, detail) VALUES (?, ?, ?, ?)',
-      id,
-      now(),
-      status,
-      detail,
-    );
   }
 
   #statement(sql: string): Database.Statement<unknown[]> {

@@ -16,7 +16,7 @@ export interface WorkerHost {
   pid(id: string, pid: number | null): void;
   progress(id: string, progress: Progress): void;
   results(id: string, results: SaeResult[]): void;
-  requeued(id: string, why: string): void;
+  requeued(id: string): void;
   ended(
     id: string,
     status: EvaluationStatus,
@@ -218,7 +218,7 @@ export class DeviceWorker {
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The evaluation');
         if (this.#stop.signal.aborted) {
-          this.host.requeued(job.id, 'the server stopped');
+          this.host.requeued(job.id);
           return null;
         }
         if (signal.aborted)

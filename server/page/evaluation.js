@@ -1,5 +1,6 @@
 /** One evaluation: live progress, numbers as they come, reports. */
 import { announce, connectionNote, element, replace } from './elements.js';
+import { hasEnded } from './client/index.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { statusPill } from './list.js';
 import { reportLinks } from './reports.js';
@@ -7,7 +8,6 @@ import { redrawTable, resultsCharts, resultsTable } from './results.js';
 import { call, client } from './session.js';
 
 const betweenPlaces = 2000;
-const hasEnded = (status) => status !== 'queued' && status !== 'running';
 
 export async function showEvaluation({ main, signal }, id) {
   let record = await call((api) => api.get(id, { signal }));

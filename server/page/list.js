@@ -1,9 +1,9 @@
 /** The list of evaluations, with live progress; select some to compare them. */
+import { evaluationStatuses } from './client/index.js';
 import { connectionNote, element, replace } from './elements.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { call } from './session.js';
 
-const statuses = ['queued', 'running', 'succeeded', 'partial', 'failed', 'cancelled'];
 const everyMs = 2000;
 
 export function statusPill(status) {
@@ -103,7 +103,7 @@ export async function showList({ main, signal }) {
       },
     },
     element('option', { value: '' }, 'All'),
-    ...statuses.map((name) => element('option', { value: name }, name)),
+    ...evaluationStatuses.map((name) => element('option', { value: name }, name)),
   );
   const label = element('input', {
     id: 'filter-label',

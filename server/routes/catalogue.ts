@@ -1,6 +1,7 @@
 /** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: what a request can name. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import { resolveDevice } from '../../src/evaluation/run/device.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -13,7 +14,7 @@ import {
 } from '../../src/schema/record.js';
 import { saeKinds } from '../../src/schema/request.js';
 import { kindLayout } from '../../src/sae/layout.js';
-import { defaultDevice, type Services } from '../services.js';
+import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 
 const inspectQuery = z.object({
@@ -138,9 +139,13 @@ export function registerCatalogue(app: Api, services: Services): void {
           'No compute process has answered ' +
             `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
         );
-      const first = defaultDevice(machine.current);
+      const { devices } = machine.current;
+      const first = resolveDevice(
+        undefined,
+        devices.map(({ name }) => name),
+      );
       return {
-        items: machine.current.devices.map((device) => ({
+        items: devices.map((device) => ({
           ...device,
           ...queue.memoryOn(device.name),
           isDefault: device.name === first,

@@ -43,7 +43,7 @@ export async function registerPage(app: FastifyInstance): Promise<void> {
       `/page/client/${name}`,
       join(clientFolder, name),
     ]),
-    ['/page/errors.js', join(packageRoot, 'dist', 'src', 'errors.js')],
+    ['/page/schema/status.js', join(packageRoot, 'dist', 'src', 'schema', 'status.js')],
     ['/', join(pageFolder, 'index.html')],
   ]);
   for (const [url, file] of files) {

@@ -19,6 +19,7 @@ import type {
   ReportLanguage,
 } from '../schema/record.js';
 import type { EvaluationRequest } from '../schema/request.js';
+import { hasEnded } from '../schema/status.js';
 import {
   BusyError,
   ConflictError,
@@ -137,8 +138,7 @@ export class SaeEvalClient {
       if (limit?.aborted !== true) throw error;
     }
     const latest = await this.get(record.id, options);
-    if (latest.result === null && latest.status !== 'queued' && latest.status !== 'running')
-      throw new EvaluationFailedError(latest);
+    if (latest.result === null && hasEnded(latest.status)) throw new EvaluationFailedError(latest);
     return latest;
   }
 

@@ -22,6 +22,7 @@ export {
   SaeEvalClientError,
   UnauthorizedError,
 } from './errors.js';
+export { evaluationStatuses, hasEnded } from '../schema/status.js';
 export type {
   CheckpointDescription,
   CheckpointEntry,

@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import { familyOf, type FamilyName } from './families.js';
-import { locateModel } from './hub-cache.js';
+import { locateModel } from './locate-model.js';
 import { readJsonFile } from './json-file.js';
 import type { RopeConfig } from './rope-config.js';
 import { readScriptManifest } from './script-manifest.js';

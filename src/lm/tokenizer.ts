@@ -6,7 +6,7 @@
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { SaeEvalError } from '../errors.js';
-import { locateModel } from './hub-cache.js';
+import { locateModel } from './locate-model.js';
 import type { JsonFields } from './json-fields.js';
 import { readJsonFile, readTextFile } from './json-file.js';
 import { checkTokenizerFile } from './tokenizer-file.js';

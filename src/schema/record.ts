@@ -6,15 +6,10 @@
 import { z } from 'zod';
 import { requestFields, saeKinds } from './request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
+import { evaluationStatuses } from './status.js';
 
-export const evaluationStatuses = [
-  'queued',
-  'running',
-  'succeeded',
-  'partial',
-  'failed',
-  'cancelled',
-] as const;
+export * from './status.js';
+
 export const reportFormats = ['md', 'html', 'json', 'csv'] as const;
 export const reportLanguages = ['en', 'zh'] as const;
 /** Longest `?wait=`, in seconds. */
@@ -267,7 +262,6 @@ export const datasetListSchema = z
   .object({ items: z.array(datasetEntrySchema), truncated: z.boolean() })
   .meta({ id: 'DatasetList' });
 
-export type EvaluationStatus = (typeof evaluationStatuses)[number];
 export type ReportFormat = (typeof reportFormats)[number];
 export type ReportLanguage = (typeof reportLanguages)[number];
 export type Problem = z.infer<typeof problemSchema>;
@@ -285,8 +279,3 @@ export type PublishedSae = z.infer<typeof publishedSchema>;
 export type CheckpointDescription = z.infer<typeof checkpointDescriptionSchema>;
 export type ModelEntry = z.infer<typeof modelSchema>;
 export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
-
-/** Whether nothing will change any more. */
-export function hasEnded(status: EvaluationStatus): boolean {
-  return status !== 'queued' && status !== 'running';
-}

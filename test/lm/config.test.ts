@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '#src/errors.js';
-import { hubCacheFolder } from '#src/lm/hub-cache.js';
+import { hubCacheFolder } from '#src/hub-cache.js';
 import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
 import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';

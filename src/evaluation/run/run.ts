@@ -6,6 +6,7 @@ import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import {
+  devices,
   setInferenceMode,
   setMemoryCache,
   setNumThreads,
@@ -17,27 +18,18 @@ import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
 import { fingerprint, Journal } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
-import { decide, loadEvaluated, resolveDevice, wantedOf } from './prepare.js';
+import { resolveDevice } from './device.js';
+import { decide, loadEvaluated, wantedOf } from './prepare.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import type {
   EvaluationRequest,
   EvaluationResult,
+  Progress,
   ResolvedRequest,
   SaeResult,
 } from '../../schema/index.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
-
-export interface Progress {
-  /** Done so far, those of a batch under way too. */
-  samples: number;
-  /** Null while it is not known. */
-  total: number | null;
-  /** Finished: what the journal holds. */
-  batches: number;
-  samplesPerSecond: number;
-  secondsLeft: number | null;
-}
 
 export interface RunOptions {
   id?: string;
@@ -128,7 +120,7 @@ export async function run(
       return path;
     },
   });
-  const device = resolveDevice(validated.request.device);
+  const device = resolveDevice(validated.request.device, devices());
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   const journal =
     options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
