@@ -1,4 +1,4 @@
-/** States of an evaluation, apart from the schemas: the page imports them without zod. */
+/** States of an evaluation, apart from the schemas: client and page import them without zod. */
 
 export const evaluationStatuses = [
   'queued',
