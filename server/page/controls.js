@@ -11,7 +11,7 @@ export function field(path, label, control, hint) {
   control.dataset.path = path;
   if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
   const mark = control.required
-    ? element('span', { class: 'required', 'aria-hidden': 'true' }, ' (required)')
+    ? element('span', { class: 'soft' }, ' (required)')
     : null;
   return element(
     'div',

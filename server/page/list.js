@@ -20,6 +20,7 @@ export function progressOf({ status, progress, position }) {
   if (progress === null)
     return element('span', { class: 'soft small' }, status === 'running' ? 'starting' : '');
   const { samples, total, samplesPerSecond, secondsLeft } = progress;
+  const left = secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`;
   if (status !== 'running')
     return element('span', { class: 'soft small' }, `${whole(samples)} samples`);
   return element(
@@ -30,7 +31,7 @@ export function progressOf({ status, progress, position }) {
       'span',
       { class: 'soft small' },
       `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ` +
-        `${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`,
+        `${number(samplesPerSecond, 3)}/s${left}`,
     ),
   );
 }

@@ -46,7 +46,7 @@ export class SaeRow {
       server.checkpoints.map((item) => item.path),
       {
         chosen: path,
-        onchange: () => {
+        oninput: () => {
           this.fields.replaceChildren();
           this.#edited = {};
           this.update();
@@ -112,7 +112,7 @@ export class SaeRow {
       required: !kindKnown,
       'data-field': 'kind',
       'data-known': kindKnown ? choices[0].kind : '',
-      onchange: () => {
+      oninput: () => {
         this.update();
         this.fields.querySelector('[data-field=kind]').focus();
       },
@@ -163,7 +163,7 @@ export class SaeRow {
       ),
       obstacle === null
         ? null
-        : element('p', { class: 'problem span' }, `Cannot be evaluated: ${obstacle}`),
+        : element('p', { class: 'problem wide' }, `Cannot be evaluated: ${obstacle}`),
       this.#kindField(),
       (choice?.fields ?? []).filter((one) => one.field !== 'kind').map((one) => this.#field(one)),
       field(this.#path('label'), 'Label', label),
