@@ -1,5 +1,5 @@
 /**
- * What lies under the roots: checkpoints, models, texts. Found by name here, read in an inspect
+ * Lists checkpoints, models and texts below the roots. Names are read here, files in an inspection
  * process; an answer is kept until its file changes.
  */
 import type { Dirent } from 'node:fs';
@@ -29,7 +29,7 @@ const mostFolders = 2000;
 const skipped = new Set(['node_modules', 'dist', 'build', '__pycache__']);
 
 interface Found {
-  /** Name in a request. */
+  /** Path in a request. */
   name: string;
   file: string;
   bytes: number;
@@ -67,7 +67,7 @@ export class Catalogue {
     signal: AbortSignal,
   ): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
     const models = new Set((await this.#modelFolders(signal)).map(({ file }) => file));
-    // The weights of a language model are no SAE.
+    // The weights of a language model are not listed as an SAE.
     const all = (await this.#folders())
       .filter(({ file }) => !models.has(file))
       .flatMap(({ files }) => files)
@@ -141,20 +141,19 @@ export class Catalogue {
     };
   }
 
-  /** Folders that their names say are models, and those whose manifest, once read, says so. */
+  /** Folders whose file names are those of a model, and those whose manifest describes one. */
   async #modelFolders(signal: AbortSignal): Promise<Found[]> {
     const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
     const programs = folders.filter(({ byName }) => !byName).slice(0, mostFiles);
     const answers = await this.#cached(this.#models, programs, (files) =>
       inspectModels(files, { ...this.inspectOptions, signal }),
     );
-    // What a program's manifest says is an answer also where the server does not run programs;
-    // other tools have manifests too.
+    // Other tools have manifests too. A program counts even if this server does not run programs.
     const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
     return folders.filter((folder) => folder.byName || are.has(folder));
   }
 
-  /** Folders with text files, and the files: those that naming the folder would read. */
+  /** Folders with text files, and the files that a request for the folder would read. */
   async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
     const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
       const texts = textExtensions
@@ -176,7 +175,7 @@ export class Catalogue {
     return { items: items.slice(0, mostFiles), truncated: items.length > mostFiles };
   }
 
-  /** Answers for files, from memory where a file has not changed. */
+  /** Answers for files; those of unchanged files come from memory. */
   async #cached<T>(
     memory: Map<string, { stamp: string; answer: T }>,
     files: readonly Found[],
@@ -193,7 +192,7 @@ export class Catalogue {
     return files.map(({ file }) => memory.get(file)?.answer);
   }
 
-  /** All folders under the roots; looked at again after two seconds. */
+  /** All folders below the roots, walked again after two seconds. */
   #folders(): Promise<Folder[]> {
     if (this.#walk === null || Date.now() - this.#walk.at > 2000)
       this.#walk = { at: Date.now(), folders: this.#walkRoots() };
@@ -216,7 +215,7 @@ export class Catalogue {
         for (const entry of await entriesOf(path)) {
           const file = join(path, entry.name);
           const entryName = relative(root, file);
-          // Links are left out: where they lead is checked when a request names them.
+          // Links are left out; their targets are checked when a request names them.
           if (
             entry.isDirectory() &&
             depth < deepest &&
@@ -249,11 +248,9 @@ export class Catalogue {
   }
 }
 
-/**
- * The folder as what may be a model, as new as the files that describe it; null where none does.
- */
+/** The folder as a possible model, as new as the files that describe it; null if none does. */
 function describedBy({ name, file, files }: Folder): (Found & { byName: boolean }) | null {
-  // OpenMOSS' SAEs lie with a config.json too.
+  // A folder of an OpenMOSS SAE has a config.json too.
   if (files.some((entry) => /\/sae_weights\.(safetensors|pt)$/.test(entry.file))) return null;
   const [config, manifest] = ['/config.json', '/manifest.json'].map((end) =>
     files.find((entry) => entry.file.endsWith(end)),

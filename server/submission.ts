@@ -1,7 +1,4 @@
-/**
- * Takes an evaluation in: finds its device, has what it names checked in an inspect process, and
- * stores it.
- */
+/** Accepts an evaluation: finds its device, has its files inspected, and stores it. */
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
@@ -13,12 +10,12 @@ import { Roots } from './roots.js';
 import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
 
-/** Name under which a caller takes part in fair order and limits. */
+/** Name of a caller in fair order and limits: label of the API key, or address. */
 export function clientOf(request: FastifyRequest): string {
   return request.keyLabel ?? request.ip;
 }
 
-/** The same for bodies that say the same: key order and defaults do not matter. */
+/** Equal for equal requests: the order of keys and omitted defaults do not matter. */
 function bodyHash(request: ResolvedRequest): string {
   const sorted = (value: unknown): unknown =>
     Array.isArray(value)
@@ -35,10 +32,7 @@ function bodyHash(request: ResolvedRequest): string {
     .digest('hex');
 }
 
-/**
- * A server that was started a moment ago does not know its devices yet: who comes early waits a
- * little.
- */
+/** Milliseconds that a request waits for the devices of a server that has just started. */
 const longestStart = 20_000;
 
 async function deviceFor({ machine, queue }: Services, request: ResolvedRequest): Promise<string> {
@@ -60,9 +54,10 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
 }
 
 /**
- * Checks what a request names, and stores it; with a known Idempotency-Key finds the evaluation of
- * that key.
- * @returns its id. @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
+ * Checks a request and stores it, or finds the evaluation of a known Idempotency-Key.
+ *
+ * @returns the id of the evaluation.
+ * @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
  *   `idempotency-mismatch`.
  */
 export async function submit(
@@ -79,7 +74,7 @@ export async function submit(
     if (found.bodyHash !== hash)
       throw new SaeEvalError(
         'idempotency-mismatch',
-        'This Idempotency-Key came with another body before; use a new key for a new request.',
+        'This Idempotency-Key was used with another body; use a new key for a new request.',
         { fields: [{ path: 'Idempotency-Key', message: 'was used with another body' }] },
       );
     return found.id;

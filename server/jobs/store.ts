@@ -38,24 +38,24 @@ export interface NewEvaluation {
   id: string;
   device: string;
   submittedBy: string | null;
-  /** For fair order and limits: the API key's label, or the address. */
+  /** Label of the API key, or address; for fair order and limits. */
   client: string;
   request: ResolvedRequest;
   paths: NonNullable<PathTable>;
   idempotencyKey: string | null;
   bodyHash: string;
-  /** Trace of the request that submitted it. */
+  /** Trace of the submitting request. */
   trace: Record<string, string>;
 }
 
-/** What a worker needs of a waiting evaluation. */
+/** A waiting evaluation, for a worker. */
 export interface Job {
   id: string;
   client: string;
   createdAt: string;
   request: ResolvedRequest;
   paths: NonNullable<PathTable>;
-  /** Trace of the request that submitted it. */
+  /** Trace of the submitting request. */
   trace: Record<string, string>;
 }
 
@@ -63,7 +63,7 @@ export interface ListFilter {
   statuses?: readonly EvaluationStatus[];
   label?: string;
   limit: number;
-  /** Lists what is older than this sequence number. */
+  /** Sequence number; only older evaluations are listed. */
   before?: number;
 }
 
@@ -96,17 +96,14 @@ export class Store {
   constructor(file: string) {
     this.#db = new Database(file);
     this.#db.pragma('journal_mode = WAL');
-    // FULL: a commit survives a power cut as well.
+    // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
     this.#db.pragma('foreign_keys = ON');
     this.#db.pragma('busy_timeout = 5000');
     migrate(this.#db);
   }
 
-  /**
-   * Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and
-   * body are returned.
-   */
+  /** Stores a new evaluation, or finds the one that has its idempotency key. */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     return this.#db
       .transaction(() => {
@@ -166,7 +163,7 @@ export class Store {
         };
   }
 
-  /** Newest first; `next` continues the list. */
+  /** Evaluations, newest first. `next` continues the list. */
   list({ statuses, label, limit, before }: ListFilter): {
     items: EvaluationSummary[];
     next: number | null;
@@ -198,7 +195,7 @@ export class Store {
     );
   }
 
-  /** Waiting evaluations of devices that are not among these. */
+  /** Waiting evaluations of devices other than these. */
   queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
     return this.#all(
       "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN " +
@@ -224,7 +221,7 @@ export class Store {
     };
   }
 
-  /** Clients with the time at which an evaluation of theirs last started. */
+  /** Clients with the time of their last start of an evaluation. */
   lastStarts(): { client: string; at: string }[] {
     return this.#all(
       'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL ' +
@@ -248,9 +245,7 @@ export class Store {
     )!.n;
   }
 
-  /**
-   * Evaluations that a server which ended abruptly left running, with the compute process each had.
-   */
+  /** Evaluations that an abruptly ended server left running, with their compute processes. */
   leftRunning(): { id: string; pid: number | null }[] {
     return this.#all("SELECT id, pid FROM evaluations WHERE status = 'running' ORDER BY seq");
   }
@@ -272,7 +267,7 @@ export class Store {
     this.#run('UPDATE evaluations SET progress = ? WHERE id = ?', JSON.stringify(progress), id);
   }
 
-  /** Back into the queue, in its old place. */
+  /** Puts a running evaluation back into the queue, at its old place. */
   requeue(id: string): void {
     this.#run(
       "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'",
@@ -303,7 +298,7 @@ export class Store {
     this.#run('DELETE FROM evaluations WHERE id = ?', id);
   }
 
-  /** Writes to the file, nothing new. @throws where it cannot be written. */
+  /** Writes an unchanged value to the file. @throws if the file cannot be written. */
   check(): void {
     this.#db.pragma(
       `user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`,

@@ -1,4 +1,4 @@
-/** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: what a request can name. */
+/** `/v1/kinds`, `/checkpoints`, `/models`, `/datasets`, `/devices`: values for a request. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import { resolveDevice } from '../../src/evaluation/run/device.js';
@@ -52,7 +52,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listKinds',
       tags: ['catalogue'],
-      summary: 'The kinds of SAE',
+      summary: 'List the kinds of SAE',
       response: { 200: kindListSchema, ...problems(406) },
     },
     handler: async () => kinds,
@@ -63,7 +63,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listCheckpoints',
       tags: ['catalogue'],
-      summary: 'Checkpoint files under the roots',
+      summary: 'List checkpoint files below the roots',
       response: { 200: checkpointListSchema, ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
@@ -77,7 +77,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'inspectCheckpoint',
       tags: ['catalogue'],
-      summary: 'What is in a checkpoint file and what it can be',
+      summary: 'Describe a checkpoint and the kinds it can be evaluated as',
       querystring: inspectQuery,
       response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) },
     },
@@ -107,7 +107,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listModels',
       tags: ['catalogue'],
-      summary: 'Language models under the roots and in the Hugging Face cache',
+      summary: 'List language models below the roots and in the Hugging Face cache',
       response: { 200: modelListSchema, ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.models(signal)),
@@ -118,7 +118,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listDatasets',
       tags: ['catalogue'],
-      summary: 'Text files under the roots',
+      summary: 'List text files below the roots',
       response: { 200: datasetListSchema, ...problems(406) },
     },
     handler: async () => catalogue.datasets(),
@@ -129,7 +129,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listDevices',
       tags: ['catalogue'],
-      summary: 'Devices of the server',
+      summary: 'List the devices of the server',
       response: { 200: deviceListSchema, ...problems(406, 503) },
     },
     handler: async () => {
