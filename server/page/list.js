@@ -196,7 +196,7 @@ export async function showList({ main, signal }) {
     const now = JSON.stringify([items, Math.floor(Date.now() / 60_000)]);
     if (now === shown) return;
     shown = now;
-    // Replacing the rows would take the keyboard's place away.
+    // Replaced rows would lose the keyboard focus.
     const focused = rows.contains(document.activeElement)
       ? [document.activeElement.closest('tr')?.dataset.id, document.activeElement.tagName]
       : null;
@@ -245,7 +245,7 @@ export async function showList({ main, signal }) {
   void keepFresh(refresh, { signal, connection });
 }
 
-/** Asks again from time to time while the page is looked at. */
+/** Refreshes every two seconds while the page is visible. */
 async function keepFresh(refresh, { signal, connection }) {
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));

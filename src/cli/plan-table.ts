@@ -3,7 +3,7 @@ import CliTable from 'cli-table3';
 import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
 import type { PlanStep } from '../evaluation/run/plan/plan.js';
 
-/** FLOPs in the unit that suits them. */
+/** FLOPs with a unit. */
 export function flopsText(flops: number): string {
   return flops >= 1e9
     ? `${(flops / 1e9).toPrecision(3)} GFLOP`

@@ -1,5 +1,5 @@
 /**
- * `sae-eval/client`: talks to an sae-eval server, from Node and from browsers.
+ * `sae-eval/client`: client of an sae-eval server, for Node and browsers.
  * @module
  */
 export {

@@ -1,7 +1,7 @@
 /**
- * What the HTTP interface speaks beside requests and results: records of evaluations, their events,
- * problems (RFC 9457), and the lists of what a server knows. One zod schema each, for validation,
- * types, OpenAPI and the client. Native-free.
+ * Schemas of the HTTP interface beside requests and results: records of evaluations, their events,
+ * problems (RFC 9457), and lists of files, models and devices. Validation, types, OpenAPI and the
+ * client are made from them.
  */
 import { z } from 'zod';
 import { requestFields, saeKinds } from './request.js';
@@ -12,15 +12,15 @@ export * from './status.js';
 
 export const reportFormats = ['md', 'html', 'json', 'csv'] as const;
 export const reportLanguages = ['en', 'zh'] as const;
-/** Longest `?wait=`, in seconds. */
+/** Largest `?wait=`, in seconds. */
 export const longestWait = 300;
 
-const timestamp = z.string().describe('ISO 8601, UTC.');
+const timestamp = z.string().describe('Time, ISO 8601 in UTC.');
 
 export const fieldErrorSchema = z
   .object({
-    path: z.string().describe('Of the field, such as `saes[2].layer`.'),
-    message: z.string(),
+    path: z.string().describe('Path of the field, such as `saes[2].layer`.'),
+    message: z.string().describe('What is wrong with the field.'),
   })
   .meta({ id: 'FieldError' });
 
@@ -29,23 +29,26 @@ export const problemSchema = z
     type: z
       .string()
       .describe(
-        'A URI reference that names the problem and stays the same, such as ' +
-          '`/problems/sae-option`.',
+        'URI reference of the problem type, such as `/problems/sae-option`; it does not change ' +
+          'between versions.',
       ),
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    code: z.string().describe('The last part of `type`.'),
-    instance: z.string().optional().describe("The request's id, as in the server's log."),
+    code: z.string().describe('Code of the error: the last part of `type`.'),
+    instance: z.string().optional().describe("Id of the HTTP request, as in the server's log."),
     errors: z.array(fieldErrorSchema).optional(),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
 
 export const progressSchema = z
   .object({
-    samples: z.number().int().describe('Done so far, those of a batch under way too.'),
-    total: z.number().int().nullable().describe('Null until it is known.'),
-    batches: z.number().int().describe('Finished; a run that is killed continues after them.'),
+    samples: z.number().int().describe('Number of samples done, in the current batch too.'),
+    total: z.number().int().nullable().describe('Number of samples; null until it is known.'),
+    batches: z
+      .number()
+      .int()
+      .describe('Number of finished batches; a killed run continues after them.'),
     samplesPerSecond: z.number(),
     secondsLeft: z.number().nullable(),
   })
@@ -62,15 +65,18 @@ export const evaluationSummarySchema = z
     createdAt: timestamp,
     startedAt: timestamp.nullable(),
     endedAt: timestamp.nullable(),
-    request: z.object(requestFields.shape).describe('With every default filled in.'),
-    device: z.string().describe('Where it runs or will run.'),
-    submittedBy: z.string().nullable().describe('Label of the API key; null without keys.'),
+    request: z.object(requestFields.shape).describe('The request with every default filled in.'),
+    device: z.string().describe('Device of the evaluation.'),
+    submittedBy: z
+      .string()
+      .nullable()
+      .describe('Label of the API key that submitted it; null without keys.'),
     position: z
       .number()
       .int()
       .nullable()
-      .describe('Place in the queue of its device, from 1; null when it does not wait.'),
-    attempts: z.number().int().describe('How often a compute process started on it.'),
+      .describe('Position in the queue of its device, from 1; null if it does not wait.'),
+    attempts: z.number().int().describe('Number of times a compute process started it.'),
     progress: progressSchema.nullable(),
     error: recordErrorSchema.nullable(),
   })
@@ -84,7 +90,7 @@ export const evaluationListSchema = z
   .object({ items: z.array(evaluationSummarySchema), nextCursor: z.string().nullable() })
   .meta({ id: 'EvaluationList' });
 
-/** What an event stream carries; each event has an id, and `Last-Event-ID` resumes after it. */
+/** An event of a stream; `Last-Event-ID` with its id resumes after it. */
 export const evaluationEventSchema = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('progress'),
@@ -109,13 +115,13 @@ export const comparisonRequestSchema = z
 
 export const deviceSchema = z
   .object({
-    name: z.string().describe('As in a request: `cpu`, `cuda:0`, ….'),
+    name: z.string().describe('Name in a request: `cpu`, `cuda:0`, ….'),
     description: z.string(),
     totalBytes: z.number().nullable(),
     freeBytes: z.number().nullable(),
     isDefault: z.boolean(),
-    running: z.string().nullable().describe('Id of the evaluation that it computes.'),
-    queued: z.number().int(),
+    running: z.string().nullable().describe('Id of the running evaluation.'),
+    queued: z.number().int().describe('Number of waiting evaluations.'),
   })
   .meta({ id: 'Device' });
 export const deviceListSchema = z
@@ -128,12 +134,14 @@ export const kindSchema = z
     summary: bilingualSchema,
     layer: z
       .enum(['required', 'drawn', 'routed'])
-      .describe('Whether `layer` must be given, is drawn by the seed, or is the routed range.'),
-    hasK: z.boolean(),
-    hasRouting: z.boolean(),
+      .describe(
+        'Whether a request gives `layer`, the seed draws it, or the kind spans several layers.',
+      ),
+    hasK: z.boolean().describe('Whether a request gives `k`.'),
+    hasRouting: z.boolean().describe('Whether a request gives `aggregation` and `routing`.'),
     tensors: z
       .record(z.string(), z.array(z.string()))
-      .describe('Names and shapes in the checkpoint, by d, m and R; of Crosscoder for two layers.'),
+      .describe('Names and shapes of tensors in terms of d, m and R; Crosscoder: for two layers.'),
   })
   .meta({ id: 'Kind' });
 export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
@@ -154,7 +162,7 @@ export const checkpointSchema = z
 export const checkpointListSchema = z
   .object({
     items: z.array(checkpointSchema),
-    truncated: z.boolean().describe('More files than are listed.'),
+    truncated: z.boolean().describe('Whether there are more files than are listed.'),
   })
   .meta({ id: 'CheckpointList' });
 
@@ -237,14 +245,14 @@ export const checkpointDescriptionSchema = z
 
 export const modelSchema = z
   .object({
-    path: z.string().describe('As in a request.'),
+    path: z.string().describe('Path in a request.'),
     source: z.enum(['root', 'hugging-face']),
     family: z.string().nullable(),
     layers: z.number().int().nullable(),
     width: z.number().int().nullable(),
     vocabulary: z.number().int().nullable(),
     maxPositions: z.number().int().nullable(),
-    error: recordErrorSchema.nullable().describe('Why it cannot be used.'),
+    error: recordErrorSchema.nullable().describe('Why the model cannot be used.'),
   })
   .meta({ id: 'Model' });
 export const modelListSchema = z
@@ -253,8 +261,8 @@ export const modelListSchema = z
 
 export const datasetEntrySchema = z
   .object({
-    path: z.string().describe('As in a request.'),
-    files: z.number().int(),
+    path: z.string().describe('Path in a request.'),
+    files: z.number().int().describe('Number of files.'),
     bytes: z.number(),
   })
   .meta({ id: 'DatasetEntry' });
