@@ -2,9 +2,9 @@
  * `npm run bench`: what an evaluation costs here against plain PyTorch scripts, measured side by
  * side in one run on one machine.
  *
- * Results go to bench/results/bench.json and, as tables, to docs/bench.md, by machine; other machines and
- * sections that are not run keep what they had. PyTorch and transformers are installed from pip
- * into a throw-away folder unless --python names one that has them.
+ * Results go to bench/results/bench.json and, as tables, to docs/internals/bench.md, by machine;
+ * other machines and sections that are not run keep what they had. PyTorch and transformers are
+ * installed from pip into a throw-away folder unless --python names one that has them.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -56,7 +56,7 @@ const results = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, '
 function record(section, measured) {
   (results[machine] ??= {})[section] = { ...measured, date: new Date().toISOString().slice(0, 10) };
   writeFileSync(resultsFile, `${JSON.stringify(results, null, 2)}\n`);
-  writeTables(results, join(root, 'docs/bench.md'));
+  writeTables(results, join(root, 'docs/internals/bench.md'));
 }
 
 let pythonPath = options.python;
@@ -285,4 +285,4 @@ if (sections.has('large')) {
 }
 
 if (options.work === undefined) rmSync(work, { recursive: true });
-console.error('wrote bench/results/bench.json and docs/bench.md');
+console.error('wrote bench/results/bench.json and docs/internals/bench.md');

@@ -4,7 +4,7 @@
  * none of them alone.
  *
  *     npm run bench:binding              # prints the table
- *     npm run bench:binding -- --write   # and writes docs/bench-binding.md
+ *     npm run bench:binding -- --write   # and writes docs/internals/bench-binding.md
  *
  * Compiles binding.cc with g++ against the libtorch that the addon is linked to. SAE_EVAL_PYTHON
  * names a Python with torch; without one that column stays empty.
@@ -127,7 +127,7 @@ try {
   if (process.argv.includes('--write')) {
     const machine = `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)} at the end`;
     writeFileSync(
-      here('../docs/bench-binding.md'),
+      here('../docs/internals/bench-binding.md'),
       `# The binding beside C++ and Python
 
 Time per call, in one run of \`npm run bench:binding -- --write\`: the three programs (\`bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns

@@ -1,7 +1,7 @@
 /**
  * How a server holds up while an evaluation runs: 200 clients that poll every 5 s and 50 event
  * streams, from this machine. `npm run bench:server` on a quiet machine writes
- * docs/bench-server.md: the latency of GET /v1/evaluations/:id, what the load does to the
+ * docs/internals/bench-server.md: the latency of GET /v1/evaluations/:id, what the load does to the
  * evaluation (runs without and with it take turns), and what each process used of the processor.
  * `-- --print` prints it instead; `--samples`, `--tokens` (of each) and `--rounds` (pairs of runs)
  * change how long it takes.
@@ -170,7 +170,7 @@ What the evaluation loses it loses to the server and to the program that makes t
 own, that share is nobody's.
 `;
 if (flags.print) process.stdout.write(page);
-else writeFileSync(join(root, 'docs', 'bench-server.md'), page);
+else writeFileSync(join(root, 'docs/internals/bench-server.md'), page);
 child.kill('SIGTERM');
 await new Promise((resolve) => child.once('exit', resolve));
 rmSync(folder, { recursive: true });

@@ -88,6 +88,10 @@ export class Catalogue {
           d = null,
           m = null,
           routedLayers = null,
+          kindKnown = false,
+          namedKind = null,
+          obstacle = null,
+          choices = [],
         } = described ?? {};
         return {
           path: name,
@@ -98,6 +102,10 @@ export class Catalogue {
           d,
           m,
           routedLayers,
+          kindKnown,
+          namedKind,
+          obstacle,
+          choices,
           error: failure(answer, found),
         };
       }),

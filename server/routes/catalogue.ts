@@ -13,7 +13,7 @@ import {
   type Kind,
 } from '../../src/schema/record.js';
 import { saeKinds } from '../../src/schema/request.js';
-import { kindLayout } from '../../src/sae/layout.js';
+import { kindNamed } from '../../src/sae/kinds/kinds.js';
 import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 
@@ -34,7 +34,7 @@ const symbolNames = new Map([
 ]);
 
 function describeKind(kind: (typeof saeKinds)[number]): Kind {
-  const { summary, layer, hasK, hasRouting, tensors } = kindLayout(kind);
+  const { summary, layer, hasK, hasRouting, tensors } = kindNamed(kind);
   const shapes = Object.entries(tensors(symbols)).map(([name, shape]): [string, string[]] => [
     name,
     shape.map((size) => symbolNames.get(size) ?? String(size)),

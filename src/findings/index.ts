@@ -13,7 +13,7 @@ export function findings(context: FindingContext): Finding[] {
   );
 }
 
-/** docs/findings.md. */
+/** docs/reference/findings.md. */
 export function findingsDocument(): string {
   const rows = rules.map(
     ({ code, severity, condition }) =>

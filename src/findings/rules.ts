@@ -1,5 +1,5 @@
 /**
- * The rules, in the order their findings are listed. docs/findings.md is written from this table.
+ * The rules, in the order their findings are listed. docs/reference/findings.md is written from this table.
  */
 import type { Rule } from './rule.js';
 import { baselineWins } from './rules/baseline-wins.js';

@@ -1,92 +1,127 @@
 /**
- * What a checkpoint is, what it can be evaluated as, and what each candidate needs. Headers only;
- * native-free.
+ * Describes a checkpoint: its tensors, the kinds it can be evaluated as, and what a request must
+ * give with it. Reads headers alone.
  */
-import { recognise } from '../sae/formats/recognise.js';
-import { tensorsOf } from './tensors-of.js';
-import type { FieldError } from '../errors.js';
-import { inferKinds, kindLayout } from '../sae/layout.js';
-import { publishedKinds } from '../sae/published/kind.js';
-import { settingsInName, type NamedSettings } from '../sae/formats/file-name.js';
-import type { CheckpointDescription } from '../schema/record.js';
-import type { SaeKind } from '../schema/request.js';
-import { describePublishedSae } from './describe-published.js';
+import type { Checkpoint } from '../checkpoint/read.js';
+import { parseHookName } from '../lm/hook-names.js';
+import { hookPointsOf, kOf, type SaeDescription } from '../sae/description.js';
+import { kindInName, settingsInName } from '../sae/formats/file-name.js';
+import { recognise, type SaeFile } from '../sae/formats/recognise.js';
+import { GivenSettings } from '../sae/given.js';
+import { kindNamed, type SaeKind } from '../sae/kinds/kinds.js';
+import type { CheckpointDescription, PublishedSae, SaeChoice } from '../schema/record.js';
+import { choiceOf, inputText, obstacleOf } from './choices.js';
+
+/** The contents of a file, apart from their meaning; at most a hundred values and other tensors. */
+function contentsOf({
+  format,
+  prefix,
+  entries,
+  values,
+  others,
+}: Checkpoint): Pick<CheckpointDescription, 'format' | 'prefix' | 'tensors' | 'values' | 'others'> {
+  return {
+    format,
+    prefix,
+    others: others.slice(0, 100),
+    tensors: [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape })),
+    values: Object.fromEntries(
+      [...values].slice(0, 100).map(([key, value]) => [key, String(value).slice(0, 200)]),
+    ),
+  };
+}
+
+function activationText({ activation }: SaeDescription): string {
+  if (activation.kind === 'topk')
+    return `topk, k = ${activation.k}${activation.signed === true ? '' : ', then relu'}`;
+  if (activation.kind !== 'jumprelu') return activation.kind;
+  const { threshold } = activation;
+  if ('value' in threshold) return `jumprelu, threshold ${threshold.value}`;
+  return `jumprelu, threshold ${threshold.log ? `exp('${threshold.tensor}')` : `'${threshold.tensor}'`}`;
+}
+
+/** An SAE of a published format. `given` holds what describing it asked for. */
+function publishedOf(description: SaeDescription, given: GivenSettings): PublishedSae {
+  const { format, decoderNorm, notes, fromPath } = description;
+  const hookPoints = [...hookPointsOf(description)];
+  const hooks = hookPoints.map(parseHookName);
+  const residual = description.form === 'crosscoder';
+  const layers = hooks.flatMap((hook) =>
+    hook === null || (residual && hook.site !== 'resid') ? [] : [hook.layer],
+  );
+  return {
+    format,
+    hookPoints,
+    layers: layers.length > 0 && layers.length === hookPoints.length ? layers : null,
+    activation: activationText(description),
+    k: kOf(description),
+    normalization: inputText(
+      description,
+      given.faults.some(({ path }) => path === 'scale'),
+    ),
+    subtractsDecoderBias:
+      description.form === 'crosscoder' ? null : description.subtractDecoderBias,
+    decoderNorm,
+    ...(fromPath === undefined ? {} : { fromPath }),
+    obstacle: obstacleOf(description),
+    missing: given.faults,
+    notes: [...notes],
+  };
+}
+
+/** The fields that must be given, for people: `layer (TopK, Vanilla)`. */
+function needsOf(choices: readonly SaeChoice[], m: number | null): string[] {
+  const needs = new Map<string, string[]>();
+  for (const { kind, fields } of choices)
+    for (const { field, state, reason } of fields) {
+      if (state !== 'required') continue;
+      const plain = field === 'k' ? `k, 1…${m}` : field;
+      const text = ['kind', 'layer', 'k'].includes(field) ? plain : `${field}: ${reason}`;
+      needs.set(text, [...(needs.get(text) ?? []), kind]);
+    }
+  return [...needs].map(([text, kinds]) =>
+    kinds.length === choices.length ? text : `${text} (${kinds.join(', ')})`,
+  );
+}
+
+/** Number of routed layers of a bare state dict; null if it holds none. */
+function routedLayersOf(file: SaeFile, [first]: readonly SaeKind[]): number | null {
+  if (first === undefined) return null;
+  const shapes = new Map([...file.checkpoint.entries].map(([name, { shape }]) => [name, shape]));
+  return kindNamed(first).routedLayers?.(shapes) ?? null;
+}
 
 /** @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`. */
 export async function describeCheckpoint(path: string): Promise<CheckpointDescription> {
-  const missing: FieldError[] = [];
-  const recognised = await recognise(path, { missing });
-  if (recognised.published === null) return describeBare(path, recognised.checkpoint);
-  const { published } = recognised;
-  const candidates = publishedKinds(published);
-  const summary = describePublishedSae(published, missing);
-  const fields = [...new Set(missing.map((one) => one.path))];
-  const giveFor = (kind: SaeKind): string[] => [
-    ...fields,
-    ...(kindLayout(kind).layer === 'required' &&
-    summary.layers === null &&
-    summary.obstacle === null
-      ? ['layer']
-      : []),
-  ];
-  return {
-    path,
-    ...tensorsOf(published.checkpoint),
-    candidates,
-    needs: [
-      ...missing.map((one) => `${one.path}: ${one.message}`),
-      ...(giveFor(candidates[0]).includes('layer') ? ['layer'] : []),
-    ],
-    d: published.d,
-    m: published.m,
-    routedLayers: null,
-    mustGive: Object.fromEntries(candidates.map((kind) => [kind, giveFor(kind)])),
-    published: summary,
-  };
-}
-
-/** A state dict of the RouteSAE family, or what is none. */
-function describeBare(
-  path: string,
-  checkpoint: Parameters<typeof tensorsOf>[0],
-): CheckpointDescription {
-  const { candidates, d, m, routedLayers } = inferKinds(
-    new Map([...checkpoint.entries].map(([name, { shape }]) => [name, shape])),
-  );
+  const file = await recognise(path);
+  const candidates = file.candidates();
+  const isBare = file.format.name === 'routesae' && file.configPath === null;
+  const kindKnown = candidates.length === 1 || (!isBare && candidates.length > 0);
+  const kindReason = kindKnown ? null : `this file could be ${candidates.join(' or ')}`;
+  const choices = candidates.map((kind) => choiceOf(file, kind, kindReason));
+  const given = new GivenSettings(candidates[0] === undefined ? {} : { kind: candidates[0] });
+  const description = candidates.length === 0 ? null : file.describe(given);
   const named = settingsInName(path);
-  const known = candidates.length > 0;
-  const needing = (wanted: (kind: SaeKind) => boolean): SaeKind[] => candidates.filter(wanted);
-  const forKinds = (kinds: readonly SaeKind[]): string =>
-    kinds.length === candidates.length ? '' : ` (${kinds.join(', ')})`;
-  const [onLayer, withK] = [
-    needing((kind) => kindLayout(kind).layer === 'required'),
-    needing((kind) => kindLayout(kind).hasK),
-  ];
+  const m = description?.m ?? null;
   return {
     path,
-    ...tensorsOf(checkpoint),
-    candidates,
-    needs: [
-      ...(candidates.length > 1 ? ['kind'] : []),
-      ...(onLayer.length > 0 && named.layer === undefined ? [`layer${forKinds(onLayer)}`] : []),
-      ...(withK.length > 0 && named.k === undefined ? [`k, 1…${m}${forKinds(withK)}`] : []),
-    ],
-    d: known ? d : null,
-    m: known ? m : null,
-    routedLayers: known ? routedLayers : null,
+    ...contentsOf(file.checkpoint),
+    candidates: [...candidates],
+    needs: needsOf(choices, m),
+    d: description?.d ?? null,
+    m,
+    routedLayers: isBare ? routedLayersOf(file, candidates) : null,
     mustGive: Object.fromEntries(
-      candidates.map((kind) => [kind, mustGive(kind, named, candidates.length > 1)]),
+      choices.map(({ kind, fields }) => [
+        kind,
+        fields.filter(({ state }) => state === 'required').map(({ field }) => field),
+      ]),
     ),
-    ...(known && Object.keys(named).length > 0 ? { named } : {}),
-    published: null,
+    ...(isBare && candidates.length > 0 && Object.keys(named).length > 0 ? { named } : {}),
+    kindKnown,
+    namedKind: isBare ? kindInName(path, candidates) : null,
+    obstacle: description === null ? null : obstacleOf(description),
+    choices,
+    published: isBare || description === null ? null : publishedOf(description, given),
   };
-}
-
-function mustGive(kind: SaeKind, named: NamedSettings, ambiguous: boolean): string[] {
-  const { layer, hasK } = kindLayout(kind);
-  return [
-    ...(ambiguous ? ['kind'] : []),
-    ...(layer === 'required' && named.layer === undefined ? ['layer'] : []),
-    ...(hasK && named.k === undefined ? ['k'] : []),
-  ];
 }

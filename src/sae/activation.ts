@@ -1,29 +1,15 @@
-/**
- * The activations of published SAEs: from pre-activations to latents, with the overrides of a
- * request.
- */
-import type { Activation, Threshold } from './formats/recognise.js';
+/** The activation that a description names, with its tensors: from pre-activations to latents. */
 import { ops, type Tensor } from '../torch/index.js';
-import { keepAbove, keepLargest, override, type Latents, type Sparsity } from './latents.js';
+import type { Activation, Threshold } from './description.js';
+import { Gate } from './kinds/gated.js';
+import { JumpRelu } from './kinds/jumprelu.js';
+import { KeepLargest } from './kinds/topk.js';
+import { Relu } from './kinds/vanilla.js';
+import type { ActivationFunction } from './latents.js';
+import type { TakeTensor } from './sae.js';
 
-export interface ActivationFunction {
-  /** a [N, m] → latents; `sparsity` overrides the SAE's own rule. */
-  apply(a: Tensor, sparsity: Sparsity): Latents;
-  dispose(): void;
-}
-
-/** A tensor of the file by name, in the dtype to compute in; the caller's from here on. */
-export type TakeTensor = (name: string) => Tensor;
-
-const nothing = (): void => {};
-
-/** The same latents with their values changed one by one. */
-export function mapValues(latents: Latents, change: (values: Tensor) => Tensor): Latents {
-  return { ...latents, values: change(latents.values) };
-}
-
-function thresholdOf(threshold: Threshold, take: TakeTensor): Tensor | number {
-  if ('value' in threshold) return threshold.value;
+function thresholdOf(threshold: Threshold, take: TakeTensor): Tensor {
+  if ('value' in threshold) return ops.full([], threshold.value);
   const stored = take(threshold.tensor);
   if (!threshold.log) return stored;
   const linear = stored.exp();
@@ -31,53 +17,19 @@ function thresholdOf(threshold: Threshold, take: TakeTensor): Tensor | number {
   return linear;
 }
 
-/**
- * The function that a description names. `inferK` keeps the k largest of what is active, `theta`
- * what is above it.
- */
 export function activationFunction(activation: Activation, take: TakeTensor): ActivationFunction {
   switch (activation.kind) {
     case 'relu':
-      return { apply: (a, sparsity) => override(a.relu(), sparsity), dispose: nothing };
-    case 'topk': {
-      const rectified = (values: Tensor): Tensor =>
-        activation.signed === true ? values : values.relu();
-      return {
-        apply(a, sparsity) {
-          if (sparsity !== null && 'theta' in sparsity)
-            return keepAbove(rectified(a), sparsity.theta);
-          return mapValues(
-            keepLargest(a, sparsity === null ? activation.k : sparsity.inferK),
-            rectified,
-          );
-        },
-        dispose: nothing,
-      };
-    }
-    case 'jumprelu': {
-      const threshold = thresholdOf(activation.threshold, take);
-      const above = (a: Tensor): Tensor =>
-        typeof threshold === 'number' ? a.gt(threshold) : a.gt(threshold);
-      return {
-        apply: (a, sparsity) =>
-          override((activation.signed === true ? a : a.relu()).mul(above(a)), sparsity),
-        dispose: () => (typeof threshold === 'number' ? undefined : threshold.dispose()),
-      };
-    }
-    case 'gated': {
-      const gateBias = take(activation.gateBias); // [m]
-      const magnitudeBias = take(activation.magnitudeBias); // [m]
-      const logScale = take(activation.logScale);
-      const scale = logScale.exp(); // [m]
-      logScale.dispose();
-      return {
-        apply: (a, sparsity) =>
-          override(
-            ops.addcmul(magnitudeBias, scale, a).relu().mul(a.add(gateBias).gt(0)),
-            sparsity,
-          ),
-        dispose: () => [gateBias, magnitudeBias, scale].forEach((tensor) => tensor.dispose()),
-      };
-    }
+      return new Relu(activation.overrides);
+    case 'topk':
+      return new KeepLargest(activation);
+    case 'jumprelu':
+      return new JumpRelu({ ...activation, threshold: thresholdOf(activation.threshold, take) });
+    case 'gated':
+      return new Gate({
+        gateBias: take(activation.gateBias),
+        magnitudeBias: take(activation.magnitudeBias),
+        logScale: take(activation.logScale),
+      });
   }
 }

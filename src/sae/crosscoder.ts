@@ -1,133 +1,104 @@
 /**
- * A crosscoder of a published format over n sites, layers of a model or models:
+ * A crosscoder over n sites, layers of a model or models:
  *
  *   a = Σ_j W_e^j x_j + b;   z = activation(a);   x̂_j = W_d^j z + b_j
  *
- * OpenMOSS' decide for each site by itself, on a · ‖W_d^j‖; their latents are then [N, n, m].
+ * Under a decoder norm each site decides by itself, on a · ‖W_d^j‖; the latents are then [N, n, m].
  */
-import type { Activation, CrosscoderDescription } from './formats/recognise.js';
 import { ops, scope, type Tensor } from '../torch/index.js';
-import type { InputNormalization } from './input.js';
-import { Decoder, type Latents, type Sparsity } from './latents.js';
-import { addLinear, linear } from './product.js';
-import type { CrosscoderLike } from './sae.js';
-import { activationFunction, type ActivationFunction, type TakeTensor } from './activation.js';
-import { inputNormalization } from './normalization.js';
-import { smallestNorm } from './dictionary.js';
+import { activationFunction } from './activation.js';
+import type { CrosscoderForm, SiteMatrices } from './description.js';
+import {
+  Decoder,
+  denseValues,
+  smallestNorm,
+  type ActivationFunction,
+  type Latents,
+  type Sparsity,
+} from './latents.js';
+import { inputNormalization, type InputNormalization } from './normalization.js';
+import type { Products } from './product.js';
+import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
 
-/** Latents [N, m] with zeros, whatever their form. */
-export function denseValues(latents: Latents): Tensor {
-  if (latents.form === 'dense') return latents.values;
-  const { values, indices, m } = latents;
-  return ops
-    .zeros([values.shape[0]!, m], { dtype: values.dtype, device: values.device })
-    .scatter_(-1, indices, values);
+/** The matrices of the sites: n × [d, m] (encoder) or n × [m, d] (decoder). */
+function matricesOf(matrices: SiteMatrices, n: number, take: TakeTensor): Tensor[] {
+  if ('tensors' in matrices)
+    return matrices.tensors.map((name) => (matrices.transpose ? take(name).t() : take(name)));
+  const stored = take(matrices.tensor);
+  return Array.from({ length: n }, (_, j) => stored.select(matrices.sitesAt, j));
 }
 
-export class PublishedCrosscoder implements CrosscoderLike {
-  readonly kind = 'Crosscoder';
-  readonly d: number;
-  readonly m: number;
-  readonly k: number | null;
+export class Crosscoder extends ComputingSAE {
+  readonly form = 'crosscoder';
+  /** Number of sites read and written. */
   readonly R: number;
-  readonly format: string;
-  readonly hookPoint = null;
-  readonly hookPoints: readonly string[] | null;
-  readonly activation: Activation['kind'];
+  /** Normalization of each site. */
   readonly normalizations: readonly InputNormalization[];
   readonly #encoders: readonly Tensor[]; // R × [m, d]
   readonly #encoderBias: Tensor; // [m]
   readonly #decoders: readonly Decoder[]; // R × [d, m]
-  readonly #decoderBiases: readonly Tensor[]; // R × [d]
+  readonly #decoderBiases: readonly Tensor[] | null; // R × [d]
   readonly #activation: ActivationFunction;
-  /** Of each site; null where all share one choice. */
+  /** Norms of each site's decoder rows; null if all sites share one choice. */
   readonly #norms: readonly Tensor[] | null; // R × [m]
+  readonly #products: Products;
 
-  /** `take` gives tensors of the file, which this then owns. */
-  constructor(
-    {
-      d,
-      m,
-      sites,
-      source,
-      hookPoints,
-      activation,
-      encoder,
-      decoder,
-      encoderBias,
-      decoderBias,
-      decoderNorm,
-      normalizations,
-    }: CrosscoderDescription,
-    take: TakeTensor,
-  ) {
-    this.d = d;
-    this.m = m;
-    this.k = activation.kind === 'topk' ? activation.k : null;
-    this.R = sites;
-    this.format = source;
-    this.hookPoints = hookPoints;
-    this.activation = activation.kind;
-    this.normalizations = normalizations.map((one) => inputNormalization(one));
-    const each = Array.from({ length: sites }, (_, j) => j);
+  constructor(form: CrosscoderForm, making: Making) {
+    super(form, making.identity);
+    const { take, products } = making;
+    this.R = form.sites;
+    this.#products = products;
+    this.normalizations = form.normalizations.map((one) => inputNormalization(one));
     const parts = scope(() => {
-      const stored = take(decoder.tensor);
-      // R × [m, d]
-      const rows = each.map((j) => stored.select(decoder.order === 'sites first' ? 0 : 1, j));
-      const matrices = take(encoder); // [R, d, m]
-      const biases = take(decoderBias); // [R, d]
-      const bias = take(encoderBias); // [m] or [R, m]
+      const rows = matricesOf(form.decoder, form.sites, take); // R × [m, d]
+      const bias = take(form.encoderBias); // [m] or [R, m]
       return {
-        encoders: each.map((j) => matrices.select(0, j).t()),
-        columns: rows.map((one) => one.t()),
-        biases: each.map((j) => biases.select(0, j)),
+        encoders: matricesOf(form.encoder, form.sites, take).map((one) => one.t()),
+        decoders: rows.map((one) => one.t()),
+        biases: form.decoderBias === null ? null : take(form.decoderBias).unbind(0),
         bias: bias.shape.length === 1 ? bias : bias.sum([0]),
         norms:
-          decoderNorm === 'none'
+          form.decoderNorm === 'none'
             ? null
             : rows.map((one) => ops.linalg_vector_norm(one, 2, [-1]).clamp_min(smallestNorm)),
       };
     });
     this.#encoders = parts.encoders;
     this.#encoderBias = parts.bias;
-    this.#decoders = parts.columns.map((columns) => new Decoder(columns));
+    this.#decoders = parts.decoders.map((decoder) => new Decoder(decoder, products));
     this.#decoderBiases = parts.biases;
     this.#norms = parts.norms;
-    this.#activation = activationFunction(activation, take);
+    this.#activation = activationFunction(form.activation, take);
   }
 
   /** x [N, R, d] → [N, m]. */
   preactivate(x: Tensor): Tensor {
+    const { linear, addLinear } = this.#products;
     let sum = linear(x.select(1, 0), this.#encoders[0]!, this.#encoderBias);
     for (let j = 1; j < this.R; j++) sum = addLinear(sum, x.select(1, j), this.#encoders[j]!);
     return sum;
   }
 
-  /** [N, m], or [N, R, m] where each site decides by itself. */
+  /** [N, m], or [N, R, m] if each site decides by itself. */
   activate(a: Tensor, sparsity: Sparsity): Latents {
     if (this.#norms === null) return this.#activation.apply(a, sparsity);
-    return {
-      form: 'dense',
-      values: ops.stack(
-        this.#norms.map((norms) =>
-          denseValues(this.#activation.apply(a.mul(norms), sparsity)).div(norms),
-        ),
-        1,
-      ),
-    };
+    const each = this.#norms.map((norms) =>
+      denseValues(this.#activation.apply(a.mul(norms), sparsity)).div(norms),
+    );
+    return { form: 'dense', values: ops.stack(each, 1) };
   }
 
   /** z → x̂ [N, R, d]. */
   decode(z: Latents): Tensor {
     const at = (j: number): Latents =>
       this.#norms === null ? z : { form: 'dense', values: z.values.select(1, j) };
-    return ops.stack(
-      this.#decoders.map((decoder, j) => decoder.apply(at(j), this.#decoderBiases[j]!)),
-      1,
+    const each = this.#decoders.map((decoder, j) =>
+      decoder.apply(at(j), this.#decoderBiases?.[j] ?? null),
     );
+    return ops.stack(each, 1);
   }
 
-  /** A latent counts as active where it is on any site. */
+  /** One set of latents [N, m] for counting: a latent is active if it is active on any site. */
   shared(z: Latents): Latents {
     return this.#norms === null ? z : { form: 'dense', values: z.values.abs().amax([1]) };
   }
@@ -137,7 +108,7 @@ export class PublishedCrosscoder implements CrosscoderLike {
       ...this.#encoders,
       this.#encoderBias,
       ...this.#decoders,
-      ...this.#decoderBiases,
+      ...(this.#decoderBiases ?? []),
       ...(this.#norms ?? []),
       this.#activation,
     ])

@@ -1,37 +1,25 @@
 /**
- * An SAE of a published format, computed as its description says
- * (description.ts):
+ * An SAE on one hook point at a time, computed as its description says:
  *
- *   x = normalization(h); a = W_e (x − b_dec if it is subtracted) + b_enc; z = activation(a); x̂ =
- *   W_d z + b_dec
+ *   x = normalization(h);   a = W_e (x − b_dec if it is subtracted) + b_enc;   z = activation(a);
+ *   x̂ = W_d z + b_dec
  *
- * Where the choice is made under the decoder's norms, these are multiplied into the encoder when it
- * is loaded.
+ * If the choice is made under the decoder's norms, these are multiplied into the encoder on loading.
  */
-import type { Activation, SaeDescription, Weight } from './formats/recognise.js';
-import type { SaeKind } from '../schema/request.js';
-import { ops, scope, type Tensor } from '../torch/index.js';
-import type { InputNormalization } from './input.js';
-import { Decoder, type Latents, type Sparsity } from './latents.js';
-import { linear } from './product.js';
-import type { SAE } from './sae.js';
+import { keep, ops, scope, type Tensor } from '../torch/index.js';
+import { activationFunction } from './activation.js';
+import type { DictionaryForm, RoutedForm, Weight } from './description.js';
 import {
-  activationFunction,
-  mapValues,
+  Decoder,
+  divideByNorms,
+  smallestNorm,
   type ActivationFunction,
-  type TakeTensor,
-} from './activation.js';
-import { inputNormalization } from './normalization.js';
-
-/** Below it a decoder row is taken for a latent that writes nothing. */
-export const smallestNorm = 1e-30;
-
-/** Latents [N, m], each divided by its norm [m]. */
-export function divideByNorms(latents: Latents, norms: Tensor): Latents {
-  if (latents.form === 'dense') return mapValues(latents, (values) => values.div(norms));
-  const own = norms.index_select(0, latents.indices.reshape([-1])).reshape(latents.indices.shape);
-  return mapValues(latents, (values) => values.div(own));
-}
+  type Latents,
+  type Sparsity,
+} from './latents.js';
+import { inputNormalization, type InputNormalization } from './normalization.js';
+import type { Products } from './product.js';
+import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
 
 /** A matrix of the file as [d, m] (encoder) or [m, d] (decoder). */
 function oriented({ tensor, transpose, factor }: Weight, take: TakeTensor): Tensor {
@@ -40,14 +28,8 @@ function oriented({ tensor, transpose, factor }: Weight, take: TakeTensor): Tens
   return factor === undefined ? turned : turned.mul(factor);
 }
 
-export class PublishedSAE implements SAE {
-  readonly kind: SaeKind;
-  readonly d: number;
-  readonly m: number;
-  readonly k: number | null;
-  readonly format: string;
-  readonly hookPoint: string | null;
-  readonly activation: Activation['kind'];
+export class Dictionary extends ComputingSAE {
+  readonly form: 'dictionary' | 'routed';
   readonly normalization: InputNormalization;
   readonly #encoder: Tensor; // [m, d]
   readonly #encoderBias: Tensor | null; // [m]
@@ -56,67 +38,66 @@ export class PublishedSAE implements SAE {
   readonly #activation: ActivationFunction;
   readonly #subtracts: boolean;
   readonly #glu: { weight: Tensor; bias: Tensor } | null; // [m, d], [m]
-  /** By which latents are divided after the choice; null where they keep it. */
+  /** Norms by which latents are divided after the choice; null if they keep them. */
   readonly #norms: Tensor | null; // [m]
+  readonly #products: Products;
+  #shift: Tensor | null = null; // [m]: −W_e b_dec + b_enc
 
-  /** `take` gives tensors of the file, which this then owns. */
-  constructor(description: SaeDescription, take: TakeTensor, kind: SaeKind) {
-    const {
-      d,
-      m,
-      source,
-      hookPoint,
-      activation,
-      encoder,
-      decoder,
-      encoderBias,
-      decoderBias,
-      subtractDecoderBias,
-      glu,
-      decoderNorm,
-    } = description;
-    this.kind = kind;
-    this.d = d;
-    this.m = m;
-    this.k = activation.kind === 'topk' ? activation.k : null;
-    this.format = source;
-    this.hookPoint = hookPoint;
-    this.activation = activation.kind;
-    this.normalization = inputNormalization(description.normalization, {
-      centred: description.centred,
-    });
-    this.#subtracts = subtractDecoderBias;
-    this.#decoderBias = decoderBias === null ? null : take(decoderBias);
+  constructor(form: DictionaryForm | RoutedForm, making: Making) {
+    super(form, making.identity);
+    const { take, products } = making;
+    const { encoderBias, decoderBias, decoderNorm, glu } = form;
+    this.form = form.form;
+    this.normalization = inputNormalization(form.normalization, { centered: form.centered });
+    this.#subtracts = form.subtractDecoderBias && decoderBias !== null;
+    this.#products = products;
+    // Tensors that are only passed through, such as a weight whose transpose is kept, are freed
+    // with the scope's end.
     const parts = scope(() => {
-      const rows = oriented(decoder, take); // [m, d]
-      const columns = oriented(encoder, take); // [d, m]
+      const rows = oriented(form.decoder, take); // [m, d]
+      const decoderShift = decoderBias === null ? null : take(decoderBias); // [d]
+      const columns = oriented(form.encoder, take); // [d, m]
       const bias = encoderBias === null ? null : take(encoderBias); // [m]
-      if (decoderNorm === 'none') return { rows, columns, bias, norms: null };
+      const plain = { encoder: columns.t(), decoder: rows.t(), decoderShift, bias, norms: null };
+      if (decoderNorm === 'none') return plain;
       const norms = ops.linalg_vector_norm(rows, 2, [-1]).clamp_min(smallestNorm); // [m]
-      const scaled = { columns: columns.mul(norms), bias: bias === null ? null : bias.mul(norms) };
+      const scaled = { encoder: columns.mul(norms).t(), bias: bias?.mul(norms) ?? null };
       return decoderNorm === 'latents'
-        ? { ...scaled, rows: rows.div(norms.unsqueeze(-1)), norms: null }
-        : { ...scaled, rows, norms };
+        ? { ...plain, ...scaled, decoder: rows.div(norms.unsqueeze(-1)).t() }
+        : { ...plain, ...scaled, norms };
     });
-    this.#encoder = scope(() => parts.columns.t());
+    this.#encoder = parts.encoder;
     this.#encoderBias = parts.bias;
+    this.#decoderBias = parts.decoderShift;
     this.#norms = parts.norms;
-    this.#decoder = new Decoder(scope(() => parts.rows.t()));
-    parts.columns.dispose();
-    parts.rows.dispose();
+    this.#decoder = new Decoder(parts.decoder, products);
     this.#glu =
       glu === null
         ? null
         : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
-    this.#activation = activationFunction(activation, take);
+    this.#activation = activationFunction(form.activation, take);
   }
 
   preactivate(x: Tensor): Tensor {
-    const centred = this.#subtracts && this.#decoderBias !== null ? x.sub(this.#decoderBias) : x;
-    const a = linear(centred, this.#encoder, this.#encoderBias); // [N, m]
-    return this.#glu === null
-      ? a
-      : a.mul(linear(centred, this.#glu.weight, this.#glu.bias).sigmoid());
+    const a = this.#encode(x); // [N, m]
+    if (this.#glu === null) return a;
+    const input = this.#subtracts ? x.sub(this.#decoderBias!) : x;
+    return a.mul(this.#products.linear(input, this.#glu.weight, this.#glu.bias).sigmoid());
+  }
+
+  #encode(x: Tensor): Tensor {
+    const { linear, splitsFactors } = this.#products;
+    if (!this.#subtracts) return linear(x, this.#encoder, this.#encoderBias);
+    if (!splitsFactors) return linear(x.sub(this.#decoderBias!), this.#encoder, this.#encoderBias);
+    // W_e x − W_e b_dec: the output of a bfloat16 model is one part itself, as long as nothing is
+    // subtracted from it.
+    this.#shift ??= keep(
+      scope(() => {
+        const shift = ops.mv(this.#encoder, this.#decoderBias!).neg();
+        return this.#encoderBias === null ? shift : this.#encoderBias.add(shift);
+      }),
+    );
+    return linear(x, this.#encoder, this.#shift);
   }
 
   activate(a: Tensor, sparsity: Sparsity): Latents {
@@ -129,16 +110,9 @@ export class PublishedSAE implements SAE {
   }
 
   dispose(): void {
-    for (const owned of [
-      this.#encoder,
-      this.#encoderBias,
-      this.#decoderBias,
-      this.#decoder,
-      this.#activation,
-      this.#norms,
-      this.#glu?.weight,
-      this.#glu?.bias,
-    ])
-      owned?.dispose();
+    const tensors = [this.#encoder, this.#encoderBias, this.#decoderBias, this.#norms, this.#shift];
+    for (const owned of [...tensors, this.#glu?.weight, this.#glu?.bias]) owned?.dispose();
+    this.#decoder.dispose();
+    this.#activation.dispose();
   }
 }

@@ -1,23 +1,30 @@
 /**
- * Latents of N tokens, dense or as the few that were kept, and what is done with them: select,
- * count, decode. A latent is active where it is not zero; kept values may be negative.
+ * Latents of N tokens, dense or as the few that were kept: select, count, decode. A latent is active
+ * if it is not zero; kept values may be negative.
  */
 import { keep, kernels, ops, type Tensor } from '../torch/index.js';
-import { linear } from './product.js';
+import type { Products } from './product.js';
 
 export type Latents =
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
   | {
       readonly form: 'sparse';
-      readonly values: Tensor;
-      readonly indices: Tensor;
+      readonly values: Tensor; // [N, k]
+      readonly indices: Tensor; // [N, k] int64
       readonly m: number;
-    }; // [N, k], [N, k] int64
+    };
 
-/** What overrides an SAE's own sparsity: the number of active latents, or a threshold. */
+/** Override of an SAE's own sparsity: a number of active latents, or a threshold. */
 export type Sparsity = { readonly inferK: number } | { readonly theta: number } | null;
 
-/** The k largest of each row, whatever their sign; all of them where k is m or more. */
+/** The step from pre-activations to latents. */
+export interface ActivationFunction {
+  /** a [N, m] → latents. `sparsity` overrides the SAE's own rule. */
+  apply(a: Tensor, sparsity: Sparsity): Latents;
+  dispose(): void;
+}
+
+/** The k largest of each row, whatever their sign; all of them if k is m or more. */
 export function keepLargest(a: Tensor, k: number): Latents {
   const m = a.shape.at(-1)!;
   if (k >= m) return { form: 'dense', values: a };
@@ -30,7 +37,7 @@ export function keepAbove(a: Tensor, theta: number): Latents {
   return { form: 'dense', values: a.mul(a.gt(theta)) };
 }
 
-/** What an override keeps of activated latents, for kinds without a k of their own. */
+/** The activated latents that an override keeps, for kinds without a k of their own. */
 export function override(activated: Tensor, sparsity: Sparsity): Latents {
   if (sparsity === null) return { form: 'dense', values: activated };
   return 'inferK' in sparsity
@@ -38,51 +45,69 @@ export function override(activated: Tensor, sparsity: Sparsity): Latents {
     : keepAbove(activated, sparsity.theta);
 }
 
-/** Active latents of each token: [N] float64. */
+/** The same latents with their values changed one by one. */
+export function mapValues(latents: Latents, change: (values: Tensor) => Tensor): Latents {
+  return { ...latents, values: change(latents.values) };
+}
+
+/** Latents [N, m] with their zeros. */
+export function denseValues(latents: Latents): Tensor {
+  if (latents.form === 'dense') return latents.values;
+  const { values, indices, m } = latents;
+  const { dtype, device } = values;
+  return ops.zeros([values.shape[0]!, m], { dtype, device }).scatter_(-1, indices, values);
+}
+
+/** Norm below which a decoder row belongs to a latent that writes nothing. */
+export const smallestNorm = 1e-30;
+
+/** Latents [N, m], each divided by its norm [m]. */
+export function divideByNorms(latents: Latents, norms: Tensor): Latents {
+  if (latents.form === 'dense') return mapValues(latents, (values) => values.div(norms));
+  const { indices } = latents;
+  const own = norms.index_select(0, indices.reshape([-1])).reshape(indices.shape);
+  return mapValues(latents, (values) => values.div(own));
+}
+
+/** Number of active latents of each token: [N] float64. */
 export function activeCounts({ values }: Latents): Tensor {
   return values.ne(0).sum([-1], { dtype: 'float64' });
 }
 
-/** How many of the chosen tokens each latent is active on: [m] float64. `chosen` is [N] bool. */
+/** Number of chosen tokens on which each latent is active: [m] float64. `chosen` is [N] bool. */
 export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
   const active = latents.values.ne(0).mul(chosen.unsqueeze(-1));
   if (latents.form === 'dense') return active.sum([0], { dtype: 'float64' });
   const weights = active.to({ dtype: 'float64' }).reshape([-1]);
-  return ops
-    .zeros([latents.m], { dtype: 'float64', device: weights.device })
-    .index_add_(0, latents.indices.reshape([-1]), weights);
+  const counts = ops.zeros([latents.m], { dtype: 'float64', device: weights.device });
+  return counts.index_add_(0, latents.indices.reshape([-1]), weights);
 }
 
-/**
- * The rows of a TopK decode that pay over a dense product: `embedding_bag` reads k rows of W_dᵀ, a
- * matmul all m.
- */
+/** Share of the latents, m / 8, above which gathering rows is slower than a dense product. */
 const denseFrom = 8;
 
 /**
- * Decoder weights in the orientation that is needed: the transposed ones, once a sparse decode has
+ * Decoder weights in the orientation that is needed. The transposed ones, once a sparse decode has
  * made them, serve for both.
  */
 export class Decoder {
   #weight: Tensor; // [d, m]: its own, or a view of #rows
   #rows: Tensor | null = null; // [m, d]
+  readonly #products: Products;
 
-  constructor(weight: Tensor) {
+  constructor(weight: Tensor, products: Products) {
     this.#weight = weight;
+    this.#products = products;
   }
 
   /** `W_d z + bias`: [N, d]. */
   apply(latents: Latents, bias: Tensor | null): Tensor {
-    if (latents.form === 'dense') return linear(latents.values, this.#weight, bias);
+    if (latents.form === 'dense') return this.#products.linear(latents.values, this.#weight, bias);
     const [count, k] = latents.values.shape as [number, number];
-    if (k * denseFrom > latents.m) {
-      const dense = ops.zeros([count, latents.m], {
-        dtype: latents.values.dtype,
-        device: latents.values.device,
-      });
-      return linear(dense.scatter_(-1, latents.indices, latents.values), this.#weight, bias);
-    }
-    const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device: latents.values.device });
+    if (k * denseFrom > latents.m)
+      return this.#products.linear(denseValues(latents), this.#weight, bias);
+    const { device } = latents.values;
+    const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device });
     const [sum] = ops.embedding_bag(this.#byLatent(), latents.indices.reshape([-1]), offsets, {
       mode: 0,
       per_sample_weights: latents.values.reshape([-1]),

@@ -1,39 +1,111 @@
-/** From the description of a published SAE to one that computes. */
-import type { PublishedDescription } from './formats/recognise.js';
+/** From a path, or a description, to an SAE that computes. */
 import { openTensors } from '../checkpoint/tensors.js';
-import type { FloatDtype, SaeKind } from '../schema/request.js';
+import { SaeEvalError } from '../errors.js';
+import type { FloatDtype } from '../schema/index.js';
 import { scope, type DType, type Tensor } from '../torch/index.js';
-import type { SAE } from './sae.js';
-import { publishedKind } from './published/kind.js';
-import { PublishedCrosscoder } from './crosscoder.js';
-import { PublishedSAE } from './dictionary.js';
+import { Crosscoder } from './crosscoder.js';
+import { hookPointsOf, type SaeDescription, type SaeForm } from './description.js';
+import { Dictionary } from './dictionary.js';
+import { recognise } from './formats/recognise.js';
+import { GivenSettings, type GivenFields } from './given.js';
+import { products as productKinds, type ProductKind } from './product.js';
+import { RoutedDictionary } from './routed.js';
+import type { Making } from './sae.js';
 
-export interface LoadPublishedOptions {
-  kind?: SaeKind;
+export type SAE = Dictionary | Crosscoder;
+
+/** The SAE of a form whose tensors are at hand. */
+export function createSAE(form: SaeForm, making: Making): SAE {
+  switch (form.form) {
+    case 'dictionary':
+      return new Dictionary(form, making);
+    case 'routed':
+      return new RoutedDictionary(form, making);
+    case 'crosscoder':
+      return new Crosscoder(form, making);
+  }
+}
+
+export interface OpenSaeOptions {
+  device?: string;
+  dtype?: FloatDtype;
+  /** How products are computed; default `float32`. */
+  products?: ProductKind;
+}
+
+/** A sum shows NaN and infinity in one pass; a sum that is too large decides nothing. */
+function isFinite(weights: Tensor): boolean {
+  return Boolean(weights.sum().isfinite().item()) || Boolean(weights.isfinite().all().item());
+}
+
+/** Names of the decoder's tensors. */
+const decoderTensors = ({ decoder }: SaeForm): readonly string[] =>
+  'tensors' in decoder ? decoder.tensors : [decoder.tensor];
+
+/**
+ * Opens the tensors that the description names, and nothing else of the file. The caller disposes
+ * of the SAE.
+ * @throws SaeEvalError `checkpoint-*` if the file has changed since it was described, `non-finite`.
+ */
+export function openSAE(
+  description: SaeDescription,
+  { device = 'cpu', dtype = 'float32', products = 'float32' }: OpenSaeOptions = {},
+): SAE {
+  const { checkpoint, kind, format } = description;
+  const roundedTo = description.form === 'crosscoder' ? undefined : description.roundedTo;
+  const open = (name: string, to: DType): Tensor =>
+    openTensors(checkpoint, { names: [name], device, dtype: to }).get(name)!;
+  const take = (name: string): Tensor => {
+    const tensor =
+      roundedTo === undefined
+        ? open(name, dtype)
+        : scope(() => open(name, roundedTo).to({ dtype }));
+    // A dense product carries NaN and infinity into every reconstruction, a sparse one only into
+    // those of their latent: results must not depend on which is used.
+    if (!decoderTensors(description).includes(name) || scope(() => isFinite(tensor))) return tensor;
+    tensor.dispose();
+    throw new SaeEvalError(
+      'non-finite',
+      `${checkpoint.path}: ${name} holds NaN or infinity; expected finite values.`,
+    );
+  };
+  const hookPoints = hookPointsOf(description);
+  const hookPoint = hookPoints.length === 1 ? hookPoints[0]! : null;
+  return createSAE(description, {
+    take,
+    products: productKinds[products],
+    identity: { kind, format, hookPoint },
+  });
+}
+
+export interface LoadSaeOptions extends GivenFields {
   device?: string;
   dtype?: FloatDtype;
 }
 
 /**
- * Opens what the description names, and nothing else of the file. The caller disposes of the SAE.
- * @throws SaeEvalError `checkpoint-*` where the file has changed since it was described,
- *   `sae-kind`.
+ * Describes the SAE of a checkpoint with the settings given.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`; `sae-option` if a setting is
+ *   missing or does not fit.
  */
-export function loadPublished(
-  description: PublishedDescription,
-  { kind: wanted, device = 'cpu', dtype = 'float32' }: LoadPublishedOptions = {},
-): SAE {
-  const kind = publishedKind(description, wanted);
-  // Tensors that are only passed through, such as a weight whose transpose is kept, are freed with
-  // the scope's end.
-  const roundedTo = description.form === 'sae' ? description.roundedTo : undefined;
-  const open = (name: string, to: { device: string; dtype: DType }): Tensor =>
-    openTensors(description.checkpoint, { names: [name], ...to }).get(name)!;
-  const take = (name: string): Tensor =>
-    roundedTo === undefined
-      ? open(name, { device, dtype })
-      : scope(() => open(name, { device, dtype: roundedTo }).to({ dtype }));
-  return description.form === 'crosscoder'
-    ? new PublishedCrosscoder(description, take)
-    : new PublishedSAE(description, take, kind);
+export async function describeSAE(path: string, fields: GivenFields = {}): Promise<SaeDescription> {
+  const given = new GivenSettings(fields);
+  const description = (await recognise(path)).describe(given);
+  given.throwIfAny(path);
+  return description;
+}
+
+/**
+ * Loads an SAE from a checkpoint: a file of the RouteSAE family, or a folder or file in a published
+ * format. The caller disposes of it.
+ *
+ * @example
+ * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option`, `non-finite`.
+ */
+export async function loadSAE(
+  path: string,
+  { device = 'cpu', dtype = 'float32', ...fields }: LoadSaeOptions = {},
+): Promise<SAE> {
+  return openSAE(await describeSAE(path, fields), { device, dtype });
 }

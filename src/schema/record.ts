@@ -146,6 +146,37 @@ export const kindSchema = z
   .meta({ id: 'Kind' });
 export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
 
+export const fieldFindingSchema = z
+  .object({
+    field: z.string().describe('A field of an SAE of the request.'),
+    state: z
+      .enum(['required', 'known', 'optional'])
+      .describe('`required`: nobody knows it. `known`: the file holds it.'),
+    value: z.union([z.string(), z.number(), z.boolean()]).optional(),
+    reason: z.string().describe('Why it must be given, or where its value is from.'),
+  })
+  .meta({ id: 'FieldFinding' });
+
+export const saeChoiceSchema = z
+  .object({
+    kind: z.enum(saeKinds),
+    layer: z.number().int().nullable().describe('Layer that the file names, 0…L.'),
+    layers: z.array(z.number().int()).nullable().describe('Layers of a crosscoder.'),
+    site: z.string().nullable().describe('Site inside the block; null: the residual stream.'),
+    k: z.number().int().nullable().describe('Active latents that the file holds.'),
+    normalization: z.string().describe('How activations become the SAE’s input.'),
+    fields: z.array(fieldFindingSchema).describe('The fields that may be given with this kind.'),
+  })
+  .meta({ id: 'SaeChoice', description: 'A kind that a checkpoint can be evaluated as.' });
+
+/** Facts of a checkpoint that lists and inspections share. */
+const choiceFields = {
+  kindKnown: z.boolean().describe('False: the request must name the kind.'),
+  namedKind: z.enum(saeKinds).nullable().describe('Kind that stands in the file’s name.'),
+  obstacle: z.string().nullable().describe('Why no request can evaluate it.'),
+  choices: z.array(saeChoiceSchema).describe('One for each candidate, nearest first.'),
+};
+
 export const checkpointSchema = z
   .object({
     path: z.string().describe('As in a request.'),
@@ -156,6 +187,7 @@ export const checkpointSchema = z
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),
+    ...choiceFields,
     error: recordErrorSchema.nullable().describe('Why it is no SAE.'),
   })
   .meta({ id: 'Checkpoint' });
@@ -236,6 +268,7 @@ export const checkpointDescriptionSchema = z
       .object({ layer: z.number().int().optional(), k: z.number().int().optional() })
       .optional()
       .describe("What the file's name says, used where a request leaves it out."),
+    ...choiceFields,
     published: publishedSchema
       .nullable()
       .optional()
@@ -283,6 +316,7 @@ export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;
 export type Device = z.infer<typeof deviceSchema>;
 export type Kind = z.infer<typeof kindSchema>;
 export type CheckpointEntry = z.infer<typeof checkpointSchema>;
+export type SaeChoice = z.infer<typeof saeChoiceSchema>;
 export type PublishedSae = z.infer<typeof publishedSchema>;
 export type CheckpointDescription = z.infer<typeof checkpointDescriptionSchema>;
 export type ModelEntry = z.infer<typeof modelSchema>;

@@ -1,19 +1,12 @@
 /**
  * The request of an evaluation: one zod schema from which validation, TypeScript types, OpenAPI and
- * the client come. Imports nothing native.
+ * the client come.
  */
 import { z } from 'zod';
 
-export const saeKinds = [
-  'TopK',
-  'RouteSAE',
-  'MLSAE',
-  'Vanilla',
-  'Gated',
-  'JumpReLU',
-  'Crosscoder',
-  'RandomK',
-] as const;
+import { kinds, type SaeKind } from '../sae/kinds/kinds.js';
+
+export const saeKinds = kinds.map(({ kind }) => kind) as [SaeKind, ...SaeKind[]];
 export const metricNames = [
   'NormMSE',
   'KLDiv',
@@ -175,7 +168,7 @@ export const requestSchema = requestFields
   })
   .meta({ id: 'EvaluationRequest' });
 
-export type SaeKind = (typeof saeKinds)[number];
+export type { SaeKind };
 export type MetricName = (typeof metricNames)[number];
 export type ProtocolName = (typeof protocolNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];

@@ -6,13 +6,12 @@
  * asked for, is null; `notes` says why.
  */
 import { z } from 'zod';
+import { bilingualSchema, type Bilingual } from '../bilingual.js';
 import { protocolNames, requestFields, saeKinds } from './request.js';
 
-const nullableNumber = z.number().nullable();
+export { bilingualSchema };
 
-export const bilingualSchema = z
-  .object({ en: z.string(), zh: z.string() })
-  .meta({ id: 'Bilingual' });
+const nullableNumber = z.number().nullable();
 
 export const estimateSchema = z
   .object({
@@ -240,7 +239,7 @@ export const resultSchema = z
   })
   .meta({ id: 'EvaluationResult' });
 
-export type Bilingual = z.infer<typeof bilingualSchema>;
+export type { Bilingual };
 export type Estimate = z.infer<typeof estimateSchema>;
 export type DensityHistogram = z.infer<typeof densityHistogramSchema>;
 export type ReferenceValues = z.infer<typeof referenceValuesSchema>;

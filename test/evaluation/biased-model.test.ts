@@ -9,8 +9,8 @@ import { strategyFor } from '#src/evaluation/engine/strategies/index.js';
 import type { Strategy, Variant } from '#src/evaluation/engine/strategies/strategy.js';
 import type { Estimate } from '#src/schema/index.js';
 import { loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
-import { MLSAE, RouteSAE, TopK, type SAE } from '#src/sae/index.js';
-import { setInferenceMode, type Tensor } from '#src/torch/index.js';
+import { registry, type SAE } from '#src/sae/index.js';
+import { setInferenceMode } from '#src/torch/index.js';
 import { golden, root, tensorsOf } from '../golden/load.js';
 
 interface Numbers {
@@ -48,36 +48,34 @@ describe.each([4, 3])(
       writeFileSync(join(folder, 'config.json'), JSON.stringify({ ...config, n_layer: blocks }));
       symlinkSync(golden('models/gpt2/model.safetensors'), join(folder, 'model.safetensors'));
       model = await loadLanguageModel(folder);
-      const topk = async (): Promise<Map<string, Tensor>> =>
-        new Map(
-          [...(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`))].filter(
-            ([name]) => name !== 'router.weight',
-          ),
+      const file = `${fixtures}gpt2-sae-${blocks}.safetensors`;
+      const make = async (kind: 'TopK' | 'MLSAE' | 'RouteSAE'): Promise<SAE> => {
+        const tensors = await tensorsOf(file);
+        if (kind !== 'RouteSAE') tensors.delete('router.weight');
+        const named = new Map(
+          [...tensors].map(([name, tensor]) => [
+            kind === 'RouteSAE' && name !== 'router.weight' ? `sae.${name}` : name,
+            tensor,
+          ]),
         );
-      const all: [string, SAE, number[], 'hard' | 'soft' | null][] = [
-        ['TopK', new TopK(await topk(), { k }), [L], null],
-        ['TopK1', new TopK(await topk(), { k }), [1], null],
-        ['MLSAE', new MLSAE(await topk(), { k }), layers, null],
-        [
-          'RouteSAE',
-          new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }),
-          layers,
-          'hard',
-        ],
-        [
-          'RouteSAE soft',
-          new RouteSAE(await tensorsOf(`${fixtures}gpt2-sae-${blocks}.safetensors`), { k }),
-          layers,
-          'soft',
-        ],
+        const { sizesFrom } = registry[kind];
+        const [m, d] = named.get(sizesFrom)!.shape as [number, number];
+        return registry[kind].create(named, { d, m, R: layers.length }, { k });
+      };
+      const all: [string, SAE, number | null, 'hard' | 'soft'][] = [
+        ['TopK', await make('TopK'), L, 'hard'],
+        ['TopK1', await make('TopK'), 1, 'hard'],
+        ['MLSAE', await make('MLSAE'), null, 'hard'],
+        ['RouteSAE', await make('RouteSAE'), null, 'hard'],
+        ['RouteSAE soft', await make('RouteSAE'), null, 'soft'],
       ];
       const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: true };
-      const strategies = all.map(([owner, sae, at, routing]) => {
+      const strategies = all.map(([owner, sae, layer, routing]) => {
         saes.push(sae);
         const variants: Variant[] = [{ owner, sparsity: null }];
-        const strategy = strategyFor({
-          sae,
-          layers: at,
+        const strategy = strategyFor(sae, {
+          layer,
+          layers: layer === null ? layers : [layer],
           routing,
           L,
           variants,

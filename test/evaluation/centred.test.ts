@@ -37,10 +37,9 @@ async function measured(centered?: boolean): Promise<Record<string, number>> {
   const { ids, lengths } = read<{ ids: number[][]; lengths: number[] }>('gpt2-strict-4.json');
   const sae = await loadSAE(`${fixtures}centred`, centered === undefined ? {} : { centered });
   const wanted = { protocols: new Set(['strict'] as const), splice: true, zero: false };
-  const strategy = strategyFor({
-    sae,
+  const strategy = strategyFor(sae, {
+    layer: 2,
     layers: [2],
-    routing: null,
     L: 4,
     variants: [{ owner: 'x', sparsity: null }],
     wanted,
@@ -100,12 +99,12 @@ describe('a request', () => {
       "file's word",
     async () => {
       expect(
-        (await validateRequest(request({ checkpoint: sae, centered: true }))).saes[0]!.published,
-      ).toMatchObject({ centred: true });
+        (await validateRequest(request({ checkpoint: sae, centered: true }))).saes[0]!.description,
+      ).toMatchObject({ centered: true });
       expect(
-        (await validateRequest(request({ checkpoint: sae }))).saes[0]!.published,
+        (await validateRequest(request({ checkpoint: sae }))).saes[0]!.description,
       ).toMatchObject({
-        centred: false,
+        centered: false,
       });
       const copy = join(folder, 'sae');
       cpSync(sae, copy, { recursive: true });
@@ -118,8 +117,8 @@ describe('a request', () => {
         }),
       );
       expect(
-        (await validateRequest(request({ checkpoint: copy }))).saes[0]!.published,
-      ).toMatchObject({ centred: false });
+        (await validateRequest(request({ checkpoint: copy }))).saes[0]!.description,
+      ).toMatchObject({ centered: false });
     },
   );
 
@@ -149,16 +148,15 @@ describe('a request', () => {
       (await validateRequest(on({ centered: true }))).saes[0]!,
     ];
     expect(silent).toMatchObject({
-      kind: 'Vanilla',
       layer: 2,
-      published: { centred: false, subtractDecoderBias: true },
+      description: { kind: 'Vanilla', centered: false, subtractDecoderBias: true },
     });
     expect(silent.notes[0]!.en).toContain('centered: true');
-    expect(said).toMatchObject({ published: { centred: true }, notes: [] });
+    expect(said).toMatchObject({ description: { centered: true }, notes: [] });
     expect(
       (await validateRequest({ ...request({ checkpoint: `${fixtures}centred` }), model: folder }))
-        .saes[0]!.published,
-    ).toMatchObject({ centred: true });
+        .saes[0]!.description,
+    ).toMatchObject({ centered: true });
   });
 
   it('may not for files of the RouteSAE family', async () => {

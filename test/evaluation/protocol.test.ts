@@ -219,7 +219,7 @@ describe('what is wrong with a request', () => {
       { saes: [{ checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }] },
       'sae-kind',
       'saes[0].kind',
-      /look alike/,
+      /could be TopK or MLSAE.*set `kind`/,
     ],
     [
       'another kind',

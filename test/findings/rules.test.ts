@@ -195,8 +195,8 @@ describe('each rule', () => {
   });
 });
 
-describe('docs/findings.md', () => {
+describe('docs/reference/findings.md', () => {
   it('is what the rules say', () => {
-    expect(readFileSync(`${root}docs/findings.md`, 'utf8')).toBe(findingsDocument());
+    expect(readFileSync(`${root}docs/reference/findings.md`, 'utf8')).toBe(findingsDocument());
   });
 });

@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePublished } from '#src/sae/formats/recognise.js';
+import { describeSAE } from '#src/sae/load.js';
 import { SaeEvalError } from '#src/errors.js';
 import { safetensorsOf } from './checkpoint-files.js';
 
@@ -44,7 +44,7 @@ function rewritten(name: string, config: string, change: (json: Json) => unknown
 }
 
 async function failure(path: string): Promise<SaeEvalError> {
-  const error: unknown = await describePublished(path).then(
+  const error: unknown = await describeSAE(path).then(
     () => expect.fail('it was accepted'),
     (thrown: unknown) => thrown,
   );
@@ -248,7 +248,7 @@ describe(`${rounds} mutations of each configuration`, () => {
       let refused = 0;
       for (let round = 0; round < rounds; round++) {
         writeFileSync(path, mutated(text, random));
-        const found = await describePublished(copy, { scale: 1 }).catch((error: unknown) => error);
+        const found = await describeSAE(copy, { scale: 1 }).catch((error: unknown) => error);
         // a change that means nothing, or something else that fits
         if (!(found instanceof Error)) continue;
         refused += 1;
@@ -305,7 +305,7 @@ describe('tensors', () => {
   }
 
   it('as they should be', async () =>
-    expect(await describePublished(saelens(() => {}))).toMatchObject({ d: 4, m: 8 }));
+    expect(await describeSAE(saelens(() => {}))).toMatchObject({ d: 4, m: 8 }));
 
   it.each(Object.keys(tensors))('without %s', async (name) => {
     const error = await failure(saelens((all) => delete all[name]));

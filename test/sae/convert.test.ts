@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePublished } from '#src/sae/formats/recognise.js';
+import { describeSAE } from '#src/sae/load.js';
 import type { SaeEvalError } from '#src/errors.js';
 import { applySAE, convertCheckpoint, loadSAE, type LoadSaeOptions } from '#src/sae/index.js';
 import { memory, scope } from '#src/torch/index.js';
@@ -136,7 +136,7 @@ describe('to SAELens', () => {
         kind,
       });
       expect(notes.join()).toContain('1 − 0.000009 / std');
-      expect(await describePublished(at)).toMatchObject({
+      expect(await describeSAE(at)).toMatchObject({
         normalization: { kind: 'layer-norm', epsilon: 1e-6 },
       });
       // 128 terms of order 1 to 100 a sum
@@ -175,9 +175,9 @@ describe('to SAELens', () => {
     const at = out();
     const centred = `${root}test/evaluation/fixtures/centred`;
     await convertCheckpoint(centred, at, { to: 'saelens' });
-    expect(await describePublished(at)).toMatchObject({
-      centred: true,
-      hookPoint: 'blocks.2.hook_resid_pre',
+    expect(await describeSAE(at)).toMatchObject({
+      centered: true,
+      place: { named: 'blocks.2.hook_resid_pre' },
     });
   });
 
@@ -189,7 +189,7 @@ describe('to SAELens', () => {
       k: 16,
     });
     expect(notes.join()).toContain('sets negative values to 0');
-    expect(await describePublished(at)).toMatchObject({
+    expect(await describeSAE(at)).toMatchObject({
       activation: { kind: 'topk', k: 16, signed: true },
     });
     expect(
@@ -220,10 +220,10 @@ describe('to the RouteSAE family', () => {
         : `${name}/expected.safetensors`,
     );
     expect(await deviation([layout(name), given], [at, {}], activations)).toBeLessThan(tolerance);
-    const original = await describePublished(layout(name), given);
-    expect(await describePublished(at)).toMatchObject({
-      source: 'routesae',
-      hookPoint: original?.form === 'sae' ? original.hookPoint : null,
+    const original = await describeSAE(layout(name), given);
+    expect(await describeSAE(at)).toMatchObject({
+      format: 'routesae',
+      place: { named: original.place.over === 'hook point' ? original.place.named : null },
     });
   });
 
@@ -248,10 +248,10 @@ describe('to the RouteSAE family', () => {
     const at = `${out()}.pt`;
     await convertCheckpoint(layout('saelens-topk'), at, { to: 'routesae' });
     writeFileSync(`${at}.json`, '{"format": "sae-eval-settings", "kind": "TopK"}');
-    await expect(describePublished(at)).rejects.toMatchObject({ code: 'checkpoint-format' });
+    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'checkpoint-format' });
     for (const text of ['{"a": 1}', '[', '']) {
       writeFileSync(`${at}.json`, text);
-      expect(await describePublished(at)).toBeNull();
+      expect(await describeSAE(at, { kind: 'TopK', k: 3 })).toMatchObject({ configPath: null });
     }
   });
 

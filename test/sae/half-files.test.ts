@@ -10,7 +10,7 @@ import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { writePt } from '#src/checkpoint/write-pt.js';
 import { loadSAE } from '#src/sae/index.js';
-import { denseValues } from '#src/sae/crosscoder.js';
+import { denseValues } from '#src/sae/latents.js';
 import { scope, type Tensor } from '#src/torch/index.js';
 import { deviation, golden, shipped, tensorsOf } from '../golden/load.js';
 

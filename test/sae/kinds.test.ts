@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSAE, type Latents, type RouteSAE, type SAE } from '#src/sae/index.js';
+import { loadSAE, type Latents, type RoutedDictionary, type SAE } from '#src/sae/index.js';
 import { ops, type Tensor } from '#src/torch/index.js';
 import { deviation, golden, shipped, tensorsOf } from '../golden/load.js';
 
@@ -61,7 +61,10 @@ describe('forward passes against PyTorch', () => {
     ['mean', 'hard'],
     ['mean', 'soft'],
   ] as const)('RouteSAE, %s and %s', async (aggregation, routing) => {
-    const sae = (await loadSAE(shipped('RouteSAE_tiny.pt'), { k: 16, aggregation })) as RouteSAE;
+    const sae = (await loadSAE(shipped('RouteSAE_tiny.pt'), {
+      k: 16,
+      aggregation,
+    })) as RoutedDictionary;
     const x = want('sae.X').reshape([8, 9, 128]);
     const { p, layer, weight } = sae.route(x);
     const name = `RouteSAE.${aggregation}.${routing}`;

@@ -1,5 +1,5 @@
 /**
- * The examples of docs/torch: each `ts` block compiles against the declarations of `sae-eval/torch`
+ * The examples of docs/reference/torch: each `ts` block compiles against the declarations of `sae-eval/torch`
  * and runs. `EXPRESSION; // → VALUE` compares, `EXPRESSION; // throws CODE` expects an error of
  * that code. A block marked `ts cuda` compiles only, without a device.
  */
@@ -10,7 +10,7 @@ import ts from 'typescript';
 import { afterAll, describe, expect, it } from 'vitest';
 import { cuda } from '#src/torch/index.js';
 
-const pages = fileURLToPath(new URL('../../docs/torch/', import.meta.url));
+const pages = fileURLToPath(new URL('../../docs/reference/torch/', import.meta.url));
 const root = fileURLToPath(new URL('../../', import.meta.url));
 // Inside the package, so that its own name resolves as it does for users.
 const folder = mkdtempSync(join(root, 'test', 'torch', '.examples-'));
@@ -57,7 +57,7 @@ const examples = readdirSync(pages)
     });
   });
 
-describe('the examples of docs/torch', () => {
+describe('the examples of docs/reference/torch', () => {
   it('compile', () => {
     const options: ts.CompilerOptions = {
       target: ts.ScriptTarget.ES2023,

@@ -1,5 +1,5 @@
 /** `sae-eval inspect`: content of a checkpoint, its possible kinds, fields it requires. */
-import { renderDescription } from '../../inspect/tensors-of.js';
+import { renderDescription } from '../../inspect/render.js';
 import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 
 export async function inspect(path: string, { json = false }: { json?: boolean }): Promise<void> {

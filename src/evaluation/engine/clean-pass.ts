@@ -1,21 +1,7 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
 import type { AttentionContext, BlockSite, LanguageModel } from '../../lm/index.js';
-import {
-  denormalize,
-  normalize,
-  pre,
-  type InputNormalization,
-  type Normalized,
-  type SaeInput,
-} from '../../sae/index.js';
-import {
-  isTensor,
-  keep as keepTensor,
-  ops,
-  scope,
-  type DType,
-  type Tensor,
-} from '../../torch/index.js';
+import type { InputNormalization, SaeInput } from '../../sae/index.js';
+import { keep as keepTensor, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 
 /** A place inside block `layer`. */
 export interface SiteInBlock {
@@ -40,12 +26,11 @@ export class CleanPass {
   readonly finalHidden: Tensor;
   readonly #residuals: ReadonlyMap<number, Tensor>;
   readonly #saeDtype: DType;
-  readonly #normalized = new Map<string, Normalized>();
   readonly #inputs = new Map<string, SaeInput>();
   readonly #sites = new Map<string, Tensor>();
   readonly #model: LanguageModel;
   readonly #context: AttentionContext;
-  #routed: Tensor | null = null;
+  readonly #stacks = new Map<string, Tensor>();
 
   constructor({ model, ids, context, keep, saeDtype }: CleanPassOptions) {
     const kept = new Map<number, Tensor>();
@@ -74,52 +59,45 @@ export class CleanPass {
     return kept;
   }
 
-  /**
-   * `pre` of r_i, or of h_L with `final`: x [N, d]. Computed once; make it outside scopes that
-   * would free it.
-   */
-  normalized(site: number | 'final'): Normalized {
-    const key = String(site);
-    let found = this.#normalized.get(key);
-    if (found === undefined) {
-      const h = site === 'final' ? this.finalHidden : this.residual(site);
-      this.#normalized.set(key, (found = normalize(h.reshape([-1, this.d]), this.#saeDtype)));
-    }
-    return found;
+  /** r_i, h_L (`final`) or a site inside a block: [B, T, w]. */
+  #activations(site: number | 'final' | SiteInBlock): Tensor {
+    if (typeof site === 'object') return this.atSite(site);
+    return site === 'final' ? this.finalHidden : this.residual(site);
   }
 
   /**
-   * r_i, or h_L with `final`, as an SAE with that normalization reads it. Computed once, as {@link
-   * normalized}.
+   * Activations as an SAE with that normalization reads them: x [N, w]. Computed once; call it
+   * outside scopes that would free it.
    */
-  input(site: number | 'final' | SiteInBlock, normalization: InputNormalization = pre): SaeInput {
-    if (normalization === pre && typeof site !== 'object') {
-      const normalized = this.normalized(site);
-      return {
-        x: normalized.x,
-        restore: (reconstruction) => denormalize(reconstruction, normalized),
-      };
-    }
-    const key = `${typeof site === 'object' ? `${site.site} ${site.layer}` : site} ${normalization.key}`;
+  input(site: number | 'final' | SiteInBlock, normalization: InputNormalization): SaeInput {
+    const place = typeof site === 'object' ? `${site.site} ${site.layer}` : site;
+    const key = `${place} ${normalization.key}`;
     let found = this.#inputs.get(key);
     if (found === undefined) {
-      const h =
-        typeof site === 'object'
-          ? this.atSite(site)
-          : site === 'final'
-            ? this.finalHidden
-            : this.residual(site);
-      this.#inputs.set(
-        key,
-        (found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype)),
+      const h = this.#activations(site);
+      found = normalization.apply(h.reshape([-1, h.shape.at(-1)!]), this.#saeDtype);
+      this.#inputs.set(key, found);
+    }
+    return found;
+  }
+
+  /** The inputs of several layers side by side: [N, R, d]. Computed once, as {@link input}. */
+  stacked(layers: readonly number[], normalizations: readonly InputNormalization[]): Tensor {
+    const key = layers.map((layer, j) => `${layer} ${normalizations[j]!.key}`).join();
+    let found = this.#stacks.get(key);
+    if (found === undefined) {
+      found = ops.stack(
+        layers.map((layer, j) => this.input(layer, normalizations[j]!).x),
+        1,
       );
+      this.#stacks.set(key, found);
     }
     return found;
   }
 
   /**
-   * What its block computes at a site: [B, T, w]. Found by running that block once more, from a
-   * residual stream that was kept.
+   * Activations at a site inside a block: [B, T, w]. That block runs once more, from a residual
+   * stream that was kept.
    */
   atSite({ site, layer }: SiteInBlock): Tensor {
     const key = `${site} ${layer}`;
@@ -152,22 +130,11 @@ export class CleanPass {
     );
   }
 
-  /** The routed layers' `pre(h)` side by side: [N, R, d]. Computed once, as {@link normalized}. */
-  routed(layers: readonly number[]): Tensor {
-    this.#routed ??= ops.stack(
-      layers.map((layer) => this.normalized(layer).x),
-      1,
-    );
-    return this.#routed;
-  }
-
-  /** Frees the residual streams of the sites and what was made of them; h_L stays. */
+  /** Frees the residual streams of the sites and everything made of them; h_L stays. */
   releaseSites(): void {
     for (const residual of this.#residuals.values()) residual.dispose();
-    for (const site of this.#normalized.values())
-      for (const part of Object.values(site)) if (isTensor(part)) part.dispose();
     for (const { x } of this.#inputs.values()) x.dispose();
     for (const site of this.#sites.values()) site.dispose();
-    this.#routed?.dispose();
+    for (const stack of this.#stacks.values()) stack.dispose();
   }
 }

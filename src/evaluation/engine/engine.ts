@@ -6,7 +6,6 @@
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
-import { withProducts, type Products } from '../../sae/index.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import { protocolNames } from '../../schema/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
@@ -23,8 +22,6 @@ export interface EngineOptions {
   wanted: Wanted;
   saeDtype: DType;
   microBatch: MicroBatch;
-  /** How the SAEs' products are computed; default `float32`. */
-  saeProducts?: Products;
 }
 
 export interface BatchOptions {
@@ -59,16 +56,13 @@ export class Engine {
     { signal, onMicroBatch }: BatchOptions = {},
   ): Promise<Accumulator> {
     const result = new Accumulator();
-    const {
-      saeProducts = 'float32',
-      microBatch: { sequences },
-    } = this.#options;
+    const { sequences } = this.#options.microBatch;
     for (let from = 0; from < samples.length; from += sequences) {
       await new Promise(setImmediate);
       signal?.throwIfAborted();
       const part = samples.slice(from, from + sequences);
       scope(() => {
-        withProducts(saeProducts, () => this.#microBatch(part, result));
+        this.#microBatch(part, result);
         return null;
       });
       if (from + sequences < samples.length) onMicroBatch?.(from + sequences);
@@ -97,7 +91,7 @@ export class Engine {
     const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
-      const lanes = strategies.flatMap((strategy) => strategy.enter(clean, into));
+      const lanes = strategies.flatMap((strategy) => enter(strategy, clean, into));
       clean.releaseSites();
       if (lanes.length > 0)
         this.#compare({
@@ -188,4 +182,12 @@ export class Engine {
       }
     }
   }
+}
+
+/** The lanes that a strategy declares, each with the state in which it begins. */
+function enter(strategy: Strategy, clean: CleanPass, into: Collector): Lane[] {
+  const starts = strategy.enter(clean, into);
+  if (starts.length !== strategy.lanes.length)
+    throw new Error(`${starts.length} lanes began of ${strategy.lanes.length} declared`);
+  return strategy.lanes.map((lane, index) => ({ ...lane, ...starts[index]! }));
 }

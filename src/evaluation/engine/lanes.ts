@@ -7,21 +7,27 @@ import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
 import type { Target } from './collector.js';
 
-export interface Lane {
-  /** The layer whose residual stream `state` replaces. */
+/** A lane as it is declared: where it begins and where its numbers go. */
+export interface LanePlan {
+  /** The first layer whose residual stream the lane replaces. */
   readonly start: number;
-  /** [B, T, d]; the sweep takes it over. */
-  readonly state: Tensor;
-  /** Changes of the residual stream at later layers, as it stands there: [B, T, d] → [B, T, d]. */
-  readonly edits: ReadonlyMap<number, (r: Tensor) => Tensor>;
-  /**
-   * Whether sites are set to zero instead of spliced: gives `ceZero` instead of `kl` and
-   * `ceSpliced`.
-   */
+  /** Whether sites are set to zero: gives `ceZero` instead of `kl` and `ceSpliced`. */
   readonly zero: boolean;
-  /** Where its numbers go. */
   readonly targets: readonly Target[];
 }
+
+/** A change of the residual stream [B, T, d] as it stands at a layer. */
+export type Edit = (r: Tensor) => Tensor;
+
+/** The state in which a lane begins. */
+export interface LaneStart {
+  /** [B, T, d]; the sweep takes it over. */
+  readonly state: Tensor;
+  /** Changes at later layers. */
+  readonly edits?: ReadonlyMap<number, Edit>;
+}
+
+export type Lane = LanePlan & LaneStart;
 
 export interface LaneSweep {
   model: LanguageModel;
@@ -75,7 +81,7 @@ export function runLanes(sweep: LaneSweep): SweptLanes {
   let joined = 0;
   for (let layer = begin; layer <= model.layers; layer++) {
     for (let n = 0; n < joined; n++) {
-      const edit = lanes[order[n]!]!.edits.get(layer);
+      const edit = lanes[order[n]!]!.edits?.get(layer);
       if (edit === undefined) continue;
       const view: Tensor = stack!.narrow(0, n * B, B);
       scope(() => {

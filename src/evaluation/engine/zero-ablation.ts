@@ -22,7 +22,6 @@ export class ZeroAblation {
         lanes: layers.map((start) => ({
           start,
           state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }),
-          edits: new Map(),
           zero: true,
           targets: [],
         })),

@@ -1,51 +1,24 @@
 /**
  * Checks a request against the headers of the files it names, before anything is loaded, and fills
- * in what the files and the defaults decide. Native-free: no tensor is read, nothing of libtorch is
- * loaded.
+ * in what the files and the defaults decide. No tensor is read.
  */
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
-import type { z } from 'zod';
-import { recognise, type PublishedDescription } from '../../sae/formats/recognise.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
-import { asSaeEvalError, SaeEvalError, type ErrorCode, type FieldError } from '../../errors.js';
+import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
-import type { BlockSite } from '../../lm/hook-names.js';
-import { kindLayout, resolveKind, type SaeSizes } from '../../sae/layout.js';
-import { pythonRandint } from '../../sae/kinds/python-random.js';
-import { withNamedSettings } from '../../sae/formats/file-name.js';
+import { kOf, type SaeDescription } from '../../sae/description.js';
+import { recognise } from '../../sae/formats/recognise.js';
+import { GivenSettings } from '../../sae/given.js';
+import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/index.js';
+import { centeredFor, centeringNotes } from './centering.js';
 import { labelsFor } from './labels.js';
-import { centredFor, givenSettings, placePublished } from './place.js';
-import { requestProblem } from './request-problems.js';
-import { routedRange } from './routed-range.js';
-import {
-  requestSchema,
-  type Bilingual,
-  type EvaluationRequest,
-  type ResolvedRequest,
-  type SaeKind,
-  type SaeSpec,
-} from '../../schema/index.js';
+import { parseRequest } from './parse.js';
+import { placeSae, type PlacedSae } from './place.js';
+import { Problems } from './problems.js';
 
 /** An SAE of a request with everything decided. */
-export interface ResolvedSae {
+export interface ResolvedSae extends PlacedSae {
   label: string;
-  kind: SaeKind;
-  checkpoint: Checkpoint;
-  sizes: SaeSizes;
-  /** The layer of a single-layer kind, given or drawn. */
-  layer: number | null;
-  /** The layers it is measured on. */
-  layers: number[];
-  /** Where inside the block of its layer; null: the residual stream. */
-  site: BlockSite | null;
-  k: number | null;
-  routing: 'hard' | 'soft' | null;
-  aggregation: 'sum' | 'mean' | null;
-  /** What it is where its layout is a published one; null for the RouteSAE family. */
-  published: PublishedDescription | null;
-  /** What a result should say of it. */
-  notes: Bilingual[];
+  description: SaeDescription;
 }
 
 export interface ValidatedRequest {
@@ -58,166 +31,50 @@ export interface ValidatedRequest {
 }
 
 export interface ValidateOptions {
-  /** From a path of the request to one of the file system; throws where it may not be read. */
+  /** From a path of the request to one of the file system; throws if it may not be read. */
   resolvePath?: (path: string) => string;
   /** Whether a model may be a TorchScript program, which is code of its author; default true. */
   programs?: boolean;
 }
 
-/** `saes.2.layer` of zod as `saes[2].layer`. */
-function fieldPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, i) =>
-      typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`,
-    )
-    .join('');
-}
-
-function fromZod(error: z.ZodError): SaeEvalError {
-  const fields = error.issues.flatMap((issue): FieldError[] => {
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.map((key) => ({
-        path: fieldPath([...issue.path, key]),
-        message: 'is not a field of a request',
-      }));
-    return [{ path: fieldPath(issue.path), message: issue.message }];
-  });
-  const first = fields[0];
-  return new SaeEvalError(
-    'request-invalid',
-    first === undefined
-      ? 'The request is invalid.'
-      : `${first.path || 'the request'}: ${first.message}`,
-    { fields },
-  );
-}
-
-/**
- * The request with the schema's defaults, or an error that names every field at fault. Reads no
- * file.
- */
-export function parseRequest(input: unknown): ResolvedRequest {
-  if (Array.isArray(input))
-    throw new SaeEvalError('request-invalid', 'the request: expected an object, found a list');
-  const parsed = requestSchema.safeParse(input, { error: requestProblem });
-  if (!parsed.success) throw fromZod(parsed.error);
-  return parsed.data;
-}
-
-class Problems {
-  readonly fields: FieldError[] = [];
-  #first: { code: ErrorCode; message: string } | null = null;
-
-  add(code: ErrorCode, path: string, message: string): void {
-    this.#first ??= { code, message: `${path}: ${message}` };
-    this.fields.push({ path, message });
-  }
-
-  /** `fieldAt`: where a field lies that an error names itself. */
-  async at<T>(
-    path: string,
-    body: () => Promise<T> | T,
-    fieldAt?: (field: string) => string,
-  ): Promise<T | null> {
-    try {
-      return await body();
-    } catch (thrown) {
-      const error = asSaeEvalError(thrown, path);
-      const field = error.fields[0]?.path;
-      this.add(
-        error.code,
-        field === undefined || fieldAt === undefined ? path : fieldAt(field),
-        error.message,
-      );
-      return null;
-    }
-  }
-
-  throwIfAny(): void {
-    if (this.#first !== null)
-      throw new SaeEvalError(this.#first.code, this.#first.message, { fields: this.fields });
-  }
-}
-
-/** The number of active latents, where the kind has one and it is in range. */
-function checkK(
-  spec: SaeSpec,
-  kind: SaeKind,
-  sizes: SaeSizes,
-  add: (field: string, message: string) => void,
-): number | null {
-  if (!kindLayout(kind).hasK) {
-    if (spec.k !== undefined)
-      add('k', `kind ${kind} has no k; leave it out, or use inferK for all SAEs of the run`);
-    return null;
-  }
-  if (spec.k === undefined)
-    add(
-      'k',
-      `kind ${kind} needs k, a whole number from 1 to ${sizes.m} (its latents); no ` +
-        'checkpoint holds it',
-    );
-  else if (spec.k > sizes.m)
-    add('k', `expected at most ${sizes.m}, the latents of ${spec.checkpoint}, found ${spec.k}`);
-  else return spec.k;
-  return null;
-}
-
-function checkLayers(
-  spec: SaeSpec,
-  kind: SaeKind,
-  { sizes, L, seed }: { sizes: SaeSizes; L: number; seed: number },
-  add: (field: string, message: string) => void,
-): { layer: number | null; layers: number[] } {
-  const range = routedRange(L);
-  const { layer: rule } = kindLayout(kind);
-  if (rule === 'routed') {
-    if (spec.layer !== undefined)
-      add(
-        'layer',
-        `kind ${kind} uses the routed layers ${range.first}…${range.last}; leave layer out`,
-      );
-    if (sizes.R !== null && sizes.R !== range.layers.length) {
-      add(
-        'checkpoint',
-        `the file has ${sizes.R} routed layers, a model of ${L} blocks has ` +
-          `${range.layers.length} (${range.first}…${range.last}): it was trained on another ` +
-          'model',
-      );
-    }
-    return { layer: null, layers: range.layers };
-  }
-  if (spec.layer === undefined) {
-    if (rule === 'required') {
-      add(
-        'layer',
-        `kind ${kind} needs layer, the block (1…${L}) after which it reads the residual ` +
-          'stream; no checkpoint holds it',
-      );
-      return { layer: null, layers: [] };
-    }
-    const drawn = pythonRandint({ seed, low: range.first, high: range.last });
-    return { layer: drawn, layers: [drawn] };
-  }
-  if (spec.layer > L) add('layer', `expected 1…${L}, the blocks of the model, found ${spec.layer}`);
-  return { layer: spec.layer, layers: [spec.layer] };
-}
-
-/**
- * For where models may not be programs. @throws SaeEvalError `model-unsupported` for one that is,
- * by the name it goes by.
- */
+/** @throws SaeEvalError `model-unsupported` for a model that is a program, by the name given. */
 export function refuseProgram({ script }: ModelConfig, name: string): void {
   if (script !== undefined)
     throw new SaeEvalError(
       'model-unsupported',
-      `${name}: a TorchScript program, which a server runs only where ` +
-        'SAE_EVAL_TORCHSCRIPT=1 says that it may.',
+      `${name}: a TorchScript program, which a server runs only if SAE_EVAL_TORCHSCRIPT=1 says ` +
+        'that it may.',
     );
 }
 
+/** Settings that a request gives beside a file: an override counts if it is the only setting. */
+function givenSettings(
+  { checkpoint: _, label: __, ...fields }: SaeSpec,
+  { inferK, theta }: ResolvedRequest,
+): GivenSettings {
+  return new GivenSettings({
+    ...fields,
+    theta: typeof theta === 'number' ? theta : undefined,
+    inferK: typeof inferK === 'number' ? inferK : undefined,
+  });
+}
+
+/** Settings that are given and that an SAE of this description has no use for. */
+function* unused(spec: SaeSpec, { kind, form, activation }: SaeDescription) {
+  if (spec.k !== undefined && activation.kind !== 'topk')
+    yield [
+      'k',
+      `kind ${kind} has no k; leave it out, or use inferK for all SAEs of the run`,
+    ] as const;
+  for (const field of ['routing', 'aggregation'] as const)
+    if (spec[field] !== undefined && form !== 'routed')
+      yield [field, `is for RouteSAE only, this SAE is a ${kind}`] as const;
+  if (spec.centered !== undefined && form === 'crosscoder')
+    yield ['centered', 'is not for crosscoders; leave it out'] as const;
+}
+
 /**
- * Checks a request and what it names.
+ * Checks a request and the files it names.
  * @throws SaeEvalError whose `fields` name every field at fault; its code is the first one's.
  */
 export async function validateRequest(
@@ -226,156 +83,85 @@ export async function validateRequest(
 ): Promise<ValidatedRequest> {
   const request = parseRequest(input);
   const problems = new Problems();
-
-  const modelPath = await problems.at('model', () => resolvePath(request.model));
-  const model =
-    modelPath === null
-      ? null
-      : await problems.at('model', async () => {
-          const config = await readModelConfig(modelPath);
-          if (!programs) refuseProgram(config, request.model);
-          return config;
-        });
-  const datasetPath = await problems.at('dataset.path', async () => {
+  const model = await problems.at('model', async () => {
+    const config = await readModelConfig(resolvePath(request.model));
+    if (!programs) refuseProgram(config, request.model);
+    return config;
+  });
+  const dataset = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);
-    await stat(path).catch((thrown: unknown) =>
-      Promise.reject(asSaeEvalError(thrown, request.dataset.path)),
-    );
+    await stat(path).catch((thrown: unknown) => {
+      throw asSaeEvalError(thrown, request.dataset.path);
+    });
     return path;
   });
-  if (model !== null && request.dataset.seqLen > model.maxPositions) {
+  const { seqLen } = request.dataset;
+  if (model !== null && seqLen > model.maxPositions)
     problems.add(
       'request-invalid',
       'dataset.seqLen',
-      `expected at most ${model.maxPositions}, the positions of the model, found ` +
-        `${request.dataset.seqLen}`,
+      `expected at most ${model.maxPositions}, the positions of the model, found ${seqLen}`,
     );
-  }
 
-  const seen = new Set<string>();
-  const found: (Omit<ResolvedSae, 'label'> & { spec: SaeSpec })[] = [];
+  const labels = new Set<string>();
+  const found: { spec: SaeSpec; sae: Omit<ResolvedSae, 'label'> }[] = [];
   for (const [index, spec] of request.saes.entries()) {
-    const at = `saes[${index}]`;
-    const add = (
-      field: string,
-      message: string,
-      code: ErrorCode = field === 'checkpoint' ? 'sae-width' : 'sae-option',
-    ): void => problems.add(code, `${at}.${field}`, message);
-    if (spec.label !== undefined && seen.has(spec.label))
+    const at = (field: string): string => `saes[${index}].${field}`;
+    const add = (field: string, message: string, code?: ErrorCode): void =>
+      problems.add(
+        code ?? (field === 'checkpoint' ? 'sae-width' : 'sae-option'),
+        at(field),
+        message,
+      );
+    if (spec.label !== undefined && labels.has(spec.label))
       add('label', `'${spec.label}' is used twice; labels must differ`, 'request-invalid');
-    if (spec.label !== undefined) seen.add(spec.label);
+    if (spec.label !== undefined) labels.add(spec.label);
     const given = givenSettings(spec, request);
-    const recognised = await problems.at(
-      `${at}.checkpoint`,
-      () => recognise(resolvePath(spec.checkpoint), given),
-      (field) => `${at}.${field}`,
+    const described = await problems.at(
+      at('checkpoint'),
+      async () => (await recognise(resolvePath(spec.checkpoint))).describe(given),
+      at,
     );
-    if (recognised === null) continue;
-    if (recognised.published !== null) {
-      const description =
-        model === null ? recognised.published : centredFor(recognised.published, model, spec);
-      const { checkpoint, d, m, activation } = description;
-      const place =
-        model === null
-          ? null
-          : placePublished(spec, description, { model, seed: request.seed, add });
-      if (place === null) continue;
-      const sizes = { d, m, R: description.form === 'crosscoder' ? description.sites : null };
-      found.push({
-        spec,
-        checkpoint,
-        sizes,
-        k: activation.kind === 'topk' ? activation.k : null,
-        ...place,
-        routing: null,
-        aggregation: null,
-        published: description,
-      });
-      continue;
-    }
-    const { checkpoint } = recognised;
-    for (const field of ['scale', 'centered'] as const)
-      if (spec[field] !== undefined)
-        add(field, 'is for published formats only; files of the RouteSAE family read pre(h)');
-    const shapes = new Map([...checkpoint.entries].map(([name, entry]) => [name, entry.shape]));
-    let resolved: { kind: SaeKind; sizes: SaeSizes };
-    try {
-      resolved = resolveKind(basename(spec.checkpoint), shapes, spec.kind);
-    } catch (thrown) {
-      const error = asSaeEvalError(thrown);
-      add(error.code === 'sae-kind' ? 'kind' : 'checkpoint', error.message, error.code);
-      continue;
-    }
-    const { kind, sizes } = resolved;
-    if (!kindLayout(kind).hasRouting) {
-      for (const field of ['routing', 'aggregation'] as const)
-        if (spec[field] !== undefined) add(field, `is for RouteSAE only, this SAE is a ${kind}`);
-    }
-    const named = withNamedSettings(spec, kindLayout(kind));
-    const addNamed = (field: string, message: string): void =>
-      add(
-        field,
-        field in named.spec && !(field in spec)
-          ? `${message} (the number is from the file's name)`
-          : message,
-      );
-    const k = checkK(named.spec, kind, sizes, addNamed);
+    for (const { path, message } of given.faults) add(path, message);
+    if (described === null) continue;
+    for (const [field, why] of unused(spec, described)) add(field, why);
     if (model === null) continue;
-    if (sizes.d !== model.width)
-      add(
-        'checkpoint',
-        `expected an SAE of width ${model.width}, the model's residual stream, found ` +
-          `${sizes.d}: it was trained on another model`,
-      );
-    const layers = checkLayers(
-      named.spec,
-      kind,
-      { sizes, L: model.layers, seed: request.seed },
-      addNamed,
-    );
-    const routed = kindLayout(kind).hasRouting;
-    found.push({
-      spec,
-      kind,
-      checkpoint,
-      sizes,
-      k,
-      ...layers,
-      site: null,
-      published: null,
-      notes: named.notes,
-      routing: routed ? (spec.routing ?? 'hard') : null,
-      aggregation: routed ? (spec.aggregation ?? 'sum') : null,
-    });
+    const description = centeredFor(described, model, spec);
+    const place = placeSae(spec, description, { model, seed: request.seed, add });
+    if (place === null) continue;
+    const notes = [
+      ...description.notes,
+      ...centeringNotes(description, model, spec),
+      ...place.notes,
+    ];
+    found.push({ spec, sae: { ...place, description, notes } });
   }
   problems.throwIfAny();
 
-  const labels = labelsFor(found.map(({ spec, kind }) => ({ label: spec.label, kind })));
-  const saes = found.map(({ spec: _, ...sae }, index): ResolvedSae => ({
-    label: labels[index]!,
-    ...sae,
-  }));
+  const names = labelsFor(
+    found.map(({ spec, sae }) => ({ label: spec.label, kind: sae.description.kind })),
+  );
+  const saes = found.map(({ sae }, index): ResolvedSae => ({ label: names[index]!, ...sae }));
   return {
-    request: { ...request, saes: saes.map((sae, index) => filledSpec(request.saes[index]!, sae)) },
+    request: { ...request, saes: saes.map((sae, index) => filledSpec(found[index]!.spec, sae)) },
     model: model!,
     saes,
-    paths: { model: model!.path, dataset: datasetPath! },
+    paths: { model: model!.path, dataset: dataset! },
   };
 }
 
-function filledSpec(
-  spec: SaeSpec,
-  { kind, label, layer, k, routing, aggregation }: ResolvedSae,
-): SaeSpec {
+/** The SAE of the request with everything that was decided. */
+function filledSpec(spec: SaeSpec, { label, layer, description }: ResolvedSae): SaeSpec {
+  const k = kOf(description);
   return {
     ...spec,
-    kind,
+    kind: description.kind,
     label,
-    // Layer 0, which RandomK may draw on a model of fewer than 4 blocks, is none that a request can
-    // name.
+    // RandomK may draw layer 0 on a model of fewer than 4 blocks, which no request can name.
     ...(layer === null || layer === 0 ? {} : { layer }),
     ...(k === null ? {} : { k }),
-    ...(routing === null ? {} : { routing }),
-    ...(aggregation === null ? {} : { aggregation }),
+    ...(description.form === 'routed'
+      ? { routing: description.routing, aggregation: description.aggregation }
+      : {}),
   };
 }

@@ -2,6 +2,7 @@
  * Builds results: the values of every SAE, why some are null, what the run was, and what follows
  * from the numbers.
  */
+import { hookPointsOf, kOf, normalizationsOf, type SaeDescription } from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { versions } from '../../torch/index.js';
@@ -9,7 +10,6 @@ import { packageVersion } from '../../version.js';
 import { Assembly, type Subject } from './assemble.js';
 import { cleanKey } from '../engine/collector.js';
 import { findings } from '../../findings/index.js';
-import type { ResolvedSae } from '../request/resolve.js';
 import type { Decisions } from '../run/journal.js';
 import { reasonFor } from './notes.js';
 import type { EvaluatedSae } from '../run/prepare.js';
@@ -55,22 +55,10 @@ function notFinite(values: unknown, path = ''): string | null {
   return null;
 }
 
-/** Where a checkpoint says that its SAE belongs; of a crosscoder all places. */
-function hookPointOf({ published }: ResolvedSae): string | null {
-  if (published === null) return null;
-  return published.form === 'sae'
-    ? published.hookPoint
-    : (published.hookPoints?.join(', ') ?? null);
-}
-
 /** The space that an SAE is measured in. */
-function normalizationOf({ published }: ResolvedSae): string {
-  if (published === null) return 'pre';
-  if (published.form === 'sae')
-    return published.centred
-      ? `centred, ${published.normalization.kind}`
-      : published.normalization.kind;
-  return [...new Set(published.normalizations.map(({ kind }) => kind))].join(', ');
+function spaceOf(description: SaeDescription): string {
+  const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
+  return description.form !== 'crosscoder' && description.centered ? `centred, ${kinds}` : kinds;
 }
 
 export class ResultBuilder {
@@ -79,7 +67,7 @@ export class ResultBuilder {
   #subject(evaluated: EvaluatedSae, variant = 0): Subject {
     return {
       owner: evaluated.variants[variant]!.owner,
-      width: evaluated.resolved.sizes.d,
+      width: evaluated.resolved.description.d,
       slots: evaluated.strategy!.slots,
     };
   }
@@ -107,21 +95,23 @@ export class ResultBuilder {
 
   #one(evaluated: EvaluatedSae, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
-    const single = resolved.layer !== null;
+    const { description, label, layer, layers, site } = resolved;
+    const { kind, format, d, m, form } = description;
+    const hookPoints = hookPointsOf(description);
     const base = {
-      label: resolved.label,
-      kind: resolved.kind,
+      label,
+      kind,
       checkpoint: path,
-      format: resolved.published?.source ?? 'routesae',
-      hookPoint: hookPointOf(resolved),
-      normalization: normalizationOf(resolved),
-      ...(resolved.site === null ? {} : { site: resolved.site }),
-      ...(single ? { layer: resolved.layer! } : { layers: resolved.layers }),
-      d: resolved.sizes.d,
-      m: resolved.sizes.m,
-      k: resolved.k,
-      routing: resolved.routing,
-      aggregation: resolved.aggregation,
+      format,
+      hookPoint: hookPoints.length === 0 ? null : hookPoints.join(', '),
+      normalization: spaceOf(description),
+      ...(site === null ? {} : { site }),
+      ...(layer === null ? { layers } : { layer }),
+      d,
+      m,
+      k: kOf(description),
+      routing: form === 'routed' ? description.routing : null,
+      aggregation: form === 'routed' ? description.aggregation : null,
     };
     const failed = (code: string, message: string): SaeResult => ({
       ...base,
@@ -137,7 +127,7 @@ export class ResultBuilder {
     const values = this.#values(evaluated, 0, assembly);
     // RouteSAE uses its layers together, single-layer kinds have one.
     const perLayer =
-      resolved.kind === 'MLSAE' || resolved.kind === 'Crosscoder'
+      kind === 'MLSAE' || kind === 'Crosscoder'
         ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols])
         : null;
     const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
@@ -188,8 +178,9 @@ export class ResultBuilder {
           ? [
               reasonFor(field, protocol, {
                 asked: asked.has(metricOf(field)),
-                kind: resolved.kind,
-                routing: resolved.routing,
+                kind: resolved.description.kind,
+                routing:
+                  resolved.description.form === 'routed' ? resolved.description.routing : null,
               }),
             ]
           : [],

@@ -15,22 +15,22 @@ import {
 } from 'node:fs';
 import { deserialize, serialize } from 'node:v8';
 import { Accumulator, type AccumulatorState } from '../../metrics/accumulator.js';
-import type { Products } from '../../sae/index.js';
+import type { ProductKind } from '../../sae/index.js';
 import type { MicroBatch } from '../engine/micro-batch.js';
 
-const formatVersion = 2;
+const formatVersion = 3;
 
 /** What must not change between the parts of one run. */
 export interface Decisions {
   microBatch: MicroBatch;
   threads: number;
   /** How the SAEs' products are computed. */
-  saeProducts: Products;
+  saeProducts: ProductKind;
 }
 
 interface JournalContent {
   version: number;
-  fingerprint: string;
+  identity: string;
   id: string;
   createdAt: string;
   decisions: Decisions;
@@ -47,8 +47,8 @@ export interface Recovered {
   accumulator: Accumulator;
 }
 
-/** Identifies what a run computes: the same request on the same files by the same version. */
-export function fingerprint(parts: unknown): string {
+/** Identity of a run: equal for the same request on the same files by the same version. */
+export function runIdentity(parts: unknown): string {
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
 }
 
@@ -65,7 +65,7 @@ function writeWhole(path: string, bytes: Uint8Array): void {
 export class Journal {
   constructor(
     private readonly path: string,
-    private readonly print: string,
+    private readonly identity: string,
   ) {}
 
   /**
@@ -78,7 +78,7 @@ export class Journal {
     } catch {
       return null;
     }
-    if (content.version !== formatVersion || content.fingerprint !== this.print) return null;
+    if (content.version !== formatVersion || content.identity !== this.identity) return null;
     const { id, createdAt, decisions, seconds, state } = content;
     return { id, createdAt, decisions, seconds, accumulator: Accumulator.restore(state) };
   }
@@ -87,7 +87,7 @@ export class Journal {
   write({ id, createdAt, decisions, seconds, accumulator }: Recovered): void {
     const content: JournalContent = {
       version: formatVersion,
-      fingerprint: this.print,
+      identity: this.identity,
       id,
       createdAt,
       decisions,

@@ -5,12 +5,12 @@
 import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed } from '../../metrics/registry.js';
-import { chooseProducts, createSAE, loadPublished, type SAE } from '../../sae/index.js';
+import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
 import { cuda, numThreads } from '../../torch/index.js';
 import { chooseMicroBatch, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
-import type { ResolvedRequest, SaeKind } from '../../schema/index.js';
+import type { ResolvedRequest } from '../../schema/index.js';
 import { deviceMemory } from './device-memory.js';
 import { strategyFor } from '../engine/strategies/index.js';
 import type { Strategy, Variant, Wanted } from '../engine/strategies/strategy.js';
@@ -69,97 +69,62 @@ export interface LoadEvaluatedOptions {
   device: string;
   request: ResolvedRequest;
   wanted: Wanted;
+  products: ProductKind;
   loans: Loans;
   /** Where the SAE's path leads. */
   path: string;
 }
 
 /**
- * The kind it computes as: RandomK differs from TopK in the layer alone, and shares its weights.
- */
-function computedAs({ kind }: ResolvedSae): SaeKind {
-  return kind === 'RandomK' ? 'TopK' : kind;
-}
-
-/**
- * Everything that decides what is made of an SAE's file: all that is asked and known of it but its
- * name and where it is used.
- */
-function loadingOptions(
-  resolved: ResolvedSae,
-  { saes, saeDtype, inferK, theta }: ResolvedRequest,
-  { index, device }: { index: number; device: string },
-): unknown {
-  const { label: _, layer: __, kind: ___, ...spec } = saes[index]!;
-  const { k, aggregation, published } = resolved;
-  return {
-    spec,
-    kind: computedAs(resolved),
-    k,
-    aggregation,
-    published,
-    saeDtype,
-    inferK,
-    theta,
-    device,
-  };
-}
-
-/**
- * Loads an SAE of the request to its device, or borrows it; one that cannot be loaded fails alone.
+ * Loads an SAE of the request to its device, or borrows it. An SAE that cannot be loaded fails
+ * alone.
  */
 export function loadEvaluated(
   resolved: ResolvedSae,
   index: number,
-  { model, device, request, wanted, loans, path }: LoadEvaluatedOptions,
+  { model, device, request, wanted, products, loans, path }: LoadEvaluatedOptions,
 ): EvaluatedSae {
+  const { description, layer, layers, site } = resolved;
+  const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
-  const spec = request.saes[index]!;
-  const values = [...resolved.checkpoint.entries.values()].reduce(
+  const base = { resolved, path: request.saes[index]!.checkpoint, variants };
+  // Two SAEs of one file that differ only in the place they are used at share their weights.
+  const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;
+  const values = [...checkpoint.entries.values()].reduce(
     (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
     0,
   );
   const source = {
     path,
-    options: loadingOptions(resolved, request, { index, device }),
-    weightBytes: values * bytesPer(request.saeDtype),
+    options: { form, dtype, device, products },
+    weightBytes: values * bytesPer(dtype),
   };
   try {
-    const common = { kind: computedAs(resolved), device, dtype: request.saeDtype };
-    const sae: SAE = borrowSae(loans, source, () =>
-      resolved.published !== null
-        ? loadPublished(resolved.published, common)
-        : createSAE(resolved.checkpoint, {
-            ...common,
-            ...(resolved.k === null ? {} : { k: resolved.k }),
-            ...(resolved.aggregation === null ? {} : { aggregation: resolved.aggregation }),
-          }),
-    );
-    const strategy = strategyFor({
-      sae,
-      layers: resolved.layers,
-      site: resolved.site,
-      routing: resolved.routing,
+    const sae = borrowSae(loans, source, () => openSAE(description, { device, dtype, products }));
+    const strategy = strategyFor(sae, {
+      layer,
+      layers,
+      site,
+      ...(description.form === 'routed' ? { routing: description.routing } : {}),
       L: model.layers,
       variants,
       wanted,
-      saeDtype: request.saeDtype,
+      saeDtype: dtype,
     });
-    return { resolved, path: spec.checkpoint, sae, strategy, variants, error: null };
+    return { ...base, sae, strategy, error: null };
   } catch (thrown) {
-    return {
-      resolved,
-      path: spec.checkpoint,
-      sae: null,
-      strategy: null,
-      variants,
-      error: asSaeEvalError(thrown, resolved.label),
-    };
+    const error = asSaeEvalError(thrown, resolved.label);
+    return { ...base, sae: null, strategy: null, error };
   }
 }
 
-/** What this process may use; a run may use less. */
-const allThreads = numThreads();
+let ownThreads: number | null = null;
+
+/** Number of threads that this process may use; ask before a run sets fewer. */
+export function threadsOfProcess(): number {
+  return (ownThreads ??= numThreads());
+}
+
 /** Values of a residual stream below which threads wait for each other longer than they compute. */
 const worthThreads = 2 ** 17;
 
@@ -167,7 +132,7 @@ const worthThreads = 2 ** 17;
 export function decide(
   request: ResolvedRequest & { device: string },
   model: ModelShape,
-  evaluated: readonly EvaluatedSae[],
+  { evaluated, products }: { evaluated: readonly EvaluatedSae[]; products: ProductKind },
 ): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
   const microBatch = chooseMicroBatch({
@@ -175,15 +140,15 @@ export function decide(
     batchSize: request.batchSize,
     width: model.width,
     bytes: { model: bytesPer(request.dtype), sae: bytesPer(request.saeDtype) },
-    latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.sizes.m)),
+    latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.description.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
-    lanes: strategies.reduce((sum, { laneStarts }) => sum + laneStarts.length, 0),
+    lanes: strategies.reduce((sum, { lanes }) => sum + lanes.length, 0),
     budget: workingSetFor(deviceMemory(request.device, cuda.memory)?.freeBytes ?? null),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
   return {
     microBatch,
-    threads: values < worthThreads ? 1 : allThreads,
-    saeProducts: chooseProducts(request),
+    threads: values < worthThreads ? 1 : threadsOfProcess(),
+    saeProducts: products,
   };
 }

@@ -4,6 +4,7 @@ import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import {
   devices,
@@ -16,10 +17,10 @@ import {
 } from '../../torch/index.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
-import { fingerprint, Journal } from './journal.js';
+import { Journal, runIdentity } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { resolveDevice } from './device.js';
-import { decide, loadEvaluated, wantedOf } from './prepare.js';
+import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import type {
   EvaluationRequest,
@@ -62,16 +63,14 @@ export interface RunOptions {
 /** Freed memory that waits for the next block's temporaries, at most. */
 const memoryCache = 512 * 2 ** 20;
 
-/**
- * What a run computes, and on what, for the journal: the request, and the files as they are now.
- */
-function printOf({ request, saes, paths }: ValidatedRequest, device: string): string {
+/** Identity of a run for its journal: the request, and the files as they are now. */
+function identityOf({ request, saes, paths }: ValidatedRequest, device: string): string {
   const files = [
     paths.model,
     paths.dataset,
-    ...saes.flatMap(({ checkpoint, published }) => [
+    ...saes.flatMap(({ description: { checkpoint, configPath } }) => [
       checkpoint.path,
-      ...(published === null || published.configPath === null ? [] : [published.configPath]),
+      ...(configPath === null ? [] : [configPath]),
     ]),
   ].map((path) => {
     const { size, mtimeMs } = statSync(path);
@@ -79,7 +78,7 @@ function printOf({ request, saes, paths }: ValidatedRequest, device: string): st
   });
   // Libraries choose their kernels by the processor: on another one the parts of a run would not be
   // of the same bits.
-  return fingerprint({
+  return runIdentity({
     request,
     files,
     device,
@@ -123,13 +122,17 @@ export async function run(
   const device = resolveDevice(validated.request.device, devices());
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   const journal =
-    options.journal === undefined ? null : new Journal(options.journal, printOf(validated, device));
+    options.journal === undefined
+      ? null
+      : new Journal(options.journal, identityOf(validated, device));
   const recovered = journal?.recover() ?? null;
   signal?.throwIfAborted();
 
   setInferenceMode(true);
   setMemoryCache(memoryCache);
   const wanted = wantedOf(request);
+  const products = recovered?.decisions.saeProducts ?? chooseProducts(request);
+  threadsOfProcess();
   let engine: Engine | null = null;
   try {
     const model = await borrowModel(cache, loans, {
@@ -143,11 +146,12 @@ export async function run(
         device,
         request,
         wanted,
+        products,
         loans,
         path: resolvePath(request.saes[index]!.checkpoint),
       }),
     );
-    const decisions = recovered?.decisions ?? decide(request, model, evaluated);
+    const decisions = recovered?.decisions ?? decide(request, model, { evaluated, products });
     setNumThreads(decisions.threads);
     engine = new Engine({
       model,
@@ -155,7 +159,6 @@ export async function run(
       strategies: evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: request.saeDtype,
       microBatch: decisions.microBatch,
-      saeProducts: decisions.saeProducts,
     });
     const accumulator = recovered?.accumulator ?? new Accumulator();
     const identity = {

@@ -4,17 +4,17 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
-import { recognise, type GivenSettings, type SaeDescription } from '../formats/recognise.js';
-import { describeRouteSae, settingsPath } from '../formats/routesae.js';
+import { dirname, join } from 'node:path';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { openTensors } from '../../checkpoint/tensors.js';
 import { writePt } from '../../checkpoint/write-pt.js';
 import { writeSafetensors } from '../../checkpoint/write-safetensors.js';
 import { SaeEvalError } from '../../errors.js';
-import type { SaeKind } from '../../schema/request.js';
 import { scope } from '../../torch/index.js';
-import { inferKinds, resolveKind } from '../layout.js';
+import { hookPointsOf, type DictionaryDescription, type SaeDescription } from '../description.js';
+import { recognise } from '../formats/recognise.js';
+import { settingsPath, settingsText, type RouteSaeSettings } from '../formats/routesae.js';
+import { GivenSettings, type GivenFields } from '../given.js';
 import { plainSAE } from './plain.js';
 import type { Conversion } from './target.js';
 import { toRouteSae } from './to-routesae.js';
@@ -23,14 +23,9 @@ import { toSaelens } from './to-saelens.js';
 export const conversionTargets = ['saelens', 'routesae'] as const;
 export type ConversionTarget = (typeof conversionTargets)[number];
 
-export interface ConvertOptions extends GivenSettings {
+export interface ConvertOptions extends GivenFields {
   to: ConversionTarget;
-  /** Of a bare state dict that could be several. */
-  kind?: SaeKind;
-  /**
-   * From the file's own name of its hook point to the one that is written; null where there is
-   * none.
-   */
+  /** From the file's name of its hook point, or null, to the name that is written. */
   hookName?: (named: string | null) => string | null;
 }
 
@@ -39,9 +34,6 @@ export interface Converted {
   paths: string[];
   notes: string[];
 }
-
-const shapesOf = ({ entries }: Checkpoint): Map<string, number[]> =>
-  new Map([...entries].map(([name, { shape }]) => [name, shape]));
 
 function refuse(path: string, to: ConversionTarget, why: string): never {
   throw new SaeEvalError('conversion-refused', `${path} cannot be written as ${to}: ${why}.`);
@@ -56,7 +48,7 @@ async function write(
     await mkdir(dirname(out), { recursive: true });
     await writePt(out, tensors);
     if (config === null) return [out];
-    await writeFile(settingsPath(out), `${JSON.stringify(config, null, 2)}\n`);
+    await writeFile(settingsPath(out), settingsText(config as RouteSaeSettings));
     return [out, settingsPath(out)];
   }
   const [weights, configuration] = [join(out, 'sae_weights.safetensors'), join(out, 'cfg.json')];
@@ -66,49 +58,21 @@ async function write(
   return [weights, configuration];
 }
 
-/**
- * Reads an SAE in any format and writes it in another: `saelens` a folder, `routesae` a `.pt` file,
- * in float32.
- * @throws SaeEvalError `conversion-refused` where the format cannot hold it; what reading throws;
- *   `request-invalid` where `out` is there already.
- */
-export async function convertCheckpoint(
+/** The SAE as one that both targets can hold, or a refusal. */
+function convertible(
   path: string,
-  out: string,
-  { to, kind: wanted, hookName = (named) => named, ...given }: ConvertOptions,
-): Promise<Converted> {
-  const settings = to === 'routesae' ? settingsPath(out) : out;
-  if (existsSync(settings))
-    throw new SaeEvalError(
-      'request-invalid',
-      `${settings}: is there already; nothing is written over.`,
+  to: ConversionTarget,
+  sae: SaeDescription,
+): DictionaryDescription {
+  if (sae.obstacle !== undefined) refuse(path, to, `it is ${sae.obstacle}`);
+  if (sae.format === 'routesae' && sae.place.over === 'routed range')
+    refuse(
+      path,
+      to,
+      `a ${sae.kind} reads several layers, an SAE of SAELens one hook point` +
+        (sae.kind === 'MLSAE' ? '; as an SAE on one layer it is a TopK (--kind TopK)' : ''),
     );
-  if (existsSync(out))
-    throw new SaeEvalError('request-invalid', `${out}: is there already; nothing is written over.`);
-  const found = await recognise(path, given);
-  let description: SaeDescription;
-  if (found.published === null) {
-    const shapes = shapesOf(found.checkpoint);
-    if (given.scale !== undefined)
-      throw new SaeEvalError(
-        'sae-option',
-        `${path}: files of the RouteSAE family read pre(h); leave scale out.`,
-      );
-    const candidates = wanted === undefined ? inferKinds(shapes).candidates : [];
-    if (to === 'routesae' && candidates.length > 0)
-      return rewriteBare(found.checkpoint, out, candidates);
-    const { kind } = resolveKind(basename(path), shapes, wanted);
-    if (to === 'routesae') return rewriteBare(found.checkpoint, out, [kind]);
-    if (kind === 'RouteSAE' || kind === 'Crosscoder' || kind === 'MLSAE')
-      refuse(
-        path,
-        to,
-        `a ${kind} reads several layers, an SAE of SAELens one hook ` +
-          'point' +
-          (kind === 'MLSAE' ? '; as an SAE on one layer it is a TopK (--kind TopK)' : ''),
-      );
-    description = describeRouteSae(found.checkpoint, kind, given);
-  } else if (found.published.form === 'crosscoder') {
+  if (sae.form !== 'dictionary')
     refuse(
       path,
       to,
@@ -117,21 +81,50 @@ export async function convertCheckpoint(
         : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the ' +
             'RouteSAE family have neither',
     );
-  } else description = found.published;
-
-  if (description.obstacle !== undefined) refuse(path, to, `it is ${description.obstacle}`);
-  if (description.glu !== null)
+  if (sae.glu !== null)
     refuse(
       path,
       to,
       'its encoder is multiplied by a gate of its own (W_E_glu), which no other format has',
     );
+  return sae;
+}
+
+/**
+ * Reads an SAE in any format and writes it in another: `saelens` a folder, `routesae` a `.pt` file,
+ * in float32.
+ * @throws SaeEvalError `conversion-refused` if the format cannot hold it; the errors of reading;
+ *   `request-invalid` if `out` exists.
+ */
+export async function convertCheckpoint(
+  path: string,
+  out: string,
+  { to, hookName = (named) => named, ...fields }: ConvertOptions,
+): Promise<Converted> {
+  for (const taken of [to === 'routesae' ? settingsPath(out) : out, out])
+    if (existsSync(taken))
+      throw new SaeEvalError(
+        'request-invalid',
+        `${taken}: is there already; nothing is written over.`,
+      );
+  const file = await recognise(path);
+  const given = new GivenSettings(fields);
+  const candidates = file.candidates();
+  // A bare state dict is written as it stands, whatever it is used as.
+  const isBare = file.format.name === 'routesae' && file.configPath === null;
+  if (to === 'routesae' && isBare && candidates.length > 0) {
+    if (fields.scale !== undefined) file.describe(given); // says why not
+    given.throwIfAny(path);
+    const wanted = fields.kind === undefined ? candidates : [file.describe(given).kind];
+    return rewriteBare(file.checkpoint, out, wanted);
+  }
+  const description = convertible(path, to, file.describe(given));
+  given.throwIfAny(path);
   const { notes, config, tensors } = scope(() => {
     const plain = plainSAE(description);
+    const named = { hookName: hookName(hookPointsOf(description)[0] ?? null) };
     const { tensors: made, ...rest } =
-      to === 'saelens'
-        ? toSaelens(plain, { hookName: hookName(description.hookPoint) })
-        : toRouteSae(plain, { hookName: hookName(description.hookPoint) });
+      to === 'saelens' ? toSaelens(plain, named) : toRouteSae(plain, named);
     return {
       ...rest,
       tensors: new Map(
@@ -150,7 +143,7 @@ export async function convertCheckpoint(
 async function rewriteBare(
   checkpoint: Checkpoint,
   out: string,
-  kinds: readonly SaeKind[],
+  kinds: readonly string[],
 ): Promise<Converted> {
   const tensors = openTensors(checkpoint, { dtype: 'float32' });
   try {

@@ -3,9 +3,10 @@
  * for each latent, factors and decoder norms multiplied in where that changes no number. Computed
  * in float64, so that what is written is rounded once.
  */
-import type { Normalization, SaeDescription } from '../formats/recognise.js';
 import { openTensors } from '../../checkpoint/tensors.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
+import type { DictionaryDescription, Normalization, Weight } from '../description.js';
+import { smallestNorm } from '../latents.js';
 
 export type PlainActivation =
   | { kind: 'relu' }
@@ -22,13 +23,13 @@ export interface PlainSAE {
   encoderBias: Tensor; // [m]; zeros for gated
   decoderBias: Tensor; // [d]
   subtracts: boolean;
-  centred: boolean;
+  centered: boolean;
   activation: PlainActivation;
-  normalization: Normalization;
+  normalization: Exclude<Normalization, { kind: 'pre' | 'scale' }>;
 }
 
 /** To be called in a scope. */
-export function plainSAE(description: SaeDescription): PlainSAE {
+export function plainSAE(description: DictionaryDescription): PlainSAE {
   const {
     checkpoint,
     d,
@@ -49,7 +50,7 @@ export function plainSAE(description: SaeDescription): PlainSAE {
     roundedTo === undefined
       ? open(name, 'float64')
       : open(name, roundedTo).to({ dtype: 'float64' });
-  const matrix = ({ tensor, transpose, factor }: SaeDescription['encoder']): Tensor => {
+  const matrix = ({ tensor, transpose, factor }: Weight): Tensor => {
     const turned = transpose ? take(tensor).t() : take(tensor);
     return factor === undefined ? turned : turned.mul(factor);
   };
@@ -57,7 +58,7 @@ export function plainSAE(description: SaeDescription): PlainSAE {
   let W = matrix(encoder); // [d, m]
   let D = matrix(decoder); // [m, d]
   let b = encoderBias === null ? zeros(m) : take(encoderBias);
-  const norms = ops.linalg_vector_norm(D, 2, [-1]).clamp_min(1e-30); // [m]
+  const norms = ops.linalg_vector_norm(D, 2, [-1]).clamp_min(smallestNorm); // [m]
   if (decoderNorm === 'latents') {
     W = W.mul(norms);
     b = b.mul(norms);
@@ -98,22 +99,26 @@ export function plainSAE(description: SaeDescription): PlainSAE {
       }
     }
   })();
+  const B = decoderBias === null ? zeros(d) : take(decoderBias);
   const base = {
     d,
     m,
     subtracts: subtractDecoderBias && decoderBias !== null,
-    centred: description.centred,
+    centered: description.centered,
     activation: plain,
+    encoder: W,
+    decoder: D,
+    encoderBias: b,
+    decoderBias: B,
   };
-  const B = decoderBias === null ? zeros(d) : take(decoderBias);
-  if (normalization.kind !== 'scale')
-    return { ...base, encoder: W, decoder: D, encoderBias: b, decoderBias: B, normalization };
+  if (normalization.kind === 'pre')
+    return { ...base, normalization: { kind: 'layer-norm', epsilon: 1e-6 } };
+  if (normalization.kind !== 'scale') return { ...base, normalization };
   const { factor } = normalization;
   return {
     ...base,
     encoder: W.mul(factor),
     decoder: D.div(factor),
-    encoderBias: b,
     decoderBias: B.div(factor),
     normalization: { kind: 'none' },
   };

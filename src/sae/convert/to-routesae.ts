@@ -2,7 +2,7 @@
  * Writes the RouteSAE family's layout: a bare state dict, with a `.json` beside it for what that
  * cannot say.
  */
-import { settingsFormat, type RouteSaeSettings } from '../formats/routesae.js';
+import type { RouteSaeSettings } from '../formats/routesae.js';
 import { ops, type Tensor } from '../../torch/index.js';
 import type { PlainSAE } from './plain.js';
 import type { Conversion } from './target.js';
@@ -14,7 +14,7 @@ function activationOf(
   { activation }: PlainSAE,
   moved: Tensor,
   differs: string[],
-): { kind: string; tensors: [string, Tensor][] } {
+): { kind: RouteSaeSettings['kind']; tensors: [string, Tensor][] } {
   switch (activation.kind) {
     case 'relu':
       return { kind: 'Vanilla', tensors: [['latent_bias', moved]] };
@@ -58,7 +58,6 @@ export function toRouteSae(sae: PlainSAE, { hookName }: { hookName: string | nul
   const reads = {
     none: 'raw activations (or a fixed multiple of them)',
     'token-norm': 'activations scaled to norm √d',
-    scale: 'scaled activations',
     'layer-norm': '',
   }[normalization.kind];
   if (normalization.kind !== 'layer-norm')
@@ -90,11 +89,10 @@ export function toRouteSae(sae: PlainSAE, { hookName }: { hookName: string | nul
   return {
     notes,
     config: {
-      format: settingsFormat,
       kind,
       hookName,
       normalization,
-      centred: sae.centred,
+      centred: sae.centered,
       ...(activation.kind === 'topk'
         ? { k: activation.k, keepsNegative: activation.signed, byDecoderNorms: activation.byNorms }
         : {}),

@@ -127,7 +127,7 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
         model_name: null,
         hook_name: hookName,
         hook_head_index: null,
-        ...(sae.centred ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}),
+        ...(sae.centered ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}),
       },
     },
     tensors: new Map([

@@ -1,27 +1,19 @@
 /**
  * dictionary_learning (github.com/saprmarks/dictionary_learning): `ae.pt` and `config.json` with
- * `trainer.dict_class`.
+ * `trainer.dict_class`. Backups taken while training are `checkpoints/ae_1000.pt`, one folder below
+ * the configuration.
  */
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { readConfig } from '../../checkpoint/config-file.js';
+import { readScalar } from '../../checkpoint/scalar.js';
+import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
-import { readConfig } from '../../checkpoint/config-file.js';
-import {
-  ask,
-  givenScale,
-  needK,
-  needScale,
-  scaleOf,
-  Tensors,
-  type Activation,
-  type GivenSettings,
-  type Normalization,
-  type SaeDescription,
-} from '../description.js';
-import { submoduleHookPoint } from './hook-point.js';
-import { readScalar } from '../../checkpoint/scalar.js';
+import type { Activation, DictionaryForm, Normalization } from '../description.js';
+import type { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { Tensors } from './tensors.js';
 
 const size = z.int().positive();
 const schema = z.looseObject({
@@ -35,97 +27,85 @@ const schema = z.looseObject({
   }),
 });
 
-/**
- * The library's configuration of a file called otherwise than `ae.pt`: backups are
- * `checkpoints/ae_1000.pt`, one folder below it.
- */
-export function dictionaryLearningConfig(path: string): string | null {
+/** A backup with the configuration beside it or one folder above, or null. */
+function backup(checkpoint: Checkpoint): FormatFile | null {
+  const path = resolve(checkpoint.path);
+  if (!/^ae_\w+\.pt$/.test(basename(path))) return null;
   const here = dirname(path);
-  const isOne = (configPath: string): boolean => {
+  const folders = basename(here) === 'checkpoints' ? [here, dirname(here)] : [here];
+  for (const folder of folders) {
+    const configPath = join(folder, 'config.json');
     try {
-      readConfig(configPath, z.looseObject({ trainer: z.looseObject({ dict_class: z.string() }) }));
-      return true;
+      readConfig(configPath, schema);
+      return { checkpoint, configPath };
     } catch {
-      return false;
+      // Another library's configuration, or none.
     }
-  };
-  return (
-    [here, ...(basename(here) === 'checkpoints' ? [dirname(here)] : [])]
-      .map((folder) => join(folder, 'config.json'))
-      .find(isOne) ?? null
-  );
+  }
+  return null;
 }
 
-/**
- * A backup taken while training nests the SAE beside `norm_factor`, by which its input was divided.
- */
+/** The name of a hook point for the library's own (`resid_post_layer_12`); others stay as they are. */
+function hookPointOf(submodule: string): string {
+  const found = /^(resid_post|attn_out|mlp_out|resid_pre|resid_mid)_layer_(\d{1,4})$/.exec(
+    submodule,
+  );
+  return found === null ? submodule : `blocks.${found[2]}.hook_${found[1]}`;
+}
+
+/** A backup nests the SAE beside `norm_factor`, the number that its input was divided by. */
 function normalizationOf(checkpoint: Checkpoint, given: GivenSettings): Normalization {
   const factor = checkpoint.values.get('norm_factor');
-  const scale = givenScale(given, checkpoint.path);
-  if (scale !== undefined) return scaleOf(scale, checkpoint.path);
-  if (typeof factor === 'number' && factor > 0) return { kind: 'scale', factor: 1 / factor };
+  if (typeof factor === 'number' && factor > 0)
+    return given.optionalScale({ kind: 'scale', factor: 1 / factor });
   if (checkpoint.prefix.startsWith('ae.') && factor !== null)
-    return needScale(
-      given,
-      checkpoint.path,
-      'a backup of a training run without a norm_factor that can be read.',
-    );
-  return { kind: 'none' };
+    return given.neededScale('A backup of a training run without a norm_factor that can be read.');
+  return given.optionalScale({ kind: 'none' });
 }
 
-/**
- * BatchTopK's threshold, which training sets late: below 0 it never did, and what stands for it
- * must be given.
- */
+/** BatchTopK's threshold. Training sets it late: below 0 it was never set. */
 function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Activation {
-  const { checkpoint } = tensors;
   const name = tensors.vector('threshold', [], [1]);
-  if (readScalar(checkpoint, name) >= 0)
+  if (readScalar(tensors.checkpoint, name) >= 0)
     return { kind: 'jumprelu', threshold: { tensor: name, log: false } };
-  if (given.theta !== undefined) return { kind: 'jumprelu', threshold: { value: given.theta } };
-  if (given.inferK !== undefined) return { kind: 'topk', k: Math.min(given.inferK, m) };
-  ask(
-    given,
+  const { theta, inferK } = given.fields;
+  if (theta !== undefined) return { kind: 'jumprelu', threshold: { value: theta } };
+  if (inferK !== undefined) return { kind: 'topk', k: Math.min(inferK, m) };
+  given.ask(
     'theta',
-    checkpoint.path,
-    'the threshold of this BatchTopK is below 0: training never set it. Give the request ' +
-      'one `theta` (latents above it are kept) or one `inferK` (the k largest are).',
+    'the threshold of this BatchTopK is below 0: training never set it. Give the request one ' +
+      '`theta` (latents above it are kept) or one `inferK` (the k largest are).',
   );
   return { kind: 'relu' };
 }
 
 const normed: Bilingual = {
   en:
-    'As dictionary_learning does when it loads, decoder rows were scaled to norm 1 and the ' +
-    'encoder by their norms: reconstructions are the same, latents are larger by the norm.',
-  zh: '与 dictionary_learning 加载时一样，解码器各行缩放到范数 1，编码器乘以该范数：重建不变，潜变量按该范数放大。',
+    'Decoder rows were scaled to norm 1 and encoder rows by the same norms, as dictionary_learning ' +
+    'does when it loads: reconstructions stay the same, latents grow by the norm.',
+  zh:
+    '与 dictionary_learning 加载时一样，解码器各行缩放到范数 1，编码器乘以该范数：重建不变，' +
+    '潜变量按该范数放大。',
 };
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeDictionaryLearning(
-  configPath: string,
-  checkpoint: Checkpoint,
-  given: GivenSettings,
-): SaeDescription {
-  const { trainer } = readConfig(configPath, schema);
-  const { dict_class: dictClass } = trainer;
+function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
+  const { trainer } = readConfig(configPath!, schema);
+  const { dict_class: dictClass, submodule_name: submodule, layer } = trainer;
   const tensors = new Tensors(checkpoint);
   const stored = tensors.has('W_enc')
     ? tensors.matrix('W_enc', '[d, m]')
     : tensors.matrix('encoder.weight', '[m, d]').toReversed();
   const d = trainer.activation_dim ?? stored[0]!;
   const m = trainer.dict_size ?? stored[1]!;
-  const named = trainer.submodule_name ?? null;
-  const layer = trainer.layer ?? null;
-  const hookPoint =
-    named !== null
-      ? submoduleHookPoint(named)
-      : layer === null
-        ? null
-        : `blocks.${layer}.hook_resid_post`;
-  const linear = () => ({
+  // `b_dec` was called `bias` before.
+  const linear = (bias: string) => ({
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
+    decoderBias: tensors.vector(bias, [d]),
+  });
+  const withBias = (bias: string) => ({
+    ...linear(bias),
+    encoderBias: tensors.vector('encoder.bias', [m]),
   });
   const matrices = () => ({
     encoder: tensors.weight('W_enc', [d, m], 'as stored'),
@@ -133,104 +113,100 @@ export function describeDictionaryLearning(
     encoderBias: tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
   });
-  // `bias` is what b_dec was called before.
-  const withBias = () => ({
-    ...linear(),
-    encoderBias: tensors.vector('encoder.bias', [m]),
-    decoderBias: tensors.vector(tensors.either('b_dec', 'bias'), [d]),
-  });
-  const common = {
-    form: 'sae' as const,
-    source: 'dictionary_learning' as const,
-    checkpoint,
-    configPath,
+  const bias = tensors.either('b_dec', 'bias');
+  type Own = Pick<
+    DictionaryForm,
+    'encoder' | 'decoder' | 'encoderBias' | 'decoderBias' | 'subtractDecoderBias' | 'activation'
+  >;
+  const own = ((): Own & { decoderNorm?: 'latents'; notes?: Bilingual[] } => {
+    switch (dictClass) {
+      case 'AutoEncoder':
+        return {
+          ...withBias('bias'),
+          subtractDecoderBias: true,
+          activation: { kind: 'relu' },
+          decoderNorm: 'latents',
+          notes: [normed],
+        };
+      case 'AutoEncoderNew':
+        return {
+          ...withBias('decoder.bias'),
+          subtractDecoderBias: false,
+          activation: { kind: 'relu' },
+        };
+      case 'GatedAutoEncoder':
+        return {
+          ...linear('decoder_bias'),
+          encoderBias: null,
+          subtractDecoderBias: true,
+          activation: {
+            kind: 'gated',
+            gateBias: tensors.vector('gate_bias', [m]),
+            magnitudeBias: tensors.vector('mag_bias', [m]),
+            logScale: tensors.vector('r_mag', [m]),
+          },
+        };
+      case 'JumpReluAutoEncoder':
+        return {
+          ...matrices(),
+          subtractDecoderBias: false,
+          activation: {
+            kind: 'jumprelu',
+            threshold: { tensor: tensors.threshold('threshold', m), log: false },
+          },
+        };
+      case 'AutoEncoderTopK': {
+        // The library takes the file's own k; the configuration says the same.
+        const saved = tensors.has('k') ? readScalar(checkpoint, 'k') : trainer.k;
+        const k = given.k({ saved, m, where: 'trainer.k' });
+        return {
+          ...withBias(bias),
+          subtractDecoderBias: true,
+          activation: { kind: 'topk', k },
+        };
+      }
+      case 'BatchTopKSAE':
+        return {
+          ...withBias(bias),
+          subtractDecoderBias: true,
+          activation: batchActivation(tensors, m, given),
+        };
+      case 'MatryoshkaBatchTopKSAE':
+        return {
+          ...matrices(),
+          subtractDecoderBias: true,
+          activation: batchActivation(tensors, m, given),
+        };
+      default:
+        throw new SaeEvalError(
+          'sae-kind',
+          `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is not ` +
+            'supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, ' +
+            'JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.',
+        );
+    }
+  })();
+  // A layer without a submodule is the output of a block by the library's scripts alone.
+  const blockOutput = typeof layer === 'number' ? `blocks.${layer}.hook_resid_post` : null;
+  return {
+    form: 'dictionary',
     d,
     m,
-    hookPoint,
+    place: submodule
+      ? { over: 'hook point', named: hookPointOf(submodule), from: 'config' }
+      : { over: 'hook point', named: blockOutput, from: 'path' },
     glu: null,
-    centred: given.centred === true,
-    decoderNorm: 'none' as const,
-    notes: [] as Bilingual[],
-    // Without a submodule the layer is the output of a block by the library's own scripts, not by
-    // the file's word.
-    hookPointFrom: named === null ? ('path' as const) : ('config' as const),
+    centered: given.centered(),
+    decoderNorm: 'none',
     normalization: normalizationOf(checkpoint, given),
+    notes: [],
+    ...own,
   };
-  switch (dictClass) {
-    case 'AutoEncoder':
-      return {
-        ...common,
-        ...linear(),
-        encoderBias: tensors.vector('encoder.bias', [m]),
-        decoderBias: tensors.vector('bias', [d]),
-        subtractDecoderBias: true,
-        activation: { kind: 'relu' },
-        decoderNorm: 'latents',
-        notes: [normed],
-      };
-    case 'AutoEncoderNew':
-      return {
-        ...common,
-        ...linear(),
-        encoderBias: tensors.vector('encoder.bias', [m]),
-        decoderBias: tensors.vector('decoder.bias', [d]),
-        subtractDecoderBias: false,
-        activation: { kind: 'relu' },
-      };
-    case 'GatedAutoEncoder':
-      return {
-        ...common,
-        ...linear(),
-        encoderBias: null,
-        decoderBias: tensors.vector('decoder_bias', [d]),
-        subtractDecoderBias: true,
-        activation: {
-          kind: 'gated',
-          gateBias: tensors.vector('gate_bias', [m]),
-          magnitudeBias: tensors.vector('mag_bias', [m]),
-          logScale: tensors.vector('r_mag', [m]),
-        },
-      };
-    case 'JumpReluAutoEncoder':
-      return {
-        ...common,
-        ...matrices(),
-        subtractDecoderBias: false,
-        activation: {
-          kind: 'jumprelu',
-          threshold: { tensor: tensors.threshold('threshold', m), log: false },
-        },
-      };
-    case 'AutoEncoderTopK': {
-      // The library takes the file's own; the configuration says the same.
-      const k = tensors.has('k') ? readScalar(checkpoint, 'k') : trainer.k;
-      return {
-        ...common,
-        ...withBias(),
-        subtractDecoderBias: true,
-        activation: { kind: 'topk', k: needK(given, k, m, configPath, 'trainer.k') },
-      };
-    }
-    case 'BatchTopKSAE':
-      return {
-        ...common,
-        ...withBias(),
-        subtractDecoderBias: true,
-        activation: batchActivation(tensors, m, given),
-      };
-    case 'MatryoshkaBatchTopKSAE':
-      return {
-        ...common,
-        ...matrices(),
-        subtractDecoderBias: true,
-        activation: batchActivation(tensors, m, given),
-      };
-    default:
-      throw new SaeEvalError(
-        'sae-kind',
-        `${configPath}: trainer.dict_class ${JSON.stringify(dictClass.slice(0, 60))} is ` +
-          'not supported; expected AutoEncoder, AutoEncoderNew, GatedAutoEncoder, ' +
-          'JumpReluAutoEncoder, AutoEncoderTopK, BatchTopKSAE or MatryoshkaBatchTopKSAE.',
-      );
-  }
 }
+
+export const dictionaryLearning: Format = {
+  name: 'dictionary_learning',
+  folder: { weights: ['ae.pt'], config: 'config.json' },
+  file: backup,
+  describe,
+};

@@ -1,24 +1,25 @@
 /**
- * What the name of a bare state dict says: the RouteSAE scripts save `TopK_L12_K64.pt` and keep
- * layer and k nowhere else. A request's own word wins. Native-free.
+ * Settings in the name of a bare state dict: the RouteSAE scripts save `TopK_L12_K64.pt` and keep
+ * layer and k nowhere else.
  */
 import { basename } from 'node:path';
-import type { KindLayout } from '../layout.js';
-import type { Bilingual, SaeSpec } from '../../schema/index.js';
 
 export interface NamedSettings {
   layer?: number;
   k?: number;
 }
 
-/**
- * `…_L12_K64_….pt` → layer 12, k 64; each alone counts too. Nothing where a part stands there
- * twice.
- */
-export function settingsInName(path: string): NamedSettings {
-  const parts = basename(path)
+const partsOf = (path: string): string[] =>
+  basename(path)
     .replace(/\.[A-Za-z]+$/, '')
     .split(/[_\-.]/);
+
+/**
+ * `…_L12_K64_….pt` → layer 12, k 64. Each counts alone too; a part that stands in the name twice
+ * does not count.
+ */
+export function settingsInName(path: string): NamedSettings {
+  const parts = partsOf(path);
   const number = (letter: 'L' | 'K'): number | undefined => {
     const found = parts.flatMap(
       (part) => new RegExp(`^${letter}([1-9]\\d{0,5})$`).exec(part)?.[1] ?? [],
@@ -30,31 +31,9 @@ export function settingsInName(path: string): NamedSettings {
   return { ...(layer === undefined ? {} : { layer }), ...(k === undefined ? {} : { k }) };
 }
 
-/**
- * The spec with what the file's name says where the request leaves it out and the kind takes it,
- * and a note that says so.
- */
-export function withNamedSettings(
-  spec: SaeSpec,
-  { layer: rule, hasK }: Pick<KindLayout, 'layer' | 'hasK'>,
-): { spec: SaeSpec; notes: Bilingual[] } {
-  const named = settingsInName(spec.checkpoint);
-  // A RandomK's layer is drawn: the name's is the one that its file was trained on.
-  const layer = spec.layer === undefined && rule === 'required' ? named.layer : undefined;
-  const k = spec.k === undefined && hasK ? named.k : undefined;
-  const taken = [
-    ...(layer === undefined ? [] : [`layer ${layer}`]),
-    ...(k === undefined ? [] : [`k ${k}`]),
-  ];
-  if (taken.length === 0) return { spec, notes: [] };
-  const file = basename(spec.checkpoint);
-  return {
-    spec: { ...spec, ...(layer === undefined ? {} : { layer }), ...(k === undefined ? {} : { k }) },
-    notes: [
-      {
-        en: `From the file's name, ${file}: ${taken.join(', ')}.`,
-        zh: `取自文件名 ${file}：${taken.join('，')}。`,
-      },
-    ],
-  };
+/** The one of these kinds that the name of the file holds as a part; null if none or several do. */
+export function kindInName<Kind extends string>(path: string, kinds: readonly Kind[]): Kind | null {
+  const parts = new Set(partsOf(path).map((part) => part.toLowerCase()));
+  const found = kinds.filter((kind) => parts.has(kind.toLowerCase()));
+  return found.length === 1 ? found[0]! : null;
 }

@@ -4,63 +4,74 @@
  */
 import { resolve } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
-import { refuseScale, Tensors, type GivenSettings, type SaeDescription } from '../description.js';
+import type { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { Tensors } from './tensors.js';
 
-/** @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`, `sae-option`. */
-export function describeGemmaScope(checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const tensors = new Tensors(checkpoint);
-  refuseScale(given, checkpoint.path, "Gemma Scope's SAEs read raw activations");
-  const encoder = tensors.either('W_enc', 'w_enc');
-  const [d, m] = tensors.matrix(encoder, '[d, m]');
-  // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias
-  // does not.
-  const path = resolve(checkpoint.path);
+/** What the names of the folders say; a repository is called …-res, …-att or …-mlp by its site. */
+function readPath(path: string) {
+  const part = (pattern: RegExp): string | undefined => pattern.exec(path)?.[1];
   const embedding = /[/\\]embedding[/\\]/.test(path);
+  const block = part(/(?:^|[/\\])layer_(\d{1,4})[/\\]/);
+  const site = part(/gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/);
+  const width = part(/[/\\]width_([\w.]{1,16})[/\\]/);
+  const averageL0 = part(/[/\\]average_l0_(\d{1,6})[/\\]/);
+  const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
+  const inBlock = block === undefined ? null : `blocks.${block}.${hook}`;
+  return {
+    embedding,
+    hookPoint: embedding ? 'hook_embed' : inBlock,
+    fromPath: {
+      ...(width === undefined ? {} : { width }),
+      ...(averageL0 === undefined ? {} : { averageL0: Number(averageL0) }),
+    },
+  };
+}
+
+function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
+  const tensors = new Tensors(checkpoint);
+  const path = resolve(checkpoint.path);
   if (/gemma-scope-[^/\\]*transcoder/.test(path))
     throw new SaeEvalError(
       'sae-kind',
-      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; ` +
-        'only autoencoders are evaluated.',
+      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; only ` +
+        'autoencoders are evaluated.',
     );
-  const factor = embedding ? Math.sqrt(d) : 1;
-  const scaled = (by: number): { factor?: number } => (embedding ? { factor: by } : {});
-  // The site is in the repository's name (…-res, -att, -mlp), not in the file; a folder below may
-  // have another name.
-  const block = /(?:^|[/\\])layer_(\d{1,4})[/\\]/.exec(path)?.[1];
-  const site = /gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/.exec(path)?.[1];
-  const width = /[/\\]width_([\w.]{1,16})[/\\]/.exec(path)?.[1];
-  const averageL0 = /[/\\]average_l0_(\d{1,6})[/\\]/.exec(path)?.[1];
-  const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
+  given.refuse('scale', "Gemma Scope's SAEs read raw activations");
+  const encoder = tensors.either('W_enc', 'w_enc');
+  const [d, m] = tensors.matrix(encoder, '[d, m]');
+  const { embedding, hookPoint, fromPath } = readPath(path);
+  // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias
+  // does not.
+  const scaled = (factor: number): { factor?: number } => (embedding ? { factor } : {});
   return {
-    form: 'sae',
-    source: 'gemma-scope',
-    checkpoint,
-    configPath: null,
+    form: 'dictionary',
     d,
     m,
-    encoder: { ...tensors.weight(encoder, [d, m], 'as stored'), ...scaled(1 / factor) },
+    place: { over: 'hook point', named: hookPoint, from: 'path' },
+    encoder: { ...tensors.weight(encoder, [d, m], 'as stored'), ...scaled(1 / Math.sqrt(d)) },
     decoder: {
       ...tensors.weight(tensors.either('W_dec', 'w_dec'), [m, d], 'as stored'),
-      ...scaled(factor),
+      ...scaled(Math.sqrt(d)),
     },
     encoderBias: tensors.vector('b_enc', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
     subtractDecoderBias: false,
     glu: null,
-    centred: given.centred === true,
+    centered: given.centered(),
     activation: {
       kind: 'jumprelu',
       threshold: { tensor: tensors.threshold('threshold', m), log: false },
     },
     decoderNorm: 'none',
     normalization: { kind: 'none' },
-    hookPoint: embedding ? 'hook_embed' : block === undefined ? null : `blocks.${block}.${hook}`,
-    hookPointFrom: 'path',
-    fromPath: {
-      ...(width === undefined ? {} : { width }),
-      ...(averageL0 === undefined ? {} : { averageL0: Number(averageL0) }),
-    },
+    fromPath,
     notes: [],
   };
 }
+
+export const gemmaScope: Format = {
+  name: 'gemma-scope',
+  file: (checkpoint) => (checkpoint.format === 'npz' ? { checkpoint, configPath: null } : null),
+  describe,
+};

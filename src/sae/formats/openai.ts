@@ -1,80 +1,86 @@
 /**
- * OpenAI's SAEs (github.com/openai/sparse_autoencoder): one `.pt` with tensors, the activation's
- * name and its state.
+ * OpenAI's SAEs of GPT-2 (github.com/openai/sparse_autoencoder): one `.pt` with tensors, the
+ * activation's name and its state, at `{location}/autoencoders/{layer}.pt`.
  */
 import { resolve } from 'node:path';
-import { SaeEvalError } from '../../errors.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
-import {
-  needK,
-  refuseScale,
-  Tensors,
-  type Activation,
-  type GivenSettings,
-  type SaeDescription,
-} from '../description.js';
-import { openAiHookPoint } from './hook-point.js';
+import { SaeEvalError } from '../../errors.js';
+import type { Activation } from '../description.js';
+import type { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { Tensors } from './tensors.js';
 
-/**
- * RouteSAE's files have the same tensor names; the activation's name beside them tells these apart.
- */
-export function looksLikeOpenAi({ values, entries }: Checkpoint): boolean {
-  return (
-    typeof values.get('activation') === 'string' &&
-    entries.has('pre_bias') &&
-    entries.has('latent_bias')
-  );
+/** Locations in OpenAI's words, as hook points. */
+const sites: Readonly<Record<string, string>> = {
+  resid_post_mlp: 'hook_resid_post',
+  resid_post_attn: 'hook_resid_mid',
+  resid_delta_mlp: 'hook_mlp_out',
+  resid_delta_attn: 'hook_attn_out',
+};
+
+function hookPointOf(path: string): string | null {
+  const folder = /(?:^|[/\\])(resid_\w+?)(?:_v\d+(?:_\w+)?)?[/\\]autoencoders[/\\](\d{1,4})\.pt$/;
+  const [, location = '', block] = folder.exec(path) ?? [];
+  return Object.hasOwn(sites, location) ? `blocks.${block}.${sites[location]}` : null;
 }
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeOpenAi(checkpoint: Checkpoint, given: GivenSettings): SaeDescription {
-  const { path, values } = checkpoint;
-  const tensors = new Tensors(checkpoint);
-  const [m, d] = tensors.matrix('encoder.weight', '[m, d]');
+function activationOf({ path, values }: Checkpoint, m: number, given: GivenSettings): Activation {
   const name = values.get('activation');
-  let activation: Activation;
-  if (name === 'ReLU') activation = { kind: 'relu' };
-  else if (name === 'TopK') {
-    const after = values.get('activation_state_dict.postact_fn') ?? 'ReLU';
-    if (after !== 'ReLU' && after !== 'Identity')
-      throw new SaeEvalError(
-        'sae-kind',
-        `${path}: TopK followed by ${JSON.stringify(after).slice(0, 60)} is not supported; ` +
-          'expected ReLU or Identity.',
-      );
-    const k = values.get('activation_state_dict.k');
-    activation = {
-      kind: 'topk',
-      k: needK(given, typeof k === 'number' ? k : null, m, path, "its activation's state"),
-      ...(after === 'Identity' ? { signed: true } : {}),
-    };
-  } else
+  const text = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? 'none';
+  if (name === 'ReLU') return { kind: 'relu' };
+  if (name !== 'TopK')
     throw new SaeEvalError(
       'sae-kind',
-      `${path}: activation ` +
-        (typeof name === 'string' ? JSON.stringify(name.slice(0, 60)) : 'of no name') +
-        ' is not supported; expected TopK or ReLU.',
+      `${path}: activation ${text(name)} is not supported; expected TopK or ReLU.`,
     );
-  refuseScale(given, path, "OpenAI's SAEs need no scale");
+  const after = values.get('activation_state_dict.postact_fn') ?? 'ReLU';
+  if (after !== 'ReLU' && after !== 'Identity')
+    throw new SaeEvalError(
+      'sae-kind',
+      `${path}: TopK followed by ${text(after)} is not supported; expected ReLU or Identity.`,
+    );
+  const saved = values.get('activation_state_dict.k');
+  const k = given.k({
+    saved: typeof saved === 'number' ? saved : null,
+    m,
+    where: "the activation's state",
+  });
+  return { kind: 'topk', k, ...(after === 'Identity' ? { signed: true } : {}) };
+}
+
+function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
+  const tensors = new Tensors(checkpoint);
+  const [m, d] = tensors.matrix('encoder.weight', '[m, d]');
+  const activation = activationOf(checkpoint, m, given);
+  given.refuse('scale', "OpenAI's SAEs need no scale");
   return {
-    form: 'sae',
-    source: 'openai',
-    checkpoint,
-    configPath: null,
+    form: 'dictionary',
     d,
     m,
     activation,
+    place: { over: 'hook point', named: hookPointOf(resolve(checkpoint.path)), from: 'path' },
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: tensors.vector('latent_bias', [m]),
     decoderBias: tensors.vector('pre_bias', [d]),
     subtractDecoderBias: true,
     glu: null,
-    centred: given.centred === true,
+    centered: given.centered(),
     decoderNorm: 'none',
-    normalization: name === 'TopK' ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
-    hookPoint: openAiHookPoint(resolve(path)),
-    hookPointFrom: 'path',
+    normalization:
+      activation.kind === 'topk' ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
     notes: [],
   };
 }
+
+export const openAi: Format = {
+  name: 'openai',
+  // RouteSAE's files have the same tensor names; the activation's name beside them tells these apart.
+  file: (checkpoint) =>
+    typeof checkpoint.values.get('activation') === 'string' &&
+    checkpoint.entries.has('pre_bias') &&
+    checkpoint.entries.has('latent_bias')
+      ? { checkpoint, configPath: null }
+      : null,
+  describe,
+};

@@ -1,25 +1,16 @@
 /**
  * OpenMOSS' Language-Model-SAEs: `config.json` with `act_fn`, and `sae_weights.safetensors` or
- * `.pt`; Llama-Scope-R1's, whose tensors have linear layers' names; crosscoders with a head for
- * each hook point.
+ * `.pt`; Llama-Scope-R1's files, whose tensors have linear layers' names; crosscoders with a head
+ * for each hook point.
  */
 import { z } from 'zod';
-import { SaeEvalError } from '../../errors.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
 import { readConfig } from '../../checkpoint/config-file.js';
-import {
-  givenScale,
-  needK,
-  needScale,
-  scaleOf,
-  Tensors,
-  type Activation,
-  type CrosscoderDescription,
-  type GivenSettings,
-  type Normalization,
-  type PublishedDescription,
-} from '../description.js';
 import { readPositive } from '../../checkpoint/scalar.js';
+import { SaeEvalError } from '../../errors.js';
+import type { Activation, Normalization } from '../description.js';
+import type { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { Tensors } from './tensors.js';
 
 const schema = z.looseObject({
   d_model: z.int().positive(),
@@ -34,59 +25,47 @@ const schema = z.looseObject({
   hook_point_out: z.string().optional(),
   hook_points: z.array(z.string()).min(1).max(256).optional(),
 });
-type Config = z.infer<typeof schema>;
+
+interface Source {
+  config: z.infer<typeof schema>;
+  tensors: Tensors;
+  given: GivenSettings;
+  file: string;
+}
 
 const normPrefix = 'dataset_average_activation_norm.';
 
-function normalizationOf(
-  config: Config,
-  hookPoint: string | null,
-  tensors: Tensors,
-  given: GivenSettings,
-  file: string,
-): Normalization {
-  const scale = givenScale(given, file);
-  if (scale !== undefined) return scaleOf(scale, file);
+function normalizationOf({ config, tensors, given, file }: Source, hook: string): Normalization {
+  if (given.fields.scale !== undefined) return given.optionalScale({ kind: 'none' });
   switch (config.norm_activation) {
     case 'inference':
-      return { kind: 'none' };
+      return given.optionalScale({ kind: 'none' });
     case 'token-wise':
-      return { kind: 'token-norm' };
+      return given.optionalScale({ kind: 'token-norm' });
     case 'dataset-wise': {
       const names = [...tensors.checkpoint.entries.keys()].filter((name) =>
         name.startsWith(normPrefix),
       );
-      const name =
-        names.find((candidate) => candidate === `${normPrefix}${hookPoint}`) ??
-        (names.length === 1 ? names[0] : undefined);
+      const own = names.find((candidate) => candidate === `${normPrefix}${hook}`);
+      const name = own ?? (names.length === 1 ? names[0] : undefined);
       if (name === undefined)
-        return needScale(
-          given,
-          file,
-          'norm_activation is dataset-wise, and the average norm is not in the weights ' +
+        return given.neededScale(
+          'norm_activation is dataset-wise, and the weights do not hold the average norm ' +
             `('${normPrefix}<hook point>'); the scale is √d / that norm.`,
         );
-      return {
-        kind: 'scale',
-        factor: Math.sqrt(config.d_model) / readPositive(tensors.checkpoint, name),
-      };
+      const factor = Math.sqrt(config.d_model) / readPositive(tensors.checkpoint, name);
+      return given.optionalScale({ kind: 'scale', factor });
     }
     default:
       throw new SaeEvalError(
         'sae-kind',
-        `${file}: norm_activation ${JSON.stringify(config.norm_activation.slice(0, 60))} ` +
-          'is not supported; expected dataset-wise, token-wise or inference.',
+        `${file}: norm_activation ${JSON.stringify(config.norm_activation.slice(0, 60))} is not ` +
+          'supported; expected dataset-wise, token-wise or inference.',
       );
   }
 }
 
-function activationOf(
-  config: Config,
-  tensors: Tensors,
-  m: number,
-  given: GivenSettings,
-  file: string,
-): Activation {
+function activationOf({ config, tensors, given, file }: Source, m: number): Activation {
   switch (config.act_fn) {
     case 'relu':
       return { kind: 'relu' };
@@ -98,7 +77,7 @@ function activationOf(
       return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(name, m), log: true } };
     }
     case 'topk':
-      return { kind: 'topk', k: needK(given, config.top_k, m, file, 'its config.json') };
+      return { kind: 'topk', k: given.k({ saved: config.top_k, m, where: 'config.json' }) };
     default:
       throw new SaeEvalError(
         'sae-kind',
@@ -108,78 +87,52 @@ function activationOf(
   }
 }
 
-function describeCrosscoder(
-  config: Config,
-  hookPoints: string[],
-  configPath: string,
-  tensors: Tensors,
-  m: number,
-  given: GivenSettings,
-): CrosscoderDescription {
-  const n = hookPoints.length;
+function describeCrosscoder(source: Source, hooks: string[], m: number): FormatDescription {
+  const { config, tensors, given } = source;
+  const n = hooks.length;
   const d = config.d_model;
-  const { scale } = given;
-  if (Array.isArray(scale) && scale.length !== n)
-    throw new SaeEvalError(
-      'sae-option',
-      `${configPath}: expected ${n} numbers for \`scale\`, one for each hook point, found ` +
-        `${scale.length}.`,
-      { fields: [{ path: 'scale', message: `expected ${n} numbers` }] },
-    );
-  const { scale: _, ...others } = given;
-  const scaleAt = (j: number): { scale?: number } =>
-    scale === undefined ? {} : { scale: typeof scale === 'number' ? scale : scale[j]! };
+  const sites = given.perSite(n, 'hook point');
+  const normalizations = hooks.map((hook, j) =>
+    normalizationOf({ ...source, given: sites[j]! }, hook),
+  );
+  given.takeOver(sites);
   return {
     form: 'crosscoder',
-    source: 'openmoss',
-    checkpoint: tensors.checkpoint,
-    configPath,
     d,
     m,
     sites: n,
-    hookPoints,
-    encoder: tensors.vector('W_E', [n, d, m]),
-    decoder: { tensor: tensors.vector('W_D', [n, m, d]), order: 'sites first' },
+    place: { over: 'hook points', named: hooks },
+    encoder: { tensor: tensors.vector('W_E', [n, d, m]), sitesAt: 0 },
+    decoder: { tensor: tensors.vector('W_D', [n, m, d]), sitesAt: 0 },
     encoderBias: tensors.vector('b_E', [n, m]),
     decoderBias: tensors.vector('b_D', [n, d]),
-    activation: activationOf(config, tensors, m, given, configPath),
+    activation: activationOf(source, m),
     decoderNorm: 'selection',
-    normalizations: hookPoints.map((hookPoint, j) =>
-      normalizationOf(config, hookPoint, tensors, { ...others, ...scaleAt(j) }, configPath),
-    ),
+    normalizations,
     notes: [],
   };
 }
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeOpenMoss(
-  configPath: string,
-  checkpoint: Checkpoint,
-  given: GivenSettings,
-): PublishedDescription {
-  const config = readConfig(configPath, schema);
-  const d = config.d_model;
+function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
+  const file = configPath!;
+  const config = readConfig(file, schema);
+  const { d_model: d, hook_points: hooks, hook_point_in: hook, hook_point_out: out } = config;
   const m = Math.trunc(d * config.expansion_factor);
   const tensors = new Tensors(checkpoint);
-  if (config.hook_points !== undefined)
-    return describeCrosscoder(config, config.hook_points, configPath, tensors, m, given);
-  if (config.hook_point_out !== undefined && config.hook_point_out !== config.hook_point_in)
+  const source = { config, tensors, given, file };
+  if (hooks !== undefined) return describeCrosscoder(source, hooks, m);
+  if (out !== undefined && out !== hook)
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a transcoder from ${config.hook_point_in ?? 'somewhere'} to ` +
-        `${config.hook_point_out}; only autoencoders are evaluated.`,
+      `${file}: a transcoder from ${hook ?? 'somewhere'} to ${out}; only autoencoders are ` +
+        'evaluated.',
     );
-  const hookPoint = config.hook_point_in ?? null;
   const linear = !tensors.has('W_E') && tensors.has('encoder.weight');
   return {
-    form: 'sae',
-    source: 'openmoss',
-    checkpoint,
-    configPath,
+    form: 'dictionary',
     d,
     m,
-    hookPoint,
-    hookPointFrom: 'config',
+    place: { over: 'hook point', named: hook ?? null, from: 'config' },
     encoder: linear
       ? tensors.weight('encoder.weight', [m, d], 'transposed')
       : tensors.weight('W_E', [d, m], 'as stored'),
@@ -191,7 +144,7 @@ export function describeOpenMoss(
       ? tensors.vector(linear ? 'decoder.bias' : 'b_D', [d])
       : null,
     subtractDecoderBias: false,
-    centred: given.centred === true,
+    centered: given.centered(),
     glu:
       config.use_glu_encoder || tensors.has('W_E_glu')
         ? {
@@ -199,9 +152,15 @@ export function describeOpenMoss(
             bias: tensors.vector('b_E_glu', [m]),
           }
         : null,
-    activation: activationOf(config, tensors, m, given, configPath),
+    activation: activationOf(source, m),
     decoderNorm: config.sparsity_include_decoder_norm ? 'selection' : 'none',
-    normalization: normalizationOf(config, hookPoint, tensors, given, configPath),
+    normalization: normalizationOf(source, hook ?? ''),
     notes: [],
   };
 }
+
+export const openMoss: Format = {
+  name: 'openmoss',
+  folder: { weights: ['sae_weights.safetensors', 'sae_weights.pt'], config: 'config.json' },
+  describe,
+};

@@ -1,126 +1,124 @@
 /**
- * Published SAE formats, recognised by what lies in the folder and in the files, never by a file's
- * name alone.
+ * Recognises the format of a folder or file by its configuration and its tensors, never by the name
+ * of a file alone, and describes the SAE in it.
  */
 import { statSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
-import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { basename, dirname, join } from 'node:path';
 import { readCheckpoint, type Checkpoint } from '../../checkpoint/read.js';
-import { describeCrosscoder } from './crosscoder.js';
-import type { GivenSettings, PublishedDescription } from '../description.js';
-import { describeDictionaryLearning, dictionaryLearningConfig } from './dictionary-learning.js';
-import { describeGemmaScope } from './gemma-scope.js';
-import { describeLlamaScope } from './llama-scope.js';
-import { describeMlsae } from './mlsae.js';
-import { describeOpenAi, looksLikeOpenAi } from './openai.js';
-import { describeOpenMoss } from './openmoss.js';
-import { describeWithSettings, isSettings, settingsPath } from './routesae.js';
-import { describeSaelens } from './saelens.js';
-import { describeSparsify } from './sparsify.js';
+import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import type { SaeKind } from '../../schema/index.js';
+import type { Place, SaeDescription } from '../description.js';
+import { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { formats } from './formats.js';
 
-export { saeSources } from '../description.js';
-export type {
-  Activation,
-  CrosscoderDescription,
-  DecoderNorm,
-  GivenSettings,
-  Normalization,
-  PublishedDescription,
-  SaeDescription,
-  SaeSource,
-  Threshold,
-  Weight,
-} from '../description.js';
+/** Kinds that an SAE of a published format can be evaluated as, nearest first. */
+function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeKind, ...SaeKind[]] {
+  if (kinds !== undefined) return kinds;
+  if (form === 'crosscoder') return ['Crosscoder'];
+  switch (activation.kind) {
+    case 'relu':
+      return ['Vanilla'];
+    case 'gated':
+      return ['Gated'];
+    case 'jumprelu':
+      return ['JumpReLU'];
+    case 'topk':
+      return ['TopK', 'RandomK'];
+  }
+}
+
+/** The kind asked for, else the nearest. @throws SaeEvalError `sae-kind`. */
+function chooseKind(kinds: readonly [SaeKind, ...SaeKind[]], wanted: SaeKind | undefined): SaeKind {
+  if (wanted === undefined || kinds.includes(wanted)) return wanted ?? kinds[0];
+  const message = `expected ${kinds.join(' or ')}, as the file says, found ${wanted}`;
+  throw new SaeEvalError('sae-kind', message, { fields: [{ path: 'kind', message }] });
+}
+
+function placeAs(kind: SaeKind, place: Place): Place {
+  const named = place.over === 'hook point' ? place.named : null;
+  if (kind === 'RandomK' && place.over !== 'drawn layer') return { over: 'drawn layer', named };
+  return kind === 'MLSAE' ? { over: 'routed range', layers: null } : place;
+}
+
+/** A file or folder whose format is known. */
+export class SaeFile implements FormatFile {
+  constructor(
+    readonly format: Format,
+    readonly checkpoint: Checkpoint,
+    readonly configPath: string | null,
+  ) {}
+
+  /** Kinds it can be evaluated as, nearest first; none if it is no SAE. */
+  candidates(): readonly SaeKind[] {
+    if (this.format.candidates !== undefined) return this.format.candidates(this);
+    return kindsOf(this.format.describe(this, new GivenSettings()));
+  }
+
+  /**
+   * Describes the SAE as the kind that is given, or as the only one it can be. Settings that are
+   * missing or do not fit are collected in `given`.
+   * @throws SaeEvalError `checkpoint-*`, `sae-kind`.
+   */
+  describe(given: GivenSettings): SaeDescription {
+    const { kinds, ...described } = this.format.describe(this, given);
+    const kind = chooseKind(
+      kindsOf({ ...described, ...(kinds ? { kinds } : {}) }),
+      given.fields.kind,
+    );
+    const { format, checkpoint, configPath } = this;
+    const place = placeAs(kind, described.place);
+    return { format: format.name, checkpoint, configPath, ...described, kind, place };
+  }
+}
 
 const isFile = (path: string): boolean =>
   statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
-/**
- * Weight files and the configuration that must lie with them, seen from the folder of the weights.
- */
-const pairs: readonly {
-  weights: string;
-  config: string;
-  describe: (
-    configPath: string,
-    checkpoint: Checkpoint,
-    given: GivenSettings,
-  ) => PublishedDescription;
-}[] = [
-  { weights: 'sae_weights.safetensors', config: 'cfg.json', describe: describeSaelens },
-  { weights: 'sae_weights.safetensors', config: 'config.json', describe: describeOpenMoss },
-  { weights: 'sae_weights.pt', config: 'config.json', describe: describeOpenMoss },
-  { weights: 'sae.safetensors', config: 'cfg.json', describe: describeSparsify },
-  { weights: 'ae.pt', config: 'config.json', describe: describeDictionaryLearning },
-  { weights: 'model.safetensors', config: 'config.json', describe: describeMlsae },
-  { weights: 'cc_weights.pt', config: 'cfg.json', describe: describeCrosscoder },
-  {
-    weights: join('checkpoints', 'final.safetensors'),
-    config: 'hyperparams.json',
-    describe: describeLlamaScope,
-  },
-];
+const folders = formats.flatMap((format) =>
+  format.folder === undefined ? [] : [{ format, ...format.folder }],
+);
 
-/** The configurations that stand for their folder when they are named themselves. */
-const configNames = new Set(pairs.map(({ config }) => config));
-
-/**
- * What a path leads to: a published SAE, or a file in none of the published formats with what was
- * read of it.
- */
-export type Recognised =
-  { published: PublishedDescription } | { published: null; checkpoint: Checkpoint };
-
-/**
- * What a folder or file is, from configurations and headers alone; nothing native is loaded.
- * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`, `sae-option` where a setting
- *   must be given.
- */
-export async function recognise(path: string, given: GivenSettings = {}): Promise<Recognised> {
-  let folder: boolean;
-  try {
-    folder = statSync(path).isDirectory();
-  } catch (error) {
-    throw asSaeEvalError(error, path);
+/** The file that a path leads to as a folder's weights, with the configuration beside them. */
+async function inFolder(path: string, isFolder: boolean): Promise<SaeFile | null> {
+  for (const { format, weights, config } of folders) {
+    for (const name of weights) {
+      const base = isFolder ? path : name.split('/').reduce((at) => dirname(at), path);
+      const [weightsPath, configPath] = [join(base, name), join(base, config)];
+      if ((isFolder || join(path) === weightsPath) && isFile(weightsPath) && isFile(configPath))
+        return new SaeFile(format, await readCheckpoint(weightsPath), configPath);
+    }
   }
-  if (!folder && configNames.has(basename(path))) return recognise(dirname(path), given);
-  for (const { weights, config, describe } of pairs) {
-    const base = folder ? path : weights.includes('final') ? dirname(dirname(path)) : dirname(path);
-    const weightsPath = join(base, weights);
-    if (!folder && join(path) !== weightsPath) continue;
-    if (isFile(weightsPath) && isFile(join(base, config)))
-      return { published: describe(join(base, config), await readCheckpoint(weightsPath), given) };
-  }
-  const file = folder ? join(path, 'params.npz') : path;
-  if (folder && !isFile(file)) {
-    throw new SaeEvalError(
-      'checkpoint-format',
-      `${path}: expected a folder with one of ` +
-        `${pairs.map(({ weights, config }) => `${config} and ${weights}`).join('; ')}; or ` +
-        'params.npz.',
-    );
-  }
-  const checkpoint = await readCheckpoint(file);
-  if (checkpoint.format === 'npz') return { published: describeGemmaScope(checkpoint, given) };
-  const backup = /^ae_\w+\.pt$/.test(basename(file))
-    ? dictionaryLearningConfig(resolve(file))
-    : null;
-  if (backup !== null) return { published: describeDictionaryLearning(backup, checkpoint, given) };
-  const settings = settingsPath(file);
-  if (isFile(settings) && isSettings(settings))
-    return { published: describeWithSettings(settings, checkpoint, given) };
-  return looksLikeOpenAi(checkpoint)
-    ? { published: describeOpenAi(checkpoint, given) }
-    : { published: null, checkpoint };
+  return null;
 }
 
 /**
- * The description of a published SAE; null for a file in none of the formats (a bare state dict of
- * the RouteSAE family, for example).
+ * Recognises the format of a folder or file from configurations and headers alone.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`.
  */
-export async function describePublished(
-  path: string,
-  given: GivenSettings = {},
-): Promise<PublishedDescription | null> {
-  return (await recognise(path, given)).published;
+export async function recognise(path: string): Promise<SaeFile> {
+  let isFolder: boolean;
+  try {
+    isFolder = statSync(path).isDirectory();
+  } catch (error) {
+    throw asSaeEvalError(error, path);
+  }
+  if (!isFolder && folders.some(({ config }) => config === basename(path)))
+    return recognise(dirname(path));
+  const found = await inFolder(path, isFolder);
+  if (found !== null) return found;
+  const file = isFolder ? join(path, 'params.npz') : path;
+  if (isFolder && !isFile(file)) {
+    const known = folders.map(({ weights, config }) => `${config} and ${weights.join(' or ')}`);
+    throw new SaeEvalError(
+      'checkpoint-format',
+      `${path}: expected a folder with ${known.join('; ')}; or params.npz.`,
+    );
+  }
+  const checkpoint = await readCheckpoint(file);
+  for (const format of formats) {
+    const own = format.file?.(checkpoint) ?? null;
+    if (own !== null) return new SaeFile(format, own.checkpoint, own.configPath);
+  }
+  throw new Error('the last format takes every file');
 }

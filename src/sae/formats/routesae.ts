@@ -1,24 +1,23 @@
 /**
- * Single-layer files of the RouteSAE family (github.com/swei2001/RouteSAEs and its reproduction) as
- * descriptions, for converting them: bare state dicts whose input is `pre(h)`. Evaluation has its
- * own classes for them (src/sae), but for those that `sae-eval convert` wrote from another format:
- * a `.json` beside them says what a bare state dict cannot.
+ * The RouteSAE family (github.com/swei2001/RouteSAEs and its reproduction): bare state dicts, whose
+ * tensors tell some kinds and not others. The scripts keep layer and k in a file's name alone
+ * (`TopK_L12_K64.pt`). `sae-eval convert` writes a `.json` beside such a file with what a bare state
+ * dict cannot say.
  */
+import { basename } from 'node:path';
 import { z } from 'zod';
-import { SaeEvalError } from '../../errors.js';
-import type { SaeKind } from '../../schema/request.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
+import type { Bilingual } from '../../bilingual.js';
 import { readConfig } from '../../checkpoint/config-file.js';
-import {
-  needK,
-  refuseScale,
-  Tensors,
-  type Activation,
-  type GivenSettings,
-  type SaeDescription,
-} from '../description.js';
+import type { Checkpoint } from '../../checkpoint/read.js';
+import { SaeEvalError, type ErrorCode } from '../../errors.js';
+import type { Place } from '../description.js';
+import type { GivenSettings } from '../given.js';
+import type { Kind, SaeSizes, Shapes } from '../kinds/kind.js';
+import { kindNamed, kinds, type SaeKind } from '../kinds/kinds.js';
+import { settingsInName } from './file-name.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
 
-export const settingsFormat = 'sae-eval-settings';
+const settingsFormat = 'sae-eval-settings';
 
 const settingsSchema = z.object({
   format: z.literal(settingsFormat),
@@ -36,115 +35,201 @@ const settingsSchema = z.object({
   byDecoderNorms: z.boolean().optional(),
 });
 
-/** What is written beside a file of the family that came from another format. */
-export type RouteSaeSettings = Omit<z.input<typeof settingsSchema>, 'kind'> & { kind: string };
+/** Settings beside a file of the family that came from another format. */
+export type RouteSaeSettings = Omit<z.input<typeof settingsSchema>, 'format'>;
 
 export const settingsPath = (path: string): string => `${path}.json`;
 
-/** Whether a `.json` beside a file is ours: others keep files of that name too. */
-export function isSettings(path: string): boolean {
+export const settingsText = (settings: RouteSaeSettings): string =>
+  `${JSON.stringify({ format: settingsFormat, ...settings }, null, 2)}\n`;
+
+/** Whether the `.json` beside a file is ours: other tools keep files of that name too. */
+function hasSettings(path: string): boolean {
   try {
-    return (
-      readConfig(path, z.looseObject({ format: z.literal(settingsFormat) })).format ===
-      settingsFormat
-    );
+    readConfig(settingsPath(path), z.looseObject({ format: z.literal(settingsFormat) }));
+    return true;
   } catch {
     return false;
   }
 }
 
-/** A file of the family with its settings. @throws SaeEvalError `checkpoint-*`, `sae-option`. */
-export function describeWithSettings(
-  configPath: string,
-  checkpoint: Checkpoint,
-  given: GivenSettings,
-): SaeDescription {
-  const {
-    kind,
-    hookName,
-    centred,
-    normalization,
-    k,
-    keepsNegative = true,
-    byDecoderNorms = false,
-  } = readConfig(configPath, settingsSchema);
-  refuseScale(given, configPath, 'its input is said beside the file');
-  const plain = describeRouteSae(checkpoint, kind, { ...(k === undefined ? {} : { k }), ...given });
-  return {
-    ...plain,
-    configPath,
-    normalization,
-    centred: given.centred ?? centred,
-    activation:
-      plain.activation.kind === 'topk'
-        ? { kind: 'topk', k: plain.activation.k, signed: keepsNegative }
-        : plain.activation,
-    decoderNorm: byDecoderNorms ? 'selection' : 'none',
-    hookPoint: hookName,
-    hookPointFrom: 'config',
-  };
+const shapesOf = ({ entries }: Checkpoint): Shapes =>
+  new Map([...entries].map(([name, { shape }]) => [name, shape]));
+
+const shapeText = (shape: readonly number[]): string => `[${shape.join(', ')}]`;
+const quoted = (names: readonly string[], most: number): string =>
+  names
+    .slice(0, most)
+    .map((name) => `'${name}'`)
+    .concat(names.length > most ? ['…'] : [])
+    .join(', ');
+
+function sizesFor(kind: Kind, shapes: Shapes): SaeSizes | null {
+  const shape = shapes.get(kind.sizesFrom);
+  if (shape?.length !== 2) return null;
+  return { m: shape[0]!, d: shape[1]!, R: kind.routedLayers?.(shapes) ?? null };
+}
+
+/** The first thing that keeps a file from being of this kind, or null. */
+function mismatch(kind: Kind, shapes: Shapes): { code: ErrorCode; message: string } | null {
+  const { kind: name, sizesFrom } = kind;
+  const found = quoted([...shapes.keys()], 12);
+  const wrongShape = (message: string) => ({ code: 'checkpoint-shape' as const, message });
+  const wrongKeys = (message: string) => ({ code: 'checkpoint-keys' as const, message });
+  const sizes = sizesFor(kind, shapes);
+  if (sizes === null) {
+    const shape = shapes.get(sizesFrom);
+    return shape === undefined
+      ? wrongKeys(
+          `expected a tensor '${sizesFrom}' [m, d] for kind ${name}, found ${found || 'no tensors'}`,
+        )
+      : wrongShape(`expected '${sizesFrom}' of shape [m, d], found ${shapeText(shape)}`);
+  }
+  const expected = kind.tensors(sizes);
+  for (const [tensor, shape] of Object.entries(expected)) {
+    const actual = shapes.get(tensor);
+    if (actual === undefined)
+      return wrongKeys(
+        `expected a tensor '${tensor}' ${shapeText(shape)} for kind ${name}, found ${found}`,
+      );
+    if (shapeText(actual) !== shapeText(shape))
+      return wrongShape(
+        `expected '${tensor}' of shape ${shapeText(shape)} (by '${sizesFrom}' [m, d] = ` +
+          `${shapeText([sizes.m, sizes.d])}), found ${shapeText(actual)}`,
+      );
+  }
+  const extra = [...shapes.keys()].find((tensor) => !(tensor in expected));
+  if (extra === undefined) return null;
+  return wrongKeys(
+    `tensor '${extra}' does not belong to kind ${name}, which has ` +
+      `${quoted(Object.keys(expected), 8)}`,
+  );
+}
+
+/** The kinds that a file with these tensors can be. */
+export function inferKinds(shapes: Shapes): SaeKind[] {
+  return kinds.filter((kind) => mismatch(kind, shapes) === null).map(({ kind }) => kind);
+}
+
+/** The kind whose tensors a file resembles most, by the tensors that only this kind has. */
+function nearestKind(shapes: Shapes): Kind & { kind: SaeKind } {
+  const own: [SaeKind, string][] = [
+    ['RouteSAE', 'router.weight'],
+    ['Crosscoder', 'encoder.0.weight'],
+    ['JumpReLU', 'threshold'],
+    ['Gated', 'gate_bias'],
+  ];
+  return kindNamed(own.find(([, tensor]) => shapes.has(tensor))?.[0] ?? 'TopK');
 }
 
 /**
- * @throws SaeEvalError `checkpoint-*`, `sae-option`; `sae-kind` for kinds that are no SAE on one
- *   site.
+ * The kind of a file and its sizes.
+ * @throws SaeEvalError `sae-kind` if several kinds are possible and none is given; `checkpoint-keys`
+ *   or `checkpoint-shape`, with the tensor, the expected and the found shape, if none fits.
  */
-export function describeRouteSae(
-  checkpoint: Checkpoint,
-  kind: SaeKind,
-  given: GivenSettings,
-): SaeDescription {
+export function resolveKind(
+  file: string,
+  shapes: Shapes,
+  wanted?: SaeKind,
+): { kind: Kind & { kind: SaeKind }; sizes: SaeSizes } {
+  const candidates = inferKinds(shapes);
+  if (wanted !== undefined && !candidates.includes(wanted)) {
+    const { code, message } = mismatch(kindNamed(wanted), shapes)!;
+    const hint = candidates.length > 0 ? ` The file can be: ${candidates.join(', ')}.` : '';
+    throw new SaeEvalError(code, `${file}: ${message}.${hint}`);
+  }
+  if (candidates.length === 0) {
+    const nearest = nearestKind(shapes);
+    const { code, message } = mismatch(nearest, shapes)!;
+    throw new SaeEvalError(
+      code,
+      `${file}: its tensors fit none of the kinds ${kinds.map(({ kind }) => kind).join(', ')}; ` +
+        `nearest is ${nearest.kind}: ${message}.`,
+    );
+  }
+  if (wanted === undefined && candidates.length > 1) {
+    const message = `${file}: this file could be ${candidates.join(' or ')}; set \`kind\`.`;
+    throw new SaeEvalError('sae-kind', message, { fields: [{ path: 'kind', message }] });
+  }
+  const kind = kindNamed(wanted ?? candidates[0]!);
+  return { kind, sizes: sizesFor(kind, shapes)! };
+}
+
+/** Remark on the settings that were taken from the file's name. */
+function nameNote(file: string, taken: readonly string[]): Bilingual[] {
+  if (taken.length === 0) return [];
+  return [
+    {
+      en: `From the file's name, ${file}: ${taken.join(', ')}.`,
+      zh: `取自文件名 ${file}：${taken.join('，')}。`,
+    },
+  ];
+}
+
+function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
   const { path } = checkpoint;
-  const tensors = new Tensors(checkpoint);
-  const [m, d] = tensors.matrix('encoder.weight', '[m, d]');
-  const activation = ((): Activation => {
-    switch (kind) {
-      case 'Vanilla':
-        return { kind: 'relu' };
-      case 'TopK':
-      case 'MLSAE':
-      case 'RandomK':
-        return { kind: 'topk', k: needK(given, undefined, m, path, 'its name'), signed: true };
-      case 'JumpReLU':
-        return {
-          kind: 'jumprelu',
-          threshold: { tensor: tensors.vector('threshold', [m]), log: false },
-          signed: true,
-        };
-      case 'Gated':
-        return {
-          kind: 'gated',
-          gateBias: tensors.vector('gate_bias', [m]),
-          magnitudeBias: tensors.vector('mag_bias', [m]),
-          logScale: tensors.vector('r_mag', [m]),
-        };
-      default:
-        throw new SaeEvalError(
-          'sae-kind',
-          `${path}: a ${kind} reads several layers at once; only SAEs on one site can be ` +
-            'described so.',
-        );
-    }
-  })();
+  const file = basename(path);
+  const { kind, sizes } = resolveKind(file, shapesOf(checkpoint), given.fields.kind);
+  const { layer, k: saved } = settingsInName(path);
+  for (const field of ['scale', 'centered'] as const)
+    given.refuse(field, 'is for published formats only; files of the RouteSAE family read pre(h)');
+  const k = kind.hasK ? given.k({ saved, m: sizes.m, where: "the file's name" }) : 0;
+  const takesLayer = kind.layer === 'required' && layer !== undefined;
+  // As everywhere, layer i is the residual stream after block i of 1…L.
+  const named = layer === undefined ? null : `blocks.${layer - 1}.hook_resid_post`;
+  const places: Record<Kind['layer'], Place> = {
+    required: { over: 'hook point', named, from: 'name' },
+    drawn: { over: 'drawn layer', named },
+    routed: { over: 'routed range', layers: sizes.R },
+  };
+  const { aggregation, routing, layer: givenLayer, k: givenK } = given.fields;
   return {
-    form: 'sae',
-    source: 'routesae',
-    checkpoint,
-    configPath: null,
-    d,
-    m,
-    activation,
-    encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
-    decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
-    encoderBias: kind === 'Gated' ? null : tensors.vector('latent_bias', [m]),
-    decoderBias: tensors.vector('pre_bias', [d]),
-    subtractDecoderBias: true,
-    glu: null,
-    centred: false,
-    decoderNorm: 'none',
-    normalization: { kind: 'layer-norm', epsilon: 1e-6 },
-    hookPoint: null,
-    hookPointFrom: 'path',
+    ...kind.form(sizes, { k, aggregation, routing }),
+    kinds: [kind.kind],
+    place: places[kind.layer],
+    notes: nameNote(file, [
+      ...(takesLayer && givenLayer === undefined ? [`layer ${layer}`] : []),
+      ...(kind.hasK && saved !== undefined && givenK === undefined ? [`k ${saved}`] : []),
+    ]),
+  };
+}
+
+/** A file of the family with its settings beside it. */
+function describeWithSettings(file: FormatFile, given: GivenSettings): FormatDescription {
+  const { checkpoint, configPath } = file;
+  const settings = readConfig(configPath!, settingsSchema);
+  const { kind: name, hookName, normalization, keepsNegative = true } = settings;
+  const { kind, sizes } = resolveKind(basename(checkpoint.path), shapesOf(checkpoint), name);
+  given.refuse('scale', 'its input is said beside the file');
+  const k = kind.hasK
+    ? given.k({ saved: settings.k, m: sizes.m, where: 'the .json beside the file' })
+    : 0;
+  const form = kind.form(sizes, { k });
+  if (form.form !== 'dictionary') throw new Error(`${kind.kind} has no settings`);
+  return {
+    ...form,
+    activation:
+      form.activation.kind === 'topk'
+        ? { kind: 'topk', k, signed: keepsNegative }
+        : form.activation,
+    normalization,
+    centered: given.centered(settings.centred, 'the .json beside the file'),
+    decoderNorm: settings.byDecoderNorms === true ? 'selection' : 'none',
+    place: { over: 'hook point', named: hookName, from: 'config' },
     notes: [],
   };
 }
+
+export const routeSae: Format = {
+  name: 'routesae',
+  file: (checkpoint) => ({
+    checkpoint,
+    configPath: hasSettings(checkpoint.path) ? settingsPath(checkpoint.path) : null,
+  }),
+  candidates: ({ checkpoint, configPath }) =>
+    configPath === null
+      ? inferKinds(shapesOf(checkpoint))
+      : [readConfig(configPath, settingsSchema).kind],
+  describe: (file, given) =>
+    file.configPath === null ? describeBare(file, given) : describeWithSettings(file, given),
+};

@@ -1,19 +1,14 @@
 /**
- * sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; k
- * largest of ReLU.
+ * sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; the k
+ * largest of max(a, 0).
  */
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
-import { SaeEvalError } from '../../errors.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
 import { readConfig } from '../../checkpoint/config-file.js';
-import {
-  needK,
-  refuseScale,
-  Tensors,
-  type GivenSettings,
-  type SaeDescription,
-} from '../description.js';
+import { SaeEvalError } from '../../errors.js';
+import type { GivenSettings } from '../given.js';
+import type { Format, FormatDescription, FormatFile } from './format.js';
+import { Tensors } from './tensors.js';
 
 const schema = z.looseObject({
   d_in: z.int().positive(),
@@ -25,55 +20,52 @@ const schema = z.looseObject({
   skip_connection: z.boolean().default(false),
 });
 
-/** @throws SaeEvalError `checkpoint-*`, `sae-kind`, `sae-option`. */
-export function describeSparsify(
-  configPath: string,
-  checkpoint: Checkpoint,
-  given: GivenSettings,
-): SaeDescription {
-  const config = readConfig(configPath, schema);
+function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
+  const { k: saved, activation, transcode, ...config } = readConfig(configPath!, schema);
   const d = config.d_in;
   const m = config.num_latents === 0 ? d * config.expansion_factor : config.num_latents;
-  if (config.activation !== 'topk')
+  if (activation !== 'topk')
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: activation ${JSON.stringify(config.activation.slice(0, 60))} is not ` +
-        'supported; expected topk.',
+      `${configPath}: activation ${JSON.stringify(activation.slice(0, 60))} is not supported; ` +
+        'expected topk.',
     );
   if (config.skip_connection)
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: a transcoder with a skip connection (W_skip), whose output its ` +
-        'latents alone do not give, is not supported.',
+      `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents ` +
+        'alone do not give, is not supported.',
     );
-  refuseScale(given, configPath, "sparsify's SAEs read raw activations");
+  given.refuse('scale', "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
   return {
-    form: 'sae',
-    source: 'sparsify',
-    checkpoint,
-    configPath,
+    form: 'dictionary',
     d,
     m,
+    place: { over: 'hook point', named: basename(dirname(resolve(configPath!))), from: 'path' },
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: tensors.vector('encoder.bias', [m]),
     decoderBias: tensors.vector('b_dec', [d]),
-    subtractDecoderBias: !config.transcode,
+    subtractDecoderBias: !transcode,
     glu: null,
-    centred: given.centred === true,
-    activation: { kind: 'topk', k: needK(given, config.k, m, configPath, 'its cfg.json') },
+    centered: given.centered(),
+    activation: { kind: 'topk', k: given.k({ saved, m, where: 'cfg.json' }) },
     decoderNorm: 'none',
     normalization: { kind: 'none' },
-    hookPoint: basename(dirname(resolve(configPath))),
-    hookPointFrom: 'path',
-    ...(config.transcode
+    ...(transcode
       ? {
           obstacle:
-            'a transcoder, which reconstructs another site than it reads; only ' +
-            'autoencoders are evaluated',
+            'a transcoder, which reconstructs another site than it reads; only autoencoders are ' +
+            'evaluated',
         }
       : {}),
     notes: [],
   };
 }
+
+export const sparsify: Format = {
+  name: 'sparsify',
+  folder: { weights: ['sae.safetensors'], config: 'cfg.json' },
+  describe,
+};

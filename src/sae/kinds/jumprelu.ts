@@ -1,44 +1,48 @@
 /**
  * JumpReLU SAE (Rajamanoharan et al., "Jumping Ahead: Improving Reconstruction Fidelity with
- * JumpReLU Sparse Autoencoders", 2024), as the RouteSAE family has it.
+ * JumpReLU Sparse Autoencoders", 2024). Files of the RouteSAE family keep negative values above a
+ * negative threshold (`signed`).
  *
  *   a = W_e (x − b_pre) + b;   z = a · 1[a > θ];   x̂ = W_d z + b_pre
  */
 import type { Tensor } from '../../torch/index.js';
-import { override, type Latents, type Sparsity } from '../latents.js';
-import { LinearEncoder } from '../linear-encoder.js';
-import { need, type SAE, type SaeTensors } from '../sae.js';
+import { override, type ActivationFunction, type Latents, type Sparsity } from '../latents.js';
+import { dictionaryForm, dictionaryTensors, type Kind } from './kind.js';
 
-export class JumpReLU implements SAE {
-  readonly kind = 'JumpReLU';
-  readonly k = null;
-  readonly d: number;
-  readonly m: number;
-  readonly #linear: LinearEncoder;
-  readonly #bias: Tensor; // [m]
-  readonly #threshold: Tensor; // [m]
+export class JumpRelu implements ActivationFunction {
+  readonly #threshold: Tensor; // [m], [1] or []
+  readonly #signed: boolean;
 
-  constructor(tensors: SaeTensors) {
-    this.#linear = new LinearEncoder(tensors);
-    this.#bias = need(tensors, 'latent_bias');
-    this.#threshold = need(tensors, 'threshold');
-    this.d = this.#linear.d;
-    this.m = this.#linear.m;
+  /** Takes the threshold over. */
+  constructor({ threshold, signed = false }: { threshold: Tensor; signed?: boolean }) {
+    this.#threshold = threshold;
+    this.#signed = signed;
   }
 
-  preactivate(x: Tensor): Tensor {
-    return this.#linear.encode(x, this.#bias); // [N, m]
-  }
-
-  activate(a: Tensor, sparsity: Sparsity): Latents {
-    return override(a.mul(a.gt(this.#threshold)), sparsity);
-  }
-
-  decode(z: Latents): Tensor {
-    return this.#linear.decode(z);
+  apply(a: Tensor, sparsity: Sparsity): Latents {
+    return override((this.#signed ? a : a.relu()).mul(a.gt(this.#threshold)), sparsity);
   }
 
   dispose(): void {
-    for (const owned of [this.#linear, this.#bias, this.#threshold]) owned.dispose();
+    this.#threshold.dispose();
   }
 }
+
+export const jumpRelu = {
+  kind: 'JumpReLU' as const,
+  summary: {
+    en: 'a learned threshold for each latent, one layer',
+    zh: '单层，每个潜变量有学习到的阈值',
+  },
+  layer: 'required',
+  hasK: false,
+  hasRouting: false,
+  sizesFrom: 'encoder.weight',
+  tensors: (sizes) => dictionaryTensors(sizes, ['latent_bias', 'threshold']),
+  form: (sizes) =>
+    dictionaryForm(sizes, {
+      kind: 'jumprelu',
+      threshold: { tensor: 'threshold', log: false },
+      signed: true,
+    }),
+} satisfies Kind;

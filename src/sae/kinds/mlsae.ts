@@ -1,13 +1,16 @@
 /**
  * Multi-layer SAE (Lawson et al., "Residual Stream Analysis with Multi-Layer SAEs", 2024): one TopK
- * that is applied to each routed layer by itself. The layers are the evaluation's matter; the
- * forward pass is TopK's.
+ * for every routed layer by itself. The forward pass is TopK's.
  */
-import type { SaeTensors } from '../sae.js';
-import { TopK } from './topk.js';
+import type { Kind } from './kind.js';
+import { topK } from './topk.js';
 
-export class MLSAE extends TopK {
-  constructor(tensors: SaeTensors, { k }: { k: number }) {
-    super(tensors, { k, kind: 'MLSAE' });
-  }
-}
+export const mlsae = {
+  ...topK,
+  kind: 'MLSAE' as const,
+  summary: {
+    en: 'one TopK applied to each of several layers by itself',
+    zh: '同一个 TopK 分别用于多个层',
+  },
+  layer: 'routed',
+} satisfies Kind;

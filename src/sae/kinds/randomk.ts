@@ -1,27 +1,17 @@
 /**
- * RandomK: a TopK file on a layer drawn by the seed from the routed range, as the RouteSAE
- * reproduction does it. It shows what a dictionary is worth on a layer it was not trained on; its
- * features are not random.
+ * RandomK: a TopK's file on a layer that the seed draws from the routed range, as in the RouteSAE
+ * reproduction. It shows what a dictionary is worth on a layer it was not trained on; its features
+ * are not random.
  */
-import { pythonRandint } from './python-random.js';
-import type { SaeTensors } from '../sae.js';
-import { TopK } from './topk.js';
+import type { Kind } from './kind.js';
+import { topK } from './topk.js';
 
-export class RandomK extends TopK {
-  constructor(tensors: SaeTensors, { k }: { k: number }) {
-    super(tensors, { k, kind: 'RandomK' });
-  }
-}
-
-/** The layer that `random.seed(seed); random.randint(S, E)` draws in Python. */
-export function drawLayer({
-  seed,
-  first,
-  last,
-}: {
-  seed: number;
-  first: number;
-  last: number;
-}): number {
-  return pythonRandint({ seed, low: first, high: last });
-}
+export const randomK = {
+  ...topK,
+  kind: 'RandomK' as const,
+  summary: {
+    en: "a TopK's file on another layer, drawn by the seed: what a mismatched layer costs",
+    zh: '把 TopK 的文件用在由种子抽取的另一层：显示层不匹配的代价',
+  },
+  layer: 'drawn',
+} satisfies Kind;

@@ -5,9 +5,7 @@
  *   p = softmax(W_r Σ_j x_j);   hard: x = x_{j*} · p_{j*}, j* = argmax p;   soft: x = Σ_j p_j x_j
  */
 import { ops, type Tensor } from '../../torch/index.js';
-import type { Latents, Sparsity } from '../latents.js';
-import { need, type SAE, type SaeTensors } from '../sae.js';
-import { TopK } from './topk.js';
+import { dictionaryForm, dictionaryTensors, type Kind } from './kind.js';
 
 export interface Routing {
   /** Weights of the layers: [N, R]. */
@@ -18,55 +16,37 @@ export interface Routing {
   weight: Tensor;
 }
 
-export class RouteSAE implements SAE {
-  readonly kind = 'RouteSAE';
-  readonly d: number;
-  readonly m: number;
-  readonly k: number;
-  /** Routed layers. */
-  readonly R: number;
-  readonly #router: Tensor; // [R, d]
-  readonly #topk: TopK;
-  readonly #aggregation: 'sum' | 'mean';
-
-  constructor(
-    tensors: SaeTensors,
-    { k, aggregation = 'sum' }: { k: number; aggregation?: 'sum' | 'mean' },
-  ) {
-    this.#router = need(tensors, 'router.weight');
-    this.#topk = new TopK(
-      new Map([...tensors].map(([name, tensor]) => [name.replace(/^sae\./, ''), tensor])),
-      { k },
-    );
-    this.#aggregation = aggregation;
-    this.R = this.#router.shape[0]!;
-    ({ d: this.d, m: this.m, k: this.k } = this.#topk);
-  }
-
-  /** x [N, R, d], the normalised residual streams of the routed layers. */
-  route(x: Tensor): Routing {
-    const summed = x.sum([1]); // [N, d]
-    const p = ops
-      .linear(this.#aggregation === 'mean' ? summed.div(this.R) : summed, this.#router, null)
-      .softmax(-1); // [N, R]
-    const [weight, layer] = ops.max(p, -1, { keepdim: true }); // [N, 1]
-    return { p, layer: layer.squeeze(-1), weight };
-  }
-
-  preactivate(x: Tensor): Tensor {
-    return this.#topk.preactivate(x); // [N, m]
-  }
-
-  activate(a: Tensor, sparsity: Sparsity): Latents {
-    return this.#topk.activate(a, sparsity);
-  }
-
-  decode(z: Latents): Tensor {
-    return this.#topk.decode(z);
-  }
-
-  dispose(): void {
-    this.#router.dispose();
-    this.#topk.dispose();
-  }
+/** @param x inputs of the routed layers: [N, R, d]. @param router W_r: [R, d]. */
+export function route(x: Tensor, router: Tensor, aggregation: 'sum' | 'mean'): Routing {
+  const summed = x.sum([1]); // [N, d]
+  const routed = aggregation === 'mean' ? summed.div(router.shape[0]!) : summed;
+  const p = ops.linear(routed, router, null).softmax(-1); // [N, R]
+  const [weight, layer] = ops.max(p, -1, { keepdim: true }); // [N, 1]
+  return { p, layer: layer.squeeze(-1), weight };
 }
+
+export const routeSae = {
+  kind: 'RouteSAE' as const,
+  summary: {
+    en: 'a router picks, for each token, the layer that one shared TopK encodes',
+    zh: '路由器为每个词元选择一层，由共享的 TopK 编码',
+  },
+  layer: 'routed',
+  hasK: true,
+  hasRouting: true,
+  sizesFrom: 'sae.encoder.weight',
+  routedLayers: (shapes) => shapes.get('router.weight')?.[0] ?? null,
+  tensors: (sizes) => ({
+    'router.weight': [sizes.R ?? 1, sizes.d],
+    ...Object.fromEntries(
+      Object.entries(dictionaryTensors(sizes)).map(([name, shape]) => [`sae.${name}`, shape]),
+    ),
+  }),
+  form: (sizes, { k, aggregation = 'sum', routing = 'hard' }) => ({
+    ...dictionaryForm(sizes, { kind: 'topk', k, signed: true }, { prefix: 'sae.' }),
+    form: 'routed',
+    router: 'router.weight',
+    aggregation,
+    routing,
+  }),
+} satisfies Kind;

@@ -1,50 +1,48 @@
 /**
- * TopK SAE (Gao et al., "Scaling and evaluating sparse autoencoders", 2024), as the RouteSAE family
- * has it: no ReLU, so that kept values may be negative.
+ * TopK SAE (Gao et al., "Scaling and evaluating sparse autoencoders", 2024). Files of the RouteSAE
+ * family have no ReLU, so that kept values may be negative (`signed`).
  *
  *   a = W_e (x − b_pre) + b;   z = the k largest of a;   x̂ = W_d z + b_pre
- *
- * MLSAE (Lawson et al., "Residual Stream Analysis with Multi-Layer SAEs", 2024) is the same applied
- * to each of several layers, RandomK the same on another layer.
  */
-import type { SaeKind } from '../../schema/request.js';
 import type { Tensor } from '../../torch/index.js';
-import { keepAbove, keepLargest, type Latents, type Sparsity } from '../latents.js';
-import { LinearEncoder } from '../linear-encoder.js';
-import { need, type SAE, type SaeTensors } from '../sae.js';
+import {
+  keepAbove,
+  keepLargest,
+  mapValues,
+  type ActivationFunction,
+  type Latents,
+  type Sparsity,
+} from '../latents.js';
+import { dictionaryForm, dictionaryTensors, type Kind } from './kind.js';
 
-export class TopK implements SAE {
-  readonly kind: SaeKind;
-  readonly d: number;
-  readonly m: number;
-  readonly k: number;
-  readonly #linear: LinearEncoder;
-  readonly #bias: Tensor; // [m]
+export class KeepLargest implements ActivationFunction {
+  readonly #k: number;
+  readonly #signed: boolean;
 
-  constructor(tensors: SaeTensors, { k, kind = 'TopK' }: { k: number; kind?: SaeKind }) {
-    this.#linear = new LinearEncoder(tensors);
-    this.#bias = need(tensors, 'latent_bias');
-    this.kind = kind;
-    this.d = this.#linear.d;
-    this.m = this.#linear.m;
-    this.k = k;
+  constructor({ k, signed = false }: { k: number; signed?: boolean }) {
+    this.#k = k;
+    this.#signed = signed;
   }
 
-  preactivate(x: Tensor): Tensor {
-    return this.#linear.encode(x, this.#bias); // [N, m]
+  apply(a: Tensor, sparsity: Sparsity): Latents {
+    const rectified = (values: Tensor): Tensor => (this.#signed ? values : values.relu());
+    if (sparsity !== null && 'theta' in sparsity) return keepAbove(rectified(a), sparsity.theta);
+    return mapValues(keepLargest(a, sparsity?.inferK ?? this.#k), rectified);
   }
 
-  activate(a: Tensor, sparsity: Sparsity): Latents {
-    if (sparsity === null) return keepLargest(a, this.k);
-    return 'inferK' in sparsity ? keepLargest(a, sparsity.inferK) : keepAbove(a, sparsity.theta);
-  }
-
-  decode(z: Latents): Tensor {
-    return this.#linear.decode(z);
-  }
-
-  dispose(): void {
-    this.#linear.dispose();
-    this.#bias.dispose();
-  }
+  dispose(): void {}
 }
+
+export const topK = {
+  kind: 'TopK' as const,
+  summary: {
+    en: 'keeps the k largest pre-activations of one layer',
+    zh: '在单层上保留 k 个最大的预激活',
+  },
+  layer: 'required',
+  hasK: true,
+  hasRouting: false,
+  sizesFrom: 'encoder.weight',
+  tensors: dictionaryTensors,
+  form: (sizes, { k }) => dictionaryForm(sizes, { kind: 'topk', k, signed: true }),
+} satisfies Kind;

@@ -1,42 +1,34 @@
 /**
- * Vanilla SAE (Bricken et al., "Towards Monosemanticity", 2023; Cunningham et al., 2023).
+ * Vanilla SAE (Bricken et al., "Towards Monosemanticity", 2023; Cunningham et al., "Sparse
+ * Autoencoders Find Highly Interpretable Features in Language Models", 2023).
  *
  *   z = relu(W_e (x − b_pre) + b);   x̂ = W_d z + b_pre
  */
 import type { Tensor } from '../../torch/index.js';
-import { override, type Latents, type Sparsity } from '../latents.js';
-import { LinearEncoder } from '../linear-encoder.js';
-import { need, type SAE, type SaeTensors } from '../sae.js';
+import { override, type ActivationFunction, type Latents, type Sparsity } from '../latents.js';
+import { dictionaryForm, dictionaryTensors, type Kind } from './kind.js';
 
-export class Vanilla implements SAE {
-  readonly kind = 'Vanilla';
-  readonly k = null;
-  readonly d: number;
-  readonly m: number;
-  readonly #linear: LinearEncoder;
-  readonly #bias: Tensor; // [m]
+export class Relu implements ActivationFunction {
+  constructor(private readonly overrides: 'latents' | 'preactivations' = 'latents') {}
 
-  constructor(tensors: SaeTensors) {
-    this.#linear = new LinearEncoder(tensors);
-    this.#bias = need(tensors, 'latent_bias');
-    this.d = this.#linear.d;
-    this.m = this.#linear.m;
+  apply(a: Tensor, sparsity: Sparsity): Latents {
+    if (sparsity === null) return { form: 'dense', values: a.relu() };
+    return override(this.overrides === 'preactivations' ? a : a.relu(), sparsity);
   }
 
-  preactivate(x: Tensor): Tensor {
-    return this.#linear.encode(x, this.#bias); // [N, m]
-  }
-
-  activate(a: Tensor, sparsity: Sparsity): Latents {
-    return override(a.relu(), sparsity);
-  }
-
-  decode(z: Latents): Tensor {
-    return this.#linear.decode(z);
-  }
-
-  dispose(): void {
-    this.#linear.dispose();
-    this.#bias.dispose();
-  }
+  dispose(): void {}
 }
+
+export const vanilla = {
+  kind: 'Vanilla' as const,
+  summary: {
+    en: 'ReLU latents under an L1 penalty, one layer',
+    zh: '单层，带 L1 惩罚的 ReLU 潜变量',
+  },
+  layer: 'required',
+  hasK: false,
+  hasRouting: false,
+  sizesFrom: 'encoder.weight',
+  tensors: dictionaryTensors,
+  form: (sizes) => dictionaryForm(sizes, { kind: 'relu' }),
+} satisfies Kind;

@@ -64,7 +64,12 @@ describe('what a published SAE brings along', () => {
     const { request: filled, saes } = await validateRequest(
       request({ checkpoint: published('saelens-topk') }),
     );
-    expect(saes[0]).toMatchObject({ kind: 'TopK', layer: 16, layers: [16], k: 8, label: 'TopK' });
+    expect(saes[0]).toMatchObject({
+      layer: 16,
+      layers: [16],
+      label: 'TopK',
+      description: { kind: 'TopK', activation: { k: 8 } },
+    });
     expect(filled.saes[0]).toMatchObject({ kind: 'TopK', layer: 16, k: 8 });
     expect((await validateRequest(filled)).request).toEqual(filled);
   });
@@ -72,15 +77,15 @@ describe('what a published SAE brings along', () => {
   it('found by its folder, its weights or its configuration', async () => {
     for (const name of ['', '/sae_weights.safetensors', '/cfg.json'])
       expect(await valid({ checkpoint: published(`saelens-gated${name}`) })).toMatchObject({
-        kind: 'Gated',
         layer: 7,
+        description: { kind: 'Gated' },
       });
   });
 
   it('a TopK may be evaluated on a drawn layer, an mlsae on all routed layers or on one', async () => {
     expect(await valid({ checkpoint: published('saelens-topk'), kind: 'RandomK' })).toMatchObject({
-      kind: 'RandomK',
       layer: 5,
+      description: { kind: 'RandomK' },
     });
     expect(
       (await refusal({ checkpoint: layouts('mlsae') })).fields.map(({ message }) => message).join(),
@@ -89,7 +94,7 @@ describe('what a published SAE brings along', () => {
 
   it('a request may give another k', async () => {
     expect(await valid({ checkpoint: published('sparsify/layers.3'), k: 3 })).toMatchObject({
-      k: 3,
+      description: { activation: { k: 3 } },
     });
   });
 
@@ -357,25 +362,30 @@ describe('names of bare state dicts', () => {
     const path = join(folder, 'TopK_L12_K64.pt');
     copyFileSync(shipped('TopK_tiny.pt'), path);
     const named = await valid({ checkpoint: path, kind: 'TopK' });
-    expect(named).toMatchObject({ layer: 12, k: 64 });
+    const k = (value: number) => ({ activation: { k: value } });
+    expect(named).toMatchObject({ layer: 12, description: k(64) });
     expect(named.notes).toEqual([
       {
         en: "From the file's name, TopK_L12_K64.pt: layer 12, k 64.",
         zh: expect.stringContaining('TopK_L12_K64.pt'),
       },
     ]);
-    expect(await valid({ checkpoint: path, kind: 'TopK', layer: 3, k: 16 })).toMatchObject({
-      layer: 3,
-      k: 16,
-      notes: [],
-    });
+    const given = await valid({ checkpoint: path, kind: 'TopK', layer: 3, k: 16 });
+    expect(given).toMatchObject({ layer: 3, description: k(16) });
+    expect(given.notes.map(({ en }) => en)).toEqual([expect.stringContaining('after block 3')]);
     // drawn, not the name's
-    expect(await valid({ checkpoint: path, kind: 'RandomK' })).toMatchObject({ layer: 5, k: 64 });
+    expect(await valid({ checkpoint: path, kind: 'RandomK' })).toMatchObject({
+      layer: 5,
+      description: k(64),
+    });
     expect(await valid({ checkpoint: path, kind: 'Vanilla' })).toMatchObject({
       layer: 12,
-      k: null,
+      description: { activation: { kind: 'relu' } },
     });
-    expect(await valid({ checkpoint: path, kind: 'MLSAE' })).toMatchObject({ layer: null, k: 64 });
+    expect(await valid({ checkpoint: path, kind: 'MLSAE' })).toMatchObject({
+      layer: null,
+      description: k(64),
+    });
   });
 
   it('are wrong like any other setting', async () => {

@@ -1,4 +1,4 @@
-import { parseRequest } from '#src/evaluation/request/resolve.js';
+import { parseRequest } from '#src/evaluation/request/parse.js';
 import { describe, expect, it } from 'vitest';
 
 const good = { model: 'm', dataset: { path: 'd' }, saes: [{ checkpoint: 'c' }] };

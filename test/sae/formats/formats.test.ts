@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { describePublished, type GivenSettings } from '#src/sae/formats/recognise.js';
+import type { GivenFields } from '#src/sae/given.js';
+import { describeSAE } from '#src/sae/load.js';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { applySAE, loadSAE } from '#src/sae/index.js';
@@ -14,15 +15,14 @@ const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const gemma = 'gemma-scope-2b-pt-res';
 
-const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSettings][] = [
+const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFields][] = [
   [
     'saelens-standard',
     {
-      source: 'saelens',
+      format: 'saelens',
       d: 6,
       m: 10,
-      hookPoint: 'blocks.3.hook_resid_pre',
-      hookPointFrom: 'config',
+      place: { named: 'blocks.3.hook_resid_pre', from: 'config' },
     },
   ],
   [
@@ -36,7 +36,7 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   ['saelens-topk-rescaled', { decoderNorm: 'latents' }],
   [
     'saelens-topk-before-6',
-    { activation: { kind: 'topk', k: 3 }, hookPoint: 'blocks.7.hook_resid_post' },
+    { activation: { kind: 'topk', k: 3 }, place: { named: 'blocks.7.hook_resid_post' } },
   ],
   [
     'saelens-jumprelu',
@@ -46,8 +46,8 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   [
     'dictionary_learning-AutoEncoder',
     {
-      source: 'dictionary_learning',
-      hookPoint: 'blocks.4.hook_resid_post',
+      format: 'dictionary_learning',
+      place: { named: 'blocks.4.hook_resid_post' },
       decoderNorm: 'latents',
     },
   ],
@@ -59,36 +59,35 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   ['dictionary_learning-AutoEncoderTopK-old', { decoderBias: 'bias' }],
   ['dictionary_learning-BatchTopKSAE', {}],
   ['dictionary_learning-MatryoshkaBatchTopKSAE', {}],
-  ['sparsify/layers.5', { source: 'sparsify', hookPoint: 'layers.5', m: 10 }],
-  ['sparsify/expansion/layers.2', { hookPoint: 'layers.2', m: 12 }],
+  ['sparsify/layers.5', { format: 'sparsify', place: { named: 'layers.5' }, m: 10 }],
+  ['sparsify/expansion/layers.2', { place: { named: 'layers.2' }, m: 12 }],
   [
     `${gemma}/layer_20/width_16k/average_l0_71`,
     {
-      source: 'gemma-scope',
-      hookPoint: 'blocks.20.hook_resid_post',
-      hookPointFrom: 'path',
+      format: 'gemma-scope',
+      place: { named: 'blocks.20.hook_resid_post', from: 'path' },
       fromPath: { width: '16k', averageL0: 71 },
     },
   ],
-  [`${gemma}/layer_3/width_16k/average_l0_9`, { hookPoint: 'blocks.3.hook_resid_post' }],
+  [`${gemma}/layer_3/width_16k/average_l0_9`, { place: { named: 'blocks.3.hook_resid_post' } }],
   [
     'openai-topk/0.pt',
     {
-      source: 'openai',
+      format: 'openai',
       activation: { kind: 'topk', k: 3 },
       normalization: { kind: 'layer-norm', epsilon: 1e-5 },
     },
   ],
   ['openai-relu/0.pt', { activation: { kind: 'relu' }, normalization: { kind: 'none' } }],
-  ['mlsae', { source: 'mlsae', encoderBias: null }],
+  ['mlsae', { format: 'mlsae', encoderBias: null }],
   ['mlsae-tfm', { decoderBias: 'autoencoder.pre_encoder_bias' }],
   [
     'openmoss-jumprelu',
     {
-      source: 'openmoss',
+      format: 'openmoss',
       decoderNorm: 'selection',
       normalization: { kind: 'scale', factor: Math.sqrt(6) / 7.5 },
-      hookPoint: 'blocks.12.hook_resid_post',
+      place: { named: 'blocks.12.hook_resid_post' },
     },
   ],
   [
@@ -105,18 +104,15 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
     { activation: { kind: 'topk', k: 3 } },
     { inferK: 3 },
   ],
-  [
-    'dictionary_learning-submodule',
-    { hookPoint: 'blocks.4.hook_mlp_out', hookPointFrom: 'config' },
-  ],
+  ['dictionary_learning-submodule', { place: { named: 'blocks.4.hook_mlp_out', from: 'config' } }],
   [
     `${gemma}/embedding/width_4k/average_l0_6`,
     {
-      hookPoint: 'hook_embed',
+      place: { named: 'hook_embed' },
       encoder: { tensor: 'W_enc', transpose: false, factor: 1 / Math.sqrt(6) },
     },
   ],
-  ['saelens-rc', { hookPoint: 'blocks.1.hook_resid_post', normalization: { kind: 'none' } }],
+  ['saelens-rc', { place: { named: 'blocks.1.hook_resid_post' }, normalization: { kind: 'none' } }],
   ['saelens-boolean-norm', { normalization: { kind: 'scale', factor: 0.5 } }, { scale: 0.5 }],
   [
     'saelens-log-threshold',
@@ -126,7 +122,7 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   [
     'llama-scope-r1',
     {
-      source: 'openmoss',
+      format: 'openmoss',
       activation: { kind: 'jumprelu', threshold: { tensor: 'log_jumprelu_threshold', log: true } },
       decoderNorm: 'none',
     },
@@ -139,9 +135,9 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
     'crosscoder',
     {
       form: 'crosscoder',
-      source: 'crosscoder',
+      format: 'crosscoder',
       sites: 2,
-      hookPoints: null,
+      place: { over: 'models', count: 2 },
       normalizations: [
         { kind: 'scale', factor: 0.25 },
         { kind: 'scale', factor: 0.5 },
@@ -153,13 +149,11 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
     'openmoss-crosscoder',
     {
       form: 'crosscoder',
-      source: 'openmoss',
+      format: 'openmoss',
       sites: 3,
-      hookPoints: [
-        'blocks.2.hook_resid_post',
-        'blocks.3.hook_resid_post',
-        'blocks.5.hook_resid_post',
-      ],
+      place: {
+        named: ['blocks.2.hook_resid_post', 'blocks.3.hook_resid_post', 'blocks.5.hook_resid_post'],
+      },
     },
   ],
   ['openmoss-crosscoder-topk', { form: 'crosscoder', activation: { kind: 'topk', k: 3 } }],
@@ -182,9 +176,9 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
   [
     'llama-scope',
     {
-      source: 'llama-scope',
+      format: 'llama-scope',
       activation: { kind: 'jumprelu', threshold: { value: 0.5 } },
-      hookPoint: 'blocks.15.hook_resid_post',
+      place: { named: 'blocks.15.hook_resid_post' },
     },
     { scale: Math.sqrt(6) / 12 },
   ],
@@ -192,7 +186,7 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenSe
 
 describe.each(cases)('%s', (name, expected, given = {}) => {
   it('is described, and computes what PyTorch computes', async () => {
-    const description = await describePublished(fixture(name), given);
+    const description = await describeSAE(fixture(name), given);
     expect(description).toMatchObject(expected);
     const golden = await readCheckpoint(
       join(fixture(name), name.endsWith('.pt') ? '..' : '', 'expected.safetensors'),
@@ -349,7 +343,7 @@ describe('what is refused', () => {
     ],
     ['nothing', () => join(folder, 'none'), 'file-not-found', 'none'],
   ])('%s', async (_, path, code, text) => {
-    const error: unknown = await describePublished(path()).then(
+    const error: unknown = await describeSAE(path()).then(
       () => null,
       (thrown: unknown) => thrown,
     );
@@ -364,22 +358,19 @@ describe('what is refused', () => {
     ];
     mkdirSync(join(trainer, 'checkpoints'), { recursive: true });
     cpSync(join(fixture('dictionary_learning-backup'), 'ae.pt'), at);
-    expect(await describePublished(at)).toBeNull();
+    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'checkpoint-keys' });
     cpSync(
       join(fixture('dictionary_learning-backup'), 'config.json'),
       join(trainer, 'config.json'),
     );
-    expect(await describePublished(at)).toMatchObject({
-      source: 'dictionary_learning',
+    expect(await describeSAE(at)).toMatchObject({
+      format: 'dictionary_learning',
       normalization: { kind: 'scale', factor: 1 / 8 },
     });
   });
 
-  it('a bare state dict is none of them', async () => {
-    expect(
-      await describePublished(
-        fileURLToPath(new URL('../../../checkpoints/TopK_tiny.pt', import.meta.url)),
-      ),
-    ).toBeNull();
+  it('a bare state dict is of the RouteSAE family', async () => {
+    const path = fileURLToPath(new URL('../../../checkpoints/TopK_tiny.pt', import.meta.url));
+    expect(await describeSAE(path, { kind: 'TopK', k: 4 })).toMatchObject({ format: 'routesae' });
   });
 });

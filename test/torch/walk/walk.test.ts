@@ -2,7 +2,7 @@
  * Walks the dispatcher's list: a sample of ATen's overloads (in full mode all), each called with
  * arguments drawn from its schema, in child processes, so that a call on which libtorch ends the
  * process is seen and named. Every call answers or throws a TorchError. In full mode, with
- * SAE_EVAL_WRITE_LOG=1, docs/dispatcher-walk.md is written anew from the counts.
+ * SAE_EVAL_WRITE_LOG=1, docs/internals/dispatcher-walk.md is written anew from the counts.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -159,7 +159,10 @@ describe('the dispatcher walk', () => {
     );
     expect(answered).toBeGreaterThan(chosen.length / 2);
     if (full && process.env['SAE_EVAL_WRITE_LOG'] !== undefined)
-      writeFileSync(new URL('../../../docs/dispatcher-walk.md', import.meta.url), report(ended));
+      writeFileSync(
+        new URL('../../../docs/internals/dispatcher-walk.md', import.meta.url),
+        report(ended),
+      );
   }, 1_200_000);
 
   it('refuses what would end the process, and says why', () => {
@@ -312,7 +315,10 @@ describe('the dispatcher walk', () => {
   });
 
   it('has a row in the documentation for each refusal, of operators that exist', () => {
-    const page = readFileSync(new URL('../../../docs/dispatcher-walk.md', import.meta.url), 'utf8');
+    const page = readFileSync(
+      new URL('../../../docs/internals/dispatcher-walk.md', import.meta.url),
+      'utf8',
+    );
     const known = new Set(names.map((name) => name.split('.')[0]));
     for (const { operator: name, reason } of refusedCalls()) {
       expect(page).toContain(`| \`${name.replace('aten::', '')}\` | ${reason} |`);

@@ -1,86 +1,74 @@
 /**
  * Crosscoder: latents from the R layers of the clean pass. `reference` has no splice; `strict`
- * splices one layer alone with its own reconstruction, x̂_j · std_j + mean_j, and averages over the
- * layers.
+ * splices one layer alone with its own reconstruction and averages over the layers.
  */
 import type { Protocol } from '../../../metrics/metric.js';
-import type { CrosscoderLike } from '../../../sae/index.js';
-import { ops, scope } from '../../../torch/index.js';
+import type { Crosscoder } from '../../../sae/index.js';
+import { scope } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
-import type { Lane } from '../lanes.js';
+import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
 
 export class CrosscoderStrategy implements Strategy {
+  readonly variants: readonly Variant[];
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
-  readonly laneStarts: readonly number[];
-  readonly passes = { encode: 1, decode: 1 };
-  readonly #splices: boolean;
+  readonly lanes: readonly LanePlan[];
+  readonly passes: Strategy['passes'];
+  readonly #sae: Crosscoder;
+  readonly #protocols: ReadonlySet<Protocol>;
 
   constructor(
-    private readonly sae: CrosscoderLike,
-    private readonly layers: readonly number[],
-    readonly variants: readonly Variant[],
-    private readonly wanted: Wanted,
+    sae: Crosscoder,
+    layers: readonly number[],
+    { variants, wanted }: { variants: readonly Variant[]; wanted: Wanted },
   ) {
+    this.#sae = sae;
+    this.#protocols = wanted.protocols;
+    this.variants = variants;
+    this.residuals = layers;
     this.slots = {
       reference: layers.map((layer) => ({ layer, splicedAt: null })),
       strict: layers.map((layer) => ({ layer, splicedAt: layer })),
     };
-    this.residuals = layers;
-    this.#splices = wanted.splice && wanted.protocols.has('strict');
-    this.laneStarts = this.#splices ? variants.flatMap(() => layers) : [];
+    const splices = wanted.splice && wanted.protocols.has('strict');
+    const targetsAt = ({ owner }: Variant, slot: number) => targetsFor(owner, ['strict'], slot);
+    this.lanes = splices
+      ? variants.flatMap((variant) =>
+          layers.map((start, slot) => ({ start, zero: false, targets: targetsAt(variant, slot) })),
+        )
+      : [];
     this.zeroSites =
-      wanted.zero && this.#splices
+      wanted.zero && splices
         ? layers.map((layer, slot) => ({
             layer,
-            targets: variants.flatMap(({ owner }) => targetsFor(owner, ['strict'], slot)),
+            targets: variants.flatMap((variant) => targetsAt(variant, slot)),
           }))
         : [];
+    this.passes = { encode: 1, decode: variants.map(() => 1) };
   }
 
-  enter(clean: CleanPass, into: Collector): Lane[] {
-    const { normalizations } = this.sae;
-    const sites = this.layers.map((layer, j) => clean.input(layer, normalizations?.[j]));
-    const x =
-      normalizations === undefined
-        ? clean.routed(this.layers)
-        : ops.stack(
-            sites.map((site) => site.x),
-            1,
-          ); // [N, R, d]
+  enter(clean: CleanPass, into: Collector): LaneStart[] {
+    const sae = this.#sae;
+    const sites = this.residuals.map((layer, j) => clean.input(layer, sae.normalizations[j]!));
+    const x = clean.stacked(this.residuals, sae.normalizations); // [N, R, d]
     return scope(() => {
-      const a = this.sae.preactivate(x); // [N, m]
+      const a = sae.preactivate(x); // [N, m]
       return this.variants.flatMap(({ owner, sparsity }) => {
-        const latents = this.sae.activate(a, sparsity);
-        const counted = this.sae.shared?.(latents) ?? latents; // [N, m]
-        const reconstruction = this.sae.decode(latents); // [N, R, d]
-        return this.layers.flatMap((layer, slot): Lane[] => {
+        const latents = sae.activate(a, sparsity);
+        const counted = sae.shared(latents); // [N, m]
+        const reconstruction = sae.decode(latents); // [N, R, d]
+        return sites.flatMap((site, slot): LaneStart[] => {
           const own = reconstruction.select(1, slot); // [N, d]
+          const targets = targetsFor(owner, this.#protocols, slot);
           // The sites share their latents: they are counted once, at the first.
-          measure(
-            {
-              x: sites[slot]!.x,
-              reconstruction: own,
-              latents: slot === 0 ? counted : null,
-              targets: targetsFor(owner, this.wanted.protocols, slot),
-            },
-            into,
-          );
-          if (!this.#splices) return [];
-          const state = sites[slot]!.restore(own).reshape([clean.B, clean.T, clean.d]);
-          return [
-            {
-              start: layer,
-              state,
-              edits: new Map(),
-              zero: false,
-              targets: targetsFor(owner, ['strict'], slot),
-            },
-          ];
+          const shared = slot === 0 ? counted : null;
+          measure({ x: site.x, reconstruction: own, latents: shared, targets }, into);
+          if (this.lanes.length === 0) return [];
+          return [{ state: site.restore(own).reshape([clean.B, clean.T, clean.d]) }];
         });
       });
     });

@@ -1,7 +1,7 @@
-/** Which strategy evaluates an SAE: decided by its kind. */
-import { RouteSAE, type CrosscoderLike, type SAE } from '../../../sae/index.js';
-import type { DType } from '../../../torch/index.js';
+/** The strategy that evaluates an SAE, by its form and its place. */
 import type { BlockSite } from '../../../lm/index.js';
+import { Crosscoder, RoutedDictionary, type SAE } from '../../../sae/index.js';
+import type { DType } from '../../../torch/index.js';
 import { InsideBlock } from './block-site.js';
 import { CrosscoderStrategy } from './crosscoder.js';
 import { MultiLayer } from './multi-layer.js';
@@ -10,36 +10,29 @@ import { SingleLayer } from './single-layer.js';
 import type { Strategy, Variant, Wanted } from './strategy.js';
 
 export interface StrategyOptions {
-  sae: SAE;
-  /** The layers it is measured on; one for single-layer kinds. */
+  /** The layer of an SAE on one layer; null if it has several. */
+  layer: number | null;
+  /** The layers it is measured on. */
   layers: readonly number[];
-  /**
-   * Where inside the block an SAE on one site is; null or left out: the residual stream after it.
-   */
+  /** Site inside the block of its layer; default null, the residual stream after it. */
   site?: BlockSite | null;
-  routing: 'hard' | 'soft' | null;
-  /** Blocks of the language model. */
+  /** Default `hard`. */
+  routing?: 'hard' | 'soft';
+  /** Number of blocks of the language model. */
   L: number;
   variants: readonly Variant[];
   wanted: Wanted;
   saeDtype: DType;
 }
 
-export function strategyFor({
-  sae,
-  layers,
-  site = null,
-  routing,
-  L,
-  variants,
-  wanted,
-  saeDtype,
-}: StrategyOptions): Strategy {
-  if (sae instanceof RouteSAE)
-    return new Routed(sae, { layers, routing: routing ?? 'hard', saeDtype }, variants, wanted);
-  if (sae.kind === 'Crosscoder')
-    return new CrosscoderStrategy(sae as CrosscoderLike, layers, variants, wanted);
-  if (sae.kind === 'MLSAE') return new MultiLayer(sae, layers, variants, wanted);
-  if (site !== null) return new InsideBlock(sae, { site, layer: layers[0]! }, variants, wanted);
-  return new SingleLayer(sae, layers[0]!, L, variants, wanted);
+export function strategyFor(
+  sae: SAE,
+  { layer, layers, site = null, routing = 'hard', L, saeDtype, ...run }: StrategyOptions,
+): Strategy {
+  if (sae instanceof Crosscoder) return new CrosscoderStrategy(sae, layers, run);
+  if (sae instanceof RoutedDictionary)
+    return new Routed(sae, { layers, routing, saeDtype, ...run });
+  if (layer === null) return new MultiLayer(sae, layers, run);
+  if (site !== null) return new InsideBlock(sae, { site, layer }, run);
+  return new SingleLayer(sae, layer, { layers: L, ...run });
 }

@@ -1,144 +1,120 @@
 /**
  * RouteSAE: the routing is decided on the clean pass. Hard: each token is spliced at its own layer,
  * as the residual stream stands there in the intervened pass, without the scaling by p. Soft
- * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed
- * layer of one pass, x and x̂ from the clean pass.
+ * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed layer
+ * of one pass, x and x̂ from the clean pass.
  */
 import type { Protocol } from '../../../metrics/metric.js';
-import {
-  denormalize,
-  normalize,
-  type RouteSAE,
-  type Routing,
-  type Sparsity,
-} from '../../../sae/index.js';
+import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
+import type { Routing } from '../../../sae/kinds/routesae.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
-import { vectorKey, type Collector, type Target } from '../collector.js';
-import type { Lane } from '../lanes.js';
+import { vectorKey, type Collector } from '../collector.js';
+import type { Edit, LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
-
-type Edit = (r: Tensor) => Tensor;
 
 export interface RoutedOptions {
   layers: readonly number[];
   routing: 'hard' | 'soft';
   saeDtype: DType;
+  variants: readonly Variant[];
+  wanted: Wanted;
 }
 
 export class Routed implements Strategy {
+  readonly variants: readonly Variant[];
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'] = [];
-  readonly laneStarts: readonly number[];
+  readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
-  /** Protocols under which this routing has a splice. */
-  readonly #spliced: Protocol[];
+  readonly #sae: RoutedDictionary;
+  readonly #isHard: boolean;
+  readonly #saeDtype: DType;
+  readonly #protocols: ReadonlySet<Protocol>;
 
   constructor(
-    private readonly sae: RouteSAE,
-    private readonly options: RoutedOptions,
-    readonly variants: readonly Variant[],
-    private readonly wanted: Wanted,
+    sae: RoutedDictionary,
+    { layers, routing, saeDtype, variants, wanted }: RoutedOptions,
   ) {
-    const { layers, routing } = options;
-    this.#spliced = wanted.splice
-      ? [...wanted.protocols].filter((protocol) => protocol === 'strict' || routing === 'hard')
-      : [];
-    this.slots = {
-      reference: [{ layer: null, splicedAt: routing === 'hard' ? layers[0]! : null }],
-      strict: [{ layer: null, splicedAt: layers[0]! }],
-    };
+    this.#sae = sae;
+    this.#isHard = routing === 'hard';
+    this.#saeDtype = saeDtype;
+    this.#protocols = wanted.protocols;
+    this.variants = variants;
     this.residuals = layers;
-    const lanes = this.#spliced.length === 0 ? 0 : variants.length + (wanted.zero ? 1 : 0);
-    this.laneStarts = Array.from({ length: lanes }, () => layers[0]!);
+    const start = layers[0]!;
+    this.slots = {
+      reference: [{ layer: null, splicedAt: this.#isHard ? start : null }],
+      strict: [{ layer: null, splicedAt: start }],
+    };
+    // Protocols under which this routing has a splice.
+    const spliced = [...wanted.protocols].filter(
+      (protocol) => wanted.splice && this.slots[protocol][0]!.splicedAt !== null,
+    );
+    const targets = variants.map(({ owner }) => targetsFor(owner, spliced, 0));
+    const zero = wanted.zero ? [{ start, zero: true, targets: targets.flat() }] : [];
+    const splices = targets.map((own) => ({ start, zero: false, targets: own }));
+    this.lanes = spliced.length === 0 ? [] : [...splices, ...zero];
     // Hard: each token once more, at its own layer as it stands in the intervened pass.
-    const again = this.#spliced.length > 0 && routing === 'hard' ? 1 : 0;
-    this.passes = { encode: 1 + again * variants.length, decode: 1 + again };
+    const again = this.lanes.length > 0 && this.#isHard ? 1 : 0;
+    this.passes = {
+      encode: 1 + again * variants.length,
+      decode: variants.map(() => 1 + again),
+    };
   }
 
-  enter(clean: CleanPass, into: Collector): Lane[] {
-    const { layers, routing } = this.options;
-    const x = clean.routed(layers); // [N, R, d]
-    // What the edits of later layers read leaves the scope with the lanes.
+  enter(clean: CleanPass, into: Collector): LaneStart[] {
+    const sae = this.#sae;
+    const normalizations = this.residuals.map(() => sae.normalization);
+    const x = clean.stacked(this.residuals, normalizations); // [N, R, d]
+    // Tensors that the edits of later layers read leave the scope with the lanes.
     const held: Tensor[] = [];
-    const { lanes } = scope(() => {
-      const routes = this.sae.route(x);
+    const { starts } = scope(() => {
+      const routes = sae.route(x);
       held.push(routes.p);
-      const input =
-        // [N, d]
-        routing === 'hard' ? this.#picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]);
-      const a = this.sae.preactivate(input); // [N, m]
-      const tokens = routing === 'hard' && this.#spliced.length > 0 ? this.#tokensOf(routes) : [];
+      const input = this.#isHard ? picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]); // [N, d]
+      const a = sae.preactivate(input); // [N, m]
+      const tokens = this.#isHard && this.lanes.length > 0 ? this.#tokensOf(routes) : [];
       held.push(...tokens);
-      const lanes = this.variants.flatMap(({ owner, sparsity }): Lane[] => {
-        const latents = this.sae.activate(a, sparsity);
-        const reconstruction = this.sae.decode(latents); // [N, d]
-        measure(
-          {
-            x: input,
-            reconstruction,
-            latents,
-            targets: targetsFor(owner, this.wanted.protocols, 0),
-          },
-          into,
-        );
-        for (const protocol of this.wanted.protocols)
-          into.vector(
-            vectorKey(owner, protocol, 'routed'),
-            this.#positions(routes, into.mask(protocol).reshape([-1])),
-          );
-        if (this.#spliced.length === 0) return [];
+      const edits = this.variants.map(({ owner, sparsity }): Edit[] => {
+        const latents = sae.activate(a, sparsity);
+        const reconstruction = sae.decode(latents); // [N, d]
+        const targets = targetsFor(owner, this.#protocols, 0);
+        measure({ x: input, reconstruction, latents, targets }, into);
+        for (const protocol of this.#protocols) {
+          const counted = into.mask(protocol).reshape([-1]);
+          into.vector(vectorKey(owner, protocol, 'routed'), this.#positions(routes, counted));
+        }
+        if (this.lanes.length === 0) return [];
+        if (this.#isHard) return tokens.map((rows) => (r) => this.#spliceRows(r, rows, sparsity));
         const error = reconstruction.sub(input);
         held.push(error);
-        const edits =
-          routing === 'hard'
-            ? tokens.map(
-                (rows): Edit =>
-                  (r) =>
-                    this.#spliceRows(r, rows, sparsity),
-              )
-            : this.#softEdits(routes, error);
-        return [
-          this.#lane(clean, edits, { zero: false, targets: targetsFor(owner, this.#spliced, 0) }),
-        ];
+        return this.#softEdits(routes, error);
       });
-      if (this.#spliced.length > 0 && this.wanted.zero) {
-        const edits =
-          routing === 'hard'
-            ? tokens.map(
-                (rows): Edit =>
-                  (r) =>
-                    zeroRows(r, rows),
-              )
-            : this.#softZeros(routes);
-        const targets = this.variants.flatMap(({ owner }) => targetsFor(owner, this.#spliced, 0));
-        lanes.push(this.#lane(clean, edits, { zero: true, targets }));
-      }
-      return { lanes, held };
+      const zero = (): Edit[] =>
+        this.#isHard
+          ? tokens.map((rows) => (r) => zeroRows(r, rows))
+          : this.residuals.map((_, j) => (r) => fade(r, routes.p.narrow(1, j, 1)));
+      const starts = this.lanes.map((lane, index) =>
+        this.#begin(clean, lane.zero ? zero() : edits[index]!),
+      );
+      return { starts, held };
     });
-    return lanes;
+    return starts;
   }
 
-  /** x_{j*} · p_{j*}: [N, d]. */
-  #picked(x: Tensor, { layer, weight }: Routing): Tensor {
-    const index = layer.reshape([-1, 1, 1]).expand([-1, 1, x.shape[2]!]);
-    return x.gather(1, index).squeeze(1).mul(weight);
-  }
-
-  /** Positions per layer among those that count: [R]; soft: the sum of p. */
+  /** Positions of each layer among those that count: [R]; soft: the sum of p. */
   #positions({ p, layer }: Routing, counted: Tensor): Tensor {
-    if (this.options.routing === 'soft')
-      return ops.where(counted.unsqueeze(-1), p, 0).sum([0], { dtype: 'float64' });
-    return ops
-      .zeros([this.sae.R], { dtype: 'float64', device: p.device })
-      .index_add_(0, layer, counted.to({ dtype: 'float64' }));
+    if (!this.#isHard) return ops.where(counted.unsqueeze(-1), p, 0).sum([0], { dtype: 'float64' });
+    const positions = ops.zeros([this.#sae.R], { dtype: 'float64', device: p.device });
+    return positions.index_add_(0, layer, counted.to({ dtype: 'float64' }));
   }
 
   /** The rows routed to each layer, brought to the host once for a micro-batch: R × [n_j]. */
   #tokensOf({ layer }: Routing): Tensor[] {
-    const rows: bigint[][] = Array.from({ length: this.sae.R }, () => []);
+    const rows: bigint[][] = Array.from({ length: this.#sae.R }, () => []);
     (layer.toTypedArray() as BigInt64Array).forEach((j, row) => rows[Number(j)]!.push(BigInt(row)));
     return rows.map((indices) =>
       fromTypedArray(BigInt64Array.from(indices), [indices.length], { device: layer.device }),
@@ -148,62 +124,47 @@ export class Routed implements Strategy {
   /** Splices some tokens of r [B, T, d] as it stands. */
   #spliceRows(r: Tensor, rows: Tensor, sparsity: Sparsity): Tensor {
     if (rows.numel === 0) return r;
-    const flat = r.reshape([-1, this.sae.d]);
-    const site = normalize(flat.index_select(0, rows), this.options.saeDtype);
-    const reconstruction = this.sae.decode(
-      this.sae.activate(this.sae.preactivate(site.x), sparsity),
-    );
-    return flat.index_copy(0, rows, denormalize(reconstruction, site)).reshape(r.shape);
+    const sae = this.#sae;
+    const flat = r.reshape([-1, sae.d]);
+    const input = sae.normalization.apply(flat.index_select(0, rows), this.#saeDtype);
+    const reconstruction = sae.decode(sae.activate(sae.preactivate(input.x), sparsity));
+    return flat.index_copy(0, rows, input.restore(reconstruction)).reshape(r.shape);
   }
 
   /** `error`: x̂ − x of the clean pass, [N, d]. */
   #softEdits({ p }: Routing, error: Tensor): Edit[] {
-    return this.options.layers.map((_, j) => (r: Tensor): Tensor => {
-      const flat = r.reshape([-1, this.sae.d]);
-      const { std } = normalize(flat, this.options.saeDtype);
-      return flat
-        .add(error.mul(p.narrow(1, j, 1)).mul(std))
-        .to({ dtype: r.dtype })
-        .reshape(r.shape);
+    return this.residuals.map((_, j) => (r) => {
+      const flat = r.reshape([-1, this.#sae.d]);
+      const { restoreDifference } = this.#sae.normalization.apply(flat, this.#saeDtype);
+      const share = restoreDifference(error.mul(p.narrow(1, j, 1)));
+      return flat.add(share).to({ dtype: r.dtype }).reshape(r.shape);
     });
   }
 
-  #softZeros({ p }: Routing): Edit[] {
-    return this.options.layers.map(
-      (_, j) =>
-        (r: Tensor): Tensor =>
-          r
-            .reshape([-1, this.sae.d])
-            .mul(p.narrow(1, j, 1).neg().add(1))
-            .to({ dtype: r.dtype })
-            .reshape(r.shape),
-    );
-  }
-
-  /**
-   * A lane from the first routed layer on: its edit there is applied at once, the others as their
-   * layers come.
-   */
-  #lane(
-    clean: CleanPass,
-    edits: readonly Edit[],
-    { zero, targets }: { zero: boolean; targets: readonly Target[] },
-  ): Lane {
-    const [start, ...later] = this.options.layers;
-    const residual = clean.residual(start!);
-    const state = edits[0]!(residual);
+  /** A lane from the first routed layer on: its edit there is applied at once. */
+  #begin(clean: CleanPass, [first, ...later]: readonly Edit[]): LaneStart {
+    const residual = clean.residual(this.residuals[0]!);
+    const state = first!(residual);
     return {
-      start: start!,
       state: state === residual ? state.clone() : state,
-      edits: new Map(later.map((layer, j) => [layer, edits[j + 1]!])),
-      zero,
-      targets,
+      edits: new Map(later.map((edit, j) => [this.residuals[j + 1]!, edit])),
     };
   }
 }
 
+/** x_{j*} · p_{j*}: x [N, R, d] → [N, d]. */
+function picked(x: Tensor, { layer, weight }: Routing): Tensor {
+  const index = layer.reshape([-1, 1, 1]).expand([-1, 1, x.shape[2]!]);
+  return x.gather(1, index).squeeze(1).mul(weight);
+}
+
 function zeroRows(r: Tensor, rows: Tensor): Tensor {
-  return rows.numel === 0
-    ? r
-    : r.reshape([-1, r.shape[2]!]).index_fill(0, rows, 0).reshape(r.shape);
+  if (rows.numel === 0) return r;
+  return r.reshape([-1, r.shape[2]!]).index_fill(0, rows, 0).reshape(r.shape);
+}
+
+/** (1 − p) r: r [B, T, d], p [N, 1]. */
+function fade(r: Tensor, p: Tensor): Tensor {
+  const flat = r.reshape([-1, r.shape[2]!]);
+  return flat.mul(p.neg().add(1)).to({ dtype: r.dtype }).reshape(r.shape);
 }

@@ -2,91 +2,68 @@
  * TopK, Vanilla, Gated, JumpReLU, RandomK: one layer, measured and spliced there. At the last layer
  * `reference` measures after the final norm although the splice is before it.
  */
-import type { SAE } from '../../../sae/index.js';
-import { scope } from '../../../torch/index.js';
+import type { Protocol } from '../../../metrics/metric.js';
+import type { Dictionary } from '../../../sae/index.js';
+import { scope, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
-import type { Lane } from '../lanes.js';
+import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
 
 export class SingleLayer implements Strategy {
-  readonly slots: Record<'reference' | 'strict', Slot[]>;
+  readonly variants: readonly Variant[];
+  readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
-  readonly laneStarts: readonly number[];
+  readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
-  readonly #measuredAfterNorm: boolean;
+  readonly #sae: Dictionary;
+  /** Where the SAE is measured under which protocols; the first is where it is spliced. */
+  readonly #measurements: { site: number | 'final'; protocols: Protocol[] }[];
 
   constructor(
-    private readonly sae: SAE,
-    private readonly layer: number,
-    layers: number,
-    readonly variants: readonly Variant[],
-    private readonly wanted: Wanted,
+    sae: Dictionary,
+    layer: number,
+    { layers, variants, wanted }: { layers: number; variants: readonly Variant[]; wanted: Wanted },
   ) {
+    this.#sae = sae;
+    this.variants = variants;
+    const { protocols } = wanted;
     const slots = [{ layer, splicedAt: layer }];
     this.slots = { reference: slots, strict: slots };
     this.residuals = [layer];
-    this.zeroSites = wanted.zero
-      ? [
-          {
-            layer,
-            targets: variants.flatMap(({ owner }) => targetsFor(owner, wanted.protocols, 0)),
-          },
-        ]
+    const afterNorm = layer === layers && protocols.has('reference');
+    const here = [...protocols].filter((protocol) => protocol === 'strict' || !afterNorm);
+    this.#measurements = [
+      { site: layer, protocols: here },
+      ...(afterNorm ? [{ site: 'final' as const, protocols: ['reference' as const] }] : []),
+    ];
+    const targets = variants.map(({ owner }) => targetsFor(owner, protocols, 0));
+    this.zeroSites = wanted.zero ? [{ layer, targets: targets.flat() }] : [];
+    this.lanes = wanted.splice
+      ? targets.map((own) => ({ start: layer, zero: false, targets: own }))
       : [];
-    this.laneStarts = wanted.splice ? variants.map(() => layer) : [];
-    this.#measuredAfterNorm = layer === layers && wanted.protocols.has('reference');
-    const sites = this.#measuredAfterNorm ? 2 : 1;
-    this.passes = { encode: sites, decode: sites };
+    const { length } = this.#measurements;
+    this.passes = { encode: length, decode: variants.map(() => length) };
   }
 
-  enter(clean: CleanPass, into: Collector): Lane[] {
-    const { sae, layer, wanted } = this;
-    const site = clean.input(layer, sae.normalization);
-    const lanes = scope(() => {
-      const a = sae.preactivate(site.x); // [N, m]
-      return this.variants.map(({ owner, sparsity }) => {
-        const latents = sae.activate(a, sparsity);
-        const reconstruction = sae.decode(latents); // [N, d]
-        const protocols = [...wanted.protocols].filter(
-          (protocol) => protocol === 'strict' || !this.#measuredAfterNorm,
-        );
-        measure(
-          { x: site.x, reconstruction, latents, targets: targetsFor(owner, protocols, 0) },
-          into,
-        );
-        return {
-          start: layer,
-          state: wanted.splice
-            ? site.restore(reconstruction).reshape([clean.B, clean.T, clean.d])
-            : null,
-          edits: new Map(),
-          zero: false,
-          targets: targetsFor(owner, wanted.protocols, 0),
-        };
+  enter(clean: CleanPass, into: Collector): LaneStart[] {
+    const sae = this.#sae;
+    const [spliced] = this.#measurements.map(({ site, protocols }, index) => {
+      const input = clean.input(site, sae.normalization);
+      return scope(() => {
+        const a = sae.preactivate(input.x); // [N, m]
+        return this.variants.flatMap(({ owner, sparsity }): Tensor[] => {
+          const latents = sae.activate(a, sparsity);
+          const reconstruction = sae.decode(latents); // [N, d]
+          const targets = targetsFor(owner, protocols, 0);
+          measure({ x: input.x, reconstruction, latents, targets }, into);
+          if (index > 0 || this.lanes.length === 0) return [];
+          return [input.restore(reconstruction).reshape([clean.B, clean.T, clean.d])];
+        });
       });
     });
-    if (this.#measuredAfterNorm) {
-      const { x } = clean.input('final', sae.normalization);
-      scope(() => {
-        const a = sae.preactivate(x);
-        for (const { owner, sparsity } of this.variants) {
-          const latents = sae.activate(a, sparsity);
-          measure(
-            {
-              x,
-              reconstruction: sae.decode(latents),
-              latents,
-              targets: targetsFor(owner, ['reference'], 0),
-            },
-            into,
-          );
-        }
-        return null;
-      });
-    }
-    return lanes.flatMap((lane) => (lane.state === null ? [] : [{ ...lane, state: lane.state }]));
+    return spliced!.map((state) => ({ state }));
   }
 }

@@ -1,26 +1,24 @@
-/** How a kind is measured and spliced: what each kind's strategy tells the engine. */
+/** The strategy of an SAE: how it is measured and spliced, as the engine needs to know it. */
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Sparsity } from '../../../sae/index.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector, Target } from '../collector.js';
-import type { Lane } from '../lanes.js';
+import type { LanePlan, LaneStart } from '../lanes.js';
 
-/** A place where an SAE is measured and spliced under a protocol. */
+/** A place at which an SAE is measured and spliced under a protocol. */
 export interface Slot {
   /** The layer it is listed under; null for kinds that use their layers together. */
   layer: number | null;
-  /**
-   * The layer whose residual stream is replaced; null where there is no splice under this protocol.
-   */
+  /** The layer whose residual stream is replaced; null if this protocol has no splice. */
   splicedAt: number | null;
 }
 
-/** What a request wants computed. */
+/** The parts of a run that a request asks for. */
 export interface Wanted {
   protocols: ReadonlySet<Protocol>;
-  /** Metrics that compare logits of spliced passes. */
+  /** Whether a metric compares logits of spliced passes. */
   splice: boolean;
-  /** Metrics that need the sites set to zero. */
+  /** Whether a metric needs the sites set to zero. */
   zero: boolean;
 }
 
@@ -37,15 +35,15 @@ export interface Strategy {
   readonly residuals: readonly number[];
   /** Sites set to zero as a whole, and where their cross-entropy goes. */
   readonly zeroSites: readonly { layer: number; targets: readonly Target[] }[];
-  /** First layers of the lanes that {@link enter} returns for each micro-batch, for the plan. */
-  readonly laneStarts: readonly number[];
+  /** The lanes of a micro-batch: what the engine runs, `--explain` prices and memory is sized by. */
+  readonly lanes: readonly LanePlan[];
+  /** How often a token goes through the encoder, and through the decoder for each variant. */
+  readonly passes: { readonly encode: number; readonly decode: readonly number[] };
   /**
-   * How often a token goes through the encoder, and through the decoder for each variant, for the
-   * plan.
+   * Measures the SAE on the clean pass.
+   * @returns a beginning for each of `lanes`, in their order. Frees everything else it makes.
    */
-  readonly passes: { readonly encode: number; readonly decode: number };
-  /** Measures the SAE on the clean pass; returns the lanes to run. Frees what it makes besides. */
-  enter(clean: CleanPass, into: Collector): Lane[];
+  enter(clean: CleanPass, into: Collector): LaneStart[];
 }
 
 /** Targets of one slot under all the protocols given. */

@@ -3,6 +3,7 @@
  * or reading the text.
  */
 import { forwardCost } from '../../../lm/index.js';
+import { chooseProducts } from '../../../sae/index.js';
 import { devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
 import { decide, loadEvaluated, wantedOf } from '../prepare.js';
@@ -28,6 +29,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
   const { request, saes, model } = await validateRequest(input);
   const device = resolveDevice(request.device, devices());
   const wanted = wantedOf(request);
+  const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();
   try {
     const evaluated = saes.map((sae, index) =>
@@ -36,6 +38,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
         device,
         request,
         wanted,
+        products,
         loans,
         path: request.saes[index]!.checkpoint,
       }),
@@ -47,7 +50,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
     const { seqLen } = request.dataset;
     return {
       plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }),
-      decisions: decide({ ...request, device }, model, evaluated),
+      decisions: decide({ ...request, device }, model, { evaluated, products }),
       seqLen,
       device,
     };

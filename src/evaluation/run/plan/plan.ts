@@ -37,17 +37,17 @@ export interface PlannedSae {
 }
 
 /** Multiply-adds of one encoder pass: a Crosscoder's goes over its sites together. */
-function encodeCost({ kind, m, d }: SAE, sites: number): number {
-  return m * d * (kind === 'Crosscoder' ? sites : 1);
+function encodeCost({ form, m, d }: SAE, sites: number): number {
+  return m * d * (form === 'crosscoder' ? sites : 1);
 }
 
 /**
  * Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents.
  */
-function decodeCost({ kind, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
+function decodeCost({ form, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
   const active =
     sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
-  return active * d * (kind === 'Crosscoder' ? sites : 1);
+  return active * d * (form === 'crosscoder' ? sites : 1);
 }
 
 const sum = (values: Iterable<number>): number =>
@@ -67,7 +67,7 @@ export function makePlan(
 
   const starts = new Map<number, { labels: Set<string>; count: number }>();
   for (const { label, strategy } of saes) {
-    for (const start of strategy.laneStarts) {
+    for (const { start } of strategy.lanes) {
       const lanes = starts.get(start) ?? { labels: new Set<string>(), count: 0 };
       lanes.labels.add(label);
       lanes.count += 1;
@@ -100,7 +100,8 @@ export function makePlan(
     const sites = strategy.residuals.length;
     const decoding = sum(
       strategy.variants.map(
-        ({ sparsity }) => 2 * strategy.passes.decode * decodeCost(sae, sparsity, sites),
+        ({ sparsity }, index) =>
+          2 * strategy.passes.decode[index]! * decodeCost(sae, sparsity, sites),
       ),
     );
     const flops = 2 * strategy.passes.encode * encodeCost(sae, sites) + decoding;
@@ -114,8 +115,8 @@ export function makePlan(
     });
     // A script per SAE and metric: a whole pass for the error, one for the clean logits and one for
     // each splice.
-    const passes =
-      1 + (wanted.splice && strategy.laneStarts.length > 0 ? 1 + strategy.laneStarts.length : 0);
+    const splices = strategy.lanes.length;
+    const passes = 1 + (wanted.splice && splices > 0 ? 1 + splices : 0);
     apart += passes * (through(0) + head) + 2 * flops;
   }
   return { steps, flopsPerToken: sum(steps.map(({ flops }) => flops)), flopsPerTokenApart: apart };

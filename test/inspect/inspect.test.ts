@@ -3,11 +3,11 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { renderDescription } from '#src/inspect/tensors-of.js';
+import { renderDescription } from '#src/inspect/render.js';
 import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
 import { checkpointDescriptionSchema } from '#src/schema/index.js';
 import { safetensorsOf } from '../hostile/checkpoint-files.js';
-import { fixture } from './fixtures/path.js';
+import { fixture } from '../checkpoint/fixtures/path.js';
 
 it('says what a shipped checkpoint is and what must be given with it', async () => {
   const description = await describeCheckpoint(fixture('../../../checkpoints/RouteSAE_tiny.pt'));

@@ -1,37 +1,28 @@
 import { describe, expect, it } from 'vitest';
 import { type SaeEvalError } from '#src/errors.js';
-import { inferKinds, kindLayout, resolveKind } from '#src/sae/layout.js';
+import { inferKinds, resolveKind } from '#src/sae/formats/routesae.js';
+import { kindNamed } from '#src/sae/kinds/kinds.js';
 import { pythonRandint } from '#src/sae/kinds/python-random.js';
 import { type saeKinds } from '#src/schema/index.js';
 
 const shapesOf = (
   kind: (typeof saeKinds)[number],
   sizes = { d: 8, m: 32, R: 3 },
-): Map<string, readonly number[]> => new Map(Object.entries(kindLayout(kind).tensors(sizes)));
+): Map<string, readonly number[]> => new Map(Object.entries(kindNamed(kind).tensors(sizes)));
 
 describe('kinds from tensors', () => {
   it('knows which files look alike', () => {
-    expect(inferKinds(shapesOf('TopK')).candidates).toEqual([
-      'TopK',
-      'MLSAE',
-      'Vanilla',
-      'RandomK',
-    ]);
+    expect(inferKinds(shapesOf('TopK'))).toEqual(['TopK', 'MLSAE', 'Vanilla', 'RandomK']);
     for (const kind of ['RouteSAE', 'Gated', 'JumpReLU', 'Crosscoder'] as const)
-      expect(inferKinds(shapesOf(kind)).candidates).toEqual([kind]);
-    expect(inferKinds(shapesOf('Crosscoder'))).toEqual({
-      candidates: ['Crosscoder'],
-      d: 8,
-      m: 32,
-      routedLayers: 3,
-    });
+      expect(inferKinds(shapesOf(kind))).toEqual([kind]);
+    expect(resolveKind('a.pt', shapesOf('Crosscoder')).sizes).toEqual({ d: 8, m: 32, R: 3 });
   });
 
   it('wants the kind where files look alike', () => {
     expect(() => resolveKind('a.pt', shapesOf('Vanilla'))).toThrow(
-      /a\.pt: files of TopK, MLSAE, Vanilla, RandomK look alike: give `kind`/,
+      /a\.pt: this file could be TopK or MLSAE or Vanilla or RandomK; set `kind`/,
     );
-    expect(resolveKind('a.pt', shapesOf('Gated')).kind).toBe('Gated');
+    expect(resolveKind('a.pt', shapesOf('Gated')).kind.kind).toBe('Gated');
   });
 
   it.each([

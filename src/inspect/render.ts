@@ -1,27 +1,5 @@
-/** What `sae-eval inspect` prints: the tensors of a file, and what is known of the SAE in it. */
+/** A checkpoint's description as text for a terminal. */
 import type { CheckpointDescription } from '../schema/record.js';
-import type { Checkpoint } from '../checkpoint/read.js';
-
-/**
- * What a file holds, apart from what it means; the first hundred of what is no tensor of the SAE.
- */
-export function tensorsOf({
-  format,
-  prefix,
-  entries,
-  values,
-  others,
-}: Checkpoint): Pick<CheckpointDescription, 'format' | 'prefix' | 'tensors' | 'values' | 'others'> {
-  return {
-    format,
-    prefix,
-    others: others.slice(0, 100),
-    tensors: [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape })),
-    values: Object.fromEntries(
-      [...values].slice(0, 100).map(([key, value]) => [key, String(value).slice(0, 200)]),
-    ),
-  };
-}
 
 // Control and format characters of a file's texts could move the cursor.
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');

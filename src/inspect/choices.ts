@@ -1,0 +1,121 @@
+/**
+ * The choices that a request has with a checkpoint: for each kind it can be evaluated as, the place
+ * and the settings that the file knows, and the fields that the request must or may give.
+ */
+import { parseHookName, type HookPoint } from '../lm/hook-names.js';
+import {
+  hookPointsOf,
+  kOf,
+  normalizationsOf,
+  type Normalization,
+  type SaeDescription,
+} from '../sae/description.js';
+import type { SaeFile } from '../sae/formats/recognise.js';
+import { GivenSettings, type FieldFinding } from '../sae/given.js';
+import type { SaeKind } from '../sae/kinds/kinds.js';
+import type { SaeChoice } from '../schema/record.js';
+
+function normalizationText(normalization: Normalization): string {
+  switch (normalization.kind) {
+    case 'none':
+      return 'none (raw activations)';
+    case 'pre':
+      return 'pre: (h − mean) / (std + 1e-6), in the language model’s dtype';
+    case 'layer-norm':
+      return `layer-norm: (h − mean) / (std + ${normalization.epsilon})`;
+    case 'token-norm':
+      return 'token-norm: h · √d / ‖h‖';
+    case 'scale':
+      return `scale: h · ${Number(normalization.factor.toPrecision(8))}`;
+  }
+}
+
+/** The normalization in words; `asked`: whether the request must give its scale. */
+export function inputText(description: SaeDescription, asked: boolean): string {
+  if (asked) return 'scale: not in the file';
+  const texts = new Set(normalizationsOf(description).map(normalizationText));
+  const isCentered = description.form !== 'crosscoder' && description.centered;
+  return `${isCentered ? 'mean taken off; ' : ''}${[...texts].join('; ')}`;
+}
+
+/** Reason why no request can evaluate it, or null. */
+export function obstacleOf(description: SaeDescription): string | null {
+  const { place } = description;
+  if (description.obstacle !== undefined) return description.obstacle;
+  if (place.over === 'models')
+    return (
+      `a crosscoder between ${place.count} models, which no single language model can be ` +
+      'evaluated with'
+    );
+  if (place.over === 'hook points') {
+    const elsewhere = place.named.find((name) => parseHookName(name)?.site !== 'resid');
+    return elsewhere === undefined
+      ? null
+      : `its hook point ${elsewhere} is not the residual stream`;
+  }
+  // A request may say where an SAE belongs whose file does not.
+  if (place.over !== 'hook point' || place.from !== 'config' || place.named === null) return null;
+  return parseHookName(place.named) === null ? `unknown hook point ${place.named}` : null;
+}
+
+/** The finding about `layer`; null if the kind takes none. */
+function layerFinding(
+  { place, kind }: SaeDescription,
+  hook: HookPoint | null,
+): FieldFinding | null {
+  if (place.over === 'drawn layer')
+    return { field: 'layer', state: 'optional', reason: 'drawn by the seed if left out' };
+  if (place.over !== 'hook point') return null;
+  const { named, from } = place;
+  const sources = {
+    config: `the configuration: ${named}`,
+    path: `the file’s path: ${named}`,
+    name: 'the file’s name',
+  };
+  if (hook !== null)
+    return { field: 'layer', state: 'known', value: hook.layer, reason: sources[from] };
+  const why =
+    named !== null
+      ? `unknown hook point '${named.slice(0, 80)}'`
+      : from === 'name'
+        ? `kind ${kind} sits on one layer, and the file’s name holds none`
+        : 'the file names no hook point';
+  return {
+    field: 'layer',
+    state: 'required',
+    reason: `${why}: give the block after which it reads the residual stream`,
+  };
+}
+
+/** The choice of one kind. `kindReason`: why the kind must be given; null if it need not be. */
+export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null): SaeChoice {
+  const given = new GivenSettings({ kind });
+  const description = file.describe(given);
+  const hooks = hookPointsOf(description).map(parseHookName);
+  const single = description.place.over === 'hook point' ? (hooks[0] ?? null) : null;
+  const several = description.place.over === 'hook points' && !hooks.includes(null);
+  const layer = layerFinding(description, single);
+  const about: FieldFinding =
+    kindReason === null
+      ? { field: 'kind', state: 'known', value: kind, reason: 'the file' }
+      : { field: 'kind', state: 'required', reason: kindReason };
+  const routing: FieldFinding[] =
+    description.form !== 'routed'
+      ? []
+      : [
+          { field: 'aggregation', state: 'optional', value: 'sum', reason: 'default' },
+          { field: 'routing', state: 'optional', value: 'hard', reason: 'default' },
+        ];
+  const fields = [about, ...(layer === null ? [] : [layer]), ...given.findings, ...routing];
+  const asks = (field: string): boolean =>
+    fields.some((one) => one.field === field && one.state === 'required');
+  return {
+    kind,
+    layer: single?.layer ?? null,
+    layers: several ? hooks.map((hook) => hook!.layer) : null,
+    site: single === null || single.site === 'resid' ? null : single.site,
+    k: asks('k') ? null : kOf(description),
+    normalization: inputText(description, asks('scale')),
+    fields,
+  };
+}

@@ -1,0 +1,37 @@
+/** A format of SAE files: how it is recognised and described. */
+import type { Checkpoint } from '../../checkpoint/read.js';
+import type { SaeKind } from '../../schema/index.js';
+import type { Described, SaeForm } from '../description.js';
+import type { GivenSettings } from '../given.js';
+
+/** A file, or the weights of a folder, with the configuration that lies beside them. */
+export interface FormatFile {
+  readonly checkpoint: Checkpoint;
+  /** Path of the configuration; null if the format has none. */
+  readonly configPath: string | null;
+}
+
+/** What a format tells of an SAE. */
+export type FormatDescription = Pick<Described, 'place' | 'notes' | 'obstacle' | 'fromPath'> &
+  SaeForm & {
+    /** Kinds it can be evaluated as, nearest first; left out if they follow from its activation. */
+    kinds?: readonly [SaeKind, ...SaeKind[]];
+  };
+
+export interface Format {
+  readonly name: string;
+  /** Names of the weights and of the configuration beside them, for formats that are folders. */
+  readonly folder?: { readonly weights: readonly string[]; readonly config: string };
+  /**
+   * For formats that are told by a file's content or name: the file with its configuration, or null
+   * if it is in another format.
+   */
+  file?(checkpoint: Checkpoint): FormatFile | null;
+  /** Kinds among which a request must choose, if the file does not tell its kind. */
+  candidates?(file: FormatFile): readonly SaeKind[];
+  /**
+   * Describes the SAE. Settings that the request must give are asked for through `given`.
+   * @throws SaeEvalError `checkpoint-*`, `sae-kind`.
+   */
+  describe(file: FormatFile, given: GivenSettings): FormatDescription;
+}

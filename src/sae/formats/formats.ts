@@ -1,0 +1,25 @@
+/** The formats of SAE files, in the order in which they are tried. */
+import { crosscoder } from './crosscoder.js';
+import { dictionaryLearning } from './dictionary-learning.js';
+import type { Format } from './format.js';
+import { gemmaScope } from './gemma-scope.js';
+import { llamaScope } from './llama-scope.js';
+import { mlsae } from './mlsae.js';
+import { openAi } from './openai.js';
+import { openMoss } from './openmoss.js';
+import { routeSae } from './routesae.js';
+import { saelens } from './saelens.js';
+import { sparsify } from './sparsify.js';
+
+export const formats: readonly Format[] = [
+  saelens,
+  openMoss,
+  sparsify,
+  dictionaryLearning,
+  mlsae,
+  crosscoder,
+  llamaScope,
+  gemmaScope,
+  openAi,
+  routeSae, // takes every file that none before it does
+];
