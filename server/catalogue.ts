@@ -66,11 +66,17 @@ export class Catalogue {
   async checkpoints(
     signal: AbortSignal,
   ): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
-    const models = new Set((await this.#modelFolders(signal)).map(({ file }) => file));
-    // The weights of a language model are not listed as an SAE.
+    const described = new Map(
+      (await this.#modelFolders(signal)).map(({ file, answer }) => [file, answer]),
+    );
+    const isModel = (file: string): boolean => {
+      const answer = described.get(file);
+      return described.has(file) && (answer === undefined || 'ok' in answer);
+    };
+    // A folder that cannot be read as a language model may hold an SAE with a config.json.
     const all = (await this.#folders())
-      .filter(({ file }) => !models.has(file))
-      .flatMap(({ files }) => files)
+      .filter(({ file }) => !isModel(file))
+      .flatMap(({ file, files }) => files.map((found) => ({ ...found, folder: file })))
       .filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#checkpoints, listed, (files) =>
@@ -78,10 +84,10 @@ export class Catalogue {
     );
     return {
       truncated: all.length > listed.length,
-      items: listed.map((found, index): CheckpointEntry => {
-        const { name, bytes, modified } = found;
+      items: listed.flatMap((found, index): CheckpointEntry[] => {
+        const { name, bytes, modified, folder } = found;
         const answer = answers[index];
-        const described = answer !== undefined && 'ok' in answer ? answer.ok : null;
+        const description = answer !== undefined && 'ok' in answer ? answer.ok : null;
         const {
           format = null,
           candidates = [],
@@ -92,22 +98,26 @@ export class Catalogue {
           namedKind = null,
           obstacle = null,
           choices = [],
-        } = described ?? {};
-        return {
-          path: name,
-          bytes,
-          modifiedAt: new Date(modified).toISOString(),
-          format,
-          candidates,
-          d,
-          m,
-          routedLayers,
-          kindKnown,
-          namedKind,
-          obstacle,
-          choices,
-          error: failure(answer, found),
-        };
+        } = description ?? {};
+        // The weights of a model that is not supported are not a damaged SAE.
+        if (described.has(folder) && candidates.length === 0) return [];
+        return [
+          {
+            path: name,
+            bytes,
+            modifiedAt: new Date(modified).toISOString(),
+            format,
+            candidates,
+            d,
+            m,
+            routedLayers,
+            kindKnown,
+            namedKind,
+            obstacle,
+            choices,
+            error: failure(answer, found),
+          },
+        ];
       }),
     };
   }
@@ -149,16 +159,21 @@ export class Catalogue {
     };
   }
 
-  /** Folders whose file names are those of a model, and those whose manifest describes one. */
-  async #modelFolders(signal: AbortSignal): Promise<Found[]> {
+  /**
+   * Folders whose file names are those of a model, and those whose manifest describes one, with what
+   * reading them gave. Folders beyond the first are not read.
+   */
+  async #modelFolders(
+    signal: AbortSignal,
+  ): Promise<(Found & { answer: Inspected<ModelFacts> | undefined })[]> {
     const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
-    const programs = folders.filter(({ byName }) => !byName).slice(0, mostFiles);
-    const answers = await this.#cached(this.#models, programs, (files) =>
+    const answers = await this.#cached(this.#models, folders.slice(0, mostFiles), (files) =>
       inspectModels(files, { ...this.inspectOptions, signal }),
     );
     // Other tools have manifests too. A program counts even if this server does not run programs.
-    const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
-    return folders.filter((folder) => folder.byName || are.has(folder));
+    return folders
+      .map((folder, index) => ({ ...folder, answer: answers[index] }))
+      .filter(({ byName, answer }) => byName || isModelAnswer(answer));
   }
 
   /** Folders with text files, and the files that a request for the folder would read. */

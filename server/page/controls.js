@@ -10,9 +10,7 @@ export function field(path, label, control, hint) {
   control.id = id;
   control.dataset.path = path;
   if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
-  const mark = control.required
-    ? element('span', { class: 'soft' }, ' (required)')
-    : null;
+  const mark = control.required ? element('span', { class: 'soft' }, ' (required)') : null;
   return element(
     'div',
     { class: wideFields.test(path) ? 'field span' : 'field' },

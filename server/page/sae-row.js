@@ -138,13 +138,13 @@ export class SaeRow {
         : name === 'scale'
           ? element('input', { ...properties, value: text })
           : wholeNumber(text, { ...properties, ...(limit ? { max: limit } : {}) });
-    const range = limit ? `1 … ${limit}; ` : '';
-    return field(this.#path(name), labels[name] ?? name, control, range + reason);
+    const range = name === 'layer' && limit ? ` (1 … ${limit})` : '';
+    return field(this.#path(name), labels[name] ?? name, control, reason + range);
   }
 
   update() {
     this.#read();
-    const { path, format, d, m, obstacle } = this.#file;
+    const { path, d, m, obstacle } = this.#file;
     const choice = this.#choice;
     const label = element('input', {
       'data-field': 'label',
@@ -155,12 +155,7 @@ export class SaeRow {
     this.title.textContent = `SAE ${this.#index + 1}: ${fileName(path)}`;
     replace(
       this.fields,
-      field(
-        this.#path('checkpoint'),
-        'Checkpoint',
-        this.checkpoint,
-        `${format}, ${d} wide, ${m} latents`,
-      ),
+      field(this.#path('checkpoint'), 'Checkpoint', this.checkpoint, `${d} wide, ${m} latents`),
       obstacle === null
         ? null
         : element('p', { class: 'problem wide' }, `Cannot be evaluated: ${obstacle}`),
