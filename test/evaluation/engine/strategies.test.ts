@@ -1,0 +1,128 @@
+/**
+ * Strategies keep to what they declare: the lanes that begin are the lanes that `--explain` prices
+ * and memory is sized by, and the SAE runs as often as the plan says.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Engine } from '#src/evaluation/engine/engine.js';
+import { CleanPass } from '#src/evaluation/engine/clean-pass.js';
+import { Collector } from '#src/evaluation/engine/collector.js';
+import { strategyFor, type StrategyOptions } from '#src/evaluation/engine/strategies/index.js';
+import type { Wanted } from '#src/evaluation/engine/strategies/strategy.js';
+import { makePlan } from '#src/evaluation/run/plan/plan.js';
+import { forwardCost, loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
+import { readModelConfig } from '#src/lm/config.js';
+import { loadSAE, type LoadSaeOptions, type SAE } from '#src/sae/index.js';
+import { fromTypedArray, scope, setInferenceMode } from '#src/torch/index.js';
+import { shipped } from '../../golden/load.js';
+
+type Case = [
+  name: string,
+  file: string,
+  given: LoadSaeOptions,
+  Pick<StrategyOptions, 'layer' | 'layers' | 'site' | 'routing'>,
+];
+const routed = Array.from({ length: 9 }, (_, j) => 4 + j);
+const single = { kind: 'TopK', k: 16 } as const;
+const cases: Case[] = [
+  ['a layer', 'TopK_tiny.pt', single, { layer: 8, layers: [8] }],
+  ['the last layer', 'TopK_tiny.pt', single, { layer: 16, layers: [16] }],
+  ['a site', 'TopK_tiny.pt', single, { layer: 8, layers: [8], site: 'mlp_out' }],
+  ['each layer', 'MLSAE_tiny.pt', { kind: 'MLSAE', k: 16 }, { layer: null, layers: routed }],
+  ['layers together', 'Crosscoder_tiny.pt', {}, { layer: null, layers: routed }],
+  ['hard routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed }],
+  ['soft routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed, routing: 'soft' }],
+];
+const wants: [string, Wanted][] = [
+  ['everything', { protocols: new Set(['reference', 'strict']), splice: true, zero: true }],
+  ['strict without zero', { protocols: new Set(['strict']), splice: true, zero: false }],
+  ['reference', { protocols: new Set(['reference']), splice: true, zero: true }],
+  ['no splice', { protocols: new Set(['reference', 'strict']), splice: false, zero: false }],
+];
+const variants = [
+  { owner: '0.0', sparsity: null },
+  { owner: '0.1', sparsity: { inferK: 4 } },
+];
+const microBatch = { sequences: 2, lanesPerCall: 3, logits: 100_000 };
+
+/** Counts the rows that go through an SAE, in passes of N rows. */
+function counted(sae: SAE, N: number): { encode: number; decode: number } {
+  const passes = { encode: 0, decode: 0 };
+  const preactivate = sae.preactivate.bind(sae);
+  const decode = sae.decode.bind(sae);
+  sae.preactivate = (x) => {
+    passes.encode += x.shape[0]! / N;
+    return preactivate(x);
+  };
+  sae.decode = (z) => {
+    passes.decode += z.values.shape[0]! / N;
+    return decode(z);
+  };
+  return passes;
+}
+
+describe.each(cases)('%s', (_, file, given, place) => {
+  let model: LanguageModel;
+  let sae: SAE;
+  beforeAll(async () => {
+    setInferenceMode(true);
+    model = await loadLanguageModel(shipped('tiny-llama'));
+  });
+  afterAll(() => model.dispose());
+
+  it.each(wants)('wanting %s', async (_, wanted) => {
+    const [B, T] = [2, 12];
+    sae = await loadSAE(shipped(file), given);
+    const passes = counted(sae, B * T);
+    const options = { ...place, L: model.layers, variants, wanted, saeDtype: 'float32' as const };
+    const strategy = strategyFor(sae, options);
+
+    const begun = scope(() => {
+      const ids = fromTypedArray(new BigInt64Array(B * T).fill(7n), [B, T]);
+      const context = model.context([T, T], T);
+      const keep = new Set(strategy.residuals);
+      const clean = new CleanPass({ model, ids, context, keep, saeDtype: 'float32' });
+      const into = new Collector({ lengths: [T, T], T, device: 'cpu' });
+      const starts = strategy.enter(clean, into).map(({ state, edits }) => ({
+        shape: state.shape,
+        editedAt: [...(edits?.keys() ?? [])],
+      }));
+      into.dispose();
+      context.dispose();
+      return starts;
+    });
+    expect(begun).toHaveLength(strategy.lanes.length);
+    begun.forEach(({ shape, editedAt }, index) => {
+      expect(shape).toEqual([B, T, model.width]);
+      for (const layer of editedAt) expect(layer).toBeGreaterThan(strategy.lanes[index]!.start);
+    });
+
+    passes.encode = 0;
+    passes.decode = 0;
+    const engine = new Engine({
+      model,
+      strategies: [strategy],
+      wanted,
+      saeDtype: 'float32',
+      microBatch,
+    });
+    const ids = Int32Array.from({ length: T }, (_, i) => 3 + i);
+    await engine.batch([
+      { ids, length: T, truncated: 0 },
+      { ids, length: T, truncated: 0 },
+    ]);
+    engine.dispose();
+    const decoded = strategy.passes.decode.reduce((sum, count) => sum + count, 0);
+    // A pass in parts, token by token routed to its layer, adds up to whole passes.
+    expect(passes.encode).toBeCloseTo(strategy.passes.encode, 9);
+    expect(passes.decode).toBeCloseTo(decoded, 9);
+
+    const cost = await forwardCost(await readModelConfig(shipped('tiny-llama')), T);
+    const { steps } = makePlan([{ label: 'x', sae, strategy }], { cost, wanted });
+    const suffixes = steps.filter(({ pass }) => pass === 'suffix');
+    expect(suffixes.map(({ from }) => from)).toEqual(
+      [...new Set(strategy.lanes.map(({ start }) => start))].sort((a, b) => a - b),
+    );
+    expect(suffixes.reduce((sum, { count }) => sum + count, 0)).toBe(strategy.lanes.length);
+    sae.dispose();
+  });
+});
