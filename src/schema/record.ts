@@ -148,47 +148,59 @@ export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id
 
 export const fieldFindingSchema = z
   .object({
-    field: z.string().describe('A field of an SAE of the request.'),
+    field: z.string().describe('Name of a field of `saes[]`.'),
     state: z
       .enum(['required', 'known', 'optional'])
-      .describe('`required`: nobody knows it. `known`: the file holds it.'),
-    value: z.union([z.string(), z.number(), z.boolean()]).optional(),
-    reason: z.string().describe('Why it must be given, or where its value is from.'),
+      .describe(
+        '`required`: a request must give it. `known`: the file has the value; a request may replace ' +
+          'it. `optional`: it has a default.',
+      ),
+    value: z
+      .union([z.string(), z.number(), z.boolean()])
+      .optional()
+      .describe('Value in the file, or default.'),
+    reason: z.string().describe('Why the field is required, or source of its value.'),
   })
   .meta({ id: 'FieldFinding' });
 
 export const saeChoiceSchema = z
   .object({
     kind: z.enum(saeKinds),
-    layer: z.number().int().nullable().describe('Layer that the file names, 0…L.'),
-    layers: z.array(z.number().int()).nullable().describe('Layers of a crosscoder.'),
-    site: z.string().nullable().describe('Site inside the block; null: the residual stream.'),
-    k: z.number().int().nullable().describe('Active latents that the file holds.'),
+    layer: z.number().int().nullable().describe('Layer in the file, 0…L; null if it names none.'),
+    layers: z
+      .array(z.number().int())
+      .nullable()
+      .describe('Layers of a crosscoder; null for other kinds.'),
+    site: z.string().nullable().describe('Site inside the block; null for the residual stream.'),
+    k: z.number().int().nullable().describe('Number of active latents in the file.'),
     normalization: z.string().describe('How activations become the SAE’s input.'),
-    fields: z.array(fieldFindingSchema).describe('The fields that may be given with this kind.'),
+    fields: z.array(fieldFindingSchema).describe('Fields that a request may give with this kind.'),
   })
   .meta({ id: 'SaeChoice', description: 'A kind that a checkpoint can be evaluated as.' });
 
 /** Facts of a checkpoint that lists and inspections share. */
 const choiceFields = {
-  kindKnown: z.boolean().describe('False: the request must name the kind.'),
-  namedKind: z.enum(saeKinds).nullable().describe('Kind that stands in the file’s name.'),
-  obstacle: z.string().nullable().describe('Why no request can evaluate it.'),
-  choices: z.array(saeChoiceSchema).describe('One for each candidate, nearest first.'),
+  kindKnown: z.boolean().describe('Whether a request may omit `kind`.'),
+  namedKind: z.enum(saeKinds).nullable().describe('Kind in the name of the file.'),
+  obstacle: z
+    .string()
+    .nullable()
+    .describe('Why no request can evaluate the file; null if one can.'),
+  choices: z.array(saeChoiceSchema).describe('The candidates in detail, nearest first.'),
 };
 
 export const checkpointSchema = z
   .object({
-    path: z.string().describe('As in a request.'),
+    path: z.string().describe('Path in a request.'),
     bytes: z.number(),
     modifiedAt: timestamp,
     format: z.string().nullable(),
-    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
-    d: z.number().int().nullable(),
-    m: z.number().int().nullable(),
-    routedLayers: z.number().int().nullable(),
+    candidates: z.array(z.enum(saeKinds)).describe('Kinds that it can be evaluated as.'),
+    d: z.number().int().nullable().describe('Width of its input.'),
+    m: z.number().int().nullable().describe('Number of latents.'),
+    routedLayers: z.number().int().nullable().describe('RouteSAE: number of routed layers.'),
     ...choiceFields,
-    error: recordErrorSchema.nullable().describe('Why it is no SAE.'),
+    error: recordErrorSchema.nullable().describe('Why the file cannot be read as an SAE.'),
   })
   .meta({ id: 'Checkpoint' });
 export const checkpointListSchema = z
@@ -198,47 +210,41 @@ export const checkpointListSchema = z
   })
   .meta({ id: 'CheckpointList' });
 
-/** What is known of an SAE in a published format. */
+/** Description of an SAE in a published format. */
 export const publishedSchema = z
   .object({
     format: z
       .string()
       .describe(
-        'saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
+        'Format: saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
           'openai, mlsae or crosscoder.',
       ),
-    hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
+    hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),
     layers: z
       .array(z.number().int())
       .nullable()
-      .describe('The layers these are here, 0…L; null where they are none that is known.'),
+      .describe('Layers of the hook points, 0…L; null if a hook point is unknown.'),
     activation: z.string(),
     k: z.number().int().nullable(),
-    normalization: z.string().describe('What makes activations its input.'),
+    normalization: z.string().describe('Transformation of activations into its input.'),
     subtractsDecoderBias: z
       .boolean()
       .nullable()
-      .describe('Before the encoder; null for crosscoders.'),
+      .describe('Whether the encoder subtracts the decoder bias; null for crosscoders.'),
     decoderNorm: z
       .enum(['none', 'selection', 'latents'])
       .describe(
-        'Whether latents are chosen by the norm of their decoder rows, and whether they keep it.',
+        'Use of decoder norms: `selection` ranks latents by them, `latents` also scales latents.',
       ),
     fromPath: z
       .object({ width: z.string(), averageL0: z.number() })
       .partial()
       .optional()
       .describe(
-        'What the names of its folders say: the width as written, the mean number of ' +
-          'active latents.',
+        'Facts in the names of its folders: width as written, mean number of active latents.',
       ),
-    obstacle: z
-      .string()
-      .nullable()
-      .describe('Why it can be loaded but not evaluated; null where it can.'),
-    missing: z
-      .array(fieldErrorSchema)
-      .describe('Fields that a request must give, and what they mean.'),
+    obstacle: z.string().nullable().describe('Why it cannot be evaluated; null if it can.'),
+    missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and why.'),
     notes: z.array(bilingualSchema),
   })
   .meta({ id: 'PublishedSae' });
@@ -247,32 +253,29 @@ export const checkpointDescriptionSchema = z
   .object({
     path: z.string(),
     format: z.string(),
-    prefix: z.string().describe('What was taken off the names.'),
+    prefix: z.string().describe('Prefix that was removed from the names of tensors.'),
     tensors: z.array(
       z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) }),
     ),
-    values: z.record(z.string(), z.string()).describe('What is in the file beside tensors.'),
+    values: z.record(z.string(), z.string()).describe('Values in the file beside tensors.'),
     others: z
       .array(z.string())
       .optional()
       .describe('Paths of tensors beside the state dict, the first hundred.'),
-    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
-    needs: z.array(z.string()).describe('What must be given with it, for people.'),
+    candidates: z.array(z.enum(saeKinds)).describe('Kinds that it can be evaluated as.'),
+    needs: z.array(z.string()).describe('Fields that a request must give, as text.'),
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),
     mustGive: z
       .record(z.string(), z.array(z.string()))
-      .describe('For each candidate, the fields that a request must give with it.'),
+      .describe('Fields that a request must give, by candidate.'),
     named: z
       .object({ layer: z.number().int().optional(), k: z.number().int().optional() })
       .optional()
-      .describe("What the file's name says, used where a request leaves it out."),
+      .describe("Values in the file's name, used if a request omits them."),
     ...choiceFields,
-    published: publishedSchema
-      .nullable()
-      .optional()
-      .describe('Null for files of the RouteSAE family.'),
+    published: publishedSchema.nullable().optional().describe('Null for bare state dicts.'),
   })
   .meta({ id: 'CheckpointDescription' });
 

@@ -183,7 +183,8 @@ describe('watch', () => {
       seen.push(incoming.headers['last-event-id'] as string | undefined);
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       if (call === 1) {
-        const text = `retry: 100\n: comment\n\n${event(1)}${event(2)}id: 3\nevent: progress\ndata: half`;
+        const text =
+          `retry: 100\n: comment\n\n${event(1)}${event(2)}` + 'id: 3\nevent: progress\ndata: half';
         let at = 0;
         const timer = setInterval(() => {
           if (at >= text.length) {
@@ -204,7 +205,7 @@ describe('watch', () => {
     expect(seen).toEqual([undefined, '2']);
   });
 
-  it('takes a connection that went silent for dead, and one that ends too early for broken', async () => {
+  it('reopens a connection that went silent, and one that ended too early', async () => {
     const failures: unknown[] = [];
     const url = await listen((_, response, call) => {
       // The first never answers, the second says nothing after an event, the third ends without

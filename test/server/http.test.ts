@@ -304,7 +304,7 @@ describe('an evaluation', () => {
     expect(order.lastIndexOf('other'), order.join(', ')).toBeLessThan(5 + 15);
   });
 
-  it('is the same for the same Idempotency-Key and body, also at once; another body is refused', async () => {
+  it('is the same for the same Idempotency-Key and body; another body is refused', async () => {
     const send = (body: unknown): Promise<Response> =>
       post(server.url, body, { 'idempotency-key': 'key-1' });
     const answers = await Promise.all([
