@@ -5,7 +5,7 @@ import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 
-export interface MetricSources {
+interface MetricSources {
   store: Store;
   queue: () => JobQueue;
   hub: EventHub;

@@ -8,9 +8,9 @@ import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src
 import type { Problem } from '../src/schema/record.js';
 import { methodsAt } from './method-table.js';
 
-export const problemMediaType = 'application/problem+json; charset=utf-8';
+const problemMediaType = 'application/problem+json; charset=utf-8';
 
-export function problemOf(error: SaeEvalError, instance?: string): Problem {
+function problemOf(error: SaeEvalError, instance?: string): Problem {
   const { status, title } = errorTable[error.code];
   return {
     type: `/problems/${error.code}`,

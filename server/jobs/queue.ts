@@ -160,12 +160,6 @@ export class JobQueue {
     return stored;
   }
 
-  /** Summary of an evaluation with its current progress and position; null if it is unknown. */
-  summary(id: string): EvaluationSummary | null {
-    const summary = this.store.summary(id);
-    return summary === null ? null : this.withPresent(summary);
-  }
-
   /** Fills in the current progress and position. */
   withPresent<T extends EvaluationSummary>(summary: T): T {
     if (summary.status === 'queued')

@@ -4,7 +4,7 @@ import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
 import type { PlanStep } from '../evaluation/run/plan/plan.js';
 
 /** FLOPs with a unit. */
-export function flopsText(flops: number): string {
+function flopsText(flops: number): string {
   return flops >= 1e9
     ? `${(flops / 1e9).toPrecision(3)} GFLOP`
     : `${(flops / 1e6).toPrecision(3)} MFLOP`;
