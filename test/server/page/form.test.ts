@@ -54,6 +54,7 @@ describe.skipIf(executable === undefined)('the form', () => {
 
   async function choose(checkpoint: string, model = 'tiny-llama'): Promise<void> {
     await page.goto(`${server.url}/#/`);
+    await page.getByRole('heading', { name: 'Evaluations' }).waitFor();
     await page.goto(`${server.url}/#/new`);
     await page.getByLabel('Language model').selectOption(model);
     await page.getByLabel('Text', { exact: true }).selectOption('eval');
