@@ -13,8 +13,8 @@ import tseslint from 'typescript-eslint';
  */
 const mayImport = {
   errors: [],
-  'hub-cache': [],
   bilingual: [],
+  'hub-cache': ['errors'],
   setup: ['errors'],
   version: ['setup'],
   torch: ['errors', 'setup'],
@@ -41,7 +41,7 @@ const mayImport = {
     ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'server-commands'],
   ],
   server: [
-    ...['errors', 'version', 'hub-cache', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
+    ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
     ...['evaluation', 'inspect', 'compute', 'report', 'page'],
   ],
   // Only the two commands that start the server import it.
@@ -55,8 +55,8 @@ const mayImport = {
 const pattern = {
   errors: 'src/errors.ts',
   bilingual: 'src/bilingual.ts',
-  version: 'src/version.ts',
   'hub-cache': 'src/hub-cache.ts',
+  version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
   setup: 'src/torch/setup/**',
   kinds: 'src/sae/kinds/**',

@@ -1,7 +1,8 @@
-// What the calls of binding.mjs cost from Node.js: {"name": seconds per call, …} on standard
-// output.
-// Arguments: threads, then NAME=CALLS for each measurement. Five batches after one that warms up;
-// the median batch.
+/**
+ * Time of the calls of binding.mjs from Node.js: {"name": seconds per call, …} on standard output,
+ * the median of five batches after one that warms up. Arguments: threads, then NAME=CALLS for each
+ * measurement.
+ */
 import { manualSeed, ops, scope, setInferenceMode, setNumThreads } from '#src/torch/index.js';
 
 const [threads, ...wanted] = process.argv.slice(2);
@@ -15,7 +16,7 @@ const { add, mul, relu, sub, matmul } = ops;
 
 const calls = {
   add: () => add(a, b).dispose(),
-  // The same with the operator found anew and a scope around it, as code in passing writes it.
+  // add, with the operator looked up again and a scope around it, as casual code has it.
   addInScope: () => scope(() => void a.add(b)),
   chain: () =>
     scope(() => {

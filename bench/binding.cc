@@ -1,5 +1,5 @@
-// What the calls of binding.mjs cost in C++, on the same libtorch: {"name": seconds per call, …} on standard output.
-// Arguments: threads, then NAME=CALLS for each measurement.
+// Time of the calls of binding.mjs in C++, on the same libtorch: {"name": seconds per call, …} on
+// standard output. Arguments: threads, then NAME=CALLS for each measurement.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
@@ -35,8 +35,10 @@ int main(int argc, char** argv) {
   const c10::InferenceMode inference;
   at::set_num_threads(std::atoi(argv[1]));
   at::manual_seed(0);
-  const at::Tensor a = at::randn({4}), b = at::randn({4}), x = at::randn({16, 16}), y = at::randn({16, 16});
-  const at::Tensor m = at::randn({2048, 2048}), n = at::randn({2048, 2048}), p = m.to(at::kBFloat16), q = n.to(at::kBFloat16);
+  const at::Tensor a = at::randn({4}), b = at::randn({4}), x = at::randn({16, 16}),
+                   y = at::randn({16, 16});
+  const at::Tensor m = at::randn({2048, 2048}), n = at::randn({2048, 2048}),
+                   p = m.to(at::kBFloat16), q = n.to(at::kBFloat16);
   const std::map<std::string, std::function<void()>> measurements{
       {"add", [&] { at::add(a, b); }},
       {"chain",
@@ -51,7 +53,8 @@ int main(int argc, char** argv) {
   for (int i = 2; i < argc; ++i) {
     const char* equals = std::strchr(argv[i], '=');
     const std::string name(argv[i], static_cast<size_t>(equals - argv[i]));
-    std::printf("%s\"%s\": %.9g", i > 2 ? ", " : "", name.c_str(), measure(measurements.at(name), std::atol(equals + 1)));
+    std::printf("%s\"%s\": %.9g", i > 2 ? ", " : "", name.c_str(),
+                measure(measurements.at(name), std::atol(equals + 1)));
   }
   std::printf("}\n");
 }

@@ -1,13 +1,13 @@
 /**
- * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run:
- * the three take turns, the best of their rounds counts, so that a busy moment of the machine hurts
- * none of them alone.
+ * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run. The
+ * three programs take turns and the best of their rounds counts, so that a busy moment of the
+ * machine does not hurt one of them alone.
  *
  *     npm run bench:binding              # prints the table
  *     npm run bench:binding -- --write   # and writes docs/internals/bench-binding.md
  *
- * Compiles binding.cc with g++ against the libtorch that the addon is linked to. SAE_EVAL_PYTHON
- * names a Python with torch; without one that column stays empty.
+ * Compiles binding.cc with g++ against the libtorch that the addon is linked to. SAE_EVAL_PYTHON is
+ * the path of a Python with torch; without it, the column of Python stays empty.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -125,17 +125,21 @@ try {
     `|\n|---|---|---|---|---|---|\n${lines.join('\n')}\n`;
   console.log(table);
   if (process.argv.includes('--write')) {
-    const machine = `${cpus()[0].model}, ${threads} threads, load ${loadavg()[0].toFixed(1)} at the end`;
+    const load = loadavg()[0].toFixed(1);
+    const machine = `${cpus()[0].model}, ${threads} threads, load ${load} at the end`;
     writeFileSync(
       here('../docs/internals/bench-binding.md'),
       `# The binding beside C++ and Python
 
-Time per call, in one run of \`npm run bench:binding -- --write\`: the three programs (\`bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns
-${rounds} times, each measures the median of five batches, and the best round counts. Results are freed at once (C++ and Python by themselves, here by \`dispose()\`
-or a scope). Ratios above 1 mean that this binding takes longer.
+Time per call, in one run of \`npm run bench:binding -- --write\`: the three programs
+(\`bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns ${rounds} times. Each time they
+measure the median of five batches; the best round counts. Results are freed at once: by C++ and
+Python themselves, here by \`dispose()\` or a scope. Ratios above 1 mean that this binding takes
+longer.
 
 ${table}
-libtorch ${versions().libtorch} (${versions().cpu}), Node.js ${process.version}, PyTorch ${found?.version ?? 'not found'}; ${machine}.
+libtorch ${versions().libtorch} (${versions().cpu}), Node.js ${process.version},
+PyTorch ${found?.version ?? 'not found'}; ${machine}.
 `,
     );
   }

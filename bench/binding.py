@@ -1,6 +1,7 @@
-"""What the calls of binding.mjs cost from Python: {"name": seconds per call, ...} on standard output.
+"""Time of the calls of binding.mjs from Python: {"name": seconds per call, ...} on standard output.
 
-Arguments: threads, then NAME=CALLS for each measurement. Five batches after one that warms up; the median batch.
+The median of five batches after one that warms up. Arguments: threads, then NAME=CALLS for each
+measurement.
 """
 
 import json

@@ -113,26 +113,6 @@ export async function compareKernels() {
     () => ops.rms_norm(h, [2048], weight, 1e-5),
     () => kernels.rmsNorm(h, weight, 1e-5),
   );
-  const decoder = ops.randn([2048, 16_384]);
-  add(
-    'Wᵀ',
-    [2048, 16_384],
-    () => decoder.t().contiguous(),
-    () => kernels.transposed(decoder),
-  );
-  for (const dtype of ['float32', 'bfloat16']) {
-    const [gate, up] = [
-      ops.randn([4096, 8192]).to({ dtype }),
-      ops.randn([4096, 8192]).to({ dtype }),
-    ];
-    add(
-      `silu(gate) · up, ${dtype}`,
-      [4096, 8192],
-      () => gate.silu_().mul_(up),
-      () => kernels.siluProduct(gate, up),
-    );
-    for (const used of [gate, up]) used.dispose();
-  }
   for (const [B, T, H, G, hd] of [
     [2, 512, 32, 8, 64],
     [8, 256, 4, 2, 32],

@@ -1,5 +1,8 @@
-// Takes the pictures of the report in this folder from `runs/demo/report.html`: node
-// bench/pictures.mjs [report.html]
+/**
+ * Takes the pictures of a report for docs/pictures:
+ *
+ *     node bench/pictures.mjs [report.html]     # default runs/demo/report.html
+ */
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { chromium } from 'playwright-core';

@@ -1,14 +1,19 @@
 """The `reference` numbers in plain PyTorch, computed the way the public scripts compute them.
 
-What `npm run bench` compares with: for each SAE and each metric, and for every batch, one full forward pass that keeps all
-hidden states, the SAE on its sites, and for KL one more full forward pass per splice with a hook on a block, then softmax,
-log_softmax and kl_div over the whole logits. Its numbers are those of `test/golden/expected.json`; `--check` compares.
+`npm run bench` compares with it. For each SAE, each metric and every batch it runs one full forward
+pass that keeps all hidden states, the SAE on its sites, and for KL one more full forward pass per
+splice with a hook on a block, then softmax, log_softmax and kl_div over the whole logits. Its numbers
+are those of `test/golden/expected.json`; `--check` compares.
 
-    python pytorch_evaluator.py evaluate --model DIR --data FILE --saes '[{"kind": "TopK", "checkpoint": "…", "layer": 16, "k": 16}]'
-    python pytorch_evaluator.py evaluate … --process-per-metric     # imports and loads counted for every pair, as users run them
-    python pytorch_evaluator.py make --shape llama-3.2-1b --out DIR --tokenizer ../../checkpoints/tiny-llama
+    python pytorch_evaluator.py evaluate --model DIR --data FILE --saes JSON
+    python pytorch_evaluator.py evaluate … --process-per-metric
+    python pytorch_evaluator.py make --shape llama-3.2-1b --out DIR --tokenizer TOKENIZER
 
-Needs torch and transformers. Prints one JSON object: numbers, seconds of each pair and in all, peak memory in bytes.
+JSON is a list of SAEs: '[{"kind": "TopK", "checkpoint": "…", "layer": 16, "k": 16}]'. With
+`--process-per-metric`, imports and loads count for every pair of SAE and metric, as users run them.
+
+Needs torch and transformers. Prints one JSON object: numbers, seconds of each pair and of all, and
+peak memory in bytes.
 """
 
 import argparse
@@ -24,7 +29,7 @@ STARTED = time.perf_counter()
 METRICS = ("NormMSE", "KLDiv")
 
 
-# --- data -----------------------------------------------------------------------------------------------------------
+# --- data ----------------------------------------------------------------------------------------
 
 
 def chunks(path, text_field, seq_len, max_samples):
@@ -65,7 +70,7 @@ def batches(tokenizer, texts, seq_len, batch_size):
         yield ids, mask
 
 
-# --- SAEs -----------------------------------------------------------------------------------------------------------
+# --- SAEs ----------------------------------------------------------------------------------------
 
 
 def statistics(h):
@@ -134,7 +139,7 @@ def nmse(x, y):
     return ((y - x) ** 2).mean(-1) / (x**2).mean(-1)
 
 
-# --- one SAE, one metric --------------------------------------------------------------------------------------------
+# --- one SAE, one metric -------------------------------------------------------------------------
 
 
 def forward(model, ids, mask, splices=()):
@@ -254,7 +259,7 @@ def evaluate_pair(model, tokenizer, texts, spec, metric, options):
     return result
 
 
-# --- runs -----------------------------------------------------------------------------------------------------------
+# --- runs ----------------------------------------------------------------------------------------
 
 
 def pairs(saes):
@@ -373,7 +378,10 @@ SHAPES = {
 
 
 def make(options):
-    """A random model of a shape and the seven SAE files for it; the tokenizer is copied, so its ids are a few of the vocabulary."""
+    """A random model of a shape and its seven SAE files.
+
+    The tokenizer is copied: its ids are a small part of the vocabulary.
+    """
     import shutil
 
     import torch

@@ -148,26 +148,32 @@ const slower =
 const computeMore =
   (mean(loaded, ({ compute }) => compute) / mean(alone, ({ compute }) => compute) - 1) * 100;
 const times = (runs) => runs.map(({ seconds }) => shown(seconds)).join(', ');
+const latency = [0.5, 0.99, 1].map((part) => `${at(part)} ms`).join(', ');
+const serverCores = `${cores(alone, 'server')}, ${cores(loaded, 'server')}`;
 const page = `# Bench of the server
 
-\`npm run bench:server\` writes this page. One evaluation (TopK and RouteSAE on the shipped model, ${maxSamples} samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
-under load, taking turns. The load: ${pollers} clients that each ask \`GET /v1/evaluations/:id\` every 5 s, and ${streams} event streams. Server, compute process and the program
-that makes the load share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}; load average at the end ${shown(loadavg()[0])}.
+\`npm run bench:server\` writes this page. One evaluation (TopK and RouteSAE on the shipped model,
+${maxSamples} samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
+under load, taking turns. The load: ${pollers} clients that each ask \`GET /v1/evaluations/:id\`
+every 5 s, and ${streams} event streams. Server, compute process and the program that makes the load
+share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}; load average
+at the end ${shown(loadavg()[0])}.
 
 | | |
 |---|---|
 | requests, of them failed | ${latencies.length}, ${failed} |
-| \`GET /v1/evaluations/:id\`: median, 99th percentile, slowest | ${at(0.5)} ms, ${at(0.99)} ms, ${at(1)} ms |
+| \`GET /v1/evaluations/:id\`: median, 99th percentile, slowest | ${latency} |
 | events received | ${events} |
 | seconds of the evaluation alone | ${times(alone)} |
 | under load | ${times(loaded)} |
 | slower by (medians) | ${shown(slower)} % |
 | processor time of the compute process, more under load by | ${shown(computeMore)} % |
-| cores used by the server, alone and under load | ${cores(alone, 'server')}, ${cores(loaded, 'server')} |
+| cores used by the server, alone and under load | ${serverCores} |
 | cores used by the program that makes the load | ${cores(loaded, 'generator')} |
 
-What the evaluation loses it loses to the server and to the program that makes the load, which here take their share of the same ${cpus().length} cores; on a GPU, or with clients on machines of their
-own, that share is nobody's.
+Under load, the server and the program that makes the load take a share of the same
+${cpus().length} cores from the evaluation. On a GPU, or with clients on other machines, they take
+none.
 `;
 if (flags.print) process.stdout.write(page);
 else writeFileSync(join(root, 'docs/internals/bench-server.md'), page);

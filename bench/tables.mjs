@@ -174,6 +174,15 @@ function kernels(section) {
 
 const sections = { shipped, large, scaling, peak, kernels };
 
+/** The page with its prose broken at 100 columns. */
+const wrapped = (page) =>
+  page
+    .split('\n')
+    .map((line) =>
+      /^[|#]/.test(line) ? line : line.replace(/(.{1,100})(?: |$)/g, '$1\n').trimEnd(),
+    )
+    .join('\n');
+
 export function writeTables(results, file) {
   const parts = Object.entries(results).flatMap(([machine, measured]) => [
     `## ${machine}`,
@@ -182,8 +191,8 @@ export function writeTables(results, file) {
       measured[name] === undefined ? [] : [...write(measured[name]), ''],
     ),
   ]);
-  writeFileSync(
-    file,
-    `${['# Bench', '', '`npm run bench` writes this page, machine by machine; numbers of a section are ' + 'measured side by side in one run.', '', ...parts].join('\n')}`,
-  );
+  const head =
+    '`npm run bench` writes this page, machine by machine; numbers of a section are measured side ' +
+    'by side in one run.';
+  writeFileSync(file, wrapped(['# Bench', '', head, '', ...parts].join('\n')));
 }

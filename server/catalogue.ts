@@ -6,7 +6,7 @@ import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { findInHubCache } from '../src/hub-cache.js';
+import { findInHubCache, modelOfCacheFolder } from '../src/hub-cache.js';
 import {
   inspectCheckpoints,
   inspectModels,
@@ -259,12 +259,10 @@ export class Catalogue {
   }
 
   async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
-    const names = (await entriesOf(this.roots.hub)).flatMap(({ name }) =>
-      name.startsWith('models--') ? [name.slice('models--'.length).replace('--', '/')] : [],
-    );
+    const names = (await entriesOf(this.roots.hub)).map((entry) => modelOfCacheFolder(entry.name));
     return names.flatMap((name) => {
-      const file = findInHubCache(name, { hub: this.roots.hub });
-      return file === null
+      const file = name === null ? null : findInHubCache(name, { hub: this.roots.hub });
+      return name === null || file === null
         ? []
         : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
     });

@@ -1,17 +1,25 @@
-/** Models in the local Hugging Face cache, by name. Nothing is downloaded. */
+/**
+ * Models in the local Hugging Face cache, by name. Nothing is downloaded. The cache has a folder
+ * `models--org--name` for each model; `refs/<revision>` in it names a commit, and the files of the
+ * commit lie in `snapshots/<commit>`.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { SaeEvalError } from './errors.js';
 
 /**
- * `org/name` (or `name` alone, as the oldest models have it), with `@revision` (a branch, tag or
- * commit) if not `main`.
+ * `org/name` (or `name` alone, as for the oldest models), with `@revision` (a branch, tag or
+ * commit) if the revision is not `main`.
  */
 const modelName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
 
-/** Whether `name` could be a model of the hub. */
-export function isHubName(name: string): boolean {
-  return modelName.test(name);
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Folder in which huggingface_hub keeps its downloads. */
@@ -24,23 +32,43 @@ export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/** Folder of a model's snapshot in the cache; null if the cache has no such name and revision. */
+/** Name of the model in a folder of the cache, such as `org/name`; null for any other folder. */
+export function modelOfCacheFolder(folder: string): string | null {
+  const prefix = 'models--';
+  return folder.startsWith(prefix) ? folder.slice(prefix.length).replace('--', '/') : null;
+}
+
+/** Snapshot of a model in the cache; null if the cache has no such model and revision. */
 export function findInHubCache(
   name: string,
   { hub = hubCacheFolder() }: { hub?: string } = {},
 ): string | null {
   const [, repository, revision = 'main'] = modelName.exec(name) ?? [];
-  if (repository === undefined || revision.split('/').includes('..')) return null;
+  if (repository === undefined || name.includes('..')) return null;
   const folder = join(hub, `models--${repository.replace('/', '--')}`);
   let commit = revision;
   try {
     commit = readFileSync(join(folder, 'refs', revision), 'utf8').trim();
   } catch {
-    // A commit has no ref of its own.
+    // a commit has no ref of its own
   }
   const snapshot = join(folder, 'snapshots', commit);
-  return /^[\w-]+$/.test(commit) &&
-    statSync(snapshot, { throwIfNoEntry: false })?.isDirectory() === true
-    ? snapshot
-    : null;
+  return /^[\w-]+$/.test(commit) && isFolder(snapshot) ? snapshot : null;
+}
+
+/**
+ * Folder of a model: the path itself if it is a folder, else the snapshot of that name in the
+ * cache.
+ * @throws SaeEvalError `file-not-found`.
+ */
+export function locateModel(path: string): string {
+  const found = isFolder(path) ? path : findInHubCache(path);
+  if (found !== null) return found;
+  const inCache = modelName.test(path)
+    ? `, nor is there a model of that name in ${hubCacheFolder()}`
+    : '';
+  throw new SaeEvalError(
+    'file-not-found',
+    `${path}: there is no such folder of a language model${inCache}.`,
+  );
 }

@@ -30,7 +30,7 @@ void takeNamed(Napi::Env env, const Napi::Object& object, Arguments& arguments) 
   }
 }
 
-// Undefined ones at the end count as not given.
+// Trailing undefined values count as not given.
 Arguments split(const Napi::CallbackInfo& info, Arguments arguments, size_t first) {
   const Napi::Env env = info.Env();
   for (size_t i = first; i < info.Length(); ++i) arguments.positional.emplace_back(env, info[i]);
@@ -61,7 +61,7 @@ const Given* givenFor(const Arguments& given, size_t position, const std::string
   return nullptr;
 }
 
-// Which of the named ones does not fit, for a message; empty where all do.
+// Message about a named argument that does not fit; empty if all fit.
 std::string misfitName(const FunctionSchema& schema, const Arguments& given) {
   for (const Arguments::Named& named : given.named) {
     const auto known = schema.argumentIndexWithName(named.name);

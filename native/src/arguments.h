@@ -1,5 +1,4 @@
-// The arguments of one call from JavaScript, matched with a schema; and its results on their way
-// back.
+// The arguments of one call from JavaScript, matched with a schema, and its results.
 #pragma once
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>
@@ -12,13 +11,12 @@
 
 namespace sae_eval {
 
-// A value as it was given. The tensor of a Tensor is taken out once, however many overloads are
-// tried.
+// A value as JavaScript gave it. A Tensor is unwrapped once, however many overloads are tried.
 struct Given {
   Given(Napi::Env env, Napi::Value given);
 
   Napi::Value value;
-  at::Tensor tensor;  // undefined for all but live Tensors
+  at::Tensor tensor;  // undefined unless the value is a live Tensor
 };
 
 struct Arguments {
@@ -30,22 +28,21 @@ struct Arguments {
   c10::SmallVector<Named, 4> named;
 };
 
-// The call's values from `first` on; a plain object at the end holds named ones.
+// The call's values from `first` on. A plain object at the end holds named arguments.
 Arguments splitArguments(const Napi::CallbackInfo& info, size_t first = 0);
 
-// The same for a method: what it is called on comes first.
+// The values of a method call: the receiver comes first.
 Arguments splitMethodArguments(const Napi::CallbackInfo& info);
 
-// Fills `stack` by the schema; where something does not fit, says what and returns false.
+// Fills `stack` by the schema. Returns false, with a reason, if a value does not fit.
 bool bindArguments(Napi::Env env, const c10::FunctionSchema& schema, const Arguments& given,
                    std::vector<c10::IValue>& stack, std::string* why);
 
-// Which results are an argument that was written to (in-place and out= operators), and which
-// argument that is.
+// Results that are arguments which the operator wrote to (in-place and out= operators).
 class WrittenResults {
  public:
   explicit WrittenResults(const c10::FunctionSchema& schema);
-  // For each of them the value that was given; empty where nothing is written to.
+  // The given value for each result; empty if the operator writes to no argument.
   std::vector<Napi::Value> valuesOf(Napi::Env env, const c10::FunctionSchema& schema,
                                     const Arguments& given) const;
 
@@ -53,8 +50,8 @@ class WrittenResults {
   std::vector<std::optional<size_t>> arguments_;
 };
 
-// What the call returned: one value, or an array of several; arguments that were written to (of
-// `WrittenResults`) as the same objects.
+// Result of the call: one value, or an array of several. Arguments that were written to
+// (`WrittenResults`) come back as the same objects.
 Napi::Value resultsToJs(Napi::Env env, const c10::FunctionSchema& schema,
                         const std::vector<Napi::Value>& written,
                         const std::vector<c10::IValue>& stack);

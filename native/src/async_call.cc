@@ -51,7 +51,7 @@ class AsyncCall : public Napi::AsyncWorker {
       }
       deferred_.Resolve(value);
     } catch (const Napi::Error&) {
-      // The thread is being ended: nobody waits for the promise any more.
+      // The JavaScript thread is ending: nobody waits for the promise.
     }
   }
 

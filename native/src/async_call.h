@@ -1,4 +1,4 @@
-// Work off the JavaScript thread, and a promise of its result.
+// Work on another thread, with a promise of its result.
 #pragma once
 #include <napi.h>
 
@@ -7,10 +7,11 @@
 
 namespace sae_eval {
 
-// Runs `compute` on a thread of libuv's pool, in the gradient and inference modes and with the
-// number of threads of the calling one, then `finish` here, for the value of the promise. What
-// `compute` throws rejects it. Both are destroyed on this thread. New tensors of `finish` belong to
-// the scope open now, if it still is.
+// Runs `compute` on a thread of libuv's pool, with the gradient mode, inference mode and number of
+// threads of the calling thread. Then runs `finish` on the calling thread; its result resolves the
+// promise. An exception in `compute` rejects the promise. Both functions are destroyed on the
+// calling thread. Tensors made by `finish` belong to the scope that is open now, if it is still
+// open then.
 Napi::Value startAsync(Napi::Env env, const std::string& what, std::function<void()> compute,
                        std::function<Napi::Value(Napi::Env)> finish);
 

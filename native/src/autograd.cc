@@ -2,7 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 #include <c10/core/InferenceMode.h>
-// torch/torch.h would be 16 seconds of compiling for these two functions.
+// torch/torch.h would add 16 seconds of compiling for these two functions.
 #include <torch/csrc/autograd/autograd.h>
 
 #include <optional>

@@ -87,8 +87,8 @@ std::optional<IValue> convertList(Napi::Env env, const Napi::Value& value,
   return IValue(std::move(list));
 }
 
-// TorchScript's dictionaries are Maps: a plain object's keys are strings only, and it stands for
-// named arguments.
+// TorchScript's dictionaries are Maps: plain objects have only string keys, and stand for named
+// arguments.
 std::optional<IValue> convertDict(Napi::Env env, const Napi::Value& value,
                                   const c10::DictType& type) {
   if (!isMap(env, value)) return std::nullopt;
@@ -173,7 +173,7 @@ std::optional<IValue> convert(Napi::Env env, const Napi::Value& value, const c10
     case TypeKind::GeneratorType:
       if (!GeneratorWrap::isGenerator(value)) return std::nullopt;
       return IValue(GeneratorWrap::unwrap(value));
-    case TypeKind::StorageType:  // JavaScript knows storages by their tensors only
+    case TypeKind::StorageType:  // JavaScript has no storages, only tensors
       if (!TensorWrap::isTensor(env, value)) return std::nullopt;
       return IValue(TensorWrap::unwrap(env, value).storage());
     default:

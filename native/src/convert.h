@@ -9,16 +9,16 @@
 
 namespace sae_eval {
 
-// The value as the argument's type wants it, or nothing where it does not fit. Throws
-// `tensor-disposed` only.
+// The value converted to the argument's type, or nothing if it does not fit. Throws only
+// `tensor-disposed`.
 std::optional<c10::IValue> fromJs(Napi::Env env, const Napi::Value& value,
                                   const c10::Argument& argument);
 
-// A result for JavaScript: tensors wrapped, lists and tuples as arrays, integers beyond 2^53 as
-// bigint.
+// A result as a JavaScript value: tensors wrapped, lists and tuples as arrays, integers beyond 2^53
+// as bigint.
 Napi::Value toJs(Napi::Env env, const c10::IValue& value, const c10::TypePtr& type);
 
-// What an argument takes, for a message: "a whole number", "an array of Tensors or nulls".
+// Phrase for the type of an argument: "a whole number", "an array of Tensors or nulls".
 std::string expectedFor(const c10::Argument& argument);
 
 // Whether a value is a complex number as JavaScript writes it: `{ re, im }`.
@@ -28,7 +28,7 @@ bool isMap(Napi::Env env, const Napi::Value& value);
 
 Napi::Value scalarToJs(Napi::Env env, const at::Scalar& scalar);
 
-// What was found, for a message: "a Tensor of shape [2, 3]", "the string 'abc'".
+// Phrase for a value: "a Tensor of shape [2, 3]", "the string 'abc'".
 std::string describe(Napi::Env env, const Napi::Value& value);
 
 }  // namespace sae_eval

@@ -1,9 +1,9 @@
-// A computation that goes batch by batch makes tensors of the same few sizes again and again.
-// malloc gives large ones back to the system at once, so that each costs its page faults anew, or
-// keeps them in a heap that larger alignments fragment. Here blocks come from the system, and a
-// freed one waits for the next tensor of its size. What has waited longest goes first when there
-// are too many, or when they would make the process much larger than what it had in use at one
-// time.
+// Allocator that keeps freed blocks for later tensors. A computation that goes batch by batch makes
+// tensors of the same few sizes again and again. malloc returns large ones to the system at once,
+// so that each costs its page faults anew, or keeps them in a heap that large alignments fragment.
+// Here blocks come from the system, and a freed block waits for the next tensor of its size. The
+// block that has waited longest goes first if too many wait, or if they would make the process much
+// larger than the most it had in use at one time.
 #include "cpu_memory.h"
 
 #include <c10/core/alignment.h>
@@ -23,21 +23,21 @@ namespace sae_eval {
 
 namespace {
 
-// Smaller ones are malloc's business.
+// Bytes below which malloc allocates the block.
 constexpr size_t smallest = size_t{1} << 19;
 constexpr size_t granule = size_t{1} << 16;
-// A waiting block may be larger than what it serves by up to 1 / slack of that: calls differ in how
-// many rows they have.
+// A waiting block may be larger than the tensor it serves by 1 / slack: calls differ in their
+// number of rows.
 constexpr size_t slack = 2;
 
-// How far waiting blocks may take a process beyond that: without any, small models give blocks back
-// and ask for them anew.
+// Bytes by which waiting blocks may take the process beyond the most it had in use: without this
+// allowance, small models return blocks and ask for them again.
 constexpr size_t beyondMostUsed = size_t{192} << 20;
 constexpr size_t hugePage = size_t{1} << 21;
 
-// Memory straight from the system; null where it has none. Begins at a huge page where one fits,
-// and asks for them: single pages cost a twelfth of the time on blocks of a billion-parameter
-// model.
+// Memory from the system, or null. It begins at a huge page if one fits and asks for huge pages:
+// small pages cost a twelfth of the time of blocks of a billion-parameter model (AMD EPYC with
+// AVX2, bench.mjs, section `large`).
 void* mapBlock(size_t size) {
   const size_t spare = size >= hugePage ? hugePage : 0;
   void* const mapped =
@@ -112,8 +112,8 @@ class CachingAllocator final : public c10::Allocator {
     return block.data;
   }
 
-  // Of the waiting blocks that are least too large, the one freed last: it may still be in the
-  // processor's cache.
+  // Takes the smallest block that fits; of several, the one freed last, which may still be in the
+  // CPU's cache.
   Block takeWaiting(size_t size) {
     auto best = waiting_.rend();
     for (auto block = waiting_.rbegin(); block != waiting_.rend(); ++block) {
@@ -142,7 +142,7 @@ class CachingAllocator final : public c10::Allocator {
     self.usedBytes_ -= size;
     const size_t room = self.roomBeside(self.usedBytes_);
     if (size > room) {
-      munmap(data, size);  // all others would go for it, and it too
+      munmap(data, size);  // it would evict all others, and then go itself
       return;
     }
     self.waiting_.push_back({data, size});
@@ -150,7 +150,7 @@ class CachingAllocator final : public c10::Allocator {
     self.shrinkTo(room);
   }
 
-  // What may wait while so much is in use.
+  // Bytes that may wait at the present use.
   size_t roomBeside(size_t used) const {
     return std::min(limit_, std::max(std::max(mostUsed_, used) - used, beyondMostUsed));
   }

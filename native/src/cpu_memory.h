@@ -1,11 +1,11 @@
-// Freed CPU blocks kept for the next tensors of the same size.
+// A cache of freed CPU blocks for later tensors of the same size.
 #pragma once
 #include <cstddef>
 
 namespace sae_eval {
 
-// Keeps up to `bytes` of freed blocks, fewer where the process would become much larger by them
-// than it has to be; 0, as at the start, keeps none. For the whole process.
+// Sets how many bytes of freed blocks the process keeps; 0, the default, keeps none. Fewer are kept
+// if the process would otherwise grow far beyond the most it had in use at one time.
 void setMemoryCache(size_t bytes);
 
 // Gives the kept blocks back to the system.

@@ -32,7 +32,7 @@ c10::DeviceIndex deviceFrom(const Napi::Value& value, const char* what) {
                                              value.ToString().Utf8Value());
 }
 
-// The driver's own answer: libtorch's needs CUDA's headers.
+// Asks the driver: libtorch's own function needs CUDA's headers.
 std::string nameOf(int index) {
   const auto close = [](void* library) { dlclose(library); };
   const std::unique_ptr<void, decltype(close)> driver(dlopen("libcuda.so.1", RTLD_NOW), close);
@@ -124,8 +124,8 @@ Napi::Value isTf32Allowed(const Napi::CallbackInfo& info) {
 }  // namespace
 
 void exportCuda(Napi::Env env, Napi::Object exports) {
-  // libtorch allows it for convolutions from the start, and products of 10 bits are not what
-  // float32 promises.
+  // By default libtorch allows TF32 in convolutions, whose 10 bits of mantissa are too few for
+  // float32.
   static std::once_flag once;
   std::call_once(once, [] { allowTf32(false); });
   exports.Set("cudaDeviceCount", Napi::Function::New(env, cudaDeviceCount, "cudaDeviceCount"));

@@ -26,7 +26,7 @@ struct Overload {
       : handle(given), refusal(refusalOf(given.operator_name())), written(given.schema()) {}
 
   c10::OperatorHandle handle;
-  const Refusal* refusal;  // null for nearly all
+  const Refusal* refusal;  // null for nearly all overloads
   WrittenResults written;
 };
 
@@ -59,7 +59,7 @@ Packet lookUp(const std::string& qualified) {
   if (dot != std::string::npos) {
     const std::string overload = name.substr(dot + 1);
     auto handle = dispatcher.findSchema({name.substr(0, dot), overload});
-    // PyTorch's name for the overload that has none.
+    // PyTorch's name for the overload without a name.
     if (!handle && overload == "default") handle = dispatcher.findSchema({name.substr(0, dot), ""});
     if (handle) found.push_back(*handle);
   } else {
@@ -134,7 +134,7 @@ Napi::Value callMethod(const Napi::CallbackInfo& info) {
   return callWith(info, splitMethodArguments);
 }
 
-// The results to come that are arguments, kept for as long as the call runs.
+// Arguments that the call returns, kept while it runs.
 using Held = std::vector<Napi::Reference<Napi::Value>>;
 
 Held hold(const std::vector<Napi::Value>& values) {
@@ -153,8 +153,8 @@ std::vector<Napi::Value> valuesOf(const Held& held) {
   return values;
 }
 
-// Arguments are checked and converted here, on the calling thread, and faults thrown; the
-// operator's own reject the promise.
+// Arguments are checked and converted on the calling thread, which throws their errors. Errors of
+// the operator reject the promise.
 Napi::Value callAsync(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   const SharedPacket& packet = packetOf(info);
@@ -163,7 +163,7 @@ Napi::Value callAsync(const Napi::CallbackInfo& info) {
     auto bound = std::make_shared<Bound>(bind(env, *packet, given));
     const c10::FunctionSchema& schema = bound->overload.handle.schema();
     auto held = std::make_shared<Held>(hold(bound->overload.written.valuesOf(env, schema, given)));
-    // The copy keeps the inputs, whatever becomes of their handles, and lets go of them on this
+    // The copy keeps the inputs alive if their handles are disposed of, and releases them on this
     // thread.
     return startAsync(
         env, packet->name,

@@ -1,5 +1,5 @@
-// All of ATen through the dispatcher: an operator is looked up by name, its arguments are converted
-// by its schema.
+// All of ATen through the dispatcher: operators are looked up by name, arguments converted by
+// schema.
 #pragma once
 #include <napi.h>
 
@@ -9,7 +9,7 @@ namespace sae_eval {
 // arguments.
 Napi::Value makeOperator(const Napi::CallbackInfo& info);
 
-// `method(name)`: the same as a method, whose first argument is what it is called on.
+// `method(name)`: the operator as a method, with the receiver as its first argument.
 Napi::Value makeMethod(const Napi::CallbackInfo& info);
 
 // `operatorSchemas()`: every schema the dispatcher knows, as strings.

@@ -16,13 +16,13 @@ namespace {
   throw Napi::Error(env, error);
 }
 
-// libtorch appends notes for Python users and C++ frames after the first paragraph; the sentence
-// before is what helps.
+// libtorch appends notes for Python users and C++ frames after the first paragraph: only that
+// paragraph is kept.
 std::string sentence(const std::string& message) {
   const size_t frames = message.find("\nException raised from");
   std::string text = frames == std::string::npos ? message : message.substr(0, frames);
-  // A missing kernel is followed by a list of every backend there is.
-  // So are the ways to link a library that is not there.
+  // The message of a missing kernel goes on with a list of all backends.
+  // The message of a missing library goes on with ways to link it.
   for (const char* advice : {". This could be because the operator doesn't exist for this backend",
                              ". PyTorch splits its backend into two shared libraries"}) {
     const size_t at = text.find(advice);
@@ -32,7 +32,7 @@ std::string sentence(const std::string& message) {
   return text;
 }
 
-// What a CUDA error number means to a caller: whether the device can still be used.
+// Error code for a CUDA error number: it tells whether the device can still be used.
 const char* codeOf(int cudaError) {
   switch (cudaError) {
     case 2:

@@ -7,7 +7,7 @@
 
 namespace sae_eval {
 
-// A fault of the caller, with a code of the error table in src/errors.ts.
+// An error of the caller, with a code of the error table in src/errors.ts.
 struct CodedError : std::runtime_error {
   CodedError(std::string code, const std::string& message)
       : std::runtime_error(message), code(std::move(code)) {}

@@ -50,7 +50,7 @@ Napi::Function GeneratorWrap::define(Napi::Env env) {
           InstanceMethod<&GeneratorWrap::getState>("getState", napi_default_method),
           InstanceMethod<&GeneratorWrap::setState>("setState", napi_default_method),
       });
-  // Unlike methods, getters of a class are called on whatever object they are taken to.
+  // Unlike methods, getters can be called on any object: they check the type themselves.
   generatorClass.Get("prototype")
       .As<Napi::Object>()
       .DefineProperty(Napi::PropertyDescriptor::Accessor<device>("device"));

@@ -1,12 +1,11 @@
-// The JavaScript Generator: a stream of random numbers of its own, for operators that take one.
+// The JavaScript Generator: a separate stream of random numbers, for operators that take one.
 #pragma once
 #include <ATen/core/Generator.h>
 #include <napi.h>
 
 namespace sae_eval {
 
-// A seed as JavaScript gives it: a whole number from 0 to 2^64 - 1. `what` names the function for
-// the error.
+// Reads a seed, a whole number from 0 to 2^64 - 1. `what` is the function's name for the error.
 uint64_t seedFrom(Napi::Env env, const Napi::Value& value, const char* what);
 
 class GeneratorWrap : public Napi::ObjectWrap<GeneratorWrap> {

@@ -1,4 +1,4 @@
-// What one loaded instance of the addon (one per JavaScript thread) keeps.
+// State of one loaded instance of the addon, one per JavaScript thread.
 #pragma once
 #include <ATen/ATen.h>
 #include <c10/util/intrusive_ptr.h>
@@ -17,8 +17,8 @@
 
 namespace sae_eval {
 
-// What a JavaScript Tensor owns: dropping the tensor is what dispose() means. The object holds a
-// share of it until it is released or collected, the scopes it was made in hold others.
+// The tensor behind a JavaScript Tensor; dispose() drops it. The object shares the slot until it is
+// released or collected, together with the scopes it was made in.
 struct Slot : c10::intrusive_ptr_target {
   explicit Slot(at::Tensor given) : tensor(std::move(given)) {}
 
@@ -53,30 +53,30 @@ struct Instance {
   Napi::FunctionReference warningListener;
   Warnings warnings;
 
-  // Of the Tensors that are not disposed of: what an object wraps is a slot of ours only if it is
-  // here.
+  // Slots of all Tensors that are not disposed of. A pointer that an object wraps is a slot only if
+  // it is in this set.
   std::unordered_set<const void*> live;
-  // Set while a Tensor is made here; programs cannot construct one.
+  // True while wrap() makes a Tensor: programs cannot construct one.
   bool constructing = false;
 
   SharedBuffers sharedBuffers;
 
   // Synchronous scopes, innermost last.
   std::vector<std::shared_ptr<Scope>> scopes;
-  // Asynchronous ones by number: several are open at once, and JavaScript knows in which of them it
-  // runs.
+  // Asynchronous scopes by number: several are open at once, and JavaScript knows the one it runs
+  // in.
   std::unordered_map<int64_t, std::shared_ptr<Scope>> asyncScopes;
   int64_t lastAsyncScope = 0;
   Napi::FunctionReference currentAsyncScope;
-  // Set while results arrive that were asked for in another scope.
+  // Set while results arrive that belong to another scope.
   std::shared_ptr<Scope>* scopeOverride = nullptr;
 
-  // Where a tensor made now belongs, or null.
+  // The scope that a new tensor belongs to, or null.
   std::shared_ptr<Scope> innermostScope(Napi::Env env);
 
-  // Memory that handles of this thread lie on, each once, for as long as one of them lives.
+  // Storages under the handles of this thread, each counted once while one of its handles lives.
   struct Counted {
-    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // no other one gets its address meanwhile
+    c10::weak_intrusive_ptr<c10::StorageImpl> storage;  // keeps its address from being reused
     c10::Device device;
     int64_t bytes;
     int64_t handles;
@@ -86,8 +86,8 @@ struct Instance {
   std::map<std::string, int64_t> otherBytes;  // by device
   int64_t collected = 0;        // handles freed by the garbage collector, not by dispose or a scope
   int64_t unreportedBytes = 0;  // counted, not yet told to V8
-  // Synchronous scopes that are open or being closed. The collector cannot free what they hold:
-  // being told of it, it would only run for nothing, on threads that compute.
+  // Number of synchronous scopes that are open or being closed. The garbage collector cannot free
+  // what they hold: if V8 were told of that memory, it would collect in vain on cores that compute.
   int64_t silencingScopes = 0;
 
   void countBytes(Napi::BasicEnv env, const c10::Device& device, int64_t change);
@@ -95,11 +95,11 @@ struct Instance {
   void countStorage(Napi::BasicEnv env, Slot& slot);
   // Empties a slot, once, and takes it off its object.
   void release(Napi::Env env, Slot& slot);
-  // The part that a finalizer may do.
+  // The part of release() that a finalizer may do.
   void empty(Napi::BasicEnv env, Slot& slot);
 };
 
-// While it lives, new tensors belong to the given scope, or to none where that is null or closed.
+// While it lives, new tensors belong to the given scope, or to none if that is null or closed.
 class ScopeOverride {
  public:
   ScopeOverride(Instance& instance, std::shared_ptr<Scope> scope)

@@ -15,7 +15,7 @@
 
 namespace sae_eval {
 
-// An open file. What is mapped of it stays valid when it is closed.
+// An open file. Mappings stay valid after it is closed.
 class File {
  public:
   explicit File(const std::string& path)
@@ -102,7 +102,7 @@ std::vector<int64_t> sizesField(const Napi::Object& object, const char* name) {
   return sizes;
 }
 
-// Bytes from the first to past the last element; refuses what overflows.
+// Number of bytes from the first element to the end of the last. Throws on overflow.
 uint64_t extent(const std::vector<int64_t>& sizes, const std::vector<int64_t>& strides,
                 uint64_t itemSize) {
   unsigned __int128 last = 0;
@@ -163,8 +163,8 @@ Napi::Value MappedFile::close(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// Large tensors have pages of their own, which go when the tensor goes; the process may have too
-// few mappings for small ones.
+// Large tensors get a mapping of their own, whose pages go with the tensor. Small tensors share
+// one: the number of mappings of a process is limited.
 std::pair<std::shared_ptr<Mapping>, uint8_t*> MappedFile::mapped(uint64_t offset,
                                                                  uint64_t bytes) const {
   constexpr uint64_t worthMapping = uint64_t{1} << 20;

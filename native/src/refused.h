@@ -9,17 +9,17 @@
 namespace sae_eval {
 
 struct Refusal {
-  const char* name;      // of the operator, `aten::…`
-  const char* overload;  // "" for the one without a name, "*" for all
-  // Whether these arguments are the fatal ones; null: all are.
+  const char* name;      // name of the operator, `aten::…`
+  const char* overload;  // "" for the overload without a name, "*" for all
+  // Whether these arguments are fatal; null if all are.
   bool (*fatal)(const std::vector<c10::IValue>& arguments);
   const char* reason;
 };
 
-// The row for an overload, or null: nearly all have none. Looked up once, with the operator.
+// The row of an overload, or null, as for nearly all. Looked up once, with the operator.
 const Refusal* refusalOf(const c10::OperatorName& name);
 
-// Throws `torch-refused` where the row says that these arguments would end the process.
+// Throws `torch-refused` if, by the row, these arguments would end the process.
 void requireSafe(const Refusal* refusal, const std::vector<c10::IValue>& arguments);
 
 // The table, for the documentation and its test: [{ operator, reason }].

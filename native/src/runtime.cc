@@ -26,7 +26,7 @@ namespace {
 
 Napi::Value setNumThreads(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "setNumThreads", [&]() -> Napi::Value {
-    // libgomp ends the process where the system does not give it that many.
+    // libgomp ends the process if the system refuses a thread.
     constexpr double most = 1024;
     const double count = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
     if (!(count >= 1 && count <= most && count == static_cast<int>(count))) {
@@ -63,8 +63,7 @@ Napi::Value synchronize(const Napi::CallbackInfo& info) {
   });
 }
 
-// Gives freed memory back to the system: between jobs a long-lived process should hold what it
-// uses.
+// Returns freed memory to the system, so that a long-lived process is small between jobs.
 Napi::Value trimMemory(const Napi::CallbackInfo& info) {
   emptyMemoryCache();
 #if defined(__GLIBC__)
@@ -87,7 +86,7 @@ Napi::Value versions(const Napi::CallbackInfo& info) {
   Napi::Object result = Napi::Object::New(info.Env());
   result.Set("libtorch", TORCH_VERSION);
   result.Set("cpu", at::get_cpu_capability());
-  // hasCUDA() wants a device too.
+  // hasCUDA() is false without a device.
   result.Set("cudaBuild", at::detail::getCUDAHooks().hasCUDART());
   return result;
 }

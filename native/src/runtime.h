@@ -1,4 +1,4 @@
-// Threads, devices, modes, seeds: what is not an operator.
+// Threads, devices, seeds and versions.
 #pragma once
 #include <napi.h>
 

@@ -17,8 +17,8 @@ int64_t currentAsyncScope(Napi::Env env, Instance& instance) {
              : instance.currentAsyncScope.Value().Call({}).ToNumber().Int64Value();
 }
 
-// Frees what the scope made, except the tensors given; those pass to the scope around it. It is no
-// longer in the instance's lists.
+// Frees the tensors of a scope that was taken off the instance's lists, except those given, which
+// pass to the enclosing scope.
 void close(Napi::Env env, Instance& instance, Scope& scope, const Napi::Array& keep) {
   scope.open = false;
   std::unordered_set<const Slot*> kept;
@@ -80,14 +80,13 @@ Napi::Value closeAsyncScope(const Napi::CallbackInfo& info) {
   });
 }
 
-// A function that tells the number of the asynchronous scope the running code is in, 0 for none.
+// Sets the function that returns the number of the current asynchronous scope, 0 for none.
 Napi::Value setCurrentAsyncScope(const Napi::CallbackInfo& info) {
   Instance::of(info.Env()).currentAsyncScope = Napi::Persistent(info[0].As<Napi::Function>());
   return info.Env().Undefined();
 }
 
-// Takes a tensor out of the scopes it was made in; only dispose() or the garbage collector frees it
-// from here on.
+// Takes a tensor out of its scopes: from then on, only dispose() or the garbage collector frees it.
 Napi::Value keep(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "keep", [&]() -> Napi::Value {
     if (!TensorWrap::isTensor(info.Env(), info[0]))

@@ -22,8 +22,8 @@ const at::Tensor& self(const Napi::CallbackInfo& info) {
   return TensorWrap::unwrap(info.Env(), info.This());
 }
 
-// Runs `body` on the tensor that a getter or method was called on, held meanwhile: `body` may run a
-// program's getters.
+// Runs `body` on the receiver's tensor and holds it meanwhile: `body` may run getters of the
+// program, which may dispose of it.
 template <class Body>
 Napi::Value onSelf(const Napi::CallbackInfo& info, const char* what, Body&& body) {
   return guarded(info.Env(), what, [&]() -> Napi::Value {
@@ -134,7 +134,7 @@ Napi::Value asTypedArray(const Napi::CallbackInfo& info) {
   });
 }
 
-// The object is filled by wrap(), which alone may construct one.
+// Only wrap() may construct a Tensor; it fills the object.
 napi_value construct(napi_env env, napi_callback_info info) {
   if (!Instance::of(env).constructing) {
     napi_throw_type_error(
@@ -174,7 +174,7 @@ void Instance::tellBytes(Napi::BasicEnv env) {
   Napi::MemoryManagement::AdjustExternalMemory(env, std::exchange(unreportedBytes, 0));
 }
 
-// Memory that is a file's, a typed array's or nobody's is not counted.
+// Memory of mapped files and typed arrays is not counted.
 void Instance::countStorage(Napi::BasicEnv env, Slot& slot) {
   if (!slot.tensor.has_storage() || slot.tensor.is_meta() ||
       slot.tensor.storage().allocator() == nullptr)

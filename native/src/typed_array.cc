@@ -13,14 +13,14 @@
 
 namespace sae_eval {
 
-// A reference that keeps an ArrayBuffer. A storage may die on any thread, the reference only on the
-// one that made it.
+// A reference that keeps an ArrayBuffer alive. A storage may die on any thread; only the thread
+// that made the reference may delete it.
 struct SharedBuffer {
   napi_env env;
   napi_ref reference;
   std::thread::id owner = std::this_thread::get_id();
   std::atomic<bool> over{false};  // the storage is gone
-  bool alive = true;              // the reference is not; read and written by the owner only
+  bool alive = true;  // the reference exists; only the owner's thread reads and writes this
 
   void drop() {
     if (alive) napi_delete_reference(env, reference);
@@ -57,7 +57,7 @@ struct Form {
   size_t perElement;  // entries of the array for one element of the tensor
 };
 
-// How JavaScript holds a dtype: complex numbers as pairs, the 8 and 16 bit floats as their bits.
+// The typed array for a dtype: complex numbers are pairs, 8 and 16 bit floats are their bits.
 Form formOf(at::ScalarType dtype) {
   switch (dtype) {
     case at::kFloat:

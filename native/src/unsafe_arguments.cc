@@ -22,13 +22,13 @@ bool notOfSize(const Arguments& arguments, size_t i, int64_t numel) {
   return !null(arguments, i) && tensor(arguments, i).numel() != numel;
 }
 
-// Whether the values of an integer tensor do not all lie in [least, below).
+// Whether a value of an integer tensor lies outside [least, below).
 bool outside(const at::Tensor& indices, int64_t least, int64_t below) {
   if (indices.numel() == 0) return false;
   return indices.min().item<int64_t>() < least || indices.max().item<int64_t>() >= below;
 }
 
-// Whether one of the arguments from `first` has not one value for each channel of argument 0.
+// Whether an argument from `first` on does not have one value for each channel of argument 0.
 bool channelsDiffer(const Arguments& a, size_t first, size_t end) {
   const at::Tensor& input = tensor(a, 0);
   if (input.dim() < 2) return true;
@@ -48,7 +48,7 @@ bool backwardOf(const Arguments& a, size_t input, size_t grad) {
                   : null(a, weight + 1) || null(a, weight + 2);
 }
 
-// Whether one of the lists (the empty ones aside) does not match the first, tensor by tensor.
+// Whether a list, unless empty, does not match the first list tensor by tensor.
 bool listsDiffer(const Arguments& arguments, size_t lists) {
   const auto first = arguments.at(0).toTensorVector();
   for (size_t list = 1; list < lists; ++list) {

@@ -1,4 +1,4 @@
-// Warnings of libtorch, which would go to standard error, for JavaScript.
+// Passes libtorch's warnings to JavaScript; by default they go to standard error.
 #pragma once
 #include <c10/util/Exception.h>
 #include <napi.h>
@@ -8,7 +8,7 @@
 
 namespace sae_eval {
 
-// Keeps the texts of one thread, or of one call on another thread, until they are told.
+// Collects the warnings of one thread, or of one call on another thread, until tell().
 class Warnings final : public c10::WarningHandler {
  public:
   void process(const c10::Warning& warning) override;

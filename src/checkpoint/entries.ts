@@ -1,27 +1,28 @@
-/** Tensor entries from tensors and the places of their storages: every extent is checked here. */
+/** Entries of the tensors in a file. Every entry is checked to lie within its storage. */
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
-import { itemBytes, type TensorRef } from './torch-globals.js';
+import { itemBytes } from './dtypes.js';
+import type { TensorRef } from './torch-globals.js';
 
-/** A tensor of a file: enough to map it. */
+/** Tensor of a file, with all that is needed to map it. */
 export interface TensorEntry {
   name: string;
   dtype: DType;
   shape: number[];
-  /** In elements. */
+  /** Strides in elements. */
   strides: number[];
-  /** Of element 0, from the beginning of the file. */
+  /** Offset of the first element, from the beginning of the file. */
   byteOffset: number;
-  /** The storage it is a view of. */
+  /** Storage that the tensor is a view of. */
   storage: { byteOffset: number; byteLength: number };
   /**
-   * Where it is compressed (.npz): its place in the file; the offsets above then count from the
-   * beginning of what it inflates to.
+   * Range of a compressed array (.npz) in the file. The offsets above then count from the beginning
+   * of the inflated bytes.
    */
   deflated?: { byteOffset: number; byteLength: number; inflatedLength: number };
 }
 
-/** Bytes from the first element to past the last; Infinity where they overflow. */
+/** Number of bytes from the first element to the end of the last; Infinity on overflow. */
 export function extentBytes(
   shape: readonly number[],
   strides: readonly number[],
@@ -33,6 +34,7 @@ export function extentBytes(
   return Number.isSafeInteger(bytes) ? bytes : Infinity;
 }
 
+/** Row-major strides, in elements. */
 export function contiguousStrides(shape: readonly number[]): number[] {
   const strides = new Array<number>(shape.length);
   let step = 1;
@@ -44,8 +46,9 @@ export function contiguousStrides(shape: readonly number[]): number[] {
 }
 
 /**
- * The entry of a tensor whose storage lies at `place`. @throws SaeEvalError `checkpoint-format`
- * where it does not fit.
+ * Entry of a tensor whose storage lies at `place`.
+ * @throws SaeEvalError `checkpoint-format` if the tensor reaches beyond its storage, or if there is
+ *   no such storage.
  */
 export function entryOf(
   name: string,
@@ -59,7 +62,7 @@ export function entryOf(
       'checkpoint-format',
       `${file}: tensor '${name}' ${what}. The file is truncated or damaged.`,
     );
-  if (place === undefined) throw bad(`has its storage '${tensor.storage.key}' nowhere in the file`);
+  if (place === undefined) throw bad(`lacks its storage '${tensor.storage.key}'`);
   const start = (tensor.offset + tensor.storage.viewOffset) * itemBytes[dtype];
   const bytes = extentBytes(shape, strides, dtype);
   if (!Number.isSafeInteger(start) || start < 0 || !(start + bytes <= place.byteLength)) {

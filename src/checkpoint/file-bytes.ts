@@ -1,9 +1,10 @@
-/** Positioned reads of a file that never ask for more than it has. */
+/** Positioned reads of a file, which are checked against its size. */
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
 
 /**
- * An open file, read synchronously: headers are small and a check of one is over in a few reads.
+ * Open file. Reads are synchronous, because headers are small and take a few reads only. The caller
+ * closes it.
  */
 export class FileBytes {
   readonly path: string;
@@ -11,8 +12,8 @@ export class FileBytes {
   readonly #file: number;
 
   /**
-   * @throws SaeEvalError `file-unreadable` for a folder or device; what `open` throws for a
-   *   missing file.
+   * @throws SaeEvalError `file-unreadable` for a folder or a device.
+   * @throws Error with Node's code, such as `ENOENT`, if the file cannot be opened.
    */
   constructor(path: string) {
     this.path = path;
@@ -30,8 +31,8 @@ export class FileBytes {
   }
 
   /**
-   * Exactly these bytes. The range is checked before anything is allocated. @throws SaeEvalError
-   * `checkpoint-format`.
+   * Exactly these bytes. The range is checked before memory is allocated.
+   * @throws SaeEvalError `checkpoint-format` if the file does not have them.
    */
   read(byteOffset: number, byteLength: number): Buffer {
     if (
@@ -64,7 +65,7 @@ export class FileBytes {
     closeSync(this.#file);
   }
 
-  /** What `use` makes of the file, which is closed afterwards. */
+  /** Result of `use`. The file is closed afterwards. */
   static with<T>(path: string, use: (file: FileBytes) => T): T {
     const file = new FileBytes(path);
     try {

@@ -1,32 +1,22 @@
 /**
- * `.npz` files (numpy.savez and savez_compressed): a zip of `.npy` arrays (numpy's format versions
- * 1 to 3). Stored arrays are mapped; deflated ones are inflated when they are opened, to the size
- * their headers give and no further.
+ * Reads `.npz` files (numpy.savez and savez_compressed): a zip of `.npy` arrays (numpy's format
+ * versions 1 to 3). Stored arrays are mapped. Deflated arrays are inflated when they are opened, to
+ * the size that their headers give and no further.
  */
 import { constants, inflateRawSync } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
+import { numpyDtypes } from './dtypes.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
 import type { Checkpoint } from './read.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
-const dtypes: Record<string, DType> = {
-  '<f8': 'float64',
-  '<f4': 'float32',
-  '<f2': 'float16',
-  '<i8': 'int64',
-  '<i4': 'int32',
-  '<i2': 'int16',
-  '|i1': 'int8',
-  '|u1': 'uint8',
-  '|b1': 'bool',
-};
-/** Read of an entry for its header; numpy's are 128 bytes. */
+/** Bytes that are read of an array for its header. numpy's headers have 128. */
 const headBytes = 4096;
 /**
- * Weights hardly shrink; deflate could make 1032 bytes of one. What arrays may take in all follows
- * from the file's size.
+ * Limit on the inflated arrays of a file: this factor on its size, and a constant. Weights hardly
+ * shrink, but deflate could make 1032 bytes of one.
  */
 const mostInflation = 16;
 const alwaysAllowed = 2 ** 20;
@@ -47,13 +37,16 @@ function firstBytes(
   }
 }
 
-/** The header's Python literal: `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`. */
+/**
+ * Reads the header's Python literal, such as
+ * `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
+ */
 function parseHeader(
   bytes: Buffer,
   fail: Fail,
 ): { dtype: DType; shape: number[]; fortran: boolean; dataAt: number } {
   if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY')
-    fail('is no numpy array');
+    fail('is not a numpy array');
   const wide = bytes[6]! >= 2;
   const dataAt = wide ? 12 + bytes.readUInt32LE(8) : 10 + bytes.readUInt16LE(8);
   if (dataAt > bytes.length || dataAt > headBytes) fail(`has a header of ${dataAt} bytes`);
@@ -68,22 +61,22 @@ function parseHeader(
       'checkpoint-forbidden',
       'an array of Python objects, which only a pickle can make',
     );
-  if (!Object.hasOwn(dtypes, descr))
-    fail(`has dtype ${descr}; expected one of ${Object.keys(dtypes).join(', ')}`);
+  if (!Object.hasOwn(numpyDtypes, descr))
+    fail(`has dtype ${descr}; expected one of ${Object.keys(numpyDtypes).join(', ')}`);
   const shape = sizes
     .split(',')
     .map((size) => size.trim())
     .filter((size) => size !== '')
     .map(Number);
   if (!shape.every(Number.isSafeInteger)) fail('has a shape beyond 2^53');
-  return { dtype: dtypes[descr]!, shape, fortran: fortran === 'True', dataAt };
+  return { dtype: numpyDtypes[descr]!, shape, fortran: fortran === 'True', dataAt };
 }
 
 function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): TensorEntry {
   const fail: Fail = (what) => {
     throw new SaeEvalError(
       'checkpoint-format',
-      `${file.path}: '${zipName.slice(0, 200)}' ${what}. The file is damaged or no .npz.`,
+      `${file.path}: '${zipName.slice(0, 200)}' ${what}. The file is damaged or not an .npz file.`,
     );
   };
   let header;
@@ -136,6 +129,7 @@ export function looksLikeNpz(directory: ReadonlyMap<string, unknown>): boolean {
 }
 
 /**
+ * Entries of an `.npz` file.
  * @throws SaeEvalError `checkpoint-format`; `checkpoint-forbidden` for arrays of Python objects.
  */
 export function readNpz(path: string): Checkpoint {
@@ -161,8 +155,8 @@ export function readNpz(path: string): Checkpoint {
 }
 
 /**
- * The bytes of a deflated array, row- or column-major as its strides say. @throws SaeEvalError
- * `checkpoint-format`.
+ * Bytes of a deflated array, in the order that its strides describe.
+ * @throws SaeEvalError `checkpoint-format`.
  */
 export function inflateEntry(
   path: string,

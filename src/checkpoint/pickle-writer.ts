@@ -3,27 +3,17 @@
  * opcodes torch.save uses.
  */
 import type { DType } from '../torch/tensor.js';
+import { namesByDtype, storageDtypes } from './dtypes.js';
 import { contiguousStrides } from './entries.js';
 
-export const storageNames: Partial<Record<DType, string>> = {
-  float32: 'FloatStorage',
-  float64: 'DoubleStorage',
-  float16: 'HalfStorage',
-  bfloat16: 'BFloat16Storage',
-  int64: 'LongStorage',
-  int32: 'IntStorage',
-  int16: 'ShortStorage',
-  int8: 'CharStorage',
-  uint8: 'ByteStorage',
-  bool: 'BoolStorage',
-};
+export const storageNames = namesByDtype(storageDtypes);
 
 export interface PickledTensor {
   name: string;
   dtype: DType;
   shape: readonly number[];
   numel: number;
-  /** Of its storage in the zip. */
+  /** Name of its storage in the zip. */
   key: string;
 }
 
@@ -78,6 +68,7 @@ function tensorPickle({ dtype, shape, numel, key }: PickledTensor): Buffer {
   ]);
 }
 
+/** Pickle of a state dict with these tensors, in this order. */
 export function stateDictPickle(tensors: readonly PickledTensor[]): Buffer {
   return Buffer.concat([
     opcodes(0x80, 2),

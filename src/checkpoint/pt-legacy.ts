@@ -1,18 +1,21 @@
 /**
- * `.pt` files as torch.save wrote them before PyTorch 1.6 (`_use_new_zipfile_serialization=False`):
- * five pickles (magic number, protocol, system, object, storage keys), then each storage as a
- * length of eight bytes and its elements.
+ * Reads `.pt` files that torch.save wrote before PyTorch 1.6, or writes with
+ * `_use_new_zipfile_serialization=False`: five pickles (magic number, protocol, system, object,
+ * storage keys), then for each storage a length of eight bytes and the elements.
  */
 import { SaeEvalError } from '../errors.js';
+import { itemBytes } from './dtypes.js';
 import { entryOf } from './entries.js';
 import { FileBytes } from './file-bytes.js';
-import { PickleDict, PickleReader, PickleTruncated } from './pickle.js';
+import { PickleTruncated } from './pickle-bytes.js';
+import { PickleDict } from './pickle-values.js';
+import { PickleReader } from './pickle.js';
 import type { Checkpoint } from './read.js';
 import { findStateDict } from './state-dict.js';
-import { itemBytes, storageFromId, torchGlobals, type StorageRef } from './torch-globals.js';
+import { storageFromId, torchGlobals, type StorageRef } from './torch-globals.js';
 
 const magic = 0x1950a86a20f9469cfc6cn;
-/** What is read at first, and at most: where the pickles end is known only after reading them. */
+/** Bytes read at first, and at most. Only reading the pickles tells where they end. */
 const firstBytes = 2 ** 18;
 const mostBytes = 64 * 2 ** 20;
 
@@ -20,7 +23,7 @@ interface Pickles {
   root: unknown;
   keys: string[];
   storages: Map<string, StorageRef>;
-  /** Where the storages begin. */
+  /** Offset of the first storage. */
   end: number;
 }
 
@@ -56,7 +59,7 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
   return { root, keys, storages, end: reader.position };
 }
 
-/** The pickles, from as much of the beginning of the file as they need. */
+/** Reads the pickles from the beginning of the file, in growing pieces until they are complete. */
 function readHead(file: FileBytes): Pickles {
   for (let count = firstBytes; ; count *= 4) {
     const wanted = Math.min(count, file.size, mostBytes);
@@ -69,6 +72,10 @@ function readHead(file: FileBytes): Pickles {
   }
 }
 
+/**
+ * Entries of a legacy `.pt` file.
+ * @throws SaeEvalError `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`.
+ */
 export function readPtLegacy(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
     const bad = (what: string): SaeEvalError =>

@@ -1,21 +1,23 @@
 /**
- * `.pt` files as torch.save has written them since PyTorch 1.6: a zip of a pickle and its storages.
+ * Reads `.pt` files that torch.save writes since PyTorch 1.6: a zip of a pickle and its storages.
  */
 import { SaeEvalError } from '../errors.js';
+import { itemBytes } from './dtypes.js';
 import { entryOf } from './entries.js';
 import { FileBytes } from './file-bytes.js';
 import { PickleReader } from './pickle.js';
 import type { Checkpoint } from './read.js';
 import { findStateDict } from './state-dict.js';
-import { itemBytes, storageFromId, torchGlobals } from './torch-globals.js';
+import { storageFromId, torchGlobals } from './torch-globals.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
-/**
- * A pickle of this size names some 400,000 tensors; this bounds what is read of a file that says
- * more.
- */
+/** Limit on the pickle, which suffices for 400,000 tensors. */
 const mostPickleBytes = 64 * 2 ** 20;
 
+/**
+ * Entries of a `.pt` file.
+ * @throws SaeEvalError `checkpoint-format`, `checkpoint-forbidden`, `checkpoint-module`.
+ */
 export function readPtZip(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
     const bad = (what: string): SaeEvalError =>
@@ -64,7 +66,9 @@ export function readPtZip(path: string): Checkpoint {
     }
     const pickle = stored(pickleName, directory.get(pickleName)!);
     if (pickle.byteLength > mostPickleBytes)
-      throw bad(`its pickle has ${pickle.byteLength} bytes; no state_dict's has.`);
+      throw bad(
+        `expected a pickle of at most ${mostPickleBytes} bytes, found ${pickle.byteLength}.`,
+      );
     const reader = new PickleReader(file.read(pickle.byteOffset, pickle.byteLength), {
       file: path,
       global: torchGlobals(path),

@@ -1,7 +1,4 @@
-/**
- * Reads what a checkpoint file holds, by its headers alone: no tensor is read, nothing native is
- * loaded, no code is run.
- */
+/** Reads the headers of a checkpoint file. No tensor is read, and no code of the file is run. */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
@@ -13,23 +10,23 @@ import { readZipDirectory } from './zip.js';
 
 export type { TensorEntry } from './entries.js';
 
+/** Contents of a checkpoint file. */
 export interface Checkpoint {
   path: string;
   format: 'pt-zip' | 'pt-legacy' | 'safetensors' | 'npz';
-  /** The tensors of the state dict by name. */
+  /** Tensors of the state dict by name. */
   entries: ReadonlyMap<string, TensorEntry>;
-  /** What is no tensor, by dotted path. */
+  /** Values that are not tensors, by dotted path. */
   values: ReadonlyMap<string, unknown>;
-  /**
-   * What was taken off the front of the names: the path of a nested dict, `module.`, `_orig_mod.`.
-   */
+  /** Prefix removed from the names: the path of a nested dict, `module.`, `_orig_mod.`. */
   prefix: string;
-  /** Dotted paths of the tensors that lie beside the state dict, such as an optimizer's. */
+  /** Dotted paths of the tensors beside the state dict, such as an optimizer's. */
   others: readonly string[];
 }
 
 /**
- * The headers of a `.pt` (zip or legacy), `.safetensors` or `.npz` file, told apart by content.
+ * Reads the headers of a `.pt` (zip or legacy), `.safetensors` or `.npz` file. The content decides
+ * which it is, not the name.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`,
  *   `checkpoint-forbidden`, `checkpoint-module`.
  */

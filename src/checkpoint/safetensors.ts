@@ -1,29 +1,17 @@
 /**
- * Safetensors files (github.com/huggingface/safetensors): a JSON header of names, dtypes, shapes
- * and offsets, then the bytes.
+ * Reads safetensors files (github.com/huggingface/safetensors): a JSON header of names, dtypes,
+ * shapes and offsets, then the bytes.
  */
 import { SaeEvalError } from '../errors.js';
-import type { DType } from '../torch/tensor.js';
+import { safetensorsDtypes } from './dtypes.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
 import type { Checkpoint } from './read.js';
 import { withoutWrappers } from './state-dict.js';
 
-const dtypes: Record<string, DType> = {
-  F64: 'float64',
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-  I64: 'int64',
-  I32: 'int32',
-  I16: 'int16',
-  I8: 'int8',
-  U8: 'uint8',
-  BOOL: 'bool',
-};
 /**
- * The format allows 100 MB; 32 MiB name 300,000 tensors, and parsing JSON takes many times its
- * bytes.
+ * Limit on the header. The format allows 100 MB, but parsing JSON takes many times its bytes, and
+ * 32 MiB suffice for 300,000 tensors.
  */
 const mostHeaderBytes = 32 * 2 ** 20;
 
@@ -40,11 +28,11 @@ const whole = (value: unknown): value is number =>
 export function looksLikeSafetensors(first: Uint8Array, size: number): boolean {
   if (first.length < 9 || first[8] !== 0x7b) return false;
   const length = new DataView(first.buffer, first.byteOffset).getBigUint64(0, true);
-  // a pickle begins with 0x80 and a small protocol number
+  // A pickle begins with 0x80 and a small protocol number.
   return length <= BigInt(size) || first[0] !== 0x80;
 }
 
-/** The header as JSON, and where the tensors begin. */
+/** Header as JSON, with the offset at which the tensors begin. */
 function readHeader(
   path: string,
   bad: (what: string) => SaeEvalError,
@@ -69,7 +57,7 @@ function readHeader(
   });
 }
 
-/** The format allows neither gaps nor overlaps; the last tensor ends with the file. */
+/** Refuses gaps and overlaps: the tensors must cover the rest of the file. */
 function checkCover(
   entries: ReadonlyMap<string, TensorEntry>,
   begin: number,
@@ -90,6 +78,7 @@ function checkCover(
   if (end !== size) throw bad(`its tensors end at ${end}, the file at ${size}`);
 }
 
+/** Entries of a safetensors file. @throws SaeEvalError `checkpoint-format`. */
 export function readSafetensors(path: string): Checkpoint {
   const bad = (what: string): SaeEvalError =>
     new SaeEvalError('checkpoint-format', `${path}: damaged safetensors file: ${what}.`);
@@ -107,11 +96,13 @@ export function readSafetensors(path: string): Checkpoint {
     const { dtype: code, shape, data_offsets: offsets } = item;
     const shown = `tensor '${name.slice(0, 200)}'`;
     const dtype =
-      typeof code === 'string' && Object.hasOwn(dtypes, code) ? dtypes[code]! : undefined;
+      typeof code === 'string' && Object.hasOwn(safetensorsDtypes, code)
+        ? safetensorsDtypes[code]!
+        : undefined;
     if (dtype === undefined) {
       throw bad(
         `${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; ` +
-          `expected one of ${Object.keys(dtypes).join(', ')}`,
+          `expected one of ${Object.keys(safetensorsDtypes).join(', ')}`,
       );
     }
     if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole))

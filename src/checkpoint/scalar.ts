@@ -1,14 +1,11 @@
-/**
- * One number of a checkpoint, read without libtorch: a threshold or an average norm that decides
- * how an SAE is run.
- */
+/** Reads a tensor of one number from a checkpoint, without libtorch. */
 import { SaeEvalError } from '../errors.js';
 import { FileBytes } from './file-bytes.js';
 import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
-import { itemBytes } from './torch-globals.js';
+import { itemBytes } from './dtypes.js';
 
-/** float16 by its three fields (IEEE 754 binary16). */
+/** Value of a float16 from its bits (IEEE 754 binary16). */
 function half(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
@@ -19,9 +16,9 @@ function half(bits: number): number {
 }
 
 /**
- * The only element of a tensor [] or [1].
- * @throws SaeEvalError `checkpoint-keys` where there is none of that name, `checkpoint-shape`
- *   where it has more elements.
+ * Element of a tensor of shape [] or [1].
+ * @throws SaeEvalError `checkpoint-keys` if there is no tensor of that name, `checkpoint-shape` if
+ *   it has more elements or a dtype without numbers.
  */
 export function readScalar({ path, entries }: Checkpoint, name: string): number {
   const entry = entries.get(name);
@@ -72,7 +69,10 @@ export function readScalar({ path, entries }: Checkpoint, name: string): number 
   }
 }
 
-/** {@link readScalar}, which must be a positive number. */
+/**
+ * Positive number in a tensor of shape [] or [1].
+ * @throws SaeEvalError as {@link readScalar}; `checkpoint-format` if it is not positive.
+ */
 export function readPositive(checkpoint: Checkpoint, name: string): number {
   const value = readScalar(checkpoint, name);
   if (Number.isFinite(value) && value > 0) return value;

@@ -1,26 +1,26 @@
 /**
- * From what a file holds to one state dict: which of nested dicts it is, which prefix its names
- * share.
+ * Finds the state dict among the contents of a pickle: the right one of nested dicts, and the
+ * prefix that its names share.
  */
 import { SaeEvalError } from '../errors.js';
-import { PickleDict, PickleTuple } from './pickle.js';
+import { PickleDict, PickleTuple } from './pickle-values.js';
 import { TensorRef } from './torch-globals.js';
 
 export interface FoundStateDict {
   tensors: Map<string, TensorRef>;
   values: Map<string, unknown>;
   prefix: string;
-  /** Dotted paths of the tensors beside the state dict (an optimizer's, for example). */
+  /** Dotted paths of the tensors beside the state dict, such as an optimizer's. */
   others: string[];
 }
 
 const mostDepth = 16;
-/** Bounds for the paths of nested dicts, which can hold one another many times over. */
+/** Limits on the paths of nested dicts, which can hold one another many times over. */
 const mostVisits = 1_000_000;
 const mostPathCharacters = 2 ** 26;
-/** What DataParallel and torch.compile put before every name. */
+/** Prefixes that DataParallel and torch.compile give to every name. */
 const wrappers = ['module.', '_orig_mod.'];
-/** Names under which training scripts nest the state dict, most telling first. */
+/** Names under which training scripts nest the state dict, the most telling first. */
 const usualNames = [
   'state_dict',
   'model_state_dict',
@@ -41,7 +41,7 @@ const isBranch = (value: unknown): boolean =>
   value instanceof PickleTuple ||
   Array.isArray(value);
 
-/** Collects leaves by dotted path. */
+/** Tensors and other leaves of nested dicts, by dotted path. */
 class Leaves {
   readonly tensors = new Map<string, TensorRef>();
   readonly values = new Map<string, unknown>();
@@ -84,8 +84,8 @@ const holdsTensors = (value: unknown): value is PickleDict =>
   [...value.entries.values()].some((item) => item instanceof TensorRef);
 
 /**
- * The dict that is the model's, looked for under the usual names before the dict itself; null where
- * there is none.
+ * Dict with the model's tensors, or null. The dicts under the usual names come before the dict
+ * itself.
  */
 function choose(
   dict: PickleDict,
@@ -110,10 +110,10 @@ function choose(
 }
 
 /**
- * The state dict among what a pickle holds. Everything that is no tensor is listed under its dotted
- * path.
- * @throws SaeEvalError `checkpoint-format` where there is no state dict or more than one and no
- *   usual name tells which.
+ * State dict among the contents of a pickle, without the wrappers of its names. All other values
+ * are listed under their dotted paths.
+ * @throws SaeEvalError `checkpoint-format` if there is no state dict, or if there are several and
+ *   none has a usual name.
  */
 export function findStateDict(root: unknown, file: string): FoundStateDict {
   if (!(root instanceof PickleDict)) {
@@ -151,7 +151,7 @@ export function findStateDict(root: unknown, file: string): FoundStateDict {
       for (const [key, value] of dict.entries) {
         const below = `${path}${isScalar(key) ? String(key) : '?'}`;
         if (value === chosen) continue;
-        // The dicts on the way to the chosen one are gone through; the rest is listed as it lies.
+        // Only the dicts on the way to the chosen one are opened; everything else is listed whole.
         if (value instanceof PickleDict && at.startsWith(`${below}.`) && depth < mostDepth)
           beside(value, `${below}.`, depth + 1);
         else others.add(value, below, depth + 1);
@@ -168,10 +168,7 @@ export function findStateDict(root: unknown, file: string): FoundStateDict {
   };
 }
 
-/**
- * The same tensors without `module.` and `_orig_mod.`, where all names have them; `prefix` is what
- * was taken off.
- */
+/** Tensors without the `module.` and `_orig_mod.` that all names share, the removed `prefix`. */
 export function withoutWrappers<T>(named: ReadonlyMap<string, T>): {
   tensors: Map<string, T>;
   prefix: string;

@@ -1,7 +1,4 @@
-/**
- * Files of named tensors in one call each way: what `sae-eval/torch` offers as `loadTensors` and
- * `saveTensors`.
- */
+/** `loadTensors` and `saveTensors` of `sae-eval/torch`: a file of named tensors in one call. */
 import { extname } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import type { Tensor } from '../torch/index.js';
@@ -11,12 +8,14 @@ import { writePt } from './write-pt.js';
 import { writeSafetensors } from './write-safetensors.js';
 
 /**
- * The tensors of a `.pt` (zip or legacy), `.safetensors` or `.npz` file by name, told apart by
- * content. They lie over the mapped file: pages are read when they are touched, and nothing of a
- * pickle is run. The caller disposes of them.
+ * Tensors of a `.pt` (zip or legacy), `.safetensors` or `.npz` file by name. The file is mapped, so
+ * its pages are read when they are used. No code of a pickle is run. The caller disposes the
+ * tensors.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `checkpoint-format`,
  *   `checkpoint-forbidden`, `checkpoint-module`, `checkpoint-keys`.
- * @example const { weight } = Object.fromEntries(await loadTensors('sae.pt', { names: ['weight'] }));
+ * @example
+ * const tensors = await loadTensors('sae.pt', { names: ['weight'] });
+ * const weight = tensors.get('weight');
  */
 export async function loadTensors(
   path: string,
@@ -31,9 +30,9 @@ export interface SaveOptions {
 }
 
 /**
- * Writes tensors of any device and strides so that `torch.load(weights_only=True)` (`.pt`, `.pth`,
- * `.bin`) or the safetensors library (`.safetensors`) reads them; the ending decides. A file is
- * there whole or not at all.
+ * Writes tensors of any device and strides to a file that `torch.load(weights_only=True)` (`.pt`,
+ * `.pth`, `.bin`) or the safetensors library (`.safetensors`) reads. The ending of the name
+ * decides. The file appears only when it is complete.
  * @throws SaeEvalError `checkpoint-format` for another ending, `checkpoint-shape` for a dtype the
  *   format lacks, `file-unreadable`.
  * @example await saveTensors('sae.safetensors', { weight });

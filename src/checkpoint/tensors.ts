@@ -1,4 +1,4 @@
-/** From the entries of a checkpoint to tensors, mapped and not copied. */
+/** Opens the tensors of a checkpoint: they are mapped, not copied. */
 import { SaeEvalError } from '../errors.js';
 import { fromTypedArray, mapFile, scope, type DType, type Tensor } from '../torch/index.js';
 import type { TensorEntry } from './entries.js';
@@ -6,15 +6,15 @@ import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
 
 export interface OpenOptions {
-  /** Which tensors; default all. */
+  /** Names of the tensors to open. Default all. */
   names?: readonly string[];
-  /** Where they are wanted; a copy is made only where it is not the CPU. */
+  /** Device of the tensors. Any other than the CPU takes a copy. */
   device?: string;
-  /** Default: as stored; a copy is made only where it differs. */
+  /** Dtype of the tensors. Default the stored one; any other takes a copy. */
   dtype?: DType;
 }
 
-/** A copy of a compressed array. */
+/** Copy of a compressed array. */
 function inflated(
   path: string,
   entry: TensorEntry,
@@ -30,11 +30,10 @@ function inflated(
 }
 
 /**
- * Tensors by name. The caller owns them; they keep the mapping of the file alive. Tensors that
- * share a storage in the file share its bytes here, except where a legacy file does not align them:
- * then each is a copy.
- * @throws SaeEvalError `checkpoint-keys` for a name that is not there, `checkpoint-format` where
- *   the file has changed.
+ * Tensors by name. The caller disposes them; they keep the mapping of the file alive. Tensors that
+ * share a storage in the file share its bytes here too, unless a legacy file does not align them.
+ * @throws SaeEvalError `checkpoint-keys` for a name that the file lacks, `checkpoint-format` if the
+ *   file has changed.
  */
 export function openTensors(
   checkpoint: Checkpoint,

@@ -1,22 +1,23 @@
-/** The allow-list of globals in files of torch.save, and what this reader makes of them. */
+/** Allow-list of the globals in files of torch.save, with a stand-in for each. */
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
-import { PickleDict, PickleTuple, type PickleGlobal } from './pickle.js';
+import { storageDtypes, torchDtypes } from './dtypes.js';
+import { PickleDict, PickleTuple, type PickleGlobal } from './pickle-values.js';
 
-/** A storage that a file holds: where its bytes are is known to the format that wrote it. */
+/** Storage that a pickle names. The reader of the file knows where its bytes are. */
 export class StorageRef {
   constructor(
     readonly key: string,
-    /** Null for untyped storages: the tensor's own type counts. */
+    /** Dtype of the elements; null for an untyped storage, whose tensors have their own. */
     readonly dtype: DType | null,
-    /** Elements, as the file says; bytes for untyped ones. */
+    /** Number of elements according to the file; of bytes if the storage is untyped. */
     readonly numel: number,
-    /** Legacy views: first element within the root storage. */
+    /** First element of a view within its root storage (legacy files). */
     readonly viewOffset: number,
   ) {}
 }
 
-/** A tensor as the pickle describes it, in elements of its dtype. */
+/** Tensor as the pickle describes it. Offset and strides count elements. */
 export class TensorRef {
   constructor(
     readonly storage: StorageRef,
@@ -27,69 +28,11 @@ export class TensorRef {
   ) {}
 }
 
-/** Stands for a class that is only named. */
-export interface TypeMarker extends PickleGlobal {
+/** Stand-in for a storage class or a dtype, which a pickle only names. */
+interface TypeMarker extends PickleGlobal {
+  /** Dtype that it stands for; null for untyped storages. */
   readonly dtype?: DType | null;
 }
-
-const storageTypes: Record<string, DType | null> = {
-  FloatStorage: 'float32',
-  DoubleStorage: 'float64',
-  HalfStorage: 'float16',
-  BFloat16Storage: 'bfloat16',
-  LongStorage: 'int64',
-  IntStorage: 'int32',
-  ShortStorage: 'int16',
-  CharStorage: 'int8',
-  ByteStorage: 'uint8',
-  BoolStorage: 'bool',
-  UntypedStorage: null,
-};
-const dtypes: Record<string, DType> = {
-  float32: 'float32',
-  float: 'float32',
-  float64: 'float64',
-  double: 'float64',
-  float16: 'float16',
-  half: 'float16',
-  bfloat16: 'bfloat16',
-  int64: 'int64',
-  long: 'int64',
-  int32: 'int32',
-  int: 'int32',
-  int16: 'int16',
-  short: 'int16',
-  int8: 'int8',
-  uint8: 'uint8',
-  bool: 'bool',
-};
-
-export const itemBytes: Record<DType, number> = {
-  float32: 4,
-  float64: 8,
-  float16: 2,
-  bfloat16: 2,
-  int8: 1,
-  uint8: 1,
-  int16: 2,
-  int32: 4,
-  int64: 8,
-  bool: 1,
-  complex32: 4,
-  complex64: 8,
-  complex128: 16,
-  uint16: 2,
-  uint32: 4,
-  uint64: 8,
-  float8_e4m3fn: 1,
-  float8_e5m2: 1,
-  float8_e4m3fnuz: 1,
-  float8_e5m2fnuz: 1,
-  float8_e8m0fnu: 1,
-  qint8: 1,
-  quint8: 1,
-  qint32: 4,
-};
 
 function numbers(value: unknown, what: string, file: string): number[] {
   const items = value instanceof PickleTuple ? value.items : value;
@@ -103,10 +46,10 @@ function numbers(value: unknown, what: string, file: string): number[] {
       `${file}: a tensor's ${what} is not a short list of whole numbers.`,
     );
   }
-  return [...(items as number[])]; // a list could still be appended to
+  return [...(items as number[])]; // the pickle could still append to a list
 }
 
-/** `_rebuild_tensor_v2(storage, offset, size, stride, …)` */
+/** Result of `_rebuild_tensor_v2(storage, offset, size, stride, …)`. */
 function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorRef {
   const [storage, offset, size, stride] = args;
   if (!(storage instanceof StorageRef) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
@@ -128,7 +71,10 @@ function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorR
   return new TensorRef(storage, type, offset as number, shape, strides);
 }
 
-/** The allowed globals of one file. */
+/**
+ * Lookup of the allowed globals of one file, whose name is for errors. It gives null for others.
+ * @throws SaeEvalError `checkpoint-module` for a class of `torch.nn`.
+ */
 export function torchGlobals(file: string): (module: string, name: string) => PickleGlobal | null {
   const first = (args: readonly unknown[]): unknown => args[0];
   const set = ([items]: readonly unknown[]): Set<unknown> =>
@@ -151,7 +97,7 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     'torch._utils._rebuild_parameter': first,
     'torch._utils._rebuild_parameter_with_state': first,
     'torch.Size': (args) => args[0] ?? new PickleTuple([]),
-    // A tensor with attributes of its own: the function and its arguments; the attributes are
+    // A tensor with attributes of its own: a function with its arguments. The attributes are
     // ignored.
     'torch._tensor._rebuild_from_type_v2': ([make, , made]) => {
       const target = make as PickleGlobal | null | undefined;
@@ -178,12 +124,12 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
     if (Object.hasOwn(fixed, full)) return { name: full, call: fixed[full]! };
     if (
       (module === 'torch' || module === 'torch.storage' || module === 'torch.cuda') &&
-      Object.hasOwn(storageTypes, name)
+      (name === 'UntypedStorage' || Object.hasOwn(storageDtypes, name))
     ) {
-      return { name: full, dtype: storageTypes[name]! } satisfies TypeMarker;
+      return { name: full, dtype: storageDtypes[name] ?? null } satisfies TypeMarker;
     }
-    if (module === 'torch' && Object.hasOwn(dtypes, name))
-      return { name: full, dtype: dtypes[name]! } satisfies TypeMarker;
+    if (module === 'torch' && Object.hasOwn(torchDtypes, name))
+      return { name: full, dtype: torchDtypes[name]! } satisfies TypeMarker;
     if (full === 'torch.nn.parameter.Parameter' || full === 'torch.Tensor')
       return { name: full, call: first };
     if (/^torch\.nn\.(modules|parallel)\./.test(module)) {
@@ -198,8 +144,9 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
 }
 
 /**
- * What a persistent id of torch.save stands for: `('storage', type, key, location, numel[, view])`.
- * The location is ignored.
+ * Storage of a persistent id of torch.save, `('storage', type, key, location, numel[, view])`. The
+ * location is ignored.
+ * @throws SaeEvalError `checkpoint-format`.
  */
 export function storageFromId(file: string, id: unknown): StorageRef {
   const items = id instanceof PickleTuple ? id.items : [];

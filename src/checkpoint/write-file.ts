@@ -1,13 +1,13 @@
-/** Writing a checkpoint: the bytes of tensors in pieces, and files that are whole or not there. */
+/** Writes the bytes of tensors in pieces, to files that appear only when they are complete. */
 import { randomBytes } from 'node:crypto';
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { SaeEvalError } from '../errors.js';
 import type { Tensor } from '../torch/index.js';
 
-/** What of a tensor is copied at a time. */
+/** Bytes of a tensor that are copied at a time. */
 const pieceBytes = 2 ** 26;
 
-/** Appends to a file and knows how far it is. */
+/** Appends to a file and counts the bytes. */
 export class FileWriter {
   #position = 0;
 
@@ -24,15 +24,15 @@ export class FileWriter {
     this.#position += bytes.length;
   }
 
-  /** Writes over bytes that are there. */
+  /** Overwrites bytes that were written before. */
   async rewrite(bytes: Uint8Array, position: number): Promise<void> {
     await this.handle.write(bytes, 0, bytes.length, position);
   }
 }
 
 /**
- * A tensor's elements, row-major, in pieces of at most 64 MiB. Copies to the CPU; nothing of it
- * outlives the iteration.
+ * Elements of a tensor, row-major, in pieces of at most 64 MiB. The copies on the CPU live as long
+ * as the iteration.
  */
 export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
   if (tensor.numel === 0) return;
@@ -48,9 +48,9 @@ export function* tensorPieces(tensor: Tensor): Generator<Uint8Array> {
 }
 
 /**
- * Writes a file beside its place and renames it when all is on disk: whoever reads `path` finds the
- * old file or the new one.
- * @throws SaeEvalError `file-unreadable` where it cannot be written.
+ * Writes a temporary file beside `path` and renames it when all is on disk. A reader of `path`
+ * finds the old file or the new one.
+ * @throws SaeEvalError `file-unreadable` if the file cannot be written.
  */
 export async function writeAtomically(
   path: string,

@@ -1,13 +1,14 @@
 /**
- * Writes `.pt` files that `torch.load(weights_only=True)` and its `mmap=True` read: a stored zip of
- * a state dict's pickle and one storage per tensor, each on a multiple of 64 bytes as torch.save
- * places them. Entries and offsets beyond 4 GB get the zip64 fields of APPNOTE 6.3.10.
+ * Writes `.pt` files that `torch.load(weights_only=True)` and its `mmap=True` read: a zip, not
+ * compressed, of a state dict's pickle and one storage per tensor. Each storage begins at a
+ * multiple of 64 bytes, as in files of torch.save. Entries and offsets beyond 4 GB get the zip64
+ * fields of APPNOTE 6.3.10.
  */
 import { crc32 } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';
 import type { Tensor } from '../torch/index.js';
 import { stateDictPickle, storageNames } from './pickle-writer.js';
-import { itemBytes } from './torch-globals.js';
+import { itemBytes } from './dtypes.js';
 import { tensorPieces, writeAtomically, type FileWriter } from './write-file.js';
 
 interface Part {
@@ -25,7 +26,7 @@ interface Written {
 
 const alignment = 64;
 const most32 = 0xffffffff;
-/** DOS date of 1980-01-01: files of the same tensors are the same bytes. */
+/** DOS date of 1980-01-01, so that the same tensors give the same bytes. */
 const date = 0x21;
 const version = 45;
 
@@ -38,9 +39,7 @@ function zip64Field(values: readonly number[]): Buffer {
   return field;
 }
 
-/**
- * The fields that a local header and a directory record have in common, from `version needed` on.
- */
+/** Writes the fields that a local header and a directory record share, from `version needed` on. */
 function shared(
   into: Buffer,
   at: number,
@@ -124,10 +123,10 @@ async function writeDirectory(writer: FileWriter, entries: readonly Written[]): 
 }
 
 /**
- * Writes tensors of any device and strides as `torch.save(state_dict)` would; each gets a storage
- * of its own. The tensors stay the caller's. The same tensors give the same bytes.
- * @throws SaeEvalError `checkpoint-shape` for a complex dtype, `file-unreadable` where the file
- *   cannot be written.
+ * Writes tensors of any device and strides as `torch.save(state_dict)` does. Each gets a storage of
+ * its own. The tensors stay the caller's. The same tensors give the same bytes.
+ * @throws SaeEvalError `checkpoint-shape` for a dtype without a storage class, `file-unreadable` if
+ *   the file cannot be written.
  * @example await writePt('sae.pt', new Map([['encoder.weight', weight]]));
  */
 export async function writePt(path: string, tensors: ReadonlyMap<string, Tensor>): Promise<void> {

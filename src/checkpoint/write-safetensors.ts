@@ -1,35 +1,24 @@
 /**
- * Writes safetensors files (github.com/huggingface/safetensors), as its own library does: widest
- * dtypes first, header padded to eight bytes.
+ * Writes safetensors files (github.com/huggingface/safetensors) as its own library does: the widest
+ * dtypes first, the header padded to eight bytes.
  */
 import { SaeEvalError } from '../errors.js';
-import type { DType, Tensor } from '../torch/index.js';
-import { itemBytes } from './torch-globals.js';
+import type { Tensor } from '../torch/index.js';
+import { itemBytes, namesByDtype, safetensorsDtypes } from './dtypes.js';
 import { tensorPieces, writeAtomically } from './write-file.js';
 
-const codes: Partial<Record<DType, string>> = {
-  float64: 'F64',
-  float32: 'F32',
-  float16: 'F16',
-  bfloat16: 'BF16',
-  int64: 'I64',
-  int32: 'I32',
-  int16: 'I16',
-  int8: 'I8',
-  uint8: 'U8',
-  bool: 'BOOL',
-};
+const codes = namesByDtype(safetensorsDtypes);
 
 export interface WriteSafetensorsOptions {
-  /** Texts for the header; readers of PyTorch models look for `format: 'pt'`. */
+  /** Texts for the header. Readers of PyTorch models look for `format: 'pt'`. */
   metadata?: Readonly<Record<string, string>>;
 }
 
 /**
- * Writes tensors of any device and strides under their names; each gets bytes of its own, shared
- * storages included. The tensors stay the caller's.
- * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` where
- *   the file cannot be written.
+ * Writes tensors of any device and strides under their names. Each gets bytes of its own, even if
+ * it shares a storage. The tensors stay the caller's.
+ * @throws SaeEvalError `checkpoint-shape` for a dtype the format lacks, `file-unreadable` if the
+ *   file cannot be written.
  * @example await writeSafetensors('sae.safetensors', new Map([['encoder.weight', weight]]));
  */
 export async function writeSafetensors(

@@ -1,23 +1,22 @@
 /**
- * The directory of a zip file with the places of its entries' bytes (APPNOTE 6.3.10, zip64
- * included).
+ * Reads the directory of a zip file, with the offsets of its entries' bytes (APPNOTE 6.3.10, zip64
+ * included). Nothing is decompressed.
  *
- * A reader of our own, because tensors are mapped from the places found here and every field is
- * hostile: yauzl 3.4 ends the process on a directory offset beyond 2^53 (it hands it to `fs.read`
- * inside a callback), reads each entry twice, asynchronously, and does not tell where an entry's
- * bytes begin. Nothing is ever decompressed here.
+ * This is a reader of our own because tensors are mapped from these offsets and no field can be
+ * trusted. yauzl 3.4 ends the process on a directory offset beyond 2^53 (it passes the offset to
+ * `fs.read` inside a callback), reads each entry twice, and does not tell where its bytes begin.
  */
 import { SaeEvalError } from '../errors.js';
 import type { FileBytes } from './file-bytes.js';
 
 export interface ZipEntry {
-  /** Of the entry's bytes, from the beginning of the file. */
+  /** Offset of the entry's bytes, from the beginning of the file. */
   byteOffset: number;
-  /** As they lie in the file. */
+  /** Number of the bytes in the file. */
   byteLength: number;
-  /** 0: stored, 8: deflated; anything else is refused. */
+  /** 0: stored, 8: deflated. Other methods are refused. */
   method: 0 | 8;
-  /** What the directory says they inflate to; the same as `byteLength` where stored. */
+  /** Number of the inflated bytes according to the directory. */
   inflatedLength: number;
 }
 
@@ -38,15 +37,12 @@ const zip64EndBytes = 56;
 const mostCommentBytes = 0xffff;
 const recordBytes = 46;
 const localBytes = 30;
-/** A 32-bit field that says: see the zip64 extra field. */
+/** Value of a 32-bit field that refers to the zip64 extra field. */
 const elsewhere = 0xffffffff;
 
 type Fail = (what: string) => never;
 
-/**
- * A 64-bit field. Values a file cannot have are refused here, so that all arithmetic below is
- * exact.
- */
+/** 64-bit field. Values beyond 2^53 are refused, so that all arithmetic with it is exact. */
 function u64(bytes: Buffer, at: number, fail: Fail): number {
   const value = bytes.readBigUInt64LE(at);
   return value > BigInt(Number.MAX_SAFE_INTEGER)
@@ -54,7 +50,7 @@ function u64(bytes: Buffer, at: number, fail: Fail): number {
     : Number(value);
 }
 
-/** Where the directory is and how many entries it says it has. */
+/** Range of the directory, and the number of entries according to its end record. */
 function findDirectory(
   file: FileBytes,
   fail: Fail,
@@ -92,7 +88,7 @@ function findDirectory(
   };
 }
 
-/** Replaces the 32-bit fields that point to it by those of the zip64 extra field. */
+/** Replaces the 32-bit fields that refer to the zip64 extra field by its values. */
 function widen(record: Record, extra: Buffer, fail: Fail): void {
   if (
     record.uncompressed !== elsewhere &&
@@ -147,8 +143,8 @@ function recordsOf(directory: Buffer, count: number, fail: Fail): Record[] {
 }
 
 /**
- * Names and places of all entries. Places are checked: each lies before the directory, none
- * overlaps another, and the header in front of the bytes has the directory's name.
+ * Entries by name. Each entry is checked: it lies before the directory, it overlaps no other, and
+ * the header in front of its bytes has the same name.
  * @throws SaeEvalError `checkpoint-format`.
  */
 export function readZipDirectory(file: FileBytes): Map<string, ZipEntry> {

@@ -2,15 +2,15 @@
  * The compute process: forked by host.ts, runs one evaluation at a time and keeps libtorch, models
  * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
  */
-import { readFileSync, writeFileSync } from 'node:fs';
-import { getPriority, setPriority } from 'node:os';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import type { RunOptions } from '../evaluation/run/run.js';
+import { run as runEvaluation, type RunOptions } from '../evaluation/run/run.js';
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
 import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
+import { versions } from '../torch/index.js';
+import { goFirst, standBack } from '../torch/tuning.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
 
@@ -32,7 +32,6 @@ async function runWithRoom(
   request: Extract<ToChild, { type: 'run' }>['request'],
   options: RunOptions,
 ): Promise<EvaluationResult> {
-  const { run: runEvaluation } = await import('../evaluation/run/run.js');
   try {
     return await runEvaluation(request, options);
   } catch (thrown) {
@@ -48,7 +47,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const { device = 'cpu' } = request;
   const controller = new AbortController();
   cancellations.set(call, controller);
-  const readMemory = await memoryReader(device);
+  const readMemory = memoryReader(device);
   const usage = (): ProcessUsage => ({
     residentBytes: process.memoryUsage.rss(),
     device: readMemory(),
@@ -95,45 +94,27 @@ async function answer(message: ToChild): Promise<void> {
   }
   try {
     if (message.type === 'run') await run(message);
-    else send({ type: 'described', call: message.call, machine: await describeMachine() });
+    else send({ type: 'described', call: message.call, machine: describeMachine() });
   } catch (thrown) {
     const { call } = message;
     send({ type: 'error', call, error: asSaeEvalError(thrown, 'The evaluation').toJSON() });
   }
 }
 
-/** Before libtorch starts its threads: they have the priority of the one that starts them. */
-function standBack(niceness: number): void {
-  try {
-    if (niceness > 0) setPriority(Math.min(19, getPriority() + niceness));
-  } catch {
-    // Some systems do not allow it; the evaluation runs all the same.
-  }
-}
-
 /**
- * Where memory runs out, the kernel should take this process and not the server that can start it
- * again.
- */
-function goFirst(): void {
-  const file = '/proc/self/oom_score_adj';
-  try {
-    writeFileSync(file, String(Math.max(500, Number(readFileSync(file, 'utf8')))));
-  } catch {
-    // Not on this system.
-  }
-}
-
-/**
- * libtorch takes half a second to load: it is there when the first request comes. A failure shows
- * where it is asked for.
+ * Loads libtorch, which takes half a second, before the first request comes. A failure is reported
+ * to the call that needs it.
  */
 function loadAhead(): void {
-  void import('../evaluation/run/run.js').catch(() => {});
+  try {
+    versions();
+  } catch {
+    // The next use tries again.
+  }
 }
 
 goFirst();
 standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
 watchParent();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));
-loadAhead();
+setImmediate(loadAhead);

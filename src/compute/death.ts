@@ -12,7 +12,7 @@ export interface Death {
 }
 
 /**
- * Times that the kernel killed a process of this control group for want of memory; null where it
+ * Times that the kernel killed a process of this control group for want of memory; null if it
  * cannot be told.
  */
 export function outOfMemoryKills(): number | null {

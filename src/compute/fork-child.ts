@@ -1,32 +1,26 @@
 /**
- * Starts the compute process, which then loads libtorch by itself. Needs nothing but Node, so that
- * it can be started first of all.
+ * Starts the compute process, which then loads libtorch by itself. Imports very little, so that a
+ * command can start the process before it loads anything else.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../inspect/child-environment.js';
+import { computeEnvironment, computeFlags } from '../torch/tuning.js';
 
 export interface ForkOptions {
-  /** Added to the environment of the process. */
-  env?: Record<string, string>;
-  /** How far the process stands back for others on the same cores, 0…19; default 0. */
+  /** Niceness that is added to this process's own, 0…19; default 0. */
   niceness?: number;
 }
 
-export function forkChild({ env, niceness = 0 }: ForkOptions = {}): ChildProcess {
+export function forkChild({ niceness = 0 }: ForkOptions = {}): ChildProcess {
   return fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    // Waiting threads sleep: two processes that spin on the same cores would slow each other down
-    // many times over.
     env: {
-      OMP_WAIT_POLICY: 'PASSIVE',
+      ...computeEnvironment,
       ...childEnvironment(),
       SAE_EVAL_PROCESS_NICE: String(niceness),
-      ...env,
     },
-    // The process computes in native memory: a small young generation keeps its heap from growing
-    // with the first jobs.
-    execArgv: ['--expose-gc', '--max-semi-space-size=2', ...preloads(process.execArgv)],
+    execArgv: [...computeFlags, ...preloads(process.execArgv)],
   });
 }
 

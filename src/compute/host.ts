@@ -1,6 +1,6 @@
 /**
  * Runs evaluations in a child process, so that the caller's event loop stays free and a crash, an
- * abort in native code or an out-of-memory kill reaches it as an error. Native-free.
+ * abort in native code or an out-of-memory kill reaches it as an error.
  */
 import type { ChildProcess } from 'node:child_process';
 import { SaeEvalError, type SerializedError } from '../errors.js';
@@ -36,7 +36,7 @@ export interface ComputeProcessOptions extends ForkOptions {
   child?: ChildProcess;
   /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
   cacheBytes?: number;
-  /** How long a cancelled evaluation may take to stop by itself; then the process is killed. */
+  /** Milliseconds that a cancelled evaluation may take to stop by itself; default 1000. */
   cancelGraceMs?: number;
 }
 
@@ -48,7 +48,7 @@ export interface ComputeRunOptions {
    * the caller.
    */
   journal?: string;
-  /** Where the request's paths lie; null (default): as they stand. */
+  /** Paths of the request in the file system; null (default): as they stand. */
   paths?: PathTable;
   /** Carries an OpenTelemetry trace on (`traceparent`, …). */
   trace?: Record<string, string>;
@@ -84,7 +84,7 @@ export class ComputeProcess {
   #calls = 0;
   #closed = false;
   #answers = false;
-  /** What the process took at its last message; null before one, and when there is no process. */
+  /** Resources of the process at its last message; null before one and without a process. */
   usage: ProcessUsage | null = null;
   /** Called with the process's id when one was started, with null when it ended. */
   onPid: (pid: number | null) => void = () => {};
@@ -193,7 +193,7 @@ export class ComputeProcess {
       });
     } catch (thrown) {
       if (isAborted(signal)) throw abortReason(signal);
-      // What it could not load it cannot load later either: modules that failed stay failed.
+      // A module that failed to load stays failed in that process.
       if (message.type === 'describe') await this.#end();
       throw thrown;
     } finally {

@@ -1,29 +1,28 @@
-/** Describes the devices of this machine. Loads libtorch: for the compute process only. */
+/** Devices of this machine. Loads libtorch: for the compute process only. */
 import { cpus } from 'node:os';
 import { deviceMemory, type DeviceMemory } from '../evaluation/run/device-memory.js';
+import { cuda, devices, versions } from '../torch/index.js';
 import type { Machine } from './protocol.js';
 
-/** A function that tells free and total memory of a device, where the binding can ask for it. */
-export async function memoryReader(device: string): Promise<() => DeviceMemory | null> {
-  const { cuda } = await import('../torch/index.js');
+/** A function that returns total and free memory of a device, or null if they are unknown. */
+export function memoryReader(device: string): () => DeviceMemory | null {
   const { memory } = cuda;
   return () => deviceMemory(device, memory);
 }
 
-export async function describeMachine(): Promise<Machine> {
-  const { devices, versions } = await import('../torch/index.js');
+/** @throws SaeEvalError `setup-missing`. */
+export function describeMachine(): Machine {
   const { libtorch, cpu, cudaBuild } = versions();
-  const described = devices().map(async (name) => {
-    const { totalBytes = null, freeBytes = null } = (await memoryReader(name))() ?? {};
-    return {
-      name,
-      description: name === 'cpu' ? (cpus()[0]?.model ?? 'CPU') : 'CUDA device',
-      totalBytes,
-      freeBytes,
-    };
-  });
   return {
-    devices: await Promise.all(described),
+    devices: devices().map((name) => {
+      const { totalBytes = null, freeBytes = null } = memoryReader(name)() ?? {};
+      return {
+        name,
+        description: name === 'cpu' ? (cpus()[0]?.model ?? 'CPU') : 'CUDA device',
+        totalBytes,
+        freeBytes,
+      };
+    }),
     versions: {
       libtorch,
       cpuKernels: cpu,

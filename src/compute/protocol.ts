@@ -1,7 +1,6 @@
 /**
- * What a host and its compute process say to each other over Node's IPC channel, checked by zod on
+ * Messages between a host and its compute process over Node's IPC channel, checked by zod on
  * arrival. JSON carries every finite double exactly, so a result that crosses here keeps its bits.
- * Native-free.
  */
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';
@@ -20,12 +19,12 @@ export const machineSchema = z.object({
   ),
   versions: z.record(z.string(), z.string()),
 });
-/** What this machine can compute on. */
+/** Devices and versions of this machine. */
 export type Machine = z.infer<typeof machineSchema>;
 
 export const processUsageSchema = z.object({
   residentBytes: z.number(),
-  /** Of the device it computes on; null where that cannot be told. */
+  /** Memory of the device it computes on; null if that cannot be told. */
   device: z.object({ totalBytes: z.number(), freeBytes: z.number() }).nullable(),
   cache: z.object({
     bytes: z.number(),
@@ -35,7 +34,7 @@ export const processUsageSchema = z.object({
     evictions: z.number(),
   }),
 });
-/** What a compute process takes, as of its last message. */
+/** Resources of a compute process as of its last message. */
 export type ProcessUsage = z.infer<typeof processUsageSchema>;
 
 export const toChildSchema = z.discriminatedUnion('type', [

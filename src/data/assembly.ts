@@ -1,25 +1,26 @@
-/** From token ids to samples of one length. */
+/** Cuts and pads token ids to samples of one length. */
 import type { Tokenizer } from '../lm/tokenizer.js';
 import type { Chunking } from './pieces.js';
 
 export interface Sample {
-  /** T ids, padded on the right. */
+  /** T token ids, padded on the right. */
   ids: Int32Array;
-  /** Real tokens. */
+  /** Number of real tokens. */
   length: number;
-  /** Tokens lost to truncation. */
+  /** Number of tokens lost to truncation. */
   truncated: number;
 }
 
+/** Makes samples of pieces, which are given in order. */
 export class Assembly {
-  /** Of `packed`: tokens that wait for the rest of their sample. */
+  /** Tokens that wait for the rest of their sample (`packed` only). */
   #open: number[] = [];
 
   constructor(
     private readonly options: { tokenizer: Tokenizer; seqLen: number; chunking: Chunking },
   ) {}
 
-  /** The samples that are complete with the ids of one piece. */
+  /** Samples that the ids of one piece complete. */
   *push(ids: readonly number[]): Generator<Sample, void, undefined> {
     const { tokenizer, seqLen, chunking } = this.options;
     if (chunking !== 'packed') {
@@ -37,7 +38,7 @@ export class Assembly {
     for (const id of ids.slice(from)) this.#open.push(id);
   }
 
-  /** The short last sample of `packed`. */
+  /** Short last sample, if there is one (`packed` only). */
   *end(): Generator<Sample, void, undefined> {
     if (this.#open.length > 0) yield this.#sample(this.#open, 0);
     this.#open = [];

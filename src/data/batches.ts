@@ -1,7 +1,4 @@
-/**
- * Pieces tokenized together and handed out as batches of samples, with an account of what was lost
- * on the way.
- */
+/** Tokenizes pieces and makes batches of samples, with counts of what was skipped or cut off. */
 import type { Bilingual } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import { Assembly, type Sample } from './assembly.js';
@@ -11,17 +8,17 @@ import { shuffled } from './shuffle.js';
 
 export interface SampleSummary {
   samples: number;
-  /**
-   * Lines that gave nothing, blank and missing texts included; `warnings` names the faulty ones.
-   */
+  /** Number of records without a sample, those with a blank or missing text included. */
   skippedRecords: number;
+  /** Number of tokens lost to truncation. */
   truncatedTokens: number;
+  /** Sentences about the faulty records, one for each fault. */
   warnings: Bilingual[];
 }
 
 export interface Batch {
   samples: Sample[];
-  /** Of this batch and all before it. */
+  /** Summary of this batch and all batches before it. */
   summary: SampleSummary;
 }
 
@@ -29,14 +26,14 @@ export interface BatchOptions {
   tokenizer: Tokenizer;
   batchSize: number;
   maxSamples: number;
-  /** Seed of a shuffle of the pieces; null keeps their order. */
+  /** Seed with which the pieces are shuffled; null keeps their order. */
   shuffle: number | null;
 }
 
-/** Characters (or ids) that are tokenized in one go, whatever the batch still needs. */
+/** Number of characters (or ids) after which pieces are tokenized, even if a batch needs more. */
 const tokenizeAtOnce = 4 * 2 ** 20;
 
-/** Ids of pieces, in order. */
+/** Token ids of each piece, in order. */
 async function tokenize(
   pieces: readonly Piece[],
   tokenizer: Tokenizer,
@@ -48,8 +45,8 @@ async function tokenize(
 }
 
 /**
- * Batches of `batchSize` samples until the data or `maxSamples` ends; the last is smaller, perhaps
- * empty.
+ * Batches of `batchSize` samples until the data or `maxSamples` ends. The last batch is smaller and
+ * may be empty.
  */
 export async function* readBatches(
   source: PieceSource,
@@ -113,6 +110,6 @@ export async function* readBatches(
   waiting.push(...assembly.end());
   while (waiting.length > 0 && samples < maxSamples)
     yield handOut(Math.min(batchSize, maxSamples - samples, waiting.length));
-  // What was skipped after the last sample is told all the same.
+  // Records after the last sample may have been skipped: the summary of an empty batch tells so.
   yield handOut(0);
 }

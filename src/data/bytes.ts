@@ -1,4 +1,4 @@
-/** A file's bytes, piece by piece, decompressed. */
+/** Reads the bytes of a file piece by piece, decompressed. */
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -7,8 +7,8 @@ import type { DataFile } from './files.js';
 
 const pieceBytes = 1 << 18;
 /**
- * A block of zstd has 128 KiB at most and may be three bytes long: what one push gives stays within
- * memory.
+ * Number of compressed bytes that are pushed at once. A block of three bytes may inflate to
+ * 128 KiB, so one push gives at most 44 MiB.
  */
 const zstdPieceBytes = 1 << 10;
 
@@ -49,10 +49,7 @@ async function* gunzipped(path: string): AsyncGenerator<Buffer, void, undefined>
   }
 }
 
-/**
- * A few bytes of a frame can stand for gigabytes; they come out one piece at a time and go on at
- * once.
- */
+/** A few bytes can inflate to gigabytes, so each inflated piece is passed on at once. */
 async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
   const { Decompress } = await import('fzstd');
   const ready: Buffer[] = [];
@@ -82,7 +79,7 @@ async function* unzstd(path: string): AsyncGenerator<Buffer, void, undefined> {
 }
 
 /**
- * Closes the file when the caller stops early.
+ * Bytes of a file in pieces. The file is closed when the caller stops, early or not.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a damaged
  *   compressed file.
  */

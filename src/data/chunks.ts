@@ -1,21 +1,21 @@
-/** A text's words, so many at a time: the chunks that become samples. */
+/** Cuts texts into chunks of a fixed number of words, as the evaluation protocols define them. */
 import { whiteSpace } from './records.js';
 
-/** The words of a text as Python's `str.split()` gives them, one after the other. */
+/** Words of a text, split as by Python's `str.split()`. */
 export function* words(text: string): Generator<string, void, undefined> {
   for (const [word] of text.matchAll(new RegExp(`[^${whiteSpace}]+`, 'g'))) yield word;
 }
 
 /**
- * Cuts one record, given in parts that end between words, into chunks of `size` words joined by one
- * space.
+ * Cuts one record into chunks of `size` words, joined by one space. The record may come in parts
+ * that end between words.
  */
 export class Chunker {
   #taken: string[] = [];
 
   constructor(private readonly size: number) {}
 
-  /** The chunks that are complete with this part. */
+  /** Chunks that this part completes. */
   *push(part: string): Generator<string, void, undefined> {
     for (const word of words(part)) {
       this.#taken.push(word);
@@ -23,7 +23,7 @@ export class Chunker {
     }
   }
 
-  /** The record's short last chunk, where there is one. */
+  /** Short last chunk of the record, if there is one. */
   *end(): Generator<string, void, undefined> {
     if (this.#taken.length > 0) yield this.#flush();
   }
@@ -35,7 +35,7 @@ export class Chunker {
   }
 }
 
-/** The chunks of a text. */
+/** Chunks of a text. */
 export function* chunk(text: string, size: number): Generator<string, void, undefined> {
   const chunker = new Chunker(size);
   yield* chunker.push(text);

@@ -1,4 +1,4 @@
-/** Text files → samples in batches. */
+/** Data sets: text files → batches of token ids. */
 export type { Sample } from './assembly.js';
 export type { SampleSummary } from './batches.js';
 export type { Chunking } from './pieces.js';

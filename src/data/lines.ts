@@ -1,4 +1,4 @@
-/** Lines of a file, found piece by piece: never the whole file in memory. */
+/** Reads the lines of a file piece by piece: memory does not grow with the file. */
 import { stat } from 'node:fs/promises';
 import { readBytes } from './bytes.js';
 import type { DataFile } from './files.js';
@@ -7,38 +7,38 @@ const newline = 0x0a;
 const carriageReturn = 0x0d;
 const byteOrderMark = '\uFEFF';
 
-/** A line this long is no record; it is passed over without being held. */
+/** Longest line in bytes. A longer line is skipped without being held in memory. */
 const longestLine = 256 * 2 ** 20;
 /**
- * Of a compressed file: text shrinks to a third or so, and a bomb of a few kilobytes is not to fill
- * memory.
+ * Longest line of a compressed file. Text shrinks to about a third, and a bomb of a few kilobytes
+ * must not fill memory.
  */
 const longestLineOfCompressed = (fileBytes: number): number =>
   Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 
-/** Where the next line ends, as Python's universal newlines have it: `\n`, `\r\n` or `\r`. */
+/** Offset of the next line end, `\n`, `\r\n` or `\r` as in Python; −1 for none. */
 function lineEnd(bytes: Buffer, from: number): number {
   const lf = bytes.indexOf(newline, from);
   const cr = bytes.subarray(from, lf === -1 ? bytes.length : lf).indexOf(carriageReturn);
   return cr === -1 ? lf : from + cr;
 }
 
-/** One line without its end; null where its bytes are not UTF-8 or are too many. */
+/** Line without its end; null if it is too long or not UTF-8. */
 export type Line = string | null;
 
 /**
- * The lines of a file, the empty ones too. A leading byte-order mark is dropped.
+ * Lines of a file, empty lines included. A byte-order mark at the beginning of the file is dropped.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid`.
  */
 export async function* readLines(
   file: DataFile,
   { onBytes }: { onBytes?: (count: number) => void } = {},
 ): AsyncGenerator<Line, void, undefined> {
-  // A byte-order mark inside the file is text; only the one at its beginning is a mark.
   const longest =
     file.compression === 'none'
       ? longestLine
       : longestLineOfCompressed((await stat(file.path).catch(() => null))?.size ?? 0);
+  // The decoder would drop a byte-order mark at the beginning of every line.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;
   const finish = (parts: readonly Buffer[], bytes: number): Line => {
@@ -58,7 +58,7 @@ export async function* readLines(
 
   let parts: Buffer[] = [];
   let held = 0;
-  /** The piece before ended in `\r`: a `\n` now belongs to it. */
+  /** Whether the last piece ended in `\r`, to which a leading `\n` belongs. */
   let afterReturn = false;
   const hold = (bytes: Buffer): void => {
     held += bytes.length;

@@ -1,6 +1,6 @@
 /**
- * The worker of parquet.ts: decodes one column, a row group at a time, and sends it in slices when
- * asked.
+ * Worker thread of parquet.ts: decodes one column, one row group at a time, and sends a slice of it
+ * for each message it receives.
  */
 import { open, type FileHandle } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -16,19 +16,19 @@ import { compressors } from 'hyparquet-compressors';
 import type { FromParquetWorker } from './parquet.js';
 
 const rowsPerMessage = 512;
-/** Of one column in one row group, decompressed. */
+/** Limit on one column of one row group, decompressed. */
 const mostBytes = 2 ** 30;
 
 class Unreadable extends Error {}
 
 /**
- * A page may always have so many bytes; a larger one so many times what it is compressed to. Pages
- * are of 1 MiB where nothing else was asked for.
+ * Limit on a decompressed page: the larger of this constant and this factor on its compressed size.
+ * Writers make pages of 1 MiB by default.
  */
 const alwaysAllowed = 2 ** 24;
 const mostInflation = 64;
 
-/** Decompressors that do not believe any length, and count what they give. */
+/** Decompressors that check every length and count the bytes they give. */
 function carefulCompressors(count: (bytes: number) => void): Compressors {
   return Object.fromEntries(
     Object.entries(compressors).map(([codec, decompress]) => [
@@ -41,7 +41,7 @@ function carefulCompressors(count: (bytes: number) => void): Compressors {
               `${input.length}), found one of ${length}`,
           );
         count(length);
-        // Left to itself the decompressor of zstd goes by the frame, whatever the page says.
+        // Without a buffer, zstd's decompressor would go by the frame's length, not the page's.
         return codec === 'ZSTD'
           ? decompressZstd(input, new Uint8Array(length))
           : decompress(input, length);
@@ -71,7 +71,7 @@ function bufferOf(
   };
 }
 
-/** Top-level columns by name. */
+/** Names of the top-level columns. */
 function columnsOf({ schema }: FileMetaData): string[] {
   const names: string[] = [];
   let at = 1;
@@ -86,7 +86,7 @@ function columnsOf({ schema }: FileMetaData): string[] {
   return names;
 }
 
-/** Refuses a row group whose column is larger than may be held at once. */
+/** Refuses a row group whose column is too large to be held at once. */
 function checkRowGroup(
   { columns }: FileMetaData['row_groups'][number],
   column: string,
@@ -118,8 +118,8 @@ async function* slices({
     const buffer = bufferOf(file, size, (count) => {
       bytes += count;
     });
-    // What a row group may take at once follows from the file's size: thousands of small pages can
-    // stand for gigabytes too.
+    // The limit on a row group depends on the file's size: thousands of small pages can inflate to
+    // gigabytes too.
     const most = Math.min(mostBytes, 4 * alwaysAllowed + mostInflation * size);
     let inflated = 0;
     const careful = carefulCompressors((count) => {

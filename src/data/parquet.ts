@@ -1,24 +1,25 @@
 /**
- * Records of a parquet file, one column of one row group at a time. A worker decodes them: a file
- * that lies about its sizes ends the worker at its memory limit or the time limit, never this
- * process.
+ * Reads one column of a parquet file, one row group at a time. A worker thread decodes it: a file
+ * with false sizes ends the worker at the memory or time limit, never this process.
  */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError } from '../errors.js';
 
+/** Message of the worker: values of the column, the end, or the reason why there is none. */
 export type FromParquetWorker =
   { values: unknown[]; bytes: number } | { done: true } | { error: string };
 
-/** Heap of the worker, in MiB. */
+/** Limit on the worker's heap, in MiB. */
 const heapMegabytes = 1024;
 
 export interface ParquetOptions {
+  /** Called with the number of bytes read. */
   onBytes?: (count: number) => void;
-  /** For the next values: one row group is decoded at once. */
+  /** Time limit for the next values, in ms. A whole row group is decoded for them. */
   patienceMs?: number;
 }
 
-/** An answer of the worker, or why there is none. */
+/** Next message of the worker, or an error if it dies or takes too long. */
 function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> {
   return new Promise((resolve) => {
     const timer = setTimeout(
@@ -44,10 +45,11 @@ function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> 
 }
 
 /**
- * The values of one column, top to bottom; nested ones as objects and lists, missing ones null. No
- * more row groups are decoded than the caller asks for.
- * @throws SaeEvalError `dataset-invalid` for what is no parquet file, has no such column or
- *   cannot be decoded.
+ * Rows of a parquet file from top to bottom, as objects with the one column, or without it if the
+ * value is missing. Nested values are objects and lists. Only the row groups that the caller reaches are
+ * decoded.
+ * @throws SaeEvalError `dataset-invalid` if the file is not parquet, has no such column or cannot
+ *   be decoded.
  */
 export async function* readParquetColumn(
   path: string,

@@ -1,7 +1,4 @@
-/**
- * From files to what is tokenized as one: chunks of words, or whole records; or tokens that are
- * there already.
- */
+/** Cuts files into pieces that are tokenized as one: chunks of words, or whole records. */
 import { SaeEvalError } from '../errors.js';
 import { chunk, Chunker } from './chunks.js';
 import type { DataFile } from './files.js';
@@ -10,35 +7,39 @@ import { readParquetColumn } from './parquet.js';
 import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
 
 /**
- * `words`: the evaluation protocols' chunks, `seqLen` words each. `document`: a record is a sample,
- * cut to `seqLen` tokens. `packed`: the records' tokens one after the other, `seqLen` at a time, so
- * that nothing is cut and little is padded.
+ * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words
+ * each. `document`: a record is a sample, cut to `seqLen` tokens. `packed`: the tokens of all
+ * records one after the other, `seqLen` at a time; nothing is cut, and only the last sample is
+ * padded.
  */
 export type Chunking = 'words' | 'document' | 'packed';
 
 export interface PieceSource {
   files: readonly DataFile[];
+  /** Name of the field with the text, or a dotted path to it. */
   textField: string;
-  /** Field with token ids; then `textField` is not read. */
+  /** Name of the field with token ids, which is read instead of `textField`; null for none. */
   tokensField: string | null;
   chunking: Chunking;
   seqLen: number;
-  /** Token ids are below it. */
+  /** Number of tokens; a record with another id is skipped. */
   vocabulary: number;
 }
 
-/** A text to be tokenized, or its tokens. */
+/** Text to be tokenized, or token ids. */
 export type Piece = string | readonly number[];
 
 export interface ReadOptions {
+  /** Counts of the skipped records, which reading increases. */
   skipped: SkippedRecords;
+  /** Called with the number of bytes read. */
   onBytes?: (count: number) => void;
 }
 
-/** A text file taken as a whole may have so many characters. */
+/** Longest text file that is read as one document, in characters. */
 const longestDocument = 256 * 2 ** 20;
 
-/** A text file is one record; its lines end between words. */
+/** Pieces of a text file, which is one record whose lines end between words. */
 async function* textPieces(
   file: DataFile,
   { chunking, seqLen }: PieceSource,
@@ -70,7 +71,7 @@ async function* textPieces(
   }
 }
 
-/** The records of a file: its lines, or the rows of its column. */
+/** Records of a file: its lines, or the rows of its column. */
 function readRecords(
   file: DataFile,
   { textField, tokensField }: PieceSource,
@@ -105,6 +106,10 @@ async function* recordPieces(
   }
 }
 
+/**
+ * Pieces of all files, in order.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid`.
+ */
 export async function* readPieces(
   source: PieceSource,
   options: ReadOptions,

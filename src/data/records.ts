@@ -1,25 +1,25 @@
-/** From lines to records' texts or tokens, counting what is passed over. */
+/** Reads texts or token ids from records, and counts the records that are skipped. */
 import type { Bilingual } from '../schema/index.js';
 import type { Line } from './lines.js';
 
-/** White space as Python's `str.split()` has it; a byte-order mark is none. */
+/** White space of Python's `str.split()`, for a character class. U+FEFF does not belong to it. */
 export const whiteSpace =
   '\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000';
 
 const blank = new RegExp(`^[${whiteSpace}]*$`);
 
-/** Lines that gave nothing, by reason. */
+/** Numbers of skipped records by reason. */
 export class SkippedRecords {
-  /** The text or the tokens are missing, empty or white space: nothing is wrong with the file. */
+  /** Missing, empty or blank, which is no fault of the file. */
   blank = 0;
-  /** Not UTF-8, not JSON or too long. */
+  /** Line that is not UTF-8, not JSON or too long. */
   notJson = 0;
-  /** Of a text file: not UTF-8 or too long. */
+  /** Line of a text file that is not UTF-8 or too long. */
   notText = 0;
   notAnObject = 0;
-  /** The field holds something else than a string. */
+  /** Field that holds something other than a string. */
   notAString = 0;
-  /** The field holds something else than a list of token ids of the model's vocabulary. */
+  /** Field that holds something other than a list of token ids of the vocabulary. */
   notTokens = 0;
 
   get total(): number {
@@ -28,6 +28,7 @@ export class SkippedRecords {
     );
   }
 
+  /** One sentence for each fault. */
   warnings(field: string): Bilingual[] {
     const warnings: Bilingual[] = [];
     const add = (count: number, en: string, zh: string): void => {
@@ -51,8 +52,8 @@ export class SkippedRecords {
 }
 
 /**
- * The field's value: under that very name, or else along its dotted path, through objects and
- * lists; undefined where it is missing.
+ * Value of a field: under that very name, or else along its dotted path through objects and lists;
+ * undefined if it is missing.
  */
 function valueAt(record: object, field: string): unknown {
   if (Object.hasOwn(record, field)) return (record as Record<string, unknown>)[field];
@@ -65,7 +66,7 @@ function valueAt(record: object, field: string): unknown {
   return value;
 }
 
-/** A line's record, undefined where there is none; empty lines are not counted. */
+/** Record of a line; undefined if it has none. Blank lines do not count as skipped. */
 function recordOf(line: Line, skipped: SkippedRecords): unknown {
   if (line !== null && blank.test(line)) return undefined;
   try {
@@ -77,7 +78,7 @@ function recordOf(line: Line, skipped: SkippedRecords): unknown {
   }
 }
 
-/** The field of a record, undefined where it is missing or this is none. */
+/** Field of a record; undefined if the record is not an object or lacks the field. */
 function fieldOf(record: unknown, field: string, skipped: SkippedRecords): unknown {
   if (record === undefined) return undefined;
   if (record === null || typeof record !== 'object' || Array.isArray(record)) {
@@ -89,7 +90,7 @@ function fieldOf(record: unknown, field: string, skipped: SkippedRecords): unkno
   return value;
 }
 
-/** The text of a record, or null where there is none. */
+/** Text of a record; null if the record is skipped. */
 export function textIn(record: unknown, field: string, skipped: SkippedRecords): string | null {
   const text = fieldOf(record, field, skipped);
   if (text === undefined) return null;
@@ -104,7 +105,7 @@ export function textIn(record: unknown, field: string, skipped: SkippedRecords):
   return text;
 }
 
-/** The token ids of a record, or null where there are none; each is below `vocabulary`. */
+/** Token ids of a record, each below `vocabulary`; null if the record is skipped. */
 export function tokensIn(
   record: unknown,
   field: string,
@@ -132,7 +133,7 @@ export function tokensIn(
   return numbers as number[];
 }
 
-/** Lines of a file as records. */
+/** Records of lines. Lines that are not JSON are skipped. */
 export async function* recordsOf(
   lines: AsyncIterable<Line>,
   skipped: SkippedRecords,

@@ -1,7 +1,7 @@
 /**
- * From files to batches of samples, as the evaluation protocols have it: files → bytes → lines →
- * records → chunks → token ids → samples. The next batch is read and tokenized while the caller
- * computes on the current one.
+ * Opens a data set as batches of samples, as the evaluation protocols define them: files → bytes →
+ * lines → records → chunks → token ids → samples. The next batch is read and tokenized while the
+ * caller computes on the current one.
  */
 import { SaeEvalError } from '../errors.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
@@ -11,42 +11,45 @@ import { listFiles } from './files.js';
 import { readPieces, type Chunking, type PieceSource } from './pieces.js';
 import { SkippedRecords } from './records.js';
 
-/** Batches of consecutive samples; the last may be smaller. Can be iterated once. */
+/** Batches of consecutive samples. The last may be smaller. Can be iterated once. */
 export interface SampleStream extends AsyncIterable<Sample[]> {
-  /** Of the batches handed out (and those passed over by `skipBatches`). */
+  /** Summary of the batches so far, those of `skipBatches` included. */
   readonly summary: SampleSummary;
   /**
-   * Samples of the whole data set, at most `maxSamples`; null where counting them first would take
-   * too long.
+   * Number of samples in the data set, at most `maxSamples`; null if it would take too long to
+   * count them.
    */
   readonly total: number | null;
 }
 
 export interface SampleOptions {
-  /** A `.jsonl`, `.jsonl.gz`, `.txt` or `.txt.gz` file, or a folder of them. */
+  /** Path of a file or folder with text, see docs/data.md. */
   path: string;
-  /** Name of the field with the text, or a dotted path to it. */
+  /** Name of the field with the text, or a dotted path to it. Default `text`. */
   textField?: string;
-  /** Field with token ids instead of a text; they are used as they are. */
+  /** Name of the field with token ids, which are used as they are, instead of a text. */
   tokensField?: string | undefined;
+  /** Default `words`. */
   chunking?: Chunking | undefined;
-  /** Seed of a shuffle of the chunks (of the records, where they are not chunked by words). */
+  /** Seed with which the chunks are shuffled (the records, if chunking is not `words`). */
   shuffle?: number | undefined;
+  /** Default 10000. */
   maxSamples?: number;
-  /** T: words per chunk, and tokens per sample. */
+  /** Number of words per chunk and of tokens per sample, T. */
   seqLen: number;
+  /** Default 64. */
   batchSize?: number;
   tokenizer: Tokenizer;
-  /** Batches that are read and counted, but not handed out: a run that continues. */
+  /** Number of batches to read and count without handing them out, for a run that continues. */
   skipBatches?: number;
 }
 
-/** Bytes read in advance, to know how many samples there will be. */
+/** Number of bytes that may be read in advance to count the samples. */
 const countingBudget = 64 * 2 ** 20;
 
 /**
- * Samples up to `maxSamples`; null where more than the budget would have to be read, or tokens
- * would have to be counted.
+ * Number of samples, at most `maxSamples`; null if counting takes more bytes than the budget, or
+ * tokens would have to be counted.
  */
 async function countSamples(source: PieceSource, maxSamples: number): Promise<number | null> {
   if (source.chunking === 'packed') return null;
@@ -72,7 +75,7 @@ async function* ahead<T>(
       const { value, done } = await next;
       if (done === true) return;
       next = source.next();
-      // Reported when it is awaited, or not at all where the reader stops first.
+      // An error is thrown when the step is awaited, or lost if the reader stops before.
       next.catch(() => undefined);
       yield value;
     }
@@ -103,8 +106,8 @@ function noSample(
 
 /**
  * Opens a data set: lists its files and makes the first batch.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` where there is no
- *   usable sample.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` if there is no usable
+ *   sample.
  */
 export async function openSamples(options: SampleOptions): Promise<SampleStream> {
   const {

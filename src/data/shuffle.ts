@@ -1,9 +1,9 @@
 /**
- * A shuffle of a stream of unknown length: what is read waits in a buffer and leaves it in random
- * order.
+ * Shuffles a stream of unknown length: items wait in a buffer and leave it in random order, which
+ * the seed decides.
  */
 
-/** Mulberry32: a stream of numbers in [0, 1), the same for the same seed everywhere. */
+/** Numbers in [0, 1) by Mulberry32, the same for a seed on every machine. */
 function* randomNumbers(seed: number): Generator<number, never, undefined> {
   let state = seed >>> 0;
   for (;;) {
@@ -14,7 +14,7 @@ function* randomNumbers(seed: number): Generator<number, never, undefined> {
   }
 }
 
-/** Every item once; each leaves a buffer of `size` at random. */
+/** Every item once, in the order in which a buffer of `size` items releases them. */
 export async function* shuffled<T>(
   items: AsyncIterable<T>,
   { seed, size = 10_000 }: { seed: number; size?: number },

@@ -1,6 +1,5 @@
 /**
- * What a process that reads untrusted files gets of this one's environment: everything but the API
- * key. Native-free.
+ * Environment of a process that reads untrusted files: this process's, without the API key.
  */
 
 /** Variables whose values are secrets of the server alone. */

@@ -34,6 +34,7 @@ function contentsOf({
 function activationText({ activation }: SaeDescription): string {
   if (activation.kind === 'topk')
     return `topk, k = ${activation.k}${activation.signed === true ? '' : ', then relu'}`;
+  if (activation.kind === 'own') return activation.name;
   if (activation.kind !== 'jumprelu') return activation.kind;
   const { threshold } = activation;
   if ('value' in threshold) return `jumprelu, threshold ${threshold.value}`;

@@ -1,6 +1,6 @@
 /**
  * A short-lived process that reads untrusted files for a server: checks a request, describes
- * checkpoints and models. It takes one message, answers it and ends. Loads nothing native.
+ * checkpoints and models. It takes one message, answers it and ends.
  */
 import { asSaeEvalError } from '../errors.js';
 import { readModelConfig } from '../lm/config.js';

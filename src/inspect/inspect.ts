@@ -1,6 +1,6 @@
 /**
  * The host's side of inspect-child.ts: untrusted files are read there, with a time limit and a
- * memory limit. Native-free.
+ * memory limit.
  */
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -32,7 +32,7 @@ export interface InspectOptions {
 /** The process ended without an answer. */
 class InspectorDiedError extends SaeEvalError {}
 
-/** What keeps a process from being started at all: nothing that a file could do. */
+/** System errors that keep a process from starting; no file can cause them. */
 const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
 async function inspectOnce(

@@ -73,7 +73,7 @@ export function renderDescription(description: CheckpointDescription): string {
     ...(d === null || m === null ? [] : [`sizes: d = ${d}, m = ${m}`]),
     ...publishedLines(description),
     `can be: ${candidates.join(', ') || 'none of the kinds'}`,
-    ...(fromName === '' ? [] : [`from its name, where a request leaves it out: ${fromName}`]),
+    ...(fromName === '' ? [] : [`from its name, if a request leaves it out: ${fromName}`]),
     ...(needs.length === 0 ? [] : [`must be given with it: ${needs.join('; ')}`]),
   ].join('\n')}\n`;
 }

@@ -2,10 +2,10 @@
  * Causal self-attention (Vaswani et al. 2017, arXiv:1706.03762) with grouped queries
  * (arXiv:2305.13245), sliding windows and soft-capping, on batches padded to the right.
  *
- * No padding mask is ever made: the real positions of a sequence attend causally among themselves,
- * its padded queries to all its real keys. On the CPU one kernel does it for sequences of any
- * lengths; elsewhere, and under soft-capping, sequences of equal length go through libtorch's
- * causal kernel and, for their padding, the full one.
+ * No padding mask is needed: the real positions of a sequence attend causally among themselves, and
+ * its padded queries attend to all its real keys. On the CPU one kernel computes this for sequences
+ * of any lengths. On other devices, and under soft-capping, sequences of equal length go through
+ * libtorch's causal kernel, and their padded queries through its full one.
  */
 import {
   keep,
@@ -21,7 +21,7 @@ import type { AttentionContext } from './model.js';
 import type { RopeConfig } from './rope-config.js';
 import { ropeTable, rotate, type RopeTable } from './rope.js';
 
-/** Neighbouring sequences of one length. */
+/** Neighboring sequences of one length. */
 interface Run {
   from: number;
   count: number;
@@ -29,12 +29,13 @@ interface Run {
 }
 
 export interface AttentionOptions {
-  /** How positions turn queries and keys; null where they do not. */
+  /** Rotary settings; null if queries and keys are not rotated. */
   rope: RopeConfig | null;
+  /** Factor on q·k. */
   scale: number;
-  /** Keys a query sees, itself included; null for all. */
+  /** Number of keys that a query sees, itself included; null for all. */
   window: number | null;
-  /** `cap · tanh(score / cap)`. */
+  /** Cap of the scores, `cap · tanh(score / cap)`; null for none. */
   softcap: number | null;
 }
 
@@ -49,16 +50,17 @@ function runsOf(lengths: readonly number[]): Run[] {
 }
 
 export interface BatchContextOptions {
+  /** Number of real tokens of each sequence. */
   lengths: readonly number[];
   T: number;
-  /** The length that rotary scalings go by: at least T. */
+  /** Length that rotary scalings depend on, at least T. */
   seqLen: number;
   ropes: Iterable<RopeConfig>;
   device: string;
   dtype: DType;
 }
 
-/** What all blocks share for one batch: rotary tables, who sees whom. */
+/** Rotary tables and masks of one batch, which all blocks share. It owns them. */
 export class BatchContext implements AttentionContext {
   readonly runs: readonly Run[];
   readonly #ropes: ReadonlyMap<RopeConfig, RopeTable>;
@@ -86,8 +88,8 @@ export class BatchContext implements AttentionContext {
   }
 
   /**
-   * Which of the keys 0…keys−1 the queries `from`…`to`−1 see: [to − from, keys] bool. The context's
-   * own.
+   * Mask of the keys 0…keys−1 that the queries `from`…`to`−1 see: [to − from, keys] bool. The
+   * context owns it.
    */
   mask({
     from,
@@ -112,8 +114,8 @@ export class BatchContext implements AttentionContext {
           const seen = distance
             .ge(0)
             .logical_and(window === null ? scalar(true, { device }) : distance.lt(window));
-          // A padded query out of every window sees the first key: any finite state will do, a
-          // softmax of nothing has none.
+          // A padded query outside every window sees the first key. Its state may be anything
+          // finite, but a softmax of nothing is not.
           return seen.logical_or(seen.any(-1, true).logical_not().logical_and(position.eq(0)));
         }),
       );
@@ -159,7 +161,8 @@ function cappedAttention({ q, k, v }: Heads, mask: Tensor, scale: number, cap: n
 }
 
 /**
- * Queries `from`…`to`−1 of sequences whose first `keys` positions are real: [b, H, to − from, hd].
+ * Attention of the queries `from`…`to`−1 in sequences whose first `keys` positions are real:
+ * [b, H, to − from, hd].
  */
 function attendPart(
   { q, k, v }: Heads,
@@ -191,6 +194,7 @@ function attendPart(
   });
 }
 
+/** Attention of sequences of one length, padded queries included: [b, H, T, hd]. */
 function attendRun(
   heads: Heads,
   context: BatchContext,
@@ -207,8 +211,8 @@ function attendRun(
 }
 
 /**
- * q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] of n copies of the context's batch → [n·B, T,
- * H·hd].
+ * Attention of n copies of the context's batch: q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] →
+ * [n·B, T, H·hd].
  */
 export function attend(
   { q, k, v }: Heads,
@@ -237,7 +241,7 @@ export function attend(
     .reshape([rows, T, H * headDim]);
 }
 
-/** From operators of ATen, run by run: [n·B, H, T, hd]. */
+/** Attention by operators of ATen, run by run: [n·B, H, T, hd]. */
 function attendRuns(heads: Heads, context: BatchContext, options: AttentionOptions): Tensor {
   const { runs, lengths } = context;
   if (runs.length === 1) return attendRun(heads, context, runs[0]!.length, options);

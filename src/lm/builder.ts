@@ -1,9 +1,17 @@
-/** Makes layers of weights by name: what the families' files are written with. */
+/** Makes layers from weights by name: the vocabulary that the files of the families use. */
 import type { Tensor } from '../torch/index.js';
 import type { AttentionOptions } from './attention.js';
+import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { Decoder, type Block } from './decoder.js';
-import { GatedMLP, LayerNorm, Linear, RMSNorm } from './layers.js';
+import { Decoder } from './decoder.js';
+import {
+  GatedMLP,
+  LayerNorm,
+  Linear,
+  RMSNorm,
+  SelfAttention,
+  type SelfAttentionLayers,
+} from './layers.js';
 import type { Weights } from './weights.js';
 
 export interface LinearSizes {
@@ -22,13 +30,15 @@ export class Builder {
     return new Linear(
       this.weights.take(`${name}.weight`, [to, from]),
       this.weights.takeIf(bias, `${name}.bias`, [to]),
+      this.weights.packed,
     );
   }
 
-  /** As {@link linear}, of a weight stored [in, out] (GPT-2's Conv1D). */
+  /** Linear layer whose weight is stored [in, out], as GPT-2's Conv1D. */
   linearTransposed(name: string, { from, to, bias }: LinearSizes): Linear {
     const weight = this.weights.own(this.weights.take(`${name}.weight`, [from, to]).t());
-    return new Linear(weight, this.weights.takeIf(bias, `${name}.bias`, [to]));
+    const { packed } = this.weights;
+    return new Linear(weight, this.weights.takeIf(bias, `${name}.bias`, [to]), packed);
   }
 
   rmsNorm(name: string, width = this.config.width): RMSNorm {
@@ -43,18 +53,34 @@ export class Builder {
     );
   }
 
-  /** A block's options of attention; `i` counts from 0. */
+  /** Attention options of block `i`, from 0. */
   attentionOptions(i: number): AttentionOptions {
     const { ropes, windows, attentionScale, attentionSoftcap: softcap } = this.config;
     return { rope: ropes[i]!, window: windows[i]!, scale: attentionScale[i]!, softcap };
   }
 
-  /** Queries, keys and values from a layer each, `at` the attention's name. */
-  separateHeads(
-    at: string,
-    { bias = this.config.attentionBias } = {},
-  ): (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor] {
-    const { width, heads, keyValueHeads, headDim } = this.config;
+  /** Llama's attention of block `i`, from 0: `layers.i.self_attn`. */
+  attention(
+    i: number,
+    {
+      outBias = this.config.attentionBias,
+      ...norms
+    }: { outBias?: boolean } & Pick<SelfAttentionLayers, 'headNorms'> = {},
+  ): SelfAttention {
+    const at = `layers.${i}.self_attn`;
+    return new SelfAttention(
+      {
+        project: this.separateHeads(at),
+        ...norms,
+        out: this.attentionOut(`${at}.o_proj`, { bias: outBias }),
+      },
+      this.attentionOptions(i),
+    );
+  }
+
+  /** Projection to queries, keys and values by three layers below the name `at`. */
+  separateHeads(at: string): SelfAttentionLayers['project'] {
+    const { width, heads, keyValueHeads, headDim, attentionBias: bias } = this.config;
     const project = (name: string, count: number): ((x: Tensor) => Tensor) => {
       const layer = this.linear(`${at}.${name}`, { from: width, to: count * headDim, bias });
       return (x) => layer.forward(x).unflatten(-1, [count, headDim]); // [b, T, H, hd]
@@ -84,15 +110,17 @@ export class Builder {
     return Array.from({ length: this.config.layers }, (_, i) => block(i));
   }
 
-  /** The head: the embedding's transpose where they are tied. */
+  /** Head of that name, or the embedding's transpose if the two are tied. */
   head(name: string, embedding: Tensor): Linear {
     const { width, vocabulary, tiedHead } = this.config;
     return new Linear(
       tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]),
+      null,
+      this.weights.packed,
     );
   }
 
-  /** Llama's names around the blocks. */
+  /** Model with Llama's names around the blocks. */
   decoder(block: (i: number) => Block): Decoder {
     const { width, vocabulary } = this.config;
     const embedding = this.weights.take('embed_tokens.weight', [vocabulary, width]);

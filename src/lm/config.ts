@@ -1,94 +1,73 @@
 /**
- * A language model's `config.json` as Hugging Face writes it, in one shape for all families. Loads
- * nothing native.
- *
- * Both styles of rotary settings are read: `rope_parameters` (transformers 5) and `rope_theta` with
- * `rope_scaling`.
+ * Configuration of a language model, read from the `config.json` that Hugging Face writes, in one
+ * shape for all families.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
-import { familyOf, type FamilyName } from './families.js';
-import { locateModel } from './locate-model.js';
-import { readJsonFile } from './json-file.js';
+import type { Activation } from './activation.js';
+import { familyOf } from './families/index.js';
+import { locateModel } from '../hub-cache.js';
+import { JsonFields } from './json-fields.js';
 import type { RopeConfig } from './rope-config.js';
 import { readScriptManifest } from './script-manifest.js';
 
-/** Non-linearities, by what they compute: transformers has several names for some. */
-export type Activation =
-  | 'silu'
-  | 'gelu'
-  | 'gelu_tanh'
-  | 'gelu_10'
-  | 'quick_gelu'
-  | 'relu'
-  | 'relu2'
-  | 'relu6'
-  | 'leaky_relu'
-  | 'mish'
-  | 'hardswish'
-  | 'tanh'
-  | 'sigmoid'
-  | 'linear';
-
-/**
- * What a block does with the residual stream, so far as the files say it; weights' own shapes are
- * checked on loading.
- */
+/** Sizes and settings of a language model. Lists have one entry for each block, block 1 first. */
 export interface ModelConfig {
   /** Folder of the model. */
   path: string;
-  family: FamilyName | 'torchscript';
-  /**
-   * Of a model exported as TorchScript: the file beside the manifest, and how many parameters that
-   * says it has.
-   */
+  /** Name of the family, or `torchscript` for a TorchScript export. */
+  family: string;
+  /** Program of a TorchScript export: its file beside the manifest, and its parameter count. */
   script?: { program: string; parameters: number };
-  /** Blocks, L. */
+  /** Number of blocks, L. */
   layers: number;
-  /** Of the residual stream, d. */
+  /** Width of the residual stream, d. */
   width: number;
+  /** Number of tokens that the model knows, V. */
   vocabulary: number;
-  /** Longest sequence. */
+  /** Length of the longest sequence, in tokens. */
   maxPositions: number;
   heads: number;
   keyValueHeads: number;
   headDim: number;
   mlpWidth: number;
+  /** Epsilon of the norms. */
   normEps: number;
   activation: Activation;
-  /** The head is the embedding's transpose. */
+  /** Whether the head is the embedding's transpose. */
   tiedHead: boolean;
   attentionBias: boolean;
   mlpBias: boolean;
-  /** Of each block: how many keys a query sees, itself included; null is all before it. */
+  /** Number of keys that a query sees, itself included; null for all keys before it. */
   windows: readonly (number | null)[];
-  /** Of each block; null where positions are learned. */
+  /** Rotary settings; null if positions are learned. */
   ropes: readonly (RopeConfig | null)[];
-  /** Of each block: what q·k is multiplied with. */
+  /** Factor on q·k. */
   attentionScale: readonly number[];
-  /** `cap · tanh(x / cap)` of attention scores. */
+  /** Cap of the attention scores, which become `cap · tanh(score / cap)`; null for none. */
   attentionSoftcap: number | null;
-  /** The same of logits. */
+  /** Cap of the logits, applied in the same way; null for none. */
   logitSoftcap: number | null;
-  /** Attention and MLP both read the block's input. */
+  /** Whether attention and MLP both read the block's input. */
   parallelResidual: boolean;
 }
 
 /**
- * Reads a model folder's `config.json`.
+ * Reads the configuration of a model.
  * @param path the folder, or the name of a model in the local Hugging Face cache.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `model-invalid`, `model-unsupported`.
  */
 export async function readModelConfig(path: string): Promise<ModelConfig> {
-  const folder = await locateModel(path);
-  const exported = await readScriptManifest(folder);
+  const folder = locateModel(path);
+  const exported = readScriptManifest(folder);
   if (exported !== null) return exported;
-  const fields = await readJsonFile(join(folder, 'config.json'), { code: 'model-invalid' });
+  const fields = JsonFields.read(join(folder, 'config.json'), { code: 'model-invalid' });
   if (fields === null)
     throw new SaeEvalError(
       'file-not-found',
       `${path}: expected the folder of a language model, found no config.json in it, nor ` +
         'the manifest.json of a TorchScript export.',
     );
-  return { path: folder, ...familyOf(fields).read(fields) };
+  const family = familyOf(fields);
+  return { path: folder, family: family.name, ...family.readConfig(fields) };
 }

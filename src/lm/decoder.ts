@@ -1,25 +1,15 @@
 /**
- * What all families share: embedding, final norm, head, contexts, ownership of the weights. A
- * family adds its blocks.
+ * Model around the blocks, the same for all families: embedding, final norm, head, contexts, and
+ * ownership of the weights.
  */
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { BatchContext } from './attention.js';
+import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import type { BlockSite } from './hook-names.js';
 import type { Layer, Linear } from './layers.js';
 import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
-
-/** One block: r_{i−1} → r_i, [n·B, T, d]. Its temporaries are freed by the model. */
-export interface Block {
-  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor;
-}
-
-/** r + x. Overwrites x where no tap has seen it. */
-export function addToResidual(r: Tensor, x: Tensor, site: BlockSite, tap?: Tap): Tensor {
-  return tap === undefined ? x.add_(r) : r.add(tap(site, x));
-}
 
 export interface DecoderParts {
   embedding: Tensor; // [V, d]
@@ -98,6 +88,10 @@ export class Decoder implements LanguageModel {
       const logits = this.parts.head.forward(h, vocabulary); // [N, V]
       return cap === null ? logits : logits.div(cap).tanh_().mul_(cap);
     });
+  }
+
+  sharingWeights<T>(body: () => T): T {
+    return this.weights.packed.during(body);
   }
 
   dispose(): void {

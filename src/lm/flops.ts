@@ -1,34 +1,37 @@
 /**
- * What a forward pass costs, in multiply-adds of its matmuls, from a model's config and the headers
- * of its weight files. Norms, activations and rotations are left out: they are a hundredth of it.
+ * Cost of a forward pass, in multiply-adds of its matmuls, from the configuration of a model and
+ * the headers of its weight files. Norms, activations and rotations, about 1 %, are left out.
  */
 import type { ModelConfig } from './config.js';
 import { WeightFiles } from './weight-files.js';
 
 export interface ForwardCost {
-  /** Of one token through each block at the sequence length asked for: L numbers, block 1 first. */
+  /** Multiply-adds of one token in each block: L numbers, block 1 first. */
   blocks: readonly number[];
-  /** Of one token's logits: d · V. */
+  /** Multiply-adds of the logits of one token: d · V. */
   head: number;
 }
 
 /**
- * The block a tensor belongs to, by its name: `model.layers.3.mlp.up_proj.weight`,
+ * Index of a tensor's block in its name, such as `model.layers.3.mlp.up_proj.weight` or
  * `h.3.attn.c_attn.weight`.
  */
 const blockName = /(?:^|\.)(?:layers|h)\.(\d+)\./;
 
-/** Keys that a causal query sees on average over positions 0…T−1. */
+/** Number of keys that a causal query sees, averaged over positions 0…T−1. */
 function averageKeys(T: number, window: number | null): number {
   if (window === null || window >= T) return (T + 1) / 2;
   return window - (window * (window - 1)) / (2 * T);
 }
 
-/** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
+/**
+ * Cost of a forward pass of sequences of T tokens, per token.
+ * @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`.
+ */
 export async function forwardCost(config: ModelConfig, T: number): Promise<ForwardCost> {
   const { script, layers } = config;
-  // Of a program only the number of its parameters is known: those that are no vocabulary are taken
-  // for its blocks'.
+  // A program tells only how many parameters it has. All but two vocabularies of them are assumed
+  // to be in its blocks.
   if (script !== undefined) {
     const each = Math.max(script.parameters - 2 * config.width * config.vocabulary, 0) / layers;
     return {

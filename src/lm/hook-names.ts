@@ -1,25 +1,25 @@
 /**
- * Hook points: places of a block where activations are read or changed, and the names other
- * projects have for them. Loads nothing native.
+ * Hook points, the named places of a model at which activations are read or changed, under the
+ * names that TransformerLens, SAELens and Hugging Face have for them.
  *
- * Layers count as everywhere here: block i in 1…L turns r_{i−1} into r_i. Other projects count
- * blocks from 0.
+ * Layers count from 0 to L: block i in 1…L turns r_{i−1} into r_i. Other projects count blocks from
+ * 0.
  */
 
 /**
- * Inside a block: heads' outputs side by side, what attention adds, r between attention and MLP,
- * what the MLP adds.
+ * Sites inside a block, in the order of computation: the outputs of the heads side by side, the
+ * term that attention adds to the residual stream, the residual stream between attention and MLP,
+ * the term that the MLP adds.
  */
-export const blockSites = ['attn_z', 'attn_out', 'resid_mid', 'mlp_out'] as const;
-export type BlockSite = (typeof blockSites)[number];
+export type BlockSite = 'attn_z' | 'attn_out' | 'resid_mid' | 'mlp_out';
 
 export type HookPoint =
-  /** r_layer, 0…L. */
+  /** Residual stream r_layer, layer 0…L. */
   | { site: 'resid'; layer: number }
-  /** Inside block `layer`, 1…L. */
+  /** Site inside block `layer`, 1…L. */
   | { site: BlockSite; layer: number };
 
-/** TransformerLens' and SAELens' names after `blocks.N.`. */
+/** Names of TransformerLens and SAELens after `blocks.N.`, without `hook_`. */
 const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = {
   resid_pre: (block) => ({ site: 'resid', layer: block }),
   resid_post: (block) => ({ site: 'resid', layer: block + 1 }),
@@ -30,13 +30,19 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
   attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
 };
 
-/** What a module of a Hugging Face model gives, after `layers.N` or `h.N`; its output is meant. */
+/** Prefixes of the models' decoders, then `layers.N` or `h.N`, then a module with at most one dot. */
+const moduleName = new RegExp(
+  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|transformer)' +
+    '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+)?))?$',
+);
+
+/** Sites of the outputs of Hugging Face modules, by the names after `layers.N` or `h.N`. */
 const modules: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out',
   self_attn: 'attn_out',
   attention: 'attn_out',
   attn: 'attn_out',
-  // their last layers, whose output is theirs
+  // The last layer of a module has the module's output.
   'mlp.down_proj': 'mlp_out',
   'mlp.c_proj': 'mlp_out',
   'mlp.dense_4h_to_h': 'mlp_out',
@@ -46,12 +52,13 @@ const modules: Readonly<Record<string, BlockSite>> = {
 };
 
 /**
- * The hook point of a name: `blocks.5.hook_resid_post`, `blocks.5.attn.hook_z`, `model.layers.5`,
- * `gpt_neox.layers.5.mlp`, `transformer.h.5.attn`, `layers.5`, `hook_embed`, `embed_tokens`. Null
- * where the name means none of those.
+ * Hook point of a name, such as `blocks.5.hook_resid_post`, `blocks.5.attn.hook_z`,
+ * `model.layers.5`, `gpt_neox.layers.5.mlp`, `transformer.h.5.attn`, `layers.5`, `hook_embed` or
+ * `embed_tokens`; null for an unknown name.
  *
  * @example
- * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }: after block 5, before block 6 of 1…L
+ * // The residual stream after block 5 and before block 6, of 1…L.
+ * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }
  */
 export function parseHookName(name: string): HookPoint | null {
   if (
@@ -60,13 +67,11 @@ export function parseHookName(name: string): HookPoint | null {
     return { site: 'resid', layer: 0 };
   const lens = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
   if (lens !== null) {
-    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1'); // some leave `hook_` out
+    // Some projects leave `hook_` out.
+    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1');
     return Object.hasOwn(transformerLens, point) ? transformerLens[point]!(Number(lens[1])) : null;
   }
-  const module =
-    /^(?:model\.|language_model\.|model\.language_model\.|language_model\.model\.|gpt_neox\.|transformer\.)?(?:layers|h)\.(\d{1,5})(?:\.(\w+(?:\.\w+)?))?$/.exec(
-      name,
-    );
+  const module = moduleName.exec(name);
   if (module === null) return null;
   const layer = Number(module[1]) + 1;
   if (module[2] === undefined) return { site: 'resid', layer };

@@ -1,10 +1,11 @@
-/** Fields of a JSON file with their types checked, so that every complaint names file and field. */
+/** Fields of a JSON file with checked types. Every error names the file and the field. */
+import { readJsonFile, type TextFileOptions } from '../checkpoint/json-file.js';
 import { SaeEvalError, type ErrorCode } from '../errors.js';
 
-interface Place {
-  /** Of errors; default `model-invalid`. */
+interface Origin {
+  /** Code of the errors. Default `model-invalid`. */
   code?: ErrorCode;
-  /** The section, such as `rope_parameters`; default the file's own object. */
+  /** Name of the section, such as `rope_parameters`. Default the whole file. */
   at?: string;
 }
 
@@ -16,11 +17,20 @@ export class JsonFields {
     private readonly at: string,
   ) {}
 
-  /** @throws SaeEvalError where `json` is no object. */
+  /**
+   * Fields of a JSON file, which must hold an object; null if there is no such file.
+   * @throws SaeEvalError `file-unreadable`, or `code` if the file is too large or no object.
+   */
+  static read(path: string, options: TextFileOptions): JsonFields | null {
+    const json = readJsonFile(path, options);
+    return json === undefined ? null : JsonFields.from(json, path, { code: options.code });
+  }
+
+  /** @throws SaeEvalError if `json` is not an object. */
   static from(
     json: unknown,
     file: string,
-    { code = 'model-invalid', at = '' }: Place = {},
+    { code = 'model-invalid', at = '' }: Origin = {},
   ): JsonFields {
     if (json === null || typeof json !== 'object' || Array.isArray(json)) {
       throw new SaeEvalError(
@@ -36,7 +46,7 @@ export class JsonFields {
     return Object.keys(this.object);
   }
 
-  /** The value, null where it is missing or null. */
+  /** Value of a field; null if it is missing or null. */
   value(name: string): unknown {
     return Object.hasOwn(this.object, name) ? (this.object[name] ?? null) : null;
   }
@@ -46,8 +56,8 @@ export class JsonFields {
   }
 
   /**
-   * Missing and null count as absent. @throws SaeEvalError where it is absent without a fallback,
-   * or of another type.
+   * Number in a field, or the fallback if the field is missing or null.
+   * @throws SaeEvalError if there is neither, or a value of another type.
    */
   number<Fallback extends number | null = number>(
     name: string,
@@ -59,7 +69,7 @@ export class JsonFields {
     return value;
   }
 
-  /** A whole number from 1, small enough to be a size. */
+  /** Whole number from 1 to `atMost`, as {@link number} reads it. */
   size<Fallback extends number | null = number>(
     name: string,
     fallback?: Fallback,
@@ -88,6 +98,14 @@ export class JsonFields {
     return value;
   }
 
+  /** Name of a file in the same folder. Paths are refused, so that no other file can be named. */
+  fileName(name: string, fallback?: string): string {
+    const value = this.string(name, fallback);
+    if (value === '' || value === '..' || /[/\\\0]/.test(value))
+      this.#wrong(name, 'the name of a file beside it', value);
+    return value;
+  }
+
   numbers(name: string): number[] | null {
     const value = this.value(name);
     if (value === null) return null;
@@ -104,6 +122,7 @@ export class JsonFields {
     return value;
   }
 
+  /** Object in a field, whose errors name the field too; null if there is none. */
   section(name: string): JsonFields | null {
     const value = this.value(name);
     return value === null
@@ -111,7 +130,7 @@ export class JsonFields {
       : JsonFields.from(value, this.file, { code: this.code, at: this.#path(name) });
   }
 
-  /** Refuses the file because of one field. */
+  /** Refuses the value of a field as not supported. @throws SaeEvalError `model-unsupported`. */
   unsupported(name: string, expected: string): never {
     throw new SaeEvalError(
       'model-unsupported',
@@ -120,6 +139,7 @@ export class JsonFields {
     );
   }
 
+  /** Refuses the value of a field as wrong. @throws SaeEvalError with the file's code. */
   invalid(name: string, expected: string): never {
     this.#wrong(name, expected, this.value(name));
   }

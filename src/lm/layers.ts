@@ -1,7 +1,7 @@
-/** The layers blocks are made of. Each owns nothing: the weights belong to the model. */
-import { kernels, linear, ops, type Tensor } from '../torch/index.js';
+/** Layers that blocks are made of. A layer owns nothing: its weights belong to the model. */
+import { kernels, linear, ops, type PackedWeights, type Tensor } from '../torch/index.js';
+import { activate, type Activation } from './activation.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
-import type { Activation } from './config.js';
 import type { Tap } from './model.js';
 
 export interface Layer {
@@ -12,16 +12,17 @@ export interface Layer {
 export class Linear implements Layer {
   constructor(
     private readonly weight: Tensor,
-    private readonly bias: Tensor | null = null,
+    private readonly bias: Tensor | null,
+    private readonly packed: PackedWeights,
   ) {}
 
-  /** Of all outputs, or of a range of them. */
+  /** x [..., in] → [..., out], or the `count` outputs from `from` on. */
   forward(x: Tensor, outputs?: { from: number; count: number }): Tensor {
-    return linear(x, this.weight, this.bias, outputs);
+    return linear(x, this.weight, this.bias, { outputs, packed: this.packed });
   }
 }
 
-/** Mean and variance normalisation with weight and bias (Ba et al. 2016, arXiv:1607.06450). */
+/** Layer normalization with weight and bias (Ba et al. 2016, arXiv:1607.06450). */
 export class LayerNorm implements Layer {
   constructor(
     private readonly weight: Tensor,
@@ -35,9 +36,9 @@ export class LayerNorm implements Layer {
 }
 
 /**
- * Root mean square normalisation (Zhang and Sennrich 2019, arXiv:1910.07467), in float32 whatever x
- * is. The result is cast back before the weight is applied, as Llama does; a weight in float32 is
- * applied before it is cast back, as Gemma and OLMo 2 do.
+ * Root mean square normalization (Zhang and Sennrich 2019, arXiv:1910.07467), computed in float32.
+ * If the weight has x's dtype, the result is cast back before it is multiplied with the weight, as
+ * in Llama; if the weight is float32, the product is cast back, as in Gemma and OLMo 2.
  */
 export class RMSNorm implements Layer {
   constructor(
@@ -50,40 +51,6 @@ export class RMSNorm implements Layer {
     return kernels
       .rmsNorm(x.to({ dtype: this.weight.dtype }), this.weight, this.eps)
       .to({ dtype: x.dtype });
-  }
-}
-
-/** In place: x is a layer's fresh output. */
-export function activate(x: Tensor, activation: Activation): Tensor {
-  switch (activation) {
-    case 'silu':
-      return x.silu_();
-    case 'relu':
-      return x.relu_();
-    case 'gelu':
-      return x.gelu_();
-    case 'gelu_tanh':
-      return x.gelu_({ approximate: 'tanh' });
-    case 'gelu_10':
-      return x.gelu_().clamp_(-10, 10);
-    case 'quick_gelu':
-      return x.mul_(x.mul(1.702).sigmoid_());
-    case 'relu2':
-      return x.relu_().square_();
-    case 'relu6':
-      return x.clamp_(0, 6);
-    case 'leaky_relu':
-      return x.leaky_relu_();
-    case 'mish':
-      return x.mish_();
-    case 'hardswish':
-      return x.hardswish_();
-    case 'tanh':
-      return x.tanh_();
-    case 'sigmoid':
-      return x.sigmoid_();
-    case 'linear':
-      return x;
   }
 }
 
@@ -100,19 +67,17 @@ export class MLP implements Layer {
   }
 }
 
-/** down(act(gate x) · up x) (Shazeer 2020, arXiv:2002.05202); `gateAndUp` gives the two of x. */
+/** down(act(gate x) · up x) (Shazeer 2020, arXiv:2002.05202). */
 export class GatedMLP implements Layer {
   constructor(
+    /** `gateAndUp` computes both projections of x, which may lie in one weight. */
     private readonly layers: { gateAndUp: (x: Tensor) => [gate: Tensor, up: Tensor]; down: Layer },
     private readonly activation: Activation,
   ) {}
 
   forward(x: Tensor): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
-    const hidden =
-      this.activation === 'silu'
-        ? kernels.siluProduct(gate, up)
-        : activate(gate, this.activation).mul_(up);
+    const hidden = activate(gate, this.activation).mul_(up);
     // The widest tensors of a block: each is freed as soon as it was read, not with the block's
     // other temporaries.
     up.dispose();
@@ -123,11 +88,11 @@ export class GatedMLP implements Layer {
 }
 
 export interface SelfAttentionLayers {
-  /** Of x [b, T, d]: q [b, T, H, hd], k and v [b, T, H_kv, hd]. */
+  /** x [b, T, d] → q [b, T, H, hd], k and v [b, T, H_kv, hd]. */
   project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor];
-  /** Of each head's queries and keys, before they are rotated. */
+  /** Norms of each head's queries and keys, applied before the rotation. */
   headNorms?: { q: Layer; k: Layer };
-  /** [b, T, H·hd] → [b, T, d]. */
+  /** Output projection, [b, T, H·hd] → [b, T, d]. */
   out: Layer;
 }
 
@@ -137,6 +102,7 @@ export class SelfAttention {
     private readonly options: AttentionOptions,
   ) {}
 
+  /** [b, T, d] → [b, T, d]. The tap sees `attn_z`. */
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
     const [queries, keys, v] = project(x);

@@ -1,7 +1,7 @@
 /**
- * Settings of rotary position embeddings, from `rope_parameters` or from `rope_theta` with
- * `rope_scaling`; older files say `type` for `rope_type`, `su` for `longrope`. Loads nothing
- * native.
+ * Settings of rotary position embeddings. They come from `rope_parameters` (transformers 5), or
+ * from `rope_theta` with `rope_scaling`. Older files have `type` for `rope_type` and `su` for
+ * `longrope`.
  */
 import type { JsonFields } from './json-fields.js';
 
@@ -34,8 +34,9 @@ export type RopeScaling =
     };
 
 export interface RopeConfig {
+  /** Base of the frequencies. */
   theta: number;
-  /** Rotated dimensions of a head, rounded up to a pair; the others pass unchanged. */
+  /** Number of rotated dimensions of a head. An odd number counts as the next even one. */
   dim: number;
   scaling: RopeScaling;
 }
@@ -44,17 +45,15 @@ export interface RopeDefaults {
   headDim: number;
   maxPositions: number;
   theta?: number;
-  /**
-   * Share of a head that is rotated; null, the default, where the family always rotates all of it.
-   */
+  /** Default share of a head that is rotated; null if the family always rotates whole heads. */
   partial?: number | null;
-  /** Trained length where the file does not say. */
+  /** Trained length if the file does not give it. Default `maxPositions`. */
   originalPositions?: number;
-  /** Phi-3's first files called LongRoPE `yarn`. */
+  /** Whether `yarn` means LongRoPE, as in Phi-3's first files. */
   yarnIsLongrope?: boolean;
 }
 
-/** YaRN's factor on attention, eq. 22 and DeepSeek's variant of it. */
+/** YaRN's factor on cosines and sines (eq. 22), or DeepSeek's variant of it. */
 function yarnAttention(factor: number, mscale: number | null, mscaleAllDim: number | null): number {
   const of = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
   return mscale !== null && mscaleAllDim !== null && mscale !== 0 && mscaleAllDim !== 0
@@ -141,8 +140,8 @@ function readScaling(
 }
 
 /**
- * Plain rotary positions of these families pass over a share in the file; with a scaling none of
- * their code runs.
+ * Share of a head that is rotated in families that rotate whole heads: 1. transformers ignores the
+ * file's share without a scaling, and has no code for both.
  */
 function wholeHeads(rope: JsonFields, config: JsonFields, section: JsonFields | null): number {
   const given = rope.number('partial_rotary_factor', config.number('partial_rotary_factor', 1));
@@ -152,7 +151,7 @@ function wholeHeads(rope: JsonFields, config: JsonFields, section: JsonFields | 
   return 1;
 }
 
-/** Rotary settings from one section, or from the config itself where there is none. */
+/** Rotary settings from a section, or from the fields of the file if there is no section. */
 export function readRopeSection(
   section: JsonFields | null,
   config: JsonFields,
@@ -178,9 +177,9 @@ export function readRopeSection(
   };
 }
 
-/** The rotary settings of a model whose blocks all have the same. */
+/** Rotary settings of a model whose blocks all have the same. */
 export function readRope(config: JsonFields, defaults: RopeDefaults): RopeConfig {
-  // The older field wins where both are there, as in transformers; an empty one counts as none.
+  // As in transformers, the older field wins if both are there, and an empty one counts as none.
   const older = config.section('rope_scaling');
   return readRopeSection(
     (older === null || older.names().length === 0 ? null : older) ??

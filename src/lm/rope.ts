@@ -3,13 +3,13 @@
  * context: linear interpolation, dynamic NTK, YaRN (arXiv:2309.00071), LongRoPE (arXiv:2402.13753),
  * Llama 3's by wavelength.
  *
- * Frequencies and angles are float32 operators in transformers' order, so that angles at far
- * positions round alike.
+ * Frequencies and angles are computed in float32 by the operators of transformers, in the same
+ * order, so that angles at far positions round alike.
  */
 import { arange, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
 import type { RopeConfig } from './rope-config.js';
 
-/** Of T positions and a head's rotated dimensions: [T, dim] each. Whoever asks disposes them. */
+/** Cosines and sines of T positions and the rotated dimensions of a head, [T, dim] each. */
 export interface RopeTable {
   cos: Tensor;
   sin: Tensor;
@@ -20,7 +20,7 @@ function inverseFrequencies(theta: number, dim: number): Tensor {
   return ops.pow(theta, ops.arange(0, dim, 2).to({ dtype: 'float32' }).div(dim)).reciprocal();
 }
 
-/** YaRN: low frequencies interpolated, high ones left alone, a linear ramp between. */
+/** YaRN: low frequencies are interpolated, high ones kept, with a linear ramp between. */
 function yarnFrequencies(
   { theta, dim }: RopeConfig,
   {
@@ -74,8 +74,7 @@ function llama3Frequencies(
 }
 
 /**
- * Rotations per position and the factor on cosines and sines. `seqLen` decides where a scaling
- * depends on the length.
+ * Rotations per position, and the factor on cosines and sines. Some scalings depend on `seqLen`.
  */
 function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; attention: number } {
   const { theta, dim, scaling } = rope;
@@ -105,7 +104,10 @@ function frequencies(rope: RopeConfig, seqLen: number): { inverse: Tensor; atten
   }
 }
 
-/** Cosines and sines of positions 0…T−1, computed in float32, kept in the model's dtype. */
+/**
+ * Table of positions 0…T−1, computed in float32 and cast to the model's dtype. The caller disposes
+ * its tensors.
+ */
 export function ropeTable(
   rope: RopeConfig,
   { T, seqLen, device, dtype }: { T: number; seqLen: number; device: string; dtype: DType },
@@ -121,9 +123,7 @@ export function ropeTable(
   });
 }
 
-/**
- * Rotates the first `dim` dimensions of each head's pairs (i, i + dim/2): x [n·B, H, T, head_dim].
- */
+/** Rotates the pairs (i, i + dim/2) of each head, i < dim/2: x [n·B, H, T, head_dim]. */
 export function rotate(x: Tensor, { cos, sin }: RopeTable): Tensor {
   const dim = cos.shape[1]!;
   const headDim = x.shape[3]!;

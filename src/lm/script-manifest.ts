@@ -1,29 +1,26 @@
 /**
- * `manifest.json` of a language model exported as TorchScript, for architectures that are none of
- * the families: what the program beside it cannot say of itself. Loads nothing native.
+ * `manifest.json` of a language model exported as TorchScript, for architectures of no family. It
+ * holds the sizes that the program beside it cannot tell.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
-import type { JsonFields } from './json-fields.js';
-import { readJsonFile } from './json-file.js';
+import { mostLayers, perBlock } from './decoder-config.js';
+import { JsonFields } from './json-fields.js';
 
-/** Marks the file as ours: other tools have a manifest.json too. */
+/** Marks the file as ours: other tools write a manifest.json too. */
 const format = 'sae-eval-torchscript';
 
 function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   const version = manifest.number('version');
   if (version !== 1) manifest.invalid('version', '1');
-  const program = manifest.string('program', 'model.pt');
-  if (program === '' || program === '..' || /[/\\\0]/.test(program))
-    manifest.invalid('program', 'the name of a file beside the manifest');
-  const layers = manifest.size<number>('layers', undefined, { atMost: 10_000 });
+  const layers = manifest.size<number>('layers', undefined, { atMost: mostLayers });
   const width = manifest.size('width');
-  const each = <T>(value: T): T[] => Array.from({ length: layers }, () => value);
+  const each = <T>(value: T): T[] => perBlock(layers, () => value);
   return {
     family: 'torchscript',
     script: {
-      program,
+      program: manifest.fileName('program', 'model.pt'),
       parameters: manifest.size<number>('parameters', undefined, {
         atMost: Number.MAX_SAFE_INTEGER,
       }),
@@ -32,7 +29,7 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
     width,
     vocabulary: manifest.size('vocabulary'),
     maxPositions: manifest.size('maxPositions'),
-    // What follows is of the families' own blocks; a program keeps it to itself.
+    // The fields below describe the blocks of families; a program has its own.
     heads: 1,
     keyValueHeads: 1,
     headDim: width,
@@ -52,17 +49,16 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
 }
 
 /**
- * The manifest of a folder; null where there is none of ours. @throws SaeEvalError `model-invalid`,
- * `file-unreadable`.
+ * Configuration from the manifest of a folder; null if the folder has no manifest of ours.
+ * @throws SaeEvalError `model-invalid`, `file-unreadable`.
  */
-export async function readScriptManifest(folder: string): Promise<ModelConfig | null> {
+export function readScriptManifest(folder: string): ModelConfig | null {
   const path = join(folder, 'manifest.json');
   let manifest: JsonFields | null;
   try {
-    manifest = await readJsonFile(path, { code: 'model-invalid', limit: 2 ** 20 });
+    manifest = JsonFields.read(path, { code: 'model-invalid', limit: 2 ** 20 });
   } catch (thrown) {
-    // Another tool's file of that name, of whatever size and content, is no reason to refuse the
-    // model.
+    // Another tool's file of that name is no reason to refuse the model.
     if (thrown instanceof SaeEvalError && thrown.code === 'model-invalid') return null;
     throw thrown;
   }

@@ -1,12 +1,12 @@
 /**
- * A language model exported as TorchScript, whose program has the methods
+ * Language model exported as TorchScript. Its program has the methods
  *
  *   embed(ids [B, T] int64) → r_0 [B, T, d]
  *   block(index, r [N, T, d], real [N, T] bool) → [N, T, d], index from 0
  *   final_norm(r [N, T, d]) → [N, T, d]
  *   head(h [N, d], start, count) → logits [N, count] of these tokens
  *
- * N is a multiple of B: copies of the batch run stacked. Its places inside a block are its own.
+ * N is a multiple of B: copies of the batch run stacked. Sites inside a block cannot be reached.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
@@ -55,7 +55,7 @@ export class ScriptLanguageModel implements LanguageModel {
   #module: ScriptModule | null;
 
   /**
-   * @throws SaeEvalError `file-not-found`, `model-invalid` where the program cannot be read or
+   * @throws SaeEvalError `file-not-found`, or `model-invalid` if the program cannot be read or
    *   lacks a method.
    */
   constructor(
@@ -96,12 +96,12 @@ export class ScriptLanguageModel implements LanguageModel {
     return new ScriptContext(lengths, T, this.device);
   }
 
-  /** @throws SaeEvalError `model-unsupported` where a place inside the block is asked for. */
+  /** @throws SaeEvalError `model-unsupported` if there is a tap. */
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
     if (tap !== undefined)
       throw new SaeEvalError(
         'model-unsupported',
-        `${this.#program}: places inside a block of a TorchScript program cannot be ` +
+        `${this.#program}: sites inside a block of a TorchScript program cannot be ` +
           'reached; only residual streams can.',
       );
     const { real } = context as ScriptContext;
@@ -118,8 +118,12 @@ export class ScriptLanguageModel implements LanguageModel {
     return this.#run('head', [h.shape[0]!, count], h, from, count);
   }
 
+  sharingWeights<T>(body: () => T): T {
+    return body();
+  }
+
   dispose(): void {
-    // The program's weights go with the module, when nothing refers to it.
+    // The weights are freed with the module, once nothing refers to it.
     this.#module = null;
   }
 
@@ -147,7 +151,7 @@ export class ScriptLanguageModel implements LanguageModel {
     try {
       return run();
     } catch (thrown) {
-      // A missing or damaged file keeps its code; what the program raises is the model's fault.
+      // A missing or damaged file keeps its code. An error of the program is the model's fault.
       const code =
         thrown instanceof SaeEvalError && /^(file|checkpoint)-/.test(thrown.code)
           ? thrown.code

@@ -1,6 +1,6 @@
 /**
- * What must hold in a `tokenizer.json` before the native library may see it: it checks most of the
- * file itself, but ends the process at these. Loads nothing native.
+ * Checks a `tokenizer.json` before the native library reads it. The library checks most of the file
+ * itself, but the faults refused here would end the process.
  */
 import { SaeEvalError } from '../errors.js';
 import { JsonFields } from './json-fields.js';
@@ -17,7 +17,7 @@ function listOf(fields: JsonFields, name: string): unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The parts of a section and, where it is a `Sequence`, of the sections in it. */
+/** A section and, if it is a `Sequence`, the sections in it. */
 function flattened(section: JsonFields | null, listName: string, depth = 0): JsonFields[] {
   if (section === null || depth > 8) return [];
   const inside = listOf(section, listName).map((item) =>
@@ -26,7 +26,7 @@ function flattened(section: JsonFields | null, listName: string, depth = 0): Jso
   return [section, ...inside.flatMap((item) => flattened(item, listName, depth + 1))];
 }
 
-/** A merge is a pair, or in older files the two halves around a space. */
+/** Second half of a merge, which is a pair, or in older files a text with a space between. */
 function secondHalf(merge: unknown): string | null {
   const half: unknown = Array.isArray(merge)
     ? merge[1]
@@ -36,7 +36,7 @@ function secondHalf(merge: unknown): string | null {
   return typeof half === 'string' ? half : null;
 }
 
-/** A merge drops the prefix of its second half, whether it is there or not. */
+/** Refuses a second half without the prefix, which the library drops without a check. */
 function checkMerges(model: JsonFields): void {
   const prefix = model.value('continuing_subword_prefix');
   if (typeof prefix !== 'string' || prefix === '') return;
@@ -52,8 +52,8 @@ function checkMerges(model: JsonFields): void {
 }
 
 /**
- * A template names special tokens, which must be given beside it. The library takes a section of
- * any `type` for one that has its fields.
+ * Refuses a template with a special token that is not defined beside it. The type of the section
+ * does not matter: the library goes by its fields.
  */
 function checkTemplate(processor: JsonFields): void {
   const given = processor.section('special_tokens');
@@ -68,7 +68,7 @@ function checkTemplate(processor: JsonFields): void {
 }
 
 /**
- * The file's fields, once they are safe to hand on.
+ * Fields of the file, which the library may now read.
  * @throws SaeEvalError `tokenizer-invalid`.
  */
 export function checkTokenizerFile(text: string, file: string): JsonFields {

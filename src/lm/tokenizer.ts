@@ -1,31 +1,31 @@
 /**
- * A model's tokenizer from `tokenizer.json`, by the library that made it: ids as transformers gives
- * them. The file's own post-processor decides on special tokens; transformers 5 ignores
- * `add_bos_token` beside it too.
+ * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are
+ * those of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token` in
+ * `tokenizer_config.json` is ignored.
  */
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { SaeEvalError } from '../errors.js';
-import { locateModel } from './locate-model.js';
-import type { JsonFields } from './json-fields.js';
-import { readJsonFile, readTextFile } from './json-file.js';
+import { locateModel } from '../hub-cache.js';
+import { readTextFile } from '../checkpoint/json-file.js';
+import { JsonFields } from './json-fields.js';
 import { checkTokenizerFile } from './tokenizer-file.js';
 
 const unreadable = { code: 'tokenizer-invalid' } as const;
 
 export interface Tokenizer {
-  /** Ids with the special tokens of the tokenizer's own post-processor. */
+  /** Ids of each text, with the special tokens of the post-processor. */
   encodeBatch(texts: readonly string[]): Promise<number[][]>;
-  /** At most `length` of these ids, as transformers truncates: special tokens at the end stay. */
+  /** At most `length` of these ids. As in transformers, special tokens at the end stay. */
   truncate(ids: readonly number[], length: number): readonly number[];
-  /** The pad token, or the end-of-sequence token where none is defined. */
+  /** Id of the pad token, or of the end-of-sequence token if there is no pad token. */
   readonly padId: number;
-  /** Ids are below it. */
+  /** Number of tokens; every id is below it. */
   readonly vocabulary: number;
   decode(ids: readonly number[]): string;
 }
 
-/** A special token's text, written as a string or as an object with `content`. */
+/** Text of a special token, which is a string or an object with `content`. */
 function tokenText(fields: JsonFields | null, name: string): string | null {
   const value = fields?.value(name) ?? null;
   if (typeof value === 'string') return value;
@@ -35,14 +35,15 @@ function tokenText(fields: JsonFields | null, name: string): string | null {
 interface Settings {
   /** `tokenizer.json`. */
   tokenizer: JsonFields;
-  /** `tokenizer_config.json` and `special_tokens_map.json`, where they are. */
+  /** `tokenizer_config.json`; null if there is none. */
   config: JsonFields | null;
+  /** `special_tokens_map.json`; null if there is none. */
   specials: JsonFields | null;
 }
 
 /**
- * The text of the pad token by the tokenizer's own files. One saved while it padded may name it in
- * `tokenizer.json` alone.
+ * Texts of the pad token in the tokenizer's files, the preferred one first. A tokenizer that was
+ * saved while it padded may have it in `tokenizer.json` alone.
  */
 function* padTokens({ tokenizer, config, specials }: Settings): Generator<string | null> {
   yield tokenText(config, 'pad_token');
@@ -58,22 +59,18 @@ function* eosTokens({ config, specials }: Settings): Generator<string | null> {
 }
 
 /**
- * The id of the tokenizer's pad token, else of its end of sequence. The model's `pad_token_id`
- * comes after both: scripts pad with what the tokenizer has, and padded positions count under
- * `reference`.
+ * Id of the tokenizer's pad token, else of its end-of-sequence token, else the `pad_token_id` of
+ * the model. The order is that of scripts on transformers, because padded positions count under
+ * the `reference` protocol.
  */
-async function findPadId(
-  folder: string,
-  native: NativeTokenizer,
-  settings: Settings,
-): Promise<number> {
+function findPadId(folder: string, native: NativeTokenizer, settings: Settings): number {
   for (const text of [...padTokens(settings), ...eosTokens(settings)]) {
     const id = text === null ? null : native.tokenToId(text);
     if (id !== null) return id;
   }
   const files = [
-    await readJsonFile(join(folder, 'config.json'), unreadable),
-    await readJsonFile(join(folder, 'generation_config.json'), unreadable),
+    JsonFields.read(join(folder, 'config.json'), unreadable),
+    JsonFields.read(join(folder, 'generation_config.json'), unreadable),
   ];
   for (const name of ['pad_token_id', 'eos_token_id']) {
     for (const fields of files) {
@@ -94,7 +91,7 @@ class FileTokenizer implements Tokenizer {
     private readonly native: NativeTokenizer,
     private readonly file: string,
     readonly padId: number,
-    /** Special tokens the post-processor adds at the end. */
+    /** Special tokens that the post-processor adds at the end. */
     private readonly suffix: readonly number[],
   ) {}
 
@@ -128,7 +125,7 @@ class FileTokenizer implements Tokenizer {
   }
 }
 
-/** What the post-processor puts after a text. */
+/** Ids that the post-processor adds after a text. */
 async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]> {
   const probe = 'a';
   try {
@@ -148,12 +145,12 @@ async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]
 
 /**
  * Loads the tokenizer of a model folder, or of a model in the local Hugging Face cache.
- * @throws SaeEvalError `tokenizer-invalid`, `file-unreadable`.
+ * @throws SaeEvalError `tokenizer-invalid`, `file-not-found`, `file-unreadable`.
  */
 export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
-  const folder = await locateModel(modelPath);
+  const folder = locateModel(modelPath);
   const file = join(folder, 'tokenizer.json');
-  const text = await readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
+  const text = readTextFile(file, { ...unreadable, limit: 256 * 2 ** 20 });
   if (text === null) {
     throw new SaeEvalError(
       'tokenizer-invalid',
@@ -173,18 +170,18 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
       { cause: thrown },
     );
   }
-  // Files may carry the settings of whoever saved them; the evaluation sets its own lengths.
+  // A file may have the settings of its author's last use. Lengths are set by the evaluation.
   native.disableTruncation();
   native.disablePadding();
   const settings = {
     tokenizer,
-    config: await readJsonFile(join(folder, 'tokenizer_config.json'), unreadable),
-    specials: await readJsonFile(join(folder, 'special_tokens_map.json'), unreadable),
+    config: JsonFields.read(join(folder, 'tokenizer_config.json'), unreadable),
+    specials: JsonFields.read(join(folder, 'special_tokens_map.json'), unreadable),
   };
   return new FileTokenizer(
     native,
     file,
-    await findPadId(folder, native, settings),
+    findPadId(folder, native, settings),
     await suffixOf(native, file),
   );
 }

@@ -1,12 +1,12 @@
-/** Which weight files a model folder has and what their headers say. Loads nothing native. */
+/** Weight files of a model folder: the tensors in them by name, read from the headers. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint/read.js';
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
-import { readJsonFile } from './json-file.js';
+import { JsonFields } from './json-fields.js';
 
-/** In the order they are looked for: one file, or an index of shards. */
+/** Weight files, the preferred one first: one file, or an index of shards. */
 const candidates = [
   'model.safetensors',
   'model.safetensors.index.json',
@@ -23,23 +23,15 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** The shards an index names; they lie beside it. */
-async function shardsOf(index: string, folder: string): Promise<string[]> {
-  const map = (await readJsonFile(index, { code: 'model-invalid' }))?.section('weight_map') ?? null;
+/** Files of the shards that an index names. They lie beside it. */
+function shardsOf(index: string, folder: string): string[] {
+  const map = JsonFields.read(index, { code: 'model-invalid' })?.section('weight_map') ?? null;
   if (map === null)
     throw new SaeEvalError(
       'model-invalid',
       `${index}: weight_map: expected an object from tensor names to files, found nothing.`,
     );
-  const names = new Set(map.names().map((name) => map.string(name)));
-  for (const name of names) {
-    if (name === '' || name === '..' || /[/\\\0]/.test(name)) {
-      throw new SaeEvalError(
-        'model-invalid',
-        `${index}: weight_map: expected names of files beside it, found ${JSON.stringify(name)}.`,
-      );
-    }
-  }
+  const names = new Set(map.names().map((name) => map.fileName(name)));
   return [...names].sort().map((name) => join(folder, name));
 }
 
@@ -48,19 +40,19 @@ export interface StoredTensor {
   entry: TensorEntry;
 }
 
-/** The tensors of a model folder by name, from headers alone. */
+/** Tensors of a model folder by name. Only headers are read. */
 export class WeightFiles {
   private constructor(
     readonly folder: string,
     private readonly stored: ReadonlyMap<string, StoredTensor>,
   ) {}
 
-  /** @throws SaeEvalError `model-invalid` where there are no weights, `checkpoint-*`, `file-*`. */
+  /** @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`. */
   static async read(folder: string): Promise<WeightFiles> {
     for (const candidate of candidates) {
       const path = join(folder, candidate);
       if (!(await exists(path))) continue;
-      const files = candidate.endsWith('.index.json') ? await shardsOf(path, folder) : [path];
+      const files = candidate.endsWith('.index.json') ? shardsOf(path, folder) : [path];
       const stored = new Map<string, StoredTensor>();
       for (const file of files) {
         const checkpoint = await readCheckpoint(file);
@@ -83,7 +75,7 @@ export class WeightFiles {
     for (const [name, { entry }] of this.stored) yield [name, entry.shape];
   }
 
-  /** Elements of all tensors but those that `skip` names. */
+  /** Number of elements in all tensors except those that `skip` accepts by name. */
   parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
     let sum = 0;
     for (const [name, { entry }] of this.stored)
@@ -97,37 +89,21 @@ export class WeightFiles {
   }
 }
 
-/** Of one element of a floating dtype. */
+/** Bytes of one element of a floating dtype. */
 export function bytesPer(dtype: string): number {
   return dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2;
 }
 
-/** What a model's weights take in a dtype. */
-export interface ModelSize {
-  parameters: number;
-  bytes: number;
-}
-
-/** From headers alone. */
-export function modelSize(files: WeightFiles, { tiedHead }: ModelConfig, dtype: string): ModelSize {
-  // A tied head may be stored all the same, and what a multimodal model sees with beside it;
-  // neither is loaded.
+/** Size of the weights that loading a model would use, from the headers alone. */
+export function modelSize(
+  files: WeightFiles,
+  { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
+  dtype: string,
+): { parameters: number; bytes: number } {
+  // A tied head and the vision part of a multimodal model may be stored too; they are not loaded.
   const skip = (name: string): boolean =>
     (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) ||
     /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
   const parameters = files.parameters({ skip });
   return { parameters, bytes: parameters * bytesPer(dtype) };
-}
-
-/**
- * What the weights of a model would take in a dtype, without loading them.
- * @throws SaeEvalError `model-invalid` where there are none, `checkpoint-*`, `file-*`.
- */
-export async function readModelSize(config: ModelConfig, dtype: string): Promise<ModelSize> {
-  if (config.script !== undefined)
-    return {
-      parameters: config.script.parameters,
-      bytes: config.script.parameters * bytesPer(dtype),
-    };
-  return modelSize(await WeightFiles.read(config.path), config, dtype);
 }

@@ -1,7 +1,7 @@
-/** A language model's tensors, handed out by name. */
+/** Weights of a language model, by name. */
 import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
-import type { DType, Tensor } from '../torch/index.js';
+import { PackedWeights, type DType, type Tensor } from '../torch/index.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -9,23 +9,24 @@ export interface WeightOptions {
   dtype: DType;
 }
 
-/** Hands out a model's weights, checked and in the wanted dtype; owns what it handed out. */
+/** Opens the weights of a model by name, checks and converts them, and owns them. */
 export class Weights {
   readonly #taken = new Map<string, Tensor>();
   readonly #derived: Tensor[] = [];
+  /** Packed copies of the weights, kept while several calls of a layer share them. */
+  readonly packed = new PackedWeights();
 
-  /** @param prefixes what may precede the names; files saved from the bare decoder have none. */
+  /** @param prefixes prefixes that the names may have in the files. */
   constructor(
     private readonly files: WeightFiles,
     private readonly prefixes: readonly string[],
     readonly options: WeightOptions,
   ) {}
 
-  has(name: string): boolean {
-    return this.#find(name) !== null;
-  }
-
-  /** A tensor of exactly that shape. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  /**
+   * Weight of exactly that shape. A second call gives the same tensor.
+   * @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
   take(name: string, shape: readonly number[]): Tensor {
     const taken = this.#taken.get(name);
     if (taken !== undefined) return taken;
@@ -60,17 +61,18 @@ export class Weights {
     return tensor;
   }
 
-  /** The same, or null where it is not `present`. */
+  /** Weight of that shape; null if it is not `present` in this model. */
   takeIf(present: boolean, name: string, shape: readonly number[]): Tensor | null {
     return present ? this.take(name, shape) : null;
   }
 
-  /** Owns a tensor made of weights: a view, or a copy in another dtype. Returns it. */
+  /** Takes over and returns a tensor made from weights: a view, or a copy in another dtype. */
   own(derived: Tensor): Tensor {
     this.#derived.push(derived);
     return derived;
   }
 
+  /** Number of elements in the weights taken so far. */
   get parameters(): number {
     return [...this.#taken.values()].reduce((sum, { numel }) => sum + numel, 0);
   }

@@ -31,5 +31,7 @@ export function activationFunction(activation: Activation, take: TakeTensor): Ac
         magnitudeBias: take(activation.magnitudeBias),
         logScale: take(activation.logScale),
       });
+    case 'own':
+      return activation.make(activation.tensors.map(take));
   }
 }

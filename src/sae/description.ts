@@ -5,6 +5,8 @@
  */
 import type { Checkpoint } from '../checkpoint/read.js';
 import type { Bilingual, SaeKind } from '../schema/index.js';
+import type { Tensor } from '../torch/index.js';
+import type { ActivationFunction } from './latents.js';
 
 /**
  * A matrix of the file. Transposed if `transpose`, the encoder is [d, m] and the decoder [m, d];
@@ -18,9 +20,13 @@ export interface Weight {
 
 export type Normalization =
   | { kind: 'none' }
-  /** (h − mean) / (unbiased std + 1e-6) per token, in the language model's dtype; `· std + mean`. */
+  /**
+   * (h − mean) / (unbiased std + 1e-6) per token, in the language model's dtype; `· std + mean`.
+   */
   | { kind: 'pre' }
-  /** (h − mean) / (unbiased std + epsilon) per token, in the SAE's dtype; undone by `· std + mean`. */
+  /**
+   * (h − mean) / (unbiased std + epsilon) per token, in the SAE's dtype; undone by `· std + mean`.
+   */
   | { kind: 'layer-norm'; epsilon: number }
   /** h · √d / ‖h‖ per token; undone by its inverse. */
   | { kind: 'token-norm' }
@@ -37,8 +43,17 @@ export type Activation =
   | { kind: 'topk'; k: number; signed?: boolean }
   /** max(a, 0) if a > threshold, else 0; a itself above the threshold if `signed`. */
   | { kind: 'jumprelu'; threshold: Threshold; signed?: boolean }
-  /** With e = W_e x and no bias: 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0). */
-  | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string };
+  /**
+   * With e = W_e x and no bias: 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0).
+   */
+  | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string }
+  /** An activation that one kind alone has, made from tensors of the file by their names. */
+  | {
+      kind: 'own';
+      name: string;
+      tensors: readonly string[];
+      make(tensors: readonly Tensor[]): ActivationFunction;
+    };
 
 /**
  * `selection`: the activation chooses by a · ‖W_dec row‖ and the latents are z ÷ that norm.
@@ -110,14 +125,16 @@ export interface CrosscoderForm extends Sizes {
 
 export type SaeForm = DictionaryForm | RoutedForm | CrosscoderForm;
 
-/** Where the SAE reads and writes, as far as its file tells. */
+/** Place at which the SAE reads and writes, as far as its file tells. */
 export type Place =
   /**
    * One hook point. `named`: its name in TransformerLens' or a module's words; null if the file has
    * none. A request may contradict a name that stands in the file's `path` or `name` only.
    */
   | { over: 'hook point'; named: string | null; from: 'config' | 'path' | 'name' }
-  /** A layer drawn by the seed. `named`: the hook point it was trained on, if the file names one. */
+  /**
+   * A layer drawn by the seed. `named`: the hook point it was trained on, if the file names one.
+   */
   | { over: 'drawn layer'; named: string | null }
   /** The model's routed range. `layers`: number of layers in the file; null if any number fits. */
   | { over: 'routed range'; layers: number | null }
@@ -127,7 +144,9 @@ export type Place =
   | { over: 'models'; count: number };
 
 export interface Described {
-  /** Name of the format, such as `saelens`; `routesae` for bare state dicts of the RouteSAE family. */
+  /**
+   * Name of the format, such as `saelens`; `routesae` for bare state dicts of the RouteSAE family.
+   */
   format: string;
   checkpoint: Checkpoint;
   /** Path of the configuration beside the weights; null if there is none. */
@@ -136,7 +155,7 @@ export interface Described {
   place: Place;
   /** Reason why it can be loaded but not evaluated; absent in nearly all. */
   obstacle?: string;
-  /** What the names of its folders say beside the hook point. */
+  /** Facts in the names of its folders beside the hook point. */
   fromPath?: { width?: string; averageL0?: number };
   /** Remarks for a report. */
   notes: readonly Bilingual[];

@@ -24,7 +24,7 @@ export interface GivenFields {
 export type GivenField =
   'kind' | 'layer' | 'k' | 'scale' | 'centered' | 'aggregation' | 'routing' | 'theta';
 
-/** What describing a file found about a field of the request. */
+/** Finding about a field of the request, made by describing a file. */
 export interface FieldFinding {
   field: GivenField;
   state: 'required' | 'known' | 'optional';

@@ -118,7 +118,7 @@ export class Decoder {
   /** W_dᵀ, row-major: outlives the scope it is first needed in. */
   #byLatent(): Tensor {
     if (this.#rows === null) {
-      this.#rows = keep(kernels.transposed(this.#weight));
+      this.#rows = keep(this.#weight.t().contiguous());
       // A mapped tensor's pages go with it.
       this.#weight.dispose();
       this.#weight = keep(this.#rows.t());

@@ -29,7 +29,7 @@ export function createSAE(form: SaeForm, making: Making): SAE {
 export interface OpenSaeOptions {
   device?: string;
   dtype?: FloatDtype;
-  /** How products are computed; default `float32`. */
+  /** Kind of products; default `float32`. */
   products?: ProductKind;
 }
 

@@ -6,7 +6,7 @@
  */
 import { addLinear, kernels, linear, type Tensor } from '../torch/index.js';
 
-/** How products of float32 numbers are computed. */
+/** The way in which products of float32 numbers are computed. */
 export type ProductKind = 'float32' | 'bfloat16-parts';
 
 export interface Products {

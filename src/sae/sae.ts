@@ -1,6 +1,6 @@
 /** The steps that every form of SAE has: pre-activations, activation, decoding. */
 import type { Tensor } from '../torch/index.js';
-import { kOf, type SaeForm } from './description.js';
+import { kOf, type Activation, type SaeForm } from './description.js';
 import type { SaeKind } from './kinds/kinds.js';
 import type { Latents, Sparsity } from './latents.js';
 import type { Products } from './product.js';
@@ -18,7 +18,7 @@ export abstract class ComputingSAE {
   /** Number of active latents by construction; null for SAEs without a k. */
   readonly k: number | null;
   /** Activation that makes its latents. */
-  readonly activation: 'relu' | 'topk' | 'jumprelu' | 'gated';
+  readonly activation: Activation['kind'];
   readonly kind: SaeKind;
   /** Name of the format of its file. */
   readonly format: string;
@@ -53,7 +53,7 @@ export interface SaeIdentity {
 /** A tensor of the file by name, on the device and in the dtype to compute in; the caller's. */
 export type TakeTensor = (name: string) => Tensor;
 
-/** What an SAE is made of beside its form. */
+/** Tensors, products and identity that an SAE is made of beside its form. */
 export interface Making {
   take: TakeTensor;
   products: Products;

@@ -1,11 +1,11 @@
-/** Types of `ops.NAME.async`: each overload's arguments, a promise of its result. */
+/** Types of `ops.NAME.async`: the arguments of each overload, and a promise of its result. */
 
 type Call = (...args: never[]) => unknown;
 type Promised<F> = F extends (...args: infer A) => infer R ? (...args: A) => Promise<R> : never;
 
 /**
- * The overloads of a function, as many as an operator has at most; TypeScript repeats the first
- * where there are fewer.
+ * The overloads of a function. No operator has more than 16; TypeScript repeats the first overload
+ * if there are fewer.
  */
 type Overloads<F> = F extends {
   (...args: infer A1): infer R1;

@@ -1,4 +1,4 @@
-/** `to`, and its short names: other dtypes, other devices. */
+/** The method `to` and its short forms: conversion to other dtypes and devices. */
 import { TorchError } from './errors.js';
 import { operator } from './ops.js';
 import { isTensor, Tensor, type DType, type MemoryFormat } from './tensor.js';
@@ -7,9 +7,9 @@ export interface ToOptions {
   dtype?: DType;
   /** `cpu`, `cuda`, `cuda:3`. */
   device?: string;
-  /** Returns before the copy between devices is done, where memory is pinned. */
+  /** Returns before the copy between devices is done, if memory is pinned. */
   nonBlocking?: boolean;
-  /** A copy even where nothing changes. */
+  /** Copies even if nothing changes. */
   copy?: boolean;
   memoryFormat?: MemoryFormat;
 }
@@ -78,17 +78,17 @@ const casts = {
   bool: 'bool',
 } as const satisfies Record<string, DType>;
 
-/** Each returns a tensor of its own handle; where nothing has to change it shares the memory. */
+/** Each method returns a new handle; it shares the memory if nothing has to change. */
 export type CastMethods = Record<keyof typeof casts, () => Tensor> & {
   /**
-   * Another dtype or device: `to('bfloat16')`, `to('cuda:1', { nonBlocking: true })`, `to({ dtype,
-   * device })`, or those of another tensor. (`ops.to` is ATen's own.)
-   * @throws TorchError `torch-argument` for what is neither, `torch-operator` for a device that
-   *   is not there.
+   * Converts to another dtype or device: `to('bfloat16')`, `to('cuda:1', { nonBlocking: true })`,
+   * `to({ dtype, device })`, or to those of another tensor. (`ops.to` is ATen's own.)
+   * @throws TorchError `torch-argument` if the text is neither, `torch-operator` if the device does
+   *   not exist.
    */
   to(target: DType | Tensor | ToOptions | (string & {}), options?: ToOptions): Tensor;
   cpu(): Tensor;
-  /** On the current CUDA device, or on `cuda:index`. */
+  /** Moves to the current CUDA device, or to `cuda:index`. */
   cuda(index?: number): Tensor;
 };
 

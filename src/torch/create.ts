@@ -52,14 +52,14 @@ function moved(made: Tensor, { dtype, device = 'cpu' }: TensorOptions): Tensor {
 
 export interface FromTypedArrayOptions extends TensorOptions {
   /**
-   * Uses the array's own memory instead of a copy: what one writes the other sees. The array's
-   * buffer lives as long as a tensor over it, and can no longer be transferred to another thread.
-   * Not for buffers that are resizable, shared between threads, or a WebAssembly memory's.
+   * Uses the array's own memory instead of a copy: both see what either writes. The array's buffer
+   * lives as long as a tensor over it, and can no longer be transferred to another thread. The
+   * buffer must not be resizable, shared between threads, or a WebAssembly memory's.
    */
   share?: boolean;
 }
 
-/** A fixed ArrayBuffer that stays where it is: what a tensor may lie over. */
+/** @throws TorchError unless the array lies over an ArrayBuffer of fixed size. */
 function requireShareable(array: ArrayBufferView): void {
   const buffer = array.buffer as ArrayBuffer & { resizable?: boolean; detached?: boolean };
   const refuse = (found: string): never => {
@@ -74,10 +74,7 @@ function requireShareable(array: ArrayBufferView): void {
   if (buffer.detached === true) refuse('a detached ArrayBuffer');
 }
 
-/**
- * Nothing moves the memory away: neither a message to another thread nor the methods of newer
- * engines.
- */
+/** Keeps a buffer in place: neither messages to other threads nor `transfer` can move it. */
 function pin(buffer: ArrayBuffer): void {
   markAsUntransferable(buffer);
   const refused = (): never => {
@@ -88,10 +85,10 @@ function pin(buffer: ArrayBuffer): void {
 }
 
 /**
- * A tensor with a copy of the array's elements (or over them, with `share`); `shape` defaults to
- * one dimension. The bits of bfloat16 or float16 come as a Uint16Array, then `.view('bfloat16')`.
- * @throws TorchError `torch-argument` where shape and array differ in size, or the memory cannot
- *   be shared.
+ * A tensor with a copy of the array's elements, or over them with `share`; `shape` defaults to one
+ * dimension. For the bits of bfloat16 or float16, pass a Uint16Array and call `.view('bfloat16')`.
+ * @throws TorchError `torch-argument` if shape and array differ in size, or the memory cannot be
+ *   shared.
  * @example fromTypedArray(Float32Array.of(1, 2, 3, 4), [2, 2], { share: true })
  */
 export function fromTypedArray(
@@ -102,9 +99,9 @@ export function fromTypedArray(
   const dtype = dtypeOf(array);
   const sizes = shape ?? [(array as Float32Array).length];
   if (!share) {
-    // Memory that other threads write to is copied by JavaScript, which knows how.
+    // JavaScript copies memory that other threads may write to.
     const own = array.buffer instanceof ArrayBuffer ? array : (array as Float32Array).slice();
-    return moved(native.fromBuffer(own, dtype, sizes, false), options);
+    return moved(native().fromBuffer(own, dtype, sizes, false), options);
   }
   requireShareable(array);
   if ((options.device ?? 'cpu') !== 'cpu' || (options.dtype ?? dtype) !== dtype) {
@@ -114,20 +111,20 @@ export function fromTypedArray(
         "'share' out to convert",
     );
   }
-  const made = native.fromBuffer(array, dtype, sizes, true);
+  const made = native().fromBuffer(array, dtype, sizes, true);
   pin(array.buffer as ArrayBuffer);
   return made;
 }
 
 export interface TensorFromDataOptions extends TensorOptions {
-  /** For typed arrays; nested arrays have theirs. */
+  /** Shape for a typed array; nested arrays have their own. */
   shape?: readonly number[];
 }
 
 /**
- * A tensor from numbers in nested arrays: float32 unless `dtype` says otherwise; booleans make
- * bool, bigints int64, `{ re, im }` complex64. Or a copy of a typed array in the given shape. One
- * number alone is {@link scalar}'s.
+ * A tensor from nested arrays, or from a copy of a typed array in the given shape. Without `dtype`,
+ * numbers make float32, booleans bool, bigints int64, `{ re, im }` complex64. {@link scalar} takes
+ * single numbers.
  * @throws TorchError `torch-argument` for ragged arrays and foreign values.
  * @example tensor([[1, 2], [3, 4]], { dtype: 'bfloat16' })
  */
@@ -171,14 +168,14 @@ export function tensor(
     const pairs = Float64Array.from(
       flat.flatMap((value) => (isComplex(value) ? [value.re, value.im] : [Number(value), 0])),
     );
-    return moved(native.fromBuffer(pairs, 'complex128', shape, false), {
+    return moved(native().fromBuffer(pairs, 'complex128', shape, false), {
       ...options,
       dtype: options.dtype ?? 'complex64',
     });
   }
   if (flat.some((value) => typeof value === 'bigint')) {
     return moved(
-      native.fromBuffer(
+      native().fromBuffer(
         BigInt64Array.from(flat, (value) => BigInt(value as number)),
         'int64',
         shape,
@@ -189,14 +186,14 @@ export function tensor(
   }
   const allBoolean = flat.length > 0 && flat.every((value) => typeof value === 'boolean');
   return moved(
-    native.fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false),
+    native().fromBuffer(Float64Array.from(flat as number[], Number), 'float64', shape, false),
     { ...options, dtype: options.dtype ?? (allBoolean ? 'bool' : 'float32') },
   );
 }
 
 /**
- * A tensor without dimensions: float32, or bool for a boolean, int64 for a bigint, unless `dtype`
- * says otherwise.
+ * A tensor without dimensions. Without `dtype`, a number makes float32, a boolean bool, a bigint
+ * int64.
  */
 export function scalar(value: Scalar, options: TensorOptions = {}): Tensor {
   const made = tensor([value], options);
@@ -219,7 +216,7 @@ export function ones(
   return ops.ones(shape, { dtype, device });
 }
 
-/** Not initialised. */
+/** A tensor whose values are not initialized. */
 export function empty(
   shape: readonly number[],
   { dtype = 'float32', device = 'cpu' }: TensorOptions = {},

@@ -1,15 +1,15 @@
-/** CUDA devices. TF32, ten bits of mantissa instead of float32's 23, is off unless asked for. */
+/** CUDA devices. TF32, with 10 bits of mantissa instead of float32's 23, is off by default. */
 import { TorchError } from './errors.js';
 import { native } from './native.js';
 
 export interface CudaMemory {
-  /** Of the device: what no process uses, and all it has. */
+  /** Memory of the device: unused by any process, and in all. */
   freeBytes: number;
   totalBytes: number;
-  /** Of this process's tensors, and the most there have been. */
+  /** Memory of this process's tensors, now and at most. */
   allocatedBytes: number;
   peakBytes: number;
-  /** What this process holds, used or kept for the next tensors. */
+  /** Memory that this process holds, used or kept for later tensors. */
   reservedBytes: number;
 }
 
@@ -27,19 +27,20 @@ function indexOf(device: number | string): number {
 
 export const cuda = {
   /** Whether libtorch is a CUDA build and there is a device. */
-  isAvailable: (): boolean => native.cudaDeviceCount() > 0,
-  deviceCount: (): number => native.cudaDeviceCount(),
-  /** @throws TorchError `device-unavailable`, as all that take a device. */
-  deviceName: (device: number | string = 0): string => native.cudaDeviceName(indexOf(device)),
-  memory: (device: number | string = 0): CudaMemory => native.cudaMemory(indexOf(device)),
-  /** Gives back to the driver what is kept for the next tensors. */
-  emptyCache: (): void => native.cudaEmptyCache(),
-  /** Waits until the device has done what was queued. */
-  synchronize: (device: number | string = 0): void => native.synchronize(`cuda:${indexOf(device)}`),
+  isAvailable: (): boolean => native().cudaDeviceCount() > 0,
+  deviceCount: (): number => native().cudaDeviceCount(),
+  /** @throws TorchError `device-unavailable`, as do all functions that take a device. */
+  deviceName: (device: number | string = 0): string => native().cudaDeviceName(indexOf(device)),
+  memory: (device: number | string = 0): CudaMemory => native().cudaMemory(indexOf(device)),
+  /** Returns memory that is kept for later tensors to the driver. */
+  emptyCache: (): void => native().cudaEmptyCache(),
+  /** Waits until the device has finished all queued work. */
+  synchronize: (device: number | string = 0): void =>
+    native().synchronize(`cuda:${indexOf(device)}`),
   /** Seeds one device's generator; `manualSeed` seeds all. */
   manualSeed: (seed: number | bigint, device: number | string = 0): void =>
-    native.cudaManualSeed(seed, indexOf(device)),
-  /** For matrix products and convolutions, in the whole process. */
-  setAllowTf32: (allowed: boolean): void => native.setAllowTf32(allowed),
-  allowsTf32: (): boolean => native.isTf32Allowed(),
+    native().cudaManualSeed(seed, indexOf(device)),
+  /** Sets TF32 for matrix products and convolutions, in the whole process. */
+  setAllowTf32: (allowed: boolean): void => native().setAllowTf32(allowed),
+  allowsTf32: (): boolean => native().isTf32Allowed(),
 } as const;

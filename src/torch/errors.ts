@@ -1,4 +1,4 @@
-/** Errors of the binding: what libtorch reports, without C++ frames. */
+/** Errors of the binding: libtorch's own messages, without C++ frames. */
 import { SaeEvalError, type ErrorCode } from '../errors.js';
 
 /**

@@ -3,13 +3,13 @@ import { native, type NativeMappedFile } from './native.js';
 import type { DType, Tensor } from './tensor.js';
 
 export interface MappedTensorOptions {
-  /** Of element 0, from the beginning of the file. */
+  /** Offset of element 0 in the file. */
   byteOffset: number;
-  /** Bytes the tensor may reach from there; default: to the end of the file. */
+  /** Bytes from there that the tensor may cover; default: all up to the end of the file. */
   byteLength?: number;
   dtype: DType;
   shape: readonly number[];
-  /** In elements; default row-major. */
+  /** Strides in elements; default row-major. */
   strides?: readonly number[];
 }
 
@@ -17,23 +17,22 @@ export interface MappedFile {
   readonly path: string;
   readonly byteLength: number;
   /**
-   * A tensor over the file's bytes, without a copy where they are aligned for the dtype. It keeps
-   * the mapping alive. In-place operators change the process's own copy of the page, never the
-   * file.
-   * @throws TorchError `checkpoint-format` where it does not lie inside the file.
+   * A tensor over the file's bytes, without a copy if they are aligned for the dtype. It keeps the
+   * mapping alive. In-place operators change the process's own copy of the page, never the file.
+   * @throws TorchError `checkpoint-format` if it does not lie inside the file.
    */
   tensor(options: MappedTensorOptions): Tensor;
-  /** No more tensors from it; those made stay valid. */
+  /** Ends the mapping for new tensors; existing ones stay valid. */
   close(): void;
 }
 
 /**
- * Maps a file: pages are read when they are touched. The file must not shrink while tensors on it
- * live.
+ * Maps a file: its pages are read when they are touched. The file must not shrink while tensors
+ * over it live.
  * @throws TorchError `file-not-found`, `file-unreadable`, `device-memory`.
  */
 export function mapFile(path: string): MappedFile {
-  const mapped: NativeMappedFile = new native.MappedFile(path);
+  const mapped: NativeMappedFile = new (native().MappedFile)(path);
   return {
     path,
     byteLength: mapped.byteLength,

@@ -1,15 +1,15 @@
-/** Random numbers from a stream of their own, for operators that take a `generator`. */
-import { native } from './native.js';
+/** Separate streams of random numbers, for operators that take a `generator`. */
+import { adopt, native, onLoad } from './native.js';
 import type { Tensor } from './tensor.js';
 
 export interface Generator {
   /** `cpu` or `cuda:N`. */
   readonly device: string;
-  /** Begins the stream anew. Returns the generator. */
+  /** Restarts the stream from a seed. Returns the generator. */
   manualSeed(seed: number | bigint): Generator;
-  /** What the stream began with. */
+  /** The seed of the stream. */
   initialSeed(): bigint;
-  /** The whole state, a uint8 tensor on the CPU. */
+  /** The whole state, as a uint8 tensor on the CPU. */
   getState(): Tensor;
   setState(state: Tensor): Generator;
 }
@@ -20,9 +20,14 @@ interface GeneratorClass {
 }
 
 /**
- * A generator on a device (default `cpu`); the same seed gives the same numbers as PyTorch's.
- * @throws TorchError `torch-argument` for what is no device, `torch-operator` where it is not on
- *   this machine.
+ * A generator on a device (default `cpu`). With the same seed, its numbers are PyTorch's.
+ * @throws TorchError `torch-argument` if the text names no device, `torch-operator` if this machine
+ *   does not have it.
  * @example ops.randn([2, 3], { generator: new Generator().manualSeed(1) })
  */
-export const Generator = native.Generator as unknown as GeneratorClass;
+export const Generator = class Generator {
+  constructor(device?: string) {
+    return new (native().Generator)(device);
+  }
+} as unknown as GeneratorClass;
+onLoad((addon) => adopt(addon.Generator, Generator));

@@ -31,7 +31,7 @@ export {
 } from './create.js';
 export { cuda, type CudaMemory } from './cuda.js';
 export { TorchError } from './errors.js';
-export * as kernels from './kernels.js';
+export { kernels } from './kernels.js';
 export { mapFile, type MappedFile, type MappedTensorOptions } from './files.js';
 export { Generator } from './generator.js';
 export { slice, type Index, type IndexPutOptions } from './indexing.js';
@@ -49,7 +49,14 @@ export {
   versions,
   type MemoryCounts,
 } from './runtime.js';
-export { addLinear, linear, linearWidened, multipliesNatively, sharingWeights } from './linear.js';
+export {
+  addLinear,
+  linear,
+  linearWidened,
+  multipliesNatively,
+  PackedWeights,
+  type LinearOptions,
+} from './linear.js';
 export { ScriptModule, type ScriptValue } from './script-module.js';
 export { asyncScope, keep, scope } from './scope.js';
 export {

@@ -1,8 +1,8 @@
 /**
- * Indexing as PyTorch's `x[0, 1:3, None, ..., mask]` does it: one entry of an array for what stands
- * between two commas. Ranges, numbers and new dimensions give a view; masks and index tensors copy.
- * Follows PyTorch's indexing semantics, where advanced indices beside each other keep their place
- * and separated ones come first.
+ * Indexing like PyTorch's `x[0, 1:3, None, ..., mask]`: an array has one entry for each item between
+ * commas. Ranges, numbers and new dimensions give a view; masks and index tensors copy. As in
+ * PyTorch, the dimensions of adjacent advanced indices keep their place, those of separated ones
+ * come first.
  */
 import { TorchError } from './errors.js';
 import { operator, ops } from './ops.js';
@@ -10,7 +10,7 @@ import { scope } from './scope.js';
 import { isTensor, Tensor, type Scalar } from './tensor.js';
 import { tensor } from './create.js';
 
-/** `start:stop:step`, without one dimension's size: see {@link slice}. */
+/** A range `start:stop:step` of a dimension of any size: see {@link slice}. */
 export class Slice {
   constructor(
     readonly start: number | null,
@@ -20,9 +20,9 @@ export class Slice {
 }
 
 /**
- * A range of one dimension, as Python's `start:stop:step`: `slice()` is all of it, `slice(2)` from
- * 2 on, `slice(-3)` the last three, `slice(0, 3)` the first three, `slice(null, null, 2)` every
- * second. Steps are at least 1.
+ * A range of one dimension, like Python's `start:stop:step`. `slice()` is the whole dimension,
+ * `slice(2)` begins at 2, `slice(-3)` takes the last three, `slice(0, 3)` the first three,
+ * `slice(null, null, 2)` every second element. Steps are at least 1.
  */
 export function slice(start: number | null = null, stop: number | null = null, step = 1): Slice {
   for (const [name, value] of [
@@ -46,16 +46,16 @@ export function slice(start: number | null = null, stop: number | null = null, s
 
 type NestedIndex = readonly (number | boolean | NestedIndex)[];
 /**
- * A number selects and drops the dimension; a {@link Slice} keeps a range; `null` inserts a
- * dimension of size 1; `'...'` stands for all dimensions not named; a bool Tensor is a mask over as
- * many dimensions as it has; an integer Tensor, or an array of numbers, gathers.
+ * Entry of an index. A number selects and drops the dimension. A {@link Slice} keeps a range. `null`
+ * inserts a dimension of size 1. `'...'` stands for all dimensions without an entry. A bool Tensor
+ * is a mask over as many dimensions as it has. An integer Tensor, or an array of numbers, gathers.
  */
 export type Index = number | Slice | null | '...' | Tensor | NestedIndex;
 
 interface Indexed {
-  /** With numbers, ranges and new dimensions applied: shares memory. */
+  /** The tensor with numbers, ranges and new dimensions applied: shares memory. */
   view: Tensor;
-  /** For the dimensions of `view`, from the first. Empty where the view is the answer. */
+  /** Index tensors for the dimensions of `view`; empty if the view is the result. */
   gathered: (Tensor | null)[];
 }
 
@@ -157,7 +157,7 @@ const asItems = (indices: Index | readonly Index[]): readonly Index[] =>
   Array.isArray(indices) ? (indices as readonly Index[]) : [indices as Index];
 
 function index(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor {
-  // Rows are asked for most often.
+  // Fast path: single rows are the most frequent index.
   const size = typeof indices === 'number' ? this.shape[0] : undefined;
   if (
     size !== undefined &&
@@ -174,7 +174,7 @@ function index(this: Tensor, indices: Exclude<Index, NestedIndex> | readonly Ind
 }
 
 export interface IndexPutOptions {
-  /** Adds instead of replacing; indices that occur twice count twice. */
+  /** Adds instead of replacing; an index that occurs twice counts twice. */
   accumulate?: boolean;
 }
 
@@ -211,21 +211,21 @@ function indexPut(
 export interface IndexingMethods {
   /**
    * `x.index([0, slice(1, 3), null, '...', mask])` is PyTorch's `x[0, 1:3, None, ..., mask]`;
-   * `x.index(mask)` and `x.index(3)` need no array. (`ops.index` is ATen's own, which takes tensors
-   * and nulls alone, null for "all of it".)
-   * @throws TorchError `torch-argument` naming the entry that does not fit; `torch-operator`
-   *   where an index tensor leads outside.
+   * `x.index(mask)` and `x.index(3)` need no array. (`ops.index` is ATen's own, which takes only
+   * tensors, and null for a whole dimension.)
+   * @throws TorchError `torch-argument` with the entry that does not fit; `torch-operator` if an
+   *   index tensor leads outside.
    */
   index(indices: Exclude<Index, NestedIndex> | readonly Index[]): Tensor;
-  /** A copy with the value (a number, or a tensor that broadcasts) at those places. */
+  /** A copy with the value, a number or a tensor that broadcasts, at the indexed elements. */
   indexPut(
     indices: Exclude<Index, NestedIndex> | readonly Index[],
     value: Tensor | Scalar,
     options?: IndexPutOptions,
   ): Tensor;
   /**
-   * Writes the value (a number, or a tensor that broadcasts) to those places of this tensor.
-   * Returns it.
+   * Writes the value, a number or a tensor that broadcasts, to the indexed elements of this tensor.
+   * Returns the tensor.
    */
   indexPut_(
     indices: Exclude<Index, NestedIndex> | readonly Index[],

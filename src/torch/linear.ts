@@ -1,16 +1,16 @@
 /**
- * `x Wᵀ + b` at the speed of the hardware. Float32 goes to oneDNN where that uses wider vectors
- * than libtorch's own products. In half precision libtorch's products are fast where the CPU has
- * instructions for the dtype; where it has none they are several times slower than float32's, so
- * there the factors are widened, a block of W at a time, multiplied in float32 and rounded once.
- * Made for inference: no gradient is promised.
+ * `x Wᵀ + b` at the speed of the hardware. Float32 goes to oneDNN if that uses wider vectors than
+ * libtorch's own products. In half precision libtorch's products are fast if the CPU has
+ * instructions for the dtype. If it has none, they are several times slower than float32: then the
+ * factors are widened, a block of W at a time, multiplied in float32 and rounded once. For
+ * inference only: gradients are not supported.
  */
-import { onednnIsWider } from './kernels.js';
+import { kernels } from './kernels.js';
 import { operator, ops } from './ops.js';
 import { keep, scope } from './scope.js';
 import type { Tensor } from './tensor.js';
 
-/** Numbers of W that are widened at a time: 16 MB. */
+/** Numbers of W that are widened at a time: 16 MB as float32. */
 const blockNumbers = 2 ** 22;
 
 const supported = {
@@ -20,7 +20,7 @@ const supported = {
 
 const native = new Map<string, boolean>();
 
-/** Whether the tensor's device multiplies numbers of its dtype with instructions of its own. */
+/** Whether the tensor's device has instructions that multiply numbers of its dtype. */
 export function multipliesNatively({ device, dtype }: Pick<Tensor, 'device' | 'dtype'>): boolean {
   if (device !== 'cpu' || (dtype !== 'bfloat16' && dtype !== 'float16')) return true;
   let found = native.get(dtype);
@@ -35,12 +35,15 @@ export function multipliesNatively({ device, dtype }: Pick<Tensor, 'device' | 'd
   return found;
 }
 
-/** Multiplications below which the way to oneDNN costs more than its vectors gain. */
+/**
+ * Multiplications below which the call of oneDNN costs more than its vectors gain. Measured on AMD
+ * EPYC Zen 5 (AVX-512) with bench.mjs, section `kernels`.
+ */
 const leastMultiplications = 2 ** 20;
 
 /**
- * Rows from which a product gains from weights in oneDNN's own order; with fewer, the plain order
- * is as fast.
+ * Rows from which a product gains from packed weights; with fewer, the plain order is as fast.
+ * Measured on AMD EPYC Zen 5 (AVX-512) with bench.mjs, section `large`.
  */
 const leastRows = 512;
 
@@ -63,88 +66,89 @@ type OnednnBinary = (
 
 let wider: boolean | undefined;
 
-/** Whether float32 products of these go to oneDNN. */
-function takesOnednn(x: Tensor, weight: Tensor): boolean {
-  if (x.dtype !== 'float32' || x.device !== 'cpu') return false;
-  wider ??= onednnIsWider();
-  return wider && x.numel * weight.shape[0]! >= leastMultiplications;
+/** Whether oneDNN computes the product of x and W faster than libtorch's own kernels. */
+function paysOnednn(x: Tensor, weight: Tensor): boolean {
+  if (x.device !== 'cpu' || x.numel * weight.shape[0]! < leastMultiplications) return false;
+  return (wider ??= kernels.onednnIsWider());
 }
 
-let shared: Map<Tensor, Map<number, Tensor>> | null = null;
+export interface OutputRange {
+  from: number;
+  count: number;
+}
 
 /**
- * Within `body`, which runs at once, weights that products share are brought into oneDNN's own
- * order once instead of in every product: some 12 % faster in bfloat16 and 4 % in float32 on the
- * CPUs where float32 goes to oneDNN; elsewhere nothing was gained, and nothing is done. Costs the
- * memory of a second copy of those weights until `body` ends; they must not change meanwhile.
+ * Copies of half-precision weights in oneDNN's own order, so that products that share a weight
+ * reorder it once and not each time. On CPUs on which float32 goes to oneDNN, this saves some 12 %
+ * of a sweep of lanes in bfloat16 (AMD EPYC Zen 5, bench.mjs, section `large`); elsewhere nothing
+ * was gained and nothing is packed.
  */
-export function sharingWeights<T>(body: () => T): T {
-  if (shared !== null) return body();
-  shared = new Map();
-  try {
-    return body();
-  } finally {
-    for (const ranges of shared.values())
-      for (const reordered of ranges.values()) reordered.dispose();
-    shared = null;
+export class PackedWeights {
+  /** Packed ranges by weight and first output; null while nothing is kept. */
+  #kept: Map<Tensor, Map<number, Tensor>> | null = null;
+
+  /**
+   * Runs `body`, keeps what its products pack, and frees that at its end. The weights must not
+   * change meanwhile. Inside another call of the same object, that one keeps and frees.
+   */
+  during<T>(body: () => T): T {
+    if (this.#kept !== null) return body();
+    const kept = (this.#kept = new Map<Tensor, Map<number, Tensor>>());
+    try {
+      return body();
+    } finally {
+      for (const ranges of kept.values()) for (const packed of ranges.values()) packed.dispose();
+      this.#kept = null;
+    }
+  }
+
+  /**
+   * The packed form of `part`, the outputs of `weight` from `from` on, or null if x would not gain
+   * from it or nothing is kept now.
+   */
+  take(x: Tensor, weight: Tensor, part: Tensor, from: number): Tensor | null {
+    if (this.#kept === null || (x.dtype !== 'bfloat16' && x.dtype !== 'float16')) return null;
+    const rows = x.numel / part.shape[1]!;
+    if (rows < leastRows || !paysOnednn(x, part) || !multipliesNatively(x)) return null;
+    let ranges = this.#kept.get(weight);
+    if (ranges === undefined) this.#kept.set(weight, (ranges = new Map<number, Tensor>()));
+    let found = ranges.get(from);
+    if (found === undefined || found.shape[0] !== part.shape[0]) {
+      found?.dispose();
+      found = keep((operator('mkldnn::_reorder_linear_weight') as Reorder)(part, rows));
+      ranges.set(from, found);
+    }
+    return found;
   }
 }
 
-/**
- * The weights in oneDNN's order where that pays now, else null. `first` tells ranges of one W
- * apart.
- */
-function reordered(
-  x: Tensor,
-  weight: Tensor,
-  { of = weight, first = 0 }: { of?: Tensor; first?: number } = {},
-): Tensor | null {
-  if (shared === null || x.device !== 'cpu' || (x.dtype !== 'bfloat16' && x.dtype !== 'float32'))
-    return null;
-  wider ??= onednnIsWider();
-  const rows = x.numel / weight.shape[1]!;
-  if (
-    !wider ||
-    rows < leastRows ||
-    x.numel * weight.shape[0]! < leastMultiplications ||
-    !multipliesNatively(x)
-  )
-    return null;
-  let ranges = shared.get(of);
-  if (ranges === undefined) shared.set(of, (ranges = new Map<number, Tensor>()));
-  let found = ranges.get(first);
-  if (found === undefined || found.shape[0] !== weight.shape[0]) {
-    found?.dispose();
-    ranges.set(
-      first,
-      (found = keep((operator('mkldnn::_reorder_linear_weight') as Reorder)(weight, rows))),
-    );
-  }
-  return found;
+export interface LinearOptions {
+  /** Range of outputs to compute; default all. */
+  outputs?: OutputRange | undefined;
+  /** Where packed weights are kept; default nowhere. */
+  packed?: PackedWeights | undefined;
 }
 
-/**
- * x […, k], W [m, k], b [m] or null → […, m], of one dtype; of all outputs, or of a range of them.
- */
+/** x […, k], W [m, k], b [m] or null → […, m], all of one dtype. */
 export function linear(
   x: Tensor,
   weight: Tensor,
   bias: Tensor | null = null,
-  outputs?: { from: number; count: number },
+  { outputs, packed }: LinearOptions = {},
 ): Tensor {
-  if (outputs === undefined) return multiply(x, weight, bias, reordered(x, weight));
-  const { from, count } = outputs;
-  const part = weight.narrow(0, from, count);
-  return multiply(
-    x,
-    part,
-    bias?.narrow(0, from, count) ?? null,
-    reordered(x, part, { of: weight, first: from }),
-  );
+  const { from, count } = outputs ?? { from: 0, count: weight.shape[0]! };
+  const part = outputs === undefined ? weight : weight.narrow(0, from, count);
+  const partBias = outputs === undefined ? bias : (bias?.narrow(0, from, count) ?? null);
+  return multiply(x, part, partBias, packed?.take(x, weight, part, from) ?? null);
 }
 
-function multiply(x: Tensor, weight: Tensor, bias: Tensor | null, inOrder: Tensor | null): Tensor {
-  const through = inOrder ?? (takesOnednn(x, weight) ? weight : null);
+function multiply(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  packed: Tensor | null = null,
+): Tensor {
+  const through = packed ?? (x.dtype === 'float32' && paysOnednn(x, weight) ? weight : null);
   if (through !== null)
     return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(
       x,
@@ -158,11 +162,11 @@ function multiply(x: Tensor, weight: Tensor, bias: Tensor | null, inOrder: Tenso
 }
 
 /**
- * `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes `sum` over: only what is returned may be used
+ * `sum + x Wᵀ`: sum [N, m], x [N, k], W [m, k]. Takes over `sum`: only the result may be used
  * afterwards.
  */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
-  if (takesOnednn(x, weight)) {
+  if (x.dtype === 'float32' && paysOnednn(x, weight)) {
     const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(
       x,
       sum,
@@ -176,16 +180,15 @@ export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
   return multipliesNatively(x) ? sum.addmm_(x, weight.t()) : sum.add_(linearWidened(x, weight));
 }
 
-/** The same as {@link linear} through float32, whatever the CPU. */
+/** {@link linear} through float32 on every CPU. */
 export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = null): Tensor {
   return scope(() => {
     const [m, k] = weight.shape as [number, number];
     const wide = x.to({ dtype: 'float32' }); // […, k]
     const wideBias = bias === null ? null : bias.to({ dtype: 'float32' });
     const rows = Math.max(1, Math.floor(blockNumbers / Math.max(1, k)));
-    // Widened weights serve one product: in oneDNN's order they would only wait in memory.
     if (m <= rows)
-      return multiply(wide, weight.to({ dtype: 'float32' }), wideBias, null).to({ dtype: x.dtype });
+      return multiply(wide, weight.to({ dtype: 'float32' }), wideBias).to({ dtype: x.dtype });
     const out = ops.empty([...x.shape.slice(0, -1), m], { dtype: x.dtype, device: x.device });
     for (let from = 0; from < m; from += rows) {
       const count = Math.min(rows, m - from);
@@ -193,7 +196,7 @@ export function linearWidened(x: Tensor, weight: Tensor, bias: Tensor | null = n
         const part = weight.narrow(0, from, count).to({ dtype: 'float32' }); // [count, k]
         out
           .narrow(-1, from, count)
-          .copy_(multiply(wide, part, wideBias?.narrow(0, from, count) ?? null, null));
+          .copy_(multiply(wide, part, wideBias?.narrow(0, from, count) ?? null));
         return null;
       });
     }

@@ -1,9 +1,10 @@
-/** The only place that loads the addon. */
+/** The addon and the types of what it exports. It is loaded at its first use, here alone. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { SaeEvalError } from '../errors.js';
 import { addonPath } from './setup/paths.js';
 import { TorchError } from './errors.js';
+import { tuneLibraries } from './tuning.js';
 import type { Tensor } from './tensor.js';
 
 export interface NativeMappedFile {
@@ -38,7 +39,7 @@ export interface NativeScriptModule {
 
 export interface Native {
   Tensor: { prototype: object };
-  Generator: { prototype: object };
+  Generator: { new (device?: string): object; prototype: object };
   refusedCalls(): { operator: string; reason: string }[];
   MappedFile: new (path: string) => NativeMappedFile;
   operator(name: string): NativeOperator;
@@ -103,26 +104,37 @@ export interface Native {
   setWarningListener(listener: (text: string) => void): void;
 }
 
-/**
- * Large temporaries come from the system page by page unless huge pages are asked for: on blocks of
- * a billion-parameter model a twelfth of the time. libtorch reads this with its first allocation.
- */
-function askForHugePages(): void {
-  process.env['THP_MEM_ALLOC_ENABLE'] ??= '1';
-}
+let loaded: Native | null = null;
+const listeners: ((addon: Native) => void)[] = [];
 
 /**
- * Threads that wait for each other spin by default, for so long that two processes on the same
- * cores run several times slower than one after the other. libgomp reads this when it is loaded, so
- * it is set just before.
+ * The addon, loaded by the first call.
+ * @throws SaeEvalError `setup-missing` if it is not built or cannot be loaded.
  */
-function letThreadsSleep(): void {
-  if (process.env['OMP_WAIT_POLICY'] === undefined) process.env['GOMP_SPINCOUNT'] ??= '2000';
+export function native(): Native {
+  return (loaded ??= load());
+}
+
+/** Whether the addon is loaded: before that there are no tensors. */
+export function isLoaded(): boolean {
+  return loaded !== null;
+}
+
+/** Calls `listener` once: when the addon is loaded, or now if it is. */
+export function onLoad(listener: (addon: Native) => void): void {
+  if (loaded === null) listeners.push(listener);
+  else listener(loaded);
+}
+
+/** Makes the addon create its objects with the prototype of a class that is declared here. */
+export function adopt(ofAddon: { prototype: object }, ours: { prototype: object }): void {
+  const { constructor: _, ...members } = Object.getOwnPropertyDescriptors(ofAddon.prototype);
+  Object.defineProperties(ours.prototype, members);
+  ofAddon.prototype = ours.prototype;
 }
 
 function load(): Native {
-  letThreadsSleep();
-  askForHugePages();
+  tuneLibraries();
   const path = addonPath();
   if (!existsSync(path)) {
     throw new SaeEvalError(
@@ -134,6 +146,7 @@ function load(): Native {
     const addon = createRequire(import.meta.url)(path) as Native;
     addon.setErrorClass(TorchError);
     addon.setWarningListener((text) => process.emitWarning(text, 'TorchWarning'));
+    for (const listener of listeners) listener(addon);
     return addon;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -145,5 +158,3 @@ function load(): Native {
     );
   }
 }
-
-export const native: Native = load();

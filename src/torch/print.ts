@@ -1,12 +1,12 @@
 /**
- * Tensors as text: `String(x)` names them, `console.log(x)` shows values too, the middle of long
- * dimensions left out.
+ * Tensors as text: `String(x)` gives shape, dtype and device; `console.log(x)` adds values, with
+ * the middle of long dimensions left out.
  */
 import { inspect } from 'node:util';
 import { scope } from './scope.js';
 import { Tensor, type Complex } from './tensor.js';
 
-/** Dimensions longer than this show their ends only. */
+/** Length above which only the ends of a dimension are shown. */
 const longest = 8;
 const ends = 3;
 
@@ -17,7 +17,7 @@ function head(self: Tensor): string {
   );
 }
 
-/** libtorch has no other word for it than the failure to give one shape. */
+/** Whether the tensor is nested: libtorch shows that only by failing to return a shape. */
 function nested(self: Tensor): boolean {
   try {
     return self.shape.length < 0;

@@ -1,13 +1,13 @@
 /**
- * Scopes free what was made inside them: what keeps memory flat in loops that never let the garbage
- * collector run.
+ * Scopes free the tensors that were made inside them. They keep memory flat in loops that never let
+ * the garbage collector run.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { native } from './native.js';
+import { native, onLoad } from './native.js';
 import { refusePromise } from './synchronous.js';
 import { isTensor, type Tensor } from './tensor.js';
 
-/** The tensors in a value; objects that hold each other are visited once. */
+/** The tensors in a value; every object is visited once. */
 function tensorsIn(value: unknown): Tensor[] {
   if (isTensor(value)) return [value];
   const found: Tensor[] = [];
@@ -29,16 +29,15 @@ function tensorsIn(value: unknown): Tensor[] {
 }
 
 /**
- * Runs `body` and frees every tensor made inside, except those it returns (a Tensor, or arrays,
- * plain objects and Maps of them), which pass to the scope around it. Where `body` throws,
- * everything made inside is freed.
+ * Runs `body` and frees every tensor made inside, except those that it returns: a Tensor, or arrays,
+ * plain objects and Maps of Tensors. These pass to the enclosing scope. If `body` throws, all are
+ * freed.
  *
- * `body` must be synchronous: tensors would be freed under the code that a promise awaits; {@link
- * asyncScope} takes others.
- * @throws TorchError `torch-argument` where it returns a promise.
+ * `body` must be synchronous; {@link asyncScope} takes asynchronous functions.
+ * @throws TorchError `torch-argument` if `body` returns a promise.
  */
 export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
-  native.openScope();
+  native().openScope();
   let kept: Tensor[] = [];
   try {
     const result = body();
@@ -46,30 +45,30 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
     kept = tensorsIn(result);
     return result;
   } finally {
-    native.closeScope(kept);
+    native().closeScope(kept);
   }
 }
 
 const asyncScopes = new AsyncLocalStorage<number>();
-native.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0);
+onLoad((addon) => addon.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0));
 
 /**
- * {@link scope} for asynchronous code: what `body` and the code it awaits make is freed when its
- * promise settles, except what that resolves to. Several may be open at once, each knows its own.
+ * {@link scope} for asynchronous code: tensors made by `body` and the code that it awaits are freed
+ * when its promise settles, except those in its result. Several may be open at once.
  */
 export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
-  const number = native.openAsyncScope();
+  const number = native().openAsyncScope();
   let kept: Tensor[] = [];
   try {
     const result = await asyncScopes.run(number, body);
     kept = tensorsIn(result);
     return result;
   } finally {
-    native.closeAsyncScope(number, kept);
+    native().closeAsyncScope(number, kept);
   }
 }
 
-/** Takes a tensor out of the scopes it was made in: it lives until it is disposed. Returns it. */
+/** Takes a tensor out of its scopes, so that it lives until it is disposed of. Returns it. */
 export function keep(tensor: Tensor): Tensor {
-  return native.keep(tensor);
+  return native().keep(tensor);
 }

@@ -1,14 +1,13 @@
 /**
- * TorchScript programs, as `torch.jit.save` writes them. Such a file is code: loading and running
- * one is as safe as running a program of its author. Nothing else in the project reads one;
- * checkpoints have a reader that runs no code.
+ * TorchScript programs, as `torch.jit.save` writes them. Such a file is code: loading it is as safe
+ * as running a program of its author. The readers of checkpoints run no code.
  */
 import { native, type NativeScriptModule } from './native.js';
 import { TorchError } from './errors.js';
 import type { DType, Tensor } from './tensor.js';
 import { PlainTorchError } from './torch-js.js';
 
-/** What goes in and comes out: lists and tuples are arrays, dictionaries Maps, None is null. */
+/** Arguments and results: lists and tuples are arrays, dictionaries are Maps, None is null. */
 export type ScriptValue =
   | Tensor
   | number
@@ -24,17 +23,17 @@ export class ScriptModule {
   readonly #path: string;
 
   /**
-   * Loads a file of `torch.jit.save`. Only from a source that is trusted to run code on this
-   * machine.
+   * Loads a file of `torch.jit.save`, which must come from a source that is trusted to run code on
+   * this machine.
    * @throws TorchError `file-not-found`, `checkpoint-format`.
    */
   constructor(path: string, { device }: { device?: string } = {}) {
     if (typeof path !== 'string') throw new PlainTorchError('A string was expected');
     this.#path = path;
     try {
-      this.#native = new native.ScriptModule(path, device);
+      this.#native = new (native().ScriptModule)(path, device);
     } catch (error) {
-      // The words that torch-js's users look for.
+      // Programs for torch-js test for these words.
       const unreadable =
         error instanceof TorchError &&
         (error.code === 'file-not-found' || error.code === 'checkpoint-format');
@@ -59,23 +58,23 @@ export class ScriptModule {
   }
 
   /**
-   * Runs `forward` on another thread. A plain object at the end holds named arguments. The result
-   * is the caller's. Rejects with TorchError `torch-argument` where they do not fit,
-   * `torch-operator` for what the program raises.
+   * Runs `forward` on another thread. A plain object at the end holds named arguments. The caller
+   * owns the result. Rejects with TorchError `torch-argument` if the arguments do not fit,
+   * `torch-operator` for exceptions of the program.
    */
   async forward<T = Tensor>(...args: unknown[]): Promise<T> {
     return (await this.#native.runAsync('forward', ...args)) as T;
   }
 
   /**
-   * The same on this thread.
+   * Runs `forward` on this thread.
    * @throws TorchError as `forward` rejects.
    */
   forwardSync<T = Tensor>(...args: unknown[]): T {
     return this.#native.run('forward', ...args) as T;
   }
 
-  /** Runs the method of that name. */
+  /** Runs the method of a name. */
   call<T = Tensor>(method: string, ...args: unknown[]): T {
     return this.#native.run(method, ...args) as T;
   }
@@ -84,7 +83,7 @@ export class ScriptModule {
     return this.#native.runAsync(method, ...args) as Promise<T>;
   }
 
-  /** New handles on the module's own tensors: in-place operators on them change it. */
+  /** New handles on the module's own tensors: in-place operators change the module. */
   parameters(): Map<string, Tensor> {
     return new Map(this.#native.parameters());
   }
@@ -107,7 +106,7 @@ export class ScriptModule {
     return this;
   }
 
-  /** Dropout and the like as in training, or not. */
+  /** Switches layers such as dropout to training, or to evaluation. */
   train(on = true): this {
     this.#native.train(on);
     return this;
@@ -126,8 +125,8 @@ export class ScriptModule {
   }
 
   /**
-   * Frees the module, once the calls under way are done. Twice is fine; any other use throws
-   * `tensor-disposed`.
+   * Frees the module when its running calls are done. A second call does nothing; any other use then
+   * throws `tensor-disposed`.
    */
   dispose(): void {
     this.#native.dispose();
@@ -138,7 +137,7 @@ export class ScriptModule {
   }
 
   static isCudaAvailable(): boolean {
-    return native.cudaDeviceCount() > 0;
+    return native().cudaDeviceCount() > 0;
   }
 
   eval(): this {

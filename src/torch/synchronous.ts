@@ -1,13 +1,8 @@
-/**
- * Bodies that must end before they return: what they run under, a scope or a mode, is the thread's
- * and ends with them.
- */
+/** Check for functions that must be synchronous: scopes and modes end when they return. */
 import { TorchError } from './errors.js';
 
 /**
- * Throws where such a body returned a promise. What the promise comes to is not awaited; its own
- * error is dropped.
- * @throws TorchError `torch-argument`.
+ * @throws TorchError `torch-argument` if `result` is a promise, whose own error is then dropped.
  */
 export function refusePromise(result: unknown, what: string, instead: string): void {
   if (

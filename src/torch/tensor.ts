@@ -1,12 +1,12 @@
 /**
- * The Tensor class: a handle on one libtorch tensor, with every ATen operator that takes it first
- * as a method.
+ * The Tensor class: a handle on one libtorch tensor. Its methods are the ATen operators whose first
+ * argument is a tensor.
  */
 import { methodNames, type TensorMethods } from './generated/operators.js';
 import type { AutogradMethods } from './autograd.js';
 import type { CastMethods } from './casts.js';
 import type { IndexingMethods } from './indexing.js';
-import { native } from './native.js';
+import { adopt, isLoaded, native, onLoad } from './native.js';
 import type { ObjectTensor, TorchJsMethods } from './torch-js.js';
 
 export type DType =
@@ -65,15 +65,15 @@ export type TensorData =
   | Uint16Array
   | Uint32Array
   | BigUint64Array;
-/** What `tensor` takes: rectangular. */
+/** Argument of `tensor`: rectangular nested arrays. */
 export type TensorInput = Scalar | readonly TensorInput[];
-/** What `toArray` gives: booleans of a bool tensor, `{ re, im }` of a complex one. */
+/** Result of `toArray`: booleans for a bool tensor, `{ re, im }` for a complex one. */
 export type NestedNumbers = Scalar | NestedNumbers[];
 
 export interface Tensor
   extends TensorMethods, IndexingMethods, CastMethods, AutogradMethods, TorchJsMethods {
   readonly shape: number[];
-  /** In elements, not bytes. */
+  /** Strides in elements, not bytes. */
   readonly strides: number[];
   readonly dtype: DType;
   /** `cpu` or `cuda:N`. */
@@ -81,43 +81,41 @@ export interface Tensor
   readonly layout: Layout;
   readonly numel: number;
   readonly disposed: boolean;
-  /**
-   * Whether operators on it are recorded for gradients; may be set on leaves of a floating dtype.
-   */
+  /** Whether gradients are recorded; may be set on leaves of a floating dtype. */
   requiresGrad: boolean;
   /**
-   * The gradient that `backward` has added up, a new handle on it at each call, or null. It may be
-   * set.
+   * The gradient that `backward` has added up, or null. Every read makes a new handle on it; it may
+   * be set.
    */
   get grad(): Tensor | null;
   set grad(gradient: Tensor | null);
   /**
-   * Drops this handle; the storage goes when its last handle goes. Calling it again does nothing,
-   * any other use throws `tensor-disposed`.
+   * Drops this handle; the storage goes with its last handle. A second call does nothing; any other
+   * use then throws `tensor-disposed`.
    */
   dispose(): void;
   [Symbol.dispose](): void;
   /**
-   * A copy on the CPU, row-major. bool comes as Uint8Array, int64 as BigInt64Array, complex as
-   * pairs, 16 and 8 bit floats as Float32Array or, with `raw`, as their bits in a Uint16Array or
+   * A row-major copy on the CPU. bool is a Uint8Array, int64 a BigInt64Array, complex numbers are
+   * pairs. 16 and 8 bit floats are a Float32Array or, with `raw`, their bits in a Uint16Array or
    * Uint8Array.
    */
   toTypedArray(options?: { raw?: boolean }): TensorData;
   /**
-   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: what
-   * one writes the other sees. The memory lives as long as the array, disposed or not, and can no
-   * longer be resized in place.
+   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: both see
+   * what either writes. The memory lives as long as the array, even if the tensor is disposed of,
+   * and can no longer be resized in place.
    * @throws TorchError `torch-argument` unless the tensor is row-major and on the CPU.
    */
   asTypedArray(): TensorData;
   /**
-   * A copy as nested arrays (a number for a tensor without dimensions); bool as booleans, int64 as
-   * numbers where they are safe integers, complex as `{ re, im }`.
+   * A copy as nested arrays, or a number for a tensor without dimensions. bool gives booleans, int64
+   * numbers if they are safe integers, else bigints, complex `{ re, im }`.
    */
   toArray(): NestedNumbers;
   /**
-   * The only element: a number; a boolean of a bool tensor, a bigint beyond 2^53, `{ re, im }` of a
-   * complex one.
+   * The only element: a number, a boolean for a bool tensor, a bigint beyond 2^53, `{ re, im }` for
+   * a complex one.
    */
   item<T extends Scalar = number>(): T;
 }
@@ -132,18 +130,25 @@ interface TensorClass {
 /**
  * For `instanceof`; tensors are made by `tensor`, `zeros`, `fromTypedArray`, operators and files.
  */
-export const Tensor = native.Tensor as unknown as TensorClass;
+export const Tensor = class Tensor {
+  constructor() {
+    throw new TypeError(
+      'Tensor cannot be constructed directly; use tensor(), zeros(), fromTypedArray() …',
+    );
+  }
+} as unknown as TensorClass;
+onLoad((addon) => adopt(addon.Tensor, Tensor));
 
 const methods = Tensor.prototype as unknown as Record<string | symbol, unknown>;
 
-/** Looked up when it is first read: a program uses few of the {@link methodNames}. */
+/** Looks a method up when it is first read: a program uses few of the {@link methodNames}. */
 function defineMethod(name: string): void {
   const settle = (value: unknown): void =>
     void Object.defineProperty(methods, name, { value, writable: true, configurable: true });
   Object.defineProperty(methods, name, {
     configurable: true,
     get: () => {
-      const method = native.method(name);
+      const method = native().method(name);
       settle(method);
       return method;
     },
@@ -178,5 +183,5 @@ methods['toArray'] = function (this: Tensor): NestedNumbers {
 
 /** Whether a value is a Tensor, disposed or not. */
 export function isTensor(value: unknown): value is Tensor {
-  return native.isTensor(value);
+  return isLoaded() && native().isTensor(value);
 }

@@ -1,7 +1,6 @@
 /**
- * What torch-js 0.14 (npm `@arition/torch-js`) has under names of its own, so that its programs run
- * unchanged: dtype constants, `rand(2, 3)`, `Tensor.fromObject`, `toObject`, `free`. Its programs
- * also test for the text of some errors.
+ * Names of torch-js 0.14 (npm `@arition/torch-js`), so that its programs run unchanged: dtype
+ * constants, `rand(2, 3)`, `Tensor.fromObject`, `toObject`, `free`, and the text of some errors.
  */
 import { fromTypedArray, type TensorOptions } from './create.js';
 import { TorchError } from './errors.js';
@@ -19,8 +18,8 @@ export interface ObjectTensor {
 }
 
 /**
- * An error whose text torch-js's users compare as a whole: to the eye (name, message, enumerable
- * fields) a plain Error, with the code where nobody looks for it.
+ * An error that programs for torch-js compare as a whole: its name, message and enumerable fields
+ * are those of a plain Error; the code is not enumerable.
  */
 export class PlainTorchError extends TorchError {
   constructor(message: string) {
@@ -36,7 +35,8 @@ export interface RandomOptions extends TensorOptions {
 }
 
 /**
- * Uniform numbers of [0, 1): `rand([2, 3], { dtype })`, `rand(2, 3)`; `rand()` has no dimensions.
+ * Uniform random numbers in [0, 1): `rand([2, 3], { dtype })`, `rand(2, 3)`; `rand()` has no
+ * dimensions.
  */
 export function rand(shape: readonly number[], options?: RandomOptions): Tensor;
 export function rand(...sizes: number[]): Tensor;
@@ -62,9 +62,9 @@ function fromObject({ data, shape }: ObjectTensor): Tensor {
 export interface TorchJsMethods {
   /** Shape, dtype and device. */
   toString(): string;
-  /** The elements, copied, row-major, and the shape. */
+  /** A row-major copy of the elements, and the shape. */
   toObject(): ObjectTensor;
-  /** The same as `dispose`: drops this handle; views of the tensor stay valid. */
+  /** Alias of `dispose`: drops this handle; views of the tensor stay valid. */
   free(): void;
 }
 

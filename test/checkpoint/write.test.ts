@@ -1,7 +1,4 @@
-/**
- * What is written is read back bit for bit, by this project and by PyTorch and the safetensors
- * library.
- */
+/** Written files are read back bit for bit, by this project, PyTorch and the safetensors library. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

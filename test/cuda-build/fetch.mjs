@@ -1,7 +1,8 @@
-// Fetches the CUDA build of libtorch into a folder of its own in the cache: PyTorch's wheel and the
-// NVIDIA wheels it requires, one by
-// one, unpacked as the siblings `torch` and `nvidia` that the libraries' run paths expect. 4 GB;
-// wheels are removed once unpacked.
+/**
+ * Fetches the CUDA build of libtorch, 4 GB, into a folder of the cache: PyTorch's wheel and the
+ * NVIDIA wheels that it requires, unpacked as the siblings `torch` and `nvidia` to which the
+ * libraries' run paths lead. Each wheel is removed after it is unpacked.
+ */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { unpackWheel } from '#src/torch/setup/wheel.js';
 
 export const release = process.env.SAE_EVAL_CUDA_TORCH_VERSION ?? '2.14.1';
 
-/** The folder with `torch` and `nvidia`, fetched unless it is there. */
+/** Path of the folder with `torch` and `nvidia`, which is fetched if it does not exist. */
 export async function fetchCudaBuild(log) {
   const folder = join(cacheFolder(), `cuda-build-${release}`);
   if (existsSync(join(folder, 'torch', 'lib', 'libtorch_cuda.so'))) return folder;
@@ -80,7 +81,7 @@ function metadata(tree, name) {
 }
 
 /**
- * What the torch wheel requires of NVIDIA, and the parts it names of `cuda-toolkit`, a wheel that
+ * NVIDIA wheels that the torch wheel requires, directly or as parts of `cuda-toolkit`, a wheel that
  * only lists others.
  */
 async function requirements(tree, unpack) {

@@ -1,7 +1,8 @@
-// `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA
-// toolkit, loads it and runs the
-// binding's tests on it. What needs a device is skipped where there is none. The log is
-// bench/results/cuda-build.log.
+/**
+ * `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA
+ * toolkit, loads it and runs the binding's tests on it. Without a CUDA device, tests that need one
+ * are skipped. The log is bench/results/cuda-build.log.
+ */
 import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +11,7 @@ import { buildAddon } from '#src/torch/setup/build.js';
 import { describeLibtorch, loadTrouble } from '#src/torch/setup/libtorch.js';
 import { fetchCudaBuild, release } from './fetch.mjs';
 
-const root = fileURLToPath(new URL('../', import.meta.url));
+const root = fileURLToPath(new URL('../../', import.meta.url));
 const lines = [];
 function log(line) {
   lines.push(line);
@@ -43,10 +44,13 @@ const addon = await buildAddon({
 log('built the addon');
 
 const env = { ...process.env, SAE_EVAL_ADDON: addon };
-const probe = `import { cuda, devices, ops, versions } from ${JSON.stringify(join(root, 'dist/src/torch/index.js'))};
-let refused = 'answered';
-try { ops.zeros([2], { device: 'cuda:0' }); } catch (error) { refused = error.code; }
-console.log(JSON.stringify({ ...versions(), available: cuda.isAvailable(), devices: devices(), tf32: cuda.allowsTf32(), zerosOnCuda: refused }));`;
+const binding = JSON.stringify(join(root, 'dist/src/torch/index.js'));
+const probe = `import { cuda, devices, ops, versions } from ${binding};
+let zerosOnCuda = 'answered';
+try { ops.zeros([2], { device: 'cuda:0' }); } catch (error) { zerosOnCuda = error.code; }
+const [available, tf32] = [cuda.isAvailable(), cuda.allowsTf32()];
+const found = { ...versions(), available, devices: devices(), tf32, zerosOnCuda };
+console.log(JSON.stringify(found));`;
 const loaded = spawnSync(process.execPath, ['--input-type=module', '-e', probe], {
   env,
   encoding: 'utf8',

@@ -1,3 +1,4 @@
+/** Parquet files, of pyarrow and damaged ones, as data sets. */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+/** Data sets from files to samples: chunks, counts, warnings, compression, packing, shuffling. */
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

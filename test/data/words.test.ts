@@ -1,3 +1,4 @@
+/** Words and chunks of texts against Python's `str.split()`. */
 import { readFileSync } from 'node:fs';
 import { chunk, words } from '#src/data/chunks.js';
 import fc from 'fast-check';

@@ -204,7 +204,7 @@ describe.each(Object.keys(places))('in %s', (place) => {
           ['checkpoint-forbidden', 'checkpoint-format', 'checkpoint-module'],
           `${module}.${name}: ${(error as Error).message}`,
         ).toContain((error as SaeEvalError).code);
-        // The two opcodes of protocol 0 are none that torch.save writes.
+        // torch.save does not write the two opcodes of protocol 0.
         if (place.startsWith('a zip') && form !== 'INST' && form !== 'OBJ')
           expect((error as SaeEvalError).code, `${module}.${name}`).not.toBe('checkpoint-format');
         expect(existsSync(marker())).toBe(false);

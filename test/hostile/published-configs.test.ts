@@ -1,6 +1,5 @@
 /**
- * Published formats with configurations and tensors that lie: one clear coded error each, nothing
- * native loaded for it.
+ * Published formats with false configurations and tensors: each is one clear coded error.
  */
 import {
   cpSync,
@@ -173,7 +172,7 @@ describe.each(formats)('%s', (name, config, fields) => {
   it('a configuration of 5 MB, and one nested 100,000 deep', async () => {
     const copy = copied(name);
     writeFileSync(join(copy, config), JSON.stringify({ a: 'x'.repeat(5_000_000) }));
-    expect((await failure(copy)).message).toContain('small JSON file');
+    expect((await failure(copy)).message).toContain('expected at most 4 MiB');
     writeFileSync(join(copy, config), '['.repeat(100_000));
     expect((await failure(copy)).code).toBe('checkpoint-format');
   });

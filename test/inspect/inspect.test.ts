@@ -142,7 +142,7 @@ it('takes layer and k from the name of a bare state dict', async () => {
       mustGive: { TopK: ['kind'] },
     });
     expect(renderDescription(description)).toContain(
-      'from its name, where a request leaves it out: layer 12, k 64',
+      'from its name, if a request leaves it out: layer 12, k 64',
     );
   } finally {
     rmSync(folder, { recursive: true });

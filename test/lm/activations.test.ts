@@ -1,10 +1,9 @@
 /**
- * The non-linearities that a configuration may name, against transformers
+ * Activations that a configuration may name, against transformers
  * (fixtures/make_activations.py).
  */
 import { readFileSync } from 'node:fs';
-import { activations } from '#src/lm/families.js';
-import { activate } from '#src/lm/layers.js';
+import { activate, activations } from '#src/lm/activation.js';
 import { scope, tensor } from '#src/torch/index.js';
 import { expect, it } from 'vitest';
 

@@ -1,9 +1,11 @@
+/** Configurations, weight files and the cache of language models, and the errors of wrong ones. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '#src/errors.js';
 import { hubCacheFolder } from '#src/hub-cache.js';
-import { loadLanguageModel, readModelConfig, readModelSize } from '#src/lm/index.js';
+import { loadLanguageModel, readModelConfig } from '#src/lm/index.js';
+import { modelSize, WeightFiles } from '#src/lm/weight-files.js';
 import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -69,15 +71,16 @@ describe('config.json', () => {
   });
 
   it('says how much memory the weights need, from headers', async () => {
-    const config = await readModelConfig(`${root}checkpoints/tiny-llama`);
-    expect(await readModelSize(config, 'bfloat16')).toEqual({
+    const size = async (path: string, dtype: string): Promise<ReturnType<typeof modelSize>> =>
+      modelSize(await WeightFiles.read(path), await readModelConfig(path), dtype);
+    expect(await size(`${root}checkpoints/tiny-llama`, 'bfloat16')).toEqual({
       parameters: 3_674_240,
       bytes: 7_348_480,
     });
     for (const name of ['gpt2', 'gpt_neox', 'gemma2', 'olmo2']) {
       const path = `${root}test/golden/models/${name}`;
       const model = await loadLanguageModel(path);
-      expect(await readModelSize(await readModelConfig(path), 'float32')).toEqual({
+      expect(await size(path, 'float32')).toEqual({
         parameters: model.parameters,
         bytes: model.weightBytes,
       });
@@ -340,7 +343,7 @@ describe('weights', () => {
       });
       await expect(loadLanguageModel(path)).rejects.toMatchObject({
         code: 'model-invalid',
-        message: expect.stringContaining('files beside it'),
+        message: expect.stringContaining('expected the name of a file beside it'),
       });
     },
   );

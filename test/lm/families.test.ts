@@ -1,4 +1,6 @@
-import { readdirSync } from 'node:fs';
+/** Every family against the states of transformers (test/golden/models, test/golden/models-odd). */
+import { readdirSync, readFileSync } from 'node:fs';
+import { families } from '#src/lm/families/index.js';
 import { loadLanguageModel } from '#src/lm/index.js';
 import {
   keep,
@@ -19,8 +21,8 @@ beforeAll(() => {
 });
 
 /**
- * Of every value, absolute or relative: float32 sums in another order (flash attention, fused
- * norms) measured up to 1e-5 through 16 blocks; 1e-4 is asked for.
+ * Tolerance of every value, absolute or relative. float32 sums in another order (flash attention,
+ * fused norms) deviate by up to 1e-5 after 16 blocks.
  */
 const tolerance = 1e-4;
 
@@ -29,7 +31,7 @@ const folders = (of: string): string[] =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `${of}/${name}`);
 
-/** Fails with every state that is off, by name. */
+/** Fails with the names of all states beyond the limit. */
 function expectClose(found: Record<string, number>, limit: number): void {
   expect(Object.keys(found).length).toBeGreaterThan(0);
   expect(Object.fromEntries(Object.entries(found).filter(([, off]) => !(off <= limit)))).toEqual(
@@ -226,4 +228,26 @@ describe('bfloat16', () => {
     }
     for (const tensor of expected.values()) tensor.dispose();
   });
+});
+
+describe('docs/models.md', () => {
+  const text = readFileSync(`${root}docs/models.md`, 'utf8');
+
+  it.each(families)('lists the family $name', ({ name, modelTypes, models, features }) => {
+    const types = modelTypes.map((type) => `\`${type}\``).join(', ');
+    expect(text).toContain(`\n| ${name} | ${types} | ${models} | ${features} | `);
+  });
+
+  it('lists no other family', () => {
+    const table = text.split('\n\n').find((part) => part.startsWith('| family |'))!;
+    const rows = table.split('\n').slice(2);
+    expect(rows.map((row) => row.split(' | ')[0])).toEqual(families.map(({ name }) => `| ${name}`));
+  });
+});
+
+it('families have different names and model types', () => {
+  const names = families.map(({ name }) => name);
+  const types = families.flatMap(({ modelTypes }) => modelTypes);
+  expect(new Set(names).size).toBe(names.length);
+  expect(new Set(types).size).toBe(types.length);
 });

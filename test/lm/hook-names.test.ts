@@ -1,3 +1,4 @@
+/** Names of hook points of TransformerLens, SAELens and Hugging Face. */
 import { parseHookName } from '#src/lm/hook-names.js';
 import { describe, expect, it } from 'vitest';
 

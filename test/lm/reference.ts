@@ -1,6 +1,4 @@
-/**
- * Runs a model on the inputs of a fixture and says how far it is from what transformers computed.
- */
+/** Runs a model on the inputs of a fixture and compares its states with those of transformers. */
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import type { LanguageModel } from '#src/lm/index.js';
@@ -52,8 +50,8 @@ export function forward(
 }
 
 /**
- * The largest of min(|a − b|, |a − b| / |b|) over the positions that count: NaN or infinite where
- * one is.
+ * Largest min(|a − b|, |a − b| / |b|) over the real positions, or over all with `padding`; NaN or
+ * infinite if one value is.
  */
 export function deviation(
   a: Tensor,
@@ -79,7 +77,7 @@ export function deviation(
   });
 }
 
-/** Compares every state a fixture has; names of those in `expected` may have a prefix. */
+/** Deviation of every state that a fixture has. Names in `expected` may have a prefix. */
 export function deviations(
   model: LanguageModel,
   expected: ReadonlyMap<string, Tensor>,

@@ -1,3 +1,4 @@
+/** Tokenizers against the ids of transformers (test/golden/models-tokenizers). */
 import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -121,7 +122,7 @@ describe('a tokenizer that cannot be loaded', () => {
   });
 });
 
-// What transformers 5 says is `pad_token_id ?? eos_token_id` of such folders; Llama 2's have a
+// transformers 5 gives `pad_token_id ?? eos_token_id` for such folders; Llama 2's have a
 // `pad_token_id` and a tokenizer without a pad token.
 describe('the pad token', () => {
   const tokenizer = JSON.parse(readFileSync(`${folder}/unigram/tokenizer.json`, 'utf8')) as Record<

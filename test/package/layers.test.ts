@@ -1,8 +1,8 @@
 /**
- * The layers: the linter refuses an import that goes the wrong way, and no native code hangs on
- * what must be free of it.
+ * The layers: the linter refuses an import that goes the wrong way, the server imports no reader of
+ * checkpoints, and the client nothing of Node.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ESLint } from 'eslint';
 import ts from 'typescript';
@@ -70,19 +70,13 @@ describe('the linter', () => {
   });
 });
 
-/**
- * Files and packages that load when `entry` is imported. A dynamic import loads nothing until it is
- * called: `later` follows those too.
- */
-function loadedBy(
-  entry: string,
-  { later = false, seen = new Set<string>() }: { later?: boolean; seen?: Set<string> } = {},
-): Set<string> {
+/** Files of dist/ and packages that `entry` imports, through others and later on too. */
+function importedBy(entry: string, seen = new Set<string>()): Set<string> {
   if (seen.has(entry)) return seen;
   seen.add(entry);
   if (!entry.startsWith('/')) return seen;
   const follow = (name: string): void =>
-    void loadedBy(name.startsWith('.') ? resolve(dirname(entry), name) : name, { later, seen });
+    void importedBy(name.startsWith('.') ? resolve(dirname(entry), name) : name, seen);
   const visit = (node: ts.Node): void => {
     if (
       (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) &&
@@ -91,54 +85,31 @@ function loadedBy(
     )
       follow(node.moduleSpecifier.text);
     if (
-      later &&
       ts.isCallExpression(node) &&
       node.expression.kind === ts.SyntaxKind.ImportKeyword &&
       ts.isStringLiteral(node.arguments[0]!)
     )
       follow(node.arguments[0].text);
-    if (later || ts.isSourceFile(node)) ts.forEachChild(node, visit);
+    ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile(entry, readFileSync(entry, 'utf8'), ts.ScriptTarget.Latest));
   return seen;
 }
 
-describe('what is free of native code', () => {
+describe('what the built files import', () => {
   const dist = join(root, 'dist');
-  it.each([
-    'src/errors.js',
-    'src/schema/index.js',
-    'src/client/index.js',
-    'src/report/index.js',
-    'src/torch/setup/index.js',
-    'src/checkpoint/read.js',
-    'src/evaluation/request/resolve.js',
-    'src/compute/host.js',
-    'src/cli/main.js',
-    'server/app.js',
-    'server/main.js',
-  ])('%s', (file) => {
-    const entry = join(dist, file);
-    expect(existsSync(entry)).toBe(true);
-    expect([...loadedBy(entry)].map((file) => relative(dist, file))).not.toContain(
-      'src/torch/native.js',
-    );
+  const files = (entry: string): string[] =>
+    [...importedBy(join(dist, entry))].map((file) => relative(dist, file));
+
+  it('is no reader of checkpoints in the server: its children parse what users send', () => {
+    const readers = /^src\/checkpoint\//;
+    expect(files('server/main.js').filter((file) => readers.test(file))).toEqual([]);
+    // The search finds readers where they are imported.
+    expect(files('src/inspect/inspect-child.js').some((file) => readers.test(file))).toBe(true);
   });
 
-  it('the server, which reads no checkpoint either, now or later: its children do', () => {
-    const files = (entry: string): string[] =>
-      [...loadedBy(join(dist, entry), { later: true })].map((file) => relative(dist, file));
-    expect(
-      files('server/main.js').filter((file) => /^src\/(checkpoint|torch(?!\/setup)|lm)\//.test(file)),
-    ).toEqual([]);
-    // That the question finds something where there is something.
-    expect(files('src/compute/child.js')).toEqual(
-      expect.arrayContaining(['src/checkpoint/read.js', 'src/torch/native.js']),
-    );
-  });
-
-  it('the client, which needs nothing of Node either', () => {
-    const packages = [...loadedBy(join(dist, 'src/client/index.js'))].filter(
+  it('is nothing of Node in the client', () => {
+    const packages = [...importedBy(join(dist, 'src/client/index.js'))].filter(
       (file) => !file.startsWith('/'),
     );
     expect(packages.filter((name) => name !== 'zod')).toEqual([]);

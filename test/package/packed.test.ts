@@ -101,7 +101,8 @@ describe('the package', () => {
 
   it('says how to get the native part when it is not there', () => {
     const result = evaluate(
-      "await import('sae-eval/torch').catch(({ code, message }) => console.log(code, message))",
+      "const { zeros } = await import('sae-eval/torch');" +
+        'try { zeros([1]) } catch ({ code, message }) { console.log(code, message) }',
     );
     expect(result.stdout).toMatch(/^setup-missing .*run `npx sae-eval setup`/);
   });

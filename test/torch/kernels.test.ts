@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import {
   kernels,
@@ -18,6 +20,8 @@ const farthest = (a: Tensor, b: Tensor): number =>
     .max()
     .item();
 
+const binding = import.meta.resolve('#src/torch/index.js');
+
 describe('threads', () => {
   it('of libtorch all take part in a kernel, whose result is the same bytes for one', () => {
     const before = numThreads();
@@ -26,14 +30,30 @@ describe('threads', () => {
       kernels.attend(q, q, q, [200, 150, 7], null, null, 0.2).toArray();
     try {
       setNumThreads(2);
-      expect(kernels.kernelThreads()).toBe(2);
       const two = attended();
       setNumThreads(1);
-      expect(kernels.kernelThreads()).toBe(1);
       expect(attended()).toEqual(two);
     } finally {
       setNumThreads(before);
     }
+  });
+
+  // OpenMP starts its threads with the first loop that is divided: in a process whose first such
+  // loop is a kernel's, they are there afterwards.
+  it.skipIf(!existsSync('/proc/self/task')).each([1, 2, 4])('are %i', (threads) => {
+    const program = `
+      import { readdirSync } from 'node:fs';
+      import { kernels, ops, setNumThreads } from ${JSON.stringify(binding)};
+      const count = () => readdirSync('/proc/self/task').length;
+      setNumThreads(${threads});
+      const q = ops.empty([4, 200, 4, 32]);
+      const before = count();
+      kernels.attend(q, q, q, [200, 200, 200, 200], null, null, 0.2);
+      console.log(count() - before + 1);`;
+    const run = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+      encoding: 'utf8',
+    });
+    expect(run).toMatchObject({ stdout: `${threads}\n`, status: 0 });
   });
 });
 
@@ -146,91 +166,6 @@ describe('standardize', () => {
     );
     expect((x.toArray() as number[][])[0]).toEqual([0, 0, 0]);
     expect((x.toArray() as number[][])[1]!.every(Number.isNaN)).toBe(true);
-  });
-});
-
-describe('transposed', () => {
-  it.each<[number, number, DType]>([
-    [1, 1, 'float32'],
-    [33, 70, 'float32'],
-    [64, 32, 'bfloat16'],
-    [200, 31, 'int32'],
-    [7, 9, 'float64'],
-    [0, 4, 'float32'],
-  ])('is xᵀ, row-major, of [%i, %i] %s', (n, m, dtype) => {
-    const x = ops
-      .arange(n * m)
-      .reshape([n, m])
-      .to({ dtype });
-    const found = kernels.transposed(x);
-    expect(found.is_contiguous()).toBe(true);
-    expect(found.dtype).toBe(dtype);
-    expect(found.toArray()).toEqual(x.t().toArray());
-  });
-
-  it('takes views', () => {
-    const x = ops.arange(60).reshape([6, 10]).to({ dtype: 'float32' });
-    for (const view of [x.narrow(1, 2, 5), x.t(), x.slice(1, 0, 10, 2)])
-      expect(kernels.transposed(view).toArray()).toEqual(view.t().toArray());
-    expect(() => kernels.transposed(ops.ones([2, 2, 2]))).toThrow(/a matrix/);
-  });
-});
-
-describe('silu_product_', () => {
-  it.each<[number[], DType, number]>([
-    [[3, 7], 'float32', 2e-6],
-    [[4, 70_000], 'float32', 2e-6],
-    [[5, 600], 'float64', 1e-12],
-  ])('is silu(gate) · up of %j in %s', (shape, dtype, tolerance) => {
-    manualSeed(5);
-    const [gate, up] = [ops.randn(shape).mul(5).to({ dtype }), ops.randn(shape).to({ dtype })];
-    const wide = gate.to({ dtype: 'float64' });
-    const expected = wide.div(wide.neg().exp().add(1)).mul(up);
-    expect(
-      kernels
-        .siluProduct(gate, up)
-        .sub(expected)
-        .abs()
-        .sub(expected.abs().mul(tolerance))
-        .max()
-        .item(),
-    ).toBeLessThan(tolerance);
-    expect(gate.sub(expected).abs().max().item()).toBeLessThan(1e-4); // in place
-  });
-
-  it(
-    'gives in bfloat16 what two operators give, but for a last bit where a number lies ' +
-      'between two',
-    () => {
-      manualSeed(6);
-      const [gate, up] = [
-        ops.randn([9, 1037]).mul(4).to({ dtype: 'bfloat16' }),
-        ops.randn([9, 1037]).to({ dtype: 'bfloat16' }),
-      ];
-      const expected = gate.clone().silu_().mul_(up);
-      const found = kernels.siluProduct(gate, up);
-      expect(found.ne(expected).sum().item()).toBeLessThan(10);
-      expect(farthest(found, expected)).toBeLessThan(0.07);
-    },
-  );
-
-  it('takes what is wide apart in memory, extremes, and NaN', () => {
-    const both = ops.randn([6, 40]);
-    const [gate, up] = both.chunk(2, -1) as [Tensor, Tensor];
-    const expected = gate.clone().silu_().mul_(up);
-    // ATen's own loops differ by how memory lies
-    expect(farthest(kernels.siluProduct(gate, up), expected)).toBeLessThan(1e-6);
-    const extreme = tensor([100, -100, 3e38, -3e38, Infinity, Number.NaN, 0]);
-    expect(kernels.siluProduct(extreme, ops.ones([7])).toArray()).toEqual([
-      100,
-      expect.closeTo(0, 30),
-      Math.fround(3e38),
-      expect.closeTo(0, 1),
-      Infinity,
-      Number.NaN,
-      0,
-    ]);
-    expect(() => kernels.siluProduct(ops.ones([2]), ops.ones([3]))).toThrow(/one shape and dtype/);
   });
 });
 

@@ -7,8 +7,8 @@ import {
   memory,
   multipliesNatively,
   ops,
+  PackedWeights,
   scope,
-  sharingWeights,
   type DType,
   type Tensor,
 } from '#src/torch/index.js';
@@ -45,7 +45,7 @@ describe('linear', () => {
       expect(linear(x, w, b).shape).toEqual([2, n / 2, m]);
       expect(off(linear(x, w, b), exact)).toBeLessThan(tolerance);
       expect(
-        off(linear(x, w, b, { from: 100, count: 150 }), exact.narrow(-1, 100, 150)),
+        off(linear(x, w, b, { outputs: { from: 100, count: 150 } }), exact.narrow(-1, 100, 150)),
       ).toBeLessThan(tolerance);
       expect(off(linear(x, w.t().contiguous().t(), b), exact)).toBeLessThan(tolerance);
     });
@@ -54,8 +54,9 @@ describe('linear', () => {
       const [x, w, b] = make();
       const exact = ops.linear(wide(x), wide(w), wide(b));
       const before = memory().handles;
+      const packed = new PackedWeights();
       const found = scope(() =>
-        sharingWeights(() => {
+        packed.during(() => {
           const ranges = [
             [0, 150],
             [150, 150],
@@ -63,9 +64,9 @@ describe('linear', () => {
             [0, 150],
           ] as const;
           return [
-            linear(x, w, b),
-            linear(x, w, b),
-            ...ranges.map(([from, count]) => linear(x, w, b, { from, count })),
+            linear(x, w, b, { packed }),
+            linear(x, w, b, { packed }),
+            ...ranges.map(([from, count]) => linear(x, w, b, { packed, outputs: { from, count } })),
           ];
         }),
       );
@@ -81,11 +82,11 @@ describe('linear', () => {
       for (const [i, each] of found.entries())
         expect(off(each, wanted[i]!)).toBeLessThan(tolerance);
       expect(() =>
-        sharingWeights(() => {
+        packed.during(() => {
           throw new Error('inside');
         }),
       ).toThrow('inside');
-      expect(off(linear(x, w, b), exact)).toBeLessThan(tolerance);
+      expect(off(linear(x, w, b, { packed }), exact)).toBeLessThan(tolerance);
     });
 
     it('adds x Wᵀ to a sum it takes over', () => {

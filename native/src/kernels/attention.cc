@@ -1,7 +1,7 @@
 // Causal self-attention of right-padded batches: grouped queries, rotary positions and sliding
-// windows in one operator, whatever the lengths of the sequences, with no mask in memory. Blocks of
-// queries meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so
-// scores of a whole sequence never exist.
+// windows in one operator, for sequences of any lengths, with no mask in memory. Blocks of queries
+// meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so the scores of
+// a whole sequence never exist.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 
@@ -30,8 +30,8 @@ constexpr int64_t roundUp(int64_t value, int64_t to) {
   return (value + to - 1) / to * to;
 }
 
-// Keys [from, to) that a query of a sequence of `length` real tokens sees. A padded query out of
-// every window sees the first key: any finite state will do there.
+// Keys [from, to) that a query of a sequence of `length` real tokens sees. A padded query beyond
+// every window sees the first key: its result is not used, but must be finite.
 struct Range {
   int64_t from, to;
 };
@@ -41,8 +41,8 @@ Range keysOf(int64_t query, int64_t length, int64_t window) {
   return from < to ? Range{from, to} : Range{0, 1};
 }
 
-// One head of one sequence, all in float32: `dim` is the head's width rounded up to the widest
-// vector, and there are zeros behind the last key up to a whole tile.
+// One head of one sequence, all in float32. `dim` is the head's dimension rounded up to the widest
+// vector; zeros fill the last tile of keys.
 struct Head {
   const float* q;  // [queries rounded up, dim], rotated and scaled
   const float* k;  // [length rounded up, dim], rotated
@@ -52,17 +52,17 @@ struct Head {
   float* out;     // [queries rounded up, dim]
 };
 
-// Blocks of queries meet blocks of keys. Scores are kept with the queries of a block side by side,
-// so that maxima, exponentials and sums of sixteen softmaxes are those of one vector.
+// Blocks of queries meet blocks of keys. Scores of the queries of a block lie side by side, so that
+// one vector instruction serves the softmaxes of up to sixteen queries.
 struct AttendHead {
   // scores[j][r] = Σ_d k[j][d] qT[d][r] of `keyTile` keys.
-  template <int64_t lanes>
+  template <int64_t width>
   PART_OF_KERNEL static void scoreKeys(const float* k, int64_t dim, const float* qT,
                                        float* scores) {
-    Vector<lanes> sum[keyTile][2] = {};
+    Vector<width> sum[keyTile][2] = {};
     for (int64_t d = 0; d < dim; ++d) {
-      const Vector<lanes> q0 = load<lanes>(qT + d * 2 * lanes),
-                          q1 = load<lanes>(qT + d * 2 * lanes + lanes);
+      const Vector<width> q0 = load<width>(qT + d * 2 * width),
+                          q1 = load<width>(qT + d * 2 * width + width);
 #pragma GCC unroll 6
       for (int64_t j = 0; j < keyTile; ++j) {
         const float value = k[j * dim + d];
@@ -71,89 +71,89 @@ struct AttendHead {
       }
     }
     for (int64_t j = 0; j < keyTile; ++j) {
-      store(scores + j * 2 * lanes, sum[j][0]);
-      store(scores + j * 2 * lanes + lanes, sum[j][1]);
+      store(scores + j * 2 * width, sum[j][0]);
+      store(scores + j * 2 * width + width, sum[j][1]);
     }
   }
 
-  // out[r][0…lanes·width) = kept[r] out[r] + Σ_j p[j][r] v[j] of `rowTile` queries.
-  template <int64_t lanes, int64_t width>
+  // out[r][0…width·vectors) = kept[r] out[r] + Σ_j p[j][r] v[j] of `rowTile` queries.
+  template <int64_t width, int64_t vectors>
   PART_OF_KERNEL static void addValues(const float* p, const float* v, int64_t dim, int64_t keys,
                                        const float* kept, float* out) {
-    Vector<lanes> sum[rowTile][width];
+    Vector<width> sum[rowTile][vectors];
     for (int64_t r = 0; r < rowTile; ++r)
-      for (int64_t w = 0; w < width; ++w)
-        sum[r][w] = kept[r] * load<lanes>(out + r * dim + w * lanes);
+      for (int64_t w = 0; w < vectors; ++w)
+        sum[r][w] = kept[r] * load<width>(out + r * dim + w * width);
     for (int64_t j = 0; j < keys; ++j) {
-      Vector<lanes> value[width];
+      Vector<width> value[vectors];
 #pragma GCC unroll 4
-      for (int64_t w = 0; w < width; ++w) value[w] = load<lanes>(v + j * dim + w * lanes);
+      for (int64_t w = 0; w < vectors; ++w) value[w] = load<width>(v + j * dim + w * width);
 #pragma GCC unroll 4
       for (int64_t r = 0; r < rowTile; ++r) {
-        const float weight = p[j * 2 * lanes + r];
+        const float weight = p[j * 2 * width + r];
 #pragma GCC unroll 4
-        for (int64_t w = 0; w < width; ++w) sum[r][w] += weight * value[w];
+        for (int64_t w = 0; w < vectors; ++w) sum[r][w] += weight * value[w];
       }
     }
     for (int64_t r = 0; r < rowTile; ++r)
-      for (int64_t w = 0; w < width; ++w) store(out + r * dim + w * lanes, sum[r][w]);
+      for (int64_t w = 0; w < vectors; ++w) store(out + r * dim + w * width, sum[r][w]);
   }
 
-  // What is carried of a block of queries.
-  template <int64_t lanes>
+  // State of a block of queries between blocks of keys.
+  template <int64_t width>
   struct Softmax {
-    Vector<lanes> highest[2], total[2];
-    IntVector<lanes> from[2], to[2];  // the keys each query sees
+    Vector<width> highest[2], total[2];
+    IntVector<width> from[2], to[2];  // the keys each query sees
   };
 
-  // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros where a query
-  // does not look, and tells by how much what was summed before shrinks.
-  template <int64_t lanes>
-  PART_OF_KERNEL static void exponentiate(Softmax<lanes>& softmax, float* scores, int64_t first,
+  // Turns scores of keys [first, first + keys) into exp(score − highest), with zeros for keys that
+  // a query does not see. `kept` receives the factor by which earlier sums shrink.
+  template <int64_t width>
+  PART_OF_KERNEL static void exponentiate(Softmax<width>& softmax, float* scores, int64_t first,
                                           int64_t keys, bool masked, float* kept) {
     const auto seen = [&](int64_t j, int64_t half) {
-      const IntVector<lanes> key = IntVector<lanes>{} + static_cast<int32_t>(first + j);
+      const IntVector<width> key = IntVector<width>{} + static_cast<int32_t>(first + j);
       return (softmax.from[half] <= key) & (key < softmax.to[half]);
     };
-    Vector<lanes> high[2] = {softmax.highest[0], softmax.highest[1]};
+    Vector<width> high[2] = {softmax.highest[0], softmax.highest[1]};
     if (masked) {
       for (int64_t j = 0; j < keys; ++j)
         for (int64_t half = 0; half < 2; ++half) {
-          const Vector<lanes> score = load<lanes>(scores + (2 * j + half) * lanes);
-          high[half] = larger(high[half], seen(j, half) ? score : Vector<lanes>{} + lowest);
+          const Vector<width> score = load<width>(scores + (2 * j + half) * width);
+          high[half] = larger(high[half], seen(j, half) ? score : Vector<width>{} + lowest);
         }
     } else {
       for (int64_t j = 0; j < keys; ++j)
         for (int64_t half = 0; half < 2; ++half)
-          high[half] = larger(high[half], load<lanes>(scores + (2 * j + half) * lanes));
+          high[half] = larger(high[half], load<width>(scores + (2 * j + half) * width));
     }
-    Vector<lanes> sum[2] = {};
+    Vector<width> sum[2] = {};
     for (int64_t j = 0; j < keys; ++j)
       for (int64_t half = 0; half < 2; ++half) {
-        float* score = scores + (2 * j + half) * lanes;
-        Vector<lanes> weight = expNegative<lanes>(load<lanes>(score) - high[half]);
-        if (masked) weight = seen(j, half) ? weight : Vector<lanes>{};
+        float* score = scores + (2 * j + half) * width;
+        Vector<width> weight = expNegative<width>(load<width>(score) - high[half]);
+        if (masked) weight = seen(j, half) ? weight : Vector<width>{};
         store(score, weight);
         sum[half] += weight;
       }
     for (int64_t half = 0; half < 2; ++half) {
-      const Vector<lanes> shrunk = expNegative<lanes>(softmax.highest[half] - high[half]);
-      store(kept + half * lanes, shrunk);
+      const Vector<width> shrunk = expNegative<width>(softmax.highest[half] - high[half]);
+      store(kept + half * width, shrunk);
       softmax.total[half] = softmax.total[half] * shrunk + sum[half];
       softmax.highest[half] = high[half];
     }
   }
 
-  template <int64_t lanes>
+  template <int64_t width>
   PART_OF_KERNEL static void run(const Head* of) {
     const Head head = *of;
     const int64_t dim = head.dim;
-    constexpr int64_t block = 2 * lanes;
+    constexpr int64_t block = 2 * width;
     alignas(64) float scores[keyBlock * block];
     float* qT = head.turned;
     alignas(64) float kept[block];
     for (int64_t first = 0; first < head.queries; first += block) {
-      Softmax<lanes> softmax;
+      Softmax<width> softmax;
       int64_t from = std::numeric_limits<int64_t>::max(), to = 0;        // keys that any query sees
       int64_t allFrom = 0, allTo = std::numeric_limits<int64_t>::max();  // … that all of them see
       for (int64_t r = 0; r < block; ++r) {
@@ -162,12 +162,12 @@ struct AttendHead {
         to = std::max(to, keys.to);
         allFrom = std::max(allFrom, keys.from);
         allTo = std::min(allTo, keys.to);
-        softmax.from[r / lanes][r % lanes] = static_cast<int32_t>(keys.from);
-        softmax.to[r / lanes][r % lanes] = static_cast<int32_t>(keys.to);
+        softmax.from[r / width][r % width] = static_cast<int32_t>(keys.from);
+        softmax.to[r / width][r % width] = static_cast<int32_t>(keys.to);
       }
       for (int64_t half = 0; half < 2; ++half) {
-        softmax.highest[half] = Vector<lanes>{} + lowest;
-        softmax.total[half] = Vector<lanes>{};
+        softmax.highest[half] = Vector<width>{} + lowest;
+        softmax.total[half] = Vector<width>{};
       }
       const float* q = head.q + first * dim;
       for (int64_t d = 0; d < dim; ++d)
@@ -177,19 +177,19 @@ struct AttendHead {
       for (int64_t key = from; key < to; key += keyBlock) {
         const int64_t keys = std::min(keyBlock, to - key);
         for (int64_t j = 0; j < keys; j += keyTile)
-          scoreKeys<lanes>(head.k + (key + j) * dim, dim, qT, scores + j * block);
-        exponentiate<lanes>(softmax, scores, key, keys, key < allFrom || key + keys > allTo, kept);
+          scoreKeys<width>(head.k + (key + j) * dim, dim, qT, scores + j * block);
+        exponentiate<width>(softmax, scores, key, keys, key < allFrom || key + keys > allTo, kept);
         for (int64_t r = 0; r < block; r += rowTile) {
           const float* values = head.v + key * dim;
           int64_t d = 0;
-          for (; d + 2 * lanes <= dim; d += 2 * lanes)
-            addValues<lanes, 2>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
-          for (; d < dim; d += lanes)
-            addValues<lanes, 1>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+          for (; d + 2 * width <= dim; d += 2 * width)
+            addValues<width, 2>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
+          for (; d < dim; d += width)
+            addValues<width, 1>(scores + r, values + d, dim, keys, kept + r, out + r * dim + d);
         }
       }
       for (int64_t half = 0; half < 2; ++half)
-        store(kept + half * lanes, 1.0f / softmax.total[half]);
+        store(kept + half * width, 1.0f / softmax.total[half]);
       for (int64_t r = 0; r < block; ++r)
         for (int64_t d = 0; d < dim; ++d) out[r * dim + d] *= kept[r];
     }
@@ -290,7 +290,7 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
         rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
     };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
-    // Sequences of different lengths are different work: whoever is done takes the next.
+    // Sequences of different lengths take different time: an idle thread takes the next one.
     const int64_t jobs = rows * groups;
     std::atomic<int64_t> next = 0;
     at::parallel_for(0, std::min<int64_t>(jobs, at::get_num_threads()), 1, [&](int64_t, int64_t) {

@@ -1,7 +1,8 @@
-// KL divergence and cross-entropies of a block of clean logits and of several lanes', a range of
-// the vocabulary at a time: a row's sums are carried from range to range under a running maximum,
-// so that logits of a whole vocabulary never exist. ATen needs a dozen passes over memory for it;
-// this needs one, and the exponentials of the clean logits are there for all lanes.
+// KL divergence and cross-entropies between clean logits and those of several lanes, over one range
+// of the vocabulary at a time. A row's sums are carried from range to range under a running
+// maximum, so that the logits of a whole vocabulary never exist. ATen needs a dozen passes over
+// memory; this kernel needs one, and computes the exponentials of the clean logits once for all
+// lanes.
 //
 //   KL(p ‖ q) = Σ p (a − b) − lse(a) + lse(b),   p = softmax(a), q = softmax(b)
 #include <ATen/Dispatch.h>
@@ -24,17 +25,17 @@ namespace {
 constexpr int64_t block = 2048;
 
 struct LargestOf {
-  template <int64_t lanes>
+  template <int64_t width>
   PART_OF_KERNEL static float run(const float* values, int64_t count) {
     float largest = values[0];
     int64_t i = 0;
-    if (count >= 2 * lanes) {
-      // Two maxima, so that one comparison need not wait for the other.
-      Vector<lanes> high[2] = {load<lanes>(values), load<lanes>(values + lanes)};
-      for (i = 2 * lanes; i + 2 * lanes <= count; i += 2 * lanes)
+    if (count >= 2 * width) {
+      // Two independent maxima: the CPU computes them at the same time.
+      Vector<width> high[2] = {load<width>(values), load<width>(values + width)};
+      for (i = 2 * width; i + 2 * width <= count; i += 2 * width)
         for (int64_t v = 0; v < 2; ++v)
-          high[v] = larger(high[v], load<lanes>(values + i + v * lanes));
-      largest = largestOfVector<lanes>(larger(high[0], high[1]));
+          high[v] = larger(high[v], load<width>(values + i + v * width));
+      largest = largestOfVector<width>(larger(high[0], high[1]));
     }
     for (; i < count; ++i) largest = std::max(largest, values[i]);
     return largest;
@@ -43,17 +44,17 @@ struct LargestOf {
 
 // exp(a − high) of a block, and their sum.
 struct Exponentials {
-  template <int64_t lanes>
+  template <int64_t width>
   PART_OF_KERNEL static float run(const float* a, int64_t count, float high, float* out) {
-    Vector<lanes> sums[2] = {};
+    Vector<width> sums[2] = {};
     int64_t i = 0;
-    for (; i + 2 * lanes <= count; i += 2 * lanes)
+    for (; i + 2 * width <= count; i += 2 * width)
       for (int64_t v = 0; v < 2; ++v) {
-        const Vector<lanes> e = expNegative<lanes>(load<lanes>(a + i + v * lanes) - high);
-        store(out + i + v * lanes, e);
+        const Vector<width> e = expNegative<width>(load<width>(a + i + v * width) - high);
+        store(out + i + v * width, e);
         sums[v] += e;
       }
-    float total = sumOfVector<lanes>(sums[0] + sums[1]);
+    float total = sumOfVector<width>(sums[0] + sums[1]);
     for (; i < count; ++i) total += out[i] = expNegative(a[i] - high);
     return total;
   }
@@ -61,20 +62,20 @@ struct Exponentials {
 
 // Σ exp(b − high) of a block, and Σ ea (a − b).
 struct CompareBlock {
-  template <int64_t lanes>
+  template <int64_t width>
   PART_OF_KERNEL static std::pair<float, float> run(const float* a, const float* ea, const float* b,
                                                     int64_t count, float high) {
-    Vector<lanes> sums[2] = {}, differences[2] = {};
+    Vector<width> sums[2] = {}, differences[2] = {};
     int64_t i = 0;
-    for (; i + 2 * lanes <= count; i += 2 * lanes)
+    for (; i + 2 * width <= count; i += 2 * width)
       for (int64_t v = 0; v < 2; ++v) {
-        const Vector<lanes> value = load<lanes>(b + i + v * lanes);
-        sums[v] += expNegative<lanes>(value - high);
+        const Vector<width> value = load<width>(b + i + v * width);
+        sums[v] += expNegative<width>(value - high);
         differences[v] +=
-            load<lanes>(ea + i + v * lanes) * (load<lanes>(a + i + v * lanes) - value);
+            load<width>(ea + i + v * width) * (load<width>(a + i + v * width) - value);
       }
-    float total = sumOfVector<lanes>(sums[0] + sums[1]),
-          difference = sumOfVector<lanes>(differences[0] + differences[1]);
+    float total = sumOfVector<width>(sums[0] + sums[1]),
+          difference = sumOfVector<width>(differences[0] + differences[1]);
     for (; i < count; ++i) {
       total += expNegative(b[i] - high);
       difference += ea[i] * (a[i] - b[i]);
@@ -83,7 +84,7 @@ struct CompareBlock {
   }
 };
 
-// What is carried of a row, in float64: the columns of `sums`.
+// Running sums of a row, in float64: the columns of `sums`.
 struct RowSums {
   double maxA, sumA;  // sumA = Σ exp(a − maxA)
   double maxB, sumB;
@@ -96,7 +97,7 @@ FOR_EVERY_CPU void widenBlock(const uint16_t* bfloat16, int64_t count, float* to
   widen(bfloat16, count, to);
 }
 
-// `count` numbers as float32: as they are, or converted into `buffer`.
+// `count` numbers as float32: in place, or converted into `buffer`.
 inline const float* asFloat(const float* values, int64_t, float*) {
   return values;
 }
@@ -109,9 +110,9 @@ inline const float* asFloat(const c10::Half* values, int64_t count, float* buffe
   return buffer;
 }
 
-// One row of the clean logits against the same row of every lane; lanes lie `stride` logits and
-// `sumStride` rows of sums apart. What is summed of the clean row is the same for all of them: the
-// first lane's is theirs.
+// Adds one row of the clean logits and the same row of every lane. Lanes lie `stride` logits and
+// `sumStride` rows of sums apart. Sums of the clean row are computed once, for the first lane, and
+// copied to the others.
 template <typename T>
 void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t stride,
               int64_t lanes, int64_t V) {

@@ -1,4 +1,4 @@
-// What the kernels' loops are written with, so that they vectorise on every CPU.
+// Vectors, attributes and elementary functions with which kernels vectorize on every CPU.
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -11,29 +11,29 @@
 #else
 #define FOR_EVERY_CPU
 #endif
-// A helper of such a function must be part of it, or it would be compiled for the oldest CPU.
+// A function that such a function calls must be inlined, or it would be compiled for the oldest
+// CPU.
 #define PART_OF_KERNEL __attribute__((always_inline)) inline
 
 namespace sae_eval {
 
-// Vectors as wide as the CPU's own: one of twice the width would live in memory, not in registers.
-// A kernel written with them is a struct with `template <int64_t lanes> static … run(…)`, which
-// must be part of its caller, and is called by onWidestVectors<Kernel>(…). What such a kernel
-// carries around a loop is declared as an array, be it of one: GCC 12 keeps a single vector,
-// declared where the CPU's instructions are not known yet, in memory.
-template <int64_t lanes>
+// Vectors of `width` numbers, as wide as the CPU's own: wider ones would live in memory, not in
+// registers. A kernel written with them is a struct with `template <int64_t width> static …
+// run(…)`, marked PART_OF_KERNEL and called by onWidestVectors<Kernel>(…). Declare loop-carried
+// vectors as arrays, even of length 1; GCC 12 otherwise spills them.
+template <int64_t width>
 struct Vectors {
-  typedef float Float __attribute__((vector_size(lanes * sizeof(float))));
-  typedef int32_t Int __attribute__((vector_size(lanes * sizeof(int32_t))));
+  typedef float Float __attribute__((vector_size(width * sizeof(float))));
+  typedef int32_t Int __attribute__((vector_size(width * sizeof(int32_t))));
 };
-template <int64_t lanes>
-using Vector = typename Vectors<lanes>::Float;
-template <int64_t lanes>
-using IntVector = typename Vectors<lanes>::Int;
+template <int64_t width>
+using Vector = typename Vectors<width>::Float;
+template <int64_t width>
+using IntVector = typename Vectors<width>::Int;
 
-template <int64_t lanes>
-PART_OF_KERNEL Vector<lanes> load(const float* from) {
-  Vector<lanes> values;
+template <int64_t width>
+PART_OF_KERNEL Vector<width> load(const float* from) {
+  Vector<width> values;
   std::memcpy(&values, from, sizeof values);
   return values;
 }
@@ -80,13 +80,13 @@ auto onWidestVectors(Arguments... arguments) {
 }
 #endif
 
-template <int64_t lanes>
-PART_OF_KERNEL float sumOfVector(Vector<lanes> values) {
-  float each[lanes];  // numbers of `values` itself, asked for one by one, would keep it out of the
+template <int64_t width>
+PART_OF_KERNEL float sumOfVector(Vector<width> values) {
+  float each[width];  // numbers of `values` itself, asked for one by one, would keep it out of the
                       // registers
   store(each, values);
   float total = each[0];
-  for (int64_t i = 1; i < lanes; ++i) total += each[i];
+  for (int64_t i = 1; i < width; ++i) total += each[i];
   return total;
 }
 
@@ -95,12 +95,12 @@ PART_OF_KERNEL V larger(V a, V b) {
   return b > a ? b : a;
 }
 
-template <int64_t lanes>
-PART_OF_KERNEL float largestOfVector(Vector<lanes> values) {
-  float each[lanes];
+template <int64_t width>
+PART_OF_KERNEL float largestOfVector(Vector<width> values) {
+  float each[width];
   store(each, values);
   float largest = each[0];
-  for (int64_t i = 1; i < lanes; ++i) largest = each[i] > largest ? each[i] : largest;
+  for (int64_t i = 1; i < width; ++i) largest = each[i] > largest ? each[i] : largest;
   return largest;
 }
 
@@ -123,11 +123,11 @@ PART_OF_KERNEL float expNegative(float x) {
   return p * power;
 }
 
-// The same of a vector; NaN stays NaN.
-template <int64_t lanes>
-PART_OF_KERNEL Vector<lanes> expNegative(Vector<lanes> x) {
-  using V = Vector<lanes>;
-  using I = IntVector<lanes>;
+// expNegative of each number of a vector; NaN stays NaN.
+template <int64_t width>
+PART_OF_KERNEL Vector<width> expNegative(Vector<width> x) {
+  using V = Vector<width>;
+  using I = IntVector<width>;
   const V clamped = x < -87.0f ? V{} - 87.0f : x;
   const I whole = __builtin_convertvector(clamped * 1.44269504088896341f - 0.5f, I);
   const V n = __builtin_convertvector(whole, V);

@@ -1,6 +1,6 @@
-// The k largest of each row: the values above a running threshold are collected, and whenever there
-// are too many the threshold is raised to the k-th of them. Most of a wide row is only compared
-// with the threshold.
+// The k largest values of each row. Values above a running threshold are collected; when there are
+// too many, the threshold rises to the k-th of them. Most of a wide row is only compared with the
+// threshold.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -26,7 +26,7 @@ namespace {
 
 constexpr int64_t block = 64;
 
-// What may still be among the k largest of a row, in the order of the row.
+// Candidates for the k largest values of a row, in the order of the row.
 struct Candidates {
   explicit Candidates(int64_t size) : values(size), indices(size), keys(size), capacity(size) {}
   std::vector<float> values;
@@ -36,7 +36,7 @@ struct Candidates {
   int64_t size = 0;
 };
 
-// Integers in the order of the values, NaN above all.
+// Integer with the same order as the values; NaN is above all.
 FOR_EVERY_CPU void makeKeys(const float* values, int64_t count, int32_t* keys) {
   for (int64_t i = 0; i < count; ++i) {
     int32_t bits;
@@ -46,8 +46,8 @@ FOR_EVERY_CPU void makeKeys(const float* values, int64_t count, int32_t* keys) {
   }
 }
 
-// The k-th largest key, found bit by bit: counting is one vector instruction for sixteen keys,
-// sorting is not.
+// The k-th largest key, found bit by bit: one vector instruction counts sixteen keys, whereas
+// sorting does not vectorize.
 FOR_EVERY_CPU int32_t kthLargest(const int32_t* keys, int64_t count, int32_t k) {
   int64_t low = std::numeric_limits<int32_t>::min();
   int64_t high = std::numeric_limits<int32_t>::max();
@@ -64,8 +64,8 @@ FOR_EVERY_CPU int32_t kthLargest(const int32_t* keys, int64_t count, int32_t k) 
   return static_cast<int32_t>(low);
 }
 
-// Reduces the candidates to k; of equal values the first ones stay. Returns the smallest that
-// stayed.
+// Reduces the candidates to k; of equal values, the first ones stay. Returns the smallest remaining
+// key.
 float reduce(Candidates& all, int64_t k) {
   makeKeys(all.values.data(), all.size, all.keys.data());
   const int32_t limit = kthLargest(all.keys.data(), all.size, static_cast<int32_t>(k));
@@ -83,8 +83,8 @@ float reduce(Candidates& all, int64_t k) {
   return smallest;
 }
 
-// Takes values of a row above the threshold from `from` on, until the candidates are full; returns
-// where it stopped.
+// Collects values above the threshold from position `from` on until the candidates are full.
+// Returns the position at which it stopped.
 int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float threshold,
                         float* values, int32_t* indices, int64_t capacity, int64_t* size) {
   int64_t found = *size;
@@ -111,18 +111,18 @@ int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float thr
 }
 
 #ifdef COMPRESSING
-// The same, sixteen values at a time: compared at once, and those above moved together by one
-// instruction.
+// AVX-512 version of the function above: compares sixteen values at once and compresses those above
+// the threshold with one instruction.
 __attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, int64_t from,
                                                               int64_t count, float threshold,
                                                               float* values, int32_t* indices,
                                                               int64_t capacity, int64_t* size) {
   const __m512 limit = _mm512_set1_ps(threshold);
-  const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i positions = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
   int64_t found = *size;
   int64_t i = from;
-  // Whole vectors are stored, of which only the first values count: room for one more is needed
-  // behind the last.
+  // Whole vectors are stored although only their first values count: the buffer needs room for one
+  // more vector at its end.
   for (; i + block <= count && found + 2 * block <= capacity; i += block) {
     __mmask16 masks[block / 16];
     uint32_t any = 0;
@@ -137,7 +137,7 @@ __attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, 
       _mm512_storeu_si512(
           indices + found,
           _mm512_maskz_compress_epi32(
-              masks[v], _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int32_t>(at)))));
+              masks[v], _mm512_add_epi32(positions, _mm512_set1_epi32(static_cast<int32_t>(at)))));
       found += __builtin_popcount(masks[v]);
     }
   }

@@ -23,12 +23,9 @@ void registerOperators() {
         "scale, int window=0) -> Tensor");
     definitions.def("standardize(Tensor h) -> (Tensor x, Tensor mean, Tensor std)");
     definitions.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor");
-    definitions.def("silu_product_(Tensor(a!) gate, Tensor up) -> Tensor(a!)");
-    definitions.def("transposed(Tensor x) -> Tensor");
     definitions.def("linear_from_parts(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor");
     definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
     definitions.def("onednn_is_wider() -> bool", &onednnIsWider);
-    definitions.def("kernel_threads() -> int", &kernelThreads);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__,
                               __LINE__);
@@ -36,8 +33,6 @@ void registerOperators() {
     cpu.impl("attend", &attendCpu);
     cpu.impl("standardize", &standardizeCpu);
     cpu.impl("rms_norm", &rmsNormCpu);
-    cpu.impl("silu_product_", &siluProductCpu);
-    cpu.impl("transposed", &transposedCpu);
     cpu.impl("linear_from_parts", &linearFromPartsCpu);
     cpu.impl("keep_largest", &keepLargestCpu);
     static torch::Library other(torch::Library::IMPL, "sae_eval",
@@ -45,8 +40,6 @@ void registerOperators() {
     other.impl("compare_logits_", &compareLogitsComposite);
     other.impl("standardize", &standardizeComposite);
     other.impl("rms_norm", &rmsNormComposite);
-    other.impl("silu_product_", &siluProductComposite);
-    other.impl("transposed", &transposedComposite);
     other.impl("linear_from_parts", &linearFromPartsComposite);
     other.impl("keep_largest", &keepLargestComposite);
   });

@@ -11,20 +11,20 @@ namespace sae_eval {
 // Registers the operators once in a process, however many JavaScript threads load the addon.
 void registerOperators();
 
-// Adds logits of the vocabulary's range from `from` on, clean [n, V] and of each lane [lanes, n,
-// V], to the rows' running sums [lanes, n, 7] float64: maximum and Σ exp of either, the sum that
-// KL(clean ‖ lane) needs, and the logits of the next tokens [n]. The lanes of one call have seen
-// the same clean logits before.
+// Adds logits of the vocabulary from token `from` on, clean [n, V] and of lanes [lanes, n, V], to
+// running sums [lanes, n, 7] float64: maximum and Σ exp of clean and of the lane, the sum that
+// KL(clean ‖ lane) needs, and both logits of the next token, `labels` [n]. All lanes of a call must
+// have seen the same clean logits before.
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
                              const at::Tensor& labels, int64_t from);
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
                                    const at::Tensor& spliced, const at::Tensor& labels,
                                    int64_t from);
 
-// Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd], n copies of B sequences of
-// those real lengths, padded on the right: real queries see the real positions before them, padded
-// ones all real positions; `window` > 0 limits how far back. q and k are rotated by cosines and
-// sines [T, ≤ hd] where there are any. → [n·B, T, H·hd].
+// Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd] → [n·B, T, H·hd], for n
+// copies of B sequences of the given real lengths, padded on the right. Real queries see the real
+// positions up to their own, padded queries all real positions; a `window` above 0 limits how far
+// back. q and k are rotated by cosines and sines [T, ≤ hd] if these are given.
 at::Tensor attendCpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
                      const std::optional<at::Tensor>& sines, double scale, int64_t window);
@@ -37,26 +37,16 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Te
 at::Tensor rmsNormCpu(const at::Tensor& x, const at::Tensor& weight, double eps);
 at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps);
 
-// silu(gate) · up in place of gate, of one shape and dtype.
-at::Tensor& siluProductCpu(at::Tensor& gate, const at::Tensor& up);
-at::Tensor& siluProductComposite(at::Tensor& gate, const at::Tensor& up);
-
-// xᵀ of a matrix, row-major.
-at::Tensor transposedCpu(const at::Tensor& x);
-at::Tensor transposedComposite(const at::Tensor& x);
-
 // Whether oneDNN multiplies float32 matrices with wider vectors than MKL on this CPU.
 bool onednnIsWider();
 
-// How many of libtorch's threads a kernel's loop is divided among.
-int64_t kernelThreads();
-
-// The k largest of each row of a [n, m] and where they stand, in no promised order: [n, k] each.
+// The k largest values of each row of a [n, m] and their columns, in no promised order: [n, k]
+// each.
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
 
-// x Wᵀ + b of float32 from bfloat16 products, with a relative error of some 2⁻¹⁷; where the CPU has
-// no matrix unit for them, plainly. x [n, k], W [m, k] → [n, m].
+// x Wᵀ + b of float32 numbers, x [n, k], W [m, k] → [n, m]: from bfloat16 products with a relative
+// error of about 2⁻¹⁷ if the CPU has a matrix unit for them, else one float32 product.
 bool canMultiplyParts();
 at::Tensor linearFromPartsCpu(const at::Tensor& x, const at::Tensor& weight,
                               const std::optional<at::Tensor>& bias);

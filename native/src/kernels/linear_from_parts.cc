@@ -1,7 +1,7 @@
 // x Wᵀ + b of float32 numbers on a CPU whose matrix unit multiplies bfloat16 (AMX): each number is
 // the sum of two bfloat16 parts, a = a₁ + a₂ + ε with |ε| ≤ 2⁻¹⁷ |a|, and x Wᵀ ≈ x₁W₁ᵀ + x₂W₁ᵀ +
 // x₁W₂ᵀ, accumulated in float32 (Henry, Tang and Heinecke 2019, arXiv:1904.06376). The parts of W
-// are made a block of rows at a time, in cache: nothing of them is kept.
+// are computed for a block of rows at a time, in cache, and not kept.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -12,7 +12,7 @@
 #include "every_cpu.h"
 #include "library.h"
 
-// Of MKL, where libtorch was built with it.
+// Declared by MKL; missing if libtorch was built without it.
 extern "C" __attribute__((weak)) void cblas_gemm_bf16bf16f32(int layout, int transA, int transB,
                                                              int m, int n, int k, float alpha,
                                                              const uint16_t* a, int lda,
@@ -25,7 +25,7 @@ namespace {
 
 constexpr int rowMajor = 101, asItIs = 111, transposed = 112;
 
-// Numbers of a block of W whose parts are made at a time.
+// Size of a block of W, in numbers.
 constexpr int64_t blockNumbers = int64_t{1} << 23;
 constexpr int64_t perTask = int64_t{1} << 14;
 
@@ -49,7 +49,7 @@ struct Parts {
   explicit Parts(int64_t count)
       : first(at::empty({count}, at::kBFloat16)), second(at::empty({count}, at::kBFloat16)) {}
 
-  // Whether the first part alone is the number, for all of them.
+  // Whether every number equals its first part.
   bool fill(const float* from, int64_t count) {
     std::atomic<bool> exact = true;
     at::parallel_for(0, count, perTask, [&](int64_t begin, int64_t end) {
@@ -110,7 +110,7 @@ at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight,
                              static_cast<int>(k), b, static_cast<int>(k), beta,
                              result.mutable_data_ptr<float>() + from, static_cast<int>(m));
     };
-    // The small products first.
+    // Small products first: less is lost to rounding.
     add(ofX.firstData(), ofW.secondData(), 0.0f);
     if (!exact) add(ofX.secondData(), ofW.firstData(), 1.0f);
     add(ofX.firstData(), ofW.firstData(), 1.0f);

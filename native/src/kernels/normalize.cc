@@ -1,4 +1,4 @@
-// Normalisations of rows in one pass over memory: the row stays in cache between its sums and its
+// Normalization of rows in one pass over memory: a row stays in cache between its sums and its
 // scaling.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
@@ -15,7 +15,7 @@ namespace sae_eval {
 
 namespace {
 
-// Sums of a row in float32 as ATen makes them: partial sums that go to float64 a block at a time.
+// Sum of a row: float32 within a block, float64 over the blocks.
 constexpr int64_t block = 1024;
 
 FOR_EVERY_CPU double sumOf(const float* row, int64_t count) {
@@ -57,7 +57,7 @@ FOR_EVERY_CPU void widenRow(const uint16_t* row, int64_t count, float* out) {
   widen(row, count, out);
 }
 
-// As Llama computes it in half precision: rounded once before the weight is applied and once after.
+// Half precision as in Llama: rounded before and after the weight is applied.
 FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, int64_t count,
                                 uint16_t* out) {
   for (int64_t i = 0; i < count; ++i) row[i] *= scale;

@@ -19,7 +19,7 @@ export const cleanKey = (
   name: 'positions' | 'nextPositions' | 'ceClean',
 ): string => `clean|${protocol}|${name}`;
 
-/** What a value stands for: the position itself, or its prediction of the next token. */
+/** Subject of a value: the position itself, or its prediction of the next token. */
 export type Over = 'positions' | 'nextPositions';
 
 export class Collector {
@@ -36,7 +36,7 @@ export class Collector {
     this.#device = device;
   }
 
-  /** Which positions count: under `reference` all, under `strict` the real ones: [B, T] bool. */
+  /** Positions that count: all under `reference`, real ones under `strict`: [B, T] bool. */
   mask(protocol: Protocol, over: Over = 'positions'): Tensor {
     const name = `${protocol}|${over}`;
     let found = this.#masks.get(name);
@@ -55,7 +55,7 @@ export class Collector {
     });
   }
 
-  /** How many positions of a sequence of that length count. */
+  /** Number of positions that count in a sequence of that length. */
   counts(protocol: Protocol, over: Over, length: number): number {
     return Math.max((protocol === 'strict' ? length : this.#T) - (over === 'positions' ? 0 : 1), 0);
   }

@@ -5,7 +5,7 @@
  * exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { kernels, ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
+import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
 /**
  * Running sums of n rows' distributions, clean and of each lane, to which ranges of the vocabulary
@@ -76,7 +76,7 @@ export interface LogitComparison {
   clean: Tensor;
   /** h_L of the lanes, one after the other: [n·N, d]. */
   lanes: Tensor;
-  /** The next token of each row; any token where there is none: [N] int64. */
+  /** The next token of each row; any token if there is none: [N] int64. */
   labels: Tensor;
   /** Lanes that go through the head in one matmul. */
   lanesPerCall: number;
@@ -87,7 +87,7 @@ export interface LogitComparison {
 export interface LogitDistances {
   /** Cross-entropy of the clean pass: [N]. */
   ceClean: Tensor;
-  /** Of each lane: KL(clean ‖ lane) and cross-entropy, [N] each. */
+  /** KL(clean ‖ lane) and cross-entropy of each lane: [N] each. */
   lanes: { kl: Tensor; ce: Tensor }[];
 }
 
@@ -106,7 +106,7 @@ export function compareLogits({
   for (let from = 0; from < model.vocabulary; from += most) {
     const range = { from, count: Math.min(most, model.vocabulary - from) };
     scope(() =>
-      sharingWeights(() => {
+      model.sharingWeights(() => {
         const ofClean = model.head(clean, range); // [N, Vc]
         for (let first = 0; first < count; first += lanesPerCall) {
           const together = Math.min(lanesPerCall, count - first);

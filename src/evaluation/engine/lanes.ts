@@ -4,7 +4,7 @@
  * that every block runs once on one larger batch.
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
-import { ops, scope, sharingWeights, type Tensor } from '../../torch/index.js';
+import { ops, scope, type Tensor } from '../../torch/index.js';
 import type { Target } from './collector.js';
 
 /** A lane as it is declared: where it begins and where its numbers go. */
@@ -46,7 +46,7 @@ function block(
 ): Tensor {
   const count = stack.shape[0]! / B;
   if (count <= lanesPerCall) return model.block(i, stack, context);
-  return sharingWeights(() => {
+  return model.sharingWeights(() => {
     const parts: Tensor[] = [];
     for (let from = 0; from < count; from += lanesPerCall) {
       parts.push(
@@ -61,7 +61,7 @@ function block(
   });
 }
 
-/** Where the lanes have arrived. */
+/** Lanes after the last block and the final norm. */
 export interface SweptLanes {
   /** h_L of all lanes, one after the other: [n·B, T, d]. */
   hidden: Tensor;

@@ -1,6 +1,6 @@
 /**
- * How much is computed at once. Bounds memory; says nothing about results, but for their last bits,
- * so it is decided once for a run and kept with it.
+ * The amount that is computed at once. It bounds memory and decides the last bits of results, so it
+ * is decided once for a run and kept with it.
  */
 export interface MicroBatch {
   /** Sequences that go through the model together. */
@@ -21,7 +21,7 @@ export interface MicroBatchInput {
   kept: number;
   /** Lanes of a micro-batch. */
   lanes: number;
-  /** Of a number of the language model, and of the SAEs. */
+  /** Bytes of one number of the language model, and of the SAEs. */
   bytes: { model: number; sae: number };
   /** Bytes the working set may take; default {@link mostWorkingSet}. */
   budget?: number;
@@ -34,9 +34,9 @@ const mostWorkingSet = 2 ** 30;
 const leastWorkingSet = 2 ** 26;
 
 /**
- * What a working set may take of the memory that is free: a quarter, since the weights have to be
- * there too. A power of two, so that the same machine decides alike whatever else it does, unless
- * memory is really short.
+ * Bytes that a working set may take: a quarter of the free memory, since the weights need room too.
+ * A power of two, so that the same machine decides alike whatever else it does, unless memory is
+ * really short.
  */
 export function workingSetFor(freeBytes: number | null): number {
   if (freeBytes === null) return mostWorkingSet;

@@ -4,38 +4,37 @@
  */
 import type { Bilingual } from '../../bilingual.js';
 import type { ModelConfig } from '../../lm/config.js';
+import { familyNamed } from '../../lm/families/index.js';
 import { parseHookName } from '../../lm/hook-names.js';
 import { hookPointsOf, type SaeDescription } from '../../sae/description.js';
 import type { SaeSpec } from '../../schema/index.js';
 
-/** Families whose norms take the mean off: only there does TransformerLens center. */
-const centering: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>([
-  'gpt2',
-  'gpt-neox',
-]);
+/** TransformerLens centers only families whose norms take the mean off. */
+const isCentered = ({ family }: ModelConfig): boolean =>
+  familyNamed(family)?.centeredByTransformerLens === true;
 
 /** The description with `centered` as the model has it, unless the request says otherwise. */
 export function centeredFor(
   description: SaeDescription,
-  { family }: ModelConfig,
+  model: ModelConfig,
   spec: SaeSpec,
 ): SaeDescription {
   if (description.form === 'crosscoder' || !description.centered || spec.centered === true)
     return description;
   const [name] = hookPointsOf(description);
   const heads = name !== undefined && parseHookName(name)?.site === 'attn_z';
-  return centering.has(family) && !heads ? description : { ...description, centered: false };
+  return isCentered(model) && !heads ? description : { ...description, centered: false };
 }
 
 /** Remark if neither file nor request says whether the input was centered. */
 export function centeringNotes(
   description: SaeDescription,
-  { family }: ModelConfig,
+  model: ModelConfig,
   spec: SaeSpec,
 ): Bilingual[] {
   const { form, format } = description;
   if (form === 'crosscoder' || format !== 'saelens' || description.centered) return [];
-  if (spec.centered !== undefined || !centering.has(family)) return [];
+  if (spec.centered !== undefined || !isCentered(model)) return [];
   return [
     {
       en:

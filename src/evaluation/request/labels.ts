@@ -1,6 +1,4 @@
-/**
- * Labels of a request's SAEs: the kind unless given, numbered where a kind repeats. Native-free.
- */
+/** Labels of a request's SAEs: the kind unless given, numbered if a kind repeats. */
 import type { SaeKind } from '../../schema/index.js';
 
 /** One label for each SAE, all different. */

@@ -1,7 +1,7 @@
 /**
  * Paths of a request as the file system knows them. A server decides which paths may be read and
  * hands its decisions to the process that reads, as data: a request's path is either a path of the
- * file system or an error. Native-free.
+ * file system or an error.
  */
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
@@ -13,8 +13,8 @@ export const serializedErrorSchema = z.object({
 });
 
 /**
- * What each path of a request leads to, or why it leads nowhere. Null: any path may be read as it
- * stands (the command line).
+ * Path of the file system for each path of a request, or the error of it. Null: any path may be
+ * read as it stands (the command line).
  */
 export const pathTableSchema = z
   .array(

@@ -5,6 +5,7 @@
 import type { Bilingual } from '../../bilingual.js';
 import type { ErrorCode } from '../../errors.js';
 import type { ModelConfig } from '../../lm/config.js';
+import { familyNamed } from '../../lm/families/index.js';
 import { parseHookName, type BlockSite, type HookPoint } from '../../lm/hook-names.js';
 import type { Place, SaeDescription } from '../../sae/description.js';
 import { pythonRandint } from '../../sae/kinds/python-random.js';
@@ -27,16 +28,6 @@ export interface PlacingContext {
   /** Adds a fault of the request, by its field of the SAE. */
   add(field: string, message: string, code?: ErrorCode): void;
 }
-
-/**
- * Families with a norm after attention and MLP: a module's output is not what is added to the
- * residual stream.
- */
-const normsAfter: ReadonlySet<ModelConfig['family']> = new Set<ModelConfig['family']>([
-  'gemma2',
-  'gemma3',
-  'olmo2',
-]);
 
 /** Reason why the model has no such hook point, with the code of the error, or null. */
 function misplaced(
@@ -68,8 +59,9 @@ function misplaced(
     return wrong(
       `${named}; attention and MLP run side by side in this model, with nothing between them`,
     );
-  const ofModule = !name.startsWith('blocks.');
-  if ((hook.site === 'mlp_out' || hook.site === 'attn_out') && ofModule && normsAfter.has(family))
+  // Behind a norm, a module's output is not what is added to the residual stream.
+  const isBeforeNorm = familyNamed(family)?.normsAfter === true && !name.startsWith('blocks.');
+  if ((hook.site === 'mlp_out' || hook.site === 'attn_out') && isBeforeNorm)
     return wrong(
       `${named}, the output of a module before its norm; only what comes after that norm can be ` +
         `replaced in a ${family}`,

@@ -1,4 +1,4 @@
-/** What is wrong with a field of a request, in words: what was expected and what was found. */
+/** Faults of a request's fields in words: what was expected and what was found. */
 import type { z } from 'zod';
 
 /** An issue as zod hands it to the author of its message. */
@@ -38,8 +38,7 @@ function bound(
 }
 
 /**
- * What one branch of a union expects of the type of its value; null where the type fits and the
- * fault lies deeper.
+ * Type that one branch of a union expects; null if the type fits and the fault lies deeper.
  */
 function branchType([issue]: readonly z.core.$ZodIssue[]): string | null {
   return issue?.code === 'invalid_type' && issue.path.length === 0

@@ -21,7 +21,7 @@ export function systemMemory(): DeviceMemory {
   return { totalBytes, freeBytes: Math.min(freeBytes, totalBytes) };
 }
 
-/** Of any device. `ofCuda`: asks the driver; not every build of the binding can. */
+/** Memory of any device. `ofCuda` asks the driver; not every build of the binding can. */
 export function deviceMemory(
   device: string,
   ofCuda: ((device: string) => DeviceMemory) | undefined,

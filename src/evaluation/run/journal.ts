@@ -20,11 +20,11 @@ import type { MicroBatch } from '../engine/micro-batch.js';
 
 const formatVersion = 3;
 
-/** What must not change between the parts of one run. */
+/** Decisions that must not change between the parts of one run. */
 export interface Decisions {
   microBatch: MicroBatch;
   threads: number;
-  /** How the SAEs' products are computed. */
+  /** Kind of the SAEs' products. */
   saeProducts: ProductKind;
 }
 

@@ -46,7 +46,7 @@ function variantsOf(request: ResolvedRequest, index: number): Variant[] {
   return [{ owner: owner(0), sparsity: theta === undefined ? null : { theta } }];
 }
 
-/** Which passes the metrics asked for need. */
+/** The passes that the requested metrics need. */
 export function wantedOf(request: ResolvedRequest): Wanted {
   const metrics = metricsNamed(request.metrics);
   return {
@@ -71,7 +71,7 @@ export interface LoadEvaluatedOptions {
   wanted: Wanted;
   products: ProductKind;
   loans: Loans;
-  /** Where the SAE's path leads. */
+  /** Path of the SAE in the file system. */
   path: string;
 }
 
@@ -128,7 +128,7 @@ export function threadsOfProcess(): number {
 /** Values of a residual stream below which threads wait for each other longer than they compute. */
 const worthThreads = 2 ** 17;
 
-/** How much a run computes at once, and on how many threads: decided once for a run. */
+/** Decides how much a run computes at once, and on how many threads. */
 export function decide(
   request: ResolvedRequest & { device: string },
   model: ModelShape,

@@ -15,6 +15,7 @@ import {
   trimMemory,
   versions,
 } from '../../torch/index.js';
+import { memoryCacheBytes } from '../../torch/tuning.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
 import { Journal, runIdentity } from './journal.js';
@@ -59,9 +60,6 @@ export interface RunOptions {
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
 }
-
-/** Freed memory that waits for the next block's temporaries, at most. */
-const memoryCache = 512 * 2 ** 20;
 
 /** Identity of a run for its journal: the request, and the files as they are now. */
 function identityOf({ request, saes, paths }: ValidatedRequest, device: string): string {
@@ -129,7 +127,7 @@ export async function run(
   signal?.throwIfAborted();
 
   setInferenceMode(true);
-  setMemoryCache(memoryCache);
+  setMemoryCache(memoryCacheBytes);
   const wanted = wantedOf(request);
   const products = recovered?.decisions.saeProducts ?? chooseProducts(request);
   threadsOfProcess();

@@ -1,33 +1,33 @@
 /**
- * Keeps what was loaded between runs, up to a number of bytes: what was used longest ago goes
- * first, what is in use stays. A file that was replaced is loaded again. Native-free.
+ * Keeps loaded models and SAEs between runs, up to a number of bytes. The entry used longest ago
+ * goes first; entries in use stay. A file that was replaced is loaded again.
  */
-import { fileStamp } from './file-stamp.js';
+import { fileIdentity } from './file-identity.js';
 
-/** What a cache has done and holds. */
+/** Contents and history of a cache. */
 export interface CacheCounts {
-  /** Of everything that is kept or in use. */
+  /** Bytes of all entries, kept or in use. */
   bytes: number;
   entries: number;
-  /** Times that something was there already. */
+  /** Number of loans served from the cache. */
   hits: number;
-  /** Times that something was loaded. */
+  /** Number of loans that loaded something. */
   loads: number;
-  /** Times that something was freed: for want of room, or because its file had changed. */
+  /** Number of entries freed for want of room or because their file had changed. */
   evictions: number;
 }
 
-/** Where something comes from, and as what. */
+/** File of an entry and the way it is loaded. */
 export interface Source {
   /** A file, or the folder of its files. */
   path: string;
   /**
-   * Everything else that tells two loads of the same file apart, such as the device and the dtype.
+   * Settings that tell two loads of the same file apart, such as the device and the dtype.
    */
   options: unknown;
 }
 
-/** What was loaded; the cache owns it from then on. */
+/** A loaded value; the cache owns it. */
 export interface Loaded<T> {
   value: T;
   bytes: number;
@@ -37,30 +37,30 @@ export interface Loaded<T> {
 interface Entry extends Loaded<unknown> {
   key: string;
   path: string;
-  stamp: string | null;
+  identity: string | null;
   users: number;
 }
 
-/** Of one run: what it has borrowed is not freed before {@link Loans.release}. */
+/** Loans of one run. Nothing borrowed is freed before {@link Loans.release}. */
 export interface Loans {
   /** Remembers which file lies at a path now: call it before anything of the file is read. */
   see(path: string): void;
-  /** What the source gives: kept from before, or loaded now. It belongs to the cache. */
+  /** The value of a source, kept from before or loaded now. It belongs to the cache. */
   borrow<T>(source: Source, load: () => Loaded<T>): T;
-  /** The same where loading takes its time. */
+  /** {@link borrow} for sources that load asynchronously. */
   borrowLater<T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T>;
   /** Gives everything back. */
   release(): void;
 }
 
 /**
- * A cache with a limit of 0 bytes keeps nothing: what a run has borrowed is freed when it gives it
+ * A cache with a limit of 0 bytes keeps nothing: a borrowed value is freed when its run gives it
  * back.
  */
 export class WeightCache {
-  /** In the order of their last use. */
+  /** Entries in the order of their last use. */
   readonly #kept = new Map<string, Entry>();
-  /** Out of the cache, but still in use. */
+  /** Entries that have left the cache and are still in use. */
   readonly #leaving = new Set<Entry>();
   #limit: number;
   #hits = 0;
@@ -98,12 +98,13 @@ export class WeightCache {
 
   /** Begins a run. What changed on disk since it was loaded is freed first. */
   open(): Loans {
-    // What cannot be told is taken for changed.
+    // A file that cannot be read counts as changed.
     for (const entry of [...this.#kept.values()])
-      if (entry.stamp === null || fileStamp(entry.path) !== entry.stamp) this.#remove(entry);
+      if (entry.identity === null || fileIdentity(entry.path) !== entry.identity)
+        this.#remove(entry);
     const borrowed = new Set<Entry>();
     const seen = new Map<string, string | null>();
-    const stampOf = (path: string): string | null => seen.get(path) ?? fileStamp(path);
+    const identityOf = (path: string): string | null => seen.get(path) ?? fileIdentity(path);
     const found = (key: string): Entry | undefined => {
       const entry = this.#kept.get(key);
       if (entry === undefined) return undefined;
@@ -112,21 +113,25 @@ export class WeightCache {
       return entry;
     };
     return {
-      see: (path) => void seen.set(path, fileStamp(path)),
+      see: (path) => void seen.set(path, fileIdentity(path)),
       borrow: <T>(source: Source, load: () => Loaded<T>): T => {
         const key = keyOf(source);
         const entry =
           found(key) ??
-          this.#add({ key, path: source.path, stamp: stampOf(source.path), ...load() }, borrowed);
+          this.#add(
+            { key, path: source.path, identity: identityOf(source.path), ...load() },
+            borrowed,
+          );
         return entry.value as T;
       },
       borrowLater: async <T>(source: Source, load: () => Promise<Loaded<T>>): Promise<T> => {
         const key = keyOf(source);
         // Before loading: a file that is replaced meanwhile will not look like the one that was
         // read.
-        const stamp = stampOf(source.path);
+        const identity = identityOf(source.path);
         const entry =
-          found(key) ?? this.#add({ key, path: source.path, stamp, ...(await load()) }, borrowed);
+          found(key) ??
+          this.#add({ key, path: source.path, identity, ...(await load()) }, borrowed);
         return entry.value as T;
       },
       release: () => {

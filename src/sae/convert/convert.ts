@@ -81,6 +81,8 @@ function convertible(
         : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the ' +
             'RouteSAE family have neither',
     );
+  if (sae.activation.kind === 'own')
+    refuse(path, to, `no format has its activation, ${sae.activation.name}`);
   if (sae.glu !== null)
     refuse(
       path,

@@ -82,6 +82,8 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
           magnitudeBias: take(activation.magnitudeBias),
           logScale: take(activation.logScale),
         };
+      case 'own':
+        throw new Error(`no format has the activation ${activation.name}`);
       case 'jumprelu': {
         const stored =
           'value' in activation.threshold

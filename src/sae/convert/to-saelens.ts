@@ -6,14 +6,14 @@ import type { Tensor } from '../../torch/index.js';
 import type { PlainSAE } from './plain.js';
 import type { Conversion } from './target.js';
 
-/** What SAELens adds to the standard deviation; it has no other. */
+/** Number that SAELens adds to the standard deviation; it has no other. */
 const epsilonThere = 1e-5;
 /** From this version on, `cfg.json` is read as it stands. */
 const writtenAs = '6.18.0';
 
 /**
- * What SAELens has no word for, under a name of ours: SAELens passes over it, sae-eval reads it
- * back.
+ * Settings that SAELens has no field for, under a name of ours: SAELens passes over it, sae-eval
+ * reads it back.
  */
 function ownWord({
   signed,

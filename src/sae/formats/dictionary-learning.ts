@@ -5,7 +5,7 @@
  */
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import { readScalar } from '../../checkpoint/scalar.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';

@@ -11,7 +11,7 @@ export interface FormatFile {
   readonly configPath: string | null;
 }
 
-/** What a format tells of an SAE. */
+/** Description of an SAE, apart from the file it lies in and the kind it is used as. */
 export type FormatDescription = Pick<Described, 'place' | 'notes' | 'obstacle' | 'fromPath'> &
   SaeForm & {
     /** Kinds it can be evaluated as, nearest first; left out if they follow from its activation. */

@@ -8,7 +8,7 @@ import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
 
-/** What the names of the folders say; a repository is called …-res, …-att or …-mlp by its site. */
+/** Facts in the names of the folders; a repository is called …-res, …-att or …-mlp by its site. */
 function readPath(path: string) {
   const part = (pattern: RegExp): string | undefined => pattern.exec(path)?.[1];
   const embedding = /[/\\]embedding[/\\]/.test(path);

@@ -3,7 +3,7 @@
  * model mixin; one SAE for all layers.
  */
 import { z } from 'zod';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';

@@ -4,7 +4,7 @@
  * for each hook point.
  */
 import { z } from 'zod';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import { readPositive } from '../../checkpoint/scalar.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Activation, Normalization } from '../description.js';

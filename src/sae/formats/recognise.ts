@@ -25,6 +25,8 @@ function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeK
       return ['JumpReLU'];
     case 'topk':
       return ['TopK', 'RandomK'];
+    case 'own':
+      throw new Error('a format names the kinds of an activation of its own');
   }
 }
 

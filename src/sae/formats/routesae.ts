@@ -7,7 +7,7 @@
 import { basename } from 'node:path';
 import { z } from 'zod';
 import type { Bilingual } from '../../bilingual.js';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError, type ErrorCode } from '../../errors.js';
 import type { Place } from '../description.js';

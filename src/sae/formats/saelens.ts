@@ -3,7 +3,7 @@
  * `sae_weights.safetensors`.
  */
 import { z } from 'zod';
-import { readConfig } from '../../checkpoint/config-file.js';
+import { readConfig } from '../../checkpoint/json-file.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';

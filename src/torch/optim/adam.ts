@@ -6,7 +6,7 @@ export interface AdamOptions {
   lr?: number;
   betas?: readonly [number, number];
   eps?: number;
-  /** Added to the gradient; AdamW shrinks the weights instead. */
+  /** Multiple of the weights that is added to the gradient; AdamW shrinks the weights instead. */
   weightDecay?: number;
 }
 
@@ -37,8 +37,8 @@ export class Adam extends Optimizer {
   }
 
   /**
-   * Moves along the mean of the gradients, divided by the root of the mean of their squares, both
-   * without their bias to zero.
+   * Moves along the mean of the gradients, divided by the root of the mean of their squares; both
+   * means are corrected for their bias towards zero.
    */
   protected adapt(parameter: Tensor, gradient: Tensor, state: State): void {
     const [beta1, beta2] = this.#betas;

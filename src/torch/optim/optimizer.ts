@@ -1,16 +1,16 @@
-/** What optimizers share: the parameters, their state, and a step that leaves no temporaries. */
+/** Base of all optimizers: parameters, their state, and a step that leaves no temporaries. */
 import { noGrad } from '../autograd.js';
 import { TorchError } from '../errors.js';
 import { keep, scope } from '../scope.js';
 import type { Tensor } from '../tensor.js';
 
-/** One tensor's own running averages; made in its first step. */
+/** Running averages of one parameter, made in its first step. */
 export type State = Record<string, Tensor>;
 
 export abstract class Optimizer {
   readonly #states = new Map<Tensor, State>();
 
-  /** The parameters stay the caller's; {@link dispose} frees the optimizer's own state alone. */
+  /** The caller keeps the parameters; {@link dispose} frees only the optimizer's own state. */
   constructor(readonly parameters: readonly Tensor[]) {
     if (parameters.length === 0)
       throw new TorchError(
@@ -26,7 +26,7 @@ export abstract class Optimizer {
       );
   }
 
-  /** Changes every parameter that has a gradient, in place. */
+  /** Updates every parameter that has a gradient, in place. */
   step(): void {
     scope(() =>
       noGrad(() => {
@@ -42,7 +42,7 @@ export abstract class Optimizer {
     );
   }
 
-  /** Forgets the gradients. */
+  /** Sets all gradients to null. */
   zeroGrad(): void {
     for (const parameter of this.parameters) parameter.grad = null;
   }
@@ -59,13 +59,13 @@ export abstract class Optimizer {
 
   protected abstract update(parameter: Tensor, gradient: Tensor, state: State): void;
 
-  /** The tensor of that name in the state, made when it is first asked for. */
+  /** The tensor of a name in the state, made at its first use. */
   protected remembered(state: State, name: string, make: () => Tensor): Tensor {
     return (state[name] ??= keep(make()));
   }
 }
 
-/** Throws unless a setting is a number in its range. */
+/** @throws TorchError `torch-argument` unless a setting is in [0, below). */
 export function requireSetting(
   name: string,
   value: number,

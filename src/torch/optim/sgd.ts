@@ -1,6 +1,6 @@
 /**
- * Stochastic gradient descent with momentum as PyTorch defines it (Sutskever et al., 2013, but for
- * the place of the learning rate).
+ * Stochastic gradient descent with PyTorch's momentum (Sutskever et al., 2013, except that the
+ * learning rate multiplies the whole step).
  */
 import { TorchError } from '../errors.js';
 import type { Tensor } from '../tensor.js';

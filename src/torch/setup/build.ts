@@ -1,7 +1,7 @@
 /**
- * Builds the addon with cmake and make. The stamp beside it is written last, after the addon has
- * been seen to load, and removed first; a build that was cut off is not continued but done anew,
- * since make would take a half-written object for a finished one.
+ * Builds the addon with cmake and make. The identity of the build lies beside the addon. It is
+ * removed first and written last, after a test has loaded the addon. An interrupted build starts
+ * anew, since make would take a half-written object for a finished one.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
@@ -9,22 +9,26 @@ import { availableParallelism, freemem } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
 import { compilerVersion, findCompiler, findToolchain, type Toolchain } from './toolchain.js';
-import { fingerprint, findHeaders, type Headers } from './fingerprint.js';
+import { buildIdentity, findHeaders, type Headers } from './build-identity.js';
 import type { Libtorch } from './libtorch.js';
 import type { SetupLog } from './log.js';
 import { buildFolder, packageRoot } from './paths.js';
 import { runProgram } from './program.js';
 
-interface Stamp {
-  fingerprint: string;
+/** Content of `identity.json`, which tells whether a build is current. */
+interface Built {
+  identity: string;
   compiler: string;
 }
 
-const bytesPerCompiler = 1.5e9; // a unit that includes ATen takes about that much
+/** Memory that the compiler takes for one unit, which includes ATen. */
+const bytesPerCompiler = 1.5e9;
 
 /**
- * Builds the addon against a libtorch unless the one that is there is current. The caller holds the
- * build's lock. Returns its path.
+ * Builds the addon against a libtorch, unless the addon in `folder` is current. The caller must
+ * hold the build's lock.
+ * @returns the path of the addon.
+ * @throws SaeEvalError `setup-missing`.
  */
 export async function buildAddon({
   libtorch,
@@ -49,12 +53,11 @@ export async function buildAddon({
   await configure({ folder, libtorch, headers, toolchain });
   await compile({ folder, toolchain, log });
   await requireLoads(addon);
-  const stamp: Stamp = {
-    fingerprint: await fingerprint({ libtorch, headers, compiler: toolchain.compilerVersion }),
-    compiler: toolchain.compilerVersion,
-  };
-  await writeFile(join(folder, 'stamp.json.new'), JSON.stringify(stamp));
-  await rename(join(folder, 'stamp.json.new'), join(folder, 'stamp.json'));
+  const compiler = toolchain.compilerVersion;
+  const identity = await buildIdentity({ libtorch, headers, compiler });
+  const draft = join(folder, 'identity.json.new');
+  await writeFile(draft, JSON.stringify({ identity, compiler } satisfies Built));
+  await rename(draft, join(folder, 'identity.json'));
   await rm(unfinished(folder), { force: true });
   log(`built ${addon} in ${Math.round((performance.now() - started) / 1000)} s`, 'line');
   return addon;
@@ -72,23 +75,23 @@ async function isCurrent({
   headers: Headers;
 }): Promise<boolean> {
   if (!existsSync(addon) || existsSync(unfinished(folder))) return false;
-  const stamp = await readStamp(folder);
-  if (stamp === null) return false;
-  // A machine that only runs what was built may have no compiler: then none can have changed.
+  const built = await readBuilt(folder);
+  if (built === null) return false;
+  // A machine without a compiler runs what another one built: the compiler cannot have changed.
   const found = findCompiler();
-  const compiler = found === null ? stamp.compiler : await compilerVersion(found);
-  return stamp.fingerprint === (await fingerprint({ libtorch, headers, compiler }));
+  const compiler = found === null ? built.compiler : await compilerVersion(found);
+  return built.identity === (await buildIdentity({ libtorch, headers, compiler }));
 }
 
-async function readStamp(folder: string): Promise<Stamp | null> {
+async function readBuilt(folder: string): Promise<Built | null> {
   try {
-    return JSON.parse(await readFile(join(folder, 'stamp.json'), 'utf8')) as Stamp;
+    return JSON.parse(await readFile(join(folder, 'identity.json'), 'utf8')) as Built;
   } catch {
     return null;
   }
 }
 
-/** The mark of a build that has begun and not ended. */
+/** Path of a file that exists while a build runs, and after one that was interrupted. */
 function unfinished(folder: string): string {
   return join(folder, 'unfinished');
 }
@@ -113,7 +116,7 @@ async function prepare(folder: string): Promise<void> {
       { cause: error },
     );
   }
-  await rm(join(folder, 'stamp.json'), { force: true });
+  await rm(join(folder, 'identity.json'), { force: true });
 }
 
 async function configure({
@@ -168,13 +171,12 @@ async function compile({
     {
       onLine: (line) => {
         const step =
-          /^\[\s*(\d+)%\] (?:Building CXX object \S*?\.dir\/(\S+?)(?:\.o|\.gch)?|(Linking) .*)$/.exec(
-            line,
-          );
-        if (step !== null)
+          /^\[\s*(\d+)%\] (?:Building CXX \S+ \S*?\.dir\/(\S+?)(?:\.o|\.gch)?|(Linking) .*)$/;
+        const found = step.exec(line);
+        if (found !== null)
           log(
-            `building the native addon: ${step[1]?.padStart(3) ?? ''} % ` +
-              `${step[3] === undefined ? (step[2] ?? '') : 'linking'}`,
+            `building the native addon: ${found[1]?.padStart(3) ?? ''} % ` +
+              `${found[3] === undefined ? (found[2] ?? '') : 'linking'}`,
             'progress',
           );
       },
@@ -200,7 +202,7 @@ async function buildError(folder: string, output: string, what: string): Promise
   );
 }
 
-/** Loads the addon in a process of its own. */
+/** Loads the addon in a process of its own. @throws SaeEvalError `setup-missing`. */
 async function requireLoads(addon: string): Promise<void> {
   const result = await runProgram(process.execPath, ['-e', 'require(process.argv[1])', addon]);
   if (result.code === 0) return;

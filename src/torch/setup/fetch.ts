@@ -1,7 +1,7 @@
 /**
- * Fetches libtorch: pip downloads PyTorch's wheel for this platform, of which only the libraries
- * and headers are unpacked into the cache. Nothing is installed into any Python. The result appears
- * under its final name only when it is complete and has been seen to load.
+ * Fetches libtorch: pip downloads PyTorch's wheel for this platform, whose libraries and headers
+ * are unpacked into the cache. Nothing is installed into any Python. The folder gets its final name
+ * only when it is complete and a test has loaded the library.
  */
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -13,17 +13,17 @@ import { hasNvidiaDriver, platformTag } from './platform.js';
 import { findProgram, runProgram } from './program.js';
 import { unpackWheel } from './wheel.js';
 
-/** The release that is fetched when there is no NVIDIA driver; golden numbers are made with it. */
+/** Release for machines without an NVIDIA driver; the golden numbers come from it. */
 const cpuRelease = '2.13.0';
-/** With a driver, any release the addon is tested with: the newest one with a CUDA build wins. */
+/** Releases for machines with a driver: pip takes the newest one that has a CUDA build. */
 const cudaRelease = '>=2.13,<2.15';
 
 const gigabyte = 1e9;
 const partialPrefix = '.partial-';
 
 /**
- * Downloads and unpacks libtorch into the cache. The caller holds the cache's lock. Throws
- * `setup-missing`.
+ * Downloads and unpacks libtorch into the cache. The caller must hold the cache's lock.
+ * @throws SaeEvalError `setup-missing`.
  */
 export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorch> {
   const pip = await findPip();
@@ -39,8 +39,8 @@ export async function fetchLibtorch({ log }: { log: SetupLog }): Promise<Libtorc
 }
 
 /**
- * What to ask pip for, in turn. A driver asks for a CUDA build; without one the CPU build has a
- * name of its own where it is listed.
+ * Requirements to try with pip, in order. With a driver it is a CUDA build. Without one, the CPU
+ * build comes first, under the version that only some indexes list.
  */
 function wantedTorch({
   driver,
@@ -108,7 +108,7 @@ async function pipDownload(
   ];
   if (!dependencies) args.push('--no-deps');
   if (index !== undefined) args.push('--index-url', index);
-  // Pip writes to TMPDIR until a file is complete: its size is the progress.
+  // Pip writes to TMPDIR until a file is complete: the size of that folder is the progress.
   const watch = setInterval(
     () =>
       void folderBytes(partial).then((bytes) =>
@@ -122,8 +122,8 @@ async function pipDownload(
         env: { TMPDIR: temporary },
       });
     let result = await run([]);
-    // The libraries are the same for every Python: one that PyTorch has no wheel for can fetch
-    // another's.
+    // The libraries are the same for every Python: if PyTorch has no wheel for this one, the wheel
+    // of another will do.
     if (result.code !== 0 && /No matching distribution/.test(result.output))
       result = await run(foreignPython());
     const wheels =
@@ -181,7 +181,7 @@ async function unpack(
     );
   const folder = join(cacheFolder(), `libtorch-${found.version}-${platformTag()}`);
   await rename(tree, folder).catch(async (error: unknown) => {
-    // Another set-up (in another container, say) may have put it there first.
+    // Another set-up, for instance in another container, may have been faster.
     if ((await describeLibtorch(join(folder, 'torch'), 'cache')) === null) throw error;
   });
   found = { ...found, folder: join(folder, 'torch') };
@@ -201,8 +201,7 @@ async function unpackTorch(wheel: string, tree: string, log: SetupLog): Promise<
 }
 
 /**
- * Puts the `nvidia` libraries a CUDA build is linked with beside it, where its run paths look for
- * them.
+ * Puts the `nvidia` libraries that a CUDA build is linked with beside it, where its run paths lead.
  */
 async function addNvidiaLibraries(tree: string, partial: string, log: SetupLog): Promise<void> {
   await requireSpace(12 * gigabyte);
@@ -227,9 +226,7 @@ async function addNvidiaLibraries(tree: string, partial: string, log: SetupLog):
   }
 }
 
-/**
- * The requirements of the torch wheel that are libraries: what its Python part needs is left out.
- */
+/** The requirements of the torch wheel that are libraries, without those of its Python part. */
 async function nvidiaRequirements(tree: string): Promise<string[]> {
   const info = (await readdir(tree)).find((name) => name.endsWith('.dist-info'));
   const metadata = info === undefined ? '' : await readFile(join(tree, info, 'METADATA'), 'utf8');
@@ -286,7 +283,7 @@ async function requireSpace(bytes: number): Promise<void> {
   );
 }
 
-/** What earlier set-ups left when they were killed. */
+/** Removes folders that killed set-ups have left. */
 async function removePartials(): Promise<void> {
   const names = await readdir(cacheFolder());
   await Promise.all(

@@ -1,6 +1,6 @@
 /**
- * Set-up: finds or fetches libtorch and builds the native addon against it. What is there already
- * is kept; an interrupted set-up is done anew, and two at once wait for each other.
+ * Set-up: finds or fetches libtorch and builds the native addon against it. It keeps parts that are
+ * current and repeats those that were interrupted. Two set-ups at once wait for each other.
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
@@ -23,9 +23,9 @@ export interface SetupResult {
 }
 
 /**
- * Makes the native addon ready to be loaded. Takes seconds when it is current, a minute or two to
- * build, plus the download when this machine has no libtorch. Throws `setup-missing` or
- * `platform-unsupported` with one sentence that says what to install.
+ * Makes the native addon ready to be loaded. This takes seconds if the addon is current, else a
+ * minute or two, and the download if this machine has no libtorch.
+ * @throws SaeEvalError `setup-missing` or `platform-unsupported`, with what to install.
  */
 export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Promise<SetupResult> {
   requireSupportedPlatform();

@@ -1,7 +1,7 @@
 /**
- * Finds libtorch: `LIBTORCH`, then a Python that has torch, then the project's cache. What is not
- * found is fetched (see fetch.ts). Nothing is loaded into this process: two libtorches cannot live
- * in one.
+ * Finds libtorch: in `LIBTORCH`, then in a Python that has torch, then in the project's cache;
+ * fetch.ts fetches one otherwise. Libraries are tried in processes of their own, since two
+ * libtorches cannot live in one.
  */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
@@ -15,22 +15,20 @@ import type { SetupLog } from './log.js';
 export interface Libtorch {
   /** Folder with `lib/` and `include/`. */
   folder: string;
-  /** As it calls itself: `2.13.0+cpu`. */
+  /** Version in its own words: `2.13.0+cpu`. */
   version: string;
-  /** Whether it was built for CUDA. Such a build computes on machines without a GPU too. */
+  /** Whether it was built for CUDA; such a build computes on CPUs too. */
   cuda: boolean;
   source: 'LIBTORCH' | 'python' | 'cache' | 'fetched';
 }
 
-/**
- * The oldest release the addon is built and tested with; older ones are used only when the user
- * names them.
- */
+/** Oldest release that the addon is tested with; an older one is used only if the user names it. */
 const oldestVersion = [2, 13] as const;
 
 /**
- * The libtorch of this machine, or null when it has none. Throws `setup-missing` when the user
- * named one (`LIBTORCH`, `LIBTORCH_USE_PYTORCH=1`) that is not there or does not load.
+ * The libtorch of this machine, or null if it has none.
+ * @throws SaeEvalError `setup-missing` if the one that the user named (`LIBTORCH`,
+ *   `LIBTORCH_USE_PYTORCH=1`) does not exist or does not load.
  */
 export async function findLibtorch({ log }: { log: SetupLog }): Promise<Libtorch | null> {
   const named = process.env['LIBTORCH'];
@@ -67,7 +65,7 @@ async function namedLibtorch(folder: string, log: SetupLog): Promise<Libtorch> {
 async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
   const required = process.env['LIBTORCH_USE_PYTORCH'] === '1';
   const python = findProgram('python3', 'python');
-  // Looks torch up without importing it: that would take seconds.
+  // Finds torch without importing it, which would take seconds.
   const look =
     'import importlib.util as u; s = u.find_spec("torch"); ' +
     'print(s.submodule_search_locations[0] if s and s.submodule_search_locations else "")';
@@ -99,8 +97,8 @@ async function pythonLibtorch(log: SetupLog): Promise<Libtorch | null> {
 }
 
 /**
- * The best unpacked libtorch in the cache: a CUDA build where there is an NVIDIA driver, else a CPU
- * build; the newest of them.
+ * The best libtorch in the cache: the newest CUDA build if there is an NVIDIA driver, else the
+ * newest CPU build; null if there is none.
  */
 export async function cachedLibtorch(): Promise<Libtorch | null> {
   const names = await readdir(cacheFolder()).catch(() => [] as string[]);
@@ -126,7 +124,7 @@ export async function cachedLibtorch(): Promise<Libtorch | null> {
   return found[0] ?? null;
 }
 
-/** What lies in a folder, or null when it is no libtorch with headers. */
+/** Describes the libtorch in a folder; null if there is none with headers. */
 export async function describeLibtorch(
   folder: string,
   source: Libtorch['source'],
@@ -154,12 +152,11 @@ async function readVersion(folder: string): Promise<string> {
 }
 
 /**
- * Why the dynamic linker cannot load a libtorch, or null when it can. A CUDA build without its
- * `nvidia` libraries beside it is the usual case. Tried in a process of its own.
+ * The linker's message if it cannot load a libtorch, else null. The usual case is a CUDA build
+ * without its `nvidia` libraries.
  */
 export async function loadTrouble(libtorch: Pick<Libtorch, 'folder'>): Promise<string | null> {
-  // Node opens the library, then complains that it is no addon: that complaint means that it did
-  // load.
+  // Node opens the library, then fails because it is no addon: that failure shows that it loads.
   const script =
     'try { process.dlopen({ exports: {} }, process.argv[1]) } catch (e) { if ' +
     '(!/self-register/.test(e.message)) { console.log(e.message); process.exitCode = 3 } }';

@@ -1,7 +1,7 @@
 /**
- * A lock between processes: a file that exists while somebody works, touched every two seconds. A
- * lock whose holder is dead, or that nobody touched for a while (the holder may live in another
- * container or on another host), is taken over.
+ * A lock between processes: a file that exists while its holder works and that the holder touches
+ * every two seconds. Another process takes it over if the holder is dead, or if nobody has touched
+ * it for a while, since the holder may be in another container or on another host.
  */
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -17,10 +17,7 @@ interface Holder {
 const touchEvery = 2_000; // milliseconds
 const staleAfter = 30_000; // a busy disk can hold up a touch for seconds
 
-/**
- * Runs `work` while holding the lock `path`; waits for other holders first, calling `onWait` once
- * when it has to.
- */
+/** Runs `work` while holding the lock `path`. Calls `onWait` once if it has to wait. */
 export async function withLock<T>(
   path: string,
   work: () => Promise<T>,
@@ -52,7 +49,7 @@ export async function withLock<T>(
 }
 
 async function take(path: string, holder: Holder): Promise<boolean> {
-  // Written aside and linked, so that nobody ever reads a lock half written.
+  // Written aside and linked, so that nobody reads a half-written lock.
   const draft = `${path}.${holder.token}`;
   await writeFile(draft, JSON.stringify(holder));
   try {
@@ -81,8 +78,8 @@ async function breakLock(path: string): Promise<void> {
     () => false,
   );
   if (!moved) return;
-  // Somebody else may have broken it first and taken it anew between the look and the move: give
-  // theirs back.
+  // Between the look and the move, another process may have broken the lock and taken it: it gets
+  // its lock back.
   const taken = await readHolder(aside);
   if (taken !== null && taken.token !== seen?.token) await link(aside, path).catch(() => undefined);
   await rm(aside, { force: true });

@@ -1,17 +1,11 @@
-/**
- * How set-up tells what it does: whole lines, and steps of progress that a terminal shows on one
- * line.
- */
+/** Messages of set-up: lines that stay, and progress that a terminal shows on one line. */
 
 /** `progress` messages may replace each other; `line` messages stay. */
 export type SetupLog = (message: string, kind: 'line' | 'progress') => void;
 
 const plainProgressEvery = 3_000; // milliseconds
 
-/**
- * Writes to a stream: progress as one line that updates itself on a terminal, as a plain line now
- * and then elsewhere.
- */
+/** Log on a stream: progress updates one line of a terminal; elsewhere it is a line every 3 s. */
 export function streamLog(stream: NodeJS.WriteStream = process.stderr): SetupLog {
   let open = false;
   let lastPlain = -Infinity;

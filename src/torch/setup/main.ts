@@ -1,4 +1,4 @@
-/** What `npm run setup` runs: set-up, and one sentence when it fails. */
+/** Program of `npm run setup`: runs set-up, prints one sentence if it fails. */
 import { asSaeEvalError } from '../../errors.js';
 import { setup } from './index.js';
 

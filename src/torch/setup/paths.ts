@@ -1,17 +1,17 @@
-/** Where the parts that set-up makes are kept. Native-free. */
+/** Paths of the package, the addon and the cache. */
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** Root folder of the package: the one with package.json. Ends with a slash. */
+/** Root folder of the package, with a slash at the end. */
 export const packageRoot = fileURLToPath(new URL('../../../../', import.meta.url));
 
 const addonFile = 'sae_eval.node';
 
 /**
- * Folder for what outlives a clone, such as libtorch: `$XDG_CACHE_HOME/sae-eval`, else
+ * Folder for files that outlive a clone, such as libtorch: `$XDG_CACHE_HOME/sae-eval`, else
  * `~/.cache/sae-eval`.
  */
 export function cacheFolder(): string {
@@ -19,7 +19,7 @@ export function cacheFolder(): string {
   return join(base !== undefined && base !== '' ? base : join(homedir(), '.cache'), 'sae-eval');
 }
 
-/** The addon's file; `SAE_EVAL_ADDON` overrides it. It need not exist. */
+/** Path of the addon, which need not exist; `SAE_EVAL_ADDON` overrides it. */
 export function addonPath(): string {
   const given = process.env['SAE_EVAL_ADDON'];
   if (given !== undefined && given !== '') return given;
@@ -29,10 +29,7 @@ export function addonPath(): string {
   return candidates.find((path) => existsSync(path)) ?? join(buildFolder(), addonFile);
 }
 
-/**
- * Folder in which set-up builds the addon: inside the package, or in the cache when the package
- * cannot be written to.
- */
+/** Folder in which set-up builds the addon: the package's, or the cache's if that is read-only. */
 export function buildFolder(): string {
   return isWritable(packageRoot) ? packageBuildFolder() : cacheBuildFolder();
 }
@@ -42,7 +39,7 @@ function packageBuildFolder(): string {
 }
 
 function cacheBuildFolder(): string {
-  // Two installations, of one version or of several, must not load each other's addon.
+  // Two installations must not load each other's addon, whatever their versions.
   const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     version: string;
   };

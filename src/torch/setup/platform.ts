@@ -1,13 +1,11 @@
-/**
- * What machine this is: the platforms that have been checked, and whether it has an NVIDIA driver.
- */
+/** Operating system, processor architecture and NVIDIA driver of this machine. */
 import { existsSync } from 'node:fs';
 import { SaeEvalError } from '../../errors.js';
 
 export interface Platform {
   os: string;
   arch: string;
-  /** The C library's version, or null where it is not glibc. */
+  /** Version of glibc, or null with another C library. */
   glibc: string | null;
 }
 
@@ -20,7 +18,7 @@ export function thisPlatform(): Platform {
   };
 }
 
-/** Throws `platform-unsupported` unless this is Linux on x86-64 or arm64 with glibc. */
+/** @throws SaeEvalError `platform-unsupported` unless it is Linux on x86-64 or arm64 with glibc. */
 export function requireSupportedPlatform(platform: Platform = thisPlatform()): void {
   const supported =
     platform.os === 'linux' && ['x64', 'arm64'].includes(platform.arch) && platform.glibc !== null;
@@ -36,7 +34,7 @@ export function requireSupportedPlatform(platform: Platform = thisPlatform()): v
   );
 }
 
-/** A tag for folder names: `linux-x64`. */
+/** Tag of this platform in folder names: `linux-x64`. */
 export function platformTag(): string {
   return `${process.platform}-${process.arch}`;
 }

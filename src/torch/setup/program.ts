@@ -1,4 +1,4 @@
-/** Runs the programs set-up needs: a compiler, cmake, pip. */
+/** Finds and runs the programs that set-up needs: a compiler, cmake, pip. */
 import { spawn } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
@@ -6,14 +6,11 @@ import { delimiter, join } from 'node:path';
 export interface ProgramResult {
   code: number;
   stdout: string;
-  /** Both streams in the order they came. */
+  /** Both streams in the order in which they arrived. */
   output: string;
 }
 
-/**
- * The full path of the first of these programs that is on the PATH, or null. A name with a slash is
- * taken as a path.
- */
+/** Full path of the first of these programs on the PATH, or null. A name with a slash is a path. */
 export function findProgram(...names: readonly string[]): string | null {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   for (const name of names) {
@@ -24,8 +21,8 @@ export function findProgram(...names: readonly string[]): string | null {
 }
 
 /**
- * Runs a program to its end; when this process exits before that, it is ended too. A program that
- * cannot be started ends with code 127.
+ * Runs a program to its end, which comes at the latest when this process exits. The code is 127 if
+ * the program cannot be started.
  */
 export async function runProgram(
   path: string,
@@ -34,7 +31,7 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   const child = spawn(path, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    // Messages are parsed: they must not depend on the user's language.
+    // Messages are parsed: they must be in English.
     env: { ...process.env, ...options.env, LC_ALL: 'C' },
   });
   const endChild = (): void => void child.kill();

@@ -1,4 +1,4 @@
-/** Finds what compiles the addon: cmake, make and a C++20 compiler. */
+/** Finds the toolchain for the addon: cmake, make and a C++20 compiler. */
 import { SaeEvalError } from '../../errors.js';
 import { findProgram, runProgram } from './program.js';
 
@@ -6,16 +6,13 @@ export interface Toolchain {
   cmake: string;
   make: string;
   compiler: string;
-  /** First line of the compiler's `--version`: part of what decides whether a build is current. */
+  /** First line of the compiler's `--version`; part of the build's identity. */
   compilerVersion: string;
 }
 
 const minimumCmake = [3, 18] as const;
 
-/**
- * The compiler cmake would choose: `CXX`, else `c++`, `g++` or `clang++` on the PATH. Null when
- * there is none.
- */
+/** Path of the compiler: `CXX`, else `c++`, `g++` or `clang++` on the PATH; null if none exists. */
 export function findCompiler(): string | null {
   const named = process.env['CXX'];
   return named !== undefined && named !== ''
@@ -28,7 +25,7 @@ export async function compilerVersion(compiler: string): Promise<string> {
   return stdout.split('\n')[0]?.trim() ?? '';
 }
 
-/** Throws `setup-missing` with one sentence that names everything that is not there. */
+/** @throws SaeEvalError `setup-missing`, with the names of all missing programs. */
 export async function findToolchain(): Promise<Toolchain> {
   const cmake = findProgram('cmake');
   const make = findProgram('make', 'gmake');

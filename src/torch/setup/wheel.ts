@@ -9,9 +9,9 @@ import { open, type Entry, type ZipFile } from 'yauzl';
 import { SaeEvalError } from '../../errors.js';
 
 /**
- * Unpacks the entries of a wheel that `select` accepts below `folder`; `onProgress` is told the
- * part done, 0…1. Throws `setup-missing` when the file is damaged. Names that would leave the
- * folder are refused by the zip reader.
+ * Unpacks the entries of a wheel that `select` accepts into `folder`. `onProgress` receives the
+ * fraction done, 0…1. The zip reader refuses names that lead out of the folder.
+ * @throws SaeEvalError `setup-missing` if the file is damaged.
  */
 export async function unpackWheel(
   path: string,

@@ -19,7 +19,7 @@ export class SingleLayer implements Strategy {
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
-  /** Where the SAE is measured under which protocols; the first is where it is spliced. */
+  /** Sites at which the SAE is measured, with their protocols; it is spliced at the first. */
   readonly #measurements: { site: number | 'final'; protocols: Protocol[] }[];
 
   constructor(

@@ -35,9 +35,11 @@ export interface Strategy {
   readonly residuals: readonly number[];
   /** Sites set to zero as a whole, and where their cross-entropy goes. */
   readonly zeroSites: readonly { layer: number; targets: readonly Target[] }[];
-  /** The lanes of a micro-batch: what the engine runs, `--explain` prices and memory is sized by. */
+  /**
+   * The lanes of a micro-batch: what the engine runs, `--explain` prices and memory is sized by.
+   */
   readonly lanes: readonly LanePlan[];
-  /** How often a token goes through the encoder, and through the decoder for each variant. */
+  /** Times that a token goes through the encoder, and through the decoder for each variant. */
   readonly passes: { readonly encode: number; readonly decode: readonly number[] };
   /**
    * Measures the SAE on the clean pass.

@@ -10,9 +10,9 @@ import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 /** One line of the plan. */
 export interface PlanStep {
   pass: 'clean' | 'suffix' | 'head' | 'sae';
-  /** The block a suffix starts after, null where there is none. */
+  /** The block after which a suffix starts; null for other passes. */
   from: number | null;
-  /** Whose splices a suffix carries, or whose encoder and decoder. */
+  /** Labels of the SAEs whose splices a suffix carries, or whose encoder and decoder run. */
   labels: readonly string[];
   /** Passes of this kind: lanes of a suffix, heads, encoder passes. */
   count: number;

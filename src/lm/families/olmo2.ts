@@ -1,43 +1,18 @@
 /**
  * OLMo 2 (arXiv:2501.00656): norms after attention and MLP instead of before, queries and keys
- * normalised over all heads together, norm weights applied in float32.
+ * normalized over all heads together, norm weights applied in float32.
  */
-import type { Tensor } from '../torch/index.js';
-import type { BatchContext } from './attention.js';
-import { Builder } from './builder.js';
-import type { ModelConfig } from './config.js';
-import { addToResidual, Decoder, type Block } from './decoder.js';
-import { RMSNorm, SelfAttention, type Layer } from './layers.js';
-import type { Tap } from './model.js';
-import type { Weights } from './weights.js';
+import type { Tensor } from '../../torch/index.js';
+import { SequentialBlock } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import { readDecoder } from '../decoder-config.js';
+import { Decoder } from '../decoder.js';
+import type { Family } from '../family.js';
+import { RMSNorm, SelfAttention, type Layer } from '../layers.js';
 
-class PostNormBlock implements Block {
-  constructor(
-    private readonly layers: {
-      attention: SelfAttention;
-      attentionNorm: Layer;
-      mlp: Layer;
-      mlpNorm: Layer;
-    },
-  ) {}
-
-  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
-    const { attention, attentionNorm, mlp, mlpNorm } = this.layers;
-    const added = addToResidual(
-      r,
-      attentionNorm.forward(attention.forward(r, context, tap)),
-      'attn_out',
-      tap,
-    ); // [b, T, d]
-    const h = tap === undefined ? added : tap('resid_mid', added);
-    return addToResidual(h, mlpNorm.forward(mlp.forward(h)), 'mlp_out', tap);
-  }
-}
-
-export function olmo2(config: ModelConfig, weights: Weights): Decoder {
-  const build = new Builder(config, weights);
+function create(build: Builder): Decoder {
+  const { config, weights } = build;
   const { width: d, heads, keyValueHeads, headDim, vocabulary } = config;
-
   const norm = (name: string, width = d): RMSNorm => {
     const weight = weights.take(`${name}.weight`, [width]);
     return new RMSNorm(
@@ -63,20 +38,34 @@ export function olmo2(config: ModelConfig, weights: Weights): Decoder {
       build.attentionOptions(i),
     );
   };
-
   const embedding = weights.take('embed_tokens.weight', [vocabulary, d]);
   return new Decoder(config, weights, {
     embedding,
     blocks: build.blocks(
       (i) =>
-        new PostNormBlock({
+        new SequentialBlock({
           attention: attention(i),
-          attentionNorm: norm(`layers.${i}.post_attention_layernorm`),
+          afterAttention: norm(`layers.${i}.post_attention_layernorm`),
           mlp: build.gatedMLP(`layers.${i}.mlp`),
-          mlpNorm: norm(`layers.${i}.post_feedforward_layernorm`),
+          afterMlp: norm(`layers.${i}.post_feedforward_layernorm`),
         }),
     ),
     finalNorm: norm('norm'),
     head: build.head('lm_head', embedding),
   });
 }
+
+export const olmo2: Family = {
+  name: 'olmo2',
+  modelTypes: ['olmo2'],
+  models: 'OLMo 2',
+  features: 'norms after instead of before, queries and keys normalized over all heads',
+  prefixes: ['model.'],
+  normsAfter: true,
+  centeredByTransformerLens: false,
+  readConfig: (fields) =>
+    readDecoder(fields, {
+      differences: { normEps: fields.number('rms_norm_eps', 1e-5), mlpBias: false },
+    }),
+  create,
+};

@@ -1,6 +1,6 @@
 /**
- * What a build of the addon depends on, in one string: equal strings mean that building again would
- * change nothing.
+ * Identity of a build of the addon: a hash of all it depends on. If it is unchanged, building again
+ * would change nothing.
  */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
@@ -10,7 +10,7 @@ import { SaeEvalError } from '../../errors.js';
 import type { Libtorch } from './libtorch.js';
 import { packageRoot } from './paths.js';
 
-/** Folders of the two header packages the addon is compiled with. */
+/** The two header packages that the addon is compiled with: their folders and versions. */
 export interface Headers {
   nodeApi: string;
   nodeAddonApi: string;
@@ -44,7 +44,8 @@ export function findHeaders(): Headers {
   };
 }
 
-export async function fingerprint({
+/** The identity that a build with these parts would have. */
+export async function buildIdentity({
   libtorch,
   headers,
   compiler,
@@ -64,7 +65,7 @@ export async function fingerprint({
       .update(await readFile(path))
       .update('\0');
   }
-  // A libtorch that was replaced in place has another size or date.
+  // Size and date tell a libtorch that was replaced in place.
   const library = await stat(join(libtorch.folder, 'lib', 'libtorch_cpu.so'));
   const rest = [
     libtorch.folder,

@@ -1,0 +1,72 @@
+/** JSON and text files that lie beside weights: read whole, but only if they are small. */
+import type { z } from 'zod';
+import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../errors.js';
+import { FileBytes } from './file-bytes.js';
+
+export interface TextFileOptions {
+  /** Code of the error if the content is not as expected. */
+  code: ErrorCode;
+  /** Number of bytes that the file may have. Default 64 MiB. */
+  limit?: number;
+}
+
+const mebibyte = 2 ** 20;
+
+/**
+ * Text of a file; null if there is no such file.
+ * @throws SaeEvalError `file-unreadable`, or `code` if the file is larger than the limit.
+ */
+export function readTextFile(
+  path: string,
+  { code, limit = 64 * mebibyte }: TextFileOptions,
+): string | null {
+  try {
+    return FileBytes.with(path, (file) => {
+      if (file.size > limit)
+        throw new SaeEvalError(
+          code,
+          `${path}: expected at most ${limit / mebibyte} MiB, found ${file.size} bytes.`,
+        );
+      return file.read(0, file.size).toString('utf8');
+    });
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw asSaeEvalError(thrown, path);
+  }
+}
+
+/**
+ * Value of a JSON file; undefined if there is no such file.
+ * @throws SaeEvalError `file-unreadable`, or `code` if it is too large or not JSON.
+ */
+export function readJsonFile(path: string, options: TextFileOptions): unknown {
+  const text = readTextFile(path, options);
+  if (text === null) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch (thrown) {
+    throw new SaeEvalError(
+      options.code,
+      `${path}: expected JSON, found something else ` +
+        `(${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+    );
+  }
+}
+
+/**
+ * Value of a JSON file of at most 4 MiB that fits a schema.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, or `checkpoint-format` with the first
+ *   field that does not fit.
+ */
+export function readConfig<T>(path: string, schema: z.ZodType<T>): T {
+  const json = readJsonFile(path, { code: 'checkpoint-format', limit: 4 * mebibyte });
+  if (json === undefined)
+    throw new SaeEvalError('file-not-found', `${path}: there is no such file.`);
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new SaeEvalError(
+    'checkpoint-format',
+    `${path}: ${issue.path.map(String).join('.') || 'the file'}: ${issue.message}.`,
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * Gemma 2 (arXiv:2408.00118): embeddings scaled by √d, norms before and after attention and MLP
+ * whose weights count from one, soft-capped attention and logits, a sliding window in every other
+ * block.
+ */
+import { scope, type Tensor } from '../../torch/index.js';
+import { SequentialBlock } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import {
+  numberOrNone,
+  perBlock,
+  readActivation,
+  readDecoder,
+  readSizes,
+  readWindows,
+  type Sizes,
+} from '../decoder-config.js';
+import { Decoder } from '../decoder.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { RMSNorm, type SelfAttention } from '../layers.js';
+
+/** Configuration of Gemma 2 and 3 with the `differences` of one of them. */
+export function readGemma(
+  fields: JsonFields,
+  sizes: Sizes,
+  differences: Partial<FamilyConfig>,
+): FamilyConfig {
+  if (fields.boolean('use_bidirectional_attention', false))
+    fields.unsupported('use_bidirectional_attention', 'false (causal attention)');
+  return readDecoder(fields, {
+    sizes,
+    ...(differences.ropes === undefined ? {} : { rope: null }),
+    differences: {
+      activation: readActivation(fields, 'hidden_activation', 'gelu_pytorch_tanh'),
+      tiedHead: fields.boolean('tie_word_embeddings', true),
+      mlpBias: false,
+      attentionScale: perBlock(
+        sizes.layers,
+        () => fields.number('query_pre_attn_scalar', 256) ** -0.5,
+      ),
+      ...differences,
+    },
+  });
+}
+
+class GemmaDecoder extends Decoder {
+  override embed(ids: Tensor): Tensor {
+    return scope(() => {
+      const r = super.embed(ids); // [B, T, d]
+      // The factor is rounded to the model's dtype first: √3072 is 55.5 in bfloat16.
+      const scale = r.new_full([], Math.sqrt(this.width));
+      return r.mul_(scale);
+    });
+  }
+}
+
+/** Builds Gemma 2, or with `headNorms` Gemma 3, which normalizes each head's queries and keys. */
+export function createGemma(build: Builder, { headNorms = false } = {}): Decoder {
+  const { config, weights } = build;
+  /** Gemma's norm multiplies by 1 + weight, in float32. */
+  const norm = (name: string, width = config.width): RMSNorm => {
+    const weight = weights.take(`${name}.weight`, [width]);
+    const plusOne = weights.own(scope(() => weight.to({ dtype: 'float32' }).add(1)));
+    return new RMSNorm(plusOne, config.normEps);
+  };
+  const attention = (i: number): SelfAttention =>
+    build.attention(
+      i,
+      headNorms
+        ? {
+            headNorms: {
+              q: norm(`layers.${i}.self_attn.q_norm`, config.headDim),
+              k: norm(`layers.${i}.self_attn.k_norm`, config.headDim),
+            },
+          }
+        : {},
+    );
+  const embedding = weights.take('embed_tokens.weight', [config.vocabulary, config.width]);
+  return new GemmaDecoder(config, weights, {
+    embedding,
+    blocks: build.blocks(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: norm(`layers.${i}.input_layernorm`),
+          attention: attention(i),
+          afterAttention: norm(`layers.${i}.post_attention_layernorm`),
+          beforeMlp: norm(`layers.${i}.pre_feedforward_layernorm`),
+          mlp: build.gatedMLP(`layers.${i}.mlp`),
+          afterMlp: norm(`layers.${i}.post_feedforward_layernorm`),
+        }),
+    ),
+    finalNorm: norm('norm'),
+    head: build.head('lm_head', embedding),
+  });
+}
+
+export const gemma2: Family = {
+  name: 'gemma2',
+  modelTypes: ['gemma2'],
+  models: 'Gemma 2',
+  features: 'soft-capping of attention and logits, alternating windows, norms before and after',
+  prefixes: ['model.'],
+  normsAfter: true,
+  centeredByTransformerLens: false,
+  readConfig(fields) {
+    const sizes = readSizes(fields, { keyValueHeads: 4, headDim: 256 });
+    return readGemma(fields, sizes, {
+      windows: readWindows(fields, sizes.layers, {
+        size: numberOrNone(fields, 'sliding_window', 4096),
+        rule: (index) => index % 2 === 0,
+      }),
+      attentionSoftcap: numberOrNone(fields, 'attn_logit_softcapping', 50),
+      logitSoftcap: numberOrNone(fields, 'final_logit_softcapping', 30),
+    });
+  },
+  create: (build) => createGemma(build),
+};

@@ -1,0 +1,53 @@
+/**
+ * Text model of Gemma 3 (arXiv:2503.19786): Gemma 2's blocks without soft-capped attention. The
+ * queries and keys of each head are normalized. Five blocks with a sliding window follow each
+ * other, then one without; the two sorts have rotary settings of their own.
+ */
+import { numberOrNone, readSizes, readSliding } from '../decoder-config.js';
+import type { Family } from '../family.js';
+import { readRopeSection, type RopeConfig } from '../rope-config.js';
+import { createGemma, readGemma } from './gemma2.js';
+
+export const gemma3: Family = {
+  name: 'gemma3',
+  modelTypes: ['gemma3_text', 'gemma3'],
+  models: 'Gemma 3; of the multimodal ones the text model',
+  features: 'normalized queries and keys, rotary settings per kind of layer',
+  prefixes: ['model.', 'language_model.model.', 'model.language_model.'],
+  normsAfter: true,
+  centeredByTransformerLens: false,
+  readConfig(whole) {
+    // The multimodal model's file has the text model's as a section, without the default values.
+    const fields = whole.section('text_config') ?? whole;
+    const sizes = readSizes(fields, {
+      vocabulary: 262_208,
+      maxPositions: 131_072,
+      heads: 8,
+      keyValueHeads: 4,
+      headDim: 256,
+    });
+    const pattern = fields.size('sliding_window_pattern', 6);
+    const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % pattern !== 0);
+    const size = numberOrNone(fields, 'sliding_window', 4096);
+    // transformers 5 has a section for each sort of layer; older files have `rope_scaling`, for
+    // the layers without a window alone.
+    const sections = fields.section('rope_parameters');
+    const full = readRopeSection(
+      sections?.section('full_attention') ?? fields.section('rope_scaling'),
+      fields,
+      { ...sizes, theta: 1_000_000 },
+    );
+    const localTheta = fields.number('rope_local_base_freq', 10_000);
+    const localSection = sections?.section('sliding_attention') ?? null;
+    const local: RopeConfig =
+      localSection === null
+        ? { theta: localTheta, dim: full.dim, scaling: { kind: 'default' } }
+        : readRopeSection(localSection, fields, { ...sizes, theta: localTheta });
+    return readGemma(fields, sizes, {
+      windows: sliding.map((slides) => (slides ? size : null)),
+      ropes: sliding.map((slides) => (slides ? local : full)),
+      logitSoftcap: fields.number('final_logit_softcapping', null),
+    });
+  },
+  create: (build) => createGemma(build, { headNorms: true }),
+};

@@ -1,0 +1,110 @@
+/**
+ * GPT-NeoX (Black et al. 2022, arXiv:2204.06745), the architecture of Pythia: attention and MLP
+ * read the same residual stream side by side, a share of each head is rotated, queries, keys and
+ * values lie together head by head.
+ */
+import type { Tensor } from '../../torch/index.js';
+import type { BatchContext } from '../attention.js';
+import { addToResidual, SequentialBlock, type Block } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import { readActivation, readDecoder, readSizes } from '../decoder-config.js';
+import { Decoder } from '../decoder.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { MLP, SelfAttention, type Layer } from '../layers.js';
+import type { Tap } from '../model.js';
+import { readRope } from '../rope-config.js';
+
+class ParallelBlock implements Block {
+  constructor(
+    private readonly layers: {
+      beforeAttention: Layer;
+      attention: SelfAttention;
+      beforeMlp: Layer;
+      mlp: Layer;
+    },
+  ) {}
+
+  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
+    const { beforeAttention, attention, beforeMlp, mlp } = this.layers;
+    const attended = attention.forward(beforeAttention.forward(r), context, tap);
+    const h = addToResidual(r, attended, 'attn_out', tap); // [b, T, d]
+    return addToResidual(h, mlp.forward(beforeMlp.forward(r)), 'mlp_out', tap);
+  }
+}
+
+function readConfig(fields: JsonFields): FamilyConfig {
+  const sizes = readSizes(fields);
+  const rope = readRope(fields, {
+    ...sizes,
+    theta: fields.number('rotary_emb_base', 10_000),
+    partial: fields.number('rotary_pct', 0.25),
+  });
+  return readDecoder(fields, {
+    sizes,
+    rope,
+    differences: {
+      normEps: fields.number('layer_norm_eps', 1e-5),
+      activation: readActivation(fields, 'hidden_act', 'gelu'),
+      attentionBias: fields.boolean('attention_bias', true),
+      mlpBias: true,
+      parallelResidual: fields.boolean('use_parallel_residual', true),
+    },
+  });
+}
+
+function create(build: Builder): Decoder {
+  const { config, weights } = build;
+  const { width: d, heads, headDim, mlpWidth, vocabulary, attentionBias: bias } = config;
+  const BlockOf = config.parallelResidual ? ParallelBlock : SequentialBlock;
+  const attention = (i: number): SelfAttention => {
+    const qkv = build.linear(`layers.${i}.attention.query_key_value`, {
+      from: d,
+      to: 3 * heads * headDim,
+      bias,
+    });
+    return new SelfAttention(
+      {
+        project: (x) =>
+          qkv.forward(x).unflatten(-1, [heads, 3, headDim]).unbind(3) as [Tensor, Tensor, Tensor],
+        out: build.linear(`layers.${i}.attention.dense`, { from: heads * headDim, to: d, bias }),
+      },
+      build.attentionOptions(i),
+    );
+  };
+  const mlp = (i: number): MLP =>
+    new MLP(
+      {
+        up: build.linear(`layers.${i}.mlp.dense_h_to_4h`, { from: d, to: mlpWidth, bias: true }),
+        down: build.linear(`layers.${i}.mlp.dense_4h_to_h`, { from: mlpWidth, to: d, bias: true }),
+      },
+      config.activation,
+    );
+  const embedding = weights.take('embed_in.weight', [vocabulary, d]);
+  return new Decoder(config, weights, {
+    embedding,
+    blocks: build.blocks(
+      (i) =>
+        new BlockOf({
+          beforeAttention: build.layerNorm(`layers.${i}.input_layernorm`),
+          attention: attention(i),
+          beforeMlp: build.layerNorm(`layers.${i}.post_attention_layernorm`),
+          mlp: mlp(i),
+        }),
+    ),
+    finalNorm: build.layerNorm('final_layer_norm'),
+    head: build.head('embed_out', embedding),
+  });
+}
+
+export const gptNeoX: Family = {
+  name: 'gpt-neox',
+  modelTypes: ['gpt_neox'],
+  models: 'Pythia, GPT-NeoX',
+  features: 'parallel or sequential residual, partial rotary positions',
+  prefixes: ['gpt_neox.'],
+  normsAfter: false,
+  centeredByTransformerLens: true,
+  readConfig,
+  create,
+};

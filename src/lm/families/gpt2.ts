@@ -1,0 +1,120 @@
+/**
+ * GPT-2 (Radford et al. 2019): learned positions, layer norms, biases everywhere, weights stored
+ * [in, out].
+ */
+import { scope, type Tensor } from '../../torch/index.js';
+import { SequentialBlock } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import type { ModelConfig } from '../config.js';
+import {
+  headDimOf,
+  mostLayers,
+  perBlock,
+  readActivation,
+  readDecoder,
+  type Sizes,
+} from '../decoder-config.js';
+import { Decoder, type DecoderParts } from '../decoder.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { MLP, SelfAttention } from '../layers.js';
+import type { Weights } from '../weights.js';
+
+class GPT2 extends Decoder {
+  constructor(
+    config: ModelConfig,
+    weights: Weights,
+    parts: DecoderParts,
+    private readonly positions: Tensor, // [maxPositions, d]
+  ) {
+    super(config, weights, parts);
+  }
+
+  override embed(ids: Tensor): Tensor {
+    // [B, T, d]
+    return scope(() => super.embed(ids).add_(this.positions.narrow(0, 0, ids.shape[1]!)));
+  }
+}
+
+function readConfig(fields: JsonFields): FamilyConfig {
+  const width = fields.size('n_embd', 768);
+  const heads = fields.size('n_head', 12);
+  const layers = fields.size('n_layer', 12, { atMost: mostLayers });
+  const headDim = headDimOf(fields, { width, heads, names: { width: 'n_embd', heads: 'n_head' } });
+  const sizes: Sizes = {
+    layers,
+    width,
+    heads,
+    headDim,
+    keyValueHeads: heads,
+    vocabulary: fields.size('vocab_size', 50_257),
+    maxPositions: fields.size('n_positions', 1024),
+    mlpWidth: fields.size('n_inner', 4 * width),
+  };
+  const scale = fields.boolean('scale_attn_weights', true) ? headDim ** -0.5 : 1;
+  const byDepth = fields.boolean('scale_attn_by_inverse_layer_idx', false);
+  return readDecoder(fields, {
+    sizes,
+    rope: null,
+    differences: {
+      normEps: fields.number('layer_norm_epsilon', 1e-5),
+      activation: readActivation(fields, 'activation_function', 'gelu_new'),
+      tiedHead: fields.boolean('tie_word_embeddings', true),
+      attentionBias: true,
+      mlpBias: true,
+      attentionScale: perBlock(layers, (index) => (byDepth ? scale / (index + 1) : scale)),
+    },
+  });
+}
+
+function create(build: Builder): Decoder {
+  const { config, weights } = build;
+  const { width: d, heads, headDim, mlpWidth, vocabulary } = config;
+  const attention = (i: number): SelfAttention => {
+    const qkv = build.linearTransposed(`h.${i}.attn.c_attn`, { from: d, to: 3 * d, bias: true });
+    return new SelfAttention(
+      {
+        project: (x) =>
+          qkv.forward(x).unflatten(-1, [3, heads, headDim]).unbind(2) as [Tensor, Tensor, Tensor],
+        out: build.linearTransposed(`h.${i}.attn.c_proj`, { from: d, to: d, bias: true }),
+      },
+      build.attentionOptions(i),
+    );
+  };
+  const mlp = (i: number): MLP =>
+    new MLP(
+      {
+        up: build.linearTransposed(`h.${i}.mlp.c_fc`, { from: d, to: mlpWidth, bias: true }),
+        down: build.linearTransposed(`h.${i}.mlp.c_proj`, { from: mlpWidth, to: d, bias: true }),
+      },
+      config.activation,
+    );
+  const embedding = weights.take('wte.weight', [vocabulary, d]);
+  const parts: DecoderParts = {
+    embedding,
+    blocks: build.blocks(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.layerNorm(`h.${i}.ln_1`),
+          attention: attention(i),
+          beforeMlp: build.layerNorm(`h.${i}.ln_2`),
+          mlp: mlp(i),
+        }),
+    ),
+    finalNorm: build.layerNorm('ln_f'),
+    head: build.head('lm_head', embedding),
+  };
+  return new GPT2(config, weights, parts, weights.take('wpe.weight', [config.maxPositions, d]));
+}
+
+export const gpt2: Family = {
+  name: 'gpt2',
+  modelTypes: ['gpt2'],
+  models: 'GPT-2 in all sizes, and models fine-tuned from it',
+  features: 'learned positions, weights stored [in, out], scaling by depth',
+  prefixes: ['transformer.'],
+  normsAfter: false,
+  centeredByTransformerLens: true,
+  readConfig,
+  create,
+};

@@ -1,0 +1,56 @@
+/** Registry of the families of language models: one file and one line for each. */
+import { SaeEvalError } from '../../errors.js';
+import type { Family } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { gemma2 } from './gemma2.js';
+import { gemma3 } from './gemma3.js';
+import { gptNeoX } from './gpt-neox.js';
+import { gpt2 } from './gpt2.js';
+import { llama } from './llama.js';
+import { mistral } from './mistral.js';
+import { olmo2 } from './olmo2.js';
+import { phi3 } from './phi3.js';
+import { qwen2 } from './qwen2.js';
+import { qwen3 } from './qwen3.js';
+
+export const families: readonly Family[] = [
+  llama,
+  mistral,
+  qwen2,
+  qwen3,
+  gpt2,
+  gptNeoX,
+  gemma2,
+  gemma3,
+  phi3,
+  olmo2,
+];
+
+/** Family of that name; undefined for `torchscript`, which stands for models of no family. */
+export function familyNamed(name: string): Family | undefined {
+  return families.find((family) => family.name === name);
+}
+
+/**
+ * Family of a model by the `model_type` of its `config.json`.
+ * @throws SaeEvalError `model-unsupported` for quantized weights, and for an unknown type with a
+ *   list of the known ones.
+ */
+export function familyOf(config: JsonFields): Family {
+  if (config.has('quantization_config'))
+    config.unsupported(
+      'quantization_config',
+      'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives ' +
+        'such weights',
+    );
+  const type = config.string('model_type', null);
+  const found = families.find(({ modelTypes }) => type !== null && modelTypes.includes(type));
+  if (found === undefined) {
+    const known = families.flatMap(({ modelTypes }) => modelTypes).join(', ');
+    throw new SaeEvalError(
+      'model-unsupported',
+      `${config.file}: model_type: expected one of ${known}, found ${type ?? 'nothing'}.`,
+    );
+  }
+  return found;
+}

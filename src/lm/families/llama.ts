@@ -1,0 +1,31 @@
+/**
+ * Llama 2 and 3 (Touvron et al. 2023, arXiv:2307.09288; Grattafiori et al. 2024, arXiv:2407.21783):
+ * a norm before attention and MLP, rotary positions, grouped queries, gated MLP. Models built the
+ * same way use its name too, such as SmolLM.
+ */
+import { SequentialBlock } from '../blocks.js';
+import { readDecoder } from '../decoder-config.js';
+import type { Family } from '../family.js';
+
+export const llama: Family = {
+  name: 'llama',
+  modelTypes: ['llama'],
+  models: 'Llama 2, 3, 3.1, 3.2, 3.3, SmolLM, SmolLM 2, TinyLlama',
+  features:
+    'grouped queries, tied or separate head, biases of attention and MLP, ' +
+    'a head dimension of its own',
+  prefixes: ['model.'],
+  normsAfter: false,
+  centeredByTransformerLens: false,
+  readConfig: (fields) => readDecoder(fields),
+  create: (build) =>
+    build.decoder(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
+          attention: build.attention(i),
+          beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+          mlp: build.gatedMLP(`layers.${i}.mlp`),
+        }),
+    ),
+};

@@ -1,0 +1,94 @@
+/**
+ * Phi-3 (arXiv:2404.14219): Llama's blocks with queries, keys and values in one weight, gate and up
+ * in another.
+ */
+import type { Tensor } from '../../torch/index.js';
+import { SequentialBlock } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import { perBlock, readDecoder, readSizes } from '../decoder-config.js';
+import type { Decoder } from '../decoder.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { GatedMLP, SelfAttention } from '../layers.js';
+import { readRope } from '../rope-config.js';
+
+function readConfig(fields: JsonFields): FamilyConfig {
+  const sizes = readSizes(fields);
+  const window = fields.size('sliding_window', null);
+  const rope = readRope(fields, {
+    ...sizes,
+    partial: 1,
+    originalPositions: 4096,
+    yarnIsLongrope: true,
+  });
+  return readDecoder(fields, {
+    sizes,
+    rope,
+    differences: {
+      normEps: fields.number('rms_norm_eps', 1e-5),
+      attentionBias: false,
+      mlpBias: false,
+      windows: perBlock(sizes.layers, () => window),
+    },
+  });
+}
+
+function create(build: Builder): Decoder {
+  const { width: d, heads, keyValueHeads, headDim, mlpWidth, activation } = build.config;
+  const attention = (i: number): SelfAttention => {
+    const counts = [heads, keyValueHeads, keyValueHeads];
+    const all = heads + 2 * keyValueHeads;
+    const qkv = build.linear(`layers.${i}.self_attn.qkv_proj`, {
+      from: d,
+      to: all * headDim,
+      bias: false,
+    });
+    return new SelfAttention(
+      {
+        project: (x) =>
+          qkv.forward(x).unflatten(-1, [all, headDim]).split_with_sizes(counts, 2) as [
+            Tensor,
+            Tensor,
+            Tensor,
+          ],
+        out: build.attentionOut(`layers.${i}.self_attn.o_proj`),
+      },
+      build.attentionOptions(i),
+    );
+  };
+  const mlp = (i: number): GatedMLP => {
+    const both = build.linear(`layers.${i}.mlp.gate_up_proj`, {
+      from: d,
+      to: 2 * mlpWidth,
+      bias: false,
+    });
+    return new GatedMLP(
+      {
+        gateAndUp: (x) => both.forward(x).chunk(2, -1) as [Tensor, Tensor],
+        down: build.linear(`layers.${i}.mlp.down_proj`, { from: mlpWidth, to: d, bias: false }),
+      },
+      activation,
+    );
+  };
+  return build.decoder(
+    (i) =>
+      new SequentialBlock({
+        beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
+        attention: attention(i),
+        beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+        mlp: mlp(i),
+      }),
+  );
+}
+
+export const phi3: Family = {
+  name: 'phi3',
+  modelTypes: ['phi3'],
+  models: 'Phi-3, Phi-3.5 mini, Phi-4 (mini)',
+  features: 'fused weights, LongRoPE, partial rotary positions',
+  prefixes: ['model.'],
+  normsAfter: false,
+  centeredByTransformerLens: false,
+  readConfig,
+  create,
+};

@@ -1,0 +1,43 @@
+/**
+ * Qwen 2 and 2.5 (arXiv:2407.10671): Llama's blocks with biases on queries, keys and values. The
+ * upper blocks may have a sliding window.
+ */
+import { SequentialBlock } from '../blocks.js';
+import { readDecoder, readSizes, readWindows, type SizeDefaults } from '../decoder-config.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+
+/** Configuration of Qwen 2 and 3, which differ in their defaults. */
+export function readQwen(fields: JsonFields, defaults: SizeDefaults = {}): FamilyConfig {
+  const sizes = readSizes(fields, { keyValueHeads: 32, ...defaults });
+  const size = fields.boolean('use_sliding_window', false)
+    ? fields.size('sliding_window', 4096)
+    : null;
+  const full = fields.number('max_window_layers', 28);
+  const windows = readWindows(fields, sizes.layers, {
+    size,
+    rule: (index) => size !== null && index >= full,
+  });
+  return readDecoder(fields, { sizes, differences: { windows, mlpBias: false } });
+}
+
+export const qwen2: Family = {
+  name: 'qwen2',
+  modelTypes: ['qwen2'],
+  models: 'Qwen 2, 2.5',
+  features: 'biases on queries, keys, values; sliding upper layers',
+  prefixes: ['model.'],
+  normsAfter: false,
+  centeredByTransformerLens: false,
+  readConfig: (fields) => ({ ...readQwen(fields), attentionBias: true }),
+  create: (build) =>
+    build.decoder(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
+          attention: build.attention(i, { outBias: false }),
+          beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+          mlp: build.gatedMLP(`layers.${i}.mlp`),
+        }),
+    ),
+};

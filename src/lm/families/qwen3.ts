@@ -1,0 +1,33 @@
+/**
+ * Qwen 3 (arXiv:2505.09388): Llama's blocks. The queries and keys of each head are normalized
+ * before they are rotated.
+ */
+import { SequentialBlock } from '../blocks.js';
+import type { Family } from '../family.js';
+import { readQwen } from './qwen2.js';
+
+export const qwen3: Family = {
+  name: 'qwen3',
+  modelTypes: ['qwen3'],
+  models: 'Qwen 3 (dense)',
+  features: 'normalized queries and keys',
+  prefixes: ['model.'],
+  normsAfter: false,
+  centeredByTransformerLens: false,
+  readConfig: (fields) => readQwen(fields, { headDim: 128 }),
+  create: (build) =>
+    build.decoder(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
+          attention: build.attention(i, {
+            headNorms: {
+              q: build.rmsNorm(`layers.${i}.self_attn.q_norm`, build.config.headDim),
+              k: build.rmsNorm(`layers.${i}.self_attn.k_norm`, build.config.headDim),
+            },
+          }),
+          beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
+          mlp: build.gatedMLP(`layers.${i}.mlp`),
+        }),
+    ),
+};

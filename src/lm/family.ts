@@ -1,0 +1,35 @@
+/** Interface of a family of language models. Each family is one file in `families/`. */
+import type { Builder } from './builder.js';
+import type { ModelConfig } from './config.js';
+import type { Decoder } from './decoder.js';
+import type { JsonFields } from './json-fields.js';
+
+/** Configuration of a model, without the facts that do not come from its `config.json`. */
+export type FamilyConfig = Omit<ModelConfig, 'path' | 'family'>;
+
+export interface Family {
+  /** Name of the family in results, errors and documentation. */
+  readonly name: string;
+  /** Values of `model_type` in `config.json`. */
+  readonly modelTypes: readonly string[];
+  /** Published models of the family, for the table in docs/models.md. */
+  readonly models: string;
+  /** Features of the architecture that the family supports, for the same table. */
+  readonly features: string;
+  /** Prefixes that the names of the weights may have. Files of the bare decoder have none. */
+  readonly prefixes: readonly string[];
+  /**
+   * Whether the outputs of attention and MLP pass through a norm before they are added to the
+   * residual stream. The output of such a module is not the sum's term.
+   */
+  readonly normsAfter: boolean;
+  /**
+   * Whether TransformerLens centers the weights that write to the residual stream
+   * (`center_writing_weights`). It does so if the norms subtract the mean.
+   */
+  readonly centeredByTransformerLens: boolean;
+  /** Reads `config.json`. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
+  readonly readConfig: (fields: JsonFields) => FamilyConfig;
+  /** Builds the model from its weights. @throws SaeEvalError `checkpoint-*`. */
+  readonly create: (build: Builder) => Decoder;
+}

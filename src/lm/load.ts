@@ -1,0 +1,72 @@
+/** Loads a language model from its folder. */
+import { freemem } from 'node:os';
+import { SaeEvalError } from '../errors.js';
+import type { DType } from '../torch/index.js';
+import { Builder } from './builder.js';
+import { readModelConfig, type ModelConfig } from './config.js';
+import { familyNamed } from './families/index.js';
+import type { LanguageModel } from './model.js';
+import { ScriptLanguageModel } from './script-model.js';
+import { modelSize, WeightFiles } from './weight-files.js';
+import { Weights } from './weights.js';
+
+export interface LoadModelOptions {
+  device?: string;
+  dtype?: DType;
+}
+
+/** Bytes that this process may still take. In a container they are fewer than the machine's. */
+function freeMemory(): number {
+  return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+}
+
+/**
+ * Refuses a model whose converted weights do not fit into memory. Weights in their stored dtype are
+ * mapped, so the system can drop their pages.
+ * @throws SaeEvalError `device-memory`.
+ */
+function checkMemory(
+  files: WeightFiles,
+  config: ModelConfig,
+  { device, dtype }: Required<LoadModelOptions>,
+): void {
+  const { parameters, bytes } = modelSize(files, config, dtype);
+  const free = freeMemory();
+  if (device !== 'cpu' || files.stores(dtype) || bytes <= free) return;
+  const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
+  throw new SaeEvalError(
+    'device-memory',
+    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} ` +
+      `has ${gib(free)} free. Use a smaller dtype, best the one the files are stored in ` +
+      '(nothing is copied then), or a machine with more memory.',
+  );
+}
+
+/**
+ * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache.
+ * Weights are mapped from the files, and converted if they are stored in another dtype. If the
+ * folder has the manifest of a TorchScript export, its program is run, which is its author's code.
+ * The caller disposes the model.
+ *
+ * @example
+ * const model = await loadLanguageModel('checkpoints/tiny-llama');
+ * @throws SaeEvalError `model-unsupported`, `model-invalid`, `checkpoint-*`, `file-*`,
+ *   `device-memory`.
+ */
+export async function loadLanguageModel(
+  path: string,
+  { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {},
+): Promise<LanguageModel> {
+  const config = await readModelConfig(path);
+  const family = familyNamed(config.family);
+  if (family === undefined) return new ScriptLanguageModel(config, { device, dtype });
+  const files = await WeightFiles.read(config.path);
+  checkMemory(files, config, { device, dtype });
+  const weights = new Weights(files, family.prefixes, { device, dtype });
+  try {
+    return family.create(new Builder(config, weights));
+  } catch (thrown) {
+    weights.dispose();
+    throw thrown;
+  }
+}
