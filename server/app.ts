@@ -43,15 +43,14 @@ import { registerValidation } from './validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route looks at the Accept header itself. */
+    /** Whether the route reads the Accept header itself. */
     negotiates?: boolean;
+    /** Whether the route answers with an event stream. */
     streams?: boolean;
   }
 }
 
-/**
- * A server that is built but does not listen yet. `app.close()` stops it and everything it started.
- */
+/** A server that does not listen yet. `app.close()` stops it and everything that it started. */
 export interface BuiltServer {
   app: FastifyInstance;
   services: Services;
@@ -70,7 +69,7 @@ export async function buildApp(
   if (!keys.required && !isLoopback(options.host)) {
     throw new SaeEvalError(
       'configuration-invalid',
-      'Without API keys the server listens on this machine only, found host ' +
+      'Without API keys the server listens on loopback only, found host ' +
         `${options.host}; give --api-keys FILE (see \`sae-eval keys add\`) or ` +
         'SAE_EVAL_API_KEY, or --host 127.0.0.1.',
     );
@@ -82,7 +81,7 @@ export async function buildApp(
       redact: ['req.headers.authorization', 'req.headers.cookie'],
       base: null,
     },
-    // One line for each request, with its answer: below.
+    // The hook `onResponse` below writes one line for each request.
     logController: new LogController({ disableRequestLogging: true }),
     genReqId: () => randomUUID(),
     bodyLimit: options.bodyLimit,
@@ -102,7 +101,7 @@ export async function buildApp(
   });
 
   keys.onFault = (err) =>
-    app.log.error({ err }, 'the file of API keys cannot be read; the keys read before stay valid');
+    app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options.db, { otherwise: unlock });
   const hub = new EventHub();
@@ -204,12 +203,12 @@ export async function buildApp(
   return { app, services };
 }
 
-/** A key that somebody put into an address by mistake is no line of a log. */
+/** Keeps a key out of the log if a caller put it into the address by mistake. */
 function withoutKeys(url: string): string {
   return url.replaceAll(/sae_[\w-]{20,}/g, 'sae_…');
 }
 
-/** @throws SaeEvalError `configuration-invalid` when the file is no store of this version. */
+/** @throws SaeEvalError `configuration-invalid` if the file is not a store of this version. */
 function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store {
   try {
     return new Store(file);
@@ -225,7 +224,7 @@ function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store 
   }
 }
 
-/** What holds for every call: what is accepted, what a body may be encoded as. */
+/** Checks the Accept and Content-Encoding headers of every call. */
 function registerChecks(app: FastifyInstance): void {
   app.addHook('onRequest', async (request) => {
     const { negotiates = false, streams = false } = request.routeOptions.config;
@@ -240,7 +239,7 @@ function registerChecks(app: FastifyInstance): void {
     if (encoding !== undefined && encoding !== 'identity')
       throw new SaeEvalError(
         'media-type-unsupported',
-        `Content-Encoding ${encoding.slice(0, 50)} is not read; send the body as it is.`,
+        `Content-Encoding ${encoding.slice(0, 50)} is not supported; send the body unencoded.`,
       );
   });
 }
@@ -258,7 +257,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
     sampleInterval: 1000,
     retryAfter: 5,
   });
-  // Before compression: an ETag names what is compressed.
+  // Before compression, so that the ETag is that of the uncompressed answer.
   await app.register(etag, { weak: true });
   await app.register(compress, { threshold: 4096, encodings: ['gzip', 'deflate'] });
 }

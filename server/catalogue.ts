@@ -1,12 +1,12 @@
 /**
- * What lies under the roots: checkpoints, models, texts. Found by name here, read in an inspect
+ * Lists checkpoints, models and texts below the roots. Names are read here, files in an inspection
  * process; an answer is kept until its file changes.
  */
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/files.js';
-import { modelOfCacheFolder } from '../src/hub-cache.js';
+import { findInHubCache, modelOfCacheFolder } from '../src/hub-cache.js';
 import {
   inspectCheckpoints,
   inspectModels,
@@ -29,7 +29,7 @@ const mostFolders = 2000;
 const skipped = new Set(['node_modules', 'dist', 'build', '__pycache__']);
 
 interface Found {
-  /** Name in a request. */
+  /** Path in a request. */
   name: string;
   file: string;
   bytes: number;
@@ -66,11 +66,17 @@ export class Catalogue {
   async checkpoints(
     signal: AbortSignal,
   ): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
-    const models = new Set((await this.#modelFolders(signal)).map(({ file }) => file));
-    // The weights of a language model are no SAE.
+    const described = new Map(
+      (await this.#modelFolders(signal)).map(({ file, answer }) => [file, answer]),
+    );
+    const isModel = (file: string): boolean => {
+      const answer = described.get(file);
+      return described.has(file) && (answer === undefined || 'ok' in answer);
+    };
+    // A folder that cannot be read as a language model may hold an SAE with a config.json.
     const all = (await this.#folders())
-      .filter(({ file }) => !models.has(file))
-      .flatMap(({ files }) => files)
+      .filter(({ file }) => !isModel(file))
+      .flatMap(({ file, files }) => files.map((found) => ({ ...found, folder: file })))
       .filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const answers = await this.#cached(this.#checkpoints, listed, (files) =>
@@ -78,10 +84,10 @@ export class Catalogue {
     );
     return {
       truncated: all.length > listed.length,
-      items: listed.map((found, index): CheckpointEntry => {
-        const { name, bytes, modified } = found;
+      items: listed.flatMap((found, index): CheckpointEntry[] => {
+        const { name, bytes, modified, folder } = found;
         const answer = answers[index];
-        const described = answer !== undefined && 'ok' in answer ? answer.ok : null;
+        const description = answer !== undefined && 'ok' in answer ? answer.ok : null;
         const {
           format = null,
           candidates = [],
@@ -92,22 +98,26 @@ export class Catalogue {
           namedKind = null,
           obstacle = null,
           choices = [],
-        } = described ?? {};
-        return {
-          path: name,
-          bytes,
-          modifiedAt: new Date(modified).toISOString(),
-          format,
-          candidates,
-          d,
-          m,
-          routedLayers,
-          kindKnown,
-          namedKind,
-          obstacle,
-          choices,
-          error: failure(answer, found),
-        };
+        } = description ?? {};
+        // The weights of a model that is not supported are not a damaged SAE.
+        if (described.has(folder) && candidates.length === 0) return [];
+        return [
+          {
+            path: name,
+            bytes,
+            modifiedAt: new Date(modified).toISOString(),
+            format,
+            candidates,
+            d,
+            m,
+            routedLayers,
+            kindKnown,
+            namedKind,
+            obstacle,
+            choices,
+            error: failure(answer, found),
+          },
+        ];
       }),
     };
   }
@@ -149,20 +159,24 @@ export class Catalogue {
     };
   }
 
-  /** Folders that their names say are models, and those whose manifest, once read, says so. */
-  async #modelFolders(signal: AbortSignal): Promise<Found[]> {
+  /**
+   * Folders whose file names are those of a model, and those whose manifest describes one, with what
+   * reading them gave. Folders beyond the first are not read.
+   */
+  async #modelFolders(
+    signal: AbortSignal,
+  ): Promise<(Found & { answer: Inspected<ModelFacts> | undefined })[]> {
     const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
-    const programs = folders.filter(({ byName }) => !byName).slice(0, mostFiles);
-    const answers = await this.#cached(this.#models, programs, (files) =>
+    const answers = await this.#cached(this.#models, folders.slice(0, mostFiles), (files) =>
       inspectModels(files, { ...this.inspectOptions, signal }),
     );
-    // What a program's manifest says is an answer also where the server does not run programs;
-    // other tools have manifests too.
-    const are = new Set(programs.filter((_, index) => isModelAnswer(answers[index])));
-    return folders.filter((folder) => folder.byName || are.has(folder));
+    // Other tools have manifests too. A program counts even if this server does not run programs.
+    return folders
+      .map((folder, index) => ({ ...folder, answer: answers[index] }))
+      .filter(({ byName, answer }) => byName || isModelAnswer(answer));
   }
 
-  /** Folders with text files, and the files: those that naming the folder would read. */
+  /** Folders with text files, and the files that a request for the folder would read. */
   async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
     const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
       const texts = textExtensions
@@ -184,7 +198,7 @@ export class Catalogue {
     return { items: items.slice(0, mostFiles), truncated: items.length > mostFiles };
   }
 
-  /** Answers for files, from memory where a file has not changed. */
+  /** Answers for files; those of unchanged files come from memory. */
   async #cached<T>(
     memory: Map<string, { stamp: string; answer: T }>,
     files: readonly Found[],
@@ -201,7 +215,7 @@ export class Catalogue {
     return files.map(({ file }) => memory.get(file)?.answer);
   }
 
-  /** All folders under the roots; looked at again after two seconds. */
+  /** All folders below the roots, walked again after two seconds. */
   #folders(): Promise<Folder[]> {
     if (this.#walk === null || Date.now() - this.#walk.at > 2000)
       this.#walk = { at: Date.now(), folders: this.#walkRoots() };
@@ -224,7 +238,7 @@ export class Catalogue {
         for (const entry of await entriesOf(path)) {
           const file = join(path, entry.name);
           const entryName = relative(root, file);
-          // Links are left out: where they lead is checked when a request names them.
+          // Links are left out; their targets are checked when a request names them.
           if (
             entry.isDirectory() &&
             depth < deepest &&
@@ -247,7 +261,7 @@ export class Catalogue {
   async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
     const names = (await entriesOf(this.roots.hub)).map((entry) => modelOfCacheFolder(entry.name));
     return names.flatMap((name) => {
-      const file = name === null ? null : this.roots.cachedModel(name);
+      const file = name === null ? null : findInHubCache(name, { hub: this.roots.hub });
       return name === null || file === null
         ? []
         : [{ name, file, bytes: 0, modified: 0, source: 'hugging-face' as const }];
@@ -255,11 +269,9 @@ export class Catalogue {
   }
 }
 
-/**
- * The folder as what may be a model, as new as the files that describe it; null where none does.
- */
+/** The folder as a possible model, as new as the files that describe it; null if none does. */
 function describedBy({ name, file, files }: Folder): (Found & { byName: boolean }) | null {
-  // OpenMOSS' SAEs lie with a config.json too.
+  // A folder of an OpenMOSS SAE has a config.json too.
   if (files.some((entry) => /\/sae_weights\.(safetensors|pt)$/.test(entry.file))) return null;
   const [config, manifest] = ['/config.json', '/manifest.json'].map((end) =>
     files.find((entry) => entry.file.endsWith(end)),

@@ -1,6 +1,6 @@
 /**
- * Lets a few inspections run at a time; the others wait their turn, and beyond a limit are refused.
- * None outlives the server.
+ * Limits how many inspections run at once. Others wait their turn; beyond a second limit they are
+ * refused. No inspection outlives the server.
  */
 import { SaeEvalError } from '../src/errors.js';
 
@@ -11,9 +11,7 @@ export class InspectionGate {
 
   constructor(private readonly limits: { atOnce: number; waiting: number }) {}
 
-  /**
-   * @throws SaeEvalError `unavailable` when too many wait, or when the gate is closed meanwhile.
-   */
+  /** @throws SaeEvalError `unavailable` if too many wait, or if the gate is closed meanwhile. */
   async through<T>(body: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (this.#running >= this.limits.atOnce) {
       if (this.#waiting.length >= this.limits.waiting)
@@ -38,7 +36,7 @@ export class InspectionGate {
     }
   }
 
-  /** Gives up what is inspected: nobody who stops a server should wait for a file. */
+  /** Aborts running inspections, so that stopping the server does not wait for a file. */
   close(): void {
     this.#closed.abort();
   }

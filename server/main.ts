@@ -1,4 +1,4 @@
-/** Starts the server, and stops it in good order on SIGTERM and SIGINT. */
+/** Starts the server, and stops it cleanly on SIGTERM and SIGINT. */
 import closeWithGrace from 'close-with-grace';
 import type { AddressInfo } from 'node:net';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
@@ -9,21 +9,22 @@ export { addKey } from './auth/keys.js';
 export type { ServerOptions } from './options.js';
 
 export interface RunningServer {
-  /** Where it listens, such as `http://127.0.0.1:8787`. */
+  /** Address, such as `http://127.0.0.1:8787`. */
   url: string;
-  /** Stops it: no new evaluations, streams ended, those under way kept for the next start. */
+  /** Stops the server: ends streams and keeps running evaluations for the next start. */
   close(): Promise<void>;
 }
 
 export interface StartOptions {
-  /** Whether SIGTERM and SIGINT stop it; default true. */
+  /** Whether SIGTERM and SIGINT stop the server; default true. */
   handleSignals?: boolean;
-  /** JSON file of settings; default: the one that SAE_EVAL_CONFIG names. */
+  /** JSON file of settings; default: the value of SAE_EVAL_CONFIG. */
   config?: string;
 }
 
 /**
  * Starts the server.
+ *
  * @throws SaeEvalError `configuration-invalid`.
  * @example
  * const server = await startServer({ port: 0, roots: ['.'] });

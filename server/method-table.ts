@@ -1,6 +1,5 @@
 /**
- * Which methods an address takes, for 405 and its Allow header: the router itself only says that
- * nothing matched.
+ * Methods of each address, for 405 and its Allow header: the router only says that nothing matched.
  */
 import type { FastifyInstance } from 'fastify';
 
@@ -36,7 +35,7 @@ export function recordMethods(app: FastifyInstance): void {
   });
 }
 
-/** The methods of an address, none where nothing lies there. */
+/** Methods that an address takes, sorted; empty if it does not exist. */
 export function methodsAt(app: FastifyInstance, url: string): string[] {
   const path = url.split('?', 1)[0]!;
   const methods = new Set<string>();

@@ -1,11 +1,11 @@
-/** Numbers for Prometheus. */
+/** Metrics for Prometheus. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { evaluationStatuses, type EvaluationRecord } from '../src/schema/record.js';
 import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 
-export interface MetricSources {
+interface MetricSources {
   store: Store;
   queue: () => JobQueue;
   hub: EventHub;
@@ -33,7 +33,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_queue_length',
-      help: 'Evaluations that wait, by device.',
+      help: 'Waiting evaluations by device.',
       labelNames: ['device'],
       registers,
       collect() {
@@ -42,7 +42,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_compute_resident_bytes',
-      help: 'Resident memory of the compute process, by device.',
+      help: 'Resident memory of the compute process by device.',
       labelNames: ['device'],
       registers,
       collect() {
@@ -52,7 +52,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_compute_running',
-      help: 'Whether the compute process of a device works on an evaluation.',
+      help: 'Whether the compute process of a device is running an evaluation (0 or 1).',
       labelNames: ['device'],
       registers,
       collect() {
@@ -62,7 +62,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_device_memory_bytes',
-      help: 'Memory of a device, by state (total, free).',
+      help: 'Memory of a device by state (total, free).',
       labelNames: ['device', 'state'],
       registers,
       collect() {
@@ -76,7 +76,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_model_cache_bytes',
-      help: 'Models and SAEs that the compute process of a device holds.',
+      help: 'Bytes of models and SAEs that the compute process of a device keeps loaded.',
       labelNames: ['device'],
       registers,
       collect() {
@@ -87,8 +87,8 @@ export class Metrics {
     new Counter({
       name: 'sae_eval_model_cache_events_total',
       help:
-        'Models, tokenizers and SAEs found in the cache (hit), loaded (load), freed ' +
-        '(eviction) by the compute process of a device.',
+        'Models, tokenizers and SAEs that the compute process of a device found in its cache ' +
+        '(hit), loaded (load) or freed (eviction).',
       labelNames: ['device', 'event'],
       registers,
       collect() {
@@ -107,7 +107,7 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_samples_per_second',
-      help: 'Of the evaluation that a device works on.',
+      help: 'Speed of the running evaluation by device.',
       labelNames: ['device'],
       registers,
       collect() {
@@ -136,13 +136,13 @@ export class Metrics {
     });
     this.#tokensPerSecond = new Gauge({
       name: 'sae_eval_tokens_per_second',
-      help: 'Of the evaluation that ended last, by device.',
+      help: 'Speed of the evaluation that ended last, by device.',
       labelNames: ['device'],
       registers,
     });
     this.#requests = new Histogram({
       name: 'sae_eval_http_request_seconds',
-      help: 'Answers by route and status.',
+      help: 'Seconds to answer a request by method, route and status.',
       labelNames: ['method', 'route', 'status'],
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 10],
       registers,

@@ -28,10 +28,7 @@ function qualityOf(ranges: readonly Range[], type: string): number {
   return 0;
 }
 
-/**
- * The offered media type that the header likes best (earlier ones win ties), or null if it takes
- * none.
- */
+/** The offered media type that the header prefers; earlier ones win ties. Null if it takes none. */
 export function negotiate(accept: string | undefined, offered: readonly string[]): string | null {
   const ranges = accept === undefined ? [] : parseAccept(accept);
   if (ranges.length === 0) return offered[0] ?? null;

@@ -5,7 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { packageVersion } from '../src/version.js';
 
-/** Call before the routes are registered. `withKeys`: whether callers must show an API key. */
+/** Call before the routes are registered. `withKeys`: whether calls need an API key. */
 export async function registerDocuments(
   app: FastifyInstance,
   { withKeys }: { withKeys: boolean },
@@ -21,9 +21,12 @@ export async function registerDocuments(
       },
       tags: [
         { name: 'evaluations', description: 'Submit, watch, cancel.' },
-        { name: 'reports', description: 'Results for people.' },
-        { name: 'catalogue', description: 'What a request can name.' },
-        { name: 'operations', description: 'For whoever runs the server.' },
+        { name: 'reports', description: 'Results rendered for reading.' },
+        {
+          name: 'catalogue',
+          description: 'Kinds, files, models and devices that a request can name.',
+        },
+        { name: 'operations', description: 'Health, metrics and problem types.' },
       ],
       ...(withKeys
         ? {

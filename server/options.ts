@@ -1,7 +1,4 @@
-/**
- * Settings of a server: from flags, the environment and one file (docs/operations.md), with their
- * defaults.
- */
+/** Settings of a server and their defaults (docs/reference/operations.md). */
 import { readFileSync, realpathSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { z } from 'zod';
@@ -15,26 +12,35 @@ export const serverOptionsSchema = z.strictObject({
   host: z
     .string()
     .default('127.0.0.1')
-    .describe('Address to listen on. Without API keys: a loopback address.'),
-  port: z.number().int().min(0).max(65_535).default(8787).describe('0: any free port.'),
+    .describe('Address to listen on. Without API keys it must be a loopback address.'),
+  port: z
+    .number()
+    .int()
+    .min(0)
+    .max(65_535)
+    .default(8787)
+    .describe('Port to listen on; 0: any free port.'),
   roots: z
     .array(z.string().min(1))
     .min(1)
     .default(['.'])
-    .describe('Folders under which requests may name files; the first that has a path wins.'),
+    .describe('Folders below which requests may name files; the first that has a path wins.'),
   db: z
     .string()
     .min(1)
     .default('sae-eval.db')
-    .describe('The SQLite file of all evaluations; journals lie beside it.'),
+    .describe('SQLite file of all evaluations. Journals lie beside it.'),
   apiKeys: z.string().min(1).optional().describe('File of hashed API keys.'),
   apiKey: z
     .string()
     .min(16)
     .optional()
-    .describe('One API key in the clear; better given as SAE_EVAL_API_KEY.'),
-  maxQueued: nonNegative.int().default(1000).describe('Evaluations that may wait in all.'),
-  maxQueuedPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
+    .describe('One API key in plain text; better set as SAE_EVAL_API_KEY.'),
+  maxQueued: nonNegative.int().default(1000).describe('Most evaluations that wait.'),
+  maxQueuedPerClient: nonNegative
+    .int()
+    .default(200)
+    .describe('Most evaluations of one API key or address that wait.'),
   modelCacheBytes: nonNegative
     .default(() => Math.floor(systemMemory().totalBytes / 4))
     .describe(
@@ -47,36 +53,39 @@ export const serverOptionsSchema = z.strictObject({
     .min(0)
     .max(19)
     .default(5)
-    .describe(
-      'Niceness of compute processes: how far they stand back for the server and others, ' +
-        'so that answers come at once.',
-    ),
+    .describe('Niceness of compute processes, so that the server answers at once.'),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
-  maxWatchers: nonNegative.int().default(1000).describe('Open event streams in all.'),
-  maxWatchersPerClient: nonNegative.int().default(200).describe('… and of one API key or address.'),
-  requestsPerMinute: nonNegative.int().default(6000).describe('Of one API key or address.'),
+  maxWatchers: nonNegative.int().default(1000).describe('Most open event streams.'),
+  maxWatchersPerClient: nonNegative
+    .int()
+    .default(200)
+    .describe('Most open event streams of one API key or address.'),
+  requestsPerMinute: nonNegative
+    .int()
+    .default(6000)
+    .describe('Most requests a minute of one API key or address.'),
   submissionsPerMinute: nonNegative
     .int()
     .default(600)
-    .describe('… that submit an evaluation or ask for the inspection of a file.'),
-  bodyLimit: z.number().int().min(1024).default(1_048_576).describe('Bytes of a request body.'),
+    .describe('Most submissions, and most inspections, a minute of one API key or address.'),
+  bodyLimit: z.number().int().min(1024).default(1_048_576).describe('Most bytes of a body.'),
   requestTimeout: seconds
     .min(1)
     .default(30)
-    .describe('Seconds in which a request must have arrived whole.'),
-  inspectTimeout: seconds.min(1).default(30).describe('Seconds the inspection of files may take.'),
+    .describe('Seconds within which a request must arrive completely.'),
+  inspectTimeout: seconds.min(1).default(30).describe('Seconds an inspection of files may take.'),
   heartbeat: seconds
     .min(0.05)
     .default(15)
     .describe('Seconds between heartbeats of an event stream.'),
-  grace: seconds.default(10).describe('Seconds between SIGTERM and the end.'),
+  grace: seconds.default(10).describe('Most seconds between SIGTERM and the end.'),
   logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
 });
 
 export type ServerOptions = z.input<typeof serverOptionsSchema>;
 export type ResolvedServerOptions = z.output<typeof serverOptionsSchema>;
 
-/** Environment variables that set an option, when the flag is not given. */
+/** Environment variables and the options that they set. */
 export const environmentVariables: Readonly<Record<string, keyof ServerOptions>> = {
   SAE_EVAL_HOST: 'host',
   SAE_EVAL_PORT: 'port',
@@ -93,7 +102,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
   SAE_EVAL_SUBMISSIONS_PER_MINUTE: 'submissionsPerMinute',
 };
-/** Names the file of settings. */
+/** Environment variable with the path of the settings file. */
 export const configVariable = 'SAE_EVAL_CONFIG';
 const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel']);
 
@@ -123,8 +132,9 @@ function fromFile(path: string | undefined): Record<string, unknown> {
 }
 
 /**
- * Flags win over the environment, the environment over the file named by SAE_EVAL_CONFIG, that over
- * the defaults.
+ * The settings of a server. Flags win over the environment, the environment wins over the file
+ * named by SAE_EVAL_CONFIG, and the file wins over the defaults.
+ *
  * @throws SaeEvalError `configuration-invalid` naming the option.
  */
 export function resolveServerOptions(
@@ -159,7 +169,7 @@ export function resolveServerOptions(
   return { ...options, roots, db: resolve(options.db) };
 }
 
-/** Whether an address reaches this machine only. */
+/** Whether an address can be reached from this machine only. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

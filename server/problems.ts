@@ -1,6 +1,6 @@
 /**
- * One handler for every error: `application/problem+json` (RFC 9457) from the table in
- * src/errors.ts, never a stack.
+ * Turns every error into `application/problem+json` (RFC 9457) by the table in src/errors.ts. No
+ * answer contains a stack trace.
  */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Socket } from 'node:net';
@@ -8,9 +8,9 @@ import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src
 import type { Problem } from '../src/schema/record.js';
 import { methodsAt } from './method-table.js';
 
-export const problemMediaType = 'application/problem+json; charset=utf-8';
+const problemMediaType = 'application/problem+json; charset=utf-8';
 
-export function problemOf(error: SaeEvalError, instance?: string): Problem {
+function problemOf(error: SaeEvalError, instance?: string): Problem {
   const { status, title } = errorTable[error.code];
   return {
     type: `/problems/${error.code}`,
@@ -33,7 +33,7 @@ const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: strin
   FST_ERR_CTP_INVALID_JSON_BODY: { code: 'body-malformed', message: 'The body is not valid JSON.' },
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
     code: 'body-malformed',
-    message: 'The body is not as long as Content-Length says.',
+    message: 'The length of the body differs from Content-Length.',
   },
   FST_ERR_CTP_BODY_TOO_LARGE: {
     code: 'body-too-large',
@@ -51,7 +51,7 @@ const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: strin
   },
 };
 
-/** Any error that reached the framework as a coded one. */
+/** A coded error for any error that reached the framework. */
 export function codedError(error: unknown): SaeEvalError {
   if (error instanceof SaeEvalError) return error;
   const { code, statusCode, message } = error as Partial<FastifyError>;
@@ -66,12 +66,12 @@ export function codedError(error: unknown): SaeEvalError {
   if (statusCode === 403 || statusCode === 404)
     return new SaeEvalError('not-found', 'There is nothing at this address.', { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
-    return new SaeEvalError('request-invalid', message ?? 'The request cannot be answered.', {
+    return new SaeEvalError('request-invalid', message ?? 'The request is not valid.', {
       cause: error,
     });
   return new SaeEvalError(
     'internal',
-    'The server met an unexpected fault; its log has the details under the request id.',
+    'The server met an unexpected fault; its log has the details under the id of the request.',
     { cause: error },
   );
 }
@@ -98,7 +98,7 @@ export function registerProblems(app: FastifyInstance): void {
   });
 }
 
-/** Call when the rate limit is registered: addresses that are none count too. */
+/** Call after the rate limit is registered: unknown addresses count towards it too. */
 export function registerNotFound(app: FastifyInstance): void {
   app.setNotFoundHandler({ preHandler: app.rateLimit() }, (request, reply) =>
     notFound(request, reply),
@@ -117,12 +117,12 @@ function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     reply,
     new SaeEvalError(
       'method-not-allowed',
-      `${request.method} is not possible here; this address takes ${methods.join(', ')}.`,
+      `This address does not take ${request.method}; it takes ${methods.join(', ')}.`,
     ),
   );
 }
 
-/** Answers what is not even HTTP, too slow or too large in its headers. */
+/** Answers a connection whose request is not HTTP, too slow, or has too large headers. */
 export function refuseConnection(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
   const [status, reason] =

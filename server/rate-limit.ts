@@ -1,6 +1,4 @@
-/**
- * How many requests a minute: of one API key, or of one address for callers without a known one.
- */
+/** Limits requests a minute by API key, or by address for callers without a known key. */
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
@@ -8,14 +6,15 @@ import { SaeEvalError } from '../src/errors.js';
 function tooMany(most: number, milliseconds: number): SaeEvalError {
   return new SaeEvalError(
     'rate-limited',
-    `At most ${most} requests a minute; try again in ${Math.ceil(milliseconds / 1000)} s.`,
+    `A client may send ${most} requests a minute; try again in ` +
+      `${Math.ceil(milliseconds / 1000)} s.`,
   );
 }
 
 /**
  * Limits every route. Call before the guard is registered.
- * @returns what counts a caller that the guard turns away, before any route's own limit is
- *   reached; it throws `rate-limited`.
+ *
+ * @returns a function that counts a caller whom the guard refuses; it throws `rate-limited`.
  */
 export async function registerRateLimit(
   app: FastifyInstance,

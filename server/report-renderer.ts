@@ -1,7 +1,4 @@
-/**
- * Renders reports in a worker thread: drawing charts takes longer than anybody else's answer should
- * wait.
- */
+/** Renders reports in a worker thread, so that drawing charts does not delay other answers. */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError, type SerializedError } from '../src/errors.js';
 import type { ReportFormat, ReportLanguage } from '../src/schema/record.js';
@@ -21,7 +18,7 @@ interface Pending {
   reject(error: SaeEvalError): void;
 }
 
-/** After so long without work the thread ends, and the memory of what draws with it. */
+/** Milliseconds without work after which the thread ends and frees its memory. */
 const idleMs = 60_000;
 
 export class ReportRenderer {

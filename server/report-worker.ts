@@ -1,4 +1,4 @@
-/** The thread of report-renderer.ts. */
+/** Worker thread of report-renderer.ts. */
 import { parentPort } from 'node:worker_threads';
 import { asSaeEvalError } from '../src/errors.js';
 import { renderReport } from '../src/report/index.js';

@@ -1,7 +1,7 @@
 /**
- * Confines the paths of requests to the root folders. A path is taken apart as text first, so that
- * nothing outside the roots is even looked at; what it leads to, symbolic links followed, must lie
- * below a root again.
+ * Confines the paths of requests to the root folders. A path is checked as text first, so that
+ * nothing outside the roots is touched. Its target, symbolic links followed, must lie below a root
+ * too.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
@@ -18,14 +18,15 @@ function isBelow(folder: string, path: string): boolean {
 function outside(path: string): SaeEvalError {
   return new SaeEvalError(
     'path-outside-roots',
-    `'${path}' leads outside the folders the server may read; expected a path below one of ` +
-      "them, such as 'checkpoints/model'.",
+    `'${path}' leads outside the server's root folders; expected a path below one of them, such ` +
+      "as 'checkpoints/model'.",
   );
 }
 
 /**
- * Who opens a pipe waits for somebody to write, maybe for ever.
- * @throws SaeEvalError `file-unreadable` for what is neither a file nor a folder.
+ * Refuses pipes, sockets and devices: opening a pipe can wait for ever.
+ *
+ * @throws SaeEvalError `file-unreadable` if the path is neither a file nor a folder.
  */
 async function ordinary(real: string, path: string): Promise<{ isFolder: boolean }> {
   const facts = await stat(real);
@@ -37,14 +38,14 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
   return { isFolder: facts.isDirectory() };
 }
 
-/** Settings that published SAEs keep beside their weights, or one folder above. */
+/** Configuration files of published SAEs, beside the weights or one folder above. */
 const settingsFiles = ['cfg.json', 'config.json', 'hyperparams.json'];
 
 export class Roots {
   /** Folder of the Hugging Face cache. */
   readonly hub: string;
 
-  /** @param folders real paths, first one wins. */
+  /** @param folders real paths; the first one that has a path wins. */
   constructor(
     readonly folders: readonly string[],
     { hub = hubCacheFolder() }: { hub?: string } = {},
@@ -53,7 +54,9 @@ export class Roots {
   }
 
   /**
-   * The real path of what a request names. `contents`: a folder's files will be read too.
+   * The real path of a file or folder in a request. `contents`: whether the files of a folder will
+   * be read too.
+   *
    * @throws SaeEvalError `path-outside-roots`, `file-not-found`, `file-unreadable`.
    */
   async resolve(path: string, { contents = false }: { contents?: boolean } = {}): Promise<string> {
@@ -81,14 +84,14 @@ export class Roots {
     );
   }
 
-  /** A model: below a root, or `org/name` in the local Hugging Face cache. */
+  /** Folder of a model: below a root, or `org/name` in the local Hugging Face cache. */
   async resolveModel(path: string): Promise<string> {
     try {
       return await this.resolve(path, { contents: true });
     } catch (thrown) {
       const cached =
         thrown instanceof SaeEvalError && thrown.code === 'file-not-found'
-          ? this.cachedModel(path)
+          ? findInHubCache(path, { hub: this.hub })
           : null;
       if (cached === null) throw thrown;
       return cached;
@@ -96,8 +99,8 @@ export class Roots {
   }
 
   /**
-   * A checkpoint, or the folder of a published one: what is read with it, its weights and the
-   * settings beside them, must not lead outside either.
+   * Path of a checkpoint file or of a folder with a published SAE. The weights and configurations
+   * that are read with it must not lead outside either.
    */
   async resolveCheckpoint(path: string): Promise<string> {
     const real = await this.resolve(path, { contents: true });
@@ -110,20 +113,15 @@ export class Roots {
             settingsFiles.map((name) => join(folder, name)),
           ),
         ];
-    // Above a root there is nothing to follow: nothing is read there either.
+    // Nothing above a root is read, so links there are not followed.
     for (const place of places)
       if (this.folders.some((root) => isBelow(root, place))) await this.#real(place, path);
     return real;
   }
 
-  /** The snapshot of `org/name`, or `org/name@revision`, in the Hugging Face cache, or null. */
-  cachedModel(name: string): string | null {
-    return findInHubCache(name, { hub: this.hub });
-  }
-
   /**
-   * Every path of a request with what it leads to, or why it leads nowhere: what the process that
-   * reads is given.
+   * Every path of a request with its real path, or the error of resolving it, for the process that
+   * reads the files.
    */
   async table(request: ResolvedRequest): Promise<NonNullable<PathTable>> {
     const table = new Map<string, NonNullable<PathTable>[number]>();
@@ -141,15 +139,12 @@ export class Roots {
     return [...table.values()];
   }
 
-  /**
-   * The same error with the paths as the request has them: where the roots lie is nobody's
-   * business.
-   */
+  /** The same error with the request's paths in place of real ones, which stay private. */
   static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
     const known = table.flatMap((entry) =>
       'path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : [],
     );
-    // Longer ones first: a file before the folder it lies in.
+    // Longer paths first: a file before its folder.
     known.sort(([a], [b]) => b.length - a.length);
     const hidden = (text: string): string =>
       known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);
@@ -175,10 +170,7 @@ export class Roots {
     return real;
   }
 
-  /**
-   * The files of a folder are read as well: links among them must not lead outside, and pipes are
-   * not waited for.
-   */
+  /** Checks the files of a folder: no link leads outside, and none is a pipe. */
   async #checkContents(real: string, path: string): Promise<void> {
     for (const entry of await readdir(real, { withFileTypes: true })) {
       const name = `${path}/${entry.name}`;

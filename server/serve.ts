@@ -1,4 +1,4 @@
-/** Entry of a server process on its own: settings from the environment (docs/operations.md). */
+/** Entry of a server process; its settings come from the environment. */
 import { asSaeEvalError } from '../src/errors.js';
 import { startServer } from './main.js';
 

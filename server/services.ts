@@ -1,4 +1,4 @@
-/** What routes share: made by app.ts, ended with it. */
+/** Services that the routes share; app.ts makes and ends them. */
 import type { Machine } from '../src/compute/protocol.js';
 import type { Catalogue } from './catalogue.js';
 import type { InspectionGate } from './inspection-gate.js';
@@ -23,14 +23,9 @@ export interface Services {
   machine: MachineState;
 }
 
-/** The devices, once a compute process has told them. */
+/** Devices of this machine, known after a compute process has described them. */
 export interface MachineState {
   current: Machine | null;
-  /** Why there are none yet. */
+  /** Why no compute process has answered; null if nothing went wrong. */
   problem: string | null;
-}
-
-/** The device that a request runs on unless it names one. */
-export function defaultDevice({ devices }: Machine): string {
-  return devices.find(({ name }) => name.startsWith('cuda'))?.name ?? 'cpu';
 }

@@ -1,6 +1,6 @@
 /**
- * Asks a compute process for the devices, then starts a worker for each. Until one answers the
- * server is not ready.
+ * Asks a compute process for the devices, then starts a worker for each device. The server is not
+ * ready before that process answers.
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';

@@ -1,23 +1,21 @@
-/**
- * Takes an evaluation in: finds its device, has what it names checked in an inspect process, and
- * stores it.
- */
+/** Accepts an evaluation: finds its device, has its files inspected, and stores it. */
 import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
+import { resolveDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 import { Roots } from './roots.js';
-import { defaultDevice, type Services } from './services.js';
+import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
 
-/** Name under which a caller takes part in fair order and limits. */
+/** Name of a caller in fair order and limits: label of the API key, or address. */
 export function clientOf(request: FastifyRequest): string {
   return request.keyLabel ?? request.ip;
 }
 
-/** The same for bodies that say the same: key order and defaults do not matter. */
+/** Equal for equal requests: the order of keys and omitted defaults do not matter. */
 function bodyHash(request: ResolvedRequest): string {
   const sorted = (value: unknown): unknown =>
     Array.isArray(value)
@@ -34,10 +32,7 @@ function bodyHash(request: ResolvedRequest): string {
     .digest('hex');
 }
 
-/**
- * A server that was started a moment ago does not know its devices yet: who comes early waits a
- * little.
- */
+/** Milliseconds that a request waits for the devices of a server that has just started. */
 const longestStart = 20_000;
 
 async function deviceFor({ machine, queue }: Services, request: ResolvedRequest): Promise<string> {
@@ -52,23 +47,17 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
       'No compute process has answered ' +
         `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
     );
-  const present = machine.current.devices.map(({ name }) => name);
-  const wanted =
-    request.device === 'cuda' ? 'cuda:0' : (request.device ?? defaultDevice(machine.current));
-  if (present.includes(wanted)) return wanted;
-  const message =
-    `expected one of ${present.join(', ')}, found ` +
-    `${request.device}` +
-    (present.length === 1 ? ' (this machine has no CUDA device, or libtorch is a CPU build)' : '');
-  throw new SaeEvalError('device-unavailable', `device: ${message}`, {
-    fields: [{ path: 'device', message }],
-  });
+  return resolveDevice(
+    request.device,
+    machine.current.devices.map(({ name }) => name),
+  );
 }
 
 /**
- * Checks what a request names, and stores it; with a known Idempotency-Key finds the evaluation of
- * that key.
- * @returns its id. @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
+ * Checks a request and stores it, or finds the evaluation of a known Idempotency-Key.
+ *
+ * @returns the id of the evaluation.
+ * @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
  *   `idempotency-mismatch`.
  */
 export async function submit(
@@ -85,7 +74,7 @@ export async function submit(
     if (found.bodyHash !== hash)
       throw new SaeEvalError(
         'idempotency-mismatch',
-        'This Idempotency-Key came with another body before; use a new key for a new request.',
+        'This Idempotency-Key was used with another body; use a new key for a new request.',
         { fields: [{ path: 'Idempotency-Key', message: 'was used with another body' }] },
       );
     return found.id;

@@ -1,8 +1,8 @@
 /**
- * OpenTelemetry spans of requests and evaluations. Costs nothing unless whoever runs the server
- * loads an SDK (docs/operations.md); the API alone does nothing. A request's trace goes on in the
- * evaluation it submits, and from there in the compute process. Names and attributes follow the
- * semantic conventions for HTTP.
+ * OpenTelemetry spans of requests and evaluations. They cost nothing unless an SDK is loaded
+ * (docs/reference/operations.md). The trace of a request continues in the evaluation that it
+ * submits, and from there in the compute process. Names and attributes follow the semantic
+ * conventions for HTTP.
  */
 import {
   context,
@@ -26,10 +26,7 @@ declare module 'fastify' {
   }
 }
 
-/**
- * The headers that carry a trace from one process to another (`traceparent`, …); empty without an
- * SDK.
- */
+/** Headers that carry a trace to another process (`traceparent`, …); empty without an SDK. */
 export type TraceCarrier = Record<string, string>;
 
 const tracer = () => trace.getTracer('sae-eval', packageVersion);
@@ -40,7 +37,7 @@ export function carrierOf(traceContext: Context): TraceCarrier {
   return carrier;
 }
 
-/** A span for every request, a child of the caller's where its headers name one. */
+/** Registers a span for every request, a child of the span in the caller's headers if any. */
 export function registerTracing(app: FastifyInstance): void {
   app.decorateRequest<Context | null>('traceContext', null);
   app.addHook('onRequest', (request, reply, done) => {
@@ -67,11 +64,11 @@ export function registerTracing(app: FastifyInstance): void {
   });
 }
 
-/** The span of an evaluation, from its start to its end in this server. */
+/** Span of an evaluation, from its start to its end in this server. */
 export interface JobSpan {
-  /** For the compute process. */
+  /** Headers for the compute process. */
   carrier: TraceCarrier;
-  /** A compute process starts on it: the first time, or again. */
+  /** Records that a compute process starts on the evaluation, for the first time or again. */
   attempt(): void;
   end(status: EvaluationStatus | 'requeued', message?: string): void;
 }

@@ -1,7 +1,4 @@
-/**
- * Validates parts of a request with their zod schemas; what is wrong becomes `request-invalid` with
- * the fields' paths.
- */
+/** Validates requests with their zod schemas; faults become `request-invalid` with field paths. */
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { SaeEvalError, type FieldError } from '../src/errors.js';
@@ -38,7 +35,7 @@ const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
     return parsed.success ? { value: parsed.data } : { error: invalid(parsed.error) };
   };
 
-/** Requests are checked by zod; responses are typed by it and sent as they are. */
+/** Requests are checked by zod. Responses are typed by zod and sent unchecked. */
 export function registerValidation(app: FastifyInstance): void {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(() => (data) => JSON.stringify(data));

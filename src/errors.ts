@@ -1,16 +1,16 @@
 /**
- * The one table of coded errors. Every error a user can meet has a row here; `docs/errors.md`
- * mirrors it.
+ * The table of coded errors. Every error that a user can see has a row here;
+ * `docs/reference/errors.md` mirrors it.
  *
- * A message says which field or file, what was expected, what was found and what to do. `status` is
- * the HTTP status a server answers with, `exitCode` what the command line ends with (1: the
- * evaluation failed, 2: the request is wrong).
+ * A message names the field or file, what was expected, what was found and what to do. `status` is
+ * the HTTP status of the server, `exitCode` the exit code of the command line (1: the evaluation
+ * failed, 2: the request is wrong).
  */
 export const errorTable = {
   'request-invalid': {
     status: 422,
     exitCode: 2,
-    title: 'The request has a missing, unknown or wrong field',
+    title: 'A field of the request is missing, unknown or wrong',
   },
   'body-malformed': { status: 400, exitCode: 2, title: 'The body is not valid JSON' },
   'body-too-large': {
@@ -21,19 +21,19 @@ export const errorTable = {
   'media-type-unsupported': {
     status: 415,
     exitCode: 2,
-    title: 'The body has a media type the server does not read',
+    title: 'The server does not read the media type or encoding of the body',
   },
   'not-acceptable': {
     status: 406,
     exitCode: 2,
-    title: 'None of the accepted media types can be produced',
+    title: 'The answer is not available in an accepted media type',
   },
   'file-not-found': { status: 422, exitCode: 2, title: 'A file or folder does not exist' },
   'file-unreadable': { status: 422, exitCode: 2, title: 'A file exists but cannot be read' },
   'path-outside-roots': {
     status: 422,
     exitCode: 2,
-    title: 'A path leads outside the folders the server may read',
+    title: "A path leads outside the server's root folders",
   },
   'checkpoint-format': {
     status: 422,
@@ -43,7 +43,7 @@ export const errorTable = {
   'checkpoint-forbidden': {
     status: 422,
     exitCode: 2,
-    title: 'A pickle names code that is not on the allow-list; nothing was run',
+    title: 'A pickle names code that is not on the allow-list; no code was run',
   },
   'checkpoint-module': {
     status: 422,
@@ -53,7 +53,7 @@ export const errorTable = {
   'checkpoint-keys': {
     status: 422,
     exitCode: 2,
-    title: 'A checkpoint lacks a tensor or has one that does not belong',
+    title: 'A checkpoint lacks a tensor or has an unexpected one',
   },
   'checkpoint-shape': {
     status: 422,
@@ -63,7 +63,7 @@ export const errorTable = {
   'sae-kind': {
     status: 422,
     exitCode: 2,
-    title: 'The kind of an SAE cannot be told from its file, or contradicts it',
+    title: 'The SAE kind is ambiguous or does not match the file',
   },
   'sae-option': {
     status: 422,
@@ -73,13 +73,13 @@ export const errorTable = {
   'conversion-refused': {
     status: 422,
     exitCode: 2,
-    title: 'A format cannot hold what an SAE computes',
+    title: 'The target format cannot express the SAE',
   },
   'sae-width': { status: 422, exitCode: 2, title: 'An SAE does not fit the language model' },
   'model-unsupported': {
     status: 422,
     exitCode: 2,
-    title: 'A language model of this architecture or setting is not supported',
+    title: 'The architecture or a setting of the language model is not supported',
   },
   'model-invalid': {
     status: 422,
@@ -94,25 +94,29 @@ export const errorTable = {
   'dataset-invalid': {
     status: 422,
     exitCode: 2,
-    title: 'The text files hold no usable sample, or cannot be read',
+    title: 'The text files have no usable sample or cannot be read',
   },
-  'device-unavailable': { status: 422, exitCode: 2, title: 'The device is not on this machine' },
-  'device-memory': { status: 507, exitCode: 1, title: 'The device has not enough memory' },
+  'device-unavailable': {
+    status: 422,
+    exitCode: 2,
+    title: 'This machine does not have the device',
+  },
+  'device-memory': { status: 507, exitCode: 1, title: 'The device does not have enough memory' },
   'device-lost': {
     status: 500,
     exitCode: 1,
-    title: 'The device failed; the process can no longer use it',
+    title: 'The device failed and cannot be used by this process any more',
   },
   'torch-argument': {
     status: 500,
     exitCode: 1,
-    title: 'An operator was called with arguments that do not fit its schema',
+    title: 'The arguments of an operator do not fit its schema',
   },
   'torch-operator': { status: 500, exitCode: 1, title: 'libtorch reported an error' },
   'torch-refused': {
     status: 500,
     exitCode: 1,
-    title: 'A call of an operator on which libtorch would end the process was refused',
+    title: 'A call that would make libtorch end the process was refused',
   },
   'tensor-disposed': { status: 500, exitCode: 1, title: 'A tensor was used after it was disposed' },
   'non-finite': { status: 500, exitCode: 1, title: 'A result is NaN or infinite' },
@@ -122,21 +126,21 @@ export const errorTable = {
   'setup-missing': {
     status: 500,
     exitCode: 1,
-    title: 'Something needed to build or load the native part is missing',
+    title: 'Something that the native addon requires is missing',
   },
-  'platform-unsupported': { status: 500, exitCode: 1, title: 'This platform has not been checked' },
+  'platform-unsupported': { status: 500, exitCode: 1, title: 'This platform is not supported' },
   'not-found': { status: 404, exitCode: 2, title: 'There is nothing at this address' },
   'method-not-allowed': {
     status: 405,
     exitCode: 2,
-    title: 'The address exists, the method does not',
+    title: 'This address does not take the method',
   },
   'not-finished': { status: 409, exitCode: 1, title: 'The evaluation has not ended yet' },
   'already-ended': { status: 409, exitCode: 1, title: 'The evaluation has ended already' },
   'idempotency-mismatch': {
     status: 422,
     exitCode: 2,
-    title: 'The Idempotency-Key was used before with another body',
+    title: 'The Idempotency-Key was used with another body',
   },
   unauthorized: { status: 401, exitCode: 2, title: 'An API key is required' },
   'origin-refused': {
@@ -147,13 +151,13 @@ export const errorTable = {
   'rate-limited': { status: 429, exitCode: 1, title: 'Too many requests' },
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   unavailable: { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },
-  'storage-full': { status: 503, exitCode: 1, title: 'There is no room left on the disk' },
+  'storage-full': { status: 503, exitCode: 1, title: 'The disk is full' },
   'configuration-invalid': {
     status: 500,
     exitCode: 2,
-    title: 'A setting of the server or its key file cannot be used',
+    title: 'A setting of the server or its file of API keys is invalid',
   },
-  internal: { status: 500, exitCode: 1, title: 'An unexpected fault of sae-eval itself' },
+  internal: { status: 500, exitCode: 1, title: 'A fault in sae-eval itself' },
 } as const satisfies Record<string, { status: number; exitCode: 1 | 2; title: string }>;
 
 export type ErrorCode = keyof typeof errorTable;
@@ -164,10 +168,10 @@ export interface FieldError {
   message: string;
 }
 
-/** An error with a code from {@link errorTable}; the only kind users are shown. */
+/** An error with a code from {@link errorTable}; users see no other errors. */
 export class SaeEvalError extends Error {
   readonly code: ErrorCode;
-  /** The fields of the request at fault, where there are any. */
+  /** Fields of the request at fault, if any. */
   readonly fields: readonly FieldError[];
 
   constructor(
@@ -181,7 +185,7 @@ export class SaeEvalError extends Error {
     this.fields = options.fields ?? [];
   }
 
-  /** What crosses a process boundary or enters a result. */
+  /** The error as JSON, for results and other processes. */
   toJSON(): SerializedError {
     return { code: this.code, message: this.message, fields: [...this.fields] };
   }
@@ -199,8 +203,8 @@ export interface SerializedError {
 }
 
 /**
- * Any thrown value as a coded error: coded ones pass, file system errors are named, the rest become
- * `internal`.
+ * Turns a thrown value into a coded error: coded errors stay, file system errors get their code,
+ * all others become `internal`. `what` names the file or operation in the message.
  */
 export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEvalError {
   if (thrown instanceof SaeEvalError) return thrown;
@@ -212,11 +216,9 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
     return new SaeEvalError('file-unreadable', `${what}: ${message}`, { cause: thrown });
   }
   if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT' || systemCode === 'SQLITE_FULL') {
-    return new SaeEvalError(
-      'storage-full',
-      `${what}: there is no room left on the disk (${message}).`,
-      { cause: thrown },
-    );
+    return new SaeEvalError('storage-full', `${what}: the disk is full (${message}).`, {
+      cause: thrown,
+    });
   }
   return new SaeEvalError('internal', `${what} failed: ${message}`, { cause: thrown });
 }

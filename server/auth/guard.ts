@@ -1,7 +1,7 @@
 /**
- * Who may call: with API keys, whoever shows one; without, only this machine, and only when the
- * Host and Origin headers say so (a foreign page in the user's browser could otherwise reach the
- * server by DNS rebinding or a plain form).
+ * Decides who may call. With API keys: callers with a known key. Without: callers on this machine
+ * whose Host and Origin headers are local; otherwise a foreign page in the user's browser could
+ * reach the server by DNS rebinding or a plain form.
  */
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
@@ -11,11 +11,11 @@ import type { KeyRing } from './keys.js';
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Label of the API key; null without keys. */
+    /** Label of the caller's API key; null without keys. */
     keyLabel: string | null;
   }
   interface FastifyContextConfig {
-    /** Answers without an API key. */
+    /** Whether the route answers without an API key. */
     isPublic?: boolean;
   }
 }
@@ -49,7 +49,7 @@ function refuseForeign(request: FastifyRequest): void {
 
 /**
  * Registers the hook that lets calls through or refuses them. `refused` is called before a caller
- * is told that its key is unknown, and throws where it has heard that too often.
+ * with an unknown key is refused; it throws if that happened too often.
  */
 export async function registerGuard(
   app: FastifyInstance,
@@ -68,7 +68,7 @@ export async function registerGuard(
       request.keyLabel = keys.labelOf(key);
       return request.keyLabel !== null;
     },
-    // Its name for: the scheme's case does not matter.
+    // Makes the scheme case-insensitive.
     specCompliance: 'rfc6749',
     verifyErrorLogLevel: 'debug',
   });

@@ -1,7 +1,6 @@
 /**
  * API keys: 32 random bytes each, shown once, stored as SHA-256 under a label. A key has 256 bits
- * of entropy, so a fast hash is as good as a slow one: there is nothing to guess. Comparison takes
- * the same time wherever keys differ.
+ * of entropy and cannot be guessed, so a fast hash suffices. Keys are compared in constant time.
  */
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -46,23 +45,24 @@ function readKeyFile(file: string): KeyFile {
 }
 
 /**
- * Makes a key and stores its hash; the file is made if there is none, readable by its owner only.
- * One that is there keeps its owner, group and mode: a server that runs as another user can go on
- * reading it.
- * @returns the key, which is not stored anywhere. @throws SaeEvalError `configuration-invalid`
- *   for a label in use.
+ * Makes a key and stores its hash. A new file is readable by its owner only; an existing file keeps
+ * its owner, group and mode, so that a server of another user can still read it.
+ *
+ * @returns the key, which is stored nowhere.
+ * @throws SaeEvalError `configuration-invalid` if the label is in use or malformed.
  */
 export function addKey({ file, label }: { file: string; label: string }): string {
   if (!/^[\p{L}\p{N} ._@+-]{1,100}$/u.test(label))
     throw new SaeEvalError(
       'configuration-invalid',
-      `A label has 1 to 100 letters, digits, spaces or . _ @ + -; found '${label.slice(0, 100)}'.`,
+      `Expected a label of 1 to 100 letters, digits, spaces or . _ @ + -, ` +
+        `found '${label.slice(0, 100)}'.`,
     );
   const { keys } = existsSync(file) ? readKeyFile(file) : { keys: [] };
   if (keys.some((key) => key.label === label))
     throw new SaeEvalError(
       'configuration-invalid',
-      `${file} has a key labelled '${label}' already; choose another label, or remove that ` +
+      `${file} already has a key labelled '${label}'; choose another label, or remove that ` +
         'entry from the file.',
     );
   const key = `sae_${randomBytes(32).toString('base64url')}`;
@@ -81,22 +81,19 @@ function keepOwner(file: string, part: string): void {
   try {
     chownSync(part, before.uid, before.gid);
   } catch {
-    // Only root may give files away; then it is this user's.
+    // Only root may change owners; the file then belongs to this user.
   }
   chmodSync(part, before.mode & 0o777);
 }
 
-/**
- * The keys a server accepts. A changed file is read again within a second, so a new key works
- * without a restart.
- */
+/** Keys that a server accepts. A changed file is read again within a second, without a restart. */
 export class KeyRing {
   #fromFile: { label: string; hash: Buffer }[] = [];
   readonly #single: { label: string; hash: Buffer }[];
   #modified = 0;
   #checked = 0;
   #isFaulty = false;
-  /** Told once when the file can no longer be used; the keys read before stay valid. */
+  /** Called once if the file becomes unusable; the keys read earlier stay valid. */
   onFault: (error: unknown) => void = () => {};
 
   constructor(
@@ -108,12 +105,12 @@ export class KeyRing {
     if (file !== undefined) this.#load(file);
   }
 
-  /** Whether callers must show a key: also when the file holds none yet. */
+  /** Whether calls need a key, even if the file has none yet. */
   get required(): boolean {
     return this.file !== undefined || this.#single.length > 0;
   }
 
-  /** The label of a key, or null. */
+  /** Label of a key; null if the key is unknown. */
   labelOf(key: string): string | null {
     this.#refresh();
     const hash = digest(key);
@@ -127,7 +124,7 @@ export class KeyRing {
     if (!existsSync(file))
       throw new SaeEvalError(
         'configuration-invalid',
-        `There is no file of API keys at ${file}; make one with \`sae-eval keys add LABEL\`.`,
+        `There is no file of API keys at ${file}; create it with \`sae-eval keys add LABEL\`.`,
       );
     this.#modified = statSync(file).mtimeMs;
     this.#fromFile = readKeyFile(file).keys.map(({ label, sha256 }) => ({

@@ -1,10 +1,9 @@
 /**
- * Events of evaluations and who watches them. An event carries a state, not a difference: for a
- * watcher that comes back, the newest progress, the newest numbers of each SAE and the end are
- * everything it missed.
+ * Events of evaluations and their watchers. An event carries a state, not a difference, so a
+ * watcher that resumes needs only the newest progress, the newest values of each SAE and the end.
  *
- * Ids are microseconds since 1970, strictly increasing for an evaluation; they go on increasing
- * over a restart.
+ * Ids are microseconds since 1970. They increase strictly within an evaluation, also over a restart
+ * of the server.
  */
 import {
   hasEnded,
@@ -24,9 +23,7 @@ interface Topic {
   watchers: Set<Watcher>;
 }
 
-/**
- * The events of an evaluation that has ended: its results, then the end. The same ids each time.
- */
+/** Events of an ended evaluation: its results, then the end. Their ids are always the same. */
 export function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
   const base = Date.parse(summary.endedAt ?? summary.createdAt) * 1000;
   const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({
@@ -68,8 +65,8 @@ export class EventHub {
   }
 
   /**
-   * Tells a watcher what it missed since `after`, then what comes. Call for evaluations that have
-   * not ended. Returns what stops it.
+   * Sends a watcher the events since `after`, then new ones. Call for evaluations that have not
+   * ended. Returns a function that stops watching.
    */
   watch(record: EvaluationSummary, after: number, watcher: Watcher): () => void {
     const topic = this.#topic(record.id);

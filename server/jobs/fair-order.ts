@@ -1,7 +1,4 @@
-/**
- * Fair order: clients take turns, the one served longest ago first; each client's evaluations stay
- * in their order.
- */
+/** Fair order: clients are served round-robin; each client's evaluations stay in their order. */
 
 export interface Waiting {
   id: string;
@@ -9,8 +6,8 @@ export interface Waiting {
 }
 
 /**
- * @param waiting oldest first. @param lastServed larger is later; clients that were never served
- *   come first.
+ * @param waiting evaluations, oldest first.
+ * @param lastServed time of each client's last start; clients without one come first.
  */
 export function fairOrder(
   waiting: readonly Waiting[],

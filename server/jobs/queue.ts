@@ -1,7 +1,4 @@
-/**
- * The queue: takes evaluations in, gives them to the workers in fair order, and tells watchers what
- * becomes of them.
- */
+/** The queue: accepts evaluations, gives them to workers in fair order, and informs watchers. */
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -21,36 +18,38 @@ import type { NewEvaluation, Store } from './store.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
+  /** Folder of the journals. */
   journals: string;
   maxQueued: number;
   maxQueuedPerClient: number;
+  /** Seconds an evaluation may compute; 0: no limit. */
   jobTimeout: number;
-  /** Of models and SAEs that a compute process keeps loaded. */
+  /** Bytes of models and SAEs that a compute process keeps loaded. */
   cacheBytes: number;
-  /** How far a compute process stands back for others, 0…19. */
+  /** Niceness of compute processes, 0…19. */
   computeNice: number;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
 }
 
-/** Who waits for a device, the next one first, and the place of each from 1. */
+/** Ids that wait for a device, the next one first, and the position of each from 1. */
 interface Order {
   ids: string[];
   positions: ReadonlyMap<string, number>;
 }
 
 const betweenProgressWrites = 1000;
-/** Batches may be much shorter: nobody reads faster, and each event goes to every watcher. */
+/** Milliseconds. Batches may be much shorter, and each event goes to every watcher. */
 const betweenProgressEvents = 500;
 
-/** Kills a compute process that outlived its server, so that no two processes write one journal. */
+/** Kills a compute process that outlived its server, so that it does not write a journal. */
 function killOrphan(pid: number): void {
   try {
     const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    if (/evaluation[/\\]process[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
+    if (/compute[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
   } catch {
-    // It is gone.
+    // The process has ended.
   }
 }
 
@@ -78,15 +77,15 @@ export class JobQueue {
   }
 
   /**
-   * Takes up what an earlier server left, then works on the devices. `compute` serves the first of
-   * them.
+   * Requeues the evaluations that an earlier server left running, then starts a worker for each
+   * device. `compute` is the process of the first device.
    */
   start(devices: readonly string[], compute?: ComputeProcess): void {
     for (const { client, at } of this.store.lastStarts())
       this.#lastServed.set(client, Date.parse(at));
     for (const { id, pid } of this.store.leftRunning()) {
       if (pid !== null) killOrphan(pid);
-      this.store.requeue(id, 'the server ended while it ran');
+      this.store.requeue(id);
     }
     for (const [index, device] of devices.entries()) {
       const options = {
@@ -108,7 +107,7 @@ export class JobQueue {
       this.#ended(id, 'failed', {
         error: new SaeEvalError(
           'device-unavailable',
-          `The device ${device} is no longer on this machine; it has ${devices.join(', ')}.`,
+          `This machine no longer has the device ${device}; it has ${devices.join(', ')}.`,
         ).toJSON(),
       });
     }
@@ -116,8 +115,9 @@ export class JobQueue {
   }
 
   /**
-   * Keeps a place in the queue while an evaluation is checked; {@link submit} fills it, the
-   * returned function gives it back.
+   * Reserves a place in the queue while an evaluation is checked. The returned function gives the
+   * place back.
+   *
    * @throws SaeEvalError `queue-full`, `unavailable`.
    */
   reserve(client: string): () => void {
@@ -129,14 +129,13 @@ export class JobQueue {
     if (this.store.countQueued() + all >= maxQueued)
       throw new SaeEvalError(
         'queue-full',
-        `${maxQueued} evaluations are waiting, the most the server takes; try again when ` +
-          'some have run.',
+        `${maxQueued} evaluations are waiting, the server's limit; try again when some have run.`,
       );
     if (this.store.countQueued(client) + own >= maxQueuedPerClient)
       throw new SaeEvalError(
         'queue-full',
-        `${maxQueuedPerClient} evaluations of yours are waiting, the most the server takes ` +
-          'from one client; try again when some have run.',
+        `${maxQueuedPerClient} of your evaluations are waiting, the limit for one client; try ` +
+          'again when some have run.',
       );
     this.#reserved.set(client, own + 1);
     return () => {
@@ -147,8 +146,8 @@ export class JobQueue {
   }
 
   /**
-   * Stores an evaluation and sees that it runs. With a known idempotency key: finds the evaluation
-   * of that key.
+   * Stores an evaluation and wakes the worker of its device, or finds the evaluation of a known
+   * idempotency key.
    */
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     if (this.#stopping)
@@ -161,12 +160,7 @@ export class JobQueue {
     return stored;
   }
 
-  /** A record with what changes from moment to moment filled in. */
-  summary(id: string): EvaluationSummary | null {
-    const summary = this.store.summary(id);
-    return summary === null ? null : this.withPresent(summary);
-  }
-
+  /** Fills in the current progress and position. */
   withPresent<T extends EvaluationSummary>(summary: T): T {
     if (summary.status === 'queued')
       return {
@@ -192,7 +186,7 @@ export class JobQueue {
       });
   }
 
-  /** Resolves when an evaluation has ended, when the time is over, or when the server stops. */
+  /** Resolves when the evaluation ends, the time is over, the signal aborts or the server stops. */
   async waitForEnd(id: string, milliseconds: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || this.#stopping) return;
     await new Promise<void>((resolve) => {
@@ -212,13 +206,13 @@ export class JobQueue {
     });
   }
 
-  /** Null when a compute process answers; otherwise why none does. */
+  /** Why no compute process answers; null if one does. */
   get problem(): string | null {
     const workers = [...this.workers.values()];
     if (workers.some(({ compute }) => compute.answers)) return null;
     return (
       workers.find(({ problem }) => problem !== null)?.problem ??
-      'No compute process answers; one is being started.'
+      'No compute process answers yet; one is starting.'
     );
   }
 
@@ -227,8 +221,8 @@ export class JobQueue {
   }
 
   /**
-   * Free and total memory of a device: now for the CPU, as of its compute process's last message
-   * for another; null where that cannot be told.
+   * Free and total memory of a device. Values of a GPU are those of its compute process's last
+   * message; null if they are unknown.
    */
   memoryOn(device: string): DeviceMemory | null {
     return device === 'cpu'
@@ -236,13 +230,13 @@ export class JobQueue {
       : (this.workers.get(device)?.compute.usage?.device ?? null);
   }
 
-  /** Samples per second of the evaluation that a device works on; 0 when it does not. */
+  /** Samples per second of the evaluation that runs on a device; 0 if none runs. */
   speedOn(device: string): number {
     const id = this.workers.get(device)?.running ?? null;
     return id === null ? 0 : (this.#live.get(id)?.samplesPerSecond ?? 0);
   }
 
-  /** No new evaluations; those under way are stopped and kept for the next start. */
+  /** Takes no new evaluations; stops the running ones and keeps them for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const waiting of [...this.#ends.values()]) for (const done of [...waiting]) done();
@@ -289,10 +283,10 @@ export class JobQueue {
         }
       },
       results: (id, results) => this.hub.results(id, results),
-      requeued: (id, why) => {
+      requeued: (id) => {
         const progress = this.#live.get(id);
         if (progress !== undefined) this.store.setProgress(id, progress);
-        this.store.requeue(id, why);
+        this.store.requeue(id);
         this.#orders.clear();
       },
       ended: (id, status, outcome) => this.#ended(id, status, outcome),

@@ -1,11 +1,11 @@
-/** Whether a disk has room for a journal: found out by writing, which knows of quotas too. */
+/** Tests whether a disk has room for a journal by writing to it, which respects quotas too. */
 import { closeSync, fsyncSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { asSaeEvalError } from '../../src/errors.js';
 
-/** What a first journal takes at least, and what SQLite needs beside it. */
+/** Bytes for a first journal and for SQLite beside it. */
 const atLeast = 256 * 1024;
 
-/** Writes as much as the next state of the journal may take, beside it, and removes it again. */
+/** Writes a file of the size of the next journal beside the journal, then removes it. */
 export function hasRoomFor(journal: string): boolean {
   const part = `${journal}.part`;
   const bytes = atLeast + 2 * (statSync(journal, { throwIfNoEntry: false })?.size ?? 0);

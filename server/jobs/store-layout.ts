@@ -1,4 +1,4 @@
-/** Tables of the store; each entry of `steps` takes the file one version further. */
+/** Tables of the store. Each entry of `steps` migrates the file to the next version. */
 import type Database from 'better-sqlite3';
 import { SaeEvalError } from '../../src/errors.js';
 
@@ -24,7 +24,8 @@ const steps = [
      body_hash TEXT,
      pid INTEGER
    ) STRICT;
-   CREATE UNIQUE INDEX evaluations_idempotency ON evaluations (client, idempotency_key) WHERE idempotency_key IS NOT NULL;
+   CREATE UNIQUE INDEX evaluations_idempotency ON evaluations (client, idempotency_key)
+     WHERE idempotency_key IS NOT NULL;
    CREATE INDEX evaluations_status ON evaluations (status, device, seq);
    CREATE TABLE changes (
      seq INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,11 +35,12 @@ const steps = [
      detail TEXT
    ) STRICT;
    CREATE INDEX changes_evaluation ON changes (evaluation_id, seq);`,
-  // The trace of the request that submitted it (OpenTelemetry's carrier, as JSON).
+  // Trace of the submitting request (OpenTelemetry's carrier as JSON).
   `ALTER TABLE evaluations ADD COLUMN trace TEXT NOT NULL DEFAULT '{}';`,
+  'DROP TABLE changes;',
 ];
 
-/** @throws SaeEvalError `configuration-invalid` for a file of a later version. */
+/** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */
 export function migrate(db: Database.Database): void {
   const version = db.pragma('user_version', { simple: true }) as number;
   if (version > steps.length)

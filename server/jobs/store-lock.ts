@@ -1,7 +1,7 @@
 /**
- * One server to a store. Two would both take up what was left running, kill each other's compute
- * processes and write the same journals. The lock is SQLite's on a file beside the store: the
- * system gives it back however a server ends.
+ * Keeps a store to one server. Two servers would both resume what was left running, kill each
+ * other's compute processes and write the same journals. The lock is SQLite's lock on a file beside
+ * the store, so the system releases it however the server ends.
  */
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -19,17 +19,18 @@ function openLock(file: string): Database.Database {
     throw new SaeEvalError(
       'configuration-invalid',
       `The store ${file} cannot be opened ` +
-        `(${cause instanceof Error ? cause.message : String(cause)}); give a file that this ` +
-        'user may write with --db.',
+        `(${cause instanceof Error ? cause.message : String(cause)}); give a writable file with ` +
+        '--db.',
       { cause },
     );
   }
 }
 
 /**
- * Waits for a server that is stopping, so that one can be replaced by the next.
- * @returns what gives the lock back. @throws SaeEvalError `configuration-invalid` when another
- *   server still has it after `patienceMs`.
+ * Locks a store, and waits meanwhile for a server that is stopping.
+ *
+ * @returns a function that releases the lock.
+ * @throws SaeEvalError `configuration-invalid` if another server holds it after `patienceMs`.
  */
 export async function lockStore(
   file: string,
@@ -47,8 +48,7 @@ export async function lockStore(
       if ((thrown as { code?: string }).code !== 'SQLITE_BUSY') throw thrown;
       throw new SaeEvalError(
         'configuration-invalid',
-        `${file} belongs to another server that is running; stop that one, or give another ` +
-          'file with --db.',
+        `${file} is in use by another server; stop that server, or give another file with --db.`,
         { cause: thrown },
       );
     }

@@ -1,7 +1,6 @@
 /**
- * All evaluations in one SQLite file (WAL): what was asked, every change of state, progress,
- * results. Every write is complete before an answer is sent, so that a kill at any moment loses
- * nothing that was promised.
+ * All evaluations in one SQLite file (WAL): requests, states, progress, results. Every write is
+ * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
 import Database from 'better-sqlite3';
 import type { SerializedError } from '../../src/errors.js';
@@ -39,24 +38,24 @@ export interface NewEvaluation {
   id: string;
   device: string;
   submittedBy: string | null;
-  /** For fair order and limits: the API key's label, or the address. */
+  /** Label of the API key, or address; for fair order and limits. */
   client: string;
   request: ResolvedRequest;
   paths: NonNullable<PathTable>;
   idempotencyKey: string | null;
   bodyHash: string;
-  /** Trace of the request that submitted it. */
+  /** Trace of the submitting request. */
   trace: Record<string, string>;
 }
 
-/** What a worker needs of a waiting evaluation. */
+/** A waiting evaluation, for a worker. */
 export interface Job {
   id: string;
   client: string;
   createdAt: string;
   request: ResolvedRequest;
   paths: NonNullable<PathTable>;
-  /** Trace of the request that submitted it. */
+  /** Trace of the submitting request. */
   trace: Record<string, string>;
 }
 
@@ -64,7 +63,7 @@ export interface ListFilter {
   statuses?: readonly EvaluationStatus[];
   label?: string;
   limit: number;
-  /** Lists what is older than this sequence number. */
+  /** Sequence number; only older evaluations are listed. */
   before?: number;
 }
 
@@ -97,17 +96,14 @@ export class Store {
   constructor(file: string) {
     this.#db = new Database(file);
     this.#db.pragma('journal_mode = WAL');
-    // FULL: a commit survives a power cut as well.
+    // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
     this.#db.pragma('foreign_keys = ON');
     this.#db.pragma('busy_timeout = 5000');
     migrate(this.#db);
   }
 
-  /**
-   * Stores a new evaluation, unless its idempotency key is known: then that evaluation's id and
-   * body are returned.
-   */
+  /** Stores a new evaluation, or finds the one that has its idempotency key. */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     return this.#db
       .transaction(() => {
@@ -119,8 +115,10 @@ export class Store {
           evaluation;
         const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
         this.#run(
-          `INSERT INTO evaluations (id, status, device, submitted_by, client, labels, request, paths, created_at, attempts, idempotency_key, body_hash, trace)
-         VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+          `INSERT INTO evaluations
+             (id, status, device, submitted_by, client, labels, request, paths, created_at,
+              attempts, idempotency_key, body_hash, trace)
+           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
           id,
           device,
           submittedBy,
@@ -133,7 +131,6 @@ export class Store {
           bodyHash,
           JSON.stringify(trace),
         );
-        this.#change(id, 'queued', null);
         return { id, bodyHash, isNew: true };
       })
       .immediate();
@@ -166,14 +163,15 @@ export class Store {
         };
   }
 
-  /** Newest first; `next` continues the list. */
+  /** Evaluations, newest first. `next` continues the list. */
   list({ statuses, label, limit, before }: ListFilter): {
     items: EvaluationSummary[];
     next: number | null;
   } {
     const rows = this.#all<Row>(
       `SELECT ${columns} FROM evaluations
-       WHERE seq < @before AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
+       WHERE seq < @before
+         AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
          AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = @label))
        ORDER BY seq DESC LIMIT @limit`,
       {
@@ -197,7 +195,7 @@ export class Store {
     );
   }
 
-  /** Waiting evaluations of devices that are not among these. */
+  /** Waiting evaluations of devices other than these. */
   queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
     return this.#all(
       "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN " +
@@ -223,7 +221,7 @@ export class Store {
     };
   }
 
-  /** Clients with the time at which an evaluation of theirs last started. */
+  /** Clients with the time of their last start of an evaluation. */
   lastStarts(): { client: string; at: string }[] {
     return this.#all(
       'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL ' +
@@ -247,19 +245,17 @@ export class Store {
     )!.n;
   }
 
-  /**
-   * Evaluations that a server which ended abruptly left running, with the compute process each had.
-   */
+  /** Evaluations that an abruptly ended server left running, with their compute processes. */
   leftRunning(): { id: string; pid: number | null }[] {
     return this.#all("SELECT id, pid FROM evaluations WHERE status = 'running' ORDER BY seq");
   }
 
   start(id: string): void {
-    this.#transition(
+    this.#run(
       "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), " +
         'attempts = attempts + 1 WHERE id = ?',
-      [now(), id],
-      { id, status: 'running', detail: null },
+      now(),
+      id,
     );
   }
 
@@ -271,12 +267,11 @@ export class Store {
     this.#run('UPDATE evaluations SET progress = ? WHERE id = ?', JSON.stringify(progress), id);
   }
 
-  /** Back into the queue, in its old place. */
-  requeue(id: string, why: string): void {
-    this.#transition(
+  /** Puts a running evaluation back into the queue, at its old place. */
+  requeue(id: string): void {
+    this.#run(
       "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'",
-      [id],
-      { id, status: 'queued', detail: why },
+      id,
     );
   }
 
@@ -288,18 +283,14 @@ export class Store {
       error = null,
     }: { result?: EvaluationResult | null; error?: SerializedError | null },
   ): void {
-    const values = [
+    this.#run(
+      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
+        'WHERE id = ?',
       status,
       now(),
       result === null ? null : JSON.stringify(result),
       error === null ? null : JSON.stringify(error),
       id,
-    ];
-    this.#transition(
-      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
-        'WHERE id = ?',
-      values,
-      { id, status, detail: error?.message ?? null },
     );
   }
 
@@ -307,15 +298,7 @@ export class Store {
     this.#run('DELETE FROM evaluations WHERE id = ?', id);
   }
 
-  /** Every change of state of an evaluation, in order. */
-  changes(id: string): { at: string; status: EvaluationStatus; detail: string | null }[] {
-    return this.#all(
-      'SELECT at, status, detail FROM changes WHERE evaluation_id = ? ORDER BY seq',
-      id,
-    );
-  }
-
-  /** Writes to the file, nothing new. @throws where it cannot be written. */
+  /** Writes an unchanged value to the file. @throws if the file cannot be written. */
   check(): void {
     this.#db.pragma(
       `user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`,
@@ -324,29 +307,6 @@ export class Store {
 
   close(): void {
     this.#db.close();
-  }
-
-  #transition(
-    sql: string,
-    values: readonly unknown[],
-    { id, status, detail }: { id: string; status: EvaluationStatus; detail: string | null },
-  ): void {
-    this.#db
-      .transaction(() => {
-        this.#run(sql, ...values);
-        this.#change(id, status, detail);
-      })
-      .immediate();
-  }
-
-  #change(id: string, status: EvaluationStatus, detail: string | null): void {
-    this.#run(
-      'INSERT INTO changes (evaluation_id, at, status, detail) VALUES (?, ?, ?, ?)',
-      id,
-      now(),
-      status,
-      detail,
-    );
   }
 
   #statement(sql: string): Database.Statement<unknown[]> {

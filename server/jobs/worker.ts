@@ -1,4 +1,4 @@
-/** Works on the evaluations of one device, one after the other, in a compute process of its own. */
+/** Runs the evaluations of one device, one after another, in a compute process of its own. */
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
@@ -9,14 +9,14 @@ import { startJobSpan, type JobSpan } from '../tracing.js';
 import { hasRoomFor } from './room.js';
 import type { Job } from './store.js';
 
-/** Where a worker takes evaluations from and what it tells of them. */
+/** Source of a worker's evaluations, and receiver of its news. */
 export interface WorkerHost {
   next(device: string): Job | null;
   started(job: Job): void;
   pid(id: string, pid: number | null): void;
   progress(id: string, progress: Progress): void;
   results(id: string, results: SaeResult[]): void;
-  requeued(id: string, why: string): void;
+  requeued(id: string): void;
   ended(
     id: string,
     status: EvaluationStatus,
@@ -30,11 +30,11 @@ export interface WorkerOptions {
   journalOf(id: string): string;
   /** Seconds an evaluation may compute; 0: no limit. */
   jobTimeout: number;
-  /** Of models and SAEs that its compute process keeps loaded. */
+  /** Bytes of models and SAEs that its compute process keeps loaded. */
   cacheBytes: number;
-  /** How far its compute process stands back for others, 0…19. */
+  /** Niceness of its compute process, 0…19. */
   computeNice: number;
-  /** One that has loaded libtorch already; the worker ends it. */
+  /** A running compute process to use; the worker ends it. */
   compute?: ComputeProcess;
 }
 
@@ -43,7 +43,7 @@ const betweenStarts = 2000;
 
 export class DeviceWorker {
   readonly compute: ComputeProcess;
-  /** Why its compute process does not answer; null where it does, or where nothing is known. */
+  /** Why its compute process does not answer; null if it does, or if that is unknown. */
   problem: string | null = null;
   #died = false;
   #current: { job: Job; controller: AbortController } | null = null;
@@ -61,7 +61,7 @@ export class DeviceWorker {
     this.compute.onPid = (pid) => {
       if (this.#stop.signal.aborted) return;
       if (pid === null) {
-        // Started again at once, not when somebody waits for it.
+        // Restarts the process at once, even if no evaluation waits.
         this.#died = true;
         this.wake();
       }
@@ -69,12 +69,12 @@ export class DeviceWorker {
     };
   }
 
-  /** The evaluation under way, or null. */
+  /** Id of the running evaluation, or null. */
   get running(): string | null {
     return this.#current?.job.id ?? null;
   }
 
-  /** Looks for work, now or when the work under way is done. */
+  /** Looks for work, now or after the running evaluation. */
   wake(): void {
     this.#woken = true;
     if (this.#loop !== null || this.#stop.signal.aborted) return;
@@ -91,17 +91,14 @@ export class DeviceWorker {
       });
   }
 
-  /** Stops the evaluation under way, within a batch. Returns whether it was this one. */
+  /** Stops the running evaluation within a batch if it is this one. Returns whether it is. */
   cancel(id: string): boolean {
     if (this.#current?.job.id !== id) return false;
     this.#current.controller.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
     return true;
   }
 
-  /**
-   * Ends the compute process; the evaluation under way goes back into the queue and continues from
-   * its last batch.
-   */
+  /** Ends the compute process; the running evaluation is requeued and keeps its batches. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.compute.close();
@@ -120,10 +117,7 @@ export class DeviceWorker {
     }
   }
 
-  /**
-   * Has the compute process started, as often as it takes: what keeps it from starting is no fault
-   * of an evaluation.
-   */
+  /** Starts the compute process until it answers: a failed start is no evaluation's fault. */
   async #untilItAnswers(...signals: AbortSignal[]): Promise<void> {
     while (!this.compute.answers && !signals.some(({ aborted }) => aborted)) {
       try {
@@ -179,8 +173,8 @@ export class DeviceWorker {
   }
 
   /**
-   * The outcome, or null when the server stops first. Tries again when the process died of nothing
-   * the job explains.
+   * The outcome, or null if the server stops first. Tries again after an unexplained death of the
+   * process.
    */
   async #attempt(
     job: Job,
@@ -218,7 +212,7 @@ export class DeviceWorker {
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The evaluation');
         if (this.#stop.signal.aborted) {
-          this.host.requeued(job.id, 'the server stopped');
+          this.host.requeued(job.id);
           return null;
         }
         if (signal.aborted)
@@ -226,7 +220,7 @@ export class DeviceWorker {
             status: error.code === 'timed-out' ? 'failed' : 'cancelled',
             error: error.toJSON(),
           };
-        // What was computed is in the journal: it goes on from there when there is room.
+        // The journal has the finished batches: the evaluation continues after them.
         if (error.code === 'storage-full') {
           this.host.log('the disk is full; the evaluation continues when there is room', {
             id: job.id,
@@ -240,7 +234,7 @@ export class DeviceWorker {
           );
           continue;
         }
-        // Once without an explanation may be chance; twice at the same batch is not.
+        // One unexplained death may be chance; two at the same batch are not.
         if (error instanceof ProcessDiedError && !error.explained && batchesAtDeath < batches) {
           batchesAtDeath = batches;
           this.host.log('the compute process died; trying once more', {
@@ -254,7 +248,7 @@ export class DeviceWorker {
     }
   }
 
-  /** Repeats a write until the disk takes it: what was computed must not be lost. */
+  /** Repeats a write until the disk has room, so that no result is lost. */
   async #persist(write: () => void): Promise<void> {
     for (;;) {
       try {
@@ -268,7 +262,7 @@ export class DeviceWorker {
     }
   }
 
-  /** The id serves to end a process that outlives its server; it would end by itself too. */
+  /** Stores the process id, so that the next server can end a process that outlived this one. */
   #tellPid(id: string, pid: number | null): void {
     try {
       this.host.pid(id, pid);
@@ -278,7 +272,7 @@ export class DeviceWorker {
   }
 }
 
-/** Waits, until one of the signals comes at the latest. */
+/** Waits, but no longer than until one of the signals aborts. */
 async function pause(milliseconds: number, ...signals: AbortSignal[]): Promise<void> {
   await setTimeout(milliseconds, undefined, { signal: AbortSignal.any(signals) }).catch(() => {});
 }

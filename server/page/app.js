@@ -1,4 +1,4 @@
-/** Shows one of the page's views, by the address after #. */
+/** Shows the view that the address after # names. */
 import { announce, element, replace } from './elements.js';
 import { apiDescription, askForKey, hasKey, openDocument } from './session.js';
 import { showComparison } from './comparison.js';

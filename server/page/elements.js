@@ -1,8 +1,9 @@
-/** Builds elements. Text is always set as text, so nothing that a user typed becomes markup. */
+/** Builds elements. Text is always set as text, so that user input never becomes markup. */
 
 /**
- * @param {string} tag @param {Record<string, unknown>} [properties] attributes; `on…` are
- *   listeners @param {...(Node|string|null|false|undefined)} children
+ * @param {string} tag
+ * @param {Record<string, unknown>} [properties] attributes; those named `on…` are listeners
+ * @param {...(Node|string|null|false|undefined)} children
  */
 export function element(tag, properties = {}, ...children) {
   return fill(document.createElement(tag), properties, children);
@@ -26,7 +27,7 @@ function fill(node, properties, children) {
   return node;
 }
 
-/** Says something to people who do not see the page. */
+/** Announces a text to screen readers. */
 export function announce(text) {
   document.getElementById('announcer').textContent = text;
 }
@@ -37,7 +38,7 @@ export function replace(parent, ...children) {
   );
 }
 
-/** Says that the server is away while it is, to those who see the page and to those who hear it. */
+/** Note that shows while the server cannot be reached; screen readers announce it. */
 export function connectionNote() {
   const node = element('p', { class: 'problem', role: 'status', hidden: true });
   return {
@@ -45,7 +46,7 @@ export function connectionNote() {
     lost: () => {
       if (!node.hidden) return;
       node.hidden = false;
-      node.textContent = 'The server cannot be reached; trying again. What is shown may be old.';
+      node.textContent = 'The server cannot be reached; trying again. The values shown may be old.';
     },
     back: () => {
       node.hidden = true;

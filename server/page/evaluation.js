@@ -1,5 +1,6 @@
 /** One evaluation: live progress, numbers as they come, reports. */
 import { announce, connectionNote, element, replace } from './elements.js';
+import { hasEnded } from './client/index.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { statusPill } from './list.js';
 import { reportLinks } from './reports.js';
@@ -7,7 +8,6 @@ import { loadMetrics, redrawTable, resultsCharts, resultsTable } from './results
 import { call, client } from './session.js';
 
 const betweenPlaces = 2000;
-const hasEnded = (status) => status !== 'queued' && status !== 'running';
 
 export async function showEvaluation({ main, signal }, id) {
   const [first, metrics] = await Promise.all([

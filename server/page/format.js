@@ -1,4 +1,4 @@
-/** Numbers, times and names as people read them. */
+/** Numbers, times and names as text. */
 
 export function number(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
@@ -45,7 +45,7 @@ export function fileName(path) {
   return path.split('/').filter(Boolean).at(-1) ?? path;
 }
 
-/** What an evaluation is about, in a few words. */
+/** Short title of an evaluation: its SAEs and its model. */
 export function titleOf({ request }) {
   const labels = request.saes.map((sae) => sae.label ?? sae.kind ?? fileName(sae.checkpoint));
   const shown =

@@ -1,9 +1,9 @@
 /** The list of evaluations, with live progress; select some to compare them. */
+import { evaluationStatuses } from './client/index.js';
 import { connectionNote, element, replace } from './elements.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { call } from './session.js';
 
-const statuses = ['queued', 'running', 'succeeded', 'partial', 'failed', 'cancelled'];
 const everyMs = 2000;
 
 export function statusPill(status) {
@@ -20,6 +20,7 @@ export function progressOf({ status, progress, position }) {
   if (progress === null)
     return element('span', { class: 'soft small' }, status === 'running' ? 'starting' : '');
   const { samples, total, samplesPerSecond, secondsLeft } = progress;
+  const left = secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`;
   if (status !== 'running')
     return element('span', { class: 'soft small' }, `${whole(samples)} samples`);
   return element(
@@ -30,7 +31,7 @@ export function progressOf({ status, progress, position }) {
       'span',
       { class: 'soft small' },
       `${whole(samples)}${total === null ? '' : ` of ${whole(total)}`} · ` +
-        `${number(samplesPerSecond, 3)}/s${secondsLeft === null ? '' : ` · ${duration(secondsLeft)} left`}`,
+        `${number(samplesPerSecond, 3)}/s${left}`,
     ),
   );
 }
@@ -103,7 +104,7 @@ export async function showList({ main, signal }) {
       },
     },
     element('option', { value: '' }, 'All'),
-    ...statuses.map((name) => element('option', { value: name }, name)),
+    ...evaluationStatuses.map((name) => element('option', { value: name }, name)),
   );
   const label = element('input', {
     id: 'filter-label',
@@ -195,7 +196,7 @@ export async function showList({ main, signal }) {
     const now = JSON.stringify([items, Math.floor(Date.now() / 60_000)]);
     if (now === shown) return;
     shown = now;
-    // Replacing the rows would take the keyboard's place away.
+    // Replaced rows would lose the keyboard focus.
     const focused = rows.contains(document.activeElement)
       ? [document.activeElement.closest('tr')?.dataset.id, document.activeElement.tagName]
       : null;
@@ -244,7 +245,7 @@ export async function showList({ main, signal }) {
   void keepFresh(refresh, { signal, connection });
 }
 
-/** Asks again from time to time while the page is looked at. */
+/** Refreshes every two seconds while the page is visible. */
 async function keepFresh(refresh, { signal, connection }) {
   while (!signal.aborted) {
     await new Promise((resolve) => setTimeout(resolve, everyMs));

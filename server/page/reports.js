@@ -1,4 +1,4 @@
-/** Links to reports: in both languages, in every format, of one evaluation or of several. */
+/** Links to reports of one or several evaluations, in every format and language. */
 import { element } from './elements.js';
 import { hasKey, openDocument } from './session.js';
 
@@ -34,7 +34,7 @@ function rows(link) {
   );
 }
 
-/** Of one evaluation: plain links, unless an API key must go with them. */
+/** Links to the reports of one evaluation; with an API key they open by script. */
 export function reportLinks(id) {
   return rows(({ format, lang, type, name, label }) =>
     element(

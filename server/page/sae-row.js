@@ -1,48 +1,65 @@
-/** One SAE of the form: its fields depend on what its file can be. */
+/**
+ * One SAE of the form. Its fields are those that the server says a request may give with the file:
+ * a required field starts empty, a known one shows the file's value and is sent only if it was
+ * changed.
+ */
+import { field, numbersIn, oneOrMany, select, wholeNumber } from './controls.js';
 import { element, replace } from './elements.js';
 import { fileName } from './format.js';
-import { field, options } from './form.js';
+
+const labels = {
+  kind: 'Kind',
+  layer: 'Layer',
+  k: 'k',
+  scale: 'Scale',
+  centered: 'Centered',
+  aggregation: 'Aggregation',
+  routing: 'Routing',
+};
+const values = {
+  centered: ['true', 'false'],
+  aggregation: ['sum', 'mean'],
+  routing: ['hard', 'soft'],
+};
+
+/** A control's text as the request has it. */
+function parsed(name, text) {
+  if (name === 'layer' || name === 'k') return Number(text);
+  if (name === 'scale') return oneOrMany(numbersIn(text));
+  return name === 'centered' ? text === 'true' : text;
+}
 
 export class SaeRow {
-  #known;
+  #server;
   #index;
-  #typed = {};
+  /** Texts that differ from the file's, by field. */
+  #edited = {};
 
   /**
-   * @param known what the server has @param given where the row stands and which file it starts
-   *   with
+   * @param server `checkpoints`, `kinds`, `model()` and `onRemove` @param place index of the row
+   *   and path of the file it starts with
    */
-  constructor(known, { index, path }) {
-    this.#known = known;
+  constructor(server, { index, path }) {
+    this.#server = server;
     this.#index = index;
-    this.checkpoint = element(
-      'select',
+    this.checkpoint = select(
+      server.checkpoints.map((item) => item.path),
       {
-        onchange: () => {
-          this.#typed = {};
+        chosen: path,
+        oninput: () => {
+          this.fields.replaceChildren();
+          this.#edited = {};
           this.update();
         },
       },
-      ...options(
-        known.checkpoints.map((item) => ({ value: item.path, text: item.path })),
-        path,
-      ),
     );
     this.fields = element('div', { class: 'fields' });
     this.title = element('h3');
+    const remove = { type: 'button', class: 'quiet danger', onclick: server.onRemove };
     this.node = element(
       'fieldset',
       { class: 'sae' },
-      element(
-        'div',
-        { class: 'heading' },
-        this.title,
-        element(
-          'button',
-          { type: 'button', class: 'quiet danger', onclick: known.onRemove },
-          'Remove',
-        ),
-      ),
+      element('div', { class: 'heading' }, this.title, element('button', remove, 'Remove')),
       this.fields,
     );
     this.update();
@@ -57,98 +74,113 @@ export class SaeRow {
     this.update();
   }
 
+  get #file() {
+    return this.#server.checkpoints.find(({ path }) => path === this.checkpoint.value);
+  }
+
+  /** Kind that is evaluated; empty as long as nobody knows. */
+  get #kind() {
+    const { choices, kindKnown, namedKind } = this.#file;
+    return this.#edited.kind ?? (kindKnown ? choices[0].kind : (namedKind ?? ''));
+  }
+
+  get #choice() {
+    return this.#file.choices.find(({ kind }) => kind === this.#kind);
+  }
+
+  #path(name) {
+    return `saes[${this.#index}].${name}`;
+  }
+
   #read() {
-    for (const control of this.fields.querySelectorAll('[data-field]'))
-      this.#typed[control.dataset.field] = control.value;
+    for (const control of this.fields.querySelectorAll('[data-field]')) {
+      const { field: name, known } = control.dataset;
+      if (control.value.trim() === known) delete this.#edited[name];
+      else this.#edited[name] = control.value.trim();
+    }
+  }
+
+  #kindField() {
+    const { choices, kindKnown, namedKind } = this.#file;
+    const kind = this.#kind;
+    const { kinds } = this.#server;
+    const { reason } = (this.#choice ?? choices[0]).fields.find((one) => one.field === 'kind');
+    const summary = kinds.find((item) => item.kind === kind)?.summary.en;
+    const open = kindKnown || namedKind !== null ? [] : [{ value: '', text: 'choose…' }];
+    const control = select([...open, ...choices.map((choice) => choice.kind)], {
+      chosen: kind,
+      required: !kindKnown,
+      'data-field': 'kind',
+      'data-known': kindKnown ? choices[0].kind : '',
+      oninput: () => {
+        this.update();
+        this.fields.querySelector('[data-field=kind]').focus();
+      },
+    });
+    return field(this.#path('kind'), labels.kind, control, summary ?? reason);
+  }
+
+  #field({ field: name, state, value, reason }) {
+    const known = value === undefined ? '' : [value].flat().join(', ');
+    const text = this.#edited[name] ?? known;
+    const properties = {
+      required: state === 'required',
+      'data-field': name,
+      'data-known': known,
+    };
+    const limit = { layer: this.#server.model()?.layers, k: this.#file.m }[name];
+    const control =
+      name in values
+        ? select([...(known === '' ? [{ value: '', text: '' }] : []), ...values[name]], {
+            ...properties,
+            chosen: text,
+          })
+        : name === 'scale'
+          ? element('input', { ...properties, value: text })
+          : wholeNumber(text, { ...properties, ...(limit ? { max: limit } : {}) });
+    const range = name === 'layer' && limit ? ` (1 … ${limit})` : '';
+    return field(this.#path(name), labels[name] ?? name, control, reason + range);
   }
 
   update() {
     this.#read();
-    const { checkpoints, kinds, model } = this.#known;
-    const file = checkpoints.find(({ path }) => path === this.checkpoint.value);
-    const typed = this.#typed;
-    const kindName = file.candidates.includes(typed.kind) ? typed.kind : file.candidates[0];
-    const kind = kinds.find((item) => item.kind === kindName);
-    const layers = model()?.layers;
-    const at = (name) => `saes[${this.#index}].${name}`;
-    const input = (name, properties) =>
-      element('input', { 'data-field': name, value: typed[name] ?? '', ...properties });
-    const select = (name, values, chosen) =>
-      element(
-        'select',
-        { 'data-field': name, onchange: () => this.update() },
-        ...options(
-          values.map((value) => ({ value })),
-          chosen,
-        ),
-      );
-
-    this.title.textContent = `SAE ${this.#index + 1}: ${fileName(file.path)}`;
+    const { path, d, m, obstacle } = this.#file;
+    const choice = this.#choice;
+    const label = element('input', {
+      'data-field': 'label',
+      'data-known': '',
+      value: this.#edited.label ?? '',
+      placeholder: choice?.kind ?? '',
+    });
+    this.title.textContent = `SAE ${this.#index + 1}: ${fileName(path)}`;
     replace(
       this.fields,
-      field(at('checkpoint'), 'Checkpoint', this.checkpoint, `${file.d} wide, ${file.m} latents`),
-      field(at('kind'), 'Kind', select('kind', file.candidates, kindName), kind.summary.en),
-      kind.layer === 'routed'
+      field(this.#path('checkpoint'), 'Checkpoint', this.checkpoint, `${d} wide, ${m} latents`),
+      obstacle === null
         ? null
-        : field(
-            at('layer'),
-            'Layer',
-            input('layer', {
-              type: 'number',
-              min: 1,
-              ...(layers ? { max: layers } : {}),
-              value: typed.layer ?? (kind.layer === 'required' && layers ? String(layers) : ''),
-            }),
-            kind.layer === 'drawn'
-              ? 'Drawn by the seed if left out.'
-              : layers
-                ? `1 … ${layers}`
-                : '',
-          ),
-      kind.hasK
-        ? field(
-            at('k'),
-            'k',
-            input('k', {
-              type: 'number',
-              min: 1,
-              max: file.m,
-              value: typed.k ?? String(Math.min(16, file.m)),
-            }),
-            `Active latents, 1 … ${file.m}; the one it was trained with.`,
-          )
-        : null,
-      kind.hasRouting
-        ? field(
-            at('aggregation'),
-            'Aggregation',
-            select('aggregation', ['sum', 'mean'], typed.aggregation ?? 'sum'),
-          )
-        : null,
-      kind.hasRouting
-        ? field(
-            at('routing'),
-            'Routing',
-            select('routing', ['hard', 'soft'], typed.routing ?? 'hard'),
-          )
-        : null,
-      field(at('label'), 'Label', input('label', { placeholder: kindName })),
+        : element('p', { class: 'problem wide' }, `Cannot be evaluated: ${obstacle}`),
+      this.#kindField(),
+      (choice?.fields ?? []).filter((one) => one.field !== 'kind').map((one) => this.#field(one)),
+      field(this.#path('label'), 'Label', label),
     );
+  }
+
+  /** Problems that are known before the server is asked. */
+  problems() {
+    const { obstacle } = this.#file;
+    if (obstacle !== null)
+      return [{ path: this.#path('checkpoint'), message: `cannot be evaluated: ${obstacle}` }];
+    return [...this.fields.querySelectorAll('[required]')]
+      .filter((control) => control.value.trim() === '')
+      .map((control) => ({ path: control.dataset.path, message: 'must be given' }));
   }
 
   /** The SAE as the request has it. */
   value() {
-    this.#typed = {};
     this.#read();
-    const { kind, layer, k, aggregation, routing, label } = this.#typed;
-    return {
-      checkpoint: this.checkpoint.value,
-      kind,
-      ...(layer ? { layer: Number(layer) } : {}),
-      ...(k ? { k: Number(k) } : {}),
-      ...(aggregation ? { aggregation } : {}),
-      ...(routing ? { routing } : {}),
-      ...(label?.trim() ? { label: label.trim() } : {}),
-    };
+    const given = Object.entries(this.#edited)
+      .filter(([, text]) => text !== '')
+      .map(([name, text]) => [name, parsed(name, text)]);
+    return { checkpoint: this.checkpoint.value, ...Object.fromEntries(given) };
   }
 }

@@ -11,7 +11,7 @@ export function client() {
   return new SaeEvalClient('', key === undefined ? {} : { apiKey: key });
 }
 
-/** Calls the server; asks for a key when it wants one, and calls again. */
+/** Calls the server. If it requires a key, asks for one and calls again. */
 export async function call(body) {
   for (;;) {
     try {
@@ -25,7 +25,7 @@ export async function call(body) {
   }
 }
 
-/** Shows the dialog; several callers share one. Resolves to whether a key was given. */
+/** Asks for a key in a dialog that callers share. @returns whether a key was given */
 export function askForKey(problem = null) {
   asking ??= new Promise((resolve) => {
     const dialog = document.getElementById('key-dialog');
@@ -55,7 +55,7 @@ export function askForKey(problem = null) {
   return asking;
 }
 
-/** Opens text from the server in a tab of its own; a link cannot carry the key. */
+/** Opens text of the server in a new tab: a link could not send the key. */
 export async function openDocument(load, type) {
   const tab = window.open('', '_blank');
   const text = await call(load);
@@ -65,10 +65,7 @@ export async function openDocument(load, type) {
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-/**
- * The description of the API as text: behind a key, a plain link to its documentation would find
- * nothing.
- */
+/** The OpenAPI document as text; with keys, a plain link to /docs would be refused. */
 export async function apiDescription() {
   const response = await fetch('/openapi.json', { headers: { authorization: `Bearer ${key}` } });
   return JSON.stringify(await response.json(), null, 2);

@@ -1,7 +1,4 @@
-/**
- * What the route files share: the typed instance, problem responses, the check of the Accept
- * header.
- */
+/** Shared by the routes: the typed instance, problem responses, the check of the Accept header. */
 import type {
   FastifyBaseLogger,
   FastifyInstance,
@@ -32,16 +29,16 @@ const descriptions: Readonly<Record<number, string>> = {
   400: 'The body is not JSON.',
   401: 'An API key is required.',
   404: 'There is nothing at this address.',
-  406: 'The answer has none of the accepted media types.',
-  409: 'Not in this state.',
+  406: 'The answer is not available in an accepted media type.',
+  409: 'The state of the evaluation does not allow this.',
   413: 'The body is too large.',
   415: 'The body is not application/json.',
   422: 'A field is missing or wrong; `errors` names it.',
-  429: 'Too many requests, or too many evaluations waiting.',
-  503: 'Not ready, overloaded or stopping.',
+  429: 'There are too many requests or too many waiting evaluations.',
+  503: 'The server is not ready, overloaded or stopping.',
 };
 
-/** Responses with these statuses, for a route's schema. */
+/** Problem responses with these statuses, for the schema of a route. */
 export function problems<S extends number>(...statuses: S[]): Record<S, ProblemResponse> {
   return Object.fromEntries(
     statuses.map((status) => [
@@ -54,7 +51,7 @@ export function problems<S extends number>(...statuses: S[]): Record<S, ProblemR
   ) as Record<S, ProblemResponse>;
 }
 
-/** @throws SaeEvalError `not-acceptable` where the Accept header takes none of these types. */
+/** @throws SaeEvalError `not-acceptable` if the Accept header takes none of these types. */
 export function acceptable(request: FastifyRequest, offered: readonly string[]): string {
   const type = negotiate(request.headers.accept, offered);
   if (type === null)

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import type { Field, Metric } from '../../src/metrics/metric.js';
 import { metrics, needsOf } from '../../src/metrics/table.js';
+import { resolveDevice } from '../../src/evaluation/run/device.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -20,7 +21,7 @@ import {
 } from '../../src/schema/record.js';
 import { saeKinds } from '../../src/schema/request.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
-import { defaultDevice, type Services } from '../services.js';
+import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 
 const inspectQuery = z.object({
@@ -74,7 +75,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listKinds',
       tags: ['catalogue'],
-      summary: 'The kinds of SAE',
+      summary: 'List the kinds of SAE',
       response: { 200: kindListSchema, ...problems(406) },
     },
     handler: async () => kinds,
@@ -96,7 +97,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listCheckpoints',
       tags: ['catalogue'],
-      summary: 'Checkpoint files under the roots',
+      summary: 'List checkpoint files below the roots',
       response: { 200: checkpointListSchema, ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
@@ -110,7 +111,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'inspectCheckpoint',
       tags: ['catalogue'],
-      summary: 'What is in a checkpoint file and what it can be',
+      summary: 'Describe a checkpoint and the kinds it can be evaluated as',
       querystring: inspectQuery,
       response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) },
     },
@@ -140,7 +141,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listModels',
       tags: ['catalogue'],
-      summary: 'Language models under the roots and in the Hugging Face cache',
+      summary: 'List language models below the roots and in the Hugging Face cache',
       response: { 200: modelListSchema, ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.models(signal)),
@@ -151,7 +152,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listDatasets',
       tags: ['catalogue'],
-      summary: 'Text files under the roots',
+      summary: 'List text files below the roots',
       response: { 200: datasetListSchema, ...problems(406) },
     },
     handler: async () => catalogue.datasets(),
@@ -162,7 +163,7 @@ export function registerCatalogue(app: Api, services: Services): void {
     schema: {
       operationId: 'listDevices',
       tags: ['catalogue'],
-      summary: 'Devices of the server',
+      summary: 'List the devices of the server',
       response: { 200: deviceListSchema, ...problems(406, 503) },
     },
     handler: async () => {
@@ -172,9 +173,13 @@ export function registerCatalogue(app: Api, services: Services): void {
           'No compute process has answered ' +
             `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
         );
-      const first = defaultDevice(machine.current);
+      const { devices } = machine.current;
+      const first = resolveDevice(
+        undefined,
+        devices.map(({ name }) => name),
+      );
       return {
-        items: machine.current.devices.map((device) => ({
+        items: devices.map((device) => ({
           ...device,
           ...queue.memoryOn(device.name),
           isDefault: device.name === first,

@@ -1,4 +1,4 @@
-/** `/v1/evaluations`: submit, list, look up, cancel, remove. */
+/** `/v1/evaluations`: submit, list, get, cancel, remove. */
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -24,7 +24,7 @@ const waitQuery = z.object({
     .min(0)
     .max(longestWait)
     .optional()
-    .describe('Seconds to wait for the end; 200 with the result if it ends in time, else 202.'),
+    .describe('Seconds to wait for the end: 200 with the result if it ends in time, else 202.'),
 });
 const submitHeaders = z.object({
   'idempotency-key': z
@@ -32,7 +32,7 @@ const submitHeaders = z.object({
     .min(1)
     .max(255)
     .optional()
-    .describe('The same key and body give the same evaluation.'),
+    .describe('Key of this submission: the same key and body give the same evaluation.'),
 });
 const listQuery = z.object({
   status: z
@@ -43,9 +43,13 @@ const listQuery = z.object({
     .transform((text) => text?.split(','))
     .pipe(z.array(z.enum(evaluationStatuses)).optional())
     .meta({ type: 'string' }),
-  label: z.string().max(200).optional().describe('Only evaluations of an SAE with this label.'),
+  label: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('Lists only evaluations of an SAE with this label.'),
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().max(100).optional().describe('`nextCursor` of the page before.'),
+  cursor: z.string().max(100).optional().describe('`nextCursor` of the previous page.'),
 });
 
 const removeQuery = z.object({
@@ -53,8 +57,8 @@ const removeQuery = z.object({
     .enum(['active', 'ended'])
     .optional()
     .describe(
-      '`active`: only cancels, 409 for an evaluation that has ended. `ended`: only ' +
-        'removes, 409 for one that has not. Default: whichever fits.',
+      '`active`: cancels, or answers 409 if the evaluation has ended. `ended`: removes, or ' +
+        'answers 409 if it has not ended. Default: cancels or removes, by the state.',
     ),
 });
 
@@ -77,7 +81,7 @@ export function existing(services: Services, id: string): EvaluationRecord {
   return services.queue.withPresent(record);
 }
 
-/** A signal that is aborted when the caller goes away. */
+/** A signal that aborts when the caller disconnects. */
 function whenGone(reply: FastifyReply): AbortSignal {
   const controller = new AbortController();
   reply.raw.once('close', () => controller.abort());
@@ -152,7 +156,7 @@ export function registerEvaluations(app: Api, services: Services): void {
     schema: {
       operationId: 'getEvaluation',
       tags: ['evaluations'],
-      summary: 'Look up an evaluation with its result',
+      summary: 'Get an evaluation with its result',
       params: idParameters,
       response: { 200: evaluationRecordSchema, ...problems(404, 406) },
     },
@@ -170,7 +174,7 @@ export function registerEvaluations(app: Api, services: Services): void {
       querystring: removeQuery,
       response: {
         202: evaluationSummarySchema,
-        204: z.undefined().describe('Removed.'),
+        204: z.undefined().describe('The evaluation was removed.'),
         ...problems(404, 409, 422, 503),
       },
     },
@@ -186,7 +190,7 @@ export function registerEvaluations(app: Api, services: Services): void {
       if (!hasEnded(status) && expect === 'ended')
         throw new SaeEvalError(
           'not-finished',
-          `Evaluation ${id} is ${status}; cancel it before it is removed.`,
+          `Evaluation ${id} is ${status}; cancel it before you remove it.`,
         );
       if (hasEnded(status)) {
         store.remove(id);

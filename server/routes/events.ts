@@ -1,6 +1,6 @@
 /**
- * `/v1/evaluations/:id/events`: server-sent events (WHATWG HTML, 9.2) with ids, heartbeats and
- * resumption.
+ * `/v1/evaluations/:id/events`: server-sent events (WHATWG HTML, 9.2) with ids and heartbeats; a
+ * watcher can resume.
  */
 import type { ServerResponse } from 'node:http';
 import { z } from 'zod';
@@ -13,12 +13,16 @@ import { clientOf } from '../submission.js';
 import { existing, idParameters } from './evaluations.js';
 
 const eventHeaders = z.object({
-  'last-event-id': z.string().max(100).optional().describe('Resumes after this event.'),
+  'last-event-id': z
+    .string()
+    .max(100)
+    .optional()
+    .describe('Id of the last event received; the stream resumes after it.'),
 });
-/** A watcher that reads more slowly than this is cut off; it can resume. */
+/** Bytes that may wait for a slow watcher before it is cut off. The watcher can resume. */
 const mostBuffered = 4 * 1024 * 1024;
 
-/** An event's text is made once, however many watch. */
+/** Texts of events, made once for all watchers. */
 const texts = new WeakMap<EvaluationEvent, string>();
 
 function textOf(event: EvaluationEvent): string {
@@ -38,7 +42,7 @@ function write(stream: ServerResponse, event: EvaluationEvent): void {
   if (event.event === 'end') stream.end();
 }
 
-/** Open streams: how many each client has, and to end them when the server stops. */
+/** Open streams by client, so that they can be counted and ended. */
 export class Streams {
   readonly #open = new Map<ServerResponse, string>();
 
@@ -72,17 +76,15 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
     schema: {
       operationId: 'watchEvaluation',
       tags: ['evaluations'],
-      summary:
-        'Watch an evaluation: events `progress`, `result` (the numbers of one SAE as ' +
-        'they stand), `end`',
+      summary: 'Watch an evaluation: events `progress`, `result` (current values of an SAE), `end`',
       params: idParameters,
       headers: eventHeaders,
       response: {
         200: {
-          description: 'A stream of events.',
+          description: 'Stream of events.',
           content: { 'text/event-stream': { schema: z.string() } },
         },
-        204: z.undefined().describe('Everything was received before, the end included.'),
+        204: z.undefined().describe('The caller has received all events, the end included.'),
         ...problems(404, 406, 503),
       },
     },
@@ -99,15 +101,15 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
       if (streams.size >= options.maxWatchers)
         throw new SaeEvalError(
           'unavailable',
-          `${options.maxWatchers} event streams are open, the most the server keeps; try ` +
-            'again in a moment.',
+          `${options.maxWatchers} event streams are open, the server's limit; try again in ` +
+            'a moment.',
         );
       const client = clientOf(request);
       if (streams.sizeOf(client) >= options.maxWatchersPerClient)
         throw new SaeEvalError(
           'unavailable',
-          `${options.maxWatchersPerClient} event streams of yours are open, the most the ` +
-            'server keeps for one client; close some.',
+          `You have ${options.maxWatchersPerClient} open event streams, the limit for one ` +
+            'client; close some.',
         );
 
       reply.hijack();

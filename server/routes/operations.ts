@@ -1,4 +1,4 @@
-/** `/healthz`, `/readyz`, `/metrics`, `/problems/…`: for whoever runs the server. */
+/** `/healthz`, `/readyz`, `/metrics`, `/problems/…`: operation of the server. */
 import { z } from 'zod';
 import { errorTable, SaeEvalError, type ErrorCode } from '../../src/errors.js';
 import type { Services } from '../services.js';
@@ -15,7 +15,7 @@ const problemTypeSchema = z.object({
   status: z.number().int(),
 });
 
-/** The check writes to the disk, and anybody may ask: a success counts for this long. */
+/** Milliseconds for which a successful check of the store counts: it writes to the disk. */
 const checkedFor = 1000;
 
 export function registerOperations(app: Api, { machine, metrics, queue, store }: Services): void {
@@ -33,7 +33,7 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
     schema: {
       operationId: 'health',
       tags: ['operations'],
-      summary: 'Whether the server lives',
+      summary: 'Whether the server is alive',
       response: { 200: statusSchema },
     },
     handler: async () => ({ status: 'ok' }),
@@ -45,7 +45,7 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
     schema: {
       operationId: 'ready',
       tags: ['operations'],
-      summary: 'Whether evaluations can run: a compute process answers, the store can be written',
+      summary: 'Whether evaluations can run: a compute process answers and the store is writable',
       response: { 200: statusSchema, ...problems(503) },
     },
     handler: async () => {
@@ -67,9 +67,12 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
     schema: {
       operationId: 'metrics',
       tags: ['operations'],
-      summary: 'Numbers for Prometheus',
+      summary: 'Metrics for Prometheus',
       response: {
-        200: { description: 'Prometheus text.', content: { 'text/plain': { schema: z.string() } } },
+        200: {
+          description: 'Metrics in the Prometheus text format.',
+          content: { 'text/plain': { schema: z.string() } },
+        },
       },
     },
     handler: async (_, reply) =>
@@ -81,7 +84,7 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
     schema: {
       operationId: 'problemType',
       tags: ['operations'],
-      summary: 'What the `type` of a problem means',
+      summary: 'Meaning of the `type` of a problem',
       params: z.object({ code: z.string().max(100) }),
       response: { 200: problemTypeSchema, ...problems(404, 406) },
     },

@@ -1,7 +1,4 @@
-/**
- * `/`: the page. Plain files, served as they are from server/page; the client is the one that the
- * package exports.
- */
+/** `/`: the page. Its files are those in server/page; its client is the one in the package. */
 import { readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { extname, join } from 'node:path';
@@ -17,8 +14,8 @@ const mediaTypes: Readonly<Record<string, string>> = {
 };
 
 /**
- * Scripts and requests only from here. A report that the page opens in a tab of its own has the
- * page's policy: its style may be inline, its script may run.
+ * Allows scripts and requests of this server only. A report in a tab of its own has this policy
+ * too, so it allows inline styles and the script of reports.
  */
 const pagePolicy =
   `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' ` +
@@ -43,7 +40,7 @@ export async function registerPage(app: FastifyInstance): Promise<void> {
       `/page/client/${name}`,
       join(clientFolder, name),
     ]),
-    ['/page/errors.js', join(packageRoot, 'dist', 'src', 'errors.js')],
+    ['/page/schema/status.js', join(packageRoot, 'dist', 'src', 'schema', 'status.js')],
     ['/', join(pageFolder, 'index.html')],
   ]);
   for (const [url, file] of files) {

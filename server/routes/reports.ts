@@ -1,4 +1,4 @@
-/** `/v1/evaluations/:id/report` and `/v1/reports`: results rendered for people. */
+/** `/v1/evaluations/:id/report` and `/v1/reports`: rendered results. */
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -24,8 +24,14 @@ const mediaTypes: Record<ReportFormat, string> = {
   csv: 'text/csv',
 };
 const reportQuery = z.object({
-  format: z.enum(reportFormats).optional().describe('Wins over the Accept header.'),
-  lang: z.enum(reportLanguages).optional().describe('Default: by Accept-Language, else en.'),
+  format: z
+    .enum(reportFormats)
+    .optional()
+    .describe('Format of the report; default: by the Accept header.'),
+  lang: z
+    .enum(reportLanguages)
+    .optional()
+    .describe('Language of the report; default: by Accept-Language, else en.'),
 });
 const documents = {
   200: {
@@ -36,18 +42,18 @@ const documents = {
   },
 };
 
-/** The results of ended evaluations. */
+/** @throws SaeEvalError `not-found`; `not-finished` if the evaluation has no result. */
 function resultOf(services: Services, id: string): EvaluationResult {
   const { status, result } = existing(services, id);
   if (!hasEnded(status))
     throw new SaeEvalError(
       'not-finished',
-      `Evaluation ${id} is ${status}; its report exists when it has ended.`,
+      `Evaluation ${id} is ${status}; it has a report when it has ended.`,
     );
   if (result === null)
     throw new SaeEvalError(
       'not-finished',
-      `Evaluation ${id} was ${status} and has no result to report.`,
+      `Evaluation ${id} ${status === 'failed' ? '' : 'was '}${status} and has no result.`,
     );
   return result;
 }
@@ -70,7 +76,7 @@ async function sendReport(
     .send(text);
 }
 
-/** A report is a document of its own: it may style itself, and run its own script. */
+/** A report has inline styles and one script. */
 const reportPolicy =
   `default-src 'none'; script-src ${reportScriptSource}; style-src 'unsafe-inline'; img-src ` +
   "data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
@@ -83,7 +89,7 @@ export function registerReports(app: Api, services: Services): void {
     schema: {
       operationId: 'getReport',
       tags: ['reports'],
-      summary: 'The report of an ended evaluation',
+      summary: 'Get the report of an ended evaluation',
       params: idParameters,
       querystring: reportQuery,
       response: { ...documents, ...problems(404, 406, 409, 422) },
@@ -111,7 +117,7 @@ export function registerReports(app: Api, services: Services): void {
     schema: {
       operationId: 'compareEvaluations',
       tags: ['reports'],
-      summary: 'One comparison of several evaluations; not stored',
+      summary: 'Render a comparison of several evaluations; it is not stored',
       body: comparisonRequestSchema,
       response: { ...documents, ...problems(400, 404, 409, 413, 415, 422) },
     },

@@ -7,7 +7,7 @@ const shipped = (name: string): string => join(packageRoot, 'checkpoints', name)
 const lastBlock = 16;
 const k = 16;
 
-/** The request of the demo; its paths are the package's own. */
+/** The request of the demo. */
 export function demoRequest(): EvaluationRequest {
   return {
     model: shipped('tiny-llama'),

@@ -1,12 +1,12 @@
-/** How the command line ends: exit codes and the lines that say why. */
+/** Exit codes of the command line and the lines that explain them. */
 import { asSaeEvalError, errorTable, SaeEvalError } from '../errors.js';
 
-/** 1 where the evaluation failed, 2 where the request or the arguments are wrong. */
+/** 1 if the evaluation failed, 2 if the request or the arguments are wrong. */
 export function exitCodeOf(thrown: unknown): 1 | 2 {
   return errorTable[asSaeEvalError(thrown).code].exitCode;
 }
 
-/** One line for each field at fault, or one for the whole; never a stack. */
+/** Prints a line for each field at fault, or one line for the error. */
 export function printError(thrown: unknown): void {
   const error = asSaeEvalError(thrown);
   const lines =
@@ -18,7 +18,7 @@ export function printError(thrown: unknown): void {
     process.stderr.write(`${thrown.stack ?? ''}\n`);
 }
 
-/** A file that the user named, as JSON. @throws SaeEvalError `file-not-found`, `body-malformed`. */
+/** Content of a JSON file. @throws SaeEvalError `file-not-found`, `body-malformed`. */
 export async function readJsonFile(path: string): Promise<unknown> {
   const { readFile } = await import('node:fs/promises');
   let text: string;

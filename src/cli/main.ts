@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
- * The command line. Commands load what they need when they run, so that `--help` starts at once;
- * what computes starts loading first.
+ * The command line. Commands are imported when they run, so that `--help` answers at once; a
+ * compute process is started before its command is imported.
  */
 import type { ChildProcess } from 'node:child_process';
 import { Command, CommanderError, Option } from 'commander';
@@ -19,7 +19,7 @@ const program = new Command('sae-eval')
   .exitOverride()
   .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'sae-eval: ')) });
 
-/** With the compute process started ahead; it ends with `body`, however that ends. */
+/** Runs `body` with a compute process that is ended after it. */
 async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<void> {
   const child = forkChild();
   try {
@@ -31,9 +31,10 @@ async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<
 
 const formats = ['md', 'html', 'json', 'csv'] as const;
 const languages = ['en', 'zh'] as const;
-const deviceOption = (): Option => new Option('--device <device>', 'cpu, cuda or cuda:N');
+const deviceOption = (): Option =>
+  new Option('--device <device>', 'device to compute on: cpu, cuda or cuda:N');
 const dtypeOption = (): Option =>
-  new Option('--dtype <dtype>', 'of the language model').choices([
+  new Option('--dtype <dtype>', 'dtype of the language model').choices([
     'float32',
     'bfloat16',
     'float16',
@@ -56,12 +57,12 @@ program
 
 program
   .command('evaluate')
-  .description('run one evaluation without a server; continues where it was killed')
+  .description('run one evaluation without a server, or continue a killed one')
   .argument('<request>', 'JSON file with the request')
-  .option('--out <dir>', 'folder that gets report.json, .md, .html and .csv')
+  .option('--out <dir>', 'folder for report.json, .md, .html and .csv')
   .addOption(deviceOption())
   .addOption(dtypeOption())
-  .option('--explain', 'print the plan, its passes and their FLOPs per token, and stop')
+  .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
   .action(
     async (
       request: string,
@@ -83,25 +84,25 @@ program
   .option('--port <port>', 'port to listen on (default: 8787)')
   .option(
     '--root <dir...>',
-    'folders that requests may name files in (default: the current folder)',
+    'folders below which requests may name files (default: the current folder)',
   )
-  .option('--db <file>', 'SQLite file of the jobs (default: sae-eval.db)')
+  .option('--db <file>', 'SQLite file of the evaluations (default: sae-eval.db)')
   .option(
     '--model-cache-bytes <bytes>',
-    'models and SAEs that stay loaded between evaluations (default: a quarter of the memory)',
+    'bytes of models and SAEs to keep loaded (default: a quarter of the memory)',
   )
   .option(
     '--api-keys <file>',
     'file of hashed API keys; without keys only this machine may connect',
   )
-  .option('--config <file>', 'JSON file of settings, those without a flag too (docs/operations.md)')
+  .option('--config <file>', 'JSON file of settings (docs/reference/operations.md)')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
 program
   .command('inspect')
-  .description('print what a checkpoint holds and which kinds it can be')
+  .description('print the content of a checkpoint and the kinds it can be evaluated as')
   .argument('<checkpoint>', '.pt, .safetensors or .npz file, or folder of a published SAE')
-  .option('--json', 'as JSON')
+  .option('--json', 'print JSON')
   .action(async (checkpoint: string, options: { json?: boolean }) =>
     (await import('./commands/inspect.js')).inspect(checkpoint, options),
   );
@@ -109,18 +110,19 @@ program
 program
   .command('convert')
   .description('write an SAE in another format')
-  .argument('<in>', 'checkpoint, or folder of a published SAE')
-  .argument('<out>', 'folder (saelens) or .pt file (routesae) to be made')
-  .addOption(new Option('--to <format>').choices(['saelens', 'routesae']).makeOptionMandatory())
-  .option('--kind <kind>', 'of a state dict that could be several kinds')
-  .option('--layer <n>', 'where a state dict belongs: the blocks before its hook point')
-  .option('--k <n>', 'active latents, where the file does not hold them')
-  .option('--scale <number>', 'what the input is multiplied by, where the file does not hold it')
-  .option('--theta <number>', 'threshold of a BatchTopK that never set one')
-  .option(
-    '--centered',
-    'trained on a residual stream without its mean (center_writing_weights of TransformerLens)',
+  .argument('<in>', 'checkpoint file or folder of a published SAE')
+  .argument('<out>', 'folder (saelens) or .pt file (routesae) to create')
+  .addOption(
+    new Option('--to <format>', 'format to write')
+      .choices(['saelens', 'routesae'])
+      .makeOptionMandatory(),
   )
+  .option('--kind <kind>', 'kind of the SAE, if the file could be several')
+  .option('--layer <n>', 'layer of the SAE, if the file does not say')
+  .option('--k <n>', 'number of active latents, if the file does not say')
+  .option('--scale <number>', 'factor of the input, if the file does not say')
+  .option('--theta <number>', 'threshold of a BatchTopK SAE whose file has none')
+  .option('--centered', 'the SAE reads a residual stream without its mean (center_writing_weights)')
   .action(async (from: string, to: string, options: ConvertFlags) =>
     (await import('./commands/convert.js')).convert(from, to, options),
   );
@@ -129,8 +131,10 @@ program
   .command('report')
   .description('render stored results again, or compare several')
   .argument('<run...>', 'report.json files or the folders that hold them')
-  .addOption(new Option('--format <format>').choices(formats).default('md'))
-  .addOption(new Option('--lang <language>').choices(languages).default('en'))
+  .addOption(new Option('--format <format>', 'format of the report').choices(formats).default('md'))
+  .addOption(
+    new Option('--lang <language>', 'language of the report').choices(languages).default('en'),
+  )
   .action(
     async (
       runs: string[],
@@ -142,8 +146,8 @@ program
   .command('keys')
   .description('manage API keys')
   .command('add')
-  .description('print a new API key once, store its hash')
-  .argument('<label>', 'whose key it is')
+  .description('print a new API key once and store its hash')
+  .argument('<label>', 'name of the key, such as its owner')
   .option('--api-keys <file>', 'file of hashed API keys', 'api-keys.json')
   .action(async (label: string, options: { apiKeys: string }) =>
     (await import('./commands/keys.js')).addKeyCommand(label, options),
@@ -154,7 +158,7 @@ program
   .description('find or fetch libtorch and build the native addon')
   .action(async () => (await import('./commands/setup.js')).setupCommand());
 
-/** What is not given comes from the environment or the defaults of the server. */
+/** Flags of `serve`; omitted ones come from the environment or the defaults of the server. */
 export interface ServeOptions {
   host?: string;
   port?: string;

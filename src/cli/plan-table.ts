@@ -3,8 +3,8 @@ import CliTable from 'cli-table3';
 import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
 import type { PlanStep } from '../evaluation/run/plan/plan.js';
 
-/** FLOPs in the unit that suits them. */
-export function flopsText(flops: number): string {
+/** FLOPs with a unit. */
+function flopsText(flops: number): string {
   return flops >= 1e9
     ? `${(flops / 1e9).toPrecision(3)} GFLOP`
     : `${(flops / 1e6).toPrecision(3)} MFLOP`;

@@ -1,4 +1,4 @@
-/** Progress of an evaluation on stderr: a bar on a terminal, a line now and then elsewhere. */
+/** Progress of an evaluation on stderr: a bar on a terminal, else a line every ten seconds. */
 import cliProgress from 'cli-progress';
 import type { Progress } from '../schema/index.js';
 
@@ -18,7 +18,7 @@ function clock(seconds: number | null): string {
     : `${m}:${String(s).padStart(2, '0')}`;
 }
 
-/** Samples per second; a large model takes many seconds for one. */
+/** Samples per second as text; values below 1 need more digits. */
 function rate(samplesPerSecond: number): string {
   return samplesPerSecond < 1 ? samplesPerSecond.toPrecision(2) : samplesPerSecond.toFixed(1);
 }

@@ -1,7 +1,4 @@
-/**
- * Writes a result in every format: report.json, .md, .html, .csv, and the Chinese texts beside the
- * English ones.
- */
+/** Writes a result in every format: report.json, .md, .zh.md, .html, .csv. */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../schema/index.js';
@@ -15,7 +12,7 @@ const files = [
   { name: 'report.csv', format: 'csv', lang: 'en' },
 ] as const;
 
-/** Writes all formats below `folder`; each file appears whole. Returns their paths. */
+/** Writes all formats to `folder`, each file in one step. @returns their paths. */
 export async function writeReport(result: EvaluationResult, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const paths: string[] = [];

@@ -1,7 +1,4 @@
-/**
- * The client of an sae-eval server. Imports nothing native and nothing of Node: it runs in browsers
- * too.
- */
+/** The client of an sae-eval server, for Node and browsers. */
 import type {
   CheckpointDescription,
   CheckpointEntry,
@@ -20,6 +17,7 @@ import type {
   ReportLanguage,
 } from '../schema/record.js';
 import type { EvaluationRequest } from '../schema/request.js';
+import { hasEnded } from '../schema/status.js';
 import {
   BusyError,
   ConflictError,
@@ -34,60 +32,58 @@ import { backOff, pause, Transport, type TransportOptions } from './transport.js
 export type SaeEvalClientOptions = TransportOptions;
 
 export interface CallOptions {
-  /** Gives the call up; its reason is thrown. It does not cancel the evaluation. */
+  /** Aborts the call, which throws the signal's reason. The evaluation is not cancelled. */
   signal?: AbortSignal;
 }
 
 export interface EvaluateOptions extends CallOptions {
   /**
-   * Waits for the end, or for at most so many seconds; the record of an ended evaluation has the
-   * result. Default: returns as soon as it is accepted.
+   * `true` waits for the end; a number waits up to so many seconds. Default: returns when the
+   * evaluation is accepted.
    */
   wait?: boolean | number;
   /**
-   * The same key and request give the same evaluation. Default: a new key, so that a lost answer is
-   * no second evaluation.
+   * Key of the submission: the same key and request give the same evaluation. Default: a new key,
+   * so that a retry after a lost answer does not start a second evaluation.
    */
   idempotencyKey?: string;
-  /** Each event while waiting. */
+  /** Called with each event while waiting. */
   onEvent?: (event: EvaluationEvent) => void;
 }
 
 export interface ListOptions extends CallOptions {
   status?: EvaluationStatus | readonly EvaluationStatus[];
-  /** Only evaluations of an SAE with this label. */
+  /** Lists only evaluations of an SAE with this label. */
   label?: string;
+  /** Most items of the page, up to 100; default 20. */
   limit?: number;
+  /** `nextCursor` of the previous page. */
   cursor?: string;
 }
 
 export interface ReportOptions extends CallOptions {
-  /** Default md. */
+  /** Format of the report; default md. */
   format?: ReportFormat;
-  /** Default en. */
+  /** Language of the report; default en. */
   lang?: ReportLanguage;
 }
 
 export interface WatchOptions extends CallOptions {
-  /** Continues after this event. */
+  /** Id of the last event received; watching continues after it. */
   lastEventId?: string;
-  /**
-   * How often in a row the connection may fail before its error is thrown; default 20, about three
-   * minutes.
-   */
+  /** Failures in a row after which the error is thrown; default 20, about three minutes. */
   attempts?: number;
-  /**
-   * Seconds without a sign of life, heartbeats included, after which a connection is taken for
-   * dead; default 60.
-   */
+  /** Seconds without events or heartbeats after which a connection is reopened; default 60. */
   silence?: number;
-  /** Told of each failure, before the connection is opened again. */
+  /** Called with each failure, before the connection is reopened. */
   onFailure?: (error: unknown) => void;
 }
 
 const evaluationPath = (id: string): string => `/v1/evaluations/${encodeURIComponent(id)}`;
 
 /**
+ * Submits, watches and reports evaluations of a server.
+ *
  * @example
  * const client = new SaeEvalClient('http://127.0.0.1:8787');
  * const record = await client.evaluate(request, { wait: true });
@@ -98,18 +94,19 @@ export class SaeEvalClient {
   readonly #transport: Transport;
 
   /**
-   * @param url of the server, such as `http://127.0.0.1:8787`; in a browser `''` for the page's
-   *   own.
+   * @param url address of the server, such as `http://127.0.0.1:8787`; in a browser `''` means the
+   *   page's own server.
    */
   constructor(url: string, options: SaeEvalClientOptions = {}) {
     this.#transport = new Transport(url, options);
   }
 
   /**
-   * Submits an evaluation, and waits for its end if asked to. When the seconds of `wait` are over
-   * first, the record is the running one's.
-   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError when it
-   *   fails or is cancelled.
+   * Submits an evaluation. `wait: true` waits for its end; `wait: n` waits up to n seconds and, if
+   * the evaluation is still running, returns its current record.
+   *
+   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError if the
+   *   evaluation fails or is cancelled.
    */
   async evaluate(
     request: EvaluationRequest,
@@ -138,17 +135,16 @@ export class SaeEvalClient {
       if (limit?.aborted !== true) throw error;
     }
     const latest = await this.get(record.id, options);
-    if (latest.result === null && latest.status !== 'queued' && latest.status !== 'running')
-      throw new EvaluationFailedError(latest);
+    if (latest.result === null && hasEnded(latest.status)) throw new EvaluationFailedError(latest);
     return latest;
   }
 
-  /** The record of an evaluation, with its result once it has ended. */
+  /** Record of an evaluation, with its result if it has ended. */
   async get(id: string, { signal }: CallOptions = {}): Promise<EvaluationRecord> {
     return this.#transport.json({ method: 'GET', path: evaluationPath(id), signal });
   }
 
-  /** One page of evaluations, newest first. */
+  /** A page of evaluations, newest first. */
   async list({ status, label, limit, cursor, signal }: ListOptions = {}): Promise<EvaluationList> {
     const statuses = status === undefined ? undefined : [status].flat().join(',');
     return this.#transport.json({
@@ -160,12 +156,13 @@ export class SaeEvalClient {
   }
 
   /**
-   * Cancels a waiting or running evaluation; one that has ended stays as it is, and is what is
-   * returned.
+   * Cancels a waiting or running evaluation. An ended evaluation is left alone.
+   *
+   * @returns the evaluation after the call.
    */
   async cancel(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
     try {
-      // Not what has ended meanwhile: without `expect` that would be removed.
+      // Without `expect`, an evaluation that has ended meanwhile would be removed.
       return await this.#transport.json({
         method: 'DELETE',
         path: evaluationPath(id),
@@ -185,8 +182,9 @@ export class SaeEvalClient {
   }
 
   /**
-   * Removes an evaluation that has ended. @throws ConflictError for one that has not: cancel it
-   * first.
+   * Removes an ended evaluation.
+   *
+   * @throws ConflictError if it has not ended: cancel it first.
    */
   async remove(id: string, { signal }: CallOptions = {}): Promise<void> {
     await this.#transport.send({
@@ -197,7 +195,7 @@ export class SaeEvalClient {
     });
   }
 
-  /** The report of an evaluation that has ended, as text. */
+  /** Report of an ended evaluation. */
   async report(
     id: string,
     { format = 'md', lang = 'en', signal }: ReportOptions = {},
@@ -210,7 +208,7 @@ export class SaeEvalClient {
     });
   }
 
-  /** One report that compares several evaluations. */
+  /** Report that compares several evaluations. */
   async compare(
     evaluations: readonly string[],
     { format = 'md', lang = 'en', signal }: ReportOptions = {},
@@ -225,7 +223,7 @@ export class SaeEvalClient {
     });
   }
 
-  /** What is in a checkpoint file and what it can be. */
+  /** Content of a checkpoint and the kinds it can be evaluated as. */
   async inspect(path: string, { signal }: CallOptions = {}): Promise<CheckpointDescription> {
     return this.#transport.json({
       method: 'GET',
@@ -235,6 +233,7 @@ export class SaeEvalClient {
     });
   }
 
+  /** Kinds of SAE. */
   async kinds(options: CallOptions = {}): Promise<Kind[]> {
     return this.#items('/v1/kinds', options);
   }
@@ -243,29 +242,33 @@ export class SaeEvalClient {
     return this.#items('/v1/metrics', options);
   }
 
+  /** Devices of the server. */
   async devices(options: CallOptions = {}): Promise<Device[]> {
     return this.#items('/v1/devices', options);
   }
 
+  /** Checkpoint files below the server's roots. */
   async checkpoints(options: CallOptions = {}): Promise<CheckpointEntry[]> {
     return this.#items('/v1/checkpoints', options);
   }
 
+  /** Models below the server's roots and in its Hugging Face cache. */
   async models(options: CallOptions = {}): Promise<ModelEntry[]> {
     return this.#items('/v1/models', options);
   }
 
+  /** Text files below the server's roots. */
   async datasets(options: CallOptions = {}): Promise<DatasetEntry[]> {
     return this.#items('/v1/datasets', options);
   }
 
   /**
-   * The events of an evaluation until its end. A connection that breaks is opened again and
-   * continues after the last event, and so does one that went silent: a laptop that slept is not
-   * told that its connection is gone. Stop early with `break` or the signal.
+   * Events of an evaluation until its end. A broken or silent connection is reopened and continues
+   * after the last event. Stop early with `break` or the signal.
    *
    * @example
-   * for await (const event of client.watch(id)) if (event.event === 'progress') console.log(event.data.progress?.samples);
+   * for await (const { event, data } of client.watch(id))
+   *   if (event === 'progress') console.log(data.progress?.samples);
    */
   async *watch(
     id: string,
@@ -284,7 +287,6 @@ export class SaeEvalClient {
       const give = (): void => connection.abort(signal?.reason);
       signal?.addEventListener('abort', give, { once: true });
       try {
-        // This loop is what tries again.
         const response = await within(
           silence,
           this.#transport.send({
@@ -298,7 +300,7 @@ export class SaeEvalClient {
             },
           }),
         );
-        // 204: everything was received before.
+        // 204: all events were received before.
         if (response.status === 204 || response.body === null) return;
         for await (const { event, id: eventId, data } of readEventStream(response.body, {
           silence,
@@ -331,10 +333,7 @@ export class SaeEvalClient {
   }
 }
 
-/**
- * `crypto.randomUUID` exists in secure contexts only; a lab's server may be reached over plain
- * HTTP.
- */
+/** Not `crypto.randomUUID`: browsers have it in secure contexts only, not over plain HTTP. */
 function newKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))]
     .map((byte) => byte.toString(16).padStart(2, '0'))

@@ -1,11 +1,8 @@
-/**
- * Errors of the client, as classes: `catch (error) { if (error instanceof InvalidRequestError) …
- * }`.
- */
+/** Errors of the client, one class for each kind of failure. */
 import type { ErrorCode, FieldError } from '../errors.js';
 import type { EvaluationSummary, Problem } from '../schema/record.js';
 
-/** Anything that goes wrong while talking to a server. */
+/** Base class of the client's errors. */
 export class SaeEvalClientError extends Error {
   override readonly name: string = 'SaeEvalClientError';
 }
@@ -19,11 +16,11 @@ export class ConnectionError extends SaeEvalClientError {
 export class ProblemError extends SaeEvalClientError {
   override readonly name: string = 'ProblemError';
   readonly status: number;
-  /** Of the error table (docs/errors.md). */
+  /** Code in the error table (docs/reference/errors.md). */
   readonly code: ErrorCode;
-  /** The fields of the request at fault. */
+  /** Fields of the request at fault. */
   readonly fields: readonly FieldError[];
-  /** Seconds after which the server suggests to try again. */
+  /** Seconds to wait before another try, if the server says so. */
   readonly retryAfter: number | null;
 
   constructor(
@@ -38,7 +35,7 @@ export class ProblemError extends SaeEvalClientError {
   }
 }
 
-/** 400, 413, 415, 422: the request is wrong; `fields` says where. */
+/** 400, 413, 415, 422: the request is invalid; `fields` lists the fields at fault. */
 export class InvalidRequestError extends ProblemError {
   override readonly name = 'InvalidRequestError';
 }
@@ -46,15 +43,15 @@ export class InvalidRequestError extends ProblemError {
 export class UnauthorizedError extends ProblemError {
   override readonly name = 'UnauthorizedError';
 }
-/** 404. */
+/** 404: there is nothing at this address. */
 export class NotFoundError extends ProblemError {
   override readonly name = 'NotFoundError';
 }
-/** 409: not in this state, such as the report of an evaluation that runs. */
+/** 409: the state does not allow the call, such as the report of a running evaluation. */
 export class ConflictError extends ProblemError {
   override readonly name = 'ConflictError';
 }
-/** 429, 503: too much at once, or the server is stopping; `retryAfter` says when to come back. */
+/** 429, 503: the server is busy or stopping; `retryAfter` says how long to wait. */
 export class BusyError extends ProblemError {
   override readonly name = 'BusyError';
 }
@@ -83,7 +80,7 @@ const classes: Readonly<Record<number, typeof ProblemError>> = {
   503: BusyError,
 };
 
-/** The error of an answer that is not a success. */
+/** Error of an answer whose status is not a success. */
 export async function errorOf(response: Response): Promise<ProblemError> {
   const text = await response.text().catch(() => '');
   let problem: Problem;

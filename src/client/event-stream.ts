@@ -7,12 +7,12 @@ export interface StreamEvent {
   data: string;
 }
 
-/** @throws ConnectionError when it takes longer than so many seconds. */
+/** Awaits a promise. @throws ConnectionError if it takes longer than `seconds`. */
 export async function within<T>(seconds: number, waited: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const silent = new Promise<never>((_, reject) => {
     timer = setTimeout(
-      () => reject(new ConnectionError(`Nothing came for ${seconds} s.`)),
+      () => reject(new ConnectionError(`The server sent nothing for ${seconds} s.`)),
       seconds * 1000,
     );
   });
@@ -24,9 +24,9 @@ export async function within<T>(seconds: number, waited: Promise<T>): Promise<T>
 }
 
 /**
- * The events of a stream as they come; ends with it. The stream is cancelled when the caller stops
- * reading.
- * @throws ConnectionError after so many seconds of `silence`.
+ * Events of a stream until its end. The stream is cancelled if the caller stops reading.
+ *
+ * @throws ConnectionError after `silence` seconds without a byte.
  */
 export async function* readEventStream(
   body: ReadableStream<Uint8Array>,

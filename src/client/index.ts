@@ -1,5 +1,5 @@
 /**
- * `sae-eval/client`: talks to an sae-eval server, from Node and from browsers.
+ * `sae-eval/client`: client of an sae-eval server, for Node and browsers.
  * @module
  */
 export {
@@ -22,6 +22,7 @@ export {
   SaeEvalClientError,
   UnauthorizedError,
 } from './errors.js';
+export { evaluationStatuses, hasEnded } from '../schema/status.js';
 export type {
   CheckpointDescription,
   CheckpointEntry,

@@ -1,14 +1,12 @@
-/**
- * Requests with an API key, time-outs by signal, and retries where repeating a request cannot do
- * harm.
- */
+/** Sends requests with an API key, and repeats those that are safe to repeat. */
 import { BusyError, ConnectionError, errorOf, ProblemError } from './errors.js';
 
 export interface TransportOptions {
+  /** API key, sent with every request. */
   apiKey?: string;
-  /** Default: the global one. */
+  /** Function that sends requests; default: the global `fetch`. */
   fetch?: typeof globalThis.fetch;
-  /** How often a request that is safe to repeat is tried again; default 3. */
+  /** Most repetitions of a request that is safe to repeat; default 3. */
   retries?: number;
 }
 
@@ -19,14 +17,14 @@ export interface Call {
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
-  /** Whether sending it twice does what sending it once does. Default: for GET. */
+  /** Whether the request is safe to repeat; default: for GET. */
   repeatable?: boolean;
 }
 
-/** Seconds: who is told to come back later than this is told so, not kept waiting. */
+/** Seconds; a longer `Retry-After` is an error at once. */
 const longestRetryAfter = 60;
 
-/** Waits, unless the signal comes first. */
+/** Waits. @throws the reason of the signal if it aborts first. */
 export async function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
   await new Promise<void>((resolve, reject) => {
@@ -42,9 +40,7 @@ export async function pause(milliseconds: number, signal?: AbortSignal): Promise
   });
 }
 
-/**
- * Half a second, one, two, … with some chance in it, so that clients do not come back all at once.
- */
+/** Milliseconds before a retry: 500, 1000, 2000, …, randomized so that clients spread out. */
 export function backOff(attempt: number, retryAfter: number | null = null): number {
   return retryAfter === null
     ? 500 * 2 ** Math.min(attempt, 5) * (0.75 + Math.random() / 2)
@@ -65,10 +61,7 @@ export class Transport {
     this.#options = options;
   }
 
-  /**
-   * The answer, a success, its body unread. @throws ProblemError, ConnectionError, the signal's
-   * reason.
-   */
+  /** A successful answer, its body unread. @throws ProblemError, ConnectionError. */
   async send(call: Call): Promise<Response> {
     return this.#untilItWorks(call, (response) => Promise.resolve(response));
   }
@@ -84,7 +77,7 @@ export class Transport {
     return this.#untilItWorks(call, (response) => response.text());
   }
 
-  /** Sends and reads; both again where that can help and can do no harm. */
+  /** Sends a request and reads its answer; repeats both if that is safe and may help. */
   async #untilItWorks<T>(
     { repeatable, ...call }: Call,
     read: (response: Response) => Promise<T>,
@@ -97,7 +90,7 @@ export class Transport {
         return await read(response).catch((cause: unknown) => {
           call.signal?.throwIfAborted();
           throw new ConnectionError(
-            `The answer of ${call.method} ${call.path} broke off or is not what was asked for.`,
+            `The answer of ${call.method} ${call.path} broke off or has an unexpected content.`,
             { cause },
           );
         });

@@ -1,6 +1,6 @@
 /**
  * OpenTelemetry spans of the compute process: loading, and each batch. Nothing without an SDK
- * (docs/operations.md).
+ * (docs/reference/operations.md).
  */
 import { propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { packageVersion } from '../version.js';

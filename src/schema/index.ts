@@ -1,4 +1,4 @@
-/** Schemas with their types: all that client, report, page and server need of the evaluation. */
+/** Schemas of requests, results and records, with their types. */
 export * from './record.js';
 export * from './request.js';
 export * from './result.js';

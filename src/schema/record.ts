@@ -1,31 +1,26 @@
 /**
- * What the HTTP interface speaks beside requests and results: records of evaluations, their events,
- * problems (RFC 9457), and the lists of what a server knows. One zod schema each, for validation,
- * types, OpenAPI and the client. Native-free.
+ * Schemas of the HTTP interface beside requests and results: records of evaluations, their events,
+ * problems (RFC 9457), and lists of files, models and devices. Validation, types, OpenAPI and the
+ * client are made from them.
  */
 import { z } from 'zod';
 import { protocolNames, requestFields, saeKinds } from './request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
+import { evaluationStatuses } from './status.js';
 
-export const evaluationStatuses = [
-  'queued',
-  'running',
-  'succeeded',
-  'partial',
-  'failed',
-  'cancelled',
-] as const;
+export * from './status.js';
+
 export const reportFormats = ['md', 'html', 'json', 'csv'] as const;
 export const reportLanguages = ['en', 'zh'] as const;
-/** Longest `?wait=`, in seconds. */
+/** Largest `?wait=`, in seconds. */
 export const longestWait = 300;
 
-const timestamp = z.string().describe('ISO 8601, UTC.');
+const timestamp = z.string().describe('Time, ISO 8601 in UTC.');
 
 export const fieldErrorSchema = z
   .object({
-    path: z.string().describe('Of the field, such as `saes[2].layer`.'),
-    message: z.string(),
+    path: z.string().describe('Path of the field, such as `saes[2].layer`.'),
+    message: z.string().describe('What is wrong with the field.'),
   })
   .meta({ id: 'FieldError' });
 
@@ -34,23 +29,26 @@ export const problemSchema = z
     type: z
       .string()
       .describe(
-        'A URI reference that names the problem and stays the same, such as ' +
-          '`/problems/sae-option`.',
+        'URI reference of the problem type, such as `/problems/sae-option`; it does not change ' +
+          'between versions.',
       ),
     title: z.string(),
     status: z.number().int(),
     detail: z.string(),
-    code: z.string().describe('The last part of `type`.'),
-    instance: z.string().optional().describe("The request's id, as in the server's log."),
+    code: z.string().describe('Code of the error: the last part of `type`.'),
+    instance: z.string().optional().describe("Id of the HTTP request, as in the server's log."),
     errors: z.array(fieldErrorSchema).optional(),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457).' });
 
 export const progressSchema = z
   .object({
-    samples: z.number().int().describe('Done so far, those of a batch under way too.'),
-    total: z.number().int().nullable().describe('Null until it is known.'),
-    batches: z.number().int().describe('Finished; a run that is killed continues after them.'),
+    samples: z.number().int().describe('Number of samples done, in the current batch too.'),
+    total: z.number().int().nullable().describe('Number of samples; null until it is known.'),
+    batches: z
+      .number()
+      .int()
+      .describe('Number of finished batches; a killed run continues after them.'),
     samplesPerSecond: z.number(),
     secondsLeft: z.number().nullable(),
   })
@@ -67,15 +65,18 @@ export const evaluationSummarySchema = z
     createdAt: timestamp,
     startedAt: timestamp.nullable(),
     endedAt: timestamp.nullable(),
-    request: z.object(requestFields.shape).describe('With every default filled in.'),
-    device: z.string().describe('Where it runs or will run.'),
-    submittedBy: z.string().nullable().describe('Label of the API key; null without keys.'),
+    request: z.object(requestFields.shape).describe('The request with every default filled in.'),
+    device: z.string().describe('Device of the evaluation.'),
+    submittedBy: z
+      .string()
+      .nullable()
+      .describe('Label of the API key that submitted it; null without keys.'),
     position: z
       .number()
       .int()
       .nullable()
-      .describe('Place in the queue of its device, from 1; null when it does not wait.'),
-    attempts: z.number().int().describe('How often a compute process started on it.'),
+      .describe('Position in the queue of its device, from 1; null if it does not wait.'),
+    attempts: z.number().int().describe('Number of times a compute process started it.'),
     progress: progressSchema.nullable(),
     error: recordErrorSchema.nullable(),
   })
@@ -89,7 +90,7 @@ export const evaluationListSchema = z
   .object({ items: z.array(evaluationSummarySchema), nextCursor: z.string().nullable() })
   .meta({ id: 'EvaluationList' });
 
-/** What an event stream carries; each event has an id, and `Last-Event-ID` resumes after it. */
+/** An event of a stream; `Last-Event-ID` with its id resumes after it. */
 export const evaluationEventSchema = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('progress'),
@@ -114,13 +115,13 @@ export const comparisonRequestSchema = z
 
 export const deviceSchema = z
   .object({
-    name: z.string().describe('As in a request: `cpu`, `cuda:0`, ….'),
+    name: z.string().describe('Name in a request: `cpu`, `cuda:0`, ….'),
     description: z.string(),
     totalBytes: z.number().nullable(),
     freeBytes: z.number().nullable(),
     isDefault: z.boolean(),
-    running: z.string().nullable().describe('Id of the evaluation that it computes.'),
-    queued: z.number().int(),
+    running: z.string().nullable().describe('Id of the running evaluation.'),
+    queued: z.number().int().describe('Number of waiting evaluations.'),
   })
   .meta({ id: 'Device' });
 export const deviceListSchema = z
@@ -133,12 +134,14 @@ export const kindSchema = z
     summary: bilingualSchema,
     layer: z
       .enum(['required', 'drawn', 'routed'])
-      .describe('Whether `layer` must be given, is drawn by the seed, or is the routed range.'),
-    hasK: z.boolean(),
-    hasRouting: z.boolean(),
+      .describe(
+        'Whether a request gives `layer`, the seed draws it, or the kind spans several layers.',
+      ),
+    hasK: z.boolean().describe('Whether a request gives `k`.'),
+    hasRouting: z.boolean().describe('Whether a request gives `aggregation` and `routing`.'),
     tensors: z
       .record(z.string(), z.array(z.string()))
-      .describe('Names and shapes in the checkpoint, by d, m and R; of Crosscoder for two layers.'),
+      .describe('Names and shapes of tensors in terms of d, m and R; Crosscoder: for two layers.'),
   })
   .meta({ id: 'Kind' });
 export const kindListSchema = z.object({ items: z.array(kindSchema) }).meta({ id: 'KindList' });
@@ -176,97 +179,103 @@ export const metricListSchema = z
 
 export const fieldFindingSchema = z
   .object({
-    field: z.string().describe('A field of an SAE of the request.'),
+    field: z.string().describe('Name of a field of `saes[]`.'),
     state: z
       .enum(['required', 'known', 'optional'])
-      .describe('`required`: nobody knows it. `known`: the file holds it.'),
-    value: z.union([z.string(), z.number(), z.boolean()]).optional(),
-    reason: z.string().describe('Why it must be given, or where its value is from.'),
+      .describe(
+        '`required`: a request must give it. `known`: the file has the value; a request may replace ' +
+          'it. `optional`: it has a default.',
+      ),
+    value: z
+      .union([z.string(), z.number(), z.boolean()])
+      .optional()
+      .describe('Value in the file, or default.'),
+    reason: z.string().describe('Why the field is required, or source of its value.'),
   })
   .meta({ id: 'FieldFinding' });
 
 export const saeChoiceSchema = z
   .object({
     kind: z.enum(saeKinds),
-    layer: z.number().int().nullable().describe('Layer that the file names, 0…L.'),
-    layers: z.array(z.number().int()).nullable().describe('Layers of a crosscoder.'),
-    site: z.string().nullable().describe('Site inside the block; null: the residual stream.'),
-    k: z.number().int().nullable().describe('Active latents that the file holds.'),
+    layer: z.number().int().nullable().describe('Layer in the file, 0…L; null if it names none.'),
+    layers: z
+      .array(z.number().int())
+      .nullable()
+      .describe('Layers of a crosscoder; null for other kinds.'),
+    site: z.string().nullable().describe('Site inside the block; null for the residual stream.'),
+    k: z.number().int().nullable().describe('Number of active latents in the file.'),
     normalization: z.string().describe('How activations become the SAE’s input.'),
-    fields: z.array(fieldFindingSchema).describe('The fields that may be given with this kind.'),
+    fields: z.array(fieldFindingSchema).describe('Fields that a request may give with this kind.'),
   })
   .meta({ id: 'SaeChoice', description: 'A kind that a checkpoint can be evaluated as.' });
 
 /** Facts of a checkpoint that lists and inspections share. */
 const choiceFields = {
-  kindKnown: z.boolean().describe('False: the request must name the kind.'),
-  namedKind: z.enum(saeKinds).nullable().describe('Kind that stands in the file’s name.'),
-  obstacle: z.string().nullable().describe('Why no request can evaluate it.'),
-  choices: z.array(saeChoiceSchema).describe('One for each candidate, nearest first.'),
+  kindKnown: z.boolean().describe('Whether a request may omit `kind`.'),
+  namedKind: z.enum(saeKinds).nullable().describe('Kind in the name of the file.'),
+  obstacle: z
+    .string()
+    .nullable()
+    .describe('Why no request can evaluate the file; null if one can.'),
+  choices: z.array(saeChoiceSchema).describe('The candidates in detail, nearest first.'),
 };
 
 export const checkpointSchema = z
   .object({
-    path: z.string().describe('As in a request.'),
+    path: z.string().describe('Path in a request.'),
     bytes: z.number(),
     modifiedAt: timestamp,
     format: z.string().nullable(),
-    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
-    d: z.number().int().nullable(),
-    m: z.number().int().nullable(),
-    routedLayers: z.number().int().nullable(),
+    candidates: z.array(z.enum(saeKinds)).describe('Kinds that it can be evaluated as.'),
+    d: z.number().int().nullable().describe('Width of its input.'),
+    m: z.number().int().nullable().describe('Number of latents.'),
+    routedLayers: z.number().int().nullable().describe('RouteSAE: number of routed layers.'),
     ...choiceFields,
-    error: recordErrorSchema.nullable().describe('Why it is no SAE.'),
+    error: recordErrorSchema.nullable().describe('Why the file cannot be read as an SAE.'),
   })
   .meta({ id: 'Checkpoint' });
 export const checkpointListSchema = z
   .object({
     items: z.array(checkpointSchema),
-    truncated: z.boolean().describe('More files than are listed.'),
+    truncated: z.boolean().describe('Whether there are more files than are listed.'),
   })
   .meta({ id: 'CheckpointList' });
 
-/** What is known of an SAE in a published format. */
+/** Description of an SAE in a published format. */
 export const publishedSchema = z
   .object({
     format: z
       .string()
       .describe(
-        'saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
+        'Format: saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
           'openai, mlsae or crosscoder.',
       ),
-    hookPoints: z.array(z.string()).describe('As the file names them; empty where it names none.'),
+    hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),
     layers: z
       .array(z.number().int())
       .nullable()
-      .describe('The layers these are here, 0…L; null where they are none that is known.'),
+      .describe('Layers of the hook points, 0…L; null if a hook point is unknown.'),
     activation: z.string(),
     k: z.number().int().nullable(),
-    normalization: z.string().describe('What makes activations its input.'),
+    normalization: z.string().describe('Transformation of activations into its input.'),
     subtractsDecoderBias: z
       .boolean()
       .nullable()
-      .describe('Before the encoder; null for crosscoders.'),
+      .describe('Whether the encoder subtracts the decoder bias; null for crosscoders.'),
     decoderNorm: z
       .enum(['none', 'selection', 'latents'])
       .describe(
-        'Whether latents are chosen by the norm of their decoder rows, and whether they keep it.',
+        'Use of decoder norms: `selection` ranks latents by them, `latents` also scales latents.',
       ),
     fromPath: z
       .object({ width: z.string(), averageL0: z.number() })
       .partial()
       .optional()
       .describe(
-        'What the names of its folders say: the width as written, the mean number of ' +
-          'active latents.',
+        'Facts in the names of its folders: width as written, mean number of active latents.',
       ),
-    obstacle: z
-      .string()
-      .nullable()
-      .describe('Why it can be loaded but not evaluated; null where it can.'),
-    missing: z
-      .array(fieldErrorSchema)
-      .describe('Fields that a request must give, and what they mean.'),
+    obstacle: z.string().nullable().describe('Why it cannot be evaluated; null if it can.'),
+    missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and why.'),
     notes: z.array(bilingualSchema),
   })
   .meta({ id: 'PublishedSae' });
@@ -275,45 +284,42 @@ export const checkpointDescriptionSchema = z
   .object({
     path: z.string(),
     format: z.string(),
-    prefix: z.string().describe('What was taken off the names.'),
+    prefix: z.string().describe('Prefix that was removed from the names of tensors.'),
     tensors: z.array(
       z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) }),
     ),
-    values: z.record(z.string(), z.string()).describe('What is in the file beside tensors.'),
+    values: z.record(z.string(), z.string()).describe('Values in the file beside tensors.'),
     others: z
       .array(z.string())
       .optional()
       .describe('Paths of tensors beside the state dict, the first hundred.'),
-    candidates: z.array(z.enum(saeKinds)).describe('The kinds it can be.'),
-    needs: z.array(z.string()).describe('What must be given with it, for people.'),
+    candidates: z.array(z.enum(saeKinds)).describe('Kinds that it can be evaluated as.'),
+    needs: z.array(z.string()).describe('Fields that a request must give, as text.'),
     d: z.number().int().nullable(),
     m: z.number().int().nullable(),
     routedLayers: z.number().int().nullable(),
     mustGive: z
       .record(z.string(), z.array(z.string()))
-      .describe('For each candidate, the fields that a request must give with it.'),
+      .describe('Fields that a request must give, by candidate.'),
     named: z
       .object({ layer: z.number().int().optional(), k: z.number().int().optional() })
       .optional()
-      .describe("What the file's name says, used where a request leaves it out."),
+      .describe("Values in the file's name, used if a request omits them."),
     ...choiceFields,
-    published: publishedSchema
-      .nullable()
-      .optional()
-      .describe('Null for files of the RouteSAE family.'),
+    published: publishedSchema.nullable().optional().describe('Null for bare state dicts.'),
   })
   .meta({ id: 'CheckpointDescription' });
 
 export const modelSchema = z
   .object({
-    path: z.string().describe('As in a request.'),
+    path: z.string().describe('Path in a request.'),
     source: z.enum(['root', 'hugging-face']),
     family: z.string().nullable(),
     layers: z.number().int().nullable(),
     width: z.number().int().nullable(),
     vocabulary: z.number().int().nullable(),
     maxPositions: z.number().int().nullable(),
-    error: recordErrorSchema.nullable().describe('Why it cannot be used.'),
+    error: recordErrorSchema.nullable().describe('Why the model cannot be used.'),
   })
   .meta({ id: 'Model' });
 export const modelListSchema = z
@@ -322,8 +328,8 @@ export const modelListSchema = z
 
 export const datasetEntrySchema = z
   .object({
-    path: z.string().describe('As in a request.'),
-    files: z.number().int(),
+    path: z.string().describe('Path in a request.'),
+    files: z.number().int().describe('Number of files.'),
     bytes: z.number(),
   })
   .meta({ id: 'DatasetEntry' });
@@ -331,7 +337,6 @@ export const datasetListSchema = z
   .object({ items: z.array(datasetEntrySchema), truncated: z.boolean() })
   .meta({ id: 'DatasetList' });
 
-export type EvaluationStatus = (typeof evaluationStatuses)[number];
 export type ReportFormat = (typeof reportFormats)[number];
 export type ReportLanguage = (typeof reportLanguages)[number];
 export type Problem = z.infer<typeof problemSchema>;
@@ -351,8 +356,3 @@ export type PublishedSae = z.infer<typeof publishedSchema>;
 export type CheckpointDescription = z.infer<typeof checkpointDescriptionSchema>;
 export type ModelEntry = z.infer<typeof modelSchema>;
 export type DatasetEntry = z.infer<typeof datasetEntrySchema>;
-
-/** Whether nothing will change any more. */
-export function hasEnded(status: EvaluationStatus): boolean {
-  return status !== 'queued' && status !== 'running';
-}

@@ -23,70 +23,76 @@ const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item)
 export const saeSpecSchema = z
   .strictObject({
     checkpoint: path.describe(
-      'Checkpoint file, or a folder or file in a published format, below one of the roots.',
+      'Path of a checkpoint file, or of a folder or file in a published format.',
     ),
-    kind: z.enum(saeKinds).optional().describe('Required where the file alone cannot tell.'),
+    kind: z
+      .enum(saeKinds)
+      .optional()
+      .describe('Kind of the SAE. Required if the file could be several.'),
     layer: positiveInt
       .optional()
       .describe(
-        '1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
-          'point or its name a layer; drawn for RandomK.',
+        'Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
+          "point or its name has a layer. The seed draws RandomK's layer if it is omitted.",
       ),
     k: positiveInt
       .optional()
       .describe(
-        'Active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the ' +
-          'configuration beside the file or its name has it.',
+        'Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the ' +
+          "SAE's configuration or file name has it.",
       ),
     scale: z
       .union([z.number().positive(), z.array(z.number().positive()).min(1).max(256)])
       .optional()
       .describe(
-        "Published formats whose files do not hold it: the number the SAE's input is " +
-          'multiplied by (crosscoders: one for each site).',
+        'Factor of the input, for published SAEs whose files lack it (crosscoders: one for each ' +
+          'layer).',
       ),
     centered: z
       .boolean()
       .optional()
       .describe(
-        'Published formats: whether the SAE was trained on a residual stream without its ' +
-          "mean (TransformerLens' center_writing_weights), where the file does not say.",
+        'Whether the SAE was trained on a residual stream without its mean ' +
+          "(TransformerLens' center_writing_weights), for published SAEs whose files do not say.",
       ),
-    aggregation: z.enum(['sum', 'mean']).optional().describe('RouteSAE only; default sum.'),
-    routing: z.enum(['hard', 'soft']).optional().describe('RouteSAE only; default hard.'),
+    aggregation: z
+      .enum(['sum', 'mean'])
+      .optional()
+      .describe('Aggregation of the router, RouteSAE only; default sum.'),
+    routing: z.enum(['hard', 'soft']).optional().describe('Routing, RouteSAE only; default hard.'),
     label: z
       .string()
       .min(1)
       .max(200)
       .optional()
-      .describe('Unique; default the kind, numbered if repeated.'),
+      .describe('Unique name of the SAE; default: the kind, numbered if repeated.'),
   })
   .meta({ id: 'SaeSpec' });
 
 export const datasetSchema = z
   .strictObject({
     path: path.describe(
-      'A .jsonl file, or a folder of them; compressed ones (.gz, .zst), .parquet or .txt ' +
-        'where there is no .jsonl.',
+      'Path of a text file or of a folder of them: .jsonl, plain or compressed (.gz, .zst), ' +
+        '.parquet or .txt. A folder with .jsonl files is read for these only.',
     ),
     textField: z
       .string()
       .min(1)
       .max(200)
       .default('text')
-      .describe('Field of a record with its text, or a dotted path to it.'),
+      .describe('Field of a record that has its text, or a dotted path to it.'),
     tokensField: z
       .string()
       .min(1)
       .max(200)
       .optional()
-      .describe('Field with token ids, used instead of a text.'),
+      .describe('Field of a record that has token ids, used instead of text.'),
     chunking: z
       .enum(['words', 'document', 'packed'])
       .optional()
       .describe(
-        'words (default): the protocols’ chunks of seqLen words. document: a record is a ' +
-          'sample. packed: all tokens one after the other.',
+        'How records become samples. words (default): chunks of seqLen words. document: one ' +
+          'sample for each record. packed: all tokens one after another.',
       ),
     shuffle: z
       .number()
@@ -94,21 +100,21 @@ export const datasetSchema = z
       .min(0)
       .max(2 ** 32 - 1)
       .optional()
-      .describe('Seed of a shuffle of the samples; default none.'),
-    maxSamples: positiveInt.max(100_000_000).default(10_000),
+      .describe('Seed that shuffles the samples; default: no shuffle.'),
+    maxSamples: positiveInt.max(100_000_000).default(10_000).describe('Most samples to read.'),
     seqLen: z
       .number()
       .int()
       .min(2)
       .max(1_048_576)
       .default(512)
-      .describe('Tokens per sample; at most the positions of the model.'),
+      .describe('Tokens per sample, up to the positions of the model.'),
   })
   .meta({ id: 'Dataset' });
 
-/** The fields alone; {@link requestSchema} adds what holds between them. */
+/** Fields of a request; {@link requestSchema} adds the rules between them. */
 export const requestFields = z.strictObject({
-  model: path.describe('Folder of a Hugging Face model.'),
+  model: path.describe('Folder of a Hugging Face model, or its name in the local cache.'),
   dataset: datasetSchema,
   saes: z.array(saeSpecSchema).min(1).max(256),
   metrics: z
@@ -122,21 +128,27 @@ export const requestFields = z.strictObject({
   batchSize: positiveInt
     .max(1_000_000)
     .default(64)
-    .describe("Samples per batch of `reference`'s averages; says nothing about memory."),
+    .describe('Samples per batch in the averages of `reference`; memory does not depend on it.'),
   device: z
     .string()
     .regex(/^(cpu|cuda(:\d{1,3})?)$/, 'expected cpu, cuda or cuda:N')
     .optional()
-    .describe('Default: cuda if there is one, else cpu.'),
-  dtype: z.enum(floatDtypes).default('float32').describe('Of the language model.'),
-  saeDtype: z.enum(floatDtypes).default('float32'),
+    .describe('Device to compute on; default: cuda if there is one, else cpu.'),
+  dtype: z.enum(floatDtypes).default('float32').describe('dtype of the language model.'),
+  saeDtype: z.enum(floatDtypes).default('float32').describe('dtype of the SAEs.'),
   inferK: oneOrMany(positiveInt)
     .optional()
-    .describe('Overrides the number of active latents; a list makes a sweep.'),
+    .describe('Number of active latents instead of `k`; a list makes a sweep.'),
   theta: oneOrMany(z.number())
     .optional()
-    .describe('Keeps latents above it instead; a list makes a sweep.'),
-  seed: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(42),
+    .describe('Threshold above which latents are active; a list makes a sweep.'),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(Number.MAX_SAFE_INTEGER)
+    .default(42)
+    .describe("Seed of RandomK's layer and of the bootstrap."),
 });
 
 export const requestSchema = requestFields

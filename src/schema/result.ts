@@ -20,7 +20,6 @@ export {
   strictValuesSchema,
 } from './values.js';
 
-
 export const bilingualSchema = z
   .object({ en: z.string(), zh: z.string() })
   .meta({ id: 'Bilingual' });

@@ -205,7 +205,7 @@ describe('watch', () => {
     expect(seen).toEqual([undefined, '2']);
   });
 
-  it('gives up a connection that went silent, and one that ends too early', async () => {
+  it('reopens a connection that went silent, and one that ended too early', async () => {
     const failures: unknown[] = [];
     const url = await listen((_, response, call) => {
       // The first never answers, the second says nothing after an event, the third ends without
@@ -277,13 +277,14 @@ describe('signals', () => {
 });
 
 describe('the built client', () => {
-  it('imports nothing but its own files and types: it runs in browsers', () => {
+  it('imports nothing but its own files and the states: it runs in browsers', () => {
     const folder = fileURLToPath(new URL('../../dist/src/client/', import.meta.url));
+    expect(readFileSync(`${folder}../schema/status.js`, 'utf8')).not.toMatch(/^import/m);
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.js'))) {
       for (const [, specifier] of readFileSync(folder + name, 'utf8').matchAll(
         /(?:from|import)\s*\(?'([^']+)'/g,
       ))
-        expect(specifier).toMatch(/^\.\/[\w-]+\.js$/);
+        expect(specifier).toMatch(/^(\.\/[\w-]+|\.\.\/schema\/status)\.js$/);
     }
   });
 });

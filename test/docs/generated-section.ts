@@ -7,7 +7,7 @@ import { root } from '../golden/load.js';
  * `vitest -u` writes it.
  */
 export function withTable(document: string, table: string): { path: string; text: string } {
-  const path = `${root}docs/${document}`;
+  const path = `${root}docs/reference/${document}`;
   const text = readFileSync(path, 'utf8').replace(
     /(<!-- Between these marks: .* -->\n)[\s\S]*(<!-- \/table -->)/,
     (_, before: string, after: string) => `${before}\n${table}\n\n${after}`,

@@ -326,7 +326,7 @@ describe('an evaluation', () => {
     expect(order.lastIndexOf('other'), order.join(', ')).toBeLessThan(5 + 15);
   });
 
-  it('is the same for one Idempotency-Key and body, also at once; no other body', async () => {
+  it('is the same for the same Idempotency-Key and body; another body is refused', async () => {
     const send = (body: unknown): Promise<Response> =>
       post(server.url, body, { 'idempotency-key': 'key-1' });
     const answers = await Promise.all([

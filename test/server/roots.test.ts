@@ -74,7 +74,7 @@ describe('Roots', () => {
     });
   });
 
-  it('refuses a checkpoint whose settings or weights lead outside its root', async () => {
+  it('refuses a checkpoint whose configuration or weights lead outside', async () => {
     const published = join(first, 'published');
     mkdirSync(join(published, 'checkpoints'), { recursive: true });
     writeFileSync(join(published, 'checkpoints', 'final.safetensors'), '');

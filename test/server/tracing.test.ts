@@ -42,7 +42,7 @@ const spans = (): Span[] =>
 beforeAll(async () => {
   // The document's file as it stands, but for the exporter and its delay.
   const example = /```js\n(\/\/ tracing\.mjs\n[\s\S]*?)```/.exec(
-    readFileSync(`${packageRoot}docs/operations.md`, 'utf8'),
+    readFileSync(`${packageRoot}docs/reference/operations.md`, 'utf8'),
   )![1]!;
   const exporter = new URL('./fixtures/line-exporter.mjs', import.meta.url).href;
   expect(example).toContain('new ConsoleSpanExporter()');

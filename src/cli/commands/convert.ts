@@ -35,8 +35,8 @@ function numberOf(
 }
 
 /**
- * The hook point in TransformerLens' words, which SAELens uses: a residual stream where a module or
- * a layer is named.
+ * Name of the hook point in TransformerLens, which SAELens uses. Modules and layers become names of
+ * residual streams.
  */
 function transformerLensName(named: string | null, layer: number | undefined): string | null {
   if (layer !== undefined)

@@ -1,6 +1,4 @@
-/**
- * `sae-eval evaluate`: one evaluation without a server, in a child process, with a progress bar.
- */
+/** `sae-eval evaluate`: one evaluation in a child process, without a server. */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
@@ -20,17 +18,17 @@ export interface EvaluateOptions {
   out?: string;
   device?: string;
   dtype?: string;
-  /** The compute process, started ahead. */
+  /** A running compute process to use. */
   child?: ChildProcess;
 }
 
-/** The request, with what the command line says over it. */
+/** The request with the options of the command line. */
 function withOptions(
   input: unknown,
   { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>,
 ): EvaluationRequest {
   if (input === null || typeof input !== 'object' || Array.isArray(input))
-    return input as EvaluationRequest; // The validation refuses it.
+    return input as EvaluationRequest; // Validation refuses it later.
   return {
     ...input,
     ...(device === undefined ? {} : { device }),
@@ -38,7 +36,7 @@ function withOptions(
   } as EvaluationRequest;
 }
 
-/** Where a run without an output folder keeps its journal: the same command finds it again. */
+/** Path of the journal of a run without `--out`; the same command gives the same path. */
 function journalBeside(request: unknown): string {
   const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
   const key = createHash('sha256')
@@ -48,10 +46,7 @@ function journalBeside(request: unknown): string {
   return join(state, 'sae-eval', `${key}.journal`);
 }
 
-/**
- * Runs a request with progress on stderr, writes the report, prints the table; the exit code tells
- * how it ended.
- */
+/** Runs a request, writes its report, prints its table and sets the exit code. */
 export async function runRequest(
   input: unknown,
   { out, child, ...options }: EvaluateOptions,
@@ -69,7 +64,7 @@ export async function runRequest(
       request,
       { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) },
     );
-    // while the other process computes; a failure shows where they are written
+    // Loads the charts while the other process computes; errors show when the report is written.
     if (out !== undefined) void preloadHtml().catch(() => {});
     const result = await evaluated;
     progress.stop();

@@ -1,6 +1,4 @@
-/**
- * `sae-eval inspect`: what a checkpoint holds, which kinds it can be, what must be given with it.
- */
+/** `sae-eval inspect`: content of a checkpoint, its possible kinds, fields it requires. */
 import { renderDescription } from '../../inspect/render.js';
 import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 

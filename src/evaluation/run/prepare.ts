@@ -2,11 +2,11 @@
  * From a checked request to what a run computes with: the device, the SAEs with their strategies,
  * how much at once.
  */
-import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
-import { cuda, devices, numThreads } from '../../torch/index.js';
+import { cuda, numThreads } from '../../torch/index.js';
 import { chooseMicroBatch, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
@@ -26,23 +26,6 @@ export interface EvaluatedSae {
   strategy: Strategy | null;
   variants: readonly Variant[];
   error: SaeEvalError | null;
-}
-
-/**
- * The device to compute on. @throws SaeEvalError `device-unavailable` listing those that are there.
- */
-export function resolveDevice(wanted: string | undefined): string {
-  const present = devices();
-  if (wanted === undefined) return present[1] ?? 'cpu';
-  const name = wanted === 'cuda' ? 'cuda:0' : wanted;
-  if (present.includes(name)) return name;
-  const message =
-    `expected one of ${present.join(', ')}, found ` +
-    `${wanted}` +
-    (cuda.isAvailable() ? '' : ' (this machine has no CUDA device, or libtorch is a CPU build)');
-  throw new SaeEvalError('device-unavailable', `device: ${message}`, {
-    fields: [{ path: 'device', message }],
-  });
 }
 
 /** The settings an SAE is evaluated with: its own or the request's, then the points of a sweep. */

@@ -7,6 +7,7 @@ import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import {
+  devices,
   setInferenceMode,
   setMemoryCache,
   setNumThreads,
@@ -19,27 +20,18 @@ import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
 import { Journal, runIdentity } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
-import { decide, loadEvaluated, resolveDevice, threadsOfProcess, wantedOf } from './prepare.js';
+import { resolveDevice } from './device.js';
+import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import type {
   EvaluationRequest,
   EvaluationResult,
+  Progress,
   ResolvedRequest,
   SaeResult,
 } from '../../schema/index.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
-
-export interface Progress {
-  /** Done so far, those of a batch under way too. */
-  samples: number;
-  /** Null while it is not known. */
-  total: number | null;
-  /** Finished: what the journal holds. */
-  batches: number;
-  samplesPerSecond: number;
-  secondsLeft: number | null;
-}
 
 export interface RunOptions {
   id?: string;
@@ -125,7 +117,7 @@ export async function run(
       return path;
     },
   });
-  const device = resolveDevice(validated.request.device);
+  const device = resolveDevice(validated.request.device, devices());
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   const journal =
     options.journal === undefined

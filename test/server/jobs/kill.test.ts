@@ -162,7 +162,7 @@ describe('a server that is told to stop', () => {
 describe('a second server on the same store', () => {
   it('is refused while the first runs, and takes over when it stops', async () => {
     await expect(spawnServer(folder.path, { SAE_EVAL_CONFIG: quick })).rejects.toThrow(
-      /ended with 2: .*belongs to another server/,
+      /ended with 2: .*is in use by another server/,
     );
     expect((await client.evaluate(smallRequest({ seed: 11 }), { wait: true })).status).toBe(
       'succeeded',

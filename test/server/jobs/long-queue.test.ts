@@ -67,7 +67,7 @@ afterAll(async () => {
 });
 
 describe(`a queue of ${count}`, () => {
-  it('is listed whole, newest first, with places that follow the turns of clients', async () => {
+  it('is listed completely, newest first, with positions in fair order', async () => {
     const items: EvaluationSummary[] = [];
     for (let cursor: string | null | undefined; cursor !== null;) {
       const page = await client.list({ limit: 100, ...(cursor === undefined ? {} : { cursor }) });

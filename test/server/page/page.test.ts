@@ -143,9 +143,12 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.getByLabel('Tokens per sample').fill('64');
     await page.getByLabel('Batch size').fill('4');
     await page.getByLabel('Checkpoint').selectOption('checkpoints/TopK_tiny.pt');
+    await page.getByLabel('Layer').fill('16');
+    await page.getByLabel('k (required)', { exact: true }).fill('16');
     await page.getByRole('button', { name: 'Add an SAE' }).click();
     await page.getByLabel('Checkpoint').nth(1).selectOption('checkpoints/RouteSAE_tiny.pt');
     expect(await page.getByLabel('Routing', { exact: true }).count()).toBe(1);
+    await page.getByLabel('k (required)', { exact: true }).nth(1).fill('16');
     await picture('form');
     await page.getByRole('button', { name: 'Submit evaluation' }).click();
     await page.getByRole('heading', { name: 'TopK, RouteSAE on tiny-llama' }).waitFor();
@@ -178,12 +181,15 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.goto(`${server.url}/#/new`);
     await page.reload();
     await page.getByLabel('Checkpoint').selectOption('checkpoints/TopK_tiny.pt');
-    await page.getByLabel('Layer', { exact: true }).fill('17');
+    const layer = page.getByLabel('Layer');
+    await page.getByRole('button', { name: 'Submit evaluation' }).click();
+    await page.getByText('must be given').first().waitFor();
+    expect(await layer.getAttribute('aria-invalid')).toBe('true');
+    await layer.fill('17');
+    await page.getByLabel('k (required)', { exact: true }).fill('16');
     await page.getByRole('button', { name: 'Submit evaluation' }).click();
     await page.getByText('expected 1…16').waitFor();
-    expect(await page.getByLabel('Layer', { exact: true }).getAttribute('aria-invalid')).toBe(
-      'true',
-    );
+    expect(await layer.getAttribute('aria-invalid')).toBe('true');
     expect(await page.evaluate(() => document.activeElement?.getAttribute('data-path'))).toBe(
       'saes[0].layer',
     );

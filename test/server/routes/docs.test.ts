@@ -10,7 +10,7 @@ import { environmentVariables, serverOptionsSchema } from '#server/options.js';
 import { errorTable } from '#src/errors.js';
 import { packageRoot, serve, temporaryFolder, untilReady } from '../harness.js';
 
-const read = (name: string): string => readFileSync(`${packageRoot}docs/${name}`, 'utf8');
+const read = (name: string): string => readFileSync(`${packageRoot}docs/reference/${name}`, 'utf8');
 const blocks = (text: string, language: string): string[] =>
   [...text.matchAll(new RegExp(`^\`\`\`${language}\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
     (match) => match[1]!,

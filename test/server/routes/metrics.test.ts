@@ -66,7 +66,7 @@ describe('/metrics', () => {
   it('has every number that operations.md names', async () => {
     await client.evaluate(smallRequest({ seed: 3 }), { wait: true });
     const text = await (await fetch(`${server.url}/metrics`)).text();
-    const table = readFileSync(`${packageRoot}docs/operations.md`, 'utf8')
+    const table = readFileSync(`${packageRoot}docs/reference/operations.md`, 'utf8')
       .split('\n')
       .filter((line) => /^\| `(sae_eval|nodejs|process)_/.test(line));
     const named = table.flatMap((line) => [

@@ -66,7 +66,7 @@ describe('readiness', () => {
     expect(compute()[0]).not.toBe(before);
   });
 
-  it('waits until a process can start; accepted evaluations wait too, then run', async () => {
+  it('is 503 while no process can start; accepted evaluations wait and run later', async () => {
     renameSync(addon, away);
     for (const pid of compute()) process.kill(pid, 'SIGKILL');
     await until(async () => (await ready()).detail?.includes('setup') === true, {

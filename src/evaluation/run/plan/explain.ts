@@ -4,7 +4,9 @@
  */
 import { forwardCost } from '../../../lm/index.js';
 import { chooseProducts } from '../../../sae/index.js';
-import { decide, loadEvaluated, resolveDevice, wantedOf } from '../prepare.js';
+import { devices } from '../../../torch/index.js';
+import { resolveDevice } from '../device.js';
+import { decide, loadEvaluated, wantedOf } from '../prepare.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
@@ -25,7 +27,7 @@ export interface ExplainedRequest {
  */
 export async function explain(input: EvaluationRequest): Promise<ExplainedRequest> {
   const { request, saes, model } = await validateRequest(input);
-  const device = resolveDevice(request.device);
+  const device = resolveDevice(request.device, devices());
   const wanted = wantedOf(request);
   const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();

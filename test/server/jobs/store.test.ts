@@ -1,0 +1,43 @@
+/** The store's file: one of an earlier version is taken further when it is opened. */
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { afterAll, expect, it } from 'vitest';
+import { Store } from '#server/jobs/store.js';
+import { requestSchema } from '#src/schema/request.js';
+import { smallRequest, temporaryFolder } from '../harness.js';
+
+const folder = temporaryFolder();
+afterAll(() => folder.remove());
+
+it('opens a store of version 2, whose evaluations had a table of changes', () => {
+  const file = join(folder.path, 'old.db');
+  let store = new Store(file);
+  store.insert({
+    id: 'a',
+    device: 'cpu',
+    submittedBy: null,
+    client: 'someone',
+    request: requestSchema.parse(smallRequest()),
+    paths: [],
+    idempotencyKey: null,
+    bodyHash: 'hash',
+    trace: {},
+  });
+  store.close();
+  const db = new Database(file);
+  db.exec(`CREATE TABLE changes (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     evaluation_id TEXT NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE
+   ) STRICT;
+   INSERT INTO changes (evaluation_id) VALUES ('a');
+   PRAGMA user_version = 2;`);
+  db.close();
+
+  store = new Store(file);
+  store.start('a');
+  store.requeue('a');
+  expect(store.summary('a')).toMatchObject({ status: 'queued', attempts: 1 });
+  store.remove('a');
+  expect(store.summary('a')).toBeNull();
+  store.close();
+});
