@@ -108,7 +108,7 @@ export function childProcesses(parent: number, name: string): number[] {
 }
 
 export function computeProcesses(parent: number): number[] {
-  return childProcesses(parent, 'process/child.js');
+  return childProcesses(parent, 'compute/child.js');
 }
 
 /** Small and quick; `overrides` replace fields. */
