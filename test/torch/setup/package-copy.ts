@@ -16,7 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
-const root = resolve(import.meta.dirname, '../..');
+const root = resolve(import.meta.dirname, '../../..');
 
 export interface SetupRun {
   code: number | null;
@@ -30,8 +30,8 @@ export class PackageCopy {
   readonly addon = join(this.package, 'build', 'addon', 'sae_eval.node');
 
   constructor() {
-    mkdirSync(join(this.package, 'dist', 'src'), { recursive: true });
-    cpSync(join(root, 'dist', 'src', 'setup'), join(this.package, 'dist', 'src', 'setup'), {
+    mkdirSync(join(this.package, 'dist/src/torch'), { recursive: true });
+    cpSync(join(root, 'dist/src/torch/setup'), join(this.package, 'dist/src/torch/setup'), {
       recursive: true,
     });
     cpSync(join(root, 'dist', 'src', 'errors.js'), join(this.package, 'dist', 'src', 'errors.js'));
@@ -43,10 +43,8 @@ export class PackageCopy {
       `cmake_minimum_required(VERSION 3.18)
 project(sae_eval LANGUAGES CXX)
 add_library(sae_eval MODULE src/addon.cc)
-set_target_properties(sae_eval PROPERTIES
-  PREFIX "" SUFFIX ".node"
-  LIBRARY_OUTPUT_DIRECTORY "\${CMAKE_BINARY_DIR}"
-  BUILD_RPATH "\${LIBTORCH}/lib")
+set_target_properties(sae_eval PROPERTIES PREFIX "" SUFFIX ".node"
+  LIBRARY_OUTPUT_DIRECTORY "\${CMAKE_BINARY_DIR}" BUILD_RPATH "\${LIBTORCH}/lib")
 target_include_directories(sae_eval PRIVATE "\${NODE_API_HEADERS}" "\${NODE_ADDON_API}")
 target_link_libraries(sae_eval PRIVATE
   -Wl,--no-as-needed -Wl,--allow-shlib-undefined "\${LIBTORCH}/lib/libtorch.so")
@@ -68,7 +66,7 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
     );
   }
 
-  /** What the addon says when a new process loads it. */
+  /** Answer of the addon when a new process loads it. */
   answer(): string {
     return execFileSync(process.execPath, ['-p', 'require(process.argv[1])', this.addon], {
       encoding: 'utf8',
@@ -80,7 +78,7 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
    * `env` says so.
    */
   start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
-    const child = spawn(process.execPath, [join(this.package, 'dist', 'src', 'setup', 'main.js')], {
+    const child = spawn(process.execPath, [join(this.package, 'dist/src/torch/setup/main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '',
