@@ -47,7 +47,7 @@ export interface Native {
   method(name: string): (this: Tensor, ...args: unknown[]) => unknown;
   operatorSchemas(): string[];
   ScriptModule: new (path: string, device?: string) => NativeScriptModule;
-  /** Both return what was set before. */
+  /** Sets the mode and returns the previous one; so does setGradEnabled. */
   setInferenceMode(enabled: boolean): boolean;
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;

@@ -43,10 +43,8 @@ export class PackageCopy {
       `cmake_minimum_required(VERSION 3.18)
 project(sae_eval LANGUAGES CXX)
 add_library(sae_eval MODULE src/addon.cc)
-set_target_properties(sae_eval PROPERTIES
-  PREFIX "" SUFFIX ".node"
-  LIBRARY_OUTPUT_DIRECTORY "\${CMAKE_BINARY_DIR}"
-  BUILD_RPATH "\${LIBTORCH}/lib")
+set_target_properties(sae_eval PROPERTIES PREFIX "" SUFFIX ".node"
+  LIBRARY_OUTPUT_DIRECTORY "\${CMAKE_BINARY_DIR}" BUILD_RPATH "\${LIBTORCH}/lib")
 target_include_directories(sae_eval PRIVATE "\${NODE_API_HEADERS}" "\${NODE_ADDON_API}")
 target_link_libraries(sae_eval PRIVATE
   -Wl,--no-as-needed -Wl,--allow-shlib-undefined "\${LIBTORCH}/lib/libtorch.so")
