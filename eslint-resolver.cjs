@@ -1,4 +1,5 @@
-// Tells eslint-plugin-boundaries which source file an import such as `./tensor.js` means: the TypeScript file beside it.
+// Resolver for eslint-plugin-boundaries: an import such as `./tensor.js` means the TypeScript file
+// beside it.
 const { existsSync } = require('node:fs');
 const { builtinModules } = require('node:module');
 const { dirname, join, resolve } = require('node:path');

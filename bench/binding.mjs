@@ -1,6 +1,6 @@
 /**
- * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run. The
- * three programs take turns and the best of their rounds counts, so that a busy moment of the
+ * Time per call of the binding beside C++ on the same libtorch and PyTorch's Python, in one run.
+ * The three programs take turns and the best of their rounds counts, so that a busy moment of the
  * machine does not hurt one of them alone.
  *
  *     npm run bench:binding              # prints the table
@@ -132,10 +132,10 @@ try {
       `# The binding beside C++ and Python
 
 Time per call, in one run of \`npm run bench:binding -- --write\`: the three programs
-(\`bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns ${rounds} times. Each time they
-measure the median of five batches; the best round counts. Results are freed at once: by C++ and
-Python themselves, here by \`dispose()\` or a scope. Ratios above 1 mean that this binding takes
-longer.
+(\`bench/binding.cc\`, \`binding-node.mjs\`, \`binding.py\`) take turns ${rounds} times. Each
+time they measure the median of five batches; the best round counts. Results are freed at once: by
+C++ and Python themselves, here by \`dispose()\` or a scope. Ratios above 1 mean that this binding
+takes longer.
 
 ${table}
 libtorch ${versions().libtorch} (${versions().cpu}), Node.js ${process.version},

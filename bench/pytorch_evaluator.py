@@ -2,8 +2,8 @@
 
 `npm run bench` compares with it. For each SAE, each metric and every batch it runs one full forward
 pass that keeps all hidden states, the SAE on its sites, and for KL one more full forward pass per
-splice with a hook on a block, then softmax, log_softmax and kl_div over the whole logits. Its numbers
-are those of `test/golden/expected.json`; `--check` compares.
+splice with a hook on a block, then softmax, log_softmax and kl_div over the whole logits. Its
+numbers are those of `test/golden/expected.json`; `--check` compares.
 
     python pytorch_evaluator.py evaluate --model DIR --data FILE --saes JSON
     python pytorch_evaluator.py evaluate … --process-per-metric

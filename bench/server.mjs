@@ -156,8 +156,8 @@ const page = `# Bench of the server
 ${maxSamples} samples of ${seqLen} tokens, CPU) is run ${rounds} times alone and ${rounds} times
 under load, taking turns. The load: ${pollers} clients that each ask \`GET /v1/evaluations/:id\`
 every 5 s, and ${streams} event streams. Server, compute process and the program that makes the load
-share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node}; load average
-at the end ${shown(loadavg()[0])}.
+share the machine: ${cpus().length} × ${cpus()[0].model}, Node ${process.versions.node};
+load average at the end ${shown(loadavg()[0])}.
 
 | | |
 |---|---|

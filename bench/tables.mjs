@@ -192,7 +192,8 @@ export function writeTables(results, file) {
     ),
   ]);
   const head =
-    '`npm run bench` writes this page, machine by machine; numbers of a section are measured side ' +
+    '`npm run bench` writes this page, machine by machine; numbers of a section are ' +
+    'measured side ' +
     'by side in one run.';
   writeFileSync(file, wrapped(['# Bench', '', head, '', ...parts].join('\n')));
 }

@@ -160,8 +160,8 @@ export class Catalogue {
   }
 
   /**
-   * Folders whose file names are those of a model, and those whose manifest describes one, with what
-   * reading them gave. Folders beyond the first are not read.
+   * Folders whose file names are those of a model, and those whose manifest describes one, with
+   * what reading them gave. Folders beyond the first are not read.
    */
   async #modelFolders(
     signal: AbortSignal,

@@ -11,7 +11,8 @@ namespace {
 
 using Arguments = std::vector<c10::IValue>;
 
-// Found by test/torch/walk, each seen to end a process. docs/internals/dispatcher-walk.md lists them.
+// Found by test/torch/walk, each seen to end a process; docs/internals/dispatcher-walk.md lists
+// them.
 const std::vector<Refusal>& refusals() {
   static const std::vector<Refusal> table{
       {"aten::native_batch_norm", "*", unsafe::batchNorm,

@@ -46,8 +46,8 @@ function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> 
 
 /**
  * Rows of a parquet file from top to bottom, as objects with the one column, or without it if the
- * value is missing. Nested values are objects and lists. Only the row groups that the caller reaches are
- * decoded.
+ * value is missing. Nested values are objects and lists. Only the row groups that the caller
+ * reaches are decoded.
  * @throws SaeEvalError `dataset-invalid` if the file is not parquet, has no such column or cannot
  *   be decoded.
  */

@@ -38,7 +38,10 @@ function activationText({ activation }: SaeDescription): string {
   if (activation.kind !== 'jumprelu') return activation.kind;
   const { threshold } = activation;
   if ('value' in threshold) return `jumprelu, threshold ${threshold.value}`;
-  return `jumprelu, threshold ${threshold.log ? `exp('${threshold.tensor}')` : `'${threshold.tensor}'`}`;
+  return (
+    'jumprelu, threshold ' +
+    `${threshold.log ? `exp('${threshold.tensor}')` : `'${threshold.tensor}'`}`
+  );
 }
 
 /** An SAE of a published format. `given` holds what describing it asked for. */

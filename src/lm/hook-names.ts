@@ -30,9 +30,12 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
   attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
 };
 
-/** Prefixes of the models' decoders, then `layers.N` or `h.N`, then a module with at most one dot. */
+/**
+ * Prefixes of the models' decoders, then `layers.N` or `h.N`, then a module with at most one dot.
+ */
 const moduleName = new RegExp(
-  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|transformer)' +
+  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|' +
+    'transformer)' +
     '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+)?))?$',
 );
 

@@ -1,7 +1,7 @@
 /**
  * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are
- * those of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token` in
- * `tokenizer_config.json` is ignored.
+ * those of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token`
+ * in `tokenizer_config.json` is ignored.
  */
 import { join } from 'node:path';
 import { Tokenizer as NativeTokenizer } from 'tokenizers';

@@ -1,7 +1,7 @@
 /**
  * ExplainedVariance: 1 − Σ‖x̂ − x‖² / Σ‖x − x̄‖² with one pooled mean vector x̄ over all real
- * tokens and layers. A predictor that returns the mean scores 0. If all inputs are equal, as on a single
- * token, there is no value.
+ * tokens and layers. A predictor that returns the mean scores 0. If all inputs are equal, as on a
+ * single token, there is no value.
  */
 import { squaredInput } from './columns.js';
 import { totalOverSlots, type Metric, type ReconstructionColumn, type Vector } from './metric.js';

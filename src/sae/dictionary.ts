@@ -4,7 +4,8 @@
  *   x = normalization(h);   a = W_e (x − b_dec if it is subtracted) + b_enc;   z = activation(a);
  *   x̂ = W_d z + b_dec
  *
- * If the choice is made under the decoder's norms, these are multiplied into the encoder on loading.
+ * If the choice is made under the decoder's norms, these are multiplied into the encoder on
+ * loading.
  */
 import { keep, ops, scope, type Tensor } from '../torch/index.js';
 import { activationFunction } from './activation.js';

@@ -1,6 +1,6 @@
 /**
- * Latents of N tokens, dense or as the few that were kept: select, count, decode. A latent is active
- * if it is not zero; kept values may be negative.
+ * Latents of N tokens, dense or as the few that were kept: select, count, decode. A latent is
+ * active if it is not zero; kept values may be negative.
  */
 import { keep, kernels, ops, type Tensor } from '../torch/index.js';
 import type { Products } from './product.js';

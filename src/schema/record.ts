@@ -183,7 +183,8 @@ export const fieldFindingSchema = z
     state: z
       .enum(['required', 'known', 'optional'])
       .describe(
-        '`required`: a request must give it. `known`: the file has the value; a request may replace ' +
+        '`required`: a request must give it. `known`: the file has the value; a ' +
+          'request may replace ' +
           'it. `optional`: it has a default.',
       ),
     value: z

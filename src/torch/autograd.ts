@@ -35,8 +35,8 @@ export function isGradEnabled(): boolean {
 }
 
 /**
- * Runs a synchronous `body` in inference mode: faster than {@link noGrad}, but its tensors can never
- * take part in a gradient.
+ * Runs a synchronous `body` in inference mode: faster than {@link noGrad}, but its tensors can
+ * never take part in a gradient.
  */
 export function inferenceMode<T>(body: () => Synchronous<T>): T {
   const before = native().setInferenceMode(true);

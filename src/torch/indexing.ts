@@ -1,7 +1,7 @@
 /**
- * Indexing like PyTorch's `x[0, 1:3, None, ..., mask]`: an array has one entry for each item between
- * commas. Ranges, numbers and new dimensions give a view; masks and index tensors copy. As in
- * PyTorch, the dimensions of adjacent advanced indices keep their place, those of separated ones
+ * Indexing like PyTorch's `x[0, 1:3, None, ..., mask]`: an array has one entry for each item
+ * between commas. Ranges, numbers and new dimensions give a view; masks and index tensors copy. As
+ * in PyTorch, the dimensions of adjacent advanced indices keep their place, those of separated ones
  * come first.
  */
 import { TorchError } from './errors.js';
@@ -46,9 +46,10 @@ export function slice(start: number | null = null, stop: number | null = null, s
 
 type NestedIndex = readonly (number | boolean | NestedIndex)[];
 /**
- * Entry of an index. A number selects and drops the dimension. A {@link Slice} keeps a range. `null`
- * inserts a dimension of size 1. `'...'` stands for all dimensions without an entry. A bool Tensor
- * is a mask over as many dimensions as it has. An integer Tensor, or an array of numbers, gathers.
+ * Entry of an index. A number selects and drops the dimension. A {@link Slice} keeps a range.
+ * `null` inserts a dimension of size 1. `'...'` stands for all dimensions without an entry. A bool
+ * Tensor is a mask over as many dimensions as it has. An integer Tensor, or an array of numbers,
+ * gathers.
  */
 export type Index = number | Slice | null | '...' | Tensor | NestedIndex;
 

@@ -39,9 +39,9 @@ export function trimMemory(): void {
 
 /**
  * Sets how many bytes of freed CPU memory the process keeps for later tensors of the same sizes; 0,
- * the default, keeps none. It spares page faults in a loop that makes the same temporaries again and
- * again. The kept memory never lets the process grow by more than 192 MiB beyond the most it had in
- * use at one time.
+ * the default, keeps none. It spares page faults in a loop that makes the same temporaries again
+ * and again. The kept memory never lets the process grow by more than 192 MiB beyond the most it
+ * had in use at one time.
  */
 export function setMemoryCache(bytes: number): void {
   native().setMemoryCache(bytes);

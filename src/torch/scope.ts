@@ -29,9 +29,9 @@ function tensorsIn(value: unknown): Tensor[] {
 }
 
 /**
- * Runs `body` and frees every tensor made inside, except those that it returns: a Tensor, or arrays,
- * plain objects and Maps of Tensors. These pass to the enclosing scope. If `body` throws, all are
- * freed.
+ * Runs `body` and frees every tensor made inside, except those that it returns: a Tensor, or
+ * arrays, plain objects and Maps of Tensors. These pass to the enclosing scope. If `body` throws,
+ * all are freed.
  *
  * `body` must be synchronous; {@link asyncScope} takes asynchronous functions.
  * @throws TorchError `torch-argument` if `body` returns a promise.

@@ -125,8 +125,8 @@ export class ScriptModule {
   }
 
   /**
-   * Frees the module when its running calls are done. A second call does nothing; any other use then
-   * throws `tensor-disposed`.
+   * Frees the module when its running calls are done. A second call does nothing; any other use
+   * then throws `tensor-disposed`.
    */
   dispose(): void {
     this.#native.dispose();

@@ -102,15 +102,15 @@ export interface Tensor
    */
   toTypedArray(options?: { raw?: boolean }): TensorData;
   /**
-   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: both see
-   * what either writes. The memory lives as long as the array, even if the tensor is disposed of,
-   * and can no longer be resized in place.
+   * The tensor's own memory, without a copy, in the forms of `toTypedArray({ raw: true })`: both
+   * see what either writes. The memory lives as long as the array, even if the tensor is disposed
+   * of, and can no longer be resized in place.
    * @throws TorchError `torch-argument` unless the tensor is row-major and on the CPU.
    */
   asTypedArray(): TensorData;
   /**
-   * A copy as nested arrays, or a number for a tensor without dimensions. bool gives booleans, int64
-   * numbers if they are safe integers, else bigints, complex `{ re, im }`.
+   * A copy as nested arrays, or a number for a tensor without dimensions. bool gives booleans,
+   * int64 numbers if they are safe integers, else bigints, complex `{ re, im }`.
    */
   toArray(): NestedNumbers;
   /**

@@ -1,4 +1,6 @@
-/** Written files are read back bit for bit, by this project, PyTorch and the safetensors library. */
+/**
+ * Written files are read back bit for bit, by this project, PyTorch and the safetensors library.
+ */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

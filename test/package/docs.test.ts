@@ -1,6 +1,7 @@
 /**
- * The documents say what is so: every relative link leads to a file and a heading, every path of the
- * repository that they name exists, every page is in the index, and the commands of the guides run.
+ * The documents say what is so: every relative link leads to a file and a heading, every path of
+ * the repository that they name exists, every page is in the index, and the commands of the guides
+ * run.
  */
 import { execFile } from 'node:child_process';
 import {

@@ -1,7 +1,7 @@
 /**
- * The examples of docs/reference/torch: each `ts` block compiles against the declarations of `sae-eval/torch`
- * and runs. `EXPRESSION; // → VALUE` compares, `EXPRESSION; // throws CODE` expects an error of
- * that code. A block marked `ts cuda` compiles only, without a device.
+ * The examples of docs/reference/torch: each `ts` block compiles against the declarations of
+ * `sae-eval/torch` and runs. `EXPRESSION; // → VALUE` compares, `EXPRESSION; // throws CODE`
+ * expects an error of that code. A block marked `ts cuda` compiles only, without a device.
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

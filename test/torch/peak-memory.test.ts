@@ -14,11 +14,17 @@ it(
   () => {
     const program = `import { memory, ones, scope } from ${binding};
     const x = ones([4]);
-    const loop = (count) => { for (let i = 0; i < count; i++) { x.add(x).dispose(); scope(() => void x.add(x)); } };
+    const loop = (count) => {
+      for (let i = 0; i < count; i++) {
+        x.add(x).dispose();
+        scope(() => void x.add(x));
+      }
+    };
     loop(50_000);
     const before = process.memoryUsage.rss();
     loop(200_000);
-    console.log(JSON.stringify({ grown: (process.memoryUsage.rss() - before) / 2 ** 20, handles: memory().handles }));`;
+    const grown = (process.memoryUsage.rss() - before) / 2 ** 20;
+    console.log(JSON.stringify({ grown, handles: memory().handles }));`;
     const { grown, handles } = JSON.parse(
       spawnSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' })
         .stdout,
@@ -31,9 +37,13 @@ it(
 
 it(`${rounds} temporaries of 64 MB peak below 300 MB, and no handle is left`, () => {
   const program = `import { memory, scope, versions, zeros } from ${binding};
-    const libraries = versions().cudaBuild ? process.memoryUsage.rss() / 2 ** 20 : 0; // CUDA's alone are hundreds of MB
-    for (let i = 0; i < ${rounds}; i++) scope(() => { zeros([16 * 2 ** 20]).add_(1).sum().item(); return null; });
-    console.log(JSON.stringify({ peak: process.resourceUsage().maxRSS / 1024 - libraries, handles: memory().handles, collected: memory().collected }));`;
+    // CUDA's libraries alone take hundreds of MB.
+    const libraries = versions().cudaBuild ? process.memoryUsage.rss() / 2 ** 20 : 0;
+    for (let i = 0; i < ${rounds}; i++)
+      scope(() => void zeros([16 * 2 ** 20]).add_(1).sum().item());
+    const peak = process.resourceUsage().maxRSS / 1024 - libraries;
+    const { handles, collected } = memory();
+    console.log(JSON.stringify({ peak, handles, collected }));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
   });
@@ -52,7 +62,11 @@ it('what a scope will free does not make the garbage collector run, what nobody 
     import { ops, scope } from ${binding};
     const [major, incremental] = [4, 8];
     let collections = 0;
-    new PerformanceObserver((list) => { for (const { detail } of list.getEntries()) if (detail.kind === major || detail.kind === incremental) collections++; }).observe({ entryTypes: ['gc'] });
+    const observer = new PerformanceObserver((list) => {
+      for (const { detail } of list.getEntries())
+        if (detail.kind === major || detail.kind === incremental) collections++;
+    });
+    observer.observe({ entryTypes: ['gc'] });
     const count = async (body) => {
       collections = 0;
       for (let i = 0; i < 40; i++) { body(); await new Promise(setImmediate); }
@@ -61,7 +75,11 @@ it('what a scope will free does not make the garbage collector run, what nobody 
     };
     const large = () => ops.empty([16 * 2 ** 20]);
     await count(() => {}); // what start-up left behind
-    const scoped = await count(() => scope(() => { for (let i = 0; i < 4; i++) large(); return null; }));
+    const scoped = await count(() =>
+      scope(() => {
+        for (let i = 0; i < 4; i++) large();
+      }),
+    );
     const forgotten = await count(large);
     console.log(JSON.stringify({ scoped, forgotten }));`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
@@ -88,14 +106,23 @@ it(
     const before = resident();
     let most = 0;
     // None can serve another: it is too small, or more than half as large again.
-    for (let round = 0; round < 3; round++) for (const size of [250, 160, 100, 64, 40, 25, 16]) { fill(size); most = Math.max(most, resident() - before); }
+    for (let round = 0; round < 3; round++)
+      for (const size of [250, 160, 100, 64, 40, 25, 16]) {
+        fill(size);
+        most = Math.max(most, resident() - before);
+      }
     // Nor do blocks of many sizes leave holes that none fits.
-    for (let i = 0; i < 2000; i++) scope(() => { for (const size of [1 + i * 7 % 23, 1 + i * 11 % 29, 1 + i * 13 % 31]) ops.empty([size * megabyte / 4]).fill_(1); });
+    for (let i = 0; i < 2000; i++)
+      scope(() => {
+        for (const size of [1 + i * 7 % 23, 1 + i * 11 % 29, 1 + i * 13 % 31])
+          ops.empty([size * megabyte / 4]).fill_(1);
+      });
     most = Math.max(most, resident() - before);
     fill(100);
     const kept = resident() - before;
     trimMemory();
-    console.log(JSON.stringify({ most, peak: process.resourceUsage().maxRSS / 1024 - before, kept, left: resident() - before }));`;
+    const peak = process.resourceUsage().maxRSS / 1024 - before;
+    console.log(JSON.stringify({ most, peak, kept, left: resident() - before }));`;
     const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
       encoding: 'utf8',
     });

@@ -121,9 +121,15 @@ describe('threads', () => {
   );
 
   it(`ends ${rounds} times by process.exit() while other threads compute`, async () => {
+    const worker = `import(${binding}).then(async ({ ops }) => {
+      const { parentPort } = await import('node:worker_threads');
+      const x = ops.ones([700, 700]);
+      parentPort.postMessage(0);
+      for (;;) ops.matmul(x, x).dispose();
+    })`;
     const code = `import { Worker } from 'node:worker_threads';
       ${busy}
-      const other = new Worker(${JSON.stringify(`import(${binding}).then(async ({ ops }) => { const { parentPort } = await ` + "import('node:worker_threads'); const x = ops.ones([700, 700]); " + 'parentPort.postMessage(0); for (;;) ops.matmul(x, x).dispose(); })')}, { eval: true });
+      const other = new Worker(${JSON.stringify(worker)}, { eval: true });
       await new Promise((resolve) => other.once('message', resolve));
       for (let i = 0; i < 4; i++) void ops.matmul.async(x, x);
       setTimeout(() => process.exit(7), 1);`;

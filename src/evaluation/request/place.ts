@@ -184,7 +184,8 @@ function checkWidth(d: number, site: BlockSite | null, { model, add }: PlacingCo
   if (d !== width)
     add(
       'checkpoint',
-      `expected an SAE of width ${width}, ${what}, found ${d}: it was trained on another model or ` +
+      `expected an SAE of width ${width}, ${what}, found ${d}: it was trained on another ` +
+        'model or ' +
         'another site',
       'sae-width',
     );

@@ -2,7 +2,8 @@
  * How to read the tables: groups of kinds that belong together, one after the other, and what
  * follows from their numbers.
  */
-import type { EvaluationResult, SaeKind } from '../../schema/index.js';
+import { kindNamed } from '../../sae/kinds/kinds.js';
+import type { EvaluationResult } from '../../schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
 import type { Dictionary } from '../language/dictionary.js';
 import { nameOf } from '../metric-rows.js';
@@ -13,17 +14,6 @@ type Group = keyof Dictionary['groups'];
 
 /** The groups in the order of the report. */
 const groups: readonly Group[] = ['baseline', 'standard', 'routing', 'multiLayer'];
-
-const groupOf: Record<SaeKind, Group> = {
-  RandomK: 'baseline',
-  Vanilla: 'standard',
-  Gated: 'standard',
-  JumpReLU: 'standard',
-  TopK: 'routing',
-  RouteSAE: 'routing',
-  MLSAE: 'multiLayer',
-  Crosscoder: 'multiLayer',
-};
 
 /** Fields from which a comparison is read; the main tables have the others. */
 const telling = ['NormMSE', 'KLDiv', 'KLDivPerToken', 'DeltaCE', 'Recovered', 'L0'];
@@ -92,7 +82,7 @@ export function readingSection(result: EvaluationResult, words: Dictionary): Blo
   const protocol = result.config.protocol.includes('strict') ? 'strict' : 'reference';
   const blocks = groups.flatMap((name): Block[] => {
     const members = result.results.filter(
-      ({ kind, error }) => error === null && groupOf[kind] === name,
+      ({ kind, error }) => error === null && kindNamed(kind).group === name,
     );
     if (members.length === 0) return [];
     const lines = differences(result, new Set(members.map(({ label }) => label)), words);

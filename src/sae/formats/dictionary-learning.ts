@@ -45,7 +45,9 @@ function backup(checkpoint: Checkpoint): FormatFile | null {
   return null;
 }
 
-/** The name of a hook point for the library's own (`resid_post_layer_12`); others stay as they are. */
+/**
+ * The name of a hook point for the library's own (`resid_post_layer_12`); others stay as they are.
+ */
 function hookPointOf(submodule: string): string {
   const found = /^(resid_post|attn_out|mlp_out|resid_pre|resid_mid)_layer_(\d{1,4})$/.exec(
     submodule,
@@ -81,7 +83,8 @@ function batchActivation(tensors: Tensors, m: number, given: GivenSettings): Act
 
 const normed: Bilingual = {
   en:
-    'Decoder rows were scaled to norm 1 and encoder rows by the same norms, as dictionary_learning ' +
+    'Decoder rows were scaled to norm 1 and encoder rows by the same norms, as ' +
+    'dictionary_learning ' +
     'does when it loads: reconstructions stay the same, latents grow by the norm.',
   zh:
     '与 dictionary_learning 加载时一样，解码器各行缩放到范数 1，编码器乘以该范数：重建不变，' +

@@ -75,7 +75,8 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
 
 export const openAi: Format = {
   name: 'openai',
-  // RouteSAE's files have the same tensor names; the activation's name beside them tells these apart.
+  // RouteSAE's files have the same tensor names; the activation's name beside them tells these
+  // apart.
   file: (checkpoint) =>
     typeof checkpoint.values.get('activation') === 'string' &&
     checkpoint.entries.has('pre_bias') &&

@@ -33,7 +33,8 @@ function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeK
 /** The kind asked for, else the nearest. @throws SaeEvalError `sae-kind`. */
 function chooseKind(kinds: readonly [SaeKind, ...SaeKind[]], wanted: SaeKind | undefined): SaeKind {
   if (wanted === undefined || kinds.includes(wanted)) return wanted ?? kinds[0];
-  const message = `the file is evaluated as ${kinds.join(' or ')}, not as ${wanted}: leave \`kind\` out`;
+  const message =
+    `the file is evaluated as ${kinds.join(' or ')}, not as ${wanted}: ` + 'leave `kind` out';
   throw new SaeEvalError('sae-kind', message, { fields: [{ path: 'kind', message }] });
 }
 

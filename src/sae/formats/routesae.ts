@@ -1,8 +1,8 @@
 /**
  * The RouteSAE family (github.com/swei2001/RouteSAEs and its reproduction): bare state dicts, whose
  * tensors tell some kinds and not others. The scripts keep layer and k in a file's name alone
- * (`TopK_L12_K64.pt`). `sae-eval convert` writes a `.json` beside such a file with what a bare state
- * dict cannot say.
+ * (`TopK_L12_K64.pt`). `sae-eval convert` writes a `.json` beside such a file with what a bare
+ * state dict cannot say.
  */
 import { basename } from 'node:path';
 import { z } from 'zod';
@@ -81,7 +81,8 @@ function mismatch(kind: Kind, shapes: Shapes): { code: ErrorCode; message: strin
     const shape = shapes.get(sizesFrom);
     return shape === undefined
       ? wrongKeys(
-          `expected a tensor '${sizesFrom}' [m, d] for kind ${name}, found ${found || 'no tensors'}`,
+          `expected a tensor '${sizesFrom}' [m, d] for kind ${name}, found ` +
+            `${found || 'no tensors'}`,
         )
       : wrongShape(`expected '${sizesFrom}' of shape [m, d], found ${shapeText(shape)}`);
   }
@@ -124,7 +125,8 @@ function nearestKind(shapes: Shapes): Kind & { kind: SaeKind } {
 
 /**
  * The kind of a file and its sizes.
- * @throws SaeEvalError `sae-kind` if several kinds are possible and none is given; `checkpoint-keys`
+ * @throws SaeEvalError `sae-kind` if several kinds are possible and none is given;
+ *   `checkpoint-keys`
  *   or `checkpoint-shape`, with the tensor, the expected and the found shape, if none fits.
  */
 export function resolveKind(

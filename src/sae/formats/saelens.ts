@@ -137,7 +137,10 @@ const leftOut: Bilingual = {
     '而文本首个词元的范数往往远大于其余。',
 };
 
-/** SAELens casts the weights to the configuration's dtype; one wider than the file's changes nothing. */
+/**
+ * SAELens casts the weights to the configuration's dtype; one wider than the file's changes
+ * nothing.
+ */
 function roundingOf(
   { config }: Source,
   { entries }: Checkpoint,

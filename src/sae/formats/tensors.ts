@@ -1,4 +1,6 @@
-/** Looks up the tensors of a file by name and checks their shapes, for the describers of formats. */
+/**
+ * Looks up the tensors of a file by name and checks their shapes, for the describers of formats.
+ */
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Weight } from '../description.js';
@@ -25,7 +27,9 @@ export class Tensors {
     );
   }
 
-  /** The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  /**
+   * The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
   shape(name: string): number[] {
     const { path, entries } = this.checkpoint;
     const entry = entries.get(name);
@@ -44,7 +48,9 @@ export class Tensors {
     );
   }
 
-  /** Its name, with the shape checked. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`. */
+  /**
+   * Its name, with the shape checked. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
   vector(name: string, ...shapes: number[][]): string {
     const shape = this.shape(name);
     if (shapes.some((expected) => shapeText(expected) === shapeText(shape))) return name;

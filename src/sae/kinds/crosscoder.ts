@@ -14,6 +14,7 @@ export const crosscoder = {
     en: 'one set of latents reads and writes several layers',
     zh: '一组潜变量同时读写多个层',
   },
+  group: 'multiLayer',
   layer: 'routed',
   hasK: false,
   hasRouting: false,

@@ -2,7 +2,7 @@
  * Gated SAE (Rajamanoharan et al., "Improving Dictionary Learning with Gated Sparse Autoencoders",
  * 2024).
  *
- *   a = W_e (x − b_pre);   z = 1[a + b_gate > 0] · relu(exp(r_mag) · a + b_mag);   x̂ = W_d z + b_pre
+ *   a = W_e (x − b_pre); z = 1[a + b_gate > 0] · relu(exp(r_mag) · a + b_mag); x̂ = W_d z + b_pre
  */
 import { ops, scope, type Tensor } from '../../torch/index.js';
 import { override, type ActivationFunction, type Latents, type Sparsity } from '../latents.js';
@@ -40,6 +40,7 @@ export const gated = {
     en: 'one path decides which latents fire, another how strongly',
     zh: '一条通路决定哪些潜变量激活，另一条决定强度',
   },
+  group: 'standard',
   layer: 'required',
   hasK: false,
   hasRouting: false,

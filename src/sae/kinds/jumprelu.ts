@@ -34,6 +34,7 @@ export const jumpRelu = {
     en: 'a learned threshold for each latent, one layer',
     zh: '单层，每个潜变量有学习到的阈值',
   },
+  group: 'standard',
   layer: 'required',
   hasK: false,
   hasRouting: false,

@@ -26,6 +26,8 @@ export interface Kind {
   kind: string;
   /** One line for `/v1/kinds`, the page and reports. */
   summary: Bilingual;
+  /** Group of a report in which it is compared. */
+  group: 'baseline' | 'standard' | 'routing' | 'multiLayer';
   /**
    * `required`: a layer of 1…L must be given; `drawn`: the seed draws it unless it is given;
    * `routed`: the routed range of the model.

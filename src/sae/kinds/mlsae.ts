@@ -12,5 +12,6 @@ export const mlsae = {
     en: 'one TopK applied to each of several layers by itself',
     zh: '同一个 TopK 分别用于多个层',
   },
+  group: 'multiLayer',
   layer: 'routed',
 } satisfies Kind;

@@ -13,5 +13,6 @@ export const randomK = {
     en: "a TopK's file on another layer, drawn by the seed: what a mismatched layer costs",
     zh: '把 TopK 的文件用在由种子抽取的另一层：显示层不匹配的代价',
   },
+  group: 'baseline',
   layer: 'drawn',
 } satisfies Kind;

@@ -31,6 +31,7 @@ export const routeSae = {
     en: 'a router picks, for each token, the layer that one shared TopK encodes',
     zh: '路由器为每个词元选择一层，由共享的 TopK 编码',
   },
+  group: 'routing',
   layer: 'routed',
   hasK: true,
   hasRouting: true,

@@ -39,6 +39,7 @@ export const topK = {
     en: 'keeps the k largest pre-activations of one layer',
     zh: '在单层上保留 k 个最大的预激活',
   },
+  group: 'routing',
   layer: 'required',
   hasK: true,
   hasRouting: false,

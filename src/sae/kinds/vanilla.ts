@@ -25,6 +25,7 @@ export const vanilla = {
     en: 'ReLU latents under an L1 penalty, one layer',
     zh: '单层，带 L1 惩罚的 ReLU 潜变量',
   },
+  group: 'standard',
   layer: 'required',
   hasK: false,
   hasRouting: false,

@@ -45,7 +45,7 @@ afterAll(async () => {
 });
 
 describe('the catalogue', () => {
-  it('lists texts of every readable kind, as a request reads their folder, and no links', async () => {
+  it('lists texts of every readable kind as requests read their folder, and no links', async () => {
     const items = await client.datasets();
     expect(items.map(({ path, files }) => [path, files])).toEqual([
       ['mixed', 2],

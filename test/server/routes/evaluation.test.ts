@@ -242,7 +242,7 @@ describe('cancellation', () => {
       batchSize: 64,
     });
 
-  it('stops a running evaluation within a batch, a waiting one at once; the next runs', async () => {
+  it('stops a running evaluation within a batch, a waiting one at once', async () => {
     const running = await client.evaluate(long());
     const waiting = await client.evaluate(long());
     await until(async () => (await client.get(running.id)).status === 'running', {

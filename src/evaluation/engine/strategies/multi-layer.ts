@@ -1,7 +1,7 @@
 /**
- * MLSAE: one dictionary on each routed layer by itself. `reference` measures on h_i, ignoring inferK
- * and theta, but splices at r_{i+1}, one block later; `strict` splices at the layer it measures. The
- * splices of both at one layer are one lane.
+ * MLSAE: one dictionary on each routed layer by itself. `reference` measures on h_i, ignoring
+ * inferK and theta, but splices at r_{i+1}, one block later; `strict` splices at the layer it
+ * measures. The splices of both at one layer are one lane.
  */
 import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';

@@ -1,8 +1,8 @@
 /**
  * RouteSAE: the routing is decided on the clean pass. Hard: each token is spliced at its own layer,
  * as the residual stream stands there in the intervened pass, without the scaling by p. Soft
- * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed layer
- * of one pass, x and x̂ from the clean pass.
+ * (`strict` alone): layer j's residual stream becomes r_j + p_j (x̂ − x) · std_j at every routed
+ * layer of one pass, x and x̂ from the clean pass.
  */
 import type { Protocol } from '../../../metrics/metric.js';
 import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
@@ -74,7 +74,8 @@ export class Routed implements Strategy {
     const { starts } = scope(() => {
       const routes = sae.route(x);
       held.push(routes.p);
-      const input = this.#isHard ? picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]); // [N, d]
+      // [N, d]
+      const input = this.#isHard ? picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]);
       const a = sae.preactivate(input); // [N, m]
       const tokens = this.#isHard && this.lanes.length > 0 ? this.#tokensOf(routes) : [];
       held.push(...tokens);
