@@ -10,7 +10,7 @@ import {
   type Normalization,
   type SaeDescription,
 } from '../sae/description.js';
-import type { SaeFile } from '../sae/formats/recognise.js';
+import type { SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings, type FieldFinding } from '../sae/given.js';
 import type { SaeKind } from '../sae/kinds/kinds.js';
 import type { SaeChoice } from '../schema/record.js';

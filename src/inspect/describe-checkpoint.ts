@@ -6,7 +6,7 @@ import type { Checkpoint } from '../checkpoint/read.js';
 import { parseHookName } from '../lm/hook-names.js';
 import { hookPointsOf, kOf, type SaeDescription } from '../sae/description.js';
 import { kindInName, settingsInName } from '../sae/formats/file-name.js';
-import { recognise, type SaeFile } from '../sae/formats/recognise.js';
+import { recognize, type SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
 import { kindNamed, type SaeKind } from '../sae/kinds/kinds.js';
 import type { CheckpointDescription, PublishedSae, SaeChoice } from '../schema/record.js';
@@ -97,7 +97,7 @@ function routedLayersOf(file: SaeFile, [first]: readonly SaeKind[]): number | nu
 
 /** @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`. */
 export async function describeCheckpoint(path: string): Promise<CheckpointDescription> {
-  const file = await recognise(path);
+  const file = await recognize(path);
   const candidates = file.candidates();
   const isBare = file.format.name === 'routesae' && file.configPath === null;
   const kindKnown = candidates.length === 1 || (!isBare && candidates.length > 0);

@@ -2,7 +2,7 @@
 import type { Tensor } from '../torch/index.js';
 
 /** A non-linearity, named by its formula: transformers has several names for some of them. */
-export type Activation =
+export type MlpActivation =
   | 'silu'
   | 'gelu'
   | 'gelu_tanh'
@@ -19,7 +19,7 @@ export type Activation =
   | 'linear';
 
 /** Activations by the names that `config.json` may give. */
-export const activations: ReadonlyMap<string, Activation> = new Map([
+export const activations: ReadonlyMap<string, MlpActivation> = new Map([
   ['silu', 'silu'],
   ['swish', 'silu'],
   ['gelu', 'gelu'],
@@ -43,7 +43,7 @@ export const activations: ReadonlyMap<string, Activation> = new Map([
 ]);
 
 /** Applies an activation. May overwrite x, so x must be a fresh output of a layer. */
-export function activate(x: Tensor, activation: Activation): Tensor {
+export function activate(x: Tensor, activation: MlpActivation): Tensor {
   switch (activation) {
     case 'silu':
       return x.silu_();

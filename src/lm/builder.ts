@@ -3,7 +3,7 @@ import type { Tensor } from '../torch/index.js';
 import type { AttentionOptions } from './attention.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { Decoder } from './decoder.js';
+import { Transformer } from './transformer.js';
 import {
   GatedMLP,
   LayerNorm,
@@ -121,10 +121,10 @@ export class Builder {
   }
 
   /** Model with Llama's names around the blocks. */
-  decoder(block: (i: number) => Block): Decoder {
+  transformer(block: (i: number) => Block): Transformer {
     const { width, vocabulary } = this.config;
     const embedding = this.weights.take('embed_tokens.weight', [vocabulary, width]);
-    return new Decoder(this.config, this.weights, {
+    return new Transformer(this.config, this.weights, {
       embedding,
       blocks: this.blocks(block),
       finalNorm: this.rmsNorm('norm'),

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
-import type { Activation } from './activation.js';
+import type { MlpActivation } from './activation.js';
 import { familyOf } from './families/index.js';
 import { locateModel } from '../hub-cache.js';
 import { JsonFields } from './json-fields.js';
@@ -33,7 +33,7 @@ export interface ModelConfig {
   mlpWidth: number;
   /** Epsilon of the norms. */
   normEps: number;
-  activation: Activation;
+  activation: MlpActivation;
   /** Whether the head is the embedding's transpose. */
   tiedHead: boolean;
   attentionBias: boolean;

@@ -1,7 +1,7 @@
 /** Interface of a family of language models. Each family is one file in `families/`. */
 import type { Builder } from './builder.js';
 import type { ModelConfig } from './config.js';
-import type { Decoder } from './decoder.js';
+import type { Transformer } from './transformer.js';
 import type { JsonFields } from './json-fields.js';
 
 /** Configuration of a model, without the facts that do not come from its `config.json`. */
@@ -16,7 +16,7 @@ export interface Family {
   readonly models: string;
   /** Features of the architecture that the family supports, for the same table. */
   readonly features: string;
-  /** Prefixes that the names of the weights may have. Files of the bare decoder have none. */
+  /** Prefixes that the names of the weights may have. Files of the bare transformer have none. */
   readonly prefixes: readonly string[];
   /**
    * Whether the outputs of attention and MLP pass through a norm before they are added to the
@@ -31,5 +31,5 @@ export interface Family {
   /** Reads `config.json`. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
   readonly readConfig: (fields: JsonFields) => FamilyConfig;
   /** Builds the model from its weights. @throws SaeEvalError `checkpoint-*`. */
-  readonly create: (build: Builder) => Decoder;
+  readonly create: (build: Builder) => Transformer;
 }

@@ -1,6 +1,6 @@
 /** Layers that blocks are made of. A layer owns nothing: its weights belong to the model. */
 import { kernels, linear, ops, type PackedWeights, type Tensor } from '../torch/index.js';
-import { activate, type Activation } from './activation.js';
+import { activate, type MlpActivation } from './activation.js';
 import { attend, type AttentionOptions, type BatchContext } from './attention.js';
 import type { Tap } from './model.js';
 
@@ -58,7 +58,7 @@ export class RMSNorm implements Layer {
 export class MLP implements Layer {
   constructor(
     private readonly layers: { up: Layer; down: Layer },
-    private readonly activation: Activation,
+    private readonly activation: MlpActivation,
   ) {}
 
   forward(x: Tensor): Tensor {
@@ -72,7 +72,7 @@ export class GatedMLP implements Layer {
   constructor(
     /** `gateAndUp` computes both projections of x, which may lie in one weight. */
     private readonly layers: { gateAndUp: (x: Tensor) => [gate: Tensor, up: Tensor]; down: Layer },
-    private readonly activation: Activation,
+    private readonly activation: MlpActivation,
   ) {}
 
   forward(x: Tensor): Tensor {

@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
-import { mostLayers, perBlock } from './decoder-config.js';
+import { mostLayers, perBlock } from './transformer-config.js';
 import { JsonFields } from './json-fields.js';
 
 /** Marks the file as ours: other tools write a manifest.json too. */

@@ -1,7 +1,7 @@
 /**
  * The sums of a run in float64: columns hold one sum per sequence, vectors sums over the run. Two
- * accumulators of consecutive shards merge by appending and adding, so a run in shards of whole
- * batches gives the same bits.
+ * accumulators of consecutive shards merge by appending and adding. Columns then have the same bits
+ * as in one run; vectors only if their values are whole numbers or the shards are single batches.
  */
 export interface AccumulatorState {
   batchSizes: number[];

@@ -2,7 +2,7 @@
 import type { EvaluationResult, SaeResult } from '../schema/index.js';
 import { differingFields } from './comparable.js';
 import { heading, paragraph, type Block, type Document } from './document.js';
-import type { Dictionary } from './language/dictionary.js';
+import type { Words } from './language/words.js';
 import { en } from './language/en.js';
 import { zh } from './language/zh.js';
 import {
@@ -23,11 +23,11 @@ import {
 
 export type Language = 'en' | 'zh';
 
-export const dictionaries: Record<Language, Dictionary> = { en, zh };
+export const wordsOf: Record<Language, Words> = { en, zh };
 
 /** The report of one evaluation. */
 export function buildDocument(result: EvaluationResult, lang: Language): Document {
-  const words = dictionaries[lang];
+  const words = wordsOf[lang];
   return {
     title: words.title,
     lang,
@@ -49,7 +49,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
 
 /** Compares evaluations: their SAEs side by side, then the sections of each evaluation. */
 export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
-  const words = dictionaries[lang];
+  const words = wordsOf[lang];
   const all = results.flatMap((run, index) =>
     run.results.map((sae) => ({ sae, index, id: run.id })),
   );

@@ -1,7 +1,7 @@
 /** Settings that evaluations must share for their numbers to be ranked. */
 import type { EvaluationResult } from '../schema/index.js';
 
-/** Settings that must be equal, by their names in the dictionary. */
+/** Settings that must be equal, by their names in `Words`. */
 const conditions: readonly (readonly [field: string, of: (result: EvaluationResult) => unknown])[] =
   [
     ['model', ({ config }) => config.model],

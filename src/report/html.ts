@@ -6,11 +6,11 @@ import { chartSvg } from './chart-svg.js';
 import type { Block, Document, Table } from './document.js';
 import { htmlScript } from './html-script.js';
 import { htmlStyle } from './html-style.js';
-import type { Dictionary } from './language/dictionary.js';
+import type { Words } from './language/words.js';
 
 export interface HtmlInput {
   document: Document;
-  words: Dictionary;
+  words: Words;
   /** Name of the language in itself, for the toggle. */
   name: string;
 }
@@ -46,7 +46,7 @@ function table({ caption, head, rows, numeric }: Table): string {
   );
 }
 
-function block(one: Block, id: string, words: Dictionary): string {
+function block(one: Block, id: string, words: Words): string {
   switch (one.kind) {
     case 'heading':
       return `<h${one.level}>${escape(one.text)}</h${one.level}>`;

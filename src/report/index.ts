@@ -1,10 +1,10 @@
 /** Reports of results: Markdown, HTML, JSON and CSV, in English and Chinese. */
-import type { EvaluationResult } from '../schema/index.js';
-import { buildComparison, buildDocument, dictionaries, type Language } from './build.js';
+import type { EvaluationResult, ReportFormat } from '../schema/index.js';
+import { buildComparison, buildDocument, wordsOf, type Language } from './build.js';
 import { renderCsv } from './csv.js';
 import { renderMarkdown } from './markdown.js';
 
-export type ReportFormat = 'md' | 'html' | 'json' | 'csv';
+export type { ReportFormat };
 
 /** Loads the chart library ahead of the first HTML report, which would load it otherwise. */
 export async function preloadHtml(): Promise<void> {
@@ -37,8 +37,8 @@ export async function renderReport(
   return renderHtml(
     [document, inOther].map((one) => ({
       document: one,
-      words: dictionaries[one.lang],
-      name: dictionaries[one.lang === 'en' ? 'zh' : 'en'].otherLanguage,
+      words: wordsOf[one.lang],
+      name: wordsOf[one.lang === 'en' ? 'zh' : 'en'].otherLanguage,
     })),
   );
 }

@@ -2,7 +2,7 @@
 import type { Better, Field } from '../metrics/metric.js';
 import { fieldNamed } from '../metrics/table.js';
 import type { Estimate, PerLayer, SaeResult, SweepPoint } from '../schema/index.js';
-import type { Dictionary } from './language/dictionary.js';
+import type { Words } from './language/words.js';
 
 /** A field's value in a result, in a layer or in a point of a sweep. */
 export function valueOf(
@@ -23,7 +23,7 @@ export function estimateOf(
 }
 
 /** Name of a field in the report's language. */
-export function nameOf(field: string, { lang }: Dictionary): string {
+export function nameOf(field: string, { lang }: Words): string {
   return fieldNamed(field)?.name[lang] ?? field;
 }
 

@@ -2,7 +2,7 @@
 import CliTable from 'cli-table3';
 import pc from 'picocolors';
 import type { EvaluationResult } from '../schema/index.js';
-import { dictionaries } from './build.js';
+import { wordsOf } from './build.js';
 import { mainTable } from './sections/results.js';
 
 /** SAEs as columns; in a narrow terminal, several tables below one another. */
@@ -15,7 +15,7 @@ export function renderTable(
   }: { protocol: 'reference' | 'strict'; color?: boolean; columns?: number },
 ): string {
   const colors = pc.createColors(color);
-  const { caption, head, rows } = mainTable(result.results, protocol, dictionaries.en);
+  const { caption, head, rows } = mainTable(result.results, protocol, wordsOf.en);
   // Only the report has room for intervals.
   const short = (text: string): string => text.replace(/ \[.*\]$/, '');
   const perTable = Math.max(1, Math.floor((columns - 26) / 14));

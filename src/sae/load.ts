@@ -6,7 +6,7 @@ import { scope, type DType, type Tensor } from '../torch/index.js';
 import { Crosscoder } from './crosscoder.js';
 import { hookPointsOf, type SaeDescription, type SaeForm } from './description.js';
 import { Dictionary } from './dictionary.js';
-import { recognise } from './formats/recognise.js';
+import { recognize } from './formats/recognize.js';
 import { GivenSettings, type GivenFields } from './given.js';
 import { products as productKinds, type ProductKind } from './product.js';
 import { RoutedDictionary } from './routed.js';
@@ -90,7 +90,7 @@ export interface LoadSaeOptions extends GivenFields {
  */
 export async function describeSAE(path: string, fields: GivenFields = {}): Promise<SaeDescription> {
   const given = new GivenSettings(fields);
-  const description = (await recognise(path)).describe(given);
+  const description = (await recognize(path)).describe(given);
   given.throwIfAny(path);
   return description;
 }

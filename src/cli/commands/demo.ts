@@ -1,7 +1,7 @@
 /** `sae-eval demo`: the eight kinds on the shipped model, checkpoints and text. */
 import { demoRequest } from '../demo-request.js';
-import { runRequest, type EvaluateOptions } from './evaluate.js';
+import { runRequest, type EvaluateFlags } from './evaluate.js';
 
-export async function demo(options: EvaluateOptions & { out: string }): Promise<void> {
+export async function demo(options: EvaluateFlags & { out: string }): Promise<void> {
   await runRequest(demoRequest(), options);
 }

@@ -14,7 +14,7 @@ import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
 import { writeReport } from '../write-report.js';
 
-export interface EvaluateOptions {
+export interface EvaluateFlags {
   out?: string;
   device?: string;
   dtype?: string;
@@ -25,7 +25,7 @@ export interface EvaluateOptions {
 /** The request with the options of the command line. */
 function withOptions(
   input: unknown,
-  { device, dtype }: Pick<EvaluateOptions, 'device' | 'dtype'>,
+  { device, dtype }: Pick<EvaluateFlags, 'device' | 'dtype'>,
 ): EvaluationRequest {
   if (input === null || typeof input !== 'object' || Array.isArray(input))
     return input as EvaluationRequest; // Validation refuses it later.
@@ -49,7 +49,7 @@ function journalBeside(request: unknown): string {
 /** Runs a request, writes its report, prints its table and sets the exit code. */
 export async function runRequest(
   input: unknown,
-  { out, child, ...options }: EvaluateOptions,
+  { out, child, ...options }: EvaluateFlags,
 ): Promise<EvaluationResult> {
   const request = withOptions(input, options);
   const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
@@ -85,7 +85,7 @@ export async function runRequest(
 
 export async function evaluateCommand(
   path: string,
-  { explain: explained = false, ...options }: EvaluateOptions & { explain?: boolean },
+  { explain: explained = false, ...options }: EvaluateFlags & { explain?: boolean },
 ): Promise<void> {
   const input = await readJsonFile(path);
   if (!explained) {

@@ -6,7 +6,7 @@ import { stat } from 'node:fs/promises';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
 import { kOf, type SaeDescription } from '../../sae/description.js';
-import { recognise } from '../../sae/formats/recognise.js';
+import { recognize } from '../../sae/formats/recognize.js';
 import { GivenSettings } from '../../sae/given.js';
 import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/index.js';
 import { centeredFor, centeringNotes } from './centering.js';
@@ -119,7 +119,7 @@ export async function validateRequest(
     const given = givenSettings(spec, request);
     const described = await problems.at(
       at('checkpoint'),
-      async () => (await recognise(resolvePath(spec.checkpoint))).describe(given),
+      async () => (await recognize(resolvePath(spec.checkpoint))).describe(given),
       at,
     );
     for (const { path, message } of given.faults) add(path, message);

@@ -1,6 +1,6 @@
 /**
- * How much memory a device has, and how much of it is free. Native-free; what asks libtorch is
- * given by the compute process.
+ * How much memory a device has, and how much of it is free. This file loads no libtorch: the
+ * compute process passes a function that asks it.
  */
 import { freemem, totalmem } from 'node:os';
 

@@ -10,12 +10,12 @@ import {
   numberOrNone,
   perBlock,
   readActivation,
-  readDecoder,
+  readTransformer,
   readSizes,
   readWindows,
   type Sizes,
-} from '../decoder-config.js';
-import { Decoder } from '../decoder.js';
+} from '../transformer-config.js';
+import { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { RMSNorm, type SelfAttention } from '../layers.js';
@@ -28,7 +28,7 @@ export function readGemma(
 ): FamilyConfig {
   if (fields.boolean('use_bidirectional_attention', false))
     fields.unsupported('use_bidirectional_attention', 'false (causal attention)');
-  return readDecoder(fields, {
+  return readTransformer(fields, {
     sizes,
     ...(differences.ropes === undefined ? {} : { rope: null }),
     differences: {
@@ -44,7 +44,7 @@ export function readGemma(
   });
 }
 
-class GemmaDecoder extends Decoder {
+class GemmaTransformer extends Transformer {
   override embed(ids: Tensor): Tensor {
     return scope(() => {
       const r = super.embed(ids); // [B, T, d]
@@ -56,7 +56,7 @@ class GemmaDecoder extends Decoder {
 }
 
 /** Builds Gemma 2, or with `headNorms` Gemma 3, which normalizes each head's queries and keys. */
-export function createGemma(build: Builder, { headNorms = false } = {}): Decoder {
+export function createGemma(build: Builder, { headNorms = false } = {}): Transformer {
   const { config, weights } = build;
   /** Gemma's norm multiplies by 1 + weight, in float32. */
   const norm = (name: string, width = config.width): RMSNorm => {
@@ -77,7 +77,7 @@ export function createGemma(build: Builder, { headNorms = false } = {}): Decoder
         : {},
     );
   const embedding = weights.take('embed_tokens.weight', [config.vocabulary, config.width]);
-  return new GemmaDecoder(config, weights, {
+  return new GemmaTransformer(config, weights, {
     embedding,
     blocks: build.blocks(
       (i) =>

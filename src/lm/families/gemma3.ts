@@ -3,7 +3,7 @@
  * queries and keys of each head are normalized. Five blocks with a sliding window follow each
  * other, then one without; the two sorts have rotary settings of their own.
  */
-import { numberOrNone, readSizes, readSliding } from '../decoder-config.js';
+import { numberOrNone, readSizes, readSliding } from '../transformer-config.js';
 import type { Family } from '../family.js';
 import { readRopeSection, type RopeConfig } from '../rope-config.js';
 import { createGemma, readGemma } from './gemma2.js';

@@ -7,8 +7,8 @@ import type { Tensor } from '../../torch/index.js';
 import type { BatchContext } from '../attention.js';
 import { addToResidual, SequentialBlock, type Block } from '../blocks.js';
 import type { Builder } from '../builder.js';
-import { readActivation, readDecoder, readSizes } from '../decoder-config.js';
-import { Decoder } from '../decoder.js';
+import { readActivation, readTransformer, readSizes } from '../transformer-config.js';
+import { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { MLP, SelfAttention, type Layer } from '../layers.js';
@@ -40,7 +40,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
     theta: fields.number('rotary_emb_base', 10_000),
     partial: fields.number('rotary_pct', 0.25),
   });
-  return readDecoder(fields, {
+  return readTransformer(fields, {
     sizes,
     rope,
     differences: {
@@ -53,7 +53,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-function create(build: Builder): Decoder {
+function create(build: Builder): Transformer {
   const { config, weights } = build;
   const { width: d, heads, headDim, mlpWidth, vocabulary, attentionBias: bias } = config;
   const BlockOf = config.parallelResidual ? ParallelBlock : SequentialBlock;
@@ -81,7 +81,7 @@ function create(build: Builder): Decoder {
       config.activation,
     );
   const embedding = weights.take('embed_in.weight', [vocabulary, d]);
-  return new Decoder(config, weights, {
+  return new Transformer(config, weights, {
     embedding,
     blocks: build.blocks(
       (i) =>

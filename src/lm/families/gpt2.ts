@@ -11,20 +11,20 @@ import {
   mostLayers,
   perBlock,
   readActivation,
-  readDecoder,
+  readTransformer,
   type Sizes,
-} from '../decoder-config.js';
-import { Decoder, type DecoderParts } from '../decoder.js';
+} from '../transformer-config.js';
+import { Transformer, type TransformerParts } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { MLP, SelfAttention } from '../layers.js';
 import type { Weights } from '../weights.js';
 
-class GPT2 extends Decoder {
+class GPT2 extends Transformer {
   constructor(
     config: ModelConfig,
     weights: Weights,
-    parts: DecoderParts,
+    parts: TransformerParts,
     private readonly positions: Tensor, // [maxPositions, d]
   ) {
     super(config, weights, parts);
@@ -53,7 +53,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
   };
   const scale = fields.boolean('scale_attn_weights', true) ? headDim ** -0.5 : 1;
   const byDepth = fields.boolean('scale_attn_by_inverse_layer_idx', false);
-  return readDecoder(fields, {
+  return readTransformer(fields, {
     sizes,
     rope: null,
     differences: {
@@ -67,7 +67,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-function create(build: Builder): Decoder {
+function create(build: Builder): Transformer {
   const { config, weights } = build;
   const { width: d, heads, headDim, mlpWidth, vocabulary } = config;
   const attention = (i: number): SelfAttention => {
@@ -90,7 +90,7 @@ function create(build: Builder): Decoder {
       config.activation,
     );
   const embedding = weights.take('wte.weight', [vocabulary, d]);
-  const parts: DecoderParts = {
+  const parts: TransformerParts = {
     embedding,
     blocks: build.blocks(
       (i) =>

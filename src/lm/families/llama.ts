@@ -4,7 +4,7 @@
  * same way use its name too, such as SmolLM.
  */
 import { SequentialBlock } from '../blocks.js';
-import { readDecoder } from '../decoder-config.js';
+import { readTransformer } from '../transformer-config.js';
 import type { Family } from '../family.js';
 
 export const llama: Family = {
@@ -17,9 +17,9 @@ export const llama: Family = {
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
-  readConfig: (fields) => readDecoder(fields),
+  readConfig: (fields) => readTransformer(fields),
   create: (build) =>
-    build.decoder(
+    build.transformer(
       (i) =>
         new SequentialBlock({
           beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),

@@ -2,7 +2,7 @@
  * Mistral (Jiang et al. 2023, arXiv:2310.06825): Llama's blocks; a query sees the last
  * `sliding_window` positions.
  */
-import { numberOrNone, perBlock, readDecoder, readSizes } from '../decoder-config.js';
+import { numberOrNone, perBlock, readTransformer, readSizes } from '../transformer-config.js';
 import type { Family } from '../family.js';
 import { llama } from './llama.js';
 
@@ -17,7 +17,7 @@ export const mistral: Family = {
   readConfig(fields) {
     const sizes = readSizes(fields, { keyValueHeads: 8 });
     const window = numberOrNone(fields, 'sliding_window', 4096);
-    return readDecoder(fields, {
+    return readTransformer(fields, {
       sizes,
       differences: {
         attentionBias: false,

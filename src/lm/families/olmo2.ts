@@ -5,12 +5,12 @@
 import type { Tensor } from '../../torch/index.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
-import { readDecoder } from '../decoder-config.js';
-import { Decoder } from '../decoder.js';
+import { readTransformer } from '../transformer-config.js';
+import { Transformer } from '../transformer.js';
 import type { Family } from '../family.js';
 import { RMSNorm, SelfAttention, type Layer } from '../layers.js';
 
-function create(build: Builder): Decoder {
+function create(build: Builder): Transformer {
   const { config, weights } = build;
   const { width: d, heads, keyValueHeads, headDim, vocabulary } = config;
   const norm = (name: string, width = d): RMSNorm => {
@@ -39,7 +39,7 @@ function create(build: Builder): Decoder {
     );
   };
   const embedding = weights.take('embed_tokens.weight', [vocabulary, d]);
-  return new Decoder(config, weights, {
+  return new Transformer(config, weights, {
     embedding,
     blocks: build.blocks(
       (i) =>
@@ -64,7 +64,7 @@ export const olmo2: Family = {
   normsAfter: true,
   centeredByTransformerLens: false,
   readConfig: (fields) =>
-    readDecoder(fields, {
+    readTransformer(fields, {
       differences: { normEps: fields.number('rms_norm_eps', 1e-5), mlpBias: false },
     }),
   create,

@@ -5,8 +5,8 @@
 import type { Tensor } from '../../torch/index.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
-import { perBlock, readDecoder, readSizes } from '../decoder-config.js';
-import type { Decoder } from '../decoder.js';
+import { perBlock, readTransformer, readSizes } from '../transformer-config.js';
+import type { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { GatedMLP, SelfAttention } from '../layers.js';
@@ -21,7 +21,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
     originalPositions: 4096,
     yarnIsLongrope: true,
   });
-  return readDecoder(fields, {
+  return readTransformer(fields, {
     sizes,
     rope,
     differences: {
@@ -33,7 +33,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-function create(build: Builder): Decoder {
+function create(build: Builder): Transformer {
   const { width: d, heads, keyValueHeads, headDim, mlpWidth, activation } = build.config;
   const attention = (i: number): SelfAttention => {
     const counts = [heads, keyValueHeads, keyValueHeads];
@@ -70,7 +70,7 @@ function create(build: Builder): Decoder {
       activation,
     );
   };
-  return build.decoder(
+  return build.transformer(
     (i) =>
       new SequentialBlock({
         beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),

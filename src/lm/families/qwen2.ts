@@ -3,7 +3,12 @@
  * upper blocks may have a sliding window.
  */
 import { SequentialBlock } from '../blocks.js';
-import { readDecoder, readSizes, readWindows, type SizeDefaults } from '../decoder-config.js';
+import {
+  readTransformer,
+  readSizes,
+  readWindows,
+  type SizeDefaults,
+} from '../transformer-config.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 
@@ -18,7 +23,7 @@ export function readQwen(fields: JsonFields, defaults: SizeDefaults = {}): Famil
     size,
     rule: (index) => size !== null && index >= full,
   });
-  return readDecoder(fields, { sizes, differences: { windows, mlpBias: false } });
+  return readTransformer(fields, { sizes, differences: { windows, mlpBias: false } });
 }
 
 export const qwen2: Family = {
@@ -31,7 +36,7 @@ export const qwen2: Family = {
   centeredByTransformerLens: false,
   readConfig: (fields) => ({ ...readQwen(fields), attentionBias: true }),
   create: (build) =>
-    build.decoder(
+    build.transformer(
       (i) =>
         new SequentialBlock({
           beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),

@@ -16,7 +16,7 @@ export const qwen3: Family = {
   centeredByTransformerLens: false,
   readConfig: (fields) => readQwen(fields, { headDim: 128 }),
   create: (build) =>
-    build.decoder(
+    build.transformer(
       (i) =>
         new SequentialBlock({
           beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),

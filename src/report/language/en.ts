@@ -1,7 +1,7 @@
 /** Texts of reports in English. */
-import type { Dictionary } from './dictionary.js';
+import type { Words } from './words.js';
 
-export const en: Dictionary = {
+export const en: Words = {
   lang: 'en',
   title: 'Evaluation of sparse autoencoders',
   configuration: 'Configuration',

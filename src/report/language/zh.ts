@@ -1,7 +1,7 @@
 /** Texts of reports in Chinese. */
-import type { Dictionary } from './dictionary.js';
+import type { Words } from './words.js';
 
-export const zh: Dictionary = {
+export const zh: Words = {
   lang: 'zh',
   title: '稀疏自编码器评估报告',
   configuration: '配置',

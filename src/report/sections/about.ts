@@ -3,7 +3,7 @@ import { scalarFieldsOf } from '../../metrics/table.js';
 import { kindNamed } from '../../sae/kinds/kinds.js';
 import { protocolNames, type EvaluationResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block } from '../document.js';
-import type { Dictionary } from '../language/dictionary.js';
+import type { Words } from '../language/words.js';
 import { number } from '../numbers.js';
 
 /** Fields of `config` that the run decides; the others are the request. */
@@ -25,7 +25,7 @@ export function requestOf({ config }: EvaluationResult): Record<string, unknown>
 
 export function configurationSection(
   { createdAt, config, data, timing, memory }: EvaluationResult,
-  words: Dictionary,
+  words: Words,
 ): Block[] {
   const { architecture, dataset } = config;
   const override =
@@ -83,7 +83,7 @@ function range(layers: readonly number[]): string {
   return consecutive ? `${layers[0]}…${layers.at(-1)}` : layers.join(', ');
 }
 
-export function modelsSection({ results }: EvaluationResult, words: Dictionary): Block[] {
+export function modelsSection({ results }: EvaluationResult, words: Words): Block[] {
   return [
     heading(2, words.models),
     {
@@ -134,7 +134,7 @@ export function modelsSection({ results }: EvaluationResult, words: Dictionary):
 export function findingsSection(
   { findings }: EvaluationResult,
   lang: 'en' | 'zh',
-  words: Dictionary,
+  words: Words,
 ): Block[] {
   return [
     heading(2, words.findings),
@@ -149,7 +149,7 @@ export function findingsSection(
   ];
 }
 
-export function appendixSections(result: EvaluationResult, words: Dictionary): Block[] {
+export function appendixSections(result: EvaluationResult, words: Words): Block[] {
   const fields = protocolNames
     .filter((protocol) => result.config.protocol.includes(protocol))
     .flatMap((protocol) => scalarFieldsOf(protocol));

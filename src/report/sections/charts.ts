@@ -4,7 +4,7 @@ import type { DensityHistogram } from '../../metrics/value.js';
 import type { EvaluationResult, SaeResult, SweepPoint } from '../../schema/index.js';
 import type { Chart, Series } from '../chart.js';
 import { cell, heading, type Block, type Table } from '../document.js';
-import type { Dictionary } from '../language/dictionary.js';
+import type { Words } from '../language/words.js';
 import { nameOf, valueOf } from '../metric-rows.js';
 import { number } from '../numbers.js';
 
@@ -14,7 +14,7 @@ const klOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
   strict?.KLDivPerToken?.mean ?? reference?.KLDiv ?? null;
 const l0Of = ({ strict }: SaeResult | SweepPoint): number | null => strict?.L0?.mean ?? null;
 
-function tableOf({ title, x, y, series }: Chart, words: Dictionary): Table {
+function tableOf({ title, x, y, series }: Chart, words: Words): Table {
   return {
     caption: title,
     numeric: true,
@@ -39,7 +39,7 @@ function scatter(
   });
 }
 
-export function chartsSection({ results: all }: EvaluationResult, words: Dictionary): Block[] {
+export function chartsSection({ results: all }: EvaluationResult, words: Words): Block[] {
   const results = all.filter(({ error }) => error === null);
   const name = (field: string): string => nameOf(field, words);
   const strict = results.some(({ strict: values }) => values !== null);

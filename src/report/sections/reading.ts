@@ -5,12 +5,12 @@
 import { kindNamed } from '../../sae/kinds/kinds.js';
 import type { EvaluationResult } from '../../schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
-import type { Dictionary } from '../language/dictionary.js';
+import type { Words } from '../language/words.js';
 import { nameOf } from '../metric-rows.js';
 import { interval, number } from '../numbers.js';
 import { mainTable } from './results.js';
 
-type Group = keyof Dictionary['groups'];
+type Group = keyof Words['groups'];
 
 /** The groups in the order of the report. */
 const groups: readonly Group[] = ['baseline', 'standard', 'routing', 'multiLayer'];
@@ -22,7 +22,7 @@ const telling = ['NormMSE', 'KLDiv', 'KLDivPerToken', 'DeltaCE', 'Recovered', 'L
 function differences(
   { comparisons }: EvaluationResult,
   labels: ReadonlySet<string>,
-  words: Dictionary,
+  words: Words,
 ): string[] {
   return comparisons
     .filter(
@@ -43,7 +43,7 @@ function differences(
  * The SAE with the least KL, and the one with the least KL among the sparsest. Near-identities are
  * left out.
  */
-function recommendations({ results, findings }: EvaluationResult, words: Dictionary): string[] {
+function recommendations({ results, findings }: EvaluationResult, words: Words): string[] {
   const identity = new Set(
     findings.filter(({ code }) => code === 'near-identity').map(({ sae }) => sae),
   );
@@ -78,7 +78,7 @@ function recommendations({ results, findings }: EvaluationResult, words: Diction
   ];
 }
 
-export function readingSection(result: EvaluationResult, words: Dictionary): Block[] {
+export function readingSection(result: EvaluationResult, words: Words): Block[] {
   const protocol = result.config.protocol.includes('strict') ? 'strict' : 'reference';
   const blocks = groups.flatMap((name): Block[] => {
     const members = result.results.filter(

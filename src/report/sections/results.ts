@@ -3,7 +3,7 @@ import type { Field } from '../../metrics/metric.js';
 import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
 import { protocolNames, type EvaluationResult, type SaeResult } from '../../schema/index.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
-import type { Dictionary } from '../language/dictionary.js';
+import type { Words } from '../language/words.js';
 import { arrow, bestOf, estimateOf, nameOf, valueOf } from '../metric-rows.js';
 import { estimate, interval, notAvailable, number } from '../numbers.js';
 
@@ -22,7 +22,7 @@ export interface MainTableOptions {
 export function mainTable(
   results: readonly SaeResult[],
   protocol: 'reference' | 'strict',
-  words: Dictionary,
+  words: Words,
   {
     names = results.map(({ label }) => label),
     fields,
@@ -52,7 +52,7 @@ export function mainTable(
 export function resultsSection(
   { results, config }: EvaluationResult,
   lang: 'en' | 'zh',
-  words: Dictionary,
+  words: Words,
 ): Block[] {
   const failed = results.filter(({ error }) => error !== null);
   return config.protocol
@@ -99,7 +99,7 @@ export function resultsSection(
 function columnsWith(
   fields: (protocol: 'reference' | 'strict') => readonly Field[],
   has: (field: Field) => boolean,
-  { lang }: Dictionary,
+  { lang }: Words,
 ): { field: Field; title: string }[] {
   return protocolNames
     .flatMap(fields)
@@ -108,7 +108,7 @@ function columnsWith(
 }
 
 /** Values of each layer, and lists over the routed layers. */
-export function perLayerSection({ results }: EvaluationResult, words: Dictionary): Block[] {
+export function perLayerSection({ results }: EvaluationResult, words: Words): Block[] {
   const blocks = results.flatMap((result): Block[] => {
     const { label, layers = [], perLayer } = result;
     const table = (head: string[], rows: Cell[][]): Block => ({
@@ -157,7 +157,7 @@ export function perLayerSection({ results }: EvaluationResult, words: Dictionary
   return blocks.length === 0 ? [] : [heading(2, words.perLayer), ...blocks];
 }
 
-export function sweepSection({ results }: EvaluationResult, words: Dictionary): Block[] {
+export function sweepSection({ results }: EvaluationResult, words: Words): Block[] {
   const swept = results.filter(({ sweep }) => sweep !== null);
   if (swept.length === 0) return [];
   return [
@@ -188,7 +188,7 @@ export function sweepSection({ results }: EvaluationResult, words: Dictionary): 
 /** Comparisons above which only NormMSE and KL per token are shown; the result has them all. */
 const mostPairs = 40;
 
-export function comparisonsSection({ comparisons }: EvaluationResult, words: Dictionary): Block[] {
+export function comparisonsSection({ comparisons }: EvaluationResult, words: Words): Block[] {
   const shown =
     comparisons.length > mostPairs
       ? comparisons.filter(({ metric }) => metric === 'KLDivPerToken' || metric === 'NormMSE')

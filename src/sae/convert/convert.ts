@@ -12,7 +12,7 @@ import { writeSafetensors } from '../../checkpoint/write-safetensors.js';
 import { SaeEvalError } from '../../errors.js';
 import { scope } from '../../torch/index.js';
 import { hookPointsOf, type DictionaryDescription, type SaeDescription } from '../description.js';
-import { recognise } from '../formats/recognise.js';
+import { recognize } from '../formats/recognize.js';
 import { settingsPath, settingsText, type RouteSaeSettings } from '../formats/routesae.js';
 import { GivenSettings, type GivenFields } from '../given.js';
 import { plainSAE } from './plain.js';
@@ -109,7 +109,7 @@ export async function convertCheckpoint(
         'request-invalid',
         `${taken}: is there already; nothing is written over.`,
       );
-  const file = await recognise(path);
+  const file = await recognize(path);
   const given = new GivenSettings(fields);
   const candidates = file.candidates();
   // A bare state dict is written as it stands, whatever it is used as.

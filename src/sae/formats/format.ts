@@ -1,4 +1,4 @@
-/** A format of SAE files: how it is recognised and described. */
+/** A format of SAE files: how it is recognized and described. */
 import type { Checkpoint } from '../../checkpoint/read.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Described, SaeForm } from '../description.js';

@@ -1,4 +1,4 @@
-/** Published layouts (fixtures/make.py): recognised, loaded and computed, against plain PyTorch. */
+/** Published layouts (fixtures/make.py): recognized, loaded and computed, against plain PyTorch. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

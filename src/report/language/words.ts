@@ -11,7 +11,7 @@ export interface Cited {
   l0: string;
 }
 
-export interface Dictionary {
+export interface Words {
   lang: 'en' | 'zh';
   title: string;
   configuration: string;

@@ -2,7 +2,7 @@
  * Reads the parts of `config.json` that families share. Defaults are those of transformers'
  * configuration classes.
  */
-import { activations, type Activation } from './activation.js';
+import { activations, type MlpActivation } from './activation.js';
 import type { ModelConfig } from './config.js';
 import type { FamilyConfig } from './family.js';
 import type { JsonFields } from './json-fields.js';
@@ -12,7 +12,7 @@ import { readRope, type RopeConfig } from './rope-config.js';
 export const mostLayers = 10_000;
 
 /** Reads an activation's name. @throws SaeEvalError `model-unsupported` if it is unknown. */
-export function readActivation(fields: JsonFields, name: string, fallback: string): Activation {
+export function readActivation(fields: JsonFields, name: string, fallback: string): MlpActivation {
   return (
     activations.get(fields.string(name, fallback)) ??
     fields.unsupported(name, `one of ${[...activations.keys()].join(', ')}`)
@@ -91,11 +91,11 @@ export function perBlock<T>(layers: number, of: (index: number) => T): T[] {
 }
 
 /**
- * Configuration of a decoder. Everything that the options leave out is read as for Llama.
+ * Configuration of a transformer. Everything that the options leave out is read as for Llama.
  * @param options.rope rotary settings of all blocks; null if the family has none, or sets `ropes`.
  * @param options.differences fields that the family reads in its own way.
  */
-export function readDecoder(
+export function readTransformer(
   fields: JsonFields,
   {
     sizes = readSizes(fields),

@@ -99,7 +99,7 @@ async function inFolder(path: string, isFolder: boolean): Promise<SaeFile | null
  * Recognises the format of a folder or file from configurations and headers alone.
  * @throws SaeEvalError `file-not-found`, `checkpoint-*`.
  */
-export async function recognise(path: string): Promise<SaeFile> {
+export async function recognize(path: string): Promise<SaeFile> {
   let isFolder: boolean;
   try {
     isFolder = statSync(path).isDirectory();
@@ -107,7 +107,7 @@ export async function recognise(path: string): Promise<SaeFile> {
     throw asSaeEvalError(error, path);
   }
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
-    return recognise(dirname(path));
+    return recognize(dirname(path));
   const found = await inFolder(path, isFolder);
   if (found !== null) return found;
   const file = isFolder ? join(path, 'params.npz') : path;

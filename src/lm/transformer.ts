@@ -11,18 +11,18 @@ import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './mo
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
-export interface DecoderParts {
+export interface TransformerParts {
   embedding: Tensor; // [V, d]
   blocks: readonly Block[];
   finalNorm: Layer;
   head: Linear;
 }
 
-export class Decoder implements LanguageModel {
+export class Transformer implements LanguageModel {
   constructor(
     protected readonly config: ModelConfig,
     protected readonly weights: Weights,
-    protected readonly parts: DecoderParts,
+    protected readonly parts: TransformerParts,
   ) {}
 
   get family(): string {
