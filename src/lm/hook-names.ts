@@ -31,7 +31,8 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
 };
 
 /**
- * Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module with at most one dot.
+ * Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module with at most one
+ * dot.
  */
 const moduleName = new RegExp(
   '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|' +
