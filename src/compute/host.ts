@@ -31,13 +31,14 @@ export class ProcessDiedError extends SaeEvalError {
   }
 }
 
+/** Milliseconds that a cancelled evaluation may take to stop by itself. */
+const cancelGraceMs = 1000;
+
 export interface ComputeProcessOptions extends ForkOptions {
   /** A process that was started ahead; taken over by the first call. */
   child?: ChildProcess;
   /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
   cacheBytes?: number;
-  /** Milliseconds that a cancelled evaluation may take to stop by itself; default 1000. */
-  cancelGraceMs?: number;
 }
 
 export interface ComputeRunOptions {
@@ -174,7 +175,7 @@ export class ComputeProcess {
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
       child.send({ type: 'cancel', call } satisfies ToChild, () => {});
-      timer = setTimeout(() => child.kill('SIGKILL'), this.options.cancelGraceMs ?? 1000);
+      timer = setTimeout(() => child.kill('SIGKILL'), cancelGraceMs);
     };
     try {
       return await new Promise((resolve, reject) => {

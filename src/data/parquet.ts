@@ -10,7 +10,7 @@ export type FromParquetWorker =
   { values: unknown[]; bytes: number } | { done: true } | { error: string };
 
 /** Limit on the worker's heap, in MiB. */
-const heapMegabytes = 1024;
+const heapMebibytes = 1024;
 
 export interface ParquetOptions {
   /** Called with the number of bytes read. */
@@ -31,7 +31,7 @@ function answer(worker: Worker, patienceMs: number): Promise<FromParquetWorker> 
       settle({
         error:
           error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-            ? `a row group takes more than ${heapMegabytes} MiB of memory`
+            ? `a row group takes more than ${heapMebibytes} MiB of memory`
             : error.message,
       });
     const onExit = (): void => settle({ error: 'decoding ended early' });
@@ -59,7 +59,7 @@ export async function* readParquetColumn(
   const worker = new Worker(new URL('./parquet-worker.js', import.meta.url), {
     execArgv: [],
     workerData: { path, column },
-    resourceLimits: { maxOldGenerationSizeMb: heapMegabytes },
+    resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },
   });
   try {
     for (;;) {

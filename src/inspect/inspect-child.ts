@@ -4,7 +4,7 @@
  */
 import { asSaeEvalError } from '../errors.js';
 import { readModelConfig } from '../lm/config.js';
-import { refuseProgram, validateRequest } from '../evaluation/request/resolve.js';
+import { validateRequest } from '../evaluation/request/resolve.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
 import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
@@ -35,9 +35,9 @@ async function answer(message: ToInspector): Promise<unknown> {
     ).request;
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
-    const config = await readModelConfig(path);
-    if (!mayRunPrograms([])) refuseProgram(config, path);
-    const { family, layers, width, vocabulary, maxPositions } = config;
+    const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path, {
+      programs: mayRunPrograms([]),
+    });
     return { family, layers, width, vocabulary, maxPositions };
   });
 }

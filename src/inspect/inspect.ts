@@ -24,10 +24,11 @@ export type Inspected<T> = { ok: T } | { error: SerializedError };
 
 export interface InspectOptions {
   timeoutMs?: number;
-  /** Heap of the process, in MiB. */
-  heapMegabytes?: number;
   signal?: AbortSignal;
 }
+
+/** Heap of an inspecting process, in MiB: enough for the largest header that is read. */
+const heapMebibytes = 512;
 
 /** The process ended without an answer. */
 class InspectorDiedError extends SaeEvalError {}
@@ -37,13 +38,13 @@ const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
 async function inspectOnce(
   message: ToInspector,
-  { timeoutMs = 30_000, heapMegabytes = 512, signal }: InspectOptions,
+  { timeoutMs = 30_000, signal }: InspectOptions,
 ): Promise<unknown> {
   if (signal?.aborted === true) throw new SaeEvalError('cancelled', 'The request was given up.');
   const child = fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: childEnvironment(),
-    execArgv: [`--max-old-space-size=${heapMegabytes}`],
+    execArgv: [`--max-old-space-size=${heapMebibytes}`],
   });
   const kill = (): void => void child.kill('SIGKILL');
   const timer = setTimeout(kill, timeoutMs);

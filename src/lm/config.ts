@@ -52,14 +52,30 @@ export interface ModelConfig {
   parallelResidual: boolean;
 }
 
+export interface ReadModelOptions {
+  /** Whether a model may be a TorchScript program, which is code of its author; default true. */
+  programs?: boolean;
+  /** The path as the user wrote it, for messages; default `path`. */
+  name?: string;
+}
+
 /**
  * Reads the configuration of a model.
  * @param path the folder, or the name of a model in the local Hugging Face cache.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `model-invalid`, `model-unsupported`.
  */
-export async function readModelConfig(path: string): Promise<ModelConfig> {
+export async function readModelConfig(
+  path: string,
+  { programs = true, name = path }: ReadModelOptions = {},
+): Promise<ModelConfig> {
   const folder = locateModel(path);
   const exported = readScriptManifest(folder);
+  if (exported !== null && !programs)
+    throw new SaeEvalError(
+      'model-unsupported',
+      `${name}: a TorchScript program, which a server runs only if SAE_EVAL_TORCHSCRIPT=1 says ` +
+        'that it may.',
+    );
   if (exported !== null) return exported;
   const fields = JsonFields.read(join(folder, 'config.json'), { code: 'model-invalid' });
   if (fields === null)

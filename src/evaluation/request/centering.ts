@@ -13,37 +13,28 @@ import type { SaeSpec } from '../../schema/index.js';
 const isCentered = ({ family }: ModelConfig): boolean =>
   familyNamed(family)?.centeredByTransformerLens === true;
 
-/** The description with `centered` as the model has it, unless the request says otherwise. */
-export function centeredFor(
-  description: SaeDescription,
-  model: ModelConfig,
-  spec: SaeSpec,
-): SaeDescription {
-  if (description.form === 'crosscoder' || !description.centered || spec.centered === true)
-    return description;
-  const [name] = hookPointsOf(description);
-  const heads = name !== undefined && parseHookName(name)?.site === 'attn_z';
-  return isCentered(model) && !heads ? description : { ...description, centered: false };
-}
-
 /** Remark if neither file nor request says whether the input was centered. */
-export function centeringNotes(
-  description: SaeDescription,
+const unknown: Bilingual = {
+  en:
+    'The file does not say whether the residual stream it was trained on was centered ' +
+    '(center_writing_weights of TransformerLens, as for gpt2-small-res-jb). If it was, give ' +
+    'centered: true.',
+  zh:
+    '文件未说明训练时残差流是否去均值（TransformerLens 的 center_writing_weights，例如 ' +
+    'gpt2-small-res-jb）。若是，请给出 centered: true。',
+};
+
+/** The description with `centered` as the model has it, unless the request says otherwise. */
+export function centerFor(
   model: ModelConfig,
-  spec: SaeSpec,
-): Bilingual[] {
-  const { form, format } = description;
-  if (form === 'crosscoder' || format !== 'saelens' || description.centered) return [];
-  if (spec.centered !== undefined || !isCentered(model)) return [];
-  return [
-    {
-      en:
-        'The file does not say whether the residual stream it was trained on was centered ' +
-        '(center_writing_weights of TransformerLens, as for gpt2-small-res-jb). If it was, give ' +
-        'centered: true.',
-      zh:
-        '文件未说明训练时残差流是否去均值（TransformerLens 的 center_writing_weights，例如 ' +
-        'gpt2-small-res-jb）。若是，请给出 centered: true。',
-    },
-  ];
+  described: SaeDescription,
+  { centered }: SaeSpec,
+): { description: SaeDescription; notes: readonly Bilingual[] } {
+  const { form, format, notes } = described;
+  if (form === 'crosscoder' || centered === true) return { description: described, notes };
+  const [name] = hookPointsOf(described);
+  const heads = name !== undefined && parseHookName(name)?.site === 'attn_z';
+  const description = { ...described, centered: described.centered && isCentered(model) && !heads };
+  const isUnknown = format === 'saelens' && centered === undefined && !description.centered;
+  return { description, notes: isUnknown && isCentered(model) ? [...notes, unknown] : notes };
 }

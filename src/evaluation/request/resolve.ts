@@ -3,13 +3,13 @@
  * in what the files and the defaults decide. No tensor is read.
  */
 import { stat } from 'node:fs/promises';
-import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
+import { asSaeEvalError, type ErrorCode } from '../../errors.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
 import { kOf, type SaeDescription } from '../../sae/description.js';
 import { recognize } from '../../sae/formats/recognize.js';
 import { GivenSettings } from '../../sae/given.js';
 import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/index.js';
-import { centeredFor, centeringNotes } from './centering.js';
+import { centerFor } from './centering.js';
 import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
 import { placeSae, type PlacedSae } from './place.js';
@@ -35,16 +35,6 @@ export interface ValidateOptions {
   resolvePath?: (path: string) => string;
   /** Whether a model may be a TorchScript program, which is code of its author; default true. */
   programs?: boolean;
-}
-
-/** @throws SaeEvalError `model-unsupported` for a model that is a program, by the name given. */
-export function refuseProgram({ script }: ModelConfig, name: string): void {
-  if (script !== undefined)
-    throw new SaeEvalError(
-      'model-unsupported',
-      `${name}: a TorchScript program, which a server runs only if SAE_EVAL_TORCHSCRIPT=1 says ` +
-        'that it may.',
-    );
 }
 
 /** Settings that a request gives beside a file: an override counts if it is the only setting. */
@@ -83,11 +73,9 @@ export async function validateRequest(
 ): Promise<ValidatedRequest> {
   const request = parseRequest(input);
   const problems = new Problems();
-  const model = await problems.at('model', async () => {
-    const config = await readModelConfig(resolvePath(request.model));
-    if (!programs) refuseProgram(config, request.model);
-    return config;
-  });
+  const model = await problems.at('model', () =>
+    readModelConfig(resolvePath(request.model), { programs, name: request.model }),
+  );
   const dataset = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);
     await stat(path).catch((thrown: unknown) => {
@@ -126,15 +114,10 @@ export async function validateRequest(
     if (described === null) continue;
     for (const [field, why] of unused(spec, described)) add(field, why);
     if (model === null) continue;
-    const description = centeredFor(described, model, spec);
+    const { description, notes } = centerFor(model, described, spec);
     const place = placeSae(spec, description, { model, seed: request.seed, add });
     if (place === null) continue;
-    const notes = [
-      ...description.notes,
-      ...centeringNotes(description, model, spec),
-      ...place.notes,
-    ];
-    found.push({ spec, sae: { ...place, description, notes } });
+    found.push({ spec, sae: { ...place, description, notes: [...notes, ...place.notes] } });
   }
   problems.throwIfAny();
 
