@@ -7,7 +7,7 @@ import { number } from './format.js';
 
 /** Width in units of the picture; smaller on a phone, so that letters stay readable. */
 const pictureWidth = () => (matchMedia('(max-width: 40rem)').matches ? 360 : 640);
-export const seriesColour = (index) => `var(--series-${(index % 8) + 1})`;
+export const seriesColor = (index) => `var(--series-${(index % 8) + 1})`;
 
 /** @param {{ label: string, value: number|null, ci95?: [number, number]|null }[]} bars */
 export function barChart(bars, { title }) {
@@ -63,7 +63,7 @@ export function barChart(bars, { title }) {
           width: Math.max(1.5, Math.abs(x(value) - x(0))),
           height: 22,
           rx: 4,
-          fill: seriesColour(index),
+          fill: seriesColor(index),
           opacity: 0.85,
         }),
         range,
@@ -126,12 +126,12 @@ export function lineChart(series, { title }) {
           svg('polyline', {
             points: drawn.map(({ layer, value }) => `${x(layer)},${y(value)}`).join(' '),
             fill: 'none',
-            stroke: seriesColour(index),
+            stroke: seriesColor(index),
             'stroke-width': 2.2,
             'stroke-linejoin': 'round',
           }),
           ...drawn.map(({ layer, value }) =>
-            svg('circle', { cx: x(layer), cy: y(value), r: 3.4, fill: seriesColour(index) }),
+            svg('circle', { cx: x(layer), cy: y(value), r: 3.4, fill: seriesColor(index) }),
           ),
         ];
       }),
@@ -141,7 +141,7 @@ export function lineChart(series, { title }) {
       { class: 'legend' },
       ...series.map(({ label }, index) => {
         const swatch = element('i');
-        swatch.style.background = seriesColour(index);
+        swatch.style.background = seriesColor(index);
         return element('li', {}, swatch, label);
       }),
     ),
