@@ -52,9 +52,12 @@ export function renderDescription(description: CheckpointDescription): string {
     d,
     m,
     named,
+    choices,
   } = description;
   const width = Math.max(...tensors.map(({ name }) => name.length), 0);
+  const known = choices.flatMap(({ fields }) => fields.filter(({ state }) => state === 'known'));
   const fromName = Object.entries(named ?? {})
+    .filter(([name]) => known.some(({ field }) => field === name))
     .map(([field, value]) => `${field} ${value}`)
     .join(', ');
   return `${[
