@@ -8,8 +8,8 @@ import boundaries from 'eslint-plugin-boundaries';
 import tseslint from 'typescript-eslint';
 
 /**
- * What each layer may import besides itself. A layer that is not named here may import nothing and
- * be imported by nobody.
+ * Layers that each layer may import besides itself. A layer that is not named here may import
+ * nothing and be imported by nobody.
  */
 const mayImport = {
   errors: [],

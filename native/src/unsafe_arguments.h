@@ -1,4 +1,4 @@
-// What operators that trust their caller would have to check: sizes, and indices held in tensors.
+// Checks for operators that trust their caller: of sizes, and of indices held in tensors.
 // Each says whether these arguments would lead outside memory (or divide by zero); an error thrown
 // here is as good as libtorch's own.
 #pragma once

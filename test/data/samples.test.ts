@@ -56,7 +56,7 @@ interface Case {
 
 describe('folders of files', () => {
   const cases = JSON.parse(
-    readFileSync(new URL('golden/files.json', import.meta.url), 'utf8'),
+    readFileSync(new URL('../golden/text/files.json', import.meta.url), 'utf8'),
   ) as Case[];
 
   it.each(cases.map((each, index) => [index, each] as const))(

@@ -12,7 +12,7 @@ interface Golden {
 }
 
 const golden = JSON.parse(
-  readFileSync(new URL('golden/splits.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../golden/text/splits.json', import.meta.url), 'utf8'),
 ) as Golden;
 
 describe('words', () => {

@@ -69,7 +69,8 @@ export class Journal {
   ) {}
 
   /**
-   * What an earlier part of the same run left, or null: no file, another run's, or not readable.
+   * State that an earlier part of the same run left; null if the file is missing, unreadable or of
+   * another run.
    */
   recover(): Recovered | null {
     let content: JournalContent;

@@ -72,23 +72,31 @@ export interface LoadEvaluatedOptions {
   wanted: Wanted;
   products: ProductKind;
   loans: Loans;
-  /** Path of the SAE in the file system. */
-  path: string;
+  /** From a path of the request to one of the file system; default the same. */
+  resolvePath?: (path: string) => string;
 }
 
 /**
- * Loads an SAE of the request to its device, or borrows it. An SAE that cannot be loaded fails
+ * Loads the SAEs of a request to their device, or borrows them. An SAE that cannot be loaded fails
  * alone.
  */
 export function loadEvaluated(
+  saes: readonly ResolvedSae[],
+  options: LoadEvaluatedOptions,
+): EvaluatedSae[] {
+  return saes.map((resolved, index) => loadOne(resolved, index, options));
+}
+
+function loadOne(
   resolved: ResolvedSae,
   index: number,
-  { model, device, request, wanted, products, loans, path }: LoadEvaluatedOptions,
+  { model, device, request, wanted, products, loans, resolvePath }: LoadEvaluatedOptions,
 ): EvaluatedSae {
   const { description, layer, layers, site } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
+  const path = resolvePath === undefined ? base.path : resolvePath(base.path);
   // Two SAEs of one file that differ only in the place they are used at share their weights.
   const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;
   const values = [...checkpoint.entries.values()].reduce(

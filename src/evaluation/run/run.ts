@@ -138,17 +138,15 @@ export async function run(
       device,
       dtype: request.dtype,
     });
-    const evaluated = validated.saes.map((sae, index) =>
-      loadEvaluated(sae, index, {
-        model,
-        device,
-        request,
-        wanted,
-        products,
-        loans,
-        path: resolvePath(request.saes[index]!.checkpoint),
-      }),
-    );
+    const evaluated = loadEvaluated(validated.saes, {
+      model,
+      device,
+      request,
+      wanted,
+      products,
+      loans,
+      resolvePath,
+    });
     const decisions = recovered?.decisions ?? decide(request, model, { evaluated, products });
     setNumThreads(decisions.threads);
     engine = new Engine({

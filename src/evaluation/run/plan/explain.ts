@@ -32,17 +32,7 @@ export async function explain(input: EvaluationRequest): Promise<ExplainedReques
   const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();
   try {
-    const evaluated = saes.map((sae, index) =>
-      loadEvaluated(sae, index, {
-        model,
-        device,
-        request,
-        wanted,
-        products,
-        loans,
-        path: request.saes[index]!.checkpoint,
-      }),
-    );
+    const evaluated = loadEvaluated(saes, { model, device, request, wanted, products, loans });
     const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
       if (sae === null || strategy === null) throw error!;
       return { label: resolved.label, sae, strategy };
