@@ -19,8 +19,8 @@ import type {
   CheckpointEntry,
   DatasetEntry,
   ModelEntry,
-  RecordError,
-} from '../src/schema/record.js';
+} from '../src/schema/catalogue.js';
+import type { RecordError } from '../src/schema/record.js';
 import type { Roots } from './roots.js';
 
 const deepest = 5;

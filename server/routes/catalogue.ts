@@ -18,7 +18,7 @@ import {
   modelListSchema,
   type Kind,
   type MetricEntry,
-} from '../../src/schema/record.js';
+} from '../../src/schema/catalogue.js';
 import { saeKinds } from '../../src/schema/request.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
 import type { Services } from '../services.js';

@@ -2,17 +2,19 @@
 import type {
   CheckpointDescription,
   CheckpointEntry,
-  ComparisonRequest,
   DatasetEntry,
   Device,
+  Kind,
+  MetricEntry,
+  ModelEntry,
+} from '../schema/catalogue.js';
+import type {
+  ComparisonRequest,
   EvaluationEvent,
   EvaluationList,
   EvaluationRecord,
   EvaluationStatus,
   EvaluationSummary,
-  Kind,
-  MetricEntry,
-  ModelEntry,
   ReportFormat,
   ReportLanguage,
 } from '../schema/record.js';

@@ -13,7 +13,7 @@ import {
 import type { SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings, type FieldFinding } from '../sae/given.js';
 import type { SaeKind } from '../sae/kinds/kinds.js';
-import type { SaeChoice } from '../schema/record.js';
+import type { SaeChoice } from '../schema/catalogue.js';
 
 function normalizationText(normalization: Normalization): string {
   switch (normalization.kind) {

@@ -9,7 +9,7 @@ import { kindInName, settingsInName } from '../sae/formats/file-name.js';
 import { recognize, type SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
 import { kindNamed, type SaeKind } from '../sae/kinds/kinds.js';
-import type { CheckpointDescription, PublishedSae, SaeChoice } from '../schema/record.js';
+import type { CheckpointDescription, PublishedSae, SaeChoice } from '../schema/catalogue.js';
 import { choiceOf, inputText, obstacleOf } from './choices.js';
 
 /** The contents of a file, apart from their meaning; at most a hundred values and other tensors. */

@@ -6,7 +6,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../errors.js';
-import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/record.js';
+import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/catalogue.js';
 import { requestSchema, type ResolvedRequest } from '../schema/request.js';
 import { childEnvironment } from './child-environment.js';
 import { serializedErrorSchema, type PathTable } from '../evaluation/request/path-table.js';

@@ -1,5 +1,5 @@
 /** A checkpoint's description as text for a terminal. */
-import type { CheckpointDescription } from '../schema/record.js';
+import type { CheckpointDescription } from '../schema/catalogue.js';
 
 // Control and format characters of a file's texts could move the cursor.
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
