@@ -143,6 +143,16 @@ export type Place =
   /** One hook point in each of several models. */
   | { over: 'models'; count: number };
 
+/** Positions that do not count, before the tokens are known. A position that any rule names is out. */
+export interface Exclusion {
+  /** Whether tokens that the tokenizer or the model calls special are out. */
+  specials: boolean;
+  /** Token ids that are out. */
+  ids: readonly number[];
+  /** Python's slice (from, to, step) of the positions that stay; null keeps all. */
+  kept: readonly (number | null)[] | null;
+}
+
 export interface Described {
   /**
    * Name of the format, such as `saelens`; `routesae` for bare state dicts of the RouteSAE family.
@@ -153,6 +163,10 @@ export interface Described {
   configPath: string | null;
   kind: SaeKind;
   place: Place;
+  /** Positions that did not count when it was trained; absent if its file says nothing. */
+  exclusion?: Exclusion;
+  /** Whether each context began with a BOS when it was trained; absent if its file says nothing. */
+  prependBos?: boolean;
   /** Reason why it can be loaded but not evaluated; absent in nearly all. */
   obstacle?: string;
   /** Facts in the names of its folders beside the hook point. */

@@ -12,7 +12,10 @@ export interface FormatFile {
 }
 
 /** Description of an SAE, apart from the file it lies in and the kind it is used as. */
-export type FormatDescription = Pick<Described, 'place' | 'notes' | 'obstacle' | 'fromPath'> &
+export type FormatDescription = Pick<
+  Described,
+  'place' | 'notes' | 'obstacle' | 'fromPath' | 'exclusion' | 'prependBos'
+> &
   SaeForm & {
     /** Kinds it can be evaluated as, nearest first; left out if they follow from its activation. */
     kinds?: readonly [SaeKind, ...SaeKind[]];
