@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../errors.js';
 import { FileBytes } from './file-bytes.js';
+import { mistakenContent } from './mistaken-file.js';
 
 export interface TextFileOptions {
   /** Code of the error if the content is not as expected. */
@@ -45,10 +46,13 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
   try {
     return JSON.parse(text);
   } catch (thrown) {
+    const mistake = mistakenContent(text);
     throw new SaeEvalError(
       options.code,
-      `${path}: expected JSON, found something else ` +
-        `(${thrown instanceof Error ? thrown.message : String(thrown)}).`,
+      mistake === null
+        ? `${path}: expected JSON, found something else ` +
+            `(${thrown instanceof Error ? thrown.message : String(thrown)}).`
+        : `${path}: expected JSON; ${mistake}.`,
     );
   }
 }

@@ -2,6 +2,7 @@
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import type { TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
+import { mistakenFile } from './mistaken-file.js';
 import { looksLikeNpz, readNpz } from './npz.js';
 import { readPtLegacy } from './pt-legacy.js';
 import { readPtZip } from './pt-zip.js';
@@ -43,10 +44,11 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
         : readPtZip(path);
     if (looksLikeSafetensors(first, size)) return readSafetensors(path);
     if (first[0] === 0x80) return readPtLegacy(path);
+    const mistake = mistakenFile(path);
     throw new SaeEvalError(
       'checkpoint-format',
-      `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file, found ` +
-        'something else.',
+      `${path}: expected a .pt file of torch.save, a .safetensors or an .npz file` +
+        (mistake === null ? ', found something else.' : `; ${mistake}.`),
     );
   } catch (error) {
     throw asSaeEvalError(error, path);

@@ -9,6 +9,7 @@
  * N is a multiple of B: copies of the batch run stacked. Sites inside a block cannot be reached.
  */
 import { join } from 'node:path';
+import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
 import { keep, ops, scope, ScriptModule, type DType, type Tensor } from '../torch/index.js';
 import type { ModelConfig } from './config.js';
@@ -69,6 +70,12 @@ export class ScriptLanguageModel implements LanguageModel {
     this.maxPositions = maxPositions;
     this.device = device;
     this.dtype = dtype;
+    const mistake = mistakenFile(this.#program);
+    if (mistake !== null)
+      throw new SaeEvalError(
+        'model-invalid',
+        `${this.#program}: expected a TorchScript program; ${mistake}.`,
+      );
     const module = this.#guard('loading', () =>
       new ScriptModule(this.#program, { device }).to({ dtype }).eval(),
     );
