@@ -63,10 +63,20 @@ program
   .addOption(deviceOption())
   .addOption(dtypeOption())
   .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
+  .option(
+    '--allow-program',
+    "let a model be a TorchScript program: its author's code then runs with your rights",
+  )
   .action(
     async (
       request: string,
-      options: { out?: string; device?: string; dtype?: string; explain?: boolean },
+      options: {
+        out?: string;
+        device?: string;
+        dtype?: string;
+        explain?: boolean;
+        allowProgram?: boolean;
+      },
     ) => {
       const run = async (child?: ChildProcess): Promise<void> =>
         (await import('./commands/evaluate.js')).evaluateCommand(request, {

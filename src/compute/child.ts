@@ -7,7 +7,7 @@ import { run as runEvaluation, type RunOptions } from '../evaluation/run/run.js'
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
-import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
+import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
@@ -64,7 +64,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       cache,
       signal: controller.signal,
       resolvePath: pathResolver(paths),
-      programs: mayRunPrograms(paths),
+      allowProgram: paths === null ? message.allowProgram : serverAllowsPrograms(),
       onLoaded: () => span.loaded(),
       onBatch: (samples) => span.batch(samples),
       onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),

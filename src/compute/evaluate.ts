@@ -17,6 +17,8 @@ export interface EvaluateOptions {
    * the caller.
    */
   journal?: string;
+  /** Whether the model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
 }
 
 /**
@@ -45,7 +47,9 @@ export async function evaluateIn(
 ): Promise<EvaluationResult> {
   try {
     compute.prepare();
-    const validated = await validateRequest(request);
+    const validated = await validateRequest(request, {
+      allowProgram: options.allowProgram ?? false,
+    });
     return await compute.run(validated.request, options);
   } finally {
     await compute.close();

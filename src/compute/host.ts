@@ -51,6 +51,8 @@ export interface ComputeRunOptions {
   journal?: string;
   /** Paths of the request in the file system; null (default): as they stand. */
   paths?: PathTable;
+  /** Whether the model may be a TorchScript program; default false. */
+  allowProgram?: boolean;
   /** Carries an OpenTelemetry trace on (`traceparent`, …). */
   trace?: Record<string, string>;
   signal?: AbortSignal;
@@ -109,7 +111,7 @@ export class ComputeProcess {
    *   the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
-    const { id, createdAt, journal, paths = null, trace } = options;
+    const { id, createdAt, journal, paths = null, allowProgram = false, trace } = options;
     return (await this.#enqueue(
       {
         type: 'run',
@@ -118,6 +120,7 @@ export class ComputeProcess {
         createdAt,
         journal,
         paths,
+        allowProgram,
         cacheBytes: this.options.cacheBytes ?? 0,
         trace,
       },

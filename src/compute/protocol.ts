@@ -46,6 +46,8 @@ export const toChildSchema = z.discriminatedUnion('type', [
     createdAt: z.string().optional(),
     journal: z.string().optional(),
     paths: pathTableSchema,
+    /** Whether the model may be a program; a server's own setting decides for its requests. */
+    allowProgram: z.boolean(),
     cacheBytes: z.number(),
     trace: z.record(z.string(), z.string()).optional(),
   }),

@@ -6,7 +6,7 @@ import { asSaeEvalError } from '../errors.js';
 import { readModelConfig } from '../lm/config.js';
 import { validateRequest } from '../evaluation/request/resolve.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
-import { mayRunPrograms, pathResolver } from '../evaluation/request/path-table.js';
+import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
 
 /** Each path's answer, or why it has none. */
@@ -30,13 +30,13 @@ async function answer(message: ToInspector): Promise<unknown> {
     return (
       await validateRequest(message.input, {
         resolvePath: pathResolver(message.paths),
-        programs: mayRunPrograms(message.paths),
+        allowProgram: serverAllowsPrograms(),
       })
     ).request;
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
     const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path, {
-      programs: mayRunPrograms([]),
+      allowProgram: serverAllowsPrograms(),
     });
     return { family, layers, width, vocabulary, maxPositions };
   });

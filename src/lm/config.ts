@@ -53,37 +53,51 @@ export interface ModelConfig {
 }
 
 export interface ReadModelOptions {
-  /** Whether a model may be a TorchScript program, which is code of its author; default true. */
-  programs?: boolean;
+  /** Whether a model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
   /** The path as the user wrote it, for messages; default `path`. */
   name?: string;
 }
 
+/** Why a TorchScript export is not read as one. */
+function programRefused(name: string): string {
+  return (
+    `${name}: its manifest.json describes a TorchScript program, which is code of its author ` +
+    'and would run with your rights. It runs only where that is allowed: with --allow-program on ' +
+    'the command line, allowProgram in TypeScript, SAE_EVAL_TORCHSCRIPT=1 for a server.'
+  );
+}
+
 /**
- * Reads the configuration of a model.
+ * Reads the configuration of a model. A folder may hold a TorchScript export beside an ordinary
+ * `config.json`: the export counts only if programs are allowed.
  * @param path the folder, or the name of a model in the local Hugging Face cache.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, `model-invalid`, `model-unsupported`.
  */
 export async function readModelConfig(
   path: string,
-  { programs = true, name = path }: ReadModelOptions = {},
+  { allowProgram = false, name = path }: ReadModelOptions = {},
 ): Promise<ModelConfig> {
   const folder = locateModel(path);
   const exported = readScriptManifest(folder);
-  if (exported !== null && !programs)
-    throw new SaeEvalError(
-      'model-unsupported',
-      `${name}: a TorchScript program, which a server runs only if SAE_EVAL_TORCHSCRIPT=1 says ` +
-        'that it may.',
-    );
-  if (exported !== null) return exported;
+  if (exported !== null && allowProgram) return exported;
   const fields = JsonFields.read(join(folder, 'config.json'), { code: 'model-invalid' });
+  if (fields === null && exported !== null)
+    throw new SaeEvalError('model-unsupported', programRefused(name));
   if (fields === null)
     throw new SaeEvalError(
       'file-not-found',
       `${path}: expected the folder of a language model, found no config.json in it, nor ` +
         'the manifest.json of a TorchScript export.',
     );
-  const family = familyOf(fields);
-  return { path: folder, family: family.name, ...family.readConfig(fields) };
+  try {
+    const family = familyOf(fields);
+    return { path: folder, family: family.name, ...family.readConfig(fields) };
+  } catch (thrown) {
+    if (exported === null || !(thrown instanceof SaeEvalError)) throw thrown;
+    // The export is what the folder is for.
+    throw new SaeEvalError(thrown.code, `${thrown.message} ${programRefused(name)}`, {
+      cause: thrown,
+    });
+  }
 }

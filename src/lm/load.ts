@@ -13,6 +13,8 @@ import { Weights } from './weights.js';
 export interface LoadModelOptions {
   device?: string;
   dtype?: DType;
+  /** Whether the model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
 }
 
 /** Bytes that this process may still take. In a container they are fewer than the machine's. */
@@ -28,7 +30,7 @@ function freeMemory(): number {
 function checkMemory(
   files: WeightFiles,
   config: ModelConfig,
-  { device, dtype }: Required<LoadModelOptions>,
+  { device, dtype }: Required<Pick<LoadModelOptions, 'device' | 'dtype'>>,
 ): void {
   const { parameters, bytes } = modelSize(files, config, dtype);
   const free = freeMemory();
@@ -44,9 +46,9 @@ function checkMemory(
 
 /**
  * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache.
- * Weights are mapped from the files, and converted if they are stored in another dtype. If the
- * folder has the manifest of a TorchScript export, its program is run, which is its author's code.
- * The caller disposes the model.
+ * Weights are mapped from the files, and converted if they are stored in another dtype. The program
+ * of a TorchScript export is its author's code: it runs only with `allowProgram`. The caller disposes
+ * the model.
  *
  * @example
  * const model = await loadLanguageModel('checkpoints/tiny-llama');
@@ -55,9 +57,9 @@ function checkMemory(
  */
 export async function loadLanguageModel(
   path: string,
-  { device = 'cpu', dtype = 'float32' }: LoadModelOptions = {},
+  { device = 'cpu', dtype = 'float32', allowProgram = false }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
-  const config = await readModelConfig(path);
+  const config = await readModelConfig(path, { allowProgram });
   const family = familyNamed(config.family);
   if (family === undefined) return new ScriptLanguageModel(config, { device, dtype });
   const files = await WeightFiles.read(config.path);

@@ -6,7 +6,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspectRequest } from '#src/inspect/inspect.js';
-import { mayRunPrograms } from '#src/evaluation/request/path-table.js';
+import { evaluate } from '#src/compute/evaluate.js';
 import { run } from '#src/evaluation/run/run.js';
 import { validateRequest } from '#src/evaluation/request/resolve.js';
 import type { Estimate } from '#src/schema/index.js';
@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { deviations, forward, readTensors, root } from './reference.js';
 
 const fixture = `${root}test/lm/fixtures/torchscript/`;
+const allowed = { allowProgram: true };
 let folder: string;
 beforeAll(() => {
   setInferenceMode(true);
@@ -48,20 +49,20 @@ function changed(change: object): string {
 describe('a model exported as TorchScript', () => {
   it('has the states it has in Python', async () => {
     const before = memory().handles;
-    const model = await loadLanguageModel(folder);
+    const model = await loadLanguageModel(folder, allowed);
     const expected = await readTensors(`${fixture}expected.safetensors`);
     const found = deviations(model, expected);
     expect(Object.keys(found)).toHaveLength(6);
     // float32 sums of up to 20 terms, in the same order as in Python
     for (const [name, off] of Object.entries(found)) expect(off, name).toBeLessThan(1e-5);
-    expect(model.parameters).toBe((await readModelConfig(folder)).script?.parameters);
+    expect(model.parameters).toBe((await readModelConfig(folder, allowed)).script?.parameters);
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
     expect(memory().handles).toBe(before);
   });
 
   it('gives logits of a range of the vocabulary, and runs copies of a batch stacked', async () => {
-    const model = await loadLanguageModel(folder);
+    const model = await loadLanguageModel(folder, allowed);
     const expected = await readTensors(`${fixture}expected.safetensors`);
     const ids = expected.get('input_ids')!;
     const { states } = forward(model, ids, [9, 4, 8]);
@@ -88,11 +89,14 @@ describe('a model exported as TorchScript', () => {
     const { seqLen, samples, tokens, strict } = JSON.parse(
       readFileSync(`${fixture}expected.json`, 'utf8'),
     ) as { seqLen: number; samples: number; tokens: number; strict: Record<string, number> };
-    const result = await run({
-      model: folder,
-      dataset: { path: `${root}checkpoints/eval`, seqLen, maxSamples: samples },
-      saes: [{ checkpoint: `${fixture}sae` }],
-    });
+    const result = await run(
+      {
+        model: folder,
+        dataset: { path: `${root}checkpoints/eval`, seqLen, maxSamples: samples },
+        saes: [{ checkpoint: `${fixture}sae` }],
+      },
+      allowed,
+    );
     expect(result.data.realTokens).toBe(tokens);
     expect(result.results[0]).toMatchObject({ error: null, layer: 2, format: 'saelens' });
     const found = result.results[0]!.strict as unknown as Record<string, Estimate>;
@@ -103,61 +107,85 @@ describe('a model exported as TorchScript', () => {
       ).toBeLessThanOrEqual(1e-4 * value);
   });
 
-  it('is not run by a server, unless its operator says so', async () => {
+  it('runs only where that was asked for', async () => {
     const request = {
       model: folder,
       dataset: { path: `${root}checkpoints/eval`, seqLen: 12, maxSamples: 2 },
       saes: [{ checkpoint: `${fixture}sae` }],
     };
-    await expect(run(request, { programs: false })).rejects.toMatchObject({
+    const refusal = {
       code: 'model-unsupported',
-      message: expect.stringContaining('SAE_EVAL_TORCHSCRIPT=1') as string,
-    });
-    await expect(validateRequest(request)).resolves.toMatchObject({
+      message: expect.stringMatching(
+        /--allow-program .* allowProgram .* SAE_EVAL_TORCHSCRIPT=1/,
+      ) as string,
+    };
+    await expect(run(request)).rejects.toMatchObject(refusal);
+    await expect(evaluate(request)).rejects.toMatchObject(refusal);
+    await expect(loadLanguageModel(folder)).rejects.toMatchObject(refusal);
+    await expect(validateRequest(request)).rejects.toMatchObject(refusal);
+    await expect(validateRequest(request, allowed)).resolves.toMatchObject({
       model: { family: 'torchscript' },
     });
-    expect([mayRunPrograms(null), mayRunPrograms([])]).toEqual([true, false]);
     const paths = [folder, `${root}checkpoints/eval`, `${fixture}sae`].map((path) => ({
       name: path,
       path,
     }));
-    await expect(inspectRequest(request, paths)).rejects.toMatchObject({
+    await expect(inspectRequest(request, paths)).rejects.toMatchObject(refusal);
+    expect((await evaluate(request, allowed)).results[0]!.error).toBeNull();
+  });
+
+  it('does not run in place of the ordinary model beside it', async () => {
+    const both = changed({});
+    for (const name of ['config.json', 'model.safetensors'])
+      copyFileSync(`${root}checkpoints/tiny-llama/${name}`, join(both, name));
+    expect((await readModelConfig(both)).family).toBe('llama');
+    const model = await loadLanguageModel(both);
+    expect(model.family).toBe('llama');
+    model.dispose();
+    expect((await readModelConfig(both, allowed)).family).toBe('torchscript');
+    writeFileSync(join(both, 'config.json'), '{ "model_type": "own" }');
+    await expect(readModelConfig(both)).rejects.toMatchObject({
       code: 'model-unsupported',
+      message: expect.stringMatching(/own.*--allow-program/s) as string,
     });
   });
 
   it('is refused where manifest and program do not fit', async () => {
-    await expect(readModelConfig(changed({ layers: 0 }))).rejects.toMatchObject({
+    await expect(readModelConfig(changed({ layers: 0 }), allowed)).rejects.toMatchObject({
       code: 'model-invalid',
       message: expect.stringContaining('layers') as string,
     });
-    await expect(readModelConfig(changed({ program: '../model.pt' }))).rejects.toMatchObject({
+    await expect(
+      readModelConfig(changed({ program: '../model.pt' }), allowed),
+    ).rejects.toMatchObject({
       code: 'model-invalid',
       message: expect.stringContaining('program') as string,
     });
-    await expect(readModelConfig(changed({ version: 2 }))).rejects.toMatchObject({
+    await expect(readModelConfig(changed({ version: 2 }), allowed)).rejects.toMatchObject({
       code: 'model-invalid',
     });
-    await expect(loadLanguageModel(changed({ program: 'other.pt' }))).rejects.toMatchObject({
+    await expect(
+      loadLanguageModel(changed({ program: 'other.pt' }), allowed),
+    ).rejects.toMatchObject({
       code: 'file-not-found',
       message: expect.stringContaining('other.pt') as string,
     });
     // another tool's manifest is none
-    await expect(readModelConfig(changed({ format: 'web-app' }))).rejects.toMatchObject({
+    await expect(readModelConfig(changed({ format: 'web-app' }), allowed)).rejects.toMatchObject({
       code: 'file-not-found',
     });
-    const narrow = await loadLanguageModel(changed({ width: 16 }));
+    const narrow = await loadLanguageModel(changed({ width: 16 }), allowed);
     expect(() => narrow.embed(ops.zeros([1, 2], { dtype: 'int64' }))).toThrow(
       /expected embed to give a tensor \[1, 2, 16\] in float32, found \[1, 2, 8\]/,
     );
     const other = changed({});
     copyFileSync(`${root}test/golden/script/calls.pt`, join(other, 'model.pt'));
-    await expect(loadLanguageModel(other)).rejects.toMatchObject({
+    await expect(loadLanguageModel(other, allowed)).rejects.toMatchObject({
       code: 'model-invalid',
       message: expect.stringContaining('found none called embed, block') as string,
     });
     writeFileSync(join(other, 'model.pt'), 'no program');
-    await expect(loadLanguageModel(other)).rejects.toMatchObject({
+    await expect(loadLanguageModel(other, allowed)).rejects.toMatchObject({
       code: 'checkpoint-format',
       message: expect.stringContaining(other) as string,
     });

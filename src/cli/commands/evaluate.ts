@@ -18,6 +18,8 @@ export interface EvaluateFlags {
   out?: string;
   device?: string;
   dtype?: string;
+  /** Whether the model may be a TorchScript program. */
+  allowProgram?: boolean;
   /** A running compute process to use. */
   child?: ChildProcess;
 }
@@ -49,7 +51,7 @@ function journalBeside(request: unknown): string {
 /** Runs a request, writes its report, prints its table and sets the exit code. */
 export async function runRequest(
   input: unknown,
-  { out, child, ...options }: EvaluateFlags,
+  { out, child, allowProgram = false, ...options }: EvaluateFlags,
 ): Promise<EvaluationResult> {
   const request = withOptions(input, options);
   const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
@@ -62,7 +64,7 @@ export async function runRequest(
     const evaluated = evaluateIn(
       new ComputeProcess(child === undefined ? {} : { child }),
       request,
-      { signal: cancel.signal, journal, onProgress: (at) => progress.update(at) },
+      { signal: cancel.signal, journal, allowProgram, onProgress: (at) => progress.update(at) },
     );
     // Loads the charts while the other process computes; errors show when the report is written.
     if (out !== undefined) void preloadHtml().catch(() => {});
@@ -93,5 +95,5 @@ export async function evaluateCommand(
     return;
   }
   const { explain } = await import('../../evaluation/run/plan/explain.js');
-  process.stdout.write(`${planTable(await explain(withOptions(input, options)))}\n`);
+  process.stdout.write(`${planTable(await explain(withOptions(input, options), options))}\n`);
 }

@@ -26,12 +26,9 @@ export const pathTableSchema = z
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
 
-/**
- * Whether a model may be a program: on the command line always, on a server where its operator says
- * so.
- */
-export function mayRunPrograms(table: PathTable): boolean {
-  return table === null || process.env['SAE_EVAL_TORCHSCRIPT'] === '1';
+/** Whether the operator of a server lets its requests name models that are programs. */
+export function serverAllowsPrograms(): boolean {
+  return process.env['SAE_EVAL_TORCHSCRIPT'] === '1';
 }
 
 /** The function that `validateRequest` and `run` ask for paths. */

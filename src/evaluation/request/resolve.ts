@@ -33,8 +33,8 @@ export interface ValidatedRequest {
 export interface ValidateOptions {
   /** From a path of the request to one of the file system; throws if it may not be read. */
   resolvePath?: (path: string) => string;
-  /** Whether a model may be a TorchScript program, which is code of its author; default true. */
-  programs?: boolean;
+  /** Whether the model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
 }
 
 /** Settings that a request gives beside a file: an override counts if it is the only setting. */
@@ -69,12 +69,12 @@ function* unused(spec: SaeSpec, { kind, form, activation }: SaeDescription) {
  */
 export async function validateRequest(
   input: EvaluationRequest | unknown,
-  { resolvePath = (path) => path, programs = true }: ValidateOptions = {},
+  { resolvePath = (path) => path, allowProgram = false }: ValidateOptions = {},
 ): Promise<ValidatedRequest> {
   const request = parseRequest(input);
   const problems = new Problems();
   const model = await problems.at('model', () =>
-    readModelConfig(resolvePath(request.model), { programs, name: request.model }),
+    readModelConfig(resolvePath(request.model), { allowProgram, name: request.model }),
   );
   const dataset = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);

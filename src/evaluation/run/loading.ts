@@ -33,18 +33,23 @@ function withCopies(weightBytes: number, bytesBefore: number): number {
 export async function borrowModel(
   cache: WeightCache,
   loans: Loans,
-  { path, device, dtype }: { path: string; device: string; dtype: DType },
+  {
+    path,
+    device,
+    dtype,
+    allowProgram,
+  }: { path: string; device: string; dtype: DType; allowProgram: boolean },
 ): Promise<LanguageModel> {
   const load = async (): Promise<Loaded<LanguageModel>> => {
     const before = memory().bytes;
-    const model = await loadLanguageModel(path, { device, dtype });
+    const model = await loadLanguageModel(path, { device, dtype, allowProgram });
     return {
       value: model,
       bytes: withCopies(model.weightBytes, before),
       dispose: () => model.dispose(),
     };
   };
-  const source: Source = { path, options: ['model', device, dtype] };
+  const source: Source = { path, options: ['model', device, dtype, allowProgram] };
   try {
     return await loans.borrowLater(source, load);
   } catch (thrown) {

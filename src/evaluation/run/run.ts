@@ -55,8 +55,8 @@ export interface RunOptions {
    */
   journal?: string;
   resolvePath?: (path: string) => string;
-  /** Whether the model may be a TorchScript program; default true. */
-  programs?: boolean;
+  /** Whether the model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
 }
@@ -105,12 +105,12 @@ export async function run(
     onResult,
     resultInterval = 0,
     resolvePath = (path) => path,
-    programs = true,
+    allowProgram = false,
     cache = new WeightCache(),
   } = options;
   const loans = cache.open();
   const validated = await validateRequest(input, {
-    programs,
+    allowProgram,
     resolvePath: (name) => {
       const path = resolvePath(name);
       loans.see(path);
@@ -137,6 +137,7 @@ export async function run(
       path: validated.paths.model,
       device,
       dtype: request.dtype,
+      allowProgram,
     });
     const evaluated = loadEvaluated(validated.saes, {
       model,

@@ -25,8 +25,11 @@ export interface ExplainedRequest {
  * @throws SaeEvalError for what is wrong with the request, its files or the device; an SAE that
  *   cannot be loaded too.
  */
-export async function explain(input: EvaluationRequest): Promise<ExplainedRequest> {
-  const { request, saes, model } = await validateRequest(input);
+export async function explain(
+  input: EvaluationRequest,
+  { allowProgram = false }: { allowProgram?: boolean } = {},
+): Promise<ExplainedRequest> {
+  const { request, saes, model } = await validateRequest(input, { allowProgram });
   const device = resolveDevice(request.device, devices());
   const wanted = wantedOf(request);
   const products = chooseProducts({ ...request, device });
