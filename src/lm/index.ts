@@ -4,4 +4,4 @@ export { forwardCost, type ForwardCost } from './flops.js';
 export { parseHookName, type BlockSite, type HookPoint } from './hook-names.js';
 export type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
 export { loadLanguageModel, type LoadModelOptions } from './load.js';
-export { loadTokenizer, type Tokenizer } from './tokenizer.js';
+export { loadTokenizer, type EncodeOptions, type Tokenizer } from './tokenizer.js';

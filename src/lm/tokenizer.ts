@@ -9,27 +9,43 @@ import { SaeEvalError } from '../errors.js';
 import { locateModel } from '../hub-cache.js';
 import { readTextFile } from '../checkpoint/json-file.js';
 import { JsonFields } from './json-fields.js';
+import { modelIdFields, modelIds, specialTexts, textOf } from './special-tokens.js';
 import { checkTokenizerFile } from './tokenizer-file.js';
 
 const unreadable = { code: 'tokenizer-invalid' } as const;
 
+export interface EncodeOptions {
+  /** Special tokens around a text: those of the post-processor, or none. Default `own`. */
+  specials?: 'own' | 'none';
+}
+
 export interface Tokenizer {
-  /** Ids of each text, with the special tokens of the post-processor. */
-  encodeBatch(texts: readonly string[]): Promise<number[][]>;
+  /** Ids of each text. Special tokens that stand in a text are found whatever the options say. */
+  encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<number[][]>;
   /** At most `length` of these ids. As in transformers, special tokens at the end stay. */
   truncate(ids: readonly number[], length: number): readonly number[];
   /** Id of the pad token, or of the end-of-sequence token if there is no pad token. */
   readonly padId: number;
+  /**
+   * Id of the token that begins a text: the tokenizer's, or else the model's `bos_token_id`; null
+   * if neither has one.
+   */
+  readonly bosId: number | null;
+  /** Whether the post-processor puts `bosId` before every text. */
+  readonly addsBos: boolean;
+  /**
+   * Ids of all tokens that the tokenizer's files mark as special, and the ids for begin, end,
+   * padding and the decoder's start in the model's `config.json` and `generation_config.json`.
+   */
+  readonly specialIds: ReadonlySet<number>;
   /** Number of tokens; every id is below it. */
   readonly vocabulary: number;
   decode(ids: readonly number[]): string;
 }
 
-/** Text of a special token, which is a string or an object with `content`. */
+/** Text of a special token in a field. */
 function tokenText(fields: JsonFields | null, name: string): string | null {
-  const value = fields?.value(name) ?? null;
-  if (typeof value === 'string') return value;
-  return value === null ? null : (fields?.section(name)?.string('content', null) ?? null);
+  return textOf(fields?.value(name) ?? null);
 }
 
 interface Settings {
@@ -39,6 +55,8 @@ interface Settings {
   config: JsonFields | null;
   /** `special_tokens_map.json`; null if there is none. */
   specials: JsonFields | null;
+  /** `config.json` and `generation_config.json` of the model. */
+  model: readonly (JsonFields | null)[];
 }
 
 /**
@@ -68,16 +86,9 @@ function findPadId(folder: string, native: NativeTokenizer, settings: Settings):
     const id = text === null ? null : native.tokenToId(text);
     if (id !== null) return id;
   }
-  const files = [
-    JsonFields.read(join(folder, 'config.json'), unreadable),
-    JsonFields.read(join(folder, 'generation_config.json'), unreadable),
-  ];
   for (const name of ['pad_token_id', 'eos_token_id']) {
-    for (const fields of files) {
-      const value = fields?.value(name) ?? null;
-      const id: unknown = Array.isArray(value) ? value[0] : value;
-      if (typeof id === 'number' && Number.isInteger(id) && id >= 0) return id;
-    }
+    const [id] = modelIds(settings.model, name);
+    if (id !== undefined) return id;
   }
   throw new SaeEvalError(
     'tokenizer-invalid',
@@ -86,23 +97,66 @@ function findPadId(folder: string, native: NativeTokenizer, settings: Settings):
   );
 }
 
+/** Id of the token that begins a text; null if neither tokenizer nor model has one. */
+function findBosId(native: NativeTokenizer, { config, specials, model }: Settings): number | null {
+  for (const fields of [config, specials]) {
+    const text = tokenText(fields, 'bos_token');
+    const id = text === null ? null : native.tokenToId(text);
+    if (id !== null) return id;
+  }
+  return modelIds(model, 'bos_token_id')[0] ?? null;
+}
+
+function findSpecialIds(
+  native: NativeTokenizer,
+  { tokenizer, config, specials, model }: Settings,
+): Set<number> {
+  const ids = [...specialTexts({ tokenizer, settings: [config, specials] })].map((text) =>
+    native.tokenToId(text),
+  );
+  return new Set([
+    ...ids.filter((id) => id !== null),
+    ...modelIdFields.flatMap((name) => modelIds(model, name)),
+  ]);
+}
+
+interface TokenizerIds extends Pick<Tokenizer, 'padId' | 'bosId' | 'specialIds'> {
+  /** Special tokens that the post-processor adds at the beginning and at the end. */
+  around: { prefix: readonly number[]; suffix: readonly number[] };
+}
+
 class FileTokenizer implements Tokenizer {
+  readonly padId: number;
+  readonly bosId: number | null;
+  readonly addsBos: boolean;
+  readonly specialIds: ReadonlySet<number>;
+  readonly #suffix: readonly number[];
+
   constructor(
     private readonly native: NativeTokenizer,
     private readonly file: string,
-    readonly padId: number,
-    /** Special tokens that the post-processor adds at the end. */
-    private readonly suffix: readonly number[],
-  ) {}
+    { padId, bosId, specialIds, around }: TokenizerIds,
+  ) {
+    this.padId = padId;
+    this.bosId = bosId;
+    this.addsBos = bosId !== null && around.prefix[0] === bosId;
+    this.specialIds = specialIds;
+    this.#suffix = around.suffix;
+  }
 
   get vocabulary(): number {
     return this.native.getVocabSize(true);
   }
 
-  async encodeBatch(texts: readonly string[]): Promise<number[][]> {
+  async encodeBatch(
+    texts: readonly string[],
+    { specials = 'own' }: EncodeOptions = {},
+  ): Promise<number[][]> {
     if (texts.length === 0) return [];
     try {
-      return (await this.native.encodeBatch([...texts])).map((encoding) => encoding.getIds());
+      const options = { addSpecialTokens: specials === 'own' };
+      const encodings = await this.native.encodeBatch([...texts], options);
+      return encodings.map((encoding) => encoding.getIds());
     } catch (thrown) {
       throw new SaeEvalError(
         'tokenizer-invalid',
@@ -115,7 +169,7 @@ class FileTokenizer implements Tokenizer {
 
   truncate(ids: readonly number[], length: number): readonly number[] {
     if (ids.length <= length) return ids;
-    const suffix = this.suffix.slice(0, length);
+    const suffix = this.#suffix.slice(0, length);
     return [...ids.slice(0, length - suffix.length), ...suffix];
   }
 
@@ -125,14 +179,17 @@ class FileTokenizer implements Tokenizer {
   }
 }
 
-/** Ids that the post-processor adds after a text. */
-async function suffixOf(native: NativeTokenizer, file: string): Promise<number[]> {
+/** Ids that the post-processor adds before and after a text. */
+async function idsAround(native: NativeTokenizer, file: string): Promise<TokenizerIds['around']> {
   const probe = 'a';
   try {
     const bare = (await native.encode(probe, null, { addSpecialTokens: false })).getLength();
     const whole = await native.encode(probe);
     const before = whole.getSpecialTokensMask().indexOf(0);
-    return before === -1 ? [] : whole.getIds().slice(before + bare);
+    const ids = whole.getIds();
+    return before === -1
+      ? { prefix: [], suffix: [] }
+      : { prefix: ids.slice(0, before), suffix: ids.slice(before + bare) };
   } catch (thrown) {
     throw new SaeEvalError(
       'tokenizer-invalid',
@@ -173,15 +230,17 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
   // A file may have the settings of its author's last use. Lengths are set by the evaluation.
   native.disableTruncation();
   native.disablePadding();
+  const read = (name: string): JsonFields | null => JsonFields.read(join(folder, name), unreadable);
   const settings = {
     tokenizer,
-    config: JsonFields.read(join(folder, 'tokenizer_config.json'), unreadable),
-    specials: JsonFields.read(join(folder, 'special_tokens_map.json'), unreadable),
+    config: read('tokenizer_config.json'),
+    specials: read('special_tokens_map.json'),
+    model: [read('config.json'), read('generation_config.json')],
   };
-  return new FileTokenizer(
-    native,
-    file,
-    findPadId(folder, native, settings),
-    await suffixOf(native, file),
-  );
+  return new FileTokenizer(native, file, {
+    padId: findPadId(folder, native, settings),
+    bosId: findBosId(native, settings),
+    specialIds: findSpecialIds(native, settings),
+    around: await idsAround(native, file),
+  });
 }

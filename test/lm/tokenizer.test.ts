@@ -1,6 +1,6 @@
 /** Tokenizers against the ids of transformers (test/golden/models-tokenizers). */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,7 +12,15 @@ interface Expected {
   texts: string[];
   tokenizers: Record<
     string,
-    { pad: number; ids: number[][]; truncated: number[][]; decoded: string[] }
+    {
+      pad: number;
+      bos: number | null;
+      specials: number[];
+      ids: number[][];
+      bare: number[][];
+      truncated: number[][];
+      decoded: string[];
+    }
   >;
 }
 
@@ -29,6 +37,16 @@ describe.each(Object.keys(tokenizers))('the tokenizer %s', (name) => {
   it('gives the ids of transformers', async () => {
     const tokenizer = await loadTokenizer(pathOf(name));
     expect(await tokenizer.encodeBatch(texts)).toEqual(expected.ids);
+    expect(await tokenizer.encodeBatch(texts, { specials: 'none' })).toEqual(expected.bare);
+  });
+
+  it('knows its special tokens', async () => {
+    const tokenizer = await loadTokenizer(pathOf(name));
+    expect([...tokenizer.specialIds].sort((a, b) => a - b)).toEqual(expected.specials);
+    expect(tokenizer.bosId).toBe(expected.bos);
+    const first = expected.ids.map((ids) => ids[0]);
+    const bare = expected.bare.map((ids) => ids[0]);
+    expect(tokenizer.addsBos).toBe(first.some((id, i) => id !== bare[i] && id === expected.bos));
   });
 
   it('truncates as transformers does', async () => {
@@ -179,6 +197,32 @@ describe('the pad token', () => {
     for (const [name, json] of Object.entries(files))
       writeFileSync(join(path, name), JSON.stringify(json));
     expect((await loadTokenizer(path)).padId).toBe(expected);
+  });
+});
+
+describe('special tokens', () => {
+  it('are those of every file of the tokenizer and the model', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'special-tokens-'));
+    const of = (name: string): string => join(path, name);
+    copyFileSync(`${folder}/unigram/tokenizer.json`, of('tokenizer.json')); // <pad> </s> <unk>
+    const added = { 9: { content: '▁', special: true }, 10: { content: 's', special: false } };
+    const files = {
+      'tokenizer_config.json': { eos_token: '</s>', added_tokens_decoder: added },
+      'special_tokens_map.json': { additional_special_tokens: ['a', { content: 'e' }] },
+      'config.json': { text_config: { bos_token_id: 21, eos_token_id: [22, 23] } },
+      'generation_config.json': { decoder_start_token_id: 24, pad_token_id: null },
+    };
+    for (const [name, json] of Object.entries(files)) writeFileSync(of(name), JSON.stringify(json));
+    const tokenizer = await loadTokenizer(path);
+    const { vocab } = (
+      JSON.parse(readFileSync(of('tokenizer.json'), 'utf8')) as {
+        model: { vocab: [piece: string, score: number][] };
+      }
+    ).model;
+    const [space, a, e] = ['▁', 'a', 'e'].map((text) => vocab.findIndex(([v]) => v === text));
+    expect(tokenizer.specialIds).toEqual(new Set([0, 1, 2, space, a, e, 21, 22, 23, 24]));
+    expect(tokenizer.bosId).toBe(21);
+    expect(tokenizer.addsBos).toBe(false);
   });
 });
 

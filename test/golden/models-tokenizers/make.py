@@ -267,7 +267,13 @@ for name, folder in [("tiny-llama", shipped)] + [
         "pad": (
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         ),
+        "bos": tokenizer.bos_token_id,
+        "specials": sorted(
+            {id for id, token in tokenizer.added_tokens_decoder.items() if token.special}
+            | set(tokenizer.all_special_ids)
+        ),
         "ids": [tokenizer(text)["input_ids"] for text in texts],
+        "bare": [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts],
         "truncated": [
             tokenizer(text, truncation=True, max_length=12)["input_ids"] for text in texts
         ],
