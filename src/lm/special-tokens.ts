@@ -11,12 +11,14 @@ export function textOf(token: unknown): string | null {
   return typeof token.content === 'string' ? token.content : null;
 }
 
-function valuesOf(fields: JsonFields | null, name: string): unknown[] {
+/** Values of a list or an object in a field; none if there is no such field. */
+export function valuesOf(fields: JsonFields | null, name: string): unknown[] {
   const value = fields?.value(name) ?? null;
   return value !== null && typeof value === 'object' ? Object.values(value) : [];
 }
 
-function isSpecial(token: unknown): boolean {
+/** Whether an added token is marked as special. */
+export function isSpecial(token: unknown): boolean {
   return (
     token !== null && typeof token === 'object' && 'special' in token && token.special === true
   );

@@ -1,15 +1,17 @@
 /**
  * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are
- * those of transformers 5: the file's post-processor adds the special tokens, and `add_bos_token`
- * in `tokenizer_config.json` is ignored.
+ * those of transformers 5: its class of tokenizer decides what of the file holds, the file's
+ * post-processor adds the special tokens, and `add_bos_token` in `tokenizer_config.json` is ignored.
  */
 import { join } from 'node:path';
-import { Tokenizer as NativeTokenizer } from 'tokenizers';
+import type { Tokenizer as NativeTokenizer } from 'tokenizers';
 import { SaeEvalError } from '../errors.js';
 import { locateModel } from '../hub-cache.js';
 import { readTextFile } from '../checkpoint/json-file.js';
 import { JsonFields } from './json-fields.js';
-import { modelIdFields, modelIds, specialTexts, textOf } from './special-tokens.js';
+import type { TokenizerFiles, Tokens } from './added-tokens.js';
+import { buildTokenizer } from './build-tokenizer.js';
+import { modelIdFields, modelIds, specialTexts } from './special-tokens.js';
 import { checkTokenizerFile } from './tokenizer-file.js';
 
 const unreadable = { code: 'tokenizer-invalid' } as const;
@@ -43,37 +45,12 @@ export interface Tokenizer {
   decode(ids: readonly number[]): string;
 }
 
-/** Text of a special token in a field. */
-function tokenText(fields: JsonFields | null, name: string): string | null {
-  return textOf(fields?.value(name) ?? null);
-}
-
-interface Settings {
-  /** `tokenizer.json`. */
-  tokenizer: JsonFields;
-  /** `tokenizer_config.json`; null if there is none. */
-  config: JsonFields | null;
-  /** `special_tokens_map.json`; null if there is none. */
-  specials: JsonFields | null;
+interface Sources {
+  native: NativeTokenizer;
+  /** Texts of the special tokens by name. */
+  named: Tokens['named'];
   /** `config.json` and `generation_config.json` of the model. */
   model: readonly (JsonFields | null)[];
-}
-
-/**
- * Texts of the pad token in the tokenizer's files, the preferred one first. A tokenizer that was
- * saved while it padded may have it in `tokenizer.json` alone.
- */
-function* padTokens({ tokenizer, config, specials }: Settings): Generator<string | null> {
-  yield tokenText(config, 'pad_token');
-  yield tokenText(specials, 'pad_token');
-  // As in transformers, a `pad_token` of null says that there is none.
-  if (config?.names().includes('pad_token') !== true)
-    yield tokenText(tokenizer.section('padding'), 'pad_token');
-}
-
-function* eosTokens({ config, specials }: Settings): Generator<string | null> {
-  yield tokenText(config, 'eos_token');
-  yield tokenText(specials, 'eos_token');
 }
 
 /**
@@ -81,13 +58,13 @@ function* eosTokens({ config, specials }: Settings): Generator<string | null> {
  * the model. The order is that of scripts on transformers, because padded positions count under
  * the `reference` protocol.
  */
-function findPadId(folder: string, native: NativeTokenizer, settings: Settings): number {
-  for (const text of [...padTokens(settings), ...eosTokens(settings)]) {
-    const id = text === null ? null : native.tokenToId(text);
+function findPadId(folder: string, { native, named, model }: Sources): number {
+  for (const name of ['pad_token', 'eos_token']) {
+    const id = native.tokenToId(named.get(name) ?? '');
     if (id !== null) return id;
   }
   for (const name of ['pad_token_id', 'eos_token_id']) {
-    const [id] = modelIds(settings.model, name);
+    const [id] = modelIds(model, name);
     if (id !== undefined) return id;
   }
   throw new SaeEvalError(
@@ -98,26 +75,15 @@ function findPadId(folder: string, native: NativeTokenizer, settings: Settings):
 }
 
 /** Id of the token that begins a text; null if neither tokenizer nor model has one. */
-function findBosId(native: NativeTokenizer, { config, specials, model }: Settings): number | null {
-  for (const fields of [config, specials]) {
-    const text = tokenText(fields, 'bos_token');
-    const id = text === null ? null : native.tokenToId(text);
-    if (id !== null) return id;
-  }
-  return modelIds(model, 'bos_token_id')[0] ?? null;
+function findBosId({ native, named, model }: Sources): number | null {
+  return (
+    native.tokenToId(named.get('bos_token') ?? '') ?? modelIds(model, 'bos_token_id')[0] ?? null
+  );
 }
 
-function findSpecialIds(
-  native: NativeTokenizer,
-  { tokenizer, config, specials, model }: Settings,
-): Set<number> {
-  const ids = [...specialTexts({ tokenizer, settings: [config, specials] })].map((text) =>
-    native.tokenToId(text),
-  );
-  return new Set([
-    ...ids.filter((id) => id !== null),
-    ...modelIdFields.flatMap((name) => modelIds(model, name)),
-  ]);
+function findSpecialIds({ native, model }: Sources, texts: Iterable<string>): Set<number> {
+  const ids = [...texts].map((text) => native.tokenToId(text)).filter((id) => id !== null);
+  return new Set([...ids, ...modelIdFields.flatMap((name) => modelIds(model, name))]);
 }
 
 interface TokenizerIds extends Pick<Tokenizer, 'padId' | 'bosId' | 'specialIds'> {
@@ -215,32 +181,26 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
         'AutoTokenizer.from_pretrained(…).save_pretrained(folder) writes it.',
     );
   }
-  const tokenizer = checkTokenizerFile(text, file);
-  let native: NativeTokenizer;
-  try {
-    native = NativeTokenizer.fromString(text);
-  } catch (thrown) {
-    throw new SaeEvalError(
-      'tokenizer-invalid',
-      `${file}: expected a tokenizer as the tokenizers library writes it: ` +
-        `${thrown instanceof Error ? thrown.message : String(thrown)}.`,
-      { cause: thrown },
-    );
-  }
-  // A file may have the settings of its author's last use. Lengths are set by the evaluation.
-  native.disableTruncation();
-  native.disablePadding();
   const read = (name: string): JsonFields | null => JsonFields.read(join(folder, name), unreadable);
-  const settings = {
-    tokenizer,
+  const files: TokenizerFiles = {
+    tokenizer: checkTokenizerFile(text, file),
     config: read('tokenizer_config.json'),
-    specials: read('special_tokens_map.json'),
-    model: [read('config.json'), read('generation_config.json')],
+    specialsMap: read('special_tokens_map.json'),
+    added: read('added_tokens.json'),
   };
+  const model = [read('config.json'), read('generation_config.json')] as const;
+  const { native, tokens } = buildTokenizer(files, { text, model: model[0] });
+  const sources: Sources = { native, named: tokens.named, model };
+  const settings = [files.config, files.specialsMap];
+  const specials = [
+    ...specialTexts({ tokenizer: files.tokenizer, settings }),
+    ...tokens.named.values(),
+    ...tokens.added.filter(({ special }) => special).map(({ content }) => content),
+  ];
   return new FileTokenizer(native, file, {
-    padId: findPadId(folder, native, settings),
-    bosId: findBosId(native, settings),
-    specialIds: findSpecialIds(native, settings),
+    padId: findPadId(folder, sources),
+    bosId: findBosId(sources),
+    specialIds: findSpecialIds(sources, specials),
     around: await idsAround(native, file),
   });
 }

@@ -67,11 +67,25 @@ function mutate(value, depth = 0) {
   return copy;
 }
 
+const token = { content: '<s>', special: true, normalized: false, lstrip: false };
+const settings = {
+  eos_token: '</s>',
+  unk_token: { __type: 'AddedToken', ...token },
+  add_prefix_space: true,
+  legacy: false,
+  added_tokens_decoder: { 1: token, 7: { ...token, content: 'special', rstrip: true } },
+  additional_special_tokens: ['<a>', token],
+  padding_token: '<p>',
+};
+const classes = ['GPT2Tokenizer', 'GPTNeoXTokenizerFast', 'GemmaTokenizer', 'LlamaTokenizer', null];
+
 const counts = { loaded: 0, refused: 0, other: [] };
 for (let n = 0; n < Number(count); n++) {
   let text = JSON.stringify(random() < 0.5 ? mutate(original) : mutate(mutate(original)));
   if (random() < 0.05) text = text.slice(0, random() * text.length);
   writeFileSync(join(into, 'tokenizer.json'), text);
+  const config = { ...mutate(settings), tokenizer_class: pick(classes) };
+  writeFileSync(join(into, 'tokenizer_config.json'), JSON.stringify(config));
   try {
     const tokenizer = await loadTokenizer(into);
     const [ids] = await tokenizer.encodeBatch([

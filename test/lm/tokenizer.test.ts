@@ -128,6 +128,16 @@ describe('a tokenizer that cannot be loaded', () => {
       /tokenizer_config\.json: expected JSON/,
     ],
     [
+      'splits special tokens',
+      { 'tokenizer.json': good, 'tokenizer_config.json': '{"split_special_tokens": true}' },
+      /split_special_tokens: expected false/,
+    ],
+    [
+      'has files of 2019 alone',
+      { 'vocab.json': '{}', 'merges.txt': '' },
+      /AutoTokenizer\.from_pretrained/,
+    ],
+    [
       'has nothing to pad with',
       { 'tokenizer.json': good },
       /expected a pad or end-of-sequence token/,
