@@ -10,6 +10,7 @@ import { fileName } from './format.js';
 const labels = {
   kind: 'Kind',
   layer: 'Layer',
+  hook: 'Hook point',
   k: 'k',
   scale: 'Scale',
   centered: 'Centered',
@@ -120,13 +121,14 @@ export class SaeRow {
     return field(this.#path('kind'), labels.kind, control, summary ?? reason);
   }
 
-  #field({ field: name, state, value, reason }) {
+  #field({ field: name, state, value, reason, instead }) {
     const known = value === undefined ? '' : [value].flat().join(', ');
     const text = this.#edited[name] ?? known;
     const properties = {
       required: state === 'required',
       'data-field': name,
       'data-known': known,
+      ...(instead === undefined ? {} : { 'data-instead': instead }),
     };
     const limit = { layer: this.#server.model()?.layers, k: this.#file.m }[name];
     const control =
@@ -135,7 +137,7 @@ export class SaeRow {
             ...properties,
             chosen: text,
           })
-        : name === 'scale'
+        : name === 'scale' || name === 'hook'
           ? element('input', { ...properties, value: text })
           : wholeNumber(text, { ...properties, ...(limit ? { max: limit } : {}) });
     const range = name === 'layer' && limit ? ` (1 … ${limit})` : '';
@@ -170,8 +172,11 @@ export class SaeRow {
     const { obstacle } = this.#file;
     if (obstacle !== null)
       return [{ path: this.#path('checkpoint'), message: `cannot be evaluated: ${obstacle}` }];
+    const isEmpty = (control) => (control?.value ?? '').trim() === '';
+    const alternative = ({ dataset: { instead } }) =>
+      instead === undefined ? null : this.fields.querySelector(`[data-field=${instead}]`);
     return [...this.fields.querySelectorAll('[required]')]
-      .filter((control) => control.value.trim() === '')
+      .filter((control) => isEmpty(control) && isEmpty(alternative(control)))
       .map((control) => ({ path: control.dataset.path, message: 'must be given' }));
   }
 

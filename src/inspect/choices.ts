@@ -2,6 +2,8 @@
  * The choices that a request has with a checkpoint: for each kind it can be evaluated as, the place
  * and the settings that the file knows, and the fields that the request must or may give.
  */
+import { isElsewhere, whyAsked } from '../evaluation/request/hook-point.js';
+import { placedByPath } from '../evaluation/request/path-hook.js';
 import { parseHookName, type HookPoint } from '../lm/hook-names.js';
 import {
   hookPointsOf,
@@ -58,43 +60,53 @@ export function obstacleOf(description: SaeDescription): string | null {
   return parseHookName(place.named) === null ? `unknown hook point ${place.named}` : null;
 }
 
-/** The finding about `layer`; null if the kind takes none. */
-function layerFinding(
-  { place, kind }: SaeDescription,
-  hook: HookPoint | null,
-): FieldFinding | null {
+/** The findings about `layer` and `hook`; none for kinds over several layers. */
+function placeFindings(description: SaeDescription, hook: HookPoint | null): FieldFinding[] {
+  const { place } = description;
   if (place.over === 'drawn layer')
-    return { field: 'layer', state: 'optional', reason: 'drawn by the seed if left out' };
-  if (place.over !== 'hook point') return null;
+    return [{ field: 'layer', state: 'optional', reason: 'drawn by the seed if left out' }];
+  if (place.over !== 'hook point') return [];
   const { named, from } = place;
   const sources = {
     config: `the configuration: ${named}`,
     path: `the file’s path: ${named}`,
     name: 'the file’s name',
   };
+  const example = 'such as blocks.5.hook_mlp_out';
   if (hook !== null)
-    return { field: 'layer', state: 'known', value: hook.layer, reason: sources[from] };
-  const why =
-    named !== null
-      ? `unknown hook point '${named.slice(0, 80)}'`
-      : from === 'name'
-        ? `kind ${kind} sits on one layer, and the file’s name holds none`
-        : 'the file names no hook point';
-  return {
-    field: 'layer',
-    state: 'required',
-    reason: `${why}: give the block after which it reads the residual stream`,
-  };
+    return [
+      { field: 'layer', state: 'known', value: hook.layer, reason: sources[from] },
+      ...(from === 'config'
+        ? []
+        : [
+            {
+              field: 'hook',
+              state: 'optional',
+              reason: `instead of layer, if the path is wrong, ${example}`,
+            } as const,
+          ]),
+    ];
+  const why = whyAsked(description);
+  if (isElsewhere(place))
+    return [{ field: 'hook', state: 'required', reason: `${why}: where it reads, ${example}` }];
+  return [
+    {
+      field: 'layer',
+      state: 'required',
+      reason: `${why}: give the block after which it reads the residual stream`,
+      instead: 'hook',
+    },
+    { field: 'hook', state: 'optional', reason: `instead of layer: another place, ${example}` },
+  ];
 }
 
 /** The choice of one kind. `kindReason`: why the kind must be given; null if it need not be. */
 export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null): SaeChoice {
   const given = new GivenSettings({ kind });
-  const description = file.describe(given);
+  const description = placedByPath(file.describe(given));
   const hooks = hookPointsOf(description).map(parseHookName);
   const single = description.place.over === 'hook point' ? (hooks[0] ?? null) : null;
   const several = description.place.over === 'hook points' && !hooks.includes(null);
-  const layer = layerFinding(description, single);
   const about: FieldFinding =
     kindReason === null
       ? { field: 'kind', state: 'known', value: kind, reason: 'the file' }
@@ -106,7 +118,7 @@ export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null
           { field: 'aggregation', state: 'optional', value: 'sum', reason: 'default' },
           { field: 'routing', state: 'optional', value: 'hard', reason: 'default' },
         ];
-  const fields = [about, ...(layer === null ? [] : [layer]), ...given.findings, ...routing];
+  const fields = [about, ...placeFindings(description, single), ...given.findings, ...routing];
   const asks = (field: string): boolean =>
     fields.some((one) => one.field === field && one.state === 'required');
   return {

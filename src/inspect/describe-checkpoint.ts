@@ -3,6 +3,7 @@
  * give with it. Reads headers alone.
  */
 import type { Checkpoint } from '../checkpoint/read.js';
+import { placedByPath } from '../evaluation/request/path-hook.js';
 import { parseHookName } from '../lm/hook-names.js';
 import { hookPointsOf, kOf, type SaeDescription } from '../sae/description.js';
 import { kindInName, settingsInName } from '../sae/formats/file-name.js';
@@ -77,9 +78,10 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
 function needsOf(choices: readonly SaeChoice[], m: number | null): string[] {
   const needs = new Map<string, string[]>();
   for (const { kind, fields } of choices)
-    for (const { field, state, reason } of fields) {
+    for (const { field, state, reason, instead } of fields) {
       if (state !== 'required') continue;
-      const plain = field === 'k' ? `k, 1…${m}` : field;
+      const either = instead === undefined ? field : `${field} or ${instead}`;
+      const plain = field === 'k' ? `k, 1…${m}` : either;
       const text = ['kind', 'layer', 'k'].includes(field) ? plain : `${field}: ${reason}`;
       needs.set(text, [...(needs.get(text) ?? []), kind]);
     }
@@ -104,7 +106,7 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
   const kindReason = kindKnown ? null : `this file could be ${candidates.join(' or ')}`;
   const choices = candidates.map((kind) => choiceOf(file, kind, kindReason));
   const given = new GivenSettings(candidates[0] === undefined ? {} : { kind: candidates[0] });
-  const description = candidates.length === 0 ? null : file.describe(given);
+  const description = candidates.length === 0 ? null : placedByPath(file.describe(given));
   const named = settingsInName(path);
   const m = description?.m ?? null;
   return {

@@ -19,6 +19,11 @@ export type HookPoint =
   /** Site inside block `layer`, 1…L. */
   | { site: BlockSite; layer: number };
 
+/** Names for an error that asks for one. */
+export const hookNameExamples =
+  'blocks.5.hook_resid_post, blocks.5.hook_mlp_out, blocks.5.attn.hook_z, model.layers.5.output ' +
+  'or model.layers.5.mlp.output';
+
 /** Names of TransformerLens and SAELens after `blocks.N.`, without `hook_`. */
 const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = {
   resid_pre: (block) => ({ site: 'resid', layer: block }),
@@ -30,54 +35,115 @@ const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = 
   attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
 };
 
-/**
- * Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module with at most one
- * dot.
- */
-const moduleName = new RegExp(
-  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|' +
-    'transformer)' +
-    '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+)?))?$',
-);
-
 /** Sites of the outputs of Hugging Face modules, by the names after `layers.N` or `h.N`. */
-const modules: Readonly<Record<string, BlockSite>> = {
+const outputs: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out',
   self_attn: 'attn_out',
   attention: 'attn_out',
   attn: 'attn_out',
+  'attn.attention': 'attn_out',
   // The last layer of a module has the module's output.
   'mlp.down_proj': 'mlp_out',
   'mlp.c_proj': 'mlp_out',
   'mlp.dense_4h_to_h': 'mlp_out',
+  'mlp.fc2': 'mlp_out',
+  'mlp.fc_out': 'mlp_out',
   'self_attn.o_proj': 'attn_out',
+  'self_attn.dense': 'attn_out',
   'attention.dense': 'attn_out',
   'attn.c_proj': 'attn_out',
+  'attn.out_proj': 'attn_out',
+  'attn.attention.out_proj': 'attn_out',
+  // Families with norms behind their modules; elsewhere the first is the norm before the MLP.
+  post_attention_layernorm: 'attn_out',
+  post_feedforward_layernorm: 'mlp_out',
 };
+
+/** Modules whose input is the outputs of the heads side by side. */
+const headReaders: ReadonlySet<string> = new Set([
+  'self_attn.o_proj',
+  'self_attn.dense',
+  'attention.dense',
+  'attn.c_proj',
+  'attn.out_proj',
+  'attn.attention.out_proj',
+]);
+
+/** Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module. */
+const moduleName = new RegExp(
+  '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|' +
+    'transformer)' +
+    '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+){0,4}))?$',
+);
+
+/** A module inside a block, or the block itself (''), and which side of it is meant. */
+export interface ModuleName {
+  /** Index of the block, from 0. */
+  block: number;
+  module: string;
+  side: 'input' | 'output';
+}
+
+/** `model.layers.5.mlp.output` in its parts; null for a name that is no Hugging Face module's. */
+export function parseModuleName(name: string): ModuleName | null {
+  // nnsight writes `model.layers[5].output[0]`.
+  const found = moduleName.exec(name.replace(/\[(\d{1,5})\]/g, '.$1'));
+  if (found === null) return null;
+  const side = /(?:^|\.)(input|output)(?:\.0)?$/.exec(found[2] ?? '');
+  return {
+    block: Number(found[1]),
+    module: (found[2] ?? '').slice(0, side?.index),
+    side: side?.[1] === 'input' ? 'input' : 'output',
+  };
+}
+
+/** Index of a TransformerLens block and the name after it without `hook_`, or null. */
+export function parseLensName(name: string): { block: number; point: string } | null {
+  const found = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
+  if (found === null) return null;
+  // Some projects leave `hook_` out.
+  const point = (found[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1');
+  return { block: Number(found[1]), point };
+}
+
+const embedding = new RegExp(
+  '^(?:blocks\\.0\\.)?hook_embed$|' +
+    '^(?:(?:model|language_model|model\\.language_model|language_model\\.model)\\.)?' +
+    'embed_tokens(?:\\.output)?$|^(?:gpt_neox\\.)?embed_in(?:\\.output)?$',
+);
 
 /**
  * Hook point of a name, such as `blocks.5.hook_resid_post`, `blocks.5.attn.hook_z`,
- * `model.layers.5`, `gpt_neox.layers.5.mlp`, `transformer.h.5.attn`, `layers.5`, `hook_embed` or
- * `embed_tokens`; null for an unknown name.
+ * `model.layers.5`, `model.layers.5.mlp.output`, `gpt_neox.layers.5.mlp`, `transformer.h.5.attn`,
+ * `layers.5`, `resid_post_layer_5`, `hook_embed` or `embed_tokens`; null for an unknown name.
  *
  * @example
  * // The residual stream after block 5 and before block 6, of 1…L.
  * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }
  */
 export function parseHookName(name: string): HookPoint | null {
-  if (
-    /^(?:blocks\.0\.)?hook_embed$|^(?:model\.)?embed_tokens$|^(?:gpt_neox\.)?embed_in$/.test(name)
-  )
-    return { site: 'resid', layer: 0 };
-  const lens = /^blocks\.(\d{1,5})(?:\.(.+))?$/.exec(name);
-  if (lens !== null) {
-    // Some projects leave `hook_` out.
-    const point = (lens[2] ?? 'resid_post').replace(/(^|\.)hook_/, '$1');
-    return Object.hasOwn(transformerLens, point) ? transformerLens[point]!(Number(lens[1])) : null;
-  }
-  const module = moduleName.exec(name);
-  if (module === null) return null;
-  const layer = Number(module[1]) + 1;
-  if (module[2] === undefined) return { site: 'resid', layer };
-  return Object.hasOwn(modules, module[2]) ? { site: modules[module[2]]!, layer } : null;
+  if (embedding.test(name)) return { site: 'resid', layer: 0 };
+  const ofLibrary = /^(resid_pre|resid_mid|resid_post|attn_out|mlp_out)_layer_(\d{1,5})$/.exec(
+    name,
+  );
+  if (ofLibrary !== null) return transformerLens[ofLibrary[1]!]!(Number(ofLibrary[2]));
+  const lens = parseLensName(name);
+  if (lens !== null)
+    return Object.hasOwn(transformerLens, lens.point)
+      ? transformerLens[lens.point]!(lens.block)
+      : null;
+  const found = parseModuleName(name);
+  if (found === null) return null;
+  const { block, module, side } = found;
+  if (module === '') return { site: 'resid', layer: side === 'input' ? block : block + 1 };
+  if (side === 'input')
+    return headReaders.has(module) ? { site: 'attn_z', layer: block + 1 } : null;
+  return Object.hasOwn(outputs, module) ? { site: outputs[module]!, layer: block + 1 } : null;
+}
+
+/** TransformerLens' name of a hook point: `blocks.5.hook_mlp_out` for the MLP of block 6. */
+export function hookNameOf({ site, layer }: HookPoint): string {
+  if (site === 'resid')
+    return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
+  return `blocks.${layer - 1}.${site === 'attn_z' ? 'attn.hook_z' : `hook_${site}`}`;
 }

@@ -130,8 +130,14 @@ export type Place =
   /**
    * One hook point. `named`: its name in TransformerLens' or a module's words; null if the file has
    * none. A request may contradict a name that stands in the file's `path` or `name` only.
+   * `suggests`: words of the path about a place that they do not determine.
    */
-  | { over: 'hook point'; named: string | null; from: 'config' | 'path' | 'name' }
+  | {
+      over: 'hook point';
+      named: string | null;
+      from: 'config' | 'path' | 'name';
+      suggests?: string;
+    }
   /**
    * A layer drawn by the seed. `named`: the hook point it was trained on, if the file names one.
    */

@@ -9,6 +9,8 @@ import type { Normalization } from './description.js';
 export interface GivenFields {
   kind?: SaeKind | undefined;
   layer?: number | undefined;
+  /** Name of its hook point. */
+  hook?: string | undefined;
   k?: number | undefined;
   /** Number that the SAE's input is multiplied by; crosscoders take one for each site. */
   scale?: number | readonly number[] | undefined;
@@ -22,7 +24,7 @@ export interface GivenFields {
 }
 
 export type GivenField =
-  'kind' | 'layer' | 'k' | 'scale' | 'centered' | 'aggregation' | 'routing' | 'theta';
+  'kind' | 'layer' | 'hook' | 'k' | 'scale' | 'centered' | 'aggregation' | 'routing' | 'theta';
 
 /** Finding about a field of the request, made by describing a file. */
 export interface FieldFinding {
@@ -30,6 +32,8 @@ export interface FieldFinding {
   state: 'required' | 'known' | 'optional';
   value?: string | number | boolean;
   reason: string;
+  /** Field that may be given instead of a required one. */
+  instead?: GivenField;
 }
 
 export class GivenSettings {

@@ -83,6 +83,10 @@ export const fieldFindingSchema = z
       .optional()
       .describe('Value in the file, or default.'),
     reason: z.string().describe('Why the field is required, or source of its value.'),
+    instead: z
+      .string()
+      .optional()
+      .describe('Field that a request may give instead of a required one.'),
   })
   .meta({ id: 'FieldFinding' });
 

@@ -35,6 +35,16 @@ export const saeSpecSchema = z
         'Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
           "point or its name has a layer. The seed draws RandomK's layer if it is omitted.",
       ),
+    hook: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe(
+        'Hook point that the SAE reads and writes, in the words of SAELens, TransformerLens or ' +
+          'Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place ' +
+          'whose files do not say; instead of `layer`.',
+      ),
     k: positiveInt
       .optional()
       .describe(
@@ -66,6 +76,10 @@ export const saeSpecSchema = z
       .max(200)
       .optional()
       .describe('Unique name of the SAE; default: the kind, numbered if repeated.'),
+  })
+  .refine(({ layer, hook }) => layer === undefined || hook === undefined, {
+    path: ['hook'],
+    message: 'layer and hook exclude each other: give one of them',
   })
   .meta({ id: 'SaeSpec' });
 

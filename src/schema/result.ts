@@ -56,7 +56,8 @@ export const saeResultSchema = z
       .nullable()
       .optional()
       .describe(
-        'Hook point at which the SAE was trained, as the checkpoint names it; null without a name.',
+        'Hook point at which the SAE was evaluated, as the request or the checkpoint names it; ' +
+          'null if neither names one.',
       ),
     normalization: z
       .string()

@@ -1,5 +1,5 @@
 /** Names of hook points of TransformerLens, SAELens and Hugging Face. */
-import { parseHookName } from '#src/lm/hook-names.js';
+import { hookNameOf, parseHookName } from '#src/lm/hook-names.js';
 import { describe, expect, it } from 'vitest';
 
 describe('names of hook points', () => {
@@ -26,6 +26,20 @@ describe('names of hook points', () => {
     ['transformer.h.7.attn', { site: 'attn_out', layer: 8 }],
     ['model.layers.7.self_attn', { site: 'attn_out', layer: 8 }],
     ['embed_tokens', { site: 'resid', layer: 0 }],
+    ['model.embed_tokens.output', { site: 'resid', layer: 0 }],
+    ['model.layers.7.output', { site: 'resid', layer: 8 }],
+    ['model.layers[7].output[0]', { site: 'resid', layer: 8 }],
+    ['model.layers.7.input', { site: 'resid', layer: 7 }],
+    ['model.layers.7.mlp.output', { site: 'mlp_out', layer: 8 }],
+    ['model.layers.7.mlp.down_proj.output', { site: 'mlp_out', layer: 8 }],
+    ['model.layers.7.self_attn.o_proj.input', { site: 'attn_z', layer: 8 }],
+    ['gpt_neox.layers.7.attention.dense.input', { site: 'attn_z', layer: 8 }],
+    ['transformer.h.7.attn.attention.out_proj', { site: 'attn_out', layer: 8 }],
+    ['model.layers.7.post_feedforward_layernorm.output', { site: 'mlp_out', layer: 8 }],
+    ['mlp_out_layer_7', { site: 'mlp_out', layer: 8 }],
+    ['model.layers.7.mlp.input', null],
+    ['model.layers.7.mlp.down_proj.input', null],
+    ['blocks.3.hook_mlp_in', null],
     ['blocks.3.mlp.hook_post', null],
     ['blocks.3.constructor', null],
     ['layers.3.constructor', null],
@@ -38,3 +52,8 @@ describe('names of hook points', () => {
     expect(parseHookName(name)).toEqual(expected);
   });
 });
+
+it.each(['blocks.0.hook_resid_pre', 'blocks.4.hook_resid_post', 'blocks.4.hook_mlp_out'])(
+  '%s is the name of its own hook point',
+  (name) => expect(hookNameOf(parseHookName(name)!)).toBe(name),
+);

@@ -2,7 +2,7 @@
 import { SaeEvalError } from '../../errors.js';
 import { settingsInName } from '../../sae/formats/file-name.js';
 import { saeKinds, type SaeKind } from '../../schema/index.js';
-import { parseHookName } from '../../lm/hook-names.js';
+import { hookNameOf, parseHookName } from '../../lm/hook-names.js';
 import { convertCheckpoint, type ConversionTarget } from '../../sae/convert/convert.js';
 
 export interface ConvertFlags {
@@ -35,16 +35,19 @@ function numberOf(
 }
 
 /**
- * Name of the hook point in TransformerLens, which SAELens uses. Modules and layers become names of
- * residual streams.
+ * Name of the hook point in TransformerLens, which SAELens uses. `layer` is the residual stream
+ * after a block, for files that do not say; it cannot move an SAE off a site inside a block.
  */
 function transformerLensName(named: string | null, layer: number | undefined): string | null {
-  if (layer !== undefined)
-    return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
   const hook = named === null ? null : parseHookName(named);
-  if (named === null || hook === null || /^blocks\.|^hook_/.test(named)) return named;
-  if (hook.site === 'resid') return transformerLensName(null, hook.layer);
-  return `blocks.${hook.layer - 1}.${hook.site === 'attn_z' ? 'attn.hook_z' : `hook_${hook.site}`}`;
+  if (hook !== null && hook.site !== 'resid' && layer !== undefined && layer !== hook.layer)
+    throw new SaeEvalError(
+      'sae-option',
+      `--layer: the file names ${named}, which is not on the residual stream; leave --layer out`,
+    );
+  const given = layer === undefined || (hook !== null && hook.site !== 'resid') ? hook : null;
+  if (given !== null) return /^blocks\.|^hook_/.test(named!) ? named : hookNameOf(given);
+  return layer === undefined ? named : hookNameOf({ site: 'resid', layer });
 }
 
 function kindOf(name: string | undefined): SaeKind | undefined {
@@ -63,7 +66,7 @@ export async function convert(
 ): Promise<void> {
   const kind = kindOf(flags.kind);
   const named = settingsInName(path);
-  const layer = numberOf('layer', flags.layer, { whole: true }) ?? named.layer;
+  const layer = numberOf('layer', flags.layer, { whole: true });
   const k = numberOf('k', flags.k, { whole: true }) ?? named.k;
   const scale = numberOf('scale', flags.scale, { whole: false });
   const theta = numberOf('theta', flags.theta, { whole: false });
@@ -74,7 +77,8 @@ export async function convert(
     ...(k === undefined ? {} : { k }),
     ...(scale === undefined ? {} : { scale }),
     ...(theta === undefined ? {} : { theta }),
-    hookName: (hookPoint) => transformerLensName(hookPoint, layer),
+    hookName: (hookPoint) =>
+      transformerLensName(hookPoint, layer ?? (hookPoint === null ? named.layer : undefined)),
   });
   for (const note of notes) process.stderr.write(`sae-eval: ${note}\n`);
   for (const written of paths) process.stdout.write(`wrote ${written}\n`);

@@ -5,8 +5,8 @@
 import type { Bilingual } from '../../bilingual.js';
 import type { ModelConfig } from '../../lm/config.js';
 import { familyNamed } from '../../lm/families/index.js';
-import { parseHookName } from '../../lm/hook-names.js';
-import { hookPointsOf, type SaeDescription } from '../../sae/description.js';
+import type { BlockSite } from '../../lm/hook-names.js';
+import type { SaeDescription } from '../../sae/description.js';
 import type { SaeSpec } from '../../schema/index.js';
 
 /** TransformerLens centers only families whose norms take the mean off. */
@@ -28,12 +28,11 @@ const unknown: Bilingual = {
 export function centerFor(
   model: ModelConfig,
   described: SaeDescription,
-  { centered }: SaeSpec,
+  { spec: { centered }, site }: { spec: SaeSpec; site: BlockSite | null },
 ): { description: SaeDescription; notes: readonly Bilingual[] } {
   const { form, format, notes } = described;
   if (form === 'crosscoder' || centered === true) return { description: described, notes };
-  const [name] = hookPointsOf(described);
-  const heads = name !== undefined && parseHookName(name)?.site === 'attn_z';
+  const heads = site === 'attn_z';
   const description = { ...described, centered: described.centered && isCentered(model) && !heads };
   const isUnknown = format === 'saelens' && centered === undefined && !description.centered;
   return { description, notes: isUnknown && isCentered(model) ? [...notes, unknown] : notes };

@@ -5,11 +5,12 @@
 import type { Bilingual } from '../../bilingual.js';
 import type { ErrorCode } from '../../errors.js';
 import type { ModelConfig } from '../../lm/config.js';
-import { familyNamed } from '../../lm/families/index.js';
-import { parseHookName, type BlockSite, type HookPoint } from '../../lm/hook-names.js';
-import type { Place, SaeDescription } from '../../sae/description.js';
+import { hookNameOf, parseHookName, type BlockSite } from '../../lm/hook-names.js';
+import { hookPointsOf, type Place, type SaeDescription } from '../../sae/description.js';
 import { pythonRandint } from '../../sae/kinds/python-random.js';
 import type { SaeSpec } from '../../schema/index.js';
+import { atGivenHook, atHookPoint, type FoundPlace } from './hook-point.js';
+import { misplaced } from './misplaced.js';
 import { routedRange } from './routed-range.js';
 
 export interface PlacedSae {
@@ -19,6 +20,8 @@ export interface PlacedSae {
   layers: number[];
   /** Site inside the block of its layer; null for the residual stream after it. */
   site: BlockSite | null;
+  /** Names of its hook points, as the request or the file has them; null if neither names one. */
+  hookPoint: string | null;
   notes: Bilingual[];
 }
 
@@ -29,104 +32,10 @@ export interface PlacingContext {
   add(field: string, message: string, code?: ErrorCode): void;
 }
 
-/** Reason why the model has no such hook point, with the code of the error, or null. */
-function misplaced(
-  name: string,
-  hook: HookPoint | null,
-  { layers: L, family, parallelResidual }: ModelConfig,
-): { code: ErrorCode; message: string } | null {
-  const wrong = (message: string, code: ErrorCode = 'sae-option') => ({ code, message });
-  if (hook === null)
-    return wrong(
-      `unknown hook point ${name.slice(0, 80)}; expected one such as blocks.5.hook_resid_post, ` +
-        'blocks.5.hook_mlp_out or blocks.5.attn.hook_z',
-    );
-  const named = `the file names the hook point ${name.slice(0, 80)}`;
-  if (hook.layer > L)
-    return wrong(
-      `${named}, layer ${hook.layer} here; the model has ${L} blocks: it was trained on another ` +
-        'model',
-      'sae-width',
-    );
-  if (family === 'gpt2' && /hook_embed$/.test(name))
-    return wrong(
-      `${named}, token embeddings alone; this model adds position embeddings before the first ` +
-        'place that can be replaced, blocks.0.hook_resid_pre',
-    );
-  if (hook.site !== 'resid' && family === 'torchscript')
-    return wrong(`${named}; only residual streams of a TorchScript program can be reached`);
-  if (hook.site === 'resid_mid' && parallelResidual)
-    return wrong(
-      `${named}; attention and MLP run side by side in this model, with nothing between them`,
-    );
-  // Behind a norm, a module's output is not what is added to the residual stream.
-  const isBeforeNorm = familyNamed(family)?.normsAfter === true && !name.startsWith('blocks.');
-  if ((hook.site === 'mlp_out' || hook.site === 'attn_out') && isBeforeNorm)
-    return wrong(
-      `${named}, the output of a module before its norm; only what comes after that norm can be ` +
-        `replaced in a ${family}`,
-    );
-  return null;
-}
-
-/** The one hook point of an SAE: the file's, checked against the request's. */
-function atHookPoint(
-  { named, from }: Extract<Place, { over: 'hook point' }>,
-  { kind }: SaeDescription,
-  given: number | null,
-  { model, add }: PlacingContext,
-): (Omit<PlacedSae, 'layers'> & { layer: number }) | null {
-  const hook = named === null ? null : parseHookName(named);
-  const found = (layer: number, site: BlockSite | null = null, notes: Bilingual[] = []) => ({
-    layer,
-    site,
-    notes,
-  });
-  if (hook === null && (named === null || from !== 'config')) {
-    if (given !== null) return found(given);
-    const why =
-      from === 'name'
-        ? `kind ${kind} needs layer, and the file’s name holds none`
-        : named === null
-          ? 'the file names no hook point'
-          : `unknown hook point '${named.slice(0, 80)}'`;
-    add(
-      'layer',
-      `${why}: give the block (1…${model.layers}) after which it reads the residual stream`,
-    );
-    return null;
-  }
-  if (from !== 'config' && given !== null && hook!.layer !== given)
-    return found(given, null, [
-      {
-        en:
-          `The ${from} of the file suggests ${named}; it was evaluated on the residual stream ` +
-          `after block ${given}, as the request says.`,
-        zh: `文件路径表明其位置为 ${named}；按请求在第 ${given} 块之后的残差流上评估。`,
-      },
-    ]);
-  const wrong = misplaced(named!, hook, model);
-  if (wrong !== null && from === 'name')
-    add(
-      'layer',
-      `expected 1…${model.layers}, the blocks of the model, found ${hook!.layer} (the number is ` +
-        "from the file's name)",
-    );
-  else if (wrong !== null) add('checkpoint', wrong.message, wrong.code);
-  else if (given !== null && given !== hook!.layer)
-    add(
-      'layer',
-      `the file names ${named}, which is layer ${hook!.layer} here (blocks count from 1), found ` +
-        `${given}: leave layer out`,
-    );
-  else return found(hook!.layer, hook!.site === 'resid' ? null : hook!.site);
-  return null;
-}
-
 /** The layer of a residual stream; null, with the reason added, for any other hook point. */
 function residualLayer(name: string, { model, add }: PlacingContext): number | null {
   const hook = parseHookName(name);
-  const wrong = misplaced(name, hook, model);
+  const wrong = misplaced(name, hook, { model, speaker: 'the file' });
   if (wrong !== null) add('checkpoint', wrong.message, wrong.code);
   else if (hook!.site === 'resid') return hook!.layer;
   else
@@ -175,6 +84,22 @@ function severalLayers(
   return layers as number[];
 }
 
+/** A residual stream that was drawn or given, for an SAE that may have been trained elsewhere. */
+function atDrawnLayer(named: string | null, layer: number): FoundPlace {
+  const trained = named === null ? null : parseHookName(named);
+  const hookPoint = named === null ? null : hookNameOf({ site: 'resid', layer });
+  const notes: Bilingual[] = [
+    {
+      en:
+        `It was trained at ${named}; as RandomK it was evaluated on the residual stream after ` +
+        `block ${layer}.`,
+      zh: `其训练位置为 ${named}；作为 RandomK，在第 ${layer} 块之后的残差流上评估。`,
+    },
+  ];
+  const isElsewhere = trained !== null && trained.site !== 'resid';
+  return { layer, site: null, hookPoint, notes: isElsewhere ? notes : [] };
+}
+
 /** Adds a fault if the SAE does not have the width of its site. */
 function checkWidth(d: number, site: BlockSite | null, { model, add }: PlacingContext): void {
   const [width, what] =
@@ -205,25 +130,35 @@ export function placeSae(
   }
   const given = spec.layer ?? null;
   if (place.over !== 'hook point' && place.over !== 'drawn layer') {
-    if (given !== null)
-      add(
-        'layer',
-        `kind ${kind} uses several layers; leave layer out` +
-          (kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''),
-      );
+    for (const field of ['layer', 'hook'] as const)
+      if (spec[field] !== undefined)
+        add(
+          field,
+          `kind ${kind} uses several layers; leave ${field} out` +
+            (kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''),
+        );
     const layers = severalLayers(place, context);
     checkWidth(d, null, context);
-    return { layer: null, layers, site: null, notes: [] };
+    const names = hookPointsOf(description);
+    return {
+      layer: null,
+      layers,
+      site: null,
+      hookPoint: names.length === 0 ? null : names.join(', '),
+      notes: [],
+    };
   }
   if (given !== null && given > model.layers)
     add('layer', `expected 1…${model.layers}, the blocks of the model, found ${given}`);
-  const found = ((): (Omit<PlacedSae, 'layers'> & { layer: number }) | null => {
+  const found = ((): FoundPlace | null => {
     if (given !== null && given > model.layers) return null;
-    if (place.over === 'hook point') return atHookPoint(place, description, given, context);
+    if (spec.hook !== undefined)
+      return atGivenHook(spec.hook, place.over === 'hook point' ? place : null, context);
+    if (place.over === 'hook point') return atHookPoint(description, given, context);
     const { first, last } = routedRange(model.layers);
-    const layer = given ?? pythonRandint({ seed, low: first, high: last });
-    return { layer, site: null, notes: [] };
+    return atDrawnLayer(place.named, given ?? pythonRandint({ seed, low: first, high: last }));
   })();
+  if (found === null && spec.hook !== undefined) return null;
   checkWidth(d, found?.site ?? null, context);
   return found === null ? null : { ...found, layers: [found.layer] };
 }

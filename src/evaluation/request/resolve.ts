@@ -12,6 +12,7 @@ import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/i
 import { centerFor } from './centering.js';
 import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
+import { placedByPath } from './path-hook.js';
 import { placeSae, type PlacedSae } from './place.js';
 import { Problems } from './problems.js';
 
@@ -107,16 +108,16 @@ export async function validateRequest(
     const given = givenSettings(spec, request);
     const described = await problems.at(
       at('checkpoint'),
-      async () => (await recognize(resolvePath(spec.checkpoint))).describe(given),
+      async () => placedByPath((await recognize(resolvePath(spec.checkpoint))).describe(given)),
       at,
     );
     for (const { path, message } of given.faults) add(path, message);
     if (described === null) continue;
     for (const [field, why] of unused(spec, described)) add(field, why);
     if (model === null) continue;
-    const { description, notes } = centerFor(model, described, spec);
-    const place = placeSae(spec, description, { model, seed: request.seed, add });
+    const place = placeSae(spec, described, { model, seed: request.seed, add });
     if (place === null) continue;
+    const { description, notes } = centerFor(model, described, { spec, site: place.site });
     found.push({ spec, sae: { ...place, description, notes: [...notes, ...place.notes] } });
   }
   problems.throwIfAny();
@@ -141,7 +142,7 @@ function filledSpec(spec: SaeSpec, { label, layer, description }: ResolvedSae): 
     kind: description.kind,
     label,
     // RandomK may draw layer 0 on a model of fewer than 4 blocks, which no request can name.
-    ...(layer === null || layer === 0 ? {} : { layer }),
+    ...(layer === null || layer === 0 || spec.hook !== undefined ? {} : { layer }),
     ...(k === null ? {} : { k }),
     ...(description.form === 'routed'
       ? { routing: description.routing, aggregation: description.aggregation }

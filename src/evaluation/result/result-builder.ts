@@ -2,7 +2,7 @@
  * Builds results: the values of every SAE with notes on those that are null, the settings of the
  * run, and the findings.
  */
-import { hookPointsOf, kOf, normalizationsOf, type SaeDescription } from '../../sae/description.js';
+import { kOf, normalizationsOf, type SaeDescription } from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
@@ -85,15 +85,14 @@ export class ResultBuilder {
 
   #one(evaluated: EvaluatedSae, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
-    const { description, label, layer, layers, site } = resolved;
+    const { description, label, layer, layers, site, hookPoint } = resolved;
     const { kind, format, d, m, form } = description;
-    const hookPoints = hookPointsOf(description);
     const base = {
       label,
       kind,
       checkpoint: path,
       format,
-      hookPoint: hookPoints.length === 0 ? null : hookPoints.join(', '),
+      hookPoint,
       normalization: spaceOf(description),
       ...(site === null ? {} : { site }),
       ...(layer === null ? { layers } : { layer }),

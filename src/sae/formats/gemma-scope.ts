@@ -4,6 +4,7 @@
  */
 import { resolve } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
+import type { Bilingual } from '../../schema/index.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
@@ -13,13 +14,16 @@ function readPath(path: string) {
   const part = (pattern: RegExp): string | undefined => pattern.exec(path)?.[1];
   const embedding = /[/\\]embedding[/\\]/.test(path);
   const block = part(/(?:^|[/\\])layer_(\d{1,4})[/\\]/);
-  const site = part(/gemma-scope-[^/\\]*-(att|mlp)(?:$|[-/\\])/);
+  const site =
+    part(/gemma-scope-[^/\\]*-(res|att|mlp)(?:$|[-/\\])/) ??
+    part(/(?:^|[-_/\\])(res|att|mlp)(?:[-_][^/\\]*)?[/\\]layer_\d/);
   const width = part(/[/\\]width_([\w.]{1,16})[/\\]/);
   const averageL0 = part(/[/\\]average_l0_(\d{1,6})[/\\]/);
   const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
   const inBlock = block === undefined ? null : `blocks.${block}.${hook}`;
   return {
     embedding,
+    namesSite: embedding || site !== undefined || block === undefined,
     hookPoint: embedding ? 'hook_embed' : inBlock,
     fromPath: {
       ...(width === undefined ? {} : { width }),
@@ -27,6 +31,13 @@ function readPath(path: string) {
     },
   };
 }
+
+const residualAssumed: Bilingual = {
+  en:
+    'No folder of the path is called gemma-scope-…-res, -att or -mlp: it was taken for an SAE on ' +
+    'the residual stream. If it is not, give `hook`.',
+  zh: '路径中没有名为 gemma-scope-…-res、-att 或 -mlp 的文件夹：按残差流上的 SAE 处理。若不是，请给出 `hook`。',
+};
 
 function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
   const tensors = new Tensors(checkpoint);
@@ -40,7 +51,8 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
   given.refuse('scale', "Gemma Scope's SAEs read raw activations");
   const encoder = tensors.either('W_enc', 'w_enc');
   const [d, m] = tensors.matrix(encoder, '[d, m]');
-  const { embedding, hookPoint, fromPath } = readPath(path);
+  const { embedding, namesSite, hookPoint, fromPath } = readPath(path);
+  const isPlaced = given.fields.layer !== undefined || given.fields.hook !== undefined;
   // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias
   // does not.
   const scaled = (factor: number): { factor?: number } => (embedding ? { factor } : {});
@@ -66,7 +78,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
     decoderNorm: 'none',
     normalization: { kind: 'none' },
     fromPath,
-    notes: [],
+    notes: namesSite || isPlaced ? [] : [residualAssumed],
   };
 }
 

@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
-import type { Activation } from '../description.js';
+import type { Activation, Place } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
@@ -18,10 +18,15 @@ const sites: Readonly<Record<string, string>> = {
   resid_delta_attn: 'hook_attn_out',
 };
 
-function hookPointOf(path: string): string | null {
-  const folder = /(?:^|[/\\])(resid_\w+?)(?:_v\d+(?:_\w+)?)?[/\\]autoencoders[/\\](\d{1,4})\.pt$/;
-  const [, location = '', block] = folder.exec(path) ?? [];
-  return Object.hasOwn(sites, location) ? `blocks.${block}.${sites[location]}` : null;
+function placeOf(path: string): Place {
+  const folder = /(?:^|[/\\])(\w+?)(?:_v\d+(?:_\w+)?)?[/\\]autoencoders[/\\](\d{1,4})\.pt$/;
+  const [, location, block] = folder.exec(path) ?? [];
+  const from = { over: 'hook point', from: 'path' } as const;
+  if (location !== undefined && Object.hasOwn(sites, location))
+    return { ...from, named: `blocks.${block}.${sites[location]}` };
+  // Such as mlp_post_act, the neurons.
+  const isOther = /^(?:resid|mlp|attn)_/.test(location ?? '');
+  return { ...from, named: null, ...(isOther ? { suggests: location! } : {}) };
 }
 
 function activationOf({ path, values }: Checkpoint, m: number, given: GivenSettings): Activation {
@@ -58,7 +63,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
     d,
     m,
     activation,
-    place: { over: 'hook point', named: hookPointOf(resolve(checkpoint.path)), from: 'path' },
+    place: placeOf(resolve(checkpoint.path)),
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('decoder.weight', [d, m], 'transposed'),
     encoderBias: tensors.vector('latent_bias', [m]),

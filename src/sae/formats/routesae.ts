@@ -184,13 +184,14 @@ function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatD
     drawn: { over: 'drawn layer', named },
     routed: { over: 'routed range', layers: sizes.R },
   };
-  const { aggregation, routing, layer: givenLayer, k: givenK } = given.fields;
+  const { aggregation, routing, layer: givenLayer, hook, k: givenK } = given.fields;
+  const isPlaced = givenLayer !== undefined || hook !== undefined;
   return {
     ...kind.form(sizes, { k, aggregation, routing }),
     kinds: [kind.kind],
     place: places[kind.layer],
     notes: nameNote(file, [
-      ...(takesLayer && givenLayer === undefined ? [`layer ${layer}`] : []),
+      ...(takesLayer && !isPlaced ? [`layer ${layer}`] : []),
       ...(kind.hasK && saved !== undefined && givenK === undefined ? [`k ${saved}`] : []),
     ]),
   };

@@ -115,6 +115,14 @@ describe.skipIf(executable === undefined)('the form', () => {
     expect(await sent()).toEqual({ checkpoint, layer: 3 });
   });
 
+  it('takes a hook point instead of a layer that the file lacks', async () => {
+    await choose('openai/sae.pt');
+    expect(await submit()).toEqual(['Please check the marked fields.', 'must be given']);
+    const hook = 'model.layers.5.mlp.output';
+    await page.getByLabel('Hook point').fill(hook);
+    expect(await submit()).toMatchObject({ request: { saes: [{ hook }] } });
+  });
+
   it('requires a scale that the file lacks', async () => {
     await choose('saelens-scale/sae_weights.safetensors');
     expect(await page.getByLabel('Scale').getAttribute('required')).toBe('');
