@@ -3,6 +3,7 @@ import { announce, connectionNote, element, replace } from './elements.js';
 import { hasEnded } from './client/index.js';
 import { ago, duration, number, titleOf, whole } from './format.js';
 import { statusPill } from './list.js';
+import { lossesOf } from './losses.js';
 import { reportLinks } from './reports.js';
 import { loadMetrics, redrawTable, resultsCharts, resultsTable } from './results.js';
 import { call, client } from './session.js';
@@ -21,6 +22,7 @@ export async function showEvaluation({ main, signal }, id) {
   const problem = element('div', { hidden: true });
   const connection = connectionNote();
   const progress = element('section', { class: 'card' });
+  const losses = element('section', { class: 'card', hidden: true });
   const table = element('section', { class: 'card', hidden: true });
   const charts = resultsCharts(metrics);
   const findings = element('section', { class: 'card', hidden: true });
@@ -141,6 +143,12 @@ export async function showEvaluation({ main, signal }, id) {
     );
   }
 
+  function drawLosses() {
+    const shown = lossesOf(record);
+    losses.hidden = shown === null;
+    if (shown !== null) replace(losses, ...shown);
+  }
+
   function drawResults() {
     const list = [...results.values()];
     table.hidden = list.length === 0;
@@ -213,6 +221,7 @@ export async function showEvaluation({ main, signal }, id) {
   function drawAll() {
     drawHead();
     drawProgress();
+    drawLosses();
     drawResults();
     drawEnd();
     drawFacts();
@@ -226,6 +235,7 @@ export async function showEvaluation({ main, signal }, id) {
     problem,
     connection.node,
     progress,
+    losses,
     table,
     charts.node,
     findings,
@@ -272,6 +282,7 @@ export async function showEvaluation({ main, signal }, id) {
           announce(`The evaluation is ${status}.`);
         }
         drawProgress();
+        drawLosses();
       } else if (event.event === 'result') {
         results.set(event.data.label, event.data);
         drawResults();

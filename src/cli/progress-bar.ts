@@ -18,6 +18,12 @@ function clock(seconds: number | null): string {
     : `${m}:${String(s).padStart(2, '0')}`;
 }
 
+/** Number of skipped records as text; empty without any. */
+function losses({ skipped = [] }: Progress): string {
+  const count = skipped.reduce((sum, one) => sum + one.count, 0);
+  return count === 0 ? '' : ` · ${count} skipped`;
+}
+
 /** Samples per second as text; values below 1 need more digits. */
 function rate(samplesPerSecond: number): string {
   return samplesPerSecond < 1 ? samplesPerSecond.toPrecision(2) : samplesPerSecond.toFixed(1);
@@ -31,7 +37,7 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
   const shown = new cliProgress.SingleBar(
     {
       stream,
-      format: 'evaluating {bar} {value}/{total} samples · {rate}/s · {left} left',
+      format: 'evaluating {bar} {value}/{total} samples · {rate}/s · {left} left{losses}',
       hideCursor: true,
       clearOnComplete: true,
     },
@@ -39,8 +45,13 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
   );
   let started = false;
   return {
-    update({ samples, total, samplesPerSecond, secondsLeft }) {
-      const payload = { rate: rate(samplesPerSecond), left: clock(secondsLeft) };
+    update(progress) {
+      const { samples, total, samplesPerSecond, secondsLeft } = progress;
+      const payload = {
+        rate: rate(samplesPerSecond),
+        left: clock(secondsLeft),
+        losses: losses(progress),
+      };
       if (!started) shown.start(total ?? samples, samples, payload);
       started = true;
       shown.setTotal(total ?? samples);
@@ -55,13 +66,14 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
 function lines(stream: NodeJS.WriteStream): ProgressDisplay {
   let last = -Infinity;
   return {
-    update({ samples, total, samplesPerSecond, secondsLeft }) {
+    update(progress) {
+      const { samples, total, samplesPerSecond, secondsLeft } = progress;
       const now = performance.now();
       if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
       last = now;
       stream.write(
         `evaluated ${samples}${total === null ? '' : `/${total}`} samples, ` +
-          `${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left\n`,
+          `${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left${losses(progress)}\n`,
       );
     },
     stop() {},

@@ -1,19 +1,23 @@
 /** Tokenizes pieces and makes batches of samples, with counts of what was skipped or cut off. */
-import type { Bilingual } from '../schema/index.js';
+import type { Bilingual, Skipped } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import { Assembly, type Sample } from './assembly.js';
 import { readPieces, type Piece, type PieceSource } from './pieces.js';
-import { SkippedRecords } from './records.js';
 import { shuffled } from './shuffle.js';
+import { SkippedRecords } from './skipped.js';
 
 export interface SampleSummary {
   samples: number;
+  /** Number of records read, skipped ones included. */
+  records: number;
   /** Number of records without a sample, those with a blank or missing text included. */
   skippedRecords: number;
   /** Number of tokens lost to truncation. */
   truncatedTokens: number;
   /** Sentences about the faulty records, one for each fault. */
   warnings: Bilingual[];
+  /** Every reason for which records were skipped. */
+  skipped: Skipped[];
 }
 
 export interface Batch {
@@ -38,10 +42,10 @@ async function tokenize(
   pieces: readonly Piece[],
   tokenizer: Tokenizer,
 ): Promise<(readonly number[])[]> {
-  const texts = pieces.filter((piece) => typeof piece === 'string');
-  const encoded = await tokenizer.encodeBatch(texts);
+  const contents = pieces.map(({ content }) => content);
+  const encoded = await tokenizer.encodeBatch(contents.filter((each) => typeof each === 'string'));
   let next = 0;
-  return pieces.map((piece) => (typeof piece === 'string' ? encoded[next++]! : piece));
+  return contents.map((each) => (typeof each === 'string' ? encoded[next++]! : each));
 }
 
 /**
@@ -52,35 +56,36 @@ export async function* readBatches(
   source: PieceSource,
   { tokenizer, batchSize, maxSamples, shuffle }: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
-  const skipped = new SkippedRecords();
+  const skipped = new SkippedRecords(source.folder ?? null);
+  const field = source.tokensField ?? source.textField;
   const assembly = new Assembly({ tokenizer, ...source });
   const waiting: Sample[] = [];
   let samples = 0;
   let truncatedTokens = 0;
-  let withoutTokens = 0;
 
   const handOut = (count: number): Batch => {
     const batch = waiting.splice(0, count);
     samples += batch.length;
     truncatedTokens += batch.reduce((sum, { truncated }) => sum + truncated, 0);
-    const warnings = skipped.warnings(source.tokensField ?? source.textField);
-    if (withoutTokens > 0) {
-      warnings.push({
-        en: `${withoutTokens} texts were skipped: the tokenizer makes no token of them.`,
-        zh: `跳过 ${withoutTokens} 段文本：分词器没有产生任何词元。`,
-      });
-    }
     return {
       samples: batch,
-      summary: { samples, skippedRecords: skipped.total, truncatedTokens, warnings },
+      summary: {
+        samples,
+        records: skipped.records,
+        skippedRecords: skipped.total,
+        truncatedTokens,
+        warnings: skipped.warnings(field),
+        skipped: skipped.list(field),
+      },
     };
   };
 
   let pieces: Piece[] = [];
   let characters = 0;
   const encode = async (): Promise<void> => {
-    for (const ids of await tokenize(pieces, tokenizer)) {
-      if (ids.length === 0) withoutTokens++;
+    for (const [index, ids] of (await tokenize(pieces, tokenizer)).entries()) {
+      const { content, place } = pieces[index]!;
+      if (ids.length === 0) skipped.add('no-tokens', place, content);
       else waiting.push(...assembly.push(ids));
     }
     pieces = [];
@@ -90,7 +95,7 @@ export async function* readBatches(
   const read = readPieces(source, { skipped });
   for await (const piece of shuffle === null ? read : shuffled(read, { seed: shuffle })) {
     pieces.push(piece);
-    characters += piece.length;
+    characters += piece.content.length;
     if (
       waiting.length + pieces.length < Math.min(batchSize, maxSamples - samples) &&
       characters < tokenizeAtOnce

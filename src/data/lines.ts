@@ -23,8 +23,19 @@ function lineEnd(bytes: Buffer, from: number): number {
   return cr === -1 ? lf : from + cr;
 }
 
-/** Line without its end; null if it is too long or not UTF-8. */
-export type Line = string | null;
+/** Line that cannot be read, with the beginning of what it holds. */
+export class UnreadableLine {
+  constructor(
+    readonly reason: 'too-long' | 'not-utf8',
+    readonly begin: string,
+  ) {}
+}
+
+/** Line without its end. */
+export type Line = string | UnreadableLine;
+
+/** Number of bytes of an unreadable line that are shown. */
+const shownBytes = 400;
 
 /**
  * Lines of a file, empty lines included. A byte-order mark at the beginning of the file is dropped.
@@ -41,18 +52,22 @@ export async function* readLines(
   // The decoder would drop a byte-order mark at the beginning of every line.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;
-  const finish = (parts: readonly Buffer[], bytes: number): Line => {
+  const finish = (): Line => {
     let line: Line;
+    const begin = (): string =>
+      (parts[0] ?? Buffer.alloc(0)).subarray(0, shownBytes).toString('utf8');
     try {
       line =
-        bytes > longest
-          ? null
+        held > longest
+          ? new UnreadableLine('too-long', begin())
           : decoder.decode(parts.length === 1 ? parts[0] : Buffer.concat(parts));
     } catch {
-      line = null;
+      line = new UnreadableLine('not-utf8', begin());
     }
-    if (first && line?.startsWith(byteOrderMark) === true) line = line.slice(1);
+    if (first && typeof line === 'string' && line.startsWith(byteOrderMark)) line = line.slice(1);
     first = false;
+    parts = [];
+    held = 0;
     return line;
   };
 
@@ -62,8 +77,10 @@ export async function* readLines(
   let afterReturn = false;
   const hold = (bytes: Buffer): void => {
     held += bytes.length;
-    if (held > longest) parts = [];
-    else parts.push(bytes);
+    // Of a line that is too long, only the beginning is kept, as a copy.
+    if (held <= longest) parts.push(bytes);
+    else if (parts.length !== 1 || parts[0]!.length > shownBytes)
+      parts = [Buffer.from((parts[0] ?? bytes).subarray(0, shownBytes))];
   };
   for await (const bytes of readBytes(file)) {
     onBytes?.(bytes.length);
@@ -71,9 +88,7 @@ export async function* readLines(
     afterReturn = false;
     for (let end = lineEnd(bytes, from); end !== -1; end = lineEnd(bytes, from)) {
       hold(bytes.subarray(from, end));
-      yield finish(parts, held);
-      parts = [];
-      held = 0;
+      yield finish();
       from = end + 1;
       if (bytes[end] === carriageReturn) {
         if (from === bytes.length) afterReturn = true;
@@ -82,5 +97,5 @@ export async function* readLines(
     }
     if (from < bytes.length) hold(bytes.subarray(from));
   }
-  if (held > 0) yield finish(parts, held);
+  if (held > 0) yield finish();
 }

@@ -4,7 +4,8 @@ import { chunk, Chunker } from './chunks.js';
 import type { DataFile } from './files.js';
 import { readLines } from './lines.js';
 import { readParquetColumn } from './parquet.js';
-import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
+import { recordsOf, textIn, tokensIn, type DataRecord } from './records.js';
+import type { Place, SkippedRecords } from './skipped.js';
 
 /**
  * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words
@@ -15,6 +16,8 @@ import { recordsOf, textIn, tokensIn, type SkippedRecords } from './records.js';
 export type Chunking = 'words' | 'document' | 'packed';
 
 export interface PieceSource {
+  /** Path of the data set, below which examples name their files. */
+  folder?: string;
   files: readonly DataFile[];
   /** Name of the field with the text, or a dotted path to it. */
   textField: string;
@@ -26,8 +29,12 @@ export interface PieceSource {
   vocabulary: number;
 }
 
-/** Text to be tokenized, or token ids. */
-export type Piece = string | readonly number[];
+export interface Piece {
+  /** Text to be tokenized, or token ids. */
+  content: string | readonly number[];
+  /** Place of the record that it comes from. */
+  place: Place;
+}
 
 export interface ReadOptions {
   /** Counts of the skipped records, which reading increases. */
@@ -45,12 +52,25 @@ async function* textPieces(
   { chunking, seqLen }: PieceSource,
   { skipped, onBytes }: ReadOptions,
 ): AsyncGenerator<Piece, void, undefined> {
+  const place: Place = { file: file.path, unit: 'file', number: 1 };
   const chunker = new Chunker(seqLen);
   const whole: string[] = [];
   let characters = 0;
+  let number = 0;
+  let chunks = 0;
+  const counted = function* (contents: Iterable<string>): Generator<Piece, void, undefined> {
+    for (const content of contents) {
+      chunks++;
+      yield { content, place };
+    }
+  };
+  skipped.records++;
   for await (const line of readLines(file, onBytes === undefined ? {} : { onBytes })) {
-    if (line === null) skipped.notText++;
-    else if (chunking === 'words') yield* chunker.push(line);
+    number++;
+    if (typeof line !== 'string') {
+      skipped.records++;
+      skipped.add(line.reason, { ...place, unit: 'line', number }, line.begin);
+    } else if (chunking === 'words') yield* counted(chunker.push(line));
     else {
       characters += line.length + 1;
       if (characters > longestDocument)
@@ -63,12 +83,22 @@ async function* textPieces(
       whole.push(line);
     }
   }
-  if (chunking === 'words') yield* chunker.end();
+  if (chunking === 'words') yield* counted(chunker.end());
   else {
     const text = whole.join('\n');
-    if (text.trim() !== '') yield text;
-    else skipped.blank++;
+    if (text.trim() !== '') yield* counted([text]);
   }
+  if (chunks === 0) skipped.add('blank', place, '');
+}
+
+/** Rows of a parquet file as records. */
+async function* rowsOf(
+  file: string,
+  rows: AsyncIterable<unknown>,
+): AsyncGenerator<DataRecord, void, undefined> {
+  let number = 0;
+  for await (const value of rows)
+    yield { value, place: { file, unit: 'row', number: ++number }, source: null };
 }
 
 /** Records of a file: its lines, or the rows of its column. */
@@ -76,11 +106,11 @@ function readRecords(
   file: DataFile,
   { textField, tokensField }: PieceSource,
   { skipped, onBytes }: ReadOptions,
-): AsyncIterable<unknown> {
+): AsyncIterable<DataRecord> {
   const options = onBytes === undefined ? {} : { onBytes };
   return file.format === 'parquet'
-    ? readParquetColumn(file.path, tokensField ?? textField, options)
-    : recordsOf(readLines(file, options), skipped);
+    ? rowsOf(file.path, readParquetColumn(file.path, tokensField ?? textField, options))
+    : recordsOf(readLines(file, options), { file: file.path, skipped });
 }
 
 async function* recordPieces(
@@ -91,18 +121,20 @@ async function* recordPieces(
   const { textField, tokensField, chunking, seqLen, vocabulary } = source;
   const { skipped } = options;
   for await (const record of readRecords(file, source, options)) {
+    const { place } = record;
     if (tokensField !== null) {
       const ids = tokensIn(record, tokensField, { vocabulary, skipped });
       if (ids === null) continue;
-      if (chunking !== 'words') yield ids;
+      if (chunking !== 'words') yield { content: ids, place };
       else
-        for (let from = 0; from < ids.length; from += seqLen) yield ids.slice(from, from + seqLen);
+        for (let from = 0; from < ids.length; from += seqLen)
+          yield { content: ids.slice(from, from + seqLen), place };
       continue;
     }
     const text = textIn(record, textField, skipped);
     if (text === null) continue;
-    if (chunking === 'words') yield* chunk(text, seqLen);
-    else yield text;
+    if (chunking !== 'words') yield { content: text, place };
+    else for (const content of chunk(text, seqLen)) yield { content, place };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Reads texts or token ids from records, and counts the records that are skipped. */
-import type { Bilingual } from '../schema/index.js';
 import type { Line } from './lines.js';
+import { parseJson } from './python-json.js';
+import type { Place, SkippedRecords } from './skipped.js';
 
 /** White space of Python's `str.split()`, for a character class. U+FEFF does not belong to it. */
 export const whiteSpace =
@@ -8,47 +9,12 @@ export const whiteSpace =
 
 const blank = new RegExp(`^[${whiteSpace}]*$`);
 
-/** Numbers of skipped records by reason. */
-export class SkippedRecords {
-  /** Missing, empty or blank, which is no fault of the file. */
-  blank = 0;
-  /** Line that is not UTF-8, not JSON or too long. */
-  notJson = 0;
-  /** Line of a text file that is not UTF-8 or too long. */
-  notText = 0;
-  notAnObject = 0;
-  /** Field that holds something other than a string. */
-  notAString = 0;
-  /** Field that holds something other than a list of token ids of the vocabulary. */
-  notTokens = 0;
-
-  get total(): number {
-    return (
-      this.blank + this.notJson + this.notText + this.notAnObject + this.notAString + this.notTokens
-    );
-  }
-
-  /** One sentence for each fault. */
-  warnings(field: string): Bilingual[] {
-    const warnings: Bilingual[] = [];
-    const add = (count: number, en: string, zh: string): void => {
-      if (count > 0)
-        warnings.push({
-          en: `${count} ${count === 1 ? 'line was' : 'lines were'} skipped: ${en}.`,
-          zh: `跳过 ${count} 行：${zh}。`,
-        });
-    };
-    add(this.notJson, 'not JSON', '不是 JSON');
-    add(this.notText, 'not UTF-8 text', '不是 UTF-8 文本');
-    add(this.notAnObject, 'not a JSON object', '不是 JSON 对象');
-    add(this.notAString, `the field \`${field}\` is not a string`, `字段 \`${field}\` 不是字符串`);
-    add(
-      this.notTokens,
-      `the field \`${field}\` is not a list of token ids`,
-      `字段 \`${field}\` 不是词元编号列表`,
-    );
-    return warnings;
-  }
+/** Record of a file, and its place there. */
+export interface DataRecord {
+  value: unknown;
+  place: Place;
+  /** Text that the record was read from; null if it was none. */
+  source: string | null;
 }
 
 /**
@@ -66,48 +32,32 @@ function valueAt(record: object, field: string): unknown {
   return value;
 }
 
-/** Record of a line; undefined if it has none. Blank lines do not count as skipped. */
-function recordOf(line: Line, skipped: SkippedRecords): unknown {
-  if (line !== null && blank.test(line)) return undefined;
-  try {
-    if (line === null) throw new SyntaxError();
-    return JSON.parse(line);
-  } catch {
-    skipped.notJson++;
-    return undefined;
-  }
-}
-
 /** Field of a record; undefined if the record is not an object or lacks the field. */
-function fieldOf(record: unknown, field: string, skipped: SkippedRecords): unknown {
-  if (record === undefined) return undefined;
-  if (record === null || typeof record !== 'object' || Array.isArray(record)) {
-    skipped.notAnObject++;
+function fieldOf(record: DataRecord, field: string, skipped: SkippedRecords): unknown {
+  const { value, place, source } = record;
+  skipped.records++;
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+    skipped.add('not-an-object', place, source ?? value);
     return undefined;
   }
-  const value = valueAt(record, field);
-  if (value === undefined) skipped.blank++;
-  return value;
+  const found = valueAt(value, field);
+  if (found === undefined) skipped.add('field-missing', place, source ?? value);
+  return found;
 }
 
 /** Text of a record; null if the record is skipped. */
-export function textIn(record: unknown, field: string, skipped: SkippedRecords): string | null {
+export function textIn(record: DataRecord, field: string, skipped: SkippedRecords): string | null {
   const text = fieldOf(record, field, skipped);
   if (text === undefined) return null;
-  if (typeof text !== 'string') {
-    skipped.notAString++;
-    return null;
-  }
-  if (blank.test(text)) {
-    skipped.blank++;
-    return null;
-  }
-  return text;
+  if (typeof text === 'string' && !blank.test(text)) return text;
+  if (typeof text === 'string') skipped.add('blank', record.place, record.source ?? record.value);
+  else skipped.add('not-a-string', record.place, text);
+  return null;
 }
 
 /** Token ids of a record, each below `vocabulary`; null if the record is skipped. */
 export function tokensIn(
-  record: unknown,
+  record: DataRecord,
   field: string,
   { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords },
 ): number[] | null {
@@ -117,29 +67,43 @@ export function tokensIn(
     Array.isArray(ids) || ArrayBuffer.isView(ids)
       ? Array.from(ids as Iterable<unknown>, (id) => (typeof id === 'bigint' ? Number(id) : id))
       : null;
-  if (
-    numbers === null ||
-    !numbers.every(
-      (id) => Number.isInteger(id) && (id as number) >= 0 && (id as number) < vocabulary,
-    )
-  ) {
-    skipped.notTokens++;
+  if (numbers === null || !numbers.every((id) => Number.isInteger(id) && (id as number) >= 0)) {
+    skipped.add('not-token-ids', record.place, ids);
     return null;
   }
   if (numbers.length === 0) {
-    skipped.blank++;
+    skipped.add('no-token-ids', record.place, record.source ?? record.value);
     return null;
   }
-  return numbers as number[];
+  const found = numbers as number[];
+  const outside = found.find((id) => id >= vocabulary);
+  if (outside === undefined) return found;
+  skipped.add('outside-vocabulary', record.place, `id ${outside}`);
+  return null;
 }
 
-/** Records of lines. Lines that are not JSON are skipped. */
+/** Records of the lines of a file. Blank lines are none; lines that are not JSON are skipped. */
 export async function* recordsOf(
   lines: AsyncIterable<Line>,
-  skipped: SkippedRecords,
-): AsyncGenerator<unknown, void, undefined> {
+  { file, skipped }: { file: string; skipped: SkippedRecords },
+): AsyncGenerator<DataRecord, void, undefined> {
+  let number = 0;
   for await (const line of lines) {
-    const record = recordOf(line, skipped);
-    if (record !== undefined) yield record;
+    const place: Place = { file, unit: 'line', number: ++number };
+    if (typeof line !== 'string') {
+      skipped.records++;
+      skipped.add(line.reason === 'too-long' ? 'too-long' : 'not-json', place, line.begin);
+      continue;
+    }
+    if (blank.test(line)) continue;
+    let value: unknown;
+    try {
+      value = parseJson(line);
+    } catch {
+      skipped.records++;
+      skipped.add('not-json', place, line);
+      continue;
+    }
+    yield { value, place, source: line };
   }
 }

@@ -4,12 +4,13 @@
  * caller computes on the current one.
  */
 import { SaeEvalError } from '../errors.js';
+import { exampleOf, skippedClause } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import type { Sample } from './assembly.js';
 import { readBatches, type SampleSummary } from './batches.js';
 import { listFiles } from './files.js';
 import { readPieces, type Chunking, type PieceSource } from './pieces.js';
-import { SkippedRecords } from './records.js';
+import { SkippedRecords } from './skipped.js';
 
 /** Batches of consecutive samples. The last may be smaller. Can be iterated once. */
 export interface SampleStream extends AsyncIterable<Sample[]> {
@@ -96,7 +97,9 @@ function noSample(
           ? `a non-blank string in the field \`${textField}\``
           : `a list of token ids in the field \`${tokensField}\``) +
         '.';
-  const reasons = found?.warnings.map(({ en }) => ` ${en}`).join('') ?? '';
+  const reasons = (found?.skipped ?? [])
+    .map((one) => ` ${skippedClause(one).en} (first: ${exampleOf(one).en}).`)
+    .join('');
   return new SaeEvalError(
     'dataset-invalid',
     `${path}: no usable sample in ${files.length} file${files.length === 1 ? '' : 's'} ` +
@@ -123,6 +126,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     skipBatches = 0,
   } = options;
   const source: PieceSource = {
+    folder: path,
     files: await listFiles(path),
     textField,
     tokensField,
@@ -139,7 +143,14 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     throw noSample({ path, ...source }, first.done === true ? null : first.value.summary);
   }
 
-  let summary: SampleSummary = { samples: 0, skippedRecords: 0, truncatedTokens: 0, warnings: [] };
+  let summary: SampleSummary = {
+    samples: 0,
+    records: 0,
+    skippedRecords: 0,
+    truncatedTokens: 0,
+    warnings: [],
+    skipped: [],
+  };
   async function* iterate(): AsyncGenerator<Sample[], void, undefined> {
     let index = 0;
     try {

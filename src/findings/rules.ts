@@ -12,6 +12,7 @@ import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
 import { nearIdentity } from './rules/near-identity.js';
 import { paddingShare } from './rules/padding-share.js';
 import { randomkLayer } from './rules/randomk-layer.js';
+import { recordsLost } from './rules/records-lost.js';
 import { saeFailed } from './rules/sae-failed.js';
 import { scaleMismatch } from './rules/scale-mismatch.js';
 import { tooFewSamples } from './rules/too-few-samples.js';
@@ -19,6 +20,7 @@ import { truncatedText } from './rules/truncated-text.js';
 
 export const rules: readonly Rule[] = [
   saeFailed,
+  recordsLost,
   nearIdentity,
   denseDictionary,
   deadDictionary,

@@ -12,6 +12,7 @@ import {
   modelsSection,
 } from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
+import { lossesSection } from './sections/losses.js';
 import { readingSection } from './sections/reading.js';
 import {
   comparisonsSection,
@@ -34,6 +35,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
     blocks: [
       heading(1, words.title),
       ...configurationSection(result, words),
+      ...lossesSection(result, words),
       ...resultsSection(result, lang, words),
       ...findingsSection(result, lang, words),
       ...modelsSection(result, words),
@@ -91,6 +93,7 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
     ...results.flatMap((result, index) => [
       heading(2, `@${index + 1}`),
       ...configurationSection(result, words).slice(1),
+      ...lossesSection(result, words).slice(1),
       ...findingsSection(result, lang, words),
     ]),
   ];

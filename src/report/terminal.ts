@@ -1,8 +1,9 @@
-/** The main table for a terminal. */
+/** A result for a terminal: the main table, what was left out, and the findings. */
 import CliTable from 'cli-table3';
 import pc from 'picocolors';
-import type { EvaluationResult } from '../schema/index.js';
+import { exampleOf, type EvaluationResult } from '../schema/index.js';
 import { wordsOf } from './build.js';
+import { lossLines } from './sections/losses.js';
 import { mainTable } from './sections/results.js';
 
 /** SAEs as columns; in a narrow terminal, several tables below one another. */
@@ -42,4 +43,19 @@ export function renderTable(
 /** Replaces control characters: those of a label could control the terminal. */
 function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+}
+
+/** Lines on what of the data was left out, each reason with its first example. */
+export function renderLosses({ data }: EvaluationResult): string[] {
+  return [
+    ...lossLines(data, wordsOf.en),
+    ...(data.skipped ?? []).map((one) => `  ${one.count} × ${one.en}; first: ${exampleOf(one).en}`),
+  ].map(printable);
+}
+
+/** Findings that warn, or tell of an error, as lines. */
+export function renderFindings({ findings }: EvaluationResult): string[] {
+  return findings
+    .filter(({ severity }) => severity !== 'info')
+    .map(({ severity, message }) => printable(`${wordsOf.en.severity[severity]}: ${message.en}`));
 }

@@ -3,3 +3,4 @@ export * from './catalogue.js';
 export * from './record.js';
 export * from './request.js';
 export * from './result.js';
+export * from './skipped.js';

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { requestFields } from './request.js';
 import { resultSchema, saeResultSchema } from './result.js';
+import { skippedSchema } from './skipped.js';
 import { evaluationStatuses } from './status.js';
 
 export * from './status.js';
@@ -50,6 +51,10 @@ export const progressSchema = z
       .describe('Number of finished batches; a killed run continues after them.'),
     samplesPerSecond: z.number(),
     secondsLeft: z.number().nullable(),
+    skipped: z
+      .array(skippedSchema)
+      .optional()
+      .describe('Every reason for which records were skipped so far, with the first example.'),
   })
   .meta({ id: 'Progress' });
 

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Bilingual } from '../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
+import { skippedSchema } from './skipped.js';
 import { protocolNames, requestFields, saeKinds } from './request.js';
 import { perLayerSchema, referenceValuesSchema, strictValuesSchema } from './values.js';
 
@@ -145,9 +146,18 @@ export const dataSummarySchema = z
       .number()
       .int()
       .describe('Padded positions; they count under reference, not under strict.'),
+    records: z
+      .number()
+      .int()
+      .optional()
+      .describe('Records read, skipped ones included; left out in results of 0.1.0.'),
     skippedRecords: z.number().int(),
     truncatedTokens: z.number().int(),
-    warnings: z.array(bilingualSchema),
+    warnings: z.array(bilingualSchema).describe('A sentence for each fault of the data.'),
+    skipped: z
+      .array(skippedSchema)
+      .optional()
+      .describe('Every reason for which records were skipped; left out in results of 0.1.0.'),
   })
   .meta({ id: 'DataSummary' });
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { openSamples, type Sample, type SampleOptions } from '#src/data/index.js';
-import { readLines } from '#src/data/lines.js';
+import { readLines, type Line } from '#src/data/lines.js';
 import { shuffled } from '#src/data/shuffle.js';
 import { loadTokenizer, type Tokenizer } from '#src/lm/index.js';
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -348,7 +348,8 @@ describe('chunking', () => {
     ]);
     expect(stream.summary.skippedRecords).toBe(7);
     expect(stream.summary.warnings.map(({ en }) => en)).toEqual([
-      '5 lines were skipped: the field `input_ids` is not a list of token ids.',
+      '4 lines were skipped: the field `input_ids` is not a list of token ids.',
+      '1 line was skipped: the field `input_ids` has a token id outside the vocabulary.',
     ]);
     const packed = await collect({
       path: where,
@@ -428,14 +429,14 @@ describe('long lines and early stops', () => {
     for (const end of ['\n', '\r', '\r\n']) {
       const wanted = Array.from({ length: 400 }, (_, n) => 'x'.repeat((n * 7919) % 3000));
       writeFileSync(path, wanted.join(end));
-      const found: (string | null)[] = [];
+      const found: Line[] = [];
       for await (const line of readLines({ path, format: 'text', compression: 'none' }))
         found.push(line);
       expect(found).toEqual(wanted);
       // `\r\n` across a border of pieces
       const padding = 'y'.repeat(2 ** 18 - 1);
       writeFileSync(path, `${padding}${end}z`);
-      const across: (string | null)[] = [];
+      const across: Line[] = [];
       for await (const line of readLines({ path, format: 'text', compression: 'none' }))
         across.push(line);
       expect(across).toEqual([padding, 'z']);

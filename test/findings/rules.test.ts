@@ -44,6 +44,21 @@ describe('on the shipped files', () => {
   });
 });
 
+const lost = (count: number, records: number): EvaluationResult['data'] => ({
+  ...evaluationResult().data,
+  records,
+  skippedRecords: count,
+  skipped: [
+    {
+      reason: 'not-json',
+      count,
+      first: { file: 'a.jsonl', unit: 'line', number: 2, excerpt: '{' },
+      en: 'not JSON',
+      zh: '不是 JSON',
+    },
+  ],
+});
+
 /** For each rule a result on which it fires and one, nearly the same, on which it must not. */
 const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult }> = {
   'sae-failed': {
@@ -58,6 +73,10 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
       ],
     }),
     silent: of({ results: [topk] }),
+  },
+  'records-lost': {
+    fires: of({ data: lost(31, 60) }),
+    silent: of({ data: lost(30, 60) }),
   },
   'near-identity': {
     fires: of({ results: [strictly(topk, { L0: mean(129), NormMSE: mean(0.049) })] }),

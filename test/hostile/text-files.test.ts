@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { listFiles } from '#src/data/files.js';
 import { readPieces } from '#src/data/pieces.js';
-import { SkippedRecords } from '#src/data/records.js';
+import { SkippedRecords } from '#src/data/skipped.js';
 import { SaeEvalError } from '#src/errors.js';
 import { root } from '../golden/load.js';
 import { mutated, randomBits } from './checkpoint-mutations.js';
@@ -107,7 +107,7 @@ async function peakOf(path: string): Promise<{ megabytes: number; said: string }
   const code = `
     const { listFiles } = await import('#src/data/files.js');
     const { readPieces } = await import('#src/data/pieces.js');
-    const { SkippedRecords } = await import('#src/data/records.js');
+    const { SkippedRecords } = await import('#src/data/skipped.js');
     let said = '';
     const skipped = new SkippedRecords();
     const settings = {

@@ -8,7 +8,7 @@ import { evaluateIn } from '../../compute/evaluate.js';
 import { ComputeProcess } from '../../compute/host.js';
 import type { EvaluationRequest, EvaluationResult } from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
-import { renderTable } from '../../report/terminal.js';
+import { renderFindings, renderLosses, renderTable } from '../../report/terminal.js';
 import { readJsonFile } from '../exit.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
@@ -74,6 +74,8 @@ export async function runRequest(
     await rm(journal, { force: true });
     for (const protocol of result.config.protocol)
       process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);
+    for (const line of renderFindings(result)) process.stdout.write(`${line}\n`);
+    for (const line of renderLosses(result)) process.stderr.write(`${line}\n`);
     for (const { label, error } of result.results)
       if (error !== null) process.stderr.write(`sae-eval: ${label}: ${error.message}\n`);
     for (const path of written) process.stdout.write(`wrote ${path}\n`);

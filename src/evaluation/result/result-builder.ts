@@ -167,7 +167,7 @@ export class ResultBuilder {
       data,
       seconds,
     }: {
-      data: Pick<DataSummary, 'samples' | 'skippedRecords' | 'truncatedTokens' | 'warnings'>;
+      data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
       seconds: number;
     },
   ): EvaluationResult {

@@ -194,6 +194,7 @@ export async function run(
         batches: accumulator.batchSizes.length,
         samplesPerSecond: rate,
         secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate,
+        skipped: stream.summary.skipped,
       });
     };
     const onMicroBatch = (done: number): void => {

@@ -14,6 +14,17 @@ export const en: Words = {
       'Counts real tokens only, measures at the layer of the splice, and sums over the whole ' +
       'data set. Brackets hold 95 % bootstrap intervals over sequences.',
   },
+  losses: {
+    title: 'Text that was left out',
+    reason: 'Reason',
+    count: 'Count',
+    first: 'First example',
+    skipped: (skipped, records) =>
+      `${skipped}${records === null ? '' : ` of ${records}`} records were skipped; the numbers ` +
+      'are of the others.',
+    truncated: (tokens, share) =>
+      `${tokens} tokens (${share}) were cut off at the sequence length.`,
+  },
   findings: 'Findings',
   noFindings: 'No rule fired.',
   severity: { info: 'Note', warning: 'Warning', error: 'Error' },

@@ -17,6 +17,15 @@ export interface Words {
   configuration: string;
   resultsUnder(protocol: 'reference' | 'strict'): string;
   protocolLine: Record<'reference' | 'strict', string>;
+  losses: {
+    title: string;
+    reason: string;
+    count: string;
+    first: string;
+    /** @param records number of records read; null if it is not known. */
+    skipped(skipped: number, records: number | null): string;
+    truncated(tokens: number, share: string): string;
+  };
   findings: string;
   noFindings: string;
   severity: Record<'info' | 'warning' | 'error', string>;

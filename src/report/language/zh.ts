@@ -11,6 +11,17 @@ export const zh: Words = {
     strict:
       '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内是以序列为单位的自助法 95 % 区间。',
   },
+  losses: {
+    title: '未使用的文本',
+    reason: '原因',
+    count: '数量',
+    first: '首个例子',
+    skipped: (skipped, records) =>
+      records === null
+        ? `跳过了 ${skipped} 条记录；各项数值来自其余记录。`
+        : `${records} 条记录中跳过了 ${skipped} 条；各项数值来自其余记录。`,
+    truncated: (tokens, share) => `有 ${tokens} 个词元（${share}）因超出序列长度而被截去。`,
+  },
   findings: '发现',
   noFindings: '未触发任何规则。',
   severity: { info: '说明', warning: '警告', error: '错误' },

@@ -2,12 +2,13 @@
  * The page, driven in a real browser: submit, watch, cancel, report, compare; keyboard, phone, no
  * outside requests.
  */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
+import type { EvaluationEvent } from '#src/schema/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 
 const executable = [
@@ -85,6 +86,7 @@ function accessibilityFaults(): string[] {
 
 describe.skipIf(executable === undefined)('the page', () => {
   const folder = temporaryFolder();
+  let texts: string;
   let server: RunningServer;
   let browser: Browser;
   let context: BrowserContext;
@@ -94,7 +96,9 @@ describe.skipIf(executable === undefined)('the page', () => {
   const faults: string[] = [];
 
   beforeAll(async () => {
-    server = await serve(folder.path);
+    texts = join(folder.path, 'texts');
+    mkdirSync(texts);
+    server = await serve(folder.path, { roots: [packageRoot, texts] });
     client = new SaeEvalClient(server.url);
     await untilReady(server.url);
     browser = await chromium.launch({
@@ -311,6 +315,39 @@ describe.skipIf(executable === undefined)('the page', () => {
     await report.waitForURL(/^blob:/);
     expect(await report.locator('body').innerText()).toContain('RandomK');
     await report.close();
+  });
+
+  it('shows which records were left out, while it runs and after, as text', async () => {
+    const broken = '{"text": <img src=x onerror="document.title=1">}';
+    writeFileSync(
+      join(texts, 'losses.jsonl'),
+      [broken, broken, ...Array.from({ length: 6 }, (_, n) => `{"text": "record ${n}"}`)].join(
+        '\n',
+      ),
+    );
+    const live: EvaluationEvent[] = [];
+    const { id } = await client.evaluate(
+      smallRequest({ dataset: { path: 'losses.jsonl', seqLen: 16 } }),
+      { wait: true, onEvent: (event) => live.push(event) },
+    );
+    const told = live.flatMap(({ event, data }) =>
+      event === 'progress' && data.progress !== null ? [data.progress.skipped] : [],
+    );
+    expect(told).toContainEqual([
+      {
+        reason: 'not-json',
+        count: 2,
+        first: { file: 'losses.jsonl', unit: 'line', number: 1, excerpt: broken },
+        en: 'not JSON',
+        zh: '不是 JSON',
+      },
+    ]);
+    await page.goto(`${server.url}/#/evaluations/${id}`);
+    await page.getByText('2 of 8 records were skipped').waitFor();
+    const card = page.locator('section.card', { has: page.locator('table.losses') });
+    expect(await card.innerText()).toMatch(/not JSON\s+2\s+losses\.jsonl, line 1/);
+    expect(await card.innerText()).toContain(broken);
+    expect(await page.locator('main img').count()).toBe(0);
   });
 
   it('never shows what users typed as markup', async () => {
