@@ -1,19 +1,24 @@
 /**
- * The sums of a run in float64: columns hold one sum per sequence, vectors sums over the run. Two
- * accumulators of consecutive shards merge by appending and adding. Columns then have the same bits
- * as in one run; vectors only if their values are whole numbers or the shards are single batches.
+ * The sums of a run in float64: columns hold one sum per sequence, vectors exact sums over the run.
+ * Accumulators of consecutive parts of a run merge, in any grouping, to the same bits as one
+ * accumulator of all its batches: columns are appended, and vectors are rounded only when they are
+ * read.
  */
+import { ExactSum } from './exact-sum.js';
+
 export interface AccumulatorState {
-  batchSizes: number[];
-  columns: Map<string, Float64Array>;
-  vectors: Map<string, Float64Array>;
+  batchSizes: readonly number[];
+  columns: ReadonlyMap<string, Float64Array>;
+  /** Vectors that add up to a vector exactly. */
+  vectors: ReadonlyMap<string, readonly Float64Array[]>;
 }
 
 export class Accumulator {
   /** Sequences of each finished batch. */
   readonly batchSizes: number[] = [];
   readonly #columns = new Map<string, { data: Float64Array; length: number }>();
-  readonly #vectors = new Map<string, Float64Array>();
+  readonly #vectors = new Map<string, ExactSum>();
+  #sequences = 0;
 
   /** Appends the sums of some sequences to a column. */
   append(column: string, values: Float64Array): void {
@@ -34,17 +39,27 @@ export class Accumulator {
 
   /** Adds to a vector. */
   add(vector: string, values: Float64Array): void {
-    const held = this.#vectors.get(vector);
-    if (held === undefined) this.#vectors.set(vector, values.slice());
-    else for (let i = 0; i < values.length; i++) held[i]! += values[i]!;
+    this.#vector(vector, values.length).add(values);
+  }
+
+  #vector(name: string, length: number): ExactSum {
+    let held = this.#vectors.get(name);
+    if (held === undefined) this.#vectors.set(name, (held = new ExactSum(length)));
+    return held;
   }
 
   endBatch(sequences: number): void {
     this.batchSizes.push(sequences);
+    this.#sequences += sequences;
   }
 
   get sequences(): number {
-    return this.batchSizes.reduce((sum, size) => sum + size, 0);
+    return this.#sequences;
+  }
+
+  /** Names of the columns, in the order in which they began. */
+  get columnNames(): string[] {
+    return [...this.#columns.keys()];
   }
 
   /** One value per sequence, in order. A view: a later append may leave it behind. */
@@ -54,33 +69,33 @@ export class Accumulator {
   }
 
   vector(name: string): Float64Array | null {
-    return this.#vectors.get(name) ?? null;
+    return this.#vectors.get(name)?.values() ?? null;
   }
 
   /** Appends the batches of `other`, which follow this accumulator's. */
   merge(other: Accumulator): void {
     for (const [name, { data, length }] of other.#columns)
       this.append(name, data.subarray(0, length));
-    for (const [name, values] of other.#vectors) this.add(name, values);
-    this.batchSizes.push(...other.batchSizes);
+    for (const [name, sum] of other.#vectors) this.#vector(name, sum.length).merge(sum);
+    for (const size of other.batchSizes) this.endBatch(size);
   }
 
-  /** A copy that can be stored. */
+  /** The state to be stored. Views, which hold until something is added. */
   state(): AccumulatorState {
     return {
-      batchSizes: [...this.batchSizes],
+      batchSizes: this.batchSizes,
       columns: new Map(
-        [...this.#columns].map(([name, { data, length }]) => [name, data.slice(0, length)]),
+        [...this.#columns].map(([name, { data, length }]) => [name, data.subarray(0, length)]),
       ),
-      vectors: new Map([...this.#vectors].map(([name, values]) => [name, values.slice()])),
+      vectors: new Map([...this.#vectors].map(([name, sum]) => [name, sum.parts()])),
     };
   }
 
-  static restore(state: AccumulatorState): Accumulator {
+  static restore({ batchSizes, columns, vectors }: AccumulatorState): Accumulator {
     const restored = new Accumulator();
-    for (const [name, values] of state.columns) restored.append(name, values);
-    for (const [name, values] of state.vectors) restored.add(name, values);
-    restored.batchSizes.push(...state.batchSizes);
+    for (const [name, values] of columns) restored.append(name, values);
+    for (const [name, parts] of vectors) for (const part of parts) restored.add(name, part);
+    for (const size of batchSizes) restored.endBatch(size);
     return restored;
   }
 }
