@@ -120,6 +120,11 @@ export const errorTable = {
   },
   'tensor-disposed': { status: 500, exitCode: 1, title: 'A tensor was used after it was disposed' },
   'non-finite': { status: 500, exitCode: 1, title: 'A result is NaN or infinite' },
+  'input-changed': {
+    status: 409,
+    exitCode: 1,
+    title: 'A file changed while an evaluation read it',
+  },
   cancelled: { status: 409, exitCode: 1, title: 'The evaluation was cancelled' },
   'timed-out': { status: 504, exitCode: 1, title: 'The evaluation took longer than allowed' },
   'process-died': { status: 500, exitCode: 1, title: 'The compute process ended unexpectedly' },
@@ -202,6 +207,9 @@ export interface SerializedError {
   fields?: FieldError[];
 }
 
+/** EDQUOT of Linux, for which Node has no code. */
+const quotaErrno = -122;
+
 /**
  * Turns a thrown value into a coded error: coded errors stay, file system errors get their code,
  * all others become `internal`. `what` names the file or operation in the message.
@@ -215,7 +223,11 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
   if (systemCode === 'EACCES' || systemCode === 'EISDIR' || systemCode === 'EPERM') {
     return new SaeEvalError('file-unreadable', `${what}: ${message}`, { cause: thrown });
   }
-  if (systemCode === 'ENOSPC' || systemCode === 'EDQUOT' || systemCode === 'SQLITE_FULL') {
+  if (
+    systemCode === 'ENOSPC' ||
+    systemCode === 'SQLITE_FULL' ||
+    (thrown as NodeJS.ErrnoException | null)?.errno === quotaErrno
+  ) {
     return new SaeEvalError('storage-full', `${what}: the disk is full (${message}).`, {
       cause: thrown,
     });

@@ -206,6 +206,7 @@ export class DeviceWorker {
             batches = progress.batches;
             this.host.progress(job.id, progress);
           },
+          onNotice: ({ en }) => this.host.log(en, { id: job.id }),
           onResult: (results) => this.host.results(job.id, results),
         });
         return { status: result.status, result };

@@ -68,6 +68,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       onLoaded: () => span.loaded(),
       onBatch: (samples) => span.batch(samples),
       onProgress: (progress) => send({ type: 'progress', call, progress, usage: usage() }),
+      onNotice: (text) => send({ type: 'notice', call, text }),
       resultInterval,
       onResult: (results) => send({ type: 'partial', call, results }),
     });

@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { SaeEvalError, type SerializedError } from '../errors.js';
 import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
-import type { EvaluationResult, SaeResult } from '../schema/result.js';
+import type { Bilingual, EvaluationResult, SaeResult } from '../schema/result.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
 import { forkChild, type ForkOptions } from './fork-child.js';
 import type { PathTable } from '../evaluation/request/path-table.js';
@@ -57,6 +57,8 @@ export interface ComputeRunOptions {
   trace?: Record<string, string>;
   signal?: AbortSignal;
   onProgress?: (progress: Progress) => void;
+  /** Something that the result's warnings will tell too. */
+  onNotice?: (text: Bilingual) => void;
   /**
    * The numbers of every SAE as they stand after a batch; not after every batch where they are
    * short.
@@ -262,6 +264,7 @@ export class ComputeProcess {
     if ('usage' in message && message.usage !== undefined) this.usage = message.usage;
     if (pending === null || message.call !== pending.call) return;
     if (message.type === 'progress') pending.options.onProgress?.(message.progress);
+    else if (message.type === 'notice') pending.options.onNotice?.(message.text);
     else if (message.type === 'partial') pending.options.onResult?.(message.results);
     else if (message.type === 'result') pending.resolve(message.result);
     else if (message.type === 'described') pending.resolve(message.machine);

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';
 import { requestFields } from '../schema/request.js';
-import { resultSchema, saeResultSchema } from '../schema/result.js';
+import { bilingualSchema, resultSchema, saeResultSchema } from '../schema/result.js';
 import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
 
 export const machineSchema = z.object({
@@ -63,6 +63,7 @@ export const fromChildSchema = z.discriminatedUnion('type', [
     progress: progressSchema,
     usage: processUsageSchema,
   }),
+  z.object({ type: z.literal('notice'), call: z.number().int(), text: bilingualSchema }),
   z.object({
     type: z.literal('partial'),
     call: z.number().int(),

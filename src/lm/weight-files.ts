@@ -35,6 +35,20 @@ function shardsOf(index: string, folder: string): string[] {
   return [...names].sort().map((name) => join(folder, name));
 }
 
+/** Weight files of a model folder, with the index that names them; none if it has no weights. */
+export async function weightPaths(
+  folder: string,
+): Promise<{ index: string | null; files: readonly string[] }> {
+  for (const candidate of candidates) {
+    const path = join(folder, candidate);
+    if (!(await exists(path))) continue;
+    return candidate.endsWith('.index.json')
+      ? { index: path, files: shardsOf(path, folder) }
+      : { index: null, files: [path] };
+  }
+  return { index: null, files: [] };
+}
+
 export interface StoredTensor {
   checkpoint: Checkpoint;
   entry: TensorEntry;
@@ -49,21 +63,18 @@ export class WeightFiles {
 
   /** @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`. */
   static async read(folder: string): Promise<WeightFiles> {
-    for (const candidate of candidates) {
-      const path = join(folder, candidate);
-      if (!(await exists(path))) continue;
-      const files = candidate.endsWith('.index.json') ? shardsOf(path, folder) : [path];
-      const stored = new Map<string, StoredTensor>();
-      for (const file of files) {
-        const checkpoint = await readCheckpoint(file);
-        for (const [name, entry] of checkpoint.entries) stored.set(name, { checkpoint, entry });
-      }
-      return new WeightFiles(folder, stored);
+    const { files } = await weightPaths(folder);
+    if (files.length === 0)
+      throw new SaeEvalError(
+        'model-invalid',
+        `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`,
+      );
+    const stored = new Map<string, StoredTensor>();
+    for (const file of files) {
+      const checkpoint = await readCheckpoint(file);
+      for (const [name, entry] of checkpoint.entries) stored.set(name, { checkpoint, entry });
     }
-    throw new SaeEvalError(
-      'model-invalid',
-      `${folder}: expected weights in one of ${candidates.join(', ')}, found none of them.`,
-    );
+    return new WeightFiles(folder, stored);
   }
 
   find(name: string): StoredTensor | null {

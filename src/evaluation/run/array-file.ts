@@ -114,7 +114,13 @@ export function readArrayFile(path: string): ArrayFile {
     ) as { __metadata__: Record<string, string> } & Record<string, Described>;
     const arrays = new Map(
       Object.entries(described as Record<string, Described>).map(
-        ([name, { shape, data_offsets: [from, to] }]) => {
+        ([
+          name,
+          {
+            shape,
+            data_offsets: [from, to],
+          },
+        ]) => {
           const data = new Float64Array((to - from) / 8);
           const bytes = bytesOf({ shape, data });
           for (let at = 0; at < bytes.length; at += pieceBytes) {

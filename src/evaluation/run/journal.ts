@@ -1,24 +1,23 @@
 /**
- * The journal of a run: everything its finished batches gave, in one file that is replaced as a
- * whole after each batch. A run that was killed continues after its last finished batch, with the
- * decisions it was started with.
+ * The journal of a run: everything its finished batches gave, with the decisions it was started
+ * with and the content of its files. A run that was killed continues after the last batch in it,
+ * with the same bits. A journal that is damaged, or of another run, is not used, and the run says
+ * why.
  */
 import { createHash } from 'node:crypto';
-import {
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
-import { deserialize, serialize } from 'node:v8';
-import { Accumulator, type AccumulatorState } from '../../metrics/accumulator.js';
+import { z } from 'zod';
+import type { Bilingual } from '../../bilingual.js';
+import { Accumulator } from '../../metrics/accumulator.js';
 import type { ProductKind } from '../../sae/index.js';
 import type { MicroBatch } from '../engine/micro-batch.js';
+import { DamagedFileError, readArrayFile, writeArrayFile, type NamedArray } from './array-file.js';
+import { fileContentSchema } from './file-content.js';
+import type { InputFiles } from './input-files.js';
 
-const formatVersion = 3;
+const format = 'sae-eval journal';
+const formatVersion = 4;
+/** Part of the time of a run that writing may take. */
+const partOfTime = 0.02;
 
 /** Decisions that must not change between the parts of one run. */
 export interface Decisions {
@@ -28,81 +27,162 @@ export interface Decisions {
   saeProducts: ProductKind;
 }
 
-interface JournalContent {
-  version: number;
-  identity: string;
+/** State of a run after a batch. */
+export interface RunState {
   id: string;
   createdAt: string;
   decisions: Decisions;
+  /** Compute time so far, earlier parts included. */
   seconds: number;
-  state: AccumulatorState;
-}
-
-export interface Recovered {
-  id: string;
-  createdAt: string;
-  decisions: Decisions;
-  /** Compute time of the parts before. */
-  seconds: number;
+  /** What the result will say beside the data's own warnings. */
+  warnings: readonly Bilingual[];
   accumulator: Accumulator;
 }
 
-/** Identity of a run: equal for the same request on the same files by the same version. */
-export function runIdentity(parts: unknown): string {
-  return createHash('sha256').update(JSON.stringify(parts)).digest('hex');
+const contentSchema = z.object({
+  request: z.string(),
+  machine: z.string(),
+  files: z.array(fileContentSchema),
+  id: z.string(),
+  createdAt: z.string(),
+  decisions: z.object({
+    microBatch: z.object({
+      sequences: z.number(),
+      lanesPerCall: z.number(),
+      logits: z.number(),
+    }),
+    threads: z.number(),
+    saeProducts: z.enum(['float32', 'bfloat16-parts']),
+  }),
+  seconds: z.number(),
+  warnings: z.array(z.object({ en: z.string(), zh: z.string() })),
+});
+
+/** A run, apart from its files: equal for the same request, on the same kind of machine. */
+export interface RunIdentity {
+  /** Everything that is asked for, and that the files' settings say. */
+  request: unknown;
+  /** Versions and processor, which decide the bits. */
+  machine: unknown;
 }
 
-function writeWhole(path: string, bytes: Uint8Array): void {
-  const file = openSync(path, 'w', 0o600);
-  try {
-    for (let written = 0; written < bytes.length;) written += writeSync(file, bytes, written);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
+const digestOf = (value: unknown): string =>
+  createHash('sha256').update(JSON.stringify(value)).digest('hex');
+
+/** State of an earlier part, or why there is none; both null without a journal. */
+export interface Recovery {
+  state: RunState | null;
+  refused: Bilingual | null;
+}
+
+const refusals = {
+  damaged: { en: 'it is damaged', zh: '文件已损坏' },
+  version: { en: 'another version of sae-eval wrote it', zh: '它由另一版本的 sae-eval 写成' },
+  request: { en: 'it belongs to another request', zh: '它属于另一个请求' },
+  machine: {
+    en: 'it was written with another processor, libtorch or version of sae-eval',
+    zh: '写入时的处理器、libtorch 或 sae-eval 版本不同',
+  },
+} satisfies Record<string, Bilingual>;
+
+function refusedFor({ en, zh }: Bilingual): Recovery {
+  return {
+    state: null,
+    refused: {
+      en: `The journal of an earlier attempt was not used: ${en}. The run began again.`,
+      zh: `未使用先前运行的日志：${zh}。本次运行从头开始。`,
+    },
+  };
 }
 
 export class Journal {
+  readonly #request: string;
+  readonly #machine: string;
+  #nextWrite = -Infinity;
+
   constructor(
     private readonly path: string,
-    private readonly identity: string,
-  ) {}
+    { request, machine }: RunIdentity,
+    private readonly files: InputFiles,
+  ) {
+    this.#request = digestOf(request);
+    this.#machine = digestOf(machine);
+  }
 
-  /**
-   * State that an earlier part of the same run left; null if the file is missing, unreadable or of
-   * another run.
-   */
-  recover(): Recovered | null {
-    let content: JournalContent;
+  /** State that an earlier part of the same run on the same files left. */
+  recover(): Recovery {
+    let arrays: ReadonlyMap<string, NamedArray>;
+    let metadata: Readonly<Record<string, string>>;
     try {
-      content = deserialize(readFileSync(this.path)) as JournalContent;
-    } catch {
-      return null;
+      ({ arrays, metadata } = readArrayFile(this.path));
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code === 'ENOENT')
+        return { state: null, refused: null };
+      if (thrown instanceof DamagedFileError) return refusedFor(refusals.damaged);
+      const reason = thrown instanceof Error ? thrown.message : String(thrown);
+      return refusedFor({ en: reason, zh: reason });
     }
-    if (content.version !== formatVersion || content.identity !== this.identity) return null;
-    const { id, createdAt, decisions, seconds, state } = content;
-    return { id, createdAt, decisions, seconds, accumulator: Accumulator.restore(state) };
+    if (metadata['format'] !== format || metadata['version'] !== String(formatVersion))
+      return refusedFor(refusals.version);
+    const parsed = contentSchema.safeParse(JSON.parse(metadata['content'] ?? 'null'));
+    if (!parsed.success) return refusedFor(refusals.version);
+    const { request, machine, files, ...state } = parsed.data;
+    if (request !== this.#request) return refusedFor(refusals.request);
+    if (machine !== this.#machine) return refusedFor(refusals.machine);
+    const [changed, ...more] = this.files.changedSince(files);
+    if (changed !== undefined)
+      return refusedFor({
+        en: `${changed}${more.length === 0 ? ' has' : ` and ${more.length} more have`} changed`,
+        zh: `${changed}${more.length === 0 ? '' : `等 ${more.length + 1} 个文件`}已改变`,
+      });
+    return { state: { ...state, accumulator: accumulatorOf(arrays) }, refused: null };
+  }
+
+  /** Whether the next state should be written, so that writing takes little of the run's time. */
+  get due(): boolean {
+    return performance.now() >= this.#nextWrite;
   }
 
   /** Replaces the file: after a crash there is either the state before or this one. */
-  write({ id, createdAt, decisions, seconds, accumulator }: Recovered): void {
-    const content: JournalContent = {
-      version: formatVersion,
-      identity: this.identity,
-      id,
-      createdAt,
-      decisions,
-      seconds,
-      state: accumulator.state(),
+  write({ accumulator, ...state }: RunState): void {
+    const began = performance.now();
+    const content: z.infer<typeof contentSchema> = {
+      ...state,
+      warnings: [...state.warnings],
+      request: this.#request,
+      machine: this.#machine,
+      files: [...this.files.contents],
     };
-    const part = `${this.path}.part`;
-    try {
-      writeWhole(part, serialize(content));
-      renameSync(part, this.path);
-    } catch (thrown) {
-      // Half a file would take the room that is missing.
-      rmSync(part, { force: true });
-      throw thrown;
-    }
+    writeArrayFile(this.path, {
+      arrays: arraysOf(accumulator),
+      metadata: { format, version: String(formatVersion), content: JSON.stringify(content) },
+    });
+    const now = performance.now();
+    this.#nextWrite = now + (now - began) / partOfTime;
   }
+}
+
+function arraysOf(accumulator: Accumulator): Map<string, NamedArray> {
+  const { batchSizes, columns, vectors } = accumulator.state();
+  const arrays = new Map<string, NamedArray>();
+  const add = (name: string, data: Float64Array): void =>
+    void arrays.set(name, { shape: [data.length], data });
+  add('batchSizes', Float64Array.from(batchSizes));
+  for (const [name, values] of columns) add(`column|${name}`, values);
+  for (const [name, parts] of vectors)
+    for (const [index, part] of parts.entries()) add(`vector|${index}|${name}`, part);
+  return arrays;
+}
+
+function accumulatorOf(arrays: ReadonlyMap<string, NamedArray>): Accumulator {
+  const columns = new Map<string, Float64Array>();
+  const vectors = new Map<string, Float64Array[]>();
+  for (const [name, { data }] of arrays) {
+    const [, column] = /^column\|(.*)$/s.exec(name) ?? [];
+    const [, vector] = /^vector\|\d+\|(.*)$/s.exec(name) ?? [];
+    if (column !== undefined) columns.set(column, data);
+    if (vector !== undefined) vectors.set(vector, [...(vectors.get(vector) ?? []), data]);
+  }
+  const batchSizes = Array.from(arrays.get('batchSizes')?.data ?? []);
+  return Accumulator.restore({ batchSizes, columns, vectors });
 }

@@ -1,6 +1,5 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
@@ -18,12 +17,15 @@ import {
 import { memoryCacheBytes } from '../../torch/tuning.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
-import { Journal, runIdentity } from './journal.js';
+import { InputFiles } from './input-files.js';
+import { Journal, type RunIdentity, type RunState } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { resolveDevice } from './device.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
+import { ProgressReports } from './progress-reports.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import type {
+  Bilingual,
   EvaluationRequest,
   EvaluationResult,
   Progress,
@@ -32,6 +34,9 @@ import type {
 } from '../../schema/index.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
+
+/** Part of the time of a run that numbers as they stand may take. */
+const resultShare = 0.05;
 
 export interface RunOptions {
   id?: string;
@@ -43,17 +48,19 @@ export interface RunOptions {
   onProgress?: (progress: Progress) => void;
   /** Milliseconds between calls of `onProgress` within a batch, at least; default 250. */
   progressInterval?: number;
-  /** A batch was finished, and is in the journal; `samples` are those of the run so far. */
+  /** A batch was finished; `samples` are those of the run so far. */
   onBatch?: (samples: number) => void;
   /** Numbers as they stand after a batch, without intervals. */
   onResult?: (results: SaeResult[]) => void;
   /** Milliseconds between calls of `onResult`, at least; default 0: after every batch. */
   resultInterval?: number;
   /**
-   * File that each finished batch is written to, and from which a killed run continues with the
-   * same bits.
+   * File that finished batches are written to, and from which a killed run continues with the same
+   * bits. Writing takes at most a fiftieth of the time.
    */
   journal?: string;
+  /** Something that the result's warnings will tell: a journal was not used, or not written. */
+  onNotice?: (text: Bilingual) => void;
   resolvePath?: (path: string) => string;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
@@ -61,29 +68,36 @@ export interface RunOptions {
   cache?: WeightCache;
 }
 
-/** Identity of a run for its journal: the request, and the files as they are now. */
-function identityOf({ request, saes, paths }: ValidatedRequest, device: string): string {
-  const files = [
-    paths.model,
-    paths.dataset,
-    ...saes.flatMap(({ description: { checkpoint, configPath } }) => [
-      checkpoint.path,
-      ...(configPath === null ? [] : [configPath]),
-    ]),
-  ].map((path) => {
-    const { size, mtimeMs } = statSync(path);
-    return [path, size, mtimeMs];
-  });
-  // Libraries choose their kernels by the processor: on another one the parts of a run would not be
-  // of the same bits.
-  return runIdentity({
-    request,
-    files,
-    device,
-    version: packageVersion,
-    versions: versions(),
-    processor: cpus()[0]?.model,
-  });
+/** Identity of a run, apart from the content of its files. */
+function identityOf(
+  { request, saes }: ValidatedRequest,
+  { device, allowProgram }: { device: string; allowProgram: boolean },
+): RunIdentity {
+  const described = saes.map(({ description: { checkpoint: _, ...description }, ...place }) => ({
+    ...place,
+    description,
+  }));
+  return {
+    request: { request, described, allowProgram },
+    // Libraries choose their kernels by the processor: on another one the parts of a run would not
+    // be of the same bits.
+    machine: {
+      device,
+      version: packageVersion,
+      versions: versions(),
+      processor: cpus()[0]?.model,
+    },
+  };
+}
+
+/** The reason why a journal cannot be written, unless the disk is full. @throws SaeEvalError. */
+function withoutJournal(thrown: unknown): Bilingual {
+  const error = asSaeEvalError(thrown, 'The journal');
+  if (error.code === 'storage-full') throw error;
+  return {
+    en: `The journal could not be written (${error.message}); the run went on without it.`,
+    zh: `无法写入运行日志（${error.message}）；本次运行在没有日志的情况下继续。`,
+  };
 }
 
 /**
@@ -104,26 +118,36 @@ export async function run(
     onBatch,
     onResult,
     resultInterval = 0,
+    onNotice,
     resolvePath = (path) => path,
     allowProgram = false,
     cache = new WeightCache(),
   } = options;
   const loans = cache.open();
+  const files = new InputFiles();
   const validated = await validateRequest(input, {
     allowProgram,
     resolvePath: (name) => {
       const path = resolvePath(name);
       loans.see(path);
+      files.see(path, name);
       return path;
     },
   });
   const device = resolveDevice(validated.request.device, devices());
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
+  await files.take(validated);
   const journal =
     options.journal === undefined
       ? null
-      : new Journal(options.journal, identityOf(validated, device));
-  const recovered = journal?.recover() ?? null;
+      : new Journal(options.journal, identityOf(validated, { device, allowProgram }), files);
+  const { state: recovered, refused } = journal?.recover() ?? { state: null, refused: null };
+  const warnings: Bilingual[] = [...(recovered?.warnings ?? [])];
+  const notice = (text: Bilingual): void => {
+    warnings.push(text);
+    onNotice?.(text);
+  };
+  if (refused !== null) notice(refused);
   signal?.throwIfAborted();
 
   setInferenceMode(true);
@@ -132,6 +156,8 @@ export async function run(
   const products = recovered?.decisions.saeProducts ?? chooseProducts(request);
   threadsOfProcess();
   let engine: Engine | null = null;
+  /** Keeps what a run that ends early has computed. */
+  let keep = (): void => {};
   try {
     const model = await borrowModel(cache, loans, {
       path: validated.paths.model,
@@ -178,51 +204,76 @@ export async function run(
       wanted,
       versions: versions(),
     });
-    const started = performance.now();
-    const skipped = accumulator.sequences;
-    const secondsBefore = recovered?.seconds ?? 0;
-    const seconds = (): number => secondsBefore + (performance.now() - started) / 1000;
-
-    let lastProgress = started;
-    const tellProgress = (samples: number): void => {
-      lastProgress = performance.now();
-      const rate = (samples - skipped) / Math.max((lastProgress - started) / 1000, 1e-9);
-      const total = stream.total ?? null;
-      onProgress?.({
-        samples,
-        total,
-        batches: accumulator.batchSizes.length,
-        samplesPerSecond: rate,
-        secondsLeft: total === null ? null : Math.max(total - samples, 0) / rate,
-        skipped: stream.summary.skipped,
-      });
+    const progress = new ProgressReports({
+      accumulator,
+      stream,
+      interval: progressInterval,
+      secondsBefore: recovered?.seconds ?? 0,
+      ...(onProgress === undefined ? {} : { onProgress }),
+    });
+    const write = (): void => {
+      if (journal === null || !journaling) return;
+      files.check();
+      const { seconds } = progress;
+      const state: RunState = { ...identity, decisions, seconds, warnings, accumulator };
+      try {
+        journal.write(state);
+      } catch (thrown) {
+        notice(withoutJournal(thrown));
+        journaling = false;
+      }
+      written = accumulator.batchSizes.length;
     };
-    const onMicroBatch = (done: number): void => {
-      if (performance.now() - lastProgress >= progressInterval)
-        tellProgress(accumulator.sequences + done);
+    let journaling = true;
+    let written = accumulator.batchSizes.length;
+    keep = () => {
+      if (accumulator.batchSizes.length > written) write();
     };
 
-    let lastResult = -Infinity;
+    let nextResult = -Infinity;
+    // What was loaded is what was looked at.
+    files.check({ loading: true });
     onLoaded?.();
     for await (const batch of stream) {
-      accumulator.merge(await engine.batch(batch, { signal, onMicroBatch }));
+      accumulator.merge(
+        await engine.batch(batch, { signal, onMicroBatch: (done) => progress.within(done) }),
+      );
       synchronize(device);
-      journal?.write({ ...identity, decisions, seconds: seconds(), accumulator });
+      files.checkNowAndThen();
+      if (journal?.due === true) write();
       onBatch?.(accumulator.sequences);
-      tellProgress(accumulator.sequences);
-      if (onResult !== undefined && performance.now() - lastResult >= resultInterval) {
-        lastResult = performance.now();
+      progress.tell();
+      const now = performance.now();
+      if (onResult !== undefined && now >= nextResult) {
         onResult(builder.results(accumulator, { intervals: false }));
+        // Numbers over everything so far take longer and longer.
+        nextResult = now + Math.max(resultInterval, (performance.now() - now) / resultShare);
       }
     }
-    return builder.result(accumulator, { data: stream.summary, seconds: seconds() });
+    files.check();
+    const { summary } = stream;
+    return builder.result(accumulator, {
+      data: { ...summary, warnings: [...summary.warnings, ...warnings] },
+      seconds: progress.seconds,
+    });
   } catch (thrown) {
+    const error = asSaeEvalError(thrown, 'The evaluation');
+    if (error.code !== 'input-changed') keepQuietly(keep);
     if (signal?.aborted === true)
       throw new SaeEvalError('cancelled', 'The evaluation was cancelled.', { cause: thrown });
-    throw asSaeEvalError(thrown, 'The evaluation');
+    throw error;
   } finally {
     engine?.dispose();
     loans.release();
     trimMemory();
+  }
+}
+
+/** A run that ends early has another fault to tell. */
+function keepQuietly(keep: () => void): void {
+  try {
+    keep();
+  } catch {
+    // The journal has the state before.
   }
 }
