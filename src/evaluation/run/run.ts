@@ -211,6 +211,8 @@ export async function run(
       secondsBefore: recovered?.seconds ?? 0,
       ...(onProgress === undefined ? {} : { onProgress }),
     });
+    let journaling = true;
+    let written = accumulator.batchSizes.length;
     const write = (): void => {
       if (journal === null || !journaling) return;
       files.check();
@@ -224,8 +226,6 @@ export async function run(
       }
       written = accumulator.batchSizes.length;
     };
-    let journaling = true;
-    let written = accumulator.batchSizes.length;
     keep = () => {
       if (accumulator.batchSizes.length > written) write();
     };
@@ -247,7 +247,9 @@ export async function run(
       if (onResult !== undefined && now >= nextResult) {
         onResult(builder.results(accumulator, { intervals: false }));
         // Numbers over everything so far take longer and longer.
-        nextResult = now + Math.max(resultInterval, (performance.now() - now) / resultShare);
+        const cost = performance.now() - now;
+        nextResult =
+          resultInterval === 0 ? now : now + Math.max(resultInterval, cost / resultShare);
       }
     }
     files.check();

@@ -36,9 +36,12 @@ beforeEach(() => {
   cpSync(shipped('TopK_tiny.pt'), at('sae.pt'));
   request = {
     model: at('model'),
-    dataset: { path: at('text'), seqLen: 16, maxSamples: 12 },
+    dataset: { path: at('text'), seqLen: 8, maxSamples: 12 },
     saes: [{ kind: 'TopK', checkpoint: at('sae.pt'), layer: 16, k: 16, label: 'TopK' }],
     batchSize: 2,
+    // no splices: what is tested is which files are read
+    metrics: ['NormMSE', 'ExplainedVariance'],
+    protocol: ['strict'],
   };
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
