@@ -17,7 +17,12 @@ export class Assembly {
   #open: number[] = [];
 
   constructor(
-    private readonly options: { tokenizer: Tokenizer; seqLen: number; chunking: Chunking },
+    private readonly options: {
+      tokenizer: Tokenizer;
+      padId: number;
+      seqLen: number;
+      chunking: Chunking;
+    },
   ) {}
 
   /** Samples that the ids of one piece complete. */
@@ -45,7 +50,7 @@ export class Assembly {
   }
 
   #sample(ids: readonly number[], truncated: number): Sample {
-    const padded = new Int32Array(this.options.seqLen).fill(this.options.tokenizer.padId);
+    const padded = new Int32Array(this.options.seqLen).fill(this.options.padId);
     padded.set(ids);
     return { ids: padded, length: ids.length, truncated };
   }

@@ -58,7 +58,8 @@ export async function* readBatches(
 ): AsyncGenerator<Batch, void, undefined> {
   const skipped = new SkippedRecords(source.folder ?? null);
   const field = source.tokensField ?? source.textField;
-  const assembly = new Assembly({ tokenizer, ...source });
+  const { vocabulary } = source;
+  const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source });
   const waiting: Sample[] = [];
   let samples = 0;
   let truncatedTokens = 0;
@@ -74,7 +75,7 @@ export async function* readBatches(
         records: skipped.records,
         skippedRecords: skipped.total,
         truncatedTokens,
-        warnings: skipped.warnings(field),
+        warnings: [...skipped.warnings(field), ...vocabulary.warnings()],
         skipped: skipped.list(field),
       },
     };
@@ -85,7 +86,9 @@ export async function* readBatches(
   const encode = async (): Promise<void> => {
     for (const [index, ids] of (await tokenize(pieces, tokenizer)).entries()) {
       const { content, place } = pieces[index]!;
+      const outside = typeof content === 'string' ? vocabulary.outside(ids) : null;
       if (ids.length === 0) skipped.add('no-tokens', place, content);
+      else if (outside !== null) skipped.add('chunk-outside-vocabulary', place, outside);
       else waiting.push(...assembly.push(ids));
     }
     pieces = [];

@@ -6,6 +6,7 @@ import { readLines } from './lines.js';
 import { readParquetColumn } from './parquet.js';
 import { recordsOf, textIn, tokensIn, type DataRecord } from './records.js';
 import type { Place, SkippedRecords } from './skipped.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /**
  * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words
@@ -25,8 +26,8 @@ export interface PieceSource {
   tokensField: string | null;
   chunking: Chunking;
   seqLen: number;
-  /** Number of tokens; a record with another id is skipped. */
-  vocabulary: number;
+  /** Records with another token are skipped. */
+  vocabulary: Vocabulary;
 }
 
 export interface Piece {
@@ -39,6 +40,8 @@ export interface Piece {
 export interface ReadOptions {
   /** Counts of the skipped records, which reading increases. */
   skipped: SkippedRecords;
+  /** Whether texts may be tokenized, to find those with unknown tokens. Default true. */
+  tokenizes?: boolean;
   /** Called with the number of bytes read. */
   onBytes?: (count: number) => void;
 }
@@ -119,7 +122,7 @@ async function* recordPieces(
   options: ReadOptions,
 ): AsyncGenerator<Piece, void, undefined> {
   const { textField, tokensField, chunking, seqLen, vocabulary } = source;
-  const { skipped } = options;
+  const { skipped, tokenizes = true } = options;
   for await (const record of readRecords(file, source, options)) {
     const { place } = record;
     if (tokensField !== null) {
@@ -133,8 +136,10 @@ async function* recordPieces(
     }
     const text = textIn(record, textField, skipped);
     if (text === null) continue;
-    if (chunking !== 'words') yield { content: text, place };
-    else for (const content of chunk(text, seqLen)) yield { content, place };
+    const chunks = (): Iterable<string> => (chunking === 'words' ? chunk(text, seqLen) : [text]);
+    const outside = tokenizes ? await vocabulary.outsideIn(chunks()) : null;
+    if (outside !== null) skipped.add('outside-vocabulary', place, outside);
+    else for (const content of chunks()) yield { content, place };
   }
 }
 

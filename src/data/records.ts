@@ -2,6 +2,7 @@
 import type { Line } from './lines.js';
 import { parseJson } from './python-json.js';
 import type { Place, SkippedRecords } from './skipped.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /** White space of Python's `str.split()`, for a character class. U+FEFF does not belong to it. */
 export const whiteSpace =
@@ -55,11 +56,11 @@ export function textIn(record: DataRecord, field: string, skipped: SkippedRecord
   return null;
 }
 
-/** Token ids of a record, each below `vocabulary`; null if the record is skipped. */
+/** Token ids of a record; null if the record is skipped. */
 export function tokensIn(
   record: DataRecord,
   field: string,
-  { vocabulary, skipped }: { vocabulary: number; skipped: SkippedRecords },
+  { vocabulary, skipped }: { vocabulary: Vocabulary; skipped: SkippedRecords },
 ): number[] | null {
   const ids = fieldOf(record, field, skipped);
   if (ids === undefined) return null;
@@ -76,9 +77,9 @@ export function tokensIn(
     return null;
   }
   const found = numbers as number[];
-  const outside = found.find((id) => id >= vocabulary);
-  if (outside === undefined) return found;
-  skipped.add('outside-vocabulary', record.place, `id ${outside}`);
+  const outside = vocabulary.outsideOfBoth(found);
+  if (outside === null) return found;
+  skipped.add('outside-vocabulary', record.place, outside);
   return null;
 }
 

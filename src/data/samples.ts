@@ -11,6 +11,7 @@ import { readBatches, type SampleSummary } from './batches.js';
 import { listFiles } from './files.js';
 import { readPieces, type Chunking, type PieceSource } from './pieces.js';
 import { SkippedRecords } from './skipped.js';
+import { Vocabulary } from './vocabulary.js';
 
 /** Batches of consecutive samples. The last may be smaller. Can be iterated once. */
 export interface SampleStream extends AsyncIterable<Sample[]> {
@@ -41,6 +42,11 @@ export interface SampleOptions {
   /** Default 64. */
   batchSize?: number;
   tokenizer: Tokenizer;
+  /**
+   * Number of rows of the model's embedding. Records with another token are skipped. Default the
+   * tokenizer's number of tokens.
+   */
+  vocabulary?: number;
   /** Number of batches to read and count without handing them out, for a run that continues. */
   skipBatches?: number;
 }
@@ -58,6 +64,7 @@ async function countSamples(source: PieceSource, maxSamples: number): Promise<nu
   let count = 0;
   for await (const _ of readPieces(source, {
     skipped: new SkippedRecords(),
+    tokenizes: false,
     onBytes: (read) => (bytes += read),
   })) {
     if (++count === maxSamples) break;
@@ -123,6 +130,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     seqLen,
     batchSize = 64,
     tokenizer,
+    vocabulary = tokenizer.vocabulary,
     skipBatches = 0,
   } = options;
   const source: PieceSource = {
@@ -132,7 +140,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     tokensField,
     chunking,
     seqLen,
-    vocabulary: tokenizer.vocabulary,
+    vocabulary: new Vocabulary(tokenizer, vocabulary),
   };
   let total = await countSamples(source, maxSamples);
   const batches = ahead(readBatches(source, { tokenizer, batchSize, maxSamples, shuffle }));

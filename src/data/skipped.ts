@@ -42,9 +42,16 @@ export const skipReasons = {
   },
   'outside-vocabulary': {
     says: (field) => ({
-      en: `the field \`${field}\` has a token id outside the vocabulary`,
-      zh: `字段 \`${field}\` 含有词表之外的词元编号`,
+      en: `the field \`${field}\` has a token outside the vocabulary`,
+      zh: `字段 \`${field}\` 含有词表之外的词元`,
     }),
+  },
+  'chunk-outside-vocabulary': {
+    says: () => ({
+      en: 'the text has a token outside the vocabulary',
+      zh: '文本含有词表之外的词元',
+    }),
+    ofChunks: true,
   },
   'field-missing': {
     says: (field) => ({

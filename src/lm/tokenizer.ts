@@ -28,6 +28,8 @@ export interface Tokenizer {
   truncate(ids: readonly number[], length: number): readonly number[];
   /** Id of the pad token, or of the end-of-sequence token if there is no pad token. */
   readonly padId: number;
+  /** `padId`, and ids that stand in for it if the model's embedding does not have it. */
+  readonly padIds: readonly number[];
   /**
    * Id of the token that begins a text: the tokenizer's, or else the model's `bos_token_id`; null
    * if neither has one.
@@ -54,19 +56,16 @@ interface Sources {
 }
 
 /**
- * Id of the tokenizer's pad token, else of its end-of-sequence token, else the `pad_token_id` of
- * the model. The order is that of scripts on transformers, because padded positions count under
- * the `reference` protocol.
+ * Ids to pad with, the preferred one first: the tokenizer's pad token, its end-of-sequence token,
+ * the `pad_token_id` of the model. The order is that of scripts on transformers, because padded
+ * positions count under the `reference` protocol.
  */
-function findPadId(folder: string, { native, named, model }: Sources): number {
-  for (const name of ['pad_token', 'eos_token']) {
-    const id = native.tokenToId(named.get(name) ?? '');
-    if (id !== null) return id;
-  }
-  for (const name of ['pad_token_id', 'eos_token_id']) {
-    const [id] = modelIds(model, name);
-    if (id !== undefined) return id;
-  }
+function findPadIds(folder: string, { native, named, model }: Sources): [number, ...number[]] {
+  const [first, ...others] = [
+    ...['pad_token', 'eos_token'].map((name) => native.tokenToId(named.get(name) ?? '')),
+    ...['pad_token_id', 'eos_token_id'].map((name) => modelIds(model, name)[0] ?? null),
+  ].filter((id) => id !== null);
+  if (first !== undefined) return [first, ...others];
   throw new SaeEvalError(
     'tokenizer-invalid',
     `${folder}: expected a pad or end-of-sequence token in tokenizer_config.json, ` +
@@ -86,13 +85,15 @@ function findSpecialIds({ native, model }: Sources, texts: Iterable<string>): Se
   return new Set([...ids, ...modelIdFields.flatMap((name) => modelIds(model, name))]);
 }
 
-interface TokenizerIds extends Pick<Tokenizer, 'padId' | 'bosId' | 'specialIds'> {
+interface TokenizerIds extends Pick<Tokenizer, 'bosId' | 'specialIds'> {
+  padIds: readonly [number, ...number[]];
   /** Special tokens that the post-processor adds at the beginning and at the end. */
   around: { prefix: readonly number[]; suffix: readonly number[] };
 }
 
 class FileTokenizer implements Tokenizer {
   readonly padId: number;
+  readonly padIds: readonly number[];
   readonly bosId: number | null;
   readonly addsBos: boolean;
   readonly specialIds: ReadonlySet<number>;
@@ -101,9 +102,10 @@ class FileTokenizer implements Tokenizer {
   constructor(
     private readonly native: NativeTokenizer,
     private readonly file: string,
-    { padId, bosId, specialIds, around }: TokenizerIds,
+    { padIds, bosId, specialIds, around }: TokenizerIds,
   ) {
-    this.padId = padId;
+    this.padId = padIds[0];
+    this.padIds = padIds;
     this.bosId = bosId;
     this.addsBos = bosId !== null && around.prefix[0] === bosId;
     this.specialIds = specialIds;
@@ -198,7 +200,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
     ...tokens.added.filter(({ special }) => special).map(({ content }) => content),
   ];
   return new FileTokenizer(native, file, {
-    padId: findPadId(folder, sources),
+    padIds: findPadIds(folder, sources),
     bosId: findBosId(sources),
     specialIds: findSpecialIds(sources, specials),
     around: await idsAround(native, file),

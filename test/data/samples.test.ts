@@ -349,7 +349,7 @@ describe('chunking', () => {
     expect(stream.summary.skippedRecords).toBe(7);
     expect(stream.summary.warnings.map(({ en }) => en)).toEqual([
       '4 lines were skipped: the field `input_ids` is not a list of token ids.',
-      '1 line was skipped: the field `input_ids` has a token id outside the vocabulary.',
+      '1 line was skipped: the field `input_ids` has a token outside the vocabulary.',
     ]);
     const packed = await collect({
       path: where,

@@ -83,7 +83,13 @@ describe('reasons', () => {
     });
     expect(summary.skipped.map(facts)).toEqual([
       ['not-token-ids', 3, 'line', 3, 'text'],
-      ['outside-vocabulary', 1, 'line', 2, 'id 4096'],
+      [
+        'outside-vocabulary',
+        1,
+        'line',
+        2,
+        'id 4096 (tokenizer: 4096 tokens, embedding: 4096 rows)',
+      ],
       ['no-token-ids', 1, 'line', 5, '{"ids":[]}'],
     ]);
   });

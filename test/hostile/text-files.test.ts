@@ -13,14 +13,19 @@ import { readCheckpoint } from '#src/checkpoint/read.js';
 import { listFiles } from '#src/data/files.js';
 import { readPieces } from '#src/data/pieces.js';
 import { SkippedRecords } from '#src/data/skipped.js';
+import { Vocabulary } from '#src/data/vocabulary.js';
 import { SaeEvalError } from '#src/errors.js';
+import { loadTokenizer } from '#src/lm/index.js';
 import { root } from '../golden/load.js';
 import { mutated, randomBits } from './checkpoint-mutations.js';
 import { zipOf } from './checkpoint-files.js';
 
 const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 300 : 10_000;
 let folder: string;
-beforeAll(() => {
+let vocabulary: Vocabulary;
+beforeAll(async () => {
+  const tokenizer = await loadTokenizer(`${root}checkpoints/tiny-llama`);
+  vocabulary = new Vocabulary(tokenizer, tokenizer.vocabulary);
   folder = mkdtempSync(join(tmpdir(), 'sae-eval-text-'));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -58,7 +63,7 @@ async function samples(path: string): Promise<{ pieces: number; skipped: number 
     tokensField: null,
     chunking: 'words' as const,
     seqLen: 4,
-    vocabulary: 100,
+    vocabulary,
   };
   for await (const _ of readPieces(source, { skipped })) pieces++;
   return { pieces, skipped: skipped.total };

@@ -193,6 +193,7 @@ export async function run(
       path: validated.paths.dataset,
       batchSize: request.batchSize,
       tokenizer: await borrowTokenizer(loans, validated.paths.model),
+      vocabulary: model.vocabulary,
       skipBatches: accumulator.batchSizes.length,
     });
     const builder = new ResultBuilder({
