@@ -116,12 +116,12 @@ async function peakOf(path: string): Promise<{ megabytes: number; said: string }
     let said = '';
     const skipped = new SkippedRecords();
     const settings = {
-      textField: 'text', tokensField: null, chunking: 'words', seqLen: 64, vocabulary: 9,
+      textField: 'text', tokensField: null, chunking: 'words', seqLen: 64, vocabulary: null,
     };
     try {
       let pieces = 0;
       const files = await listFiles(${JSON.stringify(path)});
-      for await (const _ of readPieces({ files, ...settings }, { skipped })) pieces++;
+      for await (const _ of readPieces({ files, ...settings }, { skipped, tokenizes: false })) pieces++;
       said = pieces + ' pieces, ' + skipped.total + ' skipped';
     } catch (error) { said = error.code; }
     const megabytes = Math.round(process.resourceUsage().maxRSS / 1024);
