@@ -34,11 +34,18 @@ function contentsOf({
 
 function activationText({ activation }: SaeDescription): string {
   if (activation.kind === 'topk')
-    return `topk, k = ${activation.k}${activation.signed === true ? '' : ', then relu'}`;
+    return (
+      `topk, k = ${activation.k}` +
+      (activation.byMagnitude === true
+        ? ' of the largest magnitude'
+        : activation.signed === true
+          ? ''
+          : ', then relu')
+    );
   if (activation.kind === 'own') return activation.name;
   if (activation.kind !== 'jumprelu') return activation.kind;
   const { threshold } = activation;
-  if ('value' in threshold) return `jumprelu, threshold ${threshold.value}`;
+  if ('value' in threshold) return `jumprelu, threshold ${Number(threshold.value.toPrecision(8))}`;
   return (
     'jumprelu, threshold ' +
     `${threshold.log ? `exp('${threshold.tensor}')` : `'${threshold.tensor}'`}`
@@ -47,7 +54,7 @@ function activationText({ activation }: SaeDescription): string {
 
 /** An SAE of a published format. `given` holds what describing it asked for. */
 function publishedOf(description: SaeDescription, given: GivenSettings): PublishedSae {
-  const { format, decoderNorm, notes, fromPath } = description;
+  const { format, decoderNorm, notes, fromPath, exclusion, prependBos } = description;
   const hookPoints = [...hookPointsOf(description)];
   const hooks = hookPoints.map(parseHookName);
   const residual = description.form === 'crosscoder';
@@ -68,6 +75,16 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
       description.form === 'crosscoder' ? null : description.subtractDecoderBias,
     decoderNorm,
     ...(fromPath === undefined ? {} : { fromPath }),
+    ...(exclusion === undefined
+      ? {}
+      : {
+          exclusion: {
+            ...exclusion,
+            ids: [...exclusion.ids],
+            kept: exclusion.kept === null ? null : [...exclusion.kept],
+          },
+        }),
+    ...(prependBos === undefined ? {} : { prependBos }),
     obstacle: obstacleOf(description),
     missing: given.faults,
     notes: [...notes],

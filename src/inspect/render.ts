@@ -1,8 +1,20 @@
 /** A checkpoint's description as text for a terminal. */
-import type { CheckpointDescription } from '../schema/catalogue.js';
+import type { CheckpointDescription, PublishedSae } from '../schema/catalogue.js';
 
 // Control and format characters of a file's texts could move the cursor.
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+
+/** The text that it was trained on, as far as its file tells. */
+function textLine({ exclusion, prependBos }: PublishedSae): string[] {
+  const { specials = false, ids = [], kept = null } = exclusion ?? {};
+  const parts = [
+    ...(prependBos === undefined ? [] : [prependBos ? 'with a BOS in front' : 'without a BOS']),
+    ...(specials ? ['without special tokens'] : []),
+    ...(ids.length > 0 ? [`without ids ${ids.slice(0, 8).join(', ')}`] : []),
+    ...(kept === null ? [] : [`positions [${kept.map((at) => at ?? '').join(':')}]`]),
+  ];
+  return parts.length === 0 ? [] : [`trained on contexts: ${parts.join(', ')}`];
+}
 
 function publishedLines({ published }: CheckpointDescription): string[] {
   if (published === null || published === undefined) return [];
@@ -33,8 +45,9 @@ function publishedLines({ published }: CheckpointDescription): string[] {
         : decoderNorm === 'latents'
           ? '; latents times the norms of their decoder rows'
           : '; chosen by the norms of decoder rows'),
+    ...textLine(published),
     ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
-    ...notes.map(({ en }) => `note: ${en}`),
+    ...notes.map(({ en }) => `note: ${printable(en)}`),
   ];
 }
 

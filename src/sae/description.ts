@@ -39,8 +39,11 @@ export type Threshold = { tensor: string; log: boolean } | { value: number };
 export type Activation =
   /** max(a, 0). `overrides: 'preactivations'`: inferK and theta choose among a, not max(a, 0). */
   | { kind: 'relu'; overrides?: 'preactivations' }
-  /** The k largest pre-activations, then max(·, 0) unless `signed`. */
-  | { kind: 'topk'; k: number; signed?: boolean }
+  /**
+   * The k largest pre-activations, then max(·, 0) unless `signed`; `byMagnitude`: the k of the
+   * largest magnitude, with their signs.
+   */
+  | { kind: 'topk'; k: number; signed?: boolean; byMagnitude?: boolean }
   /** max(a, 0) if a > threshold, else 0; a itself above the threshold if `signed`. */
   | { kind: 'jumprelu'; threshold: Threshold; signed?: boolean }
   /**
@@ -81,6 +84,8 @@ export interface DictionaryForm extends Sizes {
   decoder: Weight;
   encoderBias: string | null;
   decoderBias: string | null;
+  /** Number that the decoder bias is multiplied by; absent: 1. */
+  decoderBiasFactor?: number;
   subtractDecoderBias: boolean;
   /** Gate of the pre-activations, a · sigmoid(x W + bias); null in nearly all. */
   glu: { weight: Weight; bias: string } | null;
@@ -149,7 +154,9 @@ export type Place =
   /** One hook point in each of several models. */
   | { over: 'models'; count: number };
 
-/** Positions that do not count, before the tokens are known. A position that any rule names is out. */
+/**
+ * Positions that do not count, before the tokens are known. A position that any rule names is out.
+ */
 export interface Exclusion {
   /** Whether tokens that the tokenizer or the model calls special are out. */
   specials: boolean;

@@ -47,7 +47,7 @@ export class Dictionary extends ComputingSAE {
   constructor(form: DictionaryForm | RoutedForm, making: Making) {
     super(form, making.identity);
     const { take, products } = making;
-    const { encoderBias, decoderBias, decoderNorm, glu } = form;
+    const { encoderBias, decoderBias, decoderBiasFactor = 1, decoderNorm, glu } = form;
     this.form = form.form;
     this.normalization = inputNormalization(form.normalization, { centered: form.centered });
     this.#subtracts = form.subtractDecoderBias && decoderBias !== null;
@@ -56,7 +56,9 @@ export class Dictionary extends ComputingSAE {
     // with the scope's end.
     const parts = scope(() => {
       const rows = oriented(form.decoder, take); // [m, d]
-      const decoderShift = decoderBias === null ? null : take(decoderBias); // [d]
+      const stored = decoderBias === null ? null : take(decoderBias); // [d]
+      const decoderShift =
+        decoderBiasFactor === 1 ? stored : (stored?.mul(decoderBiasFactor) ?? null);
       const columns = oriented(form.encoder, take); // [d, m]
       const bias = encoderBias === null ? null : take(encoderBias); // [m]
       const plain = { encoder: columns.t(), decoder: rows.t(), decoderShift, bias, norms: null };

@@ -32,6 +32,14 @@ export function keepLargest(a: Tensor, k: number): Latents {
   return { form: 'sparse', values, indices, m };
 }
 
+/** The k of the largest magnitude in each row, with their signs; all of them if k is m or more. */
+export function keepLargestMagnitudes(a: Tensor, k: number): Latents {
+  const largest = keepLargest(a.abs(), k);
+  return largest.form === 'dense'
+    ? { form: 'dense', values: a }
+    : { ...largest, values: a.gather(-1, largest.indices) };
+}
+
 /** Values above theta; the rest becomes 0. */
 export function keepAbove(a: Tensor, theta: number): Latents {
   return { form: 'dense', values: a.mul(a.gt(theta)) };

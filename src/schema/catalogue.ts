@@ -170,6 +170,21 @@ export const publishedSchema = z
       .describe(
         'Facts in the names of its folders: width as written, mean number of active latents.',
       ),
+    exclusion: z
+      .object({
+        specials: z.boolean().describe('Whether special tokens did not count.'),
+        ids: z.array(z.number().int()).describe('Token ids that did not count.'),
+        kept: z
+          .array(z.number().int().nullable())
+          .nullable()
+          .describe('Python’s slice of the positions that counted; null: all.'),
+      })
+      .optional()
+      .describe('Positions that did not count when it was trained; absent if all did.'),
+    prependBos: z
+      .boolean()
+      .optional()
+      .describe('Whether contexts began with a BOS; absent if the file says nothing.'),
     obstacle: z.string().nullable().describe('Why it cannot be evaluated; null if it can.'),
     missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and why.'),
     notes: z.array(bilingualSchema),

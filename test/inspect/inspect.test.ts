@@ -92,7 +92,9 @@ it.each([
       "activation: jumprelu, threshold 'threshold'",
     ],
   ],
-  ['llama-scope', ['must be given with it: scale', '0.20412415']],
+  ['llama-scope', ['input: scale: h · 0.20412415', 'activation: jumprelu, threshold 0.10206207']],
+  ['llama-scope-norms', ['must be given with it: scale: norm_activation is dataset-wise']],
+  ['sparsify/signed/layers.1', ['activation: topk, k = 3 of the largest magnitude']],
   [
     'dictionary_learning-BatchTopKSAE-unset',
     ['must be given with it: theta: the threshold of this BatchTopK is below 0'],

@@ -104,6 +104,8 @@ const folders: [name: string, architecture: string, given?: LoadSaeOptions][] = 
   ['mlsae-tfm-sizes', 'topk'],
   ['llama-scope-norms', 'jumprelu', { scale: 0.2 }],
   ['llama-scope', 'jumprelu', { scale: 0.2 }],
+  ['llama-scope-out', 'jumprelu'],
+  ['sparsify/signed/layers.1', 'topk'],
   ['llama-scope-r1', 'jumprelu', { scale: 0.2 }],
 ];
 
@@ -203,7 +205,7 @@ describe('to SAELens', () => {
   });
 
   it('asks for what the file does not hold', async () => {
-    expect((await refused(layout('llama-scope'), { to: 'saelens' })).code).toBe('sae-option');
+    expect((await refused(layout('llama-scope-norms'), { to: 'saelens' })).code).toBe('sae-option');
     expect((await refused(shipped('TopK_tiny.pt'), { to: 'saelens' })).code).toBe('sae-kind');
   });
 });

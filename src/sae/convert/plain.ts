@@ -5,13 +5,16 @@
  */
 import { openTensors } from '../../checkpoint/tensors.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
-import type { DictionaryDescription, Normalization, Weight } from '../description.js';
+import type { DictionaryDescription, Exclusion, Normalization, Weight } from '../description.js';
 import { smallestNorm } from '../latents.js';
 
 export type PlainActivation =
   | { kind: 'relu' }
-  /** `byNorms`: chosen by pre-activations times the norms of decoder rows. */
-  | { kind: 'topk'; k: number; signed: boolean; byNorms: boolean }
+  /**
+   * `byNorms`: chosen by pre-activations times the norms of decoder rows; `byMagnitude`: by their
+   * magnitudes.
+   */
+  | { kind: 'topk'; k: number; signed: boolean; byNorms: boolean; byMagnitude: boolean }
   | { kind: 'jumprelu'; threshold: Tensor; signed: boolean } // [m]
   | { kind: 'gated'; gateBias: Tensor; magnitudeBias: Tensor; logScale: Tensor }; // [m] each
 
@@ -26,6 +29,10 @@ export interface PlainSAE {
   centered: boolean;
   activation: PlainActivation;
   normalization: Exclude<Normalization, { kind: 'pre' | 'scale' }>;
+  /** Positions that did not count when it was trained; null if its file says nothing. */
+  exclusion: Exclusion | null;
+  /** Whether contexts began with a BOS; null if its file says nothing. */
+  prependBos: boolean | null;
 }
 
 /** To be called in a scope. */
@@ -38,6 +45,7 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
     decoder,
     encoderBias,
     decoderBias,
+    decoderBiasFactor = 1,
     subtractDecoderBias,
     decoderNorm,
     activation,
@@ -72,8 +80,9 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
         return {
           kind: 'topk',
           k: activation.k,
-          signed: activation.signed === true,
+          signed: activation.signed === true || activation.byMagnitude === true,
           byNorms: decoderNorm === 'selection',
+          byMagnitude: activation.byMagnitude === true,
         };
       case 'gated':
         return {
@@ -101,7 +110,7 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
       }
     }
   })();
-  const B = decoderBias === null ? zeros(d) : take(decoderBias);
+  const B = decoderBias === null ? zeros(d) : take(decoderBias).mul(decoderBiasFactor);
   const base = {
     d,
     m,
@@ -112,6 +121,8 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
     decoder: D,
     encoderBias: b,
     decoderBias: B,
+    exclusion: description.exclusion ?? null,
+    prependBos: description.prependBos ?? null,
   };
   if (normalization.kind === 'pre')
     return { ...base, normalization: { kind: 'layer-norm', epsilon: 1e-6 } };

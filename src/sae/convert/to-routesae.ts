@@ -44,6 +44,8 @@ function activationOf(
         differs.push(
           "the family's TopK keeps negative values among the k largest; this SAE sets them to 0",
         );
+      if (activation.byMagnitude)
+        differs.push("the family's TopK keeps the largest values; this SAE the largest magnitudes");
       if (activation.byNorms)
         differs.push("the family's TopK does not choose by the norms of decoder rows");
       return { kind: 'TopK', tensors: [['latent_bias', moved]] };
@@ -85,7 +87,7 @@ export function toRouteSae(sae: PlainSAE, { hookName }: { hookName: string | nul
         'scripts do not',
     ),
   );
-  const { activation } = sae;
+  const { activation, exclusion, prependBos } = sae;
   return {
     notes,
     config: {
@@ -94,8 +96,15 @@ export function toRouteSae(sae: PlainSAE, { hookName }: { hookName: string | nul
       normalization,
       centred: sae.centered,
       ...(activation.kind === 'topk'
-        ? { k: activation.k, keepsNegative: activation.signed, byDecoderNorms: activation.byNorms }
+        ? {
+            k: activation.k,
+            keepsNegative: activation.signed,
+            byDecoderNorms: activation.byNorms,
+            ...(activation.byMagnitude ? { byMagnitude: true } : {}),
+          }
         : {}),
+      ...(exclusion === null ? {} : { exclusion }),
+      ...(prependBos === null ? {} : { prependBos }),
     } satisfies RouteSaeSettings,
     tensors: new Map([
       ['pre_bias', decoderBias],

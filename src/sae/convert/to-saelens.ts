@@ -18,18 +18,33 @@ const writtenAs = '6.18.0';
 function ownWord({
   signed,
   byNorms = false,
+  byMagnitude = false,
 }: {
   signed: boolean;
   byNorms?: boolean;
+  byMagnitude?: boolean;
 }): Record<string, unknown> {
-  return signed || byNorms
-    ? {
-        sae_eval: {
-          ...(signed ? { keeps_negative: true } : {}),
-          ...(byNorms ? { decoder_norm: 'selection' } : {}),
-        },
-      }
-    : {};
+  const words = {
+    ...(signed ? { keeps_negative: true } : {}),
+    ...(byNorms ? { decoder_norm: 'selection' } : {}),
+    ...(byMagnitude ? { by_magnitude: true } : {}),
+  };
+  return Object.keys(words).length === 0 ? {} : { sae_eval: words };
+}
+
+/** The positions and the BOS of its training, in the words of SAELens' metadata. */
+function ofTheText({ exclusion, prependBos }: PlainSAE, notes: string[]): Record<string, unknown> {
+  const { specials = false, ids = [], kept = null } = exclusion ?? {};
+  if (specials && ids.length > 0)
+    notes.push(
+      'SAELens says either that special tokens are left out or which ids are: ids left out ' +
+        `beside the special tokens are not written (${ids.slice(0, 8).join(', ')})`,
+    );
+  return {
+    ...(prependBos === null ? {} : { prepend_bos: prependBos }),
+    ...(exclusion === null ? {} : { exclude_special_tokens: specials || (ids.length > 0 && ids) }),
+    ...(kept === null ? {} : { seqpos_slice: kept }),
+  };
 }
 
 function architectureOf(
@@ -49,7 +64,9 @@ function architectureOf(
         ],
       };
     case 'topk':
-      if (activation.signed)
+      if (activation.byMagnitude)
+        differs.push("SAELens' topk keeps the largest values; this SAE the largest magnitudes");
+      else if (activation.signed)
         differs.push(
           "SAELens' topk sets negative values to 0 after the choice; this SAE keeps them",
         );
@@ -63,7 +80,7 @@ function architectureOf(
           architecture: 'topk',
           k: activation.k,
           rescale_acts_by_decoder_norm: activation.byNorms,
-          ...ownWord({ signed: activation.signed, byNorms: activation.byNorms }),
+          ...ownWord(activation),
         },
         tensors: [],
       };
@@ -127,6 +144,7 @@ export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null
         model_name: null,
         hook_name: hookName,
         hook_head_index: null,
+        ...ofTheText(sae, notes),
         ...(sae.centered ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}),
       },
     },

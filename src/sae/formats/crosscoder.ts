@@ -9,12 +9,24 @@ import { SaeEvalError } from '../../errors.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
+import { all, type Vocabulary } from './vocabulary.js';
 
 const schema = z.looseObject({
   dict_size: z.int().positive(),
   d_in: z.int().positive(),
   hook_point: z.string().optional(),
 });
+
+const vocabulary: Vocabulary = {
+  keys: {
+    ...all('honored', 'dict_size', 'd_in', 'hook_point'),
+    ...all('harmless', 'enc_dtype', 'site', 'model_name', 'device', 'seed', 'seq_len'),
+    ...all('harmless', 'batch_size', 'model_batch_size', 'buffer_mult', 'num_tokens', 'lr'),
+    ...all('harmless', 'l1_coeff', 'beta1', 'beta2', 'dec_init_norm', 'log_every', 'save_every'),
+    ...all('harmless', 'wandb_project', 'wandb_entity'),
+  },
+  tensors: all('honored', 'W_enc', 'W_dec', 'b_enc', 'b_dec'),
+};
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const { dict_size: m, d_in: d } = readConfig(configPath!, schema);
@@ -55,5 +67,6 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
 export const crosscoder: Format = {
   name: 'crosscoder',
   folder: { weights: ['cc_weights.pt'], config: 'cfg.json' },
+  vocabulary,
   describe,
 };

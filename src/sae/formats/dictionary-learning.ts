@@ -13,7 +13,9 @@ import type { Bilingual } from '../../schema/index.js';
 import type { Activation, DictionaryForm, Normalization } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { exclusionOf } from './positions.js';
 import { Tensors } from './tensors.js';
+import { all, Refused, type Vocabulary } from './vocabulary.js';
 
 const size = z.int().positive();
 const schema = z.looseObject({
@@ -25,7 +27,47 @@ const schema = z.looseObject({
     layer: z.int().nonnegative().nullish(),
     submodule_name: z.string().nullish(),
   }),
+  buffer: z
+    .looseObject({ remove_bos: z.boolean().nullish(), add_special_tokens: z.boolean().nullish() })
+    .nullish(),
 });
+
+const trainer = {
+  ...all('honored', 'dict_class', 'activation_dim', 'dict_size', 'k', 'layer', 'submodule_name'),
+  ...all('harmless', 'trainer_class', 'lm_name', 'wandb_name', 'device', 'seed', 'steps', 'lr'),
+  ...all('harmless', 'warmup_steps', 'decay_start', 'resample_steps', 'sparsity_warmup_steps'),
+  ...all('harmless', 'lambda_warm_steps', 'auxk_alpha', 'top_k_aux', 'threshold_beta'),
+  ...all('harmless', 'threshold_start_step', 'l1_penalty', 'sparsity_penalty', 'target_l0'),
+  ...all('harmless', 'sparsity_coefficient', 'sparsity_function', 'bandwidth', 'p_start'),
+  ...all('harmless', 'p_end', 'anneal_start', 'anneal_end', 'sparsity_queue_length'),
+  ...all('harmless', 'sparsity_loss_queue_length', 'n_sparsity_updates'),
+  ...all('harmless', 'steps_before_annealing', 'adaptive_sparsity_penalty'),
+  // Nested prefixes of the latents: losses of training, and the whole is evaluated.
+  ...all('harmless', 'group_sizes', 'group_fractions', 'group_weights', 'weights_temperature'),
+  // Multiplied into the weights when they are saved.
+  norm_factor: 'harmless',
+} as const;
+
+const vocabulary: Vocabulary = {
+  keys: {
+    trainer,
+    buffer: {
+      io: new Refused("a site that is not the submodule's output", [null, 'out']),
+      ...all('honored', 'remove_bos', 'add_special_tokens'),
+      ...all('harmless', 'd_submodule', 'n_ctxs', 'ctx_len', 'refresh_batch_size'),
+      ...all('harmless', 'out_batch_size', 'device'),
+    },
+  },
+  tensors: {
+    ...all('honored', 'encoder.weight', 'encoder.bias', 'decoder.weight', 'decoder.bias'),
+    ...all('honored', 'bias', 'W_enc', 'W_dec', 'b_enc', 'b_dec', 'decoder_bias', 'gate_bias'),
+    ...all('honored', 'mag_bias', 'r_mag'),
+    // A TopK has a threshold too, which it uses in training alone.
+    ...all('setting', 'threshold', 'k'),
+    group_sizes: 'harmless',
+  },
+  values: { norm_factor: 'honored', ...all('harmless', 'step', 'config.*', 'optimizer.*') },
+};
 
 /** A backup with the configuration beside it or one folder above, or null. */
 function backup(checkpoint: Checkpoint): FormatFile | null {
@@ -92,7 +134,7 @@ const normed: Bilingual = {
 };
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
-  const { trainer } = readConfig(configPath!, schema);
+  const { trainer, buffer } = readConfig(configPath!, schema);
   const { dict_class: dictClass, submodule_name: submodule, layer } = trainer;
   const tensors = new Tensors(checkpoint);
   const stored = tensors.has('W_enc')
@@ -202,6 +244,9 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     centered: given.centered(),
     decoderNorm: 'none',
     normalization: normalizationOf(checkpoint, given),
+    // Without a BOS the library leaves out the first token.
+    ...exclusionOf(buffer?.remove_bos),
+    ...(buffer?.add_special_tokens === false ? { prependBos: false } : {}),
     notes: [],
     ...own,
   };
@@ -210,6 +255,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
 export const dictionaryLearning: Format = {
   name: 'dictionary_learning',
   folder: { weights: ['ae.pt'], config: 'config.json' },
+  vocabulary,
   file: backup,
   describe,
 };

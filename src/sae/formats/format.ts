@@ -3,6 +3,7 @@ import type { Checkpoint } from '../../checkpoint/read.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Described, SaeForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /** A file, or the weights of a folder, with the configuration that lies beside them. */
 export interface FormatFile {
@@ -25,6 +26,10 @@ export interface Format {
   readonly name: string;
   /** Names of the weights and of the configuration beside them, for formats that are folders. */
   readonly folder?: { readonly weights: readonly string[]; readonly config: string };
+  /**
+   * Keys and tensors that it knows; absent if `describe` refuses every file with others.
+   */
+  readonly vocabulary?: Vocabulary;
   /**
    * For formats that are told by a file's content or name: the file with its configuration, or null
    * if it is in another format.

@@ -8,6 +8,12 @@ import type { Bilingual } from '../../schema/index.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
+import { all, type Vocabulary } from './vocabulary.js';
+
+const vocabulary: Vocabulary = {
+  keys: {},
+  tensors: all('honored', 'W_enc', 'w_enc', 'W_dec', 'w_dec', 'b_enc', 'b_dec', 'threshold'),
+};
 
 /** Facts in the names of the folders; a repository is called …-res, …-att or …-mlp by its site. */
 function readPath(path: string) {
@@ -84,6 +90,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
 
 export const gemmaScope: Format = {
   name: 'gemma-scope',
+  vocabulary,
   file: (checkpoint) => (checkpoint.format === 'npz' ? { checkpoint, configPath: null } : null),
   describe,
 };

@@ -7,7 +7,9 @@ import { readConfig } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { exclusionOf } from './positions.js';
 import { Tensors } from './tensors.js';
+import { all, Refused, type Vocabulary } from './vocabulary.js';
 
 const schema = z.looseObject({
   // A repository that also holds the language model has that model's configuration, which may lack
@@ -17,7 +19,29 @@ const schema = z.looseObject({
   k: z.int().positive(),
   standardize: z.boolean().default(true),
   lens: z.boolean().default(false),
+  skip_special_tokens: z.boolean().nullish(),
 });
+
+const weights = ['encoder.weight', 'decoder.weight', 'pre_encoder_bias'];
+
+const vocabulary: Vocabulary = {
+  keys: {
+    ...all('honored', 'n_inputs', 'n_latents', 'k', 'standardize', 'lens', 'skip_special_tokens'),
+    ...all('harmless', 'expansion_factor', 'auxk', 'auxk_coef', 'dead_steps_threshold'),
+    ...all('harmless', 'dead_tokens_threshold', 'dead_threshold', 'lr', 'model_name'),
+    ...all('harmless', 'max_length', 'batch_size', 'accumulate_grad_batches', 'num_batches'),
+    tuned_lens: new Refused('residual streams that a tuned lens transforms before the encoder'),
+  },
+  tensors: {
+    ...all('honored', ...weights, ...weights.map((name) => `autoencoder.${name}`)),
+    ...all('harmless', 'last_nonzero', 'autoencoder.last_nonzero'),
+    'encoder_lens.*': new Refused('a transform for each layer'),
+    'autoencoder.encoder_lens.*': new Refused('a transform for each layer'),
+    // A repository that also holds the language model.
+    ...all('harmless', 'transformer.*', 'model.*', 'loss_true', 'loss_pred', 'logits_true'),
+    ...all('harmless', 'logits_pred'),
+  },
+};
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const { k: saved, standardize, lens, ...config } = readConfig(configPath!, schema);
@@ -50,6 +74,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     normalization: standardize
       ? { kind: 'layer-norm', epsilon: 1e-5 }
       : given.optionalScale({ kind: 'none' }),
+    ...exclusionOf(config.skip_special_tokens),
     notes: [],
   };
 }
@@ -57,5 +82,6 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
 export const mlsae: Format = {
   name: 'mlsae',
   folder: { weights: ['model.safetensors'], config: 'config.json' },
+  vocabulary,
   describe,
 };

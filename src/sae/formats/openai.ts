@@ -9,6 +9,20 @@ import type { Activation, Place } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
+import { all, type Vocabulary } from './vocabulary.js';
+
+const vocabulary: Vocabulary = {
+  keys: {},
+  tensors: {
+    ...all('honored', 'pre_bias', 'encoder.weight', 'latent_bias', 'decoder.weight'),
+    ...all('harmless', 'stats_last_nonzero', 'latents_activation_frequency'),
+    ...all('harmless', 'latents_mean_square'),
+  },
+  values: all(
+    'honored',
+    ...['activation', 'activation_state_dict.k', 'activation_state_dict.postact_fn'],
+  ),
+};
 
 /** Locations in OpenAI's words, as hook points. */
 const sites: Readonly<Record<string, string>> = {
@@ -80,6 +94,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
 
 export const openAi: Format = {
   name: 'openai',
+  vocabulary,
   // RouteSAE's files have the same tensor names; the activation's name beside them tells these
   // apart.
   file: (checkpoint) =>

@@ -11,6 +11,7 @@ import type { Activation, Normalization } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
+import { all, Refused, type Vocabulary } from './vocabulary.js';
 
 const schema = z.looseObject({
   d_model: z.int().positive(),
@@ -20,11 +21,49 @@ const schema = z.looseObject({
   sparsity_include_decoder_norm: z.boolean().default(true),
   use_decoder_bias: z.boolean().default(true),
   use_glu_encoder: z.boolean().default(false),
+  apply_decoder_bias_to_pre_encoder: z.boolean().nullish(),
+  d_sae: z.int().positive().nullish(),
+  jump_relu_threshold: z.number().nullish(),
+  dataset_average_activation_norm: z.record(z.string(), z.number().positive()).nullish(),
   top_k: z.int().positive().optional(),
   hook_point_in: z.string().optional(),
   hook_point_out: z.string().optional(),
   hook_points: z.array(z.string()).min(1).max(256).optional(),
 });
+
+const vocabulary: Vocabulary = {
+  keys: {
+    ...all('honored', 'd_model', 'd_sae', 'expansion_factor', 'act_fn', 'top_k'),
+    ...all('honored', 'norm_activation', 'dataset_average_activation_norm', 'use_glu_encoder'),
+    ...all('honored', 'sparsity_include_decoder_norm', 'use_decoder_bias', 'jump_relu_threshold'),
+    ...all('honored', 'apply_decoder_bias_to_pre_encoder'),
+    ...all('honored', 'hook_point_in', 'hook_point_out', 'hook_points'),
+    sae_type: new Refused('another kind of dictionary', [null, 'sae', 'crosscoder']),
+    ...all(
+      new Refused('a cross-layer transcoder', [null]),
+      ...['hook_points_in', 'hook_points_out'],
+    ),
+    // Where and how fast it computes.
+    ...all('harmless', 'dtype', 'device', 'promote_act_fn_dtype', 'use_triton_kernel'),
+    ...all('harmless', 'sparsity_threshold_for_triton_spmm_kernel', 'decode_with_csr'),
+    ...all('harmless', 'sparsity_threshold_for_csr', 'tp_size', 'ddp_size'),
+    ...all('harmless', 'model_parallel_size_training', 'sae_pretrained_name_or_path'),
+    ...all('harmless', 'strict_loading'),
+    // Of training.
+    ...all('harmless', 'jumprelu_threshold_window', 'force_unit_decoder_norm', 'lp', 'initial_k'),
+    ...all('harmless', 'decoder_exactly_fixed_norm', 'decoder_exactly_unit_norm'),
+    ...all('harmless', 'init_decoder_norm', 'init_encoder_norm', 'k_warmup_steps'),
+    ...all('harmless', 'init_encoder_with_decoder_transpose', 'bias_init_method'),
+    ...all('harmless', 'l1_coefficient', 'l1_coefficient_warmup_steps', 'use_batch_norm_mse'),
+    ...all('harmless', 'use_ghost_grads', 'decoder_bias_init_method'),
+  },
+  tensors: {
+    ...all('honored', 'W_E', 'b_E', 'W_D', 'b_D', 'W_E_glu', 'b_E_glu'),
+    ...all('honored', 'encoder.weight', 'encoder.bias', 'decoder.weight', 'decoder.bias'),
+    ...all('honored', 'activation_function.log_jumprelu_threshold', 'log_jumprelu_threshold'),
+    'dataset_average_activation_norm.*': 'setting',
+  },
+};
 
 interface Source {
   config: z.infer<typeof schema>;
@@ -48,6 +87,13 @@ function normalizationOf({ config, tensors, given, file }: Source, hook: string)
       );
       const own = names.find((candidate) => candidate === `${normPrefix}${hook}`);
       const name = own ?? (names.length === 1 ? names[0] : undefined);
+      const norms = config.dataset_average_activation_norm;
+      const inConfig = norms?.[hook] ?? norms?.['in'];
+      if (name === undefined && inConfig !== undefined)
+        return given.optionalScale({
+          kind: 'scale',
+          factor: Math.sqrt(config.d_model) / inConfig,
+        });
       if (name === undefined)
         return given.neededScale(
           'norm_activation is dataset-wise, and the weights do not hold the average norm ' +
@@ -74,6 +120,9 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
         'activation_function.log_jumprelu_threshold',
         'log_jumprelu_threshold',
       );
+      const { jump_relu_threshold: value } = config;
+      if (typeof value === 'number' && !tensors.has(name))
+        return { kind: 'jumprelu', threshold: { value } };
       return { kind: 'jumprelu', threshold: { tensor: tensors.threshold(name, m), log: true } };
     }
     case 'topk':
@@ -117,7 +166,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
   const file = configPath!;
   const config = readConfig(file, schema);
   const { d_model: d, hook_points: hooks, hook_point_in: hook, hook_point_out: out } = config;
-  const m = Math.trunc(d * config.expansion_factor);
+  const m = config.d_sae ?? Math.trunc(d * config.expansion_factor);
   const tensors = new Tensors(checkpoint);
   const source = { config, tensors, given, file };
   if (hooks !== undefined) return describeCrosscoder(source, hooks, m);
@@ -143,7 +192,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     decoderBias: config.use_decoder_bias
       ? tensors.vector(linear ? 'decoder.bias' : 'b_D', [d])
       : null,
-    subtractDecoderBias: false,
+    subtractDecoderBias: config.apply_decoder_bias_to_pre_encoder === true,
     centered: given.centered(),
     glu:
       config.use_glu_encoder || tensors.has('W_E_glu')
@@ -162,5 +211,6 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
 export const openMoss: Format = {
   name: 'openmoss',
   folder: { weights: ['sae_weights.safetensors', 'sae_weights.pt'], config: 'config.json' },
+  vocabulary,
   describe,
 };

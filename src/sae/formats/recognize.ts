@@ -11,6 +11,7 @@ import type { Place, SaeDescription } from '../description.js';
 import { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
+import { notesOnUnknown, refuseUnsupported } from './vocabulary.js';
 
 /** Kinds that an SAE of a published format can be evaluated as, nearest first. */
 function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeKind, ...SaeKind[]] {
@@ -55,7 +56,17 @@ export class SaeFile implements FormatFile {
   /** Kinds it can be evaluated as, nearest first; none if it is no SAE. */
   candidates(): readonly SaeKind[] {
     if (this.format.candidates !== undefined) return this.format.candidates(this);
-    return kindsOf(this.format.describe(this, new GivenSettings()));
+    return kindsOf(this.#described(new GivenSettings()));
+  }
+
+  /** The description of its format, with notes on what no format knows. */
+  #described(given: GivenSettings): FormatDescription {
+    const { vocabulary } = this.format;
+    if (vocabulary === undefined) return this.format.describe(this, given);
+    refuseUnsupported(vocabulary, this);
+    const described = this.format.describe(this, given);
+    const notes = [...described.notes, ...notesOnUnknown(vocabulary, this, described)];
+    return { ...described, notes };
   }
 
   /**
@@ -64,7 +75,7 @@ export class SaeFile implements FormatFile {
    * @throws SaeEvalError `checkpoint-*`, `sae-kind`.
    */
   describe(given: GivenSettings): SaeDescription {
-    const { kinds, ...described } = this.format.describe(this, given);
+    const { kinds, ...described } = this.#described(given);
     const kind = chooseKind(
       kindsOf({ ...described, ...(kinds ? { kinds } : {}) }),
       given.fields.kind,

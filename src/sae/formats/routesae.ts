@@ -16,6 +16,8 @@ import type { Kind, SaeSizes, Shapes } from '../kinds/kind.js';
 import { kindNamed, kinds, type SaeKind } from '../kinds/kinds.js';
 import { settingsInName } from './file-name.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { keptSlice } from './positions.js';
+import { all, type Vocabulary } from './vocabulary.js';
 
 const settingsFormat = 'sae-eval-settings';
 
@@ -33,7 +35,22 @@ const settingsSchema = z.object({
   k: z.int().positive().optional(),
   keepsNegative: z.boolean().optional(),
   byDecoderNorms: z.boolean().optional(),
+  byMagnitude: z.boolean().optional(),
+  exclusion: z
+    .object({
+      specials: z.boolean(),
+      ids: z.array(z.int().nonnegative()).readonly(),
+      kept: keptSlice.unwrap().unwrap().readonly().nullable(),
+    })
+    .optional(),
+  prependBos: z.boolean().optional(),
 });
+
+const vocabulary: Vocabulary = {
+  keys: all('honored', ...Object.keys(settingsSchema.shape)),
+  // A file with another tensor is of no kind.
+  tensors: { '*': 'honored' },
+};
 
 /** Settings beside a file of the family that came from another format. */
 export type RouteSaeSettings = Omit<z.input<typeof settingsSchema>, 'format'>;
@@ -201,7 +218,8 @@ function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatD
 function describeWithSettings(file: FormatFile, given: GivenSettings): FormatDescription {
   const { checkpoint, configPath } = file;
   const settings = readConfig(configPath!, settingsSchema);
-  const { kind: name, hookName, normalization, keepsNegative = true } = settings;
+  const { kind: name, hookName, normalization, keepsNegative = true, byMagnitude } = settings;
+  const { exclusion, prependBos } = settings;
   const { kind, sizes } = resolveKind(basename(checkpoint.path), shapesOf(checkpoint), name);
   given.refuse('scale', 'its input is said beside the file');
   const k = kind.hasK
@@ -213,18 +231,21 @@ function describeWithSettings(file: FormatFile, given: GivenSettings): FormatDes
     ...form,
     activation:
       form.activation.kind === 'topk'
-        ? { kind: 'topk', k, signed: keepsNegative }
+        ? { kind: 'topk', k, signed: keepsNegative, ...(byMagnitude ? { byMagnitude } : {}) }
         : form.activation,
     normalization,
     centered: given.centered(settings.centred, 'the .json beside the file'),
     decoderNorm: settings.byDecoderNorms === true ? 'selection' : 'none',
     place: { over: 'hook point', named: hookName, from: 'config' },
+    ...(exclusion === undefined ? {} : { exclusion }),
+    ...(prependBos === undefined ? {} : { prependBos }),
     notes: [],
   };
 }
 
 export const routeSae: Format = {
   name: 'routesae',
+  vocabulary,
   file: (checkpoint) => ({
     checkpoint,
     configPath: hasSettings(checkpoint.path) ? settingsPath(checkpoint.path) : null,

@@ -4,40 +4,54 @@
  */
 import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
+import { readNumbers } from '../../checkpoint/scalar.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
-import type { Bilingual } from '../../schema/index.js';
 import type { Activation, DictionaryForm, Normalization } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { excludedTokens, exclusionOf, keptSlice } from './positions.js';
+import { vocabulary } from './saelens-vocabulary.js';
 import { Tensors } from './tensors.js';
 
 const size = z.int().positive();
-const modelSettings = z.looseObject({ center_writing_weights: z.boolean().optional() }).nullish();
-const metadata = z
+const modelSettings = z
   .looseObject({
-    hook_name: z.string().nullish(),
-    model_from_pretrained_kwargs: modelSettings,
-    exclude_special_tokens: z.unknown().optional(),
+    center_writing_weights: z.boolean().nullish(),
+    fold_value_biases: z.boolean().nullish(),
+    refactor_factored_attn_matrices: z.boolean().nullish(),
   })
   .nullish();
+/** What is said of the model and of the text: in `metadata`, before version 6 beside the rest. */
+const ofTheModel = {
+  hook_name: z.string().nullish(),
+  hook_name_out: z.string().nullish(),
+  model_from_pretrained_kwargs: modelSettings,
+  exclude_special_tokens: excludedTokens,
+  seqpos_slice: keptSlice,
+  prepend_bos: z.boolean().nullish(),
+};
+const metadata = z.looseObject(ofTheModel).nullish();
 const schema = z.looseObject({
   architecture: z.string().default('standard'),
   d_in: size,
   d_sae: size.nullish(), // not in the oldest files
+  d_out: size.nullish(),
   dtype: z.string().nullish(),
   apply_b_dec_to_input: z.boolean().default(true),
   // Before version 3 a boolean said whether the average norm was scaled.
   normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
+  norm_scaling_factor: z.number().positive().nullish(),
+  activation_normalization_factor: z.number().positive().nullish(),
   rescale_acts_by_decoder_norm: z.boolean().default(false),
   finetuning_scaling_factor: z.boolean().default(false),
   k: z.number().nullish(), // checked for topk alone: batchtopk's is a mean
   activation_fn_str: z.string().nullish(),
   activation_fn: z.string().nullish(),
   activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
-  hook_name: z.string().nullish(),
   hook_point: z.string().nullish(),
-  model_from_pretrained_kwargs: modelSettings,
+  hook_point_layer: z.int().nonnegative().nullish(),
+  ...ofTheModel,
   metadata,
   meta: metadata,
   // Written by `sae-eval convert`: SAELens passes over what it does not know.
@@ -46,6 +60,7 @@ const schema = z.looseObject({
     .looseObject({
       keeps_negative: z.boolean().optional(),
       decoder_norm: z.literal('selection').optional(),
+      by_magnitude: z.boolean().optional(),
     })
     .optional(),
 });
@@ -56,6 +71,8 @@ interface Source {
   given: GivenSettings;
   file: string;
 }
+
+type OfModel = ReturnType<typeof ofModel>;
 
 const unsupported = (file: string, what: string, value: unknown, expected: string): SaeEvalError =>
   new SaeEvalError(
@@ -68,10 +85,11 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
   const architecture =
     config.architecture === 'standard' && before6 === 'topk' ? 'topk' : config.architecture;
   const signed = config.sae_eval?.keeps_negative === true ? { signed: true } : {};
+  const byMagnitude = config.sae_eval?.by_magnitude === true ? { byMagnitude: true } : {};
+  if (before6 !== null && !['relu', 'topk'].includes(before6))
+    throw unsupported(file, 'activation', before6, 'relu or topk');
   switch (architecture) {
     case 'standard':
-      if (before6 !== null && before6 !== 'relu')
-        throw unsupported(file, 'activation', before6, 'relu or topk');
       return { kind: 'relu' };
     case 'gated':
       return {
@@ -87,7 +105,8 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
     }
     case 'topk': {
       const saved = config.k ?? config.activation_fn_kwargs?.k;
-      return { kind: 'topk', k: given.k({ saved, m, where: 'cfg.json' }), ...signed };
+      const k = given.k({ saved, m, where: 'cfg.json' });
+      return { kind: 'topk', k, ...signed, ...byMagnitude };
     }
     default:
       throw unsupported(
@@ -113,29 +132,82 @@ function normalizationOf({ config, given, file }: Source): Normalization {
         ? { kind: 'layer-norm', epsilon: config.layer_norm_epsilon ?? 1e-5 }
         : { kind: 'token-norm' };
     case 'expected_average_only_in':
-    case true:
+    case 'constant_scalar_rescale':
+    case true: {
+      const factor = config.activation_normalization_factor ?? config.norm_scaling_factor ?? null;
+      if (factor !== null) return given.optionalScale({ kind: 'scale', factor });
       return given.neededScale(
-        'normalize_activations is expected_average_only_in, whose factor SAELens does not save ' +
-          '(norm_scaling_factor in its list of pretrained SAEs).',
+        `normalize_activations is ${mode === true ? 'expected_average_only_in' : mode}, whose ` +
+          'factor the file does not hold (norm_scaling_factor in the list of pretrained SAEs).',
       );
+    }
     default:
       throw unsupported(
         file,
         'normalize_activations',
         mode,
-        'none, layer_norm, constant_norm_rescale or expected_average_only_in',
+        'none, layer_norm, constant_norm_rescale, constant_scalar_rescale or ' +
+          'expected_average_only_in',
       );
   }
 }
 
-const leftOut: Bilingual = {
-  en:
-    'This SAE was trained without special tokens (exclude_special_tokens). Here they count like ' +
-    'others, and the first token of a text often has a norm far above the rest.',
-  zh:
-    '该 SAE 训练时排除了特殊词元（exclude_special_tokens）；此处它们与其他词元一样计入，' +
-    '而文本首个词元的范数往往远大于其余。',
-};
+/** What the file says of the model and the text, wherever its version says it. */
+function ofModel({ metadata, meta, ...config }: Source['config']) {
+  const word = <Key extends keyof typeof ofTheModel>(key: Key) =>
+    metadata?.[key] ?? meta?.[key] ?? config[key];
+  const hook = word('hook_name') ?? config.hook_point ?? null;
+  return {
+    // Files of version 1 leave the layer's place open.
+    hook: hook?.replace('{layer}', String(config.hook_point_layer ?? '{layer}')) ?? null,
+    out: word('hook_name_out') ?? null,
+    settings: word('model_from_pretrained_kwargs') ?? null,
+    prependBos: word('prepend_bos') ?? null,
+    exclusion: exclusionOf(word('exclude_special_tokens'), word('seqpos_slice')),
+  };
+}
+
+/** Refuses SAEs that read something else than a site of the model as it is, or write elsewhere. */
+function refuseOtherSites({ config, file }: Source, { hook, out, settings }: OfModel): void {
+  const { architecture, d_in: d, d_out: dOut } = config;
+  const refuse = (what: string): never => {
+    throw new SaeEvalError('sae-kind', `${file}: ${what}.`);
+  };
+  if (/transcoder|crosscoder/i.test(architecture))
+    refuse(
+      `a ${architecture.slice(0, 60)}, which reconstructs another site than it reads; only ` +
+        'autoencoders are evaluated',
+    );
+  if (out !== null && out !== '' && out !== hook)
+    refuse(
+      `hook_name_out ${JSON.stringify(out.slice(0, 60))}: a transcoder from ` +
+        `${hook?.slice(0, 60) ?? 'somewhere'}; only autoencoders are evaluated`,
+    );
+  if (typeof dOut === 'number' && dOut !== d)
+    refuse(
+      `d_out ${dOut}: a transcoder from a site of width ${d}; only autoencoders are evaluated`,
+    );
+  if (!hook?.endsWith('_z')) return;
+  for (const setting of ['fold_value_biases', 'refactor_factored_attn_matrices'] as const)
+    if (settings?.[setting] === true)
+      refuse(
+        `model_from_pretrained_kwargs.${setting} true is not supported at ${hook.slice(0, 60)}: ` +
+          "it changes the heads' outputs",
+      );
+}
+
+/** A factor of each latent that was trained afterwards; SAELens once wrote it all ones. */
+function refuseFinetuned({ config, tensors, file }: Source): void {
+  const name = ['scaling_factor', 'finetuning_scaling_factor'].find((one) => tensors.has(one));
+  if (name === undefined) return; // SAELens passes over the flag without the tensor.
+  const ones = readNumbers(tensors.checkpoint, name).every((one) => Math.abs(one - 1) < 1e-5);
+  if (!ones || (config.finetuning_scaling_factor && name !== 'scaling_factor'))
+    throw new SaeEvalError(
+      'sae-kind',
+      `${file}: finetuning_scaling_factor is not supported: latents that the tensor '${name}' ` +
+        'multiplies.',
+    );
+}
 
 /**
  * SAELens casts the weights to the configuration's dtype; one wider than the file's changes
@@ -154,37 +226,21 @@ function roundingOf(
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const file = configPath!;
   const config = readConfig(file, schema);
-  const { metadata, meta } = config;
   const tensors = new Tensors(checkpoint);
   const source = { config, tensors, given, file };
+  const model = ofModel(config);
+  refuseOtherSites(source, model);
+  refuseFinetuned(source);
   const d = config.d_in;
   const m = config.d_sae ?? tensors.matrix('W_enc', '[d_in, d_sae]')[1];
-  // SAELens itself passes over the flag if the tensor is not there.
-  const finetuned = ['scaling_factor', 'finetuning_scaling_factor'].some((name) =>
-    tensors.has(name),
-  );
-  if (config.finetuning_scaling_factor && finetuned)
-    throw new SaeEvalError('sae-kind', `${file}: finetuning_scaling_factor is not supported.`);
-  if (/transcoder|crosscoder/i.test(config.architecture))
-    throw new SaeEvalError(
-      'sae-kind',
-      `${file}: a ${config.architecture.slice(0, 60)}, which reconstructs another site than it ` +
-        'reads; only autoencoders are evaluated.',
-    );
   const activation = activationOf(source, m);
-  const excluded = metadata?.exclude_special_tokens ?? meta?.exclude_special_tokens ?? false;
-  const settings =
-    metadata?.model_from_pretrained_kwargs ??
-    meta?.model_from_pretrained_kwargs ??
-    config.model_from_pretrained_kwargs;
   const rescaled = config.rescale_acts_by_decoder_norm ? 'latents' : 'none';
-  const hook = metadata?.hook_name ?? meta?.hook_name ?? config.hook_name ?? config.hook_point;
   return {
     form: 'dictionary',
     d,
     m,
     activation,
-    place: { over: 'hook point', named: hook ?? null, from: 'config' },
+    place: { over: 'hook point', named: model.hook, from: 'config' },
     encoder: tensors.weight('W_enc', [d, m], 'as stored'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
@@ -192,18 +248,21 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     subtractDecoderBias: config.apply_b_dec_to_input,
     glu: null,
     centered: given.centered(
-      settings?.center_writing_weights === true,
+      model.settings?.center_writing_weights === true,
       'cfg.json: center_writing_weights',
     ),
     decoderNorm: activation.kind === 'topk' ? (config.sae_eval?.decoder_norm ?? rescaled) : 'none',
     normalization: normalizationOf(source),
     ...roundingOf(source, checkpoint),
-    notes: excluded === false ? [] : [leftOut],
+    ...model.exclusion,
+    ...(model.prependBos === null ? {} : { prependBos: model.prependBos }),
+    notes: [],
   };
 }
 
 export const saelens: Format = {
   name: 'saelens',
   folder: { weights: ['sae_weights.safetensors'], config: 'cfg.json' },
+  vocabulary,
   describe,
 };

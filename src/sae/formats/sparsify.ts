@@ -1,6 +1,6 @@
 /**
  * sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; the k
- * largest of max(a, 0).
+ * largest of max(a, 0). Files of summer 2024 may say `signed`: the k largest magnitudes, no ReLU.
  */
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
@@ -9,6 +9,7 @@ import { SaeEvalError } from '../../errors.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
+import { all, Refused, type Vocabulary } from './vocabulary.js';
 
 const schema = z.looseObject({
   d_in: z.int().positive(),
@@ -16,9 +17,42 @@ const schema = z.looseObject({
   num_latents: z.int().nonnegative().default(0),
   expansion_factor: z.int().positive().default(32),
   activation: z.string().default('topk'),
+  signed: z.boolean().nullable().default(false),
   transcode: z.boolean().default(false),
   skip_connection: z.boolean().default(false),
 });
+
+const skip =
+  'a transcoder with a skip connection, whose output its latents alone do not give, is not ' +
+  'evaluated';
+const encoderOfItsOwn = new Refused('an encoder of another kind than one matrix');
+
+const vocabulary: Vocabulary = {
+  keys: {
+    ...all('honored', 'd_in', 'k', 'num_latents', 'expansion_factor', 'activation', 'signed'),
+    ...all('honored', 'transcode', 'skip_connection'),
+    // Of training: a loss, a constraint on the weights, starting values, a way to compute.
+    ...all('harmless', 'normalize_decoder', 'multi_topk', 'auxk_alpha', 'pkm_init_scale'),
+    ...all('harmless', 'decoder_xformers', 'optimized_encoder_config', 'train_post_encoder'),
+    // Of the project's branches, whose files have the same two names.
+    ...all(encoderOfItsOwn, 'encoder_halut', 'encoder_pkm', 'encoder_mpnet', 'encoder_kron'),
+    ...all(encoderOfItsOwn, 'encoder_monarch', 'monet', 'matching_pursuit', 'ito', 'mp_encoder'),
+    normalize_io: new Refused('inputs and outputs that were scaled before training'),
+    normalize_activations: new Refused('inputs that were scaled before training'),
+    normalize_encoder: new Refused('encoder rows that are scaled when it computes'),
+    tied_decoder: new Refused('a decoder that is the encoder, without a matrix in the file'),
+    post_encoder_scale: new Refused('latents that are scaled after the choice'),
+    coalesce_topk: new Refused('latents of several layers together', [null, 'none', false]),
+    topk_coalesced: new Refused('latents of several layers together'),
+    divide_cross_layer: new Refused('a decoder of several layers'),
+    n_targets: new Refused('a decoder of several layers', [null, 0, 1]),
+    n_sources: new Refused('an encoder of several layers', [null, 0, 1]),
+  },
+  tensors: {
+    ...all('honored', 'encoder.weight', 'encoder.bias', 'W_dec', 'b_dec'),
+    W_skip: new Refused(skip),
+  },
+};
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const { k: saved, activation, transcode, ...config } = readConfig(configPath!, schema);
@@ -31,13 +65,10 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
         'expected topk.',
     );
   if (config.skip_connection)
-    throw new SaeEvalError(
-      'sae-kind',
-      `${configPath}: a transcoder with a skip connection (W_skip), whose output its latents ` +
-        'alone do not give, is not supported.',
-    );
+    throw new SaeEvalError('sae-kind', `${configPath}: skip_connection: ${skip}.`);
   given.refuse('scale', "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
+  const k = given.k({ saved, m, where: 'cfg.json' });
   return {
     form: 'dictionary',
     d,
@@ -50,7 +81,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     subtractDecoderBias: !transcode,
     glu: null,
     centered: given.centered(),
-    activation: { kind: 'topk', k: given.k({ saved, m, where: 'cfg.json' }) },
+    activation: { kind: 'topk', k, ...(config.signed === true ? { byMagnitude: true } : {}) },
     decoderNorm: 'none',
     normalization: { kind: 'none' },
     ...(transcode
@@ -67,5 +98,6 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
 export const sparsify: Format = {
   name: 'sparsify',
   folder: { weights: ['sae.safetensors'], config: 'cfg.json' },
+  vocabulary,
   describe,
 };

@@ -8,6 +8,7 @@ import type { Tensor } from '../../torch/index.js';
 import {
   keepAbove,
   keepLargest,
+  keepLargestMagnitudes,
   mapValues,
   type ActivationFunction,
   type Latents,
@@ -15,19 +16,32 @@ import {
 } from '../latents.js';
 import { dictionaryForm, dictionaryTensors, type Kind } from './kind.js';
 
+interface KeepLargestOptions {
+  k: number;
+  /** Whether negative values among the kept ones stay. */
+  signed?: boolean;
+  /** Whether the largest magnitudes are kept, with their signs. */
+  byMagnitude?: boolean;
+}
+
 export class KeepLargest implements ActivationFunction {
   readonly #k: number;
   readonly #signed: boolean;
+  readonly #byMagnitude: boolean;
 
-  constructor({ k, signed = false }: { k: number; signed?: boolean }) {
+  constructor({ k, signed = false, byMagnitude = false }: KeepLargestOptions) {
     this.#k = k;
-    this.#signed = signed;
+    this.#signed = signed || byMagnitude;
+    this.#byMagnitude = byMagnitude;
   }
 
   apply(a: Tensor, sparsity: Sparsity): Latents {
     const rectified = (values: Tensor): Tensor => (this.#signed ? values : values.relu());
     if (sparsity !== null && 'theta' in sparsity) return keepAbove(rectified(a), sparsity.theta);
-    return mapValues(keepLargest(a, sparsity?.inferK ?? this.#k), rectified);
+    const k = sparsity?.inferK ?? this.#k;
+    return this.#byMagnitude
+      ? keepLargestMagnitudes(a, k)
+      : mapValues(keepLargest(a, k), rectified);
   }
 
   dispose(): void {}

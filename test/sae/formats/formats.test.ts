@@ -62,6 +62,10 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFi
   ['sparsify/layers.5', { format: 'sparsify', place: { named: 'layers.5' }, m: 10 }],
   ['sparsify/expansion/layers.2', { place: { named: 'layers.2' }, m: 12 }],
   [
+    'sparsify/signed/layers.1',
+    { activation: { kind: 'topk', k: 3, byMagnitude: true }, place: { named: 'layers.1' } },
+  ],
+  [
     `${gemma}/layer_20/width_16k/average_l0_71`,
     {
       format: 'gemma-scope',
@@ -172,15 +176,27 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFi
   ],
   ['mlsae-tfm-sizes', { d: 6, m: 10, normalization: { kind: 'none' } }],
   ['openai-legacy/0.pt', { activation: { kind: 'topk', k: 7, signed: true } }],
-  ['llama-scope-norms', { decoderNorm: 'selection', decoderBias: null }, { scale: 0.25 }],
+  [
+    'llama-scope-norms',
+    {
+      decoderNorm: 'selection',
+      decoderBias: null,
+      activation: { kind: 'jumprelu', threshold: { value: 0.125 } },
+    },
+    { scale: 0.25 },
+  ],
+  [
+    'llama-scope-published',
+    { normalization: { kind: 'scale', factor: Math.sqrt(6) / 7.5 }, notes: [] },
+  ],
+  ['llama-scope-out', { subtractDecoderBias: true, decoderBiasFactor: 4 / 7.5 }],
   [
     'llama-scope',
     {
       format: 'llama-scope',
-      activation: { kind: 'jumprelu', threshold: { value: 0.5 } },
+      activation: { kind: 'jumprelu', threshold: { value: (0.5 * Math.sqrt(6)) / 12 } },
       place: { named: 'blocks.15.hook_resid_post' },
     },
-    { scale: Math.sqrt(6) / 12 },
   ],
 ];
 
@@ -220,6 +236,19 @@ describe.each(cases)('%s', (name, expected, given = {}) => {
   });
 });
 
+describe('Llama Scope with a scale of the request', () => {
+  it('the threshold and the ratio of the scales go with it', async () => {
+    // The file's own scale given again, and another one: the threshold is raw.
+    const own = Math.sqrt(6) / 7.5;
+    for (const scale of [own, 2])
+      expect(await describeSAE(fixture('llama-scope-out'), { scale })).toMatchObject({
+        normalization: { kind: 'scale', factor: scale },
+        activation: { kind: 'jumprelu', threshold: { value: 0.8 * scale } },
+        decoder: { factor: 4 / 7.5 },
+      });
+  });
+});
+
 describe('what is refused', () => {
   let folder: string;
   beforeAll(() => {
@@ -244,7 +273,12 @@ describe('what is refused', () => {
 
   it.each([
     ['a factor that was not saved', () => fixture('saelens-standard-scale'), 'sae-option', 'scale'],
-    ['a scale in dispute', () => fixture('llama-scope'), 'sae-option', '0.20412415'],
+    [
+      'a norm that was not saved',
+      () => fixture('llama-scope-norms'),
+      'sae-option',
+      'dataset_average_activation_norm.in',
+    ],
     [
       "a width that is not the tensors'",
       () => changed('saelens-standard', 'cfg.json', (json) => ({ ...json, d_sae: 11 })),
