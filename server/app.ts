@@ -50,6 +50,9 @@ declare module 'fastify' {
   }
 }
 
+/** Stored records that are checked before the server listens, newest first; others when read. */
+const checkedAtStart = 100;
+
 /** A server that does not listen yet. `app.close()` stops it and everything that it started. */
 export interface BuiltServer {
   app: FastifyInstance;
@@ -104,6 +107,12 @@ export async function buildApp(
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options.db, { otherwise: unlock });
+  const damaged = store.damaged(checkedAtStart);
+  if (damaged.length > 0)
+    app.log.error(
+      { evaluations: damaged },
+      'stored records are damaged and will not be served; restore a back-up or remove them',
+    );
   const hub = new EventHub();
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };

@@ -57,8 +57,8 @@ export function codedError(error: unknown): SaeEvalError {
   const { code, statusCode, message } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : frameworkErrors[code];
   if (known !== undefined) return new SaeEvalError(known.code, known.message, { cause: error });
-  const stored = asSaeEvalError(error, 'Nothing was stored');
-  if (stored.code === 'storage-full') return stored;
+  const stored = asSaeEvalError(error, 'The store');
+  if (stored.code === 'storage-full' || stored.code === 'storage-damaged') return stored;
   if (statusCode === 429)
     return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
   if (statusCode === 400)
@@ -93,7 +93,8 @@ export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyRe
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
     const coded = codedError(error);
-    if (coded.code === 'internal') request.log.error({ err: error }, 'unexpected fault');
+    if (coded.code === 'internal' || coded.code === 'storage-damaged')
+      request.log.error({ err: error }, 'unexpected fault');
     return sendProblem(reply, coded);
   });
 }

@@ -157,6 +157,11 @@ export const errorTable = {
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   unavailable: { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },
   'storage-full': { status: 503, exitCode: 1, title: 'The disk is full' },
+  'storage-damaged': {
+    status: 500,
+    exitCode: 1,
+    title: 'A stored evaluation, or the whole store, is damaged',
+  },
   'configuration-invalid': {
     status: 500,
     exitCode: 2,
@@ -232,5 +237,12 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
       cause: thrown,
     });
   }
+  if (systemCode === 'SQLITE_NOTADB' || systemCode?.startsWith('SQLITE_CORRUPT') === true)
+    return new SaeEvalError(
+      'storage-damaged',
+      `${what}: the database is damaged (${message}). Restore it from a back-up, or save what can ` +
+        'be read with `sqlite3 FILE .recover | sqlite3 NEW` and start with --db NEW.',
+      { cause: thrown },
+    );
   return new SaeEvalError('internal', `${what} failed: ${message}`, { cause: thrown });
 }

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
-import { SaeEvalError } from '../../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { systemMemory, type DeviceMemory } from '../../src/evaluation/run/device-memory.js';
 import { type ComputeProcess } from '../../src/compute/host.js';
 import {
@@ -174,10 +174,10 @@ export class JobQueue {
 
   /** Cancels a waiting or running evaluation. */
   cancel(id: string): void {
-    const summary = this.store.summary(id);
-    if (summary === null || hasEnded(summary.status)) return;
+    const status = this.store.status(id);
+    if (status === null || hasEnded(status)) return;
     for (const worker of this.workers.values()) if (worker.cancel(id)) return;
-    if (summary.status === 'queued')
+    if (status === 'queued')
       this.#ended(id, 'cancelled', {
         error: new SaeEvalError(
           'cancelled',
@@ -201,8 +201,8 @@ export class JobQueue {
       const timer = setTimeout(done, milliseconds);
       waiting.add(done);
       signal.addEventListener('abort', done, { once: true });
-      const status = this.store.summary(id)?.status;
-      if (status === undefined || hasEnded(status)) done();
+      const status = this.store.status(id);
+      if (status === null || hasEnded(status)) done();
     });
   }
 
@@ -258,8 +258,18 @@ export class JobQueue {
   #workerHost(): WorkerHost {
     return {
       next: (device) => {
-        const id = this.#stopping ? undefined : this.#order(device).ids[0];
-        return id === undefined ? null : this.store.job(id);
+        for (;;) {
+          const id = this.#stopping ? undefined : this.#order(device).ids[0];
+          if (id === undefined) return null;
+          try {
+            return this.store.job(id);
+          } catch (thrown) {
+            const error = asSaeEvalError(thrown, 'The store');
+            if (error.code !== 'storage-damaged') throw error;
+            // It holds up nobody.
+            this.#ended(id, 'failed', { error: error.toJSON() });
+          }
+        }
       },
       started: ({ id, client }) => {
         this.store.start(id);
@@ -306,11 +316,18 @@ export class JobQueue {
     this.#progressWritten.delete(id);
     this.#progressTold.delete(id);
     this.#orders.clear();
-    const record = this.store.record(id);
-    if (record === null) return;
-    this.hub.end(record);
     for (const done of [...(this.#ends.get(id) ?? [])]) done();
-    this.options.log.info({ id, status, error: record.error?.code }, 'evaluation ended');
+    this.options.log.info({ id, status, error: outcome.error?.code }, 'evaluation ended');
+    let summary: EvaluationSummary | null;
+    try {
+      summary = this.store.summary(id);
+    } catch (error) {
+      this.options.log.error({ err: error, id }, 'the record of an ended evaluation is damaged');
+      return;
+    }
+    if (summary === null) return;
+    const record = { ...summary, result: outcome.result ?? null };
+    this.hub.end(record);
     this.options.onEnd?.(record);
   }
 }

@@ -38,6 +38,10 @@ const steps = [
   // Trace of the submitting request (OpenTelemetry's carrier as JSON).
   `ALTER TABLE evaluations ADD COLUMN trace TEXT NOT NULL DEFAULT '{}';`,
   'DROP TABLE changes;',
+  // Checksums (checksums.ts); null in rows of before.
+  `ALTER TABLE evaluations ADD COLUMN checksum TEXT;
+   ALTER TABLE evaluations ADD COLUMN outcome_checksum TEXT;
+   ALTER TABLE evaluations ADD COLUMN result_hash TEXT;`,
 ];
 
 /** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */

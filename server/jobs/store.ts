@@ -3,36 +3,25 @@
  * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
 import Database from 'better-sqlite3';
-import type { SerializedError } from '../../src/errors.js';
+import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
 import type {
   EvaluationRecord,
   EvaluationStatus,
   EvaluationSummary,
   Progress,
-  RecordError,
 } from '../../src/schema/record.js';
 import type { ResolvedRequest } from '../../src/schema/request.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
+import {
+  damagedFile,
+  damagedRecord,
+  outcomeChecksum,
+  resultHash,
+  submissionChecksum,
+} from './checksums.js';
 import { migrate } from './store-layout.js';
-
-interface Row {
-  seq: number;
-  id: string;
-  status: EvaluationStatus;
-  device: string;
-  submitted_by: string | null;
-  client: string;
-  request: string;
-  paths: string;
-  created_at: string;
-  started_at: string | null;
-  ended_at: string | null;
-  attempts: number;
-  progress: string | null;
-  error: string | null;
-  body_hash: string | null;
-}
+import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
 
 export interface NewEvaluation {
   id: string;
@@ -67,34 +56,35 @@ export interface ListFilter {
   before?: number;
 }
 
-const columns =
-  'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ' +
-  'ended_at, attempts, progress, error, body_hash';
 const now = (): string => new Date().toISOString();
 
-function summaryOf(row: Row): EvaluationSummary {
-  return {
-    id: row.id,
-    status: row.status,
-    createdAt: row.created_at,
-    startedAt: row.started_at,
-    endedAt: row.ended_at,
-    request: JSON.parse(row.request) as ResolvedRequest,
-    device: row.device,
-    submittedBy: row.submitted_by,
-    position: null,
-    attempts: row.attempts,
-    progress: row.progress === null ? null : (JSON.parse(row.progress) as Progress),
-    error: row.error === null ? null : (JSON.parse(row.error) as RecordError),
-  };
+/** What is wrong with the structure of a file; null if nothing is. @throws Error of SQLite. */
+function structuralFault(db: Database.Database): string | null {
+  try {
+    const [found] = db.pragma('quick_check(1)') as { quick_check: string }[];
+    return found === undefined || found.quick_check === 'ok' ? null : found.quick_check;
+  } catch (thrown) {
+    if ((thrown as NodeJS.ErrnoException).code?.startsWith('SQLITE_CORRUPT') === true)
+      return (thrown as Error).message;
+    throw thrown;
+  }
 }
 
 export class Store {
   readonly #db: Database.Database;
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
 
+  /**
+   * Opens the file, or makes it.
+   * @throws SaeEvalError `storage-damaged`, `configuration-invalid`.
+   */
   constructor(file: string) {
     this.#db = new Database(file);
+    const fault = structuralFault(this.#db);
+    if (fault !== null) {
+      this.#db.close();
+      throw damagedFile(file, fault);
+    }
     this.#db.pragma('journal_mode = WAL');
     // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
@@ -113,23 +103,33 @@ export class Store {
         }
         const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash, trace } =
           evaluation;
+        const row = {
+          id,
+          device,
+          submitted_by: submittedBy,
+          client,
+          request: JSON.stringify(request),
+          paths: JSON.stringify(paths),
+          created_at: now(),
+        };
         const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
         this.#run(
           `INSERT INTO evaluations
              (id, status, device, submitted_by, client, labels, request, paths, created_at,
-              attempts, idempotency_key, body_hash, trace)
-           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+              attempts, idempotency_key, body_hash, trace, checksum)
+           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
           id,
           device,
           submittedBy,
           client,
           labels,
-          JSON.stringify(request),
-          JSON.stringify(paths),
-          now(),
+          row.request,
+          row.paths,
+          row.created_at,
           idempotencyKey,
           bodyHash,
           JSON.stringify(trace),
+          submissionChecksum(row),
         );
         return { id, bodyHash, isNew: true };
       })
@@ -155,17 +155,41 @@ export class Store {
       `SELECT ${columns}, result FROM evaluations WHERE id = ?`,
       id,
     );
-    return row === undefined
-      ? null
-      : {
-          ...summaryOf(row),
-          result: row.result === null ? null : (JSON.parse(row.result) as EvaluationResult),
-        };
+    if (row === undefined) return null;
+    const summary = summaryOf(row);
+    if (row.result_hash !== null && row.result_hash !== resultHash(row.result))
+      throw damagedRecord(id);
+    return {
+      ...summary,
+      result: row.result === null ? null : parsed<EvaluationResult>(row, row.result),
+    };
   }
 
-  /** Evaluations, newest first. `next` continues the list. */
+  /** Status alone, which a damaged record has too. */
+  status(id: string): EvaluationStatus | null {
+    return (
+      this.#get<{ status: EvaluationStatus }>('SELECT status FROM evaluations WHERE id = ?', id)
+        ?.status ?? null
+    );
+  }
+
+  /** Ids of damaged records among the newest `most`. Reads their results. */
+  damaged(most: number): string[] {
+    return this.#all<{ id: string }>('SELECT id FROM evaluations ORDER BY seq DESC LIMIT ?', most)
+      .map(({ id }) => id)
+      .filter((id) => {
+        try {
+          return this.record(id) === null;
+        } catch {
+          return true;
+        }
+      });
+  }
+
+  /** Evaluations, newest first. `next` continues the list; `damaged` has the ids left out. */
   list({ statuses, label, limit, before }: ListFilter): {
     items: EvaluationSummary[];
+    damaged: string[];
     next: number | null;
   } {
     const rows = this.#all<Row>(
@@ -181,8 +205,19 @@ export class Store {
         limit: limit + 1,
       },
     );
+    const damaged: string[] = [];
+    const items = rows.slice(0, limit).flatMap((row): EvaluationSummary[] => {
+      try {
+        return [summaryOf(row)];
+      } catch (thrown) {
+        if (!(thrown instanceof SaeEvalError) || thrown.code !== 'storage-damaged') throw thrown;
+        damaged.push(row.id);
+        return [];
+      }
+    });
     return {
-      items: rows.slice(0, limit).map(summaryOf),
+      items,
+      damaged,
       next: rows.length > limit ? rows[limit - 1]!.seq : null,
     };
   }
@@ -210,14 +245,14 @@ export class Store {
       id,
     );
     if (row === undefined) return null;
-    const { client, created_at: createdAt, request, paths, trace } = row;
+    const { client, created_at: createdAt, request, paths, trace } = checked(row);
     return {
       id,
       client,
       createdAt,
-      request: JSON.parse(request) as ResolvedRequest,
-      paths: JSON.parse(paths) as NonNullable<PathTable>,
-      trace: JSON.parse(trace) as Record<string, string>,
+      request: parsed<ResolvedRequest>(row, request),
+      paths: parsed<NonNullable<PathTable>>(row, paths),
+      trace: parsed<Record<string, string>>(row, trace),
     };
   }
 
@@ -283,15 +318,33 @@ export class Store {
       error = null,
     }: { result?: EvaluationResult | null; error?: SerializedError | null },
   ): void {
-    this.#run(
-      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL ' +
-        'WHERE id = ?',
-      status,
-      now(),
-      result === null ? null : JSON.stringify(result),
-      error === null ? null : JSON.stringify(error),
+    const text = result === null ? null : JSON.stringify(result);
+    const found = this.#get<Pick<Row, 'started_at' | 'attempts' | 'progress'>>(
+      'SELECT started_at, attempts, progress FROM evaluations WHERE id = ?',
       id,
     );
+    if (found === undefined) return;
+    const row = {
+      ...found,
+      id,
+      status,
+      ended_at: now(),
+      error: error === null ? null : JSON.stringify(error),
+      result_hash: resultHash(text),
+    };
+    this.#run(
+      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
+        'result_hash = ?, outcome_checksum = ? WHERE id = ?',
+      status,
+      row.ended_at,
+      text,
+      row.error,
+      row.result_hash,
+      outcomeChecksum(row),
+      id,
+    );
+    // The write-ahead log stays short: SQLite drops what stands behind a damaged place in it.
+    this.#db.pragma('wal_checkpoint(PASSIVE)');
   }
 
   remove(id: string): void {

@@ -252,7 +252,7 @@ export async function showEvaluation({ main, signal }, id) {
     while (record.status === 'queued') {
       await new Promise((resolve) => setTimeout(resolve, betweenPlaces));
       if (signal.aborted || record.status !== 'queued') return;
-      const { position } = await call((api) => api.get(id, { signal }));
+      const { position } = await call((api) => api.summary(id, { signal }));
       if (position === record.position || record.status !== 'queued') continue;
       record = { ...record, position };
       drawProgress();

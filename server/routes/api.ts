@@ -35,6 +35,7 @@ const descriptions: Readonly<Record<number, string>> = {
   415: 'The body is not application/json.',
   422: 'A field is missing or wrong; `errors` names it.',
   429: 'There are too many requests or too many waiting evaluations.',
+  500: 'The stored record is damaged.',
   503: 'The server is not ready, overloaded or stopping.',
 };
 

@@ -10,6 +10,7 @@ import {
   hasEnded,
   longestWait,
   type EvaluationRecord,
+  type EvaluationSummary,
 } from '../../src/schema/record.js';
 import { requestSchema } from '../../src/schema/request.js';
 import type { Services } from '../services.js';
@@ -52,6 +53,13 @@ const listQuery = z.object({
   cursor: z.string().max(100).optional().describe('`nextCursor` of the previous page.'),
 });
 
+const getQuery = z.object({
+  fields: z
+    .enum(['all', 'summary'])
+    .default('all')
+    .describe('`summary`: without the result, as in the list, which is quick however large it is.'),
+});
+
 const removeQuery = z.object({
   expect: z
     .enum(['active', 'ended'])
@@ -79,6 +87,13 @@ export function existing(services: Services, id: string): EvaluationRecord {
   const record = services.store.record(id);
   if (record === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
   return services.queue.withPresent(record);
+}
+
+/** An evaluation without its result, which may be large. */
+export function existingSummary({ store, queue }: Services, id: string): EvaluationSummary {
+  const summary = store.summary(id);
+  if (summary === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
+  return queue.withPresent(summary);
 }
 
 /** A signal that aborts when the caller disconnects. */
@@ -137,7 +152,7 @@ export function registerEvaluations(app: Api, services: Services): void {
     },
     handler: async (request) => {
       const { status, label, limit, cursor } = request.query;
-      const { items, next } = store.list({
+      const { items, damaged, next } = store.list({
         limit,
         ...(status === undefined ? {} : { statuses: status }),
         ...(label === undefined ? {} : { label }),
@@ -146,6 +161,7 @@ export function registerEvaluations(app: Api, services: Services): void {
       return {
         items: items.map((item) => queue.withPresent(item)),
         nextCursor: next === null ? null : cursorOf(next),
+        damaged,
       };
     },
   });
@@ -158,9 +174,18 @@ export function registerEvaluations(app: Api, services: Services): void {
       tags: ['evaluations'],
       summary: 'Get an evaluation with its result',
       params: idParameters,
-      response: { 200: evaluationRecordSchema, ...problems(404, 406) },
+      querystring: getQuery,
+      response: {
+        200: evaluationSummarySchema.extend({
+          result: evaluationRecordSchema.shape.result.optional(),
+        }),
+        ...problems(404, 406, 422, 500),
+      },
     },
-    handler: async (request) => existing(services, request.params.id),
+    handler: async (request) =>
+      request.query.fields === 'summary'
+        ? existingSummary(services, request.params.id)
+        : existing(services, request.params.id),
   });
 
   app.route({
@@ -181,7 +206,8 @@ export function registerEvaluations(app: Api, services: Services): void {
     handler: async (request, reply) => {
       const { id } = request.params;
       const { expect } = request.query;
-      const { status } = existing(services, id);
+      const status = store.status(id);
+      if (status === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
       if (hasEnded(status) && expect === 'active')
         throw new SaeEvalError(
           'already-ended',
@@ -197,8 +223,7 @@ export function registerEvaluations(app: Api, services: Services): void {
         return reply.code(204).send();
       }
       queue.cancel(id);
-      const { result: _, ...summary } = existing(services, id);
-      return reply.code(202).send(summary);
+      return reply.code(202).send(existingSummary(services, id));
     },
   });
 }

@@ -10,7 +10,7 @@ import { endingEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
-import { existing, idParameters } from './evaluations.js';
+import { existing, existingSummary, idParameters } from './evaluations.js';
 
 const eventHeaders = z.object({
   'last-event-id': z
@@ -90,11 +90,11 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
     },
     handler: async (request, reply) => {
       acceptable(request, ['text/event-stream']);
-      const record = existing(services, request.params.id);
+      const record = existingSummary(services, request.params.id);
       const last = Number(request.headers['last-event-id']);
       const after = Number.isFinite(last) ? last : 0;
       const ended = hasEnded(record.status)
-        ? endingEvents(record).filter(({ id }) => Number(id) > after)
+        ? endingEvents(existing(services, record.id)).filter(({ id }) => Number(id) > after)
         : null;
       if (ended?.length === 0) return reply.code(204).send();
       if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');

@@ -146,6 +146,16 @@ export class SaeEvalClient {
     return this.#transport.json({ method: 'GET', path: evaluationPath(id), signal });
   }
 
+  /** Record of an evaluation without its result, which may be large. */
+  async summary(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
+    return this.#transport.json({
+      method: 'GET',
+      path: evaluationPath(id),
+      query: { fields: 'summary' },
+      signal,
+    });
+  }
+
   /** A page of evaluations, newest first. */
   async list({ status, label, limit, cursor, signal }: ListOptions = {}): Promise<EvaluationList> {
     const statuses = status === undefined ? undefined : [status].flat().join(',');
@@ -174,12 +184,7 @@ export class SaeEvalClient {
       });
     } catch (error) {
       if (!(error instanceof ConflictError)) throw error;
-      const { result: _, ...summary } = await this.#transport.json<EvaluationRecord>({
-        method: 'GET',
-        path: evaluationPath(id),
-        signal,
-      });
-      return summary;
+      return this.summary(id, signal === undefined ? {} : { signal });
     }
   }
 

@@ -91,7 +91,13 @@ export const evaluationRecordSchema = evaluationSummarySchema
   .meta({ id: 'EvaluationRecord' });
 
 export const evaluationListSchema = z
-  .object({ items: z.array(evaluationSummarySchema), nextCursor: z.string().nullable() })
+  .object({
+    items: z.array(evaluationSummarySchema),
+    nextCursor: z.string().nullable(),
+    damaged: z
+      .array(z.string())
+      .describe('Ids of evaluations that are left out because their records are damaged.'),
+  })
   .meta({ id: 'EvaluationList' });
 
 /** An event of a stream; `Last-Event-ID` with its id resumes after it. */

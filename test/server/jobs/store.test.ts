@@ -30,6 +30,9 @@ it('opens a store of version 2, whose evaluations had a table of changes', () =>
      evaluation_id TEXT NOT NULL REFERENCES evaluations (id) ON DELETE CASCADE
    ) STRICT;
    INSERT INTO changes (evaluation_id) VALUES ('a');
+   ALTER TABLE evaluations DROP COLUMN checksum;
+   ALTER TABLE evaluations DROP COLUMN outcome_checksum;
+   ALTER TABLE evaluations DROP COLUMN result_hash;
    PRAGMA user_version = 2;`);
   db.close();
 

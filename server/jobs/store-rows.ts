@@ -1,0 +1,76 @@
+/** Rows of the store, and summaries of evaluations read from them. A damaged row is an error. */
+import {
+  evaluationStatuses,
+  hasEnded,
+  type EvaluationStatus,
+  type EvaluationSummary,
+  type Progress,
+  type RecordError,
+} from '../../src/schema/record.js';
+import type { ResolvedRequest } from '../../src/schema/request.js';
+import { damagedRecord, outcomeChecksum, submissionChecksum } from './checksums.js';
+
+export interface Row {
+  seq: number;
+  id: string;
+  status: EvaluationStatus;
+  device: string;
+  submitted_by: string | null;
+  client: string;
+  request: string;
+  paths: string;
+  created_at: string;
+  started_at: string | null;
+  ended_at: string | null;
+  attempts: number;
+  progress: string | null;
+  error: string | null;
+  body_hash: string | null;
+  checksum: string | null;
+  outcome_checksum: string | null;
+  result_hash: string | null;
+}
+
+export const columns =
+  'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ' +
+  'ended_at, attempts, progress, error, body_hash, checksum, outcome_checksum, result_hash';
+
+/** @throws SaeEvalError `storage-damaged` if the row is not what was stored. */
+export function checked<R extends Row>(row: R): R {
+  // Rows of earlier versions have no checksum.
+  const { checksum, outcome_checksum: outcome, status } = row;
+  if (
+    !evaluationStatuses.includes(status) ||
+    (checksum !== null && checksum !== submissionChecksum(row)) ||
+    (outcome === null ? checksum !== null && hasEnded(status) : outcome !== outcomeChecksum(row))
+  )
+    throw damagedRecord(row.id);
+  return row;
+}
+
+/** Value of a text; damaged if it is no JSON. */
+export function parsed<T>(row: Row, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    throw damagedRecord(row.id);
+  }
+}
+
+/** @throws SaeEvalError `storage-damaged`. */
+export function summaryOf(row: Row): EvaluationSummary {
+  return {
+    id: row.id,
+    status: row.status,
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    request: parsed<ResolvedRequest>(checked(row), row.request),
+    device: row.device,
+    submittedBy: row.submitted_by,
+    position: null,
+    attempts: row.attempts,
+    progress: row.progress === null ? null : parsed<Progress>(row, row.progress),
+    error: row.error === null ? null : parsed<RecordError>(row, row.error),
+  };
+}
