@@ -5,7 +5,7 @@
 import type { Dirent } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { textExtensions } from '../src/data/files.js';
+import { textExtensions } from '../src/data/data-file.js';
 import { findInHubCache, modelOfCacheFolder } from '../src/hub-cache.js';
 import {
   inspectCheckpoints,

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import type { DataFile } from './files.js';
+import type { DataFile } from './data-file.js';
 
 const pieceBytes = 1 << 18;
 /**

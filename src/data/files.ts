@@ -1,88 +1,182 @@
-/** Files of a data set, and the way each is read. */
+/**
+ * Files of a data set: one file, a folder of files, or a folder as the Hugging Face hub or
+ * `save_to_disk` leave it, with the files of one split in a sub-folder.
+ */
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import {
+  folderAt,
+  refuseMistaken,
+  singleFile,
+  textExtensions,
+  unreadClause,
+  type DataFile,
+  type Folder,
+} from './data-file.js';
+import { splitNamed, splitOfFile, splitOfFolder } from './splits.js';
 
-export interface DataFile {
-  path: string;
-  /** `json`: one record per line. `parquet`: one record per row. `text`: one record per file. */
-  format: 'json' | 'parquet' | 'text';
-  compression: 'none' | 'gzip' | 'zstd';
+/** Levels of sub-folders in which data is looked for if the folder itself has none. */
+const deepest = 3;
+const mostFolders = 2000;
+const mostNamed = 12;
+
+interface Found extends Folder {
+  /** Path below that of the data set. */
+  name: string;
 }
 
-/** Sorts of files in a folder. Only files of the first sort that the folder has are read. */
-const sorts: readonly { extensions: readonly string[]; format: DataFile['format'] }[] = [
-  { extensions: ['.jsonl'], format: 'json' },
-  { extensions: ['.jsonl.gz', '.jsonl.zst'], format: 'json' },
-  { extensions: ['.parquet'], format: 'parquet' },
-  { extensions: ['.txt', '.txt.gz', '.txt.zst'], format: 'text' },
-];
-
-/** Extensions of each sort of files in a folder. Only the first sort that is there is read. */
-export const textExtensions: readonly (readonly string[])[] = sorts.map(
-  ({ extensions }) => extensions,
-);
-
-/** Extensions of files that are not read, with advice on what to do instead. */
-const unread: readonly [extension: string, instead: string][] = [
-  ['.arrow', 'in Python, `datasets.load_from_disk(…).to_json("data.jsonl")` converts it'],
-];
-
-function dataFile(path: string, format: DataFile['format']): DataFile {
-  return {
-    path,
-    format,
-    compression: path.endsWith('.gz') ? 'gzip' : path.endsWith('.zst') ? 'zstd' : 'none',
-  };
+/** Sub-folders with data files, or with files that are named as not read. */
+async function subFolders(path: string): Promise<Found[]> {
+  const found: Found[] = [];
+  let waiting = [path];
+  for (let depth = 0, seen = 0; depth < deepest && waiting.length > 0; depth++) {
+    const next: string[] = [];
+    for (const parent of waiting)
+      for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
+        if (!entry.isDirectory() || entry.name.startsWith('.') || ++seen > mostFolders) continue;
+        next.push(join(parent, entry.name));
+      }
+    waiting = next.sort();
+    for (const each of waiting) {
+      const folder = await folderAt(each).catch(() => null);
+      if (folder !== null) found.push({ ...folder, name: relative(path, each) });
+    }
+  }
+  return found;
 }
 
-/** A file given by its own name: `.parquet`, `.txt`, or else lines of JSON. */
-function singleFile(path: string): DataFile {
-  const found = unread.find(([extension]) => path.endsWith(extension));
-  if (found !== undefined)
+function quoted(items: readonly string[]): string {
+  const shown = items.slice(0, mostNamed).join(', ');
+  return items.length > mostNamed ? `${shown} and ${items.length - mostNamed} more` : shown;
+}
+
+const count = (files: number): string => `${files} file${files === 1 ? '' : 's'}`;
+
+const splitOf = ({ path, format }: DataFile): string | null =>
+  splitOfFile(basename(path), { strict: format === 'text' });
+
+/** Split that the folders on the way to a folder tell. */
+const splitOfPath = (name: string): string | null =>
+  name.split(/[\\/]/).reduce<string | null>((found, part) => splitOfFolder(part) ?? found, null);
+
+/** Files of one split of a folder. */
+function filesOfSplit(
+  { files, fault }: Folder,
+  { path, split, within = null }: { path: string; split: string | null; within?: string | null },
+): DataFile[] {
+  if (fault !== null) throw new SaeEvalError('dataset-invalid', `${path}: ${fault}`);
+  const bySplit = new Map<string | null, DataFile[]>();
+  for (const file of files) {
+    const name = splitOf(file) ?? within;
+    bySplit.set(name, [...(bySplit.get(name) ?? []), file]);
+  }
+  if (split !== null) {
+    const chosen = bySplit.get(splitNamed(split));
+    if (chosen !== undefined) return chosen;
+    throw noSuchSplit(path, split, [...bySplit.keys()]);
+  }
+  const named = [...bySplit].filter(([name]) => name !== null);
+  if (named.length < 2) return [...files];
+  throw new SaeEvalError(
+    'dataset-invalid',
+    `${path}: expected the files of one split, found several: ` +
+      `${quoted(named.map(([name, each]) => `${name} (${count(each.length)})`))}. Name one in ` +
+      'dataset.split, or give one file as dataset.path.',
+  );
+}
+
+function noSuchSplit(path: string, split: string, there: readonly (string | null)[]): SaeEvalError {
+  const names = [...new Set(there.filter((name) => name !== null))].sort();
+  return new SaeEvalError(
+    'dataset-invalid',
+    `${path}: expected files of the split '${split}' (dataset.split), found ` +
+      (names.length === 0 ? 'none whose names tell a split.' : `${quoted(names)}.`),
+  );
+}
+
+/** The one sub-folder with data, or an error that names what there is. */
+async function filesBelow(folder: Folder, split: string | null): Promise<DataFile[] | null> {
+  const { path } = folder;
+  const below = await subFolders(path);
+  const holding = below.filter(({ files, besides }) => files.length > 0 && !besides);
+  const wanted = split === null ? null : splitNamed(split);
+  const ofSplit =
+    wanted === null
+      ? holding
+      : holding.filter(
+          ({ name, files }) =>
+            splitOfPath(name) === wanted ||
+            basename(name) === split ||
+            files.some((file) => splitOf(file) === wanted),
+        );
+  if (holding.length > 0 && ofSplit.length === 0)
+    throw noSuchSplit(
+      path,
+      split!,
+      holding.flatMap(({ name, files }) => [splitOfPath(name), ...files.map(splitOf)]),
+    );
+  const [only, ...others] = ofSplit;
+  if (only !== undefined && others.length === 0)
+    return filesOfSplit(only, {
+      path: only.path,
+      split,
+      within: basename(only.name) === split ? split : splitOfPath(only.name),
+    });
+  if (only !== undefined)
     throw new SaeEvalError(
       'dataset-invalid',
-      `${path}: ${found[0]} files are not read: ${found[1]}.`,
+      `${path}: expected data files, found them in ${ofSplit.length} sub-folders: ` +
+        `${quoted(ofSplit.map(({ name, files }) => `${name} (${count(files.length)})`))}. Give ` +
+        `one of them as dataset.path` +
+        (ofSplit.every(({ name }) => splitOfPath(name) !== null)
+          ? ', or name its split in dataset.split.'
+          : '.'),
     );
-  if (path.endsWith('.parquet')) return dataFile(path, 'parquet');
-  return dataFile(path, /\.txt(\.gz|\.zst)?$/.test(basename(path)) ? 'text' : 'json');
+  return folder.files.length > 0 ? null : refuse(folder, below);
 }
 
-/** Names in code-point order. UTF-8 bytes sort that way, JavaScript's UTF-16 units do not. */
-function inCodePointOrder(names: readonly string[]): string[] {
-  return [...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+function refuse({ path, names }: Folder, below: readonly Found[]): never {
+  const all = [
+    ...names.map((name) => ({ folder: '', name })),
+    ...below.flatMap((sub) => sub.names.map((name) => ({ folder: sub.name, name }))),
+  ];
+  const hint = all.find(({ name }) => unreadClause(name) !== null);
+  const where = hint === undefined || hint.folder === '' ? '' : `in ${hint.folder}: `;
+  throw new SaeEvalError(
+    'dataset-invalid',
+    `${path}: expected a data file or a folder with files of one of ` +
+      `${textExtensions.flat().join(', ')}, .json, found a folder without any` +
+      (hint === undefined ? '.' : ` (${where}${unreadClause(hint.name)}).`),
+  );
 }
 
 /**
- * Files of a data set: the file itself, or the files of a folder (not of its sub-folders) in
- * code-point order of their names. A folder's `.jsonl` files are read; if it has none, the
- * compressed ones; else the parquet files; else the texts.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder
- *   without such files.
+ * Files of a data set: the file itself, or those of a folder ({@link folderAt}). If the folder has
+ * none, its sub-folders are looked through; data in one of them is read. Splits are never mixed.
+ * @throws SaeEvalError `file-not-found`, `file-unreadable`, `dataset-invalid` for a folder without
+ *   such files, with several splits, or with a pointer or page in place of a file.
  */
-export async function listFiles(path: string): Promise<DataFile[]> {
-  let names: string[];
+export async function listFiles(
+  path: string,
+  { split = null }: { split?: string | null } = {},
+): Promise<DataFile[]> {
   try {
-    if (!(await stat(path)).isDirectory()) return [singleFile(path)];
-    names = inCodePointOrder(await readdir(path));
-    for (const { extensions, format } of sorts) {
-      const files: DataFile[] = [];
-      for (const name of names.filter((each) =>
-        extensions.some((extension) => each.endsWith(extension)),
-      )) {
-        if ((await stat(join(path, name))).isFile()) files.push(dataFile(join(path, name), format));
-      }
-      if (files.length > 0) return files;
+    const facts = await stat(path);
+    if (!facts.isDirectory()) {
+      const file = singleFile(path);
+      if (split !== null && splitOf(file) !== splitNamed(split))
+        throw noSuchSplit(path, split, [splitOf(file)]);
+      if (facts.isFile()) refuseMistaken(file);
+      return [file];
     }
+    const folder = await folderAt(path);
+    const below =
+      folder.files.length === 0 || folder.besides ? await filesBelow(folder, split) : null;
+    const files = below ?? filesOfSplit(folder, { path, split });
+    files.forEach(refuseMistaken);
+    return files;
   } catch (thrown) {
     throw asSaeEvalError(thrown, `The data set ${path}`);
   }
-  const hint = unread.find(([extension]) => names.some((name) => name.endsWith(extension)));
-  throw new SaeEvalError(
-    'dataset-invalid',
-    `${path}: expected a .jsonl file or a folder with files of one of ` +
-      `${textExtensions.flat().join(', ')}, found ` +
-      'a folder without any (sub-folders are not ' +
-      `read${hint === undefined ? '' : `; ${hint[0]} files neither: ${hint[1]}`}).`,
-  );
 }

@@ -1,7 +1,7 @@
 /** Reads the lines of a file piece by piece: memory does not grow with the file. */
 import { stat } from 'node:fs/promises';
 import { readBytes } from './bytes.js';
-import type { DataFile } from './files.js';
+import type { DataFile } from './data-file.js';
 
 const newline = 0x0a;
 const carriageReturn = 0x0d;
@@ -15,6 +15,13 @@ const longestLine = 256 * 2 ** 20;
  */
 const longestLineOfCompressed = (fileBytes: number): number =>
   Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
+
+/** Longest line of a file, in bytes. */
+export async function longestLineOf({ path, compression }: DataFile): Promise<number> {
+  return compression === 'none'
+    ? longestLine
+    : longestLineOfCompressed((await stat(path).catch(() => null))?.size ?? 0);
+}
 
 /** Offset of the next line end, `\n`, `\r\n` or `\r` as in Python; −1 for none. */
 function lineEnd(bytes: Buffer, from: number): number {
@@ -45,10 +52,7 @@ export async function* readLines(
   file: DataFile,
   { onBytes }: { onBytes?: (count: number) => void } = {},
 ): AsyncGenerator<Line, void, undefined> {
-  const longest =
-    file.compression === 'none'
-      ? longestLine
-      : longestLineOfCompressed((await stat(file.path).catch(() => null))?.size ?? 0);
+  const longest = await longestLineOf(file);
   // The decoder would drop a byte-order mark at the beginning of every line.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;

@@ -1,7 +1,9 @@
 /** Cuts files into pieces that are tokenized as one: chunks of words, or whole records. */
 import { SaeEvalError } from '../errors.js';
 import { chunk, Chunker } from './chunks.js';
-import type { DataFile } from './files.js';
+import type { DataFile } from './data-file.js';
+import { readItems } from './json-items.js';
+import { layoutOf } from './json-layout.js';
 import { readLines } from './lines.js';
 import { readParquetColumn } from './parquet.js';
 import { recordsOf, textIn, tokensIn, type DataRecord } from './records.js';
@@ -104,16 +106,23 @@ async function* rowsOf(
     yield { value, place: { file, unit: 'row', number: ++number }, source: null };
 }
 
-/** Records of a file: its lines, or the rows of its column. */
-function readRecords(
+/** Records of a file: its lines, the items of its list, or the rows of its column. */
+async function* readRecords(
   file: DataFile,
   { textField, tokensField }: PieceSource,
   { skipped, onBytes }: ReadOptions,
-): AsyncIterable<DataRecord> {
+): AsyncGenerator<DataRecord, void, undefined> {
   const options = onBytes === undefined ? {} : { onBytes };
-  return file.format === 'parquet'
-    ? rowsOf(file.path, readParquetColumn(file.path, tokensField ?? textField, options))
-    : recordsOf(readLines(file, options), { file: file.path, skipped });
+  const field = tokensField ?? textField;
+  if (file.format === 'parquet') {
+    yield* rowsOf(file.path, readParquetColumn(file.path, field, options));
+    return;
+  }
+  const layout = await layoutOf(file, field);
+  const settings = { file: file.path, field, skipped };
+  yield* layout.kind === 'lines'
+    ? recordsOf(readLines(file, options), { ...settings, unit: 'line' })
+    : recordsOf(readItems(file, layout, options), { ...settings, unit: 'item' });
 }
 
 async function* recordPieces(

@@ -83,14 +83,18 @@ export function tokensIn(
   return null;
 }
 
-/** Records of the lines of a file. Blank lines are none; lines that are not JSON are skipped. */
+/**
+ * Records of the lines of a file, or of the items of its list. Blank lines are none; those that are
+ * not JSON are skipped. An item that is a string is the text, as if under the name of `field`.
+ */
 export async function* recordsOf(
   lines: AsyncIterable<Line>,
-  { file, skipped }: { file: string; skipped: SkippedRecords },
+  options: { file: string; unit: 'line' | 'item'; field: string; skipped: SkippedRecords },
 ): AsyncGenerator<DataRecord, void, undefined> {
+  const { file, unit, field, skipped } = options;
   let number = 0;
   for await (const line of lines) {
-    const place: Place = { file, unit: 'line', number: ++number };
+    const place: Place = { file, unit, number: ++number };
     if (typeof line !== 'string') {
       skipped.records++;
       skipped.add(line.reason === 'too-long' ? 'too-long' : 'not-json', place, line.begin);
@@ -105,6 +109,7 @@ export async function* recordsOf(
       skipped.add('not-json', place, line);
       continue;
     }
+    if (unit === 'item' && typeof value === 'string') value = { [field]: value };
     yield { value, place, source: line };
   }
 }

@@ -27,6 +27,8 @@ export interface SampleStream extends AsyncIterable<Sample[]> {
 export interface SampleOptions {
   /** Path of a file or folder with text, see docs/reference/data.md. */
   path: string;
+  /** Split whose files are read, of a data set with several. */
+  split?: string | undefined;
   /** Name of the field with the text, or a dotted path to it. Default `text`. */
   textField?: string;
   /** Name of the field with token ids, which are used as they are, instead of a text. */
@@ -99,7 +101,7 @@ function noSample(
   const expected =
     files[0]!.format === 'text'
       ? 'Expected text in UTF-8.'
-      : 'Expected lines of JSON objects with ' +
+      : 'Expected JSON objects, as lines or in a list, with ' +
         (tokensField === null
           ? `a non-blank string in the field \`${textField}\``
           : `a list of token ids in the field \`${tokensField}\``) +
@@ -122,6 +124,7 @@ function noSample(
 export async function openSamples(options: SampleOptions): Promise<SampleStream> {
   const {
     path,
+    split = null,
     textField = 'text',
     tokensField = null,
     chunking = 'words',
@@ -135,7 +138,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
   } = options;
   const source: PieceSource = {
     folder: path,
-    files: await listFiles(path),
+    files: await listFiles(path, { split }),
     textField,
     tokensField,
     chunking,

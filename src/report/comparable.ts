@@ -9,6 +9,7 @@ const conditions: readonly (readonly [field: string, of: (result: EvaluationResu
       'data',
       ({ config: { dataset } }) => [
         dataset.path,
+        dataset.split,
         dataset.textField,
         dataset.tokensField,
         dataset.chunking,

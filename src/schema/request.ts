@@ -86,9 +86,16 @@ export const saeSpecSchema = z
 export const datasetSchema = z
   .strictObject({
     path: path.describe(
-      'Path of a text file or of a folder of them: .jsonl, plain or compressed (.gz, .zst), ' +
-        '.parquet or .txt. A folder with .jsonl files is read for these only.',
+      'Path of a data file or of a folder of them: .jsonl, plain or compressed (.gz, .zst), ' +
+        '.parquet, .json with a list of records, or .txt. A folder with .jsonl files is read for ' +
+        'these only. A folder without data files is read for those of its one sub-folder.',
     ),
+    split: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe('Split to read, such as train; required if the files of several lie together.'),
     textField: z
       .string()
       .min(1)
