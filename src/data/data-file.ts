@@ -29,8 +29,10 @@ export const textExtensions: readonly (readonly string[])[] = sorts
   .filter(([first]) => first !== '.json');
 
 /** Files of the sort `.json` that describe a data set or a model, and hold no records. */
-const describing =
-  /^\.|^(dataset_infos?|dataset_dict|state|metadata|croissant|manifest|package(-lock)?|tokenizer|vocab|.*_map|.*config|.*\.index)\.json$/;
+const describing = new RegExp(
+  '^\\.|^(dataset_infos?|dataset_dict|state|metadata|croissant|manifest|package(-lock)?|' +
+    'tokenizer|vocab|.*_map|.*config|.*\\.index)\\.json$',
+);
 /** Texts that stand beside data of another sort. */
 const beside = /^(readme|licen[cs]e|notice|requirements|changelog|citation|copying)\b/i;
 

@@ -145,7 +145,7 @@ function refuse({ path, names }: Folder, below: readonly Found[]): never {
   const where = hint === undefined || hint.folder === '' ? '' : `in ${hint.folder}: `;
   throw new SaeEvalError(
     'dataset-invalid',
-    `${path}: expected a data file or a folder with files of one of ` +
+    `${path}: expected a .jsonl file or a folder with files of one of ` +
       `${textExtensions.flat().join(', ')}, .json, found a folder without any` +
       (hint === undefined ? '.' : ` (${where}${unreadClause(hint.name)}).`),
   );

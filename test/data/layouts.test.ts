@@ -240,7 +240,7 @@ describe('a folder of the hub', () => {
     [
       'several configurations',
       { 'en/train.jsonl': lines('a'), 'fr/train.jsonl': lines('b') },
-      /found them in 2 sub-folders: en \(1 file\), fr \(1 file\)\. Give one of them as dataset\.path\./,
+      /in 2 sub-folders: en \(1 file\), fr \(1 file\)\. Give one of them as dataset\.path\./,
     ],
     [
       'save_to_disk',

@@ -487,7 +487,7 @@ describe('data that cannot be used', () => {
       'a folder of files that are not read',
       () => folder({ 'train-0.arrow': 'ARROW1' }),
       'dataset-invalid',
-      /\.arrow files neither: .*to_json/,
+      /\.arrow files are not read: .*to_json/,
     ],
     [
       'a file that is not read',

@@ -62,7 +62,7 @@ export class InputFiles {
   }
 
   /** Takes the content of every file that the request reads. @throws SaeEvalError. */
-  async take({ model, saes, paths }: ValidatedRequest): Promise<void> {
+  async take({ model, saes, paths, request }: ValidatedRequest): Promise<void> {
     const { settings, weights } = await modelFiles(model);
     const uses = new Map<string, Use>();
     const add = (files: readonly string[], use: Use): void => {
@@ -75,8 +75,10 @@ export class InputFiles {
       add([checkpoint.path], 'weights');
     }
     add(weights, 'weights');
+    const { split = null } = request.dataset;
+    const texts = await listFiles(paths.dataset, { split });
     add(
-      (await listFiles(paths.dataset)).map(({ path }) => path),
+      texts.map(({ path }) => path),
       'text',
     );
     let budget = hashedInAll;
