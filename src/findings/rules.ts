@@ -7,6 +7,7 @@ import { errorAgainstKl } from './rules/error-against-kl.js';
 import { inputSpaces } from './rules/input-spaces.js';
 import { insideNoise } from './rules/inside-noise.js';
 import { klPerSequence } from './rules/kl-per-sequence.js';
+import { l0NotAsPublished } from './rules/l0-not-as-published.js';
 import { measuredAfterNorm } from './rules/measured-after-norm.js';
 import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
 import { nearIdentity } from './rules/near-identity.js';
@@ -25,6 +26,7 @@ export const rules: readonly Rule[] = [
   denseDictionary,
   deadDictionary,
   scaleMismatch,
+  l0NotAsPublished,
   baselineWins,
   inputSpaces,
   errorAgainstKl,

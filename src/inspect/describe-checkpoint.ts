@@ -54,7 +54,7 @@ function activationText({ activation }: SaeDescription): string {
 
 /** An SAE of a published format. `given` holds what describing it asked for. */
 function publishedOf(description: SaeDescription, given: GivenSettings): PublishedSae {
-  const { format, decoderNorm, notes, fromPath, exclusion, prependBos } = description;
+  const { format, decoderNorm, notes, fromPath, exclusion, prependBos, publishedL0 } = description;
   const hookPoints = [...hookPointsOf(description)];
   const hooks = hookPoints.map(parseHookName);
   const residual = description.form === 'crosscoder';
@@ -85,6 +85,7 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
           },
         }),
     ...(prependBos === undefined ? {} : { prependBos }),
+    ...(publishedL0 === undefined ? {} : { publishedL0 }),
     obstacle: obstacleOf(description),
     missing: given.faults,
     notes: [...notes],

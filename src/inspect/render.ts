@@ -26,6 +26,7 @@ function publishedLines({ published }: CheckpointDescription): string[] {
     normalization,
     subtractsDecoderBias,
     decoderNorm,
+    publishedL0,
     obstacle,
     notes,
   } = published;
@@ -46,6 +47,7 @@ function publishedLines({ published }: CheckpointDescription): string[] {
           ? '; latents times the norms of their decoder rows'
           : '; chosen by the norms of decoder rows'),
     ...textLine(published),
+    ...(publishedL0 === undefined ? [] : [`published L0: ${publishedL0}`]),
     ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
     ...notes.map(({ en }) => `note: ${printable(en)}`),
   ];

@@ -184,6 +184,8 @@ export interface Described {
   obstacle?: string;
   /** Facts in the names of its folders beside the hook point. */
   fromPath?: { width?: string; averageL0?: number };
+  /** Mean number of active latents that its publisher states; absent if its files say nothing. */
+  publishedL0?: number;
   /** Remarks for a report. */
   notes: readonly Bilingual[];
 }

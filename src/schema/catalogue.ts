@@ -143,7 +143,8 @@ export const publishedSchema = z
     format: z
       .string()
       .describe(
-        'Format: saelens, dictionary_learning, sparsify, gemma-scope, llama-scope, openmoss, ' +
+        'Format: saelens, dictionary_learning, sparsify, gemma-scope, gemma-scope-2, ' +
+          'llama-scope, openmoss, ' +
           'openai, mlsae or crosscoder.',
       ),
     hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),
@@ -185,6 +186,10 @@ export const publishedSchema = z
       .boolean()
       .optional()
       .describe('Whether contexts began with a BOS; absent if the file says nothing.'),
+    publishedL0: z
+      .number()
+      .optional()
+      .describe('Mean number of active latents that its publisher states.'),
     obstacle: z.string().nullable().describe('Why it cannot be evaluated; null if it can.'),
     missing: z.array(fieldErrorSchema).describe('Fields that a request must give, and why.'),
     notes: z.array(bilingualSchema),

@@ -76,6 +76,10 @@ export const saeResultSchema = z
       ),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
+    publishedL0: z
+      .number()
+      .optional()
+      .describe('Mean number of active latents per token that the publisher of the SAE states.'),
     d: z.number().int().nullable().describe('Width of the residual stream.'),
     m: z.number().int().nullable().describe('Latents.'),
     k: z.number().int().nullable().describe('Active latents, for kinds that have a k.'),

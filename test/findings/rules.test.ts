@@ -103,6 +103,16 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ results: [strictly(topk, { NormRatio: mean(0.2) })] }),
     silent: of({ results: [strictly(topk, { NormRatio: mean(0.8) })] }),
   },
+  'l0-not-as-published': {
+    fires: of({ results: [strictly({ ...topk, publishedL0: 40 }, { L0: mean(51) })] }),
+    silent: of({
+      results: [
+        strictly({ ...topk, publishedL0: 40 }, { L0: mean(50) }),
+        strictly({ ...topk, label: 'b', publishedL0: 40 }, { L0: mean(30) }),
+        strictly({ ...topk, label: 'c' }, { L0: mean(70) }),
+      ],
+    }),
+  },
   'baseline-beats-model': {
     fires: of({ results: [topk, strictly(saeResult('RandomK'), { KLDivPerToken: mean(0.1) })] }),
     silent: of({ results: [topk, saeResult('RandomK')] }),

@@ -86,7 +86,7 @@ export class ResultBuilder {
   #one(evaluated: EvaluatedSae, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
     const { description, label, layer, layers, site, hookPoint } = resolved;
-    const { kind, format, d, m, form } = description;
+    const { kind, format, d, m, form, publishedL0 } = description;
     const base = {
       label,
       kind,
@@ -96,6 +96,7 @@ export class ResultBuilder {
       normalization: spaceOf(description),
       ...(site === null ? {} : { site }),
       ...(layer === null ? { layers } : { layer }),
+      ...(publishedL0 === undefined ? {} : { publishedL0 }),
       d,
       m,
       k: kOf(description),

@@ -15,7 +15,7 @@ export interface FormatFile {
 /** Description of an SAE, apart from the file it lies in and the kind it is used as. */
 export type FormatDescription = Pick<
   Described,
-  'place' | 'notes' | 'obstacle' | 'fromPath' | 'exclusion' | 'prependBos'
+  'place' | 'notes' | 'obstacle' | 'fromPath' | 'publishedL0' | 'exclusion' | 'prependBos'
 > &
   SaeForm & {
     /** Kinds it can be evaluated as, nearest first; left out if they follow from its activation. */

@@ -3,6 +3,7 @@ import { crosscoder } from './crosscoder.js';
 import { dictionaryLearning } from './dictionary-learning.js';
 import type { Format } from './format.js';
 import { gemmaScope } from './gemma-scope.js';
+import { gemmaScope2 } from './gemma-scope-2.js';
 import { llamaScope } from './llama-scope.js';
 import { mlsae } from './mlsae.js';
 import { openAi } from './openai.js';
@@ -20,6 +21,7 @@ export const formats: readonly Format[] = [
   crosscoder,
   llamaScope,
   gemmaScope,
+  gemmaScope2,
   openAi,
   routeSae, // takes every file that none before it does
 ];

@@ -84,6 +84,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
     decoderNorm: 'none',
     normalization: { kind: 'none' },
     fromPath,
+    ...(fromPath.averageL0 ? { publishedL0: fromPath.averageL0 } : {}),
     notes: namesSite || isPlaced ? [] : [residualAssumed],
   };
 }

@@ -121,12 +121,13 @@ export async function recognize(path: string): Promise<SaeFile> {
     return recognize(dirname(path));
   const found = await inFolder(path, isFolder);
   if (found !== null) return found;
-  const file = isFolder ? join(path, 'params.npz') : path;
-  if (isFolder && !isFile(file)) {
+  const alone = ['params.npz', 'params.safetensors'].map((name) => join(path, name));
+  const file = isFolder ? alone.find(isFile) : path;
+  if (file === undefined) {
     const known = folders.map(({ weights, config }) => `${config} and ${weights.join(' or ')}`);
     throw new SaeEvalError(
       'checkpoint-format',
-      `${path}: expected a folder with ${known.join('; ')}; or params.npz.`,
+      `${path}: expected a folder with ${known.join('; ')}; or params.npz or params.safetensors.`,
     );
   }
   const checkpoint = await readCheckpoint(file);

@@ -30,6 +30,7 @@ const ofTheModel = {
   exclude_special_tokens: excludedTokens,
   seqpos_slice: keptSlice,
   prepend_bos: z.boolean().nullish(),
+  l0: z.unknown().optional(),
 };
 const metadata = z.looseObject(ofTheModel).nullish();
 const schema = z.looseObject({
@@ -156,6 +157,7 @@ function normalizationOf({ config, given, file }: Source): Normalization {
 function ofModel({ metadata, meta, ...config }: Source['config']) {
   const word = <Key extends keyof typeof ofTheModel>(key: Key) =>
     metadata?.[key] ?? meta?.[key] ?? config[key];
+  const l0 = word('l0');
   const hook = word('hook_name') ?? config.hook_point ?? null;
   return {
     // Files of version 1 leave the layer's place open.
@@ -163,6 +165,7 @@ function ofModel({ metadata, meta, ...config }: Source['config']) {
     out: word('hook_name_out') ?? null,
     settings: word('model_from_pretrained_kwargs') ?? null,
     prependBos: word('prepend_bos') ?? null,
+    published: typeof l0 === 'number' && l0 > 0 && l0 < Infinity ? { publishedL0: l0 } : {},
     exclusion: exclusionOf(word('exclude_special_tokens'), word('seqpos_slice')),
   };
 }
@@ -255,6 +258,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     normalization: normalizationOf(source),
     ...roundingOf(source, checkpoint),
     ...model.exclusion,
+    ...model.published,
     ...(model.prependBos === null ? {} : { prependBos: model.prependBos }),
     notes: [],
   };

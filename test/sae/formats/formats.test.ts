@@ -14,6 +14,7 @@ import { memory, scope } from '#src/torch/index.js';
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const gemma = 'gemma-scope-2b-pt-res';
+const gemma2 = 'gemma-scope-2-1b-pt';
 
 const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFields][] = [
   [
@@ -71,9 +72,34 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFi
       format: 'gemma-scope',
       place: { named: 'blocks.20.hook_resid_post', from: 'path' },
       fromPath: { width: '16k', averageL0: 71 },
+      publishedL0: 71,
     },
   ],
   [`${gemma}/layer_3/width_16k/average_l0_9`, { place: { named: 'blocks.3.hook_resid_post' } }],
+  [
+    'gemma-scope-2-1b-pt/resid_post/layer_12_width_16k_l0_medium',
+    {
+      format: 'gemma-scope-2',
+      kind: 'JumpReLU',
+      place: { named: 'model.layers.12.output', from: 'config' },
+      fromPath: { width: '16k' },
+      publishedL0: 3,
+      subtractDecoderBias: false,
+      notes: [],
+    },
+  ],
+  [
+    'gemma-scope-2-1b-pt/mlp_out_all/layer_5_width_65k_l0_small',
+    {
+      format: 'gemma-scope-2',
+      configPath: null,
+      place: { named: 'model.layers.5.post_feedforward_layernorm.output', from: 'path' },
+    },
+  ],
+  [
+    'gemma-scope-2-1b-pt/attn_out/layer_7_width_16k_l0_big',
+    { place: { named: 'model.layers.7.self_attn.o_proj.input', from: 'config' } },
+  ],
   [
     'openai-topk/0.pt',
     {
@@ -375,6 +401,28 @@ describe('what is refused', () => {
       'sae-kind',
       'transcoder',
     ],
+    [
+      'a transcoder of Gemma Scope 2',
+      () =>
+        changed(`${gemma2}/attn_out/layer_7_width_16k_l0_big`, 'config.json', (json) => ({
+          ...json,
+          hf_hook_point_out: 'model.layers.7.post_feedforward_layernorm.output',
+        })),
+      'sae-kind',
+      'hf_hook_point_out: a transcoder from model.layers.7.self_attn.o_proj.input',
+    ],
+    [
+      'a cross-layer transcoder of Gemma Scope 2, by its path',
+      () => {
+        const at = join(folder, 'clt', 'layer_5_width_16k_l0_big');
+        cpSync(fixture(`${gemma2}/mlp_out_all/layer_5_width_65k_l0_small`), at, {
+          recursive: true,
+        });
+        return join(at, 'params.safetensors');
+      },
+      'sae-kind',
+      'crosscoder',
+    ],
     ['nothing', () => join(folder, 'none'), 'file-not-found', 'none'],
   ])('%s', async (_, path, code, text) => {
     const error: unknown = await describeSAE(path()).then(
@@ -400,6 +448,18 @@ describe('what is refused', () => {
     expect(await describeSAE(at)).toMatchObject({
       format: 'dictionary_learning',
       normalization: { kind: 'scale', factor: 1 / 8 },
+    });
+  });
+
+  it('weights of Gemma Scope 2 under any name are told by their tensors', async () => {
+    const at = join(folder, 'renamed.safetensors');
+    cpSync(
+      join(fixture(`${gemma2}/mlp_out_all/layer_5_width_65k_l0_small`), 'params.safetensors'),
+      at,
+    );
+    expect(await describeSAE(at, { kind: 'JumpReLU' })).toMatchObject({
+      format: 'gemma-scope-2',
+      place: { named: null, from: 'path' },
     });
   });
 

@@ -89,6 +89,7 @@ const samples: Record<string, [name: string, config: string, given?: GivenFields
   mlsae: ['mlsae', 'config.json'],
   crosscoder: ['crosscoder', 'cfg.json', { scale: [1, 1] }],
   'llama-scope': ['llama-scope', 'hyperparams.json'],
+  'gemma-scope-2': ['gemma-scope-2-1b-pt/resid_post/layer_12_width_16k_l0_medium', 'config.json'],
 };
 
 const refusedKeys = (keys: Keys, at = ''): [string, Refused][] =>
@@ -300,6 +301,13 @@ describe('scales of SAELens that the file holds', () => {
   });
 });
 
+it('an L0 that the metadata of SAELens states is published', async () => {
+  const of = (value: unknown) =>
+    describeSAE(changed('saelens-standard', 'cfg.json', 'metadata.l0', value));
+  expect((await of(61.5)).publishedL0).toBe(61.5);
+  expect((await of('many')).publishedL0).toBeUndefined();
+});
+
 describe('where a note is told', () => {
   it('in inspect, and with the SAE of a request', async () => {
     const path = changed('saelens-standard', 'cfg.json', 'metadata.seqpos_slice', [1, null]);
@@ -309,6 +317,10 @@ describe('where a note is told', () => {
     const inspected = await describeCheckpoint(path);
     expect(inspected.published!.exclusion).toEqual({ specials: false, ids: [], kept: [1, null] });
     expect(inspected.published!.notes[0]!.en).toContain("'of_�tomorrow'");
+    const gemma = 'gemma-scope-2-1b-pt/resid_post/layer_12_width_16k_l0_medium';
+    const published = await describeCheckpoint(fixture(gemma));
+    expect(published.published).toMatchObject({ publishedL0: 3, layers: [13], obstacle: null });
+    expect(renderDescription(published)).toContain('published L0: 3\n');
     const text = renderDescription(inspected);
     expect(text).toContain("note: cfg.json has keys that sae-eval does not know: 'of_�tomorrow'");
     expect(text).toContain('trained on contexts: positions [1:]');
