@@ -2,14 +2,15 @@
 import compress from '@fastify/compress';
 import etag from '@fastify/etag';
 import helmet from '@fastify/helmet';
-import underPressure from '@fastify/under-pressure';
 import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../src/errors.js';
 import { registerGuard } from './auth/guard.js';
 import { KeyRing } from './auth/keys.js';
+import { registerBasePath, trustedProxies, withoutBasePath } from './base-path.js';
 import { Catalogue } from './catalogue.js';
+import { boundConnections } from './connections.js';
 import { InspectionGate } from './inspection-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
@@ -19,6 +20,7 @@ import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { registerDocuments } from './openapi.js';
 import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
+import { registerOverload } from './overload.js';
 import {
   codedError,
   refuseConnection,
@@ -90,19 +92,25 @@ export async function buildApp(
     bodyLimit: options.bodyLimit,
     requestTimeout: options.requestTimeout * 1000,
     connectionTimeout: 0,
-    keepAliveTimeout: 30_000,
+    keepAliveTimeout: options.keepAlive * 1000,
     http: {
       connectionsCheckingInterval: Math.min(1000, options.requestTimeout * 500),
       maxHeaderSize: 16_384,
       headersTimeout: options.requestTimeout * 1000,
     },
-    routerOptions: { maxParamLength: 200 },
+    routerOptions: { maxParamLength: 200, ignoreTrailingSlash: true },
+    rewriteUrl: ({ url = '/' }) => withoutBasePath(url, options.basePath),
+    ...(options.trustProxy.length === 0 ? {} : { trustProxy: trustedProxies(options.trustProxy) }),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _, reply) => void sendProblem(reply, codedError(error)),
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
 
+  boundConnections(app.server, {
+    most: options.maxConnections,
+    silenceMs: options.requestTimeout * 1000,
+  });
   keys.onFault = (err) =>
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
@@ -144,6 +152,7 @@ export async function buildApp(
 
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   recordMethods(app);
+  registerBasePath(app, options);
   registerTracing(app);
   registerValidation(app);
   registerProblems(app);
@@ -261,11 +270,7 @@ async function registerPlugins(app: FastifyInstance): Promise<void> {
     },
     strictTransportSecurity: false,
   });
-  await app.register(underPressure, {
-    maxEventLoopDelay: 3000,
-    sampleInterval: 1000,
-    retryAfter: 5,
-  });
+  registerOverload(app, { mostDelayMs: 3000, sampleMs: 1000 });
   // Before compression, so that the ETag is that of the uncompressed answer.
   await app.register(etag, { weak: true });
   await app.register(compress, { threshold: 4096, encodings: ['gzip', 'deflate'] });

@@ -9,7 +9,7 @@ export { addKey } from './auth/keys.js';
 export type { ServerOptions } from './options.js';
 
 export interface RunningServer {
-  /** Address, such as `http://127.0.0.1:8787`. */
+  /** Address, such as `http://127.0.0.1:8787`, with the base path. */
   url: string;
   /** Stops the server: ends streams and keeps running evaluations for the next start. */
   close(): Promise<void>;
@@ -37,7 +37,7 @@ export async function startServer(
     options,
     config === undefined ? process.env : { ...process.env, [configVariable]: config },
   );
-  const { host, port, grace } = services.options;
+  const { host, port, grace, basePath } = services.options;
   try {
     await app.listen({ host, port });
   } catch (thrown) {
@@ -65,7 +65,7 @@ export async function startServer(
     });
   }
   return {
-    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}${basePath}`,
     close: () => app.close(),
   };
 }

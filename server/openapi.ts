@@ -44,6 +44,17 @@ export async function registerDocuments(
       "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src " +
       "'self' data:; connect-src 'self'; font-src 'self'",
     uiConfig: { deepLinking: true },
+    // Relative to the address of the document, so that calls work behind a proxy too.
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '..' }] }),
   });
-  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  // Its files are found beside an address with a slash at its end, whatever stands before it.
+  app.addHook('onRequest', async (request, reply) =>
+    /^\/docs(?:\?|$)/.test(request.url)
+      ? reply.redirect(request.basePath === null ? 'docs/' : `${request.basePath}/docs/`, 308)
+      : undefined,
+  );
+  app.get('/openapi.json', { schema: { hide: true } }, async () => ({
+    ...app.swagger(),
+    servers: [{ url: '.' }],
+  }));
 }

@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
 import { systemMemory } from '../src/evaluation/run/device-memory.js';
+import { isProxyEntry } from './base-path.js';
+import { connectionsThatFit } from './connections.js';
 
 const nonNegative = z.number().min(0);
 const seconds = nonNegative.max(31_536_000);
@@ -73,6 +75,26 @@ export const serverOptionsSchema = z.strictObject({
     .min(1)
     .default(30)
     .describe('Seconds within which a request must arrive completely.'),
+  keepAlive: seconds
+    .min(1)
+    .default(75)
+    .describe('Seconds after which a kept connection without a request is closed.'),
+  maxConnections: z
+    .number()
+    .int()
+    .min(1)
+    .default(connectionsThatFit)
+    .describe('Most open connections; further ones are closed at once.'),
+  basePath: z
+    .string()
+    .regex(/^(?:\/[\w.~!$&'()*+;=:@%-]+)*\/?$/, 'expected a path such as /sae-eval')
+    .transform((path) => path.replace(/\/$/, ''))
+    .default('')
+    .describe('Path under which a proxy passes requests on without stripping it.'),
+  trustProxy: z
+    .array(z.string().refine(isProxyEntry, 'expected an address, a subnet, loopback or private'))
+    .default([])
+    .describe('Proxies whose X-Forwarded headers are believed.'),
   inspectTimeout: seconds.min(1).default(30).describe('Seconds an inspection of files may take.'),
   heartbeat: seconds
     .min(0.05)
@@ -94,6 +116,8 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_API_KEYS: 'apiKeys',
   SAE_EVAL_API_KEY: 'apiKey',
   SAE_EVAL_LOG_LEVEL: 'logLevel',
+  SAE_EVAL_BASE_PATH: 'basePath',
+  SAE_EVAL_TRUST_PROXY: 'trustProxy',
   SAE_EVAL_MAX_QUEUED: 'maxQueued',
   SAE_EVAL_MAX_QUEUED_PER_CLIENT: 'maxQueuedPerClient',
   SAE_EVAL_MODEL_CACHE_BYTES: 'modelCacheBytes',
@@ -104,7 +128,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
 };
 /** Environment variable with the path of the settings file. */
 export const configVariable = 'SAE_EVAL_CONFIG';
-const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel']);
+const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel', 'basePath']);
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
   return Object.fromEntries(
@@ -112,6 +136,7 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
       const text = env[variable];
       if (text === undefined || text === '') return [];
       if (option === 'roots') return [[option, text.split(':')]];
+      if (option === 'trustProxy') return [[option, text.split(',').map((one) => one.trim())]];
       return [[option, textOptions.has(option) ? text : Number(text)]];
     }),
   );
@@ -120,7 +145,9 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
 function fromFile(path: string | undefined): Record<string, unknown> {
   if (path === undefined || path === '') return {};
   try {
-    return z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(path, 'utf8')));
+    return z
+      .record(z.string(), z.unknown())
+      .parse(JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, '')));
   } catch (cause) {
     throw new SaeEvalError(
       'configuration-invalid',

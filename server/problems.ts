@@ -6,7 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Socket } from 'node:net';
 import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
 import type { Problem } from '../src/schema/record.js';
-import { methodsAt } from './method-table.js';
+import { likelyAddress, methodsAt } from './method-table.js';
 
 const problemMediaType = 'application/problem+json; charset=utf-8';
 
@@ -45,10 +45,6 @@ const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: strin
   },
   FST_ERR_BAD_URL: { code: 'not-found', message: 'The address is not a valid URL.' },
   FST_ERR_MAX_PARAM_LENGTH: { code: 'not-found', message: 'A part of the address is too long.' },
-  FST_UNDER_PRESSURE: {
-    code: 'unavailable',
-    message: 'The server is overloaded; try again in a moment.',
-  },
 };
 
 /** A coded error for any error that reached the framework. */
@@ -108,11 +104,19 @@ export function registerNotFound(app: FastifyInstance): void {
 
 function notFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const methods = methodsAt(request.server, request.url);
-  if (methods.length === 0)
+  if (methods.length === 0) {
+    const likely = likelyAddress(request.server, request.url);
+    const hint =
+      likely === null
+        ? 'GET /docs lists the calls.'
+        : `Perhaps ${likely.address} is meant${
+            likely.before === '' ? '.' : `; behind a proxy, give --base-path ${likely.before}.`
+          }`;
     return sendProblem(
       reply,
-      new SaeEvalError('not-found', `There is nothing at ${request.url.slice(0, 200)}.`),
+      new SaeEvalError('not-found', `There is nothing at ${request.url.slice(0, 200)}. ${hint}`),
     );
+  }
   reply.header('allow', methods.join(', '));
   return sendProblem(
     reply,

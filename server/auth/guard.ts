@@ -39,7 +39,10 @@ function refuseForeign(request: FastifyRequest): void {
   }
   if (request.raw.headersDistinct['host']?.length !== 1)
     throw new SaeEvalError('origin-refused', 'Expected one Host header, found several.');
-  if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`) {
+  // A proxy may put another Host in; the browser says whether the page and the address agree.
+  const isOwnPage = request.headers['sec-fetch-site'] === 'same-origin';
+  const isOwnOrigin = origin === `http://${host}` || origin === `https://${host}`;
+  if (origin !== undefined && !isOwnOrigin && !isOwnPage) {
     throw new SaeEvalError(
       'origin-refused',
       `The Origin header names ${origin}; without API keys only the server's own page may call it.`,

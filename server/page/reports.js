@@ -41,7 +41,7 @@ export function reportLinks(id) {
       'a',
       {
         class: 'button',
-        href: `/v1/evaluations/${id}/report?format=${format}&lang=${lang}`,
+        href: `v1/evaluations/${id}/report?format=${format}&lang=${lang}`,
         target: '_blank',
         rel: 'noopener',
         'aria-label': `Report as ${label}`,

@@ -2,13 +2,15 @@
 import { SaeEvalClient, UnauthorizedError } from './client/index.js';
 
 const storage = 'sae-eval api key';
+/** Address of the page without its fragment: a proxy may serve it under a path of its own. */
+const base = new URL('.', window.location.href).href;
 let key = sessionStorage.getItem(storage) ?? undefined;
 let asking = null;
 
 export const hasKey = () => key !== undefined;
 
 export function client() {
-  return new SaeEvalClient('', key === undefined ? {} : { apiKey: key });
+  return new SaeEvalClient(base, key === undefined ? {} : { apiKey: key });
 }
 
 /** Calls the server. If it requires a key, asks for one and calls again. */
@@ -67,6 +69,6 @@ export async function openDocument(load, type) {
 
 /** The OpenAPI document as text; with keys, a plain link to /docs would be refused. */
 export async function apiDescription() {
-  const response = await fetch('/openapi.json', { headers: { authorization: `Bearer ${key}` } });
+  const response = await fetch('openapi.json', { headers: { authorization: `Bearer ${key}` } });
   return JSON.stringify(await response.json(), null, 2);
 }

@@ -13,6 +13,7 @@ import {
   type EvaluationSummary,
 } from '../../src/schema/record.js';
 import { requestSchema } from '../../src/schema/request.js';
+import { referenceTo } from '../base-path.js';
 import type { Services } from '../services.js';
 import { submit } from '../submission.js';
 import { problems, type Api } from './api.js';
@@ -132,7 +133,7 @@ export function registerEvaluations(app: Api, services: Services): void {
         request.body,
         request.headers['idempotency-key'] ?? null,
       );
-      reply.header('location', `/v1/evaluations/${id}`);
+      reply.header('location', referenceTo(`/v1/evaluations/${id}`, request));
       const { wait } = request.query;
       if (wait !== undefined && wait > 0) await queue.waitForEnd(id, wait * 1000, whenGone(reply));
       const record = existing(services, id);

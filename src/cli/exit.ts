@@ -28,7 +28,8 @@ export async function readJsonFile(path: string): Promise<unknown> {
     throw asSaeEvalError(error, path);
   }
   try {
-    return JSON.parse(text) as unknown;
+    // Editors on Windows begin a file with a byte-order mark.
+    return JSON.parse(text.replace(/^\uFEFF/, '')) as unknown;
   } catch (error) {
     throw new SaeEvalError(
       'body-malformed',

@@ -105,6 +105,11 @@ program
     '--api-keys <file>',
     'file of hashed API keys; without keys only this machine may connect',
   )
+  .option('--base-path <path>', 'path under which a proxy passes requests on')
+  .option(
+    '--trust-proxy <address...>',
+    'proxies whose X-Forwarded headers count: addresses, subnets, loopback, private',
+  )
   .option('--config <file>', 'JSON file of settings (docs/reference/operations.md)')
   .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 
@@ -176,6 +181,8 @@ export interface ServeOptions {
   db?: string;
   modelCacheBytes?: string;
   apiKeys?: string;
+  basePath?: string;
+  trustProxy?: string[];
   config?: string;
 }
 

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readJsonFile } from '#src/cli/exit.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { root, shipped } from '../golden/load.js';
 
@@ -108,6 +109,12 @@ describe('evaluate', () => {
     expect(cli('evaluate', path, '--out', cut).status).toBe(0);
     expect(resultIn(cut).results).toEqual(resultIn(whole).results);
     expect(resultIn(cut).comparisons).toEqual(resultIn(whole).comparisons);
+  });
+
+  it('reads JSON behind a byte-order mark', async () => {
+    const path = join(folder, 'marked.json');
+    writeFileSync(path, `\uFEFF${JSON.stringify(request)}`);
+    expect(await readJsonFile(path)).toEqual(request);
   });
 
   it.each([

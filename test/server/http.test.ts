@@ -252,7 +252,8 @@ describe('an evaluation', () => {
     );
     expect(accepted.status).toBe(202);
     const { id, request } = evaluationRecordSchema.parse(await accepted.json());
-    expect(accepted.headers.get('location')).toBe(`/v1/evaluations/${id}`);
+    const location = new URL(accepted.headers.get('location')!, accepted.url);
+    expect(location.href).toBe(`${server.url}/v1/evaluations/${id}`);
     expect(request).toMatchObject({ device: 'cpu', seed: 42, saes: [{ label: 'mine' }] });
     const waited = await post(server.url, smallRequest({ seed: 7 }), {});
     const second = evaluationRecordSchema.parse(await waited.json());

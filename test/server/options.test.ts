@@ -57,6 +57,8 @@ describe('settings', () => {
       apiKeys: ['keys.json', 'keys.json'],
       apiKey: ['a-key-of-some-length', 'a-key-of-some-length'],
       logLevel: ['warn', 'warn'],
+      basePath: ['/lab/sae/', '/lab/sae'],
+      trustProxy: ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
     };
     for (const [variable, option] of Object.entries(environmentVariables)) {
       const [text, value] = values[option] ?? ['7', 7];
@@ -76,6 +78,8 @@ describe('settings', () => {
     [{}, { SAE_EVAL_API_KEY: 'short' }, /Setting apiKey/],
     [{}, { SAE_EVAL_CONFIG: '/no/such/file.json' }, /\/no\/such\/file\.json/],
     [{}, { SAE_EVAL_LOG_LEVEL: 'loud' }, /Setting logLevel/],
+    [{ basePath: '//evil' }, {}, /Setting basePath/],
+    [{}, { SAE_EVAL_TRUST_PROXY: 'proxy.example' }, /Setting trustProxy/],
   ])('name what cannot be used: %j %j', (given, env, message) => {
     expect(() => resolveServerOptions(given, env)).toThrow(
       expect.objectContaining({

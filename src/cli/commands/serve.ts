@@ -21,6 +21,8 @@ export async function serve({
   db,
   modelCacheBytes,
   apiKeys,
+  basePath,
+  trustProxy,
   config,
 }: ServeOptions): Promise<void> {
   const number = wholeNumber('--port', port, 65_535);
@@ -33,6 +35,8 @@ export async function serve({
       ...(root === undefined ? {} : { roots: root }),
       ...(cacheBytes === undefined ? {} : { modelCacheBytes: cacheBytes }),
       ...(apiKeys === undefined ? {} : { apiKeys }),
+      ...(basePath === undefined ? {} : { basePath }),
+      ...(trustProxy === undefined ? {} : { trustProxy }),
     },
     config === undefined ? {} : { config },
   );

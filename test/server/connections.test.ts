@@ -1,0 +1,112 @@
+/** Connections that stay silent, are too many, or use up the descriptors of the process. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunningServer } from '#server/main.js';
+import { packageRoot, serve, temporaryFolder, until } from './harness.js';
+
+const folder = temporaryFolder();
+const sockets: Socket[] = [];
+afterAll(() => {
+  for (const socket of sockets) socket.destroy();
+  folder.remove();
+});
+
+/** A connection that ignores errors. */
+function open(url: string): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  sockets.push(socket);
+  return socket;
+}
+
+/** Waits for an end of any sort. */
+const closed = (socket: Socket): Promise<void> =>
+  new Promise((resolve) => socket.resume().once('close', () => resolve()));
+
+describe('a server with short times', () => {
+  let server: RunningServer;
+  beforeAll(async () => {
+    server = await serve(folder.path, { requestTimeout: 1, keepAlive: 1, maxConnections: 4 });
+  });
+  afterAll(() => server.close());
+
+  it('closes a connection that never sends anything', async () => {
+    const socket = open(server.url);
+    await once(socket, 'connect');
+    await closed(socket);
+    expect(socket.bytesRead).toBe(0);
+  });
+
+  it('closes a kept connection, after it has answered', async () => {
+    const socket = open(server.url);
+    socket.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    let answer = '';
+    socket.on('data', (text: Buffer) => (answer += text.toString()));
+    await closed(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 [^]*keep-alive: timeout=1/i);
+  });
+
+  it('refuses more connections than it may have, and goes on when some have ended', async () => {
+    const held = Array.from({ length: 4 }, () => open(server.url));
+    await Promise.all(held.map((socket) => once(socket, 'connect')));
+    const refused = open(server.url);
+    refused.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+    await closed(refused);
+    expect(refused.bytesRead).toBe(0);
+    for (const socket of held) socket.destroy();
+    await until(async () => (await fetch(`${server.url}/healthz`).catch(() => null))?.ok === true, {
+      what: 'an answer',
+    });
+  });
+});
+
+it('a server without a descriptor left goes on when there are some again', async () => {
+  const settings = join(folder.path, 'settings.json');
+  writeFileSync(settings, `\uFEFF${JSON.stringify({ maxConnections: 10_000, port: 0 })}`);
+  const child = spawn(
+    'bash',
+    [
+      '-c',
+      'ulimit -n 400 && exec "$0" "$1"',
+      process.execPath,
+      join(packageRoot, 'dist/server/serve.js'),
+    ],
+    {
+      env: {
+        ...process.env,
+        SAE_EVAL_CONFIG: settings,
+        SAE_EVAL_ROOTS: packageRoot,
+        SAE_EVAL_DB: join(folder.path, 'few.db'),
+        SAE_EVAL_LOG_LEVEL: 'fatal',
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    },
+  );
+  try {
+    let output = '';
+    child.stdout.on('data', (text: Buffer) => (output += text.toString()));
+    await until(() => /listens on/.test(output), { what: 'the server', seconds: 60 });
+    const url = /listens on (http:\S+)/.exec(output)![1]!;
+    const many = Array.from({ length: 500 }, () => open(url));
+    await Promise.all(
+      many.map(
+        (socket) =>
+          new Promise((resolve) => socket.once('connect', resolve).once('close', resolve)),
+      ),
+    );
+    // Timers that read the process's state run every second.
+    await new Promise((resolve) => setTimeout(resolve, 2500));
+    expect(child.exitCode).toBeNull();
+    for (const socket of many) socket.destroy();
+    await until(async () => (await fetch(`${url}/healthz`).catch(() => null))?.ok === true, {
+      what: 'an answer',
+    });
+  } finally {
+    child.kill('SIGKILL');
+  }
+}, 120_000);
