@@ -51,7 +51,7 @@ function forwardedPrefix(header: string | string[] | undefined): string {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Path under which the caller reaches this server, without a slash at its end; null: unknown. */
+    /** Path under which the caller reaches this server, with no slash at its end; null: unknown. */
     basePath: string | null;
   }
 }
@@ -61,7 +61,7 @@ export interface BasePathOptions {
   trustProxy: readonly string[];
 }
 
-/** Registers what a request's `basePath` is, and the redirect from the base path without a slash. */
+/** Registers a request's `basePath`, and the redirect from the base path without a slash. */
 export function registerBasePath(app: FastifyInstance, options: BasePathOptions): void {
   const isTrusted = trustedProxies(options.trustProxy);
   app.decorateRequest('basePath', null);

@@ -28,7 +28,7 @@ const inLensBlock: Meanings = [
 const inModule: Meanings = [
   [/^mlp\.(?:gate_proj|up_proj|gate_up_proj|act_fn|act|c_fc|dense_h_to_4h|fc1|fc_in)$/, neurons],
   [
-    /^(?:self_attn|attention|attn|attn\.attention)\.(?:[qkv]_proj|qkv_proj|query_key_value|c_attn)$/,
+    /^(?:self_attn|attention|attn)(?:\.attention)?\.(?:(?:[qkv]|qkv)_proj|query_key_value|c_attn)$/,
     projections,
   ],
   [/^(?:self_attn|attention|attn)\.[qk]_(?:norm|layernorm)$/, projections],

@@ -1,6 +1,7 @@
 /**
- * The server behind reverse proxies with a path of their own: one strips it, as jupyter-server-proxy
- * and code-server do, and says nothing about it; one passes it on; one names it in a header.
+ * The server behind reverse proxies with a path of their own: one strips it, as
+ * jupyter-server-proxy and code-server do, and says nothing about it; one passes it on; one names
+ * it in a header.
  */
 import { existsSync } from 'node:fs';
 import { createServer, request as send, type Server } from 'node:http';

@@ -86,7 +86,8 @@ export function whyAsked({ kind, place }: SaeDescription): string {
   const what = unreachedHook(named);
   if (what !== null) return `the path names ${shown(named)}, ${what}`;
   return from === 'path'
-    ? `files of this format say in the path where they belong, and '${shown(named)}' is no hook point`
+    ? `files of this format say in the path where they belong, and '${shown(named)}' is no ` +
+        'hook point'
     : `unknown hook point '${shown(named)}'`;
 }
 
@@ -131,7 +132,7 @@ function atGivenLayer(
   ]);
 }
 
-/** The place that a file names, or that `layer` of the request says if the file may be overruled. */
+/** The place that a file names, or that `layer` of the request says if it may overrule the file. */
 export function atHookPoint(
   description: SaeDescription,
   given: number | null,
