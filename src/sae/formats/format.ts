@@ -26,9 +26,7 @@ export interface Format {
   readonly name: string;
   /** Names of the weights and of the configuration beside them, for formats that are folders. */
   readonly folder?: { readonly weights: readonly string[]; readonly config: string };
-  /**
-   * Keys and tensors that it knows; absent if `describe` refuses every file with others.
-   */
+  /** Keys and tensors that it knows; the others of a file become notes. */
   readonly vocabulary?: Vocabulary;
   /**
    * For formats that are told by a file's content or name: the file with its configuration, or null
