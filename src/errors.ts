@@ -240,8 +240,8 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
   if (systemCode === 'SQLITE_NOTADB' || systemCode?.startsWith('SQLITE_CORRUPT') === true)
     return new SaeEvalError(
       'storage-damaged',
-      `${what}: the database is damaged (${message}). Restore it from a back-up, or save what can ` +
-        'be read with `sqlite3 FILE .recover | sqlite3 NEW` and start with --db NEW.',
+      `${what}: the database is damaged (${message}). Restore it from a back-up, or save what ` +
+        'can be read with `sqlite3 FILE .recover | sqlite3 NEW` and start with --db NEW.',
       { cause: thrown },
     );
   return new SaeEvalError('internal', `${what} failed: ${message}`, { cause: thrown });

@@ -68,7 +68,8 @@ export function damagedRecord(id: string): SaeEvalError {
 export function damagedFile(file: string, reason: string): SaeEvalError {
   return new SaeEvalError(
     'storage-damaged',
-    `${file} is damaged (${reason.replaceAll(/\s+/g, ' ')}). Restore it from a back-up, or save what can be read: ` +
+    `${file} is damaged (${reason.replaceAll(/\s+/g, ' ')}). Restore it from a back-up, or save ` +
+      'what can be read: ' +
       `sqlite3 ${file} .recover | sqlite3 recovered.db, then start with --db recovered.db.`,
   );
 }

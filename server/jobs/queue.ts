@@ -91,6 +91,7 @@ export class JobQueue {
       const options = {
         device,
         journalOf: (id: string) => join(this.options.journals, `${id}.journal`),
+        sumsOf: (id: string) => this.store.sumsOf(id),
         jobTimeout: this.options.jobTimeout,
         cacheBytes: this.options.cacheBytes,
         computeNice: this.options.computeNice,

@@ -2,6 +2,8 @@
  * All evaluations in one SQLite file (WAL): requests, states, progress, results. Every write is
  * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
+import { mkdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
@@ -72,6 +74,7 @@ function structuralFault(db: Database.Database): string | null {
 
 export class Store {
   readonly #db: Database.Database;
+  readonly #sums: string;
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
 
   /**
@@ -91,6 +94,13 @@ export class Store {
     this.#db.pragma('foreign_keys = ON');
     this.#db.pragma('busy_timeout = 5000');
     migrate(this.#db);
+    this.#sums = `${file}.sums`;
+    mkdirSync(this.#sums, { recursive: true, mode: 0o700 });
+  }
+
+  /** Path of the sums of an evaluation (docs/reference/sums.md), which lie beside the database. */
+  sumsOf(id: string): string {
+    return join(this.#sums, `${id.replaceAll(/[^\w-]/g, '')}.safetensors`);
   }
 
   /** Stores a new evaluation, or finds the one that has its idempotency key. */
@@ -349,6 +359,7 @@ export class Store {
 
   remove(id: string): void {
     this.#run('DELETE FROM evaluations WHERE id = ?', id);
+    rmSync(this.sumsOf(id), { force: true });
   }
 
   /** Writes an unchanged value to the file. @throws if the file cannot be written. */

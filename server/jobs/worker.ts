@@ -28,6 +28,8 @@ export interface WorkerHost {
 export interface WorkerOptions {
   device: string;
   journalOf(id: string): string;
+  /** File for the sums of an evaluation. */
+  sumsOf(id: string): string;
   /** Seconds an evaluation may compute; 0: no limit. */
   jobTimeout: number;
   /** Bytes of models and SAEs that its compute process keeps loaded. */
@@ -199,6 +201,7 @@ export class DeviceWorker {
           id: job.id,
           createdAt: job.createdAt,
           journal: this.options.journalOf(job.id),
+          sums: this.options.sumsOf(job.id),
           paths: job.paths,
           trace: span.carrier,
           signal,

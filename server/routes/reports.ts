@@ -1,4 +1,7 @@
 /** `/v1/evaluations/:id/report` and `/v1/reports`: rendered results. */
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
@@ -15,7 +18,7 @@ import { negotiate } from '../negotiate.js';
 import type { Services } from '../services.js';
 import { reportScriptSource } from '../report-script.js';
 import { acceptable, problems, type Api } from './api.js';
-import { existing, idParameters } from './evaluations.js';
+import { existing, existingSummary, idParameters } from './evaluations.js';
 
 const mediaTypes: Record<ReportFormat, string> = {
   md: 'text/markdown',
@@ -23,6 +26,8 @@ const mediaTypes: Record<ReportFormat, string> = {
   json: 'application/json',
   csv: 'text/csv',
 };
+const sumsType = 'application/octet-stream';
+
 const reportQuery = z.object({
   format: z
     .enum(reportFormats)
@@ -107,6 +112,47 @@ export function registerReports(app: Api, services: Services): void {
         format,
         lang: lang as ReportLanguage,
       });
+    },
+  });
+
+  app.route({
+    method: 'GET',
+    url: '/evaluations/:id/sums',
+    config: { negotiates: true },
+    schema: {
+      operationId: 'getSums',
+      tags: ['reports'],
+      summary: 'Get the sums of an ended evaluation, a row for each sequence, as safetensors',
+      params: idParameters,
+      response: {
+        200: {
+          description: 'A safetensors file (docs/reference/sums.md).',
+          content: { [sumsType]: { schema: z.any() } },
+        },
+        ...problems(404, 406, 409),
+      },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      acceptable(request, [sumsType]);
+      const { status } = existingSummary(services, id);
+      if (!hasEnded(status))
+        throw new SaeEvalError(
+          'not-finished',
+          `Evaluation ${id} is ${status}; it has sums when it has ended.`,
+        );
+      const path = services.store.sumsOf(id);
+      const size = await stat(path).then(
+        (found) => found.size,
+        () => null,
+      );
+      if (size === null)
+        throw new SaeEvalError('not-found', `Evaluation ${id} (${status}) has no sums.`);
+      return reply
+        .type(sumsType)
+        .header('content-length', size)
+        .header('content-disposition', `attachment; filename="${basename(path)}"`)
+        .send(createReadStream(path));
     },
   });
 

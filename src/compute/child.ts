@@ -43,7 +43,7 @@ async function runWithRoom(
 }
 
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
-  const { call, request, id, createdAt, journal, paths, cacheBytes, trace = {} } = message;
+  const { call, request, id, createdAt, journal, sums, paths, cacheBytes, trace = {} } = message;
   const { device = 'cpu' } = request;
   const controller = new AbortController();
   cancellations.set(call, controller);
@@ -61,6 +61,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       ...(id === undefined ? {} : { id }),
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(journal === undefined ? {} : { journal }),
+      ...(sums === undefined ? {} : { sums }),
       cache,
       signal: controller.signal,
       resolvePath: pathResolver(paths),

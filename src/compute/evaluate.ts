@@ -17,6 +17,8 @@ export interface EvaluateOptions {
    * the caller.
    */
   journal?: string;
+  /** File for the sums of the run, a row for each sequence (docs/reference/sums.md). */
+  sums?: string;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
 }

@@ -49,6 +49,8 @@ export interface ComputeRunOptions {
    * the caller.
    */
   journal?: string;
+  /** File for the sums of a run that has ended (docs/reference/sums.md). */
+  sums?: string;
   /** Paths of the request in the file system; null (default): as they stand. */
   paths?: PathTable;
   /** Whether the model may be a TorchScript program; default false. */
@@ -113,7 +115,7 @@ export class ComputeProcess {
    *   the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
-    const { id, createdAt, journal, paths = null, allowProgram = false, trace } = options;
+    const { id, createdAt, journal, sums, paths = null, allowProgram = false, trace } = options;
     return (await this.#enqueue(
       {
         type: 'run',
@@ -121,6 +123,7 @@ export class ComputeProcess {
         id,
         createdAt,
         journal,
+        sums,
         paths,
         allowProgram,
         cacheBytes: this.options.cacheBytes ?? 0,

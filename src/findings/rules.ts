@@ -11,6 +11,7 @@ import { l0NotAsPublished } from './rules/l0-not-as-published.js';
 import { measuredAfterNorm } from './rules/measured-after-norm.js';
 import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
 import { nearIdentity } from './rules/near-identity.js';
+import { pairsLeftOut } from './rules/pairs-left-out.js';
 import { paddingShare } from './rules/padding-share.js';
 import { randomkLayer } from './rules/randomk-layer.js';
 import { recordsLost } from './rules/records-lost.js';
@@ -36,6 +37,7 @@ export const rules: readonly Rule[] = [
   tooFewSamples,
   insideNoise,
   klPerSequence,
+  pairsLeftOut,
   randomkLayer,
   truncatedText,
 ];

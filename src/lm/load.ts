@@ -47,8 +47,8 @@ function checkMemory(
 /**
  * Loads a language model from a Hugging Face folder, or by name from the local Hugging Face cache.
  * Weights are mapped from the files, and converted if they are stored in another dtype. The program
- * of a TorchScript export is its author's code: it runs only with `allowProgram`. The caller disposes
- * the model.
+ * of a TorchScript export is its author's code: it runs only with `allowProgram`. The caller
+ * disposes the model.
  *
  * @example
  * const model = await loadLanguageModel('checkpoints/tiny-llama');

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import type { ModelConfig } from './config.js';
 import { weightPaths } from './weight-files.js';
 
-const settings =
-  /^(config|generation_config|tokenizer\w*|special_tokens_map|added_tokens|vocab|merges|manifest)\.(json|txt|model)$/;
+const stems =
+  'config|generation_config|tokenizer\\w*|special_tokens_map|added_tokens|vocab|merges|manifest';
+const settings = new RegExp(`^(${stems})\\.(json|txt|model)$`);
 
 /** Paths by use: settings are read once, weights stay mapped as long as the model is loaded. */
 export interface ModelFiles {

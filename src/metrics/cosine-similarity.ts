@@ -4,6 +4,7 @@ import { meanOverPositions, type Metric, type ReconstructionColumn } from './met
 /** Σ cos(x, x̂). */
 const cosine: ReconstructionColumn = {
   name: 'cosine',
+  meaning: 'cosine between input and reconstruction',
   from: 'reconstruction',
   protocols: ['strict'],
   values: ({ x, reconstruction, squaredInput, squaredReconstruction }) => {

@@ -9,6 +9,7 @@ import { totalOverSlots, type Metric, type ReconstructionColumn, type Vector } f
 /** Σ ‖x̂ − x‖². */
 const squaredError: ReconstructionColumn = {
   name: 'squaredError',
+  meaning: '‖x̂ − x‖² of input and reconstruction',
   from: 'reconstruction',
   protocols: ['strict'],
   values: (measurement) => measurement.squaredError,
@@ -17,6 +18,7 @@ const squaredError: ReconstructionColumn = {
 /** Σ x: [d]. */
 const inputSum: Vector = {
   name: 'inputSum',
+  meaning: 'over the run: the input x in each dimension',
   protocols: ['strict'],
   values: ({ x }, counted) => x.t().mv(counted.to({ dtype: x.dtype })),
 };

@@ -15,4 +15,6 @@ export const slotKey = ({ owner, protocol, slot }: Target, column: string): stri
   `${owner}|${protocol}|${slot}|${column}`;
 export const vectorKey = (owner: string, protocol: Protocol, name: string): string =>
   `${owner}|${protocol}|${name}`;
+/** Column of the real tokens of each sequence. */
+export const lengthKey = 'length';
 export const cleanKey = (protocol: Protocol, name: CleanSum): string => `clean|${protocol}|${name}`;

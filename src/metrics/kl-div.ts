@@ -8,6 +8,7 @@ import { meanOverSlots, type Metric, type SpliceColumn, type Sums } from './metr
 /** Σ KL(clean ‖ spliced). */
 const kl: SpliceColumn = {
   name: 'kl',
+  meaning: 'KL(clean ‖ spliced) of the next-token distributions, in nats',
   from: 'splice',
   over: 'positions',
   values: (logits) => logits.kl,

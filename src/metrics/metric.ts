@@ -16,6 +16,8 @@ export type Protocol = 'reference' | 'strict';
 /** Sums per sequence of a reconstruction's values, for each slot. */
 export interface ReconstructionColumn {
   readonly name: string;
+  /** What it is the sum of, for `sums.safetensors`. */
+  readonly meaning?: string;
   readonly from: 'reconstruction';
   readonly protocols: readonly Protocol[];
   /** Values of the tokens: [N]. Null if the SAE has none at this slot. */
@@ -25,6 +27,8 @@ export interface ReconstructionColumn {
 /** Sums per sequence of values read from the logits of a spliced pass, for each slot. */
 export interface SpliceColumn {
   readonly name: string;
+  /** What it is the sum of, for `sums.safetensors`. */
+  readonly meaning?: string;
   readonly from: 'splice';
   /** Whether all positions count, or those whose next token counts. */
   readonly over: 'positions' | 'nextPositions';
@@ -35,6 +39,8 @@ export interface SpliceColumn {
 /** Sums per sequence of values read from the logits of a pass with the site set to zero. */
 export interface ZeroColumn {
   readonly name: string;
+  /** What it is the sum of, for `sums.safetensors`. */
+  readonly meaning?: string;
   readonly from: 'zero';
   readonly over: 'positions' | 'nextPositions';
   /** Values of the tokens from the cross-entropy, in nats: [N]. */
@@ -46,6 +52,8 @@ export type Column = ReconstructionColumn | SpliceColumn | ZeroColumn;
 /** A sum over the run. */
 export interface Vector {
   readonly name: string;
+  /** What it is the sum of, for `sums.safetensors`. */
+  readonly meaning?: string;
   readonly protocols: readonly Protocol[];
   /** Sum over the counted tokens ([N] bool): [n]. Null if the SAE has none at this slot. */
   readonly values: (measurement: Measurement, counted: Tensor) => Tensor | null;

@@ -9,6 +9,7 @@ import { squaredInput } from './columns.js';
 /** Σ normalized squared error. */
 const nmse: ReconstructionColumn = {
   name: 'nmse',
+  meaning: '‖x̂ − x‖² / ‖x‖² of each token',
   from: 'reconstruction',
   protocols: ['reference', 'strict'],
   // The two means over d have the same divisor.

@@ -8,6 +8,7 @@ import { totalOverSlots, type ReconstructionColumn, type ScalarField } from './m
 /** Σ ‖x̂‖². */
 export const squaredReconstruction: ReconstructionColumn = {
   name: 'squaredReconstruction',
+  meaning: '‖x̂‖² of the reconstruction',
   from: 'reconstruction',
   protocols: ['strict'],
   values: (measurement) => measurement.squaredReconstruction,

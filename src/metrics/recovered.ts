@@ -9,6 +9,7 @@ import { meanOverSlots, type Metric, type ZeroColumn } from './metric.js';
 /** Σ cross-entropy with the site set to zero. */
 const ceZero: ZeroColumn = {
   name: 'ceZero',
+  meaning: 'cross-entropy of the next token with the site set to zero, in nats',
   from: 'zero',
   over: 'nextPositions',
   values: ({ ce }) => ce,

@@ -7,6 +7,7 @@ import type { Metric, Vector } from './metric.js';
 /** Positions, or the sum of weights, of each routed layer: [R]. */
 const routed: Vector = {
   name: 'routed',
+  meaning: 'over the run: positions, or weights, of each routed layer',
   protocols: ['reference', 'strict'],
   values: (measurement, counted) => measurement.routed?.(counted) ?? null,
 };

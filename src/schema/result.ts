@@ -94,6 +94,9 @@ export const saeResultSchema = z
   })
   .meta({ id: 'SaeResult' });
 
+/** Number of SAEs up to which a run compares every pair. */
+export const allPairsUpTo = 16;
+
 export const comparisonSchema = z
   .object({
     metric: z.string().describe('A metric of `strict`.'),

@@ -117,6 +117,14 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ results: [topk, strictly(saeResult('RandomK'), { KLDivPerToken: mean(0.1) })] }),
     silent: of({ results: [topk, saeResult('RandomK')] }),
   },
+  'pairs-left-out': {
+    fires: of({
+      results: Array.from({ length: 17 }, (_, i) => ({ ...topk, label: `TopK ${i}` })),
+    }),
+    silent: of({
+      results: Array.from({ length: 16 }, (_, i) => ({ ...topk, label: `TopK ${i}` })),
+    }),
+  },
   'input-spaces-differ': {
     fires: of({
       results: [

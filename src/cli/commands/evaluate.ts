@@ -64,13 +64,20 @@ export async function runRequest(
     const evaluated = evaluateIn(
       new ComputeProcess(child === undefined ? {} : { child }),
       request,
-      { signal: cancel.signal, journal, allowProgram, onProgress: (at) => progress.update(at) },
+      {
+        signal: cancel.signal,
+        journal,
+        ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
+        allowProgram,
+        onProgress: (at) => progress.update(at),
+      },
     );
     // Loads the charts while the other process computes; errors show when the report is written.
     if (out !== undefined) void preloadHtml().catch(() => {});
     const result = await evaluated;
     progress.stop();
-    const written = out === undefined ? [] : await writeReport(result, out);
+    const written =
+      out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
     await rm(journal, { force: true });
     for (const protocol of result.config.protocol)
       process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);

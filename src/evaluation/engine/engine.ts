@@ -10,7 +10,7 @@ import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch
 import { protocolNames } from '../../schema/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
-import { cleanKey } from '../../metrics/keys.js';
+import { cleanKey, lengthKey } from '../../metrics/keys.js';
 import { Collector } from './collector.js';
 import { compareLogits } from './compare-logits.js';
 import { runLanes, type Lane, type SweptLanes } from './lanes.js';
@@ -166,6 +166,7 @@ export class Engine {
   }
 
   #appendCounts(lengths: readonly number[], into: Collector, accumulator: Accumulator): void {
+    accumulator.append(lengthKey, Float64Array.from(lengths));
     // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
     for (const protocol of protocolNames) {
       for (const over of ['positions', 'nextPositions'] as const) {

@@ -4,7 +4,7 @@
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey, slotKey } from '../../metrics/keys.js';
-import type { Formula, Protocol, ScalarField } from '../../metrics/metric.js';
+import type { Better, Formula, Protocol, ScalarField } from '../../metrics/metric.js';
 import {
   columnsOf,
   metrics,
@@ -13,13 +13,14 @@ import {
   type Table,
 } from '../../metrics/table.js';
 import type { ShapeValues } from '../../metrics/value.js';
-import type {
-  Comparison,
-  Estimate,
-  MetricName,
-  PerLayer,
-  ReferenceValues,
-  StrictValues,
+import {
+  allPairsUpTo,
+  type Comparison,
+  type Estimate,
+  type MetricName,
+  type PerLayer,
+  type ReferenceValues,
+  type StrictValues,
 } from '../../schema/index.js';
 import type { Slot } from '../engine/strategies/strategy.js';
 import { fewestSequences, percentileInterval, resample, type Resampled } from './bootstrap.js';
@@ -172,12 +173,15 @@ export class Assembly {
     }));
   }
 
-  /** Differences of every pair (the later minus the earlier), on the same resamples. */
+  /**
+   * Differences of pairs (the later minus the earlier), on the same resamples: of every pair, or,
+   * of many SAEs, of those with the first and with the best one.
+   */
   comparisons(subjects: readonly (Subject & { label: string })[]): Comparison[] {
     const compared = scalarFieldsOf('strict', this.#asked).filter(
       ({ compared: has }) => has === true,
     );
-    return compared.flatMap(({ field, value: formula }): Comparison[] => {
+    return compared.flatMap(({ field, better, value: formula }): Comparison[] => {
       const values = subjects.flatMap((subject) => {
         const view = this.#view(subject, 'strict');
         const mean = formula(sumsOver(this.accumulator, view));
@@ -185,18 +189,33 @@ export class Assembly {
           ? []
           : [{ label: subject.label, mean, resampled: this.#resampledValues(view, formula) }];
       });
-      return values.flatMap((a, later) =>
-        values.slice(0, later).map((b): Comparison => ({
-          metric: field,
-          a: a.label,
-          b: b.label,
-          difference: a.mean - b.mean,
-          ci95:
-            a.resampled === null || b.resampled === null
-              ? null
-              : percentileInterval(a.resampled.map((value, row) => value - b.resampled![row]!)),
-        })),
-      );
+      return pairsOf(values, better).map(([a, b]): Comparison => ({
+        metric: field,
+        a: a.label,
+        b: b.label,
+        difference: a.mean - b.mean,
+        ci95:
+          a.resampled === null || b.resampled === null
+            ? null
+            : percentileInterval(a.resampled.map((value, row) => value - b.resampled![row]!)),
+      }));
     });
   }
+}
+
+/** Pairs that are compared, the later first. */
+function pairsOf<V extends { mean: number }>(values: readonly V[], better: Better): [V, V][] {
+  const sign = better === 'lower' ? 1 : -1;
+  const best = values.reduce(
+    (found, { mean }, index) =>
+      better !== 'neither' && sign * mean < sign * values[found]!.mean ? index : found,
+    0,
+  );
+  const compared = (later: number, earlier: number): boolean =>
+    values.length <= allPairsUpTo || earlier === 0 || earlier === best || later === best;
+  return values.flatMap((a, later) =>
+    values
+      .slice(0, later)
+      .flatMap((b, earlier): [V, V][] => (compared(later, earlier) ? [[a, b]] : [])),
+  );
 }

@@ -1,7 +1,7 @@
 /**
- * Identity of a file by its content. Small files are hashed whole. Of larger ones samples are, which
- * tell apart any two files that somebody would take for one another, but not a change of a few
- * bytes; so their times count too.
+ * Identity of a file by its content. Small files are hashed whole. Of larger ones samples are
+ * hashed, which tell apart any two files that somebody would take for one another, but not a change
+ * of a few bytes; so their times count too.
  */
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';

@@ -5,6 +5,7 @@ import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
+import { metricsNamed } from '../../metrics/table.js';
 import {
   devices,
   setInferenceMode,
@@ -24,6 +25,7 @@ import { resolveDevice } from './device.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
 import { ProgressReports } from './progress-reports.js';
 import { ResultBuilder } from '../result/result-builder.js';
+import { writeSums } from '../result/sums-file.js';
 import type {
   Bilingual,
   EvaluationRequest,
@@ -59,6 +61,8 @@ export interface RunOptions {
    * bits. Writing takes at most a fiftieth of the time.
    */
   journal?: string;
+  /** File for the sums of a run that has ended (docs/reference/sums.md). */
+  sums?: string;
   /** Something that the result's warnings will tell: a journal was not used, or not written. */
   onNotice?: (text: Bilingual) => void;
   resolvePath?: (path: string) => string;
@@ -90,13 +94,17 @@ function identityOf(
   };
 }
 
-/** The reason why a journal cannot be written, unless the disk is full. @throws SaeEvalError. */
-function withoutJournal(thrown: unknown): Bilingual {
-  const error = asSaeEvalError(thrown, 'The journal');
+/**
+ * Why a file beside the result cannot be written, unless the disk is full. The run goes on: its
+ * numbers do not depend on the file.
+ * @throws SaeEvalError `storage-full`.
+ */
+function notWritten(thrown: unknown, { en, zh }: Bilingual): Bilingual {
+  const error = asSaeEvalError(thrown, `The ${en}`);
   if (error.code === 'storage-full') throw error;
   return {
-    en: `The journal could not be written (${error.message}); the run went on without it.`,
-    zh: `无法写入运行日志（${error.message}）；本次运行在没有日志的情况下继续。`,
+    en: `The ${en} could not be written (${error.message}); the run went on without it.`,
+    zh: `无法写入${zh}（${error.message}）；本次运行在没有它的情况下继续。`,
   };
 }
 
@@ -222,7 +230,7 @@ export async function run(
       try {
         journal.write(state);
       } catch (thrown) {
-        notice(withoutJournal(thrown));
+        notice(notWritten(thrown, { en: 'journal', zh: '运行日志' }));
         journaling = false;
       }
       written = accumulator.batchSizes.length;
@@ -254,6 +262,19 @@ export async function run(
       }
     }
     files.check();
+    try {
+      if (options.sums !== undefined)
+        writeSums(options.sums, {
+          accumulator,
+          request,
+          evaluated,
+          metrics: metricsNamed(request.metrics),
+          id: identity.id,
+          version: packageVersion,
+        });
+    } catch (thrown) {
+      notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
+    }
     const { summary } = stream;
     return builder.result(accumulator, {
       data: { ...summary, warnings: [...summary.warnings, ...warnings] },

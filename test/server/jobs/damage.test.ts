@@ -2,6 +2,7 @@
 import {
   closeSync,
   copyFileSync,
+  existsSync,
   openSync,
   readFileSync,
   statSync,
@@ -205,9 +206,16 @@ describe('a server on a store with damaged records', () => {
     const { items, damaged } = await client.list({ limit: 100 });
     expect(damaged).toEqual(['waiting-1']);
     expect(items).toHaveLength(13);
+    const sums = await fetch(`${server.url}/v1/evaluations/waiting-2/sums`);
+    expect(sums.headers.get('content-type')).toBe('application/octet-stream');
+    const file = join(folder.path, 'jobs.db.sums', 'waiting-2.safetensors');
+    expect(Buffer.from(await sums.arrayBuffer())).toEqual(readFileSync(file));
+    expect((await fetch(`${server.url}/v1/evaluations/${ids[1]}/sums`)).status).toBe(404);
     for (const id of ['waiting-1', ids[0]!]) await client.remove(id);
     expect((await client.list({ limit: 100 })).damaged).toEqual([]);
     expect(items[0]).not.toHaveProperty('result');
     expect(await client.summary('waiting-2')).not.toHaveProperty('result');
+    await client.remove('waiting-2');
+    expect(existsSync(file)).toBe(false);
   });
 });

@@ -1,0 +1,112 @@
+/**
+ * The sums of a run as a file for people: `sums.safetensors`, every column by name with a row for
+ * each sequence (docs/reference/sums.md). Means, differences between runs and statistics of one's
+ * own come from it without computing anything again.
+ */
+import type { Accumulator } from '../../metrics/accumulator.js';
+import { cleanKey, lengthKey, slotKey, vectorKey, type CleanSum } from '../../metrics/keys.js';
+import { columnsOf, vectorsOf, type Table } from '../../metrics/table.js';
+import { protocolNames } from '../../schema/index.js';
+import type { ResolvedRequest } from '../../schema/index.js';
+import { writeArrayFile, type NamedArray } from '../run/array-file.js';
+import type { EvaluatedSae } from '../run/prepare.js';
+
+export interface SumsFileOptions {
+  accumulator: Accumulator;
+  request: ResolvedRequest;
+  evaluated: readonly EvaluatedSae[];
+  /** The metrics whose sums were collected. */
+  metrics: Table;
+  /** Id of the evaluation. */
+  id: string;
+  version: string;
+}
+
+/** What a tensor of the file is, in the header's `tensors`. */
+interface Described {
+  name: string;
+  /** What a row is the sum of. */
+  meaning: string;
+  protocol?: string;
+  sae?: string;
+  /** The sparsity that a sweep sets. */
+  inferK?: number;
+  theta?: number;
+  layer?: number | null;
+  splicedAt?: number | null;
+}
+
+const cleanSums: readonly { name: CleanSum; meaning: string }[] = [
+  { name: 'positions', meaning: 'positions that count' },
+  { name: 'nextPositions', meaning: 'positions whose next token counts' },
+  { name: 'ceClean', meaning: 'cross-entropy of the clean pass over nextPositions, in nats' },
+];
+
+/** Writes the file in one step. */
+export function writeSums(path: string, options: SumsFileOptions): void {
+  const { accumulator, request, evaluated, metrics, id, version } = options;
+  const arrays = new Map<string, NamedArray>();
+  const tensors: Described[] = [];
+  const add = (described: Described, data: Float64Array | null): void => {
+    if (data === null) return;
+    arrays.set(described.name, { shape: [data.length], data });
+    tensors.push(described);
+  };
+  add(
+    { name: 'tokens', meaning: 'tokens that count under strict' },
+    accumulator.column(cleanKey('strict', 'positions')),
+  );
+  add(
+    { name: 'length', meaning: 'tokens of the sequence, without padding' },
+    accumulator.column(lengthKey),
+  );
+  for (const protocol of protocolNames)
+    for (const { name, meaning } of cleanSums)
+      add(
+        { name: `clean/${protocol}/${name}`, meaning, protocol },
+        accumulator.column(cleanKey(protocol, name)),
+      );
+  for (const { resolved, variants, strategy } of evaluated) {
+    if (strategy === null) continue;
+    for (const { owner, sparsity } of variants) {
+      const [setting] = Object.entries(sparsity ?? {});
+      const sae = resolved.label;
+      const prefix = setting === undefined ? sae : `${sae}@${setting.join('=')}`;
+      for (const protocol of protocolNames) {
+        for (const [slot, place] of strategy.slots[protocol].entries())
+          for (const { name: column, meaning = '' } of columnsOf(metrics))
+            add(
+              {
+                name: `${prefix}/${protocol}/${slot}/${column}`,
+                meaning,
+                protocol,
+                sae,
+                ...sparsity,
+                ...place,
+              },
+              accumulator.column(slotKey({ owner, protocol, slot }, column)),
+            );
+        for (const { name: vector, meaning = '' } of vectorsOf(metrics))
+          add(
+            { name: `${prefix}/${protocol}/${vector}`, meaning, protocol, sae, ...sparsity },
+            accumulator.vector(vectorKey(owner, protocol, vector)),
+          );
+      }
+    }
+  }
+  add(
+    { name: 'batches', meaning: 'sequences of each batch, whose values reference averages' },
+    Float64Array.from(accumulator.batchSizes),
+  );
+  writeArrayFile(path, {
+    arrays,
+    metadata: {
+      format: 'sae-eval sums',
+      version: '1',
+      'sae-eval': version,
+      id,
+      request: JSON.stringify(request),
+      tensors: JSON.stringify(tensors),
+    },
+  });
+}
