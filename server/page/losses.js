@@ -24,7 +24,8 @@ function rowOf({ count, en, first }) {
 /** Nodes on the losses of an evaluation, or of its run so far; null if nothing is lost. */
 export function lossesOf({ result, progress }) {
   const skipped = result?.data.skipped ?? progress?.skipped ?? [];
-  const { skippedRecords = 0, records = null, truncatedTokens = 0 } = result?.data ?? {};
+  const { skippedRecords = 0, records = null } = result?.data ?? {};
+  const { truncatedTokens = 0 } = result?.data ?? progress ?? {};
   if (skipped.length === 0 && skippedRecords === 0 && truncatedTokens === 0) return null;
   const lines = [
     ...(skippedRecords === 0

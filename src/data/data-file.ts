@@ -1,6 +1,7 @@
 /** Files that hold records, by their names, and what to do with others. */
+import { existsSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
 
@@ -38,7 +39,6 @@ const beside = /^(readme|licen[cs]e|notice|requirements|changelog|citation|copyi
 
 /** Extensions of files that are not read, with advice on what to do instead. */
 const unread: readonly [extension: RegExp, instead: string][] = [
-  [/\.arrow$/, 'in Python, `datasets.load_from_disk(…).to_json("data.jsonl")` converts them'],
   [
     /\.(csv|tsv)(\.gz)?$/,
     'in Python, `pandas.read_csv(…).to_json("data.jsonl", orient="records", lines=True)` ' +
@@ -57,8 +57,22 @@ const unread: readonly [extension: RegExp, instead: string][] = [
   ],
 ];
 
-/** The sort of a file that is not read and the advice for it, as a clause; null for others. */
-export function unreadClause(name: string): string | null {
+/**
+ * The sort of a file that is not read and the advice for it, as a clause; null for others.
+ * @param path path of the file.
+ * @param isSaved whether `save_to_disk` wrote its folder.
+ */
+export function unreadClause(path: string, { isSaved = false } = {}): string | null {
+  const name = basename(path);
+  if (name.endsWith('.arrow')) {
+    const load = isSaved
+      ? `datasets.load_from_disk(${JSON.stringify(dirname(path))})`
+      : `datasets.Dataset.from_file(${JSON.stringify(path)})`;
+    return (
+      `.arrow files are not read: in Python, \`${load}.to_json("data.jsonl")\` converts ` +
+      (isSaved ? 'them' : 'one')
+    );
+  }
   for (const [extension, instead] of unread) {
     const found = extension.exec(name.toLowerCase());
     if (found !== null) return `${found[0]} files are not read: ${instead}`;
@@ -76,7 +90,8 @@ function dataFile(path: string, format: DataFile['format']): DataFile {
 
 /** A file given by its own name: `.parquet`, `.txt`, or else JSON. */
 export function singleFile(path: string): DataFile {
-  const clause = unreadClause(basename(path));
+  const isSaved = existsSync(join(dirname(path), 'state.json'));
+  const clause = unreadClause(path, { isSaved });
   if (clause !== null) throw new SaeEvalError('dataset-invalid', `${path}: ${clause}.`);
   if (path.endsWith('.parquet')) return dataFile(path, 'parquet');
   return dataFile(path, /\.txt(\.gz|\.zst)?$/.test(basename(path)) ? 'text' : 'json');

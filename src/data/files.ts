@@ -136,18 +136,20 @@ async function filesBelow(folder: Folder, split: string | null): Promise<DataFil
   return folder.files.length > 0 ? null : refuse(folder, below);
 }
 
-function refuse({ path, names }: Folder, below: readonly Found[]): never {
-  const all = [
-    ...names.map((name) => ({ folder: '', name })),
-    ...below.flatMap((sub) => sub.names.map((name) => ({ folder: sub.name, name }))),
-  ];
-  const hint = all.find(({ name }) => unreadClause(name) !== null);
-  const where = hint === undefined || hint.folder === '' ? '' : `in ${hint.folder}: `;
+function refuse(folder: Folder, below: readonly Found[]): never {
+  const clauses = [{ ...folder, name: '' }, ...below].flatMap(({ path, name, names }) => {
+    const isSaved = names.includes('state.json');
+    const where = name === '' ? '' : `in ${name}: `;
+    return names.flatMap((file) => {
+      const clause = unreadClause(join(path, file), { isSaved });
+      return clause === null ? [] : [`${where}${clause}`];
+    });
+  });
   throw new SaeEvalError(
     'dataset-invalid',
-    `${path}: expected a .jsonl file or a folder with files of one of ` +
+    `${folder.path}: expected a .jsonl file or a folder with files of one of ` +
       `${textExtensions.flat().join(', ')}, .json, found a folder without any` +
-      (hint === undefined ? '.' : ` (${where}${unreadClause(hint.name)}).`),
+      (clauses[0] === undefined ? '.' : ` (${clauses[0]}).`),
   );
 }
 

@@ -51,6 +51,7 @@ export const progressSchema = z
       .describe('Number of finished batches; a killed run continues after them.'),
     samplesPerSecond: z.number(),
     secondsLeft: z.number().nullable(),
+    truncatedTokens: z.number().int().optional().describe('Tokens lost to truncation so far.'),
     skipped: z
       .array(skippedSchema)
       .optional()

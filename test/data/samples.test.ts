@@ -493,7 +493,7 @@ describe('data that cannot be used', () => {
       'a file that is not read',
       () => join(folder({ 'a.arrow': 'x' }), 'a.arrow'),
       'dataset-invalid',
-      /load_from_disk/,
+      /Dataset\.from_file/,
     ],
     [
       'no zstd file',

@@ -167,6 +167,7 @@ describe('a run with losses', () => {
       { onProgress: (progress) => seen.push(progress) },
     );
     expect(seen[0]!.skipped).toEqual(result.data.skipped);
+    expect(seen.at(-1)!.truncatedTokens).toBe(result.data.truncatedTokens);
     expect(result.data).toMatchObject({ records: 11, skippedRecords: 7 });
     expect(result.data.skipped!.map(({ reason, count }) => [reason, count])).toEqual([
       ['not-json', 6],

@@ -48,6 +48,7 @@ export class ProgressReports {
       batches: accumulator.batchSizes.length,
       samplesPerSecond: rate,
       secondsLeft: stream.total === null ? null : Math.max(stream.total - samples, 0) / rate,
+      truncatedTokens: stream.summary.truncatedTokens,
       skipped: stream.summary.skipped,
     });
   }
