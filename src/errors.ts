@@ -131,7 +131,7 @@ export const errorTable = {
   'setup-missing': {
     status: 500,
     exitCode: 1,
-    title: 'Something that the native addon requires is missing',
+    title: 'Something native was not built, or what it requires is missing',
   },
   'platform-unsupported': { status: 500, exitCode: 1, title: 'This platform is not supported' },
   'not-found': { status: 404, exitCode: 2, title: 'There is nothing at this address' },

@@ -8,6 +8,7 @@ import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { SaeEvalError } from '../../src/errors.js';
+import { missingNativeSqlite } from './native-sqlite.js';
 
 const betweenTries = 100;
 
@@ -16,6 +17,8 @@ function openLock(file: string): Database.Database {
     mkdirSync(dirname(file), { recursive: true });
     return new Database(`${file}.lock`, { timeout: 0 });
   } catch (cause) {
+    const missing = missingNativeSqlite(cause);
+    if (missing !== null) throw missing;
     throw new SaeEvalError(
       'configuration-invalid',
       `The store ${file} cannot be opened ` +

@@ -5,10 +5,12 @@
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -105,6 +107,23 @@ describe('the package', () => {
         'try { zeros([1]) } catch ({ code, message }) { console.log(code, message) }',
     );
     expect(result.stdout).toMatch(/^setup-missing .*run `npx sae-eval setup`/);
+  });
+
+  it.skipIf(full)('says how to build SQLite when install scripts were off', () => {
+    const link = join(folder, 'node_modules', 'better-sqlite3');
+    const built = realpathSync(link);
+    rmSync(link);
+    cpSync(built, link, { recursive: true, filter: (path) => path !== join(built, 'build') });
+    try {
+      const result = run([join(installed, 'dist/src/cli/main.js'), 'serve', '--port', '0']);
+      expect(result.stderr).toMatch(
+        /^sae-eval: The native part of better-sqlite3.*npm rebuild better-sqlite3.*approve-builds.*\n$/,
+      );
+      expect(result.status).toBe(1);
+    } finally {
+      rmSync(link, { recursive: true });
+      symlinkSync(built, link);
+    }
   });
 
   it.runIf(full)(
