@@ -16,6 +16,7 @@ export const active: ReconstructionColumn = {
   meaning: 'active latents',
   from: 'reconstruction',
   protocols: ['strict'],
+  ofSpecials: true,
   values: ({ latents }) => latents?.active() ?? null,
 };
 

@@ -1,6 +1,9 @@
 /** CosineSimilarity: the mean over (token, layer) pairs of cos(x, x̂) in the SAE's input space. */
 import { meanOverPositions, type Metric, type ReconstructionColumn } from './metric.js';
 
+/** Product of two norms below which one of the vectors is zero. */
+const smallest = 1e-300;
+
 /** Σ cos(x, x̂). */
 const cosine: ReconstructionColumn = {
   name: 'cosine',
@@ -8,8 +11,9 @@ const cosine: ReconstructionColumn = {
   from: 'reconstruction',
   protocols: ['strict'],
   values: ({ x, reconstruction, squaredInput, squaredReconstruction }) => {
-    const dot = x.mul(reconstruction).sum([-1]);
-    return dot.div(squaredInput.mul(squaredReconstruction).sqrt().clamp_min(1e-12));
+    const dot = x.mul(reconstruction).sum([-1], { dtype: 'float64' });
+    // A zero vector has no direction: its cosine counts as 0.
+    return dot.div(squaredInput.sqrt().mul(squaredReconstruction.sqrt()).clamp_min(smallest));
   },
 };
 

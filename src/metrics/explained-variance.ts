@@ -7,11 +7,12 @@ import { squaredInput } from './columns.js';
 import { totalOverSlots, type Metric, type ReconstructionColumn, type Vector } from './metric.js';
 
 /** Σ ‖x̂ − x‖². */
-const squaredError: ReconstructionColumn = {
+export const squaredError: ReconstructionColumn = {
   name: 'squaredError',
   meaning: '‖x̂ − x‖² of input and reconstruction',
   from: 'reconstruction',
   protocols: ['strict'],
+  ofSpecials: true,
   values: (measurement) => measurement.squaredError,
 };
 
@@ -20,7 +21,9 @@ const inputSum: Vector = {
   name: 'inputSum',
   meaning: 'over the run: the input x in each dimension',
   protocols: ['strict'],
-  values: ({ x }, counted) => x.t().mv(counted.to({ dtype: x.dtype })),
+  // A fill, not a product: values of padded positions may be NaN.
+  values: ({ x }, counted) =>
+    x.masked_fill(counted.logical_not().unsqueeze(-1), 0).sum([0], { dtype: 'float64' }),
 };
 
 /** Share of Σ‖x‖² below which a variance is rounding: the squares come from float32. */

@@ -9,7 +9,10 @@ export interface Target {
 }
 
 /** Sums of every pass that belong to no SAE. */
-export type CleanSum = 'positions' | 'nextPositions' | 'ceClean';
+export type CleanSum = 'positions' | 'nextPositions' | 'ceClean' | 'specials';
+
+/** Key of the set of all real positions. */
+export const allPositions = 'all';
 
 export const slotKey = ({ owner, protocol, slot }: Target, column: string): string =>
   `${owner}|${protocol}|${slot}|${column}`;
@@ -17,4 +20,9 @@ export const vectorKey = (owner: string, protocol: Protocol, name: string): stri
   `${owner}|${protocol}|${name}`;
 /** Column of the real tokens of each sequence. */
 export const lengthKey = 'length';
-export const cleanKey = (protocol: Protocol, name: CleanSum): string => `clean|${protocol}|${name}`;
+/** `positions`: key of the set of positions that the sum is over. */
+export const cleanKey = (protocol: Protocol, name: CleanSum, positions = allPositions): string =>
+  `clean|${protocol}|${name}${positions === allPositions ? '' : `|${positions}`}`;
+/** Part of a slot's column that lies on special tokens. */
+export const specialsKey = (target: Target, column: string): string =>
+  `${slotKey(target, column)}|specials`;

@@ -18,40 +18,57 @@ export interface Measured {
   readonly routed: ((counted: Tensor) => Tensor) | null;
 }
 
-/** Squared norms of rows: [N, d] → [N]. */
-const squaredNorm = (rows: Tensor): Tensor => rows.mul(rows).sum([-1]);
+/** Squared norms of rows: [N, d] → [N] float64. */
+const squaredNorm = (rows: Tensor): Tensor => rows.mul(rows).sum([-1], { dtype: 'float64' });
+
+/** Values in float32 if they are of half precision: a square leaves float16's range at 256. */
+const wide = (values: Tensor): Tensor =>
+  values.dtype === 'float16' || values.dtype === 'bfloat16'
+    ? values.to({ dtype: 'float32' })
+    : values;
 
 /**
  * Computes what several columns share, once and only if a column asks for it. Its tensors belong to
- * the scope in which a column first reads them.
+ * the scope in which a column first reads them. Squares and products are taken in float32 at least,
+ * sums over d in float64, whatever dtype the SAE computes in.
  */
-export class Measurement implements Measured {
-  readonly x: Tensor;
-  readonly reconstruction: Tensor;
+export class Measurement {
   readonly latents: LatentCounts | null;
   readonly routed: Measured['routed'];
+  readonly #given: { x: Tensor; reconstruction: Tensor };
+  #x: Tensor | undefined;
+  #reconstruction: Tensor | undefined;
   #squaredInput: Tensor | undefined;
   #squaredError: Tensor | undefined;
   #squaredReconstruction: Tensor | undefined;
 
   constructor({ x, reconstruction, latents, routed }: Measured) {
-    this.x = x;
-    this.reconstruction = reconstruction;
+    this.#given = { x, reconstruction };
     this.latents = latents;
     this.routed = routed;
   }
 
-  /** ‖x‖²: [N]. */
+  /** x: [N, d], in float32 at least. */
+  get x(): Tensor {
+    return (this.#x ??= wide(this.#given.x));
+  }
+
+  /** x̂: [N, d], in float32 at least. */
+  get reconstruction(): Tensor {
+    return (this.#reconstruction ??= wide(this.#given.reconstruction));
+  }
+
+  /** ‖x‖²: [N] float64. */
   get squaredInput(): Tensor {
     return (this.#squaredInput ??= squaredNorm(this.x));
   }
 
-  /** ‖x̂ − x‖²: [N]. */
+  /** ‖x̂ − x‖²: [N] float64. */
   get squaredError(): Tensor {
     return (this.#squaredError ??= squaredNorm(this.reconstruction.sub(this.x)));
   }
 
-  /** ‖x̂‖²: [N]. */
+  /** ‖x̂‖²: [N] float64. */
   get squaredReconstruction(): Tensor {
     return (this.#squaredReconstruction ??= squaredNorm(this.reconstruction));
   }

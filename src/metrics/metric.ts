@@ -20,6 +20,8 @@ export interface ReconstructionColumn {
   readonly meaning?: string;
   readonly from: 'reconstruction';
   readonly protocols: readonly Protocol[];
+  /** Whether the part on special tokens is kept apart too. */
+  readonly ofSpecials?: true;
   /** Values of the tokens: [N]. Null if the SAE has none at this slot. */
   readonly values: (measurement: Measurement) => Tensor | null;
 }

@@ -20,6 +20,22 @@ const path = z
 const positiveInt = z.number().int().min(1);
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(64)]);
 
+const slicePoint = z.number().int().nullable();
+
+/** Positions that do not count under `strict`, as a request says them. */
+export const excludeSchema = z
+  .union([
+    z.enum(['none', 'specials']),
+    z.array(z.number().int().min(0)).min(1).max(100_000),
+    z.strictObject({
+      positions: z.union([
+        z.tuple([slicePoint, slicePoint]),
+        z.tuple([slicePoint, slicePoint, z.number().int().min(1).nullable()]),
+      ]),
+    }),
+  ])
+  .meta({ id: 'Exclude' });
+
 export const saeSpecSchema = z
   .strictObject({
     checkpoint: path.describe(
@@ -65,6 +81,9 @@ export const saeSpecSchema = z
         'Whether the SAE was trained on a residual stream without its mean ' +
           "(TransformerLens' center_writing_weights), for published SAEs whose files do not say.",
       ),
+    exclude: excludeSchema
+      .optional()
+      .describe('Positions that do not count for this SAE; default: those of the request.'),
     aggregation: z
       .enum(['sum', 'mean'])
       .optional()
@@ -115,6 +134,13 @@ export const datasetSchema = z
         'How records become samples. words (default): chunks of seqLen words. document: one ' +
           'sample for each record. packed: all tokens one after another.',
       ),
+    prependBos: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether each sample begins with the BOS token. Default: what the files of the SAEs say ' +
+          "where they agree, else the tokenizer's own way.",
+      ),
     shuffle: z
       .number()
       .int()
@@ -157,6 +183,13 @@ export const requestFields = z.strictObject({
     .describe('Device to compute on; default: cuda if there is one, else cpu.'),
   dtype: z.enum(floatDtypes).default('float32').describe('dtype of the language model.'),
   saeDtype: z.enum(floatDtypes).default('float32').describe('dtype of the SAEs.'),
+  exclude: excludeSchema
+    .optional()
+    .describe(
+      'Positions that strict neither measures nor splices: none, specials, a list of token ids, ' +
+        'or { positions: [from, to] }, the range that stays. Default: what the file of each SAE ' +
+        'says, else none.',
+    ),
   inferK: oneOrMany(positiveInt)
     .optional()
     .describe('Number of active latents instead of `k`; a list makes a sweep.'),
@@ -183,6 +216,7 @@ export type { SaeKind };
 export type { MetricName };
 export type ProtocolName = (typeof protocolNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];
+export type Exclude = z.infer<typeof excludeSchema>;
 export type SaeSpec = z.infer<typeof saeSpecSchema>;
 /** A request as typed by a user, defaults left out. */
 export type EvaluationRequest = z.input<typeof requestSchema>;

@@ -1,68 +1,44 @@
 /** Reduces the values of a micro-batch's tokens to sums per sequence, in float64. */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import type { Protocol } from '../../metrics/metric.js';
+import type { Target } from '../../metrics/keys.js';
 import { metrics, type Table } from '../../metrics/table.js';
-import { arange, fromTypedArray, keep, ops, scope, type Tensor } from '../../torch/index.js';
-
-/** Positions that a value can count for: all, or those that predict a next token. */
-export type Over = 'positions' | 'nextPositions';
+import { keep, ops, scope, type Tensor } from '../../torch/index.js';
+import { everyPosition, type PositionSet } from '../positions.js';
+import type { Over, Positions } from './positions.js';
 
 export interface CollectorOptions {
-  /** Real tokens of each sequence. */
-  lengths: readonly number[];
-  /** Positions of a sequence. */
-  T: number;
-  device: string;
+  positions: Positions;
+  /** The positions that an SAE counts, by the owner of its sums; default all. */
+  setOf?: (owner: string) => PositionSet;
   /** Metrics whose sums are collected; default all. */
   table?: Table;
 }
 
 export class Collector {
   readonly table: Table;
-  readonly #lengths: readonly number[];
-  readonly #T: number;
-  readonly #device: string;
-  readonly #masks = new Map<string, Tensor>(); // [B, T] bool
+  readonly positions: Positions;
+  readonly #setOf: (owner: string) => PositionSet;
   readonly #sums: { key: string; sums: Tensor }[] = []; // [B] float64
   readonly #vectors: { key: string; values: Tensor }[] = [];
 
-  constructor({ lengths, T, device, table = metrics }: CollectorOptions) {
+  constructor({ positions, setOf = () => everyPosition, table = metrics }: CollectorOptions) {
     this.table = table;
-    this.#lengths = lengths;
-    this.#T = T;
-    this.#device = device;
+    this.positions = positions;
+    this.#setOf = setOf;
   }
 
-  /** Positions that count: all under `reference`, the real ones under `strict`: [B, T] bool. */
-  mask(protocol: Protocol, over: Over = 'positions'): Tensor {
-    const name = `${protocol}|${over}`;
-    let found = this.#masks.get(name);
-    if (found === undefined) this.#masks.set(name, (found = keep(this.#counted(protocol, over))));
-    return found;
+  /** Positions that count for an SAE: [B, T] bool. */
+  mask({ owner, protocol }: Omit<Target, 'slot'>, over: Over = 'positions'): Tensor {
+    return this.positions.mask(protocol, over, this.#setOf(owner));
   }
 
-  #counted(protocol: Protocol, over: Over): Tensor {
-    const limits = this.#lengths.map((length) => this.counts(protocol, over, length));
-    return scope(() => {
-      const columns = arange(this.#T, { device: this.#device }); // [T]
-      const rows = fromTypedArray(BigInt64Array.from(limits, BigInt), [limits.length, 1], {
-        device: this.#device,
-      });
-      return columns.lt(rows);
-    });
+  /** Whether special tokens count for an SAE. */
+  countsSpecials({ owner, protocol }: Omit<Target, 'slot'>): boolean {
+    return protocol === 'strict' && this.#setOf(owner).key === everyPosition.key;
   }
 
-  /** Number of positions that count in a sequence of that length. */
-  counts(protocol: Protocol, over: Over, length: number): number {
-    return Math.max((protocol === 'strict' ? length : this.#T) - (over === 'positions' ? 0 : 1), 0);
-  }
-
-  /** Sums values of the tokens [B·T] over the positions that count. */
-  tokens(
-    key: string,
-    { protocol, over = 'positions', values }: { protocol: Protocol; over?: Over; values: Tensor },
-  ): void {
-    const mask = this.mask(protocol, over);
+  /** Sums values of the tokens [B·T] over the positions of a mask. */
+  tokens(key: string, { mask, values }: { mask: Tensor; values: Tensor }): void {
     // where, not a product: values of padded positions may be NaN
     const sums = scope(() =>
       ops.where(mask, values.reshape(mask.shape), 0).sum([-1], { dtype: 'float64' }),
@@ -77,7 +53,7 @@ export class Collector {
 
   /** Moves everything to the accumulator, all sums in one transfer, and frees it. */
   flush(accumulator: Accumulator): void {
-    const B = this.#lengths.length;
+    const { B } = this.positions;
     if (this.#sums.length > 0) {
       const stacked = ops.stack(
         this.#sums.map(({ sums }) => sums),
@@ -98,10 +74,8 @@ export class Collector {
   }
 
   dispose(): void {
-    for (const mask of this.#masks.values()) mask.dispose();
     for (const { sums } of this.#sums) sums.dispose();
     for (const { values } of this.#vectors) values.dispose();
-    this.#masks.clear();
     this.#sums.length = 0;
     this.#vectors.length = 0;
   }

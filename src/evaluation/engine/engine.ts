@@ -6,20 +6,25 @@
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
+import type { Protocol } from '../../metrics/metric.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import { protocolNames } from '../../schema/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
 import { cleanKey, lengthKey } from '../../metrics/keys.js';
 import { Collector } from './collector.js';
+import { everyPosition, type PositionSet } from '../positions.js';
+import { Positions } from './positions.js';
 import { compareLogits } from './compare-logits.js';
 import { runLanes, type Lane, type SweptLanes } from './lanes.js';
 import { measureLogits } from './measure.js';
 import type { MicroBatch } from './micro-batch.js';
-import { ZeroAblation } from './zero-ablation.js';
+import { wholeZeroSites, ZeroAblation, zeroAt, zeroLanes, type ZeroLane } from './zero-ablation.js';
 
 export interface EngineOptions {
   model: LanguageModel;
+  /** Ids of special tokens; default none. */
+  specials?: ReadonlySet<number>;
   strategies: readonly Strategy[];
   wanted: Wanted;
   saeDtype: DType;
@@ -36,16 +41,19 @@ export class Engine {
   readonly #options: EngineOptions;
   readonly #keep: ReadonlySet<number>;
   readonly #zero: ZeroAblation;
+  /** Sites set to zero at some positions, which a pass over one token does not give. */
+  readonly #zeroLanes: readonly ZeroLane[];
+  readonly #sets: ReadonlyMap<string, PositionSet>;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#keep = new Set(options.strategies.flatMap(({ residuals }) => residuals));
-    const zeroLayers = new Set(
-      options.strategies.flatMap(({ zeroSites }) => zeroSites.map(({ layer }) => layer)),
-    );
-    this.#zero = new ZeroAblation(
-      options.model,
-      [...zeroLayers].sort((a, b) => a - b),
+    this.#zero = new ZeroAblation(options.model, options.strategies);
+    this.#zeroLanes = zeroLanes(options.strategies);
+    this.#sets = new Map(
+      options.strategies.flatMap(({ variants, positions }) =>
+        variants.map(({ owner }) => [owner, positions] as const),
+      ),
     );
   }
 
@@ -89,16 +97,27 @@ export class Engine {
       [samples.length, T],
       { device },
     );
-    const into = new Collector({
-      lengths,
+    const positions = new Positions({
+      samples,
       T,
       device,
+      ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
+    });
+    const into = new Collector({
+      positions,
+      setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
       ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
     });
     const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
-      const lanes = strategies.flatMap((strategy) => enter(strategy, clean, into));
+      const lanes = [
+        ...strategies.flatMap((strategy) => enter(strategy, clean, into)),
+        ...this.#zeroLanes.map((lane) => ({
+          ...lane,
+          state: zeroAt(positions.excluded(lane.positions), clean.residual(lane.start)),
+        })),
+      ];
       clean.releaseSites();
       if (lanes.length > 0)
         this.#compare({
@@ -114,9 +133,10 @@ export class Engine {
           }),
         });
       into.flush(accumulator);
-      this.#appendCounts(lengths, into, accumulator);
+      this.#appendCounts(positions, accumulator);
     } finally {
       into.dispose();
+      positions.dispose();
       context.dispose();
     }
   }
@@ -147,35 +167,43 @@ export class Engine {
       logits: microBatch.logits,
     });
     for (const protocol of wanted.protocols)
-      into.tokens(cleanKey(protocol, 'ceClean'), {
-        protocol,
-        over: 'nextPositions',
-        values: distances.ceClean,
-      });
+      for (const set of this.#setsUnder(protocol))
+        into.tokens(cleanKey(protocol, 'ceClean', set.key), {
+          mask: into.positions.mask(protocol, 'nextPositions', set),
+          values: distances.ceClean,
+        });
     order.forEach((lane, place) => {
       const { targets, zero } = lanes[lane]!;
       const { kl, ce } = distances.lanes[place]!;
       measureLogits({ logits: zero ? { ce } : { kl, ce }, targets }, into);
     });
     const zeroCrossEntropy = new Map<number, Tensor>();
-    for (const { layer, targets } of strategies.flatMap(({ zeroSites }) => zeroSites)) {
+    for (const { layer, targets } of wholeZeroSites(strategies)) {
       if (!zeroCrossEntropy.has(layer))
         zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
       measureLogits({ logits: { ce: zeroCrossEntropy.get(layer)! }, targets }, into);
     }
   }
 
-  #appendCounts(lengths: readonly number[], into: Collector, accumulator: Accumulator): void {
-    accumulator.append(lengthKey, Float64Array.from(lengths));
+  /** The sets of positions that are counted under a protocol, that of all positions first. */
+  #setsUnder(protocol: Protocol): readonly PositionSet[] {
+    if (protocol === 'reference') return [everyPosition];
+    const others = new Map([...this.#sets.values()].map((set) => [set.key, set]));
+    others.delete(everyPosition.key);
+    return [everyPosition, ...others.values()];
+  }
+
+  #appendCounts(positions: Positions, accumulator: Accumulator): void {
+    accumulator.append(lengthKey, positions.lengths);
     // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
-    for (const protocol of protocolNames) {
-      for (const over of ['positions', 'nextPositions'] as const) {
-        accumulator.append(
-          cleanKey(protocol, over),
-          Float64Array.from(lengths, (length) => into.counts(protocol, over, length)),
-        );
-      }
-    }
+    for (const protocol of protocolNames)
+      for (const over of ['positions', 'nextPositions'] as const)
+        for (const set of this.#setsUnder(protocol))
+          accumulator.append(
+            cleanKey(protocol, over, set.key),
+            positions.counts(protocol, over, set),
+          );
+    accumulator.append(cleanKey('strict', 'specials'), positions.specialCounts());
   }
 }
 

@@ -1,5 +1,5 @@
 /** Collects the columns and vectors of the requested metrics from what the passes computed. */
-import { slotKey, vectorKey, type Target } from '../../metrics/keys.js';
+import { slotKey, specialsKey, vectorKey, type Target } from '../../metrics/keys.js';
 import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
 import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
@@ -39,13 +39,20 @@ export function measure(
     const asking = targets.filter(({ protocol }) => column.protocols.includes(protocol));
     const values = asking.length === 0 ? null : column.values(measurement); // [N]
     if (values === null) continue;
-    for (const target of asking)
-      into.tokens(slotKey(target, column.name), { protocol: target.protocol, values });
+    for (const target of asking) {
+      into.tokens(slotKey(target, column.name), { mask: into.mask(target), values });
+      if (column.ofSpecials === true && into.countsSpecials(target))
+        into.tokens(specialsKey(target, column.name), {
+          mask: into.positions.specialMask(),
+          values,
+        });
+    }
   }
   for (const vector of vectorsOf(into.table)) {
     for (const { owner, protocol } of targets) {
       if (!vector.protocols.includes(protocol)) continue;
-      const values = vector.values(measurement, into.mask(protocol).reshape([-1]));
+      const counted = into.mask({ owner, protocol }).reshape([-1]);
+      const values = vector.values(measurement, counted);
       if (values !== null) into.vector(vectorKey(owner, protocol, vector.name), values);
     }
   }
@@ -65,10 +72,6 @@ export function measureLogits({ logits, targets }: MeasuredLogits, into: Collect
     else if (column.from === 'zero' && !('kl' in logits)) values = column.values(logits);
     else continue;
     for (const target of targets)
-      into.tokens(slotKey(target, column.name), {
-        protocol: target.protocol,
-        over: column.over,
-        values,
-      });
+      into.tokens(slotKey(target, column.name), { mask: into.mask(target, column.over), values });
   }
 }

@@ -1,17 +1,54 @@
 /**
  * Zero ablation of the residual stream at a layer. If it is zero at every position, all positions
  * carry the same vector from there on (attention averages equal values). So a pass over one token
- * gives the next-token distribution of every position of every text.
+ * gives the next-token distribution of every position of every text. If some positions are left as
+ * they are, the ablation is a lane like a splice.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { scope, zeros, type Tensor } from '../../torch/index.js';
-import { runLanes } from './lanes.js';
+import { ops, scope, zeros, type Tensor } from '../../torch/index.js';
+import { everyPosition, type PositionSet } from '../positions.js';
+import { runLanes, type LanePlan } from './lanes.js';
+import type { Strategy, ZeroSite } from './strategies/strategy.js';
+
+type Ablating = Pick<Strategy, 'zeroSites'>;
+
+/** A lane whose residual stream is zero at the positions of a set. */
+export interface ZeroLane extends LanePlan {
+  readonly positions: PositionSet;
+}
+
+const isWhole = ({ positions }: ZeroSite): boolean => positions.key === everyPosition.key;
+
+/** Sites that are zero at every position. */
+export function wholeZeroSites(strategies: readonly Ablating[]): ZeroSite[] {
+  return strategies.flatMap(({ zeroSites }) => zeroSites).filter(isWhole);
+}
+
+/** Lanes for sites that are zero at some positions: SAEs of one layer and one set share theirs. */
+export function zeroLanes(strategies: readonly Ablating[]): ZeroLane[] {
+  const lanes = new Map<string, ZeroLane>();
+  for (const site of strategies.flatMap(({ zeroSites }) => zeroSites)) {
+    if (isWhole(site)) continue;
+    const { layer, positions, targets } = site;
+    const key = `${layer} ${positions.key}`;
+    const before = lanes.get(key)?.targets ?? [];
+    lanes.set(key, { start: layer, zero: true, positions, targets: [...before, ...targets] });
+  }
+  return [...lanes.values()];
+}
+
+/** Zero, but the residual stream [B, T, d] at the excluded positions. */
+export function zeroAt(excluded: Tensor | null, residual: Tensor): Tensor {
+  return excluded === null ? ops.zeros_like(residual) : ops.where(excluded, residual, 0);
+}
 
 export class ZeroAblation {
   readonly #logProbabilities = new Map<number, Tensor>(); // [V]
 
-  /** @param layers layers whose residual stream a run sets to zero. */
-  constructor(model: LanguageModel, layers: readonly number[]) {
+  constructor(model: LanguageModel, strategies: readonly Ablating[]) {
+    const layers = [...new Set(wholeZeroSites(strategies).map(({ layer }) => layer))].sort(
+      (a, b) => a - b,
+    );
     if (layers.length === 0) return;
     const kept = scope(() => {
       const context = model.context([1], 1);

@@ -3,7 +3,7 @@
  * intervals and paired differences.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { cleanKey, slotKey } from '../../metrics/keys.js';
+import { allPositions, cleanKey, slotKey } from '../../metrics/keys.js';
 import type { Better, Formula, Protocol, ScalarField } from '../../metrics/metric.js';
 import {
   columnsOf,
@@ -31,6 +31,8 @@ export interface Subject {
   owner: string;
   width: number;
   slots: Readonly<Record<Protocol, readonly Slot[]>>;
+  /** Key of the positions that count under `strict`; default all. */
+  positions?: string;
 }
 
 export interface AssemblyOptions {
@@ -62,10 +64,13 @@ export class Assembly {
   }
 
   #resample(seed: number, subjects: readonly Subject[]): { sums: Resampled; places: ColumnPlaces } {
+    const sets = new Set(subjects.map(({ positions = allPositions }) => positions));
     const names = [
-      cleanKey('strict', 'positions'),
-      cleanKey('strict', 'nextPositions'),
-      cleanKey('strict', 'ceClean'),
+      ...[...sets].flatMap((set) =>
+        (['positions', 'nextPositions', 'ceClean'] as const).map((name) =>
+          cleanKey('strict', name, set),
+        ),
+      ),
       ...subjects.flatMap(({ owner, slots }) =>
         slots.strict.flatMap((_, slot) =>
           columnsOf(this.#asked).map(({ name }) =>
@@ -86,11 +91,16 @@ export class Assembly {
     };
   }
 
-  #view({ owner, width, slots }: Subject, protocol: Protocol, slot?: number): View {
+  #view(
+    { owner, width, slots, positions = allPositions }: Subject,
+    protocol: Protocol,
+    slot?: number,
+  ): View {
     return {
       owner,
       width,
       protocol,
+      positions,
       slots: slot === undefined ? slots[protocol].map((_, index) => index) : [slot],
     };
   }
@@ -174,8 +184,8 @@ export class Assembly {
   }
 
   /**
-   * Differences of pairs (the later minus the earlier), on the same resamples: of every pair, or,
-   * of many SAEs, of those with the first and with the best one.
+   * Differences of pairs that count the same positions (the later minus the earlier), on the same
+   * resamples: of every pair, or, of many SAEs, of those with the first and with the best one.
    */
   comparisons(subjects: readonly (Subject & { label: string })[]): Comparison[] {
     const compared = scalarFieldsOf('strict', this.#asked).filter(
@@ -187,18 +197,23 @@ export class Assembly {
         const mean = formula(sumsOver(this.accumulator, view));
         return mean === null
           ? []
-          : [{ label: subject.label, mean, resampled: this.#resampledValues(view, formula) }];
+          : [{ ...subject, mean, resampled: this.#resampledValues(view, formula) }];
       });
-      return pairsOf(values, better).map(([a, b]): Comparison => ({
-        metric: field,
-        a: a.label,
-        b: b.label,
-        difference: a.mean - b.mean,
-        ci95:
-          a.resampled === null || b.resampled === null
-            ? null
-            : percentileInterval(a.resampled.map((value, row) => value - b.resampled![row]!)),
-      }));
+      const groups = new Map<string | undefined, typeof values>();
+      for (const one of values)
+        groups.set(one.positions, [...(groups.get(one.positions) ?? []), one]);
+      return [...groups.values()]
+        .flatMap((group) => pairsOf(group, better))
+        .map(([a, b]): Comparison => ({
+          metric: field,
+          a: a.label,
+          b: b.label,
+          difference: a.mean - b.mean,
+          ci95:
+            a.resampled === null || b.resampled === null
+              ? null
+              : percentileInterval(a.resampled.map((value, row) => value - b.resampled![row]!)),
+        }));
     });
   }
 }

@@ -13,7 +13,13 @@ export interface View {
   protocol: Protocol;
   slots: readonly number[];
   width: number;
+  /** Key of the positions that count under `strict`. */
+  positions: string;
 }
+
+/** Key of a sum that belongs to no SAE, over the positions that the view counts. */
+const cleanKeyOf = ({ protocol, positions }: View, name: CleanSum): string =>
+  cleanKey(protocol, name, protocol === 'strict' ? positions : undefined);
 
 function sumOf(values: Float64Array | null, from: number, to: number): number | null {
   if (values === null || values.length < to) return null;
@@ -25,11 +31,12 @@ function sumOf(values: Float64Array | null, from: number, to: number): number | 
 /** Sums over the sequences from `from` to `to`. Only the whole run has vectors. */
 export function sumsOver(
   accumulator: Accumulator,
-  { owner, protocol, slots, width }: View,
+  view: View,
   { from = 0, to = accumulator.sequences }: { from?: number; to?: number } = {},
 ): Sums {
+  const { owner, protocol, slots, width } = view;
   const clean = (name: CleanSum): number =>
-    sumOf(accumulator.column(cleanKey(protocol, name)), from, to) ?? 0;
+    sumOf(accumulator.column(cleanKeyOf(view, name)), from, to) ?? 0;
   const whole = from === 0 && to === accumulator.sequences;
   return {
     sequences: to - from,
@@ -52,9 +59,10 @@ export function resampledSums(
   { sums, columns }: Resampled,
   places: ColumnPlaces,
   sequences: number,
-  { owner, protocol, slots, width }: View,
+  view: View,
   row: () => number,
 ): Sums {
+  const { owner, protocol, slots, width } = view;
   // Looked up once: formulas ask ten thousand times.
   const placesOf = new Map<Column, (number | undefined)[]>();
   const placeOf = (slot: number, column: Column): number | undefined => {
@@ -69,7 +77,7 @@ export function resampledSums(
   };
   const [positions, nextPositions, ceClean] = (
     ['positions', 'nextPositions', 'ceClean'] as const
-  ).map((name) => places.get(cleanKey(protocol, name)));
+  ).map((name) => places.get(cleanKeyOf(view, name)));
   const value = (place: number | undefined): number =>
     place === undefined ? 0 : sums[row() * columns + place]!;
   return {

@@ -18,9 +18,10 @@ export interface Routing {
 
 /** @param x inputs of the routed layers: [N, R, d]. @param router W_r: [R, d]. */
 export function route(x: Tensor, router: Tensor, aggregation: 'sum' | 'mean'): Routing {
-  const summed = x.sum([1]); // [N, d]
+  // In float32, whatever x is in: rounding would send tokens to other layers.
+  const summed = x.sum([1], { dtype: 'float32' }); // [N, d]
   const routed = aggregation === 'mean' ? summed.div(router.shape[0]!) : summed;
-  const p = ops.linear(routed, router, null).softmax(-1); // [N, R]
+  const p = ops.linear(routed, router.to({ dtype: 'float32' }), null).softmax(-1); // [N, R]
   const [weight, layer] = ops.max(p, -1, { keepdim: true }); // [N, 1]
   return { p, layer: layer.squeeze(-1), weight };
 }

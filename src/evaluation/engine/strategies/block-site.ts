@@ -7,14 +7,25 @@ import type { BlockSite } from '../../../lm/index.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
+import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
-import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
+import {
+  interventions,
+  leaving,
+  targetsFor,
+  type Intervention,
+  type Slot,
+  type Strategy,
+  type StrategyRun,
+  type Variant,
+} from './strategy.js';
 
 export class InsideBlock implements Strategy {
   readonly variants: readonly Variant[];
+  readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   /** The other sites go on, so a site at zero is a lane of its own. */
@@ -22,15 +33,17 @@ export class InsideBlock implements Strategy {
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
+  readonly #interventions: readonly Intervention[];
   readonly #hook: { site: BlockSite; layer: number };
   readonly #protocols: ReadonlySet<Protocol>;
 
   constructor(
     sae: Dictionary,
     hook: { site: BlockSite; layer: number },
-    { variants, wanted }: { variants: readonly Variant[]; wanted: Wanted },
+    { variants, wanted, positions }: StrategyRun,
   ) {
     this.#sae = sae;
+    this.positions = positions;
     this.#hook = hook;
     this.#protocols = wanted.protocols;
     this.variants = variants;
@@ -38,9 +51,16 @@ export class InsideBlock implements Strategy {
     const slots = [{ layer, splicedAt: layer }];
     this.slots = { reference: slots, strict: slots };
     this.residuals = [layer - 1];
-    const targets = variants.map(({ owner }) => targetsFor(owner, wanted.protocols, 0));
-    const spliced = targets.map((own) => ({ start: layer, zero: false, targets: own }));
-    const zero = wanted.zero ? [{ start: layer, zero: true, targets: targets.flat() }] : [];
+    this.#interventions = interventions(wanted.protocols, positions);
+    const targets = this.#interventions.map(({ protocols }) =>
+      variants.map(({ owner }) => targetsFor(owner, protocols, 0)),
+    );
+    const spliced = targets.flatMap((each) =>
+      each.map((own) => ({ start: layer, zero: false, targets: own })),
+    );
+    const zero = wanted.zero
+      ? targets.map((each) => ({ start: layer, zero: true, targets: each.flat() }))
+      : [];
     this.lanes = wanted.splice ? [...spliced, ...zero] : [];
     this.passes = { encode: 1, decode: variants.map(() => 1) };
   }
@@ -51,17 +71,26 @@ export class InsideBlock implements Strategy {
     const input = clean.input(hook, sae.normalization);
     return scope(() => {
       const a = sae.preactivate(input.x); // [N, m]
-      const replacements = this.variants.map(({ owner, sparsity }): (() => Tensor) => {
+      const reconstructions = this.variants.map(({ owner, sparsity }): Tensor => {
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, w]
         const targets = targetsFor(owner, this.#protocols, 0);
         measure({ x: input.x, reconstruction, latents, targets }, into);
-        return () => input.restore(reconstruction).reshape([clean.B, clean.T, sae.d]);
+        return reconstruction;
       });
-      const zero = (): Tensor => clean.atSite(hook).mul(0);
-      return this.lanes.map((lane, index) => ({
-        state: clean.withSite(hook, (lane.zero ? zero : replacements[index]!)()),
-      }));
+      if (this.lanes.length === 0) return [];
+      const own = clean.atSite(hook); // [B, T, w]
+      const replacing = ({ positions }: Intervention, value: Tensor): LaneStart => ({
+        state: clean.withSite(hook, leaving(into.positions.excluded(positions), own, value)),
+      });
+      const restored = (one: Tensor): Tensor => input.restore(one).reshape(own.shape);
+      const zero = this.lanes.some((lane) => lane.zero);
+      return [
+        ...this.#interventions.flatMap((each) =>
+          reconstructions.map((one) => replacing(each, restored(one))),
+        ),
+        ...(zero ? this.#interventions.map((each) => replacing(each, own.mul(0))) : []),
+      ];
     });
   }
 }

@@ -5,14 +5,23 @@
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Crosscoder } from '../../../sae/index.js';
 import { scope } from '../../../torch/index.js';
+import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
-import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
+import {
+  leaving,
+  targetsFor,
+  type Slot,
+  type Strategy,
+  type StrategyRun,
+  type Variant,
+} from './strategy.js';
 
 export class CrosscoderStrategy implements Strategy {
   readonly variants: readonly Variant[];
+  readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
@@ -24,9 +33,10 @@ export class CrosscoderStrategy implements Strategy {
   constructor(
     sae: Crosscoder,
     layers: readonly number[],
-    { variants, wanted }: { variants: readonly Variant[]; wanted: Wanted },
+    { variants, wanted, positions }: StrategyRun,
   ) {
     this.#sae = sae;
+    this.positions = positions;
     this.#protocols = wanted.protocols;
     this.variants = variants;
     this.residuals = layers;
@@ -45,6 +55,7 @@ export class CrosscoderStrategy implements Strategy {
       wanted.zero && splices
         ? layers.map((layer, slot) => ({
             layer,
+            positions,
             targets: variants.flatMap((variant) => targetsAt(variant, slot)),
           }))
         : [];
@@ -68,7 +79,9 @@ export class CrosscoderStrategy implements Strategy {
           const shared = slot === 0 ? counted : null;
           measure({ x: site.x, reconstruction: own, latents: shared, targets }, into);
           if (this.lanes.length === 0) return [];
-          return [{ state: site.restore(own).reshape([clean.B, clean.T, clean.d]) }];
+          const residual = clean.residual(this.residuals[slot]!);
+          const spliced = site.restore(own).reshape(residual.shape);
+          return [{ state: leaving(into.positions.excluded(this.positions), residual, spliced) }];
         });
       });
     });

@@ -2,6 +2,7 @@
 import type { BlockSite } from '../../../lm/index.js';
 import { Crosscoder, RoutedDictionary, type SAE } from '../../../sae/index.js';
 import type { DType } from '../../../torch/index.js';
+import { everyPosition, type PositionSet } from '../../positions.js';
 import { InsideBlock } from './block-site.js';
 import { CrosscoderStrategy } from './crosscoder.js';
 import { MultiLayer } from './multi-layer.js';
@@ -22,13 +23,26 @@ export interface StrategyOptions {
   L: number;
   variants: readonly Variant[];
   wanted: Wanted;
+  /** The positions that count under `strict`; default all. */
+  positions?: PositionSet;
   saeDtype: DType;
 }
 
 export function strategyFor(
   sae: SAE,
-  { layer, layers, site = null, routing = 'hard', L, saeDtype, ...run }: StrategyOptions,
+  {
+    layer,
+    layers,
+    site = null,
+    routing = 'hard',
+    L,
+    saeDtype,
+    variants,
+    wanted,
+    positions = everyPosition,
+  }: StrategyOptions,
 ): Strategy {
+  const run = { variants, wanted, positions };
   if (sae instanceof Crosscoder) return new CrosscoderStrategy(sae, layers, run);
   if (sae instanceof RoutedDictionary)
     return new Routed(sae, { layers, routing, saeDtype, ...run });

@@ -7,14 +7,24 @@ import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
+import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
-import type { Slot, Strategy, Variant, Wanted } from './strategy.js';
+import {
+  interventions,
+  leaving,
+  type Intervention,
+  type Slot,
+  type Strategy,
+  type StrategyRun,
+  type Variant,
+} from './strategy.js';
 
 export class MultiLayer implements Strategy {
   readonly variants: readonly Variant[];
+  readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
@@ -28,9 +38,10 @@ export class MultiLayer implements Strategy {
   constructor(
     sae: Dictionary,
     layers: readonly number[],
-    { variants, wanted }: { variants: readonly Variant[]; wanted: Wanted },
+    { variants, wanted, positions }: StrategyRun,
   ) {
     this.#sae = sae;
+    this.positions = positions;
     this.#layers = layers;
     this.#protocols = [...wanted.protocols];
     this.variants = variants;
@@ -46,17 +57,22 @@ export class MultiLayer implements Strategy {
     this.lanes = this.residuals
       .filter((layer) => this.#spliced.includes(layer))
       .flatMap((start) =>
-        variants.map(({ owner }) => ({
-          start,
-          zero: false,
-          targets: this.#targetsAt(owner, start),
-        })),
+        variants.flatMap(({ owner }) =>
+          this.#interventionsAt(start).map(({ protocols }) => ({
+            start,
+            zero: false,
+            targets: this.#targetsAt(owner, start, protocols),
+          })),
+        ),
       );
     this.zeroSites = wanted.zero
-      ? this.#spliced.map((layer) => ({
-          layer,
-          targets: variants.flatMap(({ owner }) => this.#targetsAt(owner, layer)),
-        }))
+      ? this.#spliced.flatMap((layer) =>
+          this.#interventionsAt(layer).map(({ protocols, positions: at }) => ({
+            layer,
+            positions: at,
+            targets: variants.flatMap(({ owner }) => this.#targetsAt(owner, layer, protocols)),
+          })),
+        )
       : [];
     const again = wanted.protocols.has('reference') ? layers.length : 0;
     const { length } = this.residuals;
@@ -66,9 +82,17 @@ export class MultiLayer implements Strategy {
     };
   }
 
+  /** The interventions at that layer, for the protocols that splice there. */
+  #interventionsAt(layer: number): Intervention[] {
+    const here = this.#protocols.filter((protocol) =>
+      this.slots[protocol].some(({ splicedAt }) => splicedAt === layer),
+    );
+    return interventions(here, this.positions);
+  }
+
   /** Targets of a splice at that layer. */
-  #targetsAt(owner: string, layer: number): Target[] {
-    return this.#protocols.flatMap((protocol) =>
+  #targetsAt(owner: string, layer: number, protocols: readonly Protocol[]): Target[] {
+    return protocols.flatMap((protocol) =>
       this.slots[protocol].flatMap((slot, index) =>
         slot.splicedAt === layer ? [{ owner, protocol, slot: index }] : [],
       ),
@@ -93,7 +117,11 @@ export class MultiLayer implements Strategy {
             if (unchanged.length > 0) this.#measureUnchanged(input.x, a, unchanged, into);
           }
           if (!this.#spliced.includes(layer)) return [];
-          return [input.restore(reconstruction).reshape([clean.B, clean.T, clean.d])];
+          const residual = clean.residual(layer);
+          const spliced = input.restore(reconstruction).reshape(residual.shape);
+          return this.#interventionsAt(layer).map((each) =>
+            leaving(into.positions.excluded(each.positions), residual, spliced),
+          );
         });
       });
       return states.map((state) => ({ state }));

@@ -8,37 +8,47 @@ import type { Protocol } from '../../../metrics/metric.js';
 import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
 import type { Routing } from '../../../sae/kinds/routesae.js';
 import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
+import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { Edit, LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
-import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
+import {
+  interventions,
+  targetsFor,
+  type Intervention,
+  type Slot,
+  type Strategy,
+  type StrategyRun,
+  type Variant,
+} from './strategy.js';
 
-export interface RoutedOptions {
+export interface RoutedOptions extends StrategyRun {
   layers: readonly number[];
   routing: 'hard' | 'soft';
   saeDtype: DType;
-  variants: readonly Variant[];
-  wanted: Wanted;
 }
 
 export class Routed implements Strategy {
   readonly variants: readonly Variant[];
+  readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'] = [];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
   readonly #sae: RoutedDictionary;
+  readonly #interventions: readonly Intervention[];
   readonly #isHard: boolean;
   readonly #saeDtype: DType;
   readonly #protocols: ReadonlySet<Protocol>;
 
   constructor(
     sae: RoutedDictionary,
-    { layers, routing, saeDtype, variants, wanted }: RoutedOptions,
+    { layers, routing, saeDtype, variants, wanted, positions }: RoutedOptions,
   ) {
     this.#sae = sae;
+    this.positions = positions;
     this.#isHard = routing === 'hard';
     this.#saeDtype = saeDtype;
     this.#protocols = wanted.protocols;
@@ -53,12 +63,14 @@ export class Routed implements Strategy {
     const spliced = [...wanted.protocols].filter(
       (protocol) => wanted.splice && this.slots[protocol][0]!.splicedAt !== null,
     );
-    const targets = variants.map(({ owner }) => targetsFor(owner, spliced, 0));
-    const zero = wanted.zero ? [{ start, zero: true, targets: targets.flat() }] : [];
-    const splices = targets.map((own) => ({ start, zero: false, targets: own }));
-    this.lanes = spliced.length === 0 ? [] : [...splices, ...zero];
+    this.#interventions = interventions(spliced, positions);
+    this.lanes = this.#interventions.flatMap(({ protocols }) => {
+      const targets = variants.map(({ owner }) => targetsFor(owner, protocols, 0));
+      const splices = targets.map((own) => ({ start, zero: false, targets: own }));
+      return [...splices, ...(wanted.zero ? [{ start, zero: true, targets: targets.flat() }] : [])];
+    });
     // Hard: each token once more, at its own layer as it stands in the intervened pass.
-    const again = this.lanes.length > 0 && this.#isHard ? 1 : 0;
+    const again = this.#isHard ? this.#interventions.length : 0;
     this.passes = {
       encode: 1 + again * variants.length,
       decode: variants.map(() => 1 + again),
@@ -75,45 +87,59 @@ export class Routed implements Strategy {
       const routes = sae.route(x);
       held.push(routes.p);
       // [N, d]
-      const input = this.#isHard ? picked(x, routes) : ops.einsum('nr,nrd->nd', [routes.p, x]);
+      const input = this.#isHard ? picked(x, routes) : blended(x, routes);
       const a = sae.preactivate(input); // [N, m]
-      const tokens = this.#isHard && this.lanes.length > 0 ? this.#tokensOf(routes) : [];
-      held.push(...tokens);
-      const edits = this.variants.map(({ owner, sparsity }): Edit[] => {
+      const errors = this.variants.map(({ owner, sparsity }): Tensor | null => {
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, d]
         const targets = targetsFor(owner, this.#protocols, 0);
-        const routed = (counted: Tensor): Tensor => this.#positions(routes, counted);
+        const routed = (counted: Tensor): Tensor => this.#routedPositions(routes, counted);
         measure({ x: input, reconstruction, latents, routed, targets }, into);
-        if (this.lanes.length === 0) return [];
-        if (this.#isHard) return tokens.map((rows) => (r) => this.#spliceRows(r, rows, sparsity));
-        const error = reconstruction.sub(input);
-        held.push(error);
-        return this.#softEdits(routes, error);
+        return this.lanes.length === 0 || this.#isHard ? null : reconstruction.sub(input);
       });
-      const zero = (): Edit[] =>
-        this.#isHard
-          ? tokens.map((rows) => (r) => zeroRows(r, rows))
-          : this.residuals.map((_, j) => (r) => fade(r, routes.p.narrow(1, j, 1)));
-      const starts = this.lanes.map((lane, index) =>
-        this.#begin(clean, lane.zero ? zero() : edits[index]!),
-      );
+      const zero = this.lanes.some((lane) => lane.zero);
+      const starts = this.#interventions.flatMap(({ positions }): LaneStart[] => {
+        const excluded = into.positions.excluded(positions)?.reshape([-1, 1]) ?? null; // [N, 1]
+        const tokens = this.#isHard ? this.#tokensOf(routes, excluded) : [];
+        const p = excluded === null ? routes.p : routes.p.masked_fill(excluded, 0);
+        held.push(...tokens, p);
+        const edits = errors.map((error, variant): Edit[] => {
+          if (error === null)
+            return tokens.map(
+              (rows) => (r) => this.#spliceRows(r, rows, this.variants[variant]!.sparsity),
+            );
+          const own = excluded === null ? error : error.masked_fill(excluded, 0);
+          held.push(own);
+          return this.#softEdits(p, own);
+        });
+        const toZero = (): Edit[] =>
+          this.#isHard
+            ? tokens.map((rows) => (r) => zeroRows(r, rows))
+            : this.residuals.map((_, j) => (r) => fade(r, p.narrow(1, j, 1)));
+        return [...edits, ...(zero ? [toZero()] : [])].map((each) => this.#begin(clean, each));
+      });
       return { starts, held };
     });
     return starts;
   }
 
   /** Positions of each layer among those that count: [R]; soft: the sum of p. */
-  #positions({ p, layer }: Routing, counted: Tensor): Tensor {
+  #routedPositions({ p, layer }: Routing, counted: Tensor): Tensor {
     if (!this.#isHard) return ops.where(counted.unsqueeze(-1), p, 0).sum([0], { dtype: 'float64' });
     const positions = ops.zeros([this.#sae.R], { dtype: 'float64', device: p.device });
     return positions.index_add_(0, layer, counted.to({ dtype: 'float64' }));
   }
 
-  /** The rows routed to each layer, brought to the host once for a micro-batch: R × [n_j]. */
-  #tokensOf({ layer }: Routing): Tensor[] {
+  /**
+   * The rows routed to each layer, brought to the host once for an intervention: R × [n_j].
+   * `excluded`: rows that are left as they are, [N, 1]; null if there are none.
+   */
+  #tokensOf({ layer }: Routing, excluded: Tensor | null): Tensor[] {
     const rows: bigint[][] = Array.from({ length: this.#sae.R }, () => []);
-    (layer.toTypedArray() as BigInt64Array).forEach((j, row) => rows[Number(j)]!.push(BigInt(row)));
+    const routed = excluded === null ? layer : layer.masked_fill(excluded.squeeze(-1), -1);
+    (routed.toTypedArray() as BigInt64Array).forEach((j, row) => {
+      if (j >= 0n) rows[Number(j)]!.push(BigInt(row));
+    });
     return rows.map((indices) =>
       fromTypedArray(BigInt64Array.from(indices), [indices.length], { device: layer.device }),
     );
@@ -130,7 +156,7 @@ export class Routed implements Strategy {
   }
 
   /** `error`: x̂ − x of the clean pass, [N, d]. */
-  #softEdits({ p }: Routing, error: Tensor): Edit[] {
+  #softEdits(p: Tensor, error: Tensor): Edit[] {
     return this.residuals.map((_, j) => (r) => {
       const flat = r.reshape([-1, this.#sae.d]);
       const { restoreDifference } = this.#sae.normalization.apply(flat, this.#saeDtype);
@@ -153,7 +179,13 @@ export class Routed implements Strategy {
 /** x_{j*} · p_{j*}: x [N, R, d] → [N, d]. */
 function picked(x: Tensor, { layer, weight }: Routing): Tensor {
   const index = layer.reshape([-1, 1, 1]).expand([-1, 1, x.shape[2]!]);
-  return x.gather(1, index).squeeze(1).mul(weight);
+  return x.gather(1, index).squeeze(1).mul(weight).to({ dtype: x.dtype });
+}
+
+/** Σ_j p_j x_j: x [N, R, d] → [N, d]. */
+function blended(x: Tensor, { p }: Routing): Tensor {
+  const blend = ops.einsum('nr,nrd->nd', [p, x.to({ dtype: p.dtype })]);
+  return blend.to({ dtype: x.dtype });
 }
 
 function zeroRows(r: Tensor, rows: Tensor): Tensor {

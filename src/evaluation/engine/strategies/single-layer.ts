@@ -2,32 +2,46 @@
  * TopK, Vanilla, Gated, JumpReLU, RandomK: one layer, measured and spliced there. At the last layer
  * `reference` measures after the final norm although the splice is before it.
  */
+import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
+import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
-import { targetsFor, type Slot, type Strategy, type Variant, type Wanted } from './strategy.js';
+import {
+  interventions,
+  leaving,
+  targetsFor,
+  type Intervention,
+  type Slot,
+  type Strategy,
+  type StrategyRun,
+  type Variant,
+} from './strategy.js';
 
 export class SingleLayer implements Strategy {
   readonly variants: readonly Variant[];
+  readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
+  readonly #interventions: readonly Intervention[];
   /** Sites at which the SAE is measured, with their protocols; it is spliced at the first. */
   readonly #measurements: { site: number | 'final'; protocols: Protocol[] }[];
 
   constructor(
     sae: Dictionary,
     layer: number,
-    { layers, variants, wanted }: { layers: number; variants: readonly Variant[]; wanted: Wanted },
+    { layers, variants, wanted, positions }: StrategyRun & { layers: number },
   ) {
     this.#sae = sae;
+    this.positions = positions;
     this.variants = variants;
     const { protocols } = wanted;
     const slots = [{ layer, splicedAt: layer }];
@@ -39,10 +53,24 @@ export class SingleLayer implements Strategy {
       { site: layer, protocols: here },
       ...(afterNorm ? [{ site: 'final' as const, protocols: ['reference' as const] }] : []),
     ];
-    const targets = variants.map(({ owner }) => targetsFor(owner, protocols, 0));
-    this.zeroSites = wanted.zero ? [{ layer, targets: targets.flat() }] : [];
+    this.#interventions = interventions(protocols, positions);
+    const targetsOf = (owner: string, { protocols: own }: Intervention): Target[] =>
+      targetsFor(owner, own, 0);
+    this.zeroSites = wanted.zero
+      ? this.#interventions.map((each) => ({
+          layer,
+          positions: each.positions,
+          targets: variants.flatMap(({ owner }) => targetsOf(owner, each)),
+        }))
+      : [];
     this.lanes = wanted.splice
-      ? targets.map((own) => ({ start: layer, zero: false, targets: own }))
+      ? variants.flatMap(({ owner }) =>
+          this.#interventions.map((each) => ({
+            start: layer,
+            zero: false,
+            targets: targetsOf(owner, each),
+          })),
+        )
       : [];
     const { length } = this.#measurements;
     this.passes = { encode: length, decode: variants.map(() => length) };
@@ -60,7 +88,11 @@ export class SingleLayer implements Strategy {
           const targets = targetsFor(owner, protocols, 0);
           measure({ x: input.x, reconstruction, latents, targets }, into);
           if (index > 0 || this.lanes.length === 0) return [];
-          return [input.restore(reconstruction).reshape([clean.B, clean.T, clean.d])];
+          const spliced = input.restore(reconstruction).reshape([clean.B, clean.T, clean.d]);
+          return this.#interventions.map((each) => {
+            const excluded = into.positions.excluded(each.positions);
+            return leaving(excluded, clean.residual(this.residuals[0]!), spliced);
+          });
         });
       });
     });

@@ -3,6 +3,8 @@ import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Table } from '../../../metrics/table.js';
 import type { Sparsity } from '../../../sae/index.js';
+import { ops, type Tensor } from '../../../torch/index.js';
+import { everyPosition, type PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
@@ -32,13 +34,59 @@ export interface Variant {
   sparsity: Sparsity;
 }
 
+/** A residual stream set to zero: at every position, or at those that a set does not exclude. */
+export interface ZeroSite {
+  readonly layer: number;
+  readonly targets: readonly Target[];
+  readonly positions: PositionSet;
+}
+
+/** Protocols that share the passes of an intervention. */
+export interface Intervention {
+  readonly protocols: readonly Protocol[];
+  /** Positions that the passes change. */
+  readonly positions: PositionSet;
+}
+
+/**
+ * The interventions that protocols need: `reference` changes every position, so that it shares the
+ * passes of `strict` unless `strict` leaves some positions as they are.
+ */
+export function interventions(
+  protocols: Iterable<Protocol>,
+  positions: PositionSet,
+): Intervention[] {
+  const all = [...protocols];
+  if (positions.key === everyPosition.key || !all.includes('strict'))
+    return all.length === 0 ? [] : [{ protocols: all, positions: everyPosition }];
+  const others = all.filter((protocol) => protocol !== 'strict');
+  return [
+    ...(others.length === 0 ? [] : [{ protocols: others, positions: everyPosition }]),
+    { protocols: ['strict'], positions },
+  ];
+}
+
+/** `changed` [B, T, w], but `own` at the positions that are left as they are. */
+export function leaving(excluded: Tensor | null, own: Tensor, changed: Tensor): Tensor {
+  return excluded === null ? changed : ops.where(excluded, own, changed);
+}
+
+/** What every strategy is made for. */
+export interface StrategyRun {
+  readonly variants: readonly Variant[];
+  readonly wanted: Wanted;
+  readonly positions: PositionSet;
+}
+
 export interface Strategy {
   readonly variants: readonly Variant[];
   readonly slots: Readonly<Record<Protocol, readonly Slot[]>>;
   /** Layers whose clean residual stream it reads. */
   readonly residuals: readonly number[];
-  /** Sites set to zero as a whole, and where their cross-entropy goes. */
-  readonly zeroSites: readonly { layer: number; targets: readonly Target[] }[];
+  /** The positions that it counts, and splices, under `strict`. */
+  readonly positions: PositionSet;
+  /** Layers whose residual stream is set to zero, and where their cross-entropy goes. */
+  readonly zeroSites: readonly ZeroSite[];
   /**
    * The lanes of a micro-batch: what the engine runs, `--explain` prices and memory is sized by.
    */

@@ -1,0 +1,134 @@
+/**
+ * The positions of a micro-batch that count. `reference` counts all of them, padded ones included;
+ * `strict` counts real ones that the SAE does not exclude.
+ */
+import type { Sample } from '../../data/index.js';
+import type { Protocol } from '../../metrics/metric.js';
+import { fromTypedArray, keep, type Tensor } from '../../torch/index.js';
+import { everyPosition, keptPositions, type PositionSet } from '../positions.js';
+
+/** Positions that a value can count for: all, or those that predict a next token. */
+export type Over = 'positions' | 'nextPositions';
+
+export interface PositionsOptions {
+  samples: readonly Pick<Sample, 'ids' | 'length'>[];
+  /** Positions of a sequence in the micro-batch; real ones are never left out. */
+  T: number;
+  device: string;
+  /** Ids of special tokens. */
+  specials?: ReadonlySet<number>;
+}
+
+type Test = (id: number, t: number, length: number) => boolean;
+
+export class Positions {
+  /** Sequences. */
+  readonly B: number;
+  readonly T: number;
+  readonly #options: PositionsOptions;
+  readonly #masks = new Map<string, Tensor>(); // [B, T] bool
+  readonly #excluded = new Map<string, Tensor | null>(); // [B, T, 1] bool
+
+  constructor(options: PositionsOptions) {
+    this.#options = options;
+    this.B = options.samples.length;
+    this.T = options.T;
+  }
+
+  /** Real tokens of each sequence: [B]. */
+  get lengths(): Float64Array {
+    return Float64Array.from(this.#options.samples, ({ length }) => length);
+  }
+
+  #bytes(test: Test): Uint8Array {
+    const { samples, T } = this.#options;
+    const bytes = new Uint8Array(samples.length * T);
+    samples.forEach(({ ids, length }, b) => {
+      for (let t = 0; t < T; t++) bytes[b * T + t] = Number(test(ids[t]!, t, length));
+    });
+    return bytes;
+  }
+
+  /** A tensor that lives as long as this object. */
+  #tensor(bytes: Uint8Array): Tensor {
+    const { B, T } = this;
+    const whole = fromTypedArray(bytes, [B, T], { device: this.#options.device });
+    const mask = keep(whole.to({ dtype: 'bool' }));
+    whole.dispose();
+    return mask;
+  }
+
+  #counts(set: PositionSet, protocol: Protocol, over: Over): Test {
+    const next = over === 'nextPositions' ? 1 : 0;
+    if (protocol === 'reference') return (_id, t) => t + next < this.T;
+    const isOut = this.#isExcluded(set);
+    return (id, t, length) => t + next < length && !isOut(id, t);
+  }
+
+  #isExcluded(set: PositionSet): (id: number, t: number) => boolean {
+    const kept = keptPositions(set, this.#options.samples[0]?.ids.length ?? 0);
+    return (id, t) => set.excludedIds.has(id) || (kept !== null && kept[t] === 0);
+  }
+
+  /** Positions that count for an SAE of that set: [B, T] bool. */
+  mask(protocol: Protocol, over: Over = 'positions', set = everyPosition): Tensor {
+    const name = `${protocol}|${over}|${protocol === 'strict' ? set.key : ''}`;
+    let found = this.#masks.get(name);
+    if (found === undefined)
+      this.#masks.set(name, (found = this.#tensor(this.#bytes(this.#counts(set, protocol, over)))));
+    return found;
+  }
+
+  /** Number of positions of each sequence that count: [B]. */
+  counts(protocol: Protocol, over: Over = 'positions', set = everyPosition): Float64Array {
+    return this.#perSequence(this.#bytes(this.#counts(set, protocol, over)));
+  }
+
+  /** Number of real special tokens of each sequence: [B]. */
+  specialCounts(): Float64Array {
+    return this.#perSequence(this.#bytes(this.#isSpecial));
+  }
+
+  /** Real special tokens: [B, T] bool. */
+  specialMask(): Tensor {
+    let found = this.#masks.get('specials');
+    if (found === undefined)
+      this.#masks.set('specials', (found = this.#tensor(this.#bytes(this.#isSpecial))));
+    return found;
+  }
+
+  readonly #isSpecial: Test = (id, t, length) =>
+    t < length && this.#options.specials?.has(id) === true;
+
+  /** Positions that an SAE leaves as they are: [B, T, 1] bool; null if there are none here. */
+  excluded(set: PositionSet): Tensor | null {
+    if (set.key === everyPosition.key) return null;
+    let found = this.#excluded.get(set.key);
+    if (found === undefined) {
+      const isOut = this.#isExcluded(set);
+      const bytes = this.#bytes((id, t, length) => t < length && isOut(id, t));
+      found = null;
+      if (bytes.includes(1)) {
+        const flat = this.#tensor(bytes);
+        found = keep(flat.unsqueeze(-1));
+        flat.dispose();
+      }
+      this.#excluded.set(set.key, found);
+    }
+    return found;
+  }
+
+  #perSequence(bytes: Uint8Array): Float64Array {
+    const { T } = this;
+    return Float64Array.from({ length: this.B }, (_, b) =>
+      bytes.subarray(b * T, (b + 1) * T).reduce((sum, one) => sum + one, 0),
+    );
+  }
+
+  dispose(): void {
+    for (const mask of this.#masks.values()) mask.dispose();
+    for (const mask of this.#excluded.values()) mask?.dispose();
+    this.#masks.clear();
+    this.#excluded.clear();
+  }
+}
