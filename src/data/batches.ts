@@ -2,6 +2,7 @@
 import type { Bilingual, Skipped } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import { Assembly, type Sample } from './assembly.js';
+import { bosSetter, type PrependBos } from './bos.js';
 import { readPieces, type Piece, type PieceSource } from './pieces.js';
 import { shuffled } from './shuffle.js';
 import { SkippedRecords } from './skipped.js';
@@ -28,6 +29,7 @@ export interface Batch {
 
 export interface BatchOptions {
   tokenizer: Tokenizer;
+  prependBos?: PrependBos;
   batchSize: number;
   maxSamples: number;
   /** Seed with which the pieces are shuffled; null keeps their order. */
@@ -54,12 +56,13 @@ async function tokenize(
  */
 export async function* readBatches(
   source: PieceSource,
-  { tokenizer, batchSize, maxSamples, shuffle }: BatchOptions,
+  { tokenizer, prependBos, batchSize, maxSamples, shuffle }: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
   const skipped = new SkippedRecords(source.folder ?? null);
   const field = source.tokensField ?? source.textField;
   const { vocabulary } = source;
   const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source });
+  const withBos = bosSetter(tokenizer, prependBos);
   const waiting: Sample[] = [];
   let samples = 0;
   let truncatedTokens = 0;
@@ -84,8 +87,9 @@ export async function* readBatches(
   let pieces: Piece[] = [];
   let characters = 0;
   const encode = async (): Promise<void> => {
-    for (const [index, ids] of (await tokenize(pieces, tokenizer)).entries()) {
+    for (const [index, own] of (await tokenize(pieces, tokenizer)).entries()) {
       const { content, place } = pieces[index]!;
+      const ids = own.length === 0 ? own : withBos(own);
       const outside = typeof content === 'string' ? vocabulary.outside(ids) : null;
       if (ids.length === 0) skipped.add('no-tokens', place, content);
       else if (outside !== null) skipped.add('chunk-outside-vocabulary', place, outside);

@@ -7,6 +7,7 @@ import { SaeEvalError } from '../errors.js';
 import { exampleOf, skippedClause } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import type { Sample } from './assembly.js';
+import type { PrependBos } from './bos.js';
 import { readBatches, type SampleSummary } from './batches.js';
 import { listFiles } from './files.js';
 import { readPieces, type Chunking, type PieceSource } from './pieces.js';
@@ -49,6 +50,8 @@ export interface SampleOptions {
    * tokenizer's number of tokens.
    */
   vocabulary?: number;
+  /** BOS at the head of each text; default: the tokenizer's own way. */
+  prependBos?: PrependBos;
   /** Number of batches to read and count without handing them out, for a run that continues. */
   skipBatches?: number;
 }
@@ -134,6 +137,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     batchSize = 64,
     tokenizer,
     vocabulary = tokenizer.vocabulary,
+    prependBos,
     skipBatches = 0,
   } = options;
   const source: PieceSource = {
@@ -146,7 +150,9 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     vocabulary: new Vocabulary(tokenizer, vocabulary),
   };
   let total = await countSamples(source, maxSamples);
-  const batches = ahead(readBatches(source, { tokenizer, batchSize, maxSamples, shuffle }));
+  const batches = ahead(
+    readBatches(source, { tokenizer, prependBos, batchSize, maxSamples, shuffle }),
+  );
 
   const first = await batches.next();
   if (first.done === true || first.value.samples.length === 0) {

@@ -13,10 +13,12 @@ import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
 import { nearIdentity } from './rules/near-identity.js';
 import { pairsLeftOut } from './rules/pairs-left-out.js';
 import { paddingShare } from './rules/padding-share.js';
+import { positionsDiffer } from './rules/positions-differ.js';
 import { randomkLayer } from './rules/randomk-layer.js';
 import { recordsLost } from './rules/records-lost.js';
 import { saeFailed } from './rules/sae-failed.js';
 import { scaleMismatch } from './rules/scale-mismatch.js';
+import { specialsDominate } from './rules/specials-dominate.js';
 import { tooFewSamples } from './rules/too-few-samples.js';
 import { truncatedText } from './rules/truncated-text.js';
 
@@ -28,8 +30,10 @@ export const rules: readonly Rule[] = [
   deadDictionary,
   scaleMismatch,
   l0NotAsPublished,
+  specialsDominate,
   baselineWins,
   inputSpaces,
+  positionsDiffer,
   errorAgainstKl,
   measuredAfterNorm,
   mlsaeOffByOne,

@@ -61,6 +61,7 @@ export const explainedVariance = {
         if (total === null || error.slots === 0) return null;
         // Σ‖x − x̄‖² = Σ‖x‖² − ‖Σx‖² / n
         const n = sums.positions * input.slots;
+        if (n === 0) return null;
         const variance = input.total - total.reduce((sum, value) => sum + value * value, 0) / n;
         return variance <= rounding * input.total ? null : 1 - error.total / variance;
       },

@@ -10,7 +10,7 @@ import type { Bilingual } from '../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { skippedSchema } from './skipped.js';
-import { protocolNames, requestFields, saeKinds } from './request.js';
+import { excludeSchema, protocolNames, requestFields, saeKinds } from './request.js';
 import { perLayerSchema, referenceValuesSchema, strictValuesSchema } from './values.js';
 
 export {
@@ -42,6 +42,30 @@ export const noteSchema = z
 export const resultErrorSchema = z
   .object({ code: z.string(), message: z.string() })
   .meta({ id: 'ResultError' });
+
+export const positionsSchema = z
+  .object({
+    exclude: z
+      .array(excludeSchema)
+      .describe('Rules that take positions out, as a request writes them; empty: all count.'),
+    from: z.enum(['request', 'file', 'default']).describe('Who says so.'),
+    counted: z.number().int().describe('Real tokens that count.'),
+    real: z.number().int().describe('Real tokens.'),
+  })
+  .meta({ id: 'Positions', description: 'Positions that count for an SAE under strict.' });
+
+export const specialSharesSchema = z
+  .object({
+    tokens: z.number(),
+    squaredError: z.number().nullable(),
+    activeLatents: z.number().nullable(),
+  })
+  .meta({
+    id: 'SpecialShares',
+    description:
+      'Share of special tokens in the real tokens, in Σ‖x̂ − x‖² and in the active latents; null ' +
+      'if the SAE leaves positions out, or the text has no special token.',
+  });
 
 export const saeResultSchema = z
   .object({
@@ -86,6 +110,8 @@ export const saeResultSchema = z
     routing: z.enum(['hard', 'soft']).nullable(),
     aggregation: z.enum(['sum', 'mean']).nullable(),
     error: resultErrorSchema.nullable(),
+    positions: positionsSchema.optional(),
+    specials: specialSharesSchema.nullable().optional(),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
     perLayer: z.array(perLayerSchema).nullable(),

@@ -92,6 +92,32 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ results: [strictly(topk, { L0: mean(103) })] }),
     silent: of({ results: [strictly(topk, { L0: mean(102) })] }),
   },
+  'specials-dominate': {
+    fires: of({
+      results: [{ ...topk, specials: { tokens: 0.02, squaredError: 0.21, activeLatents: 0.02 } }],
+    }),
+    silent: of({
+      results: [
+        { ...topk, specials: { tokens: 0.02, squaredError: 0.2, activeLatents: 0.2 } },
+        { ...topk, specials: { tokens: 0.02, squaredError: null, activeLatents: null } },
+        { ...topk, specials: null },
+      ],
+    }),
+  },
+  'positions-differ': {
+    fires: of({
+      results: [
+        { ...topk, positions: { exclude: [], from: 'default', counted: 9, real: 9 } },
+        { ...topk, positions: { exclude: ['specials'], from: 'file', counted: 8, real: 9 } },
+      ],
+    }),
+    silent: of({
+      results: [
+        { ...topk, positions: { exclude: ['specials'], from: 'request', counted: 8, real: 9 } },
+        { ...topk, positions: { exclude: ['specials'], from: 'file', counted: 8, real: 9 } },
+      ],
+    }),
+  },
   'dead-dictionary': {
     fires: of({ results: [strictly(topk, { DeadLatents: mean(0.1) })] }),
     silent: of({

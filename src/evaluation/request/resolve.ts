@@ -10,16 +10,20 @@ import { recognize } from '../../sae/formats/recognize.js';
 import { GivenSettings } from '../../sae/given.js';
 import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/index.js';
 import { centerFor } from './centering.js';
+import { chooseExclusion, type ChosenExclusion } from './exclusion.js';
 import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
 import { placedByPath } from './path-hook.js';
 import { placeSae, type PlacedSae } from './place.js';
+import { choosePrependBos } from './prepend-bos.js';
 import { Problems } from './problems.js';
 
 /** An SAE of a request with everything decided. */
 export interface ResolvedSae extends PlacedSae {
   label: string;
   description: SaeDescription;
+  /** Positions that do not count, and who says so. */
+  excluding: Pick<ChosenExclusion, 'exclusion' | 'from'>;
 }
 
 export interface ValidatedRequest {
@@ -27,6 +31,8 @@ export interface ValidatedRequest {
   request: ResolvedRequest;
   model: ModelConfig;
   saes: ResolvedSae[];
+  /** Whether samples begin with BOS, by the request or the files; else as the tokenizer does. */
+  prependBos: boolean | undefined;
   /** Paths as the file system knows them. */
   paths: { model: string; dataset: string };
 }
@@ -118,8 +124,18 @@ export async function validateRequest(
     const place = placeSae(spec, described, { model, seed: request.seed, add });
     if (place === null) continue;
     const { description, notes } = centerFor(model, described, { spec, site: place.site });
-    found.push({ spec, sae: { ...place, description, notes: [...notes, ...place.notes] } });
+    const excluding = chooseExclusion(spec.exclude ?? request.exclude, description.exclusion);
+    const all = [...notes, ...place.notes, ...excluding.notes];
+    found.push({ spec, sae: { ...place, description, excluding, notes: all } });
   }
+  const prependBos = choosePrependBos(
+    request,
+    found.map(({ sae: { description } }, index) => ({
+      label: found[index]!.spec.label ?? `saes[${index}]`,
+      description,
+    })),
+    problems,
+  );
   problems.throwIfAny();
 
   const names = labelsFor(
@@ -130,6 +146,7 @@ export async function validateRequest(
     request: { ...request, saes: saes.map((sae, index) => filledSpec(found[index]!.spec, sae)) },
     model: model!,
     saes,
+    prependBos,
     paths: { model: model!.path, dataset: dataset! },
   };
 }

@@ -10,7 +10,9 @@ import { packageVersion } from '../../version.js';
 import { Assembly, type Subject } from './assemble.js';
 import { findings } from '../../findings/index.js';
 import type { Decisions } from '../run/journal.js';
+import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
+import { positionsOf, specialShares } from './positions.js';
 import type { EvaluatedSae } from '../run/prepare.js';
 import type {
   DataSummary,
@@ -34,17 +36,6 @@ export interface ResultBuilderOptions {
   versions: { libtorch: string; cpu: string };
 }
 
-/** Path of the first value that is not finite. */
-function notFinite(values: unknown, path = ''): string | null {
-  if (typeof values === 'number') return Number.isFinite(values) ? null : path;
-  if (values === null || typeof values !== 'object') return null;
-  for (const [key, value] of Object.entries(values)) {
-    const found = notFinite(value, path === '' ? key : `${path}.${key}`);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
 /** The space that an SAE is measured in. */
 function spaceOf(description: SaeDescription): string {
   const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
@@ -59,6 +50,7 @@ export class ResultBuilder {
       owner: evaluated.variants[variant]!.owner,
       width: evaluated.resolved.description.d,
       slots: evaluated.strategy!.slots,
+      positions: evaluated.strategy!.positions.key,
     };
   }
 
@@ -76,14 +68,14 @@ export class ResultBuilder {
 
   /** The SAEs' values so far. */
   results(accumulator: Accumulator, { intervals }: { intervals: boolean }): SaeResult[] {
-    return this.#results(this.#assembly(accumulator, intervals));
+    return this.#results(accumulator, this.#assembly(accumulator, intervals));
   }
 
-  #results(assembly: Assembly): SaeResult[] {
-    return this.options.evaluated.map((one) => this.#one(one, assembly));
+  #results(accumulator: Accumulator, assembly: Assembly): SaeResult[] {
+    return this.options.evaluated.map((one) => this.#one(one, accumulator, assembly));
   }
 
-  #one(evaluated: EvaluatedSae, assembly: Assembly): SaeResult {
+  #one(evaluated: EvaluatedSae, accumulator: Accumulator, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
     const { description, label, layer, layers, site, hookPoint } = resolved;
     const { kind, format, d, m, form, publishedL0 } = description;
@@ -128,12 +120,13 @@ export class ResultBuilder {
     if (wrong !== null)
       return failed(
         'non-finite',
-        `${wrong} is NaN or infinite; the checkpoint, or the model in ` +
-          `${this.options.request.dtype}, gives values that cannot be evaluated`,
+        `${wrong} is NaN or infinite. ` +
+          causeOf(accumulator, this.#subject(evaluated), this.options.request),
       );
     return {
       ...base,
       error: null,
+      ...this.#positions(evaluated, accumulator),
       ...values,
       perLayer,
       sweep: sweep.length === 0 ? null : sweep,
@@ -145,6 +138,19 @@ export class ResultBuilder {
           routing: base.routing,
         }),
       ],
+    };
+  }
+
+  /** Positions that count under `strict`, and the share of special tokens in what was measured. */
+  #positions(
+    evaluated: EvaluatedSae,
+    accumulator: Accumulator,
+  ): Pick<SaeResult, 'positions' | 'specials'> {
+    if (!this.options.wanted.protocols.has('strict')) return {};
+    const { resolved, strategy } = evaluated;
+    return {
+      positions: positionsOf(resolved.excluding, accumulator, strategy!.positions),
+      specials: specialShares(accumulator, this.#subject(evaluated)),
     };
   }
 
@@ -174,7 +180,7 @@ export class ResultBuilder {
   ): EvaluationResult {
     const { request, model, evaluated, decisions, identity, wanted, versions } = this.options;
     const assembly = this.#assembly(accumulator, true);
-    const results = this.#results(assembly);
+    const results = this.#results(accumulator, assembly);
     const working = evaluated.filter((_, index) => results[index]!.error === null);
     const realTokens = (
       accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()

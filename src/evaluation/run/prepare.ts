@@ -12,6 +12,8 @@ import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import { deviceMemory } from './device-memory.js';
+import { zeroLanes } from '../engine/zero-ablation.js';
+import { positionSet } from '../positions.js';
 import { strategyFor } from '../engine/strategies/index.js';
 import type { Strategy, Variant, Wanted } from '../engine/strategies/strategy.js';
 import type { ResolvedSae } from '../request/resolve.js';
@@ -72,6 +74,8 @@ export interface LoadEvaluatedOptions {
   wanted: Wanted;
   products: ProductKind;
   loans: Loans;
+  /** Ids that the tokenizer and the model call special. */
+  specialIds: ReadonlySet<number>;
   /** From a path of the request to one of the file system; default the same. */
   resolvePath?: (path: string) => string;
 }
@@ -90,9 +94,18 @@ export function loadEvaluated(
 function loadOne(
   resolved: ResolvedSae,
   index: number,
-  { model, device, request, wanted, products, loans, resolvePath }: LoadEvaluatedOptions,
+  {
+    model,
+    device,
+    request,
+    wanted,
+    products,
+    loans,
+    specialIds,
+    resolvePath,
+  }: LoadEvaluatedOptions,
 ): EvaluatedSae {
-  const { description, layer, layers, site } = resolved;
+  const { description, layer, layers, site, excluding } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
@@ -118,6 +131,7 @@ function loadOne(
       L: model.layers,
       variants,
       wanted,
+      positions: positionSet(excluding.exclusion, specialIds),
       saeDtype: dtype,
     });
     return { ...base, sae, strategy, error: null };
@@ -151,7 +165,8 @@ export function decide(
     bytes: { model: bytesPer(request.dtype), sae: bytesPer(request.saeDtype) },
     latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.description.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
-    lanes: strategies.reduce((sum, { lanes }) => sum + lanes.length, 0),
+    lanes:
+      strategies.reduce((sum, { lanes }) => sum + lanes.length, 0) + zeroLanes(strategies).length,
     budget: workingSetFor(deviceMemory(request.device, cuda.memory)?.freeBytes ?? null),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;

@@ -18,6 +18,7 @@ import {
 import { memoryCacheBytes } from '../../torch/tuning.js';
 import { packageVersion } from '../../version.js';
 import { Engine } from '../engine/engine.js';
+import { beginOfSamples } from './begin-of-samples.js';
 import { InputFiles } from './input-files.js';
 import { Journal, type RunIdentity, type RunState } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
@@ -108,6 +109,13 @@ function notWritten(thrown: unknown, { en, zh }: Bilingual): Bilingual {
   };
 }
 
+/** The request with what was decided about BOS. */
+function begun<R extends ResolvedRequest>(request: R, prependBos: boolean | undefined): R {
+  return prependBos === undefined
+    ? request
+    : { ...request, dataset: { ...request.dataset, prependBos } };
+}
+
 /**
  * Runs one evaluation in this process; it computes on this thread, with a turn of the event loop
  * between micro-batches.
@@ -173,8 +181,10 @@ export async function run(
       dtype: request.dtype,
       allowProgram,
     });
+    const tokenizer = await borrowTokenizer(loans, validated.paths.model);
     const evaluated = loadEvaluated(validated.saes, {
       model,
+      specialIds: tokenizer.specialIds,
       device,
       request,
       wanted,
@@ -186,6 +196,7 @@ export async function run(
     setNumThreads(decisions.threads);
     engine = new Engine({
       model,
+      specials: tokenizer.specialIds,
       wanted,
       strategies: evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: request.saeDtype,
@@ -196,16 +207,18 @@ export async function run(
       id: recovered?.id ?? options.id ?? randomUUID(),
       createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
     };
+    const begins = beginOfSamples(validated, tokenizer);
     const stream = await openSamples({
       ...request.dataset,
       path: validated.paths.dataset,
       batchSize: request.batchSize,
-      tokenizer: await borrowTokenizer(loans, validated.paths.model),
+      tokenizer,
       vocabulary: model.vocabulary,
+      prependBos: begins.prependBos,
       skipBatches: accumulator.batchSizes.length,
     });
     const builder = new ResultBuilder({
-      request,
+      request: begun(request, begins.prependBos),
       model,
       evaluated,
       decisions,
@@ -277,7 +290,7 @@ export async function run(
     }
     const { summary } = stream;
     return builder.result(accumulator, {
-      data: { ...summary, warnings: [...summary.warnings, ...warnings] },
+      data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
       seconds: progress.seconds,
     });
   } catch (thrown) {

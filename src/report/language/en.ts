@@ -58,6 +58,11 @@ export const en: Words = {
     override: 'Override',
     seed: 'Seed',
   },
+  positionsLeftOut: ({ exclude, from, counted, real }) =>
+    exclude.length === 0
+      ? null
+      : `strict counts ${counted} of ${real} real tokens ` +
+        `(exclude: ${exclude.map((rule) => JSON.stringify(rule)).join(', ')}, by the ${from})`,
   layer: 'layer',
   layers: 'layers',
   splicedAt: 'spliced at',

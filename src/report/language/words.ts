@@ -2,6 +2,9 @@
  * Texts of a report. The names and meanings of metrics, the sentences on kinds and the findings
  * bring their own.
  */
+import type { SaeResult } from '../../schema/index.js';
+
+type Positions = NonNullable<SaeResult['positions']>;
 
 /** An SAE whose numbers a sentence cites. */
 export interface Cited {
@@ -40,6 +43,8 @@ export interface Words {
   againLine: string;
   versions: string;
   field: Record<string, string>;
+  /** Positions that do not count for an SAE; null if all do. */
+  positionsLeftOut(positions: Positions): string | null;
   layer: string;
   layers: string;
   splicedAt: string;

@@ -54,6 +54,12 @@ export const zh: Words = {
     override: '覆盖设置',
     seed: '随机种子',
   },
+  positionsLeftOut: ({ exclude, from, counted, real }) =>
+    exclude.length === 0
+      ? null
+      : `strict 计入 ${real} 个真实词元中的 ${counted} 个（exclude：` +
+        `${exclude.map((rule) => JSON.stringify(rule)).join('、')}，` +
+        `${from === 'file' ? '依文件' : '依请求'}）`,
   layer: '层',
   layers: '层',
   splicedAt: '替换于',

@@ -101,6 +101,7 @@ export function modelsSection({ results }: EvaluationResult, words: Words): Bloc
           format,
           hookPoint,
           normalization,
+          positions,
         }) => {
           const where =
             layer === undefined
@@ -120,10 +121,12 @@ export function modelsSection({ results }: EvaluationResult, words: Words): Bloc
                 [format, hookPoint, normalization]
                   .filter((text) => text !== null && text !== undefined)
                   .join(', ');
+          const left = positions === undefined ? null : words.positionsLeftOut(positions);
           return (
             `${label}${label === kind ? '' : ` (${kind})`}${words.separator}` +
             `${kindNamed(kind).summary[words.lang]}; ${where}${size === '' ? '' : `; ${size}`}` +
-            published
+            published +
+            (left === null ? '' : `; ${left}`)
           );
         },
       ),

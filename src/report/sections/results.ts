@@ -12,11 +12,15 @@ export interface MainTableOptions {
   names?: readonly string[];
   /** Fields that have a row; default all. */
   fields?: readonly string[];
-  /** Whether the best of each metric is marked; default true. */
+  /** Whether the best of each metric is marked, if they count the same positions; default true. */
   markBest?: boolean;
   /** Metrics that can have a row; default all. */
   table?: Metrics;
 }
+
+/** Whether these SAEs count the same positions under strict, so that one can be the best. */
+const countTheSame = (results: readonly SaeResult[]): boolean =>
+  new Set(results.flatMap(({ positions }) => JSON.stringify(positions?.exclude) ?? [])).size < 2;
 
 /** SAEs side by side, one row for each field that any of them has. */
 export function mainTable(
@@ -34,13 +38,14 @@ export function mainTable(
     .filter(({ field }) => fields?.includes(field) ?? true)
     .map((field) => ({ field, values: results.map((one) => estimateOf(one, field)) }))
     .filter(({ values }) => values.some((value) => value !== null));
+  const isRanked = markBest && (protocol === 'reference' || countTheSame(results));
   return {
     caption: words.resultsUnder(protocol),
     numeric: true,
     head: [words.metricColumn, ...names],
     rows: rows.map(({ field: { name, better }, values }) => {
       const means = values.map((value) => value?.mean ?? null);
-      const best = markBest ? bestOf(means, better) : new Set<number>();
+      const best = isRanked ? bestOf(means, better) : new Set<number>();
       return [
         cell(`${name[words.lang]}${arrow[better]}`),
         ...values.map((value, i): Cell => ({ text: estimate(value), best: best.has(i) })),

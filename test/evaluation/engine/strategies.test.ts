@@ -6,8 +6,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '#src/evaluation/engine/engine.js';
 import { CleanPass } from '#src/evaluation/engine/clean-pass.js';
 import { Collector } from '#src/evaluation/engine/collector.js';
+import { Positions } from '#src/evaluation/engine/positions.js';
 import { strategyFor, type StrategyOptions } from '#src/evaluation/engine/strategies/index.js';
 import type { Wanted } from '#src/evaluation/engine/strategies/strategy.js';
+import { zeroLanes } from '#src/evaluation/engine/zero-ablation.js';
+import { everyPosition, positionSet, type PositionSet } from '#src/evaluation/positions.js';
 import { makePlan } from '#src/evaluation/run/plan/plan.js';
 import { forwardCost, loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { readModelConfig } from '#src/lm/config.js';
@@ -32,10 +35,16 @@ const cases: Case[] = [
   ['hard routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed }],
   ['soft routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed, routing: 'soft' }],
 ];
-const wants: [string, Wanted][] = [
+const someLeft = positionSet({ specials: false, ids: [999], kept: null }, new Set());
+const wants: [string, Wanted, PositionSet?][] = [
   ['everything', { protocols: new Set(['reference', 'strict']), splice: true, zero: true }],
   ['strict without zero', { protocols: new Set(['strict']), splice: true, zero: false }],
   ['reference', { protocols: new Set(['reference']), splice: true, zero: true }],
+  [
+    'everything, with positions that strict leaves as they are',
+    { protocols: new Set(['reference', 'strict']), splice: true, zero: true },
+    someLeft,
+  ],
   ['no splice', { protocols: new Set(['reference', 'strict']), splice: false, zero: false }],
 ];
 const variants = [
@@ -69,11 +78,12 @@ describe.each(cases)('%s', (_, file, given, place) => {
   });
   afterAll(() => model.dispose());
 
-  it.each(wants)('wanting %s', async (_, wanted) => {
+  it.each(wants)('wanting %s', async (_, wanted, positions = everyPosition) => {
     const [B, T] = [2, 12];
     sae = await loadSAE(shipped(file), given);
     const passes = counted(sae, B * T);
-    const options = { ...place, L: model.layers, variants, wanted, saeDtype: 'float32' as const };
+    const run = { variants, wanted, positions, saeDtype: 'float32' as const };
+    const options = { ...place, L: model.layers, ...run };
     const strategy = strategyFor(sae, options);
 
     const begun = scope(() => {
@@ -81,12 +91,15 @@ describe.each(cases)('%s', (_, file, given, place) => {
       const context = model.context([T, T], T);
       const keep = new Set(strategy.residuals);
       const clean = new CleanPass({ model, ids, context, keep, saeDtype: 'float32' });
-      const into = new Collector({ lengths: [T, T], T, device: 'cpu' });
+      const row = { ids: new Int32Array(T).fill(7), length: T };
+      const at = new Positions({ samples: [row, row], T, device: 'cpu' });
+      const into = new Collector({ positions: at, setOf: () => positions });
       const starts = strategy.enter(clean, into).map(({ state, edits }) => ({
         shape: state.shape,
         editedAt: [...(edits?.keys() ?? [])],
       }));
       into.dispose();
+      at.dispose();
       context.dispose();
       return starts;
     });
@@ -118,11 +131,13 @@ describe.each(cases)('%s', (_, file, given, place) => {
 
     const cost = await forwardCost(await readModelConfig(shipped('tiny-llama')), T);
     const { steps } = makePlan([{ label: 'x', sae, strategy }], { cost, wanted });
+    const zeros = zeroLanes([strategy]);
+    const lanes = [...strategy.lanes, ...zeros];
     const suffixes = steps.filter(({ pass }) => pass === 'suffix');
     expect(suffixes.map(({ from }) => from)).toEqual(
-      [...new Set(strategy.lanes.map(({ start }) => start))].sort((a, b) => a - b),
+      [...new Set(lanes.map(({ start }) => start))].sort((a, b) => a - b),
     );
-    expect(suffixes.reduce((sum, { count }) => sum + count, 0)).toBe(strategy.lanes.length);
+    expect(suffixes.reduce((sum, { count }) => sum + count, 0)).toBe(lanes.length);
     sae.dispose();
   });
 });

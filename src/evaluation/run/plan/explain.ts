@@ -7,6 +7,7 @@ import { chooseProducts } from '../../../sae/index.js';
 import { devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
 import { decide, loadEvaluated, wantedOf } from '../prepare.js';
+import { borrowTokenizer } from '../loading.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
@@ -35,7 +36,19 @@ export async function explain(
   const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();
   try {
-    const evaluated = loadEvaluated(saes, { model, device, request, wanted, products, loans });
+    const needsIds = saes.some(({ excluding }) => excluding.exclusion.specials);
+    const specialIds = needsIds
+      ? (await borrowTokenizer(loans, model.path)).specialIds
+      : new Set<number>();
+    const evaluated = loadEvaluated(saes, {
+      model,
+      device,
+      request,
+      wanted,
+      products,
+      loans,
+      specialIds,
+    });
     const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
       if (sae === null || strategy === null) throw error!;
       return { label: resolved.label, sae, strategy };

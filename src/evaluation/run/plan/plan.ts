@@ -5,6 +5,7 @@
  */
 import type { ForwardCost } from '../../../lm/index.js';
 import type { SAE, Sparsity } from '../../../sae/index.js';
+import { zeroLanes } from '../../engine/zero-ablation.js';
 import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 
 /** One line of the plan. */
@@ -73,6 +74,10 @@ export function makePlan(
       lanes.count += 1;
       starts.set(start, lanes);
     }
+  }
+  for (const { start } of zeroLanes(saes.map(({ strategy }) => strategy))) {
+    const lanes = starts.get(start) ?? { labels: new Set<string>(), count: 0 };
+    starts.set(start, { ...lanes, count: lanes.count + 1 });
   }
   for (const [from, { labels, count }] of [...starts].sort(([a], [b]) => a - b)) {
     steps.push({
