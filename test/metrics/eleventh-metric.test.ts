@@ -3,6 +3,7 @@
  * its schema, the report and the documentation.
  */
 import { describe, expect, it } from 'vitest';
+import { Positions } from '#src/evaluation/engine/positions.js';
 import { Collector } from '#src/evaluation/engine/collector.js';
 import { measure } from '#src/evaluation/engine/measure.js';
 import { Assembly, type Subject } from '#src/evaluation/result/assemble.js';
@@ -88,7 +89,9 @@ const subjects = ['a', 'b'].map((owner) => ({
 
 function accumulated(collected: Table): Accumulator {
   const accumulator = new Accumulator();
-  const into = new Collector({ lengths, T, device: 'cpu', table: collected });
+  const samples = lengths.map((length) => ({ ids: new Int32Array(T), length }));
+  const positions = new Positions({ samples, T, device: 'cpu' });
+  const into = new Collector({ positions, table: collected });
   scope(() => {
     const shape = [sequences * T, d];
     const x = fromTypedArray(inputs, shape);
@@ -99,6 +102,7 @@ function accumulated(collected: Table): Accumulator {
     return null;
   });
   into.flush(accumulator);
+  positions.dispose();
   accumulator.append(cleanKey('strict', 'positions'), Float64Array.from(lengths));
   accumulator.endBatch(sequences);
   return accumulator;
