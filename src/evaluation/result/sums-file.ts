@@ -4,7 +4,14 @@
  * own come from it without computing anything again.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { cleanKey, lengthKey, slotKey, vectorKey, type CleanSum } from '../../metrics/keys.js';
+import {
+  allPositions,
+  cleanKey,
+  lengthKey,
+  slotKey,
+  vectorKey,
+  type CleanSum,
+} from '../../metrics/keys.js';
 import { columnsOf, vectorsOf, type Table } from '../../metrics/table.js';
 import { protocolNames } from '../../schema/index.js';
 import type { ResolvedRequest } from '../../schema/index.js';
@@ -72,6 +79,14 @@ export function writeSums(path: string, options: SumsFileOptions): void {
       const [setting] = Object.entries(sparsity ?? {});
       const sae = resolved.label;
       const prefix = setting === undefined ? sae : `${sae}@${setting.join('=')}`;
+      // An SAE that leaves positions out has its own counts and its own clean cross-entropy.
+      const { key } = strategy.positions;
+      if (key !== allPositions)
+        for (const { name, meaning } of cleanSums)
+          add(
+            { name: `${prefix}/strict/${name}`, meaning, protocol: 'strict', sae, ...sparsity },
+            accumulator.column(cleanKey('strict', name, key)),
+          );
       for (const protocol of protocolNames) {
         for (const [slot, place] of strategy.slots[protocol].entries())
           for (const { name: column, meaning = '' } of columnsOf(metrics))
