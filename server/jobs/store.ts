@@ -353,8 +353,7 @@ export class Store {
       outcomeChecksum(row),
       id,
     );
-    // The write-ahead log stays short: SQLite drops what stands behind a damaged place in it.
-    this.#db.pragma('wal_checkpoint(PASSIVE)');
+    this.#emptyLog();
   }
 
   remove(id: string): void {
@@ -371,6 +370,18 @@ export class Store {
 
   close(): void {
     this.#db.close();
+  }
+
+  /**
+   * Moves what the write-ahead log holds to the file: SQLite would drop, without a word, what stands
+   * behind a damaged place in the log.
+   */
+  #emptyLog(): void {
+    try {
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    } catch {
+      // There is no room; what the log holds is stored all the same.
+    }
   }
 
   #statement(sql: string): Database.Statement<unknown[]> {
