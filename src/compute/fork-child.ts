@@ -19,6 +19,7 @@ export function forkChild({ niceness = 0 }: ForkOptions = {}): ChildProcess {
       ...computeEnvironment,
       ...childEnvironment(),
       SAE_EVAL_PROCESS_NICE: String(niceness),
+      SAE_EVAL_PROCESS_PARENT: String(process.pid),
     },
     execArgv: [...computeFlags, ...preloads(process.execArgv)],
   });

@@ -6,7 +6,8 @@
 import { Worker } from 'node:worker_threads';
 
 const watch = `
-const parent = process.ppid;
+// A parent that ends before this line has another id already.
+const parent = Number(process.env['SAE_EVAL_PROCESS_PARENT'] ?? process.ppid);
 setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL'); }, 100);
 `;
 
