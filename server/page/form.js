@@ -45,6 +45,16 @@ function controlsFor({ metrics, models, datasets, devices }) {
     textField: element('input', { value: 'text' }),
     maxSamples: wholeNumber(10_000),
     seqLen: wholeNumber(512, { min: 2 }),
+    prependBos: select([
+      { value: '', text: 'as the SAEs’ files say' },
+      { value: 'true', text: 'yes' },
+      { value: 'false', text: 'no' },
+    ]),
+    exclude: select([
+      { value: '', text: 'as the SAEs’ files say' },
+      { value: 'specials', text: 'leave out' },
+      { value: 'none', text: 'count' },
+    ]),
     batchSize: wholeNumber(64),
     device,
     dtype: select(['float32', 'bfloat16', 'float16']),
@@ -66,10 +76,14 @@ function requestOf(controls, rows) {
       textField: controls.textField.value,
       maxSamples: controls.maxSamples.valueAsNumber,
       seqLen: controls.seqLen.valueAsNumber,
+      ...(controls.prependBos.value === ''
+        ? {}
+        : { prependBos: controls.prependBos.value === 'true' }),
     },
     saes: rows.map((row) => row.value()),
     metrics: controls.metrics.checked(),
     protocol: controls.protocols.checked(),
+    ...(controls.exclude.value === '' ? {} : { exclude: controls.exclude.value }),
     batchSize: controls.batchSize.valueAsNumber,
     device: controls.device.value,
     dtype: controls.dtype.value,
@@ -175,6 +189,13 @@ export async function showForm({ main, signal }) {
         field('dataset.textField', 'Field of the text', controls.textField),
         field('dataset.maxSamples', 'Samples, at most', controls.maxSamples),
         field('dataset.seqLen', 'Tokens per sample', controls.seqLen),
+        field('dataset.prependBos', 'BOS before each text', controls.prependBos),
+        field(
+          'exclude',
+          'Special tokens under strict',
+          controls.exclude,
+          'Tokens that are left out are neither measured nor spliced.',
+        ),
         field(
           'batchSize',
           'Batch size',
