@@ -10,6 +10,7 @@ import { klPerSequence } from './rules/kl-per-sequence.js';
 import { l0NotAsPublished } from './rules/l0-not-as-published.js';
 import { measuredAfterNorm } from './rules/measured-after-norm.js';
 import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
+import { modelFiles } from './rules/model-files.js';
 import { nearIdentity } from './rules/near-identity.js';
 import { pairsLeftOut } from './rules/pairs-left-out.js';
 import { paddingShare } from './rules/padding-share.js';
@@ -24,6 +25,7 @@ import { truncatedText } from './rules/truncated-text.js';
 
 export const rules: readonly Rule[] = [
   saeFailed,
+  modelFiles,
   recordsLost,
   nearIdentity,
   denseDictionary,

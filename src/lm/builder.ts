@@ -1,9 +1,10 @@
 /** Makes layers from weights by name: the vocabulary that the files of the families use. */
-import type { Tensor } from '../torch/index.js';
+import type { Bilingual } from '../schema/index.js';
+import { ops, type Tensor } from '../torch/index.js';
 import type { AttentionOptions } from './attention.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { Transformer } from './transformer.js';
+import { Transformer, type TransformerParts } from './transformer.js';
 import {
   GatedMLP,
   LayerNorm,
@@ -110,25 +111,53 @@ export class Builder {
     return Array.from({ length: this.config.layers }, (_, i) => block(i));
   }
 
-  /** Head of that name, or the embedding's transpose if the two are tied. */
-  head(name: string, embedding: Tensor): Linear {
-    const { width, vocabulary, tiedHead } = this.config;
-    return new Linear(
-      tiedHead ? embedding : this.weights.take(`${name}.weight`, [vocabulary, width]),
-      null,
-      this.weights.packed,
-    );
+  /**
+   * Embedding and head. As in transformers 5, two that are tied by `config.json` are tied only if
+   * the file does not have both with different values, and one that the file lacks is the other.
+   * @param names names of the embedding, and of the head, the preferred one first.
+   */
+  embeddingAndHead(names: {
+    embedding: string;
+    heads: readonly string[];
+  }): Pick<TransformerParts, 'embedding' | 'head' | 'notes'> {
+    const { weights } = this;
+    const shape = [this.config.vocabulary, this.config.width];
+    const stored = [...names.heads, names.heads[0]!].map((name) => `${name}.weight`);
+    const head = stored.find((name) => weights.has(name)) ?? stored[0]!;
+    const embedding = `${names.embedding}.weight`;
+    const linear = (weight: Tensor): Linear => new Linear(weight, null, weights.packed);
+    if (!this.config.tiedHead)
+      return {
+        embedding: weights.take(embedding, shape),
+        head: linear(weights.take(head, shape)),
+        notes: [],
+      };
+    if (!weights.has(head) || !weights.has(embedding)) {
+      const tied = weights.take(weights.has(head) ? head : embedding, shape);
+      return { embedding: tied, head: linear(tied), notes: [] };
+    }
+    const [first, last] = [weights.take(embedding, shape), weights.take(head, shape)];
+    if (!ops.equal(first, last)) {
+      const note: Bilingual = {
+        en:
+          `config.json ties the head to the embedding (tie_word_embeddings), but ${head} in the ` +
+          'weight files differs from the embedding: the head is used, as in transformers 5.',
+        zh:
+          `config.json 把输出头与嵌入绑定（tie_word_embeddings），但权重文件中的 ${head} ` +
+          '与嵌入不同：与 transformers 5 一样，使用该输出头。',
+      };
+      return { embedding: first, head: linear(last), notes: [note] };
+    }
+    weights.release(head);
+    return { embedding: first, head: linear(first), notes: [] };
   }
 
   /** Model with Llama's names around the blocks. */
   transformer(block: (i: number) => Block): Transformer {
-    const { width, vocabulary } = this.config;
-    const embedding = this.weights.take('embed_tokens.weight', [vocabulary, width]);
     return new Transformer(this.config, this.weights, {
-      embedding,
+      ...this.embeddingAndHead({ embedding: 'embed_tokens', heads: ['lm_head'] }),
       blocks: this.blocks(block),
       finalNorm: this.rmsNorm('norm'),
-      head: this.head('lm_head', embedding),
     });
   }
 }

@@ -3,6 +3,7 @@
  * shape for all families.
  */
 import { join } from 'node:path';
+import type { Bilingual } from '../schema/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
 import { familyOf } from './families/index.js';
@@ -19,6 +20,8 @@ export interface ModelConfig {
   family: string;
   /** Program of a TorchScript export: its file beside the manifest, and its parameter count. */
   script?: { program: string; parameters: number };
+  /** Remarks on `config.json` that belong into a result. */
+  notes: readonly Bilingual[];
   /** Number of blocks, L. */
   layers: number;
   /** Width of the residual stream, d. */
@@ -92,7 +95,7 @@ export async function readModelConfig(
     );
   try {
     const family = familyOf(fields);
-    return { path: folder, family: family.name, ...family.readConfig(fields) };
+    return { path: folder, family: family.name, notes: [], ...family.readConfig(fields) };
   } catch (thrown) {
     if (exported === null || !(thrown instanceof SaeEvalError)) throw thrown;
     // The export is what the folder is for.

@@ -5,7 +5,7 @@ import type { Transformer } from './transformer.js';
 import type { JsonFields } from './json-fields.js';
 
 /** Configuration of a model, without the facts that do not come from its `config.json`. */
-export type FamilyConfig = Omit<ModelConfig, 'path' | 'family'>;
+export type FamilyConfig = Omit<ModelConfig, 'path' | 'family' | 'notes'>;
 
 export interface Family {
   /** Name of the family in results, errors and documentation. */

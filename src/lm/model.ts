@@ -1,4 +1,5 @@
 /** Interface of a language model: its residual stream, block by block. */
+import type { Bilingual } from '../schema/index.js';
 import type { DType, Tensor } from '../torch/index.js';
 import type { BlockSite } from './hook-names.js';
 
@@ -30,6 +31,8 @@ export interface VocabularyRange {
 export interface LanguageModel {
   /** Name of the family, or `torchscript`. */
   readonly family: string;
+  /** Remarks on the model's files that belong into a result. */
+  readonly notes: readonly Bilingual[];
   /** Number of blocks, L. */
   readonly layers: number;
   /** Width of the residual stream, d. */

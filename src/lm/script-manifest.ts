@@ -19,6 +19,7 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
   const each = <T>(value: T): T[] => perBlock(layers, () => value);
   return {
     family: 'torchscript',
+    notes: [],
     script: {
       program: manifest.fileName('program', 'model.pt'),
       parameters: manifest.size<number>('parameters', undefined, {

@@ -9,6 +9,7 @@
  * N is a multiple of B: copies of the batch run stacked. Sites inside a block cannot be reached.
  */
 import { join } from 'node:path';
+import type { Bilingual } from '../schema/index.js';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
 import { keep, ops, scope, ScriptModule, type DType, type Tensor } from '../torch/index.js';
@@ -44,6 +45,7 @@ class ScriptContext implements AttentionContext {
 
 export class ScriptLanguageModel implements LanguageModel {
   readonly family = 'torchscript';
+  readonly notes: readonly Bilingual[] = [];
   readonly layers: number;
   readonly width: number;
   readonly vocabulary: number;

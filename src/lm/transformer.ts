@@ -2,6 +2,7 @@
  * Model around the blocks, the same for all families: embedding, final norm, head, contexts, and
  * ownership of the weights.
  */
+import type { Bilingual } from '../schema/index.js';
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { BatchContext } from './attention.js';
 import type { Block } from './blocks.js';
@@ -16,6 +17,8 @@ export interface TransformerParts {
   blocks: readonly Block[];
   finalNorm: Layer;
   head: Linear;
+  /** Remarks on the weight files. */
+  notes: readonly Bilingual[];
 }
 
 export class Transformer implements LanguageModel {
@@ -24,6 +27,10 @@ export class Transformer implements LanguageModel {
     protected readonly weights: Weights,
     protected readonly parts: TransformerParts,
   ) {}
+
+  get notes(): readonly Bilingual[] {
+    return [...this.config.notes, ...this.parts.notes];
+  }
 
   get family(): string {
     return this.config.family;

@@ -61,6 +61,16 @@ export class Weights {
     return tensor;
   }
 
+  has(name: string): boolean {
+    return this.#find(name) !== null;
+  }
+
+  /** Frees a weight that was taken and is not needed. */
+  release(name: string): void {
+    this.#taken.get(name)?.dispose();
+    this.#taken.delete(name);
+  }
+
   /** Weight of that shape; null if it is not `present` in this model. */
   takeIf(present: boolean, name: string, shape: readonly number[]): Tensor | null {
     return present ? this.take(name, shape) : null;

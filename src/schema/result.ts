@@ -154,6 +154,10 @@ export const configSchema = z
       width: z.number().int(),
       vocabulary: z.number().int(),
       parameters: z.number().int(),
+      notes: z
+        .array(bilingualSchema)
+        .optional()
+        .describe("Remarks on the model's files: what they say and is not used."),
     }),
     threads: z.number().int(),
     microBatch: z

@@ -44,6 +44,11 @@ describe('on the shipped files', () => {
   });
 });
 
+const remarked = (notes: { en: string; zh: string }[]): EvaluationResult => {
+  const { config } = evaluationResult();
+  return of({ config: { ...config, architecture: { ...config.architecture, notes } } });
+};
+
 const lost = (count: number, records: number): EvaluationResult['data'] => ({
   ...evaluationResult().data,
   records,
@@ -73,6 +78,10 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
       ],
     }),
     silent: of({ results: [topk] }),
+  },
+  'model-files': {
+    fires: remarked([{ en: 'The head is used.', zh: '使用该输出头。' }]),
+    silent: remarked([]),
   },
   'records-lost': {
     fires: of({ data: lost(31, 60) }),

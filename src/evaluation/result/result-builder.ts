@@ -206,6 +206,7 @@ export class ResultBuilder {
           width: model.width,
           vocabulary: model.vocabulary,
           parameters: model.parameters,
+          notes: [...model.notes],
         },
         threads: decisions.threads,
         microBatch: { sequences, logits },

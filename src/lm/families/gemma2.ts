@@ -76,9 +76,8 @@ export function createGemma(build: Builder, { headNorms = false } = {}): Transfo
           }
         : {},
     );
-  const embedding = weights.take('embed_tokens.weight', [config.vocabulary, config.width]);
   return new GemmaTransformer(config, weights, {
-    embedding,
+    ...build.embeddingAndHead({ embedding: 'embed_tokens', heads: ['lm_head'] }),
     blocks: build.blocks(
       (i) =>
         new SequentialBlock({
@@ -91,7 +90,6 @@ export function createGemma(build: Builder, { headNorms = false } = {}): Transfo
         }),
     ),
     finalNorm: norm('norm'),
-    head: build.head('lm_head', embedding),
   });
 }
 

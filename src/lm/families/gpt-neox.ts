@@ -55,7 +55,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
 
 function create(build: Builder): Transformer {
   const { config, weights } = build;
-  const { width: d, heads, headDim, mlpWidth, vocabulary, attentionBias: bias } = config;
+  const { width: d, heads, headDim, mlpWidth, attentionBias: bias } = config;
   const BlockOf = config.parallelResidual ? ParallelBlock : SequentialBlock;
   const attention = (i: number): SelfAttention => {
     const qkv = build.linear(`layers.${i}.attention.query_key_value`, {
@@ -80,9 +80,8 @@ function create(build: Builder): Transformer {
       },
       config.activation,
     );
-  const embedding = weights.take('embed_in.weight', [vocabulary, d]);
   return new Transformer(config, weights, {
-    embedding,
+    ...build.embeddingAndHead({ embedding: 'embed_in', heads: ['embed_out', 'lm_head'] }),
     blocks: build.blocks(
       (i) =>
         new BlockOf({
@@ -93,7 +92,6 @@ function create(build: Builder): Transformer {
         }),
     ),
     finalNorm: build.layerNorm('final_layer_norm'),
-    head: build.head('embed_out', embedding),
   });
 }
 

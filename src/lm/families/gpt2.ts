@@ -69,7 +69,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
 
 function create(build: Builder): Transformer {
   const { config, weights } = build;
-  const { width: d, heads, headDim, mlpWidth, vocabulary } = config;
+  const { width: d, heads, headDim, mlpWidth } = config;
   const attention = (i: number): SelfAttention => {
     const qkv = build.linearTransposed(`h.${i}.attn.c_attn`, { from: d, to: 3 * d, bias: true });
     return new SelfAttention(
@@ -89,9 +89,8 @@ function create(build: Builder): Transformer {
       },
       config.activation,
     );
-  const embedding = weights.take('wte.weight', [vocabulary, d]);
   const parts: TransformerParts = {
-    embedding,
+    ...build.embeddingAndHead({ embedding: 'wte', heads: ['lm_head'] }),
     blocks: build.blocks(
       (i) =>
         new SequentialBlock({
@@ -102,7 +101,6 @@ function create(build: Builder): Transformer {
         }),
     ),
     finalNorm: build.layerNorm('ln_f'),
-    head: build.head('lm_head', embedding),
   };
   return new GPT2(config, weights, parts, weights.take('wpe.weight', [config.maxPositions, d]));
 }

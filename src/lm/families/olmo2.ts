@@ -12,7 +12,7 @@ import { RMSNorm, SelfAttention, type Layer } from '../layers.js';
 
 function create(build: Builder): Transformer {
   const { config, weights } = build;
-  const { width: d, heads, keyValueHeads, headDim, vocabulary } = config;
+  const { width: d, heads, keyValueHeads, headDim } = config;
   const norm = (name: string, width = d): RMSNorm => {
     const weight = weights.take(`${name}.weight`, [width]);
     return new RMSNorm(
@@ -38,9 +38,8 @@ function create(build: Builder): Transformer {
       build.attentionOptions(i),
     );
   };
-  const embedding = weights.take('embed_tokens.weight', [vocabulary, d]);
   return new Transformer(config, weights, {
-    embedding,
+    ...build.embeddingAndHead({ embedding: 'embed_tokens', heads: ['lm_head'] }),
     blocks: build.blocks(
       (i) =>
         new SequentialBlock({
@@ -51,7 +50,6 @@ function create(build: Builder): Transformer {
         }),
     ),
     finalNorm: norm('norm'),
-    head: build.head('lm_head', embedding),
   });
 }
 
