@@ -1,7 +1,7 @@
 /** Dtypes by the names that the formats of files have for them, and the sizes of their elements. */
 import type { DType } from '../torch/tensor.js';
 
-/** Dtypes in the headers of safetensors files. */
+/** Dtypes in the headers of the safetensors files that are written. */
 export const safetensorsDtypes: Readonly<Record<string, DType>> = {
   F64: 'float64',
   F32: 'float32',
@@ -15,6 +15,20 @@ export const safetensorsDtypes: Readonly<Record<string, DType>> = {
   BOOL: 'bool',
 };
 
+/** Dtypes in the headers of the safetensors files that are read. */
+export const readSafetensorsDtypes: Readonly<Record<string, DType>> = {
+  ...safetensorsDtypes,
+  U16: 'uint16',
+  U32: 'uint32',
+  U64: 'uint64',
+  C64: 'complex64',
+  F8_E4M3: 'float8_e4m3fn',
+  F8_E5M2: 'float8_e5m2',
+  F8_E8M0: 'float8_e8m0fnu',
+  F8_E4M3FNUZ: 'float8_e4m3fnuz',
+  F8_E5M2FNUZ: 'float8_e5m2fnuz',
+};
+
 /** Dtypes in the headers of numpy arrays. */
 export const numpyDtypes: Readonly<Record<string, DType>> = {
   '<f8': 'float64',
@@ -26,9 +40,14 @@ export const numpyDtypes: Readonly<Record<string, DType>> = {
   '|i1': 'int8',
   '|u1': 'uint8',
   '|b1': 'bool',
+  '<u2': 'uint16',
+  '<u4': 'uint32',
+  '<u8': 'uint64',
+  '<c8': 'complex64',
+  '<c16': 'complex128',
 };
 
-/** Dtypes of the typed storages of PyTorch. */
+/** Dtypes of the typed storages of PyTorch that are written. */
 export const storageDtypes: Readonly<Record<string, DType>> = {
   FloatStorage: 'float32',
   DoubleStorage: 'float64',
@@ -40,6 +59,16 @@ export const storageDtypes: Readonly<Record<string, DType>> = {
   CharStorage: 'int8',
   ByteStorage: 'uint8',
   BoolStorage: 'bool',
+};
+
+/** Dtypes of the typed storages of PyTorch that are read. */
+export const readStorageDtypes: Readonly<Record<string, DType>> = {
+  ...storageDtypes,
+  ComplexFloatStorage: 'complex64',
+  ComplexDoubleStorage: 'complex128',
+  QInt8Storage: 'qint8',
+  QUInt8Storage: 'quint8',
+  QInt32Storage: 'qint32',
 };
 
 /** Names in PyTorch that are attributes of `torch`, such as `torch.half`. */
@@ -60,7 +89,24 @@ export const torchDtypes: Readonly<Record<string, DType>> = {
   int8: 'int8',
   uint8: 'uint8',
   bool: 'bool',
+  uint16: 'uint16',
+  uint32: 'uint32',
+  uint64: 'uint64',
+  complex32: 'complex32',
+  chalf: 'complex32',
+  complex64: 'complex64',
+  cfloat: 'complex64',
+  complex128: 'complex128',
+  cdouble: 'complex128',
+  float8_e4m3fn: 'float8_e4m3fn',
+  float8_e5m2: 'float8_e5m2',
+  float8_e4m3fnuz: 'float8_e4m3fnuz',
+  float8_e5m2fnuz: 'float8_e5m2fnuz',
+  float8_e8m0fnu: 'float8_e8m0fnu',
 };
+
+/** Dtypes that weights of SAEs and models may have. */
+export const weightDtypes: readonly DType[] = ['float32', 'float16', 'bfloat16', 'float64'];
 
 /** Names by dtype, from one of the tables above whose dtypes differ. */
 export function namesByDtype(

@@ -5,10 +5,11 @@
  */
 import { constants, inflateRawSync } from 'node:zlib';
 import { SaeEvalError } from '../errors.js';
-import type { DType } from '../torch/tensor.js';
+import { viewOfDict } from './contents.js';
 import { numpyDtypes } from './dtypes.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
+import type { OpaqueValue } from './leaves.js';
 import type { Checkpoint } from './read.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
@@ -44,54 +45,51 @@ function firstBytes(
 function parseHeader(
   bytes: Buffer,
   fail: Fail,
-): { dtype: DType; shape: number[]; fortran: boolean; dataAt: number } {
+): { descr: string; shape: number[]; fortran: boolean; dataAt: number } {
   if (bytes.length < 12 || bytes.toString('latin1', 0, 6) !== '\x93NUMPY')
     fail('is not a numpy array');
   const wide = bytes[6]! >= 2;
   const dataAt = wide ? 12 + bytes.readUInt32LE(8) : 10 + bytes.readUInt16LE(8);
   if (dataAt > bytes.length || dataAt > headBytes) fail(`has a header of ${dataAt} bytes`);
   const text = bytes.toString('latin1', wide ? 12 : 10, dataAt);
-  const descr = /'descr': '([^']{1,16})'/.exec(text)?.[1];
+  // Records have a list of fields.
+  const descr = /'descr': (?:'([^']{1,16})'|\[)/.exec(text);
   const fortran = /'fortran_order': (True|False)/.exec(text)?.[1];
   const sizes = /'shape': \(([\d, ]{0,200})\)/.exec(text)?.[1];
-  if (descr === undefined || fortran === undefined || sizes === undefined)
+  if (descr === null || fortran === undefined || sizes === undefined)
     fail('has a header without dtype, order or shape');
-  if (descr.includes('O'))
-    throw new SaeEvalError(
-      'checkpoint-forbidden',
-      'an array of Python objects, which only a pickle can make',
-    );
-  if (!Object.hasOwn(numpyDtypes, descr))
-    fail(`has dtype ${descr}; expected one of ${Object.keys(numpyDtypes).join(', ')}`);
   const shape = sizes
     .split(',')
     .map((size) => size.trim())
     .filter((size) => size !== '')
     .map(Number);
   if (!shape.every(Number.isSafeInteger)) fail('has a shape beyond 2^53');
-  return { dtype: numpyDtypes[descr]!, shape, fortran: fortran === 'True', dataAt };
+  return { descr: descr[1] ?? 'records', shape, fortran: fortran === 'True', dataAt };
 }
 
-function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): TensorEntry {
+/** What an array is that cannot be mapped: texts, records, Python objects, numbers of other CPUs. */
+function unreadable(descr: string): string {
+  if (descr.includes('O')) return 'an array of Python objects, which only a pickle can make';
+  return `an array of dtype ${descr.replace(/[^\w<>|=]/g, '?')}`;
+}
+
+function entryOfArray(
+  file: FileBytes,
+  zipName: string,
+  place: ZipEntry,
+): { entry: TensorEntry } | { opaque: OpaqueValue } {
   const fail: Fail = (what) => {
     throw new SaeEvalError(
       'checkpoint-format',
       `${file.path}: '${zipName.slice(0, 200)}' ${what}. The file is damaged or not an .npz file.`,
     );
   };
-  let header;
-  try {
-    header = parseHeader(firstBytes(file, place, fail), fail);
-  } catch (error) {
-    if (error instanceof SaeEvalError && error.code === 'checkpoint-forbidden')
-      throw new SaeEvalError(
-        error.code,
-        `${file.path}: '${zipName.slice(0, 200)}' is ${error.message}. Nothing was run. ` +
-          'Save numbers only.',
-      );
-    throw error;
+  const { descr, shape, fortran, dataAt } = parseHeader(firstBytes(file, place, fail), fail);
+  if (!Object.hasOwn(numpyDtypes, descr)) {
+    const what = unreadable(descr);
+    return { opaque: { what, shape, isTensor: true, isModule: false, holdsTensors: false } };
   }
-  const { dtype, shape, fortran, dataAt } = header;
+  const dtype = numpyDtypes[descr]!;
   const strides = fortran
     ? contiguousStrides([...shape].reverse()).reverse()
     : contiguousStrides(shape);
@@ -102,7 +100,7 @@ function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): Tensor
     );
   const name = zipName.slice(0, -'.npy'.length);
   const stored = place.method === 0;
-  return {
+  const entry: TensorEntry = {
     name,
     dtype,
     shape,
@@ -121,6 +119,7 @@ function entryOfArray(file: FileBytes, zipName: string, place: ZipEntry): Tensor
           },
         }),
   };
+  return { entry };
 }
 
 /** Whether a zip holds numpy arrays and nothing else. */
@@ -145,12 +144,21 @@ export function readNpz(path: string): Checkpoint {
         `${path}: says that its ${file.size} bytes inflate to ${inflated}, more than ` +
           'weights can. Save it with numpy.savez, uncompressed.',
       );
-    const entries = new Map(
-      [...directory]
-        .map(([name, place]) => entryOfArray(file, name, place))
-        .map((entry) => [entry.name, entry]),
-    );
-    return { path, format: 'npz', entries, values: new Map(), prefix: '', others: [] };
+    const tensors = new Map<string, TensorEntry>();
+    const opaque = new Map<string, OpaqueValue>();
+    for (const [zipName, place] of directory) {
+      const array = entryOfArray(file, zipName, place);
+      if ('entry' in array) tensors.set(array.entry.name, array.entry);
+      else opaque.set(zipName.slice(0, -'.npy'.length), array.opaque);
+    }
+    if (tensors.size === 0) {
+      const [name, { what }] = [...opaque][0]!;
+      throw new SaeEvalError(
+        what.includes('Python objects') ? 'checkpoint-forbidden' : 'checkpoint-format',
+        `${path}: '${name.slice(0, 200)}' is ${what}. Nothing was run. Save numbers only.`,
+      );
+    }
+    return viewOfDict({ path, format: 'npz', tensors, values: new Map(), opaque }, '');
   });
 }
 

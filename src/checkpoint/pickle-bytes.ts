@@ -60,11 +60,20 @@ export class PickleBytes {
 
   /** Text up to the next line feed, which is skipped. */
   line(): string {
+    return utf8.decode(this.#line());
+  }
+
+  /** As {@link line}, a character for each byte. */
+  latinLine(): string {
+    return Buffer.from(this.#line()).toString('latin1');
+  }
+
+  #line(): Uint8Array {
     const end = this.#bytes.indexOf(10, this.#at);
     if (end < 0) this.#truncated('a line without an end');
-    const text = this.text(end - this.#at);
+    const bytes = this.slice(end - this.#at);
     this.#at = end + 1;
-    return text;
+    return bytes;
   }
 
   u8(): number {

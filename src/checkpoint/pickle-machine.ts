@@ -1,12 +1,11 @@
 /** Stack machine of a pickle: stack, memo, globals and calls, with a limit on what is made. */
-import { SaeEvalError } from '../errors.js';
 import type { PickleBytes } from './pickle-bytes.js';
-import { Forbidden, PickleDict, PickleTuple, type PickleGlobal } from './pickle-values.js';
+import { Opaque, PickleDict, PickleTuple, type PickleGlobal } from './pickle-values.js';
 
 export interface PickleOptions {
   /** Name of the file, for errors. */
   file: string;
-  /** Stand-in for a global, or null if the global is not allowed. */
+  /** Stand-in for a global, or null if the global is not known. */
   global(module: string, name: string): PickleGlobal | null;
   /** Value that a persistent id refers to. */
   persistent(id: unknown): unknown;
@@ -18,10 +17,10 @@ const mark = Symbol('mark');
  * says. A tensor takes about 100 items.
  */
 const mostItems = 4_000_000;
-/** Memory of a dict or set, and of an entry of the memo, in list items. */
+/** Memory of a dict or set, of an opaque object, and of an entry of the memo, in list items. */
 const containerItems = 8;
+const opaqueItems = 24;
 const memoItems = 4;
-const moduleFields = ['_parameters', '_modules', '_buffers'];
 
 function sizeOf(value: unknown): number {
   if (Array.isArray(value)) return value.length;
@@ -32,8 +31,8 @@ function sizeOf(value: unknown): number {
 export class PickleMachine {
   readonly #stack: unknown[] = [];
   readonly #memo = new Map<number, unknown>();
-  /** First global that is not allowed. */
-  forbidden: Forbidden | null = null;
+  /** Name of the first global that is not known. */
+  unknown: string | null = null;
 
   constructor(
     readonly bytes: PickleBytes,
@@ -86,7 +85,10 @@ export class PickleMachine {
 
   append(values: readonly unknown[]): void {
     const list = this.top();
-    if (list instanceof Forbidden) return;
+    if (list instanceof Opaque) {
+      for (const value of values) list.contents.push(value);
+      return;
+    }
     if (!Array.isArray(list)) this.bytes.fail('items appended to something that is not a list');
     for (const value of values) list.push(value);
   }
@@ -94,15 +96,18 @@ export class PickleMachine {
   /** Sets items of the dict on top; keys and values alternate. */
   setItems(values: readonly unknown[]): void {
     if (values.length % 2 !== 0) this.bytes.fail('a key without a value');
-    const dict = this.top();
-    if (dict instanceof Forbidden) return;
+    const top = this.top();
+    const dict = top instanceof Opaque ? top.items : top;
     if (!(dict instanceof PickleDict)) this.bytes.fail('items set on something that is not a dict');
     for (let i = 0; i < values.length; i += 2) dict.entries.set(values[i], values[i + 1]);
   }
 
   addItems(values: readonly unknown[]): void {
     const set = this.top();
-    if (set instanceof Forbidden) return;
+    if (set instanceof Opaque) {
+      for (const value of values) set.contents.push(value);
+      return;
+    }
     if (!(set instanceof Set)) this.bytes.fail('items added to something that is not a set');
     for (const value of values) set.add(value);
   }
@@ -124,9 +129,16 @@ export class PickleMachine {
     if (typeof module !== 'string' || typeof name !== 'string')
       this.bytes.fail('a global whose name is no text');
     const found = this.options.global(module, name);
-    const value = found ?? new Forbidden(`${module}.${name}`.slice(0, 200));
-    if (value instanceof Forbidden) this.forbidden ??= value;
-    this.push(value);
+    if (found === null) this.pushOpaque(`${module}.${name}`);
+    else this.push(found);
+  }
+
+  /** Pushes a stand-in for an unknown global. */
+  pushOpaque(name: string): void {
+    this.#charge(opaqueItems);
+    const opaque = new Opaque(name.slice(0, 200));
+    this.unknown ??= opaque.name;
+    this.push(opaque);
   }
 
   pushPersistent(): void {
@@ -136,9 +148,16 @@ export class PickleMachine {
   /** Calls the global below the arguments on the stack. */
   call(): void {
     const args = this.pop();
-    const callee = this.pop();
-    if (callee instanceof Forbidden) {
-      this.push(callee);
+    this.callWith(this.pop(), args);
+  }
+
+  /** Pushes what a call gives: a stand-in of the same name if the callee is not known. */
+  callWith(callee: unknown, args: unknown): void {
+    if (callee instanceof Opaque) {
+      this.#charge(opaqueItems);
+      const made = new Opaque(callee.name);
+      made.contents.push(args);
+      this.push(made);
       return;
     }
     if (!(args instanceof PickleTuple)) this.bytes.fail('a call without a tuple of arguments');
@@ -147,28 +166,15 @@ export class PickleMachine {
       this.bytes.fail('a call of something that cannot be called');
     // A call may copy its first argument, which a file can name many times over.
     this.#charge(containerItems + sizeOf(args.items[0]));
-    this.push(target.call(args.items));
+    const made = target.call(args.items);
+    if (made instanceof Opaque) this.#charge(opaqueItems);
+    this.push(made);
   }
 
-  /**
-   * Ignores the state on the stack, unless it is that of a module whose class is not allowed.
-   * @throws SaeEvalError `checkpoint-module` for such a module: its message says what to do.
-   */
+  /** Gives the state on the stack to an opaque object; other objects need none. */
   build(): void {
     const state = this.pop();
     const target = this.top();
-    const fields = state instanceof PickleTuple ? state.items[0] : state;
-    if (
-      target instanceof Forbidden &&
-      fields instanceof PickleDict &&
-      moduleFields.some((field) => fields.entries.has(field))
-    ) {
-      throw new SaeEvalError(
-        'checkpoint-module',
-        `${this.options.file}: holds a pickled module (${target.name}), which only the ` +
-          'code that made it can read. Save its state_dict() instead: ' +
-          'torch.save(model.state_dict(), path).',
-      );
-    }
+    if (target instanceof Opaque) target.build(state);
   }
 }

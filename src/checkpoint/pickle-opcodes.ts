@@ -1,8 +1,9 @@
 /**
- * Opcodes of pickle protocols 2 to 5 that torch.save writes, as steps of the stack machine. Names
+ * Opcodes of pickle protocols 0 to 5 that torch.save writes, as steps of the stack machine. Names
  * are those of Python's `pickletools`.
  */
 import type { PickleMachine } from './pickle-machine.js';
+import { escapedText, quotedText, textNumber } from './pickle-text.js';
 import { PickleDict, PickleTuple } from './pickle-values.js';
 
 type Step = (machine: PickleMachine) => void;
@@ -37,6 +38,44 @@ const callWithKeywords: Step = (m) => {
   m.call();
 };
 
+/** A dict of the items above the mark. */
+const markedDict: Step = (m) => {
+  const items = m.popToMark();
+  m.pushContainer(new PickleDict());
+  m.setItems(items);
+};
+
+/** A call whose callee the opcode names, with the arguments above the mark. */
+const namedCall: Step = (m) => {
+  const args = new PickleTuple(m.popToMark());
+  m.pushGlobal(m.bytes.line(), m.bytes.line());
+  m.callWith(m.pop(), args);
+};
+
+/** A call of the first value above the mark, with the others as arguments. */
+const markedCall: Step = (m) => {
+  const [callee, ...args] = m.popToMark();
+  m.callWith(callee, new PickleTuple(args));
+};
+
+const frozenSet: Step = (m) => {
+  const items = m.popToMark();
+  m.pushContainer(new Set());
+  m.addItems(items);
+};
+
+/** An object of Python's registry of extensions, which only the program that wrote it knows. */
+const extension =
+  (code: (m: PickleMachine) => number): Step =>
+  (m) =>
+    m.pushOpaque(`copyreg.extension ${code(m)}`);
+
+const textPersistentId: Step = ({ bytes }) =>
+  bytes.fail(
+    'a persistent id as text (protocol 0), which torch.load cannot read either; save with the ' +
+      'pickle_protocol that torch.save has by default',
+  );
+
 const binaryBytes: Step = (m) => m.push(m.bytes.slice(m.bytes.length64()));
 
 export const opcodes: ReadonlyMap<number, Step> = new Map<number, Step>([
@@ -58,6 +97,12 @@ export const opcodes: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x8b, (m) => m.push(m.bytes.long(m.bytes.u32()))], // LONG4
   [0x47, (m) => m.push(m.bytes.f64())], // BINFLOAT
 
+  [0x49, (m) => m.push(textNumber(m.bytes, 'INT'))],
+  [0x4c, (m) => m.push(textNumber(m.bytes, 'LONG'))],
+  [0x46, (m) => m.push(textNumber(m.bytes, 'FLOAT'))],
+
+  [0x53, (m) => m.push(quotedText(m.bytes))], // STRING
+  [0x56, (m) => m.push(escapedText(m.bytes))], // UNICODE
   [0x8c, (m) => m.push(m.bytes.text(m.bytes.u8()))], // SHORT_BINUNICODE
   [0x58, (m) => m.push(m.bytes.text(m.bytes.u32()))], // BINUNICODE
   [0x8d, (m) => m.push(m.bytes.text(m.bytes.length64()))], // BINUNICODE8
@@ -78,11 +123,15 @@ export const opcodes: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x61, (m) => m.append([m.pop()])], // APPEND
   [0x65, (m) => m.append(m.popToMark())], // APPENDS
   [0x7d, (m) => m.pushContainer(new PickleDict())], // EMPTY_DICT
+  [0x64, markedDict], // DICT
   [0x73, setItem], // SETITEM
   [0x75, (m) => m.setItems(m.popToMark())], // SETITEMS
   [0x8f, (m) => m.pushContainer(new Set())], // EMPTY_SET
   [0x90, (m) => m.addItems(m.popToMark())], // ADDITEMS
+  [0x91, frozenSet], // FROZENSET
 
+  [0x70, (m) => m.remember(Number(textNumber(m.bytes, 'INT')))], // PUT
+  [0x67, (m) => m.recall(Number(textNumber(m.bytes, 'INT')))], // GET
   [0x71, (m) => m.remember(m.bytes.u8())], // BINPUT
   [0x72, (m) => m.remember(m.bytes.u32())], // LONG_BINPUT
   [0x94, (m) => m.remember()], // MEMOIZE
@@ -95,5 +144,11 @@ export const opcodes: ReadonlyMap<number, Step> = new Map<number, Step>([
   [0x81, (m) => m.call()], // NEWOBJ
   [0x92, callWithKeywords], // NEWOBJ_EX
   [0x62, (m) => m.build()], // BUILD
+  [0x69, namedCall], // INST
+  [0x6f, markedCall], // OBJ
+  [0x82, extension((m) => m.bytes.u8())], // EXT1
+  [0x83, extension((m) => m.bytes.u16())], // EXT2
+  [0x84, extension((m) => m.bytes.i32())], // EXT4
+  [0x50, textPersistentId], // PERSID
   [0x51, (m) => m.pushPersistent()], // BINPERSID
 ]);

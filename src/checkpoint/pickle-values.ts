@@ -17,10 +17,27 @@ export class PickleTuple {
   constructor(readonly items: readonly unknown[]) {}
 }
 
+const moduleFields = ['_parameters', '_modules', '_buffers'];
+
 /**
- * Stand-in for a global that is not allowed, and for everything made with it, until the pickle is
- * refused.
+ * Stand-in for a global that the reader does not know, and for every object made with it. Only the
+ * code that the name belongs to could make the object, and that code is never run.
  */
-export class Forbidden {
+export class Opaque {
+  /** Arguments, state and items that the pickle gave it. */
+  readonly contents: unknown[] = [];
+  /** Items that were set on it as on a dict, as pickles do for subclasses of dict. */
+  readonly items = new PickleDict();
+  /** Whether it has the state of a `torch.nn.Module`. */
+  isModule = false;
+
   constructor(readonly name: string) {}
+
+  /** Takes the state of `__setstate__` or `__dict__`. */
+  build(state: unknown): void {
+    this.contents.push(state);
+    const fields = state instanceof PickleTuple ? state.items[0] : state;
+    if (fields instanceof PickleDict && moduleFields.some((field) => fields.entries.has(field)))
+      this.isModule = true;
+  }
 }

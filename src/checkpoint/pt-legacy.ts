@@ -11,10 +11,15 @@ import { PickleTruncated } from './pickle-bytes.js';
 import { PickleDict } from './pickle-values.js';
 import { PickleReader } from './pickle.js';
 import type { Checkpoint } from './read.js';
-import { findStateDict } from './state-dict.js';
-import { storageFromId, torchGlobals, type StorageRef } from './torch-globals.js';
+import { checkpointOf } from './state-dict.js';
+import { StorageRef, storageFromId, torchGlobals } from './torch-globals.js';
 
 const magic = 0x1950a86a20f9469cfc6cn;
+
+/** Whether a file may be one, by its first bytes: protocols 0 and 1 write the number as text. */
+export const looksLikePtLegacy = (first: Uint8Array): boolean =>
+  first[0] === 0x80 || Buffer.from(first).toString('latin1').startsWith(`L${magic}`.slice(0, 16));
+
 /** Bytes read at first, and at most. Only reading the pickles tells where they end. */
 const firstBytes = 2 ** 18;
 const mostBytes = 64 * 2 ** 20;
@@ -25,6 +30,8 @@ interface Pickles {
   storages: Map<string, StorageRef>;
   /** Offset of the first storage. */
   end: number;
+  /** Name of the first global that is not known. */
+  unknown: string | null;
 }
 
 function readPickles(path: string, bytes: Uint8Array): Pickles {
@@ -36,7 +43,7 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
     global: torchGlobals(path),
     persistent: (id) => {
       const storage = storageFromId(path, id);
-      storages.set(storage.key, storage);
+      if (storage instanceof StorageRef) storages.set(storage.key, storage);
       return storage;
     },
   });
@@ -56,7 +63,7 @@ function readPickles(path: string, bytes: Uint8Array): Pickles {
     throw bad(
       'expected a list of storages after the object, found something else. The file is damaged.',
     );
-  return { root, keys, storages, end: reader.position };
+  return { root, keys, storages, end: reader.position, unknown: reader.unknown };
 }
 
 /** Reads the pickles from the beginning of the file, in growing pieces until they are complete. */
@@ -80,7 +87,7 @@ export function readPtLegacy(path: string): Checkpoint {
   return FileBytes.with(path, (file) => {
     const bad = (what: string): SaeEvalError =>
       new SaeEvalError('checkpoint-format', `${path}: ${what}. The file is truncated or damaged.`);
-    const { root, keys, storages, end } = readHead(file);
+    const { root, keys, storages, end, unknown } = readHead(file);
     const places = new Map<string, { byteOffset: number; byteLength: number }>();
     let at = end;
     for (const key of keys) {
@@ -99,13 +106,11 @@ export function readPtLegacy(path: string): Checkpoint {
       places.set(key, { byteOffset: at + 8, byteLength });
       at += 8 + byteLength;
     }
-    const { tensors, values, prefix, others } = findStateDict(root, path);
-    const entries = new Map(
-      [...tensors].map(([name, tensor]) => [
-        name,
-        entryOf(name, tensor, places.get(tensor.storage.key), path),
-      ]),
-    );
-    return { path, format: 'pt-legacy', entries, values, prefix, others };
+    return checkpointOf(root, {
+      path,
+      format: 'pt-legacy',
+      unknown,
+      entryOf: (name, tensor) => entryOf(name, tensor, places.get(tensor.storage.key), path),
+    });
   });
 }

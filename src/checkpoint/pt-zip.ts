@@ -7,7 +7,7 @@ import { entryOf } from './entries.js';
 import { FileBytes } from './file-bytes.js';
 import { PickleReader } from './pickle.js';
 import type { Checkpoint } from './read.js';
-import { findStateDict } from './state-dict.js';
+import { checkpointOf } from './state-dict.js';
 import { storageFromId, torchGlobals } from './torch-globals.js';
 import { readZipDirectory, type ZipEntry } from './zip.js';
 
@@ -74,9 +74,12 @@ export function readPtZip(path: string): Checkpoint {
       global: torchGlobals(path),
       persistent: (id) => storageFromId(path, id),
     });
-    const { tensors, values, prefix, others } = findStateDict(reader.read(), path);
-    const entries = new Map(
-      [...tensors].map(([name, tensor]) => {
+    const root = reader.read();
+    return checkpointOf(root, {
+      path,
+      format: 'pt-zip',
+      unknown: reader.unknown,
+      entryOf: (name, tensor) => {
         const { key, dtype, numel } = tensor.storage;
         const record = directory.get(`${folder}data/${key}`);
         if (
@@ -89,9 +92,8 @@ export function readPtZip(path: string): Checkpoint {
               `${record.byteLength} bytes. The file is damaged.`,
           );
         }
-        return [name, entryOf(name, tensor, record, path)];
-      }),
-    );
-    return { path, format: 'pt-zip', entries, values, prefix, others };
+        return entryOf(name, tensor, record, path);
+      },
+    });
   });
 }

@@ -1,28 +1,36 @@
 /** Reads the headers of a checkpoint file. No tensor is read, and no code of the file is run. */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import type { FileContents } from './contents.js';
 import type { TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
+import type { OpaqueValue } from './leaves.js';
 import { mistakenFile } from './mistaken-file.js';
 import { looksLikeNpz, readNpz } from './npz.js';
-import { readPtLegacy } from './pt-legacy.js';
+import { looksLikePtLegacy, readPtLegacy } from './pt-legacy.js';
 import { readPtZip } from './pt-zip.js';
 import { looksLikeSafetensors, readSafetensors } from './safetensors.js';
 import { readZipDirectory } from './zip.js';
 
+export type { FileContents } from './contents.js';
 export type { TensorEntry } from './entries.js';
+export type { OpaqueValue } from './leaves.js';
 
-/** Contents of a checkpoint file. */
+/** A checkpoint file, seen from one state dict in it. */
 export interface Checkpoint {
   path: string;
-  format: 'pt-zip' | 'pt-legacy' | 'safetensors' | 'npz';
+  format: FileContents['format'];
   /** Tensors of the state dict by name. */
   entries: ReadonlyMap<string, TensorEntry>;
   /** Values that are not tensors, by dotted path. */
   values: ReadonlyMap<string, unknown>;
+  /** Objects that are named and never made, by dotted path: only their own code could make them. */
+  opaque: ReadonlyMap<string, OpaqueValue>;
   /** Prefix removed from the names: the path of a nested dict, `module.`, `_orig_mod.`. */
   prefix: string;
   /** Dotted paths of the tensors beside the state dict, such as an optimizer's. */
   others: readonly string[];
+  /** The whole file, in which other state dicts may be found. */
+  contents: FileContents;
 }
 
 /**
@@ -43,7 +51,7 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
         ? readNpz(path)
         : readPtZip(path);
     if (looksLikeSafetensors(first, size)) return readSafetensors(path);
-    if (first[0] === 0x80) return readPtLegacy(path);
+    if (looksLikePtLegacy(first)) return readPtLegacy(path);
     const mistake = mistakenFile(path);
     throw new SaeEvalError(
       'checkpoint-format',

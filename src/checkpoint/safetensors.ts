@@ -3,11 +3,12 @@
  * shapes and offsets, then the bytes.
  */
 import { SaeEvalError } from '../errors.js';
-import { safetensorsDtypes } from './dtypes.js';
+import { viewOfDict } from './contents.js';
+import { readSafetensorsDtypes } from './dtypes.js';
 import { contiguousStrides, extentBytes, type TensorEntry } from './entries.js';
 import { FileBytes } from './file-bytes.js';
+import type { OpaqueValue } from './leaves.js';
 import type { Checkpoint } from './read.js';
-import { withoutWrappers } from './state-dict.js';
 
 /**
  * Limit on the header. The format allows 100 MB, but parsing JSON takes many times its bytes, and
@@ -57,23 +58,27 @@ function readHeader(
   });
 }
 
+/** Bytes of a tensor, from the beginning of the file. */
+interface Range {
+  name: string;
+  from: number;
+  to: number;
+}
+
 /** Refuses gaps and overlaps: the tensors must cover the rest of the file. */
 function checkCover(
-  entries: ReadonlyMap<string, TensorEntry>,
+  ranges: readonly Range[],
   begin: number,
   size: number,
   bad: (what: string) => SaeEvalError,
 ): void {
   let end = begin;
-  for (const { name, storage } of [...entries.values()].sort(
-    (a, b) => a.byteOffset - b.byteOffset || a.storage.byteLength - b.storage.byteLength,
-  )) {
-    if (storage.byteOffset !== end)
+  for (const { name, from, to } of [...ranges].sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end)
       throw bad(
-        `tensor '${name}' begins at ${storage.byteOffset} where ${end} was expected (a gap ` +
-          'or an overlap)',
+        `tensor '${name}' begins at ${from} where ${end} was expected (a gap or an overlap)`,
       );
-    end += storage.byteLength;
+    end = to;
   }
   if (end !== size) throw bad(`its tensors end at ${end}, the file at ${size}`);
 }
@@ -85,6 +90,8 @@ export function readSafetensors(path: string): Checkpoint {
   const { header, begin, size } = readHeader(path, bad);
   const entries = new Map<string, TensorEntry>();
   const values = new Map<string, unknown>();
+  const opaque = new Map<string, OpaqueValue>();
+  const ranges: Range[] = [];
   for (const [name, item] of Object.entries(header)) {
     if (typeof item !== 'object' || item === null)
       throw bad(`'${name.slice(0, 200)}' is not described`);
@@ -95,21 +102,23 @@ export function readSafetensors(path: string): Checkpoint {
     }
     const { dtype: code, shape, data_offsets: offsets } = item;
     const shown = `tensor '${name.slice(0, 200)}'`;
-    const dtype =
-      typeof code === 'string' && Object.hasOwn(safetensorsDtypes, code)
-        ? safetensorsDtypes[code]!
-        : undefined;
-    if (dtype === undefined) {
-      throw bad(
-        `${shown} has dtype ${typeof code === 'string' ? code.slice(0, 20) : 'missing'}; ` +
-          `expected one of ${Object.keys(safetensorsDtypes).join(', ')}`,
-      );
-    }
+    if (typeof code !== 'string' || !/^[A-Z][A-Z0-9_]{0,19}$/.test(code))
+      throw bad(`${shown} has no dtype`);
     if (!Array.isArray(shape) || shape.length > 64 || !shape.every(whole))
       throw bad(`${shown} has no shape of whole numbers`);
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(whole))
       throw bad(`${shown} has no data_offsets`);
     const [from, to] = offsets as [number, number];
+    if (to > size - begin) throw bad(`${shown} reaches past the end of the file`);
+    if (to < from) throw bad(`${shown} ends before it begins`);
+    ranges.push({ name, from: begin + from, to: begin + to });
+    if (!Object.hasOwn(readSafetensorsDtypes, code)) {
+      // Formats of less than a byte, and those that are yet to come.
+      const what = `a tensor of dtype ${code}`;
+      opaque.set(name, { what, shape, isTensor: true, isModule: false, holdsTensors: false });
+      continue;
+    }
+    const dtype = readSafetensorsDtypes[code]!;
     const strides = contiguousStrides(shape);
     const bytes = extentBytes(shape, strides, dtype);
     if (bytes !== to - from || !strides.every(Number.isSafeInteger))
@@ -117,7 +126,6 @@ export function readSafetensors(path: string): Checkpoint {
         `${shown} of shape [${shape.join(', ')}] needs ${bytes} bytes, its data_offsets ` +
           `give ${to - from}`,
       );
-    if (to > size - begin) throw bad(`${shown} reaches past the end of the file`);
     entries.set(name, {
       name,
       dtype,
@@ -127,8 +135,6 @@ export function readSafetensors(path: string): Checkpoint {
       storage: { byteOffset: begin + from, byteLength: bytes },
     });
   }
-  checkCover(entries, begin, size, bad);
-  const { tensors, prefix } = withoutWrappers(entries);
-  for (const [name, entry] of tensors) entry.name = name;
-  return { path, format: 'safetensors', entries: tensors, values, prefix, others: [] };
+  checkCover(ranges, begin, size, bad);
+  return viewOfDict({ path, format: 'safetensors', tensors: entries, values, opaque }, '');
 }

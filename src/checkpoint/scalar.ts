@@ -1,50 +1,10 @@
 /** Reads small tensors of a checkpoint, without libtorch. */
 import { SaeEvalError } from '../errors.js';
-import type { DType } from '../torch/tensor.js';
 import { FileBytes } from './file-bytes.js';
 import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
 import { itemBytes } from './dtypes.js';
-
-/** Value of a float16 from its bits (IEEE 754 binary16). */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Infinity : NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
-/** Number of a dtype at a place of the bytes; null for dtypes without numbers. */
-function numberAt(view: DataView, at: number, dtype: DType): number | null {
-  switch (dtype) {
-    case 'float32':
-      return view.getFloat32(at, true);
-    case 'float64':
-      return view.getFloat64(at, true);
-    case 'float16':
-      return half(view.getUint16(at, true));
-    case 'bfloat16': {
-      const widened = new DataView(new ArrayBuffer(4));
-      widened.setUint16(2, view.getUint16(at, true), true);
-      return widened.getFloat32(0, true);
-    }
-    case 'int64':
-      return Number(view.getBigInt64(at, true));
-    case 'int32':
-      return view.getInt32(at, true);
-    case 'int16':
-      return view.getInt16(at, true);
-    case 'int8':
-      return view.getInt8(at);
-    case 'uint8':
-    case 'bool':
-      return view.getUint8(at);
-    default:
-      return null;
-  }
-}
+import { numberAt } from './numbers.js';
 
 /** A vector has at most so many elements. */
 const mostElements = 2 ** 24;
@@ -72,10 +32,9 @@ export function readNumbers({ path, entries }: Checkpoint, name: string): number
     entry.deflated === undefined
       ? FileBytes.with(path, (file) => file.read(entry.byteOffset, count * size))
       : inflateEntry(path, entry).subarray(0, count * size);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, count * size);
   return Array.from({ length: count }, (_, i) => {
-    const value = numberAt(view, i * size, dtype);
-    if (value === null) throw wrong(`numbers in '${name}'`, dtype);
+    const value = numberAt(bytes, i * size, dtype);
+    if (value === undefined) throw wrong(`numbers in '${name}'`, dtype);
     return value;
   });
 }

@@ -1,8 +1,13 @@
-/** Allow-list of the globals in files of torch.save, with a stand-in for each. */
+/**
+ * List of the globals in files of torch.save that are known, with a stand-in for each: all that
+ * `torch.load(weights_only=True)` allows, and plain containers and numbers of Python and numpy.
+ */
 import { SaeEvalError } from '../errors.js';
 import type { DType } from '../torch/tensor.js';
-import { storageDtypes, torchDtypes } from './dtypes.js';
-import { PickleDict, PickleTuple, type PickleGlobal } from './pickle-values.js';
+import { readStorageDtypes, torchDtypes } from './dtypes.js';
+import { numpyGlobals } from './numpy-globals.js';
+import { OddTensor, oddTensors } from './odd-tensors.js';
+import { Opaque, PickleDict, PickleTuple, type PickleGlobal } from './pickle-values.js';
 
 /** Storage that a pickle names. The reader of the file knows where its bytes are. */
 export class StorageRef {
@@ -49,9 +54,21 @@ function numbers(value: unknown, what: string, file: string): number[] {
   return [...(items as number[])]; // the pickle could still append to a list
 }
 
+interface Rebuilding {
+  /** dtype beside the storage. */
+  dtype?: DType | undefined;
+  /** Bits that change the meaning of the data: `conj` and `neg`. */
+  metadata?: unknown;
+}
+
 /** Result of `_rebuild_tensor_v2(storage, offset, size, stride, …)`. */
-function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorRef {
+function rebuild(
+  file: string,
+  args: readonly unknown[],
+  { dtype, metadata }: Rebuilding = {},
+): TensorRef | OddTensor {
   const [storage, offset, size, stride] = args;
+  if (storage instanceof Opaque) return new OddTensor(`a tensor in ${storage.name}`, null);
   if (!(storage instanceof StorageRef) || !Number.isSafeInteger(offset) || (offset as number) < 0) {
     throw new SaeEvalError(
       'checkpoint-format',
@@ -68,13 +85,21 @@ function rebuild(file: string, args: readonly unknown[], dtype?: DType): TensorR
       'checkpoint-format',
       `${file}: a tensor of ${shape.length} dimensions with ${strides.length} strides.`,
     );
+  for (const bit of ['neg', 'conj'])
+    if (metadata instanceof PickleDict && metadata.entries.get(bit) === true)
+      return new OddTensor(`a tensor with its ${bit} bit set (${type})`, shape);
   return new TensorRef(storage, type, offset as number, shape, strides);
 }
 
-/**
- * Lookup of the allowed globals of one file, whose name is for errors. It gives null for others.
- * @throws SaeEvalError `checkpoint-module` for a class of `torch.nn`.
- */
+/** Copy of a tensor of another device, kept on the CPU: the same tensor if the dtype is the same. */
+function ofOtherDevice([tensor, dtype]: readonly unknown[]): TensorRef | OddTensor {
+  const wanted = (dtype as TypeMarker | null | undefined)?.dtype;
+  if (tensor instanceof TensorRef && (wanted === undefined || wanted === tensor.dtype))
+    return tensor;
+  return new OddTensor('a tensor of another device', null);
+}
+
+/** Lookup of the known globals of one file, whose name is for errors. It gives null for others. */
 export function torchGlobals(file: string): (module: string, name: string) => PickleGlobal | null {
   const first = (args: readonly unknown[]): unknown => args[0];
   const set = ([items]: readonly unknown[]): Set<unknown> =>
@@ -91,9 +116,13 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
       return made;
     },
     'torch._utils._rebuild_tensor': (args) => rebuild(file, args),
-    'torch._utils._rebuild_tensor_v2': (args) => rebuild(file, args),
+    'torch._utils._rebuild_tensor_v2': (args) => rebuild(file, args, { metadata: args[6] }),
     'torch._utils._rebuild_tensor_v3': (args) =>
-      rebuild(file, args, (args[6] as TypeMarker | undefined)?.dtype ?? undefined),
+      rebuild(file, args, {
+        dtype: (args[6] as TypeMarker | undefined)?.dtype ?? undefined,
+        metadata: args[7],
+      }),
+    'torch._utils._rebuild_device_tensor_from_cpu_tensor': ofOtherDevice,
     'torch._utils._rebuild_parameter': first,
     'torch._utils._rebuild_parameter_with_state': first,
     'torch.Size': (args) => args[0] ?? new PickleTuple([]),
@@ -105,7 +134,11 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
         made instanceof PickleTuple &&
         target.name.startsWith('torch._utils._rebuild')
         ? target.call(made.items)
-        : null;
+        : new OddTensor(
+            `a tensor made by ${make instanceof Opaque ? make.name : 'something unknown'}`,
+            null,
+            [made],
+          );
     },
     'torch.device': (args) =>
       args
@@ -113,44 +146,55 @@ export function torchGlobals(file: string): (module: string, name: string) => Pi
         .filter((part) => typeof part === 'string' || typeof part === 'number')
         .join(':'),
     '_codecs.encode': first,
+    'builtins.bytes': first,
+    'builtins.bytearray': first,
     'builtins.set': set,
-    '__builtin__.set': set,
-    'collections.Counter': () => new PickleDict(),
+    'builtins.frozenset': set,
+    'builtins.complex': ([real, imaginary]) =>
+      typeof real === 'number' && typeof imaginary === 'number'
+        ? `${real} + ${imaginary}j`
+        : new Opaque('builtins.complex'),
+    'collections.deque': ([items]) => (Array.isArray(items) ? [...(items as unknown[])] : []),
+    'collections.Counter': ([counts]) => {
+      const made = new PickleDict();
+      if (counts instanceof PickleDict)
+        for (const [key, count] of counts.entries) made.entries.set(key, count);
+      return made;
+    },
     'collections.defaultdict': () => new PickleDict(),
+    ...oddTensors,
+    ...numpyGlobals,
     'torch.serialization._get_layout': first,
   };
   return (module, name) => {
-    const full = `${module}.${name}`;
+    // Protocols before 3 use the names of Python 2.
+    const full = `${module === '__builtin__' ? 'builtins' : module}.${name}`;
     if (Object.hasOwn(fixed, full)) return { name: full, call: fixed[full]! };
     if (
       (module === 'torch' || module === 'torch.storage' || module === 'torch.cuda') &&
-      (name === 'UntypedStorage' || Object.hasOwn(storageDtypes, name))
+      (name === 'UntypedStorage' || Object.hasOwn(readStorageDtypes, name))
     ) {
-      return { name: full, dtype: storageDtypes[name] ?? null } satisfies TypeMarker;
+      return { name: full, dtype: readStorageDtypes[name] ?? null } satisfies TypeMarker;
     }
     if (module === 'torch' && Object.hasOwn(torchDtypes, name))
       return { name: full, dtype: torchDtypes[name]! } satisfies TypeMarker;
     if (full === 'torch.nn.parameter.Parameter' || full === 'torch.Tensor')
       return { name: full, call: first };
-    if (/^torch\.nn\.(modules|parallel)\./.test(module)) {
-      throw new SaeEvalError(
-        'checkpoint-module',
-        `${file}: holds a pickled module (${full}), which only the code that made it can ` +
-          'read. Save its state_dict() instead: torch.save(model.state_dict(), path).',
-      );
-    }
     return null;
   };
 }
 
 /**
- * Storage of a persistent id of torch.save, `('storage', type, key, location, numel[, view])`. The
- * location is ignored.
+ * Storage of a persistent id of torch.save, `('storage', type, key, location, numel[, view])`; an
+ * opaque object for other ids. The location is ignored.
  * @throws SaeEvalError `checkpoint-format`.
  */
-export function storageFromId(file: string, id: unknown): StorageRef {
+export function storageFromId(file: string, id: unknown): StorageRef | Opaque {
+  if (id instanceof Opaque) return id;
   const items = id instanceof PickleTuple ? id.items : [];
   const [tag, type, key, , numel, view] = items;
+  // Legacy files keep the class of a pickled module, with its source.
+  if (tag === 'module' && type instanceof Opaque) return type;
   if (
     tag !== 'storage' ||
     !Number.isSafeInteger(numel) ||
@@ -159,6 +203,7 @@ export function storageFromId(file: string, id: unknown): StorageRef {
   ) {
     throw new SaeEvalError('checkpoint-format', `${file}: a persistent id that is not a storage.`);
   }
+  if (type instanceof Opaque) return new Opaque(`a storage of type ${type.name}`);
   const dtype = (type as TypeMarker | null)?.dtype;
   if (dtype === undefined)
     throw new SaeEvalError(
