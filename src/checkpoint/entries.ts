@@ -20,6 +20,11 @@ export interface TensorEntry {
    * of the inflated bytes.
    */
   deflated?: { byteOffset: number; byteLength: number; inflatedLength: number };
+  /**
+   * Parts that the tensor is computed from, `direction · magnitude / ‖direction‖`. The norm is taken
+   * over the dimensions that the magnitude lacks.
+   */
+  weightNorm?: { magnitude: TensorEntry; direction: TensorEntry };
 }
 
 /** Number of bytes from the first element to the end of the last; Infinity on overflow. */

@@ -1,6 +1,14 @@
 /** Opens the tensors of a checkpoint: they are mapped, not copied. */
 import { SaeEvalError } from '../errors.js';
-import { fromTypedArray, mapFile, scope, type DType, type Tensor } from '../torch/index.js';
+import {
+  fromTypedArray,
+  mapFile,
+  ops,
+  scope,
+  type DType,
+  type MappedFile,
+  type Tensor,
+} from '../torch/index.js';
 import type { TensorEntry } from './entries.js';
 import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
@@ -29,6 +37,43 @@ function inflated(
   );
 }
 
+interface Target {
+  device: string;
+  /** Default the stored one. */
+  dtype?: DType | undefined;
+}
+
+function open(
+  { path, file }: { path: string; file: MappedFile },
+  entry: TensorEntry,
+  { device, dtype = entry.dtype }: Target,
+): Tensor {
+  if (entry.weightNorm !== undefined) {
+    const { magnitude, direction } = entry.weightNorm;
+    return scope(() => {
+      const v = open({ path, file }, direction, { device });
+      const g = open({ path, file }, magnitude, { device, dtype: v.dtype });
+      const over = v.shape.flatMap((_, dim) => ((g.shape[dim] ?? 1) === 1 ? [dim] : []));
+      const norm = ops.linalg_vector_norm(v, 2, over, { keepdim: true });
+      return v.mul(g.div(norm)).to({ dtype });
+    });
+  }
+  if (entry.deflated !== undefined) return inflated(path, entry, { device, dtype });
+  const mapped = file.tensor({
+    byteOffset: entry.byteOffset,
+    byteLength: entry.storage.byteOffset + entry.storage.byteLength - entry.byteOffset,
+    dtype: entry.dtype,
+    shape: entry.shape,
+    strides: entry.strides,
+  });
+  if (device === 'cpu' && dtype === entry.dtype) return mapped;
+  try {
+    return mapped.to({ device, dtype });
+  } finally {
+    mapped.dispose();
+  }
+}
+
 /**
  * Tensors by name. The caller disposes them; they keep the mapping of the file alive. Tensors that
  * share a storage in the file share its bytes here too, unless a legacy file does not align them.
@@ -49,27 +94,7 @@ export function openTensors(
           'checkpoint-keys',
           `${checkpoint.path}: expected a tensor '${name}', found none of that name.`,
         );
-      if (entry.deflated !== undefined) {
-        opened.set(name, inflated(checkpoint.path, entry, { device, dtype: dtype ?? entry.dtype }));
-        continue;
-      }
-      const limit = entry.storage.byteOffset + entry.storage.byteLength - entry.byteOffset;
-      const mapped = file.tensor({
-        byteOffset: entry.byteOffset,
-        byteLength: limit,
-        dtype: entry.dtype,
-        shape: entry.shape,
-        strides: entry.strides,
-      });
-      const target = dtype ?? entry.dtype;
-      if (device === 'cpu' && target === entry.dtype) opened.set(name, mapped);
-      else {
-        try {
-          opened.set(name, mapped.to({ device, dtype: target }));
-        } finally {
-          mapped.dispose();
-        }
-      }
+      opened.set(name, open({ path: checkpoint.path, file }, entry, { device, dtype }));
     }
     return opened;
   } catch (error) {
