@@ -14,11 +14,15 @@ const labels = {
   k: 'k',
   scale: 'Scale',
   centered: 'Centered',
+  normalization: 'Normalization',
+  preBias: 'Decoder bias subtracted first',
+  prefix: 'Prefix in the file',
   aggregation: 'Aggregation',
   routing: 'Routing',
 };
 const values = {
   centered: ['true', 'false'],
+  preBias: ['true', 'false'],
   aggregation: ['sum', 'mean'],
   routing: ['hard', 'soft'],
 };
@@ -27,7 +31,7 @@ const values = {
 function parsed(name, text) {
   if (name === 'layer' || name === 'k') return Number(text);
   if (name === 'scale') return oneOrMany(numbersIn(text));
-  return name === 'centered' ? text === 'true' : text;
+  return name === 'centered' || name === 'preBias' ? text === 'true' : text;
 }
 
 export class SaeRow {
@@ -121,7 +125,7 @@ export class SaeRow {
     return field(this.#path('kind'), labels.kind, control, summary ?? reason);
   }
 
-  #field({ field: name, state, value, reason, instead }) {
+  #field({ field: name, state, value, options = values[name], reason, instead }) {
     const known = value === undefined ? '' : [value].flat().join(', ');
     const text = this.#edited[name] ?? known;
     const properties = {
@@ -132,8 +136,8 @@ export class SaeRow {
     };
     const limit = { layer: this.#server.model()?.layers, k: this.#file.m }[name];
     const control =
-      name in values
-        ? select([...(known === '' ? [{ value: '', text: '' }] : []), ...values[name]], {
+      options !== undefined
+        ? select([...(known === '' ? [{ value: '', text: '' }] : []), ...options], {
             ...properties,
             chosen: text,
           })

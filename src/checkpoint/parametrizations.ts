@@ -18,7 +18,11 @@ function isNorm(magnitude: readonly number[], direction: readonly number[]): boo
 }
 
 /** Entry of a weight that a magnitude and a direction give; null if they are none. */
-function weightNorm(name: string, magnitude: TensorEntry, direction: TensorEntry): TensorEntry | null {
+function weightNorm(
+  name: string,
+  magnitude: TensorEntry,
+  direction: TensorEntry,
+): TensorEntry | null {
   if (!isNorm(magnitude.shape, direction.shape)) return null;
   const strides = contiguousStrides(direction.shape);
   return { ...direction, name, strides, weightNorm: { magnitude, direction } };

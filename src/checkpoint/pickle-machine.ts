@@ -28,6 +28,13 @@ function sizeOf(value: unknown): number {
   return value instanceof PickleDict ? value.entries.size : 0;
 }
 
+/** Name of what a call makes: of the class that Python's and numpy's constructors are given. */
+function nameOfMade({ name }: Opaque, args: unknown): string {
+  const type = args instanceof PickleTuple ? args.items[0] : undefined;
+  const isConstructor = /(?:^copy_?reg\.(?:_reconstructor|__newobj__)|multiarray\._reconstruct)$/;
+  return type instanceof Opaque && isConstructor.test(name) ? type.name : name;
+}
+
 export class PickleMachine {
   readonly #stack: unknown[] = [];
   readonly #memo = new Map<number, unknown>();
@@ -155,7 +162,7 @@ export class PickleMachine {
   callWith(callee: unknown, args: unknown): void {
     if (callee instanceof Opaque) {
       this.#charge(opaqueItems);
-      const made = new Opaque(callee.name);
+      const made = new Opaque(nameOfMade(callee, args));
       made.contents.push(args);
       this.push(made);
       return;

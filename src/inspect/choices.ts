@@ -100,8 +100,19 @@ function placeFindings(description: SaeDescription, hook: HookPoint | null): Fie
   ];
 }
 
-/** The choice of one kind. `kindReason`: why the kind must be given; null if it need not be. */
-export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null): SaeChoice {
+export interface ChoiceOptions {
+  /** Why the kind must be given; null if it need not be. */
+  kindReason: string | null;
+  /** Prefixes among which a request must choose; empty for a file with one SAE. */
+  prefixes: readonly string[];
+}
+
+/** The choice of one kind. */
+export function choiceOf(
+  file: SaeFile,
+  kind: SaeKind,
+  { kindReason, prefixes }: ChoiceOptions,
+): SaeChoice {
   const given = new GivenSettings({ kind });
   const description = placedByPath(file.describe(given));
   const hooks = hookPointsOf(description).map(parseHookName);
@@ -118,7 +129,24 @@ export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null
           { field: 'aggregation', state: 'optional', value: 'sum', reason: 'default' },
           { field: 'routing', state: 'optional', value: 'hard', reason: 'default' },
         ];
-  const fields = [about, ...placeFindings(description, single), ...given.findings, ...routing];
+  const prefix: FieldFinding[] =
+    prefixes.length === 0
+      ? []
+      : [
+          {
+            field: 'prefix',
+            state: 'required',
+            options: prefixes,
+            reason: `the file holds ${prefixes.length} SAEs`,
+          },
+        ];
+  const fields = [
+    about,
+    ...prefix,
+    ...placeFindings(description, single),
+    ...given.findings,
+    ...routing,
+  ];
   const asks = (field: string): boolean =>
     fields.some((one) => one.field === field && one.state === 'required');
   return {
@@ -128,6 +156,9 @@ export function choiceOf(file: SaeFile, kind: SaeKind, kindReason: string | null
     site: single === null || single.site === 'resid' ? null : single.site,
     k: asks('k') ? null : kOf(description),
     normalization: inputText(description, asks('scale')),
-    fields,
+    fields: fields.map(({ options, ...field }) => ({
+      ...field,
+      ...(options === undefined ? {} : { options: [...options] }),
+    })),
   };
 }

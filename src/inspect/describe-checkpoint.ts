@@ -7,8 +7,9 @@ import { placedByPath } from '../evaluation/request/path-hook.js';
 import { parseHookName } from '../lm/hook-names.js';
 import { hookPointsOf, kOf, type SaeDescription } from '../sae/description.js';
 import { kindInName, settingsInName } from '../sae/formats/file-name.js';
-import { recognize, type SaeFile } from '../sae/formats/recognize.js';
+import { recognizeAll, type SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
+import { unusedTensors } from '../sae/formats/unused-tensors.js';
 import { kindNamed, type SaeKind } from '../sae/kinds/kinds.js';
 import type { CheckpointDescription, PublishedSae, SaeChoice } from '../schema/catalogue.js';
 import { choiceOf, inputText, obstacleOf } from './choices.js';
@@ -19,8 +20,12 @@ function contentsOf({
   prefix,
   entries,
   values,
+  opaque,
   others,
-}: Checkpoint): Pick<CheckpointDescription, 'format' | 'prefix' | 'tensors' | 'values' | 'others'> {
+}: Checkpoint): Pick<
+  CheckpointDescription,
+  'format' | 'prefix' | 'tensors' | 'values' | 'opaque' | 'others'
+> {
   return {
     format,
     prefix,
@@ -28,6 +33,14 @@ function contentsOf({
     tensors: [...entries.values()].map(({ name, dtype, shape }) => ({ name, dtype, shape })),
     values: Object.fromEntries(
       [...values].slice(0, 100).map(([key, value]) => [key, String(value).slice(0, 200)]),
+    ),
+    opaque: Object.fromEntries(
+      [...opaque]
+        .slice(0, 100)
+        .map(([key, { what, shape }]) => [
+          key,
+          what.slice(0, 200) + (shape === null ? '' : ` of shape [${shape.join(', ')}]`),
+        ]),
     ),
   };
 }
@@ -100,7 +113,7 @@ function needsOf(choices: readonly SaeChoice[], m: number | null): string[] {
       if (state !== 'required') continue;
       const either = instead === undefined ? field : `${field} or ${instead}`;
       const plain = field === 'k' ? `k, 1…${m}` : either;
-      const text = ['kind', 'layer', 'k'].includes(field) ? plain : `${field}: ${reason}`;
+      const text = ['kind', 'layer', 'k', 'prefix'].includes(field) ? plain : `${field}: ${reason}`;
       needs.set(text, [...(needs.get(text) ?? []), kind]);
     }
   return [...needs].map(([text, kinds]) =>
@@ -117,12 +130,16 @@ function routedLayersOf(file: SaeFile, [first]: readonly SaeKind[]): number | nu
 
 /** @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`. */
 export async function describeCheckpoint(path: string): Promise<CheckpointDescription> {
-  const file = await recognize(path);
+  const files = await recognizeAll(path);
+  const [file] = files;
+  const prefixes = files.length === 1 ? [] : files.map(({ checkpoint }) => checkpoint.prefix);
   const candidates = file.candidates();
   const isBare = file.format.name === 'routesae' && file.configPath === null;
-  const kindKnown = candidates.length === 1 || (!isBare && candidates.length > 0);
+  // Formats without a list of candidates tell their kind.
+  const tellsKind = file.format.candidates === undefined && candidates.length > 0;
+  const kindKnown = candidates.length === 1 || tellsKind;
   const kindReason = kindKnown ? null : `this file could be ${candidates.join(' or ')}`;
-  const choices = candidates.map((kind) => choiceOf(file, kind, kindReason));
+  const choices = candidates.map((kind) => choiceOf(file, kind, { kindReason, prefixes }));
   const given = new GivenSettings(candidates[0] === undefined ? {} : { kind: candidates[0] });
   const description = candidates.length === 0 ? null : placedByPath(file.describe(given));
   const named = settingsInName(path);
@@ -143,7 +160,9 @@ export async function describeCheckpoint(path: string): Promise<CheckpointDescri
     ),
     ...(isBare && candidates.length > 0 && Object.keys(named).length > 0 ? { named } : {}),
     kindKnown,
-    namedKind: isBare ? kindInName(path, candidates) : null,
+    prefixes,
+    unused: description === null ? [] : unusedTensors(description),
+    namedKind: tellsKind ? null : kindInName(path, candidates),
     obstacle: description === null ? null : obstacleOf(description),
     choices,
     published: isBare || description === null ? null : publishedOf(description, given),

@@ -61,6 +61,9 @@ export function renderDescription(description: CheckpointDescription): string {
     prefix,
     tensors,
     values,
+    opaque,
+    unused,
+    prefixes,
     others = [],
     candidates,
     needs,
@@ -82,11 +85,26 @@ export function renderDescription(description: CheckpointDescription): string {
         `  ${printable(name).padEnd(width)}  ${dtype.padEnd(8)}  [${shape.join(', ')}]`,
     ),
     ...Object.entries(values).map(([key, value]) => `  ${printable(key)} = ${printable(value)}`),
+    ...Object.entries(opaque).map(
+      ([key, what]) => `  ${printable(key)}: ${printable(what)}, not read`,
+    ),
     ...(others.length === 0
       ? []
       : [
           '  beside it: ' +
             `${printable(others.slice(0, 8).join(', '))}${others.length > 8 ? ', …' : ''}`,
+        ]),
+    ...(unused.length === 0 || candidates.length === 0
+      ? []
+      : [
+          '  not used: ' +
+            `${printable(unused.slice(0, 8).join(', '))}${unused.length > 8 ? ', …' : ''}`,
+        ]),
+    ...(prefixes.length === 0
+      ? []
+      : [
+          `holds ${prefixes.length} SAEs, told apart by prefix: ` +
+            `${printable(prefixes.map((prefix) => `'${prefix}'`).join(', '))}; the first is:`,
         ]),
     ...(d === null || m === null ? [] : [`sizes: d = ${d}, m = ${m}`]),
     ...publishedLines(description),

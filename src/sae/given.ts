@@ -3,8 +3,8 @@
  * them found: settings that the file knows, settings it asks for, settings that do not fit.
  */
 import { SaeEvalError, type FieldError } from '../errors.js';
-import type { SaeKind } from '../schema/index.js';
-import type { Normalization } from './description.js';
+import { normalizationNames, type NormalizationName, type SaeKind } from '../schema/index.js';
+import { normalizationsOf, type Normalization, type SaeForm } from './description.js';
 
 export interface GivenFields {
   kind?: SaeKind | undefined;
@@ -16,6 +16,10 @@ export interface GivenFields {
   scale?: number | readonly number[] | undefined;
   /** Whether the mean over d is taken off first. */
   centered?: boolean | undefined;
+  /** How activations become the SAE's input. */
+  normalization?: NormalizationName | undefined;
+  /** Whether the decoder bias is subtracted from the input before the encoder. */
+  preBias?: boolean | undefined;
   aggregation?: 'sum' | 'mean' | undefined;
   routing?: 'hard' | 'soft' | undefined;
   /** Override of the whole run, if it is its only setting. */
@@ -24,22 +28,40 @@ export interface GivenFields {
 }
 
 export type GivenField =
-  'kind' | 'layer' | 'hook' | 'k' | 'scale' | 'centered' | 'aggregation' | 'routing' | 'theta';
+  | 'kind'
+  | 'layer'
+  | 'hook'
+  | 'k'
+  | 'scale'
+  | 'centered'
+  | 'normalization'
+  | 'preBias'
+  | 'prefix'
+  | 'aggregation'
+  | 'routing'
+  | 'theta';
 
 /** Finding about a field of the request, made by describing a file. */
 export interface FieldFinding {
   field: GivenField;
   state: 'required' | 'known' | 'optional';
   value?: string | number | boolean;
+  /** The values that it may have, if they are few. */
+  options?: readonly string[];
   reason: string;
   /** Field that may be given instead of a required one. */
   instead?: GivenField;
 }
 
+const normalizationNamed = (name: NormalizationName): Normalization =>
+  name === 'layer-norm' ? { kind: name, epsilon: 1e-5 } : { kind: name };
+
 export class GivenSettings {
   /** Faults of the fields given, and fields that must be given. */
   readonly faults: FieldError[] = [];
   readonly findings: FieldFinding[] = [];
+  /** Whether the file left the normalization, or the use of its decoder bias, to the request. */
+  readonly open = { normalization: false, preBias: false };
 
   constructor(readonly fields: GivenFields = {}) {}
 
@@ -60,8 +82,12 @@ export class GivenSettings {
   }
 
   /** Records a setting that may be given but need not be. */
-  offer(field: GivenField, reason: string): void {
-    this.findings.push({ field, state: 'optional', reason });
+  offer(
+    field: GivenField,
+    reason: string,
+    more: Pick<FieldFinding, 'value' | 'options'> = {},
+  ): void {
+    this.findings.push({ field, state: 'optional', ...more, reason });
   }
 
   /** Refuses a setting that has no meaning for the file; `why` is a sentence without its end. */
@@ -115,6 +141,58 @@ export class GivenSettings {
     else this.offer('scale', 'the number that the SAE’s input is multiplied by');
     const factor = this.scale();
     return factor === undefined ? otherwise : { kind: 'scale', factor };
+  }
+
+  /** The normalization of a file that cannot say how its input was made; else the assumed one. */
+  normalization(assumed: Normalization): Normalization {
+    this.open.normalization = true;
+    this.offer('normalization', 'how activations become its input, which the file cannot say', {
+      value: assumed.kind,
+      options: normalizationNames,
+    });
+    const { normalization } = this.fields;
+    const wanted = normalization === undefined ? assumed : normalizationNamed(normalization);
+    if (wanted.kind === 'none') return this.optionalScale(wanted);
+    if (normalization !== undefined) this.refuse('scale', `goes with normalization none alone`);
+    return wanted;
+  }
+
+  /** Whether a file that cannot say subtracts its decoder bias first; else what is assumed. */
+  preBias(assumed: boolean): boolean {
+    this.open.preBias = true;
+    this.offer(
+      'preBias',
+      'whether the decoder bias is subtracted first, which the file cannot say',
+      {
+        value: assumed,
+      },
+    );
+    return this.fields.preBias ?? assumed;
+  }
+
+  /** Refuses fields for a file that itself says otherwise. */
+  checkSaid(form: SaeForm): void {
+    const { normalization, preBias } = this.fields;
+    const said = [...new Set(normalizationsOf(form).map(({ kind }) => kind))];
+    if (
+      normalization !== undefined &&
+      !this.open.normalization &&
+      said.some((kind) => kind !== normalization)
+    )
+      this.fault(
+        'normalization',
+        `the file says ${said.join(', ')}, the request ${normalization}; leave it out`,
+      );
+    const subtracts = form.form !== 'crosscoder' && form.subtractDecoderBias;
+    const hasBias = form.decoderBias !== null;
+    if (preBias !== undefined && (!this.open.preBias || !hasBias) && preBias !== subtracts)
+      this.fault(
+        'preBias',
+        hasBias
+          ? `the file says that its decoder bias is ${subtracts ? '' : 'not '}subtracted first; ` +
+              'leave it out'
+          : 'the file has no decoder bias to subtract; leave it out',
+      );
   }
 
   /** The normalization of a file that does not hold the scale it needs. */

@@ -79,6 +79,8 @@ export function openSAE(
 }
 
 export interface LoadSaeOptions extends GivenFields {
+  /** Prefix of its tensors, if the file holds several SAEs. */
+  prefix?: string;
   device?: string;
   dtype?: FloatDtype;
 }
@@ -88,9 +90,12 @@ export interface LoadSaeOptions extends GivenFields {
  * @throws SaeEvalError `file-not-found`, `checkpoint-*`, `sae-kind`; `sae-option` if a setting is
  *   missing or does not fit.
  */
-export async function describeSAE(path: string, fields: GivenFields = {}): Promise<SaeDescription> {
+export async function describeSAE(
+  path: string,
+  { prefix, ...fields }: GivenFields & { prefix?: string | undefined } = {},
+): Promise<SaeDescription> {
   const given = new GivenSettings(fields);
-  const description = (await recognize(path)).describe(given);
+  const description = (await recognize(path, prefix)).describe(given);
   given.throwIfAny(path);
   return description;
 }

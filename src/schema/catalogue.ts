@@ -82,6 +82,10 @@ export const fieldFindingSchema = z
       .union([z.string(), z.number(), z.boolean()])
       .optional()
       .describe('Value in the file, or default.'),
+    options: z
+      .array(z.string())
+      .optional()
+      .describe('The values that it may have, if they are few.'),
     reason: z.string().describe('Why the field is required, or source of its value.'),
     instead: z
       .string()
@@ -109,6 +113,12 @@ export const saeChoiceSchema = z
 const choiceFields = {
   kindKnown: z.boolean().describe('Whether a request may omit `kind`.'),
   namedKind: z.enum(saeKinds).nullable().describe('Kind in the name of the file.'),
+  prefixes: z
+    .array(z.string())
+    .describe(
+      'Prefixes of the SAEs in the file; empty unless it holds several. The other fields are ' +
+        'about the first.',
+    ),
   obstacle: z
     .string()
     .nullable()
@@ -145,7 +155,7 @@ export const publishedSchema = z
       .describe(
         'Format: saelens, dictionary_learning, sparsify, gemma-scope, gemma-scope-2, ' +
           'llama-scope, openmoss, ' +
-          'openai, mlsae or crosscoder.',
+          'openai, mlsae, crosscoder, plain or routesae.',
       ),
     hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),
     layers: z
@@ -205,6 +215,13 @@ export const checkpointDescriptionSchema = z
       z.object({ name: z.string(), dtype: z.string(), shape: z.array(z.number().int()) }),
     ),
     values: z.record(z.string(), z.string()).describe('Values in the file beside tensors.'),
+    opaque: z
+      .record(z.string(), z.string())
+      .describe(
+        'Objects that only code of their own could make, and tensors that are not plain: what ' +
+          'they are, by path. They were not read. The first hundred.',
+      ),
+    unused: z.array(z.string()).describe('Tensors that no candidate computes with.'),
     others: z
       .array(z.string())
       .optional()

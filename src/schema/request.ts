@@ -12,6 +12,9 @@ export const metricNames: readonly MetricName[] = metrics.map(({ name }) => name
 export const protocolNames = ['reference', 'strict'] as const satisfies readonly Protocol[];
 export const floatDtypes = ['float32', 'bfloat16', 'float16'] as const;
 
+/** Normalizations that a request may give; `scale` is a field of its own. */
+export const normalizationNames = ['none', 'pre', 'layer-norm', 'token-norm'] as const;
+
 const path = z
   .string()
   .min(1)
@@ -84,6 +87,25 @@ export const saeSpecSchema = z
     exclude: excludeSchema
       .optional()
       .describe('Positions that do not count for this SAE; default: those of the request.'),
+    normalization: z
+      .enum(normalizationNames)
+      .optional()
+      .describe(
+        'How activations become the input of an SAE whose file cannot say: none (raw), pre, ' +
+          'layer-norm or token-norm.',
+      ),
+    preBias: z
+      .boolean()
+      .optional()
+      .describe(
+        'Whether the decoder bias is subtracted from the input first, for SAEs whose files ' +
+          'cannot say.',
+      ),
+    prefix: z
+      .string()
+      .max(4096)
+      .optional()
+      .describe('Prefix of the tensors, to choose one of several SAEs in a file.'),
     aggregation: z
       .enum(['sum', 'mean'])
       .optional()
@@ -215,6 +237,7 @@ export const requestSchema = requestFields
 export type { SaeKind };
 export type { MetricName };
 export type ProtocolName = (typeof protocolNames)[number];
+export type NormalizationName = (typeof normalizationNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];
 export type Exclude = z.infer<typeof excludeSchema>;
 export type SaeSpec = z.infer<typeof saeSpecSchema>;

@@ -46,7 +46,7 @@ export interface ValidateOptions {
 
 /** Settings that a request gives beside a file: an override counts if it is the only setting. */
 function givenSettings(
-  { checkpoint: _, label: __, ...fields }: SaeSpec,
+  { checkpoint: _, label: __, prefix: ___, ...fields }: SaeSpec,
   { inferK, theta }: ResolvedRequest,
 ): GivenSettings {
   return new GivenSettings({
@@ -114,7 +114,8 @@ export async function validateRequest(
     const given = givenSettings(spec, request);
     const described = await problems.at(
       at('checkpoint'),
-      async () => placedByPath((await recognize(resolvePath(spec.checkpoint))).describe(given)),
+      async () =>
+        placedByPath((await recognize(resolvePath(spec.checkpoint), spec.prefix)).describe(given)),
       at,
     );
     for (const { path, message } of given.faults) add(path, message);

@@ -6,6 +6,7 @@ import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
+import { usedTensors } from '../../sae/used-tensors.js';
 import { cuda, numThreads } from '../../torch/index.js';
 import { chooseMicroBatch, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
@@ -112,13 +113,13 @@ function loadOne(
   const path = resolvePath === undefined ? base.path : resolvePath(base.path);
   // Two SAEs of one file that differ only in the place they are used at share their weights.
   const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;
-  const values = [...checkpoint.entries.values()].reduce(
-    (sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1),
-    0,
-  );
+  const values = [...usedTensors(description)].reduce((sum, name) => {
+    const { shape } = checkpoint.entries.get(name)!;
+    return sum + shape.reduce((product, size) => product * size, 1);
+  }, 0);
   const source = {
     path,
-    options: { form, dtype, device, products },
+    options: { form, prefix: checkpoint.prefix, dtype, device, products },
     weightBytes: values * bytesPer(dtype),
   };
   try {

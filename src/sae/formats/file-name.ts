@@ -31,6 +31,20 @@ export function settingsInName(path: string): NamedSettings {
   return { ...(layer === undefined ? {} : { layer }), ...(k === undefined ? {} : { k }) };
 }
 
+/**
+ * Number of the block, from 0, after which an SAE reads, in a name such as `sae_layer_19.pt`,
+ * `SAE-l19.pth` or, counting layers from 1, `TopK_L20.pt`; null if the name has none or several.
+ */
+export function blockInName(path: string): number | null {
+  const name = partsOf(path).join('_');
+  const found = new Set(
+    [...name.matchAll(/(?:^|_)(?:layer_?|l)(\d{1,4})(?=_|$)/g)].map(([, block]) => Number(block)),
+  );
+  const { layer } = settingsInName(path);
+  if (layer !== undefined) found.add(layer - 1);
+  return found.size === 1 ? [...found][0]! : null;
+}
+
 /** The one of these kinds that the name of the file holds as a part; null if none or several do. */
 export function kindInName<Kind extends string>(path: string, kinds: readonly Kind[]): Kind | null {
   const parts = new Set(partsOf(path).map((part) => part.toLowerCase()));

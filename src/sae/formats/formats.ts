@@ -8,6 +8,7 @@ import { llamaScope } from './llama-scope.js';
 import { mlsae } from './mlsae.js';
 import { openAi } from './openai.js';
 import { openMoss } from './openmoss.js';
+import { plain } from './plain.js';
 import { routeSae } from './routesae.js';
 import { saelens } from './saelens.js';
 import { sparsify } from './sparsify.js';
@@ -23,5 +24,6 @@ export const formats: readonly Format[] = [
   gemmaScope,
   gemmaScope2,
   openAi,
+  plain,
   routeSae, // takes every file that none before it does
 ];

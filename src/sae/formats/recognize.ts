@@ -4,13 +4,18 @@
  */
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { withWeights } from '../../checkpoint/parametrizations.js';
 import { readCheckpoint, type Checkpoint } from '../../checkpoint/read.js';
+import { onlyByCode, pickledModule } from '../../checkpoint/state-dict.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Place, SaeDescription } from '../description.js';
 import { GivenSettings } from '../given.js';
+import { usedTensors } from '../used-tensors.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
+import { encoderNames } from './plain-tensors.js';
+import { plainPrefix, saeViews } from './sae-views.js';
 import { notesOnUnknown, refuseUnsupported } from './vocabulary.js';
 
 /** Kinds that an SAE of a published format can be evaluated as, nearest first. */
@@ -76,6 +81,7 @@ export class SaeFile implements FormatFile {
    */
   describe(given: GivenSettings): SaeDescription {
     const { kinds, ...described } = this.#described(given);
+    given.checkSaid(described);
     const kind = chooseKind(
       kindsOf({ ...described, ...(kinds ? { kinds } : {}) }),
       given.fields.kind,
@@ -83,6 +89,17 @@ export class SaeFile implements FormatFile {
     const { format, checkpoint, configPath } = this;
     const place = placeAs(kind, described.place);
     return { format: format.name, checkpoint, configPath, ...described, kind, place };
+  }
+
+  /** The nearest description, or the reason why there is none. */
+  nearest(): SaeDescription | SaeEvalError {
+    try {
+      const [kind] = this.candidates();
+      return this.describe(new GivenSettings(kind === undefined ? {} : { kind }));
+    } catch (error) {
+      if (error instanceof SaeEvalError) return error;
+      throw error;
+    }
   }
 }
 
@@ -93,24 +110,28 @@ const folders = formats.flatMap((format) =>
   format.folder === undefined ? [] : [{ format, ...format.folder }],
 );
 
-/** The file that a path leads to as a folder's weights, with the configuration beside them. */
-async function inFolder(path: string, isFolder: boolean): Promise<SaeFile | null> {
+/** A folder's weights, with the format and the configuration beside them. */
+interface Located {
+  weights: string;
+  format: Format | null;
+  configPath: string | null;
+}
+
+/** The weights that a path leads to in a folder of a format, or null. */
+function inFolder(path: string, isFolder: boolean): Located | null {
   for (const { format, weights, config } of folders) {
     for (const name of weights) {
       const base = isFolder ? path : name.split('/').reduce((at) => dirname(at), path);
       const [weightsPath, configPath] = [join(base, name), join(base, config)];
       if ((isFolder || join(path) === weightsPath) && isFile(weightsPath) && isFile(configPath))
-        return new SaeFile(format, await readCheckpoint(weightsPath), configPath);
+        return { weights: weightsPath, format, configPath };
     }
   }
   return null;
 }
 
-/**
- * Recognises the format of a folder or file from configurations and headers alone.
- * @throws SaeEvalError `file-not-found`, `checkpoint-*`.
- */
-export async function recognize(path: string): Promise<SaeFile> {
+/** @throws SaeEvalError `file-not-found`, or `checkpoint-format` for a folder of no format. */
+function locate(path: string): Located {
   let isFolder: boolean;
   try {
     isFolder = statSync(path).isDirectory();
@@ -118,8 +139,8 @@ export async function recognize(path: string): Promise<SaeFile> {
     throw asSaeEvalError(error, path);
   }
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
-    return recognize(dirname(path));
-  const found = await inFolder(path, isFolder);
+    return locate(dirname(path));
+  const found = inFolder(path, isFolder);
   if (found !== null) return found;
   const alone = ['params.npz', 'params.safetensors'].map((name) => join(path, name));
   const file = isFolder ? alone.find(isFile) : path;
@@ -130,10 +151,113 @@ export async function recognize(path: string): Promise<SaeFile> {
       `${path}: expected a folder with ${known.join('; ')}; or params.npz or params.safetensors.`,
     );
   }
-  const checkpoint = await readCheckpoint(file);
-  for (const format of formats) {
-    const own = format.file?.(checkpoint) ?? null;
-    if (own !== null) return new SaeFile(format, own.checkpoint, own.configPath);
+  return { weights: file, format: null, configPath: null };
+}
+
+/** Whether a view is no SAE because it lacks tensors or has others. */
+const isIncomplete = (nearest: SaeDescription | SaeEvalError): boolean =>
+  nearest instanceof SaeEvalError &&
+  (nearest.code === 'checkpoint-keys' || nearest.code === 'checkpoint-shape');
+
+/**
+ * The view in the format of its folder, or in the first that finds an SAE in it; else in the first
+ * that takes it.
+ */
+function inFormat(checkpoint: Checkpoint, { format, configPath }: Located): SaeFile {
+  if (format !== null) return new SaeFile(format, checkpoint, configPath);
+  const taken: SaeFile[] = [];
+  for (const one of formats) {
+    const own = one.file?.(checkpoint) ?? null;
+    if (own === null) continue;
+    const file = new SaeFile(one, own.checkpoint, own.configPath);
+    // A configuration belongs to its format alone.
+    if (own.configPath !== null || !isIncomplete(file.nearest())) return file;
+    taken.push(file);
   }
-  throw new Error('the last format takes every file');
+  return taken[0]!; // the last format takes every file
+}
+
+/** Tensors of the file that a description computes with, by where they lie. */
+function tensorsOf(description: SaeDescription): Set<string> {
+  const { entries } = description.checkpoint;
+  return new Set(
+    [...usedTensors(description)].map((name) => {
+      const { byteOffset, shape, strides, deflated, weightNorm } = entries.get(name)!;
+      const norm = weightNorm?.magnitude.byteOffset;
+      return JSON.stringify([deflated?.byteOffset, byteOffset, shape, strides, norm]);
+    }),
+  );
+}
+
+/** The complete SAEs among the views, without those that are parts of another. */
+function complete(files: readonly SaeFile[]): SaeFile[] {
+  const found: { file: SaeFile; tensors: ReadonlySet<string> | null }[] = [];
+  for (const file of files) {
+    const nearest = file.nearest();
+    if (isIncomplete(nearest)) continue;
+    // One that a format refuses for another reason stays: its error is the one to tell.
+    const tensors = nearest instanceof SaeEvalError ? null : tensorsOf(nearest);
+    const isPart = found.some(
+      ({ tensors: outer }) =>
+        outer !== null && tensors !== null && [...tensors].every((tensor) => outer.has(tensor)),
+    );
+    if (!isPart) found.push({ file, tensors });
+  }
+  return found.map(({ file }) => file);
+}
+
+/** Throws what keeps a file without a complete SAE from being read, if that is Python's code. */
+function refuseCode({ path, contents }: Checkpoint): void {
+  const opaque = [...contents.opaque.values()];
+  const module = opaque.find(({ isModule }) => isModule);
+  if (module !== undefined) throw pickledModule(path, module.what);
+  const holder = opaque.find(({ holdsTensors }) => holdsTensors);
+  if (holder !== undefined) throw onlyByCode(path, holder.what);
+}
+
+/**
+ * The SAEs in a file or folder, from configurations and headers alone; mostly one. A file without
+ * any is given as it is, and describing it says why.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`.
+ */
+export async function recognizeAll(path: string): Promise<[SaeFile, ...SaeFile[]]> {
+  const located = locate(path);
+  const whole = await readCheckpoint(located.weights);
+  const first = inFormat(withWeights(whole), located);
+  // The configuration of a folder belongs to the state dict that its library would take.
+  if (located.format !== null && !isIncomplete(first.nearest())) return [first];
+  const views = saeViews(whole.contents).map((view) => inFormat(view, located));
+  const [found, ...others] = complete(views);
+  if (found !== undefined) return [found, ...others];
+  if (!isIncomplete(first.nearest())) return [first];
+  refuseCode(whole);
+  const nearest = views.find(({ format }) => format.name !== 'routesae');
+  const direct = [...whole.entries.keys()].some((name) => encoderNames.includes(name));
+  return [direct || views.length === 0 ? first : (nearest ?? views.at(-1)!)];
+}
+
+/**
+ * The one SAE in a file or folder, or the one below a prefix.
+ * @throws SaeEvalError `file-not-found`, `checkpoint-*`; `sae-option` for several without a prefix,
+ *   or none below it.
+ */
+export async function recognize(path: string, prefix?: string): Promise<SaeFile> {
+  const files = await recognizeAll(path);
+  const isMeant = (file: SaeFile): boolean =>
+    prefix === undefined || file.checkpoint.prefix === prefix;
+  const meant = files.filter(isMeant);
+  const nearly = files.filter(
+    ({ checkpoint }) => plainPrefix(checkpoint.prefix) === plainPrefix(prefix ?? ''),
+  );
+  const [file, other] = meant.length > 0 ? meant : nearly;
+  if (file !== undefined && other === undefined) return file;
+  const prefixes = files.map(({ checkpoint }) => `'${checkpoint.prefix.slice(0, 200)}'`);
+  const shown = prefixes.slice(0, 20).join(', ') + (prefixes.length > 20 ? ', …' : '');
+  const message =
+    prefix === undefined
+      ? `holds ${files.length} SAEs, whose tensors begin with ${shown}: give one as \`prefix\``
+      : `expected ${prefixes.length > 1 ? 'one of ' : ''}${shown}, found '${prefix.slice(0, 200)}'`;
+  throw new SaeEvalError('sae-option', `${path}: ${message}.`, {
+    fields: [{ path: 'prefix', message }],
+  });
 }

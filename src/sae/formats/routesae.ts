@@ -10,13 +10,15 @@ import type { Bilingual } from '../../bilingual.js';
 import { readConfig } from '../../checkpoint/json-file.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError, type ErrorCode } from '../../errors.js';
-import type { Place } from '../description.js';
+import type { Place, SaeForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Kind, SaeSizes, Shapes } from '../kinds/kind.js';
 import { kindNamed, kinds, type SaeKind } from '../kinds/kinds.js';
 import { settingsInName } from './file-name.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { keptSlice } from './positions.js';
+import { Tensors } from './tensors.js';
+import { meaningfulTensor, unusedNote } from './unused-tensors.js';
 import { all, type Vocabulary } from './vocabulary.js';
 
 const settingsFormat = 'sae-eval-settings';
@@ -48,8 +50,8 @@ const settingsSchema = z.object({
 
 const vocabulary: Vocabulary = {
   keys: all('honored', ...Object.keys(settingsSchema.shape)),
-  // A file with another tensor is of no kind.
-  tensors: { '*': 'honored' },
+  // Which tensors a file may have beside its own depends on the kind; describing it looks at them.
+  tensors: { '*': 'harmless' },
 };
 
 /** Settings beside a file of the family that came from another format. */
@@ -116,13 +118,20 @@ function mismatch(kind: Kind, shapes: Shapes): { code: ErrorCode; message: strin
           `${shapeText([sizes.m, sizes.d])}), found ${shapeText(actual)}`,
       );
   }
-  const extra = [...shapes.keys()].find((tensor) => !(tensor in expected));
+  const extra = [...shapes.keys()].find(
+    (tensor) => !(tensor in expected) && belongsElsewhere(tensor, sizes),
+  );
   if (extra === undefined) return null;
   return wrongKeys(
     `tensor '${extra}' does not belong to kind ${name}, which has ` +
       `${quoted(Object.keys(expected), 8)}`,
   );
 }
+
+/** Whether some kind computes with a tensor of that name. An SAE below `sae.` stands by itself. */
+const belongsElsewhere = (tensor: string, sizes: SaeSizes): boolean =>
+  !tensor.startsWith('sae.') &&
+  kinds.some((kind) => tensor in kind.tensors({ ...sizes, R: sizes.R ?? 1 }));
 
 /** The kinds that a file with these tensors can be. */
 export function inferKinds(shapes: Shapes): SaeKind[] {
@@ -174,6 +183,31 @@ export function resolveKind(
   return { kind, sizes: sizesFor(kind, shapes)! };
 }
 
+/** Names of the tensors of all kinds, for one layer. */
+const familyNames = new Set(
+  kinds.flatMap((kind) => Object.keys(kind.tensors({ d: 1, m: 1, R: 1 }))),
+);
+
+/** The kind and sizes of a state dict whose tensors can be read and say all that it computes. */
+function kindOf(checkpoint: Checkpoint, wanted?: SaeKind): ReturnType<typeof resolveKind> {
+  const file = basename(checkpoint.path);
+  const shapes = shapesOf(checkpoint);
+  const tensors = new Tensors(checkpoint);
+  for (const [name, { isTensor }] of checkpoint.opaque)
+    if (isTensor && familyNames.has(name)) tensors.shape(name); // says what it is
+  const found = resolveKind(file, shapes, wanted);
+  const expected = Object.keys(found.kind.tensors(found.sizes));
+  for (const name of expected) tensors.shape(name); // in a dtype of weights
+  const extra = meaningfulTensor(checkpoint, new Set(expected));
+  if (extra !== null)
+    throw new SaeEvalError(
+      'checkpoint-keys',
+      `${file}: tensor '${extra}' would change what the SAE computes and does not belong to kind ` +
+        `${found.kind.kind}, which has ${quoted(expected, 8)}.`,
+    );
+  return found;
+}
+
 /** Remark on the settings that were taken from the file's name. */
 function nameNote(file: string, taken: readonly string[]): Bilingual[] {
   if (taken.length === 0) return [];
@@ -188,10 +222,14 @@ function nameNote(file: string, taken: readonly string[]): Bilingual[] {
 function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
   const { path } = checkpoint;
   const file = basename(path);
-  const { kind, sizes } = resolveKind(file, shapesOf(checkpoint), given.fields.kind);
+  const { kind, sizes } = kindOf(checkpoint, given.fields.kind);
   const { layer, k: saved } = settingsInName(path);
-  for (const field of ['scale', 'centered'] as const)
-    given.refuse(field, 'is for published formats only; files of the RouteSAE family read pre(h)');
+  if ((given.fields.normalization ?? 'pre') === 'pre')
+    for (const field of ['scale', 'centered'] as const)
+      given.refuse(
+        field,
+        'is for published formats only; files of the RouteSAE family read pre(h)',
+      );
   const k = kind.hasK ? given.k({ saved, m: sizes.m, where: "the file's name" }) : 0;
   const takesLayer = kind.layer === 'required' && layer !== undefined;
   // As everywhere, layer i is the residual stream after block i of 1…L.
@@ -203,14 +241,34 @@ function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatD
   };
   const { aggregation, routing, layer: givenLayer, hook, k: givenK } = given.fields;
   const isPlaced = givenLayer !== undefined || hook !== undefined;
+  const form = withInput(kind.form(sizes, { k, aggregation, routing }), given);
   return {
-    ...kind.form(sizes, { k, aggregation, routing }),
+    ...form,
     kinds: [kind.kind],
     place: places[kind.layer],
-    notes: nameNote(file, [
-      ...(takesLayer && !isPlaced ? [`layer ${layer}`] : []),
-      ...(kind.hasK && saved !== undefined && givenK === undefined ? [`k ${saved}`] : []),
-    ]),
+    notes: [
+      ...nameNote(file, [
+        ...(takesLayer && !isPlaced ? [`layer ${layer}`] : []),
+        ...(kind.hasK && saved !== undefined && givenK === undefined ? [`k ${saved}`] : []),
+      ]),
+      ...unusedNote(checkpoint, form),
+    ],
+  };
+}
+
+/**
+ * The form with the input that the request says. The family reads `pre(h)` and subtracts its
+ * pre-bias; a bare state dict cannot say that it is another's.
+ */
+function withInput(form: SaeForm, given: GivenSettings): SaeForm {
+  const normalization = given.normalization({ kind: 'pre' });
+  if (form.form === 'crosscoder')
+    return { ...form, normalizations: form.normalizations.map(() => normalization) };
+  return {
+    ...form,
+    normalization,
+    centered: given.fields.centered ?? form.centered,
+    subtractDecoderBias: given.preBias(form.subtractDecoderBias),
   };
 }
 
@@ -220,7 +278,7 @@ function describeWithSettings(file: FormatFile, given: GivenSettings): FormatDes
   const settings = readConfig(configPath!, settingsSchema);
   const { kind: name, hookName, normalization, keepsNegative = true, byMagnitude } = settings;
   const { exclusion, prependBos } = settings;
-  const { kind, sizes } = resolveKind(basename(checkpoint.path), shapesOf(checkpoint), name);
+  const { kind, sizes } = kindOf(checkpoint, name);
   given.refuse('scale', 'its input is said beside the file');
   const k = kind.hasK
     ? given.k({ saved: settings.k, m: sizes.m, where: 'the .json beside the file' })
@@ -239,8 +297,20 @@ function describeWithSettings(file: FormatFile, given: GivenSettings): FormatDes
     place: { over: 'hook point', named: hookName, from: 'config' },
     ...(exclusion === undefined ? {} : { exclusion }),
     ...(prependBos === undefined ? {} : { prependBos }),
-    notes: [],
+    notes: unusedNote(checkpoint, form),
   };
+}
+
+/** Kinds that a bare state dict can be; none if its tensors cannot be read or say more. */
+function bareKinds(checkpoint: Checkpoint): SaeKind[] {
+  const possible = inferKinds(shapesOf(checkpoint));
+  try {
+    if (possible[0] !== undefined) kindOf(checkpoint, possible[0]);
+    return possible;
+  } catch (error) {
+    if (error instanceof SaeEvalError) return [];
+    throw error;
+  }
 }
 
 export const routeSae: Format = {
@@ -251,9 +321,7 @@ export const routeSae: Format = {
     configPath: hasSettings(checkpoint.path) ? settingsPath(checkpoint.path) : null,
   }),
   candidates: ({ checkpoint, configPath }) =>
-    configPath === null
-      ? inferKinds(shapesOf(checkpoint))
-      : [readConfig(configPath, settingsSchema).kind],
+    configPath === null ? bareKinds(checkpoint) : [readConfig(configPath, settingsSchema).kind],
   describe: (file, given) =>
     file.configPath === null ? describeBare(file, given) : describeWithSettings(file, given),
 };

@@ -1,6 +1,7 @@
 /**
  * Looks up the tensors of a file by name and checks their shapes, for the describers of formats.
  */
+import { weightDtypes } from '../../checkpoint/dtypes.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Weight } from '../description.js';
@@ -31,8 +32,14 @@ export class Tensors {
    * The shape of a tensor of numbers. @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
    */
   shape(name: string): number[] {
-    const { path, entries } = this.checkpoint;
+    const { path, entries, opaque } = this.checkpoint;
     const entry = entries.get(name);
+    const unread = opaque.get(name);
+    if (entry === undefined && unread !== undefined)
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${path}: expected '${name}' to be a plain tensor, found ${unread.what}.`,
+      );
     if (entry === undefined) {
       const found = [...entries.keys()].slice(0, 12).map((key) => `'${key.slice(0, 60)}'`);
       throw new SaeEvalError(
@@ -40,11 +47,10 @@ export class Tensors {
         `${path}: expected a tensor '${name}', found ${found.join(', ') || 'none'}.`,
       );
     }
-    if (/^b?float/.test(entry.dtype)) return entry.shape;
+    if (weightDtypes.includes(entry.dtype)) return entry.shape;
     throw new SaeEvalError(
       'checkpoint-shape',
-      `${path}: expected '${name}' in float32, float16, bfloat16 or float64, found ` +
-        `${entry.dtype}.`,
+      `${path}: expected '${name}' in ${weightDtypes.join(', ')}, found ${entry.dtype}.`,
     );
   }
 

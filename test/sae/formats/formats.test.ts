@@ -440,7 +440,8 @@ describe('what is refused', () => {
     ];
     mkdirSync(join(trainer, 'checkpoints'), { recursive: true });
     cpSync(join(fixture('dictionary_learning-backup'), 'ae.pt'), at);
-    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'checkpoint-keys' });
+    // Without a configuration it is a plain SAE, whose kind must be given.
+    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'sae-kind' });
     cpSync(
       join(fixture('dictionary_learning-backup'), 'config.json'),
       join(trainer, 'config.json'),
