@@ -43,7 +43,7 @@ export const errorTable = {
   'checkpoint-forbidden': {
     status: 422,
     exitCode: 2,
-    title: 'A pickle names code that is not on the allow-list; no code was run',
+    title: 'The weights of a file could only be had by running its code; no code was run',
   },
   'checkpoint-module': {
     status: 422,
@@ -68,7 +68,7 @@ export const errorTable = {
   'sae-option': {
     status: 422,
     exitCode: 2,
-    title: 'An option of an SAE (layer, k, aggregation, routing) is missing or out of range',
+    title: 'An option of an SAE (layer, k, prefix, …) is missing or does not fit',
   },
   'conversion-refused': {
     status: 422,

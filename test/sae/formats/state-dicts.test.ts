@@ -27,7 +27,7 @@ describe.each(Object.entries(expected.files))('%s', (name, { given, reconstructi
     const sae = await loadSAE(file(name), given);
     scope(() => {
       const found = applySAE(sae, tensor(expected.h)).reconstruction;
-      const error = found.sub(tensor(reconstruction)).abs().max().item() as number;
+      const error = found.sub(tensor(reconstruction)).abs().max().item();
       // float32 on values of about 5; another order of sums moves the last bits.
       expect(error).toBeLessThan(1e-5);
     });
