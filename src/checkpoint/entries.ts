@@ -21,8 +21,8 @@ export interface TensorEntry {
    */
   deflated?: { byteOffset: number; byteLength: number; inflatedLength: number };
   /**
-   * Parts that the tensor is computed from, `direction · magnitude / ‖direction‖`. The norm is taken
-   * over the dimensions that the magnitude lacks.
+   * Parts that the tensor is computed from, `direction · magnitude / ‖direction‖`. The norm is
+   * taken over the dimensions that the magnitude lacks.
    */
   weightNorm?: { magnitude: TensorEntry; direction: TensorEntry };
 }

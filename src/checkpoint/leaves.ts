@@ -97,7 +97,9 @@ export class Leaves {
     if (object.items.entries.size > 0) this.add(object.items, path, depth);
   }
 
-  /** Adds a value and all that is in it. @throws SaeEvalError `checkpoint-format` if it is too much. */
+  /**
+   * Adds a value and all that is in it. @throws SaeEvalError `checkpoint-format` if it is too much.
+   */
   add(value: unknown, path: string, depth: number): void {
     this.#characters += path.length;
     this.#visit();

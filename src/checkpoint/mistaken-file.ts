@@ -46,8 +46,10 @@ const mistakes: readonly Mistake[] = [
       'again',
   },
   {
-    begins:
-      /^(?:Entry not found|Repository not found|Invalid username or password|Access to (?:model|dataset) \S{1,200} is restricted|404: Not Found|Not Found\s*$)/,
+    begins: new RegExp(
+      '^(?:Entry not found|Repository not found|Invalid username or password|404: Not Found|' +
+        'Not Found\\s*$|Access to (?:model|dataset) \\S{1,200} is restricted)',
+    ),
     is: () =>
       'this is a server’s error message, sent in place of the file: download the file again (a ' +
       'private or gated file needs a login)',

@@ -67,7 +67,7 @@ function parseHeader(
   return { descr: descr[1] ?? 'records', shape, fortran: fortran === 'True', dataAt };
 }
 
-/** What an array is that cannot be mapped: texts, records, Python objects, numbers of other CPUs. */
+/** What an array is that cannot be mapped: texts, records, objects, numbers of other CPUs. */
 function unreadable(descr: string): string {
   if (descr.includes('O')) return 'an array of Python objects, which only a pickle can make';
   return `an array of dtype ${descr.replace(/[^\w<>|=]/g, '?')}`;

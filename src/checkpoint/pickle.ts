@@ -1,9 +1,9 @@
 /**
  * A restricted reader of Python pickles (protocols 0 to 5, https://peps.python.org/pep-0574/ and
  * before). It builds plain values only: a global is looked up in an allow-list that the caller
- * gives, and any other name becomes a stand-in that does nothing. No code of a file can run, because
- * there is none to run. There is no recursion, and no file can make the reader allocate a size that
- * it merely claims.
+ * gives, and any other name becomes a stand-in that does nothing. No code of a file can run,
+ * because there is none to run. There is no recursion, and no file can make the reader allocate a
+ * size that it merely claims.
  */
 import { PickleBytes } from './pickle-bytes.js';
 import { PickleMachine, type PickleOptions } from './pickle-machine.js';
@@ -33,8 +33,8 @@ export class PickleReader {
 
   /**
    * Value of the next pickle.
-   * @throws SaeEvalError `checkpoint-format`, which is a PickleTruncated if the bytes end before the
-   *   pickle does.
+   * @throws SaeEvalError `checkpoint-format`, which is a PickleTruncated if the bytes end before
+   *   the pickle does.
    */
   read(): unknown {
     const machine = new PickleMachine(this.#bytes, this.#options, this.#made);

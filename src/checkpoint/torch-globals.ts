@@ -91,7 +91,7 @@ function rebuild(
   return new TensorRef(storage, type, offset as number, shape, strides);
 }
 
-/** Copy of a tensor of another device, kept on the CPU: the same tensor if the dtype is the same. */
+/** Copy of a tensor of another device, kept on the CPU: that tensor if the dtype is the same. */
 function ofOtherDevice([tensor, dtype]: readonly unknown[]): TensorRef | OddTensor {
   const wanted = (dtype as TypeMarker | null | undefined)?.dtype;
   if (tensor instanceof TensorRef && (wanted === undefined || wanted === tensor.dtype))
@@ -99,7 +99,7 @@ function ofOtherDevice([tensor, dtype]: readonly unknown[]): TensorRef | OddTens
   return new OddTensor('a tensor of another device', null);
 }
 
-/** Lookup of the known globals of one file, whose name is for errors. It gives null for others. */
+/** Lookup of the known globals of one file, whose name is for errors; null for others. */
 export function torchGlobals(file: string): (module: string, name: string) => PickleGlobal | null {
   const first = (args: readonly unknown[]): unknown => args[0];
   const set = ([items]: readonly unknown[]): Set<unknown> =>

@@ -61,7 +61,7 @@ const gateBiases = ['b_gate', 'gate_bias'];
 const magnitudeBiases = ['b_mag', 'mag_bias'];
 const scales = ['r_mag'];
 
-/** Whether the names of both matrices are there, and no tensor that only the RouteSAE family has. */
+/** Whether both matrices are there, and no tensor that only the RouteSAE family has. */
 export function looksPlain({ entries, opaque }: Checkpoint): boolean {
   const has = (names: readonly string[]): boolean =>
     names.some((name) => entries.has(name) || opaque.has(name));
@@ -86,7 +86,7 @@ interface Vectors {
   dimensions: string | null;
 }
 
-/** [d, m] of an encoder: a linear layer's by its name, another's by the biases, else the larger m. */
+/** [d, m] of an encoder: a linear layer's by its name, another's by biases, else d ≤ m. */
 function sizesOf(tensors: Tensors, encoder: string, isLinear: boolean, vectors: Vectors): Shape {
   const shape = tensors.matrix(encoder, isLinear ? '[m, d]' : '[d, m]');
   const [d, m] = byName(shape, isLinear);

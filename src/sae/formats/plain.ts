@@ -3,7 +3,7 @@
  * have (`encoder.weight`, `encoder.bias`, `decoder.weight`, `decoder.bias`; `encoder_linear`, …) or
  * those of TransformerLens and SAELens (`W_enc`, `b_enc`, `W_dec`, `b_dec`).
  *
- *   a = W_e x + b_e;   z = relu(a), the k largest of it, or JumpReLU's or Gated's;   x̂ = W_d z + b_d
+ *   a = W_e x + b_e;   z = relu(a), its k largest, or JumpReLU's or Gated's;   x̂ = W_d z + b_d
  *
  * Such a file cannot say how its input was made nor whether b_d is subtracted first. The request
  * does; else raw activations are assumed, and of b_d what the libraries with these names do. A note

@@ -12,13 +12,24 @@ import type { SaeForm } from '../description.js';
 const besideModel =
   /^(?:optim\w*|opt|adamw?|sgd|\w*sched\w*|scaler|rng\w*|\w*_rng|loss\w*|loops|callbacks)\./i;
 
+const oneOf = (...patterns: readonly string[]): RegExp => new RegExp(patterns.join('|'), 'i');
+
 /** Counters, statistics and optimizer states by the last part of their names. */
-const harmless =
-  /^(?:n_averaged|num_batches_tracked|\w*steps?|epoch|iteration|num_updates|\w*last_nonzero|\w*since_\w+|\w*tokens_seen|num_tokens\w*|\w*(?:act|feature|firing|fire)_?(?:freq\w*|counts?|density|rate)|(?:max_)?exp_avg(?:_sq)?|momentum_buffer|\w*dead\w*|rng_state|decay|sparsity)$/i;
+const harmless = oneOf(
+  '^(?:n_averaged|num_batches_tracked|num_updates|num_tokens\\w*|\\w*tokens_seen)$',
+  '^(?:\\w*steps?|epoch|iteration|decay|rng_state|sparsity)$',
+  '^(?:\\w*last_nonzero|\\w*since_\\w+|\\w*dead\\w*)$',
+  '^\\w*(?:act|feature|firing|fire)_?(?:freq\\w*|counts?|density|rate)$',
+  '^(?:(?:max_)?exp_avg(?:_sq)?|momentum_buffer)$',
+);
 
 /** Names of parts that change what an SAE computes. */
-const meaningful =
-  /(?:^|[._])(?:log_?)?(?:threshold|theta|bandwidth|gat(?:e|ed|ing)|glu|mag|skip|router|gain)(?:$|[._\d])|scal(?:e|ing)|normali[sz]|norm_factor|running_(?:mean|var)|(?:act\w*|in|input|data\w*|x|h)_(?:mean|std|norm|bias|var)$|(?:^|[._])lora_|zero_?points?$|temperature/i;
+const meaningful = oneOf(
+  '(?:^|[._])(?:log_?)?(?:threshold|theta|bandwidth|gat(?:e|ed|ing)|glu)(?:$|[._\\d])',
+  '(?:^|[._])(?:mag|skip|router|gain|lora)(?:$|[._\\d])',
+  'scal(?:e|ing)|normali[sz]|norm_factor|running_(?:mean|var)|temperature|zero_?points?$',
+  '(?:act\\w*|in|input|data\\w*|x|h)_(?:mean|std|norm|bias|var)$',
+);
 
 const lastPart = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 

@@ -73,8 +73,18 @@ ema = torch.optim.swa_utils.AveragedModel(sae)
 ema.update_parameters(sae)
 nested("averaged.pt", ema.state_dict())
 nested("averaged-in-dict.pt", {"ema": ema.state_dict(), "step": 3})
-nested("compiled-parallel-averaged.pt", renamed(lambda n: f"module._orig_mod.module.{n}") | {"n_averaged": torch.tensor(2)})
-nested("interleaved.pt", renamed(lambda n: n.replace("encoder.", "encoder._orig_mod.").replace("decoder.", "decoder._checkpoint_wrapped_module.")))
+nested(
+    "compiled-parallel-averaged.pt",
+    renamed(lambda n: f"module._orig_mod.module.{n}") | {"n_averaged": torch.tensor(2)},
+)
+nested(
+    "interleaved.pt",
+    renamed(
+        lambda n: n.replace("encoder.", "encoder._orig_mod.").replace(
+            "decoder.", "decoder._checkpoint_wrapped_module."
+        )
+    ),
+)
 nested("fsdp.pt", renamed(lambda n: f"_fsdp_wrapped_module.sae._fsdp_wrapped_module.{n}"))
 wrapped = SAE()
 wrapped.load_state_dict(state)
@@ -86,22 +96,38 @@ nested(
     {
         "epoch": 1,
         "pytorch-lightning_version": "2.5",
-        "state_dict": renamed(lambda n: f"model.sae.{n}") | {"model.loss_weight": torch.tensor(2.0)},
+        "state_dict": renamed(lambda n: f"model.sae.{n}")
+        | {"model.loss_weight": torch.tensor(2.0)},
         "hyper_parameters": {"k": 3, "args": argparse.Namespace(lr=1e-3)},
         "callbacks": {"ModelCheckpoint": {"best": pathlib.PurePosixPath("a.ckpt")}},
         "optimizer_states": [torch.optim.Adam(sae.parameters()).state_dict()],
     },
 )
-nested("attribute.pt", {"trainer": {"autoencoder": collections.OrderedDict(state)}, "step": torch.tensor(3)})
+nested(
+    "attribute.pt",
+    {"trainer": {"autoencoder": collections.OrderedDict(state)}, "step": torch.tensor(3)},
+)
 nested("list.pt", [{"step": 1}, {"net.module": {}, **renamed(lambda n: f"net.{n}")}])
 nested("same-twice.pt", {"model": state, "best": state})
-nested("model-and-ema.pt", {"model": state, "ema": {f"module.{n}": v for n, v in other.items()}}, prefix="model.")
+nested(
+    "model-and-ema.pt",
+    {"model": state, "ema": {f"module.{n}": v for n, v in other.items()}},
+    prefix="model.",
+)
 nested("layers.pt", {"blocks.0": other, "blocks.1": state}, prefix="blocks.1")
-save_file({f"a.{n}": v for n, v in state.items()} | {f"b.module.{n}": v for n, v in other.items()}, here / "two.safetensors")
+save_file(
+    {f"a.{n}": v for n, v in state.items()} | {f"b.module.{n}": v for n, v in other.items()},
+    here / "two.safetensors",
+)
 expect("two.safetensors", family(other), kind="TopK", k=k, prefix="b")
 save_file(
     renamed(lambda n: f"module.{n}")
-    | {"flag": torch.tensor([True]), "seed": torch.tensor([7], dtype=torch.uint32), "cache": torch.ones(4).to(torch.float8_e4m3fn), "c": torch.ones(2, dtype=torch.complex64)},
+    | {
+        "flag": torch.tensor([True]),
+        "seed": torch.tensor([7], dtype=torch.uint32),
+        "cache": torch.ones(4).to(torch.float8_e4m3fn),
+        "c": torch.ones(2, dtype=torch.complex64),
+    },
     here / "beside.safetensors",
 )
 expect("beside.safetensors", right, kind="TopK", k=k)
@@ -158,7 +184,11 @@ nested(
         "dtype": torch.float8_e5m2,
         "complex": 1 + 2j,
         "bytes": bytearray(b"a"),
-        "rng": [torch.get_rng_state(), np.random.RandomState(0).get_state(), random.Random(0).getstate()],
+        "rng": [
+            torch.get_rng_state(),
+            np.random.RandomState(0).get_state(),
+            random.Random(0).getstate(),
+        ],
         "generator": torch.Generator(),
         "loss": nn.MSELoss(),
         "optimizer_class": torch.optim.AdamW,
@@ -177,7 +207,13 @@ nested("in-bag.pt", {"weights": Bag(state), "step": 1})
 for protocol in (1, 2, 3, 4, 5):
     for zipped in (True, False):
         name = f"protocol-{protocol}{'' if zipped else '-legacy'}.pt"
-        saved = {"model": state, "args": argparse.Namespace(a="é\\u"), "n": 2**70, "on": True, "seen": frozenset([1.5])}
+        saved = {
+            "model": state,
+            "args": argparse.Namespace(a="é\\u"),
+            "n": 2**70,
+            "on": True,
+            "seen": frozenset([1.5]),
+        }
         nested(name, saved, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
 
 # Weights that torch computes from others.
@@ -186,13 +222,27 @@ normed.load_state_dict(state)
 parametrizations.weight_norm(normed.decoder, dim=1)
 with torch.no_grad():
     normed.decoder.parametrizations.weight.original0.mul_(1.5)
-nested("weight-norm.pt", {"sae": normed.state_dict()}, family(state | {"decoder.weight": normed.decoder.weight.detach()}))
+nested(
+    "weight-norm.pt",
+    {"sae": normed.state_dict()},
+    family(state | {"decoder.weight": normed.decoder.weight.detach()}),
+)
 old = SAE()
 old.load_state_dict(state)
 torch.nn.utils.weight_norm(old.encoder)
 with torch.no_grad():
     old.encoder.weight_g.mul_(0.5)
-nested("weight-norm-old.pt", {f"module.{n}": v for n, v in old.state_dict().items()}, family(state | {"encoder.weight": old.encoder.weight_v.detach() * (old.encoder.weight_g / old.encoder.weight_v.norm(dim=1, keepdim=True)).detach()}))
+nested(
+    "weight-norm-old.pt",
+    {f"module.{n}": v for n, v in old.state_dict().items()},
+    family(
+        state
+        | {
+            "encoder.weight": old.encoder.weight_v.detach()
+            * (old.encoder.weight_g / old.encoder.weight_v.norm(dim=1, keepdim=True)).detach()
+        }
+    ),
+)
 
 # Refused by name.
 
@@ -216,9 +266,16 @@ pruned = SAE()
 prune.l1_unstructured(pruned.encoder, "weight", 3)
 refused("pruned", pruned.state_dict())
 refused("sparse", state | {"encoder.weight": state["encoder.weight"].to_sparse()})
-refused("quantized", state | {"encoder.weight": torch.quantize_per_tensor(state["encoder.weight"], 0.1, 0, torch.qint8)})
+refused(
+    "quantized",
+    state
+    | {"encoder.weight": torch.quantize_per_tensor(state["encoder.weight"], 0.1, 0, torch.qint8)},
+)
 refused("integers", state | {"encoder.weight": state["encoder.weight"].to(torch.int32)})
-refused("negated", state | {"latent_bias": torch.complex(state["latent_bias"], state["latent_bias"]).conj().imag})
+refused(
+    "negated",
+    state | {"latent_bias": torch.complex(state["latent_bias"], state["latent_bias"]).conj().imag},
+)
 refused("gate", state | {"b_gate": torch.ones(m)})
 refused("threshold", state | {"log_threshold": torch.ones(m)})
 refused("numpy", {"model": {name: value.numpy() for name, value in state.items()}})
@@ -258,32 +315,82 @@ matrices = {"W_enc": we.T.contiguous(), "b_enc": be, "W_dec": wd.T.contiguous(),
 z, _ = relu()
 zs, _ = relu(subtract=True)
 plain("plain_layer_3.pt", linear, decoded(z))
-plain("plain-linear.pth", {n.replace("coder.", "coder_linear."): v for n, v in linear.items()}, decoded(z))
-plain("plain-in-dict.pt", {"sae": {f"module.{n}": v for n, v in linear.items()}, "cfg": Config()}, decoded(z))
-plain("plain-no-biases.safetensors", {"encoder.weight": we, "decoder.weight": wd.contiguous()}, (h @ we.T).relu() @ wd.T)
-plain("plain-no-decoder-bias.pt", {n: v for n, v in linear.items() if n != "decoder.bias"}, z @ wd.T)
+plain(
+    "plain-linear.pth",
+    {n.replace("coder.", "coder_linear."): v for n, v in linear.items()},
+    decoded(z),
+)
+plain(
+    "plain-in-dict.pt",
+    {"sae": {f"module.{n}": v for n, v in linear.items()}, "cfg": Config()},
+    decoded(z),
+)
+plain(
+    "plain-no-biases.safetensors",
+    {"encoder.weight": we, "decoder.weight": wd.contiguous()},
+    (h @ we.T).relu() @ wd.T,
+)
+plain(
+    "plain-no-decoder-bias.pt", {n: v for n, v in linear.items() if n != "decoder.bias"}, z @ wd.T
+)
 plain("plain-matrices.pt", matrices, decoded(zs))
 plain("plain-matrices-raw.pt", matrices, decoded(z), preBias=False)
 plain("plain-matrices-turned.pt", matrices | {"W_enc": we, "W_dec": wd}, decoded(zs))
 plain("plain-matrices-turned-no-biases.pt", {"W_enc": we, "W_dec": wd}, (h @ we.T).relu() @ wd.T)
 plain("plain-linear-pre-bias.pt", linear, decoded(zs), preBias=True)
 plain("plain-topk.pt", linear, decoded(largest(z)), kind="TopK", k=k)
-plain("plain-topk-count.pt", {"encoder.weight": we, "encoder.bias": be, "decoder.weight": wd, "b_dec": bd, "k": torch.tensor(k)}, decoded(largest(zs)), kind="TopK")
+plain(
+    "plain-topk-count.pt",
+    {
+        "encoder.weight": we,
+        "encoder.bias": be,
+        "decoder.weight": wd,
+        "b_dec": bd,
+        "k": torch.tensor(k),
+    },
+    decoded(largest(zs)),
+    kind="TopK",
+)
 theta = torch.rand(m)
 a = h @ we.T + be
-plain("plain-jumprelu.pt", matrices | {"threshold": theta}, decoded(a.relu() * (a > theta)), kind="JumpReLU")
-plain("plain-log-jumprelu.pt", linear | {"log_threshold": theta.log()}, decoded(a.relu() * (a > theta)), kind="JumpReLU")
+plain(
+    "plain-jumprelu.pt",
+    matrices | {"threshold": theta},
+    decoded(a.relu() * (a > theta)),
+    kind="JumpReLU",
+)
+plain(
+    "plain-log-jumprelu.pt",
+    linear | {"log_threshold": theta.log()},
+    decoded(a.relu() * (a > theta)),
+    kind="JumpReLU",
+)
 gate, mag, r = torch.randn(m) * 0.1, torch.randn(m) * 0.1, torch.randn(m) * 0.1
 e = (h - bd) @ we.T
 plain(
     "plain-gated.pt",
-    {"W_enc": we.T.contiguous(), "W_dec": wd.T.contiguous(), "b_dec": bd, "b_gate": gate, "b_mag": mag, "r_mag": r},
+    {
+        "W_enc": we.T.contiguous(),
+        "W_dec": wd.T.contiguous(),
+        "b_dec": bd,
+        "b_gate": gate,
+        "b_mag": mag,
+        "r_mag": r,
+    },
     decoded((e + gate > 0) * (e * r.exp() + mag).relu()),
     kind="Gated",
 )
 square = torch.randn(d, d)
-plain("plain-square.pt", {"W_enc": square, "W_dec": square.T.contiguous() + 1}, (h @ square).relu() @ (square.T + 1))
-plain("plain-square-linear.pt", {"encoder.weight": square, "decoder.weight": square + 1}, (h @ square.T).relu() @ (square + 1).T)
+plain(
+    "plain-square.pt",
+    {"W_enc": square, "W_dec": square.T.contiguous() + 1},
+    (h @ square).relu() @ (square.T + 1),
+)
+plain(
+    "plain-square-linear.pt",
+    {"encoder.weight": square, "decoder.weight": square + 1},
+    (h @ square.T).relu() @ (square + 1).T,
+)
 mean, var = h.mean(-1, keepdim=True), h.std(-1, keepdim=True)
 x = (h - mean) / (var + 1e-5)
 plain("plain-layer-norm.pt", linear, decoded(relu(x)[0]) * var + mean, normalization="layer-norm")
@@ -293,8 +400,22 @@ norm = h.norm(dim=-1, keepdim=True) / d**0.5
 plain("plain-token-norm.pt", linear, decoded(relu(h / norm)[0]) * norm, normalization="token-norm")
 plain("plain-scale.pt", linear, decoded(relu(h * 0.25)[0]) / 0.25, scale=0.25)
 raw = (h - state["pre_bias"]) @ state["encoder.weight"].T + state["latent_bias"]
-plain("family-raw.pt", state, raw.relu() @ state["decoder.weight"].T + state["pre_bias"], normalization="none")
-refused("unset-threshold", {"encoder.weight": we, "encoder.bias": be, "decoder.weight": wd, "b_dec": bd, "threshold": torch.tensor(-1.0)})
+plain(
+    "family-raw.pt",
+    state,
+    raw.relu() @ state["decoder.weight"].T + state["pre_bias"],
+    normalization="none",
+)
+refused(
+    "unset-threshold",
+    {
+        "encoder.weight": we,
+        "encoder.bias": be,
+        "decoder.weight": wd,
+        "b_dec": bd,
+        "threshold": torch.tensor(-1.0),
+    },
+)
 refused("running-mean", linear | {"running_mean": torch.ones(d)})
 refused("two-biases", linear | {"b_dec": bd})
 refused("no-decoder", {"encoder.weight": we, "encoder.bias": be})
