@@ -237,7 +237,8 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
       cause: thrown,
     });
   }
-  if (systemCode === 'SQLITE_NOTADB' || systemCode?.startsWith('SQLITE_CORRUPT') === true)
+  // The code of a DOMException is a number.
+  if (/^SQLITE_(NOTADB|CORRUPT)/.test(String(systemCode)))
     return new SaeEvalError(
       'storage-damaged',
       `${what}: the database is damaged (${message}). Restore it from a back-up, or save what ` +
