@@ -37,7 +37,7 @@ export function misplaced(
         'model',
       'sae-width',
     );
-  if (family === 'gpt2' && /hook_embed$/.test(name))
+  if ((family === 'gpt2' || family === 'gpt-neo') && /hook_embed$/.test(name))
     return wrong(
       `${named}, token embeddings alone; this model adds position embeddings before the first ` +
         'place that can be replaced, blocks.0.hook_resid_pre',

@@ -3,7 +3,6 @@
  * whose weights count from one, soft-capped attention and logits, a sliding window in every other
  * block.
  */
-import { scope, type Tensor } from '../../torch/index.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import {
@@ -15,10 +14,11 @@ import {
   readWindows,
   type Sizes,
 } from '../transformer-config.js';
-import { Transformer } from '../transformer.js';
+import type { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { RMSNorm, type SelfAttention } from '../layers.js';
+import type { RMSNorm, SelfAttention } from '../layers.js';
+import { gemmaNorm, GemmaTransformer, refuseBidirectional } from './gemma.js';
 
 /** Configuration of Gemma 2 and 3 with the `differences` of one of them. */
 export function readGemma(
@@ -26,8 +26,7 @@ export function readGemma(
   sizes: Sizes,
   differences: Partial<FamilyConfig>,
 ): FamilyConfig {
-  if (fields.boolean('use_bidirectional_attention', false))
-    fields.unsupported('use_bidirectional_attention', 'false (causal attention)');
+  refuseBidirectional(fields);
   return readTransformer(fields, {
     sizes,
     ...(differences.ropes === undefined ? {} : { rope: null }),
@@ -44,26 +43,10 @@ export function readGemma(
   });
 }
 
-class GemmaTransformer extends Transformer {
-  override embed(ids: Tensor): Tensor {
-    return scope(() => {
-      const r = super.embed(ids); // [B, T, d]
-      // The factor is rounded to the model's dtype first: √3072 is 55.5 in bfloat16.
-      const scale = r.new_full([], Math.sqrt(this.width));
-      return r.mul_(scale);
-    });
-  }
-}
-
 /** Builds Gemma 2, or with `headNorms` Gemma 3, which normalizes each head's queries and keys. */
 export function createGemma(build: Builder, { headNorms = false } = {}): Transformer {
   const { config, weights } = build;
-  /** Gemma's norm multiplies by 1 + weight, in float32. */
-  const norm = (name: string, width = config.width): RMSNorm => {
-    const weight = weights.take(`${name}.weight`, [width]);
-    const plusOne = weights.own(scope(() => weight.to({ dtype: 'float32' }).add(1)));
-    return new RMSNorm(plusOne, config.normEps);
-  };
+  const norm = (name: string, width?: number): RMSNorm => gemmaNorm(build, name, width);
   const attention = (i: number): SelfAttention =>
     build.attention(
       i,

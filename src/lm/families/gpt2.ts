@@ -20,7 +20,8 @@ import type { JsonFields } from '../json-fields.js';
 import { MLP, SelfAttention } from '../layers.js';
 import type { Weights } from '../weights.js';
 
-class GPT2 extends Transformer {
+/** Transformer whose embeddings get those of their positions added. */
+export class PositionalTransformer extends Transformer {
   constructor(
     config: ModelConfig,
     weights: Weights,
@@ -102,7 +103,12 @@ function create(build: Builder): Transformer {
     ),
     finalNorm: build.layerNorm('ln_f'),
   };
-  return new GPT2(config, weights, parts, weights.take('wpe.weight', [config.maxPositions, d]));
+  return new PositionalTransformer(
+    config,
+    weights,
+    parts,
+    weights.take('wpe.weight', [config.maxPositions, d]),
+  );
 }
 
 export const gpt2: Family = {

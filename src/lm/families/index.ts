@@ -2,8 +2,10 @@
 import { SaeEvalError } from '../../errors.js';
 import type { Family } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
+import { gemma } from './gemma.js';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
+import { gptNeo } from './gpt-neo.js';
 import { gptNeoX } from './gpt-neox.js';
 import { gpt2 } from './gpt2.js';
 import { llama } from './llama.js';
@@ -20,6 +22,8 @@ export const families: readonly Family[] = [
   qwen3,
   gpt2,
   gptNeoX,
+  gptNeo,
+  gemma,
   gemma2,
   gemma3,
   phi3,

@@ -5,11 +5,13 @@ expected.safetensors: input_ids, attention_mask (padded on the right), logits, h
 block 2's site.* in float32 with eager attention; with `bf16.` in front the logits and h.last of the
 same model in bfloat16. Made with torch 2.13, transformers 5.18:
 
-    python make.py
+    python make.py           all of them
+    python make.py gemma …   some
 """
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import torch
@@ -50,13 +52,16 @@ def site_hooks(model, outputs):
         name, (out[0] if isinstance(out, tuple) else out).clone()
     )
     given = lambda name: lambda _, args: outputs.__setitem__(name, args[0].clone())
-    attention = {"gpt2": "attn", "gpt_neox": "attention"}.get(kind, "self_attn")
-    projection = {"gpt2": "attn.c_proj", "gpt_neox": "attention.dense"}.get(
-        kind, "self_attn.o_proj"
-    )
+    attention = {"gpt2": "attn", "gpt_neo": "attn", "gpt_neox": "attention"}.get(kind, "self_attn")
+    projection = {
+        "gpt2": "attn.c_proj",
+        "gpt_neo": "attn.attention.out_proj",
+        "gpt_neox": "attention.dense",
+    }.get(kind, "self_attn.o_proj")
     after = kind in ("gemma2", "gemma3_text", "olmo2")
     before_mlp = {
         "gpt2": "ln_2",
+        "gpt_neo": "ln_2",
         "gemma2": "pre_feedforward_layernorm",
         "gemma3_text": "pre_feedforward_layernorm",
         "olmo2": "mlp",
@@ -116,7 +121,10 @@ def make(
     rewrite=None,
     base=None,
     lengths=(),
+    after=None,
 ):
+    if len(sys.argv) > 1 and name not in sys.argv[1:]:
+        return
     folder = here / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -188,6 +196,8 @@ def make(
     if rewrite is not None:
         rewrite(kept)
     (folder / "config.json").write_text(json.dumps(kept, indent=2) + "\n")
+    if after is not None:
+        after(folder)
 
 
 def old_style(type_key="rope_type"):
@@ -441,6 +451,40 @@ make(
     bf16=True,
     seed=15,
 )
+
+def multimodal(folder):
+    """Turns the folder of a text model into that of a multimodal one."""
+    state = {
+        f"language_model.model.{key.removeprefix('model.')}": value
+        for key, value in load_file(folder / "model.safetensors").items()
+    }
+    save_file(
+        {**state, "vision_tower.weight": torch.zeros(3)},
+        folder / "model.safetensors",
+        metadata={"format": "pt"},
+    )
+    (folder / "config.json").write_text(
+        json.dumps(
+            {
+                "model_type": "gemma3",
+                "text_config": {
+                    "model_type": "gemma3_text",
+                    "hidden_size": 16,
+                    "intermediate_size": 20,
+                    "num_hidden_layers": 2,
+                    "vocab_size": V,
+                    "head_dim": 4,
+                    "query_pre_attn_scalar": 4,
+                    "sliding_window": 6,
+                },
+                "vision_config": {"hidden_size": 4},
+            },
+            indent=2,
+        )
+        + "\n"
+    )
+
+
 # the text model of a multimodal file, with what is as usual left out; further tensors lie beside it
 make(
     "gemma3-multimodal",
@@ -458,36 +502,7 @@ make(
         max_position_embeddings=131072,
     ),
     seed=19,
-)
-folder = here / "gemma3-multimodal"
-state = {
-    f"language_model.model.{key.removeprefix('model.')}": value
-    for key, value in load_file(folder / "model.safetensors").items()
-}
-save_file(
-    {**state, "vision_tower.weight": torch.zeros(3)},
-    folder / "model.safetensors",
-    metadata={"format": "pt"},
-)
-(folder / "config.json").write_text(
-    json.dumps(
-        {
-            "model_type": "gemma3",
-            "text_config": {
-                "model_type": "gemma3_text",
-                "hidden_size": 16,
-                "intermediate_size": 20,
-                "num_hidden_layers": 2,
-                "vocab_size": V,
-                "head_dim": 4,
-                "query_pre_attn_scalar": 4,
-                "sliding_window": 6,
-            },
-            "vision_config": {"hidden_size": 4},
-        },
-        indent=2,
-    )
-    + "\n"
+    after=multimodal,
 )
 factors = dict(short_factor=[1.0, 1.1, 1.3], long_factor=[1.5, 2.0, 4.0])
 phi = dict(
@@ -656,4 +671,52 @@ make(
     T=24,
     weights="bin-shards",
     seed=26,
+)
+# Gemma's first releases: `gelu` for its approximation, heads wider than d / H
+make(
+    "gemma",
+    "gemma",
+    dict(common, head_dim=12, max_position_embeddings=64),
+    rewrite=lambda c: (old_style()(c), c.update(hidden_act="gelu", hidden_activation=None)),
+    bf16=True,
+    seed=40,
+)
+make(
+    "gemma-untied",
+    "gemma",
+    dict(
+        common,
+        head_dim=8,
+        hidden_act="relu",
+        attention_bias=True,
+        tie_word_embeddings=False,
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0),
+    ),
+    seed=41,
+)
+neo = dict(
+    vocab_size=V, hidden_size=16, num_heads=2, max_position_embeddings=24, bos_token_id=1, eos_token_id=2
+)
+# windows that bind, as TinyStories' file
+make(
+    "gpt-neo",
+    "gpt_neo",
+    dict(neo, num_layers=2, attention_types=[[["global", "local"], 1]], window_size=5),
+    bf16=True,
+    seed=42,
+)
+make(
+    "gpt-neo-local",
+    "gpt_neo",
+    dict(
+        neo,
+        num_layers=3,
+        intermediate_size=20,
+        attention_types=[[["local"], 2], [["global"], 1]],
+        window_size=1,
+        activation_function="relu",
+        tie_word_embeddings=False,
+    ),
+    seed=43,
 )

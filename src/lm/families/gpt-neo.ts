@@ -1,0 +1,127 @@
+/**
+ * GPT-Neo (Black et al. 2021), the architecture of TinyStories: GPT-2's blocks with weights stored
+ * [out, in], scores that are not scaled, and a window of keys in every other block.
+ */
+import { SequentialBlock } from '../blocks.js';
+import type { Builder } from '../builder.js';
+import type { Family, FamilyConfig } from '../family.js';
+import type { JsonFields } from '../json-fields.js';
+import { MLP, SelfAttention } from '../layers.js';
+import {
+  headDimOf,
+  mostLayers,
+  perBlock,
+  readActivation,
+  readTransformer,
+  type Sizes,
+} from '../transformer-config.js';
+import type { Transformer, TransformerParts } from '../transformer.js';
+import { PositionalTransformer } from './gpt2.js';
+
+/** Kinds of the blocks from `attention_types`: `[[[kinds], repetitions], …]`. */
+function expandedKinds(fields: JsonFields): unknown[] {
+  const expected = 'a list of [[kinds], repetitions], such as [[["global", "local"], 12]]';
+  const types = fields.value('attention_types') ?? [[['global', 'local'], 12]];
+  if (!Array.isArray(types)) fields.invalid('attention_types', expected);
+  return types.flatMap((item: unknown) => {
+    const [kinds, count] = Array.isArray(item) ? (item as unknown[]) : [];
+    if (!Array.isArray(kinds) || !Number.isInteger(count) || (count as number) < 0)
+      return fields.invalid('attention_types', expected);
+    const times = Math.min(count as number, mostLayers);
+    return Array.from({ length: times }, () => kinds as unknown[]).flat();
+  });
+}
+
+/** Window of each block; null if it sees all keys. */
+function readKinds(fields: JsonFields, layers: number): (number | null)[] {
+  // As in transformers, the expanded list wins if the file has both.
+  const name = fields.has('attention_layers') ? 'attention_layers' : 'attention_types';
+  const kinds = fields.strings('attention_layers') ?? expandedKinds(fields);
+  if (kinds.length !== layers) fields.invalid(name, `the kinds of ${layers} blocks`);
+  const window = fields.size('window_size', 256);
+  return kinds.map((kind) => {
+    if (kind !== 'global' && kind !== 'local')
+      fields.unsupported(name, 'global or local for each block');
+    return kind === 'local' ? window : null;
+  });
+}
+
+function readConfig(fields: JsonFields): FamilyConfig {
+  const width = fields.size('hidden_size', 2048);
+  const heads = fields.size('num_heads', 16);
+  const layers = fields.size('num_layers', 24, { atMost: mostLayers });
+  const names = { width: 'hidden_size', heads: 'num_heads' };
+  const sizes: Sizes = {
+    layers,
+    width,
+    heads,
+    headDim: headDimOf(fields, { width, heads, names }),
+    keyValueHeads: heads,
+    vocabulary: fields.size('vocab_size', 50_257),
+    maxPositions: fields.size('max_position_embeddings', 2048),
+    mlpWidth: fields.size('intermediate_size', 4 * width),
+  };
+  return readTransformer(fields, {
+    sizes,
+    rope: null,
+    differences: {
+      normEps: fields.number('layer_norm_epsilon', 1e-5),
+      activation: readActivation(fields, 'activation_function', 'gelu_new'),
+      tiedHead: fields.boolean('tie_word_embeddings', true),
+      attentionBias: false,
+      mlpBias: true,
+      windows: readKinds(fields, layers),
+      attentionScale: perBlock(layers, () => 1),
+    },
+  });
+}
+
+function create(build: Builder): Transformer {
+  const { config, weights } = build;
+  const { width: d, mlpWidth } = config;
+  const attention = (i: number): SelfAttention => {
+    const at = `h.${i}.attn.attention`;
+    return new SelfAttention(
+      {
+        project: build.separateHeads(at),
+        out: build.attentionOut(`${at}.out_proj`, { bias: true }),
+      },
+      build.attentionOptions(i),
+    );
+  };
+  const mlp = (i: number): MLP =>
+    new MLP(
+      {
+        up: build.linear(`h.${i}.mlp.c_fc`, { from: d, to: mlpWidth, bias: true }),
+        down: build.linear(`h.${i}.mlp.c_proj`, { from: mlpWidth, to: d, bias: true }),
+      },
+      config.activation,
+    );
+  const parts: TransformerParts = {
+    ...build.embeddingAndHead({ embedding: 'wte', heads: ['lm_head'] }),
+    blocks: build.blocks(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.layerNorm(`h.${i}.ln_1`),
+          attention: attention(i),
+          beforeMlp: build.layerNorm(`h.${i}.ln_2`),
+          mlp: mlp(i),
+        }),
+    ),
+    finalNorm: build.layerNorm('ln_f'),
+  };
+  const positions = weights.take('wpe.weight', [config.maxPositions, d]);
+  return new PositionalTransformer(config, weights, parts, positions);
+}
+
+export const gptNeo: Family = {
+  name: 'gpt-neo',
+  modelTypes: ['gpt_neo'],
+  models: 'GPT-Neo, TinyStories',
+  features: 'learned positions, windows in every other block, scores that are not scaled',
+  prefixes: ['transformer.'],
+  normsAfter: false,
+  centeredByTransformerLens: true,
+  readConfig,
+  create,
+};
