@@ -154,7 +154,7 @@ export const publishedSchema = z
       .string()
       .describe(
         'Format: saelens, dictionary_learning, sparsify, gemma-scope, gemma-scope-2, ' +
-          'llama-scope, openmoss, ' +
+          'llama-scope, openmoss, qwen-scope, connor-rob-hook-z, ' +
           'openai, mlsae, crosscoder, plain or routesae.',
       ),
     hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),

@@ -1,4 +1,5 @@
 /** The formats of SAE files, in the order in which they are tried. */
+import { connorRobHookZ } from './connor-rob-hook-z.js';
 import { crosscoder } from './crosscoder.js';
 import { dictionaryLearning } from './dictionary-learning.js';
 import type { Format } from './format.js';
@@ -9,6 +10,7 @@ import { mlsae } from './mlsae.js';
 import { openAi } from './openai.js';
 import { openMoss } from './openmoss.js';
 import { plain } from './plain.js';
+import { qwenScope } from './qwen-scope.js';
 import { routeSae } from './routesae.js';
 import { saelens } from './saelens.js';
 import { sparsify } from './sparsify.js';
@@ -24,6 +26,8 @@ export const formats: readonly Format[] = [
   gemmaScope,
   gemmaScope2,
   openAi,
+  qwenScope,
+  connorRobHookZ,
   plain,
   routeSae, // takes every file that none before it does
 ];

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GivenFields } from '#src/sae/given.js';
+import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
 import { describeSAE } from '#src/sae/load.js';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
@@ -15,6 +16,8 @@ const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 const gemma = 'gemma-scope-2b-pt-res';
 const gemma2 = 'gemma-scope-2-1b-pt';
+const qwen = 'SAE-Res-Qwen3-0.6B-Base-W1K-L0_3/layer12.sae.pt';
+const hookZ = 'connor-rob-hook-z/gpt2-small_L9_Hcat_z_lr1.20e-03_l11.20e+00_ds10_v9.pt';
 
 const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFields][] = [
   [
@@ -109,6 +112,34 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFi
     },
   ],
   ['openai-relu/0.pt', { activation: { kind: 'relu' }, normalization: { kind: 'none' } }],
+  [
+    qwen,
+    {
+      format: 'qwen-scope',
+      kind: 'TopK',
+      d: 6,
+      m: 10,
+      place: { named: 'blocks.12.hook_resid_post', from: 'path' },
+      activation: { kind: 'topk', k: 3 },
+      fromPath: { width: '1K' },
+      subtractDecoderBias: false,
+      normalization: { kind: 'none' },
+      notes: [],
+    },
+  ],
+  [
+    hookZ,
+    {
+      format: 'connor-rob-hook-z',
+      kind: 'Vanilla',
+      d: 6,
+      m: 10,
+      place: { named: 'blocks.9.attn.hook_z', from: 'config' },
+      activation: { kind: 'relu' },
+      subtractDecoderBias: true,
+      notes: [{ en: expect.stringContaining('fold_value_biases') as string }],
+    },
+  ],
   ['mlsae', { format: 'mlsae', encoderBias: null }],
   ['mlsae-tfm', { decoderBias: 'autoencoder.pre_encoder_bias' }],
   [
@@ -461,6 +492,73 @@ describe('what is refused', () => {
     expect(await describeSAE(at, { kind: 'JumpReLU' })).toMatchObject({
       format: 'gemma-scope-2',
       place: { named: null, from: 'path' },
+    });
+  });
+
+  it('Qwen Scope: a renamed folder asks for k, a renamed file for the layer', async () => {
+    const renamed = join(folder, 'qwen', 'layer12.sae.pt');
+    cpSync(fixture(qwen), renamed);
+    await expect(describeSAE(renamed)).rejects.toMatchObject({
+      code: 'sae-option',
+      message: expect.stringMatching(/k: expected k of 1…10.*the folder's name/) as string,
+    });
+    expect(await describeSAE(renamed, { k: 3 })).toMatchObject({
+      format: 'qwen-scope',
+      activation: { kind: 'topk', k: 3 },
+      place: { named: 'blocks.12.hook_resid_post' },
+    });
+    const inspected = await describeCheckpoint(renamed);
+    expect(inspected.published).toMatchObject({ format: 'qwen-scope', layers: [13] });
+    expect(inspected.choices[0]).toMatchObject({ kind: 'TopK' });
+    expect(inspected.choices[0]!.fields).toContainEqual(
+      expect.objectContaining({ field: 'k', state: 'required' }),
+    );
+    const cached = 'models--Qwen--SAE-Res-Qwen3-8B-Base-W64K-L0_4/snapshots/0a1b/first.pt';
+    cpSync(fixture(qwen), join(folder, cached));
+    expect(await describeSAE(join(folder, cached))).toMatchObject({
+      format: 'qwen-scope',
+      activation: { k: 4 },
+      fromPath: { width: '64K' },
+      place: { named: null },
+    });
+    // Of neither name it is a plain SAE, whose kind must be given.
+    cpSync(fixture(qwen), join(folder, 'qwen', 'first.pt'));
+    await expect(describeSAE(join(folder, 'qwen', 'first.pt'))).rejects.toMatchObject({
+      code: 'sae-kind',
+    });
+  });
+
+  it('Qwen Scope: a k beyond its latents is not taken', async () => {
+    const at = join(folder, 'SAE-Res-Qwen3-8B-Base-W64K-L0_50', 'layer0.sae.pt');
+    cpSync(fixture(qwen), at);
+    await expect(describeSAE(at)).rejects.toThrow(/k: expected k of 1…10.*found 50/);
+  });
+
+  it('hook_z: the configuration beside the file counts if it is one', async () => {
+    const at = join(folder, 'hook_z.pt');
+    const beside = join(folder, 'hook_z_cfg.json');
+    cpSync(fixture(hookZ), at);
+    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'sae-kind' }); // plain
+    writeFileSync(beside, '{ "of": "another tool" }');
+    await expect(describeSAE(at)).rejects.toMatchObject({ code: 'sae-kind' });
+    writeFileSync(beside, '{ "act_size": 6, ');
+    await expect(describeSAE(at)).rejects.toThrow(/hook_z_cfg\.json/);
+    const config = { act_size: 6, dict_size: 10, act_name: 'blocks.0.hook_mlp_out' };
+    writeFileSync(beside, JSON.stringify({ ...config, dict_size: 12 }));
+    await expect(describeSAE(at)).rejects.toMatchObject({
+      code: 'checkpoint-shape',
+      message: expect.stringContaining("'W_enc' of shape [6, 12]") as string,
+    });
+    writeFileSync(beside, JSON.stringify({ ...config, of_tomorrow: 1 }));
+    expect(await describeSAE(at)).toMatchObject({
+      format: 'connor-rob-hook-z',
+      place: { named: 'blocks.0.hook_mlp_out' },
+      notes: [{ en: expect.stringContaining("'of_tomorrow'") as string }],
+    });
+    expect((await describeCheckpoint(fixture(hookZ))).published).toMatchObject({
+      hookPoints: ['blocks.9.attn.hook_z'],
+      layers: [10],
+      obstacle: null,
     });
   });
 

@@ -138,6 +138,8 @@ describe('published files', () => {
     ['gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71'],
     ['openai-topk/0.pt'],
     ['openai-relu/0.pt'],
+    ['SAE-Res-Qwen3-0.6B-Base-W1K-L0_3/layer12.sae.pt'],
+    ['connor-rob-hook-z/gpt2-small_L9_Hcat_z_lr1.20e-03_l11.20e+00_ds10_v9.pt'],
     ['mlsae-tfm'],
     ['llama-scope-published'],
     ['openmoss-jumprelu'],
