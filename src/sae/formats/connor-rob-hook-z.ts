@@ -48,8 +48,8 @@ function configBeside(path: string): string | null {
 
 const biasNote: Bilingual = {
   en:
-    'These SAEs were trained in TransformerLens, which moves the value biases of the heads behind ' +
-    'hook_z by default (fold_value_biases). Here hook_z has them: if the model has value biases, ' +
+    'These SAEs were trained in TransformerLens, which moves the value biases of the heads ' +
+    'behind hook_z by default (fold_value_biases). Here hook_z has them: if the model has value biases, ' +
     'as GPT-2 has, the input differs by them.',
   zh:
     '这些 SAE 在 TransformerLens 中训练，其默认设置（fold_value_biases）把各注意力头的' +
