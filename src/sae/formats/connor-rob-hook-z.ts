@@ -49,8 +49,8 @@ function configBeside(path: string): string | null {
 const biasNote: Bilingual = {
   en:
     'These SAEs were trained in TransformerLens, which moves the value biases of the heads ' +
-    'behind hook_z by default (fold_value_biases). Here hook_z has them: if the model has value biases, ' +
-    'as GPT-2 has, the input differs by them.',
+    'behind hook_z by default (fold_value_biases). Here hook_z has them: if the model has ' +
+    'value biases, as GPT-2 has, the input differs by them.',
   zh:
     '这些 SAE 在 TransformerLens 中训练，其默认设置（fold_value_biases）把各注意力头的' +
     ' value 偏置移到 hook_z 之后。此处的 hook_z 含这些偏置：若模型有 value 偏置（如 GPT-2），' +
