@@ -41,6 +41,14 @@ export class Metrics {
       },
     });
     new Gauge({
+      name: 'sae_eval_store_writable',
+      help: 'Whether the store can be written (0 or 1).',
+      registers,
+      collect() {
+        this.set(queue().health.check() === null ? 1 : 0);
+      },
+    });
+    new Gauge({
       name: 'sae_eval_compute_resident_bytes',
       help: 'Resident memory of the compute process by device.',
       labelNames: ['device'],

@@ -6,6 +6,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import type { Socket } from 'node:net';
 import { asSaeEvalError, errorTable, SaeEvalError, type ErrorCode } from '../src/errors.js';
 import type { Problem } from '../src/schema/record.js';
+import { isStoreFault, storeError } from './jobs/store-health.js';
 import { likelyAddress, methodsAt } from './method-table.js';
 
 const problemMediaType = 'application/problem+json; charset=utf-8';
@@ -53,8 +54,9 @@ export function codedError(error: unknown): SaeEvalError {
   const { code, statusCode, message } = error as Partial<FastifyError>;
   const known = code === undefined ? undefined : frameworkErrors[code];
   if (known !== undefined) return new SaeEvalError(known.code, known.message, { cause: error });
+  if (isStoreFault(error)) return storeError(error);
   const stored = asSaeEvalError(error, 'The store');
-  if (stored.code === 'storage-full' || stored.code === 'storage-damaged') return stored;
+  if (stored.code === 'storage-full') return stored;
   if (statusCode === 429)
     return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
   if (statusCode === 400)

@@ -3,10 +3,11 @@
  * ready before that process answers.
  */
 import type { FastifyBaseLogger } from 'fastify';
-import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import { asSaeEvalError } from '../src/errors.js';
 import { ComputeProcess } from '../src/compute/host.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
+import { isStoreFault, storeError } from './jobs/store-health.js';
 import type { MachineState } from './services.js';
 
 interface Parts {
@@ -66,9 +67,12 @@ async function ask(
     );
     return true;
   } catch (thrown) {
-    const error =
-      thrown instanceof SaeEvalError ? thrown : asSaeEvalError(thrown, 'Asking for the devices');
     if (queue.stopping) return true;
+    if (isStoreFault(thrown)) {
+      machine.problem = storeError(thrown).message;
+      return false;
+    }
+    const error = asSaeEvalError(thrown, 'Asking for the devices');
     machine.problem = error.message;
     log.error({ reason: error.message }, 'no compute process answers');
     return false;

@@ -1,5 +1,5 @@
 /** The queue: accepts evaluations, gives them to workers in fair order, and informs watchers. */
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
@@ -15,6 +15,7 @@ import {
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';
+import { isStoreFault, StoreHealth } from './store-health.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
@@ -55,6 +56,7 @@ function killOrphan(pid: number): void {
 
 export class JobQueue {
   readonly workers = new Map<string, DeviceWorker>();
+  readonly health: StoreHealth;
   readonly #lastServed = new Map<string, number>();
   readonly #ends = new Map<string, Set<() => void>>();
   readonly #progressWritten = new Map<string, number>();
@@ -70,6 +72,7 @@ export class JobQueue {
     private readonly options: QueueOptions,
   ) {
     mkdirSync(options.journals, { recursive: true });
+    this.health = new StoreHealth(store, options.log, () => this.#wakeAll());
   }
 
   get stopping(): boolean {
@@ -85,12 +88,12 @@ export class JobQueue {
       this.#lastServed.set(client, Date.parse(at));
     for (const { id, pid } of this.store.leftRunning()) {
       if (pid !== null) killOrphan(pid);
-      this.store.requeue(id);
+      this.health.write(() => this.store.requeue(id));
     }
     for (const [index, device] of devices.entries()) {
       const options = {
         device,
-        journalOf: (id: string) => join(this.options.journals, `${id}.journal`),
+        journalOf: (id: string) => this.#journalOf(id),
         sumsOf: (id: string) => this.store.sumsOf(id),
         jobTimeout: this.options.jobTimeout,
         cacheBytes: this.options.cacheBytes,
@@ -112,6 +115,10 @@ export class JobQueue {
         ).toJSON(),
       });
     }
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
     for (const worker of this.workers.values()) worker.wake();
   }
 
@@ -153,7 +160,7 @@ export class JobQueue {
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     if (this.#stopping)
       throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
-    const stored = this.store.insert(evaluation);
+    const stored = this.health.write(() => this.store.insert(evaluation));
     if (stored.isNew) {
       this.#orders.clear();
       this.workers.get(evaluation.device)?.wake();
@@ -178,13 +185,24 @@ export class JobQueue {
     const status = this.store.status(id);
     if (status === null || hasEnded(status)) return;
     for (const worker of this.workers.values()) if (worker.cancel(id)) return;
-    if (status === 'queued')
-      this.#ended(id, 'cancelled', {
-        error: new SaeEvalError(
-          'cancelled',
-          'The evaluation was cancelled before it started.',
-        ).toJSON(),
-      });
+    // No worker has a running one if an earlier server left it so and this one is not ready yet.
+    this.#ended(id, 'cancelled', {
+      error: new SaeEvalError(
+        'cancelled',
+        status === 'queued'
+          ? 'The evaluation was cancelled before it started.'
+          : 'The evaluation was cancelled while no compute process ran it.',
+      ).toJSON(),
+    });
+    try {
+      rmSync(this.#journalOf(id), { force: true });
+    } catch (error) {
+      this.options.log.warn({ err: error, id }, 'a journal could not be removed');
+    }
+  }
+
+  #journalOf(id: string): string {
+    return join(this.options.journals, `${id}.journal`);
   }
 
   /** Resolves when the evaluation ends, the time is over, the signal aborts or the server stops. */
@@ -260,10 +278,12 @@ export class JobQueue {
     return {
       next: (device) => {
         for (;;) {
-          const id = this.#stopping ? undefined : this.#order(device).ids[0];
+          const id = this.#stopping
+            ? undefined
+            : this.health.read(() => this.#order(device).ids[0]);
           if (id === undefined) return null;
           try {
-            return this.store.job(id);
+            return this.health.read(() => this.store.job(id));
           } catch (thrown) {
             const error = asSaeEvalError(thrown, 'The store');
             if (error.code !== 'storage-damaged') throw error;
@@ -273,10 +293,11 @@ export class JobQueue {
         }
       },
       started: ({ id, client }) => {
-        this.store.start(id);
+        const progress = this.store.summary(id)?.progress ?? null;
+        this.health.write(() => this.store.start(id));
         this.#lastServed.set(client, Date.now());
         this.#orders.clear();
-        this.hub.progress(id, 'running', this.store.summary(id)?.progress ?? null);
+        this.hub.progress(id, 'running', progress);
       },
       pid: (id, pid) => this.store.setPid(id, pid),
       progress: (id, progress) => {
@@ -288,8 +309,9 @@ export class JobQueue {
         if (Date.now() - (this.#progressWritten.get(id) ?? 0) < betweenProgressWrites) return;
         this.#progressWritten.set(id, Date.now());
         try {
-          this.store.setProgress(id, progress);
+          this.health.write(() => this.store.setProgress(id, progress));
         } catch (error) {
+          if (isStoreFault(error)) return;
           this.options.log.warn({ err: error, id }, 'progress could not be stored');
         }
       },
@@ -302,17 +324,20 @@ export class JobQueue {
       },
       ended: (id, status, outcome) => this.#ended(id, status, outcome),
       log: (message, details) => this.options.log.warn(details, message),
+      fault: (message, details) => this.options.log.error(details, message),
     };
   }
 
   #ended(id: string, status: EvaluationStatus, outcome: Parameters<Store['finish']>[2]): void {
     const progress = this.#live.get(id);
-    if (progress !== undefined)
-      this.store.setProgress(id, {
-        ...progress,
-        secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0,
-      });
-    this.store.finish(id, status, outcome);
+    this.health.write(() => {
+      if (progress !== undefined)
+        this.store.setProgress(id, {
+          ...progress,
+          secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0,
+        });
+      this.store.finish(id, status, outcome);
+    });
     this.#live.delete(id);
     this.#progressWritten.delete(id);
     this.#progressTold.delete(id);
@@ -323,6 +348,7 @@ export class JobQueue {
     try {
       summary = this.store.summary(id);
     } catch (error) {
+      if (isStoreFault(error)) throw error;
       this.options.log.error({ err: error, id }, 'the record of an ended evaluation is damaged');
       return;
     }

@@ -92,7 +92,8 @@ export class Store {
     // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
     this.#db.pragma('foreign_keys = ON');
-    this.#db.pragma('busy_timeout = 5000');
+    // The event loop waits with it; who writes tries again.
+    this.#db.pragma('busy_timeout = 1000');
     migrate(this.#db);
     this.#sums = `${file}.sums`;
     mkdirSync(this.#sums, { recursive: true, mode: 0o700 });

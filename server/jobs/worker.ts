@@ -7,6 +7,7 @@ import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
 import type { EvaluationResult, SaeResult } from '../../src/schema/result.js';
 import { startJobSpan, type JobSpan } from '../tracing.js';
 import { hasRoomFor } from './room.js';
+import { isStoreFault } from './store-health.js';
 import type { Job } from './store.js';
 
 /** Source of a worker's evaluations, and receiver of its news. */
@@ -23,6 +24,8 @@ export interface WorkerHost {
     outcome: { result?: EvaluationResult; error?: SerializedError },
   ): void;
   log(message: string, details: object): void;
+  /** A fault that nobody expects. */
+  fault(message: string, details: object): void;
 }
 
 export interface WorkerOptions {
@@ -42,6 +45,9 @@ export interface WorkerOptions {
 
 const betweenWrites = 2000;
 const betweenStarts = 2000;
+/** First and longest time between two tries of a store that fails. */
+const firstRest = 1000;
+const longestRest = 30_000;
 
 export class DeviceWorker {
   readonly compute: ComputeProcess;
@@ -51,6 +57,8 @@ export class DeviceWorker {
   #current: { job: Job; controller: AbortController } | null = null;
   readonly #stop = new AbortController();
   #woken = false;
+  /** Ends a rest early. */
+  #resting: AbortController | null = null;
   #loop: Promise<void> | null = null;
 
   constructor(
@@ -79,14 +87,18 @@ export class DeviceWorker {
   /** Looks for work, now or after the running evaluation. */
   wake(): void {
     this.#woken = true;
+    this.#resting?.abort();
     if (this.#loop !== null || this.#stop.signal.aborted) return;
     this.#loop = this.#work()
-      .catch((error: unknown) =>
-        this.host.log('the worker met an unexpected fault', {
-          err: error,
-          device: this.options.device,
-        }),
-      )
+      .catch(async (error: unknown) => {
+        if (this.#stop.signal.aborted) {
+          this.host.log('the last writes failed; the next start continues', { err: error });
+          return;
+        }
+        this.#report(error);
+        await this.#rest(longestRest);
+        this.#woken = true;
+      })
       .finally(() => {
         this.#loop = null;
         if (this.#woken) this.wake();
@@ -97,6 +109,7 @@ export class DeviceWorker {
   cancel(id: string): boolean {
     if (this.#current?.job.id !== id) return false;
     this.#current.controller.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+    this.#resting?.abort();
     return true;
   }
 
@@ -110,13 +123,17 @@ export class DeviceWorker {
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
-      if (this.#died || this.host.next(this.options.device) !== null)
+      if (this.#died || (await this.#next()) !== null)
         await this.#untilItAnswers(this.#stop.signal);
       if (this.#stop.signal.aborted) return;
-      const job = this.host.next(this.options.device);
+      const job = await this.#next();
       if (job === null) return;
       await this.#runToItsEnd(job);
     }
+  }
+
+  #next(): Promise<Job | null> {
+    return this.#untilStored(() => this.host.next(this.options.device));
   }
 
   /** Starts the compute process until it answers: a failed start is no evaluation's fault. */
@@ -142,7 +159,7 @@ export class DeviceWorker {
   async #runToItsEnd(job: Job): Promise<void> {
     const controller = new AbortController();
     this.#current = { job, controller };
-    const { jobTimeout, journalOf } = this.options;
+    const { jobTimeout } = this.options;
     const timer =
       jobTimeout === 0
         ? undefined
@@ -165,9 +182,14 @@ export class DeviceWorker {
       });
       span.end(outcome?.status ?? 'requeued', outcome?.error?.message);
       if (outcome === null) return;
-      await this.#persist(() => this.host.ended(job.id, outcome.status, outcome));
-      for (const file of [journalOf(job.id), `${journalOf(job.id)}.part`])
-        rmSync(file, { force: true });
+      await this.#untilStored(() => this.host.ended(job.id, outcome.status, outcome));
+      this.#removeJournal(job.id);
+    } catch (thrown) {
+      if (this.#stop.signal.aborted) throw thrown;
+      // Left as it is, the evaluation would be running for ever.
+      this.#report(thrown, job.id);
+      const error = asSaeEvalError(thrown, 'The worker').toJSON();
+      await this.#untilStored(() => this.host.ended(job.id, 'failed', { error }));
     } finally {
       clearTimeout(timer);
       this.#current = null;
@@ -194,7 +216,7 @@ export class DeviceWorker {
         await this.#untilItAnswers(signal, this.#stop.signal);
         signal.throwIfAborted();
         this.#stop.signal.throwIfAborted();
-        await this.#persist(() => this.host.started(job));
+        await this.#untilStored(() => this.host.started(job));
         span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
         const result = await this.compute.run(job.request, {
@@ -252,17 +274,39 @@ export class DeviceWorker {
     }
   }
 
-  /** Repeats a write until the disk has room, so that no result is lost. */
-  async #persist(write: () => void): Promise<void> {
-    for (;;) {
+  /**
+   * Repeats what reads or writes the store until the disk lets it, so that no result is lost and
+   * the device goes on when a fault has passed.
+   */
+  async #untilStored<T>(action: () => T): Promise<T> {
+    for (let rest = firstRest; ; rest = Math.min(2 * rest, longestRest)) {
       try {
-        return write();
+        return action();
       } catch (thrown) {
-        const error = asSaeEvalError(thrown, 'The store');
-        if (this.#stop.signal.aborted || error.code !== 'storage-full') throw thrown;
-        this.host.log('the disk is full; will write again', { reason: error.message });
-        await pause(betweenWrites, this.#stop.signal);
+        if (this.#stop.signal.aborted || !isStoreFault(thrown)) throw thrown;
+        await this.#rest(rest);
       }
+    }
+  }
+
+  /** Waits, but no longer than until it is woken or the server stops. */
+  async #rest(milliseconds: number): Promise<void> {
+    this.#resting = new AbortController();
+    await pause(milliseconds, this.#resting.signal, this.#stop.signal);
+    this.#resting = null;
+  }
+
+  #report(error: unknown, id?: string): void {
+    const { device } = this.options;
+    this.host.fault('the worker met an unexpected fault', { err: error, device, id });
+  }
+
+  #removeJournal(id: string): void {
+    const journal = this.options.journalOf(id);
+    try {
+      for (const file of [journal, `${journal}.part`]) rmSync(file, { force: true });
+    } catch (error) {
+      this.host.log('the journal of an ended evaluation could not be removed', { err: error, id });
     }
   }
 

@@ -220,7 +220,7 @@ export function registerEvaluations(app: Api, services: Services): void {
           `Evaluation ${id} is ${status}; cancel it before you remove it.`,
         );
       if (hasEnded(status)) {
-        store.remove(id);
+        queue.health.write(() => store.remove(id));
         return reply.code(204).send();
       }
       queue.cancel(id);

@@ -15,17 +15,7 @@ const problemTypeSchema = z.object({
   status: z.number().int(),
 });
 
-/** Milliseconds for which a successful check of the store counts: it writes to the disk. */
-const checkedFor = 1000;
-
-export function registerOperations(app: Api, { machine, metrics, queue, store }: Services): void {
-  let checked = -Infinity;
-  const checkStore = (): void => {
-    if (performance.now() - checked < checkedFor) return;
-    store.check();
-    checked = performance.now();
-  };
-
+export function registerOperations(app: Api, { machine, metrics, queue }: Services): void {
   app.route({
     method: 'GET',
     url: '/healthz',
@@ -56,7 +46,11 @@ export function registerOperations(app: Api, { machine, metrics, queue, store }:
           machine.problem ?? 'No compute process has answered yet.',
         );
       if (queue.problem !== null) throw new SaeEvalError('unavailable', queue.problem);
-      checkStore();
+      const problem = queue.health.check();
+      if (problem !== null)
+        throw problem.code === 'storage-full'
+          ? problem
+          : new SaeEvalError('unavailable', problem.message);
       return { status: 'ready', versions: machine.current.versions };
     },
   });
