@@ -16,7 +16,8 @@ export function missingNativeSqlite(thrown: unknown): SaeEvalError | null {
   return new SaeEvalError(
     'setup-missing',
     `The native part of better-sqlite3, which keeps the server's store, ${why}: run ` +
-      '`npm rebuild better-sqlite3`, or with pnpm `pnpm approve-builds` and `pnpm rebuild better-sqlite3`.',
+      '`npm rebuild better-sqlite3`, or with pnpm `pnpm approve-builds` and ' +
+      '`pnpm rebuild better-sqlite3`.',
     { cause: thrown },
   );
 }

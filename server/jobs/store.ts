@@ -374,8 +374,8 @@ export class Store {
   }
 
   /**
-   * Moves what the write-ahead log holds to the file: SQLite would drop, without a word, what stands
-   * behind a damaged place in the log.
+   * Moves what the write-ahead log holds to the file: SQLite would drop, without a word, what
+   * stands behind a damaged place in the log.
    */
   #emptyLog(): void {
     try {

@@ -1,7 +1,8 @@
 /**
  * Tokenizer of a model, from its `tokenizer.json`, by the library that wrote the file. Ids are
  * those of transformers 5: its class of tokenizer decides what of the file holds, the file's
- * post-processor adds the special tokens, and `add_bos_token` in `tokenizer_config.json` is ignored.
+ * post-processor adds the special tokens, and `add_bos_token` in `tokenizer_config.json` is
+ * ignored.
  */
 import { join } from 'node:path';
 import type { Tokenizer as NativeTokenizer } from 'tokenizers';

@@ -82,7 +82,7 @@ describe('positions of a run', () => {
     { ...specOf(topk!), label: labels.b, exclude: 'specials' },
   ];
 
-  it('differ by SAE: each has its own numbers, reference ignores them, no pair is compared', async () => {
+  it('differ by SAE: numbers of their own, the same reference, no compared pair', async () => {
     const both = await runWith([topk!], { saes: twice(), exclude: 'none' });
     const [all, without] = both.results;
     const alone = await runWith([topk!]);

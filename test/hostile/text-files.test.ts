@@ -121,7 +121,8 @@ async function peakOf(path: string): Promise<{ megabytes: number; said: string }
     try {
       let pieces = 0;
       const files = await listFiles(${JSON.stringify(path)});
-      for await (const _ of readPieces({ files, ...settings }, { skipped, tokenizes: false })) pieces++;
+      const read = readPieces({ files, ...settings }, { skipped, tokenizes: false });
+      for await (const _ of read) pieces++;
       said = pieces + ' pieces, ' + skipped.total + ' skipped';
     } catch (error) { said = error.code; }
     const megabytes = Math.round(process.resourceUsage().maxRSS / 1024);

@@ -1,6 +1,6 @@
 /**
- * The Node versions that installed packages admit: all from 22 on, and on Node 20, which the package
- * admits too, all but those that the install guide names.
+ * The Node versions that installed packages admit: all from 22 on, and on Node 20, which the
+ * package admits too, all but those that the install guide names.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';

@@ -21,8 +21,8 @@ export function choosePrependBos(
     problems.add(
       'request-invalid',
       'dataset.prependBos',
-      `the files of ${withBos.slice(0, 4).join(', ')} say that each context began with BOS, those ` +
-        `of ${without.slice(0, 4).join(', ')} that it did not: give true or false`,
+      `the files of ${withBos.slice(0, 4).join(', ')} say that each context began with BOS, ` +
+        `those of ${without.slice(0, 4).join(', ')} that it did not: give true or false`,
     );
   return withBos.length > 0 ? true : without.length > 0 ? false : undefined;
 }

@@ -11,8 +11,8 @@ export interface BeginOfSamples {
 
 const without: Bilingual = {
   en:
-    'A file says that each context began with BOS when the SAE was trained; this tokenizer has no ' +
-    'BOS, so none was put.',
+    'A file says that each context began with BOS when the SAE was trained; this tokenizer has ' +
+    'no BOS, so none was put.',
   zh: '文件说明训练时每个上下文以 BOS 开头；该分词器没有 BOS，因此未添加。',
 };
 

@@ -8,8 +8,8 @@ export const l0NotAsPublished: Rule = {
   severity: 'warning',
   condition: {
     en:
-      `Strict L0 differs by more than ${100 * mostDeviation} % from the L0 that the SAE's file or ` +
-      'path states, without inferK and theta.',
+      `Strict L0 differs by more than ${100 * mostDeviation} % from the L0 that the SAE's file ` +
+      'or path states, without inferK and theta.',
     zh:
       `strict L0 与 SAE 文件或路径所述 L0 之差超过 ${100 * mostDeviation} %，` +
       '且未使用 inferK 或 theta。',

@@ -9,8 +9,8 @@ export const specialsDominate: Rule = {
   severity: 'warning',
   condition: {
     en:
-      'Under strict, special tokens count, and their share of Σ‖x̂ − x‖² or of the active latents ' +
-      `is more than ${times} times their share of real tokens.`,
+      'Under strict, special tokens count, and their share of Σ‖x̂ − x‖² or of the active ' +
+      `latents is more than ${times} times their share of real tokens.`,
     zh:
       'strict 协议下特殊词元计入，且其在 Σ‖x̂ − x‖² 或激活潜变量中的占比超过其在真实词元中占比的 ' +
       `${times} 倍。`,

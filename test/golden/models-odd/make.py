@@ -696,7 +696,8 @@ make(
     seed=41,
 )
 neo = dict(
-    vocab_size=V, hidden_size=16, num_heads=2, max_position_embeddings=24, bos_token_id=1, eos_token_id=2
+    vocab_size=V, hidden_size=16, num_heads=2, max_position_embeddings=24,
+    bos_token_id=1, eos_token_id=2
 )
 # windows that bind, as TinyStories' file
 make(

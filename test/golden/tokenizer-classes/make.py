@@ -149,7 +149,11 @@ decoder = {
     "500": token("<|bot|>", special=True, rstrip=True),
 }
 for name, settings in {"fast": fast, "neox": neox}.items():
-    case(f"{name}: added_tokens_decoder", "byte-level", tokenizer_config={**settings, "added_tokens_decoder": decoder})
+    case(
+        f"{name}: added_tokens_decoder",
+        "byte-level",
+        tokenizer_config={**settings, "added_tokens_decoder": decoder},
+    )
     case(
         f"{name}: added_tokens_decoder beside older files",
         "byte-level",
