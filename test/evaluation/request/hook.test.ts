@@ -121,7 +121,7 @@ describe('hook in the words of three libraries', () => {
   });
 
   it('a norm behind a module, in a family that has one', async () => {
-    const width = (await refusal(
+    const width = await refusal(
       {
         checkpoint: shipped('TopK_tiny.pt'),
         kind: 'TopK',
@@ -129,7 +129,7 @@ describe('hook in the words of three libraries', () => {
         hook: 'model.layers.0.post_feedforward_layernorm.output',
       },
       `${root}test/golden/models/gemma2`,
-    ));
+    );
     // Its place is right: only the width of the shipped SAE is not that model's.
     expect(width.fields.map(({ path }) => path)).toEqual(['saes[0].checkpoint']);
     expect(width.code).toBe('sae-width');
