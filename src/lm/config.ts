@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import type { Bilingual } from '../schema/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
+import { checkConfigKeys } from './config-keys.js';
 import { familyOf } from './families/index.js';
+import type { Family } from './family.js';
 import { locateModel } from '../hub-cache.js';
 import { JsonFields } from './json-fields.js';
 import type { RopeConfig } from './rope-config.js';
@@ -55,6 +57,14 @@ export interface ModelConfig {
   parallelResidual: boolean;
 }
 
+/** Notes about keys of the file that are not used. */
+function checkKeys({ keys, section }: Family, fields: JsonFields): Bilingual[] {
+  const part = section === undefined ? null : fields.section(section.name);
+  return part === null
+    ? checkConfigKeys(fields, keys)
+    : [...checkConfigKeys(part, keys), ...checkConfigKeys(fields, section!.beside)];
+}
+
 export interface ReadModelOptions {
   /** Whether a model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
@@ -95,7 +105,8 @@ export async function readModelConfig(
     );
   try {
     const family = familyOf(fields);
-    return { path: folder, family: family.name, notes: [], ...family.readConfig(fields) };
+    const config = family.readConfig(fields);
+    return { path: folder, family: family.name, notes: checkKeys(family, fields), ...config };
   } catch (thrown) {
     if (exported === null || !(thrown instanceof SaeEvalError)) throw thrown;
     // The export is what the folder is for.

@@ -1,5 +1,6 @@
 /** Interface of a family of language models. Each family is one file in `families/`. */
 import type { Builder } from './builder.js';
+import type { ConfigKeys } from './config-keys.js';
 import type { ModelConfig } from './config.js';
 import type { Transformer } from './transformer.js';
 import type { JsonFields } from './json-fields.js';
@@ -28,6 +29,10 @@ export interface Family {
    * (`center_writing_weights`). It does so if the norms subtract the mean.
    */
   readonly centeredByTransformerLens: boolean;
+  /** What the keys of `config.json` are taken for. */
+  readonly keys: ConfigKeys;
+  /** Section of a larger model's file that holds this model's configuration. */
+  readonly section?: { readonly name: string; readonly beside: ConfigKeys };
   /** Reads `config.json`. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
   readonly readConfig: (fields: JsonFields) => FamilyConfig;
   /** Builds the model from its weights. @throws SaeEvalError `checkpoint-*`. */

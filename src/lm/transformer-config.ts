@@ -31,26 +31,47 @@ export type Sizes = Pick<
   | 'mlpWidth'
 >;
 
+interface SharedWidth {
+  width: number;
+  heads: number;
+  /** Names of the two in the file. */
+  names: { width: string; heads: string };
+}
+
+/** Size of a head if the width is divided among the heads. */
+export function dividedWidth(fields: JsonFields, { width, heads, names }: SharedWidth): number {
+  if (width % heads !== 0) fields.invalid(names.heads, `a divisor of ${names.width} (${width})`);
+  return width / heads;
+}
+
 /** Size of a head: `head_dim`, or the width divided among the heads. */
 export function headDimOf(
   fields: JsonFields,
-  {
-    width,
-    heads,
-    names,
-    fallback,
-  }: { width: number; heads: number; names: { width: string; heads: string }; fallback?: number },
+  { fallback, ...shared }: SharedWidth & { fallback?: number },
 ): number {
-  const given = fields.size('head_dim', fallback ?? null);
-  if (given === null && width % heads !== 0)
-    fields.invalid(names.heads, `a divisor of ${names.width} (${width})`);
-  return given ?? width / heads;
+  return fields.size('head_dim', fallback ?? null) ?? dividedWidth(fields, shared);
 }
 
 /** Sizes that the files of a family may leave out. */
 export type SizeDefaults = Partial<
   Pick<Sizes, 'vocabulary' | 'maxPositions' | 'heads' | 'keyValueHeads' | 'headDim'>
 >;
+
+/**
+ * Whole number under a name, or under the other name that transformers has for it.
+ * @throws SaeEvalError `model-unsupported` if the file has both, with different values.
+ */
+export function readAliased(
+  fields: JsonFields,
+  { name, alias, fallback }: { name: string; alias: string; fallback: number },
+  limits: { atMost?: number } = {},
+): number {
+  const other = fields.size(alias, null, limits);
+  const value = fields.size(name, other ?? fallback, limits);
+  if (other !== null && other !== value)
+    fields.unsupported(alias, `the value of ${name} (${value}), which is the same setting`);
+  return value;
+}
 
 /** Sizes under the names that most families share. */
 export function readSizes(fields: JsonFields, { headDim, ...defaults }: SizeDefaults = {}): Sizes {
@@ -103,6 +124,15 @@ export function readTransformer(
     differences = {},
   }: { sizes?: Sizes; rope?: RopeConfig | null; differences?: Partial<FamilyConfig> } = {},
 ): FamilyConfig {
+  // A default is read only if the family does not read the field in its own way.
+  const {
+    normEps = fields.number('rms_norm_eps', 1e-6),
+    activation = readActivation(fields, 'hidden_act', 'silu'),
+    tiedHead = fields.boolean('tie_word_embeddings', false),
+    attentionBias = fields.boolean('attention_bias', false),
+    mlpBias = fields.boolean('mlp_bias', false),
+    ...others
+  } = differences;
   return {
     ...sizes,
     // Dynamic scaling is for sequences beyond the trained length.
@@ -110,18 +140,18 @@ export function readTransformer(
       rope?.scaling.kind === 'dynamic'
         ? Math.floor(sizes.maxPositions * rope.scaling.factor)
         : sizes.maxPositions,
-    normEps: fields.number('rms_norm_eps', 1e-6),
-    activation: readActivation(fields, 'hidden_act', 'silu'),
-    tiedHead: fields.boolean('tie_word_embeddings', false),
-    attentionBias: fields.boolean('attention_bias', false),
-    mlpBias: fields.boolean('mlp_bias', false),
+    normEps,
+    activation,
+    tiedHead,
+    attentionBias,
+    mlpBias,
     windows: perBlock(sizes.layers, () => null),
     ropes: perBlock(sizes.layers, () => rope),
     attentionScale: perBlock(sizes.layers, () => sizes.headDim ** -0.5),
     attentionSoftcap: null,
     logitSoftcap: null,
     parallelResidual: false,
-    ...differences,
+    ...others,
   };
 }
 

@@ -3,6 +3,7 @@
  * from one, and GELU in the MLP.
  */
 import { scope, type Tensor } from '../../torch/index.js';
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import type { Family, FamilyConfig } from '../family.js';
@@ -75,6 +76,10 @@ export const gemma: Family = {
   modelTypes: ['gemma'],
   models: 'Gemma, CodeGemma',
   features: 'scaled embeddings, norms that count from one',
+  keys: {
+    used: [...llamaKeys, 'hidden_act', 'attention_bias', 'use_bidirectional_attention'],
+    idle: ['hidden_activation'],
+  },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,

@@ -3,6 +3,7 @@
  * whose weights count from one, soft-capped attention and logits, a sliding window in every other
  * block.
  */
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import {
@@ -19,6 +20,12 @@ import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import type { RMSNorm, SelfAttention } from '../layers.js';
 import { gemmaNorm, GemmaTransformer, refuseBidirectional } from './gemma.js';
+
+/** Keys that Gemma 2 and 3 read. */
+export const gemmaKeys = [
+  ...[...llamaKeys, 'hidden_activation', 'attention_bias', 'use_bidirectional_attention'],
+  ...['query_pre_attn_scalar', 'sliding_window', 'layer_types', 'final_logit_softcapping'],
+];
 
 /** Configuration of Gemma 2 and 3 with the `differences` of one of them. */
 export function readGemma(
@@ -81,6 +88,10 @@ export const gemma2: Family = {
   modelTypes: ['gemma2'],
   models: 'Gemma 2',
   features: 'soft-capping of attention and logits, alternating windows, norms before and after',
+  keys: {
+    used: [...gemmaKeys, 'attn_logit_softcapping'],
+    idle: ['hidden_act'],
+  },
   prefixes: ['model.'],
   normsAfter: true,
   centeredByTransformerLens: false,

@@ -6,13 +6,27 @@
 import { numberOrNone, readSizes, readSliding } from '../transformer-config.js';
 import type { Family } from '../family.js';
 import { readRopeSection, type RopeConfig } from '../rope-config.js';
-import { createGemma, readGemma } from './gemma2.js';
+import { createGemma, gemmaKeys, readGemma } from './gemma2.js';
 
 export const gemma3: Family = {
   name: 'gemma3',
   modelTypes: ['gemma3_text', 'gemma3'],
   models: 'Gemma 3; of the multimodal ones the text model',
   features: 'normalized queries and keys, rotary settings per kind of layer',
+  keys: {
+    used: [...gemmaKeys, 'rope_local_base_freq', 'sliding_window_pattern'],
+    idle: ['hidden_act', '_sliding_window_pattern'],
+  },
+  section: {
+    name: 'text_config',
+    beside: {
+      used: ['text_config'],
+      idle: [
+        ...['vision_config', 'mm_tokens_per_image', 'image_token_index', 'image_token_id'],
+        ...['boi_token_index', 'eoi_token_index', 'boi_token_id', 'eoi_token_id'],
+      ],
+    },
+  },
   prefixes: ['model.', 'language_model.model.', 'model.language_model.'],
   normsAfter: true,
   centeredByTransformerLens: false,

@@ -8,10 +8,11 @@ import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { MLP, SelfAttention } from '../layers.js';
 import {
-  headDimOf,
+  dividedWidth,
   mostLayers,
   perBlock,
   readActivation,
+  readAliased,
   readTransformer,
   type Sizes,
 } from '../transformer-config.js';
@@ -48,14 +49,22 @@ function readKinds(fields: JsonFields, layers: number): (number | null)[] {
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const width = fields.size('hidden_size', 2048);
-  const heads = fields.size('num_heads', 16);
-  const layers = fields.size('num_layers', 24, { atMost: mostLayers });
+  const heads = readAliased(fields, {
+    name: 'num_heads',
+    alias: 'num_attention_heads',
+    fallback: 16,
+  });
+  const layers = readAliased(
+    fields,
+    { name: 'num_layers', alias: 'num_hidden_layers', fallback: 24 },
+    { atMost: mostLayers },
+  );
   const names = { width: 'hidden_size', heads: 'num_heads' };
   const sizes: Sizes = {
     layers,
     width,
     heads,
-    headDim: headDimOf(fields, { width, heads, names }),
+    headDim: dividedWidth(fields, { width, heads, names }),
     keyValueHeads: heads,
     vocabulary: fields.size('vocab_size', 50_257),
     maxPositions: fields.size('max_position_embeddings', 2048),
@@ -119,6 +128,13 @@ export const gptNeo: Family = {
   modelTypes: ['gpt_neo'],
   models: 'GPT-Neo, TinyStories',
   features: 'learned positions, windows in every other block, scores that are not scaled',
+  keys: {
+    used: [
+      ...['hidden_size', 'num_heads', 'num_layers', 'max_position_embeddings'],
+      ...['num_attention_heads', 'num_hidden_layers', 'intermediate_size', 'layer_norm_epsilon'],
+      ...['activation_function', 'attention_types', 'attention_layers', 'window_size'],
+    ],
+  },
   prefixes: ['transformer.'],
   normsAfter: false,
   centeredByTransformerLens: true,

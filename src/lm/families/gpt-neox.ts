@@ -7,7 +7,13 @@ import type { Tensor } from '../../torch/index.js';
 import type { BatchContext } from '../attention.js';
 import { addToResidual, SequentialBlock, type Block } from '../blocks.js';
 import type { Builder } from '../builder.js';
-import { readActivation, readTransformer, readSizes } from '../transformer-config.js';
+import {
+  dividedWidth,
+  mostLayers,
+  readActivation,
+  readTransformer,
+  type Sizes,
+} from '../transformer-config.js';
 import { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
@@ -34,7 +40,23 @@ class ParallelBlock implements Block {
 }
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields);
+  const width = fields.size('hidden_size');
+  const heads = fields.size('num_attention_heads');
+  const names = { width: 'hidden_size', heads: 'num_attention_heads' };
+  const headDim = dividedWidth(fields, { width, heads, names });
+  // transformers rotates by `head_dim` and splits by the width.
+  if (fields.size('head_dim', headDim) !== headDim)
+    fields.unsupported('head_dim', `hidden_size / num_attention_heads (${headDim})`);
+  const sizes: Sizes = {
+    layers: fields.size<number>('num_hidden_layers', undefined, { atMost: mostLayers }),
+    width,
+    heads,
+    headDim,
+    keyValueHeads: heads,
+    vocabulary: fields.size('vocab_size'),
+    maxPositions: fields.size('max_position_embeddings'),
+    mlpWidth: fields.size('intermediate_size'),
+  };
   const rope = readRope(fields, {
     ...sizes,
     theta: fields.number('rotary_emb_base', 10_000),
@@ -100,6 +122,15 @@ export const gptNeoX: Family = {
   modelTypes: ['gpt_neox'],
   models: 'Pythia, GPT-NeoX',
   features: 'parallel or sequential residual, partial rotary positions',
+  keys: {
+    used: [
+      ...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
+      ...['max_position_embeddings', 'head_dim', 'layer_norm_eps', 'hidden_act', 'attention_bias'],
+      ...['use_parallel_residual', 'rotary_pct', 'rotary_emb_base', 'rope_theta'],
+      ...['rope_parameters', 'rope_scaling', 'partial_rotary_factor'],
+      'original_max_position_embeddings',
+    ],
+  },
   prefixes: ['gpt_neox.'],
   normsAfter: false,
   centeredByTransformerLens: true,

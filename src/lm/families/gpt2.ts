@@ -7,10 +7,11 @@ import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import type { ModelConfig } from '../config.js';
 import {
-  headDimOf,
+  dividedWidth,
   mostLayers,
   perBlock,
   readActivation,
+  readAliased,
   readTransformer,
   type Sizes,
 } from '../transformer-config.js';
@@ -38,10 +39,22 @@ export class PositionalTransformer extends Transformer {
 }
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const width = fields.size('n_embd', 768);
-  const heads = fields.size('n_head', 12);
-  const layers = fields.size('n_layer', 12, { atMost: mostLayers });
-  const headDim = headDimOf(fields, { width, heads, names: { width: 'n_embd', heads: 'n_head' } });
+  const width = readAliased(fields, { name: 'n_embd', alias: 'hidden_size', fallback: 768 });
+  const heads = readAliased(fields, {
+    name: 'n_head',
+    alias: 'num_attention_heads',
+    fallback: 12,
+  });
+  const layers = readAliased(
+    fields,
+    { name: 'n_layer', alias: 'num_hidden_layers', fallback: 12 },
+    { atMost: mostLayers },
+  );
+  const headDim = dividedWidth(fields, {
+    width,
+    heads,
+    names: { width: 'n_embd', heads: 'n_head' },
+  });
   const sizes: Sizes = {
     layers,
     width,
@@ -49,7 +62,11 @@ function readConfig(fields: JsonFields): FamilyConfig {
     headDim,
     keyValueHeads: heads,
     vocabulary: fields.size('vocab_size', 50_257),
-    maxPositions: fields.size('n_positions', 1024),
+    maxPositions: readAliased(fields, {
+      name: 'n_positions',
+      alias: 'max_position_embeddings',
+      fallback: 1024,
+    }),
     mlpWidth: fields.size('n_inner', 4 * width),
   };
   const scale = fields.boolean('scale_attn_weights', true) ? headDim ** -0.5 : 1;
@@ -116,6 +133,14 @@ export const gpt2: Family = {
   modelTypes: ['gpt2'],
   models: 'GPT-2 in all sizes, and models fine-tuned from it',
   features: 'learned positions, weights stored [in, out], scaling by depth',
+  keys: {
+    used: [
+      ...['n_embd', 'n_head', 'n_layer', 'n_positions', 'n_inner', 'layer_norm_epsilon'],
+      ...['hidden_size', 'num_attention_heads', 'num_hidden_layers', 'max_position_embeddings'],
+      ...['activation_function', 'scale_attn_weights', 'scale_attn_by_inverse_layer_idx'],
+    ],
+    idle: ['n_ctx', 'reorder_and_upcast_attn', 'add_cross_attention'],
+  },
   prefixes: ['transformer.'],
   normsAfter: false,
   centeredByTransformerLens: true,

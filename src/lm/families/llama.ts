@@ -3,6 +3,7 @@
  * a norm before attention and MLP, rotary positions, grouped queries, gated MLP. Models built the
  * same way use its name too, such as SmolLM.
  */
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import { readTransformer } from '../transformer-config.js';
 import type { Family } from '../family.js';
@@ -14,6 +15,7 @@ export const llama: Family = {
   features:
     'grouped queries, tied or separate head, biases of attention and MLP, ' +
     'a head dimension of its own',
+  keys: { used: [...llamaKeys, 'hidden_act', 'attention_bias', 'mlp_bias'] },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,

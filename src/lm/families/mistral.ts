@@ -2,7 +2,8 @@
  * Mistral (Jiang et al. 2023, arXiv:2310.06825): Llama's blocks; a query sees the last
  * `sliding_window` positions.
  */
-import { numberOrNone, perBlock, readTransformer, readSizes } from '../transformer-config.js';
+import { llamaKeys } from '../config-keys.js';
+import { numberOrNone, readTransformer, readSizes, readWindows } from '../transformer-config.js';
 import type { Family } from '../family.js';
 import { llama } from './llama.js';
 
@@ -11,18 +12,20 @@ export const mistral: Family = {
   modelTypes: ['mistral'],
   models: 'Mistral 7B, Nemo',
   features: 'sliding window',
+  keys: { used: [...llamaKeys, 'hidden_act', 'sliding_window', 'layer_types'] },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
   readConfig(fields) {
     const sizes = readSizes(fields, { keyValueHeads: 8 });
-    const window = numberOrNone(fields, 'sliding_window', 4096);
+    const size = numberOrNone(fields, 'sliding_window', 4096);
+    const windows = readWindows(fields, sizes.layers, { size, rule: () => true });
     return readTransformer(fields, {
       sizes,
       differences: {
         attentionBias: false,
         mlpBias: false,
-        windows: perBlock(sizes.layers, () => window),
+        windows,
       },
     });
   },

@@ -3,6 +3,7 @@
  * normalized over all heads together, norm weights applied in float32.
  */
 import type { Tensor } from '../../torch/index.js';
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import { readTransformer } from '../transformer-config.js';
@@ -58,6 +59,7 @@ export const olmo2: Family = {
   modelTypes: ['olmo2'],
   models: 'OLMo 2',
   features: 'norms after instead of before, queries and keys normalized over all heads',
+  keys: { used: [...llamaKeys, 'hidden_act', 'attention_bias'] },
   prefixes: ['model.'],
   normsAfter: true,
   centeredByTransformerLens: false,

@@ -3,6 +3,7 @@
  * in another.
  */
 import type { Tensor } from '../../torch/index.js';
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import { perBlock, readTransformer, readSizes } from '../transformer-config.js';
@@ -86,6 +87,10 @@ export const phi3: Family = {
   modelTypes: ['phi3'],
   models: 'Phi-3, Phi-3.5 mini, Phi-4 (mini)',
   features: 'fused weights, LongRoPE, partial rotary positions',
+  keys: {
+    used: [...llamaKeys, 'hidden_act', 'sliding_window'],
+    idle: ['full_attn_mod', 'interpolate_factor'],
+  },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,

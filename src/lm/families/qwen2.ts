@@ -2,6 +2,7 @@
  * Qwen 2 and 2.5 (arXiv:2407.10671): Llama's blocks with biases on queries, keys and values. The
  * upper blocks may have a sliding window.
  */
+import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import {
   readTransformer,
@@ -12,8 +13,17 @@ import {
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 
+/** Keys that Qwen 2 and 3 read. */
+export const qwenKeys = [
+  ...[...llamaKeys, 'hidden_act', 'layer_types'],
+  ...['use_sliding_window', 'sliding_window', 'max_window_layers'],
+];
+
 /** Configuration of Qwen 2 and 3, which differ in their defaults. */
-export function readQwen(fields: JsonFields, defaults: SizeDefaults = {}): FamilyConfig {
+export function readQwen(
+  fields: JsonFields,
+  { attentionBias, ...defaults }: SizeDefaults & { attentionBias: boolean },
+): FamilyConfig {
   const sizes = readSizes(fields, { keyValueHeads: 32, ...defaults });
   const size = fields.boolean('use_sliding_window', false)
     ? fields.size('sliding_window', 4096)
@@ -23,7 +33,10 @@ export function readQwen(fields: JsonFields, defaults: SizeDefaults = {}): Famil
     size,
     rule: (index) => size !== null && index >= full,
   });
-  return readTransformer(fields, { sizes, differences: { windows, mlpBias: false } });
+  return readTransformer(fields, {
+    sizes,
+    differences: { windows, attentionBias, mlpBias: false },
+  });
 }
 
 export const qwen2: Family = {
@@ -31,10 +44,11 @@ export const qwen2: Family = {
   modelTypes: ['qwen2'],
   models: 'Qwen 2, 2.5',
   features: 'biases on queries, keys, values; sliding upper layers',
+  keys: { used: qwenKeys },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
-  readConfig: (fields) => ({ ...readQwen(fields), attentionBias: true }),
+  readConfig: (fields) => readQwen(fields, { attentionBias: true }),
   create: (build) =>
     build.transformer(
       (i) =>

@@ -4,17 +4,19 @@
  */
 import { SequentialBlock } from '../blocks.js';
 import type { Family } from '../family.js';
-import { readQwen } from './qwen2.js';
+import { qwenKeys, readQwen } from './qwen2.js';
 
 export const qwen3: Family = {
   name: 'qwen3',
   modelTypes: ['qwen3'],
   models: 'Qwen 3 (dense)',
   features: 'normalized queries and keys',
+  keys: { used: [...qwenKeys, 'attention_bias'] },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
-  readConfig: (fields) => readQwen(fields, { headDim: 128 }),
+  readConfig: (fields) =>
+    readQwen(fields, { headDim: 128, attentionBias: fields.boolean('attention_bias', false) }),
   create: (build) =>
     build.transformer(
       (i) =>
