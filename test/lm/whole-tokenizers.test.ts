@@ -71,7 +71,8 @@ const texts = [
   // bytes of no character and of rare ones
   '\u0000\u0001\u0007\u001b\u007f\u0080\u00ad\ufeff\ufffd\uffff\u{10ffff}\ue000 end',
   '<s></s><bos><eos><pad><unk><start_of_turn>user\n<end_of_turn>\n<|im_start|>' +
-    '<|im_end|><|endoftext|><|begin_of_text|><|eot_id|><|begin_of_text|> <bos> a<bos>b <unused7><mask>[multimodal]',
+    '<|im_end|><|endoftext|><|begin_of_text|><|eot_id|>' +
+    '<|begin_of_text|> <bos> a<bos>b <unused7><mask>[multimodal]',
   '<think>\n</think><tool_call>{"a": 1}</tool_call><|fim_prefix|>x<|fim_suffix|>',
   "I'm you're WE'VE it'S 'll'll don’t 123456789012345 1,234.50 0x7f 1e-9 ½ Ⅷ ٣٤٥",
   'def f(x):\n    return {"a": [x ** 2 for x in range(9)], \'b\': None}  # ok\n\tif x:\n\t\tpass',
