@@ -135,7 +135,7 @@ describe.skipIf(!hasPrlimit)('a store that cannot be written', () => {
   });
 });
 
-it('cancels an evaluation that an earlier server left running, before a worker has it', async () => {
+it('cancels what an earlier server left running, before a worker has it', async () => {
   const { id } = await client.evaluate(long);
   await twoBatches(id);
   server.child.kill('SIGKILL');
