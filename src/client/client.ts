@@ -148,12 +148,16 @@ export class SaeEvalClient {
 
   /** Record of an evaluation without its result, which may be large. */
   async summary(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
-    return this.#transport.json({
+    // A server of 0.1.0 passes over `fields` and sends the result too.
+    const { result: _, ...summary } = await this.#transport.json<
+      EvaluationSummary & { result?: unknown }
+    >({
       method: 'GET',
       path: evaluationPath(id),
       query: { fields: 'summary' },
       signal,
     });
+    return summary;
   }
 
   /** A page of evaluations, newest first. */

@@ -5,6 +5,7 @@
  * factors are widened, a block of W at a time, multiplied in float32 and rounded once. For
  * inference only: gradients are not supported.
  */
+import { SaeEvalError } from '../errors.js';
 import { kernels } from './kernels.js';
 import { operator, ops } from './ops.js';
 import { keep, scope } from './scope.js';
@@ -142,6 +143,22 @@ export function linear(
   return multiply(x, part, partBias, packed?.take(x, weight, part, from) ?? null);
 }
 
+/**
+ * A product of oneDNN, which is known to have one for these dtypes: if it cannot make it, there is
+ * no memory for its code or its buffers, though its error does not say so.
+ */
+function withinMemory(product: () => Tensor): Tensor {
+  try {
+    return product();
+  } catch (thrown) {
+    if (!(thrown instanceof SaeEvalError) || !/could not \w+ a \w+/.test(thrown.message))
+      throw thrown;
+    throw new SaeEvalError('device-memory', `${thrown.message}: not enough memory`, {
+      cause: thrown,
+    });
+  }
+}
+
 function multiply(
   x: Tensor,
   weight: Tensor,
@@ -150,13 +167,8 @@ function multiply(
 ): Tensor {
   const through = packed ?? (x.dtype === 'float32' && paysOnednn(x, weight) ? weight : null);
   if (through !== null)
-    return (operator('mkldnn::_linear_pointwise') as OnednnLinear)(
-      x,
-      through,
-      bias,
-      'none',
-      [],
-      '',
+    return withinMemory(() =>
+      (operator('mkldnn::_linear_pointwise') as OnednnLinear)(x, through, bias, 'none', [], ''),
     );
   return multipliesNatively(x) ? ops.linear(x, weight, bias) : linearWidened(x, weight, bias);
 }
@@ -167,12 +179,8 @@ function multiply(
  */
 export function addLinear(sum: Tensor, x: Tensor, weight: Tensor): Tensor {
   if (x.dtype === 'float32' && paysOnednn(x, weight)) {
-    const added = (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(
-      x,
-      sum,
-      weight,
-      null,
-      'add',
+    const added = withinMemory(() =>
+      (operator('mkldnn::_linear_pointwise.binary') as OnednnBinary)(x, sum, weight, null, 'add'),
     );
     sum.dispose();
     return added;

@@ -121,7 +121,7 @@ describe('retries', () => {
     expect(targets).toEqual([
       'DELETE /v1/evaluations/a?expect=active',
       'DELETE /v1/evaluations/a?expect=active',
-      'GET /v1/evaluations/a',
+      'GET /v1/evaluations/a?fields=summary',
     ]);
   });
 
