@@ -60,6 +60,7 @@ describe('http.md', () => {
     'curl examples run as written',
     async () => {
       const { stdout, status, stderr } = await run('bash', [
+        '--norc',
         '-euo',
         'pipefail',
         '-c',
