@@ -16,7 +16,7 @@ export type Protocol = 'reference' | 'strict';
 /** Sums per sequence of a reconstruction's values, for each slot. */
 export interface ReconstructionColumn {
   readonly name: string;
-  /** What it is the sum of, for `sums.safetensors`. */
+  /** Quantity whose sum it is, for `sums.safetensors`. */
   readonly meaning?: string;
   readonly from: 'reconstruction';
   readonly protocols: readonly Protocol[];
@@ -29,7 +29,7 @@ export interface ReconstructionColumn {
 /** Sums per sequence of values read from the logits of a spliced pass, for each slot. */
 export interface SpliceColumn {
   readonly name: string;
-  /** What it is the sum of, for `sums.safetensors`. */
+  /** Quantity whose sum it is, for `sums.safetensors`. */
   readonly meaning?: string;
   readonly from: 'splice';
   /** Whether all positions count, or those whose next token counts. */
@@ -41,7 +41,7 @@ export interface SpliceColumn {
 /** Sums per sequence of values read from the logits of a pass with the site set to zero. */
 export interface ZeroColumn {
   readonly name: string;
-  /** What it is the sum of, for `sums.safetensors`. */
+  /** Quantity whose sum it is, for `sums.safetensors`. */
   readonly meaning?: string;
   readonly from: 'zero';
   readonly over: 'positions' | 'nextPositions';
@@ -54,7 +54,7 @@ export type Column = ReconstructionColumn | SpliceColumn | ZeroColumn;
 /** A sum over the run. */
 export interface Vector {
   readonly name: string;
-  /** What it is the sum of, for `sums.safetensors`. */
+  /** Quantity whose sum it is, for `sums.safetensors`. */
   readonly meaning?: string;
   readonly protocols: readonly Protocol[];
   /** Sum over the counted tokens ([N] bool): [n]. Null if the SAE has none at this slot. */

@@ -1,4 +1,4 @@
-/** What a result says about positions: which counted, and what part special tokens have. */
+/** Positions in a result: which counted, and the part that special tokens have. */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { active } from '../../metrics/columns.js';
 import { squaredError } from '../../metrics/explained-variance.js';

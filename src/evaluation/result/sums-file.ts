@@ -29,10 +29,10 @@ export interface SumsFileOptions {
   version: string;
 }
 
-/** What a tensor of the file is, in the header's `tensors`. */
+/** Description of a tensor of the file, in the header's `tensors`. */
 interface Described {
   name: string;
-  /** What a row is the sum of. */
+  /** Quantity whose sum a row is. */
   meaning: string;
   protocol?: string;
   sae?: string;

@@ -71,7 +71,7 @@ export function leaving(excluded: Tensor | null, own: Tensor, changed: Tensor): 
   return excluded === null ? changed : ops.where(excluded, own, changed);
 }
 
-/** What every strategy is made for. */
+/** Settings that every strategy is made with. */
 export interface StrategyRun {
   readonly variants: readonly Variant[];
   readonly wanted: Wanted;
