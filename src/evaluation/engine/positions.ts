@@ -19,6 +19,10 @@ export interface PositionsOptions {
   specials?: ReadonlySet<number>;
 }
 
+/** Name of a mask: sets differ under `strict` alone. */
+const nameOf = (protocol: Protocol, over: Over, set: PositionSet): string =>
+  `${protocol}|${over}|${protocol === 'strict' ? set.key : ''}`;
+
 type Test = (id: number, t: number, length: number) => boolean;
 
 export class Positions {
@@ -26,6 +30,8 @@ export class Positions {
   readonly B: number;
   readonly T: number;
   readonly #options: PositionsOptions;
+  /** Flags on the host, from which masks and counts are made. */
+  readonly #flags = new Map<string, Uint8Array>(); // [B · T]
   readonly #masks = new Map<string, Tensor>(); // [B, T] bool
   readonly #excluded = new Map<string, Tensor | null>(); // [B, T, 1] bool
 
@@ -72,16 +78,24 @@ export class Positions {
 
   /** Positions that count for an SAE of that set: [B, T] bool. */
   mask(protocol: Protocol, over: Over = 'positions', set = everyPosition): Tensor {
-    const name = `${protocol}|${over}|${protocol === 'strict' ? set.key : ''}`;
+    const name = nameOf(protocol, over, set);
     let found = this.#masks.get(name);
     if (found === undefined)
-      this.#masks.set(name, (found = this.#tensor(this.#bytes(this.#counts(set, protocol, over)))));
+      this.#masks.set(name, (found = this.#tensor(this.#flagsOf(protocol, over, set))));
+    return found;
+  }
+
+  #flagsOf(protocol: Protocol, over: Over, set: PositionSet): Uint8Array {
+    const name = nameOf(protocol, over, set);
+    let found = this.#flags.get(name);
+    if (found === undefined)
+      this.#flags.set(name, (found = this.#bytes(this.#counts(set, protocol, over))));
     return found;
   }
 
   /** Number of positions of each sequence that count: [B]. */
   counts(protocol: Protocol, over: Over = 'positions', set = everyPosition): Float64Array {
-    return this.#perSequence(this.#bytes(this.#counts(set, protocol, over)));
+    return this.#perSequence(this.#flagsOf(protocol, over, set));
   }
 
   /** Number of real special tokens of each sequence: [B]. */
