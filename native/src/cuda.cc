@@ -3,11 +3,12 @@
 #include <ATen/Context.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/CachingDeviceAllocator.h>
-#include <dlfcn.h>
+#include <c10/core/impl/DeviceGuardImplInterface.h>
 
 #include <mutex>
 #include <string>
 
+#include "cuda_driver.h"
 #include "errors.h"
 #include "generator.h"
 
@@ -32,28 +33,6 @@ c10::DeviceIndex deviceFrom(const Napi::Value& value, const char* what) {
                                              value.ToString().Utf8Value());
 }
 
-// Asks the driver: libtorch's own function needs CUDA's headers.
-std::string nameOf(int index) {
-  const auto close = [](void* library) { dlclose(library); };
-  const std::unique_ptr<void, decltype(close)> driver(dlopen("libcuda.so.1", RTLD_NOW), close);
-  if (!driver)
-    throw CodedError("device-unavailable",
-                     "cuda.deviceName: the CUDA driver libcuda.so.1 is not on this machine");
-  const auto init = reinterpret_cast<int (*)(unsigned)>(dlsym(driver.get(), "cuInit"));
-  const auto get = reinterpret_cast<int (*)(int*, int)>(dlsym(driver.get(), "cuDeviceGet"));
-  const auto name =
-      reinterpret_cast<int (*)(char*, int, int)>(dlsym(driver.get(), "cuDeviceGetName"));
-  int device = 0;
-  char text[256] = "";
-  if (!init || !get || !name || init(0) != 0 || get(&device, index) != 0 ||
-      name(text, sizeof(text) - 1, device) != 0) {
-    throw CodedError("device-unavailable",
-                     "cuda.deviceName: the CUDA driver does not tell the name of device " +
-                         std::to_string(index));
-  }
-  return text;
-}
-
 Napi::Value cudaDeviceCount(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.deviceCount",
                  [&]() -> Napi::Value { return Napi::Number::New(info.Env(), deviceCount()); });
@@ -61,13 +40,38 @@ Napi::Value cudaDeviceCount(const Napi::CallbackInfo& info) {
 
 Napi::Value cudaDeviceName(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.deviceName", [&]() -> Napi::Value {
-    return Napi::String::New(info.Env(), nameOf(deviceFrom(info[0], "deviceName")));
+    const auto device = deviceFrom(info[0], "deviceName");
+    return Napi::String::New(info.Env(), driverDevice(device).name);
+  });
+}
+
+// What is known of a device without making a context on it, which would take its memory.
+Napi::Value cudaDescribe(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "cuda.describe", [&]() -> Napi::Value {
+    const auto [name, totalBytes, freeBytes] = driverDevice(deviceFrom(info[0], "describe"));
+    Napi::Object result = Napi::Object::New(info.Env());
+    result.Set("name", name);
+    result.Set("totalBytes", static_cast<double>(totalBytes));
+    result.Set("freeBytes", freeBytes ? Napi::Value(Napi::Number::New(
+                                            info.Env(), static_cast<double>(*freeBytes)))
+                                      : info.Env().Null());
+    return result;
+  });
+}
+
+Napi::Value cudaSetDevice(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "cuda.setDevice", [&]() -> Napi::Value {
+    const auto device = deviceFrom(info[0], "setDevice");
+    c10::impl::getDeviceGuardImpl(at::kCUDA)->setDevice(c10::Device(at::kCUDA, device));
+    return info.Env().Undefined();
   });
 }
 
 Napi::Value cudaMemory(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.memory", [&]() -> Napi::Value {
     const auto device = deviceFrom(info[0], "memory");
+    // Before the first tensor libtorch's allocator does not know its devices.
+    at::globalContext().lazyInitDevice(at::kCUDA);
     auto* allocator = at::getDeviceAllocator(at::kCUDA);
     const auto [free, total] = allocator->getMemoryInfo(device);
     const auto stats = allocator->getDeviceStats(device);
@@ -79,6 +83,15 @@ Napi::Value cudaMemory(const Napi::CallbackInfo& info) {
     result.Set("peakBytes", static_cast<double>(stats.allocated_bytes[all].peak));
     result.Set("reservedBytes", static_cast<double>(stats.reserved_bytes[all].current));
     return result;
+  });
+}
+
+Napi::Value cudaResetPeak(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "cuda.resetPeak", [&]() -> Napi::Value {
+    const auto device = deviceFrom(info[0], "resetPeak");
+    at::globalContext().lazyInitDevice(at::kCUDA);
+    at::getDeviceAllocator(at::kCUDA)->resetPeakStats(device);
+    return info.Env().Undefined();
   });
 }
 
@@ -121,15 +134,28 @@ Napi::Value isTf32Allowed(const Napi::CallbackInfo& info) {
   });
 }
 
+// Defaults of libtorch that change numbers or their cost, set for the whole process.
+void choosePrecision() {
+  at::Context& context = at::globalContext();
+  // TF32, which libtorch allows in convolutions, has 10 bits of mantissa: too few for float32.
+  allowTf32(false);
+  // Products of half precision may add up parts in half precision; on the CPU they never do.
+  context.setAllowFP16ReductionCuBLAS(/*allow_reduced_precision=*/false, /*allow_splitk=*/true);
+  context.setAllowBF16ReductionCuBLAS(/*allow_reduced_precision=*/false, /*allow_splitk=*/true);
+  // cuDNN's attention builds a plan for every new shape, which takes longer than the attention.
+  context.setSDPUseCuDNN(false);
+}
+
 }  // namespace
 
 void exportCuda(Napi::Env env, Napi::Object exports) {
-  // By default libtorch allows TF32 in convolutions, whose 10 bits of mantissa are too few for
-  // float32.
   static std::once_flag once;
-  std::call_once(once, [] { allowTf32(false); });
+  std::call_once(once, choosePrecision);
   exports.Set("cudaDeviceCount", Napi::Function::New(env, cudaDeviceCount, "cudaDeviceCount"));
   exports.Set("cudaDeviceName", Napi::Function::New(env, cudaDeviceName, "cudaDeviceName"));
+  exports.Set("cudaDescribe", Napi::Function::New(env, cudaDescribe, "cudaDescribe"));
+  exports.Set("cudaSetDevice", Napi::Function::New(env, cudaSetDevice, "cudaSetDevice"));
+  exports.Set("cudaResetPeak", Napi::Function::New(env, cudaResetPeak, "cudaResetPeak"));
   exports.Set("cudaMemory", Napi::Function::New(env, cudaMemory, "cudaMemory"));
   exports.Set("cudaEmptyCache", Napi::Function::New(env, cudaEmptyCache, "cudaEmptyCache"));
   exports.Set("cudaManualSeed", Napi::Function::New(env, cudaManualSeed, "cudaManualSeed"));

@@ -42,8 +42,9 @@ const char* codeOf(int cudaError) {
     case 100:
     case 101:
     case 802:
+    case 209:
     case 803:
-      return "device-unavailable";  // driver too old, busy, none, no such index
+      return "device-unavailable";  // driver too old, busy, none, no such index, no kernels
     case 214:
     case 220:
     case 700:
@@ -80,6 +81,17 @@ bool saysUnavailable(const std::string& text) {
   return false;
 }
 
+// The CPU allocator and the libraries of CUDA report through a plain c10::Error.
+bool saysNoMemory(const std::string& text) {
+  for (const char* sign :
+       {"not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED",
+        "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED"}) {
+    if (text.find(sign) != std::string::npos) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 void rethrowToJs(Napi::Env env, const char* what) {
@@ -97,11 +109,8 @@ void rethrowToJs(Napi::Env env, const char* what) {
                std::string(what) + ": " + sentence(error.what_without_backtrace()));
   } catch (const c10::Error& error) {
     const std::string text = sentence(error.what_without_backtrace());
-    // The CPU allocator reports through a plain c10::Error.
-    const bool memory = text.find("not enough memory") != std::string::npos ||
-                        text.find("can't allocate memory") != std::string::npos;
     throwCoded(env,
-               memory                  ? "device-memory"
+               saysNoMemory(text)      ? "device-memory"
                : saysUnavailable(text) ? "device-unavailable"
                                        : "torch-operator",
                std::string(what) + ": " + text);

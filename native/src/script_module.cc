@@ -1,6 +1,7 @@
 #include "script_module.h"
 
 #include <torch/csrc/jit/api/module.h>
+#include <torch/csrc/jit/passes/tensorexpr_fuser.h>
 #include <torch/csrc/jit/serialization/import.h>
 
 #include <filesystem>
@@ -23,6 +24,8 @@ using torch::jit::Module;
 Module load(const std::string& path, const std::optional<at::Device>& device) {
   if (!std::filesystem::exists(path))
     throw CodedError("file-not-found", "ScriptModule: " + path + " does not exist");
+  // On CUDA the fuser compiles kernels for every new shape, and lengths of texts vary.
+  torch::jit::setTensorExprFuserEnabled(false);
   try {
     return torch::jit::load(path, device, /*load_debug_files=*/false);
   } catch (const c10::OutOfMemoryError&) {

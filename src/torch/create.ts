@@ -45,8 +45,13 @@ const isElement = (value: unknown): value is number | bigint | boolean | Complex
 
 function moved(made: Tensor, { dtype, device = 'cpu' }: TensorOptions): Tensor {
   if (device === 'cpu' && (dtype === undefined || dtype === made.dtype)) return made;
-  const result = made.to({ device, dtype: dtype ?? made.dtype });
+  // The driver has copied memory that is not pinned before it returns, so that the host need not
+  // wait for the device.
+  const there = made.to({ device, nonBlocking: true });
   made.dispose();
+  if (dtype === undefined || dtype === there.dtype) return there;
+  const result = there.to({ dtype });
+  there.dispose();
   return result;
 }
 

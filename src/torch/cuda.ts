@@ -13,6 +13,14 @@ export interface CudaMemory {
   reservedBytes: number;
 }
 
+export interface CudaDescription {
+  /** As the driver tells it, `NVIDIA H100 80GB HBM3` say. */
+  name: string;
+  totalBytes: number;
+  /** Memory that no process uses; null if the management library (NVML) is not there. */
+  freeBytes: number | null;
+}
+
 /** `cuda:1` and 1 are the same device, `cuda` is the first. */
 function indexOf(device: number | string): number {
   if (typeof device === 'number') return device;
@@ -31,7 +39,17 @@ export const cuda = {
   deviceCount: (): number => native().cudaDeviceCount(),
   /** @throws TorchError `device-unavailable`, as do all functions that take a device. */
   deviceName: (device: number | string = 0): string => native().cudaDeviceName(indexOf(device)),
+  /**
+   * What the driver tells of a device. Unlike {@link cuda.memory} this makes no context on it,
+   * which would take some of its memory.
+   */
+  describe: (device: number | string = 0): CudaDescription =>
+    native().cudaDescribe(indexOf(device)),
   memory: (device: number | string = 0): CudaMemory => native().cudaMemory(indexOf(device)),
+  /** Sets `peakBytes` back to what is allocated now. */
+  resetPeak: (device: number | string = 0): void => native().cudaResetPeak(indexOf(device)),
+  /** Makes a device the one that `cuda` without a number means, for the calling thread. */
+  setDevice: (device: number | string): void => native().cudaSetDevice(indexOf(device)),
   /** Returns memory that is kept for later tensors to the driver. */
   emptyCache: (): void => native().cudaEmptyCache(),
   /** Waits until the device has finished all queued work. */

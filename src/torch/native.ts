@@ -78,6 +78,9 @@ export interface Native {
     peakBytes: number;
     reservedBytes: number;
   };
+  cudaDescribe(index: number): { name: string; totalBytes: number; freeBytes: number | null };
+  cudaSetDevice(index: number): void;
+  cudaResetPeak(index: number): void;
   cudaEmptyCache(): void;
   cudaManualSeed(seed: number | bigint, index: number): void;
   setAllowTf32(allowed: boolean): void;

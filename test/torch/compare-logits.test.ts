@@ -1,7 +1,16 @@
 /** KL divergence and cross-entropies of two sets of logits against the definition in float64. */
 import { describe, expect, it } from 'vitest';
 import { LogitSums } from '#src/evaluation/engine/compare-logits.js';
-import { kernels, manualSeed, ops, tensor, type DType, type Tensor } from '#src/torch/index.js';
+import {
+  fromTypedArray,
+  kernels,
+  manualSeed,
+  operator,
+  ops,
+  tensor,
+  type DType,
+  type Tensor,
+} from '#src/torch/index.js';
 
 /** Compares in ranges of at most `range` tokens, in the order given. */
 function compare(
@@ -155,4 +164,83 @@ describe('compare_logits', () => {
       }
     },
   );
+});
+
+describe('the program for CUDA devices, on the CPU', () => {
+  type Compare = (
+    sums: Tensor,
+    clean: Tensor,
+    lanes: Tensor,
+    labels: Tensor,
+    from: number,
+  ) => Tensor;
+  const byParts = operator('sae_eval::compare_logits_by_parts_') as Compare;
+
+  /** Sums over ranges of the vocabulary by `compare`. */
+  function sumsBy(
+    compare: Compare,
+    { clean, lanes, labels }: { clean: Tensor; lanes: Tensor; labels: Tensor },
+    range: number,
+  ): Tensor {
+    const [count, n, V] = lanes.shape as [number, number, number];
+    const sums = ops.zeros([count, n, 7], { dtype: 'float64' });
+    for (const maximum of [0, 2]) sums.select(-1, maximum).fill_(-Infinity);
+    for (const label of [5, 6]) sums.select(-1, label).fill_(Number.NaN);
+    for (let from = 0; from < V; from += range) {
+      const columns = Math.min(range, V - from);
+      compare(sums, clean.narrow(1, from, columns), lanes.narrow(2, from, columns), labels, from);
+    }
+    return sums;
+  }
+
+  const dtypes: DType[] = ['float32', 'bfloat16', 'float16'];
+  it.each(
+    dtypes.flatMap((dtype) =>
+      [
+        [1, 1, 1],
+        [3, 5, 7],
+        [2, 4, 2049],
+        [2, 3, 40_000],
+      ].map((shape) => [dtype, shape] as const),
+    ),
+  )('gives the sums of the kernel for CPUs in %s, %j', (dtype, [count, n, V]) => {
+    manualSeed(V!);
+    const clean = ops.randn([n!, V!]).mul(4).to({ dtype });
+    const lanes = clean.add(ops.randn([count!, n!, V!]).mul(0.3).to({ dtype }));
+    const labels = ops.randint(V!, [n!]);
+    for (const range of [V!, 1000]) {
+      const wanted = sumsBy(kernels.addLogits, { clean, lanes, labels }, range);
+      const found = sumsBy(byParts, { clean, lanes, labels }, range);
+      // Maxima and the labels' logits are the same numbers; sums of up to 40,000 exponentials are
+      // float32 in parts.
+      for (const exact of [0, 2, 5, 6])
+        expect(found.select(-1, exact).equal(wanted.select(-1, exact))).toBe(true);
+      const off = found.sub(wanted).div(wanted.abs().clamp_min(1)).abs().max().item();
+      expect(off).toBeLessThan(1e-5);
+    }
+  });
+
+  it('keeps NaN and infinite logits', () => {
+    const clean = tensor([
+      [1, Number.NaN, 2],
+      [1, Infinity, 2],
+      [0, 0, 0],
+    ]);
+    const labels = tensor([0n, 0n, 0n]);
+    const sums = sumsBy(byParts, { clean, lanes: clean.unsqueeze(0), labels }, 3).squeeze(0);
+    const [first, second, third] = sums.select(-1, 1).toArray() as number[];
+    expect(first).toBeNaN();
+    expect(second).toBeNaN();
+    expect(third).toBe(3);
+  });
+
+  it('reads every float16', () => {
+    const bits = Uint16Array.from({ length: 65_536 }, (_, i) => i);
+    const all = fromTypedArray(bits).view('float16').reshape([-1, 1]); // one logit in each row
+    const finite = all.float().isfinite().reshape([-1]);
+    const labels = ops.zeros([65_536], { dtype: 'int64' });
+    const sums = sumsBy(byParts, { clean: all, lanes: all.unsqueeze(0), labels }, 1).squeeze(0);
+    const found = sums.select(-1, 5).index([finite]);
+    expect(found.equal(all.double().reshape([-1]).index([finite]))).toBe(true);
+  });
 });

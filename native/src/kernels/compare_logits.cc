@@ -142,8 +142,10 @@ void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t 
   }
 }
 
-void check(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
-           const at::Tensor& labels) {
+}  // namespace
+
+void checkComparison(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+                     const at::Tensor& labels) {
   TORCH_CHECK(clean.dim() == 2 && spliced.dim() == 3 && clean.sizes() == spliced.sizes().slice(1) &&
                   clean.scalar_type() == spliced.scalar_type(),
               "compare_logits_: expected logits [n, V] and [lanes, n, V] of one dtype, found ",
@@ -160,12 +162,10 @@ void check(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& sp
               ", 7] float64, found ", sums.sizes(), " ", sums.scalar_type());
 }
 
-}  // namespace
-
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
                                    const at::Tensor& spliced, const at::Tensor& labels,
                                    int64_t from) {
-  check(sums, clean, spliced, labels);
+  checkComparison(sums, clean, spliced, labels);
   const at::Tensor a = clean.to(at::promoteTypes(clean.scalar_type(), at::kFloat));  // [n, V]
   const auto columns = sums.unbind(-1);
   const auto [maxA, sumA, maxB, sumB, difference, labelA, labelB] =
@@ -192,7 +192,7 @@ at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
 
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
                              const at::Tensor& labels, int64_t from) {
-  check(sums, clean, spliced, labels);
+  checkComparison(sums, clean, spliced, labels);
   if (clean.scalar_type() == at::kDouble)
     return compareLogitsComposite(sums, clean, spliced, labels, from);
   const int64_t lanes = spliced.size(0);

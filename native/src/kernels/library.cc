@@ -19,6 +19,9 @@ void registerOperators() {
         "compare_logits_(Tensor(a!) sums, Tensor clean, Tensor spliced, Tensor labels, int from) "
         "-> Tensor(a!)");
     definitions.def(
+        "compare_logits_by_parts_(Tensor(a!) sums, Tensor clean, Tensor spliced, Tensor labels, "
+        "int from) -> Tensor(a!)");
+    definitions.def(
         "attend(Tensor q, Tensor k, Tensor v, int[] lengths, Tensor? cosines, Tensor? sines, float "
         "scale, int window=0) -> Tensor");
     definitions.def("standardize(Tensor h) -> (Tensor x, Tensor mean, Tensor std)");
@@ -30,11 +33,15 @@ void registerOperators() {
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__,
                               __LINE__);
     cpu.impl("compare_logits_", &compareLogitsCpu);
+    cpu.impl("compare_logits_by_parts_", &compareLogitsByParts);
     cpu.impl("attend", &attendCpu);
     cpu.impl("standardize", &standardizeCpu);
     cpu.impl("rms_norm", &rmsNormCpu);
     cpu.impl("linear_from_parts", &linearFromPartsCpu);
     cpu.impl("keep_largest", &keepLargestCpu);
+    static torch::Library cuda(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CUDA, __FILE__,
+                               __LINE__);
+    cuda.impl("compare_logits_", &compareLogitsCuda);
     static torch::Library other(torch::Library::IMPL, "sae_eval",
                                 c10::DispatchKey::CompositeExplicitAutograd, __FILE__, __LINE__);
     other.impl("compare_logits_", &compareLogitsComposite);

@@ -20,6 +20,16 @@ at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at
 at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
                                    const at::Tensor& spliced, const at::Tensor& labels,
                                    int64_t from);
+// One launch, by a program that is compiled when a device first needs it; the composite where that
+// cannot be done.
+at::Tensor& compareLogitsCuda(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+                              const at::Tensor& labels, int64_t from);
+// The text of that program on the CPU: to check it.
+at::Tensor& compareLogitsByParts(at::Tensor& sums, const at::Tensor& clean,
+                                 const at::Tensor& spliced, const at::Tensor& labels, int64_t from);
+// Throws if the arguments do not fit together.
+void checkComparison(const at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,
+                     const at::Tensor& labels);
 
 // Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd] → [n·B, T, H·hd], for n
 // copies of B sequences of the given real lengths, padded on the right. Real queries see the real

@@ -105,6 +105,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& 
 }
 
 at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps) {
+  // ATen has one kernel for CUDA. It rounds once: in half precision the quotient is rounded before
+  // the weight is applied, so that the weight is applied apart.
+  if (x.is_cuda() && x.scalar_type() == weight.scalar_type()) {
+    const int64_t d[] = {x.size(-1)};
+    return x.scalar_type() == at::kFloat ? at::rms_norm(x, d, weight, eps)
+                                         : at::rms_norm(x, d, std::nullopt, eps) * weight;
+  }
   const at::Tensor wide = x.to(at::promoteTypes(x.scalar_type(), at::kFloat));
   return (wide * (wide.square().mean(-1, true) + eps).rsqrt()).to(weight.scalar_type()) * weight;
 }

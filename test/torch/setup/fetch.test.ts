@@ -22,6 +22,9 @@ const hasPip = spawnSync('python3', ['-m', 'pip', '--version']).status === 0;
 const version = { SAE_EVAL_TORCH_VERSION: '2.13.0' };
 const torchWheel = 'torch-2.13.0-py3-none-any.whl';
 
+/** Cases that take ten seconds each, where there is time. */
+const inFull = it.skipIf(process.env['SAE_EVAL_TEST_FULL'] === undefined);
+
 describe.skipIf(!hasPip)('fetching libtorch', () => {
   let copy: PackageCopy;
   let wheels: string;
@@ -81,7 +84,7 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     expect(run.stderr).not.toContain('fetching');
   });
 
-  it('fetches once when two set-ups start together', async () => {
+  inFull('fetches once when two set-ups start together', async () => {
     const env = {
       ...version,
       PIP_FIND_LINKS: wheels,
@@ -92,7 +95,7 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     expect(runs.filter(({ stderr }) => stderr.includes('fetching libtorch'))).toHaveLength(1);
   });
 
-  it('puts the NVIDIA libraries beside a CUDA build', async () => {
+  inFull('puts the NVIDIA libraries beside a CUDA build', async () => {
     const content = join(copy.folder, 'cuda-content');
     const libraries = join(copy.folder, 'cuda-libraries');
     const runtime = join(libraries, 'nvidia', 'runtime', 'lib');
@@ -122,7 +125,7 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     );
   });
 
-  it('prefers a Python that has torch, and leaves one alone that is too old', async () => {
+  inFull('prefers a Python that has torch, and leaves one alone that is too old', async () => {
     const site = join(copy.folder, 'site');
     writeLibtorch(join(site, 'torch'), { version: '2.15.0' });
     writeFileSync(join(site, 'torch', '__init__.py'), '');
