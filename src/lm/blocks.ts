@@ -1,6 +1,6 @@
 /** Blocks of a transformer: a norm, attention, a norm and an MLP, joined by the residual stream. */
 import type { Tensor } from '../torch/index.js';
-import type { BatchContext } from './attention.js';
+import type { BatchContext } from './batch-context.js';
 import type { BlockSite } from './hook-names.js';
 import type { Layer, SelfAttention } from './layers.js';
 import type { Tap } from './model.js';

@@ -1,7 +1,7 @@
 /** Makes layers from weights by name: the vocabulary that the files of the families use. */
 import type { Bilingual } from '../schema/index.js';
 import { ops, type Tensor } from '../torch/index.js';
-import type { AttentionOptions } from './attention.js';
+import type { AttentionOptions } from './attention-options.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import { Transformer, type TransformerParts } from './transformer.js';

@@ -1,7 +1,9 @@
 /** Layers that blocks are made of. A layer owns nothing: its weights belong to the model. */
 import { kernels, linear, ops, type PackedWeights, type Tensor } from '../torch/index.js';
 import { activate, type MlpActivation } from './activation.js';
-import { attend, type AttentionOptions, type BatchContext } from './attention.js';
+import { attend } from './attention.js';
+import type { AttentionOptions } from './attention-options.js';
+import type { BatchContext } from './batch-context.js';
 import type { Tap } from './model.js';
 
 export interface Layer {

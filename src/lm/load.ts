@@ -1,7 +1,7 @@
 /** Loads a language model from its folder. */
 import { freemem } from 'node:os';
 import { SaeEvalError } from '../errors.js';
-import type { DType } from '../torch/index.js';
+import { cuda, type DType } from '../torch/index.js';
 import { Builder } from './builder.js';
 import { readModelConfig, type ModelConfig } from './config.js';
 import { familyNamed } from './families/index.js';
@@ -17,14 +17,21 @@ export interface LoadModelOptions {
   allowProgram?: boolean;
 }
 
-/** Bytes that this process may still take. In a container they are fewer than the machine's. */
-function freeMemory(): number {
+/**
+ * Bytes that this process may still take: of a container's share, or of a CUDA device with what
+ * this process keeps there for its next tensors.
+ */
+function freeMemory(device: string): number {
+  if (device !== 'cpu') {
+    const { freeBytes, reservedBytes, allocatedBytes } = cuda.memory(device);
+    return freeBytes + reservedBytes - allocatedBytes;
+  }
   return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
 }
 
 /**
- * Refuses a model whose converted weights do not fit into memory. Weights in their stored dtype are
- * mapped, so the system can drop their pages.
+ * Refuses a model whose weights do not fit into memory, before they are copied. On the CPU weights
+ * in their stored dtype are mapped, so the system can drop their pages.
  * @throws SaeEvalError `device-memory`.
  */
 function checkMemory(
@@ -33,14 +40,17 @@ function checkMemory(
   { device, dtype }: Required<Pick<LoadModelOptions, 'device' | 'dtype'>>,
 ): void {
   const { parameters, bytes } = modelSize(files, config, dtype);
-  const free = freeMemory();
-  if (device !== 'cpu' || files.stores(dtype) || bytes <= free) return;
+  const free = freeMemory(device);
+  if ((device === 'cpu' && files.stores(dtype)) || bytes <= free) return;
   const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
   throw new SaeEvalError(
     'device-memory',
     `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} ` +
-      `has ${gib(free)} free. Use a smaller dtype, best the one the files are stored in ` +
-      '(nothing is copied then), or a machine with more memory.',
+      `has ${gib(free)} free. Use a smaller dtype` +
+      (device === 'cpu'
+        ? ', best the one the files are stored in (nothing is copied then), or a machine with ' +
+          'more memory.'
+        : ', or a device with more memory.'),
   );
 }
 

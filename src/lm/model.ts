@@ -22,6 +22,19 @@ export interface AttentionContext {
   dispose(): void;
 }
 
+export interface ContextOptions {
+  /**
+   * Length of the sequences before columns of mere padding were left out, on which some rotary
+   * scalings depend. Default T.
+   */
+  seqLen?: number;
+  /**
+   * Whether padded positions are read. If not, what they give may be anything finite, and costs
+   * less. Default true.
+   */
+  paddedQueries?: boolean;
+}
+
 /** Range of token ids, `from` … `from + count − 1`. */
 export interface VocabularyRange {
   readonly from: number;
@@ -47,16 +60,16 @@ export interface LanguageModel {
   readonly dtype: DType;
   /** Bytes of all parameters in the model's dtype. */
   readonly weightBytes: number;
+  /** Bytes that attention takes at most beside its inputs and outputs. */
+  readonly attentionBytes: number;
   /** Token ids [B, T] int64 → r_0 [B, T, d]. */
   embed(ids: Tensor): Tensor;
   /**
    * Context of a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right.
    * Attention is causal and no query sees a padded key; padded queries see the real keys. The
    * caller disposes the context.
-   * @param options.seqLen length of the sequences before columns of mere padding were left out, on
-   *   which some rotary scalings depend. Default T.
    */
-  context(lengths: readonly number[], T: number, options?: { seqLen?: number }): AttentionContext;
+  context(lengths: readonly number[], T: number, options?: ContextOptions): AttentionContext;
   /**
    * Block i in 1…L: r_{i−1} → r_i, both [n·B, T, d], for n copies of the context's batch stacked
    * along dim 0.

@@ -6,7 +6,7 @@
  * Frequencies and angles are computed in float32 by the operators of transformers, in the same
  * order, so that angles at far positions round alike.
  */
-import { arange, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
+import { arange, keep, ops, scope, tensor, type DType, type Tensor } from '../torch/index.js';
 import type { RopeConfig } from './rope-config.js';
 
 /** Cosines and sines of T positions and the rotated dimensions of a head, [T, dim] each. */
@@ -117,18 +117,66 @@ export function ropeTable(
     const half = ops.outer(arange(T, { dtype: 'float32' }), inverse); // [T, dim/2]
     const angles = ops.cat([half, half], -1); // [T, dim]
     return {
-      cos: angles.cos().mul(attention).to({ device, dtype }),
-      sin: angles.sin().mul(attention).to({ device, dtype }),
+      cos: angles.cos().mul(attention).to({ dtype }).to({ device, nonBlocking: true }),
+      sin: angles.sin().mul(attention).to({ dtype }).to({ device, nonBlocking: true }),
     };
   });
 }
 
-/** Rotates the pairs (i, i + dim/2) of each head, i < dim/2: x [n·B, H, T, head_dim]. */
+/** Lengths of sequences whose tables are kept. */
+const mostLengths = 4;
+
+/** The tables of a model, each made once and kept on its device. */
+export class RopeTables {
+  readonly #ropes: readonly RopeConfig[];
+  readonly #tables = new Map<number, readonly RopeTable[]>();
+
+  constructor(
+    ropes: Iterable<RopeConfig>,
+    private readonly options: { device: string; dtype: DType },
+  ) {
+    this.#ropes = [...new Set(ropes)];
+  }
+
+  indexOf(rope: RopeConfig): number {
+    return this.#ropes.indexOf(rope);
+  }
+
+  /** Table of the positions of sequences of a length: [seqLen, dim]. */
+  of(rope: RopeConfig, seqLen: number): RopeTable {
+    let tables = this.#tables.get(seqLen);
+    if (tables === undefined) {
+      if (this.#tables.size === mostLengths) this.#forget([...this.#tables.keys()][0]!);
+      tables = scope(() =>
+        this.#ropes.map((one) => ropeTable(one, { T: seqLen, seqLen, ...this.options })),
+      );
+      for (const { cos, sin } of tables) for (const one of [cos, sin]) keep(one);
+      this.#tables.set(seqLen, tables);
+    }
+    return tables[this.indexOf(rope)]!;
+  }
+
+  #forget(seqLen: number): void {
+    for (const { cos, sin } of this.#tables.get(seqLen) ?? []) {
+      cos.dispose();
+      sin.dispose();
+    }
+    this.#tables.delete(seqLen);
+  }
+
+  dispose(): void {
+    for (const seqLen of [...this.#tables.keys()]) this.#forget(seqLen);
+  }
+}
+
+/** Rotates the pairs (i, i + dim/2) of each head, i < dim/2: x [b, T, H, head_dim]. */
 export function rotate(x: Tensor, { cos, sin }: RopeTable): Tensor {
   const dim = cos.shape[1]!;
   const headDim = x.shape[3]!;
   const turned = dim === headDim ? x : x.narrow(-1, 0, dim);
   const [first, second] = turned.chunk(2, -1) as [Tensor, Tensor];
-  const result = turned.mul(cos).addcmul_(ops.cat([second.neg(), first], -1), sin);
+  const result = turned
+    .mul(cos.unsqueeze(1))
+    .addcmul_(ops.cat([second.neg(), first], -1), sin.unsqueeze(1));
   return dim === headDim ? result : ops.cat([result, x.narrow(-1, dim, headDim - dim)], -1);
 }

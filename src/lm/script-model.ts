@@ -12,7 +12,15 @@ import { join } from 'node:path';
 import type { Bilingual } from '../schema/index.js';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
-import { keep, ops, scope, ScriptModule, type DType, type Tensor } from '../torch/index.js';
+import {
+  fromTypedArray,
+  keep,
+  ops,
+  scope,
+  ScriptModule,
+  type DType,
+  type Tensor,
+} from '../torch/index.js';
 import type { ModelConfig } from './config.js';
 import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
 import { bytesPer } from './weight-files.js';
@@ -29,11 +37,10 @@ class ScriptContext implements AttentionContext {
     this.T = T;
     this.real = keep(
       scope(() => {
-        const ends = ops.cat(
-          lengths.map((length) => ops.full([1, 1], length, { dtype: 'int64' })),
-          0,
-        ); // [B, 1]
-        return ops.arange(T).unsqueeze(0).lt(ends).to({ device });
+        const ends = fromTypedArray(BigInt64Array.from(lengths, BigInt), [lengths.length, 1], {
+          device,
+        }); // [B, 1]
+        return ops.arange(T, { device }).unsqueeze(0).lt(ends);
       }),
     );
   }
@@ -52,6 +59,8 @@ export class ScriptLanguageModel implements LanguageModel {
   readonly maxPositions: number;
   readonly parameters: number;
   readonly weightBytes: number;
+  /** Nobody knows how a program attends. */
+  readonly attentionBytes = 0;
   readonly device: string;
   readonly dtype: DType;
   readonly #program: string;
@@ -132,7 +141,7 @@ export class ScriptLanguageModel implements LanguageModel {
   }
 
   dispose(): void {
-    // The weights are freed with the module, once nothing refers to it.
+    this.#module?.dispose();
     this.#module = null;
   }
 

@@ -4,11 +4,19 @@
  */
 import type { Bilingual } from '../schema/index.js';
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
-import { BatchContext } from './attention.js';
+import { blockBytes } from './attention-blocks.js';
+import { BatchContext } from './batch-context.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import type { Layer, Linear } from './layers.js';
-import type { AttentionContext, LanguageModel, Tap, VocabularyRange } from './model.js';
+import type {
+  AttentionContext,
+  ContextOptions,
+  LanguageModel,
+  Tap,
+  VocabularyRange,
+} from './model.js';
+import { RopeTables } from './rope.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
@@ -22,11 +30,16 @@ export interface TransformerParts {
 }
 
 export class Transformer implements LanguageModel {
+  readonly #ropes: RopeTables;
+
   constructor(
     protected readonly config: ModelConfig,
     protected readonly weights: Weights,
     protected readonly parts: TransformerParts,
-  ) {}
+  ) {
+    const ropes = config.ropes.filter((rope) => rope !== null);
+    this.#ropes = new RopeTables(ropes, weights.options);
+  }
 
   get notes(): readonly Bilingual[] {
     return [...this.config.notes, ...this.parts.notes];
@@ -68,6 +81,11 @@ export class Transformer implements LanguageModel {
     return this.parameters * bytesPer(this.dtype);
   }
 
+  get attentionBytes(): number {
+    // The kernels of segments hold no scores.
+    return this.config.attentionSoftcap === null ? 0 : blockBytes;
+  }
+
   embed(ids: Tensor): Tensor {
     return ops.embedding(this.parts.embedding, ids); // [B, T, d]
   }
@@ -75,10 +93,17 @@ export class Transformer implements LanguageModel {
   context(
     lengths: readonly number[],
     T: number,
-    { seqLen = T }: { seqLen?: number } = {},
+    { seqLen = T, paddedQueries = true }: ContextOptions = {},
   ): AttentionContext {
-    const ropes = this.config.ropes.filter((rope) => rope !== null);
-    return new BatchContext({ lengths, T, seqLen, ropes, ...this.weights.options });
+    const ropes = this.#ropes;
+    return new BatchContext({
+      ...this.weights.options,
+      lengths,
+      T,
+      seqLen,
+      ropes,
+      paddedQueries,
+    });
   }
 
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
@@ -102,6 +127,7 @@ export class Transformer implements LanguageModel {
   }
 
   dispose(): void {
+    this.#ropes.dispose();
     this.weights.dispose();
   }
 }

@@ -136,10 +136,10 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
 
 describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) => {
   it('have the values that hooks on transformers see, and what a tap gives goes on', async () => {
+    const before = memory().handles;
     const model = await loadLanguageModel(`${root}test/golden/${folder}`);
     const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
     const ids = expected.get('input_ids')!;
-    const before = memory().handles;
     scope(() => {
       const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
       const T = ids.shape[1]!;
@@ -169,9 +169,9 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
       context.dispose();
       return null;
     });
-    expect(memory().handles).toBe(before);
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
+    expect(memory().handles).toBe(before);
   });
 });
 

@@ -2,6 +2,7 @@
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import type { LanguageModel } from '#src/lm/index.js';
+import type { ContextOptions } from '#src/lm/model.js';
 import { fromTypedArray, scope, type Tensor } from '#src/torch/index.js';
 import { fileURLToPath } from 'node:url';
 
@@ -23,7 +24,7 @@ export function forward(
   model: LanguageModel,
   ids: Tensor,
   lengths: number[],
-  options: { seqLen?: number } = {},
+  options: ContextOptions = {},
 ): States {
   const T = ids.shape[1]!;
   const context = model.context(lengths, T, options);

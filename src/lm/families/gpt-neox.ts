@@ -4,7 +4,7 @@
  * values lie together head by head.
  */
 import type { Tensor } from '../../torch/index.js';
-import type { BatchContext } from '../attention.js';
+import type { BatchContext } from '../batch-context.js';
 import { addToResidual, SequentialBlock, type Block } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import {
