@@ -68,7 +68,9 @@ function open(
   });
   if (device === 'cpu' && dtype === entry.dtype) return mapped;
   try {
-    return mapped.to({ device, dtype });
+    if (device === 'cpu' || dtype === entry.dtype) return mapped.to({ device, dtype });
+    // The device converts faster than the host.
+    return scope(() => mapped.to({ device }).to({ dtype }));
   } finally {
     mapped.dispose();
   }

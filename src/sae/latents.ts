@@ -77,15 +77,22 @@ export function divideByNorms(latents: Latents, norms: Tensor): Latents {
   return mapValues(latents, (values) => values.div(own));
 }
 
+/**
+ * Number of true flags along a dimension, in float64. Float32 holds every count below 2²⁴, and the
+ * copy that a sum makes of the flags is half as large in it.
+ */
+const countAlong = (flags: Tensor, dim: number): Tensor =>
+  flags.sum([dim], { dtype: 'float32' }).to({ dtype: 'float64' });
+
 /** Number of active latents of each token: [N] float64. */
 export function activeCounts({ values }: Latents): Tensor {
-  return values.ne(0).sum([-1], { dtype: 'float64' });
+  return countAlong(values.ne(0), -1);
 }
 
 /** Number of chosen tokens on which each latent is active: [m] float64. `chosen` is [N] bool. */
 export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
   const active = latents.values.ne(0).mul(chosen.unsqueeze(-1));
-  if (latents.form === 'dense') return active.sum([0], { dtype: 'float64' });
+  if (latents.form === 'dense') return countAlong(active, 0);
   const weights = active.to({ dtype: 'float64' }).reshape([-1]);
   const counts = ops.zeros([latents.m], { dtype: 'float64', device: weights.device });
   return counts.index_add_(0, latents.indices.reshape([-1]), weights);

@@ -7,12 +7,17 @@ import { bilingualSchema } from './result.js';
 export const deviceSchema = z
   .object({
     name: z.string().describe('Name in a request: `cpu`, `cuda:0`, ….'),
-    description: z.string(),
+    description: z.string().describe('Name of the processor or the GPU.'),
     totalBytes: z.number().nullable(),
     freeBytes: z.number().nullable(),
-    isDefault: z.boolean(),
+    isDefault: z.boolean().describe('Whether a request without `device` may be computed on it.'),
     running: z.string().nullable().describe('Id of the running evaluation.'),
-    queued: z.number().int().describe('Number of waiting evaluations.'),
+    queued: z
+      .number()
+      .int()
+      .describe(
+        'Number of waiting evaluations that it may take: those of any device of its kind too.',
+      ),
   })
   .meta({ id: 'Device' });
 export const deviceListSchema = z

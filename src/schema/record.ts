@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { requestFields } from './request.js';
-import { resultSchema, saeResultSchema } from './result.js';
+import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
 import { skippedSchema } from './skipped.js';
 import { evaluationStatuses } from './status.js';
 
@@ -71,7 +71,9 @@ export const evaluationSummarySchema = z
     startedAt: timestamp.nullable(),
     endedAt: timestamp.nullable(),
     request: z.object(requestFields.shape).describe('The request with every default filled in.'),
-    device: z.string().describe('Device of the evaluation.'),
+    device: z
+      .string()
+      .describe('Device that it asks for; `config.device` of the result is the one that it had.'),
     submittedBy: z
       .string()
       .nullable()
@@ -80,7 +82,13 @@ export const evaluationSummarySchema = z
       .number()
       .int()
       .nullable()
-      .describe('Position in the queue of its device, from 1; null if it does not wait.'),
+      .describe(
+        'Position in the queue of its device, from 1; null if it does not wait, or no device of ' +
+          'the machine takes it.',
+      ),
+    waitingFor: bilingualSchema
+      .nullable()
+      .describe('The device that it waits for if this machine does not have it now; else null.'),
     attempts: z.number().int().describe('Number of times a compute process started it.'),
     progress: progressSchema.nullable(),
     error: recordErrorSchema.nullable(),
@@ -106,7 +114,13 @@ export const evaluationEventSchema = z.discriminatedUnion('event', [
   z.object({
     event: z.literal('progress'),
     id: z.string(),
-    data: z.object({ status: z.enum(evaluationStatuses), progress: progressSchema.nullable() }),
+    data: z.object({
+      status: z.enum(evaluationStatuses),
+      progress: progressSchema.nullable(),
+      waitingFor: evaluationSummarySchema.shape.waitingFor
+        .optional()
+        .describe('That of the record, if it is not null.'),
+    }),
   }),
   z.object({ event: z.literal('result'), id: z.string(), data: saeResultSchema }),
   z.object({ event: z.literal('end'), id: z.string(), data: evaluationSummarySchema }),

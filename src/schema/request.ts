@@ -202,7 +202,10 @@ export const requestFields = z.strictObject({
     .string()
     .regex(/^(cpu|cuda(:\d{1,3})?)$/, 'expected cpu, cuda or cuda:N')
     .optional()
-    .describe('Device to compute on; default: cuda if there is one, else cpu.'),
+    .describe(
+      'Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if ' +
+        'there is one, else cpu.',
+    ),
   dtype: z.enum(floatDtypes).default('float32').describe('dtype of the language model.'),
   saeDtype: z.enum(floatDtypes).default('float32').describe('dtype of the SAEs.'),
   exclude: excludeSchema

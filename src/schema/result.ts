@@ -161,8 +161,15 @@ export const configSchema = z
     }),
     threads: z.number().int(),
     microBatch: z
-      .object({ sequences: z.number().int(), logits: z.number().int() })
-      .describe('Sequences that go through the model together; logits held at a time.'),
+      .object({
+        sequences: z.number().int(),
+        logits: z.number().int(),
+        lanes: z.number().int().optional(),
+      })
+      .describe(
+        'Sequences that go through the model together; logits held at a time; lanes that are ' +
+          'alive together, if not all. As at the end of the run: it shrinks if memory runs out.',
+      ),
     saeProducts: z
       .enum(['float32', 'bfloat16-parts'])
       .default('float32')
@@ -209,7 +216,11 @@ export const resultSchema = z
     comparisons: z.array(comparisonSchema),
     findings: z.array(findingSchema),
     timing: z.object({ seconds: z.number(), tokensPerSecond: z.number() }),
-    memory: z.object({ peakBytes: z.number() }),
+    memory: z
+      .object({ peakBytes: z.number(), devicePeakBytes: z.number().optional() })
+      .describe(
+        "Most memory that the process held, and that the run's tensors took on a CUDA device.",
+      ),
   })
   .meta({ id: 'EvaluationResult' });
 

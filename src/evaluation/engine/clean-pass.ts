@@ -119,8 +119,12 @@ export class CleanPass {
       after.dispose();
       if (seen === null) throw new Error(`block ${layer} has no ${site}`);
       const held: Tensor = seen;
-      found = scope(() => held.clone()); // belongs to the scope around, which the kept one does not
-      held.dispose();
+      try {
+        // It belongs to the scope around, which the kept one does not.
+        found = scope(() => held.clone());
+      } finally {
+        held.dispose();
+      }
       this.#sites.set(key, found);
     }
     return found;

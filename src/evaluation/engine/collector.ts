@@ -2,9 +2,10 @@
 import type { Accumulator } from '../../metrics/accumulator.js';
 import type { Target } from '../../metrics/keys.js';
 import { metrics, type Table } from '../../metrics/table.js';
-import { keep, ops, scope, type Tensor } from '../../torch/index.js';
+import { keep, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
 import type { Over, Positions } from './positions.js';
+import { VectorSums } from './vectors.js';
 
 export interface CollectorOptions {
   positions: Positions;
@@ -14,11 +15,45 @@ export interface CollectorOptions {
   table?: Table;
 }
 
+/** Float64 tensors one after the other, in one transfer. */
+function onHost(vectors: readonly Tensor[]): Float64Array {
+  if (vectors.length === 0) return new Float64Array();
+  const flat = scope(() =>
+    ops.cat(
+      vectors.map((each) => each.reshape([-1])),
+      0,
+    ),
+  );
+  try {
+    return flat.toTypedArray() as Float64Array;
+  } finally {
+    flat.dispose();
+  }
+}
+
+/** Columns that wait for their sums are added up together, so that there are few launches. */
+const mostWaiting = 64;
+
+interface Waiting {
+  /** Place of the column among all of the micro-batch. */
+  place: number;
+  mask: Tensor; // [B, T]
+  values: Tensor; // [B·T]
+}
+
+/** Sums of columns that share a mask and a dtype. */
+interface Summed {
+  places: readonly number[];
+  sums: Tensor; // [columns, B] float64
+}
+
 export class Collector {
   readonly table: Table;
   readonly positions: Positions;
   readonly #setOf: (owner: string) => PositionSet;
-  readonly #sums: { key: string; sums: Tensor }[] = []; // [B] float64
+  readonly #keys: string[] = [];
+  readonly #waiting: Waiting[] = [];
+  readonly #summed: Summed[] = [];
   readonly #vectors: { key: string; values: Tensor }[] = [];
 
   constructor({ positions, setOf = () => everyPosition, table = metrics }: CollectorOptions) {
@@ -37,13 +72,18 @@ export class Collector {
     return protocol === 'strict' && this.#setOf(owner).key === everyPosition.key;
   }
 
-  /** Sums values of the tokens [B·T] over the positions of a mask. */
+  /**
+   * Sums values of the tokens [B·T] over the positions of a mask. Takes the values over: they live
+   * until {@link settle} or {@link flush}.
+   */
   tokens(key: string, { mask, values }: { mask: Tensor; values: Tensor }): void {
-    // where, not a product: values of padded positions may be NaN
-    const sums = scope(() =>
-      ops.where(mask, values.reshape(mask.shape), 0).sum([-1], { dtype: 'float64' }),
-    );
-    this.#sums.push({ key, sums: keep(sums) });
+    this.#waiting.push({ place: this.#keys.length, mask, values: keep(values) });
+    this.#keys.push(key);
+  }
+
+  /** Adds up what waits, if that is much. Its values are freed. */
+  settle(): void {
+    if (this.#waiting.length >= mostWaiting) this.#sum();
   }
 
   /** Adds to a vector of the run. */
@@ -51,32 +91,73 @@ export class Collector {
     this.#vectors.push({ key, values: keep(values) });
   }
 
-  /** Moves everything to the accumulator, all sums in one transfer, and frees it. */
-  flush(accumulator: Accumulator): void {
+  /** Adds up the columns that wait. */
+  #sum(): void {
+    const groups = new Map<Tensor, Map<DType, Waiting[]>>();
+    for (const one of this.#waiting) {
+      const byDtype = groups.get(one.mask) ?? new Map<DType, Waiting[]>();
+      groups.set(one.mask, byDtype);
+      byDtype.set(one.values.dtype, [...(byDtype.get(one.values.dtype) ?? []), one]);
+    }
+    for (const [mask, byDtype] of groups)
+      for (const group of byDtype.values()) {
+        // where, not a product: values of padded positions may be NaN
+        const sums = scope(() => {
+          const stacked = ops.stack(
+            group.map(({ values }) => values.reshape(mask.shape)),
+            0,
+          ); // [columns, B, T]
+          return ops.where(mask, stacked, 0).sum([-1], { dtype: 'float64' });
+        });
+        this.#summed.push({ places: group.map(({ place }) => place), sums: keep(sums) });
+      }
+    this.#release();
+  }
+
+  #release(): void {
+    // Columns of several SAEs may share their values.
+    for (const values of new Set(this.#waiting.map((one) => one.values))) values.dispose();
+    this.#waiting.length = 0;
+  }
+
+  /**
+   * Moves the sums to the accumulator, and the vectors to those of the batch; after the last
+   * micro-batch of a batch (`isLast`) the batch's vectors go to the accumulator too. There is one
+   * transfer. Nothing is added anywhere if memory runs out on the way.
+   */
+  flush(
+    accumulator: Accumulator,
+    batch = new VectorSums(),
+    { isLast = true }: { isLast?: boolean } = {},
+  ): void {
     const { B } = this.positions;
-    if (this.#sums.length > 0) {
-      const stacked = ops.stack(
-        this.#sums.map(({ sums }) => sums),
-        0,
-      ); // [Q, B]
-      const flat = stacked.toTypedArray() as Float64Array;
-      stacked.dispose();
-      this.#sums.forEach(({ key, sums }, q) => {
-        accumulator.append(key, flat.slice(q * B, (q + 1) * B));
-        sums.dispose();
-      });
+    this.#sum();
+    const vectors = this.#vectors.map(({ key, values }) => [key, values] as const);
+    const totals = [...(isLast ? batch.with(vectors) : [])];
+    const lengths = totals.map(([, total]) => total.numel);
+    let all: Float64Array;
+    try {
+      all = onHost([...this.#summed.map(({ sums }) => sums), ...totals.map(([, total]) => total)]);
+    } finally {
+      for (const [, total] of totals) total.dispose();
     }
-    for (const { key, values } of this.#vectors) {
-      accumulator.add(key, Float64Array.from(values.toTypedArray() as Float64Array));
-      values.dispose();
-    }
+    let offset = 0;
+    const take = (length: number): Float64Array => all.slice(offset, (offset += length));
+    const columns: Float64Array[] = [];
+    for (const { places } of this.#summed) for (const place of places) columns[place] = take(B);
+    this.#keys.forEach((key, place) => accumulator.append(key, columns[place]!));
+    totals.forEach(([key], index) => accumulator.add(key, take(lengths[index]!)));
+    if (isLast) batch.dispose();
+    else batch.add(this.#vectors.splice(0).map(({ key, values }) => [key, values]));
     this.dispose();
   }
 
   dispose(): void {
-    for (const { sums } of this.#sums) sums.dispose();
+    this.#release();
+    for (const { sums } of this.#summed) sums.dispose();
     for (const { values } of this.#vectors) values.dispose();
-    this.#sums.length = 0;
+    this.#keys.length = 0;
+    this.#summed.length = 0;
     this.#vectors.length = 0;
   }
 }

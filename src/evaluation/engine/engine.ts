@@ -7,18 +7,21 @@ import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import { cuda, fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import { SaeEvalError } from '../../errors.js';
 import { protocolNames } from '../../schema/index.js';
-import type { Strategy, Wanted } from './strategies/strategy.js';
+import type { Part, Strategy, Wanted } from './strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
 import { cleanKey, lengthKey } from '../../metrics/keys.js';
 import { Collector } from './collector.js';
 import { everyPosition, type PositionSet } from '../positions.js';
-import { Positions } from './positions.js';
+import { laneGroups } from './lane-groups.js';
+import { Positions, type MaskName } from './positions.js';
+import { VectorSums } from './vectors.js';
 import { compareLogits } from './compare-logits.js';
 import { runLanes, type Lane, type SweptLanes } from './lanes.js';
 import { measureLogits } from './measure.js';
-import type { MicroBatch } from './micro-batch.js';
+import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { wholeZeroSites, ZeroAblation, zeroAt, zeroLanes, type ZeroLane } from './zero-ablation.js';
 
 export interface EngineOptions {
@@ -33,8 +36,18 @@ export interface EngineOptions {
 
 export interface BatchOptions {
   signal?: AbortSignal | undefined;
+  /** Memory ran out: frees what is not needed now, and says whether that was anything. */
+  makeRoom?: () => boolean;
+  /** Memory ran out: from now on that much is computed at once. */
+  onSmaller?: (microBatch: MicroBatch) => void;
   /** Samples of the batch that are done, after each micro-batch but the last. */
   onMicroBatch?: (samples: number) => void;
+}
+
+/** What the micro-batches of a batch have given so far. */
+interface BatchSums {
+  accumulator: Accumulator;
+  vectors: VectorSums;
 }
 
 export class Engine {
@@ -44,12 +57,14 @@ export class Engine {
   /** Sites set to zero at some positions, which a pass over one token does not give. */
   readonly #zeroLanes: readonly ZeroLane[];
   readonly #sets: ReadonlyMap<string, PositionSet>;
+  #microBatch: MicroBatch;
 
   constructor(options: EngineOptions) {
     this.#options = options;
     this.#keep = new Set(options.strategies.flatMap(({ residuals }) => residuals));
     this.#zero = new ZeroAblation(options.model, options.strategies);
     this.#zeroLanes = zeroLanes(options.strategies);
+    this.#microBatch = options.microBatch;
     this.#sets = new Map(
       options.strategies.flatMap(({ variants, positions }) =>
         variants.map(({ owner }) => [owner, positions] as const),
@@ -57,35 +72,80 @@ export class Engine {
     );
   }
 
+  /** How much is computed at once: less than at the beginning if memory ran out. */
+  get microBatch(): MicroBatch {
+    return this.#microBatch;
+  }
+
   /**
    * The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops
-   * there when aborted.
+   * there when aborted. A micro-batch for which memory is short begins again as a smaller one.
+   * @throws SaeEvalError `device-memory` if one sequence by one lane does not fit.
    */
   async batch(
     samples: readonly Sample[],
-    { signal, onMicroBatch }: BatchOptions = {},
+    { signal, makeRoom, onSmaller, onMicroBatch }: BatchOptions = {},
   ): Promise<Accumulator> {
-    const result = new Accumulator();
-    const { sequences } = this.#options.microBatch;
-    for (let from = 0; from < samples.length; from += sequences) {
-      await new Promise(setImmediate);
-      signal?.throwIfAborted();
-      const part = samples.slice(from, from + sequences);
-      scope(() => {
-        this.#microBatch(part, result);
-        return null;
-      });
-      if (from + sequences < samples.length) onMicroBatch?.(from + sequences);
+    const sums: BatchSums = { accumulator: new Accumulator(), vectors: new VectorSums() };
+    try {
+      for (let from = 0; from < samples.length;) {
+        await new Promise(setImmediate);
+        signal?.throwIfAborted();
+        const end = Math.min(samples.length, from + this.#microBatch.sequences);
+        const isLast = end === samples.length;
+        try {
+          scope(() => {
+            this.#compute(samples.slice(from, end), sums, { isLast });
+            return null;
+          });
+        } catch (thrown) {
+          const smaller = this.#smallerAfter(thrown, samples[0]!.ids.length);
+          // Blocks of the larger micro-batch's sizes would stand in the way.
+          cuda.emptyCache();
+          if (makeRoom?.() === true) continue;
+          this.#microBatch = smaller;
+          onSmaller?.(smaller);
+          continue;
+        }
+        from = end;
+        if (!isLast) onMicroBatch?.(from);
+      }
+    } finally {
+      sums.vectors.dispose();
     }
-    result.endBatch(samples.length);
-    return result;
+    sums.accumulator.endBatch(samples.length);
+    return sums.accumulator;
+  }
+
+  /** @throws what was thrown if it is not a lack of memory, or nothing smaller is left. */
+  #smallerAfter(thrown: unknown, seqLen: number): MicroBatch {
+    if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
+    const smaller = smallerMicroBatch(this.#microBatch, { lanes: this.#laneCount, seqLen });
+    if (smaller === null)
+      throw new SaeEvalError(
+        'device-memory',
+        `One sequence by one lane does not fit on ${this.#options.model.device} beside the ` +
+          `weights: ${thrown.message}. Use a shorter dataset.seqLen, a smaller dtype, or a ` +
+          'device with more memory.',
+        { cause: thrown },
+      );
+    return smaller;
+  }
+
+  get #laneCount(): number {
+    const { strategies } = this.#options;
+    return strategies.reduce((sum, { lanes }) => sum + lanes.length, this.#zeroLanes.length);
   }
 
   dispose(): void {
     this.#zero.dispose();
   }
 
-  #microBatch(samples: readonly Sample[], accumulator: Accumulator): void {
+  #compute(
+    samples: readonly Sample[],
+    { accumulator, vectors }: BatchSums,
+    { isLast }: { isLast: boolean },
+  ): void {
     const { model, strategies, wanted, saeDtype } = this.#options;
     const lengths = samples.map(({ length }) => length);
     // Real positions never see padding, so where padded positions do not count, columns without a
@@ -102,37 +162,42 @@ export class Engine {
       T,
       device,
       ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
+      ahead: this.#masks,
     });
     const into = new Collector({
       positions,
       setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
       ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
     });
-    const context = model.context(lengths, T, { seqLen: samples[0]!.ids.length });
+    const context = model.context(lengths, T, {
+      seqLen: samples[0]!.ids.length,
+      paddedQueries: wanted.protocols.has('reference'),
+    });
     try {
       const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
-      const lanes = [
-        ...strategies.flatMap((strategy) => enter(strategy, clean, into)),
-        ...this.#zeroLanes.map((lane) => ({
-          ...lane,
-          state: zeroAt(positions.excluded(lane.positions), clean.residual(lane.start)),
-        })),
-      ];
-      clean.releaseSites();
-      if (lanes.length > 0)
-        this.#compare({
-          clean,
-          lanes,
-          ids,
-          into,
-          swept: runLanes({
-            model,
-            context,
-            lanes,
-            lanesPerCall: this.#options.microBatch.lanesPerCall,
-          }),
+      const zeros = this.#zeroLanes;
+      const groups = laneGroups(
+        [...strategies.map(({ lanes }) => lanes.length), ...zeros.map(() => 1)],
+        this.#microBatch.lanes ?? Infinity,
+      );
+      groups.forEach((parts, index) => {
+        const lanes = parts.flatMap(({ source, part }): Lane[] => {
+          const strategy = strategies[source];
+          if (strategy !== undefined) return enter(strategy, { clean, into, part });
+          const lane = zeros[source - strategies.length]!;
+          const excluded = positions.excluded(lane.positions);
+          return [{ ...lane, state: zeroAt(excluded, clean.residual(lane.start)) }];
         });
-      into.flush(accumulator);
+        if (index === groups.length - 1) clean.releaseSites();
+        if (lanes.length === 0) return;
+        scope(() => {
+          const { lanesPerCall } = this.#microBatch;
+          const swept = runLanes({ model, context, lanes, lanesPerCall });
+          this.#compare({ clean, lanes, ids, into, swept, isFirst: index === 0 });
+          return null;
+        });
+      });
+      into.flush(accumulator, vectors, { isLast });
       this.#appendCounts(positions, accumulator);
     } finally {
       into.dispose();
@@ -147,14 +212,18 @@ export class Engine {
     ids,
     into,
     swept: { hidden, order },
+    isFirst,
   }: {
     clean: CleanPass;
     lanes: readonly Lane[];
     ids: Tensor;
     into: Collector;
     swept: SweptLanes;
+    /** Whether what all lanes share is collected. */
+    isFirst: boolean;
   }): void {
-    const { model, microBatch, strategies, wanted } = this.#options;
+    const { model, strategies, wanted } = this.#options;
+    const microBatch = this.#microBatch;
     const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
     // The last position has no next token: its label is never counted.
     const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
@@ -166,7 +235,7 @@ export class Engine {
       lanesPerCall: microBatch.lanesPerCall,
       logits: microBatch.logits,
     });
-    for (const protocol of wanted.protocols)
+    for (const protocol of isFirst ? wanted.protocols : [])
       for (const set of this.#setsUnder(protocol))
         into.tokens(cleanKey(protocol, 'ceClean', set.key), {
           mask: into.positions.mask(protocol, 'nextPositions', set),
@@ -177,12 +246,23 @@ export class Engine {
       const { kl, ce } = distances.lanes[place]!;
       measureLogits({ logits: zero ? { ce } : { kl, ce }, targets }, into);
     });
+    if (!isFirst) return;
     const zeroCrossEntropy = new Map<number, Tensor>();
     for (const { layer, targets } of wholeZeroSites(strategies)) {
       if (!zeroCrossEntropy.has(layer))
         zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
       measureLogits({ logits: { ce: zeroCrossEntropy.get(layer)! }, targets }, into);
     }
+  }
+
+  /** The masks of a micro-batch. */
+  get #masks(): MaskName[] {
+    const sets = [everyPosition, ...this.#sets.values()];
+    return protocolNames.flatMap((protocol) =>
+      (['positions', 'nextPositions'] as const).flatMap((over) =>
+        sets.map((set) => ({ protocol, over, set })),
+      ),
+    );
   }
 
   /** The sets of positions that are counted under a protocol, that of all positions first. */
@@ -207,10 +287,14 @@ export class Engine {
   }
 }
 
-/** The lanes that a strategy declares, each with the state in which it begins. */
-function enter(strategy: Strategy, clean: CleanPass, into: Collector): Lane[] {
-  const starts = strategy.enter(clean, into);
-  if (starts.length !== strategy.lanes.length)
-    throw new Error(`${starts.length} lanes began of ${strategy.lanes.length} declared`);
-  return strategy.lanes.map((lane, index) => ({ ...lane, ...starts[index]! }));
+/** The lanes of a part that a strategy declares, each with the state in which it begins. */
+function enter(
+  strategy: Strategy,
+  { clean, into, part }: { clean: CleanPass; into: Collector; part: Part },
+): Lane[] {
+  const starts = strategy.enter(clean, into, part);
+  const declared = strategy.lanes.filter((_, lane) => part.takes(lane));
+  if (starts.length !== declared.length)
+    throw new Error(`${starts.length} lanes began of ${declared.length} declared`);
+  return declared.map((lane, index) => ({ ...lane, ...starts[index]! }));
 }

@@ -56,6 +56,7 @@ export function measure(
       if (values !== null) into.vector(vectorKey(owner, protocol, vector.name), values);
     }
   }
+  into.settle();
 }
 
 export interface MeasuredLogits {

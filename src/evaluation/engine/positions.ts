@@ -4,7 +4,7 @@
  */
 import type { Sample } from '../../data/index.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { fromTypedArray, keep, type Tensor } from '../../torch/index.js';
+import { fromTypedArray, keep, scope, type Tensor } from '../../torch/index.js';
 import { everyPosition, keptPositions, type PositionSet } from '../positions.js';
 
 /** Positions that a value can count for: all, or those that predict a next token. */
@@ -17,6 +17,15 @@ export interface PositionsOptions {
   device: string;
   /** Ids of special tokens. */
   specials?: ReadonlySet<number>;
+  /** Masks that will be asked for: they go to the device in one transfer. Default none. */
+  ahead?: readonly MaskName[];
+}
+
+/** A mask: the positions that count for SAEs of a set under a protocol. */
+export interface MaskName {
+  protocol: Protocol;
+  over: Over;
+  set: PositionSet;
 }
 
 /** Name of a mask: sets differ under `strict` alone. */
@@ -34,11 +43,47 @@ export class Positions {
   readonly #flags = new Map<string, Uint8Array>(); // [B · T]
   readonly #masks = new Map<string, Tensor>(); // [B, T] bool
   readonly #excluded = new Map<string, Tensor | null>(); // [B, T, 1] bool
+  /** The masks that were sent ahead: [M, B, T] bool. */
+  #ahead: Tensor | null = null;
 
   constructor(options: PositionsOptions) {
     this.#options = options;
     this.B = options.samples.length;
     this.T = options.T;
+    const { ahead = [] } = options;
+    if (ahead.length === 0) return;
+    try {
+      this.#sendAhead(ahead);
+    } catch (thrown) {
+      this.dispose();
+      throw thrown;
+    }
+  }
+
+  #sendAhead(names: readonly MaskName[]): void {
+    const { B, T } = this;
+    const flags = new Map<string, Uint8Array>();
+    for (const { protocol, over, set } of names)
+      flags.set(nameOf(protocol, over, set), this.#flagsOf(protocol, over, set));
+    flags.set('specials', this.#bytes(this.#isSpecial));
+    const excluded = new Map<string, number>();
+    for (const { set } of names) {
+      if (set.key === everyPosition.key || this.#excluded.has(set.key)) continue;
+      const bytes = this.#excludedBytes(set);
+      this.#excluded.set(set.key, null);
+      if (!bytes.includes(1)) continue;
+      excluded.set(set.key, flags.size);
+      flags.set(`excluded ${set.key}`, bytes);
+    }
+    const all = new Uint8Array(flags.size * B * T);
+    [...flags.values()].forEach((bytes, index) => all.set(bytes, index * B * T));
+    const masks = this.#tensor(all, [flags.size, B, T]);
+    this.#ahead = masks;
+    [...flags.keys()].forEach((name, index) => {
+      if (!name.startsWith('excluded ')) this.#masks.set(name, keep(masks.select(0, index)));
+    });
+    for (const [key, index] of excluded)
+      this.#excluded.set(key, keep(scope(() => masks.select(0, index).unsqueeze(-1))));
   }
 
   /** Real tokens of each sequence: [B]. */
@@ -56,9 +101,8 @@ export class Positions {
   }
 
   /** A tensor that lives as long as this object. */
-  #tensor(bytes: Uint8Array): Tensor {
-    const { B, T } = this;
-    const whole = fromTypedArray(bytes, [B, T], { device: this.#options.device });
+  #tensor(bytes: Uint8Array, shape: readonly number[] = [this.B, this.T]): Tensor {
+    const whole = fromTypedArray(bytes, shape, { device: this.#options.device });
     const mask = keep(whole.to({ dtype: 'bool' }));
     whole.dispose();
     return mask;
@@ -114,13 +158,17 @@ export class Positions {
   readonly #isSpecial: Test = (id, t, length) =>
     t < length && this.#options.specials?.has(id) === true;
 
+  #excludedBytes(set: PositionSet): Uint8Array {
+    const isOut = this.#isExcluded(set);
+    return this.#bytes((id, t, length) => t < length && isOut(id, t));
+  }
+
   /** Positions that an SAE leaves as they are: [B, T, 1] bool; null if there are none here. */
   excluded(set: PositionSet): Tensor | null {
     if (set.key === everyPosition.key) return null;
     let found = this.#excluded.get(set.key);
     if (found === undefined) {
-      const isOut = this.#isExcluded(set);
-      const bytes = this.#bytes((id, t, length) => t < length && isOut(id, t));
+      const bytes = this.#excludedBytes(set);
       found = null;
       if (bytes.includes(1)) {
         const flat = this.#tensor(bytes);
@@ -142,6 +190,7 @@ export class Positions {
   dispose(): void {
     for (const mask of this.#masks.values()) mask.dispose();
     for (const mask of this.#excluded.values()) mask?.dispose();
+    this.#ahead?.dispose();
     this.#masks.clear();
     this.#excluded.clear();
   }

@@ -32,8 +32,9 @@ export interface ResultBuilderOptions {
   decisions: Decisions;
   identity: { id: string; createdAt: string };
   wanted: Wanted;
-  /** Version of libtorch, and the CPU's instruction set it uses. */
-  versions: { libtorch: string; cpu: string };
+  /** Name of the processor or GPU. */
+  deviceName: string;
+  versions: { libtorch: string };
 }
 
 /** The space that an SAE is measured in. */
@@ -173,9 +174,12 @@ export class ResultBuilder {
     {
       data,
       seconds,
+      devicePeakBytes,
     }: {
       data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
       seconds: number;
+      /** Most memory of the run's tensors on its CUDA device. */
+      devicePeakBytes?: number | undefined;
     },
   ): EvaluationResult {
     const { request, model, evaluated, decisions, identity, wanted, versions } = this.options;
@@ -187,7 +191,8 @@ export class ResultBuilder {
     ).reduce((total, value) => total + value, 0);
     const positions = accumulator.sequences * request.dataset.seqLen;
     const failures = results.filter(({ error }) => error !== null).length;
-    const { sequences, logits } = decisions.microBatch;
+    const devicePeak = devicePeakBytes === undefined ? {} : { devicePeakBytes };
+    const { sequences, logits, lanes } = decisions.microBatch;
     const body = {
       ...identity,
       status:
@@ -199,7 +204,7 @@ export class ResultBuilder {
       config: {
         ...request,
         device: model.device,
-        deviceName: model.device === 'cpu' ? `CPU (${versions.cpu})` : model.device,
+        deviceName: this.options.deviceName,
         architecture: {
           family: model.family,
           layers: model.layers,
@@ -209,7 +214,7 @@ export class ResultBuilder {
           notes: [...model.notes],
         },
         threads: decisions.threads,
-        microBatch: { sequences, logits },
+        microBatch: { sequences, logits, ...(lanes === undefined ? {} : { lanes }) },
         saeProducts: decisions.saeProducts,
         versions: {
           'sae-eval': packageVersion,
@@ -231,7 +236,7 @@ export class ResultBuilder {
           )
         : [],
       timing: { seconds, tokensPerSecond: realTokens / Math.max(seconds, 1e-9) },
-      memory: { peakBytes: process.resourceUsage().maxRSS * 1024 },
+      memory: { peakBytes: process.resourceUsage().maxRSS * 1024, ...devicePeak },
     };
     return { ...body, findings: findings(body) };
   }

@@ -21,14 +21,26 @@ export function systemMemory(): DeviceMemory {
   return { totalBytes, freeBytes: Math.min(freeBytes, totalBytes) };
 }
 
-/** Memory of any device. `ofCuda` asks the driver; not every build of the binding can. */
+/** Memory of a CUDA device as the binding tells it. */
+export interface CudaCounts extends DeviceMemory {
+  allocatedBytes: number;
+  reservedBytes: number;
+}
+
+/**
+ * Memory of any device. What this process keeps for its next tensors counts as free. `ofCuda` asks
+ * the driver; not every build of the binding can.
+ */
 export function deviceMemory(
   device: string,
-  ofCuda: ((device: string) => DeviceMemory) | undefined,
+  ofCuda: ((device: string) => CudaCounts) | undefined,
 ): DeviceMemory | null {
   if (device === 'cpu') return systemMemory();
   try {
-    return ofCuda?.(device) ?? null;
+    const found = ofCuda?.(device);
+    if (found === undefined) return null;
+    const { freeBytes, totalBytes, allocatedBytes, reservedBytes } = found;
+    return { totalBytes, freeBytes: freeBytes + reservedBytes - allocatedBytes };
   } catch {
     return null;
   }

@@ -19,7 +19,10 @@ import {
   type FileTimes,
 } from './file-content.js';
 
-/** `settings`: in memory once the run has loaded; `weights`: mapped; `text`: read as it goes. */
+/**
+ * `settings`: in memory once the run has loaded; `weights`: mapped, or copied to a device; `text`:
+ * read as it goes.
+ */
 type Use = 'settings' | 'weights' | 'text';
 
 interface InputFile {
@@ -45,6 +48,7 @@ export class InputFiles {
   readonly #names = new Map<string, string>();
   #files: InputFile[] = [];
   #nextLook = -Infinity;
+  #readsWeights = true;
 
   /** Remembers how a file, or the files of a folder, are now: call it before any is read. */
   see(path: string, name: string): void {
@@ -133,7 +137,7 @@ export class InputFiles {
   check({ loading = false }: { loading?: boolean } = {}): void {
     const began = performance.now();
     for (const file of this.#files)
-      if ((loading || file.use !== 'settings') && !isUnchanged(file, loading))
+      if ((loading || this.#isRead(file)) && !isUnchanged(file, loading))
         throw new SaeEvalError(
           'input-changed',
           `${file.name} changed during the evaluation, whose numbers would be of two files. ` +
@@ -142,6 +146,16 @@ export class InputFiles {
         );
     const now = performance.now();
     this.#nextLook = now + Math.max(betweenLooks, (now - began) / partOfTime);
+  }
+
+  /** Whether a file is read after the run has loaded. */
+  #isRead({ use }: InputFile): boolean {
+    return use === 'text' || (use === 'weights' && this.#readsWeights);
+  }
+
+  /** To be called when all weights are on a device: their files may change then. */
+  weightsAreCopied(): void {
+    this.#readsWeights = false;
   }
 
   /** {@link check}, if the last one was a while ago. */

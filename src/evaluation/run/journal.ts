@@ -15,7 +15,7 @@ import { fileContentSchema } from './file-content.js';
 import type { InputFiles } from './input-files.js';
 
 const format = 'sae-eval journal';
-const formatVersion = 4;
+const formatVersion = 5;
 /** Part of the time of a run that writing may take. */
 const partOfTime = 0.02;
 
@@ -50,6 +50,7 @@ const contentSchema = z.object({
       sequences: z.number(),
       lanesPerCall: z.number(),
       logits: z.number(),
+      lanes: z.number().optional(),
     }),
     threads: z.number(),
     saeProducts: z.enum(['float32', 'bfloat16-parts']),

@@ -8,7 +8,7 @@ import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
 import { usedTensors } from '../../sae/used-tensors.js';
 import { cuda, numThreads } from '../../torch/index.js';
-import { chooseMicroBatch, workingSetFor } from '../engine/micro-batch.js';
+import { chooseMicroBatch, constantsOf, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
 import type { ResolvedRequest } from '../../schema/index.js';
@@ -138,6 +138,8 @@ function loadOne(
     return { ...base, sae, strategy, error: null };
   } catch (thrown) {
     const error = asSaeEvalError(thrown, resolved.label);
+    // No other SAE can be loaded either.
+    if (error.code === 'device-lost') throw error;
     return { ...base, sae: null, strategy: null, error };
   }
 }
@@ -156,19 +158,33 @@ const worthThreads = 2 ** 17;
 export function decide(
   request: ResolvedRequest & { device: string },
   model: ModelShape,
-  { evaluated, products }: { evaluated: readonly EvaluatedSae[]; products: ProductKind },
+  {
+    evaluated,
+    products,
+    attentionBytes = 0,
+  }: {
+    evaluated: readonly EvaluatedSae[];
+    products: ProductKind;
+    /** Bytes that the attention of the language model takes by itself. */
+    attentionBytes?: number;
+  },
 ): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
+  const constants = constantsOf(request.device);
+  const free = deviceMemory(request.device, cuda.memory)?.freeBytes ?? null;
+  const forOthers = free === null ? null : Math.max(0, free - attentionBytes);
   const microBatch = chooseMicroBatch({
+    constants,
     seqLen: request.dataset.seqLen,
-    batchSize: request.batchSize,
+    // A run may have fewer samples than a batch.
+    batchSize: Math.min(request.batchSize, request.dataset.maxSamples ?? Infinity),
     width: model.width,
     bytes: { model: bytesPer(request.dtype), sae: bytesPer(request.saeDtype) },
     latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.description.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
     lanes:
       strategies.reduce((sum, { lanes }) => sum + lanes.length, 0) + zeroLanes(strategies).length,
-    budget: workingSetFor(deviceMemory(request.device, cuda.memory)?.freeBytes ?? null),
+    budget: workingSetFor(forOthers, constants),
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
   return {

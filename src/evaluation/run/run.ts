@@ -7,6 +7,7 @@ import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
 import {
+  cuda,
   devices,
   setInferenceMode,
   setMemoryCache,
@@ -22,6 +23,7 @@ import { beginOfSamples } from './begin-of-samples.js';
 import { InputFiles } from './input-files.js';
 import { Journal, type RunIdentity, type RunState } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
+import { freeOnDevice, memoryShort, nameOfDevice } from './cuda-device.js';
 import { resolveDevice } from './device.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
 import { ProgressReports } from './progress-reports.js';
@@ -64,6 +66,11 @@ export interface RunOptions {
   journal?: string;
   /** File for the sums of a run that has ended (docs/reference/sums.md). */
   sums?: string;
+  /**
+   * Device to compute on, one of those that the request allows; default: chosen by the request. It
+   * is no part of a run's identity, so that a journal continues on another GPU of the same name.
+   */
+  device?: string;
   /** Something that the result's warnings will tell: a journal was not used, or not written. */
   onNotice?: (text: Bilingual) => void;
   resolvePath?: (path: string) => string;
@@ -76,7 +83,11 @@ export interface RunOptions {
 /** Identity of a run, apart from the content of its files. */
 function identityOf(
   { request, saes }: ValidatedRequest,
-  { device, allowProgram }: { device: string; allowProgram: boolean },
+  {
+    device,
+    deviceName,
+    allowProgram,
+  }: { device: string; deviceName: string; allowProgram: boolean },
 ): RunIdentity {
   const described = saes.map(({ description: { checkpoint: _, ...description }, ...place }) => ({
     ...place,
@@ -84,10 +95,10 @@ function identityOf(
   }));
   return {
     request: { request, described, allowProgram },
-    // Libraries choose their kernels by the processor: on another one the parts of a run would not
-    // be of the same bits.
+    // Libraries choose their kernels by the processor and the GPU: on another one the parts of a
+    // run would not be of the same bits. Two GPUs of a kind give the same.
     machine: {
-      device,
+      device: device === 'cpu' ? 'cpu' : deviceName,
       version: packageVersion,
       versions: versions(),
       processor: cpus()[0]?.model,
@@ -150,13 +161,24 @@ export async function run(
       return path;
     },
   });
-  const device = resolveDevice(validated.request.device, devices());
+  const device = resolveDevice(options.device ?? validated.request.device, devices(), freeOnDevice);
+  const isCuda = device !== 'cpu';
+  if (isCuda) {
+    // Libraries that ask for "the" device must mean this one.
+    cuda.setDevice(device);
+    cuda.resetPeak(device);
+  }
+  const deviceName = nameOfDevice(device);
   const request: ResolvedRequest & { device: string } = { ...validated.request, device };
   await files.take(validated);
   const journal =
     options.journal === undefined
       ? null
-      : new Journal(options.journal, identityOf(validated, { device, allowProgram }), files);
+      : new Journal(
+          options.journal,
+          identityOf(validated, { device, deviceName, allowProgram }),
+          files,
+        );
   const { state: recovered, refused } = journal?.recover() ?? { state: null, refused: null };
   const warnings: Bilingual[] = [...(recovered?.warnings ?? [])];
   const notice = (text: Bilingual): void => {
@@ -192,7 +214,9 @@ export async function run(
       loans,
       resolvePath,
     });
-    const decisions = recovered?.decisions ?? decide(request, model, { evaluated, products });
+    const decisions =
+      recovered?.decisions ??
+      decide(request, model, { evaluated, products, attentionBytes: model.attentionBytes });
     setNumThreads(decisions.threads);
     engine = new Engine({
       model,
@@ -224,6 +248,7 @@ export async function run(
       decisions,
       identity,
       wanted,
+      deviceName,
       versions: versions(),
     });
     const progress = new ProgressReports({
@@ -255,10 +280,20 @@ export async function run(
     let nextResult = -Infinity;
     // What was loaded is what was looked at.
     files.check({ loading: true });
+    if (isCuda) files.weightsAreCopied();
     onLoaded?.();
     for await (const batch of stream) {
       accumulator.merge(
-        await engine.batch(batch, { signal, onMicroBatch: (done) => progress.within(done) }),
+        await engine.batch(batch, {
+          signal,
+          makeRoom: () => cache.clear() > 0,
+          onSmaller: (microBatch) => {
+            decisions.microBatch = microBatch;
+            const short = memoryShort(device);
+            if (!warnings.some(({ en }) => en === short.en)) notice(short);
+          },
+          onMicroBatch: (done) => progress.within(done),
+        }),
       );
       synchronize(device);
       files.checkNowAndThen();
@@ -292,6 +327,7 @@ export async function run(
     return builder.result(accumulator, {
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
       seconds: progress.seconds,
+      devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,
     });
   } catch (thrown) {
     const error = asSaeEvalError(thrown, 'The evaluation');
@@ -303,6 +339,8 @@ export async function run(
     engine?.dispose();
     loans.release();
     trimMemory();
+    // Other processes may use the same GPU.
+    if (isCuda) cuda.emptyCache();
   }
 }
 

@@ -91,9 +91,11 @@ export class WeightCache {
     };
   }
 
-  /** Frees everything that is not in use. */
-  clear(): void {
+  /** Frees everything that is not in use. Returns the number of bytes. */
+  clear(): number {
+    const before = this.counts().bytes;
     this.#shrinkTo(0);
+    return before - this.counts().bytes;
   }
 
   /** Begins a run. What changed on disk since it was loaded is freed first. */

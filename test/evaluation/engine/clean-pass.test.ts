@@ -30,10 +30,10 @@ async function withPass(
   keep: readonly number[],
   body: (fixture: Fixture) => void,
 ): Promise<void> {
+  const before = memory().handles;
   const model = await loadLanguageModel(path);
   const expected = await readTensors(file);
   const ids = expected.get('input_ids')!; // [B, T]
-  const before = memory().handles;
   scope(() => {
     const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
     const shape = { lengths, T: ids.shape[1]! };
@@ -49,9 +49,9 @@ async function withPass(
     context.dispose();
     return null;
   });
-  expect(memory().handles).toBe(before);
   for (const tensor of expected.values()) tensor.dispose();
   model.dispose();
+  expect(memory().handles).toBe(before);
 }
 
 const shippedModel = {

@@ -183,8 +183,8 @@ describe('flushing', () => {
       Object.getPrototypeOf(ops.ones([1])) as { toTypedArray(): unknown },
       'toTypedArray',
     );
-    const values = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     const before = memory().handles;
+    const values = tensor([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     const into = make();
     for (const key of ['a', 'b', 'c', 'd'])
       into.tokens(key, { mask: maskOf(into, 'strict'), values });

@@ -7,50 +7,17 @@ import { Engine } from '#src/evaluation/engine/engine.js';
 import { CleanPass } from '#src/evaluation/engine/clean-pass.js';
 import { Collector } from '#src/evaluation/engine/collector.js';
 import { Positions } from '#src/evaluation/engine/positions.js';
-import { strategyFor, type StrategyOptions } from '#src/evaluation/engine/strategies/index.js';
-import type { Wanted } from '#src/evaluation/engine/strategies/strategy.js';
+import { strategyFor } from '#src/evaluation/engine/strategies/index.js';
 import { zeroLanes } from '#src/evaluation/engine/zero-ablation.js';
-import { everyPosition, positionSet, type PositionSet } from '#src/evaluation/positions.js';
+import { everyPosition } from '#src/evaluation/positions.js';
 import { makePlan } from '#src/evaluation/run/plan/plan.js';
 import { forwardCost, loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { readModelConfig } from '#src/lm/config.js';
-import { loadSAE, type LoadSaeOptions, type SAE } from '#src/sae/index.js';
+import { loadSAE, type SAE } from '#src/sae/index.js';
 import { fromTypedArray, scope, setInferenceMode } from '#src/torch/index.js';
 import { shipped } from '../../golden/load.js';
+import { cases, variants, wants } from './strategy-cases.js';
 
-type Case = [
-  name: string,
-  file: string,
-  given: LoadSaeOptions,
-  Pick<StrategyOptions, 'layer' | 'layers' | 'site' | 'routing'>,
-];
-const routed = Array.from({ length: 9 }, (_, j) => 4 + j);
-const single = { kind: 'TopK', k: 16 } as const;
-const cases: Case[] = [
-  ['a layer', 'TopK_tiny.pt', single, { layer: 8, layers: [8] }],
-  ['the last layer', 'TopK_tiny.pt', single, { layer: 16, layers: [16] }],
-  ['a site', 'TopK_tiny.pt', single, { layer: 8, layers: [8], site: 'mlp_out' }],
-  ['each layer', 'MLSAE_tiny.pt', { kind: 'MLSAE', k: 16 }, { layer: null, layers: routed }],
-  ['layers together', 'Crosscoder_tiny.pt', {}, { layer: null, layers: routed }],
-  ['hard routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed }],
-  ['soft routing', 'RouteSAE_tiny.pt', { k: 16 }, { layer: null, layers: routed, routing: 'soft' }],
-];
-const someLeft = positionSet({ specials: false, ids: [999], kept: null }, new Set());
-const wants: [string, Wanted, PositionSet?][] = [
-  ['everything', { protocols: new Set(['reference', 'strict']), splice: true, zero: true }],
-  ['strict without zero', { protocols: new Set(['strict']), splice: true, zero: false }],
-  ['reference', { protocols: new Set(['reference']), splice: true, zero: true }],
-  [
-    'everything, with positions that strict leaves as they are',
-    { protocols: new Set(['reference', 'strict']), splice: true, zero: true },
-    someLeft,
-  ],
-  ['no splice', { protocols: new Set(['reference', 'strict']), splice: false, zero: false }],
-];
-const variants = [
-  { owner: '0.0', sparsity: null },
-  { owner: '0.1', sparsity: { inferK: 4 } },
-];
 const microBatch = { sequences: 2, lanesPerCall: 3, logits: 100_000 };
 
 /** Counts the rows that go through an SAE, in passes of N rows. */

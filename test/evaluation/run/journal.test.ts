@@ -207,21 +207,27 @@ describe('a journal', () => {
 });
 
 describe('a file that changes while a run reads it', () => {
-  const during = (change: () => void): Promise<EvaluationResult> =>
-    run(request, {
-      journal,
-      onBatch: (samples) => {
-        if (samples === 6) change();
+  const during = (change: () => void, { device }: { device?: string } = {}) =>
+    run(
+      { ...request, ...(device === undefined ? {} : { device }) },
+      {
+        journal,
+        onBatch: (samples) => {
+          if (samples === 6) change();
+        },
       },
-    });
+    );
 
   it.each([
     ['the SAE', 'sae.pt'],
     ['the model', 'model/model.safetensors'],
     ['the text', 'text/eval.jsonl'],
   ])('fails the run if %s is written in place', async (_, name) => {
+    // A device has copies of the weights: the CPU reads the files.
     await expect(
-      during(() => edit(at(name), (bytes) => void (bytes[bytes.length - 5_000]! ^= 0x10))),
+      during(() => edit(at(name), (bytes) => void (bytes[bytes.length - 5_000]! ^= 0x10)), {
+        device: 'cpu',
+      }),
     ).rejects.toMatchObject({
       code: 'input-changed',
       message: expect.stringContaining(at(name)) as string,

@@ -16,6 +16,7 @@ import {
   interventions,
   leaving,
   targetsFor,
+  wholePart,
   type Intervention,
   type Slot,
   type Strategy,
@@ -65,17 +66,20 @@ export class InsideBlock implements Strategy {
     this.passes = { encode: 1, decode: variants.map(() => 1) };
   }
 
-  enter(clean: CleanPass, into: Collector): LaneStart[] {
+  enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     const sae = this.#sae;
     const hook = this.#hook;
     const input = clean.input(hook, sae.normalization);
     return scope(() => {
       const a = sae.preactivate(input.x); // [N, m]
-      const reconstructions = this.variants.map(({ owner, sparsity }): Tensor => {
+      const count = this.variants.length;
+      const reconstructions = this.variants.map(({ owner, sparsity }, variant): Tensor | null => {
+        const isSpliced = this.#interventions.some((_, each) => part.takes(each * count + variant));
+        if (!part.measures && !isSpliced) return null;
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, w]
         const targets = targetsFor(owner, this.#protocols, 0);
-        measure({ x: input.x, reconstruction, latents, targets }, into);
+        if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);
         return reconstruction;
       });
       if (this.lanes.length === 0) return [];
@@ -85,11 +89,18 @@ export class InsideBlock implements Strategy {
       });
       const restored = (one: Tensor): Tensor => input.restore(one).reshape(own.shape);
       const zero = this.lanes.some((lane) => lane.zero);
+      let lane = 0;
       return [
         ...this.#interventions.flatMap((each) =>
-          reconstructions.map((one) => replacing(each, restored(one))),
+          reconstructions.flatMap((one) =>
+            part.takes(lane++) ? [replacing(each, restored(one!))] : [],
+          ),
         ),
-        ...(zero ? this.#interventions.map((each) => replacing(each, own.mul(0))) : []),
+        ...(zero
+          ? this.#interventions.flatMap((each) =>
+              part.takes(lane++) ? [replacing(each, own.mul(0))] : [],
+            )
+          : []),
       ];
     });
   }

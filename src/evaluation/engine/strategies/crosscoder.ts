@@ -13,6 +13,7 @@ import { measure } from '../measure.js';
 import {
   leaving,
   targetsFor,
+  wholePart,
   type Slot,
   type Strategy,
   type StrategyRun,
@@ -62,13 +63,16 @@ export class CrosscoderStrategy implements Strategy {
     this.passes = { encode: 1, decode: variants.map(() => 1) };
   }
 
-  enter(clean: CleanPass, into: Collector): LaneStart[] {
+  enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     const sae = this.#sae;
     const sites = this.residuals.map((layer, j) => clean.input(layer, sae.normalizations[j]!));
     const x = clean.stacked(this.residuals, sae.normalizations); // [N, R, d]
     return scope(() => {
       const a = sae.preactivate(x); // [N, m]
-      return this.variants.flatMap(({ owner, sparsity }) => {
+      return this.variants.flatMap(({ owner, sparsity }, variant) => {
+        const isTaken = (slot: number): boolean =>
+          this.lanes.length > 0 && part.takes(variant * sites.length + slot);
+        if (!part.measures && !sites.some((_, slot) => isTaken(slot))) return [];
         const latents = sae.activate(a, sparsity);
         const counted = sae.shared(latents); // [N, m]
         const reconstruction = sae.decode(latents); // [N, R, d]
@@ -77,8 +81,9 @@ export class CrosscoderStrategy implements Strategy {
           const targets = targetsFor(owner, this.#protocols, slot);
           // The sites share their latents: they are counted once, at the first.
           const shared = slot === 0 ? counted : null;
-          measure({ x: site.x, reconstruction: own, latents: shared, targets }, into);
-          if (this.lanes.length === 0) return [];
+          if (part.measures)
+            measure({ x: site.x, reconstruction: own, latents: shared, targets }, into);
+          if (!isTaken(slot)) return [];
           const residual = clean.residual(this.residuals[slot]!);
           const spliced = site.restore(own).reshape(residual.shape);
           return [{ state: leaving(into.positions.excluded(this.positions), residual, spliced) }];

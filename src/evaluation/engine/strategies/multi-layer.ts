@@ -15,6 +15,7 @@ import { measure } from '../measure.js';
 import {
   interventions,
   leaving,
+  wholePart,
   type Intervention,
   type Slot,
   type Strategy,
@@ -99,28 +100,39 @@ export class MultiLayer implements Strategy {
     );
   }
 
-  enter(clean: CleanPass, into: Collector): LaneStart[] {
+  enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     const sae = this.#sae;
+    let lane = 0;
     return this.residuals.flatMap((layer) => {
-      const input = clean.input(layer, sae.normalization);
       const slot = this.#layers.indexOf(layer);
+      const measures = part.measures && slot >= 0;
+      // For each variant, the interventions whose lanes begin now.
+      const wanted = this.variants.map(() =>
+        this.#spliced.includes(layer)
+          ? this.#interventionsAt(layer).filter(() => part.takes(lane++))
+          : [],
+      );
+      if (!measures && wanted.every(({ length }) => length === 0)) return [];
+      const input = clean.input(layer, sae.normalization);
       const states = scope(() => {
         const a = sae.preactivate(input.x); // [N, m]
-        return this.variants.flatMap(({ owner, sparsity }): Tensor[] => {
+        return this.variants.flatMap(({ owner, sparsity }, variant): Tensor[] => {
+          const spliced = wanted[variant]!;
+          if (!measures && spliced.length === 0) return [];
           const latents = sae.activate(a, sparsity);
           const reconstruction = sae.decode(latents); // [N, d]
-          if (slot >= 0) {
+          if (measures) {
             const all = this.#protocols.map((protocol) => ({ owner, protocol, slot }));
             const own = all.filter(({ protocol }) => protocol === 'strict' || sparsity === null);
             measure({ x: input.x, reconstruction, latents, targets: own }, into);
             const unchanged = all.filter((target) => !own.includes(target));
             if (unchanged.length > 0) this.#measureUnchanged(input.x, a, unchanged, into);
           }
-          if (!this.#spliced.includes(layer)) return [];
+          if (spliced.length === 0) return [];
           const residual = clean.residual(layer);
-          const spliced = input.restore(reconstruction).reshape(residual.shape);
-          return this.#interventionsAt(layer).map((each) =>
-            leaving(into.positions.excluded(each.positions), residual, spliced),
+          const restored = input.restore(reconstruction).reshape(residual.shape);
+          return spliced.map((each) =>
+            leaving(into.positions.excluded(each.positions), residual, restored),
           );
         });
       });

@@ -7,7 +7,7 @@
 import type { Protocol } from '../../../metrics/metric.js';
 import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
 import type { Routing } from '../../../sae/kinds/routesae.js';
-import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
+import { ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
@@ -16,6 +16,7 @@ import { measure } from '../measure.js';
 import {
   interventions,
   targetsFor,
+  wholePart,
   type Intervention,
   type Slot,
   type Strategy,
@@ -77,7 +78,7 @@ export class Routed implements Strategy {
     };
   }
 
-  enter(clean: CleanPass, into: Collector): LaneStart[] {
+  enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     const sae = this.#sae;
     const normalizations = this.residuals.map(() => sae.normalization);
     const x = clean.stacked(this.residuals, normalizations); // [N, R, d]
@@ -90,15 +91,22 @@ export class Routed implements Strategy {
       const input = this.#isHard ? picked(x, routes) : blended(x, routes);
       const a = sae.preactivate(input); // [N, m]
       const errors = this.variants.map(({ owner, sparsity }): Tensor | null => {
+        // A part that begins lanes alone needs the reconstructions of soft routing.
+        if (!part.measures && (this.lanes.length === 0 || this.#isHard)) return null;
         const latents = sae.activate(a, sparsity);
         const reconstruction = sae.decode(latents); // [N, d]
         const targets = targetsFor(owner, this.#protocols, 0);
         const routed = (counted: Tensor): Tensor => this.#routedPositions(routes, counted);
-        measure({ x: input, reconstruction, latents, routed, targets }, into);
+        if (part.measures) measure({ x: input, reconstruction, latents, routed, targets }, into);
         return this.lanes.length === 0 || this.#isHard ? null : reconstruction.sub(input);
       });
       const zero = this.lanes.some((lane) => lane.zero);
+      let lane = 0;
       const starts = this.#interventions.flatMap(({ positions }): LaneStart[] => {
+        const from = lane;
+        lane += this.variants.length + (zero ? 1 : 0);
+        const taken = Array.from({ length: lane - from }, (_, each) => part.takes(from + each));
+        if (!taken.includes(true)) return [];
         const excluded = into.positions.excluded(positions)?.reshape([-1, 1]) ?? null; // [N, 1]
         const tokens = this.#isHard ? this.#tokensOf(routes, excluded) : [];
         const p = excluded === null ? routes.p : routes.p.masked_fill(excluded, 0);
@@ -116,7 +124,9 @@ export class Routed implements Strategy {
           this.#isHard
             ? tokens.map((rows) => (r) => zeroRows(r, rows))
             : this.residuals.map((_, j) => (r) => fade(r, p.narrow(1, j, 1)));
-        return [...edits, ...(zero ? [toZero()] : [])].map((each) => this.#begin(clean, each));
+        return [...edits, ...(zero ? [toZero()] : [])]
+          .filter((_, each) => taken[each])
+          .map((each) => this.#begin(clean, each));
       });
       return { starts, held };
     });
@@ -131,18 +141,23 @@ export class Routed implements Strategy {
   }
 
   /**
-   * The rows routed to each layer, brought to the host once for an intervention: R × [n_j].
-   * `excluded`: rows that are left as they are, [N, 1]; null if there are none.
+   * The rows routed to each layer: R × [n_j]. Their numbers alone go to the host, once for an
+   * intervention. `excluded`: rows that are left as they are, [N, 1]; null if there are none.
    */
   #tokensOf({ layer }: Routing, excluded: Tensor | null): Tensor[] {
-    const rows: bigint[][] = Array.from({ length: this.#sae.R }, () => []);
-    const routed = excluded === null ? layer : layer.masked_fill(excluded.squeeze(-1), -1);
-    (routed.toTypedArray() as BigInt64Array).forEach((j, row) => {
-      if (j >= 0n) rows[Number(j)]!.push(BigInt(row));
+    const { R } = this.#sae;
+    const { device } = layer;
+    // Rows that are left as they are come last.
+    const routed = excluded === null ? layer : layer.masked_fill(excluded.squeeze(-1), R);
+    const rows = ops.argsort(routed, { stable: true }); // [N]
+    const layers = ops.arange(R, { dtype: 'int64', device }).unsqueeze(1); // [R, 1]
+    const counts = routed.unsqueeze(0).eq(layers).sum([1]).toTypedArray() as BigInt64Array; // [R]
+    let from = 0;
+    return Array.from(counts, (count) => {
+      const own = rows.narrow(0, from, Number(count)); // [n_j]
+      from += Number(count);
+      return own;
     });
-    return rows.map((indices) =>
-      fromTypedArray(BigInt64Array.from(indices), [indices.length], { device: layer.device }),
-    );
   }
 
   /** Splices some tokens of r [B, T, d] as it stands. */

@@ -15,6 +15,7 @@ import {
   interventions,
   leaving,
   targetsFor,
+  wholePart,
   type Intervention,
   type Slot,
   type Strategy,
@@ -76,20 +77,26 @@ export class SingleLayer implements Strategy {
     this.passes = { encode: length, decode: variants.map(() => length) };
   }
 
-  enter(clean: CleanPass, into: Collector): LaneStart[] {
+  enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     const sae = this.#sae;
-    const [spliced] = this.#measurements.map(({ site, protocols }, index) => {
+    const count = this.#interventions.length;
+    const measurements = part.measures ? this.#measurements : this.#measurements.slice(0, 1);
+    const [spliced] = measurements.map(({ site, protocols }, index) => {
       const input = clean.input(site, sae.normalization);
       return scope(() => {
         const a = sae.preactivate(input.x); // [N, m]
-        return this.variants.flatMap(({ owner, sparsity }): Tensor[] => {
+        return this.variants.flatMap(({ owner, sparsity }, variant): Tensor[] => {
+          const wanted = this.#interventions.filter(
+            (_, each) => index === 0 && this.lanes.length > 0 && part.takes(variant * count + each),
+          );
+          if (!part.measures && wanted.length === 0) return [];
           const latents = sae.activate(a, sparsity);
           const reconstruction = sae.decode(latents); // [N, d]
           const targets = targetsFor(owner, protocols, 0);
-          measure({ x: input.x, reconstruction, latents, targets }, into);
-          if (index > 0 || this.lanes.length === 0) return [];
+          if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);
+          if (wanted.length === 0) return [];
           const spliced = input.restore(reconstruction).reshape([clean.B, clean.T, clean.d]);
-          return this.#interventions.map((each) => {
+          return wanted.map((each) => {
             const excluded = into.positions.excluded(each.positions);
             return leaving(excluded, clean.residual(this.residuals[0]!), spliced);
           });

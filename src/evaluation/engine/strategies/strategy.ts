@@ -71,6 +71,17 @@ export function leaving(excluded: Tensor | null, own: Tensor, changed: Tensor): 
   return excluded === null ? changed : ops.where(excluded, own, changed);
 }
 
+/** A part of a strategy's work in a micro-batch: all of it, unless its lanes do not fit at once. */
+export interface Part {
+  /** Whether the SAE is measured: once in a micro-batch. */
+  readonly measures: boolean;
+  /** Whether a lane, by its place in `lanes`, begins. */
+  takes(lane: number): boolean;
+}
+
+/** Everything at once. */
+export const wholePart: Part = { measures: true, takes: () => true };
+
 /** Settings that every strategy is made with. */
 export interface StrategyRun {
   readonly variants: readonly Variant[];
@@ -95,9 +106,11 @@ export interface Strategy {
   readonly passes: { readonly encode: number; readonly decode: readonly number[] };
   /**
    * Measures the SAE on the clean pass.
-   * @returns a beginning for each of `lanes`, in their order. Frees everything else it makes.
+   * @param part what of it is done; default everything.
+   * @returns a beginning for each of `lanes` that the part takes, in their order. Frees everything
+   *   else it makes.
    */
-  enter(clean: CleanPass, into: Collector): LaneStart[];
+  enter(clean: CleanPass, into: Collector, part?: Part): LaneStart[];
 }
 
 /** Targets of one slot under all the protocols given. */
