@@ -107,7 +107,7 @@ export async function buildApp(
     return503OnClosing: true,
   });
 
-  boundConnections(app.server, {
+  const stopWaiting = boundConnections(app.server, {
     most: options.maxConnections,
     silenceMs: options.requestTimeout * 1000,
   });
@@ -207,6 +207,7 @@ export async function buildApp(
   });
   app.addHook('preClose', async () => {
     streams.endAll();
+    stopWaiting();
     services.inspections.close();
     workers.stop();
     await queue.stop();

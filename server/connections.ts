@@ -25,14 +25,37 @@ export interface ConnectionBounds {
   silenceMs: number;
 }
 
-/** Node's own limits begin with the first byte of a request. */
-export function boundConnections(server: Server, { most, silenceMs }: ConnectionBounds): void {
+/** Milliseconds of silence that a server that stops allows to a new connection. */
+const lastSilenceMs = 500;
+
+/**
+ * Node's own limits begin with the first byte of a request. Returns a function to be called when
+ * the server stops, since it would wait for connections that send nothing: clients open some ahead.
+ */
+export function boundConnections(
+  server: Server,
+  { most, silenceMs }: ConnectionBounds,
+): () => void {
   server.maxConnections = most;
+  const open = new Set<Socket>();
+  let isStopping = false;
+  const closeIfSilent = (socket: Socket): void => {
+    if (socket.bytesRead === 0) socket.destroy();
+  };
   server.on('connection', (socket: Socket) => {
-    const timer = setTimeout(() => {
-      if (socket.bytesRead === 0) socket.destroy();
-    }, silenceMs);
+    open.add(socket);
+    const timer = setTimeout(
+      () => closeIfSilent(socket),
+      isStopping ? Math.min(lastSilenceMs, silenceMs) : silenceMs,
+    );
     timer.unref();
-    socket.once('close', () => clearTimeout(timer));
+    socket.once('close', () => {
+      open.delete(socket);
+      clearTimeout(timer);
+    });
   });
+  return () => {
+    isStopping = true;
+    open.forEach(closeIfSilent);
+  };
 }

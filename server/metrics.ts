@@ -33,11 +33,12 @@ export class Metrics {
     });
     new Gauge({
       name: 'sae_eval_queue_length',
-      help: 'Waiting evaluations by device.',
+      help: 'Waiting evaluations by the device or kind of device that they ask for.',
       labelNames: ['device'],
       registers,
       collect() {
-        for (const device of queue().workers.keys()) this.set({ device }, queue().queuedOn(device));
+        this.reset();
+        for (const [device, waiting] of queue().queuedByDevice()) this.set({ device }, waiting);
       },
     });
     new Gauge({
@@ -157,10 +158,11 @@ export class Metrics {
     });
   }
 
-  ended({ status, device, result }: EvaluationRecord): void {
+  ended({ status, result }: EvaluationRecord): void {
     if (result === null) return;
     this.#seconds.observe({ status }, result.timing.seconds);
     this.#tokens.inc(result.data.realTokens);
+    const { device } = result.config;
     this.#tokensPerSecond.set({ device }, result.timing.tokensPerSecond);
   }
 

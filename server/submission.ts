@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
-import { resolveDevice } from '../src/evaluation/run/device.js';
+import { askedDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 import { Roots } from './roots.js';
@@ -47,7 +47,7 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
       'No compute process has answered ' +
         `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
     );
-  return resolveDevice(
+  return askedDevice(
     request.device,
     machine.current.devices.map(({ name }) => name),
   );

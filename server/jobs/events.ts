@@ -73,7 +73,11 @@ export class EventHub {
     topic.progress ??= {
       event: 'progress',
       id: this.#nextId(topic),
-      data: { status: record.status, progress: record.progress },
+      data: {
+        status: record.status,
+        progress: record.progress,
+        ...(record.waitingFor === null ? {} : { waitingFor: record.waitingFor }),
+      },
     };
     const missed = [topic.progress, ...topic.results.values()].filter(
       ({ id }) => Number(id) > after,

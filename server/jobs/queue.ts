@@ -16,6 +16,7 @@ import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
+import { takenBy, waitingFor } from './waiting-for.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
@@ -34,7 +35,7 @@ export interface QueueOptions {
   onEnd?: (record: EvaluationRecord) => void;
 }
 
-/** Ids that wait for a device, the next one first, and the position of each from 1. */
+/** Ids that a device may take, the next one first, and the position of each from 1. */
 interface Order {
   ids: string[];
   positions: ReadonlyMap<string, number>;
@@ -63,6 +64,8 @@ export class JobQueue {
   readonly #progressTold = new Map<string, number>();
   readonly #reserved = new Map<string, number>();
   readonly #live = new Map<string, Progress>();
+  /** Evaluations that a worker has, whether its process has started them or not. */
+  readonly #taken = new Set<string>();
   #orders = new Map<string, Order>();
   #stopping = false;
 
@@ -107,15 +110,15 @@ export class JobQueue {
         ),
       );
     }
-    for (const { id, device } of this.store.queuedElsewhere(devices)) {
-      this.#ended(id, 'failed', {
-        error: new SaeEvalError(
-          'device-unavailable',
-          `This machine no longer has the device ${device}; it has ${devices.join(', ')}.`,
-        ).toJSON(),
-      });
-    }
+    for (const [device, waiting] of this.store.countQueuedByDevice())
+      if (this.#takersOf(device).length === 0)
+        this.options.log.warn({ device, waiting }, 'evaluations wait for a device that is gone');
     this.#wakeAll();
+  }
+
+  /** The devices that may take what asks for a device or a kind. */
+  #takersOf(asked: string): string[] {
+    return [...this.workers.keys()].filter((device) => takenBy(device).includes(asked));
   }
 
   #wakeAll(): void {
@@ -154,8 +157,8 @@ export class JobQueue {
   }
 
   /**
-   * Stores an evaluation and wakes the worker of its device, or finds the evaluation of a known
-   * idempotency key.
+   * Stores an evaluation and wakes the workers that may take it, or finds the evaluation of a
+   * known idempotency key.
    */
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     if (this.#stopping)
@@ -163,18 +166,22 @@ export class JobQueue {
     const stored = this.health.write(() => this.store.insert(evaluation));
     if (stored.isNew) {
       this.#orders.clear();
-      this.workers.get(evaluation.device)?.wake();
+      for (const device of this.#takersOf(evaluation.device)) this.workers.get(device)!.wake();
     }
     return stored;
   }
 
-  /** Fills in the current progress and position. */
+  /** Fills in the current progress, the position and what is waited for. */
   withPresent<T extends EvaluationSummary>(summary: T): T {
-    if (summary.status === 'queued')
-      return {
-        ...summary,
-        position: this.#order(summary.device).positions.get(summary.id) ?? null,
-      };
+    if (summary.status === 'queued') {
+      const { id, device } = summary;
+      const present = [...this.workers].flatMap(([name, { isGone }]) => (isGone ? [] : [name]));
+      // Before the devices are known nothing is said of them.
+      const takers =
+        present.length === 0 ? [device] : present.filter((name) => takenBy(name).includes(device));
+      if (takers.length === 0) return { ...summary, waitingFor: waitingFor(device, present) };
+      return { ...summary, position: this.#taken.has(id) ? 1 : this.#position(id, takers) };
+    }
     if (summary.status === 'running')
       return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
     return summary;
@@ -235,8 +242,19 @@ export class JobQueue {
     );
   }
 
+  /** Number of waiting evaluations that a device may take. */
   queuedOn(device: string): number {
-    return this.#order(device).ids.length;
+    const counts = this.store.countQueuedByDevice();
+    return takenBy(device).reduce((sum, asked) => sum + (counts.get(asked) ?? 0), 0);
+  }
+
+  /**
+   * Number of waiting evaluations by what they ask for; 0 of what somebody could ask for and nobody
+   * does.
+   */
+  queuedByDevice(): Map<string, number> {
+    const none = [...this.workers.keys()].flatMap(takenBy).map((asked) => [asked, 0] as const);
+    return new Map([...none, ...this.store.countQueuedByDevice()]);
   }
 
   /**
@@ -262,10 +280,17 @@ export class JobQueue {
     await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
   }
 
+  /** The best place of an evaluation among those that wait for each of these devices. */
+  #position(id: string, devices: readonly string[]): number | null {
+    const places = devices.flatMap((device) => this.#order(device).positions.get(id) ?? []);
+    return places.length === 0 ? null : Math.min(...places);
+  }
+
   #order(device: string): Order {
     let order = this.#orders.get(device);
     if (order === undefined) {
-      const ids = fairOrder(this.store.queued(device), this.#lastServed);
+      const waiting = this.store.queued(takenBy(device)).filter(({ id }) => !this.#taken.has(id));
+      const ids = fairOrder(waiting, this.#lastServed);
       this.#orders.set(
         device,
         (order = { ids, positions: new Map(ids.map((id, index) => [id, index + 1])) }),
@@ -276,14 +301,19 @@ export class JobQueue {
 
   #workerHost(): WorkerHost {
     return {
-      next: (device) => {
+      take: (device) => {
         for (;;) {
           const id = this.#stopping
             ? undefined
             : this.health.read(() => this.#order(device).ids[0]);
           if (id === undefined) return null;
           try {
-            return this.health.read(() => this.store.job(id));
+            const job = this.health.read(() => this.store.job(id));
+            if (job === null) return null;
+            this.#taken.add(id);
+            this.#lastServed.set(job.client, Date.now());
+            this.#orders.clear();
+            return job;
           } catch (thrown) {
             const error = asSaeEvalError(thrown, 'The store');
             if (error.code !== 'storage-damaged') throw error;
@@ -292,10 +322,9 @@ export class JobQueue {
           }
         }
       },
-      started: ({ id, client }) => {
+      started: ({ id }) => {
         const progress = this.store.summary(id)?.progress ?? null;
         this.health.write(() => this.store.start(id));
-        this.#lastServed.set(client, Date.now());
         this.#orders.clear();
         this.hub.progress(id, 'running', progress);
       },
@@ -320,7 +349,11 @@ export class JobQueue {
         const progress = this.#live.get(id);
         if (progress !== undefined) this.store.setProgress(id, progress);
         this.store.requeue(id);
+        this.#taken.delete(id);
         this.#orders.clear();
+        if (this.#stopping) return;
+        this.hub.progress(id, 'queued', progress ?? null);
+        this.#wakeAll();
       },
       ended: (id, status, outcome) => this.#ended(id, status, outcome),
       log: (message, details) => this.options.log.warn(details, message),
@@ -339,6 +372,7 @@ export class JobQueue {
       this.store.finish(id, status, outcome);
     });
     this.#live.delete(id);
+    this.#taken.delete(id);
     this.#progressWritten.delete(id);
     this.#progressTold.delete(id);
     this.#orders.clear();

@@ -69,6 +69,7 @@ export function summaryOf(row: Row): EvaluationSummary {
     device: row.device,
     submittedBy: row.submitted_by,
     position: null,
+    waitingFor: null,
     attempts: row.attempts,
     progress: row.progress === null ? null : parsed<Progress>(row, row.progress),
     error: row.error === null ? null : parsed<RecordError>(row, row.error),

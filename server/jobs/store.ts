@@ -27,6 +27,7 @@ import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
 
 export interface NewEvaluation {
   id: string;
+  /** As asked: `cpu`, `cuda` or `cuda:1`. */
   device: string;
   submittedBy: string | null;
   /** Label of the API key, or address; for fair order and limits. */
@@ -233,20 +234,21 @@ export class Store {
     };
   }
 
-  /** Waiting evaluations of a device, oldest first. */
-  queued(device: string): { id: string; client: string }[] {
+  /** Waiting evaluations that ask for one of these devices or kinds, oldest first. */
+  queued(asked: readonly string[]): { id: string; client: string }[] {
     return this.#all(
-      "SELECT id, client FROM evaluations WHERE status = 'queued' AND device = ? ORDER BY seq",
-      device,
+      "SELECT id, client FROM evaluations WHERE status = 'queued' AND device IN " +
+        '(SELECT value FROM json_each(?)) ORDER BY seq',
+      JSON.stringify(asked),
     );
   }
 
-  /** Waiting evaluations of devices other than these. */
-  queuedElsewhere(devices: readonly string[]): { id: string; device: string }[] {
-    return this.#all(
-      "SELECT id, device FROM evaluations WHERE status = 'queued' AND device NOT IN " +
-        '(SELECT value FROM json_each(?)) ORDER BY seq',
-      JSON.stringify(devices),
+  /** Number of waiting evaluations by the device or kind that they ask for. */
+  countQueuedByDevice(): Map<string, number> {
+    return new Map(
+      this.#all<{ device: string; n: number }>(
+        "SELECT device, count(*) AS n FROM evaluations WHERE status = 'queued' GROUP BY device",
+      ).map(({ device, n }) => [device, n]),
     );
   }
 

@@ -12,7 +12,8 @@ import type { Job } from './store.js';
 
 /** Source of a worker's evaluations, and receiver of its news. */
 export interface WorkerHost {
-  next(device: string): Job | null;
+  /** The next evaluation that the device may take; no other worker gets it before it ends. */
+  take(device: string): Job | null;
   started(job: Job): void;
   pid(id: string, pid: number | null): void;
   progress(id: string, progress: Progress): void;
@@ -45,16 +46,28 @@ export interface WorkerOptions {
 
 const betweenWrites = 2000;
 const betweenStarts = 2000;
+/** Longest rest after evaluations that lost their device. */
+const longestRestOfDevice = 60_000;
 /** First and longest time between two tries of a store that fails. */
 const firstRest = 1000;
 const longestRest = 30_000;
+
+/** The evaluation that a worker has. */
+interface Current {
+  job: Job;
+  controller: AbortController;
+}
 
 export class DeviceWorker {
   readonly compute: ComputeProcess;
   /** Why its compute process does not answer; null if it does, or if that is unknown. */
   problem: string | null = null;
+  /** Whether a new process did not find the device that there was at the start. */
+  isGone = false;
   #died = false;
-  #current: { job: Job; controller: AbortController } | null = null;
+  /** Evaluations in a row that lost the device. */
+  #losses = 0;
+  #current: Current | null = null;
   readonly #stop = new AbortController();
   #woken = false;
   /** Ends a rest early. */
@@ -123,42 +136,63 @@ export class DeviceWorker {
   async #work(): Promise<void> {
     while (!this.#stop.signal.aborted) {
       this.#woken = false;
-      if (this.#died || (await this.#next()) !== null)
-        await this.#untilItAnswers(this.#stop.signal);
+      // A broken device would fail all that waits while others could take it.
+      if (this.#losses > 1)
+        await pause(Math.min(1000 * 2 ** this.#losses, longestRestOfDevice), this.#stop.signal);
+      if (this.#died) await this.#untilItAnswers({}, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
-      const job = await this.#next();
-      if (job === null) return;
-      await this.#runToItsEnd(job);
+      const current = await this.#take();
+      if (current === null) return;
+      await this.#runToItsEnd(current);
     }
   }
 
-  #next(): Promise<Job | null> {
-    return this.#untilStored(() => this.host.next(this.options.device));
+  /** The next evaluation. From here on it can be cancelled here. */
+  #take(): Promise<Current | null> {
+    return this.#untilStored(() => {
+      const job = this.host.take(this.options.device);
+      this.#current = job === null ? null : { job, controller: new AbortController() };
+      return this.#current;
+    });
   }
 
   /** Starts the compute process until it answers: a failed start is no evaluation's fault. */
-  async #untilItAnswers(...signals: AbortSignal[]): Promise<void> {
-    while (!this.compute.answers && !signals.some(({ aborted }) => aborted)) {
-      try {
-        await this.compute.describe();
-      } catch (thrown) {
-        const error = asSaeEvalError(thrown, 'The compute process');
-        if (signals.some(({ aborted }) => aborted)) return;
-        this.problem = error.message;
-        this.host.log('no compute process answers; trying again', {
-          device: this.options.device,
-          reason: error.message,
-        });
-        await pause(betweenStarts, ...signals);
+  async #untilItAnswers(
+    { orIsGone = false }: { orIsGone?: boolean },
+    ...signals: AbortSignal[]
+  ): Promise<void> {
+    while (!signals.some(({ aborted }) => aborted) && !(await this.#answers(...signals))) {
+      if (orIsGone && this.isGone) return;
+      await pause(betweenStarts, ...signals);
+    }
+  }
+
+  /** Starts the compute process if none answers. Returns whether it answers and has the device. */
+  async #answers(...signals: AbortSignal[]): Promise<boolean> {
+    const { device } = this.options;
+    try {
+      if (!this.compute.answers) {
+        const { devices } = await this.compute.describe();
+        this.isGone = !devices.some(({ name }) => name === device);
+        if (this.isGone) {
+          // A process never sees a device that comes back.
+          await this.compute.end();
+          throw new SaeEvalError('device-unavailable', `The device ${device} is gone.`);
+        }
       }
+    } catch (thrown) {
+      const reason = asSaeEvalError(thrown, 'The compute process').message;
+      if (signals.some(({ aborted }) => aborted)) return false;
+      this.problem = reason;
+      this.host.log('no compute process answers; trying again', { device, reason });
+      return false;
     }
     this.#died = false;
     this.problem = null;
+    return true;
   }
 
-  async #runToItsEnd(job: Job): Promise<void> {
-    const controller = new AbortController();
-    this.#current = { job, controller };
+  async #runToItsEnd({ job, controller }: Current): Promise<void> {
     const { jobTimeout } = this.options;
     const timer =
       jobTimeout === 0
@@ -182,6 +216,7 @@ export class DeviceWorker {
       });
       span.end(outcome?.status ?? 'requeued', outcome?.error?.message);
       if (outcome === null) return;
+      this.#losses = outcome.error?.code === 'device-lost' ? this.#losses + 1 : 0;
       await this.#untilStored(() => this.host.ended(job.id, outcome.status, outcome));
       this.#removeJournal(job.id);
     } catch (thrown) {
@@ -197,8 +232,8 @@ export class DeviceWorker {
   }
 
   /**
-   * The outcome, or null if the server stops first. Tries again after an unexplained death of the
-   * process.
+   * The outcome, or null if the server stops first or the device is gone. Tries again after an
+   * unexplained death of the process, or a loss of the device.
    */
   async #attempt(
     job: Job,
@@ -213,15 +248,21 @@ export class DeviceWorker {
     let batchesAtDeath = -1;
     for (;;) {
       try {
-        await this.#untilItAnswers(signal, this.#stop.signal);
+        await this.#untilItAnswers({ orIsGone: true }, signal, this.#stop.signal);
         signal.throwIfAborted();
         this.#stop.signal.throwIfAborted();
+        if (this.isGone) {
+          // Another device may take it.
+          await this.#untilStored(() => this.host.requeued(job.id));
+          return null;
+        }
         await this.#untilStored(() => this.host.started(job));
         span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
         const result = await this.compute.run(job.request, {
           id: job.id,
           createdAt: job.createdAt,
+          device: this.options.device,
           journal: this.options.journalOf(job.id),
           sums: this.options.sumsOf(job.id),
           paths: job.paths,
@@ -237,15 +278,15 @@ export class DeviceWorker {
         return { status: result.status, result };
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The evaluation');
-        if (this.#stop.signal.aborted) {
-          this.host.requeued(job.id);
-          return null;
-        }
         if (signal.aborted)
           return {
             status: error.code === 'timed-out' ? 'failed' : 'cancelled',
             error: error.toJSON(),
           };
+        if (this.#stop.signal.aborted) {
+          this.host.requeued(job.id);
+          return null;
+        }
         // The journal has the finished batches: the evaluation continues after them.
         if (error.code === 'storage-full') {
           this.host.log('the disk is full; the evaluation continues when there is room', {
@@ -261,10 +302,13 @@ export class DeviceWorker {
           continue;
         }
         // One unexplained death may be chance; two at the same batch are not.
-        if (error instanceof ProcessDiedError && !error.explained && batchesAtDeath < batches) {
+        const mayBeChance =
+          error.code === 'device-lost' || (error instanceof ProcessDiedError && !error.explained);
+        if (mayBeChance && batchesAtDeath < batches) {
           batchesAtDeath = batches;
-          this.host.log('the compute process died; trying once more', {
+          this.host.log('the compute process or its device failed; trying once more', {
             id: job.id,
+            device: this.options.device,
             reason: error.message,
           });
           continue;

@@ -98,7 +98,7 @@ export async function showEvaluation({ main, signal }, id) {
   }
 
   function drawProgress() {
-    const { status, progress: state, position, result } = record;
+    const { status, progress: state, position, waitingFor, result } = record;
     const pairs =
       result !== null
         ? [
@@ -133,6 +133,7 @@ export async function showEvaluation({ main, signal }, id) {
       element('h2', {}, hasEnded(status) ? 'Run' : 'Progress'),
       bar,
       bar && element('p', {}),
+      waitingFor && element('p', {}, waitingFor.en),
       element(
         'dl',
         { class: 'numbers' },
@@ -252,9 +253,10 @@ export async function showEvaluation({ main, signal }, id) {
     while (record.status === 'queued') {
       await new Promise((resolve) => setTimeout(resolve, betweenPlaces));
       if (signal.aborted || record.status !== 'queued') return;
-      const { position } = await call((api) => api.summary(id, { signal }));
-      if (position === record.position || record.status !== 'queued') continue;
-      record = { ...record, position };
+      const { position, waitingFor } = await call((api) => api.summary(id, { signal }));
+      if (record.status !== 'queued') return;
+      if (position === record.position && waitingFor?.en === record.waitingFor?.en) continue;
+      record = { ...record, position, waitingFor };
       drawProgress();
     }
   }
@@ -276,6 +278,7 @@ export async function showEvaluation({ main, signal }, id) {
           status,
           progress: now ?? record.progress,
           position: status === 'queued' ? record.position : null,
+          waitingFor: event.data.waitingFor ?? null,
         };
         if (changed) {
           drawHead();

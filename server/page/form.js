@@ -32,10 +32,13 @@ function controlsFor({ metrics, models, datasets, devices }) {
       text: `${path} — ${files === 1 ? '' : `${files} files, `}${bytes(size)}`,
     })),
   );
-  const device = select(
-    devices.map(({ name, description }) => ({ value: name, text: `${name} — ${description}` })),
-    { chosen: devices.find(({ isDefault }) => isDefault)?.name },
-  );
+  const any = devices.some(({ name }) => name.startsWith('cuda'))
+    ? [{ value: 'cuda', text: 'cuda — whichever GPU is free' }]
+    : [];
+  const device = select([
+    ...any,
+    ...devices.map(({ name, description }) => ({ value: name, text: `${name} — ${description}` })),
+  ]);
   const sparsity = select([{ value: '', text: 'as in the SAEs' }, 'inferK', 'theta']);
   const sparsityValues = element('input', { placeholder: '8, 16, 32', disabled: true });
   sparsity.addEventListener('change', () => (sparsityValues.disabled = sparsity.value === ''));

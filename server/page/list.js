@@ -10,12 +10,16 @@ export function statusPill(status) {
   return element('span', { class: `pill ${status}` }, status);
 }
 
-export function progressOf({ status, progress, position }) {
+export function progressOf({ status, progress, position, waitingFor }) {
   if (status === 'queued')
     return element(
       'span',
       { class: 'soft small' },
-      position === null ? 'waiting' : `number ${position} in the queue`,
+      waitingFor !== null
+        ? waitingFor.en
+        : position === null
+          ? 'waiting'
+          : `number ${position} in the queue`,
     );
   if (progress === null)
     return element('span', { class: 'soft small' }, status === 'running' ? 'starting' : '');

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import type { Field, Metric } from '../../src/metrics/metric.js';
 import { metrics, needsOf } from '../../src/metrics/table.js';
-import { resolveDevice } from '../../src/evaluation/run/device.js';
+import { askedDevice } from '../../src/evaluation/run/device.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -22,6 +22,7 @@ import {
 import { saeKinds } from '../../src/schema/request.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
 import type { Services } from '../services.js';
+import { takenBy } from '../jobs/waiting-for.js';
 import { problems, type Api } from './api.js';
 
 const inspectQuery = z.object({
@@ -174,7 +175,7 @@ export function registerCatalogue(app: Api, services: Services): void {
             `yet${machine.problem === null ? '' : `: ${machine.problem}`}.`,
         );
       const { devices } = machine.current;
-      const first = resolveDevice(
+      const asked = askedDevice(
         undefined,
         devices.map(({ name }) => name),
       );
@@ -182,7 +183,7 @@ export function registerCatalogue(app: Api, services: Services): void {
         items: devices.map((device) => ({
           ...device,
           ...queue.memoryOn(device.name),
-          isDefault: device.name === first,
+          isDefault: takenBy(device.name).includes(asked),
           running: queue.workers.get(device.name)?.running ?? null,
           queued: queue.queuedOn(device.name),
         })),

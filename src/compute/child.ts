@@ -3,13 +3,15 @@
  * and SAEs loaded between them. A crash or an out-of-memory kill takes down this process alone.
  */
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { freeOnDevice } from '../evaluation/run/cuda-device.js';
+import { resolveDevice } from '../evaluation/run/device.js';
 import { run as runEvaluation, type RunOptions } from '../evaluation/run/run.js';
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
 import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
-import { versions } from '../torch/index.js';
+import { devices, versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
@@ -44,7 +46,7 @@ async function runWithRoom(
 
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const { call, request, id, createdAt, journal, sums, paths, cacheBytes, trace = {} } = message;
-  const { device = 'cpu' } = request;
+  const device = resolveDevice(message.device ?? request.device, devices(), freeOnDevice);
   const controller = new AbortController();
   cancellations.set(call, controller);
   const readMemory = memoryReader(device);
@@ -58,6 +60,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const span = startComputeSpan(trace);
   try {
     const result = await runWithRoom(request, {
+      device,
       ...(id === undefined ? {} : { id }),
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(journal === undefined ? {} : { journal }),

@@ -3,7 +3,7 @@
  * abort in native code or an out-of-memory kill reaches it as an error.
  */
 import type { ChildProcess } from 'node:child_process';
-import { SaeEvalError, type SerializedError } from '../errors.js';
+import { asSaeEvalError, SaeEvalError, type SerializedError } from '../errors.js';
 import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
 import type { Bilingual, EvaluationResult, SaeResult } from '../schema/result.js';
@@ -44,6 +44,8 @@ export interface ComputeProcessOptions extends ForkOptions {
 export interface ComputeRunOptions {
   id?: string;
   createdAt?: string;
+  /** Device to compute on, one of those that the request allows; default: chosen by the request. */
+  device?: string;
   /**
    * File to which finished batches are written; a run that was killed continues from it. Removed by
    * the caller.
@@ -110,16 +112,18 @@ export class ComputeProcess {
   }
 
   /**
-   * Runs one evaluation.
+   * Runs one evaluation. A process whose device is lost is ended; the next call starts another.
    * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of
    *   the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
-    const { id, createdAt, journal, sums, paths = null, allowProgram = false, trace } = options;
+    const { id, createdAt, device, journal, sums, trace } = options;
+    const { paths = null, allowProgram = false } = options;
     return (await this.#enqueue(
       {
         type: 'run',
         request,
+        device,
         id,
         createdAt,
         journal,
@@ -151,10 +155,11 @@ export class ComputeProcess {
     this.#closed = true;
     this.#fail(new SaeEvalError('cancelled', 'The compute process was stopped.'));
     this.#child ??= this.#takeStarted();
-    await this.#end();
+    await this.end();
   }
 
-  async #end(): Promise<void> {
+  /** Ends the process; the next call starts another. */
+  async end(): Promise<void> {
     const child = this.#child;
     if (child === null) return;
     const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
@@ -202,8 +207,9 @@ export class ComputeProcess {
       });
     } catch (thrown) {
       if (isAborted(signal)) throw abortReason(signal);
-      // A module that failed to load stays failed in that process.
-      if (message.type === 'describe') await this.#end();
+      // A module that failed to load stays failed in that process, and so does a lost device.
+      if (message.type === 'describe' || asSaeEvalError(thrown).code === 'device-lost')
+        await this.end();
       throw thrown;
     } finally {
       clearTimeout(timer);

@@ -42,6 +42,8 @@ export const toChildSchema = z.discriminatedUnion('type', [
     type: z.literal('run'),
     call: z.number().int(),
     request: z.object(requestFields.shape),
+    /** Device to compute on; default: chosen by the request. */
+    device: z.string().optional(),
     id: z.string().optional(),
     createdAt: z.string().optional(),
     journal: z.string().optional(),

@@ -28,6 +28,21 @@ function open(url: string): Socket {
 const closed = (socket: Socket): Promise<void> =>
   new Promise((resolve) => socket.resume().once('close', () => resolve()));
 
+describe('a server that stops', () => {
+  it('waits for no connection that sends nothing', async () => {
+    const other = temporaryFolder();
+    const server = await serve(other.path, { requestTimeout: 300 });
+    const before = open(server.url);
+    await once(before, 'connect');
+    const stopped = server.close();
+    // Some clients open another connection when one is closed.
+    const after = open(server.url);
+    await Promise.all([stopped, closed(before), closed(after)]);
+    expect(before.bytesRead + after.bytesRead).toBe(0);
+    other.remove();
+  });
+});
+
 describe('a server with short times', () => {
   let server: RunningServer;
   beforeAll(async () => {

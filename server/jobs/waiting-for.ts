@@ -1,0 +1,23 @@
+/** Which evaluations a device takes, and what is said of those that no device takes. */
+import { kindOfDevice } from '../../src/evaluation/run/device.js';
+import type { Bilingual } from '../../src/schema/result.js';
+
+/** What an evaluation may ask for to be taken by a device: `cuda:1` and `cuda`. */
+export function takenBy(device: string): readonly string[] {
+  const kind = kindOfDevice(device);
+  return kind === device ? [device] : [device, kind];
+}
+
+/** Why an evaluation waits for a device that none of `present` is. */
+export function waitingFor(asked: string, present: readonly string[]): Bilingual {
+  const isKind = asked === kindOfDevice(asked);
+  return {
+    en:
+      `It waits for ${isKind ? `a device of the kind ${asked}` : `the device ${asked}`}, which ` +
+      `this machine does not have now; it has ${present.join(', ')}. It runs when the server has ` +
+      'that device again; or cancel it and submit it for another.',
+    zh:
+      `正在等待${isKind ? ` ${asked} 类设备` : `设备 ${asked}`}，本机目前没有；现有 ` +
+      `${present.join('、')}。服务器重新拥有该设备后即会运行；也可取消后改用其他设备提交。`,
+  };
+}
