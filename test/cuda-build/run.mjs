@@ -1,15 +1,20 @@
 /**
  * `npm run test:cuda-build`: builds the addon against the CUDA build of libtorch, without a CUDA
- * toolkit, loads it and runs the binding's tests on it. Without a CUDA device, tests that need one
- * are skipped. The log is bench/results/cuda-build.log.
+ * toolkit, loads it, asks it for what an evaluation on a GPU needs, and runs the binding's tests on
+ * it. Without a CUDA device, tests that need one are skipped. The log is
+ * bench/results/cuda-build.log.
  */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { buildAddon } from '#src/torch/setup/build.js';
 import { describeLibtorch, loadTrouble } from '#src/torch/setup/libtorch.js';
+import { findToolchain } from '#src/torch/setup/toolchain.js';
+import { countRuntimeCalls } from './counter.mjs';
 import { fetchCudaBuild, release } from './fetch.mjs';
+import { compileLogitParts } from './nvrtc.mjs';
+import { findKernels } from './recorded-operators.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const lines = [];
@@ -69,6 +74,25 @@ log(
     ? `devices: ${found.devices.join(', ')}`
     : 'no CUDA device on this machine: tests that need one are skipped',
 );
+
+const { compiler } = await findToolchain();
+const work = join(folder, 'asked');
+mkdirSync(work, { recursive: true });
+try {
+  for (const line of compileLogitParts({ libtorch, compiler, work })) log(`NVRTC: ${line}`);
+  const { waits } = countRuntimeCalls({ libtorch, compiler, work });
+  log(`counter of runtime calls: ${waits} of 2 waits`);
+  const { cuda, composite, none, unknown } = findKernels({ addon, libtorch, compiler, work });
+  log(
+    `operators of evaluations on the simulated device: ${cuda.length} with a CUDA kernel, ` +
+      `${composite.length} composed of others`,
+  );
+  for (const name of [...none, ...unknown]) log(`no kernel for CUDA: ${name}`);
+  if (waits !== 2 || none.length + unknown.length > 0 || cuda.length === 0) end(1);
+} catch (error) {
+  log(error.message);
+  end(1);
+}
 
 const tests = spawnSync(
   process.execPath,

@@ -1,0 +1,75 @@
+/**
+ * A language model of each family on a simulated device, against the states of transformers. The
+ * attention is that of a GPU: no model may take the kernel whose memory is quadratic.
+ */
+import { readdirSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { loadLanguageModel } from '#src/lm/index.js';
+import { setInferenceMode, setNumThreads } from '#src/torch/index.js';
+import { deviation, forward, readTensors, root } from '../lm/reference.js';
+import { simulatedCuda, type SimulatedCuda } from './device.js';
+
+const device = 'cuda:1';
+/** Absolute or relative, as on the CPU: float32 sums in another order. */
+const tolerance = 1e-4;
+
+let cuda: SimulatedCuda;
+beforeAll(async () => {
+  cuda = await simulatedCuda();
+  setInferenceMode(true);
+  setNumThreads(1);
+});
+
+const folders = (of: string): string[] =>
+  readdirSync(`${root}test/golden/${of}`, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => `${of}/${name}`);
+
+describe.each([...folders('models'), ...folders('models-odd')])('%s on a device', (folder) => {
+  // Who reads padded positions takes another way where there are windows.
+  it.each([true, false])('agrees with transformers, padded queries: %s', async (paddedQueries) => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`, { device });
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+    const ids = expected.get('input_ids')!.to({ device });
+    cuda.reset();
+    const found = forward(model, ids, lengths, { paddedQueries });
+    const counts = cuda.counts();
+    // Nothing is brought back, no weight is converted, and nothing waits but lengths on their way.
+    expect(counts).toMatchObject({ copiesToHost: 0, waits: 0, hostConversions: 0, hostScalars: 0 });
+    expect(counts.attention['math'] ?? 0).toBe(0);
+    // Soft caps, and windows of padded queries, are composed of products.
+    if (!paddedQueries)
+      expect((counts.attention['efficient'] ?? 0) > 0).toBe(model.attentionBytes === 0);
+    const off: Record<string, number> = {};
+    for (const [name, value] of found.states) {
+      const wanted = expected.get(name);
+      if (wanted !== undefined) off[name] = deviation(value.cpu(), wanted, found);
+    }
+    expect(Object.keys(off).length).toBeGreaterThan(0);
+    expect(Object.fromEntries(Object.entries(off).filter(([, d]) => !(d <= tolerance)))).toEqual(
+      {},
+    );
+    for (const tensor of [...found.states.values(), ...expected.values(), ids]) tensor.dispose();
+    model.dispose();
+    expect(cuda.counts().used).toEqual([0, 0]);
+  });
+
+  it.each(['bfloat16', 'float16'] as const)('runs in %s by FlashAttention', async (dtype) => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`, { device, dtype });
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+    const ids = expected.get('input_ids')!.to({ device });
+    cuda.reset();
+    const found = forward(model, ids, lengths);
+    const { attention } = cuda.counts();
+    expect(attention['math'] ?? 0).toBe(0);
+    expect(attention['efficient'] ?? 0).toBe(0);
+    const logits = found.states.get('logits')!.cpu().float();
+    // Half precision through a few random blocks; the CPU is off as much.
+    expect(deviation(logits, expected.get('logits')!, found)).toBeLessThan(0.5);
+    for (const tensor of [...found.states.values(), ...expected.values(), ids, logits])
+      tensor.dispose();
+    model.dispose();
+  });
+});
