@@ -54,7 +54,7 @@ def chunks(path, text_field, seq_len, max_samples):
     return found
 
 
-def batches(tokenizer, texts, seq_len, batch_size):
+def batches(tokenizer, texts, seq_len, batch_size, device):
     import torch
 
     pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
@@ -67,7 +67,7 @@ def batches(tokenizer, texts, seq_len, batch_size):
         for row, tokens in enumerate(encoded):
             ids[row, : len(tokens)] = torch.tensor(tokens)
             mask[row, : len(tokens)] = 1
-        yield ids, mask
+        yield ids.to(device), mask.to(device)
 
 
 # --- SAEs ----------------------------------------------------------------------------------------
@@ -240,9 +240,12 @@ def evaluate_pair(model, tokenizer, texts, spec, metric, options):
     first, last = routed_range(layers)
     routed = range(first, last + 1)
     layer = site(spec, layers, options.seed)
-    sae = Sae(spec["kind"], torch.load(spec["checkpoint"], weights_only=True), spec.get("k"))
+    weights = torch.load(spec["checkpoint"], weights_only=True, map_location=options.device)
+    sae = Sae(spec["kind"], weights, spec.get("k"))
     values, per_layer, counts = [], [], []
-    for ids, mask in batches(tokenizer, texts, options.seq_len, options.batch_size):
+    for ids, mask in batches(
+        tokenizer, texts, options.seq_len, options.batch_size, options.device
+    ):
         if metric == "NormMSE":
             _, hidden = forward(model, ids, mask)
             value, each, routed_positions = norm_mse(spec["kind"], sae, hidden, layer, routed)
@@ -281,7 +284,7 @@ def load(options):
     model = LlamaForCausalLM.from_pretrained(
         options.model, dtype=getattr(torch, options.dtype)
     ).eval()
-    return model, AutoTokenizer.from_pretrained(options.model)
+    return model.to(options.device), AutoTokenizer.from_pretrained(options.model)
 
 
 def single_process(options, chosen):
@@ -342,9 +345,18 @@ def evaluate(options):
     }
     if not options.process_per_metric:
         report["peakBytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        report |= device_peak(options.device)
     if options.check:
         report["largestDeviation"] = check(report["results"], options.check)
     print(json.dumps(report))
+
+
+def device_peak(device):
+    import torch
+
+    if not device.startswith("cuda"):
+        return {}
+    return {"devicePeakBytes": torch.cuda.max_memory_allocated(device)}
 
 
 def check(results, case):
@@ -374,6 +386,19 @@ SHAPES = {
         "rms_norm_eps": 1e-5,
         "tie_word_embeddings": True,
     },
+    # For trying a bench out.
+    "tiny": {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 8,
+        "vocab_size": 4096,
+        "max_position_embeddings": 2048,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
+    },
 }
 
 
@@ -388,6 +413,7 @@ def make(options):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
+    torch.set_default_device(options.device)  # random numbers take a CPU half a minute
     torch.set_default_dtype(torch.bfloat16)  # half the file; both sides read it as float32
     shape = SHAPES[options.shape]
     out = Path(options.out)
@@ -429,7 +455,7 @@ def make(options):
     }
     for kind, weights in files.items():
         if options.kinds is None or kind in options.kinds.split(","):
-            torch.save(weights(), out / f"{kind}.pt")
+            torch.save({name: each.cpu() for name, each in weights().items()}, out / f"{kind}.pt")
     print(json.dumps({"model": str(out / "model"), "checkpoints": str(out)}))
 
 
@@ -448,6 +474,7 @@ def main():
     run.add_argument("--max-samples", type=int, default=10000)
     run.add_argument("--batch-size", type=int, default=64)
     run.add_argument("--dtype", default="float32")
+    run.add_argument("--device", default="cpu")
     run.add_argument("--threads", type=int)
     run.add_argument("--seed", type=int, default=42)
     run.add_argument("--only", choices=METRICS)
@@ -461,6 +488,7 @@ def main():
     files.add_argument("--out", required=True)
     files.add_argument("--tokenizer", required=True)
     files.add_argument("--latents", type=int, default=16384)
+    files.add_argument("--device", default="cpu", help="that makes the random numbers")
     files.add_argument("--kinds", help="only these, by commas")
     options = parser.parse_args()
     options.command(options)
