@@ -17,11 +17,7 @@ interface Suite {
 }
 
 const part: Suite[] = [
-  {
-    name: 'golden numbers of soft routing',
-    args: ['test/evaluation/golden.test.ts', '-t', 'case soft'],
-    least: 3,
-  },
+  { name: 'golden numbers of positions', args: ['test/evaluation/positions.test.ts'], least: 10 },
   { name: 'published SAEs', args: ['test/evaluation/published.test.ts'], least: 15 },
 ];
 
