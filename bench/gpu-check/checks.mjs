@@ -1,4 +1,4 @@
-/** What a check is, and how its outcome becomes a row of the table. */
+/** A check, and how its outcome becomes a row of the table. */
 
 /** Thrown by a check that cannot be made on this machine. */
 class Skipped extends Error {}

@@ -45,7 +45,7 @@ Napi::Value cudaDeviceName(const Napi::CallbackInfo& info) {
   });
 }
 
-// What is known of a device without making a context on it, which would take its memory.
+// Describes a device without making a context on it, which would take its memory.
 Napi::Value cudaDescribe(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "cuda.describe", [&]() -> Napi::Value {
     const auto [name, totalBytes, freeBytes] = driverDevice(deviceFrom(info[0], "describe"));

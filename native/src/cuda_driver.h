@@ -13,7 +13,7 @@ struct DriverDevice {
   std::optional<size_t> freeBytes;  // as NVML tells it
 };
 
-// What the driver and NVML tell of a device without making a context on it. Throws
+// Describes a device by the driver and NVML, without making a context on it. Throws
 // `device-unavailable`.
 DriverDevice driverDevice(int index);
 

@@ -2,7 +2,7 @@
 import { kindOfDevice } from '../../src/evaluation/run/device.js';
 import type { Bilingual } from '../../src/schema/result.js';
 
-/** What an evaluation may ask for to be taken by a device: `cuda:1` and `cuda`. */
+/** Names by which an evaluation may ask for a device: `cuda:1` and `cuda`. */
 export function takenBy(device: string): readonly string[] {
   const kind = kindOfDevice(device);
   return kind === device ? [device] : [device, kind];

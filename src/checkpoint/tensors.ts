@@ -69,7 +69,7 @@ function open(
   if (device === 'cpu' && dtype === entry.dtype) return mapped;
   try {
     if (device === 'cpu' || dtype === entry.dtype) return mapped.to({ device, dtype });
-    // The device converts faster than the host.
+    // The device converts, not the host: the stored bytes are copied.
     return scope(() => mapped.to({ device }).to({ dtype }));
   } finally {
     mapped.dispose();

@@ -13,7 +13,7 @@ export function memoryReader(device: string): () => DeviceMemory | null {
   return () => deviceMemory(device, memory);
 }
 
-/** What a request can name. Makes no context on a CUDA device, which would take its memory. */
+/** A device that a request can name. Makes no context on it, which would take its memory. */
 function describeDevice(name: string): Machine['devices'][number] {
   if (name === 'cpu') return { name, description: cpus()[0]?.model ?? 'CPU', ...systemMemory() };
   try {

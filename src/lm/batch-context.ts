@@ -1,6 +1,6 @@
 /**
- * What all blocks share of one batch that is padded to the right: rotary tables, and the lengths of
- * its sequences as the kernels of attention want them.
+ * The part of one batch, padded to the right, that all blocks share: rotary tables, and the lengths
+ * of its sequences as the kernels of attention want them.
  */
 import { fromTypedArray, keep, ops, scope, type DType, type Tensor } from '../torch/index.js';
 import type { AttentionContext } from './model.js';
@@ -23,11 +23,11 @@ export interface BatchContextOptions {
 /** Bounds of the segments that attend, in a batch whose positions lie one after the other. */
 export interface Segments {
   /**
-   * Of queries, and of keys for real queries: the real positions of each sequence, then its padded
-   * ones. [2·n·B + 1] int32.
+   * Bounds of queries, and of keys for real queries: the real positions of each sequence, then its
+   * padded ones. [2·n·B + 1] int32.
    */
   own: Tensor;
-  /** Of keys for padded queries: the real positions of their sequence. [2·n·B + 1] int32. */
+  /** Bounds of keys for padded queries: the real positions of their sequence. [2·n·B + 1] int32. */
   real: Tensor;
 }
 

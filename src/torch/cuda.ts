@@ -40,8 +40,8 @@ export const cuda = {
   /** @throws TorchError `device-unavailable`, as do all functions that take a device. */
   deviceName: (device: number | string = 0): string => native().cudaDeviceName(indexOf(device)),
   /**
-   * What the driver tells of a device. Unlike {@link cuda.memory} this makes no context on it,
-   * which would take some of its memory.
+   * Name and memory of a device, from its driver. Unlike {@link cuda.memory} this makes no context
+   * on it, which would take some of its memory.
    */
   describe: (device: number | string = 0): CudaDescription =>
     native().cudaDescribe(indexOf(device)),

@@ -21,7 +21,8 @@ export function tuneLibraries(): void {
   // libtorch asks for huge pages: page faults take a twelfth of the time that blocks of a
   // billion-parameter model take (bench.mjs, section `large`, on AMD EPYC with AVX2).
   env['THP_MEM_ALLOC_ENABLE'] ??= '1';
-  // Texts of many lengths make blocks of many sizes: segments that grow keep CUDA's memory whole.
+  // Texts of many lengths make blocks of many sizes. PyTorch's notes on CUDA advise segments that
+  // grow where sizes vary.
   if (env['PYTORCH_CUDA_ALLOC_CONF'] === undefined)
     env['PYTORCH_ALLOC_CONF'] ??= 'expandable_segments:True';
 }

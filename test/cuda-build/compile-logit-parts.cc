@@ -26,7 +26,7 @@ Function find(const char* name) {
   return found;
 }
 
-// What the compiler says about the program.
+// Messages of the compiler about the program.
 std::string logOf(void* program) {
   size_t size = 0;
   find<int (*)(void*, size_t*)>("nvrtcGetProgramLogSize")(program, &size);

@@ -21,7 +21,7 @@ function findRuntime(libtorch) {
   throw new Error('the CUDA build has no runtime');
 }
 
-/** What the counter tells of a process that waits once for a stream and once for the device. */
+/** The counts of a process that waits once for a stream and once for the device. */
 export function countRuntimeCalls({ libtorch, compiler, work }) {
   const compile = (...args) => outputOf(compiler, ['-x', 'c', '-shared', '-fPIC', ...args]);
   const counter = join(work, 'count-runtime.so');

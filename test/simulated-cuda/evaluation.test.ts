@@ -50,7 +50,7 @@ describe('the eight kinds on a device', () => {
   it('say where they were computed, and how much memory that took', () => {
     expect(result.config.device).toBe(device);
     expect(result.config.deviceName).toBe('Simulated GPU');
-    // What the process held before counts too, so that the peak is at least that of the weights.
+    // The weights were there before the run's own tensors, so that the peak is above theirs.
     expect(result.memory.devicePeakBytes).toBeGreaterThan(loading.used[1]!);
     expect(result.memory.devicePeakBytes).toBe(Math.max(loading.peak[1]!, running.peak[1]!));
   });

@@ -16,7 +16,7 @@ interface Fault {
   file: string;
   from: string | RegExp;
   to: string;
-  /** What shows it. */
+  /** The complaint that shows it. */
   shown: RegExp;
 }
 
@@ -183,7 +183,7 @@ function evaluate(): { outcome: Outcome | null; stderr: string } {
   return { outcome: status === 0 ? (JSON.parse(stdout) as Outcome) : null, stderr };
 }
 
-/** What is wrong with a run, by the budgets and by the numbers of the sound build. */
+/** Faults of a run, by the budgets and by the numbers of the sound build. */
 function complaints({ outcome, stderr }: ReturnType<typeof evaluate>): string[] {
   if (outcome === null) return [stderr];
   const { loading, running, values } = outcome;

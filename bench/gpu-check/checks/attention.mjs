@@ -80,7 +80,7 @@ function secondsOf(device, dtype, lengths) {
   return (performance.now() - from) / 1000 / lengths.length;
 }
 
-/** What libtorch's operator for segments says to one head dimension: `yes` or its refusal. */
+/** The answer of libtorch's operator for segments to one head dimension: `yes` or its refusal. */
 function answerOf(device, dtype, headDim) {
   try {
     return scope(() => {
@@ -115,7 +115,7 @@ export const checks = ({ device }) => [
       for (const dtype of dtypes)
         for (const headDim of [64, 128, 256]) {
           const answer = answerOf(device, dtype, headDim);
-          // What an older GPU lacks, efficient attention does in its place.
+          // On an older GPU efficient attention takes its place.
           if (/only supports .* GPUs/.test(answer)) skip(answer);
           expect(answer === 'yes', `${dtype}, heads of ${headDim}: ${answer}`);
         }

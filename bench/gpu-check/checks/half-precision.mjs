@@ -1,4 +1,4 @@
-/** What half precision changes: the same evaluation in float32 and in shorter numbers. */
+/** The effect of half precision: the same evaluation in float32 and in shorter numbers. */
 import { run } from '../../../dist/src/evaluation/run/run.js';
 import { expect } from '../checks.mjs';
 import { fewSamples } from '../requests.mjs';

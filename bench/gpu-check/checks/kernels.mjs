@@ -1,4 +1,4 @@
-/** What the device takes for the operators of which an evaluation consists. */
+/** Times of the operators of which an evaluation consists. */
 import { kernels, ops, scope, setInferenceMode } from '../../../dist/src/torch/index.js';
 import { milliseconds, rate } from '../measured.mjs';
 

@@ -1,5 +1,5 @@
 /**
- * What a micro-batch asks of the CUDA runtime: launches, copies, waits. The simulated device has
+ * Calls of a micro-batch to the CUDA runtime: launches, copies, waits. The simulated device has
  * counted the same evaluation (micro-batch.json); a GPU may not copy or wait more often.
  */
 import { existsSync, readFileSync } from 'node:fs';

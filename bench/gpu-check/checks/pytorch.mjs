@@ -21,7 +21,7 @@ function scripts(settings) {
   return JSON.parse(printed);
 }
 
-/** What the scripts' numbers differ by, as the largest relative difference and its name. */
+/** The largest relative difference from the scripts' numbers, and its name. */
 function differenceFrom(theirs, ours) {
   let found = { off: 0, name: 'none' };
   for (const { kind, reference } of ours.results)

@@ -3,12 +3,12 @@
  * remaining blocks, one comparison of logits. The only place where language model, SAEs and metrics
  * meet.
  */
+import { SaeEvalError } from '../../errors.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import type { Protocol } from '../../metrics/metric.js';
 import { cuda, fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
-import { SaeEvalError } from '../../errors.js';
 import { protocolNames } from '../../schema/index.js';
 import type { Part, Strategy, Wanted } from './strategies/strategy.js';
 import { CleanPass } from './clean-pass.js';
@@ -44,7 +44,7 @@ export interface BatchOptions {
   onMicroBatch?: (samples: number) => void;
 }
 
-/** What the micro-batches of a batch have given so far. */
+/** The sums of the micro-batches of a batch that are done. */
 interface BatchSums {
   accumulator: Accumulator;
   vectors: VectorSums;
@@ -99,12 +99,12 @@ export class Engine {
             return null;
           });
         } catch (thrown) {
-          const smaller = this.#smallerAfter(thrown, samples[0]!.ids.length);
+          if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
           // Blocks of the larger micro-batch's sizes would stand in the way.
           cuda.emptyCache();
           if (makeRoom?.() === true) continue;
-          this.#microBatch = smaller;
-          onSmaller?.(smaller);
+          this.#microBatch = this.#smallerAfter(thrown, samples[0]!.ids.length);
+          onSmaller?.(this.#microBatch);
           continue;
         }
         from = end;
@@ -117,9 +117,8 @@ export class Engine {
     return sums.accumulator;
   }
 
-  /** @throws what was thrown if it is not a lack of memory, or nothing smaller is left. */
-  #smallerAfter(thrown: unknown, seqLen: number): MicroBatch {
-    if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
+  /** @throws SaeEvalError `device-memory` if nothing smaller is left. */
+  #smallerAfter(thrown: SaeEvalError, seqLen: number): MicroBatch {
     const smaller = smallerMicroBatch(this.#microBatch, { lanes: this.#laneCount, seqLen });
     if (smaller === null)
       throw new SaeEvalError(

@@ -51,8 +51,8 @@ const cpu: DeviceConstants = {
 };
 
 /**
- * A GPU waits for launches before it lacks work: few large operators. Each launch costs some 5 µs,
- * the time of 2 GFLOP; the composite comparison of logits holds five float32 copies of them.
+ * Few large operators: on a GPU a launch, by its makers' figures some 5 µs, costs as much as a
+ * GFLOP. Estimates, not measured; the composite comparison of logits holds five float32 copies.
  */
 const cuda: DeviceConstants = {
   mostWorkingSet: 2 ** 35,
@@ -146,7 +146,7 @@ export function chooseMicroBatch({
 const fewerLogits = 4;
 
 /**
- * What is tried next if memory ran out: half of the sequences, then half of the lanes that are
+ * The next size to try if memory ran out: half of the sequences, then half of the lanes that are
  * alive together, then fewer logits; null if one sequence by one lane by one token of the
  * vocabulary is left.
  * @param options.lanes lanes of a micro-batch in all.

@@ -1,4 +1,4 @@
-/** What a run asks of the CUDA device that it computes on. */
+/** Questions of a run to the CUDA device that it computes on. */
 import type { Bilingual } from '../../bilingual.js';
 import { cuda, versions } from '../../torch/index.js';
 
@@ -21,7 +21,7 @@ export function nameOfDevice(device: string): string {
   }
 }
 
-/** What a result says after memory ran out in a run that went on. */
+/** The warning of a result whose run went on after memory ran out. */
 export function memoryShort(device: string): Bilingual {
   return {
     en:

@@ -83,7 +83,7 @@ napi_value lose(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// What a kernel of the host does with a tensor of a device: the process ends.
+// Touches a tensor of a device as a kernel of the host would: the process ends.
 napi_value touch(napi_env, napi_callback_info) {
   *static_cast<volatile uint8_t*>(takeMemory(0, 1)) = 1;
   return nullptr;

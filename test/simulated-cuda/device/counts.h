@@ -1,4 +1,4 @@
-// What the simulated devices were asked to do, counted since the last reset.
+// Work that the simulated devices were asked to do, counted since the last reset.
 #pragma once
 #include <cstdint>
 #include <map>

@@ -1,4 +1,4 @@
-// What the simulated driver asks of the simulated devices.
+// Questions of the simulated driver to the simulated devices.
 #pragma once
 #include <stddef.h>
 
