@@ -10,7 +10,6 @@ export default defineConfig({
     // Two files at a time: many wait for servers and other processes. More would only wait for
     // each other's cores.
     maxWorkers: 2,
-    globalSetup: ['test/simulated-cuda/global-setup.ts'],
     testTimeout: 120_000,
     hookTimeout: 300_000,
     server: { deps: { external: [/\/dist\//] } },

@@ -1,11 +1,12 @@
 /** Builds the simulated device against the libtorch of the addon, unless that is done. */
-import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findHeaders } from '#src/torch/setup/build-identity.js';
+import { withLock } from '#src/torch/setup/lock.js';
 import { addonPath, packageRoot } from '#src/torch/setup/paths.js';
+import { runProgram } from '#src/torch/setup/program.js';
 import { findToolchain } from '#src/torch/setup/toolchain.js';
 
 const sources = fileURLToPath(new URL('device', import.meta.url));
@@ -19,13 +20,17 @@ function libtorchOfAddon(): string {
   return found;
 }
 
-function run(program: string, args: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: 'utf8' });
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')}: ${stdout}${stderr}`);
+async function run(program: string, args: readonly string[]): Promise<void> {
+  const { code, output } = await runProgram(program, args);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')}: ${output}`);
 }
 
-/** Path of the addon `simulated_cuda.node`. */
-export async function buildSimulatedCuda(): Promise<string> {
+/** Path of the addon `simulated_cuda.node`. Processes that want it at a time build it once. */
+export function buildSimulatedCuda(): Promise<string> {
+  return withLock(`${folder}.lock`, build);
+}
+
+async function build(): Promise<string> {
   const addon = join(folder, 'simulated_cuda.node');
   const libtorch = libtorchOfAddon();
   const hash = createHash('sha256').update(libtorch);
@@ -36,12 +41,12 @@ export async function buildSimulatedCuda(): Promise<string> {
     if (readFileSync(identityFile, 'utf8') === identity) return addon;
   mkdirSync(folder, { recursive: true });
   const { cmake, compiler, make } = await findToolchain();
-  run(cmake, [
+  await run(cmake, [
     ...['-S', sources, '-B', folder, '-G', 'Unix Makefiles', '-DCMAKE_BUILD_TYPE=Release'],
     ...[`-DCMAKE_CXX_COMPILER=${compiler}`, `-DCMAKE_MAKE_PROGRAM=${make}`],
     ...[`-DLIBTORCH=${libtorch}`, `-DNODE_API_HEADERS=${findHeaders().nodeApi}`],
   ]);
-  run(cmake, ['--build', folder]);
+  await run(cmake, ['--build', folder]);
   writeFileSync(identityFile, identity);
   return addon;
 }
