@@ -3,7 +3,7 @@ import { run } from '../../../dist/src/evaluation/run/run.js';
 import { expect } from '../checks.mjs';
 import { goldenCases, requestOfCase } from '../requests.mjs';
 
-/** The promised tolerance of the numbers, relative: as on the CPU (test/evaluation/golden.test.ts). */
+/** The promised tolerance, relative: as on the CPU (test/evaluation/golden.test.ts). */
 const toleranceOf = (field) => (field.startsWith('NormMSE') ? 1e-4 : 1e-3);
 
 /** Numbers of a kind by field: [name, found, wanted]. */
