@@ -20,6 +20,8 @@ const path = z
   .min(1)
   .max(4096)
   .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
+/** Text that says what a run is; it changes no number. */
+const annotation = z.string();
 const positiveInt = z.number().int().min(1);
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(64)]);
 
@@ -228,6 +230,18 @@ export const requestFields = z.strictObject({
     .max(Number.MAX_SAFE_INTEGER)
     .default(42)
     .describe("Seed of RandomK's layer and of the bootstrap."),
+  name: annotation.min(1).max(200).optional().describe('Name of the run, to find it by.'),
+  tags: z
+    .array(annotation.min(1).max(100))
+    .max(50)
+    .optional()
+    .describe('Tags of the run, to find it by.'),
+  notes: annotation.max(10_000).optional().describe('Notes on the run, free text.'),
+  metadata: z
+    .record(annotation.min(1).max(100), annotation.max(1000))
+    .refine((texts) => Object.keys(texts).length <= 100, 'expected at most 100 entries')
+    .optional()
+    .describe('Texts by name, such as the commit that wrote the checkpoints.'),
 });
 
 export const requestSchema = requestFields
@@ -237,6 +251,23 @@ export const requestSchema = requestFields
   })
   .meta({ id: 'EvaluationRequest' });
 
+/** Fields that say what a run is and who it is for; they change no number. */
+export const annotationFields = [
+  'name',
+  'tags',
+  'notes',
+  'metadata',
+] as const satisfies readonly (keyof typeof requestFields.shape)[];
+
+/** A request without its annotations: equal for two that compute the same. */
+export function withoutAnnotations<R extends { [field in AnnotationField]?: unknown }>(
+  request: R,
+): Omit<R, AnnotationField> {
+  const { name: _, tags: __, notes: ___, metadata: ____, ...rest } = request;
+  return rest;
+}
+
+export type AnnotationField = (typeof annotationFields)[number];
 export type { SaeKind };
 export type { MetricName };
 export type ProtocolName = (typeof protocolNames)[number];

@@ -29,13 +29,14 @@ import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js'
 import { ProgressReports } from './progress-reports.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
-import type {
-  Bilingual,
-  EvaluationRequest,
-  EvaluationResult,
-  Progress,
-  ResolvedRequest,
-  SaeResult,
+import {
+  withoutAnnotations,
+  type Bilingual,
+  type EvaluationRequest,
+  type EvaluationResult,
+  type Progress,
+  type ResolvedRequest,
+  type SaeResult,
 } from '../../schema/index.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
@@ -94,7 +95,7 @@ function identityOf(
     description,
   }));
   return {
-    request: { request, described, allowProgram },
+    request: { request: withoutAnnotations(request), described, allowProgram },
     // Libraries choose their kernels by the processor and the GPU: on another one the parts of a
     // run would not be of the same bits. Two GPUs of a kind give the same.
     machine: {

@@ -35,6 +35,15 @@ describe('a request with a wrong field', () => {
       'theta',
       'inferK and theta exclude each other: give one of them',
     ],
+    [{ ...good, name: '' }, 'name', 'expected at least 1 character, found ""'],
+    [{ ...good, tags: ['a', 7] }, 'tags[1]', 'expected a string, found 7'],
+    [{ ...good, metadata: { commit: 7 } }, 'metadata.commit', 'expected a string, found 7'],
+    [{ ...good, metadata: ['a'] }, 'metadata', 'expected an object, found ["a"]'],
+    [
+      { ...good, metadata: Object.fromEntries(Array.from({ length: 101 }, (_, i) => [i, 'x'])) },
+      'metadata',
+      'expected at most 100 entries',
+    ],
     [{ ...good, device: 'tpu' }, 'device', 'expected cpu, cuda or cuda:N'],
   ])('%j names %s', (request, path, message) => {
     expect(() => parseRequest(request)).toThrowError(

@@ -82,7 +82,7 @@ function edit(path: string, change: (bytes: Buffer) => void): void {
 }
 
 describe('a run that was stopped', () => {
-  it('continues with the same bits, also after its files were touched', async () => {
+  it('continues under another name, with the same bits, also after files were touched', async () => {
     const whole = await run(request);
     await stopped();
     for (const name of [
@@ -92,11 +92,19 @@ describe('a run that was stopped', () => {
       'model/config.json',
     ])
       utimesSync(at(name), new Date(), new Date());
+    const annotations = {
+      name: 'step 13000',
+      tags: ['sweep', '第一'],
+      notes: 'again\n',
+      metadata: { commit: '1c9e0f' },
+    };
+    request = { ...request, ...annotations };
     const { result, batches } = await continued();
     expect(batches).toBe(3);
     expect(warnings(result)).toBe('');
     expect(result.results).toEqual(whole.results);
     expect(result.data).toEqual(whole.data);
+    expect(result.config).toMatchObject(annotations);
   });
 
   it.each([
