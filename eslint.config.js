@@ -14,6 +14,7 @@ import tseslint from 'typescript-eslint';
 const mayImport = {
   errors: [],
   bilingual: [],
+  'nearest-name': [],
   'hub-cache': ['errors'],
   setup: ['errors'],
   version: ['setup'],
@@ -55,6 +56,7 @@ const mayImport = {
 const pattern = {
   errors: 'src/errors.ts',
   bilingual: 'src/bilingual.ts',
+  'nearest-name': 'src/nearest-name.ts',
   'hub-cache': 'src/hub-cache.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
@@ -90,6 +92,8 @@ const oneWayImports = {
         default: 'disallow',
         policies: [
           { allow: { to: { module: { origin: ['external', 'core'] } } } },
+          // Every layer has names that people mistype.
+          { allow: { to: { file: { categories: 'nearest-name' } } } },
           // The table of metrics runs in browsers: it knows tensors by their type alone.
           {
             from: { file: { categories: 'metrics' } },
@@ -112,6 +116,7 @@ const oneWayImports = {
 const runsInBrowsers = {
   files: [
     'src/errors.ts',
+    'src/nearest-name.ts',
     'src/schema/**',
     'src/metrics/**',
     'src/client/**',
