@@ -28,13 +28,14 @@ const mayImport = {
   sae: ['errors', 'bilingual', 'schema', 'torch', 'checkpoint', 'kinds'],
   data: ['errors', 'schema', 'torch', 'checkpoint', 'lm'],
   findings: ['bilingual', 'errors', 'schema'],
+  summary: ['bilingual', 'schema', 'kinds', 'findings'],
   evaluation: [
     ...['errors', 'bilingual', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint'],
-    ...['lm', 'sae', 'kinds', 'data', 'findings'],
+    ...['lm', 'sae', 'kinds', 'data', 'findings', 'summary'],
   ],
   inspect: ['errors', 'schema', 'checkpoint', 'lm', 'sae', 'kinds', 'evaluation'],
   compute: ['errors', 'version', 'schema', 'torch', 'evaluation', 'inspect'],
-  report: ['bilingual', 'errors', 'version', 'metrics', 'schema', 'kinds', 'findings'],
+  report: ['bilingual', 'errors', 'version', 'metrics', 'schema', 'kinds', 'findings', 'summary'],
   client: ['errors', 'schema'],
   page: ['errors', 'schema'],
   cli: [

@@ -8,6 +8,7 @@ import { inputSpaces } from './rules/input-spaces.js';
 import { insideNoise } from './rules/inside-noise.js';
 import { klPerSequence } from './rules/kl-per-sequence.js';
 import { l0NotAsPublished } from './rules/l0-not-as-published.js';
+import { layersDiffer } from './rules/layers-differ.js';
 import { measuredAfterNorm } from './rules/measured-after-norm.js';
 import { mlsaeOffByOne } from './rules/mlsae-off-by-one.js';
 import { modelFiles } from './rules/model-files.js';
@@ -36,6 +37,7 @@ export const rules: readonly Rule[] = [
   baselineWins,
   inputSpaces,
   positionsDiffer,
+  layersDiffer,
   errorAgainstKl,
   measuredAfterNorm,
   mlsaeOffByOne,

@@ -32,6 +32,7 @@ export const cosineSimilarity = {
       formula: 'mean over positions and layers of `cos(x, x̂)`',
       unit: null,
       better: 'higher',
+      inInputSpace: true,
       shape: 'estimate',
       interval: true,
       value: (sums) => meanOverPositions(sums, cosine),

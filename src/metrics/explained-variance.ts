@@ -49,6 +49,7 @@ export const explainedVariance = {
         'null if all inputs are equal',
       unit: 'share',
       better: 'higher',
+      inInputSpace: true,
       shape: 'estimate',
       absent: {
         en: 'All inputs are equal: there is no variance to explain.',

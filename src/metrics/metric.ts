@@ -96,6 +96,8 @@ interface FieldBase {
   /** Unit of the value; null for ratios without one. */
   readonly unit: 'nats per token' | 'nats per sequence' | 'latents' | 'positions' | 'share' | null;
   readonly better: Better;
+  /** Whether the value is an error in the space of the SAE's input, after its normalization. */
+  readonly inInputSpace?: true;
   /** Reason for a null value that neither the request nor the protocol explains. */
   readonly absent?: Bilingual;
 }

@@ -28,6 +28,7 @@ const text = {
   formula: 'mean over positions and layers of `mean_d((x̂ − x)²) / mean_d(x²)`',
   unit: null,
   better: 'lower',
+  inInputSpace: true,
   perLayer: true,
   value: (sums) => meanOverPositions(sums, nmse),
 } as const satisfies Partial<Metric['fields'][number]>;

@@ -1,5 +1,5 @@
 /** Blocks of a report, independent of the format in which it is printed. */
-import type { Chart } from './chart.js';
+import type { Chart } from './charts/chart.js';
 
 /** A cell of a table; `best` cells are bold. */
 export interface Cell {

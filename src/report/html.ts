@@ -63,7 +63,7 @@ function block(one: Block, id: string, words: Words): string {
       return table(one.table);
     case 'chart':
       return (
-        `<figure>${chartSvg(one.chart, id)}<figcaption>${escape(one.chart.title)}</figcaption>` +
+        `<figure>${chartSvg(one.chart)}<figcaption>${escape(one.chart.title)}</figcaption>` +
         `<details><summary>${escape(words.charts.table)}</summary>${table(one.table)}</details>` +
         '</figure>'
       );

@@ -130,8 +130,34 @@ export const comparisonSchema = z
     b: z.string(),
     difference: z.number().describe('Mean of a minus mean of b.'),
     ci95: z.tuple([z.number(), z.number()]).nullable(),
+    ratio: z
+      .number()
+      .optional()
+      .describe('Mean of a over mean of b; left out if they are not both above 0.'),
+    ratioCi95: z
+      .tuple([z.number(), z.number()])
+      .optional()
+      .describe('95 % interval of the ratio, on the same resamples as the difference.'),
   })
   .meta({ id: 'Comparison' });
+
+export const statementSchema = z
+  .object({
+    code: z.string().describe('Rule that the sentence follows from.'),
+    saes: z.array(z.string()).describe('Labels of the SAEs that it speaks of.'),
+    message: bilingualSchema,
+    evidence: z
+      .record(z.string(), z.union([z.number(), z.string()]))
+      .describe('The numbers that it cites.'),
+  })
+  .meta({ id: 'Statement' });
+
+export const summarySchema = z
+  .object({ statements: z.array(statementSchema) })
+  .meta({
+    id: 'Summary',
+    description: 'What the numbers say, in the order of a report; empty if they say nothing.',
+  });
 
 export const findingSchema = z
   .object({
@@ -215,6 +241,7 @@ export const resultSchema = z
     results: z.array(saeResultSchema),
     comparisons: z.array(comparisonSchema),
     findings: z.array(findingSchema),
+    summary: summarySchema.optional().describe('Left out in results of 0.1.0.'),
     timing: z.object({ seconds: z.number(), tokensPerSecond: z.number() }),
     memory: z
       .object({ peakBytes: z.number(), devicePeakBytes: z.number().optional() })
@@ -230,6 +257,8 @@ export type SweepPoint = z.infer<typeof sweepPointSchema>;
 export type Note = z.infer<typeof noteSchema>;
 export type SaeResult = z.infer<typeof saeResultSchema>;
 export type Comparison = z.infer<typeof comparisonSchema>;
+export type Statement = z.infer<typeof statementSchema>;
+export type Summary = z.infer<typeof summarySchema>;
 export type Finding = z.infer<typeof findingSchema>;
 export type RunConfig = z.infer<typeof configSchema>;
 export type DataSummary = z.infer<typeof dataSummarySchema>;

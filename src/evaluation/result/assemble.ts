@@ -185,9 +185,10 @@ export class Assembly {
 
   /**
    * Differences of pairs that count the same positions (the later minus the earlier), on the same
-   * resamples: of every pair, or, of many SAEs, of those with the first and with the best one.
+   * resamples: of every pair, or, of many SAEs, of those with the first one, with the best one,
+   * with the best one that is no near-identity, and with the baselines.
    */
-  comparisons(subjects: readonly (Subject & { label: string })[]): Comparison[] {
+  comparisons(subjects: readonly Compared[]): Comparison[] {
     const compared = scalarFieldsOf('strict', this.#asked).filter(
       ({ compared: has }) => has === true,
     );
@@ -209,28 +210,67 @@ export class Assembly {
           a: a.label,
           b: b.label,
           difference: a.mean - b.mean,
-          ci95:
-            a.resampled === null || b.resampled === null
-              ? null
-              : percentileInterval(a.resampled.map((value, row) => value - b.resampled![row]!)),
+          ci95: paired(a.resampled, b.resampled, (one, other) => one - other),
+          ...ratioOf(a, b),
         }));
     });
   }
 }
 
+/** An SAE whose values are compared in pairs. */
+export interface Compared extends Subject {
+  label: string;
+  /** Whether it is the baseline that every SAE is compared with. */
+  isBaseline?: boolean;
+  /** Whether it is close to an identity, so that it cannot be the best. */
+  isNearIdentity?: boolean;
+}
+
+interface Value extends Compared {
+  mean: number;
+  resampled: Float64Array | null;
+}
+
+/** Interval of a function of two values on the same resamples; null without resamples. */
+function paired(
+  a: Float64Array | null,
+  b: Float64Array | null,
+  value: (a: number, b: number) => number,
+): [number, number] | null {
+  return a === null || b === null
+    ? null
+    : percentileInterval(a.map((one, row) => value(one, b[row]!)));
+}
+
+/** The ratio of two means above 0, with its interval if every resample is above 0 too. */
+function ratioOf(a: Value, b: Value): Pick<Comparison, 'ratio' | 'ratioCi95'> {
+  if (a.mean <= 0 || b.mean <= 0) return {};
+  const ratio = a.mean / b.mean;
+  const isAbove0 = [a, b].every(({ resampled }) => resampled?.every((value) => value > 0) ?? false);
+  return isAbove0
+    ? { ratio, ratioCi95: paired(a.resampled, b.resampled, (one, other) => one / other)! }
+    : { ratio };
+}
+
 /** Pairs that are compared, the later first. */
-function pairsOf<V extends { mean: number }>(values: readonly V[], better: Better): [V, V][] {
+function pairsOf(values: readonly Value[], better: Better): [Value, Value][] {
   const sign = better === 'lower' ? 1 : -1;
-  const best = values.reduce(
-    (found, { mean }, index) =>
-      better !== 'neither' && sign * mean < sign * values[found]!.mean ? index : found,
+  const bestAmong = (indices: readonly number[]): number | undefined =>
+    better === 'neither'
+      ? undefined
+      : indices.toSorted((i, j) => sign * (values[i]!.mean - values[j]!.mean) || i - j)[0];
+  const all = [...values.keys()];
+  const pivots = new Set([
     0,
-  );
-  const compared = (later: number, earlier: number): boolean =>
-    values.length <= allPairsUpTo || earlier === 0 || earlier === best || later === best;
+    bestAmong(all),
+    bestAmong(all.filter((i) => values[i]!.isNearIdentity !== true)),
+    ...all.filter((i) => values[i]!.isBaseline === true),
+  ]);
+  const isCompared = (later: number, earlier: number): boolean =>
+    values.length <= allPairsUpTo || pivots.has(later) || pivots.has(earlier);
   return values.flatMap((a, later) =>
     values
       .slice(0, later)
-      .flatMap((b, earlier): [V, V][] => (compared(later, earlier) ? [[a, b]] : [])),
+      .flatMap((b, earlier): [Value, Value][] => (isCompared(later, earlier) ? [[a, b]] : [])),
   );
 }

@@ -9,12 +9,15 @@ import { cleanKey } from '../../metrics/keys.js';
 import { packageVersion } from '../../version.js';
 import { Assembly, type Subject } from './assemble.js';
 import { findings } from '../../findings/index.js';
+import { isNearIdentity } from '../../findings/rules/near-identity.js';
+import { summarize } from '../../summary/index.js';
 import type { Decisions } from '../run/journal.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { positionsOf, specialShares } from './positions.js';
 import type { EvaluatedSae } from '../run/prepare.js';
 import type {
+  Comparison,
   DataSummary,
   EvaluationResult,
   ReferenceValues,
@@ -185,7 +188,6 @@ export class ResultBuilder {
     const { request, model, evaluated, decisions, identity, wanted, versions } = this.options;
     const assembly = this.#assembly(accumulator, true);
     const results = this.#results(accumulator, assembly);
-    const working = evaluated.filter((_, index) => results[index]!.error === null);
     const realTokens = (
       accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()
     ).reduce((total, value) => total + value, 0);
@@ -230,14 +232,30 @@ export class ResultBuilder {
         paddedTokens: positions - realTokens,
       },
       results,
-      comparisons: wanted.protocols.has('strict')
-        ? assembly.comparisons(
-            working.map((one) => ({ ...this.#subject(one), label: one.resolved.label })),
-          )
-        : [],
+      comparisons: wanted.protocols.has('strict') ? this.#comparisons(assembly, results) : [],
       timing: { seconds, tokensPerSecond: realTokens / Math.max(seconds, 1e-9) },
       memory: { peakBytes: process.resourceUsage().maxRSS * 1024, ...devicePeak },
     };
-    return { ...body, findings: findings(body) };
+    const withFindings = { ...body, findings: findings(body) };
+    return { ...withFindings, summary: summarize(withFindings) };
+  }
+
+  /** Paired differences of the SAEs that have values. */
+  #comparisons(assembly: Assembly, results: readonly SaeResult[]): Comparison[] {
+    return assembly.comparisons(
+      this.options.evaluated.flatMap((one, index) => {
+        const result = results[index]!;
+        return result.error !== null
+          ? []
+          : [
+              {
+                ...this.#subject(one),
+                label: result.label,
+                isBaseline: result.kind === 'RandomK',
+                isNearIdentity: isNearIdentity(result),
+              },
+            ];
+      }),
+    );
   }
 }

@@ -1,7 +1,18 @@
 /** A token has more active latents than its input has dimensions, and the error is tiny. */
+import type { SaeResult } from '../../schema/index.js';
 import { cite, evaluated, layersOf, type Rule } from '../rule.js';
 
 /** Strict NormMSE below which an error is tiny. */
+/** Whether L0 is above the width of what the latents encode, and the error is tiny. */
+export function isNearIdentity(sae: SaeResult): boolean {
+  const { L0, NormMSE } = sae.strict ?? {};
+  return (
+    sae.d !== null &&
+    (L0?.mean ?? 0) > sae.d * layersOf(sae) &&
+    (NormMSE?.mean ?? Infinity) < nearIdentityError
+  );
+}
+
 export const nearIdentityError = 0.05;
 
 export const nearIdentity: Rule = {
@@ -15,14 +26,7 @@ export const nearIdentity: Rule = {
     evaluated(context).flatMap((sae) => {
       const { L0, NormMSE } = sae.strict ?? {};
       const { d } = sae;
-      if (
-        !L0 ||
-        !NormMSE ||
-        d === null ||
-        L0.mean <= d * layersOf(sae) ||
-        NormMSE.mean >= nearIdentityError
-      )
-        return [];
+      if (!L0 || !NormMSE || d === null || !isNearIdentity(sae)) return [];
       const width = d * layersOf(sae);
       const ratio = L0.mean / width;
       return [

@@ -2,7 +2,7 @@
 import { fieldsOf } from '../../metrics/table.js';
 import type { DensityHistogram } from '../../metrics/value.js';
 import type { EvaluationResult, SaeResult, SweepPoint } from '../../schema/index.js';
-import type { Chart, Series } from '../chart.js';
+import type { Chart, Series } from '../charts/chart.js';
 import { cell, heading, type Block, type Table } from '../document.js';
 import type { Words } from '../language/words.js';
 import { nameOf, valueOf } from '../metric-rows.js';

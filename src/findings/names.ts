@@ -1,0 +1,31 @@
+/** Lists of names, as a sentence has them. */
+import type { Bilingual } from '../bilingual.js';
+
+const formats = {
+  en: new Intl.ListFormat('en', { type: 'conjunction' }),
+  zh: new Intl.ListFormat('zh', { type: 'conjunction' }),
+};
+
+/** Names that a sentence has room for. */
+const mostNames = 6;
+
+/** `A, B, and C`, or the first ones and the number of the others. */
+export function namesIn(lang: 'en' | 'zh', names: readonly string[], most = mostNames): string {
+  if (names.length <= most) return formats[lang].format(names);
+  const shown = names.slice(0, most - 1);
+  const more = names.length - shown.length;
+  return lang === 'en'
+    ? formats.en.format([...shown, `${more} more`])
+    : `${shown.join('、')} 等 ${names.length} 个`;
+}
+
+/** The names in both languages. */
+export function namesOf(names: readonly string[], most = mostNames): Bilingual {
+  return { en: namesIn('en', names, most), zh: namesIn('zh', names, most) };
+}
+
+/** `is` or `are`, by the number of names. */
+export const isOrAre = (names: readonly unknown[]): string => (names.length === 1 ? 'is' : 'are');
+/** `has` or `have`, by the number of names. */
+export const hasOrHave = (names: readonly unknown[]): string =>
+  names.length === 1 ? 'has' : 'have';

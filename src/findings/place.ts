@@ -1,0 +1,25 @@
+/** Layers and site at which an SAE is spliced. */
+import type { Bilingual } from '../bilingual.js';
+import type { SaeResult } from '../schema/index.js';
+
+type Placed = Pick<SaeResult, 'layer' | 'layers' | 'site'>;
+
+/** A text that is the same for SAEs that are spliced at the same place. */
+export const placeKey = ({ layer, layers = [], site }: Placed): string =>
+  JSON.stringify([layer === undefined ? layers : [layer], site ?? null]);
+
+/** `4–12` for neighbors, else a list. */
+function range(layers: readonly number[]): string {
+  const consecutive = layers.length > 2 && layers.every((layer, i) => layer === layers[0]! + i);
+  return consecutive ? `${layers[0]}–${layers.at(-1)}` : layers.join(', ');
+}
+
+/** `layer 16` and `第 16 层`, `layers 4–12` and `第 4–12 层`, with the site if there is one. */
+export function placeOf({ layer, layers = [], site }: Placed): Bilingual {
+  const where = layer === undefined ? range(layers) : String(layer);
+  const isOne = layer !== undefined || layers.length === 1;
+  return {
+    en: `${isOne ? 'layer' : 'layers'} ${where}${site === undefined ? '' : `, ${site}`}`,
+    zh: `第 ${where.replaceAll(', ', '、')} 层${site === undefined ? '' : `（${site}）`}`,
+  };
+}
