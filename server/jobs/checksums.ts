@@ -15,6 +15,7 @@ export interface SubmittedColumns {
   request: string;
   paths: string;
   created_at: string;
+  rerun_of: string | null;
 }
 
 /** Columns that never change after the end. */
@@ -34,7 +35,9 @@ const digestOf = (values: readonly (string | null)[]): string =>
 
 export function submissionChecksum(row: SubmittedColumns): string {
   const { id, device, submitted_by: by, client, request, paths, created_at: at } = row;
-  return digestOf([id, device, by, client, request, paths, at]);
+  // Rows of 0.1.0 have no origin, and keep the checksum that they have.
+  const origin = row.rerun_of === null ? [] : [row.rerun_of];
+  return digestOf([id, device, by, client, request, paths, at, ...origin]);
 }
 
 export function outcomeChecksum(row: EndedColumns): string {

@@ -42,6 +42,24 @@ const steps = [
   `ALTER TABLE evaluations ADD COLUMN checksum TEXT;
    ALTER TABLE evaluations ADD COLUMN outcome_checksum TEXT;
    ALTER TABLE evaluations ADD COLUMN result_hash TEXT;`,
+  // What lists need, apart from the results (listing.ts).
+  `CREATE TABLE listing (
+     seq INTEGER PRIMARY KEY REFERENCES evaluations (seq) ON DELETE CASCADE,
+     name TEXT,
+     tags TEXT NOT NULL,
+     searched TEXT NOT NULL,
+     model TEXT NOT NULL,
+     seconds REAL,
+     headline TEXT,
+     checksum TEXT
+   ) STRICT;
+   CREATE TABLE best_values (
+     seq INTEGER NOT NULL REFERENCES listing (seq) ON DELETE CASCADE,
+     field TEXT NOT NULL,
+     value REAL NOT NULL,
+     PRIMARY KEY (seq, field)
+   ) STRICT, WITHOUT ROWID;
+   ALTER TABLE evaluations ADD COLUMN rerun_of TEXT;`,
 ];
 
 /** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */

@@ -29,11 +29,13 @@ export interface Row {
   checksum: string | null;
   outcome_checksum: string | null;
   result_hash: string | null;
+  rerun_of: string | null;
 }
 
 export const columns =
   'seq, id, status, device, submitted_by, client, request, paths, created_at, started_at, ' +
-  'ended_at, attempts, progress, error, body_hash, checksum, outcome_checksum, result_hash';
+  'ended_at, attempts, progress, error, body_hash, checksum, outcome_checksum, result_hash, ' +
+  'rerun_of';
 
 /** @throws SaeEvalError `storage-damaged` if the row is not what was stored. */
 export function checked<R extends Row>(row: R): R {
@@ -68,6 +70,7 @@ export function summaryOf(row: Row): EvaluationSummary {
     request: parsed<ResolvedRequest>(checked(row), row.request),
     device: row.device,
     submittedBy: row.submitted_by,
+    rerunOf: row.rerun_of,
     position: null,
     waitingFor: null,
     attempts: row.attempts,

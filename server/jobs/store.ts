@@ -7,13 +7,15 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
-import type {
-  EvaluationRecord,
-  EvaluationStatus,
-  EvaluationSummary,
-  Progress,
+import {
+  hasEnded,
+  type EvaluationRecord,
+  type EvaluationStatus,
+  type EvaluationSummary,
+  type Progress,
 } from '../../src/schema/record.js';
 import type { ResolvedRequest } from '../../src/schema/request.js';
+import type { EvaluationListItem, Headline } from '../../src/schema/list.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import {
   damagedFile,
@@ -22,6 +24,7 @@ import {
   resultHash,
   submissionChecksum,
 } from './checksums.js';
+import { Listing, type ListFilter, type Place } from './listing.js';
 import { migrate } from './store-layout.js';
 import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
 
@@ -36,6 +39,8 @@ export interface NewEvaluation {
   paths: NonNullable<PathTable>;
   idempotencyKey: string | null;
   bodyHash: string;
+  /** Id of the evaluation that it repeats. */
+  rerunOf?: string | null;
   /** Trace of the submitting request. */
   trace: Record<string, string>;
 }
@@ -51,15 +56,10 @@ export interface Job {
   trace: Record<string, string>;
 }
 
-export interface ListFilter {
-  statuses?: readonly EvaluationStatus[];
-  label?: string;
-  limit: number;
-  /** Sequence number; only older evaluations are listed. */
-  before?: number;
-}
-
 const now = (): string => new Date().toISOString();
+
+const isDamage = (thrown: unknown): boolean =>
+  thrown instanceof SaeEvalError && thrown.code === 'storage-damaged';
 
 /** What is wrong with the structure of a file; null if nothing is. @throws Error of SQLite. */
 function structuralFault(db: Database.Database): string | null {
@@ -75,6 +75,7 @@ function structuralFault(db: Database.Database): string | null {
 
 export class Store {
   readonly #db: Database.Database;
+  readonly #listing: Listing;
   readonly #sums: string;
   readonly #statements = new Map<string, Database.Statement<unknown[]>>();
 
@@ -96,6 +97,19 @@ export class Store {
     // The event loop waits with it; who writes tries again.
     this.#db.pragma('busy_timeout = 1000');
     migrate(this.#db);
+    this.#listing = new Listing({
+      run: (sql, ...values) => this.#run(sql, ...values),
+      get: (sql, ...values) => this.#get(sql, ...values),
+      all: (sql, ...values) => this.#all(sql, ...values),
+    });
+    this.#db
+      .transaction(() =>
+        this.#listing.complete({
+          requestOf: (id) => this.#ifSound(() => this.summary(id)?.request),
+          resultOf: (id) => this.#ifSound(() => this.record(id)?.result),
+        }),
+      )
+      .immediate();
     this.#sums = `${file}.sums`;
     mkdirSync(this.#sums, { recursive: true, mode: 0o700 });
   }
@@ -113,8 +127,9 @@ export class Store {
           const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
           if (known !== null) return { ...known, isNew: false };
         }
-        const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash, trace } =
+        const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash } =
           evaluation;
+        const { trace, rerunOf = null } = evaluation;
         const row = {
           id,
           device,
@@ -123,13 +138,14 @@ export class Store {
           request: JSON.stringify(request),
           paths: JSON.stringify(paths),
           created_at: now(),
+          rerun_of: rerunOf,
         };
         const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
         this.#run(
           `INSERT INTO evaluations
              (id, status, device, submitted_by, client, labels, request, paths, created_at,
-              attempts, idempotency_key, body_hash, trace, checksum)
-           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
+              attempts, idempotency_key, body_hash, trace, checksum, rerun_of)
+           VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
           id,
           device,
           submittedBy,
@@ -142,7 +158,9 @@ export class Store {
           bodyHash,
           JSON.stringify(trace),
           submissionChecksum(row),
+          rerunOf,
         );
+        this.#listing.insert(this.#seqOf(id)!, request);
         return { id, bodyHash, isNew: true };
       })
       .immediate();
@@ -198,40 +216,51 @@ export class Store {
       });
   }
 
-  /** Evaluations, newest first. `next` continues the list; `damaged` has the ids left out. */
-  list({ statuses, label, limit, before }: ListFilter): {
-    items: EvaluationSummary[];
+  /** A page of evaluations. `next` continues the list; `damaged` has the ids left out. */
+  list(filter: ListFilter): {
+    items: EvaluationListItem[];
     damaged: string[];
-    next: number | null;
+    next: Place | null;
   } {
-    const rows = this.#all<Row>(
-      `SELECT ${columns} FROM evaluations
-       WHERE seq < @before
-         AND (@statuses IS NULL OR status IN (SELECT value FROM json_each(@statuses)))
-         AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(labels) WHERE value = @label))
-       ORDER BY seq DESC LIMIT @limit`,
-      {
-        before: before ?? Number.MAX_SAFE_INTEGER,
-        statuses: statuses === undefined ? null : JSON.stringify(statuses),
-        label: label ?? null,
-        limit: limit + 1,
-      },
+    const { seqs, next } = this.#listing.page(filter);
+    const rows = new Map(
+      this.#all<Row>(
+        `SELECT ${columns} FROM evaluations WHERE seq IN (SELECT value FROM json_each(?))`,
+        JSON.stringify(seqs),
+      ).map((row) => [row.seq, row]),
     );
     const damaged: string[] = [];
-    const items = rows.slice(0, limit).flatMap((row): EvaluationSummary[] => {
+    const items = seqs.flatMap((seq): EvaluationListItem[] => {
+      const row = rows.get(seq)!;
       try {
-        return [summaryOf(row)];
+        return [{ ...summaryOf(row), headline: this.#headline(row) }];
       } catch (thrown) {
-        if (!(thrown instanceof SaeEvalError) || thrown.code !== 'storage-damaged') throw thrown;
+        if (!isDamage(thrown)) throw thrown;
         damaged.push(row.id);
         return [];
       }
     });
-    return {
-      items,
-      damaged,
-      next: rows.length > limit ? rows[limit - 1]!.seq : null,
-    };
+    return { items, damaged, next };
+  }
+
+  #headline({ seq, id, status }: Row): Headline | null {
+    return hasEnded(status)
+      ? this.#listing.headline(seq, () => this.#ifSound(() => this.record(id)?.result))
+      : null;
+  }
+
+  #seqOf(id: string): number | undefined {
+    return this.#get<{ seq: number }>('SELECT seq FROM evaluations WHERE id = ?', id)?.seq;
+  }
+
+  /** What `read` gives; null if the record is damaged or has none. */
+  #ifSound<T>(read: () => T | null | undefined): T | null {
+    try {
+      return read() ?? null;
+    } catch (thrown) {
+      if (!isDamage(thrown)) throw thrown;
+      return null;
+    }
   }
 
   /** Waiting evaluations that ask for one of these devices or kinds, oldest first. */
@@ -332,8 +361,8 @@ export class Store {
     }: { result?: EvaluationResult | null; error?: SerializedError | null },
   ): void {
     const text = result === null ? null : JSON.stringify(result);
-    const found = this.#get<Pick<Row, 'started_at' | 'attempts' | 'progress'>>(
-      'SELECT started_at, attempts, progress FROM evaluations WHERE id = ?',
+    const found = this.#get<Pick<Row, 'seq' | 'started_at' | 'attempts' | 'progress'>>(
+      'SELECT seq, started_at, attempts, progress FROM evaluations WHERE id = ?',
       id,
     );
     if (found === undefined) return;
@@ -345,17 +374,22 @@ export class Store {
       error: error === null ? null : JSON.stringify(error),
       result_hash: resultHash(text),
     };
-    this.#run(
-      'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
-        'result_hash = ?, outcome_checksum = ? WHERE id = ?',
-      status,
-      row.ended_at,
-      text,
-      row.error,
-      row.result_hash,
-      outcomeChecksum(row),
-      id,
-    );
+    this.#db
+      .transaction(() => {
+        this.#run(
+          'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
+            'result_hash = ?, outcome_checksum = ? WHERE id = ?',
+          status,
+          row.ended_at,
+          text,
+          row.error,
+          row.result_hash,
+          outcomeChecksum(row),
+          id,
+        );
+        this.#listing.finish(found.seq, result);
+      })
+      .immediate();
     this.#emptyLog();
   }
 

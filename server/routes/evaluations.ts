@@ -3,7 +3,6 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import {
-  evaluationListSchema,
   evaluationRecordSchema,
   evaluationStatuses,
   evaluationSummarySchema,
@@ -12,11 +11,14 @@ import {
   type EvaluationRecord,
   type EvaluationSummary,
 } from '../../src/schema/record.js';
+import { evaluationListSchema, listSorts, sortOrders } from '../../src/schema/list.js';
 import { requestSchema } from '../../src/schema/request.js';
 import { referenceTo } from '../base-path.js';
+import { defaultOrder } from '../jobs/listing.js';
 import type { Services } from '../services.js';
 import { submit } from '../submission.js';
 import { problems, type Api } from './api.js';
+import { cursorOf, placeOf } from './cursor.js';
 
 export const idParameters = z.object({ id: z.string().max(100) });
 
@@ -50,8 +52,38 @@ const listQuery = z.object({
     .max(200)
     .optional()
     .describe('Lists only evaluations of an SAE with this label.'),
+  name: z.string().max(200).optional().describe('Lists only evaluations of this name.'),
+  tag: z
+    .union([z.string().max(100), z.array(z.string().max(100)).max(50)])
+    .optional()
+    .describe('Lists only evaluations with this tag; may be given several times: with all of them.')
+    .transform((tags) => (tags === undefined ? [] : [tags].flat()))
+    .meta({ type: 'array', items: { type: 'string' } }),
+  q: z
+    .string()
+    .max(500)
+    .optional()
+    .describe(
+      'Lists only evaluations with this text, in any case, in their name, notes, tags, metadata, ' +
+        'labels, kinds or paths.',
+    ),
+  sort: z
+    .enum(listSorts)
+    .default('createdAt')
+    .describe(
+      'What the list is sorted by: of a metric, the value of the best SAE (the lowest, if the ' +
+        'metric has no direction). Evaluations without a value come last.',
+    ),
+  order: z
+    .enum(sortOrders)
+    .optional()
+    .describe('Default: newest, longest and best first; texts by the alphabet.'),
   limit: z.coerce.number().int().min(1).max(100).default(20),
-  cursor: z.string().max(100).optional().describe('`nextCursor` of the previous page.'),
+  cursor: z
+    .string()
+    .max(2000)
+    .optional()
+    .describe('`nextCursor` of the previous page, with the same parameters.'),
 });
 
 const getQuery = z.object({
@@ -70,19 +102,6 @@ const removeQuery = z.object({
         'answers 409 if it has not ended. Default: cancels or removes, by the state.',
     ),
 });
-
-function cursorOf(seq: number): string {
-  return Buffer.from(`seq:${seq}`).toString('base64url');
-}
-
-function seqOf(cursor: string): number {
-  const seq = /^seq:(\d{1,15})$/.exec(Buffer.from(cursor, 'base64url').toString())?.[1];
-  if (seq === undefined)
-    throw new SaeEvalError('request-invalid', 'cursor: expected `nextCursor` of an earlier page.', {
-      fields: [{ path: 'cursor', message: 'is not a cursor of this server' }],
-    });
-  return Number(seq);
-}
 
 export function existing(services: Services, id: string): EvaluationRecord {
   const record = services.store.record(id);
@@ -147,21 +166,22 @@ export function registerEvaluations(app: Api, services: Services): void {
     schema: {
       operationId: 'listEvaluations',
       tags: ['evaluations'],
-      summary: 'List evaluations, newest first',
+      summary: 'List evaluations',
       querystring: listQuery,
       response: { 200: evaluationListSchema, ...problems(406, 422) },
     },
     handler: async (request) => {
-      const { status, label, limit, cursor } = request.query;
+      const { status, tag, cursor, ...rest } = request.query;
+      const { sort, order = defaultOrder(sort) } = rest;
       const { items, damaged, next } = store.list({
-        limit,
+        ...rest,
+        tags: tag,
         ...(status === undefined ? {} : { statuses: status }),
-        ...(label === undefined ? {} : { label }),
-        ...(cursor === undefined ? {} : { before: seqOf(cursor) }),
+        ...(cursor === undefined ? {} : { after: placeOf(cursor, { sort, order }) }),
       });
       return {
         items: items.map((item) => queue.withPresent(item)),
-        nextCursor: next === null ? null : cursorOf(next),
+        nextCursor: next === null ? null : cursorOf(next, { sort, order }),
         damaged,
       };
     },

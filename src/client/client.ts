@@ -11,13 +11,13 @@ import type {
 import type {
   ComparisonRequest,
   EvaluationEvent,
-  EvaluationList,
   EvaluationRecord,
   EvaluationStatus,
   EvaluationSummary,
   ReportFormat,
   ReportLanguage,
 } from '../schema/record.js';
+import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
 import type { EvaluationRequest } from '../schema/request.js';
 import { hasEnded } from '../schema/status.js';
 import {
@@ -57,6 +57,22 @@ export interface ListOptions extends CallOptions {
   status?: EvaluationStatus | readonly EvaluationStatus[];
   /** Lists only evaluations of an SAE with this label. */
   label?: string;
+  /** Lists only evaluations of this name. */
+  name?: string;
+  /** Lists only evaluations with this tag, or with all of these tags. */
+  tag?: string | readonly string[];
+  /**
+   * Lists only evaluations with this text, in any case, in their name, notes, tags, metadata,
+   * labels, kinds or paths.
+   */
+  q?: string;
+  /**
+   * What the list is sorted by; of a metric, the value of the best SAE. Evaluations without a value
+   * come last. Default `createdAt`.
+   */
+  sort?: ListSort;
+  /** Default: newest, longest and best first; texts by the alphabet. */
+  order?: SortOrder;
   /** Most items of the page, up to 100; default 20. */
   limit?: number;
   /** `nextCursor` of the previous page. */
@@ -160,13 +176,13 @@ export class SaeEvalClient {
     return summary;
   }
 
-  /** A page of evaluations, newest first. */
-  async list({ status, label, limit, cursor, signal }: ListOptions = {}): Promise<EvaluationList> {
+  /** A page of evaluations with their headline numbers, newest first or as `sort` says. */
+  async list({ status, signal, ...query }: ListOptions = {}): Promise<EvaluationList> {
     const statuses = status === undefined ? undefined : [status].flat().join(',');
     return this.#transport.json({
       method: 'GET',
       path: '/v1/evaluations',
-      query: { status: statuses, label, limit, cursor },
+      query: { ...query, status: statuses },
       signal,
     });
   }

@@ -34,7 +34,6 @@ export type {
 } from '../schema/catalogue.js';
 export type {
   EvaluationEvent,
-  EvaluationList,
   EvaluationRecord,
   EvaluationStatus,
   EvaluationSummary,
@@ -43,6 +42,13 @@ export type {
   ReportFormat,
   ReportLanguage,
 } from '../schema/record.js';
+export type {
+  EvaluationList,
+  EvaluationListItem,
+  Headline,
+  ListSort,
+  SortOrder,
+} from '../schema/list.js';
 export type {
   EvaluationRequest,
   MetricName,

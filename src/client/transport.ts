@@ -13,7 +13,8 @@ export interface TransportOptions {
 export interface Call {
   method: 'GET' | 'POST' | 'DELETE';
   path: string;
-  query?: Readonly<Record<string, string | number | undefined>>;
+  /** A list of values repeats the parameter. */
+  query?: Readonly<Record<string, string | number | readonly string[] | undefined>>;
   body?: unknown;
   headers?: Readonly<Record<string, string>>;
   signal?: AbortSignal | undefined;
@@ -114,7 +115,7 @@ export class Transport {
     const { apiKey, fetch = globalThis.fetch } = this.#options;
     const parameters = new URLSearchParams(
       Object.entries(query).flatMap(([name, value]): [string, string][] =>
-        value === undefined ? [] : [[name, String(value)]],
+        value === undefined ? [] : [value].flat().map((one) => [name, String(one)]),
       ),
     );
     const target = `${this.#base}${path}${parameters.size > 0 ? `?${parameters.toString()}` : ''}`;

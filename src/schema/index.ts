@@ -1,5 +1,6 @@
 /** Schemas of requests, results and records, with their types. */
 export * from './catalogue.js';
+export * from './list.js';
 export * from './record.js';
 export * from './request.js';
 export * from './result.js';

@@ -78,6 +78,10 @@ export const evaluationSummarySchema = z
       .string()
       .nullable()
       .describe('Label of the API key that submitted it; null without keys.'),
+    rerunOf: z
+      .string()
+      .nullable()
+      .describe('Id of the evaluation that this one repeats, with or without changes; else null.'),
     position: z
       .number()
       .int()
@@ -98,16 +102,6 @@ export const evaluationSummarySchema = z
 export const evaluationRecordSchema = evaluationSummarySchema
   .extend({ result: resultSchema.nullable().describe('Null until the evaluation has ended.') })
   .meta({ id: 'EvaluationRecord' });
-
-export const evaluationListSchema = z
-  .object({
-    items: z.array(evaluationSummarySchema),
-    nextCursor: z.string().nullable(),
-    damaged: z
-      .array(z.string())
-      .describe('Ids of evaluations that are left out because their records are damaged.'),
-  })
-  .meta({ id: 'EvaluationList' });
 
 /** An event of a stream; `Last-Event-ID` with its id resumes after it. */
 export const evaluationEventSchema = z.discriminatedUnion('event', [
@@ -145,6 +139,5 @@ export type Progress = z.infer<typeof progressSchema>;
 export type RecordError = z.infer<typeof recordErrorSchema>;
 export type EvaluationSummary = z.infer<typeof evaluationSummarySchema>;
 export type EvaluationRecord = z.infer<typeof evaluationRecordSchema>;
-export type EvaluationList = z.infer<typeof evaluationListSchema>;
 export type EvaluationEvent = z.infer<typeof evaluationEventSchema>;
 export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;

@@ -4,12 +4,13 @@ import Database from 'better-sqlite3';
 import { afterAll, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import { requestSchema } from '#src/schema/request.js';
+import type { EvaluationResult } from '#src/schema/result.js';
 import { smallRequest, temporaryFolder } from '../harness.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
 
-it('opens a store of version 2, whose evaluations had a table of changes', () => {
+it('opens a store of version 2, and lists what is in it', () => {
   const file = join(folder.path, 'old.db');
   let store = new Store(file);
   store.insert({
@@ -23,6 +24,23 @@ it('opens a store of version 2, whose evaluations had a table of changes', () =>
     bodyHash: 'hash',
     trace: {},
   });
+  store.insert({
+    id: 'b',
+    device: 'cpu',
+    submittedBy: null,
+    client: 'someone',
+    request: requestSchema.parse(smallRequest()),
+    paths: [],
+    idempotencyKey: null,
+    bodyHash: 'hash',
+    trace: {},
+  });
+  store.finish('b', 'succeeded', {
+    result: {
+      results: [{ label: 'TopK', kind: 'TopK', reference: { KLDiv: 3 }, strict: null }],
+      timing: { seconds: 2 },
+    } as unknown as EvaluationResult,
+  });
   store.close();
   const db = new Database(file);
   db.exec(`CREATE TABLE changes (
@@ -33,10 +51,21 @@ it('opens a store of version 2, whose evaluations had a table of changes', () =>
    ALTER TABLE evaluations DROP COLUMN checksum;
    ALTER TABLE evaluations DROP COLUMN outcome_checksum;
    ALTER TABLE evaluations DROP COLUMN result_hash;
+   ALTER TABLE evaluations DROP COLUMN rerun_of;
+   DROP TABLE best_values;
+   DROP TABLE listing;
    PRAGMA user_version = 2;`);
   db.close();
 
   store = new Store(file);
+  expect(store.list({ limit: 10, q: 'TINY-llama' }).items.map(({ headline }) => headline)).toEqual([
+    {
+      saes: [{ label: 'TopK', kind: 'TopK', values: { 'reference.KLDiv': 3 } }],
+      more: 0,
+      seconds: 2,
+    },
+    null,
+  ]);
   store.start('a');
   store.requeue('a');
   expect(store.summary('a')).toMatchObject({ status: 'queued', attempts: 1 });
