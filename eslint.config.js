@@ -19,6 +19,7 @@ const mayImport = {
   setup: ['errors'],
   version: ['setup'],
   torch: ['errors', 'setup'],
+  sqlite: ['errors', 'setup'],
   metrics: ['bilingual'],
   // The request names the kinds; a kind computes, so that it reads like its paper.
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
@@ -40,11 +41,12 @@ const mayImport = {
   page: ['errors', 'schema'],
   cli: [
     ...['errors', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae'],
-    ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'server-commands'],
+    ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'sqlite'],
+    'server-commands',
   ],
   server: [
     ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
-    ...['evaluation', 'inspect', 'compute', 'report', 'page'],
+    ...['evaluation', 'inspect', 'compute', 'report', 'sqlite', 'page'],
   ],
   // Only the two commands that start the server import it.
   'server-commands': ['errors', 'cli', 'server'],

@@ -1,6 +1,6 @@
 /** Tables of the store. Each entry of `steps` migrates the file to the next version. */
-import type Database from 'better-sqlite3';
 import { SaeEvalError } from '../../src/errors.js';
+import type { Database } from '../../src/sqlite/database.js';
 
 const steps = [
   `CREATE TABLE evaluations (
@@ -63,8 +63,8 @@ const steps = [
 ];
 
 /** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */
-export function migrate(db: Database.Database): void {
-  const version = db.pragma('user_version', { simple: true }) as number;
+export function migrate(db: Database): void {
+  const version = db.pragma('user_version')[0]!['user_version'] as number;
   if (version > steps.length)
     throw new SaeEvalError(
       'configuration-invalid',
@@ -74,5 +74,5 @@ export function migrate(db: Database.Database): void {
   db.transaction(() => {
     for (const step of steps.slice(version)) db.exec(step);
     db.pragma(`user_version = ${steps.length}`);
-  }).immediate();
+  });
 }

@@ -6,19 +6,17 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
-import Database from 'better-sqlite3';
 import { SaeEvalError } from '../../src/errors.js';
-import { missingNativeSqlite } from './native-sqlite.js';
+import { Database } from '../../src/sqlite/database.js';
 
 const betweenTries = 100;
 
-function openLock(file: string): Database.Database {
+function openLock(file: string): Database {
   try {
     mkdirSync(dirname(file), { recursive: true });
-    return new Database(`${file}.lock`, { timeout: 0 });
+    return new Database(`${file}.lock`, { busyTimeout: 0 });
   } catch (cause) {
-    const missing = missingNativeSqlite(cause);
-    if (missing !== null) throw missing;
+    if (cause instanceof SaeEvalError) throw cause;
     throw new SaeEvalError(
       'configuration-invalid',
       `The store ${file} cannot be opened ` +

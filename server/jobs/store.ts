@@ -4,7 +4,6 @@
  */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
 import {
@@ -17,6 +16,7 @@ import {
 import type { ResolvedRequest } from '../../src/schema/request.js';
 import type { EvaluationListItem, Headline } from '../../src/schema/list.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
+import { Database, type Statement } from '../../src/sqlite/database.js';
 import {
   damagedFile,
   damagedRecord,
@@ -62,7 +62,7 @@ const isDamage = (thrown: unknown): boolean =>
   thrown instanceof SaeEvalError && thrown.code === 'storage-damaged';
 
 /** What is wrong with the structure of a file; null if nothing is. @throws Error of SQLite. */
-function structuralFault(db: Database.Database): string | null {
+function structuralFault(db: Database): string | null {
   try {
     const [found] = db.pragma('quick_check(1)') as { quick_check: string }[];
     return found === undefined || found.quick_check === 'ok' ? null : found.quick_check;
@@ -74,17 +74,18 @@ function structuralFault(db: Database.Database): string | null {
 }
 
 export class Store {
-  readonly #db: Database.Database;
+  readonly #db: Database;
   readonly #listing: Listing;
   readonly #sums: string;
-  readonly #statements = new Map<string, Database.Statement<unknown[]>>();
+  readonly #statements = new Map<string, Statement>();
 
   /**
    * Opens the file, or makes it.
    * @throws SaeEvalError `storage-damaged`, `configuration-invalid`.
    */
   constructor(file: string) {
-    this.#db = new Database(file);
+    // The event loop waits with it; who writes tries again.
+    this.#db = new Database(file, { busyTimeout: 1000 });
     const fault = structuralFault(this.#db);
     if (fault !== null) {
       this.#db.close();
@@ -94,22 +95,18 @@ export class Store {
     // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
     this.#db.pragma('foreign_keys = ON');
-    // The event loop waits with it; who writes tries again.
-    this.#db.pragma('busy_timeout = 1000');
     migrate(this.#db);
     this.#listing = new Listing({
       run: (sql, ...values) => this.#run(sql, ...values),
       get: (sql, ...values) => this.#get(sql, ...values),
       all: (sql, ...values) => this.#all(sql, ...values),
     });
-    this.#db
-      .transaction(() =>
-        this.#listing.complete({
-          requestOf: (id) => this.#ifSound(() => this.summary(id)?.request),
-          resultOf: (id) => this.#ifSound(() => this.record(id)?.result),
-        }),
-      )
-      .immediate();
+    this.#db.transaction(() =>
+      this.#listing.complete({
+        requestOf: (id) => this.#ifSound(() => this.summary(id)?.request),
+        resultOf: (id) => this.#ifSound(() => this.record(id)?.result),
+      }),
+    );
     this.#sums = `${file}.sums`;
     mkdirSync(this.#sums, { recursive: true, mode: 0o700 });
   }
@@ -121,49 +118,47 @@ export class Store {
 
   /** Stores a new evaluation, or finds the one that has its idempotency key. */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
-    return this.#db
-      .transaction(() => {
-        if (evaluation.idempotencyKey !== null) {
-          const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
-          if (known !== null) return { ...known, isNew: false };
-        }
-        const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash } =
-          evaluation;
-        const { trace, rerunOf = null } = evaluation;
-        const row = {
-          id,
-          device,
-          submitted_by: submittedBy,
-          client,
-          request: JSON.stringify(request),
-          paths: JSON.stringify(paths),
-          created_at: now(),
-          rerun_of: rerunOf,
-        };
-        const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
-        this.#run(
-          `INSERT INTO evaluations
+    return this.#db.transaction(() => {
+      if (evaluation.idempotencyKey !== null) {
+        const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
+        if (known !== null) return { ...known, isNew: false };
+      }
+      const { id, device, submittedBy, client, request, paths, idempotencyKey, bodyHash } =
+        evaluation;
+      const { trace, rerunOf = null } = evaluation;
+      const row = {
+        id,
+        device,
+        submitted_by: submittedBy,
+        client,
+        request: JSON.stringify(request),
+        paths: JSON.stringify(paths),
+        created_at: now(),
+        rerun_of: rerunOf,
+      };
+      const labels = JSON.stringify(request.saes.map(({ label }) => label ?? ''));
+      this.#run(
+        `INSERT INTO evaluations
              (id, status, device, submitted_by, client, labels, request, paths, created_at,
               attempts, idempotency_key, body_hash, trace, checksum, rerun_of)
            VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)`,
-          id,
-          device,
-          submittedBy,
-          client,
-          labels,
-          row.request,
-          row.paths,
-          row.created_at,
-          idempotencyKey,
-          bodyHash,
-          JSON.stringify(trace),
-          submissionChecksum(row),
-          rerunOf,
-        );
-        this.#listing.insert(this.#seqOf(id)!, request);
-        return { id, bodyHash, isNew: true };
-      })
-      .immediate();
+        id,
+        device,
+        submittedBy,
+        client,
+        labels,
+        row.request,
+        row.paths,
+        row.created_at,
+        idempotencyKey,
+        bodyHash,
+        JSON.stringify(trace),
+        submissionChecksum(row),
+        rerunOf,
+      );
+      this.#listing.insert(this.#seqOf(id)!, request);
+      return { id, bodyHash, isNew: true };
+    });
   }
 
   byIdempotencyKey(client: string, key: string): { id: string; bodyHash: string | null } | null {
@@ -374,22 +369,20 @@ export class Store {
       error: error === null ? null : JSON.stringify(error),
       result_hash: resultHash(text),
     };
-    this.#db
-      .transaction(() => {
-        this.#run(
-          'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
-            'result_hash = ?, outcome_checksum = ? WHERE id = ?',
-          status,
-          row.ended_at,
-          text,
-          row.error,
-          row.result_hash,
-          outcomeChecksum(row),
-          id,
-        );
-        this.#listing.finish(found.seq, result);
-      })
-      .immediate();
+    this.#db.transaction(() => {
+      this.#run(
+        'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
+          'result_hash = ?, outcome_checksum = ? WHERE id = ?',
+        status,
+        row.ended_at,
+        text,
+        row.error,
+        row.result_hash,
+        outcomeChecksum(row),
+        id,
+      );
+      this.#listing.finish(found.seq, result);
+    });
     this.#emptyLog();
   }
 
@@ -400,9 +393,8 @@ export class Store {
 
   /** Writes an unchanged value to the file. @throws if the file cannot be written. */
   check(): void {
-    this.#db.pragma(
-      `user_version = ${this.#db.pragma('user_version', { simple: true }) as number}`,
-    );
+    const [row] = this.#db.pragma('user_version') as { user_version: number }[];
+    this.#db.pragma(`user_version = ${row!.user_version}`);
   }
 
   close(): void {
@@ -421,7 +413,7 @@ export class Store {
     }
   }
 
-  #statement(sql: string): Database.Statement<unknown[]> {
+  #statement(sql: string): Statement {
     let statement = this.#statements.get(sql);
     if (statement === undefined) this.#statements.set(sql, (statement = this.#db.prepare(sql)));
     return statement;

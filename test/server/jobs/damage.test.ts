@@ -10,12 +10,12 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { Store } from '#server/jobs/store.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { requestSchema } from '#src/schema/request.js';
+import { Database } from '#src/sqlite/database.js';
 import { root } from '../../golden/load.js';
 import { serve, smallRequest, temporaryFolder, until } from '../harness.js';
 

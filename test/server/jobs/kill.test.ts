@@ -3,10 +3,10 @@
  * results have the same bytes.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import Database from 'better-sqlite3';
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
+import { Database } from '#src/sqlite/database.js';
 import {
   childProcesses,
   computeProcesses,
@@ -120,7 +120,7 @@ describe('kill -9', () => {
       expect(await server.ended).toEqual({ code: 0, signal: null });
       expect(Date.now() - before).toBeLessThan(8000);
       expect(await ended).toContain('the server stops');
-      const db = new Database(join(folder.path, 'jobs.db'), { readonly: true });
+      const db = new Database(join(folder.path, 'jobs.db'), { readOnly: true });
       expect(db.prepare('SELECT status FROM evaluations WHERE id = ?').get(id)).toEqual({
         status: 'queued',
       });

@@ -1,10 +1,10 @@
 /** The store's file: one of an earlier version is taken further when it is opened. */
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import { requestSchema } from '#src/schema/request.js';
 import type { EvaluationResult } from '#src/schema/result.js';
+import { Database } from '#src/sqlite/database.js';
 import { smallRequest, temporaryFolder } from '../harness.js';
 
 const folder = temporaryFolder();

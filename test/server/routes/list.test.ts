@@ -1,6 +1,5 @@
 /** The list of evaluations: filters, order, pages and headlines, over a store that others filled. */
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import type { RunningServer } from '#server/main.js';
@@ -11,6 +10,7 @@ import {
   type ListOptions,
 } from '#src/client/index.js';
 import { requestSchema, type EvaluationResult } from '#src/schema/index.js';
+import { Database } from '#src/sqlite/database.js';
 import { serve, smallRequest, temporaryFolder } from '../harness.js';
 
 const folder = temporaryFolder();
