@@ -1,6 +1,6 @@
 /**
- * Set-up of SQLite for a Node that has none of its own: the package better-sqlite3 is installed into
- * the cache unless it is there, and its native part is made by the package's own install script.
+ * Set-up of SQLite for a Node that has none of its own: the package better-sqlite3 is installed
+ * into the cache unless it is there, and its own install script makes its native part.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
