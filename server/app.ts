@@ -16,6 +16,7 @@ import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
 import { lockStore } from './jobs/store-lock.js';
 import { Store } from './jobs/store.js';
+import { registerJsonBodies } from './json-body.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { registerDocuments } from './openapi.js';
@@ -38,6 +39,7 @@ import { registerEvents, Streams } from './routes/events.js';
 import { registerOperations } from './routes/operations.js';
 import { registerPage } from './routes/page.js';
 import { registerReports } from './routes/reports.js';
+import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
 import { startWorkers } from './start-workers.js';
 import { registerTracing } from './tracing.js';
@@ -156,7 +158,7 @@ export async function buildApp(
   registerTracing(app);
   registerValidation(app);
   registerProblems(app);
-  app.removeContentTypeParser('text/plain');
+  registerJsonBodies(app);
   const countStranger = await registerRateLimit(app, options);
   await registerGuard(app, keys, countStranger);
   registerNotFound(app);
@@ -167,6 +169,7 @@ export async function buildApp(
   await app.register(
     async (scope) => {
       const api = scope.withTypeProvider<ZodTypeProvider>();
+      registerSubmissions(api, services);
       registerEvaluations(api, services);
       registerEvents(api, services, streams);
       registerReports(api, services);

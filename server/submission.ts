@@ -15,8 +15,16 @@ export function clientOf(request: FastifyRequest): string {
   return request.keyLabel ?? request.ip;
 }
 
-/** Equal for equal requests: the order of keys and omitted defaults do not matter. */
-function bodyHash(request: ResolvedRequest): string {
+/** What is submitted. */
+export interface Submission {
+  body: ResolvedRequest;
+  idempotencyKey: string | null;
+  /** Id of the evaluation that is run again. */
+  rerunOf?: string;
+}
+
+/** Equal for equal submissions: the order of keys and omitted defaults do not matter. */
+function submissionHash({ body, rerunOf }: Submission): string {
   const sorted = (value: unknown): unknown =>
     Array.isArray(value)
       ? value.map(sorted)
@@ -28,7 +36,7 @@ function bodyHash(request: ResolvedRequest): string {
           )
         : value;
   return createHash('sha256')
-    .update(JSON.stringify(sorted(request)))
+    .update(JSON.stringify(sorted(body)) + (rerunOf ?? ''))
     .digest('hex');
 }
 
@@ -63,12 +71,12 @@ async function deviceFor({ machine, queue }: Services, request: ResolvedRequest)
 export async function submit(
   services: Services,
   caller: FastifyRequest,
-  body: ResolvedRequest,
-  idempotencyKey: string | null,
+  submission: Submission,
 ): Promise<string> {
+  const { body, idempotencyKey, rerunOf = null } = submission;
   const { store, queue, roots, inspections, options } = services;
   const client = clientOf(caller);
-  const hash = bodyHash(body);
+  const hash = submissionHash(submission);
   const known = idempotencyKey === null ? null : store.byIdempotencyKey(client, idempotencyKey);
   const same = (found: { id: string; bodyHash: string | null }): string => {
     if (found.bodyHash !== hash)
@@ -101,6 +109,7 @@ export async function submit(
         paths,
         idempotencyKey,
         bodyHash: hash,
+        rerunOf,
         trace: carrierOf(caller.traceContext),
       }),
     );

@@ -28,6 +28,13 @@ export function invalid(error: z.ZodError): SaeEvalError {
   return new SaeEvalError('request-invalid', message, { fields });
 }
 
+/** @throws SaeEvalError `request-invalid`. */
+export function parseWith<T>(schema: z.ZodType<T>, value: unknown): T {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw invalid(parsed.error);
+  return parsed.data;
+}
+
 const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
   (data) => {

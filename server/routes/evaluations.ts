@@ -1,43 +1,19 @@
-/** `/v1/evaluations`: submit, list, get, cancel, remove. */
-import type { FastifyReply } from 'fastify';
+/** `/v1/evaluations`: list, get, cancel, remove. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import { evaluationListSchema, listSorts, sortOrders } from '../../src/schema/list.js';
 import {
   evaluationRecordSchema,
   evaluationStatuses,
   evaluationSummarySchema,
   hasEnded,
-  longestWait,
-  type EvaluationRecord,
-  type EvaluationSummary,
 } from '../../src/schema/record.js';
-import { evaluationListSchema, listSorts, sortOrders } from '../../src/schema/list.js';
-import { requestSchema } from '../../src/schema/request.js';
-import { referenceTo } from '../base-path.js';
 import { defaultOrder } from '../jobs/listing.js';
 import type { Services } from '../services.js';
-import { submit } from '../submission.js';
 import { problems, type Api } from './api.js';
 import { cursorOf, placeOf } from './cursor.js';
+import { existing, existingSummary, idParameters } from './records.js';
 
-export const idParameters = z.object({ id: z.string().max(100) });
-
-const waitQuery = z.object({
-  wait: z.coerce
-    .number()
-    .min(0)
-    .max(longestWait)
-    .optional()
-    .describe('Seconds to wait for the end: 200 with the result if it ends in time, else 202.'),
-});
-const submitHeaders = z.object({
-  'idempotency-key': z
-    .string()
-    .min(1)
-    .max(255)
-    .optional()
-    .describe('Key of this submission: the same key and body give the same evaluation.'),
-});
 const listQuery = z.object({
   status: z
     .string()
@@ -103,62 +79,8 @@ const removeQuery = z.object({
     ),
 });
 
-export function existing(services: Services, id: string): EvaluationRecord {
-  const record = services.store.record(id);
-  if (record === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
-  return services.queue.withPresent(record);
-}
-
-/** An evaluation without its result, which may be large. */
-export function existingSummary({ store, queue }: Services, id: string): EvaluationSummary {
-  const summary = store.summary(id);
-  if (summary === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
-  return queue.withPresent(summary);
-}
-
-/** A signal that aborts when the caller disconnects. */
-function whenGone(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
-  return controller.signal;
-}
-
 export function registerEvaluations(app: Api, services: Services): void {
-  const { store, queue, options } = services;
-
-  app.route({
-    method: 'POST',
-    url: '/evaluations',
-    config: {
-      rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'submit' },
-    },
-    schema: {
-      operationId: 'submitEvaluation',
-      tags: ['evaluations'],
-      summary: 'Submit an evaluation',
-      body: requestSchema,
-      querystring: waitQuery,
-      headers: submitHeaders,
-      response: {
-        200: evaluationRecordSchema,
-        202: evaluationRecordSchema,
-        ...problems(400, 406, 413, 415, 422, 429, 503),
-      },
-    },
-    handler: async (request, reply) => {
-      const id = await submit(
-        services,
-        request,
-        request.body,
-        request.headers['idempotency-key'] ?? null,
-      );
-      reply.header('location', referenceTo(`/v1/evaluations/${id}`, request));
-      const { wait } = request.query;
-      if (wait !== undefined && wait > 0) await queue.waitForEnd(id, wait * 1000, whenGone(reply));
-      const record = existing(services, id);
-      return reply.code(wait !== undefined && hasEnded(record.status) ? 200 : 202).send(record);
-    },
-  });
+  const { store, queue } = services;
 
   app.route({
     method: 'GET',

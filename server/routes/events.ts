@@ -10,7 +10,7 @@ import { endingEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
-import { existing, existingSummary, idParameters } from './evaluations.js';
+import { existing, existingSummary, idParameters } from './records.js';
 
 const eventHeaders = z.object({
   'last-event-id': z

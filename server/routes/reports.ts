@@ -18,7 +18,7 @@ import { negotiate } from '../negotiate.js';
 import type { Services } from '../services.js';
 import { reportScriptSource } from '../report-script.js';
 import { acceptable, problems, type Api } from './api.js';
-import { existing, existingSummary, idParameters } from './evaluations.js';
+import { existing, existingSummary, idParameters } from './records.js';
 
 const mediaTypes: Record<ReportFormat, string> = {
   md: 'text/markdown',

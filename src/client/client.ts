@@ -53,6 +53,14 @@ export interface EvaluateOptions extends CallOptions {
   onEvent?: (event: EvaluationEvent) => void;
 }
 
+/** Changes of a request (JSON Merge Patch, RFC 7396). */
+export type RequestPatch = MergePatch<EvaluationRequest>;
+type MergePatch<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: MergePatch<T[K]> | null }
+    : T;
+
 export interface ListOptions extends CallOptions {
   status?: EvaluationStatus | readonly EvaluationStatus[];
   /** Lists only evaluations of an SAE with this label. */
@@ -128,12 +136,35 @@ export class SaeEvalClient {
    */
   async evaluate(
     request: EvaluationRequest,
-    { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions = {},
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationRecord> {
+    return this.#submit('/v1/evaluations', request, options);
+  }
+
+  /**
+   * Submits the request of an evaluation again, changed by a JSON Merge Patch: objects are merged,
+   * lists are replaced whole, null takes a field back to its default. The new record's `rerunOf` is
+   * `id`.
+   *
+   * @throws what {@link evaluate} throws; NotFoundError.
+   */
+  async rerun(
+    id: string,
+    patch: RequestPatch = {},
+    options: EvaluateOptions = {},
+  ): Promise<EvaluationRecord> {
+    return this.#submit(`${evaluationPath(id)}/rerun`, patch, options);
+  }
+
+  async #submit(
+    path: string,
+    body: unknown,
+    { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions,
   ): Promise<EvaluationRecord> {
     const record = await this.#transport.json<EvaluationRecord>({
       method: 'POST',
-      path: '/v1/evaluations',
-      body: request,
+      path,
+      body,
       signal,
       headers: { 'idempotency-key': idempotencyKey },
       repeatable: true,

@@ -8,6 +8,7 @@ export {
   type EvaluateOptions,
   type ListOptions,
   type ReportOptions,
+  type RequestPatch,
   type SaeEvalClientOptions,
   type WatchOptions,
 } from './client.js';

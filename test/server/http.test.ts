@@ -224,6 +224,7 @@ describe('documents', () => {
       '/v1/evaluations/{id}',
       '/v1/evaluations/{id}/events',
       '/v1/evaluations/{id}/report',
+      '/v1/evaluations/{id}/rerun',
       '/v1/evaluations/{id}/sums',
       '/v1/kinds',
       '/v1/metrics',

@@ -1,0 +1,124 @@
+/** `POST /v1/evaluations` and `/v1/evaluations/:id/rerun`: new evaluations, and old ones again. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import {
+  evaluationRecordSchema,
+  hasEnded,
+  longestWait,
+  type EvaluationRecord,
+} from '../../src/schema/record.js';
+import { requestSchema } from '../../src/schema/request.js';
+import { referenceTo } from '../base-path.js';
+import { mergePatch } from '../merge-patch.js';
+import type { Services } from '../services.js';
+import { submit, type Submission } from '../submission.js';
+import { parseWith } from '../validation.js';
+import { problems, type Api } from './api.js';
+import { existing, existingSummary, idParameters } from './records.js';
+
+const waitQuery = z.object({
+  wait: z.coerce
+    .number()
+    .min(0)
+    .max(longestWait)
+    .optional()
+    .describe('Seconds to wait for the end: 200 with the result if it ends in time, else 202.'),
+});
+const submitHeaders = z.object({
+  'idempotency-key': z
+    .string()
+    .min(1)
+    .max(255)
+    .optional()
+    .describe('Key of this submission: the same key and body give the same evaluation.'),
+});
+const answers = {
+  200: evaluationRecordSchema.describe('The record with its result: it ended within `wait`.'),
+  202: evaluationRecordSchema.describe('The record; `Location` is its address.'),
+};
+const patchSchema = z
+  .record(z.string(), z.unknown())
+  .nullish()
+  .describe(
+    'JSON Merge Patch (RFC 7396) of the request in the record: objects are merged, lists are ' +
+      'replaced whole, null takes a field back to its default. Left out: the same request.',
+  )
+  .meta({ id: 'RequestPatch' });
+
+/** A signal that aborts when the caller disconnects. */
+function whenGone(reply: FastifyReply): AbortSignal {
+  const controller = new AbortController();
+  reply.raw.once('close', () => controller.abort());
+  return controller.signal;
+}
+
+export function registerSubmissions(app: Api, services: Services): void {
+  const { queue, options } = services;
+  const config = {
+    rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'submit' },
+  };
+
+  /** Submits, waits if asked to, and gives the record with its status. */
+  async function answer(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    { wait, ...submission }: Submission & { wait: number | undefined },
+  ): Promise<{ code: 200 | 202; record: EvaluationRecord }> {
+    const id = await submit(services, request, submission);
+    reply.header('location', referenceTo(`/v1/evaluations/${id}`, request));
+    if (wait !== undefined && wait > 0) await queue.waitForEnd(id, wait * 1000, whenGone(reply));
+    const record = existing(services, id);
+    return { code: wait !== undefined && hasEnded(record.status) ? 200 : 202, record };
+  }
+
+  app.route({
+    method: 'POST',
+    url: '/evaluations',
+    config,
+    schema: {
+      operationId: 'submitEvaluation',
+      tags: ['evaluations'],
+      summary: 'Submit an evaluation',
+      body: requestSchema,
+      querystring: waitQuery,
+      headers: submitHeaders,
+      response: { ...answers, ...problems(400, 406, 413, 415, 422, 429, 503) },
+    },
+    handler: async (request, reply) => {
+      const { code, record } = await answer(request, reply, {
+        body: request.body,
+        idempotencyKey: request.headers['idempotency-key'] ?? null,
+        wait: request.query.wait,
+      });
+      return reply.code(code).send(record);
+    },
+  });
+
+  app.route({
+    method: 'POST',
+    url: '/evaluations/:id/rerun',
+    config: { ...config, takesPatches: true },
+    schema: {
+      operationId: 'rerunEvaluation',
+      tags: ['evaluations'],
+      summary: 'Submit the request of an evaluation again, with or without changes',
+      consumes: ['application/merge-patch+json', 'application/json'],
+      params: idParameters,
+      body: patchSchema,
+      querystring: waitQuery,
+      headers: submitHeaders,
+      response: { ...answers, ...problems(400, 404, 406, 413, 415, 422, 429, 500, 503) },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const { request: origin } = existingSummary(services, id);
+      const { code, record } = await answer(request, reply, {
+        body: parseWith(requestSchema, mergePatch(origin, request.body ?? {})),
+        idempotencyKey: request.headers['idempotency-key'] ?? null,
+        rerunOf: id,
+        wait: request.query.wait,
+      });
+      return reply.code(code).send(record);
+    },
+  });
+}
