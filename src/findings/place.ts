@@ -23,3 +23,9 @@ export function placeOf({ layer, layers = [], site }: Placed): Bilingual {
     zh: `第 ${where.replaceAll(', ', '、')} 层${site === undefined ? '' : `（${site}）`}`,
   };
 }
+
+/** `16`, `4–12` or `16, mlp_out`, for a column of layers. */
+export function placeText({ layer, layers = [], site }: Placed): string {
+  const where = layer === undefined ? range(layers) : String(layer);
+  return site === undefined ? where : `${where}, ${site}`;
+}

@@ -1,5 +1,6 @@
 /** A rule: a condition on the numbers of a result, and the sentence that follows from them. */
 import type { Bilingual } from '../bilingual.js';
+import { namesOf } from './names.js';
 import type { EvaluationResult, Finding, SaeResult } from '../schema/index.js';
 
 /** The part of a result that rules read. */
@@ -11,6 +12,8 @@ export interface Rule {
   /** The exact condition, for docs/findings.md. */
   condition: Bilingual;
   check(context: FindingContext): Omit<Finding, 'code' | 'severity'>[];
+  /** One sentence for several of its findings; without it, they stand one by one. */
+  together?(found: readonly Finding[]): Bilingual;
 }
 
 /** The SAEs that were evaluated. */
@@ -27,7 +30,24 @@ export function cite(value: number): string {
   ).replace(/-/g, '−');
 }
 
-export const percent = (share: number): string => `${cite(100 * share)} %`;
+/** Smallest and largest of a piece of evidence, such as `2.02 to 2.73`; one number if equal. */
+export function spanOf(found: readonly Finding[], key: string): Bilingual {
+  const values = found.flatMap(({ evidence }) =>
+    typeof evidence[key] === 'number' ? [evidence[key]] : [],
+  );
+  const [low, high] = [Math.min(...values), Math.max(...values)].map(cite);
+  return low === high
+    ? { en: low!, zh: low! }
+    : { en: `${low} to ${high}`, zh: `${low} 至 ${high}` };
+}
+
+/** The SAEs that findings speak of, as a list for a sentence. */
+export function saesOf(found: readonly Finding[]): Bilingual {
+  return namesOf([...new Set(found.flatMap(({ sae }) => (sae === null ? [] : [sae])))]);
+}
+
+export const percent = (share: number, lang: 'en' | 'zh' = 'en'): string =>
+  `${cite(100 * share)}${lang === 'en' ? ' %' : '%'}`;
 
 /** Layers whose activations one set of latents encodes: R for a Crosscoder, else 1. */
 export function layersOf({ kind, layers }: SaeResult): number {

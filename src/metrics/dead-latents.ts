@@ -9,7 +9,7 @@ export const deadLatents = {
     {
       field: 'DeadLatents',
       protocol: 'strict',
-      name: { en: 'Dead latents', zh: '死潜变量' },
+      name: { en: 'Dead latents', zh: '死特征' },
       meaning: {
         en: 'share of latents that were never active in this run',
         zh: '本次运行中从未激活的潜变量比例',

@@ -23,7 +23,7 @@ const text = {
     en:
       'squared error of the reconstruction over the squared norm of its input, averaged over ' +
       'tokens; 0 is perfect, the zero vector scores 1',
-    zh: '重建误差平方与输入范数平方之比，对词元取平均；0 为完美，零向量得 1',
+    zh: '重建误差平方与输入范数平方之比，对词元取平均；0 表示完全重建，零向量得 1',
   },
   formula: 'mean over positions and layers of `mean_d((x̂ − x)²) / mean_d(x²)`',
   unit: null,

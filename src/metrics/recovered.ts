@@ -17,10 +17,10 @@ const ceZero: ZeroColumn = {
 
 const text = {
   field: 'Recovered',
-  name: { en: 'Loss recovered', zh: '损失恢复' },
+  name: { en: 'Loss recovered', zh: '损失恢复率' },
   meaning: {
     en: 'share of the loss of a zeroed site that the splice avoids; 1 is perfect',
-    zh: '把该处置零所造成的损失中，替换所避免的比例；1 为完美',
+    zh: '把该处置零所造成的损失中，替换所避免的比例；1 表示损失完全恢复',
   },
   formula: '`1 − (CE_sae − CE_clean) / (CE_zero − CE_clean + 1e-8)`',
   unit: 'share',

@@ -1,26 +1,17 @@
 /** Builds documents in one language from results. */
-import type { EvaluationResult, SaeResult } from '../schema/index.js';
+import type { EvaluationResult } from '../schema/index.js';
 import { differingFields } from './comparable.js';
 import { heading, paragraph, type Block, type Document } from './document.js';
 import type { Words } from './language/words.js';
 import { en } from './language/en.js';
 import { zh } from './language/zh.js';
-import {
-  appendixSections,
-  configurationSection,
-  findingsSection,
-  modelsSection,
-} from './sections/about.js';
+import { appendixSections, configurationSection, modelsSection } from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
 import { lossesSection } from './sections/losses.js';
-import { readingSection } from './sections/reading.js';
-import {
-  comparisonsSection,
-  mainTable,
-  perLayerSection,
-  resultsSection,
-  sweepSection,
-} from './sections/results.js';
+import { differencesSection } from './sections/differences.js';
+import { findingsSection } from './sections/findings.js';
+import { perLayerSection, resultsSection, saeTable, sweepSection } from './sections/results.js';
+import { summarySection } from './sections/summary.js';
 
 export type Language = 'en' | 'zh';
 
@@ -29,21 +20,23 @@ export const wordsOf: Record<Language, Words> = { en, zh };
 /** The report of one evaluation. */
 export function buildDocument(result: EvaluationResult, lang: Language): Document {
   const words = wordsOf[lang];
+  const { name } = result.config;
+  const title = name === undefined ? words.title : `${name} · ${words.title}`;
   return {
-    title: words.title,
+    title,
     lang,
     blocks: [
-      heading(1, words.title),
-      ...configurationSection(result, words),
+      heading(1, title),
+      ...summarySection(result, words),
+      ...findingsSection(result, words),
+      ...resultsSection(result, words),
       ...lossesSection(result, words),
-      ...resultsSection(result, lang, words),
-      ...findingsSection(result, lang, words),
-      ...modelsSection(result, words),
-      ...readingSection(result, words),
       ...chartsSection(result, words),
+      ...differencesSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSection(result, words),
-      ...comparisonsSection(result, words),
+      ...modelsSection(result, words),
+      ...configurationSection(result, words),
       ...appendixSections(result, words),
     ],
   };
@@ -52,12 +45,9 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
 /** Compares evaluations: their SAEs side by side, then the sections of each evaluation. */
 export function buildComparison(results: readonly EvaluationResult[], lang: Language): Document {
   const words = wordsOf[lang];
-  const all = results.flatMap((run, index) =>
-    run.results.map((sae) => ({ sae, index, id: run.id })),
-  );
+  const all = results.flatMap((run, index) => run.results.map((sae) => ({ sae, run, index })));
   const repeated = new Set(all.map(({ sae }) => sae.label)).size < all.length;
   const names = all.map(({ sae, index }) => (repeated ? `${sae.label} @${index + 1}` : sae.label));
-  const saes: SaeResult[] = all.map(({ sae }) => sae);
   const protocols = (['reference', 'strict'] as const).filter((protocol) =>
     results.some(({ config }) => config.protocol.includes(protocol)),
   );
@@ -67,8 +57,8 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
       kind: 'list',
       items: results.map(
         ({ id, createdAt, config, data }, index) =>
-          `@${index + 1} ${id} · ${createdAt} · ${config.model} · ${config.dataset.path} · ` +
-          `${data.samples} × ${config.dataset.seqLen}`,
+          `@${index + 1} ${config.name ?? id} · ${createdAt} · ${config.model} · ` +
+          `${config.dataset.path} · ${data.samples} × ${config.dataset.seqLen}`,
       ),
     },
     ...protocols.flatMap((protocol): Block[] => {
@@ -77,7 +67,7 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
         protocol,
       );
       return [
-        heading(2, words.resultsUnder(protocol)),
+        heading(2, words.resultsUnder(protocol), `results-${protocol}`),
         paragraph(words.protocolLine[protocol]),
         ...(differing.length === 0
           ? []
@@ -86,15 +76,16 @@ export function buildComparison(results: readonly EvaluationResult[], lang: Lang
             ]),
         {
           kind: 'table',
-          table: mainTable(saes, protocol, words, { names, markBest: differing.length === 0 }),
+          table: saeTable(all, protocol, words, { names, markBest: differing.length === 0 }),
         },
       ];
     }),
     ...results.flatMap((result, index) => [
-      heading(2, `@${index + 1}`),
+      heading(2, `@${index + 1}`, `run-${index + 1}`),
+      ...summarySection(result, words).slice(1),
       ...configurationSection(result, words).slice(1),
       ...lossesSection(result, words).slice(1),
-      ...findingsSection(result, lang, words),
+      ...findingsSection(result, words).slice(1),
     ]),
   ];
   return { title: words.several, lang, blocks };

@@ -7,8 +7,9 @@ import { number } from './numbers.js';
 
 /** A chart as one SVG element; its points have titles, which a script can show. */
 export function chartSvg(chart: Chart): string {
-  const { document } = parseHTML('<!doctype html><html><body></body></html>');
-  const svg = drawChart(Plot as unknown as PlotLibrary, chart, {
+  // Its types need a browser's; the document is only passed on.
+  const { document } = parseHTML('<!doctype html><html></html>') as { document: unknown };
+  const svg = drawChart(Plot as PlotLibrary, chart, {
     document,
     format: number,
   }) as { outerHTML: string };

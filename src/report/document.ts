@@ -5,21 +5,34 @@ import type { Chart } from './charts/chart.js';
 export interface Cell {
   text: string;
   best?: boolean;
+  /** Value by which a column is sorted; default the text. */
+  sort?: number;
 }
 
 export interface Table {
   caption: string;
   head: string[];
+  /** What each column means; shown on hovering, where the format can. */
+  meanings?: readonly (string | null)[];
   rows: Cell[][];
   /** Whether all columns but the first hold numbers and are aligned right. */
   numeric: boolean;
+  /** Lines below the table, such as the meaning of a mark. */
+  notes?: readonly string[];
 }
 
 export type Block =
-  | { kind: 'heading'; level: 1 | 2 | 3; text: string }
-  | { kind: 'paragraph'; text: string }
+  | { kind: 'heading'; level: 1 | 2 | 3; text: string; anchor?: string }
+  | { kind: 'paragraph'; text: string; role?: 'lead' | 'quiet' }
   | { kind: 'list'; items: string[] }
-  | { kind: 'finding'; severity: 'info' | 'warning' | 'error'; label: string; text: string }
+  | {
+      kind: 'finding';
+      severity: 'info' | 'warning' | 'error';
+      label: string;
+      text: string;
+      /** What the sentence stands for, one by one. */
+      details: string[];
+    }
   | { kind: 'table'; table: Table }
   | { kind: 'chart'; chart: Chart; table: Table }
   | { kind: 'code'; language: string; text: string };
@@ -31,10 +44,15 @@ export interface Document {
   blocks: Block[];
 }
 
-export const heading = (level: 1 | 2 | 3, text: string): Block => ({
+/** @param anchor name of the section in addresses; only headings of level 2 have one. */
+export const heading = (level: 1 | 2 | 3, text: string, anchor?: string): Block => ({
   kind: 'heading',
   level,
   text,
+  ...(anchor === undefined ? {} : { anchor }),
 });
 export const paragraph = (text: string): Block => ({ kind: 'paragraph', text });
-export const cell = (text: string): Cell => ({ text });
+export const cell = (text: string, sort?: number): Cell => ({
+  text,
+  ...(sort === undefined ? {} : { sort }),
+});

@@ -1,6 +1,7 @@
 /** Reports of results: Markdown, HTML, JSON and CSV, in English and Chinese. */
 import type { EvaluationResult, ReportFormat } from '../schema/index.js';
 import { buildComparison, buildDocument, wordsOf, type Language } from './build.js';
+import type { Document } from './document.js';
 import { renderCsv } from './csv.js';
 import { renderMarkdown } from './markdown.js';
 
@@ -14,12 +15,14 @@ export async function preloadHtml(): Promise<void> {
 /**
  * Renders the report of one result, or one comparison of several.
  *
+ * @param options.lang language of the report; default English. An HTML report has both: without
+ *   `lang`, the reader's browser chooses the one that is shown first.
  * @example
  * const text = await renderReport(result, { format: 'md', lang: 'en' });
  */
 export async function renderReport(
   input: EvaluationResult | readonly EvaluationResult[],
-  { format, lang = 'en' }: { format: ReportFormat; lang?: Language },
+  { format, lang }: { format: ReportFormat; lang?: Language },
 ): Promise<string> {
   const results = Array.isArray(input)
     ? (input as readonly EvaluationResult[])
@@ -27,18 +30,16 @@ export async function renderReport(
   if (format === 'json')
     return `${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`;
   if (format === 'csv') return renderCsv(results);
-  const document =
-    results.length === 1 ? buildDocument(results[0]!, lang) : buildComparison(results, lang);
-  if (format === 'md') return renderMarkdown(document);
+  const build = (language: Language): Document =>
+    results.length === 1
+      ? buildDocument(results[0]!, language)
+      : buildComparison(results, language);
+  const first = lang ?? 'en';
+  if (format === 'md') return renderMarkdown(build(first));
   const { renderHtml } = await import('./html.js');
-  const other: Language = lang === 'en' ? 'zh' : 'en';
-  const inOther =
-    results.length === 1 ? buildDocument(results[0]!, other) : buildComparison(results, other);
+  const languages: readonly Language[] = first === 'en' ? ['en', 'zh'] : ['zh', 'en'];
   return renderHtml(
-    [document, inOther].map((one) => ({
-      document: one,
-      words: wordsOf[one.lang],
-      name: wordsOf[one.lang === 'en' ? 'zh' : 'en'].otherLanguage,
-    })),
+    languages.map((language) => ({ document: build(language), words: wordsOf[language] })),
+    { languageOfReader: lang === undefined },
   );
 }

@@ -10,7 +10,7 @@ function cellText({ text, best = false }: Cell): string {
   return best ? `**${escape(text)}**` : escape(text);
 }
 
-function table({ caption, head, rows, numeric }: Table): string {
+function table({ caption, head, rows, numeric, notes = [] }: Table): string {
   const rule = head.map((_, i) => (i === 0 || !numeric ? '---' : '---:'));
   return [
     `*${escape(caption)}*`,
@@ -18,6 +18,7 @@ function table({ caption, head, rows, numeric }: Table): string {
     `| ${head.map(escape).join(' | ')} |`,
     `| ${rule.join(' | ')} |`,
     ...rows.map((row) => `| ${row.map(cellText).join(' | ')} |`),
+    ...(notes.length === 0 ? [] : ['', ...notes.map(escape).join('  \n').split('\n')]),
   ].join('\n');
 }
 

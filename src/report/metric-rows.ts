@@ -1,4 +1,4 @@
-/** Rows of tables: the values of a metric's field, and the best of them. */
+/** Values of a metric's field, as tables show them. */
 import type { Better, Field } from '../metrics/metric.js';
 import { fieldNamed } from '../metrics/table.js';
 import type { Estimate, PerLayer, SaeResult, SweepPoint } from '../schema/index.js';
@@ -28,13 +28,3 @@ export function nameOf(field: string, { lang }: Words): string {
 }
 
 export const arrow: Record<Better, string> = { lower: ' ↓', higher: ' ↑', neither: '' };
-
-/** Indices of the best values, several on a tie. */
-export function bestOf(values: readonly (number | null)[], better: Better): Set<number> {
-  const present = values.flatMap((value, index) => (value === null ? [] : [{ value, index }]));
-  if (better === 'neither' || present.length < 2) return new Set();
-  const best = present.reduce((a, b) =>
-    (better === 'lower' ? b.value < a.value : b.value > a.value) ? b : a,
-  ).value;
-  return new Set(present.filter(({ value }) => value === best).map(({ index }) => index));
-}

@@ -4,7 +4,7 @@ import pc from 'picocolors';
 import { exampleOf, type EvaluationResult } from '../schema/index.js';
 import { wordsOf } from './build.js';
 import { lossLines } from './sections/losses.js';
-import { mainTable } from './sections/results.js';
+import { entriesOf, mainTable } from './sections/results.js';
 
 /** SAEs as columns; in a narrow terminal, several tables below one another. */
 export function renderTable(
@@ -16,7 +16,7 @@ export function renderTable(
   }: { protocol: 'reference' | 'strict'; color?: boolean; columns?: number },
 ): string {
   const colors = pc.createColors(color);
-  const { caption, head, rows } = mainTable(result.results, protocol, wordsOf.en);
+  const { caption, head, rows } = mainTable(entriesOf(result), protocol, wordsOf.en);
   // Only the report has room for intervals.
   const short = (text: string): string => text.replace(/ \[.*\]$/, '');
   const perTable = Math.max(1, Math.floor((columns - 26) / 14));

@@ -185,6 +185,21 @@ export const configSchema = z
         .optional()
         .describe("Remarks on the model's files: what they say and is not used."),
     }),
+    files: z
+      .array(
+        z.object({
+          path: z.string(),
+          use: z.enum(['settings', 'weights', 'text']),
+          bytes: z.number().int(),
+          sha256: z.string().optional(),
+          sampled: z
+            .string()
+            .optional()
+            .describe('SHA-256 of the size and of 64 samples, for files above 32 MiB.'),
+        }),
+      )
+      .optional()
+      .describe('Files that were read, by their content; left out in results of 0.1.0.'),
     threads: z.number().int(),
     microBatch: z
       .object({

@@ -23,23 +23,25 @@ export const timesLarger = ({ ratio, ratioCi95 }: Against): string =>
 /**
  * The KL of one SAE against that of another as a clause, such as `is 1.56 [1.5, 1.62] times smaller
  * than that of TopK`.
+ *
+ * @param other the other SAE, with its place.
  */
-export function klAgainst(other: string, found: Against): Bilingual {
+export function klAgainst(other: Bilingual, found: Against): Bilingual {
   switch (found.order) {
     case 'less':
       return {
-        en: `is ${timesSmaller(found)} times smaller than that of ${other}`,
-        zh: `比 ${other} 小，后者是前者的 ${timesSmaller(found)} 倍`,
+        en: `is ${timesSmaller(found)} times smaller than that of ${other.en}`,
+        zh: `低于 ${other.zh}，后者是其 ${timesSmaller(found)} 倍`,
       };
     case 'more':
       return {
-        en: `is ${timesLarger(found)} times larger than that of ${other}`,
-        zh: `是 ${other} 的 ${timesLarger(found)} 倍`,
+        en: `is ${timesLarger(found)} times larger than that of ${other.en}`,
+        zh: `高于 ${other.zh}，是其 ${timesLarger(found)} 倍`,
       };
     case 'open':
       return {
-        en: `cannot be told from that of ${other}: the interval of their difference contains 0`,
-        zh: `与 ${other} 无法区分：二者之差的区间包含 0`,
+        en: `cannot be told from that of ${other.en}: the interval of the difference contains 0`,
+        zh: `与 ${other.zh} 无法区分：差异的区间包含 0`,
       };
   }
 }

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { groupFindings } from '#src/findings/group.js';
 import { findings } from '#src/findings/index.js';
 import { rules } from '#src/findings/rules.js';
 import type { EvaluationResult, SaeResult, StrictValues } from '#src/schema/index.js';
 import { withTable } from '../docs/generated-section.js';
-import { evaluationResult, saeResult } from '../report/fixture.js';
+import { evaluationResult, klPairs, saeResult } from '../report/fixture.js';
 
 const strictly = (sae: SaeResult, change: Partial<StrictValues>): SaeResult => ({
   ...sae,
@@ -175,6 +176,10 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
       ],
     }),
   },
+  'layers-differ': {
+    fires: of({ results: [topk, saeResult('MLSAE')] }),
+    silent: of({ results: [topk, saeResult('Vanilla')] }),
+  },
   'error-against-kl': {
     fires: of({
       results: [
@@ -263,6 +268,60 @@ describe('each rule', () => {
         expect(digits(message.zh)).toEqual(digits(message.en));
       }
     }
+  });
+});
+
+describe('findings in groups', () => {
+  const several = (['Vanilla', 'Gated', 'JumpReLU'] as const).map((kind) => saeResult(kind));
+  const found = findings(
+    of({
+      results: [...several, topk, saeResult('RandomK')],
+      comparisons: klPairs([...several, topk], 10),
+    }),
+  );
+
+  it('are one sentence for many SAEs, which names them all', () => {
+    const groups = groupFindings(found);
+    const identity = groups.filter(({ code }) => code === 'near-identity');
+    expect(identity).toHaveLength(1);
+    expect(identity[0]!.found).toHaveLength(3);
+    for (const { message } of identity)
+      for (const { label } of several) {
+        expect(message.en).toContain(label);
+        expect(message.zh).toContain(label);
+      }
+    // 6 pairs that cannot be told apart are one line
+    expect(found.filter(({ code }) => code === 'inside-noise')).toHaveLength(6);
+    const noise = groups.filter(({ code }) => code === 'inside-noise');
+    expect(noise.map(({ message }) => message.en)).toEqual([
+      expect.stringContaining('6 pairs by KLDivPerToken'),
+    ]);
+    expect(groups.flatMap((group) => group.found)).toHaveLength(found.length);
+  });
+
+  it('cite the same numbers in both languages', () => {
+    const digits = (text: string): string[] => (text.match(/\d+(\.\d+)?/g) ?? []).sort();
+    for (const { fires } of Object.values(cases)) {
+      const one = findings(fires);
+      for (const { message } of groupFindings([...one, ...one]))
+        expect(digits(message.zh)).toEqual(digits(message.en));
+    }
+  });
+
+  it('put the most serious first', () => {
+    const failed = saeResult('TopK', {
+      label: 'broken',
+      error: { code: 'io-failed', message: 'gone' },
+      strict: null,
+      reference: null,
+    });
+    const order = groupFindings(findings(of({ results: [...several, failed] }))).map(
+      ({ severity }) => severity,
+    );
+    expect(order[0]).toBe('error');
+    expect(order).toEqual(
+      ['error', 'warning', 'info'].flatMap((one) => order.filter((other) => other === one)),
+    );
   });
 });
 

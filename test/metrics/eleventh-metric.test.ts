@@ -14,11 +14,11 @@ import { meanOverPositions, type Metric, type ReconstructionColumn } from '#src/
 import { metrics, type Table } from '#src/metrics/table.js';
 import { en } from '#src/report/language/en.js';
 import { zh } from '#src/report/language/zh.js';
-import { mainTable } from '#src/report/sections/results.js';
+import { entriesOf, mainTable } from '#src/report/sections/results.js';
 import type { StrictValues } from '#src/schema/result.js';
 import { valuesSchema } from '#src/schema/values.js';
 import { fromTypedArray, memory, scope } from '#src/torch/index.js';
-import { saeResult } from '../report/fixture.js';
+import { evaluationResult, saeResult } from '../report/fixture.js';
 import { metricsDocument } from './metrics-document.js';
 
 // src/metrics/max-error.ts
@@ -129,8 +129,9 @@ describe('an eleventh metric', () => {
     expect(mean).toBeCloseTo(expected(), 8); // float32 squares
     expect(ci95[0]).toBeLessThan(mean);
     expect(ci95[1]).toBeGreaterThan(mean);
+    const same = { ratio: 1, ratioCi95: [1, 1] };
     expect(assembled(['MaxError']).comparisons(subjects)).toEqual([
-      { metric: 'MaxError', a: 'b', b: 'a', difference: 0, ci95: [0, 0] },
+      { metric: 'MaxError', a: 'b', b: 'a', difference: 0, ci95: [0, 0], ...same },
     ]);
     expect(memory().handles).toBe(before);
   });
@@ -166,10 +167,12 @@ describe('an eleventh metric', () => {
       return { ...sae, strict: { ...sae.strict!, MaxError: { mean } } };
     });
     for (const words of [en, zh])
-      expect(mainTable(results, 'strict', words, { table }).rows.at(-1)).toEqual([
+      expect(
+        mainTable(entriesOf(evaluationResult({ results })), 'strict', words, { table }).rows.at(-1),
+      ).toEqual([
         { text: `${maxError.fields[0].name[words.lang]} ↓` },
-        { text: '0.5000', best: false },
-        { text: '0.2500', best: true },
+        { text: '0.5000', sort: 0.5, best: false },
+        { text: '0.2500', sort: 0.25, best: true },
       ]);
   });
 

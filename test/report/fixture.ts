@@ -99,6 +99,28 @@ export function saeResult(kind: SaeKind, change: Partial<SaeResult> = {}): SaeRe
   };
 }
 
+/** Every pair of the SAEs' KL per token, with intervals of 2 % of the larger, or of `spread`. */
+export function klPairs(results: readonly SaeResult[], spread = 0.02): Comparison[] {
+  const kls = results.flatMap(({ label, strict }) =>
+    strict?.KLDivPerToken ? [{ label, kl: strict.KLDivPerToken.mean }] : [],
+  );
+  return kls.flatMap((a, later) =>
+    kls.slice(0, later).map((b): Comparison => {
+      const [difference, ratio] = [a.kl - b.kl, a.kl / b.kl];
+      const half = spread * Math.max(a.kl, b.kl);
+      return {
+        metric: 'KLDivPerToken',
+        a: a.label,
+        b: b.label,
+        difference,
+        ci95: [difference - half, difference + half],
+        ratio,
+        ratioCi95: [ratio * (1 - spread), ratio * (1 + spread)],
+      };
+    }),
+  );
+}
+
 /** The shipped files' result, or one with these SAEs. */
 export function evaluationResult(change: Partial<EvaluationResult> = {}): EvaluationResult {
   const kinds = Object.keys(referenceCase('main').results) as SaeKind[];

@@ -22,6 +22,7 @@ import type {
   EvaluationResult,
   ReferenceValues,
   ResolvedRequest,
+  RunConfig,
   SaeResult,
   StrictValues,
   SweepPoint,
@@ -176,16 +177,18 @@ export class ResultBuilder {
     accumulator: Accumulator,
     {
       data,
+      files,
       seconds,
       devicePeakBytes,
     }: {
       data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
+      files: RunConfig['files'];
       seconds: number;
       /** Most memory of the run's tensors on its CUDA device. */
       devicePeakBytes?: number | undefined;
     },
   ): EvaluationResult {
-    const { request, model, evaluated, decisions, identity, wanted, versions } = this.options;
+    const { request, model, decisions, identity, wanted, versions } = this.options;
     const assembly = this.#assembly(accumulator, true);
     const results = this.#results(accumulator, assembly);
     const realTokens = (
@@ -215,6 +218,7 @@ export class ResultBuilder {
           parameters: model.parameters,
           notes: [...model.notes],
         },
+        ...(files === undefined ? {} : { files }),
         threads: decisions.threads,
         microBatch: { sequences, logits, ...(lanes === undefined ? {} : { lanes }) },
         saeProducts: decisions.saeProducts,

@@ -70,13 +70,15 @@ function blobOf(path: string): string | null {
 
 function digestOf(path: string, whole: boolean): string {
   return FileBytes.with(path, (file) => {
-    const hash = createHash('sha256').update(`${file.size} `);
+    const hash = createHash('sha256');
     if (whole || file.size <= samples * sampleBytes) hash.update(file.read(0, file.size));
-    else
+    else {
+      hash.update(`${file.size} `);
       for (let sample = 0; sample < samples; sample++)
         hash.update(
           file.read(Math.floor(((file.size - sampleBytes) * sample) / (samples - 1)), sampleBytes),
         );
+    }
     return hash.digest('hex');
   });
 }

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { listFiles } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { modelFiles } from '../../lm/index.js';
+import type { RunConfig } from '../../schema/index.js';
 import type { ValidatedRequest } from '../request/resolve.js';
 import {
   fileContent,
@@ -106,6 +107,16 @@ export class InputFiles {
       if (name !== undefined) return `${name}${path.slice(folder.length)}`;
       if (folder === dirname(folder)) return path;
     }
+  }
+
+  /** The files with their digests, for a result. */
+  get listing(): NonNullable<RunConfig['files']> {
+    return this.#files.map(({ name, use, content: { digest, whole, blob, times } }) => ({
+      path: name,
+      use,
+      bytes: times.size,
+      ...(whole || blob !== null ? { sha256: blob ?? digest } : { sampled: digest }),
+    }));
   }
 
   /** Contents of the files, for a journal. */

@@ -326,6 +326,7 @@ export async function run(
     }
     const { summary } = stream;
     return builder.result(accumulator, {
+      files: files.listing,
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
       seconds: progress.seconds,
       devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,

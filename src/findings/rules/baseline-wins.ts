@@ -1,5 +1,5 @@
 /** The baseline on a mismatched layer has a smaller KL than a trained SAE. */
-import { cite, evaluated, type Rule } from '../rule.js';
+import { cite, evaluated, saesOf, spanOf, type Rule } from '../rule.js';
 
 export const baselineWins: Rule = {
   code: 'baseline-beats-model',
@@ -31,4 +31,12 @@ export const baselineWins: Rule = {
           })),
       );
   },
+  together: (found) => ({
+    en:
+      `The baseline (KL per token ${spanOf(found, 'baseline').en}) changes predictions less than ` +
+      `${saesOf(found).en} (${spanOf(found, 'KLDivPerToken').en}).`,
+    zh:
+      `基线（每词元 KL ${spanOf(found, 'baseline').zh}）对模型预测的影响小于 ${saesOf(found).zh}` +
+      `（${spanOf(found, 'KLDivPerToken').zh}）。`,
+  }),
 };

@@ -1,5 +1,5 @@
 /** Many latents never fired in the run. */
-import { evaluated, percent, type Rule } from '../rule.js';
+import { evaluated, percent, saesOf, spanOf, type Rule } from '../rule.js';
 
 export const deadShare = 0.1;
 
@@ -25,11 +25,20 @@ export const deadDictionary: Rule = {
             en:
               `${percent(dead.mean)} of the latents of ${sae.label} were active on none of the ` +
               `${realTokens} real tokens.`,
-            zh: `${sae.label} 有 ${percent(dead.mean)} 的潜变量在 ${realTokens} 个真实词元上从未激活。`,
+            zh: `${sae.label} 有 ${percent(dead.mean, 'zh')} 的潜变量在 ${realTokens} 个真实词元上从未激活。`,
           },
           evidence: { DeadLatents: dead.mean, realTokens },
         },
       ];
     });
   },
+  together: (found) => ({
+    en:
+      `Many latents of ${saesOf(found).en} were active on none of the ` +
+      `${spanOf(found, 'realTokens').en} real tokens: a share of ` +
+      `${spanOf(found, 'DeadLatents').en}.`,
+    zh:
+      `${saesOf(found).zh} 有许多潜变量在 ${spanOf(found, 'realTokens').zh} 个真实词元上从未激活，` +
+      `占比为 ${spanOf(found, 'DeadLatents').zh}。`,
+  }),
 };

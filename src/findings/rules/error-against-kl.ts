@@ -1,4 +1,5 @@
 /** Reconstruction error and KL rank two SAEs differently. */
+import { namesIn } from '../names.js';
 import { cite, evaluated, type Rule } from '../rule.js';
 
 /** Factor by which one SAE must be better in one metric and worse in the other. */
@@ -54,5 +55,23 @@ export const errorAgainstKl: Rule = {
           },
         })),
     );
+  },
+  together: (found) => {
+    const pairs = found.map(({ sae, evidence }) => [sae, evidence['other']]);
+    return {
+      en:
+        'These SAEs reconstruct better than others and still change predictions more: ' +
+        `${namesIn(
+          'en',
+          pairs.map(([a, b]) => `${a} than ${b}`),
+        )}. A small error can do more harm ` +
+        'than a large one.',
+      zh:
+        `以下 SAE 重建更好，对模型预测的影响却更大：` +
+        `${namesIn(
+          'zh',
+          pairs.map(([a, b]) => `${a} 与 ${b} 相比`),
+        )}。误差小不等于影响小。`,
+    };
   },
 };

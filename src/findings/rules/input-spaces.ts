@@ -39,7 +39,7 @@ export const inputSpaces: Rule = {
           zh:
             `这些 SAE 的输入归一化方式有 ${bySpace.size} 种：${spaces('；')}。NormMSE（${cite(least)} 至 ` +
             `${cite(most)}）、余弦相似度与解释方差只能在归一化方式相同的 SAE 之间比较；KL、ΔCE ` +
-            '与损失恢复可在所有 SAE 之间比较。',
+            '与损失恢复率可在所有 SAE 之间比较。',
         },
         evidence: { spaces: spaces('; '), lowestNormMSE: least, highestNormMSE: most },
       },

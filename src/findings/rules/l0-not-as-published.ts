@@ -1,5 +1,5 @@
 /** The number of active latents is not the published one: the SAE reads something else. */
-import { cite, evaluated, percent, type Rule } from '../rule.js';
+import { cite, evaluated, percent, saesOf, spanOf, type Rule } from '../rule.js';
 
 export const mostDeviation = 0.25;
 
@@ -11,7 +11,7 @@ export const l0NotAsPublished: Rule = {
       `Strict L0 differs by more than ${100 * mostDeviation} % from the L0 that the SAE's file ` +
       'or path states, without inferK and theta.',
     zh:
-      `strict L0 与 SAE 文件或路径所述 L0 之差超过 ${100 * mostDeviation} %，` +
+      `strict L0 与 SAE 文件或路径所述 L0 之差超过 ${100 * mostDeviation}%，` +
       '且未使用 inferK 或 theta。',
   },
   check: (context) => {
@@ -44,4 +44,15 @@ export const l0NotAsPublished: Rule = {
       ];
     });
   },
+  together: (found) => ({
+    en:
+      `The L0 of ${saesOf(found).en} is not the published one (${spanOf(found, 'L0').en} measured, ` +
+      `${spanOf(found, 'publishedL0').en} published). Usual causes: another layer or site than they ` +
+      'were trained on, another model or its instruction-tuned version, a scale or normalization ' +
+      'that is missing, special tokens that count.',
+    zh:
+      `${saesOf(found).zh} 的 L0 与发布者所述不符（测得 ${spanOf(found, 'L0').zh}，所述 ` +
+      `${spanOf(found, 'publishedL0').zh}）。常见原因：层或位置与训练时不同，换了模型或其指令微调` +
+      '版本，缺少缩放或归一化，计入了特殊词元。',
+  }),
 };

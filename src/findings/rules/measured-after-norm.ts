@@ -1,5 +1,5 @@
 /** At the last layer `reference` measures after the final norm and splices before it. */
-import { atLastLayer, cite, evaluated, type Rule } from '../rule.js';
+import { atLastLayer, cite, evaluated, saesOf, type Rule } from '../rule.js';
 
 export const measuredAfterNorm: Rule = {
   code: 'measured-here-spliced-there',
@@ -36,4 +36,12 @@ export const measuredAfterNorm: Rule = {
         },
       ];
     }),
+  together: (found) => ({
+    en:
+      `Under reference, ${saesOf(found).en} are measured after the final norm but spliced before ` +
+      'it, at the last layer: their NormMSE and their KL describe different vectors.',
+    zh:
+      `在 reference 协议下，位于最后一层的 ${saesOf(found).zh} 在最终归一化之后测量，却在归一化之前` +
+      '替换：其 NormMSE 与 KL 描述的是不同的向量。',
+  }),
 };

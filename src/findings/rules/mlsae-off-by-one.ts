@@ -1,5 +1,5 @@
 /** `reference` splices an MLSAE one block after the layer on which it is measured. */
-import { cite, evaluated, type Rule } from '../rule.js';
+import { cite, evaluated, saesOf, type Rule } from '../rule.js';
 
 export const mlsaeOffByOne: Rule = {
   code: 'mlsae-off-by-one',
@@ -44,4 +44,10 @@ export const mlsaeOffByOne: Rule = {
         },
       ];
     }),
+  together: (found) => ({
+    en:
+      `Under reference, ${saesOf(found).en} are spliced one block after the layers at which they ` +
+      'are measured; strict splices at the measured layers.',
+    zh: `在 reference 协议下，${saesOf(found).zh} 在测量层之后一个块才替换；strict 协议在所测量的层替换。`,
+  }),
 };

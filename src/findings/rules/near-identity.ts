@@ -1,6 +1,6 @@
 /** A token has more active latents than its input has dimensions, and the error is tiny. */
 import type { SaeResult } from '../../schema/index.js';
-import { cite, evaluated, layersOf, type Rule } from '../rule.js';
+import { cite, evaluated, layersOf, saesOf, spanOf, type Rule } from '../rule.js';
 
 /** Strict NormMSE below which an error is tiny. */
 /** Whether L0 is above the width of what the latents encode, and the error is tiny. */
@@ -51,4 +51,13 @@ export const nearIdentity: Rule = {
         },
       ];
     }),
+  together: (found) => ({
+    en:
+      `${saesOf(found).en} are close to an identity: ${spanOf(found, 'L0').en} latents are active ` +
+      `per token, ${spanOf(found, 'L0OverHidden').en} times the width of the residual stream. Their ` +
+      'small errors do not show good dictionaries.',
+    zh:
+      `${saesOf(found).zh} 接近恒等映射：每词元激活 ${spanOf(found, 'L0').zh} 个潜变量，是残差流宽度的 ` +
+      `${spanOf(found, 'L0OverHidden').zh} 倍。其误差小并不说明字典良好。`,
+  }),
 };

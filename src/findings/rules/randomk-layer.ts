@@ -1,5 +1,5 @@
 /** A RandomK: its layer, and the meaning of its numbers. */
-import { evaluated, cite, type Rule } from '../rule.js';
+import { cite, evaluated, saesOf, type Rule } from '../rule.js';
 
 export const randomkLayer: Rule = {
   code: 'randomk-layer',
@@ -28,4 +28,13 @@ export const randomkLayer: Rule = {
           evidence: { layer: sae.layer!, seed: context.config.seed },
         };
       }),
+  together: (found) => ({
+    en:
+      `${saesOf(found).en} are trained TopK dictionaries on layers that they may not belong to. ` +
+      'Their numbers show the cost of a mismatched layer. Their features are not random, so their ' +
+      'numbers are no lower bound for training.',
+    zh:
+      `${saesOf(found).zh} 是训练好的 TopK 字典，用在未必与之匹配的层上。其数值显示层不匹配的代价；` +
+      '其特征并非随机，因此不能作为训练效果的下界。',
+  }),
 };

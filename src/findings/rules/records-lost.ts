@@ -9,7 +9,7 @@ export const recordsLost: Rule = {
   severity: 'warning',
   condition: {
     en: `More than ${percent(lostShare)} of the records are skipped.`,
-    zh: `跳过的记录超过 ${percent(lostShare)}。`,
+    zh: `跳过的记录超过 ${percent(lostShare, 'zh')}。`,
   },
   check: ({ data: { records = 0, skippedRecords, skipped = [] } }) => {
     if (records === 0 || skippedRecords / records <= lostShare) return [];

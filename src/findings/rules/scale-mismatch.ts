@@ -1,5 +1,5 @@
 /** The norms of reconstruction and input differ: a wrong scale or a missing normalization. */
-import { cite, evaluated, type Rule } from '../rule.js';
+import { cite, evaluated, saesOf, spanOf, type Rule } from '../rule.js';
 
 export const lowestRatio = 0.5;
 export const highestRatio = 1.5;
@@ -33,4 +33,12 @@ export const scaleMismatch: Rule = {
       ];
     });
   },
+  together: (found) => ({
+    en:
+      `The reconstructions of ${saesOf(found).en} have ${spanOf(found, 'NormRatio').en} times the ` +
+      'norm of their inputs: these SAEs were probably trained with another scale or normalization.',
+    zh:
+      `${saesOf(found).zh} 的重建范数是输入范数的 ${spanOf(found, 'NormRatio').zh} ` +
+      '倍：其训练时的尺度或归一化可能与评估时不同。',
+  }),
 };

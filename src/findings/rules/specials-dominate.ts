@@ -1,5 +1,5 @@
 /** Special tokens that carry far more of the error, or of L0, than their number explains. */
-import { evaluated, percent, type Rule } from '../rule.js';
+import { evaluated, percent, saesOf, type Rule } from '../rule.js';
 
 /** Share of the error or of L0, against the share of tokens, above which it is said. */
 const times = 10;
@@ -37,7 +37,9 @@ export const specialsDominate: Rule = {
       if (shares.length === 0) return [];
       const parts = (language: 'en' | 'zh'): string[] =>
         shares.map(({ share, ...name }) =>
-          language === 'en' ? `${percent(share)} of ${name.en}` : `${name.zh}的 ${percent(share)}`,
+          language === 'en'
+            ? `${percent(share)} of ${name.en}`
+            : `${name.zh}的 ${percent(share, 'zh')}`,
         );
       return [
         {
@@ -48,7 +50,7 @@ export const specialsDominate: Rule = {
               `${parts('en').join(' and ')}. An SAE that was trained without them is judged by ` +
               'them here: exclude: "specials" leaves them out.',
             zh:
-              `对 ${label}，特殊词元占词元的 ${percent(specials.tokens)}，却占` +
+              `对 ${label}，特殊词元占词元的 ${percent(specials.tokens, 'zh')}，却占` +
               `${parts('zh').join('、')}。若该 SAE 训练时不含它们，请用 exclude: "specials" 排除。`,
           },
           evidence: {
@@ -58,4 +60,15 @@ export const specialsDominate: Rule = {
         },
       ];
     }),
+  together: (found) => ({
+    en:
+      `For ${saesOf(found).en}, special tokens are ${percent(Number(found[0]!.evidence['tokens']))} ` +
+      `of the tokens but more than ${times} times that share of the squared error or of the active ` +
+      'latents. SAEs that were trained without them are judged by them here: exclude: "specials" ' +
+      'leaves them out.',
+    zh:
+      `对 ${saesOf(found).zh}，特殊词元只占词元的 ` +
+      `${percent(Number(found[0]!.evidence['tokens']), 'zh')}，在误差平方或激活潜变量中的占比却超过其 ` +
+      `${times} 倍。若这些 SAE 训练时不含特殊词元，请用 exclude: "specials" 排除。`,
+  }),
 };

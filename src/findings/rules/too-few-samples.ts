@@ -1,5 +1,5 @@
 /** The run has too few sequences for intervals, or for narrow ones. */
-import { cite, evaluated, type Rule } from '../rule.js';
+import { cite, evaluated, saesOf, spanOf, type Rule } from '../rule.js';
 
 export const fewestSequences = 20;
 /** Half-width of an interval over its mean, above which the interval is too wide. */
@@ -14,7 +14,7 @@ export const tooFewSamples: Rule = {
       `interval of KLDivPerToken exceeds ${100 * widestInterval} % of the mean.`,
     zh:
       `strict 协议下，样本少于 ${fewestSequences} 个，或 KLDivPerToken ` +
-      `区间的半宽超过均值的 ${100 * widestInterval} %。`,
+      `区间的半宽超过均值的 ${100 * widestInterval}%。`,
   },
   check: (context) => {
     const { samples } = context.data;
@@ -47,12 +47,21 @@ export const tooFewSamples: Rule = {
               `${samples} samples give the KL per token of ${sae.label} to ±` +
               `${cite(100 * half)} %; ±${cite(100 * widestInterval)} % would take about ${needed}.`,
             zh:
-              `${samples} 个样本给出的 ${sae.label} 每词元 KL 精度为 ±${cite(100 * half)} %；要达到 ` +
-              `±${cite(100 * widestInterval)} %，约需 ${needed} 个样本。`,
+              `${samples} 个样本给出的 ${sae.label} 每词元 KL 精度为 ±${cite(100 * half)}%；要达到 ` +
+              `±${cite(100 * widestInterval)}%，约需 ${needed} 个样本。`,
           },
           evidence: { samples, halfWidth: half, needed },
         },
       ];
     });
   },
+  together: (found) => ({
+    en:
+      `${spanOf(found, 'samples').en} samples give wide intervals of the KL per token of ` +
+      `${saesOf(found).en}; ±${cite(100 * widestInterval)} % would take about ` +
+      `${spanOf(found, 'needed').en}.`,
+    zh:
+      `${spanOf(found, 'samples').zh} 个样本给出的 ${saesOf(found).zh} 每词元 KL 区间较宽；要达到 ` +
+      `±${cite(100 * widestInterval)}%，约需 ${spanOf(found, 'needed').zh} 个样本。`,
+  }),
 };

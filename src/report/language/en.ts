@@ -1,9 +1,18 @@
 /** Texts of reports in English. */
+import { inMillions } from '../../summary/rules/compared.js';
 import type { Words } from './words.js';
 
 export const en: Words = {
   lang: 'en',
   title: 'Evaluation of sparse autoencoders',
+  summary: 'Summary',
+  summaryCaption: (protocol) =>
+    protocol === 'strict'
+      ? 'The numbers that matter, with 95 % intervals'
+      : 'The numbers that matter',
+  moreSaes: (count) => `${count} more SAEs stand in the tables of results.`,
+  conclusions: 'Conclusions',
+  contents: 'Contents',
   configuration: 'Configuration',
   resultsUnder: (protocol) => `Results, protocol ${protocol}`,
   protocolLine: {
@@ -29,48 +38,78 @@ export const en: Words = {
   noFindings: 'No rule fired.',
   severity: { info: 'Note', warning: 'Warning', error: 'Error' },
   models: 'The SAEs',
+  nearIdentityNote:
+    'near-identity: more active latents than the input has dimensions; never marked.',
+  bestNote:
+    'Bold: the best of those that can be compared, with those that its paired interval cannot ' +
+    'tell from it.',
+  missing: (who, reason) => `No value (${who}): ${reason}`,
   perLayer: 'Layer by layer',
   sweep: 'Sparsity sweep',
   comparisons: 'Differences between SAEs',
   comparisonsLine:
     'Paired differences under strict: both SAEs use the same resampled sequences. If an ' +
-    'interval contains 0, the order of the two SAEs is open.',
+    'interval contains 0, the two SAEs cannot be told apart.',
+  value: 'Value',
+  differenceTo: (base) => `Minus ${base}`,
+  notToldFrom: 'Not to be told from',
   metricsMean: 'Meaning of the metrics',
   files: 'Files',
+  filesLine: 'Files that were read; the first 16 digits of their digests',
+  file: 'File',
+  bytes: 'Bytes',
+  sampled: 'of samples',
   again: 'How to run it again',
   againLine: 'This request gives the same numbers on the same kind of machine:',
   versions: 'Versions',
   field: {
-    createdAt: 'Time',
+    createdAt: 'Begun',
     model: 'Model',
     data: 'Text',
     samples: 'Samples',
     tokens: 'Real tokens',
     padded: 'Padded positions',
     batchSize: 'Batch size',
+    name: 'Name',
+    tags: 'Tags',
+    notes: 'Notes',
+    metadata: 'Metadata',
+    split: 'Split',
+    chunking: 'Chunking',
     seqLen: 'Sequence length',
     device: 'Device',
     dtype: 'Precision (model / SAE)',
     threads: 'Threads',
-    microBatch: 'Micro-batch',
+    microBatch: 'Computed at a time',
     seconds: 'Time taken',
     memory: 'Peak memory',
-    override: 'Override',
+    override: 'Sparsity override',
     seed: 'Seed',
   },
+  architecture: ({ family, layers, width, parameters }) =>
+    `${family}, ${layers} layers, width ${width}, ${inMillions(parameters)} parameters`,
+  samples: (count, batches, batchSize) =>
+    `${count} (${batches} ${batches === 1 ? 'batch' : 'batches'} of at most ${batchSize})`,
+  tokenCount: (count) => `${count} tokens`,
+  shuffled: (seed) => `shuffled with seed ${seed}`,
+  atATime: (sequences, logits) =>
+    `${sequences} ${sequences === 1 ? 'sequence' : 'sequences'}, ${logits} logits (a matter of ` +
+    'memory: it changes no number)',
+  took: (seconds, tokensPerSecond) => `${seconds} s (${tokensPerSecond} tokens per second)`,
   positionsLeftOut: ({ exclude, from, counted, real }) =>
     exclude.length === 0
       ? null
       : `strict counts ${counted} of ${real} real tokens ` +
         `(exclude: ${exclude.map((rule) => JSON.stringify(rule)).join(', ')}, by the ${from})`,
   layer: 'layer',
-  layers: 'layers',
+  layersColumn: 'Layers',
+  saeColumn: 'SAE',
   splicedAt: 'spliced at',
   metricColumn: 'Metric',
-  pair: 'Pair',
-  difference: 'Difference',
   failed: (code, message) => `failed (${code}): ${message}`,
   separator: ': ',
+  comma: ', ',
+  semicolon: '; ',
   several: 'Comparison of evaluations',
   notComparable: (fields) =>
     `These evaluations differ in: ${fields.join(', ')}. Their numbers are not comparable, so no ` +
@@ -89,41 +128,7 @@ export const en: Words = {
     table: 'The numbers',
   },
   chartDescription: (y, x, series) => `${y} by ${x} for ${series.join(', ')}`,
-  reading: 'Reading the table',
-  recommendations: 'Conclusions',
-  groups: {
-    baseline: {
-      title: 'The baseline',
-      line:
-        'A trained dictionary on a layer that it may not belong to shows the cost of a ' +
-        'mismatched layer.',
-    },
-    standard: {
-      title: 'Standard and gated',
-      line:
-        'These kinds read one layer and have no fixed number of active latents: read the error ' +
-        'together with L0.',
-    },
-    routing: {
-      title: 'TopK against RouteSAE',
-      line:
-        'With the same number of active latents, TopK reads one fixed layer and RouteSAE picks a ' +
-        'layer for each token.',
-    },
-    multiLayer: {
-      title: 'Several layers',
-      line: 'Values are means over the layers; the section "Layer by layer" lists each layer.',
-    },
-  },
-  nats: 'nats',
-  mostFaithful: ({ label, kl, l0, nearIdentities }) =>
-    `${label} changes predictions least: ${kl} nats per token at L0 ${l0}` +
-    (nearIdentities.length === 0
-      ? '.'
-      : ` (near-identity SAEs excluded: ${nearIdentities.join(', ')}).`),
-  bestAtSparsest: ({ label, kl, l0 }) =>
-    `Among the sparsest SAEs, ${label} changes predictions least: ${kl} nats per token at L0 ` +
-    `${l0}.`,
   theme: 'Light or dark',
-  otherLanguage: '中文',
+  ownName: 'English',
+  oneByOne: (count) => `All ${count}, one by one`,
 };

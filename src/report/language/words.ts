@@ -2,21 +2,19 @@
  * Texts of a report. The names and meanings of metrics, the sentences on kinds and the findings
  * bring their own.
  */
-import type { SaeResult } from '../../schema/index.js';
+import type { EvaluationResult, SaeResult } from '../../schema/index.js';
 
 type Positions = NonNullable<SaeResult['positions']>;
-
-/** An SAE whose numbers a sentence cites. */
-export interface Cited {
-  label: string;
-  /** KL per token, as text. */
-  kl: string;
-  l0: string;
-}
 
 export interface Words {
   lang: 'en' | 'zh';
   title: string;
+  summary: string;
+  summaryCaption(protocol: 'reference' | 'strict'): string;
+  /** SAEs that a table left out. */
+  moreSaes(count: number): string;
+  conclusions: string;
+  contents: string;
   configuration: string;
   resultsUnder(protocol: 'reference' | 'strict'): string;
   protocolLine: Record<'reference' | 'strict', string>;
@@ -33,26 +31,46 @@ export interface Words {
   noFindings: string;
   severity: Record<'info' | 'warning' | 'error', string>;
   models: string;
+  /** Meaning of the mark of near-identities, and of bold values. */
+  nearIdentityNote: string;
+  bestNote: string;
+  /** @param who SAEs with the metrics that they lack. */
+  missing(who: string, reason: string): string;
   perLayer: string;
   sweep: string;
   comparisons: string;
   comparisonsLine: string;
+  value: string;
+  differenceTo(base: string): string;
+  notToldFrom: string;
   metricsMean: string;
   files: string;
+  filesLine: string;
+  file: string;
+  bytes: string;
+  /** Said of a digest that is over samples of a file. */
+  sampled: string;
   again: string;
   againLine: string;
   versions: string;
   field: Record<string, string>;
+  architecture(of: EvaluationResult['config']['architecture']): string;
+  samples(count: number, batches: number, batchSize: number): string;
+  tokenCount(count: number): string;
+  shuffled(seed: number): string;
+  atATime(sequences: number, logits: string): string;
+  took(seconds: string, tokensPerSecond: string): string;
   /** Positions that do not count for an SAE; null if all do. */
   positionsLeftOut(positions: Positions): string | null;
   layer: string;
-  layers: string;
+  layersColumn: string;
+  saeColumn: string;
   splicedAt: string;
   metricColumn: string;
-  pair: string;
-  difference: string;
   failed(code: string, message: string): string;
   separator: string;
+  comma: string;
+  semicolon: string;
   several: string;
   /** @param fields names of the settings in which the evaluations differ. */
   notComparable(fields: readonly string[]): string;
@@ -71,16 +89,9 @@ export interface Words {
     string
   >;
   chartDescription(y: string, x: string, series: readonly string[]): string;
-  reading: string;
-  recommendations: string;
-  groups: Record<
-    'baseline' | 'standard' | 'routing' | 'multiLayer',
-    { title: string; line: string }
-  >;
-  nats: string;
-  /** `nearIdentities`: labels of the SAEs that are left out. */
-  mostFaithful(cited: Cited & { nearIdentities: readonly string[] }): string;
-  bestAtSparsest(cited: Cited): string;
   theme: string;
-  otherLanguage: string;
+  /** Name of the language in itself. */
+  ownName: string;
+  /** Label of the list that a grouped finding stands for. */
+  oneByOne(count: number): string;
 }

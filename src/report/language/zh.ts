@@ -1,15 +1,22 @@
 /** Texts of reports in Chinese. */
+import { inMillions } from '../../summary/rules/compared.js';
 import type { Words } from './words.js';
 
 export const zh: Words = {
   lang: 'zh',
   title: '稀疏自编码器评估报告',
+  summary: '摘要',
+  summaryCaption: (protocol) =>
+    protocol === 'strict' ? '主要指标（附 95% 置信区间）' : '主要指标',
+  moreSaes: (count) => `其余 ${count} 个 SAE 见结果表。`,
+  conclusions: '结论与建议',
+  contents: '目录',
   configuration: '配置',
   resultsUnder: (protocol) => `结果（${protocol} 协议）`,
   protocolLine: {
     reference: '与公开的 PyTorch 脚本一致：计入填充位置，KL 按序列求和，各值为批次平均。',
     strict:
-      '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内是以序列为单位的自助法 95 % 区间。',
+      '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内为以序列为单位的 bootstrap 95% 置信区间。',
   },
   losses: {
     title: '未使用的文本',
@@ -26,34 +33,58 @@ export const zh: Words = {
   noFindings: '未触发任何规则。',
   severity: { info: '说明', warning: '警告', error: '错误' },
   models: '各 SAE',
+  nearIdentityNote: '近似恒等映射：激活的潜变量多于输入的维数；不参与最佳标记。',
+  bestNote: '粗体：可比较者中的最佳值，以及配对区间无法与之区分者。',
+  missing: (who, reason) => `无数值（${who}）：${reason}`,
   perLayer: '逐层结果',
   sweep: '稀疏度扫描',
   comparisons: 'SAE 之间的差异',
   comparisonsLine:
-    'strict 协议下的配对差异：两个 SAE 使用相同的重采样序列。若区间包含 0，则两者优劣未定。',
+    'strict 协议下的配对差异：两个 SAE 使用相同的重采样序列。区间包含 0 表示差异不显著，无法判定优劣。',
+  value: '数值',
+  differenceTo: (base) => `与 ${base} 之差`,
+  notToldFrom: '无法与之区分',
   metricsMean: '指标含义',
   files: '文件',
+  filesLine: '读取的文件及其摘要的前 16 位',
+  file: '文件',
+  bytes: '字节',
+  sampled: '抽样',
   again: '如何重新运行',
   againLine: '在同类机器上，以下请求会得到相同的数值：',
   versions: '版本',
   field: {
-    createdAt: '时间',
+    createdAt: '开始时间',
     model: '模型',
     data: '文本',
     samples: '样本数',
     tokens: '真实词元',
     padded: '填充位置',
     batchSize: '批大小',
+    name: '名称',
+    tags: '标签',
+    notes: '备注',
+    metadata: '元数据',
+    split: '数据划分',
+    chunking: '切分方式',
     seqLen: '序列长度',
     device: '设备',
     dtype: '精度（模型 / SAE）',
     threads: '线程',
-    microBatch: '微批次',
+    microBatch: '每次计算',
     seconds: '用时',
     memory: '内存峰值',
-    override: '覆盖设置',
+    override: '稀疏度覆盖',
     seed: '随机种子',
   },
+  architecture: ({ family, layers, width, parameters }) =>
+    `${family}，${layers} 层，宽度 ${width}，${inMillions(parameters).replace(' ', '')} 参数`,
+  samples: (count, batches, batchSize) => `${count}（${batches} 批，每批至多 ${batchSize}）`,
+  tokenCount: (count) => `${count} 个词元`,
+  shuffled: (seed) => `以种子 ${seed} 打乱顺序`,
+  atATime: (sequences, logits) =>
+    `${sequences} 个序列，${logits} 个 logits（只关系到内存，不影响数值）`,
+  took: (seconds, tokensPerSecond) => `${seconds} 秒（每秒 ${tokensPerSecond} 个词元）`,
   positionsLeftOut: ({ exclude, from, counted, real }) =>
     exclude.length === 0
       ? null
@@ -61,13 +92,14 @@ export const zh: Words = {
         `${exclude.map((rule) => JSON.stringify(rule)).join('、')}，` +
         `${from === 'file' ? '依文件' : '依请求'}）`,
   layer: '层',
-  layers: '层',
+  layersColumn: '层',
+  saeColumn: 'SAE',
   splicedAt: '替换于',
   metricColumn: '指标',
-  pair: '配对',
-  difference: '差异',
   failed: (code, message) => `失败（${code}）：${message}`,
   separator: '：',
+  comma: '，',
+  semicolon: '；',
   several: '多次评估的比较',
   notComparable: (fields) =>
     `这些评估在以下方面不同：${fields.join('、')}。其数值不可比较，因此不标出最佳值。`,
@@ -85,29 +117,7 @@ export const zh: Words = {
     table: '数据',
   },
   chartDescription: (y, x, series) => `${series.join('、')} 的 ${y}，横轴为 ${x}`,
-  reading: '如何阅读表格',
-  recommendations: '结论',
-  groups: {
-    baseline: {
-      title: '基线',
-      line: '把训练好的字典用在未必与之匹配的层上，可以看出层不匹配的代价。',
-    },
-    standard: {
-      title: '标准与门控',
-      line: '这些类型只读一层，激活的潜变量数不固定：误差须与 L0 一并看待。',
-    },
-    routing: {
-      title: 'TopK 与 RouteSAE',
-      line: '激活的潜变量数相同时，TopK 读取固定的一层，RouteSAE 为每个词元选择一层。',
-    },
-    multiLayer: { title: '多层', line: '数值为各层的平均；各层的数值见“逐层结果”。' },
-  },
-  nats: '奈特',
-  mostFaithful: ({ label, kl, l0, nearIdentities }) =>
-    `${label} 对模型预测的改变最小：每词元 ${kl} 奈特，L0 为 ${l0}` +
-    (nearIdentities.length === 0 ? '。' : `（不计接近恒等的 ${nearIdentities.join('、')}）。`),
-  bestAtSparsest: ({ label, kl, l0 }) =>
-    `在最稀疏的 SAE 中，${label} 对模型预测的改变最小：每词元 ${kl} 奈特，L0 为 ${l0}。`,
   theme: '浅色或深色',
-  otherLanguage: 'English',
+  ownName: '中文',
+  oneByOne: (count) => `逐条列出（${count} 条）`,
 };

@@ -14,13 +14,36 @@ const klOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
   strict?.KLDivPerToken?.mean ?? reference?.KLDiv ?? null;
 const l0Of = ({ strict }: SaeResult | SweepPoint): number | null => strict?.L0?.mean ?? null;
 
-function tableOf({ title, x, y, series }: Chart, words: Words): Table {
+/** Series up to which a table has a column for each. */
+const mostColumns = 12;
+
+/** Series that share their x as columns; others with a row for each point. */
+function tableOf({ title, form, x, y, series }: Chart, words: Words): Table {
+  const places = [...new Set(series.flatMap(({ points }) => points.map((point) => point.x)))];
+  const base = { caption: title, numeric: true };
+  if (form !== 'scatter' && series.length <= mostColumns) {
+    const valueAt = (one: Series, place: number): number | undefined =>
+      one.points.find((point) => point.x === place)?.y;
+    return {
+      ...base,
+      head: [x.name, ...series.map(({ name }) => name)],
+      rows: places
+        .toSorted((a, b) => a - b)
+        .map((place) => [
+          cell(number(place), place),
+          ...series.map((one) => cell(number(valueAt(one, place)), valueAt(one, place))),
+        ]),
+    };
+  }
   return {
-    caption: title,
-    numeric: true,
-    head: [words.models, x.name, y.name],
+    ...base,
+    head: [words.saeColumn, x.name, y.name],
     rows: series.flatMap(({ name, points }) =>
-      points.map((point) => [cell(name), cell(number(point.x)), cell(number(point.y))]),
+      points.map((point) => [
+        cell(point.label ?? name),
+        cell(number(point.x), point.x),
+        cell(number(point.y), point.y),
+      ]),
     ),
   };
 }
@@ -33,9 +56,22 @@ function scatter(
 ): Series[] {
   return results.flatMap((one) => {
     const [px, py] = [x(one), y(one)];
+    const ci95 = one.strict?.KLDivPerToken?.ci95;
     return px === null || py === null || px <= 0 || py <= 0
       ? []
-      : [{ name: one.label, points: [{ x: px, y: py }] }];
+      : [
+          {
+            name: one.label,
+            group: one.kind,
+            points: [
+              {
+                x: px,
+                y: py,
+                ...(ci95 === undefined || ci95 === null || ci95[0] <= 0 ? {} : { interval: ci95 }),
+              },
+            ],
+          },
+        ];
   });
 }
 
@@ -50,12 +86,14 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
     x: Chart['x'],
     y: Chart['y'],
     series: Series[],
+    { frontier = false }: { frontier?: boolean } = {},
   ): Chart => ({
     form,
     title,
     x,
     y,
     series,
+    ...(frontier ? { frontier } : {}),
     description: words.chartDescription(
       y.name,
       x.name,
@@ -65,41 +103,45 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
   const perLayer = (
     value: (row: NonNullable<SaeResult['perLayer']>[number]) => number | null | undefined,
   ): Series[] =>
-    results.flatMap(({ label, perLayer: rows }) => {
+    results.flatMap(({ label, kind, perLayer: rows }) => {
       const points = (rows ?? []).flatMap((row) => {
         const y = value(row);
         return y === null || y === undefined ? [] : [{ x: row.layer, y }];
       });
-      return points.length < 2 ? [] : [{ name: label, points }];
+      return points.length < 2 ? [] : [{ name: label, group: kind, points }];
     });
-  const frontier = results.flatMap(({ label, sweep }): Series[] => {
+  const frontier = results.flatMap(({ label, kind, sweep }): Series[] => {
     const points = (sweep ?? [])
       .flatMap((point) => {
         const [x, y] = [l0Of(point), klOf(point)];
         return x === null || y === null || x <= 0 || y <= 0 ? [] : [{ x, y }];
       })
       .sort((a, b) => a.x - b.x);
-    return points.length === 0 ? [] : [{ name: label, points }];
+    return points.length === 0 ? [] : [{ name: label, group: kind, points }];
   });
   const strictFields = fieldsOf('strict');
   const lists = strictFields
     .filter(({ shape }) => shape === 'list')
-    .flatMap((field) =>
-      results.flatMap((result) => {
-        const list = valueOf(result, field) as number[] | null;
-        const { label, layers } = result;
-        return list === null
-          ? []
-          : [
-              chart(
-                'bar',
-                `${words.charts.routing} · ${label}`,
-                { name: words.layer },
-                { name: field.name[words.lang] },
-                [{ name: label, points: list.map((y, j) => ({ x: layers?.[j] ?? j, y })) }],
-              ),
-            ];
-      }),
+    .map((field) =>
+      chart(
+        'bar',
+        words.charts.routing,
+        { name: words.layer },
+        { name: field.name[words.lang] },
+        results.flatMap((result): Series[] => {
+          const list = valueOf(result, field) as number[] | null;
+          const { label, kind, layers } = result;
+          return list === null
+            ? []
+            : [
+                {
+                  name: label,
+                  group: kind,
+                  points: list.map((y, j) => ({ x: layers?.[j] ?? j, y })),
+                },
+              ];
+        }),
+      ),
     );
   const histograms = strictFields
     .filter(({ shape }) => shape === 'histogram')
@@ -116,6 +158,7 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
             : [
                 {
                   name: result.label,
+                  group: result.kind,
                   points: histogram.count.map((y, i) => ({
                     x: (histogram.log10[i]! + histogram.log10[i + 1]!) / 2,
                     y,
@@ -139,6 +182,7 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
       { name: name('L0'), log: true },
       kl,
       scatter(results, l0Of, klOf),
+      { frontier: true },
     ),
     chart('line', words.charts.frontier, { name: name('L0'), log: true }, kl, frontier),
     chart(
@@ -161,7 +205,7 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
   return charts.length === 0
     ? []
     : [
-        heading(2, words.charts.title),
+        heading(2, words.charts.title, 'charts'),
         ...charts.map((one): Block => ({ kind: 'chart', chart: one, table: tableOf(one, words) })),
       ];
 }

@@ -26,7 +26,7 @@ export function lossesSection({ data }: EvaluationResult, words: Words): Block[]
   const lines = lossLines(data, words);
   if (lines.length === 0 && skipped.length === 0) return [];
   return [
-    heading(2, losses.title),
+    heading(2, losses.title, 'text'),
     ...lines.map(paragraph),
     ...(skipped.length === 0
       ? []

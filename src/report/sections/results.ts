@@ -1,96 +1,143 @@
-/** Main tables, per-layer tables, sweeps and paired differences. */
+/** Main tables, per-layer tables and sweeps. */
+import { namesIn } from '../../findings/names.js';
 import type { Field } from '../../metrics/metric.js';
 import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
 import { protocolNames, type EvaluationResult, type SaeResult } from '../../schema/index.js';
+import { bestOf, isNearIdentity, type Entry } from '../best.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
 import type { Words } from '../language/words.js';
-import { arrow, bestOf, estimateOf, nameOf, valueOf } from '../metric-rows.js';
-import { estimate, interval, notAvailable, number } from '../numbers.js';
+import { arrow, estimateOf, nameOf, valueOf } from '../metric-rows.js';
+import { estimate, number } from '../numbers.js';
 
-export interface MainTableOptions {
-  /** Names of the columns; default the labels. */
+/** The SAEs of a result, as tables and marks read them. */
+export const entriesOf = (result: EvaluationResult): Entry[] =>
+  result.results.map((sae) => ({ sae, run: result }));
+
+/** Label of an SAE, with a mark if it is close to an identity. */
+const labeled = (entry: Entry, name: string): string =>
+  isNearIdentity(entry) ? `${name} ${nearIdentityMark}` : name;
+
+/** Mark of near-identities. */
+const nearIdentityMark = '†';
+
+export interface SaeTableOptions {
+  /** Names of the rows; default the labels. */
   names?: readonly string[];
-  /** Fields that have a row; default all. */
+  /** Fields that have a column; default all. */
   fields?: readonly string[];
-  /** Whether the best of each metric is marked, if they count the same positions; default true. */
+  /** Columns before those of the metrics. */
+  columns?: readonly { title: string; cell: (sae: Entry['sae'] & Partial<SaeResult>) => Cell }[];
+  /** Whether the best of each metric is marked; default true. */
   markBest?: boolean;
-  /** Metrics that can have a row; default all. */
+  /** Metrics that can have a column; default all. */
   table?: Metrics;
 }
 
-/** Whether these SAEs count the same positions under strict, so that one can be the best. */
-const countTheSame = (results: readonly SaeResult[]): boolean =>
-  new Set(results.flatMap(({ positions }) => JSON.stringify(positions?.exclude) ?? [])).size < 2;
-
-/** SAEs side by side, one row for each field that any of them has. */
-export function mainTable(
-  results: readonly SaeResult[],
+/** SAEs below one another, one column for each field that any of them has. */
+export function saeTable(
+  entries: readonly Entry[],
   protocol: 'reference' | 'strict',
   words: Words,
   {
-    names = results.map(({ label }) => label),
+    names = entries.map(({ sae }) => sae.label),
     fields,
+    columns: before = [],
     markBest = true,
     table = metrics,
-  }: MainTableOptions = {},
+  }: SaeTableOptions = {},
 ): Table {
-  const rows = scalarFieldsOf(protocol, table)
+  const columns = scalarFieldsOf(protocol, table)
     .filter(({ field }) => fields?.includes(field) ?? true)
-    .map((field) => ({ field, values: results.map((one) => estimateOf(one, field)) }))
+    .map((field) => ({
+      field,
+      values: entries.map(({ sae }) => estimateOf(sae, field)),
+      best: markBest ? bestOf(entries, field) : new Set<number>(),
+    }))
     .filter(({ values }) => values.some((value) => value !== null));
-  const isRanked = markBest && (protocol === 'reference' || countTheSame(results));
+  const hasMarks = entries.some(isNearIdentity);
+  const hasBest = columns.some(({ best }) => best.size > 0);
   return {
     caption: words.resultsUnder(protocol),
     numeric: true,
-    head: [words.metricColumn, ...names],
-    rows: rows.map(({ field: { name, better }, values }) => {
-      const means = values.map((value) => value?.mean ?? null);
-      const best = isRanked ? bestOf(means, better) : new Set<number>();
-      return [
-        cell(`${name[words.lang]}${arrow[better]}`),
-        ...values.map((value, i): Cell => ({ text: estimate(value), best: best.has(i) })),
-      ];
-    }),
+    head: [
+      words.saeColumn,
+      ...before.map(({ title }) => title),
+      ...columns.map(({ field: { name, better } }) => `${name[words.lang]}${arrow[better]}`),
+    ],
+    meanings: [
+      null,
+      ...before.map(() => null),
+      ...columns.map(({ field: { meaning } }) => meaning[words.lang]),
+    ],
+    rows: entries.map((entry, i) => [
+      cell(labeled(entry, names[i]!)),
+      ...before.map((column) => column.cell(entry.sae)),
+      ...columns.map(({ values, best }): Cell => ({
+        text: estimate(values[i]),
+        ...(values[i] ? { sort: values[i].mean } : {}),
+        best: best.has(i),
+      })),
+    ]),
+    notes: [
+      ...(hasMarks ? [`${nearIdentityMark} ${words.nearIdentityNote}`] : []),
+      ...(hasBest ? [words.bestNote] : []),
+    ],
   };
 }
 
-export function resultsSection(
-  { results, config }: EvaluationResult,
-  lang: 'en' | 'zh',
+/** The same with a row for each field, for terminals: SAEs side by side. */
+export function mainTable(
+  entries: readonly Entry[],
+  protocol: 'reference' | 'strict',
   words: Words,
-): Block[] {
-  const failed = results.filter(({ error }) => error !== null);
-  return config.protocol
+  options: SaeTableOptions = {},
+): Table {
+  const { caption, head, rows, notes } = saeTable(entries, protocol, words, options);
+  return {
+    caption,
+    numeric: true,
+    head: [words.metricColumn, ...rows.map(([first]) => first!.text)],
+    rows: head.slice(1).map((name, column) => [cell(name), ...rows.map((row) => row[column + 1]!)]),
+    ...(notes === undefined ? {} : { notes }),
+  };
+}
+
+/** Why values are missing: one line for each reason, with the SAEs and metrics. */
+function missingLines(
+  { results }: EvaluationResult,
+  protocol: 'reference' | 'strict',
+  words: Words,
+): string[] {
+  const names = new Map(
+    scalarFieldsOf(protocol).map(({ field, name }) => [`${protocol}.${field}`, name[words.lang]]),
+  );
+  const byReason = new Map<string, Map<string, string[]>>();
+  for (const { label, notes } of results)
+    for (const note of notes) {
+      const name = names.get(note.metric);
+      if (name === undefined) continue;
+      const reason = note[words.lang];
+      const byMetrics = byReason.get(reason) ?? new Map<string, string[]>();
+      byReason.set(reason, byMetrics.set(label, [...(byMetrics.get(label) ?? []), name]));
+    }
+  return [...byReason].map(([reason, bySae]) => {
+    const who = [...bySae].map(
+      ([label, metricNames]) => `${label}${words.separator}${namesIn(words.lang, metricNames)}`,
+    );
+    return words.missing(namesIn(words.lang, who), reason);
+  });
+}
+
+export function resultsSection(result: EvaluationResult, words: Words): Block[] {
+  const failed = result.results.filter(({ error }) => error !== null);
+  return result.config.protocol
     .flatMap((protocol): Block[] => {
-      const notes = results.flatMap(({ label, notes: own }) =>
-        own
-          .filter(({ metric }) => metric.startsWith(`${protocol}.`))
-          .map((note) => ({ label, ...note })),
-      );
-      const shown = new Set(scalarFieldsOf(protocol).map(({ field }) => `${protocol}.${field}`));
-      const byReason = new Map<string, string[]>();
-      for (const note of notes.filter(({ metric }) => shown.has(metric))) {
-        const reason = note[lang];
-        byReason.set(reason, [
-          ...(byReason.get(reason) ?? []),
-          `${note.label} ${note.metric.slice(protocol.length + 1)}`,
-        ]);
-      }
+      const lines = missingLines(result, protocol, words);
       return [
-        heading(2, words.resultsUnder(protocol)),
+        heading(2, words.resultsUnder(protocol), `results-${protocol}`),
         paragraph(words.protocolLine[protocol]),
-        { kind: 'table', table: mainTable(results, protocol, words) },
-        ...(byReason.size === 0
-          ? []
-          : [
-              {
-                kind: 'list' as const,
-                items: [...byReason].map(
-                  ([reason, who]) =>
-                    `${notAvailable} (${who.join(', ')})${words.separator}${reason}`,
-                ),
-              },
-            ]),
+        { kind: 'table', table: saeTable(entriesOf(result), protocol, words) },
+        ...(lines.length === 0 ? [] : [{ kind: 'list' as const, items: lines }]),
       ];
     })
     .concat(
@@ -137,7 +184,7 @@ export function perLayerSection({ results }: EvaluationResult, words: Words): Bl
             table(
               lists.map(({ title }) => title),
               layers.map((layer, j) => [
-                cell(String(layer)),
+                cell(String(layer), layer),
                 ...lists.map(({ field }) => cell(number((valueOf(result, field) as number[])[j]))),
               ]),
             ),
@@ -151,7 +198,7 @@ export function perLayerSection({ results }: EvaluationResult, words: Words): Bl
                 ...protocolNames.map((protocol) => `${words.splicedAt} (${protocol})`),
               ],
               perLayer.map((row) => [
-                cell(String(row.layer)),
+                cell(String(row.layer), row.layer),
                 ...ofLayers.map(({ field }) => cell(estimate(estimateOf(row, field)))),
                 ...protocolNames.map((protocol) => cell(number(row[protocol]?.splicedAt))),
               ]),
@@ -159,14 +206,14 @@ export function perLayerSection({ results }: EvaluationResult, words: Words): Bl
           ]),
     ];
   });
-  return blocks.length === 0 ? [] : [heading(2, words.perLayer), ...blocks];
+  return blocks.length === 0 ? [] : [heading(2, words.perLayer, 'layers'), ...blocks];
 }
 
 export function sweepSection({ results }: EvaluationResult, words: Words): Block[] {
   const swept = results.filter(({ sweep }) => sweep !== null);
   if (swept.length === 0) return [];
   return [
-    heading(2, words.sweep),
+    heading(2, words.sweep, 'sweep'),
     ...swept.map(({ label, sweep }): Block => ({
       kind: 'table',
       table: {
@@ -185,37 +232,6 @@ export function sweepSection({ results }: EvaluationResult, words: Words): Block
           cell(number(strict?.DeltaCE?.mean)),
           cell(number(reference?.KLDiv)),
         ]),
-      },
-    })),
-  ];
-}
-
-/** Comparisons above which only NormMSE and KL per token are shown; the result has them all. */
-const mostPairs = 40;
-
-export function comparisonsSection({ comparisons }: EvaluationResult, words: Words): Block[] {
-  const shown =
-    comparisons.length > mostPairs
-      ? comparisons.filter(({ metric }) => metric === 'KLDivPerToken' || metric === 'NormMSE')
-      : comparisons;
-  if (shown.length === 0) return [];
-  const metrics = [...new Set(shown.map(({ metric }) => metric))];
-  return [
-    heading(2, words.comparisons),
-    paragraph(words.comparisonsLine),
-    ...metrics.map((metric): Block => ({
-      kind: 'table',
-      table: {
-        caption: nameOf(metric, words),
-        numeric: true,
-        head: [words.pair, words.difference, '95 %'],
-        rows: shown
-          .filter((one) => one.metric === metric)
-          .map(({ a, b, difference, ci95 }) => [
-            cell(`${a} − ${b}`),
-            cell(number(difference)),
-            cell(interval(ci95) || notAvailable),
-          ]),
       },
     })),
   ];

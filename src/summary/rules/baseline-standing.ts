@@ -14,9 +14,7 @@ function clauses(lang: 'en' | 'zh', all: readonly Found[]): string[] {
   const named = (list: readonly Found[], times: (found: Against) => string): string =>
     namesIn(
       lang,
-      list.map(({ one, found }) =>
-        lang === 'en' ? `${one.label} ${times(found)}` : `${one.label} ${times(found)} 倍`,
-      ),
+      list.map(({ one, found }) => `${one.label} ${times(found)}`),
     );
   const [better, worse, open] = [of('less'), of('more'), of('open')];
   const openNames = namesIn(
@@ -25,14 +23,14 @@ function clauses(lang: 'en' | 'zh', all: readonly Found[]): string[] {
   );
   return lang === 'en'
     ? [
-        ...(better.length === 0 ? [] : [`times less KL: ${named(better, timesSmaller)}`]),
-        ...(worse.length === 0 ? [] : [`times more KL: ${named(worse, timesLarger)}`]),
-        ...(open.length === 0 ? [] : [`cannot be told from it: ${openNames}`]),
+        ...(better.length === 0 ? [] : [`less by a factor of: ${named(better, timesSmaller)}`]),
+        ...(worse.length === 0 ? [] : [`more by a factor of: ${named(worse, timesLarger)}`]),
+        ...(open.length === 0 ? [] : [`not to be told from it: ${openNames}`]),
       ]
     : [
-        ...(better.length === 0 ? [] : [`KL 更小：基线是 ${named(better, timesSmaller)}`]),
-        ...(worse.length === 0 ? [] : [`KL 更大：${named(worse, timesLarger)}`]),
-        ...(open.length === 0 ? [] : [`无法与之区分：${openNames}`]),
+        ...(better.length === 0 ? [] : [`低于基线的倍数：${named(better, timesSmaller)}`]),
+        ...(worse.length === 0 ? [] : [`高于基线的倍数：${named(worse, timesLarger)}`]),
+        ...(open.length === 0 ? [] : [`无法区分：${openNames}`]),
       ];
 }
 
@@ -63,10 +61,10 @@ export const baselineStanding: SummaryRule = {
           saes: [baseline.label, ...all.map(({ one }) => one.label)],
           message: {
             en:
-              `Against the baseline ${baseline.label} (${place.en}, KL ${kl} nats per token): ` +
+              `KL against the baseline ${baseline.label} (${place.en}, ${kl} nats per token): ` +
               `${clauses('en', all).join('; ')}.`,
             zh:
-              `与基线 ${baseline.label}（${place.zh}，每词元 KL ${kl} 奈特）相比，` +
+              `KL 与基线 ${baseline.label}（${place.zh}，每词元 ${kl} 奈特）相比，` +
               `${clauses('zh', all).join('；')}。`,
           },
           evidence: {

@@ -32,7 +32,7 @@ export const compared: SummaryRule = {
             (failed === 0 ? '' : ` ${failed} of them failed.`),
           zh:
             `在 ${shortPath(model)}（${architecture.family}，${architecture.layers} 层，` +
-            `${parameters} 参数）上评估 ${results.length} 个 SAE；文本为 ` +
+            `${parameters.replace(' ', '')} 参数）上评估 ${results.length} 个 SAE；文本为 ` +
             `${shortPath(dataset.path)} 的 ${data.samples} 条，共 ${tokens} 个词元。` +
             (failed === 0 ? '' : `其中 ${failed} 个失败。`),
         },

@@ -20,8 +20,11 @@ export const fixedAgainstRouted: SummaryRule = {
     const depth = depthOf(context.results);
     return sameL0Pairs(measuredIn(context), ['RouteSAE', 'TopK']).map(([routed, fixed]) => {
       const found = against(context, routed, fixed);
-      const clause = klAgainst(fixed.label, found);
       const [routedAt, fixedAt] = [placeOf(routed.sae), placeOf(fixed.sae)];
+      const clause = klAgainst(
+        { en: `${fixed.label} (${fixedAt.en})`, zh: `${fixed.label}（${fixedAt.zh}）` },
+        found,
+      );
       const isAlike = placeKey(routed.sae) === placeKey(fixed.sae);
       const example = depthExample(depth);
       return {
@@ -29,14 +32,14 @@ export const fixedAgainstRouted: SummaryRule = {
         message: {
           en:
             `Routing against a fixed layer, both with ${cite(routed.l0!)} active latents per ` +
-            `token: the KL of ${routed.label} (${routedAt.en}) ${clause.en} (${fixedAt.en}).` +
+            `token: the KL of ${routed.label} (${routedAt.en}) ${clause.en}.` +
             (isAlike
               ? ''
               : ` The layers differ, and KL depends on depth${example.en}: this ratio is not of ` +
                 'routing alone.'),
           zh:
-            `路由与固定层的比较，二者每词元都激活 ${cite(routed.l0!)} 个潜变量：${routed.label}` +
-            `（${routedAt.zh}）的 KL ${clause.zh}（${fixed.label} 位于${fixedAt.zh}）。` +
+            `路由与固定层（每词元均激活 ${cite(routed.l0!)} 个潜变量）：${routed.label}` +
+            `（${routedAt.zh}）的 KL ${clause.zh}。` +
             (isAlike
               ? ''
               : `二者的层不同，而 KL 随深度变化${example.zh}，因此该比值不只反映路由。`),

@@ -24,11 +24,11 @@ const sentences: Record<'identity' | 'sparse', (list: readonly WithL0[]) => Bili
     en:
       `${named('en', list)} ${list.length === 1 ? 'is a near-identity' : 'are near-identities'}: ` +
       'the small error comes from the number of active latents, not from a good dictionary.',
-    zh: `${named('zh', list)} 是近似恒等映射：误差小源于激活的潜变量过多，并不说明字典良好。`,
+    zh: `${named('zh', list)}是近似恒等映射：误差小源于激活的潜变量过多，并不说明字典良好。`,
   }),
   sparse: (list) => ({
     en: `${named('en', list)} ${list.length === 1 ? 'is no near-identity' : 'are no near-identities'}.`,
-    zh: `${named('zh', list)} 不是近似恒等映射。`,
+    zh: `${named('zh', list)}不是近似恒等映射。`,
   }),
 };
 

@@ -16,19 +16,24 @@ export const mlsaeAgainstRouted: SummaryRule = {
   check: (context) =>
     sameL0Pairs(measuredIn(context), ['MLSAE', 'RouteSAE']).map(([every, routed]) => {
       const found = against(context, every, routed);
-      const clause = klAgainst(routed.label, found);
       const [everyAt, routedAt] = [placeOf(every.sae), placeOf(routed.sae)];
+      const clause = klAgainst(
+        {
+          en: `${routed.label} (each token at its own layer of ${routedAt.en})`,
+          zh: `${routed.label}（在${routedAt.zh}中为每个词元各选一层）`,
+        },
+        found,
+      );
       return {
         saes: [every.label, routed.label],
         message: {
           en:
             `One dictionary for every layer against routing, both with ${cite(every.l0!)} active ` +
-            `latents: the KL of ${every.label} (mean over splices at ${everyAt.en}) ${clause.en} ` +
-            `(each token at its own layer of ${routedAt.en}).`,
+            `latents per token: the KL of ${every.label} (mean over splices at ${everyAt.en}) ` +
+            `${clause.en}.`,
           zh:
-            `各层共用一个字典与路由的比较，二者都激活 ${cite(every.l0!)} 个潜变量：${every.label}` +
-            `（${everyAt.zh}逐层替换的平均）的 KL ${clause.zh}（${routed.label} 在` +
-            `${routedAt.zh}中为每个词元各选一层）。`,
+            `各层共用一个字典与路由（每词元均激活 ${cite(every.l0!)} 个潜变量）：${every.label}` +
+            `（${everyAt.zh}逐层替换的平均）的 KL ${clause.zh}。`,
         },
         evidence: {
           L0: every.l0!,
