@@ -187,11 +187,11 @@ export class JobQueue {
     return summary;
   }
 
-  /** Cancels a waiting or running evaluation. */
-  cancel(id: string): void {
+  /** Cancels a waiting or running evaluation; `keep`: a running one has a result over what it did. */
+  cancel(id: string, { keep = false }: { keep?: boolean } = {}): void {
     const status = this.store.status(id);
     if (status === null || hasEnded(status)) return;
-    for (const worker of this.workers.values()) if (worker.cancel(id)) return;
+    for (const worker of this.workers.values()) if (worker.cancel(id, { keep })) return;
     // No worker has a running one if an earlier server left it so and this one is not ready yet.
     this.#ended(id, 'cancelled', {
       error: new SaeEvalError(

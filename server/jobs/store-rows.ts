@@ -70,6 +70,7 @@ export function summaryOf(row: Row): EvaluationSummary {
     request: parsed<ResolvedRequest>(checked(row), row.request),
     device: row.device,
     submittedBy: row.submitted_by,
+    stopped: row.status === 'cancelled' && row.result_hash !== null,
     rerunOf: row.rerun_of,
     position: null,
     waitingFor: null,

@@ -56,6 +56,8 @@ const longestRest = 30_000;
 interface Current {
   job: Job;
   controller: AbortController;
+  /** Aborts if it is to stop and to keep what was done. */
+  stop: AbortController;
 }
 
 export class DeviceWorker {
@@ -118,9 +120,16 @@ export class DeviceWorker {
       });
   }
 
-  /** Stops the running evaluation within a batch if it is this one. Returns whether it is. */
-  cancel(id: string): boolean {
+  /**
+   * Stops the running evaluation within a batch if it is this one; `keep`: with a result over what
+   * was done. Returns whether it is.
+   */
+  cancel(id: string, { keep = false }: { keep?: boolean } = {}): boolean {
     if (this.#current?.job.id !== id) return false;
+    if (keep) {
+      this.#current.stop.abort();
+      return true;
+    }
     this.#current.controller.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
     this.#resting?.abort();
     return true;
@@ -151,7 +160,10 @@ export class DeviceWorker {
   #take(): Promise<Current | null> {
     return this.#untilStored(() => {
       const job = this.host.take(this.options.device);
-      this.#current = job === null ? null : { job, controller: new AbortController() };
+      this.#current =
+        job === null
+          ? null
+          : { job, controller: new AbortController(), stop: new AbortController() };
       return this.#current;
     });
   }
@@ -192,7 +204,7 @@ export class DeviceWorker {
     return true;
   }
 
-  async #runToItsEnd({ job, controller }: Current): Promise<void> {
+  async #runToItsEnd({ job, controller, stop }: Current): Promise<void> {
     const { jobTimeout } = this.options;
     const timer =
       jobTimeout === 0
@@ -210,7 +222,11 @@ export class DeviceWorker {
     timer?.unref();
     const span = startJobSpan(job, this.options.device);
     try {
-      const outcome = await this.#attempt(job, controller.signal, span).catch((error: unknown) => {
+      const outcome = await this.#attempt(job, {
+        signal: controller.signal,
+        stop: stop.signal,
+        span,
+      }).catch((error: unknown) => {
         span.end('failed', String(error));
         throw error;
       });
@@ -237,8 +253,7 @@ export class DeviceWorker {
    */
   async #attempt(
     job: Job,
-    signal: AbortSignal,
-    span: JobSpan,
+    { signal, stop, span }: { signal: AbortSignal; stop: AbortSignal; span: JobSpan },
   ): Promise<{
     status: EvaluationStatus;
     result?: EvaluationResult;
@@ -268,6 +283,7 @@ export class DeviceWorker {
           paths: job.paths,
           trace: span.carrier,
           signal,
+          stop,
           onProgress: (progress) => {
             batches = progress.batches;
             this.host.progress(job.id, progress);
@@ -283,6 +299,9 @@ export class DeviceWorker {
             status: error.code === 'timed-out' ? 'failed' : 'cancelled',
             error: error.toJSON(),
           };
+        // Nothing was done.
+        if (stop.aborted && error.code === 'cancelled' && !this.#stop.signal.aborted)
+          return { status: 'cancelled', error: error.toJSON() };
         if (this.#stop.signal.aborted) {
           this.host.requeued(job.id);
           return null;

@@ -70,6 +70,13 @@ const getQuery = z.object({
 });
 
 const removeQuery = z.object({
+  keep: z
+    .enum(['partial'])
+    .optional()
+    .describe(
+      '`partial`: a running evaluation stops and keeps what it did: it ends as `cancelled` with ' +
+        '`stopped` and a result over the samples done. It has no result if none was done yet.',
+    ),
   expect: z
     .enum(['active', 'ended'])
     .optional()
@@ -141,14 +148,18 @@ export function registerEvaluations(app: Api, services: Services): void {
       params: idParameters,
       querystring: removeQuery,
       response: {
-        202: evaluationSummarySchema,
+        202: evaluationSummarySchema.describe(
+          'The record; a running evaluation ends within a batch.',
+        ),
         204: z.undefined().describe('The evaluation was removed.'),
         ...problems(404, 409, 422, 503),
       },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const { expect } = request.query;
+      const { keep } = request.query;
+      // Whoever wants to keep numbers wants to remove nothing.
+      const { expect = keep === undefined ? undefined : 'active' } = request.query;
       const status = store.status(id);
       if (status === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
       if (hasEnded(status) && expect === 'active')
@@ -165,7 +176,7 @@ export function registerEvaluations(app: Api, services: Services): void {
         queue.health.write(() => store.remove(id));
         return reply.code(204).send();
       }
-      queue.cancel(id);
+      queue.cancel(id, { keep: keep === 'partial' });
       return reply.code(202).send(existingSummary(services, id));
     },
   });

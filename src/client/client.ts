@@ -61,6 +61,14 @@ type MergePatch<T> = T extends readonly unknown[]
     ? { [K in keyof T]?: MergePatch<T[K]> | null }
     : T;
 
+export interface CancelOptions extends CallOptions {
+  /**
+   * `partial`: a running evaluation keeps what it did and ends as `cancelled` with `stopped` and a
+   * result over the samples done; without a sample done it has no result.
+   */
+  keep?: 'partial';
+}
+
 export interface ListOptions extends CallOptions {
   status?: EvaluationStatus | readonly EvaluationStatus[];
   /** Lists only evaluations of an SAE with this label. */
@@ -221,15 +229,15 @@ export class SaeEvalClient {
   /**
    * Cancels a waiting or running evaluation. An ended evaluation is left alone.
    *
-   * @returns the evaluation after the call.
+   * @returns the evaluation after the call; a running one ends within a batch (`watch` tells).
    */
-  async cancel(id: string, { signal }: CallOptions = {}): Promise<EvaluationSummary> {
+  async cancel(id: string, { keep, signal }: CancelOptions = {}): Promise<EvaluationSummary> {
     try {
       // Without `expect`, an evaluation that has ended meanwhile would be removed.
       return await this.#transport.json({
         method: 'DELETE',
         path: evaluationPath(id),
-        query: { expect: 'active' },
+        query: { expect: 'active', keep },
         signal,
         repeatable: true,
       });

@@ -5,6 +5,7 @@
 export {
   SaeEvalClient,
   type CallOptions,
+  type CancelOptions,
   type EvaluateOptions,
   type ListOptions,
   type ReportOptions,

@@ -18,7 +18,7 @@ import { watchParent } from './watch-parent.js';
 
 /** Milliseconds between numbers as they stand: to make them and to send them takes time. */
 const resultInterval = 1000;
-const cancellations = new Map<number, AbortController>();
+const cancellations = new Map<number, { cancel: AbortController; stop: AbortController }>();
 const cache = new WeightCache();
 
 function send(message: FromChild): void {
@@ -47,8 +47,8 @@ async function runWithRoom(
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const { call, request, id, createdAt, journal, sums, paths, cacheBytes, trace = {} } = message;
   const device = resolveDevice(message.device ?? request.device, devices(), freeOnDevice);
-  const controller = new AbortController();
-  cancellations.set(call, controller);
+  const ends = { cancel: new AbortController(), stop: new AbortController() };
+  cancellations.set(call, ends);
   const readMemory = memoryReader(device);
   const usage = (): ProcessUsage => ({
     residentBytes: process.memoryUsage.rss(),
@@ -66,7 +66,8 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       ...(journal === undefined ? {} : { journal }),
       ...(sums === undefined ? {} : { sums }),
       cache,
-      signal: controller.signal,
+      signal: ends.cancel.signal,
+      stop: ends.stop.signal,
       resolvePath: pathResolver(paths),
       allowProgram: paths === null ? message.allowProgram : serverAllowsPrograms(),
       onLoaded: () => span.loaded(),
@@ -91,10 +92,10 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
 }
 
 async function answer(message: ToChild): Promise<void> {
-  if (message.type === 'cancel') {
+  if (message.type === 'cancel' || message.type === 'stop') {
     cancellations
       .get(message.call)
-      ?.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+      ?.[message.type].abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
     return;
   }
   try {

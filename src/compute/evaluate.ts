@@ -9,6 +9,12 @@ import { validateRequest } from '../evaluation/request/resolve.js';
 export interface EvaluateOptions {
   /** Cancels within a batch; the promise rejects with `cancelled`. */
   signal?: AbortSignal;
+  /**
+   * Stops within a batch and keeps what was done: the promise resolves with a result over those
+   * samples, whose `status` is `cancelled` and `stopped` true. If no sample is done it rejects with
+   * `cancelled`. With `journal`, the same request continues after the batches that were finished.
+   */
+  stop?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** Numbers as they stand after a batch. */
   onResult?: (results: SaeResult[]) => void;

@@ -60,6 +60,8 @@ export interface ComputeRunOptions {
   /** Carries an OpenTelemetry trace on (`traceparent`, …). */
   trace?: Record<string, string>;
   signal?: AbortSignal;
+  /** Stops and keeps what was done: the result is over those samples and says so. */
+  stop?: AbortSignal;
   onProgress?: (progress: Progress) => void;
   /** Something that the result's warnings will tell too. */
   onNotice?: (text: Bilingual) => void;
@@ -180,7 +182,7 @@ export class ComputeProcess {
     message: WithoutCall<ToChild>,
     options: ComputeRunOptions,
   ): Promise<EvaluationResult | Machine> {
-    const { signal } = options;
+    const { signal, stop } = options;
     if (this.#closed) throw new SaeEvalError('cancelled', 'The compute process was stopped.');
     if (isAborted(signal)) throw abortReason(signal);
     const call = ++this.#calls;
@@ -190,10 +192,12 @@ export class ComputeProcess {
       child.send({ type: 'cancel', call } satisfies ToChild, () => {});
       timer = setTimeout(() => child.kill('SIGKILL'), cancelGraceMs);
     };
+    const onStop = (): void => void child.send({ type: 'stop', call } satisfies ToChild, () => {});
     try {
       return await new Promise((resolve, reject) => {
         this.#pending = { call, options, resolve, reject };
         signal?.addEventListener('abort', onAbort, { once: true });
+        stop?.addEventListener('abort', onStop, { once: true });
         child.send({ ...message, call }, (error) => {
           // A process that is ending takes no messages; its `close` says why.
           if (error !== null && this.#child !== child)
@@ -204,6 +208,7 @@ export class ComputeProcess {
               ),
             );
         });
+        if (stop?.aborted === true) onStop();
       });
     } catch (thrown) {
       if (isAborted(signal)) throw abortReason(signal);
@@ -214,6 +219,7 @@ export class ComputeProcess {
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
+      stop?.removeEventListener('abort', onStop);
       this.#pending = null;
     }
   }

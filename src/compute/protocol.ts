@@ -54,6 +54,7 @@ export const toChildSchema = z.discriminatedUnion('type', [
     cacheBytes: z.number(),
     trace: z.record(z.string(), z.string()).optional(),
   }),
+  z.object({ type: z.literal('stop'), call: z.number().int() }),
   z.object({ type: z.literal('cancel'), call: z.number().int() }),
   z.object({ type: z.literal('describe'), call: z.number().int() }),
 ]);

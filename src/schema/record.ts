@@ -78,6 +78,9 @@ export const evaluationSummarySchema = z
       .string()
       .nullable()
       .describe('Label of the API key that submitted it; null without keys.'),
+    stopped: z
+      .boolean()
+      .describe('Whether it was stopped and has a result over the samples done until then.'),
     rerunOf: z
       .string()
       .nullable()

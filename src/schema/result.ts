@@ -152,12 +152,10 @@ export const statementSchema = z
   })
   .meta({ id: 'Statement' });
 
-export const summarySchema = z
-  .object({ statements: z.array(statementSchema) })
-  .meta({
-    id: 'Summary',
-    description: 'What the numbers say, in the order of a report; empty if they say nothing.',
-  });
+export const summarySchema = z.object({ statements: z.array(statementSchema) }).meta({
+  id: 'Summary',
+  description: 'What the numbers say, in the order of a report; empty if they say nothing.',
+});
 
 export const findingSchema = z
   .object({
@@ -250,7 +248,13 @@ export const resultSchema = z
   .object({
     id: z.string(),
     createdAt: z.string(),
-    status: z.enum(['succeeded', 'partial', 'failed']),
+    status: z
+      .enum(['succeeded', 'partial', 'failed', 'cancelled'])
+      .describe('`cancelled`: stopped before all samples were done, see `stopped`.'),
+    stopped: z
+      .boolean()
+      .optional()
+      .describe('True if it was stopped and is over the samples done: `data.samples`.'),
     config: configSchema,
     data: dataSummarySchema,
     results: z.array(saeResultSchema),

@@ -5,7 +5,7 @@ import { metrics, type Table } from '../../metrics/table.js';
 import { keep, ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
 import type { Over, Positions } from './positions.js';
-import { VectorSums } from './vectors.js';
+import { onHost, VectorSums } from './vectors.js';
 
 export interface CollectorOptions {
   positions: Positions;
@@ -13,22 +13,6 @@ export interface CollectorOptions {
   setOf?: (owner: string) => PositionSet;
   /** Metrics whose sums are collected; default all. */
   table?: Table;
-}
-
-/** Float64 tensors one after the other, in one transfer. */
-function onHost(vectors: readonly Tensor[]): Float64Array {
-  if (vectors.length === 0) return new Float64Array();
-  const flat = scope(() =>
-    ops.cat(
-      vectors.map((each) => each.reshape([-1])),
-      0,
-    ),
-  );
-  try {
-    return flat.toTypedArray() as Float64Array;
-  } finally {
-    flat.dispose();
-  }
 }
 
 /** Columns that wait for their sums are added up together, so that there are few launches. */

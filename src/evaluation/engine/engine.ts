@@ -36,6 +36,8 @@ export interface EngineOptions {
 
 export interface BatchOptions {
   signal?: AbortSignal | undefined;
+  /** Ends the batch after the micro-batch under way; its sums are then those of fewer samples. */
+  stop?: AbortSignal | undefined;
   /** Memory ran out: frees what is not needed now, and says whether that was anything. */
   makeRoom?: () => boolean;
   /** Memory ran out: from now on that much is computed at once. */
@@ -78,19 +80,24 @@ export class Engine {
   }
 
   /**
-   * The sums of one batch of samples. Gives the event loop a turn between micro-batches; stops
-   * there when aborted. A micro-batch for which memory is short begins again as a smaller one.
+   * The sums of one batch of samples, or of those that were done when `stop` aborted. Gives the
+   * event loop a turn between micro-batches; ends there when aborted. A micro-batch for which memory is short begins again as a smaller one.
    * @throws SaeEvalError `device-memory` if one sequence by one lane does not fit.
    */
   async batch(
     samples: readonly Sample[],
-    { signal, makeRoom, onSmaller, onMicroBatch }: BatchOptions = {},
+    { signal, stop, makeRoom, onSmaller, onMicroBatch }: BatchOptions = {},
   ): Promise<Accumulator> {
     const sums: BatchSums = { accumulator: new Accumulator(), vectors: new VectorSums() };
+    let from = 0;
     try {
-      for (let from = 0; from < samples.length;) {
+      while (from < samples.length) {
         await new Promise(setImmediate);
         signal?.throwIfAborted();
+        if (stop?.aborted === true) {
+          sums.vectors.moveTo(sums.accumulator);
+          break;
+        }
         const end = Math.min(samples.length, from + this.#microBatch.sequences);
         const isLast = end === samples.length;
         try {
@@ -113,7 +120,7 @@ export class Engine {
     } finally {
       sums.vectors.dispose();
     }
-    sums.accumulator.endBatch(samples.length);
+    if (from > 0) sums.accumulator.endBatch(from);
     return sums.accumulator;
   }
 

@@ -2,7 +2,24 @@
  * Vectors of a batch, added up on the device that computes them: there are few micro-batches in a
  * batch, and a transfer of every vector after each would make the device wait.
  */
-import { keep, scope, type Tensor } from '../../torch/index.js';
+import type { Accumulator } from '../../metrics/accumulator.js';
+import { keep, ops, scope, type Tensor } from '../../torch/index.js';
+
+/** Float64 tensors one after the other, in one transfer. */
+export function onHost(vectors: readonly Tensor[]): Float64Array {
+  if (vectors.length === 0) return new Float64Array();
+  const flat = scope(() =>
+    ops.cat(
+      vectors.map((each) => each.reshape([-1])),
+      0,
+    ),
+  );
+  try {
+    return flat.toTypedArray() as Float64Array;
+  } finally {
+    flat.dispose();
+  }
+}
 
 /** Sums of vectors by key, float64 each. */
 export class VectorSums {
@@ -37,6 +54,15 @@ export class VectorSums {
       for (const total of totals.values()) total.dispose();
       throw thrown;
     }
+  }
+
+  /** Moves the sums to an accumulator, in one transfer. */
+  moveTo(accumulator: Accumulator): void {
+    const sums = [...this.#sums];
+    const all = onHost(sums.map(([, sum]) => sum));
+    let offset = 0;
+    for (const [key, { numel }] of sums) accumulator.add(key, all.slice(offset, (offset += numel)));
+    this.dispose();
   }
 
   dispose(): void {

@@ -179,11 +179,14 @@ export class ResultBuilder {
       data,
       files,
       seconds,
+      isStopped = false,
       devicePeakBytes,
     }: {
       data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
       files: RunConfig['files'];
       seconds: number;
+      /** Whether the run was stopped before all samples were done. */
+      isStopped?: boolean;
       /** Most memory of the run's tensors on its CUDA device. */
       devicePeakBytes?: number | undefined;
     },
@@ -200,8 +203,10 @@ export class ResultBuilder {
     const { sequences, logits, lanes } = decisions.microBatch;
     const body = {
       ...identity,
-      status:
-        failures === 0
+      ...(isStopped ? { stopped: true } : {}),
+      status: isStopped
+        ? ('cancelled' as const)
+        : failures === 0
           ? ('succeeded' as const)
           : failures === results.length
             ? ('failed' as const)

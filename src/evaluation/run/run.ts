@@ -1,7 +1,7 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
-import { openSamples } from '../../data/index.js';
+import { openSamples, type Sample } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
@@ -27,6 +27,7 @@ import { freeOnDevice, memoryShort, nameOfDevice } from './cuda-device.js';
 import { resolveDevice } from './device.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
 import { ProgressReports } from './progress-reports.js';
+import { stoppedAfter } from './stopped.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
 import {
@@ -48,6 +49,11 @@ export interface RunOptions {
   id?: string;
   createdAt?: string;
   signal?: AbortSignal;
+  /**
+   * Stops after the micro-batch under way and keeps what was done: the result is over those samples
+   * and says so. A journal then has the finished batches, from which the same request continues.
+   */
+  stop?: AbortSignal;
   /** The model, the SAEs and the tokenizer are there. */
   onLoaded?: () => void;
   /** After every batch, and within one that takes its time. */
@@ -140,6 +146,7 @@ export async function run(
 ): Promise<EvaluationResult> {
   const {
     signal,
+    stop,
     onLoaded,
     onProgress,
     progressInterval = 250,
@@ -283,19 +290,29 @@ export async function run(
     files.check({ loading: true });
     if (isCuda) files.weightsAreCopied();
     onLoaded?.();
+    /** Samples of the last batch that were not done, if the run was stopped. */
+    let left: readonly Sample[] | null = null;
     for await (const batch of stream) {
-      accumulator.merge(
-        await engine.batch(batch, {
-          signal,
-          makeRoom: () => cache.clear() > 0,
-          onSmaller: (microBatch) => {
-            decisions.microBatch = microBatch;
-            const short = memoryShort(device);
-            if (!warnings.some(({ en }) => en === short.en)) notice(short);
-          },
-          onMicroBatch: (done) => progress.within(done),
-        }),
-      );
+      const sums = await engine.batch(batch, {
+        signal,
+        stop,
+        makeRoom: () => cache.clear() > 0,
+        onSmaller: (microBatch) => {
+          decisions.microBatch = microBatch;
+          const short = memoryShort(device);
+          if (!warnings.some(({ en }) => en === short.en)) notice(short);
+        },
+        onMicroBatch: (done) => progress.within(done),
+      });
+      if (sums.sequences < batch.length) {
+        left = batch.slice(sums.sequences);
+        // A run that continues begins with a whole batch.
+        keep();
+        keep = () => {};
+        accumulator.merge(sums);
+        break;
+      }
+      accumulator.merge(sums);
       synchronize(device);
       files.checkNowAndThen();
       if (journal?.due === true) write();
@@ -311,6 +328,14 @@ export async function run(
       }
     }
     files.check();
+    const summary =
+      left === null
+        ? stream.summary
+        : stoppedAfter(accumulator.sequences, {
+            summary: stream.summary,
+            total: stream.total,
+            left,
+          });
     try {
       if (options.sums !== undefined)
         writeSums(options.sums, {
@@ -324,11 +349,11 @@ export async function run(
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
     }
-    const { summary } = stream;
     return builder.result(accumulator, {
       files: files.listing,
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
       seconds: progress.seconds,
+      isStopped: left !== null,
       devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,
     });
   } catch (thrown) {

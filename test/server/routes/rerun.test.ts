@@ -1,4 +1,4 @@
-/** Evaluations that are run again, with and without changes. */
+/** Evaluations that are run again, with and without changes, and one that is stopped. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mergePatch } from '#server/merge-patch.js';
 import type { RunningServer } from '#server/main.js';
@@ -152,5 +152,35 @@ describe('an evaluation that is run again', () => {
       body: JSON.stringify(smallRequest()),
     });
     expect(elsewhere.status).toBe(415);
+  });
+
+  it('that is stopped keeps what it did; one that waits has nothing to keep', async () => {
+    const long = { dataset: { maxSamples: 150, seqLen: 256 }, batchSize: 8, inferK: [4, 8, 16] };
+    const running = await client.rerun(first.id, long);
+    const waiting = await client.rerun(first.id, long);
+    expect(await client.cancel(waiting.id, { keep: 'partial' })).toMatchObject({
+      status: 'cancelled',
+      stopped: false,
+      error: { code: 'cancelled' },
+    });
+    for await (const { event, data } of client.watch(running.id))
+      if (event === 'progress' && (data.progress?.samples ?? 0) > 0)
+        await client.cancel(running.id, { keep: 'partial' });
+    const record = await client.get(running.id);
+    expect(record).toMatchObject({ status: 'cancelled', stopped: true, error: null });
+    expect(record.result).toMatchObject({ status: 'cancelled', stopped: true });
+    const { samples, warnings } = record.result!.data;
+    expect(samples).toBeGreaterThan(0);
+    expect(samples).toBeLessThan(150);
+    expect(warnings.at(-1)!.en).toContain(`stopped after ${samples} of 150 samples`);
+    expect(await client.report(running.id)).toContain(`stopped after ${samples} of 150 samples`);
+    expect((await fetch(`${server.url}/v1/evaluations/${running.id}/sums`)).status).toBe(200);
+    const [item] = (await client.list({ status: 'cancelled', order: 'asc' })).items;
+    expect(item).toMatchObject({ id: running.id, stopped: true });
+    expect(item!.headline!.saes[0]!.values).toHaveProperty(['strict.KLDivPerToken']);
+    // Nobody who wants to keep numbers loses them.
+    const late = `${server.url}/v1/evaluations/${running.id}?keep=partial`;
+    expect((await fetch(late, { method: 'DELETE' })).status).toBe(409);
+    expect((await client.get(running.id)).result).toEqual(record.result);
   });
 });
