@@ -4,7 +4,10 @@ import { namesOf } from './names.js';
 import type { EvaluationResult, Finding, SaeResult } from '../schema/index.js';
 
 /** The part of a result that rules read. */
-export type FindingContext = Pick<EvaluationResult, 'config' | 'data' | 'results' | 'comparisons'>;
+export type FindingContext = Pick<
+  EvaluationResult,
+  'config' | 'data' | 'results' | 'comparisons' | 'stopped'
+>;
 
 export interface Rule {
   code: string;

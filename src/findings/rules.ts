@@ -21,6 +21,7 @@ import { recordsLost } from './rules/records-lost.js';
 import { saeFailed } from './rules/sae-failed.js';
 import { scaleMismatch } from './rules/scale-mismatch.js';
 import { specialsDominate } from './rules/specials-dominate.js';
+import { stopped } from './rules/stopped.js';
 import { tooFewSamples } from './rules/too-few-samples.js';
 import { truncatedText } from './rules/truncated-text.js';
 
@@ -28,6 +29,7 @@ export const rules: readonly Rule[] = [
   saeFailed,
   modelFiles,
   recordsLost,
+  stopped,
   nearIdentity,
   denseDictionary,
   deadDictionary,

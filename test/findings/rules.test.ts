@@ -231,6 +231,10 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ results: [saeResult('RandomK')] }),
     silent: of({ results: [topk] }),
   },
+  stopped: {
+    fires: of({ stopped: true }),
+    silent: of({ stopped: false }),
+  },
   'truncated-text': {
     fires: evaluationResult(),
     silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }),

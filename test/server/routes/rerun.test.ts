@@ -173,7 +173,7 @@ describe('an evaluation that is run again', () => {
     expect(samples).toBeGreaterThan(0);
     expect(samples).toBeLessThan(150);
     expect(warnings.at(-1)!.en).toContain(`stopped after ${samples} of 150 samples`);
-    expect(await client.report(running.id)).toContain(`stopped after ${samples} of 150 samples`);
+    expect(await client.report(running.id)).toContain(`over the ${samples} samples done`);
     expect((await fetch(`${server.url}/v1/evaluations/${running.id}/sums`)).status).toBe(200);
     const [item] = (await client.list({ status: 'cancelled', order: 'asc' })).items;
     expect(item).toMatchObject({ id: running.id, stopped: true });
