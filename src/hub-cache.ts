@@ -6,7 +6,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SaeEvalError } from './errors.js';
+import { missingPath } from './missing-path.js';
 
 /**
  * `org/name` (or `name` alone, as for the oldest models), with `@revision` (a branch, tag or
@@ -64,11 +64,9 @@ export function findInHubCache(
 export function locateModel(path: string): string {
   const found = isFolder(path) ? path : findInHubCache(path);
   if (found !== null) return found;
-  const inCache = modelName.test(path)
-    ? `, nor is there a model of that name in ${hubCacheFolder()}`
-    : '';
-  throw new SaeEvalError(
-    'file-not-found',
-    `${path}: there is no such folder of a language model${inCache}.`,
-  );
+  throw missingPath(path, {
+    what: 'folder of a language model',
+    hub: 'model',
+    besides: `, nor a model of that name in ${hubCacheFolder()}`,
+  });
 }

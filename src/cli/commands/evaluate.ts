@@ -1,23 +1,37 @@
 /** `sae-eval evaluate`: one evaluation in a child process, without a server. */
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { evaluateIn } from '../../compute/evaluate.js';
 import { ComputeProcess } from '../../compute/host.js';
-import type { EvaluationRequest, EvaluationResult } from '../../schema/index.js';
+import { SaeEvalError } from '../../errors.js';
+import { validateRequest, type ValidatedRequest } from '../../evaluation/request/resolve.js';
+import {
+  requestFields,
+  withoutAnnotations,
+  type EvaluationRequest,
+  type EvaluationResult,
+} from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
-import { renderFindings, renderLosses, renderTable } from '../../report/terminal.js';
-import { readJsonFile } from '../exit.js';
+import { checkGate, parseGate, type Gate } from '../gate.js';
+import { localeLanguage, type Language } from '../language.js';
+import { finishFolder, journalIn, takeFolder } from '../out-folder.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
+import { requestOf, type RequestArguments } from '../request-arguments.js';
+import { judge, showResult } from '../show-result.js';
 import { writeReport } from '../write-report.js';
 
 export interface EvaluateFlags {
   out?: string;
+  overwrite?: boolean;
   device?: string;
   dtype?: string;
+  lang?: Language;
+  json?: boolean;
   /** Whether the model may be a TorchScript program. */
   allowProgram?: boolean;
   /** A running compute process to use. */
@@ -39,68 +53,83 @@ function withOptions(
 }
 
 /** Path of the journal of a run without `--out`; the same command gives the same path. */
-function journalBeside(request: unknown): string {
+function journalBeside(request: EvaluationRequest): string {
   const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
   const key = createHash('sha256')
-    .update(JSON.stringify([process.cwd(), request]))
+    .update(JSON.stringify([process.cwd(), withoutAnnotations(request)]))
     .digest('hex')
     .slice(0, 32);
   return join(state, 'sae-eval', `${key}.journal`);
 }
 
-/** Runs a request, writes its report, prints its table and sets the exit code. */
+/** Checks the gates and the folder of a request, before anything is computed. */
+async function prepare(
+  { request }: ValidatedRequest,
+  { out, overwrite = false, gates }: EvaluateFlags & { gates: readonly Gate[] },
+): Promise<void> {
+  for (const gate of gates) checkGate(gate, request);
+  if (out !== undefined)
+    await takeFolder(out, request, { overwrite, fields: Object.keys(requestFields.shape) });
+}
+
+/** Runs a request, writes its report, prints it and sets the exit code. */
 export async function runRequest(
   input: unknown,
-  { out, child, allowProgram = false, ...options }: EvaluateFlags,
+  { gates = [], ...flags }: EvaluateFlags & { gates?: readonly Gate[] },
 ): Promise<EvaluationResult> {
-  const request = withOptions(input, options);
-  const journal = out === undefined ? journalBeside(request) : join(out, '.journal');
-  await mkdir(resolve(journal, '..'), { recursive: true });
+  const { out, child, json = false, lang = localeLanguage(), allowProgram = false } = flags;
+  const compute = new ComputeProcess(child === undefined ? {} : { child });
+  compute.prepare();
+  const request = withOptions(input, flags);
   const progress = progressDisplay();
   const cancel = new AbortController();
-  const onSignal = (): void => cancel.abort();
+  let journal: string | null = null;
+  const onSignal = (): void => {
+    const continues =
+      journal !== null && existsSync(journal)
+        ? ' What was computed is kept: the same command continues it.'
+        : '';
+    cancel.abort(new SaeEvalError('cancelled', `The evaluation was cancelled.${continues}`));
+  };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const evaluated = evaluateIn(
-      new ComputeProcess(child === undefined ? {} : { child }),
-      request,
-      {
-        signal: cancel.signal,
-        journal,
-        ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
-        allowProgram,
-        onProgress: (at) => progress.update(at),
-      },
-    );
+    await prepare(await validateRequest(request, { allowProgram }), { ...flags, gates });
+    journal = out === undefined ? journalBeside(request) : journalIn(out);
+    await mkdir(dirname(journal), { recursive: true });
+    const evaluated = evaluateIn(compute, request, {
+      signal: cancel.signal,
+      journal,
+      ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
+      allowProgram,
+      onProgress: (at) => progress.update(at),
+    });
     // Loads the charts while the other process computes; errors show when the report is written.
     if (out !== undefined) void preloadHtml().catch(() => {});
     const result = await evaluated;
     progress.stop();
     const written =
       out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
-    await rm(journal, { force: true });
-    for (const protocol of result.config.protocol)
-      process.stdout.write(`${renderTable(result, { protocol, color: process.stdout.isTTY })}\n`);
-    for (const line of renderFindings(result)) process.stdout.write(`${line}\n`);
-    for (const line of renderLosses(result)) process.stderr.write(`${line}\n`);
-    for (const { label, error } of result.results)
-      if (error !== null) process.stderr.write(`sae-eval: ${label}: ${error.message}\n`);
-    for (const path of written) process.stdout.write(`wrote ${path}\n`);
-    process.exitCode = result.status === 'succeeded' ? 0 : 1;
+    await (out === undefined ? rm(journal, { force: true }) : finishFolder(out));
+    showResult(result, { json, lang });
+    const stream = json ? process.stderr : process.stdout;
+    for (const path of written) stream.write(`wrote ${path}\n`);
+    process.exitCode = judge(result, gates);
     return result;
   } finally {
     progress.stop();
     process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
+    await compute.close();
   }
 }
 
 export async function evaluateCommand(
-  path: string,
+  arguments_: RequestArguments,
   { explain: explained = false, ...options }: EvaluateFlags & { explain?: boolean },
 ): Promise<void> {
-  const input = await readJsonFile(path);
+  const gates = (arguments_.failIf ?? []).map(parseGate);
+  const input = await requestOf(arguments_);
   if (!explained) {
-    await runRequest(input, options);
+    await runRequest(input, { ...options, gates });
     return;
   }
   const { explain } = await import('../../evaluation/run/plan/explain.js');

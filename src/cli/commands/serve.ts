@@ -1,7 +1,7 @@
 /** `sae-eval serve`: the HTTP server. */
 import { startServer } from '../../../server/main.js';
 import { SaeEvalError } from '../../errors.js';
-import type { ServeOptions } from '../main.js';
+import type { ServeOptions } from '../serve-options.js';
 
 function wholeNumber(flag: string, text: string | undefined, most: number): number | undefined {
   if (text === undefined) return undefined;

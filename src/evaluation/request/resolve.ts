@@ -4,6 +4,7 @@
  */
 import { stat } from 'node:fs/promises';
 import { asSaeEvalError, type ErrorCode } from '../../errors.js';
+import { missingPath } from '../../missing-path.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
 import { kOf, type SaeDescription } from '../../sae/description.js';
 import { recognize } from '../../sae/formats/recognize.js';
@@ -85,8 +86,10 @@ export async function validateRequest(
   );
   const dataset = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path);
-    await stat(path).catch((thrown: unknown) => {
-      throw asSaeEvalError(thrown, request.dataset.path);
+    await stat(path).catch((thrown: NodeJS.ErrnoException) => {
+      throw thrown.code === 'ENOENT'
+        ? missingPath(request.dataset.path, { hub: 'dataset' })
+        : asSaeEvalError(thrown, request.dataset.path);
     });
     return path;
   });

@@ -8,6 +8,7 @@ import { withWeights } from '../../checkpoint/parametrizations.js';
 import { readCheckpoint, type Checkpoint } from '../../checkpoint/read.js';
 import { onlyByCode, pickledModule } from '../../checkpoint/state-dict.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { missingPath } from '../../missing-path.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Place, SaeDescription } from '../description.js';
 import { GivenSettings } from '../given.js';
@@ -136,7 +137,9 @@ function locate(path: string): Located {
   try {
     isFolder = statSync(path).isDirectory();
   } catch (error) {
-    throw asSaeEvalError(error, path);
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
+      ? missingPath(path, { hub: 'SAE' })
+      : asSaeEvalError(error, path);
   }
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
     return locate(dirname(path));

@@ -1,0 +1,48 @@
+/** Options that several commands share. */
+import { Option } from 'commander';
+
+export const formats = ['md', 'html', 'json', 'csv'] as const;
+export const languages = ['en', 'zh'] as const;
+
+export const deviceOption = (): Option =>
+  new Option('--device <device>', 'device to compute on: cpu, cuda or cuda:N');
+
+export const dtypeOption = (): Option =>
+  new Option('--dtype <dtype>', 'dtype of the language model').choices([
+    'float32',
+    'bfloat16',
+    'float16',
+  ]);
+
+export const langOption = (): Option =>
+  new Option('--lang <language>', 'language of what is printed (default: that of the locale)').choices(
+    languages,
+  );
+
+export const outOption = (): Option =>
+  new Option('--out <dir>', 'folder for report.json, .md, .html and .csv');
+
+export const overwriteOption = (): Option =>
+  new Option('--overwrite', 'replace the report or the journal of another run in --out');
+
+/** Options of a command that takes a request. */
+export const requestOptions = (): Option[] => [
+  new Option(
+    '--set <path=value...>',
+    'set a field of the request: --set saes.0.k=32 (JSON, else text; null removes it)',
+  ),
+  new Option('--name <name>', 'name of the run'),
+  new Option('--json', 'print the result as JSON, and nothing else, on standard output'),
+  new Option(
+    '--fail-if <expression...>',
+    "exit with 3 if it holds: --fail-if 'TopK.strict.KLDivPerToken > 0.2'",
+  ),
+];
+
+/** Flags of a command that takes a request. */
+export interface RequestFlags {
+  set?: string[];
+  name?: string;
+  json?: boolean;
+  failIf?: string[];
+}

@@ -1,0 +1,216 @@
+/**
+ * The tree of commands. Commands are imported when they run, so that `--help` answers at once; a
+ * compute process is started before its command is imported.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { Command, Option } from 'commander';
+import { forkChild } from '../compute/fork-child.js';
+import { nearestName } from '../nearest-name.js';
+import { packageVersion } from '../version.js';
+import type { ConvertFlags } from './commands/convert.js';
+import type { EvaluateFlags } from './commands/evaluate.js';
+import type { ReportFlags } from './commands/report.js';
+import type { SubmitFlags } from './commands/submit.js';
+import { shells, type Shell } from './completion.js';
+import {
+  deviceOption,
+  dtypeOption,
+  formats,
+  langOption,
+  outOption,
+  overwriteOption,
+  requestOptions,
+  type RequestFlags,
+} from './options.js';
+import { withRequest } from './request-arguments.js';
+import { addServe } from './serve-options.js';
+
+/** Runs `body` with a compute process that is ended after it. */
+async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<void> {
+  const child = forkChild();
+  try {
+    await body(child);
+  } finally {
+    child.kill('SIGKILL');
+  }
+}
+
+/** Commander's text of an error as one line, with the command that was probably meant. */
+function errorLine(text: string, commands: readonly string[]): string {
+  const line = text
+    .replace(/^error: /, 'sae-eval: ')
+    .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
+  const [, typed] = /unknown command '(.*)'\n?$/.exec(line) ?? [];
+  const meant = typed === undefined ? null : nearestName(typed, commands);
+  return meant === null ? line : line.replace(/\n?$/, `; did you mean ${meant}?\n`);
+}
+
+function addEvaluate(program: Command): void {
+  const command = program
+    .command('evaluate')
+    .description('run one evaluation without a server, or continue a killed one')
+    .argument('[request]', 'JSON or YAML file with the request; - reads standard input')
+    .addOption(outOption())
+    .addOption(overwriteOption());
+  for (const option of requestOptions()) command.addOption(option);
+  command
+    .addOption(deviceOption())
+    .addOption(dtypeOption())
+    .addOption(langOption())
+    .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
+    .option(
+      '--allow-program',
+      "let a model be a TorchScript program: its author's code then runs with your rights",
+    )
+    .action(
+      async (
+        request: string | undefined,
+        options: Omit<EvaluateFlags, 'child'> & RequestFlags & { explain?: boolean },
+      ) => {
+        const arguments_ = withRequest(request, options);
+        const run = async (child?: ChildProcess): Promise<void> =>
+          (await import('./commands/evaluate.js')).evaluateCommand(arguments_, {
+            ...options,
+            ...(child === undefined ? {} : { child }),
+          });
+        await (options.explain === true ? run() : withChild(run));
+      },
+    );
+}
+
+function addSubmit(program: Command): void {
+  const command = program
+    .command('submit')
+    .description('submit an evaluation to a server (API key: SAE_EVAL_API_KEY)')
+    .argument('[request]', 'JSON or YAML file with the request; - reads standard input')
+    .requiredOption('--server <url>', 'address of the server, such as http://localhost:8787')
+    .option('--wait', 'wait for its end and print the result');
+  for (const option of requestOptions()) command.addOption(option);
+  command
+    .addOption(langOption())
+    .action(async (request: string | undefined, options: SubmitFlags & RequestFlags) =>
+      (await import('./commands/submit.js')).submit(withRequest(request, options), options),
+    );
+}
+
+function addFiles(program: Command): void {
+  program
+    .command('inspect')
+    .description('print the content of checkpoints and the kinds they can be evaluated as')
+    .argument(
+      '<checkpoint...>',
+      '.pt, .safetensors or .npz file, folder of a published SAE, or folder of such files',
+    )
+    .option('--json', 'print JSON')
+    .action(async (checkpoints: string[], options: { json?: boolean }) =>
+      (await import('./commands/inspect.js')).inspect(checkpoints, options),
+    );
+  program
+    .command('convert')
+    .description('write an SAE in another format')
+    .argument('<in>', 'checkpoint file or folder of a published SAE')
+    .argument('<out>', 'folder (saelens) or .pt file (routesae) to create')
+    .addOption(
+      new Option('--to <format>', 'format to write')
+        .choices(['saelens', 'routesae'])
+        .makeOptionMandatory(),
+    )
+    .option('--kind <kind>', 'kind of the SAE, if the file could be several')
+    .option('--layer <n>', 'layer of the SAE, if the file does not say')
+    .option('--k <n>', 'number of active latents, if the file does not say')
+    .option('--scale <number>', 'factor of the input, if the file does not say')
+    .option('--theta <number>', 'threshold of a BatchTopK SAE whose file has none')
+    .option(
+      '--centered',
+      'the SAE reads a residual stream without its mean (center_writing_weights)',
+    )
+    .action(async (from: string, to: string, options: ConvertFlags) =>
+      (await import('./commands/convert.js')).convert(from, to, options),
+    );
+  program
+    .command('report')
+    .description('render stored results again, or compare several')
+    .argument('<run...>', 'report.json files or the folders that hold them')
+    .addOption(
+      new Option('--format <format>', 'format of the report').choices(formats).default('md'),
+    )
+    .addOption(langOption())
+    .option('--out <file>', 'file to write instead of standard output')
+    .action(async (runs: string[], options: ReportFlags) =>
+      (await import('./commands/report.js')).report(runs, options),
+    );
+  program
+    .command('list')
+    .description('list the runs whose reports lie below a folder, newest first')
+    .argument('[folder]', 'folder to look through', 'runs')
+    .option('--json', 'print JSON')
+    .action(async (folder: string, options: { json?: boolean }) =>
+      (await import('./commands/list.js')).list(folder, options),
+    );
+}
+
+function addUpkeep(program: Command): void {
+  program
+    .command('keys')
+    .description('manage API keys')
+    .command('add')
+    .description('print a new API key once and store its hash')
+    .argument('<label>', 'name of the key, such as its owner')
+    .option('--api-keys <file>', 'file of hashed API keys', 'api-keys.json')
+    .action(async (label: string, options: { apiKeys: string }) =>
+      (await import('./commands/keys.js')).addKeyCommand(label, options),
+    );
+  program
+    .command('setup')
+    .description('find or fetch libtorch and build the native addon')
+    .action(async () => (await import('./commands/setup.js')).setupCommand());
+  program
+    .command('completion')
+    .description('print a script that completes the commands in a shell')
+    .addArgument(program.createArgument('<shell>', 'shell of the script').choices(shells))
+    .action(async (shell: Shell) =>
+      (await import('./commands/completion.js')).completion(program, shell),
+    );
+}
+
+/** The commands of `sae-eval`. */
+export function createProgram(): Command {
+  const program = new Command('sae-eval')
+    .description(
+      'Evaluates sparse autoencoders on language models: one pass, eight kinds, every number ' +
+        'explained.',
+    )
+    .version(packageVersion)
+    .exitOverride();
+  program.configureOutput({
+    outputError: (text, write) =>
+      write(
+        errorLine(
+          text,
+          program.commands.map((one) => one.name()),
+        ),
+      ),
+  });
+  program
+    .command('demo')
+    .description(
+      'evaluate the eight kinds on the shipped model, checkpoints and text; write the report ' +
+        'under runs/',
+    )
+    .option('--out <dir>', 'folder of the report', 'runs/demo')
+    .addOption(overwriteOption())
+    .addOption(deviceOption())
+    .addOption(dtypeOption())
+    .addOption(langOption())
+    .action(async (options: Omit<EvaluateFlags, 'child'> & { out: string }) => {
+      await withChild(async (child) =>
+        (await import('./commands/demo.js')).demo({ ...options, child }),
+      );
+    });
+  addEvaluate(program);
+  addSubmit(program);
+  addServe(program);
+  addFiles(program);
+  addUpkeep(program);
+  return program;
+}

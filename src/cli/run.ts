@@ -1,0 +1,29 @@
+/** Runs the command line: arguments → command → exit code. */
+import { CommanderError } from 'commander';
+import { exitCodeOf, printError } from './exit.js';
+import { createProgram } from './program.js';
+
+/** A reader that closes its end, such as `head`, is no fault; what is left goes nowhere. */
+function outliveReaders(stream: NodeJS.WriteStream): void {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return;
+    if (stream === process.stdout)
+      process.stderr.write(`sae-eval: standard output cannot be written: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+}
+
+/** Runs the command of `argv` and sets the exit code of the process. */
+export async function run(argv: readonly string[]): Promise<void> {
+  outliveReaders(process.stdout);
+  outliveReaders(process.stderr);
+  try {
+    await createProgram().parseAsync(argv);
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else {
+      printError(error);
+      process.exitCode = exitCodeOf(error);
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/** The command `serve` and its flags. */
+import type { Command } from 'commander';
+
+/** Flags of `serve`; omitted ones come from the environment or the defaults of the server. */
+export interface ServeOptions {
+  host?: string;
+  port?: string;
+  root?: string[];
+  db?: string;
+  modelCacheBytes?: string;
+  apiKeys?: string;
+  basePath?: string;
+  trustProxy?: string[];
+  config?: string;
+}
+
+/** Adds `serve` to the commands. */
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('run the HTTP server')
+    .option('--host <host>', 'address to listen on (default: 127.0.0.1)')
+    .option('--port <port>', 'port to listen on (default: 8787)')
+    .option(
+      '--root <dir...>',
+      'folders below which requests may name files (default: the current folder)',
+    )
+    .option('--db <file>', 'SQLite file of the evaluations (default: sae-eval.db)')
+    .option(
+      '--model-cache-bytes <bytes>',
+      'bytes of models and SAEs to keep loaded (default: a quarter of the memory)',
+    )
+    .option(
+      '--api-keys <file>',
+      'file of hashed API keys; without keys only this machine may connect',
+    )
+    .option('--base-path <path>', 'path under which a proxy passes requests on')
+    .option(
+      '--trust-proxy <address...>',
+      'proxies whose X-Forwarded headers count: addresses, subnets, loopback, private',
+    )
+    .option('--config <file>', 'JSON file of settings (docs/reference/operations.md)')
+    .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
+}

@@ -1,0 +1,51 @@
+/** A result on standard output, and the exit code that it and its gates give. */
+import type { EvaluationResult } from '../schema/index.js';
+import {
+  renderFindings,
+  renderLosses,
+  renderSummary,
+  renderTable,
+} from '../report/terminal.js';
+import { checkResult, type Gate } from './gate.js';
+import type { Language } from './language.js';
+
+export interface ShowOptions {
+  /** Whether the result is printed as JSON, and nothing else. */
+  json?: boolean;
+  lang: Language;
+}
+
+/** Prints the summary, the tables and the findings, or the whole result as JSON. */
+export function showResult(result: EvaluationResult, { json = false, lang }: ShowOptions): void {
+  const { stdout, stderr } = process;
+  const color = stdout.isTTY;
+  const columns = stdout.isTTY ? stdout.columns : 160;
+  if (json) stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  else {
+    const tables = result.config.protocol.map((protocol) =>
+      renderTable(result, { protocol, lang, color, columns }),
+    );
+    const lines = [
+      ...renderSummary(result, { lang, color }),
+      ...tables,
+      ...renderFindings(result, { lang, color }),
+    ];
+    for (const line of lines) stdout.write(`${line}\n`);
+    for (const line of renderLosses(result, { lang })) stderr.write(`${line}\n`);
+  }
+  for (const { label, error } of result.results)
+    if (error !== null) stderr.write(`sae-eval: ${label}: ${error.message}\n`);
+}
+
+/**
+ * Exit code of a result: 1 if it or one of its SAEs failed, else 3 if a gate fired, 2 if a gate had
+ * no number to look at. Says why on standard error.
+ */
+export function judge(result: EvaluationResult, gates: readonly Gate[]): 0 | 1 | 2 | 3 {
+  const outcomes = gates.map((gate) => checkResult(gate, result));
+  for (const { lines } of outcomes)
+    for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
+  if (result.status !== 'succeeded') return 1;
+  if (outcomes.some(({ fired }) => fired)) return 3;
+  return outcomes.some(({ open }) => open) ? 2 : 0;
+}
