@@ -8,6 +8,7 @@ import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'no
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/request/path-table.js';
 import { findInHubCache, hubCacheFolder } from '../src/hub-cache.js';
+import { fetchAdvice } from '../src/missing-path.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 
 function isBelow(folder: string, path: string): boolean {
@@ -93,8 +94,10 @@ export class Roots {
         thrown instanceof SaeEvalError && thrown.code === 'file-not-found'
           ? findInHubCache(path, { hub: this.hub })
           : null;
-      if (cached === null) throw thrown;
-      return cached;
+      if (cached !== null) return cached;
+      const { code, message } = asSaeEvalError(thrown, path);
+      const advice = code === 'file-not-found' ? fetchAdvice(path, 'model') : '';
+      throw advice === '' ? thrown : new SaeEvalError(code, message.replace(/\.$/, '') + advice);
     }
   }
 

@@ -212,6 +212,14 @@ export interface SerializedError {
   fields?: FieldError[];
 }
 
+/** What the file system refuses, in words. */
+const ofFiles = {
+  ENOENT: { code: 'file-not-found', says: 'there is no such file or folder' },
+  EACCES: { code: 'file-unreadable', says: 'this user has no permission to use it (EACCES)' },
+  EPERM: { code: 'file-unreadable', says: 'this user has no permission to use it (EPERM)' },
+  EISDIR: { code: 'file-unreadable', says: 'expected a file, found a folder' },
+} as const satisfies Record<string, { code: ErrorCode; says: string }>;
+
 /** EDQUOT of Linux, for which Node has no code. */
 const quotaErrno = -122;
 
@@ -223,10 +231,11 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
   if (thrown instanceof SaeEvalError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   const systemCode = (thrown as NodeJS.ErrnoException | null)?.code;
-  if (systemCode === 'ENOENT')
-    return new SaeEvalError('file-not-found', `${what}: ${message}`, { cause: thrown });
-  if (systemCode === 'EACCES' || systemCode === 'EISDIR' || systemCode === 'EPERM') {
-    return new SaeEvalError('file-unreadable', `${what}: ${message}`, { cause: thrown });
+  if (systemCode !== undefined && systemCode in ofFiles) {
+    const { code, says } = ofFiles[systemCode as keyof typeof ofFiles];
+    const { path } = thrown as NodeJS.ErrnoException;
+    const named = path === undefined || what.includes(path) ? what : `${what}: ${path}`;
+    return new SaeEvalError(code, `${named}: ${says}`, { cause: thrown });
   }
   if (
     systemCode === 'ENOSPC' ||

@@ -54,8 +54,7 @@ function neighbors(path: string, { nearOnly }: { nearOnly: boolean }): string {
 }
 
 const hubName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
-const fileEnding =
-  /\.(?:pt|pth|bin|ckpt|npz|safetensors|jsonl?|parquet|txt|gz|zst|ya?ml|arrow)$/i;
+const fileEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors|jsonl?|parquet|txt|gz|zst|ya?ml|arrow)$/i;
 
 /**
  * Sentence with the command that would fetch what may be a repository of the Hugging Face hub; empty

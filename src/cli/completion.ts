@@ -58,8 +58,12 @@ function bash(commands: readonly CompletedCommand[]): string {
     return [
       `    ${name})`,
       '      case $before in',
-      ...chosen.map(({ flag, choices }) => `        ${flag}) words=${quoted(choices.join(' '))} ;;`),
-      ...(free.length === 0 ? [] : [`        ${free.map(({ flag }) => flag).join('|')}) words= ;;`]),
+      ...chosen.map(
+        ({ flag, choices }) => `        ${flag}) words=${quoted(choices.join(' '))} ;;`,
+      ),
+      ...(free.length === 0
+        ? []
+        : [`        ${free.map(({ flag }) => flag).join('|')}) words= ;;`]),
       `        *) words=${quoted([...words, ...options.map(({ flag }) => flag)].join(' '))} ;;`,
       '      esac ;;',
     ].join('\n');

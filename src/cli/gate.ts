@@ -56,7 +56,8 @@ function fieldOf(name: string, protocol: Protocol, gate: string): Field {
   if (found === undefined)
     throw wrong(
       gate,
-      `${protocol} has no metric '${name}'${didYouMean(name, known) || `: it has ${known.join(', ')}`}`,
+      `${protocol} has no metric '${name}'` +
+        (didYouMean(name, known) || `: it has ${known.join(', ')}`),
     );
   if (numbers.includes(found)) return found;
   throw wrong(gate, `${name} is not a single number; expected one of ${known.join(', ')}`);
@@ -64,9 +65,11 @@ function fieldOf(name: string, protocol: Protocol, gate: string): Field {
 
 /** A gate from its text. @throws SaeEvalError `request-invalid`. */
 export function parseGate(text: string): Gate {
-  const [, left, comparison, right] = /^(.*?)\s*(<=|>=|==|!=|<|>)\s*([^<>=!]*)$/s.exec(text) ?? [];
+  const [, left, comparison, right] = /^(.*?)\s*([<>=!]+)\s*([^<>=!]*)$/s.exec(text) ?? [];
   if (left === undefined || right === undefined)
     throw wrong(text, `expected LABEL.PROTOCOL.METRIC, a comparison and a number: ${example}`);
+  if (!Object.hasOwn(compare, comparison!))
+    throw wrong(text, `expected one of ${Object.keys(compare).join(' ')}, found ${comparison}`);
   const limit = Number(right);
   if (right.trim() === '' || !Number.isFinite(limit))
     throw wrong(text, `expected a number after ${comparison}, found '${right.trim()}'`);
@@ -117,7 +120,9 @@ export function checkGate(
 
 function numberOf(sae: SaeResult, { protocol, field }: Gate): number | null {
   const value = (sae[protocol] as Record<string, unknown> | null)?.[field] ?? null;
-  return typeof value === 'object' ? ((value as { mean: number } | null)?.mean ?? null) : Number(value);
+  return typeof value === 'object'
+    ? ((value as { mean: number } | null)?.mean ?? null)
+    : Number(value);
 }
 
 export interface GateOutcome {

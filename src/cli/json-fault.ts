@@ -77,7 +77,7 @@ function fits(found: string, wanted: Wanted): boolean {
 export function jsonFault(text: string): JsonFault | null {
   const open: string[] = [];
   let wanted = 'value' as Wanted;
-  for (let at = 0; ; ) {
+  for (let at = 0; ;) {
     space.lastIndex = at;
     at += space.exec(text)![0].length;
     if (at === text.length && wanted === 'end') return null;

@@ -15,9 +15,10 @@ export const dtypeOption = (): Option =>
   ]);
 
 export const langOption = (): Option =>
-  new Option('--lang <language>', 'language of what is printed (default: that of the locale)').choices(
-    languages,
-  );
+  new Option(
+    '--lang <language>',
+    'language of what is printed (default: that of the locale)',
+  ).choices(languages);
 
 export const outOption = (): Option =>
   new Option('--out <dir>', 'folder for report.json, .md, .html and .csv');

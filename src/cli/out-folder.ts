@@ -47,9 +47,7 @@ function differences(stored: Fields, request: ResolvedRequest): string[] {
 /** The fields of a request among those of a result's configuration. */
 function requestOf(config: Fields, fields: readonly string[]): Fields {
   const annotations = withoutAnnotations(config);
-  return Object.fromEntries(
-    Object.entries(annotations).filter(([name]) => fields.includes(name)),
-  );
+  return Object.fromEntries(Object.entries(annotations).filter(([name]) => fields.includes(name)));
 }
 
 /** Fields of a run as a few words. */

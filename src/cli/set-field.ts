@@ -54,6 +54,9 @@ function indicesOf(list: readonly unknown[], { path, part }: Step, setting: stri
 const isObject = (value: unknown): value is Record<string, unknown> =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
+const holdsFields = (schema: unknown): boolean =>
+  [z.ZodObject, z.ZodRecord, z.ZodUnion].some((type) => schema instanceof type);
+
 function setAt(
   holder: unknown,
   schema: unknown,
@@ -76,8 +79,8 @@ function setAt(
       throw wrong(setting, `'${path}' is not a field of a request${didYouMean(part, known)}`);
   }
   // A part that is not there yet may be made if a request can have it.
-  const inside = holder === undefined && schema !== undefined ? {} : holder;
-  if (!isObject(inside) || schema instanceof z.ZodArray) {
+  const inside = holder === undefined && holdsFields(schema) ? {} : holder;
+  if (!isObject(inside)) {
     const above = path.split('.').slice(0, -1).join('.');
     const found = holder === undefined ? 'nothing there' : JSON.stringify(holder).slice(0, 60);
     throw wrong(setting, `'${above}' holds no fields: found ${found}`);

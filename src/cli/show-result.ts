@@ -1,11 +1,6 @@
 /** A result on standard output, and the exit code that it and its gates give. */
 import type { EvaluationResult } from '../schema/index.js';
-import {
-  renderFindings,
-  renderLosses,
-  renderSummary,
-  renderTable,
-} from '../report/terminal.js';
+import { renderFindings, renderLosses, renderSummary, renderTable } from '../report/terminal.js';
 import { checkResult, type Gate } from './gate.js';
 import type { Language } from './language.js';
 

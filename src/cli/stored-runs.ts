@@ -61,7 +61,9 @@ async function foldersWithReports(folder: string, depth = 0): Promise<string[]> 
   const below =
     depth === deepest
       ? []
-      : await Promise.all(inner.map(({ name }) => foldersWithReports(join(folder, name), depth + 1)));
+      : await Promise.all(
+          inner.map(({ name }) => foldersWithReports(join(folder, name), depth + 1)),
+        );
   return [...(own ? [folder] : []), ...below.flat()];
 }
 

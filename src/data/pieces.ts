@@ -107,9 +107,9 @@ async function* rowsOf(
 }
 
 /** Records of a file: its lines, the items of its list, or the rows of its column. */
-async function* readRecords(
+export async function* readRecords(
   file: DataFile,
-  { textField, tokensField }: PieceSource,
+  { textField, tokensField }: Pick<PieceSource, 'textField' | 'tokensField'>,
   { skipped, onBytes }: ReadOptions,
 ): AsyncGenerator<DataRecord, void, undefined> {
   const options = onBytes === undefined ? {} : { onBytes };

@@ -22,7 +22,7 @@ export interface DataRecord {
  * Value of a field: under that very name, or else along its dotted path through objects and lists;
  * undefined if it is missing.
  */
-function valueAt(record: object, field: string): unknown {
+export function valueAt(record: object, field: string): unknown {
   if (Object.hasOwn(record, field)) return (record as Record<string, unknown>)[field];
   let value: unknown = record;
   for (const part of field.split('.')) {

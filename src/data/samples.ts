@@ -28,6 +28,8 @@ export interface SampleStream extends AsyncIterable<Sample[]> {
 export interface SampleOptions {
   /** Path of a file or folder with text, see docs/reference/data.md. */
   path: string;
+  /** The path as errors call it; default: the path itself. */
+  name?: string;
   /** Split whose files are read, of a data set with several. */
   split?: string | undefined;
   /** Name of the field with the text, or a dotted path to it. Default `text`. */
@@ -98,7 +100,7 @@ async function* ahead<T>(
 }
 
 function noSample(
-  { path, textField, files, tokensField }: PieceSource & { path: string },
+  { name, textField, files, tokensField }: PieceSource & { name: string },
   found: SampleSummary | null,
 ): SaeEvalError {
   const expected =
@@ -114,7 +116,7 @@ function noSample(
     .join('');
   return new SaeEvalError(
     'dataset-invalid',
-    `${path}: no usable sample in ${files.length} file${files.length === 1 ? '' : 's'} ` +
+    `${name}: no usable sample in ${files.length} file${files.length === 1 ? '' : 's'} ` +
       `(${found?.skippedRecords ?? 0} records skipped). ${expected}${reasons}`,
   );
 }
@@ -127,6 +129,7 @@ function noSample(
 export async function openSamples(options: SampleOptions): Promise<SampleStream> {
   const {
     path,
+    name = path,
     split = null,
     textField = 'text',
     tokensField = null,
@@ -157,7 +160,7 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
   const first = await batches.next();
   if (first.done === true || first.value.samples.length === 0) {
     await batches.return();
-    throw noSample({ path, ...source }, first.done === true ? null : first.value.summary);
+    throw noSample({ name, ...source }, first.done === true ? null : first.value.summary);
   }
 
   let summary: SampleSummary = {

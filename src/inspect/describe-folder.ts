@@ -7,8 +7,7 @@ import { describeCheckpoint } from './describe-checkpoint.js';
 
 /** A checkpoint, or why it cannot be read as one. */
 export type FoundCheckpoint = { path: string } & (
-  | { description: CheckpointDescription }
-  | { error: SaeEvalError }
+  { description: CheckpointDescription } | { error: SaeEvalError }
 );
 
 const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/;

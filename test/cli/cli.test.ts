@@ -4,7 +4,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { readJsonFile } from '#src/cli/exit.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { root, shipped } from '../golden/load.js';
 
@@ -111,14 +110,8 @@ describe('evaluate', () => {
     expect(resultIn(cut).comparisons).toEqual(resultIn(whole).comparisons);
   });
 
-  it('reads JSON behind a byte-order mark', async () => {
-    const path = join(folder, 'marked.json');
-    writeFileSync(path, `\uFEFF${JSON.stringify(request)}`);
-    expect(await readJsonFile(path)).toEqual(request);
-  });
-
   it.each([
-    ['a request that is not JSON', 'nonsense', /expected JSON/],
+    ['a request that is not JSON', 'nonsense', /wrong\.json, line 1, column 1: not JSON: /],
     [
       'a request that is a list',
       [request],
@@ -128,7 +121,7 @@ describe('evaluate', () => {
     [
       'data that are not there',
       { ...request, dataset: { path: 'nowhere' } },
-      /^sae-eval: dataset\.path: nowhere: ENOENT/,
+      /^sae-eval: dataset\.path: nowhere: there is no such .*hf download nowhere/,
     ],
     [
       'a wrong layer',
@@ -155,9 +148,8 @@ describe('evaluate', () => {
       '--out',
       join(write('file', ''), 'out'),
     );
-    expect(status).not.toBeNull();
-    expect(status).not.toBe(0);
-    expect(stderr).toMatch(/^sae-eval: .*ENOTDIR[^\n]*\n$/);
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^sae-eval: --out: .*a part of this path is a file\n$/);
   });
 
   it('ends with 2 for arguments that are none', () => {

@@ -65,8 +65,7 @@ export async function inspect(
     } catch (thrown) {
       errors.push(asSaeEvalError(thrown, path));
     }
-  if (json && described.length > 0)
-    process.stdout.write(asJson(described, paths.length === 1));
+  if (json && described.length > 0) process.stdout.write(asJson(described, paths.length === 1));
   for (const error of errors) printError(error);
   const [first] = errors;
   if (first !== undefined) process.exitCode = exitCodeOf(first);

@@ -27,8 +27,7 @@ const keyVariable = 'SAE_EVAL_API_KEY';
 function asOwnError(thrown: unknown, server: string): unknown {
   if (thrown instanceof ProblemError) {
     const { code, message, fields } = thrown;
-    const key =
-      thrown instanceof UnauthorizedError ? ` (the key is read from ${keyVariable})` : '';
+    const key = thrown instanceof UnauthorizedError ? ` (the key is read from ${keyVariable})` : '';
     return SaeEvalError.fromJSON({ code, message: `${message}${key}`, fields: [...fields] });
   }
   if (thrown instanceof ConnectionError)

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises';
 import { asSaeEvalError, type ErrorCode } from '../../errors.js';
 import { missingPath } from '../../missing-path.js';
+import { checkField } from '../../data/index.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
 import { kOf, type SaeDescription } from '../../sae/description.js';
 import { recognize } from '../../sae/formats/recognize.js';
@@ -93,6 +94,12 @@ export async function validateRequest(
     });
     return path;
   });
+  if (dataset !== null)
+    await problems.at(
+      'dataset.path',
+      () => checkField(dataset, request.dataset),
+      (field) => `dataset.${field}`,
+    );
   const { seqLen } = request.dataset;
   if (model !== null && seqLen > model.maxPositions)
     problems.add(

@@ -243,6 +243,7 @@ export async function run(
     const stream = await openSamples({
       ...request.dataset,
       path: validated.paths.dataset,
+      name: request.dataset.path,
       batchSize: request.batchSize,
       tokenizer,
       vocabulary: model.vocabulary,

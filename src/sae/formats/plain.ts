@@ -93,6 +93,15 @@ function assumedNote(
   ];
 }
 
+/** Remark on weights whose configuration was left behind; null for any other file. */
+function saeLensAlone({ path }: Checkpoint): Bilingual | null {
+  if (basename(path) !== 'sae_weights.safetensors') return null;
+  return {
+    en: 'These look like SAELens weights; cfg.json, which says how they are used, is missing.',
+    zh: '这些像是 SAELens 的权重；缺少说明其用法的 cfg.json。',
+  };
+}
+
 /** Remark on a layer in the file's name that was used. */
 function layerNote(path: string, layer: number | null, { fields }: GivenSettings): Bilingual[] {
   const taken = layer !== null && fields.layer === undefined && fields.hook === undefined;
@@ -112,9 +121,11 @@ function checkKind({ checkpoint }: FormatFile, { fields }: GivenSettings): reado
   const wanted = fields.kind;
   const fits = wanted === undefined ? possible.length === 1 || possible[0] === 'TopK' : true;
   if (fits && (wanted === undefined || possible.includes(wanted))) return possible;
+  const alone = saeLensAlone(checkpoint);
   const message =
     wanted === undefined
-      ? `${basename(checkpoint.path)}: this file could be ${possible.join(' or ')}; set \`kind\`.`
+      ? `${basename(checkpoint.path)}: this file could be ${possible.join(' or ')}; set \`kind\`.` +
+        (alone === null ? '' : ` ${alone.en}`)
       : `${basename(checkpoint.path)}: its tensors can be ${possible.join(' or ')}, not ${wanted}.`;
   throw new SaeEvalError('sae-kind', message, { fields: [{ path: 'kind', message }] });
 }
@@ -156,6 +167,7 @@ function describe(file: FormatFile, given: GivenSettings): FormatDescription {
       from: 'name',
     },
     notes: [
+      ...[saeLensAlone(checkpoint)].filter((note) => note !== null),
       ...assumedNote(given, form),
       ...layerNote(checkpoint.path, block === null ? null : block + 1, given),
       ...unusedNote(checkpoint, form),

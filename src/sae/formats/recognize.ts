@@ -15,6 +15,7 @@ import { GivenSettings } from '../given.js';
 import { usedTensors } from '../used-tensors.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
+import { refuseLanguageModel, unknownFolder } from './not-an-sae.js';
 import { encoderNames } from './plain-tensors.js';
 import { plainPrefix, saeViews } from './sae-views.js';
 import { notesOnUnknown, refuseUnsupported } from './vocabulary.js';
@@ -141,19 +142,18 @@ function locate(path: string): Located {
       ? missingPath(path, { hub: 'SAE' })
       : asSaeEvalError(error, path);
   }
+  refuseLanguageModel(path, { isFolder });
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
     return locate(dirname(path));
   const found = inFolder(path, isFolder);
   if (found !== null) return found;
   const alone = ['params.npz', 'params.safetensors'].map((name) => join(path, name));
   const file = isFolder ? alone.find(isFile) : path;
-  if (file === undefined) {
-    const known = folders.map(({ weights, config }) => `${config} and ${weights.join(' or ')}`);
-    throw new SaeEvalError(
-      'checkpoint-format',
-      `${path}: expected a folder with ${known.join('; ')}; or params.npz or params.safetensors.`,
+  if (file === undefined)
+    throw unknownFolder(
+      path,
+      folders.map(({ format: { name }, ...one }) => ({ ...one, name })),
     );
-  }
   return { weights: file, format: null, configPath: null };
 }
 

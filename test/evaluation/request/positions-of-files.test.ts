@@ -81,7 +81,7 @@ describe('BOS', () => {
     expect(reference.prependBos).toBeUndefined();
     const { dataset } = requestFor([]);
     const tokens = await validated(['without-bos'], {
-      dataset: { ...dataset, tokensField: 'ids' },
+      dataset: { ...dataset, tokensField: 'text' },
     });
     expect(tokens.prependBos).toBeUndefined();
   });

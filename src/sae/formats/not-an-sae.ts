@@ -1,0 +1,76 @@
+/** What a path leads to that is no SAE: a language model, weights alone, a folder of checkpoints. */
+import { readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { readJsonFile } from '../../checkpoint/json-file.js';
+import { SaeEvalError } from '../../errors.js';
+
+/** Weights of language models, as Hugging Face names them. */
+const modelWeights = /^(?:model|pytorch_model)(?:[-.].*)?\.(?:safetensors|bin)$/;
+const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/;
+const mostNamed = 6;
+const mebibyte = 2 ** 20;
+
+/** Type of the language model in a folder, as its `config.json` names it; null if there is none. */
+function modelTypeIn(folder: string): string | null {
+  try {
+    const config = readJsonFile(join(folder, 'config.json'), {
+      code: 'checkpoint-format',
+      limit: 4 * mebibyte,
+    }) as Record<string, unknown> | null | undefined;
+    const type = config?.['model_type'];
+    const isModel = ['architectures', 'vocab_size', 'hidden_size'].some(
+      (key) => config?.[key] !== undefined,
+    );
+    return typeof type === 'string' && isModel ? type : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @throws SaeEvalError `checkpoint-format` if the path is a language model's folder or weights. */
+export function refuseLanguageModel(path: string, { isFolder }: { isFolder: boolean }): void {
+  if (!isFolder && !modelWeights.test(basename(path)) && basename(path) !== 'config.json') return;
+  const type = modelTypeIn(isFolder ? path : dirname(path));
+  if (type === null) return;
+  throw new SaeEvalError(
+    'checkpoint-format',
+    `${path}: this is a language model (${type}), expected an SAE; a request names it as \`model\`.`,
+  );
+}
+
+/** Weights of a folder format that lie in a folder without their configuration, as a sentence. */
+function withoutConfig(
+  folder: string,
+  formats: readonly { weights: readonly string[]; config: string; name: string }[],
+): string | null {
+  for (const { weights, config, name } of formats) {
+    const there = weights.find((one) =>
+      statSync(join(folder, one), { throwIfNoEntry: false })?.isFile(),
+    );
+    if (there !== undefined && name === 'saelens')
+      return `${there} looks like SAELens weights; ${config}, which belongs beside it, is missing`;
+  }
+  return null;
+}
+
+/**
+ * The error of a folder that no format knows: with the weights or the checkpoints that lie in it,
+ * else with the layouts that are known.
+ */
+export function unknownFolder(
+  folder: string,
+  formats: readonly { weights: readonly string[]; config: string; name: string }[],
+): SaeEvalError {
+  const wrong = (message: string): SaeEvalError =>
+    new SaeEvalError('checkpoint-format', `${folder}: ${message}.`);
+  const alone = withoutConfig(folder, formats);
+  if (alone !== null) return wrong(alone);
+  const names = readdirSync(folder).filter((name) => checkpointEnding.test(name));
+  if (names.length > 0) {
+    const shown = names.sort().slice(0, mostNamed).join(', ');
+    const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';
+    return wrong(`a folder of checkpoints, which are given one by one: ${shown}${more}`);
+  }
+  const known = formats.map(({ weights, config }) => `${config} and ${weights.join(' or ')}`);
+  return wrong(`expected a folder with ${known.join('; ')}; or params.npz or params.safetensors`);
+}

@@ -1,0 +1,81 @@
+/** The folder of `--out`: free, of the same request, or of another run. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeEach, expect, it } from 'vitest';
+import { finishFolder, journalIn, takeFolder } from '#src/cli/out-folder.js';
+import { requestFields, requestSchema, type ResolvedRequest } from '#src/schema/index.js';
+
+const base = mkdtempSync(join(tmpdir(), 'sae-eval-out-'));
+afterAll(() => rmSync(base, { recursive: true }));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(base, 'run-'));
+});
+
+const request = (change: object = {}): ResolvedRequest =>
+  requestSchema.parse({
+    model: 'm',
+    dataset: { path: 'd' },
+    saes: [{ checkpoint: 'a.pt', label: 'TopK' }],
+    ...change,
+  });
+const fields = Object.keys(requestFields.shape);
+const take = (change: object = {}, overwrite = false) =>
+  takeFolder(folder, request(change), { overwrite, fields });
+const storeReport = (change: object = {}): void =>
+  writeFileSync(
+    join(folder, 'report.json'),
+    JSON.stringify({
+      createdAt: '2026-01-02T03:04:05Z',
+      config: { ...request(change), device: 'cuda:1', threads: 2, versions: {} },
+    }),
+  );
+
+it('makes a folder, and takes one that holds other files', async () => {
+  writeFileSync(join(folder, 'notes.txt'), '');
+  await take();
+  const inner = join(folder, 'a', 'b');
+  await takeFolder(inner, request(), { overwrite: false, fields });
+  expect(existsSync(inner)).toBe(true);
+});
+
+it('takes the folder of the same request, whatever it is called and where it computes', async () => {
+  storeReport({ name: 'first', tags: ['x'] });
+  await take({ name: 'second', notes: 'again' });
+  await take({ device: 'cuda' });
+  await expect(take({ device: 'cpu' })).rejects.toThrow('differs in device');
+});
+
+it('refuses the report of another run, and says what is there', async () => {
+  storeReport();
+  await expect(take({ batchSize: 3, seed: 1 })).rejects.toThrow(
+    `--out: ${folder} holds the report of another run (TopK on m of 2026-01-02T03:04:05Z), which ` +
+      'differs in batchSize, seed. Choose another folder, or give --overwrite to replace it',
+  );
+  await expect(take({ saes: [{ checkpoint: 'b.pt' }] })).rejects.toMatchObject({
+    code: 'request-invalid',
+  });
+  await take({ batchSize: 3 }, true);
+});
+
+it('refuses the journal of another run', async () => {
+  await take();
+  writeFileSync(journalIn(folder), '');
+  await take();
+  await expect(take({ batchSize: 3 })).rejects.toThrow(
+    'holds an unfinished run of another request',
+  );
+  expect(existsSync(journalIn(folder))).toBe(true);
+  await take({ batchSize: 3 }, true);
+  expect(existsSync(journalIn(folder))).toBe(false);
+  await finishFolder(folder);
+  await take();
+});
+
+it('says that a part of the path is a file', async () => {
+  writeFileSync(join(folder, 'file'), '');
+  await expect(
+    takeFolder(join(folder, 'file', 'out'), request(), { overwrite: false, fields }),
+  ).rejects.toThrow('a part of this path is a file');
+});
