@@ -37,10 +37,9 @@ function differences(stored: Fields, request: ResolvedRequest): string[] {
   const names = new Set([...Object.keys(fields), ...Object.keys(stored)]);
   const differing = [...names].filter((name) => !isDeepStrictEqual(fields[name], stored[name]));
   // A result names the very device, a request need not.
+  const has = stored['device'];
   const isSameDevice =
-    device === undefined ||
-    stored['device'] === undefined ||
-    String(stored['device']).startsWith(String(device));
+    typeof device !== 'string' || typeof has !== 'string' || has.startsWith(device);
   return [...differing.filter((name) => name !== 'device'), ...(isSameDevice ? [] : ['device'])];
 }
 

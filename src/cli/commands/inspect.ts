@@ -1,6 +1,6 @@
 /** `sae-eval inspect`: content of checkpoints, their possible kinds, fields they require. */
 import CliTable from 'cli-table3';
-import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
 import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 import { describeFolder, type FoundCheckpoint } from '../../inspect/describe-folder.js';
 import { renderDescription } from '../../inspect/render.js';
