@@ -92,7 +92,7 @@ function block(one: Block, anchorOf: (anchor: string) => string, words: Words): 
         `${escape(one.text)}</p>` +
         (one.details.length === 0
           ? ''
-          : `<details><summary>${escape(words.oneByOne(one.details.length))}</summary><ul>` +
+          : `<details><summary>${escape(words.oneByOne)}</summary><ul>` +
             `${one.details.map((text) => `<li>${escape(text)}</li>`).join('')}</ul></details>`) +
         '</div>'
       );

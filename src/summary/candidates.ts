@@ -4,7 +4,6 @@ import {
   against,
   haveSameL0,
   measuredIn,
-  sameL0Within,
   trained,
   type Measured,
   type SummaryContext,
@@ -33,13 +32,17 @@ function candidatesIn(context: SummaryContext): Measured[] {
   );
 }
 
-/** Whether another candidate has less KL, by its interval, with at most as many active latents. */
+/**
+ * Whether another candidate beats this one: it has less KL by the interval and about as many active
+ * latents or fewer, or it has fewer, and this one does not have less KL.
+ */
 function isBeaten(context: SummaryContext, one: Measured, others: readonly Measured[]): boolean {
   return others.some(
     (other) =>
       other !== one &&
-      other.l0! <= one.l0! * (1 + sameL0Within) &&
-      against(context, other, one).order === 'less',
+      (haveSameL0(one, other)
+        ? against(context, other, one).order === 'less'
+        : other.l0! < one.l0! && against(context, one, other).order !== 'less'),
   );
 }
 

@@ -164,6 +164,15 @@ describe('the recommendation', () => {
     expect(text).not.toMatch(/step [03]/);
   });
 
+  it('names no SAE of larger L0 without less KL', () => {
+    const [few, more] = checkpoints(0.2, 0.2).map((sae, i) =>
+      strictly(sae, { L0: mean([8, 16][i]!) }),
+    );
+    const text = sentence(run([few!, more!]), 'recommended');
+    expect(text).toContain('step 0');
+    expect(text).not.toContain('step 1');
+  });
+
   it('names one for each sparsity of the frontier', () => {
     const [low, middle, high] = checkpoints(0.4, 0.3, 0.2).map((sae, i) =>
       strictly(sae, { L0: mean([8, 16, 32][i]!) }),

@@ -104,7 +104,7 @@ export function drawChart(
     marginLeft: 62,
     marginBottom: 44,
     marginRight: 24,
-    marginTop: 20,
+    marginTop: isPaneled ? 36 : 20,
     ...(document === undefined ? {} : { document }),
     style: { fontSize: `${fontSize}px`, background: 'none', overflow: 'visible' },
     ariaLabel: chart.title,
@@ -171,7 +171,9 @@ export function drawChart(
             ...hover,
           }),
         ]),
-    ...(isPaneled ? [panelNames(plot, chart, points)] : []),
+    ...(isPaneled
+      ? [panelNames(plot, chart, points, Math.floor((width - 90) / columns / 6.8))]
+      : []),
   ];
   const drawn = plot.plot({ ...scales, marks: base });
   if (chart.form !== 'scatter') return drawn;
@@ -203,7 +205,12 @@ export function drawChart(
   return plot.plot({ ...scales, marks: [...base, ...texts] });
 }
 
-const shortened = (text: string): string => (text.length > 28 ? `${text.slice(0, 27)}…` : text);
+/** The text, with its middle left out if it is longer than `most` characters. */
+function shortened(text: string, most = 28): string {
+  if (text.length <= most) return text;
+  const half = (most - 1) / 2;
+  return `${text.slice(0, Math.ceil(half))}…${text.slice(text.length - Math.floor(half))}`;
+}
 
 /** Options of a numeric axis. */
 function ticks(
@@ -237,12 +244,17 @@ function ticks(
 }
 
 /** The name of each panel's series, at its top. */
-function panelNames(plot: PlotLibrary, { series }: Chart, points: readonly Drawn[]): unknown {
+function panelNames(
+  plot: PlotLibrary,
+  { series }: Chart,
+  points: readonly Drawn[],
+  most: number,
+): unknown {
   const first = series.flatMap(({ name }) => points.find((point) => point.name === name) ?? []);
   return plot.text(first, {
     fx: 'column',
     fy: 'row',
-    text: ({ name }: Drawn) => shortened(name),
+    text: ({ name }: Drawn) => shortened(name, most),
     frameAnchor: 'top-left',
     dy: -13,
     fontSize: 11,

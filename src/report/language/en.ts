@@ -36,6 +36,7 @@ export const en: Words = {
   },
   findings: 'Findings',
   noFindings: 'No rule fired.',
+  moreFindings: (count) => `${count} more stand in report.json.`,
   severity: { info: 'Note', warning: 'Warning', error: 'Error' },
   models: 'The SAEs',
   nearIdentityNote:
@@ -130,5 +131,5 @@ export const en: Words = {
   chartDescription: (y, x, series) => `${y} by ${x} for ${series.join(', ')}`,
   theme: 'Light or dark',
   ownName: 'English',
-  oneByOne: (count) => `All ${count}, one by one`,
+  oneByOne: 'One by one',
 };

@@ -29,6 +29,8 @@ export interface Words {
   };
   findings: string;
   noFindings: string;
+  /** Findings that a list left out. */
+  moreFindings(count: number): string;
   severity: Record<'info' | 'warning' | 'error', string>;
   models: string;
   /** Meaning of the mark of near-identities, and of bold values. */
@@ -93,5 +95,5 @@ export interface Words {
   /** Name of the language in itself. */
   ownName: string;
   /** Label of the list that a grouped finding stands for. */
-  oneByOne(count: number): string;
+  oneByOne: string;
 }

@@ -31,6 +31,7 @@ export const zh: Words = {
   },
   findings: '发现',
   noFindings: '未触发任何规则。',
+  moreFindings: (count) => `其余 ${count} 条见 report.json。`,
   severity: { info: '说明', warning: '警告', error: '错误' },
   models: '各 SAE',
   nearIdentityNote: '近似恒等映射：激活的潜变量多于输入的维数；不参与最佳标记。',
@@ -119,5 +120,5 @@ export const zh: Words = {
   chartDescription: (y, x, series) => `${series.join('、')} 的 ${y}，横轴为 ${x}`,
   theme: '浅色或深色',
   ownName: '中文',
-  oneByOne: (count) => `逐条列出（${count} 条）`,
+  oneByOne: '逐条列出',
 };

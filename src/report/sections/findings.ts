@@ -1,8 +1,20 @@
 /** The findings, grouped: one sentence for many SAEs, the most serious first. */
 import { groupFindings } from '../../findings/group.js';
-import type { EvaluationResult } from '../../schema/index.js';
+import type { EvaluationResult, Finding } from '../../schema/index.js';
 import { heading, paragraph, type Block } from '../document.js';
 import type { Words } from '../language/words.js';
+
+/** Sentences that a group lists one by one; the result has them all. */
+const mostDetails = 50;
+
+function detailsOf(found: readonly Finding[], words: Words): string[] {
+  if (found.length === 1) return [];
+  const more = found.length - mostDetails;
+  return [
+    ...found.slice(0, mostDetails).map((one) => one.message[words.lang]),
+    ...(more > 0 ? [words.moreFindings(more)] : []),
+  ];
+}
 
 export function findingsSection({ findings }: EvaluationResult, words: Words): Block[] {
   const groups = groupFindings(findings);
@@ -15,7 +27,7 @@ export function findingsSection({ findings }: EvaluationResult, words: Words): B
           severity,
           label: words.severity[severity],
           text: message[words.lang],
-          details: found.length === 1 ? [] : found.map((one) => one.message[words.lang]),
+          details: detailsOf(found, words),
         }))),
   ];
 }

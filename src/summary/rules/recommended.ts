@@ -43,11 +43,12 @@ export const recommended: SummaryRule = {
     en:
       'At least two trained SAEs that are no near-identities and not behind a baseline have a ' +
       'strict KLDivPerToken and an L0. At each place (layers, site, positions), those stand that ' +
-      'no other one beats: less KL by the interval, at the same L0 within 5 % or a smaller one.',
+      'no other one beats: none has less KL by the interval at the same L0 within 5 %, and each ' +
+      'has less KL by the interval than every one of smaller L0.',
     zh:
       '至少两个训练过、并非近似恒等映射且不差于基线的 SAE 有 strict KLDivPerToken 与 L0。在每个' +
-      '位置（层、钩点、计入的词元）上，列出未被其他 SAE 胜过者：胜过指区间显示 KL 更小，且 L0 ' +
-      '相同（5% 以内）或更小。',
+      '位置（层、钩点、计入的词元）上，列出未被其他 SAE 胜过者：L0 相同（5% 以内）者的区间均未显示 ' +
+      'KL 更小，且区间显示其 KL 小于每个 L0 更小者。',
   },
   check: (context) => {
     const places = placesOf(context);
