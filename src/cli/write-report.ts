@@ -8,7 +8,8 @@ const files = [
   { name: 'report.json', format: 'json', lang: 'en' },
   { name: 'report.md', format: 'md', lang: 'en' },
   { name: 'report.zh.md', format: 'md', lang: 'zh' },
-  { name: 'report.html', format: 'html', lang: 'en' },
+  // The reader's browser chooses the language.
+  { name: 'report.html', format: 'html', lang: undefined },
   { name: 'report.csv', format: 'csv', lang: 'en' },
 ] as const;
 
@@ -18,7 +19,10 @@ export async function writeReport(result: EvaluationResult, folder: string): Pro
   const paths: string[] = [];
   for (const { name, format, lang } of files) {
     const path = join(folder, name);
-    await writeFile(`${path}.part`, await renderReport(result, { format, lang }));
+    await writeFile(
+      `${path}.part`,
+      await renderReport(result, { format, ...(lang === undefined ? {} : { lang }) }),
+    );
     await rename(`${path}.part`, path);
     paths.push(path);
   }

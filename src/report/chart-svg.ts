@@ -2,14 +2,14 @@
 import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Chart } from './charts/chart.js';
-import { drawChart, type PlotLibrary } from './charts/draw.js';
+import { drawChart } from './charts/draw.js';
 import { number } from './numbers.js';
 
 /** A chart as one SVG element; its points have titles, which a script can show. */
 export function chartSvg(chart: Chart): string {
   // Its types need a browser's; the document is only passed on.
   const { document } = parseHTML('<!doctype html><html></html>') as { document: unknown };
-  const svg = drawChart(Plot as PlotLibrary, chart, {
+  const svg = drawChart(Plot, chart, {
     document,
     format: number,
   }) as { outerHTML: string };

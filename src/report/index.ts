@@ -15,14 +15,19 @@ export async function preloadHtml(): Promise<void> {
 /**
  * Renders the report of one result, or one comparison of several.
  *
- * @param options.lang language of the report; default English. An HTML report has both: without
- *   `lang`, the reader's browser chooses the one that is shown first.
+ * @param options.lang language of the report; default English. An HTML report has both.
+ * @param options.languageOfReader whether the reader's browser, or an earlier choice of the reader,
+ *   decides which language an HTML report shows first; default: if `lang` is not given.
  * @example
  * const text = await renderReport(result, { format: 'md', lang: 'en' });
  */
 export async function renderReport(
   input: EvaluationResult | readonly EvaluationResult[],
-  { format, lang }: { format: ReportFormat; lang?: Language },
+  {
+    format,
+    lang,
+    languageOfReader = lang === undefined,
+  }: { format: ReportFormat; lang?: Language; languageOfReader?: boolean },
 ): Promise<string> {
   const results = Array.isArray(input)
     ? (input as readonly EvaluationResult[])
@@ -40,6 +45,6 @@ export async function renderReport(
   const languages: readonly Language[] = first === 'en' ? ['en', 'zh'] : ['zh', 'en'];
   return renderHtml(
     languages.map((language) => ({ document: build(language), words: wordsOf[language] })),
-    { languageOfReader: lang === undefined },
+    { languageOfReader },
   );
 }
