@@ -24,7 +24,7 @@ const mayImport = {
   metrics: ['bilingual'],
   // The request names the kinds; a kind computes, so that it reads like its paper.
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
-  schema: ['errors', 'bilingual', 'metrics', 'kinds'],
+  schema: ['errors', 'bilingual', 'nearest-name', 'metrics', 'kinds'],
   checkpoint: ['errors', 'torch'],
   lm: ['errors', 'hub-cache', 'schema', 'torch', 'checkpoint'],
   sae: ['errors', 'bilingual', 'missing-path', 'schema', 'torch', 'checkpoint', 'kinds'],

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
 import { systemMemory } from '../src/evaluation/run/device-memory.js';
+import { check } from '../src/schema/faults.js';
 import { isProxyEntry } from './base-path.js';
 import { connectionsThatFit } from './connections.js';
 
@@ -171,17 +172,15 @@ export function resolveServerOptions(
   const flags = Object.fromEntries(
     Object.entries(given).filter(([, value]) => value !== undefined),
   );
-  const parsed = serverOptionsSchema.safeParse({
-    ...fromFile(env[configVariable]),
-    ...fromEnvironment(env),
-    ...flags,
-  });
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    const name = issue.code === 'unrecognized_keys' ? issue.keys.join(', ') : issue.path.join('.');
-    throw new SaeEvalError('configuration-invalid', `Setting ${name}: ${issue.message}.`);
+  const { data: options, faults } = check(
+    serverOptionsSchema,
+    { ...fromFile(env[configVariable]), ...fromEnvironment(env), ...flags },
+    { of: 'the settings' },
+  );
+  if (faults !== null) {
+    const { path, message } = faults[0]!;
+    throw new SaeEvalError('configuration-invalid', `Setting ${path}: ${message}.`);
   }
-  const options = parsed.data;
   const roots = options.roots.map((root) => {
     try {
       return realpathSync(resolve(root));

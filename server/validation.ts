@@ -2,44 +2,27 @@
 import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
 import type { z } from 'zod';
 import { SaeEvalError, type FieldError } from '../src/errors.js';
+import { check } from '../src/schema/faults.js';
 
-function fieldPath(path: readonly PropertyKey[]): string {
-  return path
-    .map((part, i) =>
-      typeof part === 'number' ? `[${part}]` : `${i === 0 ? '' : '.'}${String(part)}`,
-    )
-    .join('');
-}
-
-export function invalid(error: z.ZodError): SaeEvalError {
-  const fields = error.issues.slice(0, 100).flatMap((issue): FieldError[] => {
-    if (issue.code === 'unrecognized_keys')
-      return issue.keys.slice(0, 20).map((key) => ({
-        path: fieldPath([...issue.path, key]).slice(0, 300),
-        message: 'is not a field of this request',
-      }));
-    return [{ path: fieldPath(issue.path).slice(0, 300), message: issue.message }];
+function invalid(faults: readonly FieldError[]): SaeEvalError {
+  const { path, message } = faults[0]!;
+  return new SaeEvalError('request-invalid', `${path || 'The body'}: ${message}`, {
+    fields: [...faults],
   });
-  const first = fields[0];
-  const message =
-    first === undefined
-      ? 'The request is invalid.'
-      : `${first.path || 'The body'}: ${first.message}`;
-  return new SaeEvalError('request-invalid', message, { fields });
 }
 
 /** @throws SaeEvalError `request-invalid`. */
-export function parseWith<T>(schema: z.ZodType<T>, value: unknown): T {
-  const parsed = schema.safeParse(value);
-  if (!parsed.success) throw invalid(parsed.error);
-  return parsed.data;
+export function parseWith<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const { data, faults } = check(schema, value);
+  if (faults !== null) throw invalid(faults);
+  return data;
 }
 
 const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
-  (data) => {
-    const parsed = schema.safeParse(data);
-    return parsed.success ? { value: parsed.data } : { error: invalid(parsed.error) };
+  (value) => {
+    const { data, faults } = check(schema, value);
+    return faults === null ? { value: data } : { error: invalid(faults) };
   };
 
 /** Requests are checked by zod. Responses are typed by zod and sent unchecked. */

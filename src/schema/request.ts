@@ -5,6 +5,7 @@
 import { kinds, type SaeKind } from '../sae/kinds/kinds.js';
 import { z } from 'zod';
 import type { Protocol } from '../metrics/metric.js';
+import { found } from './issue-message.js';
 import { metrics, type MetricName } from '../metrics/table.js';
 
 export const saeKinds = kinds.map(({ kind }) => kind) as [SaeKind, ...SaeKind[]];
@@ -202,7 +203,9 @@ export const requestFields = z.strictObject({
     .describe('Samples per batch in the averages of `reference`; memory does not depend on it.'),
   device: z
     .string()
-    .regex(/^(cpu|cuda(:\d{1,3})?)$/, 'expected cpu, cuda or cuda:N')
+    .regex(/^(cpu|cuda(:\d{1,3})?)$/, {
+      error: ({ input }) => `expected cpu, cuda or cuda:N, found ${found(input)}`,
+    })
     .optional()
     .describe(
       'Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if ' +

@@ -15,10 +15,9 @@ describe('a request with a wrong field', () => {
       sae({ kind: 'Top' }),
       'saes[0].kind',
       'expected one of TopK, RouteSAE, MLSAE, Vanilla, Gated, JumpReLU, Crosscoder, ' +
-        'RandomK, found "Top"',
+        'RandomK, found "Top"; did you mean TopK?',
     ],
     [sae({ label: '' }), 'saes[0].label', 'expected at least 1 character, found ""'],
-    [sae({ size: 1 }), 'saes[0].size', 'is not a field of a request'],
     [sae({ scale: 0 }), 'saes[0].scale', 'expected more than 0, found 0'],
     [
       { ...good, dataset: { path: 'd', seqLen: 2 ** 21 } },
@@ -30,6 +29,17 @@ describe('a request with a wrong field', () => {
     [{ ...good, inferK: 0 }, 'inferK', 'expected at least 1, found 0'],
     [{ ...good, inferK: [] }, 'inferK', 'expected at least 1 item, found []'],
     [{ ...good, inferK: [4, 0] }, 'inferK[1]', 'expected at least 1, found 0'],
+    [
+      { ...good, exclude: 'special' },
+      'exclude',
+      'expected one of none, specials, found "special"; did you mean specials?',
+    ],
+    [{ ...good, exclude: 7 }, 'exclude', 'expected none, specials or a list or an object, found 7'],
+    [
+      { ...good, exclude: { position: [1, 2] } },
+      'exclude',
+      'positions is missing; expected a list',
+    ],
     [
       { ...good, inferK: 4, theta: 0.5 },
       'theta',
@@ -44,13 +54,54 @@ describe('a request with a wrong field', () => {
       'metadata',
       'expected at most 100 entries',
     ],
-    [{ ...good, device: 'tpu' }, 'device', 'expected cpu, cuda or cuda:N'],
+    [{ ...good, device: 'tpu' }, 'device', 'expected cpu, cuda or cuda:N, found "tpu"'],
   ])('%j names %s', (request, path, message) => {
     expect(() => parseRequest(request)).toThrowError(
       expect.objectContaining({
         code: 'request-invalid',
         message: `${path}: ${message}`,
         fields: [{ path, message }],
+      }),
+    );
+  });
+
+  it.each([
+    [{ batch_size: 4 }, 'batch_size', 'a request', 'batchSize'],
+    [{ max_samples: 4 }, 'max_samples', 'a request', 'dataset.maxSamples'],
+    [{ layer: 4 }, 'layer', 'a request', 'saes[].layer'],
+    [{ foo: 4 }, 'foo', 'a request', null],
+    [{ dataset: { path: 'd', seqlen: 4 } }, 'dataset.seqlen', 'dataset', 'seqLen'],
+    [{ saes: [{ checkpoint: 'c', size: 1 }] }, 'saes[0].size', 'saes[]', null],
+    [{ saes: [{ checkpoint: 'c', lable: 'x' }] }, 'saes[0].lable', 'saes[]', 'label'],
+  ])('%j: %s is no field of %s, perhaps %s', (fields, path, owner, meant) => {
+    expect(() => parseRequest({ ...good, ...fields })).toThrowError(
+      expect.objectContaining({
+        fields: [
+          {
+            path,
+            message: expect.stringMatching(
+              `^is not a field of ${owner.replace('[]', '\\[\\]')}; ` +
+                `${meant === null ? '' : `did you mean ${meant.replace('[]', '\\[\\]')}\\? `}`,
+            ) as string,
+          },
+        ],
+      }),
+    );
+    expect(() => parseRequest({ ...good, ...fields })).toThrowError(
+      owner === 'a request'
+        ? /he fields are model, dataset, saes, .*batchSize, .*metadata$/
+        : owner === 'dataset'
+          ? /The fields are path, .*seqLen/
+          : /he fields are checkpoint, .*label$/,
+    );
+  });
+
+  it('tells all of them at once', () => {
+    expect(() => parseRequest({ foo: 1, batchSize: 0 })).toThrowError(
+      expect.objectContaining({
+        fields: ['model', 'dataset', 'saes', 'batchSize', 'foo'].map(
+          (path) => expect.objectContaining({ path }) as object,
+        ),
       }),
     );
   });

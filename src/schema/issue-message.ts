@@ -1,5 +1,6 @@
-/** Faults of a request's fields in words: what was expected and what was found. */
+/** The message of a fault that zod finds: what was expected and what was found. */
 import type { z } from 'zod';
+import { didYouMean } from '../nearest-name.js';
 
 /** An issue as zod hands it to the author of its message. */
 export type RawIssue = z.core.$ZodRawIssue;
@@ -10,13 +11,14 @@ const typeNames: Readonly<Record<string, string>> = {
   string: 'a string',
   boolean: 'true or false',
   array: 'a list',
+  tuple: 'a list',
   object: 'an object',
   record: 'an object',
   nonoptional: 'a value',
 };
 
-function found(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+export function found(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 
@@ -39,24 +41,33 @@ function bound(
 }
 
 /**
- * Type that one branch of a union expects; null if the type fits and the fault lies deeper.
+ * What one branch of a union expects; null if the value is of its type and the fault lies deeper.
  */
-function branchType([issue]: readonly z.core.$ZodIssue[]): string | null {
-  return issue?.code === 'invalid_type' && issue.path.length === 0
-    ? (typeNames[issue.expected] ?? issue.expected)
+function branchType([issue]: readonly z.core.$ZodIssue[], input: unknown): string | null {
+  if (issue === undefined || issue.path.length > 0) return null;
+  if (issue.code === 'invalid_type') return typeNames[issue.expected] ?? issue.expected;
+  return issue.code === 'invalid_value' && typeof input !== 'string'
+    ? issue.values.map(String).join(', ')
     : null;
 }
 
 function unionMessage(branches: readonly (readonly z.core.$ZodIssue[])[], input: unknown): string {
-  const deeper = branches.find((branch) => branch.length > 0 && branchType(branch) === null)?.[0];
-  return (
-    deeper?.message ??
-    `expected ${[...new Set(branches.map(branchType))].join(' or ')}, found ${found(input)}`
-  );
+  const deeper = branches.find((branch) => branchType(branch, input) === null)?.[0];
+  if (deeper === undefined) {
+    const types = new Set(branches.map((branch) => branchType(branch, input)));
+    const expected = `expected ${[...types].join(' or ')}`;
+    return input === undefined ? `is missing; ${expected}` : `${expected}, found ${found(input)}`;
+  }
+  const place = deeper.path.map(String).join('.');
+  return place === '' ? deeper.message : `${place} ${deeper.message}`;
+}
+
+function meant({ values, input }: { values: readonly unknown[]; input?: unknown }): string {
+  return typeof input === 'string' ? didYouMean(input, values.map(String)) : '';
 }
 
 /** The message of an issue; undefined leaves zod's own. */
-export function requestProblem(issue: RawIssue): string | undefined {
+export function issueMessage(issue: RawIssue): string | undefined {
   switch (issue.code) {
     case 'invalid_type': {
       const expected = typeNames[issue.expected] ?? issue.expected;
@@ -76,8 +87,10 @@ export function requestProblem(issue: RawIssue): string | undefined {
         `${issue.values.length === 1 ? '' : 'one of '}${issue.values.map(String).join(', ')}`;
       return issue.input === undefined
         ? `is missing; ${expected}`
-        : `${expected}, found ${found(issue.input)}`;
+        : `${expected}, found ${found(issue.input)}${meant(issue)}`;
     }
+    case 'invalid_key':
+      return `has a name that does not fit: ${issue.issues[0]?.message ?? 'expected another one'}`;
     case 'invalid_union':
       return unionMessage(issue.errors, issue.input);
     default:
