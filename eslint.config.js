@@ -15,6 +15,7 @@ const mayImport = {
   errors: [],
   bilingual: [],
   'nearest-name': [],
+  'json-fault': [],
   'missing-path': ['errors'],
   'hub-cache': ['errors', 'missing-path'],
   setup: ['errors'],
@@ -24,7 +25,7 @@ const mayImport = {
   metrics: ['bilingual'],
   // The request names the kinds; a kind computes, so that it reads like its paper.
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
-  schema: ['errors', 'bilingual', 'nearest-name', 'metrics', 'kinds'],
+  schema: ['errors', 'bilingual', 'metrics', 'kinds'],
   checkpoint: ['errors', 'torch'],
   lm: ['errors', 'hub-cache', 'schema', 'torch', 'checkpoint'],
   sae: ['errors', 'bilingual', 'missing-path', 'schema', 'torch', 'checkpoint', 'kinds'],
@@ -61,6 +62,7 @@ const pattern = {
   errors: 'src/errors.ts',
   bilingual: 'src/bilingual.ts',
   'nearest-name': 'src/nearest-name.ts',
+  'json-fault': 'src/json-fault.ts',
   'missing-path': 'src/missing-path.ts',
   'hub-cache': 'src/hub-cache.ts',
   version: 'src/version.ts',
@@ -98,7 +100,7 @@ const oneWayImports = {
         policies: [
           { allow: { to: { module: { origin: ['external', 'core'] } } } },
           // Every layer has names that people mistype.
-          { allow: { to: { file: { categories: 'nearest-name' } } } },
+          { allow: { to: { file: { categories: ['nearest-name', 'json-fault'] } } } },
           // The table of metrics runs in browsers: it knows tensors by their type alone.
           {
             from: { file: { categories: 'metrics' } },
@@ -122,6 +124,7 @@ const runsInBrowsers = {
   files: [
     'src/errors.ts',
     'src/nearest-name.ts',
+    'src/json-fault.ts',
     'src/schema/**',
     'src/metrics/**',
     'src/client/**',

@@ -1,6 +1,7 @@
 /** Reads JSON bodies, and JSON Merge Patches if the route takes them. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
+import { jsonFault, placeIn } from '../src/json-fault.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -10,6 +11,24 @@ declare module 'fastify' {
 }
 
 const mergePatchType = 'application/merge-patch+json';
+
+/** The error of a body that is not JSON; null if it is, so that something else is wrong with it. */
+function malformed(body: string): SaeEvalError | null {
+  if (body.trim() === '') return null;
+  const fault = jsonFault(body.replace(/^\uFEFF/, ''), { what: 'body' });
+  if (fault === null)
+    return /"__proto__"|"constructor"/.test(body)
+      ? new SaeEvalError(
+          'body-malformed',
+          'The body is not accepted: no object in it may have a key __proto__ or constructor.',
+        )
+      : null;
+  const { line, col } = placeIn(body, fault.at);
+  return new SaeEvalError(
+    'body-malformed',
+    `The body is not valid JSON: line ${line}, column ${col}: ${fault.message}.`,
+  );
+}
 
 export function registerJsonBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
@@ -30,7 +49,10 @@ export function registerJsonBodies(app: FastifyInstance): void {
         return done(
           new SaeEvalError('request-invalid', 'The body: expected an object, found null.'),
         );
-      return parse(request, body, done);
+      return parse(request, body, (error, value) => {
+        if (error === null) return done(null, value);
+        return done(malformed(body) ?? error);
+      });
     },
   );
 }

@@ -4,7 +4,7 @@ import { extname } from 'node:path';
 import { LineCounter, parseDocument } from 'yaml';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { missingPath } from '../missing-path.js';
-import { jsonFault } from './json-fault.js';
+import { jsonFault, placeIn } from '../json-fault.js';
 
 /** Aliases of YAML that may be followed, so that a small file cannot grow without bound. */
 const mostAliases = 100;
@@ -22,9 +22,7 @@ function parseJson(text: string, name: string): unknown {
     if (text.trim() === '') throw malformed(name, null, 'expected a request, found nothing');
     const fault = jsonFault(text);
     if (fault === null) throw malformed(name, null, (thrown as Error).message);
-    const before = text.slice(0, fault.at).split('\n');
-    const place = { line: before.length, col: before.at(-1)!.length + 1 };
-    throw malformed(name, place, `not JSON: ${fault.message}`);
+    throw malformed(name, placeIn(text, fault.at), `not JSON: ${fault.message}`);
   }
 }
 

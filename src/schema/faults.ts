@@ -1,5 +1,5 @@
 /** From the issues of zod to fields at fault: the path of each, and a message for people. */
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { FieldError } from '../errors.js';
 import { didYouMean, nearestName } from '../nearest-name.js';
 import { issueMessage } from './issue-message.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { jsonFault } from '#src/cli/json-fault.js';
+import { jsonFault } from '#src/json-fault.js';
 import { parseRequestText, readRequest } from '#src/cli/request-file.js';
 
 let folder: string;

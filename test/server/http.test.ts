@@ -115,17 +115,21 @@ describe('problems', () => {
   it('refuses bodies that are not JSON, not application/json, too large or encoded', async () => {
     const send = (body: string, headers: Record<string, string>): Promise<Response> =>
       fetch(`${server.url}/v1/evaluations`, { method: 'POST', headers, body });
-    await problem(
-      await send('{"model":', { 'content-type': 'application/json' }),
+    const cut = await problem(
+      await send('{\n  "model":', { 'content-type': 'application/json' }),
       400,
       'body-malformed',
     );
+    expect(cut.detail).toBe(
+      'The body is not valid JSON: line 2, column 11: expected a value, found the end of the body.',
+    );
     await problem(await send('', { 'content-type': 'application/json' }), 400, 'body-malformed');
-    await problem(
+    const key = await problem(
       await send('{"__proto__":{}}', { 'content-type': 'application/json' }),
       400,
       'body-malformed',
     );
+    expect(key.detail).toContain('__proto__');
     await problem(
       await send('model', { 'content-type': 'text/plain' }),
       415,
@@ -158,6 +162,23 @@ describe('problems', () => {
     expect(body.errors?.map(({ path }) => path)).toEqual(
       expect.arrayContaining(['saes[0].checkpoint', 'saes[0].k', 'colour']),
     );
+    const said = await problem(
+      await post(server.url, {
+        dataset: { path: 'd', maxSamples: 0 },
+        saes: [{ checkpoint: 'c', kind: 'topk' }],
+        batch_size: 4,
+      }),
+      422,
+      'request-invalid',
+    );
+    expect(said.errors!.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+      'model: is missing; expected a string',
+      'dataset.maxSamples: expected at least 1, found 0',
+      expect.stringMatching(/^saes\[0\]\.kind: expected one of .*"topk"; did you mean TopK\?$/),
+      expect.stringMatching(/^batch_size: is not a field .*; did you mean batchSize\? The fields/),
+    ]);
+    const limit = await problem(await get('/v1/evaluations?limit=0'), 422, 'request-invalid');
+    expect(limit.detail).toBe('limit: expected at least 1, found 0');
   });
 
   it('takes an Accept header at its word', async () => {

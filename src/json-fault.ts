@@ -13,7 +13,8 @@ const space = /[ \t\r\n]*/y;
 const token =
   /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)|[{}[\],:]/y;
 
-const expected: Record<Wanted, string> = {
+/** What is wanted, in words; `end` needs the name of the text. */
+const expected: Record<Exclude<Wanted, 'end'>, string> = {
   value: 'a value',
   'value or ]': 'a value or ]',
   name: 'a name in double quotes',
@@ -21,12 +22,11 @@ const expected: Record<Wanted, string> = {
   ':': ': after a name',
   ', or }': ', or }',
   ', or ]': ', or ]',
-  end: 'the end of the file',
 };
 
-function foundAt(text: string, at: number): string {
+function foundAt(text: string, at: number, what: string): string {
   const rest = text.slice(at);
-  if (rest === '') return 'the end of the file';
+  if (rest === '') return `the end of the ${what}`;
   token.lastIndex = at;
   const [whole] = token.exec(text) ?? [];
   if (whole !== undefined) return whole.length > 30 ? `${whole.slice(0, 30)}…` : whole;
@@ -35,9 +35,14 @@ function foundAt(text: string, at: number): string {
 }
 
 /** Advice on what was probably meant. */
-function hint(text: string, at: number, wanted: Wanted): string {
+function hint(
+  text: string,
+  at: number,
+  { wanted, what }: { wanted: Wanted; what: string },
+): string {
   const rest = text.slice(at);
-  if (/^(?:#|\/[/*])/.test(rest)) return '; JSON has no comments (YAML has: name the file .yaml)';
+  if (/^(?:#|\/[/*])/.test(rest))
+    return `; JSON has no comments${what === 'file' ? ' (YAML has: name the file .yaml)' : ''}`;
   if (rest.startsWith("'") || /^[\u2018\u2019\u201c\u201d]/.test(rest))
     return '; strings stand in straight double quotes';
   const before = /,\s*$/.test(text.slice(0, at));
@@ -73,8 +78,17 @@ function fits(found: string, wanted: Wanted): boolean {
   }
 }
 
-/** The first fault; null if the text is JSON. */
-export function jsonFault(text: string): JsonFault | null {
+/** Line and column of an index, both from 1. */
+export function placeIn(text: string, at: number): { line: number; col: number } {
+  const before = text.slice(0, at).split('\n');
+  return { line: before.length, col: before.at(-1)!.length + 1 };
+}
+
+/** The first fault; null if the text is JSON. `what`: the thing that the text is. */
+export function jsonFault(
+  text: string,
+  { what = 'file' }: { what?: string } = {},
+): JsonFault | null {
   const open: string[] = [];
   let wanted = 'value' as Wanted;
   for (let at = 0; ;) {
@@ -87,7 +101,9 @@ export function jsonFault(text: string): JsonFault | null {
       return {
         at,
         message:
-          `expected ${expected[wanted]}, found ${foundAt(text, at)}` + hint(text, at, wanted),
+          `expected ${wanted === 'end' ? `the end of the ${what}` : expected[wanted]}, found ` +
+          foundAt(text, at, what) +
+          hint(text, at, { wanted, what }),
       };
     at += found.length;
     if (found === '{' || found === '[') {
