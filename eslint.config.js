@@ -128,7 +128,8 @@ const runsInBrowsers = {
     'src/schema/**',
     'src/metrics/**',
     'src/client/**',
-    'server/page/**/*.ts',
+    'src/report/{best,comparable}.ts',
+    'src/report/charts/**',
   ],
   rules: {
     'no-restricted-imports': [

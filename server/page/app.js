@@ -1,65 +1,77 @@
-/** Shows the view that the address after # names. */
-import { announce, element, replace } from './elements.js';
-import { apiDescription, askForKey, hasKey, openDocument } from './session.js';
-import { showComparison } from './comparison.js';
-import { showEvaluation } from './evaluation.js';
-import { showForm } from './form.js';
-import { showList } from './list.js';
-
-const main = document.getElementById('main');
-let leave = null;
+/** The page: its header, and the view that the address after # names. */
+import { render } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { html } from 'htm/preact';
+import { Comparison } from './compare/comparison.js';
+import { Frontier } from './compare/frontier.js';
+import { Evaluation } from './evaluation/evaluation.js';
+import { Form } from './form/form.js';
+import { useLanguage, words } from './language/words.js';
+import { List } from './list/list.js';
+import { announce } from './shell/announce.js';
+import { Header } from './shell/header.js';
+import { KeyDialog } from './shell/key-dialog.js';
+import { useAddress } from './shell/address.js';
 
 const routes = [
-  [/^$/, 'list', 'Evaluations', () => showList],
-  [/^new$/, 'new', 'New evaluation', () => showForm],
-  [/^evaluations\/([\w-]+)$/, 'list', 'Evaluation', (id) => (view) => showEvaluation(view, id)],
+  [/^$/, 'list', () => html`<${List} />`, ({ titles }) => titles.list],
+  [/^new$/, 'new', (_, query) => html`<${Form} query=${query} />`, ({ titles }) => titles.form],
+  [
+    /^evaluations\/([\w-]+)$/,
+    'list',
+    ([id]) => html`<${Evaluation} key=${id} id=${id} />`,
+    ({ titles }) => titles.evaluation,
+  ],
   [
     /^compare\/([\w,-]+)$/,
     'list',
-    'Comparison',
-    (ids) => (view) => showComparison(view, ids.split(',')),
+    ([ids]) => html`<${Comparison} key=${ids} ids=${ids.split(',')} />`,
+    ({ titles }) => titles.comparison,
+  ],
+  [
+    /^frontier\/([\w,-]+)$/,
+    'list',
+    ([ids]) => html`<${Frontier} key=${ids} ids=${ids.split(',')} />`,
+    ({ titles }) => titles.frontier,
   ],
 ];
 
-async function show() {
-  leave?.abort();
-  const own = (leave = new AbortController());
-  const path = decodeURIComponent(location.hash.replace(/^#\/?/, ''));
-  const [pattern, name, title, view] =
+function App() {
+  const language = useLanguage();
+  const { path, query } = useAddress();
+  const main = useRef(null);
+  const isFirst = useRef(true);
+  const [pattern, name, view, titleOf] =
     routes.find(([candidate]) => candidate.test(path)) ?? routes[0];
-  document.title = `${title} · sae-eval`;
-  for (const link of document.querySelectorAll('nav a[data-route]')) {
-    if (link.dataset.route === name) link.setAttribute('aria-current', 'page');
-    else link.removeAttribute('aria-current');
-  }
-  replace(main, element('p', { class: 'soft' }, 'Loading…'));
-  try {
-    await view(...(pattern.exec(path) ?? []).slice(1))({ main, signal: own.signal });
+  const title = titleOf(words());
+  useEffect(() => {
+    document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
+    document.title = `${title} · sae-eval`;
+  }, [language, title]);
+  useEffect(() => {
+    if (!isFirst.current) {
+      main.current.focus({ preventScroll: true });
+      window.scrollTo(0, 0);
+    }
+    isFirst.current = false;
     announce(title);
-  } catch (error) {
-    if (own.signal.aborted) return;
-    replace(
-      main,
-      element('p', { class: 'problem', role: 'alert' }, error.message),
-      element('p', {}, element('a', { href: '#/' }, 'All evaluations')),
-    );
-  }
+  }, [path]);
+  return html`
+    <a
+      class="skip"
+      href="#main"
+      onClick=${(event) => {
+        event.preventDefault();
+        main.current.focus();
+      }}
+      >${words().skip}</a
+    >
+    <${Header} current=${name} />
+    <main id="main" tabindex="-1" ref=${main}>
+      ${view((pattern.exec(path) ?? []).slice(1), query)}
+    </main>
+    <${KeyDialog} />
+  `;
 }
 
-document.getElementById('key-button').addEventListener('click', () => void askForKey().then(show));
-document.getElementById('key-button').hidden = !hasKey();
-document.getElementById('api-link').addEventListener('click', (event) => {
-  if (!hasKey()) return;
-  event.preventDefault();
-  void openDocument(apiDescription, 'application/json');
-});
-document.querySelector('.skip').addEventListener('click', (event) => {
-  event.preventDefault();
-  main.focus();
-});
-window.addEventListener('hashchange', () => {
-  main.focus({ preventScroll: true });
-  window.scrollTo(0, 0);
-  void show();
-});
-void show();
+render(html`<${App} />`, document.getElementById('app'));

@@ -1,4 +1,5 @@
-/** Numbers, times and names as text. */
+/** Numbers, times and names as text in the page's language. */
+import { language, words } from './language/words.js';
 
 export function number(value, digits = 4) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
@@ -14,22 +15,28 @@ export function whole(value) {
 
 export function duration(seconds) {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return '–';
+  const { hours, minutes, seconds: only } = words().durations;
   const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
-  return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
+  if (s < 60) return only(s);
+  if (s < 3600) return minutes(Math.floor(s / 60), s % 60);
+  return hours(Math.floor(s / 3600), Math.floor((s % 3600) / 60));
 }
 
-const relative = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 export function ago(iso) {
   const seconds = (Date.parse(iso) - Date.now()) / 1000;
+  const relative = new Intl.RelativeTimeFormat(language(), { numeric: 'auto' });
   for (const [unit, size] of [
     ['day', 86_400],
     ['hour', 3600],
     ['minute', 60],
   ])
     if (Math.abs(seconds) >= size) return relative.format(Math.trunc(seconds / size), unit);
-  return 'just now';
+  return words().justNow;
+}
+
+/** A time on the reader's clock. */
+export function clock(iso) {
+  return new Date(iso).toLocaleString(language() === 'zh' ? 'zh-CN' : undefined);
 }
 
 export function bytes(count) {
@@ -45,10 +52,11 @@ export function fileName(path) {
   return path.split('/').filter(Boolean).at(-1) ?? path;
 }
 
-/** Short title of an evaluation: its SAEs and its model. */
+/** Title of an evaluation: its name, else its SAEs and its model. */
 export function titleOf({ request }) {
-  const labels = request.saes.map((sae) => sae.label ?? sae.kind ?? fileName(sae.checkpoint));
-  const shown =
-    labels.slice(0, 4).join(', ') + (labels.length > 4 ? ` and ${labels.length - 4} more` : '');
-  return `${shown} on ${fileName(request.model)}`;
+  if (request.name) return request.name;
+  const labels = request.saes.map(
+    (sae) => sae.label ?? sae.kind ?? fileName(sae.checkpoint ?? sae.checkpoints ?? ''),
+  );
+  return words().titleOf(labels.slice(0, 4), labels.length - 4, fileName(request.model));
 }

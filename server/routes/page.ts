@@ -1,60 +1,40 @@
-/** `/`: the page. Its files are those in server/page; its client is the one in the package. */
+/** `/`: the page. It has no build step: its files are served as they are. */
 import { readFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
-import { extname, join } from 'node:path';
+import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
+import { importMapSource, mediaTypes, pageFiles, pageShell } from '../page-files.js';
 import { reportScriptSource } from '../report-script.js';
-import { packageRoot } from '../../src/torch/setup/paths.js';
-
-const mediaTypes: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.svg': 'image/svg+xml',
-};
 
 /**
- * Allows scripts and requests of this server only. A report in a tab of its own has this policy
- * too, so it allows inline styles and the script of reports.
+ * Allows scripts and requests of this server only, and the page's import map. A report in a tab of
+ * its own has this policy too, so it allows inline styles and the script of reports.
  */
-const pagePolicy =
-  `default-src 'none'; script-src 'self' ${reportScriptSource}; style-src 'self' ` +
-  "'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; manifest-src 'self'; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-
-async function filesIn(folder: string): Promise<string[]> {
-  return (await readdir(folder, { withFileTypes: true })).flatMap((entry) =>
-    entry.isFile() && extname(entry.name) in mediaTypes ? [entry.name] : [],
+function policyOf(shell: string): string {
+  return (
+    `default-src 'none'; script-src 'self' ${importMapSource(shell)} ${reportScriptSource}; ` +
+    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; " +
+    "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
   );
 }
 
 export async function registerPage(app: FastifyInstance): Promise<void> {
-  const pageFolder = join(packageRoot, 'server', 'page');
-  const clientFolder = join(packageRoot, 'dist', 'src', 'client');
-  const files = new Map<string, string>([
-    ...(await filesIn(pageFolder)).map((name): [string, string] => [
-      `/page/${name}`,
-      join(pageFolder, name),
-    ]),
-    ...(await filesIn(clientFolder)).map((name): [string, string] => [
-      `/page/client/${name}`,
-      join(clientFolder, name),
-    ]),
-    ['/page/schema/status.js', join(packageRoot, 'dist', 'src', 'schema', 'status.js')],
-    ['/', join(pageFolder, 'index.html')],
-  ]);
-  for (const [url, file] of files) {
-    const content = readFileSync(file);
-    const type = mediaTypes[extname(file)]!;
+  const files = pageFiles();
+  const shell = pageShell(files);
+  const policy = policyOf(shell);
+  function serve(url: string, extension: string, read: () => string | Buffer): void {
+    const content = read();
     app.get(
       url,
       { config: { isPublic: true, negotiates: true, rateLimit: false }, schema: { hide: true } },
       async (_, reply) =>
         reply
-          .type(type)
-          .header('content-security-policy', pagePolicy)
+          .type(mediaTypes[extension]!)
+          .header('content-security-policy', policy)
           .header('cache-control', 'no-cache')
           .send(content),
     );
   }
+  serve('/', '.html', () => shell);
+  for (const [url, file] of files)
+    serve(url, file.endsWith('.mjs') ? '.js' : extname(file), () => readFileSync(file));
 }

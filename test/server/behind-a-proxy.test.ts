@@ -244,12 +244,12 @@ it.skipIf(executable === undefined)(
         if (answer.status() >= 400) failed.push(`${answer.status()} ${answer.url()}`);
       });
       await page.goto(`${stripping}/#/new`);
-      await page.getByLabel('Language model').selectOption('tiny-llama');
-      await page.getByLabel('Text', { exact: true }).selectOption('eval');
+      await page.getByLabel('Language model').fill('tiny-llama');
+      await page.getByLabel('Text (required)').fill('eval');
       await page.getByLabel('Samples, at most').fill('4');
       await page.getByLabel('Tokens per sample').fill('16');
-      await page.getByLabel('Checkpoint').selectOption('RouteSAE_tiny.pt');
-      await page.getByLabel('k (required)', { exact: true }).fill('16');
+      await page.getByLabel('Checkpoint').fill('RouteSAE_tiny.pt');
+      await page.locator('[data-path="saes[0].k"]').fill('16');
       await page.getByRole('button', { name: 'Submit evaluation' }).click();
       await page.waitForURL(/evaluations\//);
       await page.locator('.pill.succeeded').waitFor({ timeout: 60_000 });
