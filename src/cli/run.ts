@@ -14,9 +14,7 @@ function outliveReaders(stream: NodeJS.WriteStream): void {
 }
 
 /** Runs the command of `argv` and sets the exit code of the process. */
-export async function run(argv: readonly string[]): Promise<void> {
-  outliveReaders(process.stdout);
-  outliveReaders(process.stderr);
+export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
     await createProgram().parseAsync(argv);
   } catch (error) {
@@ -26,4 +24,11 @@ export async function run(argv: readonly string[]): Promise<void> {
       process.exitCode = exitCodeOf(error);
     }
   }
+}
+
+/** The same as the whole work of a process. */
+export async function run(argv: readonly string[]): Promise<void> {
+  outliveReaders(process.stdout);
+  outliveReaders(process.stderr);
+  await runCommand(argv);
 }
