@@ -70,8 +70,6 @@ export const evaluationListSchema = z
   })
   .meta({ id: 'EvaluationList' });
 
-export type Headline = z.infer<typeof headlineSchema>;
 export type ListSort = (typeof listSorts)[number];
 export type SortOrder = (typeof sortOrders)[number];
-export type EvaluationList = z.infer<typeof evaluationListSchema>;
-export type EvaluationListItem = EvaluationList['items'][number];
+export type { EvaluationList, EvaluationListItem, Headline } from './generated/result-types.js';

@@ -63,6 +63,11 @@ export const recordErrorSchema = z
   .object({ code: z.string(), message: z.string(), fields: z.array(fieldErrorSchema).optional() })
   .meta({ id: 'RecordError' });
 
+export const resolvedRequestSchema = z.object(requestFields.shape).meta({
+  id: 'ResolvedRequest',
+  description: 'A request with every default filled in.',
+});
+
 export const evaluationSummarySchema = z
   .object({
     id: z.string(),
@@ -70,7 +75,7 @@ export const evaluationSummarySchema = z
     createdAt: timestamp,
     startedAt: timestamp.nullable(),
     endedAt: timestamp.nullable(),
-    request: z.object(requestFields.shape).describe('The request with every default filled in.'),
+    request: resolvedRequestSchema,
     device: z
       .string()
       .describe('Device that it asks for; `config.device` of the result is the one that it had.'),
@@ -137,10 +142,12 @@ export const comparisonRequestSchema = z
 
 export type ReportFormat = (typeof reportFormats)[number];
 export type ReportLanguage = (typeof reportLanguages)[number];
+export type {
+  EvaluationRecord,
+  EvaluationSummary,
+  Progress,
+  RecordError,
+} from './generated/result-types.js';
 export type Problem = z.infer<typeof problemSchema>;
-export type Progress = z.infer<typeof progressSchema>;
-export type RecordError = z.infer<typeof recordErrorSchema>;
-export type EvaluationSummary = z.infer<typeof evaluationSummarySchema>;
-export type EvaluationRecord = z.infer<typeof evaluationRecordSchema>;
 export type EvaluationEvent = z.infer<typeof evaluationEventSchema>;
 export type ComparisonRequest = z.input<typeof comparisonRequestSchema>;

@@ -34,10 +34,12 @@ export const excludeSchema = z
     z.enum(['none', 'specials']),
     z.array(z.number().int().min(0)).min(1).max(100_000),
     z.strictObject({
-      positions: z.union([
-        z.tuple([slicePoint, slicePoint]),
-        z.tuple([slicePoint, slicePoint, z.number().int().min(1).nullable()]),
-      ]),
+      positions: z
+        .union([
+          z.tuple([slicePoint, slicePoint]),
+          z.tuple([slicePoint, slicePoint, z.number().int().min(1).nullable()]),
+        ])
+        .describe('Range of positions that stays, as a slice: from, to and step.'),
     }),
   ])
   .meta({ id: 'Exclude' });
@@ -187,16 +189,18 @@ export const datasetSchema = z
 /** Fields of a request; {@link requestSchema} adds the rules between them. */
 export const requestFields = z.strictObject({
   model: path.describe('Folder of a Hugging Face model, or its name in the local cache.'),
-  dataset: datasetSchema,
-  saes: z.array(saeSpecSchema).min(1).max(256),
+  dataset: datasetSchema.describe('Text to evaluate on.'),
+  saes: z.array(saeSpecSchema).min(1).max(256).describe('SAEs to evaluate, all in one pass.'),
   metrics: z
     .array(z.enum(metricNames))
     .min(1)
-    .default([...metricNames]),
+    .default([...metricNames])
+    .describe('Metrics to compute; default all.'),
   protocol: z
     .array(z.enum(protocolNames))
     .min(1)
-    .default([...protocolNames]),
+    .default([...protocolNames])
+    .describe('Protocols to measure under.'),
   batchSize: positiveInt
     .max(1_000_000)
     .default(64)
@@ -252,7 +256,10 @@ export const requestSchema = requestFields
     path: ['theta'],
     message: 'inferK and theta exclude each other: give one of them',
   })
-  .meta({ id: 'EvaluationRequest' });
+  .meta({
+    id: 'EvaluationRequest',
+    description: 'An evaluation as a user asks for it; defaults may be left out.',
+  });
 
 /** Fields that say what a run is and who it is for; they change no number. */
 export const annotationFields = [
@@ -276,9 +283,5 @@ export type { MetricName };
 export type ProtocolName = (typeof protocolNames)[number];
 export type NormalizationName = (typeof normalizationNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];
-export type Exclude = z.infer<typeof excludeSchema>;
-export type SaeSpec = z.infer<typeof saeSpecSchema>;
-/** A request as typed by a user, defaults left out. */
-export type EvaluationRequest = z.input<typeof requestSchema>;
-/** A request with the schema's defaults filled in. */
-export type ResolvedRequest = z.output<typeof requestSchema>;
+export type { Dataset, EvaluationRequest, Exclude, SaeSpec } from './generated/request-types.js';
+export type { ResolvedRequest } from './generated/result-types.js';

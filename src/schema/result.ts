@@ -271,15 +271,17 @@ export const resultSchema = z
   .meta({ id: 'EvaluationResult' });
 
 export type { Bilingual, DensityHistogram, Estimate, ReferenceValues, StrictValues };
+export type {
+  Comparison,
+  DataSummary,
+  EvaluationResult,
+  Finding,
+  Note,
+  RunConfig,
+  SaeResult,
+  SweepPoint,
+} from './generated/result-types.js';
 export type PerLayer = z.infer<typeof perLayerSchema>;
-export type SweepPoint = z.infer<typeof sweepPointSchema>;
-export type Note = z.infer<typeof noteSchema>;
-export type SaeResult = z.infer<typeof saeResultSchema>;
-export type Comparison = z.infer<typeof comparisonSchema>;
 export type Statement = z.infer<typeof statementSchema>;
 export type Summary = z.infer<typeof summarySchema>;
-export type Finding = z.infer<typeof findingSchema>;
-export type RunConfig = z.infer<typeof configSchema>;
-export type DataSummary = z.infer<typeof dataSummarySchema>;
-export type EvaluationResult = z.infer<typeof resultSchema>;
 export const protocolSchema = z.enum(protocolNames);

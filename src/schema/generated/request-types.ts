@@ -1,0 +1,149 @@
+/**
+ * Requests as users write them.
+ * Made from the schemas by `npx vitest run test/schema --update`: do not edit.
+ */
+import type {
+  FloatDtype,
+  MetricName,
+  NormalizationName,
+  ProtocolName,
+  SaeKind,
+} from '../request.js';
+
+/** An evaluation as a user asks for it; defaults may be left out. */
+export interface EvaluationRequest {
+  /** Folder of a Hugging Face model, or its name in the local cache. */
+  model: string;
+  /** Text to evaluate on. */
+  dataset: Dataset;
+  /** SAEs to evaluate, all in one pass. */
+  saes: SaeSpec[];
+  /** Metrics to compute; default all. */
+  metrics?: MetricName[] | undefined;
+  /** Protocols to measure under. @default ["reference","strict"] */
+  protocol?: ProtocolName[] | undefined;
+  /** Samples per batch in the averages of `reference`; memory does not depend on it. @default 64 */
+  batchSize?: number | undefined;
+  /**
+   * Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if
+   * there is one, else cpu.
+   */
+  device?: string | undefined;
+  /** dtype of the language model. @default "float32" */
+  dtype?: FloatDtype | undefined;
+  /** dtype of the SAEs. @default "float32" */
+  saeDtype?: FloatDtype | undefined;
+  /**
+   * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
+   * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
+   * else none.
+   */
+  exclude?: Exclude | undefined;
+  /** Number of active latents instead of `k`; a list makes a sweep. */
+  inferK?: number | number[] | undefined;
+  /** Threshold above which latents are active; a list makes a sweep. */
+  theta?: number | number[] | undefined;
+  /** Seed of RandomK's layer and of the bootstrap. @default 42 */
+  seed?: number | undefined;
+  /** Name of the run, to find it by. */
+  name?: string | undefined;
+  /** Tags of the run, to find it by. */
+  tags?: string[] | undefined;
+  /** Notes on the run, free text. */
+  notes?: string | undefined;
+  /** Texts by name, such as the commit that wrote the checkpoints. */
+  metadata?: Record<string, string> | undefined;
+}
+
+export interface Dataset {
+  /**
+   * Path of a data file or of a folder of them: .jsonl, plain or compressed (.gz, .zst),
+   * .parquet, .json with a list of records, or .txt. A folder with .jsonl files is read for
+   * these only. A folder without data files is read for those of its one sub-folder.
+   */
+  path: string;
+  /** Split to read, such as train; required if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text, or a dotted path to it. @default "text" */
+  textField?: string | undefined;
+  /** Field of a record that has token ids, used instead of text. */
+  tokensField?: string | undefined;
+  /**
+   * How records become samples. words (default): chunks of seqLen words. document: one sample
+   * for each record. packed: all tokens one after another.
+   */
+  chunking?: 'words' | 'document' | 'packed' | undefined;
+  /**
+   * Whether each sample begins with the BOS token. Default: what the files of the SAEs say where
+   * they agree, else the tokenizer's own way.
+   */
+  prependBos?: boolean | undefined;
+  /** Seed that shuffles the samples; default: no shuffle. */
+  shuffle?: number | undefined;
+  /** Most samples to read. @default 10000 */
+  maxSamples?: number | undefined;
+  /** Tokens per sample, up to the positions of the model. @default 512 */
+  seqLen?: number | undefined;
+}
+
+export interface SaeSpec {
+  /** Path of a checkpoint file, or of a folder or file in a published format. */
+  checkpoint: string;
+  /** Kind of the SAE. Required if the file could be several. */
+  kind?: SaeKind | undefined;
+  /**
+   * Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook point
+   * or its name has a layer. The seed draws RandomK's layer if it is omitted.
+   */
+  layer?: number | undefined;
+  /**
+   * Hook point that the SAE reads and writes, in the words of SAELens, TransformerLens or
+   * Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place whose
+   * files do not say; instead of `layer`.
+   */
+  hook?: string | undefined;
+  /**
+   * Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the SAE's
+   * configuration or file name has it.
+   */
+  k?: number | undefined;
+  /**
+   * Factor of the input, for published SAEs whose files lack it (crosscoders: one for each
+   * layer).
+   */
+  scale?: number | number[] | undefined;
+  /**
+   * Whether the SAE was trained on a residual stream without its mean (TransformerLens'
+   * center_writing_weights), for published SAEs whose files do not say.
+   */
+  centered?: boolean | undefined;
+  /** Positions that do not count for this SAE; default: those of the request. */
+  exclude?: Exclude | undefined;
+  /**
+   * How activations become the input of an SAE whose file cannot say: none (raw), pre,
+   * layer-norm or token-norm.
+   */
+  normalization?: NormalizationName | undefined;
+  /**
+   * Whether the decoder bias is subtracted from the input first, for SAEs whose files cannot
+   * say.
+   */
+  preBias?: boolean | undefined;
+  /** Prefix of the tensors, to choose one of several SAEs in a file. */
+  prefix?: string | undefined;
+  /** Aggregation of the router, RouteSAE only; default sum. */
+  aggregation?: 'sum' | 'mean' | undefined;
+  /** Routing, RouteSAE only; default hard. */
+  routing?: 'hard' | 'soft' | undefined;
+  /** Unique name of the SAE; default: the kind, numbered if repeated. */
+  label?: string | undefined;
+}
+
+export type Exclude =
+  | 'none'
+  | 'specials'
+  | number[]
+  | {
+      /** Range of positions that stays, as a slice: from, to and step. */
+      positions: [number | null, number | null] | [number | null, number | null, number | null];
+    };

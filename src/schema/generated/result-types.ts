@@ -1,0 +1,487 @@
+/**
+ * Results and records as servers and `evaluate` give them.
+ * Made from the schemas by `npx vitest run test/schema --update`: do not edit.
+ */
+import type { Bilingual } from '../../bilingual.js';
+import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
+import type { FloatDtype, MetricName, ProtocolName, SaeKind } from '../request.js';
+import type { PerLayer } from '../result.js';
+import type { EvaluationStatus } from '../status.js';
+import type { Exclude, SaeSpec } from './request-types.js';
+
+export interface EvaluationRecord {
+  id: string;
+  status: EvaluationStatus;
+  /** Time, ISO 8601 in UTC. */
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  request: ResolvedRequest;
+  /** Device that it asks for; `config.device` of the result is the one that it had. */
+  device: string;
+  /** Label of the API key that submitted it; null without keys. */
+  submittedBy: string | null;
+  /** Whether it was stopped and has a result over the samples done until then. */
+  stopped: boolean;
+  /** Id of the evaluation that this one repeats, with or without changes; else null. */
+  rerunOf: string | null;
+  /**
+   * Position in the queue of its device, from 1; null if it does not wait, or no device of the
+   * machine takes it.
+   */
+  position: number | null;
+  /** The device that it waits for if this machine does not have it now; else null. */
+  waitingFor: Bilingual | null;
+  /** Number of times a compute process started it. */
+  attempts: number;
+  progress: Progress | null;
+  error: RecordError | null;
+  /** Null until the evaluation has ended. */
+  result: EvaluationResult | null;
+}
+
+/** A request with every default filled in. */
+export interface ResolvedRequest {
+  /** Folder of a Hugging Face model, or its name in the local cache. */
+  model: string;
+  /** Text to evaluate on. */
+  dataset: Dataset;
+  /** SAEs to evaluate, all in one pass. */
+  saes: SaeSpec[];
+  /** Metrics to compute; default all. */
+  metrics: MetricName[];
+  /** Protocols to measure under. */
+  protocol: ProtocolName[];
+  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  batchSize: number;
+  /**
+   * Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if
+   * there is one, else cpu.
+   */
+  device?: string | undefined;
+  /** dtype of the language model. */
+  dtype: FloatDtype;
+  /** dtype of the SAEs. */
+  saeDtype: FloatDtype;
+  /**
+   * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
+   * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
+   * else none.
+   */
+  exclude?: Exclude | undefined;
+  /** Number of active latents instead of `k`; a list makes a sweep. */
+  inferK?: number | number[] | undefined;
+  /** Threshold above which latents are active; a list makes a sweep. */
+  theta?: number | number[] | undefined;
+  /** Seed of RandomK's layer and of the bootstrap. */
+  seed: number;
+  /** Name of the run, to find it by. */
+  name?: string | undefined;
+  /** Tags of the run, to find it by. */
+  tags?: string[] | undefined;
+  /** Notes on the run, free text. */
+  notes?: string | undefined;
+  /** Texts by name, such as the commit that wrote the checkpoints. */
+  metadata?: Record<string, string> | undefined;
+}
+
+export interface Dataset {
+  /**
+   * Path of a data file or of a folder of them: .jsonl, plain or compressed (.gz, .zst),
+   * .parquet, .json with a list of records, or .txt. A folder with .jsonl files is read for
+   * these only. A folder without data files is read for those of its one sub-folder.
+   */
+  path: string;
+  /** Split to read, such as train; required if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text, or a dotted path to it. */
+  textField: string;
+  /** Field of a record that has token ids, used instead of text. */
+  tokensField?: string | undefined;
+  /**
+   * How records become samples. words (default): chunks of seqLen words. document: one sample
+   * for each record. packed: all tokens one after another.
+   */
+  chunking?: 'words' | 'document' | 'packed' | undefined;
+  /**
+   * Whether each sample begins with the BOS token. Default: what the files of the SAEs say where
+   * they agree, else the tokenizer's own way.
+   */
+  prependBos?: boolean | undefined;
+  /** Seed that shuffles the samples; default: no shuffle. */
+  shuffle?: number | undefined;
+  /** Most samples to read. */
+  maxSamples: number;
+  /** Tokens per sample, up to the positions of the model. */
+  seqLen: number;
+}
+
+export interface Progress {
+  /** Number of samples done, in the current batch too. */
+  samples: number;
+  /** Number of samples; null until it is known. */
+  total: number | null;
+  /** Number of finished batches; a killed run continues after them. */
+  batches: number;
+  samplesPerSecond: number;
+  secondsLeft: number | null;
+  /** Tokens lost to truncation so far. */
+  truncatedTokens?: number | undefined;
+  /** Every reason for which records were skipped so far, with the first example. */
+  skipped?: Skipped[] | undefined;
+}
+
+export interface Skipped {
+  /** Code of the reason, such as `not-json`. */
+  reason: string;
+  count: number;
+  /** The first record that was skipped for this reason. */
+  first: {
+    /** Path below that of the data set, or name of the only file. */
+    file: string;
+    /** What `number` counts; `file`: the whole file. */
+    unit: 'line' | 'row' | 'item' | 'file';
+    /** From 1. */
+    number: number;
+    /** Beginning of the record or of its value, as one line. */
+    excerpt: string;
+  };
+  en: string;
+  zh: string;
+}
+
+export interface RecordError {
+  code: string;
+  message: string;
+  fields?: FieldError[] | undefined;
+}
+
+export interface FieldError {
+  /** Path of the field, such as `saes[2].layer`. */
+  path: string;
+  /** What is wrong with the field. */
+  message: string;
+}
+
+export interface EvaluationResult {
+  id: string;
+  createdAt: string;
+  /** `cancelled`: stopped before all samples were done, see `stopped`. */
+  status: 'succeeded' | 'partial' | 'failed' | 'cancelled';
+  /** True if it was stopped and is over the samples done: `data.samples`. */
+  stopped?: boolean | undefined;
+  config: RunConfig;
+  data: DataSummary;
+  results: SaeResult[];
+  comparisons: Comparison[];
+  findings: Finding[];
+  /** Left out in results of 0.1.0. */
+  summary?: Summary | undefined;
+  timing: {
+    seconds: number;
+    tokensPerSecond: number;
+  };
+  /** Most memory that the process held, and that the run's tensors took on a CUDA device. */
+  memory: {
+    peakBytes: number;
+    devicePeakBytes?: number | undefined;
+  };
+}
+
+/** The request with every default filled in, and the settings that the run chose. */
+export interface RunConfig {
+  /** Folder of a Hugging Face model, or its name in the local cache. */
+  model: string;
+  /** Text to evaluate on. */
+  dataset: Dataset;
+  /** SAEs to evaluate, all in one pass. */
+  saes: SaeSpec[];
+  /** Metrics to compute; default all. */
+  metrics: MetricName[];
+  /** Protocols to measure under. */
+  protocol: ProtocolName[];
+  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  batchSize: number;
+  device: string;
+  /** dtype of the language model. */
+  dtype: FloatDtype;
+  /** dtype of the SAEs. */
+  saeDtype: FloatDtype;
+  /**
+   * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
+   * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
+   * else none.
+   */
+  exclude?: Exclude | undefined;
+  /** Number of active latents instead of `k`; a list makes a sweep. */
+  inferK?: number | number[] | undefined;
+  /** Threshold above which latents are active; a list makes a sweep. */
+  theta?: number | number[] | undefined;
+  /** Seed of RandomK's layer and of the bootstrap. */
+  seed: number;
+  /** Name of the run, to find it by. */
+  name?: string | undefined;
+  /** Tags of the run, to find it by. */
+  tags?: string[] | undefined;
+  /** Notes on the run, free text. */
+  notes?: string | undefined;
+  /** Texts by name, such as the commit that wrote the checkpoints. */
+  metadata?: Record<string, string> | undefined;
+  deviceName: string;
+  architecture: {
+    family: string;
+    layers: number;
+    width: number;
+    vocabulary: number;
+    parameters: number;
+    /** Remarks on the model's files: what they say and is not used. */
+    notes?: Bilingual[] | undefined;
+  };
+  /** Files that were read, by their content; left out in results of 0.1.0. */
+  files?:
+    | {
+        path: string;
+        use: 'settings' | 'weights' | 'text';
+        bytes: number;
+        sha256?: string | undefined;
+        /** SHA-256 of the size and of 64 samples, for files above 32 MiB. */
+        sampled?: string | undefined;
+      }[]
+    | undefined;
+  threads: number;
+  /**
+   * Sequences that go through the model together; logits held at a time; lanes that are alive
+   * together, if not all. As at the end of the run: it shrinks if memory runs out.
+   */
+  microBatch: {
+    sequences: number;
+    logits: number;
+    lanes?: number | undefined;
+  };
+  /** How products of SAEs in float32 are computed. */
+  saeProducts: 'float32' | 'bfloat16-parts';
+  /** sae-eval, libtorch, node. */
+  versions: Record<string, string>;
+}
+
+export interface DataSummary {
+  samples: number;
+  batches: number;
+  realTokens: number;
+  /** Padded positions; they count under reference, not under strict. */
+  paddedTokens: number;
+  /** Records read, skipped ones included; left out in results of 0.1.0. */
+  records?: number | undefined;
+  skippedRecords: number;
+  truncatedTokens: number;
+  /** A sentence for each fault of the data. */
+  warnings: Bilingual[];
+  /** Every reason for which records were skipped; left out in results of 0.1.0. */
+  skipped?: Skipped[] | undefined;
+}
+
+export interface SaeResult {
+  label: string;
+  kind: SaeKind;
+  checkpoint: string;
+  /** Format of the checkpoint: routesae, saelens, dictionary_learning, … */
+  format?: string | undefined;
+  /**
+   * Hook point at which the SAE was evaluated, as the request or the checkpoint names it; null
+   * if neither names one.
+   */
+  hookPoint?: string | null | undefined;
+  /**
+   * Normalization that turns activations into the input of the SAE, in whose space errors are
+   * measured: pre, none, layer-norm, token-norm or scale, after `centred, ` if the mean is
+   * subtracted first.
+   */
+  normalization?: string | undefined;
+  /** Site inside the block of its layer; left out: the residual stream after the block. */
+  site?: 'attn_z' | 'attn_out' | 'resid_mid' | 'mlp_out' | undefined;
+  /** Single-layer kinds. */
+  layer?: number | undefined;
+  /** Kinds with several layers. */
+  layers?: number[] | undefined;
+  /** Mean number of active latents per token that the publisher of the SAE states. */
+  publishedL0?: number | undefined;
+  /** Width of the residual stream. */
+  d: number | null;
+  /** Latents. */
+  m: number | null;
+  /** Active latents, for kinds that have a k. */
+  k: number | null;
+  routing: 'hard' | 'soft' | null;
+  aggregation: 'sum' | 'mean' | null;
+  error: ResultError | null;
+  positions?: Positions | undefined;
+  specials?: SpecialShares | null | undefined;
+  reference: ReferenceValues | null;
+  strict: StrictValues | null;
+  perLayer: PerLayer[] | null;
+  sweep: SweepPoint[] | null;
+  notes: Note[];
+}
+
+export interface ResultError {
+  code: string;
+  message: string;
+}
+
+/** Positions that count for an SAE under strict. */
+export interface Positions {
+  /** Rules that take positions out, as a request writes them; empty: all count. */
+  exclude: Exclude[];
+  /** Who says so. */
+  from: 'request' | 'file' | 'default';
+  /** Real tokens that count. */
+  counted: number;
+  /** Real tokens. */
+  real: number;
+}
+
+/**
+ * Share of special tokens in the real tokens, in Σ‖x̂ − x‖² and in the active latents; null if
+ * the SAE leaves positions out, or the text has no special token.
+ */
+export interface SpecialShares {
+  tokens: number;
+  squaredError: number | null;
+  activeLatents: number | null;
+}
+
+export interface SweepPoint {
+  inferK?: number | undefined;
+  theta?: number | undefined;
+  reference: ReferenceValues | null;
+  strict: StrictValues | null;
+}
+
+export interface Note {
+  metric: string;
+  en: string;
+  zh: string;
+}
+
+export interface Comparison {
+  /** A metric of `strict`. */
+  metric: string;
+  a: string;
+  b: string;
+  /** Mean of a minus mean of b. */
+  difference: number;
+  ci95: [number, number] | null;
+  /** Mean of a over mean of b; left out if they are not both above 0. */
+  ratio?: number | undefined;
+  /** 95 % interval of the ratio, on the same resamples as the difference. */
+  ratioCi95?: [number, number] | undefined;
+}
+
+export interface Finding {
+  severity: 'info' | 'warning' | 'error';
+  code: string;
+  /** Label of the SAE; null if the finding is about the run. */
+  sae: string | null;
+  message: Bilingual;
+  evidence: Record<string, number | string>;
+}
+
+/** What the numbers say, in the order of a report; empty if they say nothing. */
+export interface Summary {
+  statements: Statement[];
+}
+
+export interface Statement {
+  /** Rule that the sentence follows from. */
+  code: string;
+  /** Labels of the SAEs that it speaks of. */
+  saes: string[];
+  message: Bilingual;
+  /** The numbers that it cites. */
+  evidence: Record<string, number | string>;
+}
+
+export interface EvaluationSummary {
+  id: string;
+  status: EvaluationStatus;
+  /** Time, ISO 8601 in UTC. */
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  request: ResolvedRequest;
+  /** Device that it asks for; `config.device` of the result is the one that it had. */
+  device: string;
+  /** Label of the API key that submitted it; null without keys. */
+  submittedBy: string | null;
+  /** Whether it was stopped and has a result over the samples done until then. */
+  stopped: boolean;
+  /** Id of the evaluation that this one repeats, with or without changes; else null. */
+  rerunOf: string | null;
+  /**
+   * Position in the queue of its device, from 1; null if it does not wait, or no device of the
+   * machine takes it.
+   */
+  position: number | null;
+  /** The device that it waits for if this machine does not have it now; else null. */
+  waitingFor: Bilingual | null;
+  /** Number of times a compute process started it. */
+  attempts: number;
+  progress: Progress | null;
+  error: RecordError | null;
+}
+
+export interface EvaluationList {
+  items: EvaluationListItem[];
+  nextCursor: string | null;
+  /** Ids of evaluations that are left out because their records are damaged. */
+  damaged: string[];
+}
+
+export interface EvaluationListItem {
+  id: string;
+  status: EvaluationStatus;
+  /** Time, ISO 8601 in UTC. */
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+  request: ResolvedRequest;
+  /** Device that it asks for; `config.device` of the result is the one that it had. */
+  device: string;
+  /** Label of the API key that submitted it; null without keys. */
+  submittedBy: string | null;
+  /** Whether it was stopped and has a result over the samples done until then. */
+  stopped: boolean;
+  /** Id of the evaluation that this one repeats, with or without changes; else null. */
+  rerunOf: string | null;
+  /**
+   * Position in the queue of its device, from 1; null if it does not wait, or no device of the
+   * machine takes it.
+   */
+  position: number | null;
+  /** The device that it waits for if this machine does not have it now; else null. */
+  waitingFor: Bilingual | null;
+  /** Number of times a compute process started it. */
+  attempts: number;
+  progress: Progress | null;
+  error: RecordError | null;
+  /** Null until there is a result. */
+  headline: Headline | null;
+}
+
+/** The numbers of a result that a list shows. */
+export interface Headline {
+  /** The first 20 SAEs, in the order of the request. */
+  saes: {
+    label: string;
+    kind: SaeKind;
+    /**
+     * Values that are single numbers, such as `strict.KLDivPerToken` (a mean) and
+     * `reference.KLDiv`; those that the SAE does not have are left out.
+     */
+    values: Record<string, number>;
+  }[];
+  /** Number of further SAEs. */
+  more: number;
+  /** Compute time. */
+  seconds: number | null;
+}
