@@ -4,11 +4,16 @@ import { SaeEvalError, type SerializedError } from '../src/errors.js';
 import type { ReportFormat, ReportLanguage } from '../src/schema/record.js';
 import type { EvaluationResult } from '../src/schema/result.js';
 
-export interface ReportJob {
-  call: number;
-  results: readonly EvaluationResult[];
+export interface ReportSettings {
   format: ReportFormat;
   lang: ReportLanguage;
+  /** Whether the reader's browser may show another language first; default false. */
+  languageOfReader?: boolean;
+}
+
+export interface ReportJob extends ReportSettings {
+  call: number;
+  results: readonly EvaluationResult[];
 }
 export type ReportAnswer =
   { call: number; text: string } | { call: number; error: SerializedError };
@@ -28,17 +33,14 @@ export class ReportRenderer {
   readonly #pending = new Map<number, Pending>();
 
   /** The report of one result, or the comparison of several. */
-  async render(
-    results: readonly EvaluationResult[],
-    { format, lang }: { format: ReportFormat; lang: ReportLanguage },
-  ): Promise<string> {
+  async render(results: readonly EvaluationResult[], settings: ReportSettings): Promise<string> {
     const call = ++this.#calls;
     const worker = (this.#worker ??= this.#start());
     clearTimeout(this.#idle);
     try {
       return await new Promise<string>((resolve, reject) => {
         this.#pending.set(call, { resolve, reject });
-        worker.postMessage({ call, results, format, lang } satisfies ReportJob);
+        worker.postMessage({ call, results, ...settings } satisfies ReportJob);
       });
     } finally {
       this.#pending.delete(call);

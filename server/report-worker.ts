@@ -4,8 +4,11 @@ import { asSaeEvalError } from '../src/errors.js';
 import { renderReport } from '../src/report/index.js';
 import type { ReportAnswer, ReportJob } from './report-renderer.js';
 
-parentPort!.on('message', ({ call, results, format, lang }: ReportJob) => {
-  void renderReport(results.length === 1 ? results[0]! : results, { format, lang })
+parentPort!.on('message', ({ call, results, ...settings }: ReportJob) => {
+  void renderReport(results.length === 1 ? results[0]! : results, {
+    languageOfReader: false,
+    ...settings,
+  })
     .then(
       (text): ReportAnswer => ({ call, text }),
       (thrown: unknown): ReportAnswer => ({

@@ -15,6 +15,7 @@ import {
 } from '../../src/schema/record.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { negotiate } from '../negotiate.js';
+import type { ReportSettings } from '../report-renderer.js';
 import type { Services } from '../services.js';
 import { reportScriptSource } from '../report-script.js';
 import { acceptable, problems, type Api } from './api.js';
@@ -67,9 +68,10 @@ async function sendReport(
   { reports }: Services,
   reply: FastifyReply,
   results: EvaluationResult[],
-  { format, lang }: { format: ReportFormat; lang: ReportLanguage },
+  settings: ReportSettings,
 ): Promise<FastifyReply> {
-  const text = await reports.render(results, { format, lang });
+  const text = await reports.render(results, settings);
+  const { format, lang } = settings;
   if (format === 'html') reply.header('content-security-policy', reportPolicy);
   return reply
     .type(`${mediaTypes[format]}; charset=utf-8`)
@@ -111,6 +113,7 @@ export function registerReports(app: Api, services: Services): void {
       return sendReport(services, reply, [resultOf(services, request.params.id)], {
         format,
         lang: lang as ReportLanguage,
+        languageOfReader: request.query.lang === undefined,
       });
     },
   });

@@ -54,7 +54,10 @@ const needed = ['numpy', 'safetensors', 'matplotlib'];
 const python = ((): { command: string; hasKernel: boolean } | null => {
   if (full && works('python3', ['-m', 'venv', join(temporary.path, 'venv')])) {
     const command = join(temporary.path, 'venv/bin/python');
-    const install = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+    const install = [
+      ...['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'],
+      ...['--retries', '1', '--timeout', '15'],
+    ];
     if (works(command, [...install, ...needed, 'nbclient', 'ipykernel']))
       return { command, hasKernel: true };
     if (works(command, [...install, ...needed])) return { command, hasKernel: false };
