@@ -198,6 +198,7 @@ export function createProgram(): Command {
         'under runs/',
     )
     .option('--out <dir>', 'folder of the report', 'runs/demo')
+    .option('--from <dir>', "folder of the demo's files, if not the package sae-eval-demo's")
     .addOption(overwriteOption())
     .addOption(deviceOption())
     .addOption(dtypeOption())

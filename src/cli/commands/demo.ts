@@ -2,6 +2,9 @@
 import { demoRequest } from '../demo-request.js';
 import { runRequest, type EvaluateFlags } from './evaluate.js';
 
-export async function demo(options: EvaluateFlags & { out: string }): Promise<void> {
-  await runRequest(demoRequest(), options);
+export async function demo({
+  from,
+  ...options
+}: EvaluateFlags & { out: string; from?: string }): Promise<void> {
+  await runRequest(demoRequest({ from }), options);
 }

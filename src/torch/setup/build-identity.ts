@@ -2,7 +2,7 @@
  * Identity of a build of the addon: a hash of all it depends on. If it is unchanged, building again
  * would change nothing.
  */
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -44,6 +44,26 @@ export function findHeaders(): Headers {
   };
 }
 
+/** Hash of the addon's sources and of how they are compiled. */
+export async function nativeSources(): Promise<string> {
+  const hash = createHash('sha256');
+  await addSources(hash);
+  return hash.digest('hex');
+}
+
+async function addSources(hash: Hash): Promise<void> {
+  const native = join(packageRoot, 'native');
+  const files = (await readdir(native, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && /\.(cc|h|txt|cmake)$/.test(entry.name),
+  );
+  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+    hash
+      .update(`${path.slice(native.length)}\0`)
+      .update(await readFile(path))
+      .update('\0');
+  }
+}
+
 /** The identity that a build with these parts would have. */
 export async function buildIdentity({
   libtorch,
@@ -55,16 +75,7 @@ export async function buildIdentity({
   compiler: string;
 }): Promise<string> {
   const hash = createHash('sha256');
-  const native = join(packageRoot, 'native');
-  const files = (await readdir(native, { recursive: true, withFileTypes: true })).filter(
-    (entry) => entry.isFile() && /\.(cc|h|txt|cmake)$/.test(entry.name),
-  );
-  for (const path of files.map((entry) => join(entry.parentPath, entry.name)).sort()) {
-    hash
-      .update(`${path.slice(native.length)}\0`)
-      .update(await readFile(path))
-      .update('\0');
-  }
+  await addSources(hash);
   // Size and date tell a libtorch that was replaced in place.
   const library = await stat(join(libtorch.folder, 'lib', 'libtorch_cpu.so'));
   const rest = [

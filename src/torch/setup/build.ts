@@ -1,32 +1,37 @@
 /**
- * Builds the addon with cmake and make. The identity of the build lies beside the addon. It is
- * removed first and written last, after a test has loaded the addon. An interrupted build starts
- * anew, since make would take a half-written object for a finished one.
+ * Brings the addon: one that the package has prebuilt, else one built with cmake and make. The
+ * identity of the build lies beside the addon. It is removed first and written last, after a test
+ * has loaded the addon. An interrupted build starts anew, since make would take a half-written
+ * object for a finished one.
  */
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, freemem } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
 import { compilerVersion, findCompiler, findToolchain, type Toolchain } from './toolchain.js';
 import { buildIdentity, findHeaders, type Headers } from './build-identity.js';
 import type { Libtorch } from './libtorch.js';
 import type { SetupLog } from './log.js';
 import { buildFolder, packageRoot } from './paths.js';
+import { findPrebuilt, placePrebuilt } from './prebuilt.js';
 import { runProgram } from './program.js';
 
 /** Content of `identity.json`, which tells whether a build is current. */
 interface Built {
   identity: string;
   compiler: string;
+  /** Whether the package brought it. */
+  prebuilt: boolean;
 }
 
 /** Memory that the compiler takes for one unit, which includes ATen. */
 const bytesPerCompiler = 1.5e9;
 
 /**
- * Builds the addon against a libtorch, unless the addon in `folder` is current. The caller must
- * hold the build's lock.
+ * Makes an addon for a libtorch, unless the one in `folder` is current. The caller must hold the
+ * build's lock.
+ * @param compile whether one that the package brought is not enough.
  * @returns the path of the addon.
  * @throws SaeEvalError `setup-missing`.
  */
@@ -34,14 +39,17 @@ export async function buildAddon({
   libtorch,
   log,
   folder = buildFolder(),
+  compile: mustCompile = false,
 }: {
   libtorch: Libtorch;
   log: SetupLog;
   folder?: string;
+  compile?: boolean;
 }): Promise<string> {
   const addon = join(folder, 'sae_eval.node');
   const headers = findHeaders();
-  if (await isCurrent({ folder, addon, libtorch, headers })) return addon;
+  if (await isCurrent({ folder, addon, libtorch, headers, mustCompile })) return addon;
+  if (!mustCompile && (await takePrebuilt({ folder, libtorch, headers, log }))) return addon;
 
   const toolchain = await findToolchain();
   const started = performance.now();
@@ -52,15 +60,66 @@ export async function buildAddon({
   await prepare(folder);
   await configure({ folder, libtorch, headers, toolchain });
   await compile({ folder, toolchain, log });
-  await requireLoads(addon);
+  const trouble = await addonTrouble(addon);
+  if (trouble !== null)
+    throw new SaeEvalError(
+      'setup-missing',
+      `The native addon was built but does not load (${trouble}): set LIBTORCH to another ` +
+        'libtorch and run `npx sae-eval setup` again.',
+    );
+  // The precompiled header alone takes 400 MB.
+  if (process.env['SAE_EVAL_KEEP_OBJECTS'] !== '1')
+    await rm(join(folder, 'CMakeFiles'), { recursive: true, force: true });
   const compiler = toolchain.compilerVersion;
-  const identity = await buildIdentity({ libtorch, headers, compiler });
-  const draft = join(folder, 'identity.json.new');
-  await writeFile(draft, JSON.stringify({ identity, compiler } satisfies Built));
-  await rename(draft, join(folder, 'identity.json'));
-  await rm(unfinished(folder), { force: true });
+  await finish(folder, {
+    identity: await buildIdentity({ libtorch, headers, compiler }),
+    compiler,
+    prebuilt: false,
+  });
   log(`built ${addon} in ${Math.round((performance.now() - started) / 1000)} s`, 'line');
   return addon;
+}
+
+/** Writes the identity of a build that is complete. */
+async function finish(folder: string, built: Built): Promise<void> {
+  const draft = join(folder, 'identity.json.new');
+  await writeFile(draft, JSON.stringify(built));
+  await rename(draft, join(folder, 'identity.json'));
+  await rm(unfinished(folder), { force: true });
+}
+
+/** Takes an addon that the package brings, if one fits and loads. Says which, or why none. */
+async function takePrebuilt({
+  folder,
+  libtorch,
+  headers,
+  log,
+}: {
+  folder: string;
+  libtorch: Libtorch;
+  headers: Headers;
+  log: SetupLog;
+}): Promise<boolean> {
+  const found = await findPrebuilt(libtorch);
+  if ('reasons' in found) {
+    if (found.reasons.length > 0)
+      log(`no prebuilt addon fits (${found.reasons.join('; ')})`, 'line');
+    return false;
+  }
+  await rm(folder, { recursive: true, force: true });
+  await prepare(folder);
+  const name = basename(found.folder);
+  const addon = await placePrebuilt(found.folder, { folder, libtorch });
+  const trouble = await addonTrouble(addon);
+  if (trouble !== null) {
+    log(`the prebuilt addon ${name} does not load (${trouble})`, 'line');
+    return false;
+  }
+  const { compiler } = found.prebuilt;
+  const identity = await buildIdentity({ libtorch, headers, compiler });
+  await finish(folder, { identity, compiler, prebuilt: true });
+  log(`took the prebuilt addon ${name} for libtorch ${libtorch.version}`, 'line');
+  return true;
 }
 
 async function isCurrent({
@@ -68,22 +127,24 @@ async function isCurrent({
   addon,
   libtorch,
   headers,
+  mustCompile,
 }: {
   folder: string;
   addon: string;
   libtorch: Libtorch;
   headers: Headers;
+  mustCompile: boolean;
 }): Promise<boolean> {
   if (!existsSync(addon) || existsSync(unfinished(folder))) return false;
   const built = await readBuilt(folder);
-  if (built === null) return false;
+  if (built === null || (built.prebuilt && mustCompile)) return false;
   // A machine without a compiler runs what another one built: the compiler cannot have changed.
-  const found = findCompiler();
+  const found = built.prebuilt ? null : findCompiler();
   const compiler = found === null ? built.compiler : await compilerVersion(found);
   return built.identity === (await buildIdentity({ libtorch, headers, compiler }));
 }
 
-async function readBuilt(folder: string): Promise<Built | null> {
+export async function readBuilt(folder: string): Promise<Built | null> {
   try {
     return JSON.parse(await readFile(join(folder, 'identity.json'), 'utf8')) as Built;
   } catch {
@@ -101,6 +162,7 @@ async function prepare(folder: string): Promise<void> {
   const moved =
     cache !== null &&
     !(
+      existsSync(join(folder, 'CMakeFiles')) &&
       cache.includes(`CMAKE_HOME_DIRECTORY:INTERNAL=${join(packageRoot, 'native')}\n`) &&
       cache.includes('CMAKE_GENERATOR:INTERNAL=Unix Makefiles\n')
     );
@@ -202,15 +264,11 @@ async function buildError(folder: string, output: string, what: string): Promise
   );
 }
 
-/** Loads the addon in a process of its own. @throws SaeEvalError `setup-missing`. */
-async function requireLoads(addon: string): Promise<void> {
+/** Why the addon does not load in a process of its own; null if it does. */
+async function addonTrouble(addon: string): Promise<string | null> {
   const result = await runProgram(process.execPath, ['-e', 'require(process.argv[1])', addon]);
-  if (result.code === 0) return;
-  const reason =
-    /Error: (.*)/.exec(result.output)?.[1] ?? `the test process ended with code ${result.code}`;
-  throw new SaeEvalError(
-    'setup-missing',
-    `The native addon was built but does not load (${reason}): set LIBTORCH to another ` +
-      'libtorch and run `npx sae-eval setup` again.',
+  if (result.code === 0) return null;
+  return (
+    /Error: (.*)/.exec(result.output)?.[1] ?? `the test process ended with code ${result.code}`
   );
 }

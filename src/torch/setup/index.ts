@@ -23,11 +23,15 @@ export interface SetupResult {
 }
 
 /**
- * Makes the native addon ready to be loaded. This takes seconds if the addon is current, else a
- * minute or two, and the download if this machine has no libtorch.
+ * Makes the native addon ready to be loaded. This takes seconds if the addon is current or the
+ * package brings one that fits, else minutes, and the download if this machine has no libtorch.
+ * @param compile whether one that the package brought is not enough.
  * @throws SaeEvalError `setup-missing` or `platform-unsupported`, with what to install.
  */
-export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Promise<SetupResult> {
+export async function setup({
+  log = streamLog(),
+  compile = false,
+}: { log?: SetupLog; compile?: boolean } = {}): Promise<SetupResult> {
   requireSupportedPlatform();
   const libtorch = (await findLibtorch({ log })) ?? (await fetchOnce(log));
   if (!libtorch.cuda && hasNvidiaDriver()) {
@@ -39,7 +43,7 @@ export async function setup({ log = streamLog() }: { log?: SetupLog } = {}): Pro
     );
   }
   const folder = buildFolder();
-  const addon = await locked(`${folder}.lock`, log, () => buildAddon({ libtorch, log }));
+  const addon = await locked(`${folder}.lock`, log, () => buildAddon({ libtorch, log, compile }));
   return { addon, libtorch };
 }
 
