@@ -203,7 +203,7 @@ export function createProgram(): Command {
     .addOption(deviceOption())
     .addOption(dtypeOption())
     .addOption(langOption())
-    .action(async (options: Omit<EvaluateFlags, 'child'> & { out: string }) => {
+    .action(async (options: Omit<EvaluateFlags, 'child'> & { out: string; from?: string }) => {
       await withChild(async (child) =>
         (await import('./commands/demo.js')).demo({ ...options, child }),
       );

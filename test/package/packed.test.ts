@@ -9,6 +9,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -35,24 +36,37 @@ describe('the package', () => {
       ['pack', '--json', '--ignore-scripts', '--pack-destination', folder],
       { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] },
     );
-    const [tarball] = JSON.parse(packed) as [{ filename: string; files: { path: string }[] }];
+    const [tarball] = JSON.parse(packed) as [
+      { filename: string; version: string; size: number; files: { path: string }[] },
+    ];
+    expect(tarball.size).toBeLessThan(5e6);
     files = tarball.files.map(({ path }) => path);
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
+    const demo = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], {
+      cwd: join(root, 'checkpoints'),
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    const [demoTarball] = JSON.parse(demo) as [{ filename: string; version: string }];
+    // The two are published together.
+    expect(demoTarball.version).toBe(tarball.version);
     if (full) {
+      const tarballs = [tarball, demoTarball].map(({ filename }) => join(folder, filename));
       execFileSync(
         'npm',
-        ['install', '--prefer-offline', '--no-audit', '--no-fund', join(folder, tarball.filename)],
+        ['install', '--prefer-offline', '--ignore-scripts', '--no-audit', '--no-fund', ...tarballs],
         { cwd: folder, stdio: 'ignore' },
       );
     } else {
-      mkdirSync(installed, { recursive: true });
-      execFileSync('tar', [
-        '-xzf',
-        join(folder, tarball.filename),
-        '-C',
-        installed,
-        '--strip-components=1',
-      ]);
+      for (const { name, filename } of [
+        { name: 'sae-eval', filename: tarball.filename },
+        { name: 'sae-eval-demo', filename: demoTarball.filename },
+      ]) {
+        const target = join(folder, 'node_modules', name);
+        mkdirSync(target, { recursive: true });
+        const archive = ['-xzf', join(folder, filename), '-C', target, '--strip-components=1'];
+        execFileSync('tar', archive);
+      }
       linkDependencies(join(folder, 'node_modules'));
     }
   });
@@ -72,13 +86,14 @@ describe('the package', () => {
       'README.md',
       'dist/src/index.d.ts',
       'native/CMakeLists.txt',
-      'checkpoints/README.md',
-      'checkpoints/TopK_tiny.pt',
+      'docs/guide/install.md',
     ])
       expect(files).toContain(file);
     expect(
       files.filter((file) =>
-        /^(src|server\/(?!page\/)|test|build|node_modules|\.ci)|tsbuildinfo/.test(file),
+        /^(src|server\/(?!page\/)|test|build|node_modules|checkpoints|\.ci)|tsbuildinfo|\.(png|log)$/.test(
+          file,
+        ),
       ),
     ).toEqual([]);
   });
@@ -98,6 +113,15 @@ describe('the package', () => {
     const result = run([join(installed, bin.bin['sae-eval']), '--help']);
     expect(result.stdout).toContain('evaluate');
     expect(result.status).toBe(0);
+  });
+
+  it('says how to get the files of the demo', () => {
+    const demo = join(folder, 'node_modules', 'sae-eval-demo');
+    renameSync(demo, `${demo}.aside`);
+    const result = run([join(installed, 'dist/src/cli/main.js'), 'demo']);
+    renameSync(`${demo}.aside`, demo);
+    expect(result.stderr).toMatch(/^sae-eval: .*`npm install sae-eval-demo`.*--from\.\n$/);
+    expect(result.status).toBe(2);
   });
 
   it('says how to get the native part when it is not there', () => {

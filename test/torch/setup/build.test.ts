@@ -5,7 +5,9 @@ import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -26,10 +28,12 @@ describe('building the addon', () => {
   afterAll(() => copy.remove());
 
   it('builds, shows progress, and then has nothing to do', async () => {
-    const first = await copy.run(libtorch);
+    const first = await copy.run({ ...libtorch, SAE_EVAL_KEEP_OBJECTS: '' });
     expect(first.stderr).toMatch(/building the native addon: +\d+ %/);
     expect(first).toMatchObject({ code: 0 });
     expect(copy.answer()).toBe('1');
+    // Objects and the precompiled header, which takes 400 MB, are not kept.
+    expect(readdirSync(join(copy.package, 'build/addon'))).not.toContain('CMakeFiles');
     const built = statSync(copy.addon).mtimeMs;
     const second = await copy.run(libtorch);
     expect(second.stderr).not.toContain('building');
@@ -145,4 +149,75 @@ describe('building the addon', () => {
       /does not load on this machine \(.*libtorch_cpu\.so: file too short\)/,
     );
   });
+});
+
+describe('a prebuilt addon of the package', () => {
+  const copy = new PackageCopy();
+  const prebuilt = join(copy.package, 'prebuilt', 'linux-x64-libtorch-2.13.0-cpu');
+  const libtorch = writeLibtorch(join(copy.folder, 'libtorch-of-the-packer'));
+  const noCompiler = join(copy.folder, 'no-compiler');
+  const user = { LIBTORCH: join(copy.folder, 'libtorch'), PATH: noCompiler };
+  beforeAll(async () => {
+    copy.writeSource(7);
+    expect(await copy.prebuild({ LIBTORCH: libtorch })).toMatchObject({ code: 0 });
+    rmSync(join(copy.package, 'build'), { recursive: true });
+    // Somebody else's machine has libtorch elsewhere.
+    renameSync(libtorch, user.LIBTORCH);
+    mkdirSync(noCompiler);
+  });
+  afterAll(() => copy.remove());
+
+  it('is taken without a compiler, linked to the libtorch that is there', async () => {
+    const first = await copy.run(user);
+    expect(first.stderr).toContain('took the prebuilt addon linux-x64-libtorch-2.13.0-cpu for');
+    expect(first.code).toBe(0);
+    expect(copy.answer()).toBe('7');
+    expect((await copy.run(user)).stderr).toMatch(/^ready: .*\n$/);
+    expect(readdirSync(join(copy.package, 'build/addon')).sort()).toEqual([
+      'identity.json',
+      'libtorch',
+      'sae_eval.node',
+    ]);
+  });
+
+  it.each<[string, () => void, RegExp]>([
+    [
+      'libtorch is of another release',
+      () => writeFileSync(join(user.LIBTORCH, 'version.py'), "__version__ = '2.14.0+cpu'\n"),
+      /no prebuilt addon fits \(linux-x64-libtorch-2\.13\.0-cpu: this libtorch is 2\.14\.0\+cpu\)/,
+    ],
+    [
+      'the C library is older',
+      () => change({ glibc: '99.1' }),
+      /no prebuilt addon fits \(\S+: needs glibc 99\.1, this is \d+\.\d+\)/,
+    ],
+    [
+      'the file is damaged',
+      () => writeFileSync(join(prebuilt, 'sae_eval.node'), 'damaged'),
+      /the prebuilt addon \S+ does not load \(.*(too short|invalid ELF).*\)/,
+    ],
+    [
+      'the sources are others',
+      () => copy.writeSource(8),
+      /no prebuilt addon fits \(\S+: built of other sources\)/,
+    ],
+  ])('is not taken if %s: set-up says so and would compile', async (_, damage, message) => {
+    const [manifest, addon] = ['prebuilt.json', 'sae_eval.node'].map((name) =>
+      readFileSync(join(prebuilt, name)),
+    );
+    rmSync(join(copy.package, 'build'), { recursive: true, force: true });
+    damage();
+    const run = await copy.run(user);
+    expect(run.stderr).toMatch(message);
+    expect(run.stderr).toMatch(/cannot be built because cmake, make and g\+\+ are not installed/);
+    writeFileSync(join(prebuilt, 'prebuilt.json'), manifest!);
+    writeFileSync(join(prebuilt, 'sae_eval.node'), addon!);
+    writeFileSync(join(user.LIBTORCH, 'version.py'), "__version__ = '2.13.0'\n");
+  });
+
+  function change(fields: Record<string, unknown>): void {
+    const file = join(prebuilt, 'prebuilt.json');
+    const before = JSON.parse(readFileSync(file, 'utf8')) as object;
+    writeFileSync(file, JSON.stringify({ ...before, ...fields }));
+  }
 });

@@ -77,8 +77,11 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
    * Starts set-up, which sees neither this machine's cache and torch nor its package indexes unless
    * `env` says so.
    */
-  start(env: Record<string, string> = {}): { child: ChildProcess; done: Promise<SetupRun> } {
-    const child = spawn(process.execPath, [join(this.package, 'dist/src/torch/setup/main.js')], {
+  start(
+    env: Record<string, string> = {},
+    program = 'main.js',
+  ): { child: ChildProcess; done: Promise<SetupRun> } {
+    const child = spawn(process.execPath, [join(this.package, 'dist/src/torch/setup', program)], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
         PATH: process.env['PATH'] ?? '',
@@ -87,6 +90,8 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
         PIP_NO_INDEX: '1',
         PIP_CONFIG_FILE: '/dev/null',
         PYTHONPATH: join(this.folder, 'no-torch'),
+        // A later build then takes half the time.
+        SAE_EVAL_KEEP_OBJECTS: '1',
         ...env,
       },
     });
@@ -96,6 +101,11 @@ NAPI_MODULE_INIT() { napi_value v; napi_create_int32(env, ${answer}, &v); return
       child,
       done: new Promise((done) => child.on('close', (code) => done({ code, stderr }))),
     };
+  }
+
+  /** Makes the prebuilt addon of a package that is to be packed. */
+  prebuild(env: Record<string, string> = {}): Promise<SetupRun> {
+    return this.start(env, 'prebuild.js').done;
   }
 
   run(env: Record<string, string> = {}): Promise<SetupRun> {
