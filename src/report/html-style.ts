@@ -216,8 +216,9 @@ table.numbers tr > :first-child {
   position: sticky;
   left: 0;
   background: var(--paper);
-  max-width: 18rem;
-  overflow-wrap: anywhere;
+  min-width: min(7rem, 28vw);
+  max-width: min(18rem, 40vw);
+  overflow-wrap: break-word;
 }
 tbody tr:hover > * {
   background: var(--shade);
@@ -247,6 +248,7 @@ th[aria-sort="descending"] button::after {
 td small {
   display: block;
   font-weight: 400;
+  white-space: nowrap;
   color: var(--soft);
 }
 td.best {
@@ -363,6 +365,7 @@ const print = `
     position: static;
     background: none;
     min-width: 18mm;
+    max-width: none;
   }
   /* Charts' numbers are printed; what a grouped sentence stands for is not said again. */
   figure details::details-content {
