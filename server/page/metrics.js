@@ -6,7 +6,7 @@ let loaded = null;
 
 /**
  * Fields of results that are a single number: `{ id, protocol, field, title, meaning, unit, better,
- * interval }`. They do not change while the server runs, so they are asked for once.
+ * interval, inInputSpace }`. They do not change while the server runs, so they are asked for once.
  */
 export function loadMetrics() {
   loaded ??= call((api) => api.metrics()).then(fieldsOf);
@@ -27,7 +27,7 @@ function fieldsOf(items) {
     }));
 }
 
-/** Mean and interval of a metric in a result, a layer or a point of a sweep; null if it has none. */
+/** Mean and interval of a metric in a result, a layer or a point of a sweep; null: it has none. */
 export function valueOf({ protocol, field }, result) {
   const value = result[protocol]?.[field];
   if (value === null || value === undefined) return null;

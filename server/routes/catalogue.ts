@@ -56,10 +56,10 @@ function describeMetric(metric: Metric): MetricEntry {
     needs: needsOf(metric),
     fields: metric.fields.map(
       ({ protocol, field, name, meaning, unit, better, shape, ...has }: Field) => {
-        const { interval = false, perLayer = false, compared = false } = has;
+        const { interval = false, perLayer = false, compared = false, inInputSpace = false } = has;
         return {
           ...{ protocol, field, name, meaning, unit, better, shape },
-          ...{ interval, perLayer, compared },
+          ...{ interval, perLayer, compared, inInputSpace },
         };
       },
     ),

@@ -65,6 +65,9 @@ export const metricSchema = z
         interval: z.boolean().describe('Whether it has a 95 % interval.'),
         perLayer: z.boolean().describe('Whether kinds with several layers have it for each layer.'),
         compared: z.boolean().describe('Whether a result has paired differences between SAEs.'),
+        inInputSpace: z
+          .boolean()
+          .describe('Whether it is measured in the space of the SAE’s input, after normalization.'),
       }),
     ),
   })

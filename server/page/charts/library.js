@@ -1,4 +1,4 @@
-/** Observable Plot with d3, and the drawing code that reports use too: loaded with the first chart. */
+/** Observable Plot with d3, and the drawing code of the reports: loaded with the first chart. */
 import { base } from '../shell/session.js';
 
 let loaded = null;

@@ -49,7 +49,7 @@ export function Losses({ record }) {
                 </tr>
               </thead>
               <tbody>
-                ${skipped.map((reason) => html`<${Reason} key=${reason.reason} reason=${reason} />`)}
+                ${skipped.map((one) => html`<${Reason} key=${one.reason} reason=${one} />`)}
               </tbody>
             </table>
           </div>

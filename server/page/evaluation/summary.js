@@ -59,7 +59,7 @@ export function Summary({ result }) {
         html`
           <h2>${evaluation.summary}</h2>
           <ul class="statements">
-            ${statements.map((one, index) => html`<li key=${index}>${inLanguage(one.message)}</li>`)}
+            ${statements.map(({ message }, i) => html`<li key=${i}>${inLanguage(message)}</li>`)}
           </ul>
         `
       }

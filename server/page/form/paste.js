@@ -3,7 +3,7 @@ import { html } from 'htm/preact';
 import { useState } from 'preact/hooks';
 import { words } from '../language/words.js';
 
-/** A request in a text: itself, or that of a report.json or a record. @throws Error that says why not */
+/** The request in a text: itself, or that of a record. @throws Error that says why there is none */
 export function requestIn(text) {
   const { paste } = words().form;
   let value;

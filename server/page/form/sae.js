@@ -88,7 +88,9 @@ export function Sae({ index, sae, file, context, problems, isOpen, onChange, onR
         ? (known?.choices.map(({ kind }) => kind) ?? context.suggestions.kinds)
         : name === 'checkpoint'
           ? context.suggestions.checkpoints
-          : finding?.options;
+          : name === 'prefix' && known?.prefixes.length > 0
+            ? known.prefixes
+            : finding?.options;
     const isRequired = finding?.state === 'required' && isEmpty(texts[finding.instead]);
     const isKnownKind = name === 'kind' && choice !== null && isEmpty(texts.kind);
     return html`<${Field}
@@ -143,7 +145,7 @@ export function Sae({ index, sae, file, context, problems, isOpen, onChange, onR
         html`<p class="note">${form.alsoGiven} <code>${JSON.stringify(rest)}</code></p>`
       }
       <details class="more" open=${areOpen.current}>
-        <summary>${form.moreSaeFields}</summary>
+        <summary>${known === null ? form.otherSaeFields : form.moreSaeFields}</summary>
         <div class="fields">${others.map(control)}</div>
       </details>
       <div class="actions">

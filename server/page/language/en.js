@@ -55,9 +55,10 @@ export const en = {
     },
     hints: { q: 'name, notes, path, …', name: 'exact name', tag: 'one tag', label: 'exact label' },
     anyStatus: 'All',
+    sortBy: 'Order by',
     columns: 'Columns',
     table: 'Evaluations',
-    pick: 'Select',
+    pickAll: 'Select all that are shown',
     headings: {
       name: 'Evaluation',
       status: 'Status',

@@ -108,6 +108,7 @@ export const formEn = {
   removeSae: 'Remove',
   noSae: 'No SAE yet.',
   readingFiles: 'The server’s checkpoints are being read…',
+  otherSaeFields: 'More fields',
   moreSaeFields: 'Fields that the file does not call for',
   alsoGiven: 'Also given, without a control here:',
   size: (d, m) => `${d} wide, ${m} latents`,

@@ -108,6 +108,7 @@ export const formZh = {
   removeSae: '移除',
   noSae: '还没有 SAE。',
   readingFiles: '正在读取服务器上的检查点…',
+  otherSaeFields: '更多字段',
   moreSaeFields: '此文件不需要的字段',
   alsoGiven: '另外给出（此处没有对应控件）：',
   size: (d, m) => `宽度 ${d}，${m} 个特征`,

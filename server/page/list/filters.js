@@ -36,8 +36,32 @@ function TextFilter({ name, value, onChange }) {
   `;
 }
 
-/** @param onChange takes the fields that changed */
-export function Filters({ shown, onChange }) {
+/** The order, for phones: their list has no headings. */
+function Order({ shown, columns, onChange }) {
+  const { list } = words();
+  const plain = ['createdAt', 'name', 'status'].map((id) => [id, list.headings[id]]);
+  const metrics = columns.map(({ id, heading }) => [id, heading]);
+  return html`
+    <div class="phone">
+      <label for="filter-sort">${list.sortBy}</label>
+      <select
+        id="filter-sort"
+        value=${shown.sort || 'createdAt'}
+        onChange=${({ target }) => onChange({ sort: target.value, order: '' })}
+      >
+        ${[...plain, ...metrics].map(
+          ([id, text]) => html`<option value=${id} key=${id}>${text}</option>`,
+        )}
+      </select>
+    </div>
+  `;
+}
+
+/**
+ * @param columns that are shown
+ * @param onChange takes the fields that changed
+ */
+export function Filters({ shown, columns, onChange }) {
   const { labels, anyStatus } = words().list;
   return html`
     <div class="filters" role="search" aria-label=${words().list.filters}>
@@ -64,6 +88,7 @@ export function Filters({ shown, onChange }) {
           )}
         </select>
       </div>
+      <${Order} ...${{ shown, columns, onChange }} />
     </div>
   `;
 }

@@ -47,7 +47,7 @@ export function List() {
       <h1>${words().titles.list}</h1>
       <a class="button primary" href="#/new">${words().titles.form}</a>
     </div>
-    <${Filters} shown=${shown} onChange=${change} />
+    <${Filters} shown=${shown} columns=${chosen} onChange=${change} />
     <${ConnectionNote} isLost=${isLost} />
     ${[error, problem].map((one) =>
       one === null ? null : html`<p class="problem" role="alert">${one.message}</p>`,

@@ -2,7 +2,7 @@
 import { html } from 'htm/preact';
 import { words } from '../language/words.js';
 import { Scroller } from '../shell/scroller.js';
-import { Row } from './row.js';
+import { hasNumbers, Row } from './row.js';
 
 /** A heading that sorts; pressed again, it turns the order round. */
 function SortHeading({ id, text, soft, first, shown, onSort, ...rest }) {
@@ -27,6 +27,7 @@ function firstOrder({ id, better }) {
 export function Runs({ items, columns, shown, selected, onSelect, onSort, onTag }) {
   const { list } = words();
   const sorting = { shown, onSort };
+  const usable = items.filter(hasNumbers).map(({ id }) => id);
   return html`
     <${Scroller} label=${list.table}>
       <table class="runs">
@@ -35,7 +36,15 @@ export function Runs({ items, columns, shown, selected, onSelect, onSort, onTag 
         </caption>
         <thead>
           <tr>
-            <th scope="col"><span class="visually-hidden">${list.pick}</span></th>
+            <th scope="col">
+              <input
+                type="checkbox"
+                aria-label=${list.pickAll}
+                checked=${usable.length > 0 && usable.every((id) => selected.has(id))}
+                disabled=${usable.length === 0}
+                onChange=${({ target }) => onSelect(usable, target.checked)}
+              />
+            </th>
             ${['name', 'status'].map(
               (id) =>
                 html`<${SortHeading}
@@ -71,7 +80,7 @@ export function Runs({ items, columns, shown, selected, onSelect, onSort, onTag 
                 key=${item.id}
                 ...${{ item, columns, shown, onTag }}
                 isSelected=${selected.has(item.id)}
-                onSelect=${(isSelected) => onSelect(item.id, isSelected)}
+                onSelect=${(isSelected) => onSelect([item.id], isSelected)}
               />`,
           )}
         </tbody>

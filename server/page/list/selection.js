@@ -13,10 +13,11 @@ export function useSelection() {
   return {
     selected,
     clear: () => set(new Set()),
-    select: (id, isSelected) => {
+    select: (ids, isSelected) => {
       const next = new Set(selected);
-      if (isSelected) next.add(id);
-      else next.delete(id);
+      for (const id of ids)
+        if (isSelected) next.add(id);
+        else next.delete(id);
       set(next);
     },
   };

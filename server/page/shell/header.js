@@ -28,8 +28,8 @@ export function Header({ current }) {
   const other = language() === 'zh' ? 'en' : 'zh';
   return html`
     <header class="top">
-      <a class="brand" href="#/">
-        <img src="page/icon.svg" alt="" width="28" height="28" /> sae-eval
+      <a class="brand" href="#/" aria-label="sae-eval">
+        <img src="page/icon.svg" alt="" width="28" height="28" /> <span>sae-eval</span>
       </a>
       <nav aria-label=${nav.label}>
         ${link('list', '#/', nav.list)} ${link('new', '#/new', nav.form)}

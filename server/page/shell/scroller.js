@@ -7,7 +7,9 @@ import { words } from '../language/words.js';
 function hiddenColumns(box) {
   const { left, right } = box.getBoundingClientRect();
   const [first, ...others] = box.querySelectorAll('thead tr:last-child > *');
-  const edge = Math.max(left, first?.getBoundingClientRect().right ?? left);
+  // On a phone, the list has cards instead of columns.
+  if (first === undefined || !first.checkVisibility()) return { left: 0, right: 0 };
+  const edge = Math.max(left, first.getBoundingClientRect().right);
   const beyond = { left: 0, right: 0 };
   for (const heading of others) {
     const place = heading.getBoundingClientRect();

@@ -1,5 +1,6 @@
 /** A browser for tests of the page, and what is watched in it. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { chromium, type Browser, type Page } from 'playwright-core';
 
 export const executable = [
@@ -20,6 +21,21 @@ export async function launch(): Promise<Browser> {
       '--disable-dev-shm-usage',
       '--disable-background-networking',
     ],
+  });
+}
+
+/** Folder that gets pictures of the page, for the documentation. */
+const pictures = process.env['SAE_EVAL_PICTURES'];
+
+/** Takes a picture of the upper part of a page, if pictures are asked for. */
+export async function picture(name: string, page: Page): Promise<void> {
+  if (pictures === undefined) return;
+  mkdirSync(pictures, { recursive: true });
+  const { width } = page.viewportSize()!;
+  await page.screenshot({
+    path: join(pictures, `page-${name}.png`),
+    fullPage: true,
+    clip: { x: 0, y: 0, width, height: Math.round(1.4 * Math.max(width, 900)) },
   });
 }
 

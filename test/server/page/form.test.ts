@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type CheckpointEntry, type EvaluationRecord } from '#src/client/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { executable, launch, watch, type Watched } from './browser.js';
+import { executable, launch, picture, watch, type Watched } from './browser.js';
 
 const shipped = join(packageRoot, 'checkpoints');
 
@@ -155,7 +155,7 @@ describe.skipIf(executable === undefined)('the form', () => {
     expect((await submit()) as string[]).toContainEqual(expect.stringContaining(why));
   });
 
-  it('accepts published SAEs that need nothing, untouched: the request has their paths', async () => {
+  it('accepts published SAEs that need nothing, and sends no more than their paths', async () => {
     const models = await client.models();
     const needsNothing = ({ choices, kindKnown, obstacle }: CheckpointEntry): boolean =>
       kindKnown &&
@@ -198,7 +198,7 @@ describe.skipIf(executable === undefined)('the form', () => {
     );
   });
 
-  it('shows what the server finds wrong at its field, and keeps fields it does not know', async () => {
+  it('shows what is wrong at its field, and keeps fields that it does not know', async () => {
     await open();
     await page.getByRole('button', { name: 'Paste or upload' }).click();
     await page.getByLabel('Request as JSON').fill('{ "model": ');
@@ -281,6 +281,7 @@ describe.skipIf(executable === undefined)('the form', () => {
       expect.stringMatching(/TopK_L12_step_200\.pt\s+TopK, layer 12/),
     ]);
     await page.locator('#all-k').fill('32');
+    await picture('form', page);
     await page.getByRole('button', { name: 'Add 2 SAEs' }).click();
     expect((await request()).saes.slice(1)).toEqual(
       ['100', '200'].map((label) => ({

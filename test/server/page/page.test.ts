@@ -9,10 +9,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { accessibilityFaults, executable, launch, watch, type Watched } from './browser.js';
+import {
+  accessibilityFaults,
+  executable,
+  launch,
+  picture,
+  watch,
+  type Watched,
+} from './browser.js';
 
-/** Folder that gets pictures of the page, for the documentation. */
-const pictures = process.env['SAE_EVAL_PICTURES'];
 const slow = smallRequest({
   dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 128 },
   batchSize: 4,
@@ -48,12 +53,6 @@ describe.skipIf(executable === undefined)('the page', () => {
     folder.remove();
   });
 
-  async function picture(name: string, target: Page = page): Promise<void> {
-    if (pictures === undefined) return;
-    mkdirSync(pictures, { recursive: true });
-    await target.screenshot({ path: join(pictures, `page-${name}.png`), fullPage: true });
-  }
-
   it('is empty at first and leads to the form, which submits and shows reports', async () => {
     await page.goto(server.url);
     await page.getByText('No evaluations yet').waitFor();
@@ -67,12 +66,10 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.getByText('routed layers').or(page.getByText('latents')).first().waitFor();
     await page.locator('[data-path="saes[0].k"]').fill('16');
     await page.getByText('1 more field', { exact: true }).click();
-    await picture('form');
     await page.getByRole('button', { name: 'Submit evaluation' }).click();
     await page.getByRole('heading', { name: 'RouteSAE on tiny-llama' }).waitFor();
     await page.locator('.pill.succeeded').waitFor({ timeout: 60_000 });
     await page.locator('figure.chart svg').first().waitFor();
-    await picture('evaluation');
     for (const [language, lang] of [
       ['English', 'en'],
       ['中文', 'zh'],
@@ -124,13 +121,12 @@ describe.skipIf(executable === undefined)('the page', () => {
     }
   });
 
-  it('follows progress and the place in the queue; a redrawn table stays where it was', async () => {
+  it('follows progress and the place in the queue; a redrawn table stays in place', async () => {
     const running = await client.evaluate(slow);
     const first = await client.evaluate({ ...slow, seed: 1 });
     const second = await client.evaluate({ ...slow, seed: 2 });
     await page.goto(`${server.url}/#/`);
     await page.locator(`tr[data-id="${running.id}"] progress`).waitFor();
-    await picture('list');
     await page.locator(`tr[data-id="${second.id}"] a`).click();
     const place = page.locator('dt', { hasText: 'Place in the queue' }).locator('+ dd');
     await expect.poll(() => place.innerText()).toBe('2');
@@ -175,7 +171,7 @@ describe.skipIf(executable === undefined)('the page', () => {
       await untilReady(its.url);
       const { id } = await new SaeEvalClient(its.url).evaluate({
         ...slow,
-        dataset: { ...slow.dataset, maxSamples: 200 },
+        dataset: { path: 'checkpoints/eval', maxSamples: 120, seqLen: 64 },
       });
       await view.goto(`${its.url}/#/evaluations/${id}`);
       await view.getByRole('progressbar').waitFor();

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { executable, launch, watch, type Watched } from './browser.js';
+import { executable, launch, picture, watch, type Watched } from './browser.js';
 
 const sae = (kind: 'TopK' | 'Vanilla' | 'RandomK' | 'MLSAE'): object => ({
   kind,
@@ -75,6 +75,7 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
       .poll(names)
       .toEqual(['kinds', ...['again', 'sweep', 'short'].map(() => expect.any(String))]);
     expect(query()).toBe('sort=strict.KLDivPerToken&order=asc');
+    await picture('list', page);
     // The SAEs of a run follow the order too.
     expect(await row.locator('.saes .line').first().innerText()).not.toBe('TopK');
     await page.getByRole('button', { name: 'KL per token' }).click();
@@ -119,13 +120,15 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
     }
   });
 
-  it('shows summary, marked values, sweeps as curves and a table, and the whole request', async () => {
+  it('shows summary, marked values, sweeps as curves and tables, the whole request', async () => {
     await page.goto(`${server.url}/#/evaluations/${ids['kinds']}`);
     await page.getByRole('heading', { name: 'Summary' }).waitFor();
     const { result } = await client.get(ids['kinds']!);
     expect(await page.locator('.statements li').allInnerTexts()).toEqual(
       result!.summary!.statements.map(({ message }) => message.en),
     );
+    await page.locator('figure.chart svg').first().waitFor();
+    await picture('evaluation', page);
     // Vanilla is a near-identity: it has the least KL and no mark.
     const strict = page.locator('table.results').first();
     const row = (label: string): ReturnType<Page['locator']> =>
@@ -186,6 +189,8 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
 
     await page.goto(`${server.url}/#/compare/${ids['kinds']},${ids['again']}`);
     await page.getByText('are the same in all runs').waitFor();
+    await page.locator('figure.chart svg').first().waitFor();
+    await picture('comparison', page);
     expect(await page.locator('td.best').count()).toBeGreaterThan(0);
     const [report] = await Promise.all([
       context.waitForEvent('page'),
