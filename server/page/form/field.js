@@ -5,13 +5,13 @@ import { words } from '../language/words.js';
 /** Fields whose values are long. */
 const spans = new Set(['model', 'dataset.path', 'checkpoint', 'hook', 'name', 'tags']);
 
-function Select({ field, value, choices, attributes }) {
+function Select({ field, value, choices, required, attributes }) {
   const { form } = words();
   const options = choices ?? field.options ?? ['true', 'false'];
   const empty = field.initial ? form.defaultIs(field.initial) : form.notGiven;
   return html`
     <select ...${attributes} value=${value}>
-      <option value="">${field.required ? form.choose : empty}</option>
+      <option value="">${required ? form.choose : empty}</option>
       ${options.map((option) => {
         const name = typeof option === 'string' ? option : option.value;
         const text = field.type === 'bool' ? form.bools[name] : (option.text ?? name);
@@ -96,7 +96,7 @@ export function Field({
   const control = isGroup
     ? html`<${CheckList} id=${id} ...${{ field, value, choices, onChange }} />`
     : isSelect
-      ? html`<${Select} ...${{ field, choices, attributes }} value=${value ?? ''} />`
+      ? html`<${Select} ...${{ field, choices, required, attributes }} value=${value ?? ''} />`
       : field.type === 'long' || field.type === 'pairs'
         ? html`<textarea
             ...${attributes}
