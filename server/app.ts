@@ -11,6 +11,7 @@ import { KeyRing } from './auth/keys.js';
 import { registerBasePath, trustedProxies, withoutBasePath } from './base-path.js';
 import { Catalogue } from './catalogue.js';
 import { boundConnections } from './connections.js';
+import { registerCors } from './cors.js';
 import { InspectionGate } from './inspection-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
@@ -81,6 +82,13 @@ export async function buildApp(
         'SAE_EVAL_API_KEY, or --host 127.0.0.1.',
     );
   }
+
+  if (!keys.required && options.cors.includes('*'))
+    throw new SaeEvalError(
+      'configuration-invalid',
+      'Without API keys, --cors * would let every page in the browser use the server; name the ' +
+        'origins, or set keys.',
+    );
 
   const app = Fastify({
     logger: {
@@ -155,12 +163,13 @@ export async function buildApp(
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
   recordMethods(app);
   registerBasePath(app, options);
+  registerCors(app, options);
   registerTracing(app);
   registerValidation(app);
   registerProblems(app);
   registerJsonBodies(app);
   const countStranger = await registerRateLimit(app, options);
-  await registerGuard(app, keys, countStranger);
+  await registerGuard(app, keys, { refused: countStranger, cors: options.cors });
   registerNotFound(app);
   registerChecks(app);
   await registerPlugins(app);

@@ -7,6 +7,7 @@ import { systemMemory } from '../src/evaluation/run/device-memory.js';
 import { check } from '../src/schema/faults.js';
 import { isProxyEntry } from './base-path.js';
 import { connectionsThatFit } from './connections.js';
+import { originOf } from './cors.js';
 
 const nonNegative = z.number().min(0);
 const seconds = nonNegative.max(31_536_000);
@@ -96,6 +97,15 @@ export const serverOptionsSchema = z.strictObject({
     .array(z.string().refine(isProxyEntry, 'expected an address, a subnet, loopback or private'))
     .default([])
     .describe('Proxies whose X-Forwarded headers are believed.'),
+  cors: z
+    .array(
+      z
+        .string()
+        .refine((text) => originOf(text) !== null, 'expected an origin such as https://app.example')
+        .transform((text) => originOf(text)!),
+    )
+    .default([])
+    .describe('Origins whose pages may call the server and read its answers; `*`: any.'),
   inspectTimeout: seconds.min(1).default(30).describe('Seconds an inspection of files may take.'),
   heartbeat: seconds
     .min(0.05)
@@ -119,6 +129,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_LOG_LEVEL: 'logLevel',
   SAE_EVAL_BASE_PATH: 'basePath',
   SAE_EVAL_TRUST_PROXY: 'trustProxy',
+  SAE_EVAL_CORS: 'cors',
   SAE_EVAL_MAX_QUEUED: 'maxQueued',
   SAE_EVAL_MAX_QUEUED_PER_CLIENT: 'maxQueuedPerClient',
   SAE_EVAL_MODEL_CACHE_BYTES: 'modelCacheBytes',
@@ -137,7 +148,8 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
       const text = env[variable];
       if (text === undefined || text === '') return [];
       if (option === 'roots') return [[option, text.split(':')]];
-      if (option === 'trustProxy') return [[option, text.split(',').map((one) => one.trim())]];
+      if (option === 'trustProxy' || option === 'cors')
+        return [[option, text.split(',').map((one) => one.trim())]];
       return [[option, textOptions.has(option) ? text : Number(text)]];
     }),
   );

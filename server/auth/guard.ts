@@ -6,6 +6,7 @@
 import bearerAuth from '@fastify/bearer-auth';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
+import { isAllowed } from '../cors.js';
 import { isLoopback } from '../options.js';
 import type { KeyRing } from './keys.js';
 
@@ -28,7 +29,7 @@ function hostName(header: string): string {
   }
 }
 
-function refuseForeign(request: FastifyRequest): void {
+function refuseForeign(request: FastifyRequest, cors: readonly string[]): void {
   const { host, origin } = request.headers;
   if (host === undefined || !isLoopback(hostName(host))) {
     throw new SaeEvalError(
@@ -42,26 +43,31 @@ function refuseForeign(request: FastifyRequest): void {
   // A proxy may put another Host in; the browser says whether the page and the address agree.
   const isOwnPage = request.headers['sec-fetch-site'] === 'same-origin';
   const isOwnOrigin = origin === `http://${host}` || origin === `https://${host}`;
-  if (origin !== undefined && !isOwnOrigin && !isOwnPage) {
+  if (origin !== undefined && !isOwnOrigin && !isOwnPage && !isAllowed(origin, cors)) {
     throw new SaeEvalError(
       'origin-refused',
-      `The Origin header names ${origin}; without API keys only the server's own page may call it.`,
+      `The Origin header names ${origin}; without API keys only the server's own page may call it, ` +
+        'and those that --cors names.',
     );
   }
 }
 
-/**
- * Registers the hook that lets calls through or refuses them. `refused` is called before a caller
- * with an unknown key is refused; it throws if that happened too often.
- */
+export interface GuardOptions {
+  /** Called before a caller with an unknown key is refused; throws if that happened too often. */
+  refused: (request: FastifyRequest) => Promise<void>;
+  /** Origins of other pages that may call. */
+  cors: readonly string[];
+}
+
+/** Registers the hook that lets calls through or refuses them. */
 export async function registerGuard(
   app: FastifyInstance,
   keys: KeyRing,
-  refused: (request: FastifyRequest) => Promise<void>,
+  { refused, cors }: GuardOptions,
 ): Promise<void> {
   app.decorateRequest('keyLabel', null);
   if (!keys.required) {
-    app.addHook('onRequest', async (request) => refuseForeign(request));
+    app.addHook('onRequest', async (request) => refuseForeign(request, cors));
     return;
   }
   await app.register(bearerAuth, {

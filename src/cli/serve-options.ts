@@ -11,6 +11,7 @@ export interface ServeOptions {
   apiKeys?: string;
   basePath?: string;
   trustProxy?: string[];
+  cors?: string[];
   config?: string;
 }
 
@@ -38,6 +39,10 @@ export function addServe(program: Command): void {
     .option(
       '--trust-proxy <address...>',
       'proxies whose X-Forwarded headers count: addresses, subnets, loopback, private',
+    )
+    .option(
+      '--cors <origin...>',
+      'origins whose pages may call the server, such as https://app.example',
     )
     .option('--config <file>', 'JSON file of settings (docs/reference/operations.md)')
     .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));

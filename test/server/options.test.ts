@@ -59,6 +59,7 @@ describe('settings', () => {
       logLevel: ['warn', 'warn'],
       basePath: ['/lab/sae/', '/lab/sae'],
       trustProxy: ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
+      cors: ['https://a.example/, http://b:5173', ['https://a.example', 'http://b:5173']],
     };
     for (const [variable, option] of Object.entries(environmentVariables)) {
       const [text, value] = values[option] ?? ['7', 7];

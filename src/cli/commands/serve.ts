@@ -23,6 +23,7 @@ export async function serve({
   apiKeys,
   basePath,
   trustProxy,
+  cors,
   config,
 }: ServeOptions): Promise<void> {
   const number = wholeNumber('--port', port, 65_535);
@@ -37,6 +38,7 @@ export async function serve({
       ...(apiKeys === undefined ? {} : { apiKeys }),
       ...(basePath === undefined ? {} : { basePath }),
       ...(trustProxy === undefined ? {} : { trustProxy }),
+      ...(cors === undefined ? {} : { cors }),
     },
     config === undefined ? {} : { config },
   );
