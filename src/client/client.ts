@@ -40,8 +40,9 @@ export interface CallOptions {
 
 export interface EvaluateOptions extends CallOptions {
   /**
-   * `true` waits for the end; a number waits up to so many seconds. Default: returns when the
-   * evaluation is accepted.
+   * `true` waits for the end, however long it takes, even for a device that the server lost (the
+   * record's `waitingFor`); a number waits up to so many seconds; `signal` ends the wait. Default:
+   * returns when the evaluation is accepted.
    */
   wait?: boolean | number;
   /**
@@ -261,6 +262,11 @@ export class SaeEvalClient {
     });
   }
 
+  /** The same as {@link remove}. */
+  async delete(id: string, options: CallOptions = {}): Promise<void> {
+    return this.remove(id, options);
+  }
+
   /** Report of an ended evaluation. */
   async report(
     id: string,
@@ -368,7 +374,7 @@ export class SaeEvalClient {
         );
         // 204: all events were received before.
         if (response.status === 204 || response.body === null) return;
-        for await (const { event, id: eventId, data } of readEventStream(response.body, {
+        for await (const { event, id: eventId = last, data } of readEventStream(response.body, {
           silence,
         })) {
           last = eventId;

@@ -1,11 +1,6 @@
-/** Reads server-sent events from a response (WHATWG HTML, 9.2.6). */
+/** Reads server-sent events from a response, with a limit on its silence. */
+import { createParser, type EventSourceMessage } from 'eventsource-parser';
 import { ConnectionError } from './errors.js';
-
-export interface StreamEvent {
-  event: string;
-  id: string;
-  data: string;
-}
 
 /** Awaits a promise. @throws ConnectionError if it takes longer than `seconds`. */
 export async function within<T>(seconds: number, waited: Promise<T>): Promise<T> {
@@ -31,35 +26,17 @@ export async function within<T>(seconds: number, waited: Promise<T>): Promise<T>
 export async function* readEventStream(
   body: ReadableStream<Uint8Array>,
   { silence }: { silence: number },
-): AsyncGenerator<StreamEvent, void, undefined> {
+): AsyncGenerator<EventSourceMessage, void, undefined> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
-  let text = '';
-  let event = '';
-  let id = '';
-  let data: string[] = [];
+  const events: EventSourceMessage[] = [];
+  const parser = createParser({ onEvent: (event) => events.push(event) });
   try {
     for (;;) {
       const { done, value } = await within(silence, reader.read());
       if (done) return;
-      text += decoder.decode(value, { stream: true });
-      const lines = text.split(/\r\n|\n|\r(?!$)/);
-      text = lines.pop() ?? '';
-      for (const line of lines) {
-        if (line === '') {
-          if (data.length > 0) yield { event: event || 'message', id, data: data.join('\n') };
-          event = '';
-          data = [];
-          continue;
-        }
-        const colon = line.indexOf(':');
-        if (colon === 0) continue;
-        const field = colon === -1 ? line : line.slice(0, colon);
-        const content = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '');
-        if (field === 'event') event = content;
-        else if (field === 'id') id = content;
-        else if (field === 'data') data.push(content);
-      }
+      parser.feed(decoder.decode(value, { stream: true }));
+      yield* events.splice(0);
     }
   } finally {
     await reader.cancel().catch(() => {});

@@ -24,6 +24,7 @@ export {
   SaeEvalClientError,
   UnauthorizedError,
 } from './errors.js';
+export { resultOf, valueOf, type ValueName } from '../schema/result-of.js';
 export { evaluationStatuses, hasEnded } from '../schema/status.js';
 export type {
   CheckpointDescription,

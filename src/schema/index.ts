@@ -4,4 +4,5 @@ export * from './list.js';
 export * from './record.js';
 export * from './request.js';
 export * from './result.js';
+export * from './result-of.js';
 export * from './skipped.js';

@@ -12,8 +12,13 @@ import {
   InvalidRequestError,
   NotFoundError,
   ProblemError,
+  resultOf,
   SaeEvalClient,
+  valueOf,
   type EvaluationEvent,
+  type EvaluationRecord,
+  type EvaluationResult,
+  type SaeResult,
 } from '#src/client/index.js';
 
 type Handler = (
@@ -265,6 +270,40 @@ describe('watch', () => {
   });
 });
 
+describe('a result', () => {
+  const sae = (label: string): SaeResult => ({
+    ...({} as SaeResult),
+    label,
+    reference: { NormMSE: 0.25, KLDiv: null } as SaeResult['reference'],
+    strict: { KLDivPerToken: { mean: 0.125, ci95: [0.1, 0.2] } } as SaeResult['strict'],
+  });
+  const result = { id: 'e', results: [sae('TopK'), sae('step 2')] } as EvaluationResult;
+  const record = { id: 'e', status: 'succeeded', error: null, result } as EvaluationRecord;
+
+  it('has one SAE for each label, and numbers by name', () => {
+    const found = resultOf(record, 'step 2');
+    expect(found).toBe(result.results[1]);
+    expect(resultOf(result, 'TopK')).toBe(result.results[0]);
+    expect(valueOf(found, 'reference.NormMSE')).toBe(0.25);
+    expect(valueOf(found, 'strict.KLDivPerToken')).toBe(0.125);
+    expect(valueOf(found, 'reference.KLDiv')).toBeNull();
+    expect(valueOf(found, 'strict.L0')).toBeNull();
+    expect(valueOf({ ...found, strict: null }, 'strict.L0')).toBeNull();
+    // @ts-expect-error a histogram is no number
+    valueOf(found, 'strict.DensityHistogram');
+  });
+
+  it('says which labels there are, or why there is none', () => {
+    expect(() => resultOf(result, 'step2')).toThrow(
+      "Evaluation e has no SAE labelled 'step2'; did you mean step 2? Its labels are TopK, step 2.",
+    );
+    const error = { code: 'cancelled', message: 'It was cancelled.' };
+    expect(() => resultOf({ ...record, status: 'cancelled', error, result: null }, 'x')).toThrow(
+      'Evaluation e (cancelled) has no result: It was cancelled.',
+    );
+  });
+});
+
 describe('signals', () => {
   it('give up a call, also while it waits to be sent again', async () => {
     const url = await listen((incoming) => incoming.socket.destroy());
@@ -277,14 +316,20 @@ describe('signals', () => {
 });
 
 describe('the built client', () => {
-  it('imports nothing but its own files and the states: it runs in browsers', () => {
+  it('imports only what runs in browsers: itself, three small files and a parser', () => {
     const folder = fileURLToPath(new URL('../../dist/src/client/', import.meta.url));
-    expect(readFileSync(`${folder}../schema/status.js`, 'utf8')).not.toMatch(/^import/m);
+    for (const name of ['schema/status.js', 'nearest-name.js'])
+      expect(readFileSync(`${folder}../${name}`, 'utf8')).not.toMatch(/^import/m);
+    expect(readFileSync(`${folder}../schema/result-of.js`, 'utf8').match(/^import.*/gm)).toEqual([
+      "import { didYouMean } from '../nearest-name.js';",
+    ]);
     for (const name of readdirSync(folder).filter((file) => file.endsWith('.js'))) {
       for (const [, specifier] of readFileSync(folder + name, 'utf8').matchAll(
         /(?:from|import)\s*\(?'([^']+)'/g,
       ))
-        expect(specifier).toMatch(/^(\.\/[\w-]+|\.\.\/schema\/status)\.js$/);
+        expect(specifier).toMatch(
+          /^(?:(?:\.\/[\w-]+|\.\.\/schema\/(?:status|result-of))\.js|eventsource-parser)$/,
+        );
     }
   });
 });
