@@ -6,7 +6,6 @@ import type { EvaluationResult } from '#src/schema/index.js';
 import { renderReport } from '#src/report/index.js';
 import { number } from '#src/report/numbers.js';
 import { summarize } from '#src/summary/index.js';
-import { renderTable } from '#src/report/terminal.js';
 import { evaluationResult, saeResult } from './fixture.js';
 
 const full = (change: Partial<EvaluationResult> = {}): EvaluationResult => {
@@ -140,23 +139,6 @@ describe('CSV and JSON', () => {
       }),
     );
     expect(rows[1]![1]).toBe(`'=cmd("x"),1`);
-  });
-});
-
-describe('the terminal', () => {
-  it('splits wide tables and marks the best without color', () => {
-    const wide = renderTable(full(), { protocol: 'reference', columns: 80 });
-    expect(wide.match(/NormMSE/g)!.length).toBeGreaterThan(1);
-    expect(wide).toContain('0.08774*');
-    expect(Math.max(...wide.split('\n').map((line) => line.length))).toBeLessThanOrEqual(90);
-  });
-
-  it('prints no control characters of a label', () => {
-    expect(
-      renderTable(full({ results: [saeResult('TopK', { label: '\u001b[2Jx' })] }), {
-        protocol: 'strict',
-      }),
-    ).not.toContain('\u001b[2J');
   });
 });
 
