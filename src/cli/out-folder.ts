@@ -6,7 +6,7 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import { withoutAnnotations, type ResolvedRequest } from '../schema/index.js';
+import { requestFields, withoutAnnotations, type ResolvedRequest } from '../schema/index.js';
 
 /** Path of the journal in a folder. */
 export const journalIn = (folder: string): string => join(folder, '.journal');
@@ -30,31 +30,51 @@ async function readJson(path: string): Promise<unknown> {
 /** As it is written to a file: without what is undefined. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value)) as unknown;
 
+/** A request whose files were looked at. */
+export interface KnownRequest {
+  request: ResolvedRequest;
+  /** Whether samples begin with BOS, by the request or the SAEs' files. */
+  prependBos: boolean | undefined;
+}
+
+/** Whether a stored data set is the one asked for; a result has the BOS that the files ask for. */
+function isSameDataset(
+  stored: ResolvedRequest['dataset'],
+  { request: { dataset }, prependBos }: KnownRequest,
+): boolean {
+  const { prependBos: has, ...rest } = stored;
+  const { prependBos: asked, ...wanted } = dataset;
+  const isSameBos = has === (asked ?? prependBos) || (has === undefined && asked === undefined);
+  return isSameBos && isDeepStrictEqual(plain(rest), plain(wanted));
+}
+
 /** Names of the fields in which a stored request differs from the one to run. */
-function differences(stored: Fields, request: ResolvedRequest): string[] {
-  const wanted = plain(withoutAnnotations(request)) as Fields;
-  const { device, ...fields } = wanted;
-  const names = new Set([...Object.keys(fields), ...Object.keys(stored)]);
-  const differing = [...names].filter((name) => !isDeepStrictEqual(fields[name], stored[name]));
-  // A result names the very device, a request need not.
-  const has = stored['device'];
-  const isSameDevice =
-    typeof device !== 'string' || typeof has !== 'string' || has.startsWith(device);
-  return [...differing.filter((name) => name !== 'device'), ...(isSameDevice ? [] : ['device'])];
+function differences(stored: ResolvedRequest, known: KnownRequest): string[] {
+  const [has, wanted] = [stored, known.request].map(
+    (request) => plain(withoutAnnotations(request)) as Fields,
+  ) as [Fields, Fields];
+  const names = new Set([...Object.keys(wanted), ...Object.keys(has)]);
+  return [...names].filter((name) => {
+    if (name === 'dataset') return !isSameDataset(stored.dataset, known);
+    // A result names the very device, a request need not.
+    if (name === 'device')
+      return stored.device?.startsWith(known.request.device ?? stored.device) === false;
+    return !isDeepStrictEqual(has[name], wanted[name]);
+  });
 }
 
-/** The fields of a request among those of a result's configuration. */
-function requestOf(config: Fields, fields: readonly string[]): Fields {
-  const annotations = withoutAnnotations(config);
-  return Object.fromEntries(Object.entries(annotations).filter(([name]) => fields.includes(name)));
+/** The request in a stored configuration, defaults of this version filled in; null if none. */
+function requestOf(config: unknown): ResolvedRequest | null {
+  if (!isObject(config)) return null;
+  const fields = Object.entries(config).filter(([name]) => name in requestFields.shape);
+  return requestFields.safeParse(Object.fromEntries(fields)).data ?? null;
 }
 
-/** Fields of a run as a few words. */
-function inWords(stored: Fields): string {
-  const saes = Array.isArray(stored['saes']) ? (stored['saes'] as Fields[]) : [];
-  const labels = saes.map(({ label, checkpoint }) => String(label ?? checkpoint));
+/** A run in a few words. */
+function inWords({ saes, model }: ResolvedRequest): string {
+  const labels = saes.map(({ label, checkpoint }) => label ?? checkpoint);
   const shown = labels.slice(0, 4).join(', ') + (labels.length > 4 ? ', …' : '');
-  return `${shown} on ${String(stored['model'])}`;
+  return `${shown} on ${model}`;
 }
 
 function taken(folder: string, what: string, differing: readonly string[]): SaeEvalError {
@@ -66,47 +86,41 @@ function taken(folder: string, what: string, differing: readonly string[]): SaeE
 }
 
 /** Whether a run of another request has the folder, as an error; null if it may be used. */
-async function otherRun(
-  folder: string,
-  request: ResolvedRequest,
-  fields: readonly string[],
-): Promise<SaeEvalError | null> {
-  const report: unknown = await readJson(join(folder, 'report.json'));
-  if (isObject(report) && isObject(report['config'])) {
-    const stored = requestOf(report['config'], fields);
-    const differing = differences(stored, request);
+async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalError | null> {
+  const report = await readJson(join(folder, 'report.json'));
+  const reported = isObject(report) ? requestOf(report['config']) : null;
+  if (isObject(report) && reported !== null) {
+    const differing = differences(reported, known);
     const when = typeof report['createdAt'] === 'string' ? ` of ${report['createdAt']}` : '';
     if (differing.length > 0)
-      return taken(folder, `the report of another run (${inWords(stored)}${when})`, differing);
+      return taken(folder, `the report of another run (${inWords(reported)}${when})`, differing);
   }
-  const begun: unknown = await readJson(requestIn(folder));
   const hasJournal = await stat(journalIn(folder)).then(
     () => true,
     () => false,
   );
-  if (!hasJournal || !isObject(begun)) return null;
-  const differing = differences(begun, request);
-  return differing.length === 0
+  const begun = hasJournal ? requestOf(await readJson(requestIn(folder))) : null;
+  const differing = begun === null ? [] : differences(begun, known);
+  return begun === null || differing.length === 0
     ? null
     : taken(folder, `an unfinished run of another request (${inWords(begun)})`, differing);
 }
 
 /**
  * Takes a folder for a run: makes it, and notes the request beside the journal to come.
- * @param fields names of the fields of a request.
  * @throws SaeEvalError `request-invalid` if it holds another run, unless that is overwritten.
  */
 export async function takeFolder(
   folder: string,
-  request: ResolvedRequest,
-  { overwrite, fields }: { overwrite: boolean; fields: readonly string[] },
+  known: KnownRequest,
+  { overwrite = false }: { overwrite?: boolean } = {},
 ): Promise<void> {
-  const other = await otherRun(folder, request, fields);
+  const other = await otherRun(folder, known);
   if (other !== null && !overwrite) throw other;
   try {
     await mkdir(folder, { recursive: true });
     if (other !== null) await rm(journalIn(folder), { force: true });
-    await writeFile(requestIn(folder), `${JSON.stringify(withoutAnnotations(request))}\n`);
+    await writeFile(requestIn(folder), `${JSON.stringify(withoutAnnotations(known.request))}\n`);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
     if (code !== 'ENOTDIR' && code !== 'EEXIST') throw asSaeEvalError(thrown, folder);

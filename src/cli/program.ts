@@ -57,6 +57,7 @@ function addEvaluate(program: Command): void {
     .addOption(deviceOption())
     .addOption(dtypeOption())
     .addOption(langOption())
+    .option('--keep-partial', 'on Ctrl-C, report on the samples done instead of ending without')
     .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
     .option(
       '--allow-program',

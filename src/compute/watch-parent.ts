@@ -18,4 +18,6 @@ export function watchParent(): void {
   const worker = new Worker(watch, { eval: true, stdout: true, stderr: true });
   worker.unref();
   process.on('disconnect', () => process.exit(0));
+  // Ctrl-C reaches every process of a terminal; the parent decides what becomes of this one.
+  process.on('SIGINT', () => {});
 }

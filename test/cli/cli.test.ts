@@ -77,6 +77,28 @@ describe('evaluate', () => {
     expect(resultIn(cut).comparisons).toEqual(resultIn(whole()).comparisons);
   });
 
+  it('reports on the samples done if it is asked to and Ctrl-C stops it', async () => {
+    const out = join(folder, 'stopped');
+    const flags = ['--out', out, '--keep-partial', '--set', 'dataset.maxSamples=5000'];
+    const child = spawn(process.execPath, [main, 'evaluate', requestFile(), ...flags], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      detached: true, // a group of its own, which Ctrl-C in a terminal reaches as a whole
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    let stderr = '';
+    for await (const text of child.stderr) {
+      const wasRunning = stderr.includes('evaluated');
+      stderr += String(text);
+      if (!wasRunning && stderr.includes('evaluated')) process.kill(-child.pid!, 'SIGINT');
+    }
+    expect(await ended, stderr).toBe(1);
+    const { status, stopped, data } = resultIn(out);
+    expect([status, stopped]).toEqual(['cancelled', true]);
+    expect(data.samples).toBeGreaterThan(0);
+    expect(data.samples).toBeLessThan(5000);
+    expect(existsSync(join(out, '.journal'))).toBe(true); // the same command goes on from there
+  });
+
   it('reads YAML from standard input, prints JSON alone, and ends with 3 if a gate fires', () => {
     const yaml =
       `model: ${request.model}\ndataset: { path: ${request.dataset.path}, seqLen: 16 }\n` +

@@ -1,10 +1,10 @@
 /** The folder of `--out`: free, of the same request, or of another run. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { finishFolder, journalIn, takeFolder } from '#src/cli/out-folder.js';
-import { requestFields, requestSchema, type ResolvedRequest } from '#src/schema/index.js';
+import { requestSchema, type ResolvedRequest } from '#src/schema/index.js';
 
 const base = mkdtempSync(join(tmpdir(), 'sae-eval-out-'));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -20,9 +20,8 @@ const request = (change: object = {}): ResolvedRequest =>
     saes: [{ checkpoint: 'a.pt', label: 'TopK' }],
     ...change,
   });
-const fields = Object.keys(requestFields.shape);
-const take = (change: object = {}, overwrite = false) =>
-  takeFolder(folder, request(change), { overwrite, fields });
+const take = (change: object = {}, overwrite = false, prependBos?: boolean) =>
+  takeFolder(folder, { request: request(change), prependBos }, { overwrite });
 const storeReport = (change: object = {}): void =>
   writeFileSync(
     join(folder, 'report.json'),
@@ -36,7 +35,7 @@ it('makes a folder, and takes one that holds other files', async () => {
   writeFileSync(join(folder, 'notes.txt'), '');
   await take();
   const inner = join(folder, 'a', 'b');
-  await takeFolder(inner, request(), { overwrite: false, fields });
+  await takeFolder(inner, { request: request(), prependBos: undefined });
   expect(existsSync(inner)).toBe(true);
 });
 
@@ -45,6 +44,23 @@ it('takes the folder of the same request, whatever it is called and where it com
   await take({ name: 'second', notes: 'again' });
   await take({ device: 'cuda' });
   await expect(take({ device: 'cpu' })).rejects.toThrow('differs in device');
+});
+
+it('takes the BOS that the files ask for as said', async () => {
+  storeReport({ dataset: { path: 'd', prependBos: true } });
+  await take({}, false, true);
+  await take({ dataset: { path: 'd', prependBos: true } });
+  for (const change of [{}, { dataset: { path: 'd', prependBos: false } }])
+    await expect(take(change)).rejects.toThrow('differs in dataset');
+});
+
+it('takes a report of a version without a field, at its default', async () => {
+  storeReport();
+  const path = join(folder, 'report.json');
+  const { config } = JSON.parse(readFileSync(path, 'utf8')) as { config: Partial<ResolvedRequest> };
+  delete config.seed;
+  writeFileSync(path, JSON.stringify({ config }));
+  await take();
 });
 
 it('refuses the report of another run, and says what is there', async () => {
@@ -76,6 +92,6 @@ it('refuses the journal of another run', async () => {
 it('says that a part of the path is a file', async () => {
   writeFileSync(join(folder, 'file'), '');
   await expect(
-    takeFolder(join(folder, 'file', 'out'), request(), { overwrite: false, fields }),
+    takeFolder(join(folder, 'file', 'out'), { request: request(), prependBos: undefined }),
   ).rejects.toThrow('a part of this path is a file');
 });

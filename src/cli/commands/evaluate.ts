@@ -7,16 +7,15 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { evaluateIn } from '../../compute/evaluate.js';
 import { ComputeProcess } from '../../compute/host.js';
-import { SaeEvalError } from '../../errors.js';
 import { validateRequest, type ValidatedRequest } from '../../evaluation/request/resolve.js';
 import {
-  requestFields,
   withoutAnnotations,
   type EvaluationRequest,
   type EvaluationResult,
 } from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
 import { checkGate, parseGate, type Gate } from '../gate.js';
+import { interruptions } from '../interruptions.js';
 import { localeLanguage, type Language } from '../language.js';
 import { finishFolder, journalIn, takeFolder } from '../out-folder.js';
 import { planTable } from '../plan-table.js';
@@ -32,6 +31,8 @@ export interface EvaluateFlags {
   dtype?: string;
   lang?: Language;
   json?: boolean;
+  /** Whether the first Ctrl-C keeps the numbers of the samples done; default false. */
+  keepPartial?: boolean;
   /** Whether the model may be a TorchScript program. */
   allowProgram?: boolean;
   /** A running compute process to use. */
@@ -64,12 +65,11 @@ function journalBeside(request: EvaluationRequest): string {
 
 /** Checks the gates and the folder of a request, before anything is computed. */
 async function prepare(
-  { request }: ValidatedRequest,
+  validated: ValidatedRequest,
   { out, overwrite = false, gates }: EvaluateFlags & { gates: readonly Gate[] },
 ): Promise<void> {
-  for (const gate of gates) checkGate(gate, request);
-  if (out !== undefined)
-    await takeFolder(out, request, { overwrite, fields: Object.keys(requestFields.shape) });
+  for (const gate of gates) checkGate(gate, validated.request);
+  if (out !== undefined) await takeFolder(out, validated, { overwrite });
 }
 
 /** Runs a request, writes its report, prints it and sets the exit code. */
@@ -82,22 +82,16 @@ export async function runRequest(
   compute.prepare();
   const request = withOptions(input, flags);
   const progress = progressDisplay();
-  const cancel = new AbortController();
+  const { stop, cancel, listen } = interruptions({ keepPartial: flags.keepPartial ?? false });
   let journal: string | null = null;
-  const onSignal = (): void => {
-    const continues =
-      journal !== null && existsSync(journal)
-        ? ' What was computed is kept: the same command continues it.'
-        : '';
-    cancel.abort(new SaeEvalError('cancelled', `The evaluation was cancelled.${continues}`));
-  };
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const unlisten = listen(() => journal);
   try {
     await prepare(await validateRequest(request, { allowProgram }), { ...flags, gates });
     journal = out === undefined ? journalBeside(request) : journalIn(out);
     await mkdir(dirname(journal), { recursive: true });
     const evaluated = evaluateIn(compute, request, {
-      signal: cancel.signal,
+      signal: cancel,
+      stop,
       journal,
       ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
       allowProgram,
@@ -109,7 +103,8 @@ export async function runRequest(
     progress.stop();
     const written =
       out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
-    await (out === undefined ? rm(journal, { force: true }) : finishFolder(out));
+    // A run that was stopped can be continued.
+    if (result.status !== 'cancelled') await rm(journal, { force: true });
     showResult(result, { json, lang });
     const stream = json ? process.stderr : process.stdout;
     for (const path of written) stream.write(`wrote ${path}\n`);
@@ -117,8 +112,10 @@ export async function runRequest(
     return result;
   } finally {
     progress.stop();
-    process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);
+    unlisten();
     await compute.close();
+    // Without a journal there is nothing to continue.
+    if (out !== undefined && journal !== null && !existsSync(journal)) await finishFolder(out);
   }
 }
 
