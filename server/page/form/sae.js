@@ -44,7 +44,8 @@ function hintOf(name, finding, choice, kinds, layers) {
 
 /** Where the value of a field comes from. */
 function markOf(finding, text) {
-  if (!isEmpty(text)) return finding?.state === 'known' ? 'changed' : null;
+  const isGiven = !isEmpty(text) && text.trim() !== textOf(finding?.value);
+  if (isGiven) return finding?.state === 'known' ? 'changed' : null;
   if (finding?.state === 'required') return 'asked';
   return finding?.state === 'known' ? 'file' : null;
 }
