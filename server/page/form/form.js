@@ -13,6 +13,7 @@ import { groups } from './fields.js';
 import { choiceOf, useFiles } from './files.js';
 import { Group } from './group.js';
 import { Paste } from './paste.js';
+import { patchOf } from './patch.js';
 import { placed } from './placed.js';
 import { ownProblems } from './problems.js';
 import { Saes } from './saes.js';
@@ -96,7 +97,9 @@ function Filled({ catalogue: lists, from }) {
     setMessage(null);
     setSending(true);
     try {
-      const { id } = await call((api) => api.evaluate(request));
+      const { id } = await call((api) =>
+        from === null ? api.evaluate(request) : api.rerun(from.id, patchOf(from.request, request)),
+      );
       announce(form.submitted);
       go(`evaluations/${id}`);
     } catch (error) {

@@ -255,15 +255,18 @@ describe.skipIf(executable === undefined)('the form', () => {
     await page.getByLabel('Tags').fill('a, b');
     await page.getByLabel('k instead of').fill('8, 16');
     await page.getByLabel('Metadata').fill('commit: 3c4d\nlab: x');
+    await page.getByLabel('Seed that shuffles').fill('');
     const record = (await submit()) as EvaluationRecord;
     expect(record.request).toMatchObject({
       name: 'second',
       tags: ['a', 'b'],
       inferK: [8, 16],
       metadata: { commit: '3c4d', lab: 'x' },
-      dataset: { shuffle: 7, maxSamples: 4 },
+      dataset: { maxSamples: 4 },
       saes: [{ label: 'mine', layer: 12, k: 64 }],
     });
+    expect(record.request.dataset.shuffle).toBeUndefined();
+    expect(record.rerunOf).toBe(id);
     await page.getByRole('heading', { name: 'second' }).waitFor();
     await page.getByRole('button', { name: 'Run again' }).click();
     await page.waitForURL((url) => !url.href.endsWith(record.id));

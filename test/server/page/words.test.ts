@@ -36,6 +36,7 @@ interface PageModule {
   };
   requestOf: (draft: unknown) => { request: unknown; problems: { path: string }[] };
   placed: (errors: { path: string; message: string }[]) => Map<string, string[]>;
+  patchOf: (from: object, to: object) => unknown;
   labelsOf: (paths: string[]) => (string | undefined)[];
 }
 interface Labels {
@@ -205,6 +206,19 @@ describe('a request in the form', () => {
       ['metrics', ['metrics[3]: expected one of …']],
       ['', ['dataset.skip: is not a field', 'is empty']],
     ]);
+  });
+
+  it('differs from an earlier one by a merge patch', async () => {
+    const { patchOf } = await pageModule('form/patch.js');
+    const from = { model: 'm', dataset: { path: 'd', shuffle: 7 }, saes: [{ k: 1 }], inferK: 4 };
+    const to = { model: 'm', dataset: { path: 'e' }, saes: [{ k: 2 }], metadata: { a: 'b' } };
+    expect(patchOf(from, to)).toEqual({
+      dataset: { path: 'e', shuffle: null },
+      saes: [{ k: 2 }],
+      metadata: { a: 'b' },
+      inferK: null,
+    });
+    expect(patchOf(from, from)).toEqual({});
   });
 
   it('labels the SAEs of a folder by what differs in their paths', async () => {
