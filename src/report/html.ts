@@ -69,7 +69,8 @@ function figure(
       `r="5" fill="${color}"/></svg>${escape(name)}</li>`,
   );
   return (
-    `<figure${numbers.rows.length > mostPrinted ? ' class="long"' : ''}><figcaption>${escape(chart.title)}</figcaption>${chartSvg(chart)}` +
+    `<figure${numbers.rows.length > mostPrinted ? ' class="long"' : ''}>` +
+    `<figcaption>${escape(chart.title)}</figcaption>${chartSvg(chart)}` +
     (entries.length === 0 ? '' : `<ul class="legend">${entries.join('')}</ul>`) +
     `<details><summary>${escape(words.charts.table)}</summary>${table(numbers)}</details></figure>`
   );
@@ -136,10 +137,13 @@ function part(
         '\n',
       '',
     );
-  return `<div class="report" lang="${codes[lang]}" data-lang="${codes[lang]}" data-title="${escape(title)}">
-<nav aria-label="${escape(words.contents)}">
-<div class="buttons">${languages.join('')}<button type="button" data-theme>${escape(words.theme)}</button></div>
-<details class="contents" open><summary>${escape(words.contents)}</summary><ol>${links.join('')}</ol></details>
+  const code = codes[lang];
+  const theme = `<button type="button" data-theme>${escape(words.theme)}</button>`;
+  const contents = escape(words.contents);
+  return `<div class="report" lang="${code}" data-lang="${code}" data-title="${escape(title)}">
+<nav aria-label="${contents}">
+<div class="buttons">${languages.join('')}${theme}</div>
+<details class="contents" open><summary>${contents}</summary><ol>${links.join('')}</ol></details>
 </nav>
 <main>
 ${printed}</main>

@@ -192,7 +192,7 @@ describe('a run with losses', () => {
       expect(md).toContain(`## ${title}`);
       expect(md.split('\n').find((line) => line.startsWith(`| ${reason} | 6 |`))).toContain(place);
       const html = await renderReport(result, { format: 'html', lang });
-      expect(html).toContain(`<h2>${title}</h2>`);
+      expect(html).toContain(`>${title}</a></h2>`);
       expect(html).toContain(place);
       expect(html).not.toContain('<b>`bold`');
     }

@@ -1,6 +1,6 @@
 /**
- * The notebook of docs/guide/python.md: made from the page's code, and run against a real server: in
- * a Jupyter kernel under test:full if pip brings one, otherwise as a script with the Python that is
+ * The notebook of docs/guide/python.md: made from the page's code, and run with a real server: in a
+ * Jupyter kernel under test:full if pip brings one, otherwise as a script with the Python that is
  * there. Skipped without numpy, safetensors and matplotlib.
  */
 import { execFileSync, execFile } from 'node:child_process';
@@ -36,7 +36,8 @@ function notebook(): string {
       : { cell_type: 'markdown', id: `cell-${index}`, metadata: {}, source };
   });
   const kernelspec = { display_name: 'Python 3', language: 'python', name: 'python3' };
-  return `${JSON.stringify({ cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 }, null, 1)}\n`;
+  const whole = { cells, metadata: { kernelspec }, nbformat: 4, nbformat_minor: 5 };
+  return `${JSON.stringify(whole, null, 1)}\n`;
 }
 
 const works = (command: string, args: readonly string[]): boolean => {

@@ -121,7 +121,7 @@ describe('the verdict', () => {
       );
   });
 
-  it('speaks of routing against a fixed layer only at the same L0, with the caveat of depth', () => {
+  it('compares routing with a fixed layer only at the same L0, with the caveat of depth', () => {
     const text = sentence(run([topk, route, mlsae]), 'fixed-against-routed');
     expect(text).toMatch(/RouteSAE \(layers 4–12\) is 1\.56 .* times smaller .*TopK \(layer 16\)/);
     expect(text).toContain('KL depends on depth (MLSAE: ');

@@ -46,8 +46,10 @@ export const l0NotAsPublished: Rule = {
   },
   together: (found) => ({
     en:
-      `The L0 of ${saesOf(found).en} is not the published one (${spanOf(found, 'L0').en} measured, ` +
-      `${spanOf(found, 'publishedL0').en} published). Usual causes: another layer or site than they ` +
+      `The L0 of ${saesOf(found).en} is not the published one (${spanOf(found, 'L0').en} ` +
+      'measured, ' +
+      `${spanOf(found, 'publishedL0').en} published). Usual causes: another layer or site than ` +
+      'they ' +
       'were trained on, another model or its instruction-tuned version, a scale or normalization ' +
       'that is missing, special tokens that count.',
     zh:

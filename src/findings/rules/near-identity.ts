@@ -53,8 +53,10 @@ export const nearIdentity: Rule = {
     }),
   together: (found) => ({
     en:
-      `${saesOf(found).en} are close to an identity: ${spanOf(found, 'L0').en} latents are active ` +
-      `per token, ${spanOf(found, 'L0OverHidden').en} times the width of the residual stream. Their ` +
+      `${saesOf(found).en} are close to an identity: ${spanOf(found, 'L0').en} latents are ` +
+      'active ' +
+      `per token, ${spanOf(found, 'L0OverHidden').en} times the width of the residual stream. ` +
+      'Their ' +
       'small errors do not show good dictionaries.',
     zh:
       `${saesOf(found).zh} 接近恒等映射：每词元激活 ${spanOf(found, 'L0').zh} 个潜变量，是残差流宽度的 ` +

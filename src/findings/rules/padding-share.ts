@@ -49,7 +49,8 @@ export const paddingShare: Rule = {
   severity: 'warning',
   condition: {
     en:
-      'An SAE is spliced at the same layer under both protocols, and its reference KLDiv, DeltaCE ' +
+      'An SAE is spliced at the same layer under both protocols, and its reference KLDiv, ' +
+      'DeltaCE ' +
       'or Recovered differs from its strict KLDivPerSequence, DeltaCE or Recovered by more than ' +
       `${100 * paddingEffect} %.`,
     zh:
@@ -100,7 +101,8 @@ export const paddingShare: Rule = {
     return {
       en:
         `Padding (${percent(share)} of the positions) changes the reference KL, ΔCE or loss ` +
-        `recovered of ${saesOf(found).en} by more than ${100 * paddingEffect} %: a negative ΔCE or ` +
+        `recovered of ${saesOf(found).en} by more than ${100 * paddingEffect} %: a negative ΔCE ` +
+        'or ' +
         'a ΔCE behind the baseline can come from it. Read strict for these.',
       zh:
         `填充（占位置的 ${percent(share, 'zh')}）使 ${saesOf(found).zh} 的 reference KL、ΔCE 或损失恢复率` +

@@ -31,7 +31,8 @@ export const randomkLayer: Rule = {
   together: (found) => ({
     en:
       `${saesOf(found).en} are trained TopK dictionaries on layers that they may not belong to. ` +
-      'Their numbers show the cost of a mismatched layer. Their features are not random, so their ' +
+      'Their numbers show the cost of a mismatched layer. Their features are not random, so ' +
+      'their ' +
       'numbers are no lower bound for training.',
     zh:
       `${saesOf(found).zh} 是训练好的 TopK 字典，用在未必与之匹配的层上。其数值显示层不匹配的代价；` +

@@ -35,7 +35,8 @@ export const scaleMismatch: Rule = {
   },
   together: (found) => ({
     en:
-      `The reconstructions of ${saesOf(found).en} have ${spanOf(found, 'NormRatio').en} times the ` +
+      `The reconstructions of ${saesOf(found).en} have ${spanOf(found, 'NormRatio').en} times ` +
+      'the ' +
       'norm of their inputs: these SAEs were probably trained with another scale or normalization.',
     zh:
       `${saesOf(found).zh} 的重建范数是输入范数的 ${spanOf(found, 'NormRatio').zh} ` +

@@ -62,8 +62,10 @@ export const specialsDominate: Rule = {
     }),
   together: (found) => ({
     en:
-      `For ${saesOf(found).en}, special tokens are ${percent(Number(found[0]!.evidence['tokens']))} ` +
-      `of the tokens but more than ${times} times that share of the squared error or of the active ` +
+      `For ${saesOf(found).en}, special tokens are ` +
+      `${percent(Number(found[0]!.evidence['tokens']))} ` +
+      `of the tokens but more than ${times} times that share of the squared error or of the ` +
+      'active ' +
       'latents. SAEs that were trained without them are judged by them here: exclude: "specials" ' +
       'leaves them out.',
     zh:

@@ -38,7 +38,8 @@ export const crosscoderPlace: SummaryRule = {
                 `per token: KL ${cite(one.kl)} nats per token.` +
                 (others.length === 0
                   ? ''
-                  : ` Of the trained SAEs at the same layers, ${more} ${more === 1 ? 'has' : 'have'} ` +
+                  : ` Of the trained SAEs at the same layers, ${more} ` +
+                    `${more === 1 ? 'has' : 'have'} ` +
                     `less KL, ${less} more, and ${open} cannot be told from it.`),
               zh:
                 `${one.label} 用同一组潜变量描述${place.zh}，每词元激活 ${latents} 个，每词元 KL ` +

@@ -12,7 +12,8 @@ export const fixedAgainstRouted: SummaryRule = {
   part: 'verdict',
   condition: {
     en:
-      'A TopK and a RouteSAE have a strict KLDivPerToken and the same L0 within 5 %. The caveat of ' +
+      'A TopK and a RouteSAE have a strict KLDivPerToken and the same L0 within 5 %. The caveat ' +
+      'of ' +
       'depth stands if their layers differ.',
     zh: 'TopK 与 RouteSAE 都有 strict KLDivPerToken，且 L0 相差不超过 5%。若二者的层不同，则说明深度的影响。',
   },

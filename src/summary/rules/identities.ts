@@ -27,7 +27,9 @@ const sentences: Record<'identity' | 'sparse', (list: readonly WithL0[]) => Bili
     zh: `${named('zh', list)}是近似恒等映射：误差小源于激活的潜变量过多，并不说明字典良好。`,
   }),
   sparse: (list) => ({
-    en: `${named('en', list)} ${list.length === 1 ? 'is no near-identity' : 'are no near-identities'}.`,
+    en:
+      `${named('en', list)} ` +
+      `${list.length === 1 ? 'is no near-identity' : 'are no near-identities'}.`,
     zh: `${named('zh', list)}不是近似恒等映射。`,
   }),
 };
@@ -37,7 +39,8 @@ export const identities: SummaryRule = {
   part: 'verdict',
   condition: {
     en:
-      'A Vanilla, Gated or JumpReLU SAE has an L0 and a NormMSE under strict, or an SAE of another ' +
+      'A Vanilla, Gated or JumpReLU SAE has an L0 and a NormMSE under strict, or an SAE of ' +
+      'another ' +
       'kind is a near-identity; `near-identity` decides.',
     zh:
       'Vanilla、Gated 或 JumpReLU 的 SAE 在 strict 下有 L0 与 NormMSE，或其他类型的 SAE ' +

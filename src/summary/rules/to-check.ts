@@ -49,7 +49,9 @@ const checks: readonly Check[] = [
     condition: findingCondition('near-identity', 'dense-dictionary'),
     labels: (context) => labelsWith(context, ['near-identity', 'dense-dictionary']),
     advice: {
-      en: 'too many active latents; raise the sparsity penalty (the L1 weight, or that of L0), or lower k',
+      en:
+        'too many active latents; raise the sparsity penalty (the L1 weight, or that of L0), ' +
+        'or lower k',
       zh: '激活的潜变量过多；提高稀疏惩罚（L1 或 L0 的权重），或减小 k',
     },
   },
@@ -58,7 +60,9 @@ const checks: readonly Check[] = [
     condition: findingCondition('dead-dictionary'),
     labels: (context) => labelsWith(context, ['dead-dictionary']),
     advice: {
-      en: 'many dead latents; train longer, or revive dead latents by an auxiliary loss or resampling',
+      en:
+        'many dead latents; train longer, or revive dead latents by an auxiliary loss or ' +
+        'resampling',
       zh: '死特征过多；延长训练，或用辅助损失、重采样使其复活',
     },
   },
@@ -74,12 +78,16 @@ const checks: readonly Check[] = [
   {
     code: 'check-layer',
     condition: {
-      en: 'A RandomK and the SAE have a strict KLDivPerToken, and the interval of the difference does not show that of the SAE to be smaller.',
+      en:
+        'A RandomK and the SAE have a strict KLDivPerToken, and the interval of the ' +
+        'difference does not show that of the SAE to be smaller.',
       zh: 'RandomK 与该 SAE 都有 strict KLDivPerToken，而差异的区间未显示该 SAE 更小。',
     },
     labels: notAheadOfBaseline,
     advice: {
-      en: 'no less KL than the baseline; check that the checkpoint belongs to this layer, or take another layer',
+      en:
+        'no less KL than the baseline; check that the checkpoint belongs to this layer, or ' +
+        'take another layer',
       zh: 'KL 不小于基线；检查检查点是否属于该层，或换一层',
     },
   },
