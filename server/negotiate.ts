@@ -21,11 +21,20 @@ function parseAccept(header: string): Range[] {
 
 function qualityOf(ranges: readonly Range[], type: string): number {
   const family = `${type.split('/')[0]}/*`;
-  for (const candidate of [type, family, '*/*']) {
+  for (const candidate of [type, family, '*/*', '*']) {
     const range = ranges.find((entry) => entry.type === candidate);
     if (range !== undefined) return range.quality;
   }
   return 0;
+}
+
+/** The offered language that Accept-Language prefers: `zh` for zh-CN. Null if it takes none. */
+export function negotiateLanguage<L extends string>(
+  accept: string | undefined,
+  offered: readonly L[],
+): L | null {
+  const plain = accept?.replaceAll(/(^|,)(\s*[a-z]{2,3})-[\w-]+/gi, '$1$2');
+  return negotiate(plain, offered) as L | null;
 }
 
 /** The offered media type that the header prefers; earlier ones win ties. Null if it takes none. */

@@ -2,8 +2,20 @@
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { packageVersion } from '../src/version.js';
+import { withoutTwins } from './openapi-components.js';
+import { pageFolder } from './page-files.js';
+
+const icon = readFileSync(join(pageFolder, 'icon.svg'), 'utf8');
+/** The icon of the page with the name beside it. */
+const title =
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 150 32" height="32">' +
+  icon.replace('<svg ', '<svg width="32" height="32" ') +
+  '<text x="42" y="22" font-family="sans-serif" font-size="18" font-weight="600" fill="#fff">' +
+  'sae-eval</text></svg>';
 
 /** Call before the routes are registered. `withKeys`: whether calls need an API key. */
 export async function registerDocuments(
@@ -36,14 +48,24 @@ export async function registerDocuments(
         : {}),
     },
     transform: jsonSchemaTransform,
-    transformObject: jsonSchemaTransformObject,
+    transformObject: (given) => {
+      const document = jsonSchemaTransformObject(given);
+      return 'paths' in document ? withoutTwins(document) : document;
+    },
   });
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     staticCSP:
       "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src " +
       "'self' data:; connect-src 'self'; font-src 'self'",
-    uiConfig: { deepLinking: true },
+    uiConfig: { deepLinking: true, tryItOutEnabled: true, displayRequestDuration: true },
+    logo: { type: 'image/svg+xml', content: title, href: '../', target: '_self' },
+    theme: {
+      title: 'sae-eval: API',
+      favicon: [
+        { filename: 'icon.svg', rel: 'icon', type: 'image/svg+xml', sizes: 'any', content: icon },
+      ],
+    },
     // Relative to the address of the document, so that calls work behind a proxy too.
     transformSpecification: (document) => ({ ...document, servers: [{ url: '..' }] }),
   });

@@ -77,7 +77,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listKinds',
       tags: ['catalogue'],
       summary: 'List the kinds of SAE',
-      response: { 200: kindListSchema, ...problems(406) },
+      response: { 200: kindListSchema.describe('The list.'), ...problems(406) },
     },
     handler: async () => kinds,
   });
@@ -88,7 +88,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listMetrics',
       tags: ['catalogue'],
       summary: 'Metrics with names, meaning, unit and direction',
-      response: { 200: metricListSchema, ...problems(406) },
+      response: { 200: metricListSchema.describe('The list.'), ...problems(406) },
     },
     handler: async () => ({ items: metrics.map(describeMetric) }),
   });
@@ -99,7 +99,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listCheckpoints',
       tags: ['catalogue'],
       summary: 'List checkpoint files below the roots',
-      response: { 200: checkpointListSchema, ...problems(406, 503) },
+      response: { 200: checkpointListSchema.describe('The list.'), ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
   });
@@ -114,7 +114,10 @@ export function registerCatalogue(app: Api, services: Services): void {
       tags: ['catalogue'],
       summary: 'Describe a checkpoint and the kinds it can be evaluated as',
       querystring: inspectQuery,
-      response: { 200: checkpointDescriptionSchema, ...problems(406, 422, 429, 503) },
+      response: {
+        200: checkpointDescriptionSchema.describe('The checkpoint.'),
+        ...problems(406, 422, 429, 503),
+      },
     },
     handler: async (request) => {
       const { path } = request.query;
@@ -143,7 +146,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listModels',
       tags: ['catalogue'],
       summary: 'List language models below the roots and in the Hugging Face cache',
-      response: { 200: modelListSchema, ...problems(406, 503) },
+      response: { 200: modelListSchema.describe('The list.'), ...problems(406, 503) },
     },
     handler: async () => inspections.through((signal) => catalogue.models(signal)),
   });
@@ -154,7 +157,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listDatasets',
       tags: ['catalogue'],
       summary: 'List text files below the roots',
-      response: { 200: datasetListSchema, ...problems(406) },
+      response: { 200: datasetListSchema.describe('The list.'), ...problems(406) },
     },
     handler: async () => catalogue.datasets(),
   });
@@ -165,7 +168,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       operationId: 'listDevices',
       tags: ['catalogue'],
       summary: 'List the devices of the server',
-      response: { 200: deviceListSchema, ...problems(406, 503) },
+      response: { 200: deviceListSchema.describe('The list.'), ...problems(406, 503) },
     },
     handler: async () => {
       if (machine.current === null)

@@ -30,11 +30,12 @@ const listQuery = z.object({
     .describe('Lists only evaluations of an SAE with this label.'),
   name: z.string().max(200).optional().describe('Lists only evaluations of this name.'),
   tag: z
-    .union([z.string().max(100), z.array(z.string().max(100)).max(50)])
+    .preprocess(
+      (tags) => (typeof tags === 'string' ? [tags] : tags),
+      z.array(z.string().max(100)).max(50),
+    )
     .optional()
-    .describe('Lists only evaluations with this tag; may be given several times: with all of them.')
-    .transform((tags) => (tags === undefined ? [] : [tags].flat()))
-    .meta({ type: 'array', items: { type: 'string' } }),
+    .describe('Lists only evaluations with this tag; given several times, with all of them.'),
   q: z
     .string()
     .max(500)
@@ -97,14 +98,17 @@ export function registerEvaluations(app: Api, services: Services): void {
       tags: ['evaluations'],
       summary: 'List evaluations',
       querystring: listQuery,
-      response: { 200: evaluationListSchema, ...problems(406, 422) },
+      response: {
+        200: evaluationListSchema.describe('A page of the list.'),
+        ...problems(406, 422),
+      },
     },
     handler: async (request) => {
       const { status, tag, cursor, ...rest } = request.query;
       const { sort, order = defaultOrder(sort) } = rest;
       const { items, damaged, next } = store.list({
         ...rest,
-        tags: tag,
+        ...(tag === undefined ? {} : { tags: tag }),
         ...(status === undefined ? {} : { statuses: status }),
         ...(cursor === undefined ? {} : { after: placeOf(cursor, { sort, order }) }),
       });
@@ -126,9 +130,9 @@ export function registerEvaluations(app: Api, services: Services): void {
       params: idParameters,
       querystring: getQuery,
       response: {
-        200: evaluationSummarySchema.extend({
-          result: evaluationRecordSchema.shape.result.optional(),
-        }),
+        200: evaluationSummarySchema
+          .extend({ result: evaluationRecordSchema.shape.result.optional() })
+          .describe('The record.'),
         ...problems(404, 406, 422, 500),
       },
     },

@@ -24,7 +24,7 @@ export function registerOperations(app: Api, { machine, metrics, queue }: Servic
       operationId: 'health',
       tags: ['operations'],
       summary: 'Whether the server is alive',
-      response: { 200: statusSchema },
+      response: { 200: statusSchema.describe('It is.') },
     },
     handler: async () => ({ status: 'ok' }),
   });
@@ -36,7 +36,7 @@ export function registerOperations(app: Api, { machine, metrics, queue }: Servic
       operationId: 'ready',
       tags: ['operations'],
       summary: 'Whether evaluations can run: a compute process answers and the store is writable',
-      response: { 200: statusSchema, ...problems(503) },
+      response: { 200: statusSchema.describe('They can.'), ...problems(503) },
     },
     handler: async () => {
       if (queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
@@ -80,7 +80,7 @@ export function registerOperations(app: Api, { machine, metrics, queue }: Servic
       tags: ['operations'],
       summary: 'Meaning of the `type` of a problem',
       params: z.object({ code: z.string().max(100) }),
-      response: { 200: problemTypeSchema, ...problems(404, 406) },
+      response: { 200: problemTypeSchema.describe('The type.'), ...problems(404, 406) },
     },
     handler: async (request) => {
       const { code } = request.params;

@@ -14,7 +14,7 @@ import {
   type ReportLanguage,
 } from '../../src/schema/record.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
-import { negotiate } from '../negotiate.js';
+import { negotiateLanguage } from '../negotiate.js';
 import type { ReportSettings } from '../report-renderer.js';
 import type { Services } from '../services.js';
 import { reportScriptSource } from '../report-script.js';
@@ -103,8 +103,9 @@ export function registerReports(app: Api, services: Services): void {
     },
     handler: async (request, reply) => {
       reply.header('vary', 'accept, accept-language');
-      const { lang = negotiate(request.headers['accept-language'], reportLanguages) ?? 'en' } =
-        request.query;
+      const {
+        lang = negotiateLanguage(request.headers['accept-language'], reportLanguages) ?? 'en',
+      } = request.query;
       let { format } = request.query;
       if (format === undefined) {
         const type = acceptable(request, Object.values(mediaTypes));
@@ -112,7 +113,7 @@ export function registerReports(app: Api, services: Services): void {
       }
       return sendReport(services, reply, [resultOf(services, request.params.id)], {
         format,
-        lang: lang as ReportLanguage,
+        lang,
         languageOfReader: request.query.lang === undefined,
       });
     },

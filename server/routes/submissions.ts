@@ -43,7 +43,10 @@ const patchSchema = z
     'JSON Merge Patch (RFC 7396) of the request in the record: objects are merged, lists are ' +
       'replaced whole, null takes a field back to its default. Left out: the same request.',
   )
-  .meta({ id: 'RequestPatch' });
+  .meta({
+    id: 'RequestPatch',
+    examples: [{ name: 'more samples', dataset: { maxSamples: 40 } }],
+  });
 
 /** A signal that aborts when the caller disconnects. */
 function whenGone(reply: FastifyReply): AbortSignal {

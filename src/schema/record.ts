@@ -138,7 +138,10 @@ export const comparisonRequestSchema = z
     format: z.enum(reportFormats).default('md'),
     lang: z.enum(reportLanguages).default('en'),
   })
-  .meta({ id: 'ComparisonRequest' });
+  .meta({
+    id: 'ComparisonRequest',
+    examples: [{ evaluations: ['id of one', 'id of another'], format: 'md', lang: 'en' }],
+  });
 
 export type ReportFormat = (typeof reportFormats)[number];
 export type ReportLanguage = (typeof reportLanguages)[number];

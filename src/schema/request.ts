@@ -259,6 +259,17 @@ export const requestSchema = requestFields
   .meta({
     id: 'EvaluationRequest',
     description: 'An evaluation as a user asks for it; defaults may be left out.',
+    examples: [
+      {
+        name: 'first',
+        model: 'checkpoints/tiny-llama',
+        dataset: { path: 'checkpoints/eval', maxSamples: 20, seqLen: 64 },
+        saes: [
+          { kind: 'TopK', checkpoint: 'checkpoints/TopK_tiny.pt', layer: 16, k: 16 },
+          { checkpoint: 'checkpoints/RouteSAE_tiny.pt', k: 16 },
+        ],
+      },
+    ],
   });
 
 /** Fields that say what a run is and who it is for; they change no number. */

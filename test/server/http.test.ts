@@ -14,7 +14,7 @@ import {
   modelListSchema,
   problemSchema,
 } from '#src/schema/index.js';
-import { post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
+import { post, serve, smallRequest, temporaryFolder, until, untilReady } from './harness.js';
 
 const folder = temporaryFolder();
 let server: RunningServer;
@@ -252,12 +252,49 @@ describe('documents', () => {
       '/v1/models',
       '/v1/reports',
     ]);
-    expect(document.components.schemas.EvaluationRequestInput.required).toEqual([
-      'model',
-      'dataset',
-      'saes',
-    ]);
-    expect((await get('/docs')).status).toBe(200);
+    const { schemas } = document.components;
+    expect(schemas.EvaluationRequest.required).toEqual(['model', 'dataset', 'saes']);
+    expect(schemas.ResolvedDataset.required).toContain('seqLen');
+    // No twins, none without a use, every answer described, every reference there.
+    const text = JSON.stringify(document);
+    const named = new Set(
+      [...text.matchAll(/#\/components\/schemas\/(\w+)/g)].map((all) => all[1]),
+    );
+    expect(Object.keys(schemas).sort()).toEqual([...named].sort());
+    expect(Object.keys(schemas).filter((name) => name.endsWith('Input'))).toEqual([]);
+    expect(text).not.toContain('Default Response');
+    expect(text).toContain('EvaluationRecord');
+  });
+
+  it('has examples that work on the shipped files', async () => {
+    const { schemas } = (await (await get('/openapi.json')).json()).components;
+    const [example] = schemas.EvaluationRequest.examples;
+    const answer = await post(server.url, { ...example, device: 'cpu' }, {});
+    expect(answer.status).toBe(202);
+    const { id } = (await answer.json()) as { id: string };
+    const again = await fetch(`${server.url}/v1/evaluations/${id}/rerun`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(schemas.RequestPatch.examples[0]),
+    });
+    expect(again.status).toBe(202);
+    const { id: second } = (await again.json()) as { id: string };
+    // Cancels both, and removes them when they have ended.
+    for (const one of [second, id])
+      await until(
+        async () =>
+          (await fetch(`${server.url}/v1/evaluations/${one}`, { method: 'DELETE' })).status === 404,
+        { what: 'the example to be gone' },
+      );
+  });
+
+  it('are served under our own name, with the metrics', async () => {
+    const page = await get('/docs/');
+    expect(await page.text()).toContain('<title>sae-eval: API</title>');
+    const script = await (await get('/docs/static/swagger-initializer.js')).text();
+    expect(script).toContain('image/svg+xml');
+    const logo = /data:image\/svg\+xml;base64,([\w+/=]+)/.exec(script)?.[1] ?? '';
+    expect(Buffer.from(logo, 'base64').toString()).toContain('>sae-eval</text>');
     expect(await (await get('/metrics')).text()).toContain('sae_eval_queue_length{device="cpu"} 0');
     expect((await get('/metrics')).headers.get('content-type')).toContain('text/plain');
   });
