@@ -11,7 +11,6 @@ import {
   reportFormats,
   reportLanguages,
   type ReportFormat,
-  type ReportLanguage,
 } from '../../src/schema/record.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { negotiateLanguage } from '../negotiate.js';
