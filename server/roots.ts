@@ -4,11 +4,12 @@
  * too.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/request/path-table.js';
 import { findInHubCache, hubCacheFolder } from '../src/hub-cache.js';
 import { fetchAdvice } from '../src/missing-path.js';
+import { nearestName } from '../src/nearest-name.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
 
 function isBelow(folder: string, path: string): boolean {
@@ -41,6 +42,14 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
 
 /** Configuration files of published SAEs, beside the weights or one folder above. */
 const settingsFiles = ['cfg.json', 'config.json', 'hyperparams.json'];
+
+/** The error with the command that fetches what may be a repository of the hub. */
+function withAdvice(thrown: unknown, path: string, hub: 'model' | 'SAE' | 'dataset'): unknown {
+  const { code, message } = asSaeEvalError(thrown, path);
+  const isMissing = code === 'file-not-found' && !message.includes('did you mean');
+  const advice = isMissing ? fetchAdvice(path, hub) : '';
+  return advice === '' ? thrown : new SaeEvalError(code, message.replace(/\.$/, '') + advice);
+}
 
 export class Roots {
   /** Folder of the Hugging Face cache. */
@@ -81,8 +90,21 @@ export class Roots {
         (this.folders.length === 1
           ? "the server's root folder"
           : `any of the server's ${this.folders.length} root folders`) +
-        '.',
+        ((await this.#meant(path, candidates)) ?? '.'),
     );
+  }
+
+  /** Question for the neighbor of a missing path that was probably meant; null without one. */
+  async #meant(path: string, candidates: readonly string[]): Promise<string | null> {
+    for (const folder of new Set(candidates.map((candidate) => dirname(candidate)))) {
+      if (!this.folders.some((root) => isBelow(root, folder))) continue;
+      const real = await this.#real(folder, path).catch(() => null);
+      const names = real === null ? [] : await readdir(real).catch(() => []);
+      const visible = names.filter((name) => !name.startsWith('.'));
+      const meant = nearestName(basename(path), visible);
+      if (meant !== null) return `; did you mean '${join(dirname(path), meant)}'?`;
+    }
+    return null;
   }
 
   /** Folder of a model: below a root, or `org/name` in the local Hugging Face cache. */
@@ -95,9 +117,7 @@ export class Roots {
           ? findInHubCache(path, { hub: this.hub })
           : null;
       if (cached !== null) return cached;
-      const { code, message } = asSaeEvalError(thrown, path);
-      const advice = code === 'file-not-found' ? fetchAdvice(path, 'model') : '';
-      throw advice === '' ? thrown : new SaeEvalError(code, message.replace(/\.$/, '') + advice);
+      throw withAdvice(thrown, path, 'model');
     }
   }
 
@@ -128,16 +148,23 @@ export class Roots {
    */
   async table(request: ResolvedRequest): Promise<NonNullable<PathTable>> {
     const table = new Map<string, NonNullable<PathTable>[number]>();
-    const add = async (name: string, body: () => Promise<string>): Promise<void> => {
+    const add = async (
+      name: string,
+      body: () => Promise<string>,
+      hub?: 'SAE' | 'dataset',
+    ): Promise<void> => {
       try {
         table.set(name, { name, path: await body() });
       } catch (thrown) {
-        table.set(name, { name, error: asSaeEvalError(thrown, name).toJSON() });
+        const told = hub === undefined ? thrown : withAdvice(thrown, name, hub);
+        table.set(name, { name, error: asSaeEvalError(told, name).toJSON() });
       }
     };
     for (const { checkpoint } of request.saes)
-      if (!table.has(checkpoint)) await add(checkpoint, () => this.resolveCheckpoint(checkpoint));
-    await add(request.dataset.path, () => this.resolve(request.dataset.path, { contents: true }));
+      if (!table.has(checkpoint))
+        await add(checkpoint, () => this.resolveCheckpoint(checkpoint), 'SAE');
+    const { path } = request.dataset;
+    await add(path, () => this.resolve(path, { contents: true }), 'dataset');
     await add(request.model, () => this.resolveModel(request.model));
     return [...table.values()];
   }

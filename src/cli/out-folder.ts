@@ -13,6 +13,9 @@ export const journalIn = (folder: string): string => join(folder, '.journal');
 /** The request whose journal lies beside it. */
 const requestIn = (folder: string): string => join(folder, '.request.json');
 
+/** Differing fields that are named. */
+const mostNamed = 8;
+
 type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
@@ -37,29 +40,29 @@ export interface KnownRequest {
   prependBos: boolean | undefined;
 }
 
-/** Whether a stored data set is the one asked for; a result has the BOS that the files ask for. */
-function isSameDataset(
-  stored: ResolvedRequest['dataset'],
-  { request: { dataset }, prependBos }: KnownRequest,
-): boolean {
-  const { prependBos: has, ...rest } = stored;
-  const { prependBos: asked, ...wanted } = dataset;
-  const isSameBos = has === (asked ?? prependBos) || (has === undefined && asked === undefined);
-  return isSameBos && isDeepStrictEqual(plain(rest), plain(wanted));
+/** Paths of the fields in which two values differ. */
+function paths(a: unknown, b: unknown, path = ''): string[] {
+  if (isDeepStrictEqual(a, b)) return [];
+  if (Array.isArray(a) && Array.isArray(b) && a.length === b.length)
+    return a.flatMap((item, i) => paths(item, b[i], `${path}[${i}]`));
+  if (!isObject(a) || !isObject(b)) return [path];
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  return [...names].flatMap((name) =>
+    paths(a[name], b[name], path === '' ? name : `${path}.${name}`),
+  );
 }
 
-/** Names of the fields in which a stored request differs from the one to run. */
-function differences(stored: ResolvedRequest, known: KnownRequest): string[] {
-  const [has, wanted] = [stored, known.request].map(
-    (request) => plain(withoutAnnotations(request)) as Fields,
-  ) as [Fields, Fields];
-  const names = new Set([...Object.keys(wanted), ...Object.keys(has)]);
-  return [...names].filter((name) => {
-    if (name === 'dataset') return !isSameDataset(stored.dataset, known);
-    // A result names the very device, a request need not.
-    if (name === 'device')
-      return stored.device?.startsWith(known.request.device ?? stored.device) === false;
-    return !isDeepStrictEqual(has[name], wanted[name]);
+/** Paths of the fields in which a stored request differs from the one to run. */
+function differences(stored: ResolvedRequest, { request, prependBos }: KnownRequest): string[] {
+  const [has, wanted] = [stored, request].map((one) => plain(withoutAnnotations(one)));
+  return paths(has, wanted).filter((path) => {
+    // A result names the very device, and the BOS that the files ask for; a request need not.
+    if (path === 'device')
+      return stored.device?.startsWith(request.device ?? stored.device) === false;
+    if (path !== 'dataset.prependBos') return true;
+    const { prependBos: asked } = request.dataset;
+    const there = stored.dataset.prependBos;
+    return there !== (asked ?? prependBos) && (there !== undefined || asked !== undefined);
   });
 }
 
@@ -78,10 +81,12 @@ function inWords({ saes, model }: ResolvedRequest): string {
 }
 
 function taken(folder: string, what: string, differing: readonly string[]): SaeEvalError {
+  const shown = differing.slice(0, mostNamed).join(', ');
+  const more = differing.length > mostNamed ? ` and ${differing.length - mostNamed} more` : '';
   return new SaeEvalError(
     'request-invalid',
-    `--out: ${folder} holds ${what}, which differs in ${differing.join(', ')}. Choose another ` +
-      'folder, or give --overwrite to replace it',
+    `--out: ${folder} holds ${what}, which differs in ${shown}${more}. Choose another folder, or ` +
+      'give --overwrite to replace it',
   );
 }
 

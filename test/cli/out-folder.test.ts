@@ -51,7 +51,7 @@ it('takes the BOS that the files ask for as said', async () => {
   await take({}, false, true);
   await take({ dataset: { path: 'd', prependBos: true } });
   for (const change of [{}, { dataset: { path: 'd', prependBos: false } }])
-    await expect(take(change)).rejects.toThrow('differs in dataset');
+    await expect(take(change)).rejects.toThrow('differs in dataset.prependBos.');
 });
 
 it('takes a report of a version without a field, at its default', async () => {
@@ -69,9 +69,11 @@ it('refuses the report of another run, and says what is there', async () => {
     `--out: ${folder} holds the report of another run (TopK on m of 2026-01-02T03:04:05Z), which ` +
       'differs in batchSize, seed. Choose another folder, or give --overwrite to replace it',
   );
-  await expect(take({ saes: [{ checkpoint: 'b.pt' }] })).rejects.toMatchObject({
-    code: 'request-invalid',
-  });
+  const saes = [{ checkpoint: 'b.pt', label: 'TopK' }];
+  await expect(take({ saes, dataset: { path: 'd', seqLen: 8 } })).rejects.toThrow(
+    'differs in dataset.seqLen, saes[0].checkpoint. Choose',
+  );
+  await expect(take({ saes: [...saes, ...saes] })).rejects.toThrow('differs in saes. Choose');
   await take({ batchSize: 3 }, true);
 });
 

@@ -68,6 +68,30 @@ describe('Roots', () => {
     },
   );
 
+  it('names what was probably meant, and the command for what may be on the hub', async () => {
+    const message = async (found: Promise<string>): Promise<string> =>
+      found.then(String, (error: Error) => error.message);
+    expect(await message(roots.resolve('onyl.pt'))).toMatch(
+      /root folders; did you mean 'only.pt'\?$/,
+    );
+    expect(await message(roots.resolve('model/../texst'))).toContain("'texts'?");
+    expect(await message(roots.resolve('folder/secrt.pt'))).not.toContain('secret.pt');
+    expect(await message(roots.resolveModel('some-org/a-model'))).toMatch(
+      /root folders\. Nothing is downloaded: .*`hf download some-org\/a-model`/,
+    );
+    const request = {
+      model: 'model',
+      dataset: { path: 'an-org/words' },
+      saes: [{ checkpoint: 'an-org/saes' }, { checkpoint: 'onyl.pt' }],
+    } as never;
+    const told = (await roots.table(request)).map((one) =>
+      'error' in one ? one.error.message : '',
+    );
+    expect(told[0]).toContain('`hf download an-org/saes --local-dir saes`');
+    expect(told[1]).toContain("did you mean 'only.pt'?");
+    expect(told[2]).toContain('`hf download an-org/words --repo-type dataset --local-dir words`');
+  });
+
   it('refuses a folder whose files lead outside', async () => {
     await expect(roots.resolve('texts', { contents: true })).rejects.toMatchObject({
       code: 'path-outside-roots',
