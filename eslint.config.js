@@ -160,6 +160,14 @@ const speakingFileNames = {
   },
 };
 
+/** What the page, which has no types, uses of browsers. */
+const browserNames = [
+  ...['document', 'window', 'location', 'history', 'navigator', 'confirm', 'fetch'],
+  ...['localStorage', 'sessionStorage', 'getComputedStyle', 'structuredClone'],
+  ...['setTimeout', 'clearTimeout', 'AbortController', 'ResizeObserver', 'XMLSerializer'],
+  ...['Blob', 'URL', 'URLSearchParams'],
+];
+
 export default tseslint.config(
   {
     ignores: [
@@ -220,6 +228,13 @@ export default tseslint.config(
   },
   { files: ['src/**/*.ts', 'server/**/*.ts'], ...oneWayImports },
   runsInBrowsers,
+  {
+    files: ['server/page/**/*.js'],
+    languageOptions: {
+      globals: Object.fromEntries(browserNames.map((name) => [name, 'readonly'])),
+    },
+    rules: { 'no-undef': 'error', 'no-unused-vars': 'error', eqeqeq: ['error', 'always'] },
+  },
   {
     // What a person sees on a terminal is written by these alone.
     files: ['src/cli/**/*.ts', 'test/**/*.ts'],
