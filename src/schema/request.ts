@@ -16,13 +16,13 @@ export const floatDtypes = ['float32', 'bfloat16', 'float16'] as const;
 /** Normalizations that a request may give; `scale` is a field of its own. */
 export const normalizationNames = ['none', 'pre', 'layer-norm', 'token-norm'] as const;
 
-const path = z
+/** Text without NUL, which file systems and databases take for its end. */
+const text = z
   .string()
-  .min(1)
-  .max(4096)
   .refine((value) => !value.includes('\0'), 'must not contain a NUL character');
+const path = text.min(1).max(4096);
 /** Text that says what a run is; it changes no number. */
-const annotation = z.string();
+const annotation = text;
 const positiveInt = z.number().int().min(1);
 const oneOrMany = <T extends z.ZodType>(item: T) => z.union([item, z.array(item).min(1).max(64)]);
 

@@ -45,6 +45,7 @@ describe('a request with a wrong field', () => {
       'theta',
       'inferK and theta exclude each other: give one of them',
     ],
+    [{ ...good, name: 'a\0b' }, 'name', 'must not contain a NUL character'],
     [{ ...good, name: '' }, 'name', 'expected at least 1 character, found ""'],
     [{ ...good, tags: ['a', 7] }, 'tags[1]', 'expected a string, found 7'],
     [{ ...good, metadata: { commit: 7 } }, 'metadata.commit', 'expected a string, found 7'],
