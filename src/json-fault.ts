@@ -1,4 +1,4 @@
-/** Place and reason of the first fault in a text that is not JSON, for people who wrote it by hand. */
+/** Place and reason of the first fault in a text that is not JSON, for people who write by hand. */
 
 /** A fault: where it stands, and the sentence about it. */
 export interface JsonFault {
@@ -10,8 +10,17 @@ export interface JsonFault {
 type Wanted = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or }' | ', or ]' | 'end';
 
 const space = /[ \t\r\n]*/y;
-const token =
-  /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])|(?:true|false|null)(?!\w)|[{}[\],:]/y;
+const token = new RegExp(
+  [
+    /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/,
+    /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?(?![\w.])/,
+    /(?:true|false|null)(?!\w)/,
+    /[{}[\],:]/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'y',
+);
 
 /** What is wanted, in words; `end` needs the name of the text. */
 const expected: Record<Exclude<Wanted, 'end'>, string> = {

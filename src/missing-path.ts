@@ -57,8 +57,8 @@ const hubName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
 const fileEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors|jsonl?|parquet|txt|gz|zst|ya?ml|arrow)$/i;
 
 /**
- * Sentence with the command that would fetch what may be a repository of the Hugging Face hub; empty
- * if the path cannot name one.
+ * Sentence with the command that would fetch what may be a repository of the Hugging Face hub;
+ * empty if the path cannot name one.
  */
 export function fetchAdvice(path: string, hub: NonNullable<MissingPathOptions['hub']>): string {
   const [, repository, revision] = hubName.exec(path) ?? [];

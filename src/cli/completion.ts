@@ -128,7 +128,8 @@ function fish(commands: readonly CompletedCommand[]): string {
       ),
     ];
   });
-  return `# Completion of sae-eval in fish: sae-eval completion fish | source\n${lines.join('\n')}\n`;
+  const head = '# Completion of sae-eval in fish: sae-eval completion fish | source';
+  return `${[head, ...lines].join('\n')}\n`;
 }
 
 /** The script that completes the commands of a program in a shell. */

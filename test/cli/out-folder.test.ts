@@ -39,7 +39,7 @@ it('makes a folder, and takes one that holds other files', async () => {
   expect(existsSync(inner)).toBe(true);
 });
 
-it('takes the folder of the same request, whatever it is called and where it computes', async () => {
+it('takes the folder of the same request, whatever its name and wherever it computes', async () => {
   storeReport({ name: 'first', tags: ['x'] });
   await take({ name: 'second', notes: 'again' });
   await take({ device: 'cuda' });

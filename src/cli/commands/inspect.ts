@@ -47,8 +47,10 @@ async function inspectOne(path: string): Promise<{ text: string; json: unknown[]
 }
 
 /** One description as an object, several as a list. */
-const asJson = (descriptions: readonly unknown[], isOne: boolean): string =>
-  `${JSON.stringify(isOne && descriptions.length === 1 ? descriptions[0] : descriptions, null, 2)}\n`;
+function asJson(descriptions: readonly unknown[], isOne: boolean): string {
+  const shown = isOne && descriptions.length === 1 ? descriptions[0] : descriptions;
+  return `${JSON.stringify(shown, null, 2)}\n`;
+}
 
 /** Prints every checkpoint that can be read; the exit code tells of those that cannot. */
 export async function inspect(

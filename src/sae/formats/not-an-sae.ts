@@ -1,4 +1,4 @@
-/** What a path leads to that is no SAE: a language model, weights alone, a folder of checkpoints. */
+/** Paths that lead to no SAE: a language model, weights alone, a folder of checkpoints. */
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonFile } from '../../checkpoint/json-file.js';
@@ -34,7 +34,8 @@ export function refuseLanguageModel(path: string, { isFolder }: { isFolder: bool
   if (type === null) return;
   throw new SaeEvalError(
     'checkpoint-format',
-    `${path}: this is a language model (${type}), expected an SAE; a request names it as \`model\`.`,
+    `${path}: this is a language model (${type}), expected an SAE; a request names it as ` +
+      '`model`.',
   );
 }
 

@@ -15,7 +15,9 @@ it.each(['tiny-llama', 'tiny-llama/model.safetensors', 'tiny-llama/config.json']
   async (path) => {
     await expect(describeSAE(shipped(path))).rejects.toMatchObject({
       code: 'checkpoint-format',
-      message: `${shipped(path)}: this is a language model (llama), expected an SAE; a request names it as \`model\`.`,
+      message:
+        `${shipped(path)}: this is a language model (llama), expected an SAE; a request names it ` +
+        'as `model`.',
     });
   },
 );
@@ -26,7 +28,8 @@ it('says that the configuration of SAELens is missing', async () => {
     join(folder, 'sae_weights.safetensors'),
   );
   await expect(describeSAE(folder)).rejects.toThrow(
-    'sae_weights.safetensors looks like SAELens weights; cfg.json, which belongs beside it, is missing',
+    'sae_weights.safetensors looks like SAELens weights; cfg.json, which belongs beside it, is ' +
+      'missing',
   );
   const alone = join(folder, 'sae_weights.safetensors');
   await expect(describeSAE(alone)).rejects.toThrow('look like SAELens weights; cfg.json');
