@@ -80,7 +80,7 @@ const managers = [
 const names = ['sae-eval', 'sae-eval-demo'];
 
 /**
- * Every manager on every Node that runs it, and npm 11 and the newest of each manager without install
+ * Every manager on every Node that runs it; npm 11 and the newest of each manager without install
  * scripts: no package of an installation has one, so that there is nothing else to differ.
  */
 const rows = [true, false].flatMap((scripts) =>
@@ -121,7 +121,7 @@ async function tool(spec) {
   if (!tools.has(spec)) {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'package.json'), '{ "private": true }');
-    const args = ['install', '--no-audit', '--no-fund', '--ignore-scripts', spec];
+    const args = ['install', '--no-audit', '--no-fund', spec];
     const installed = run('npm', args, { cwd: folder }).then(
       () => join(folder, 'node_modules', spec.replace(/(?<=.)@.*$/, '')),
       (error) => {
@@ -226,16 +226,14 @@ async function measure({ node, manager, scripts }, tarballs) {
   writeFileSync(join(folder, 'package.json'), '{ "name": "project", "version": "1.0.0" }\n');
   if (manager.settings !== undefined)
     writeFileSync(join(folder, '.yarnrc.yml'), manager.settings(scripts));
-  // The manager is run by the Node of the row, as a manager that is installed with it would be.
+  // The first line of a manager's program names `node`, which is that of the row.
   const { bin, version } = JSON.parse(readFileSync(join(managerPackage, 'package.json'), 'utf8'));
   const program = join(managerPackage, typeof bin === 'string' ? bin : bin[manager.bin]);
   const env = { PATH: `${join(nodePackage, 'bin')}:${process.env.PATH}`, CI: '1' };
-  const nodeProgram = join(nodePackage, 'bin', 'node');
-  const args = [program, ...manager.add(tarballs, scripts, node)];
-  const install = await run(nodeProgram, args, { cwd: folder, env });
+  const install = await run(program, manager.add(tarballs, scripts, node), { cwd: folder, env });
   const { setup } = await use({ folder, env, node });
   const size = await run('du', ['-sm', 'node_modules'], { cwd: folder });
-  const full = (await run(nodeProgram, ['--version'], { cwd: folder })).stdout.trim().slice(1);
+  const full = (await run('node', ['--version'], { cwd: folder, env })).stdout.trim().slice(1);
   rmSync(folder, { recursive: true });
   return {
     node: full,
@@ -260,11 +258,11 @@ function page(done, skipped, tarballs) {
   );
   return `# Installs
 
-Made by \`node test/package/install-matrix.mjs --write\`: each row is an empty project into which the
-two packed packages (${megabytes.join(', ')}) were installed, set up, and used as the README does:
-\`--version\`, an evaluation, the library, a server and the client. Every row must pass and print no
-warning of Node. Times are of a machine with ${availableParallelism()} cores that did other work too;
-libtorch was there. \`node_modules\` includes the 23 MB of \`sae-eval-demo\`.
+Made by \`node test/package/install-matrix.mjs --write\`. Each row is an empty project into which
+the two packed packages were installed (${megabytes.join(', ')}), set up, and used
+as README does: \`--version\`, an evaluation, the library, a server and the client. Every row must
+pass and print no warning of Node. Times are of a machine with ${availableParallelism()} cores that
+did other work too; libtorch was there. \`node_modules\` includes the 24 MB of \`sae-eval-demo\`.
 
 | Node | manager | scripts | install, s | set-up, s | \`node_modules\`, MB | addon | SQLite |
 |---|---|---|---|---|---|---|---|

@@ -3,7 +3,7 @@
  * `npm pack` runs it (`prepack`), with `LIBTORCH` for another libtorch. The addon's run path, the
  * folder of libtorch on this machine, is overwritten with one beside the addon.
  */
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { readBuilt } from './build.js';
@@ -22,9 +22,8 @@ async function prebuild(): Promise<string> {
   const release = libtorch.version.split('+')[0]!;
   const name = `${platformTag()}-libtorch-${release}-${libtorch.cuda ? 'cuda' : 'cpu'}`;
   const folder = join(prebuiltFolder, name);
-  await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'sae_eval.node'), content);
+  await replaceFile(join(folder, 'sae_eval.node'), content);
   const prebuilt: Prebuilt = {
     platform: platformTag(),
     libtorch: release,
@@ -33,8 +32,16 @@ async function prebuild(): Promise<string> {
     sources: await nativeSources(),
     compiler: built?.compiler ?? 'unknown',
   };
-  await writeFile(join(folder, 'prebuilt.json'), `${JSON.stringify(prebuilt, null, 2)}\n`);
+  const text = `${JSON.stringify(prebuilt, null, 2)}\n`;
+  await replaceFile(join(folder, 'prebuilt.json'), Buffer.from(text));
   return folder;
+}
+
+/** Writes a file in one step, unless it has this content: another `npm pack` may be reading it. */
+async function replaceFile(path: string, content: Buffer): Promise<void> {
+  if ((await readFile(path).catch(() => null))?.equals(content) === true) return;
+  await writeFile(`${path}.new`, content);
+  await rename(`${path}.new`, path);
 }
 
 /** Overwrites the run path in an addon's table of strings; the rest of its place becomes zeros. */
