@@ -41,7 +41,7 @@ function demoFolder(from: string | undefined): string {
   if (found !== undefined && found !== null) return found;
   throw new SaeEvalError(
     'file-not-found',
-    "The demo's model, SAEs and text are a package of their own, which is not installed here: run " +
+    "The demo's model, SAEs and text are a package of their own, which is not installed: run " +
       '`npm install sae-eval-demo`, or name the checkpoints folder of a clone of sae-eval with ' +
       '--from.',
   );
