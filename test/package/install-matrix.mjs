@@ -259,10 +259,12 @@ function page(done, skipped, tarballs) {
   return `# Installs
 
 Made by \`node test/package/install-matrix.mjs --write\`. Each row is an empty project into which
-the two packed packages were installed (${megabytes.join(', ')}), set up, and used
-as README does: \`--version\`, an evaluation, the library, a server and the client. Every row must
-pass and print no warning of Node. Times are of a machine with ${availableParallelism()} cores that
-did other work too; libtorch was there. \`node_modules\` includes the 24 MB of \`sae-eval-demo\`.
+the two packed packages were installed, set up, and used as README does: \`--version\`, an
+evaluation, the library, a server and the client. Every row must pass and print no warning of Node.
+Times are of a machine with ${availableParallelism()} cores that did other work too; libtorch was
+there. \`node_modules\` includes the 24 MB of \`sae-eval-demo\`.
+
+Packed: ${megabytes.join(', ')}.
 
 | Node | manager | scripts | install, s | set-up, s | \`node_modules\`, MB | addon | SQLite |
 |---|---|---|---|---|---|---|---|
