@@ -46,8 +46,8 @@ function refuseForeign(request: FastifyRequest, cors: readonly string[]): void {
   if (origin !== undefined && !isOwnOrigin && !isOwnPage && !isAllowed(origin, cors)) {
     throw new SaeEvalError(
       'origin-refused',
-      `The Origin header names ${origin}; without API keys only the server's own page may call it, ` +
-        'and those that --cors names.',
+      `The Origin header names ${origin}; without API keys only the server's own page may call ` +
+        'it, and those that --cors names.',
     );
   }
 }

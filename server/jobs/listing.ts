@@ -120,8 +120,8 @@ export class Listing {
   }
 
   /**
-   * Lists what earlier versions stored: `requestOf` and `resultOf` give a row's texts, null if it is
-   * damaged.
+   * Lists what earlier versions stored: `requestOf` and `resultOf` give a row's texts, null if it
+   * is damaged.
    */
   complete({
     requestOf,

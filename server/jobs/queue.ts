@@ -187,7 +187,7 @@ export class JobQueue {
     return summary;
   }
 
-  /** Cancels a waiting or running evaluation; `keep`: a running one has a result over what it did. */
+  /** Cancels a waiting or running evaluation. `keep`: a running one keeps what it did. */
   cancel(id: string, { keep = false }: { keep?: boolean } = {}): void {
     const status = this.store.status(id);
     if (status === null || hasEnded(status)) return;

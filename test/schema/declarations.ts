@@ -98,7 +98,8 @@ function objectOf({ properties = {}, required = [] }: JsonSchema, indent: string
     const type = typeOf(field, inside);
     return (
       (text.length === 0 ? '' : comment(text.join(' '), inside)) +
-      `${inside}${/^[\w$]+$/.test(name) ? name : literal(name)}${isOptional ? '?' : ''}: ${type}${isOptional ? ' | undefined' : ''};\n`
+      `${inside}${/^[\w$]+$/.test(name) ? name : literal(name)}` +
+      (isOptional ? `?: ${type} | undefined;\n` : `: ${type};\n`)
     );
   });
   return `{\n${fields.join('')}${indent}}`;

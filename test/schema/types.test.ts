@@ -43,7 +43,8 @@ describe('the declarations', () => {
       await pretty(
         head(
           'Requests as users write them',
-          `import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } from '../request.js';`,
+          'import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } ' +
+            "from '../request.js';",
         ) + declarations(requests, { imported: [] }),
       ),
     ).toMatchFileSnapshot(`${root}src/schema/generated/request-types.ts`);

@@ -1,4 +1,4 @@
-/** Faithfulness against sparsity: every SAE, and every point of its sweep, as a point of a chart. */
+/** Faithfulness against sparsity: every SAE, and every point of its sweep in one chart. */
 import { number } from '../format.js';
 import { words } from '../language/words.js';
 

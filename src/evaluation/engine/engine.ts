@@ -81,7 +81,8 @@ export class Engine {
 
   /**
    * The sums of one batch of samples, or of those that were done when `stop` aborted. Gives the
-   * event loop a turn between micro-batches; ends there when aborted. A micro-batch for which memory is short begins again as a smaller one.
+   * event loop a turn between micro-batches; ends there when aborted. A micro-batch for which
+   * memory is short begins again as a smaller one.
    * @throws SaeEvalError `device-memory` if one sequence by one lane does not fit.
    */
   async batch(

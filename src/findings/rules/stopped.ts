@@ -14,7 +14,9 @@ export const stopped: Rule = {
           {
             sae: null,
             message: {
-              en: `The run was stopped: the numbers are over the ${samples} samples done until then.`,
+              en:
+                `The run was stopped: the numbers are over the ${samples} samples done until ` +
+                'then.',
               zh: `运行被提前停止：所列数值仅基于此前完成的 ${samples} 个样本。`,
             },
             evidence: { samples },

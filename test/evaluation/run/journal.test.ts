@@ -82,7 +82,7 @@ function edit(path: string, change: (bytes: Buffer) => void): void {
 }
 
 describe('a run that was stopped', () => {
-  it('continues under another name, with the same bits, also after files were touched', async () => {
+  it('continues under another name with the same bits, also after files were touched', async () => {
     const whole = await run(request);
     await stopped();
     for (const name of [

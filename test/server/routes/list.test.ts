@@ -1,4 +1,4 @@
-/** The list of evaluations: filters, order, pages and headlines, over a store that others filled. */
+/** The list of evaluations: filters, order, pages and headlines, over a store that was filled. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
