@@ -17,9 +17,29 @@ const typeNames: Readonly<Record<string, string>> = {
   nonoptional: 'a value',
 };
 
+/** Characters of a value that a message shows. */
+const mostShown = 60;
+/** Nesting that a message shows: what is nested deeper could exhaust the stack. */
+const deepestShown = 4;
+
+/** JSON of a value, without what a message has no room for. */
+function brief(value: unknown, depth = 0): string {
+  if (typeof value === 'string') return JSON.stringify(value.slice(0, mostShown + 1));
+  if (typeof value !== 'object' || value === null) return String(value);
+  const isList = Array.isArray(value);
+  const [open, close] = isList ? '[]' : '{}';
+  if (depth === deepestShown) return `${open}…${close}`;
+  const parts = isList
+    ? value.slice(0, mostShown).map((one) => brief(one, depth + 1))
+    : Object.entries(value)
+        .slice(0, mostShown)
+        .map(([name, one]) => `${JSON.stringify(name)}:${brief(one, depth + 1)}`);
+  return `${open}${parts.join(',')}${close}`;
+}
+
 export function found(value: unknown): string {
-  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  const text = brief(value);
+  return text.length > mostShown ? `${text.slice(0, mostShown)}…` : text;
 }
 
 function bound(

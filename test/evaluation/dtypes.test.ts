@@ -40,7 +40,7 @@ const single = (kind: SaeKind, options: { k?: number } = {}) => ({
 });
 const request: EvaluationRequest = {
   model: shipped('tiny-llama'),
-  dataset: { path: shipped('eval'), seqLen: full ? 128 : 64, maxSamples: full ? 150 : 48 },
+  dataset: { path: shipped('eval'), seqLen: full ? 128 : 64, maxSamples: full ? 150 : 24 },
   saes: [
     single('TopK', { k: 16 }),
     single('Vanilla'),

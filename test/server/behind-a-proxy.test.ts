@@ -11,7 +11,7 @@ import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
-import { packageRoot, post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
+import { post, serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const executable = [
   '/usr/bin/chromium',
@@ -64,7 +64,8 @@ async function proxy(
 }
 
 beforeAll(async () => {
-  const roots = [join(packageRoot, 'checkpoints'), packageRoot];
+  const root = shippedRoot(folder.path);
+  const roots = [join(root, 'checkpoints'), root];
   [plain, based] = await Promise.all([
     serve(folder.path, { roots }),
     serve(folder.path, {

@@ -3,7 +3,7 @@
  * of their own.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,16 @@ export const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 export function temporaryFolder(): { path: string; remove(): void } {
   const path = mkdtempSync(join(tmpdir(), 'sae-eval-server-'));
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) };
+}
+
+/**
+ * A root with the shipped files alone, below `checkpoints`: a server lists what lies below its
+ * roots, and all files of the tests take seconds.
+ */
+export function shippedRoot(folder: string): string {
+  const root = join(folder, 'root');
+  cpSync(join(packageRoot, 'checkpoints'), join(root, 'checkpoints'), { recursive: true });
+  return root;
 }
 
 /** A server in this process, over the shipped files. */

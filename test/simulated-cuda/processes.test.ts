@@ -165,18 +165,21 @@ describe('a server with two GPUs', () => {
 });
 
 describe('a GPU that is lost', () => {
-  it('fails an evaluation that loses it twice; the next one has a new process', async () => {
-    const id = await submit(request(many, 'cuda:0'));
-    await untilBatches(id, 1);
-    writeFileSync(lossFile, '');
-    expect(await ended(id)).toMatchObject({
-      status: 'failed',
-      attempts: 2,
-      error: { code: 'device-lost', message: expect.stringContaining('CUDA error') as string },
-    });
-    rmSync(lossFile);
-    expect((await resultOf(await submit(request(few, 'cuda:0')))).config.device).toBe('cuda:0');
-  });
+  it.runIf(full)(
+    'fails an evaluation that loses it twice; the next one has a new process',
+    async () => {
+      const id = await submit(request(many, 'cuda:0'));
+      await untilBatches(id, 1);
+      writeFileSync(lossFile, '');
+      expect(await ended(id)).toMatchObject({
+        status: 'failed',
+        attempts: 2,
+        error: { code: 'device-lost', message: expect.stringContaining('CUDA error') as string },
+      });
+      rmSync(lossFile);
+      expect((await resultOf(await submit(request(few, 'cuda:0')))).config.device).toBe('cuda:0');
+    },
+  );
 
   it.runIf(full)('gets its evaluation back when it is there again', async () => {
     const id = await submit(request(many, 'cuda:1'));
@@ -270,7 +273,7 @@ describe('without a server', () => {
     }
   });
 
-  it('the command line takes --device cuda and --device cuda:1', async () => {
+  it.runIf(full)('the command line takes --device cuda and --device cuda:1', async () => {
     const file = join(folder.path, 'request.json');
     writeFileSync(file, JSON.stringify(requestByPaths()));
     const { NODE_OPTIONS } = await simulatedEnvironment();

@@ -18,7 +18,6 @@ interface Suite {
 
 const part: Suite[] = [
   { name: 'golden numbers of positions', args: ['test/evaluation/positions.test.ts'], least: 10 },
-  { name: 'published SAEs', args: ['test/evaluation/published.test.ts'], least: 15 },
 ];
 
 const all: Suite[] = [

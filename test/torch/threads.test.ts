@@ -22,7 +22,7 @@ import {
 const binding = JSON.stringify(
   fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)),
 );
-const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 10 : 100;
+const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 5 : 100;
 
 const worker = (code: string): Worker =>
   new Worker(

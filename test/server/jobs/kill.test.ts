@@ -60,7 +60,7 @@ afterAll(async () => {
 });
 
 describe('kill -9', () => {
-  const rounds = full ? 20 : 2;
+  const rounds = full ? 20 : 1;
 
   it(
     `of the server, the compute process or both: ${rounds} rounds end with the same bytes`,

@@ -8,7 +8,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer, type ServerOptions } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
-import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
+import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 import {
   accessibilityFaults,
   executable,
@@ -27,6 +27,7 @@ describe.skipIf(executable === undefined)('the page', () => {
   const folder = temporaryFolder();
   let texts: string;
   let options: ServerOptions;
+  let root: string;
   let server: RunningServer;
   let browser: Browser;
   let context: BrowserContext;
@@ -37,7 +38,8 @@ describe.skipIf(executable === undefined)('the page', () => {
   beforeAll(async () => {
     texts = join(folder.path, 'texts');
     mkdirSync(texts);
-    options = { roots: [packageRoot, texts], basePath: '/lab/saes' };
+    root = shippedRoot(folder.path);
+    options = { roots: [root, texts], basePath: '/lab/saes' };
     server = await serve(folder.path, options);
     client = new SaeEvalClient(server.url);
     await untilReady(server.url);
@@ -292,7 +294,7 @@ describe.skipIf(executable === undefined)('the page', () => {
     await server.close();
     const file = join(folder.path, 'keys.json');
     const key = addKey({ file, label: 'page' });
-    server = await serve(folder.path, { apiKeys: file, roots: [packageRoot] });
+    server = await serve(folder.path, { apiKeys: file, roots: [root] });
     const fresh = await browser.newContext({ locale: 'en-US' });
     try {
       const tab = await fresh.newPage();

@@ -6,7 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
-import { serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
+import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 import { executable, launch, picture, watch, type Watched } from './browser.js';
 
 const sae = (kind: 'TopK' | 'Vanilla' | 'RandomK' | 'MLSAE'): object => ({
@@ -29,7 +29,7 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
   const ids: Record<string, string> = {};
 
   beforeAll(async () => {
-    server = await serve(folder.path);
+    server = await serve(folder.path, { roots: [shippedRoot(folder.path)] });
     client = new SaeEvalClient(server.url);
     await untilReady(server.url);
     const runs: Record<string, object> = {

@@ -33,6 +33,12 @@ it.each([
   expect(mergePatch(target, patch)).toEqual(result);
 });
 
+it('a merge patch that is nested beyond all requests is no fault of the program', () => {
+  let patch: object = {};
+  for (let depth = 0; depth < 200_000; depth++) patch = { a: patch };
+  expect(mergePatch({}, patch)).toHaveProperty('a');
+});
+
 describe('an evaluation that is run again', () => {
   const folder = temporaryFolder();
   let server: RunningServer;
