@@ -45,6 +45,7 @@ describe('the demo with little memory', () => {
     async (megabytes) => {
       const result = await limited(megabytes * megabyte);
       expect(differences(result, unlimited, { relative: 1e-5, absolute: 1e-6 })).toEqual([]);
+      if (!isFull) return;
       const again = await limited(megabytes * megabyte);
       expect(differences(again, result, { relative: 0, absolute: 0 })).toEqual([]);
     },

@@ -56,7 +56,7 @@ describe.skipIf(!hasPip)('fetching libtorch', () => {
     expect(run.stderr).toMatch(/no pip to fetch it with: install pip/);
   });
 
-  it('takes no damaged wheel', async () => {
+  inFull('takes no damaged wheel', async () => {
     const broken = join(copy.folder, 'broken');
     mkdirSync(broken);
     cpSync(join(wheels, torchWheel), join(broken, torchWheel));
