@@ -22,9 +22,3 @@ export function namesIn(lang: 'en' | 'zh', names: readonly string[], most = most
 export function namesOf(names: readonly string[], most = mostNames): Bilingual {
   return { en: namesIn('en', names, most), zh: namesIn('zh', names, most) };
 }
-
-/** `is` or `are`, by the number of names. */
-export const isOrAre = (names: readonly unknown[]): string => (names.length === 1 ? 'is' : 'are');
-/** `has` or `have`, by the number of names. */
-export const hasOrHave = (names: readonly unknown[]): string =>
-  names.length === 1 ? 'has' : 'have';

@@ -31,6 +31,10 @@ function valueIn({ sae }: Entry, { protocol, field }: RankedField): Estimate | n
   return typeof value === 'number' ? { mean: value } : (value as Estimate | null);
 }
 
+/** Whether the interval of a difference contains 0; false without an interval. */
+export const containsZero = ({ ci95 }: Pick<Comparison, 'ci95'>): boolean =>
+  ci95 !== null && ci95[0] <= 0 && ci95[1] >= 0;
+
 /** Whether the values of a pair cannot be told apart: by its paired interval, else by their own. */
 function isOpen(
   [a, b]: readonly [Ranked, Ranked],
@@ -47,7 +51,7 @@ function isOpen(
             [one.a, one.b].includes(b.entry.sae.label),
         )
       : undefined;
-  if (paired?.ci95) return paired.ci95[0] <= 0 && paired.ci95[1] >= 0;
+  if (paired?.ci95) return containsZero(paired);
   const [first, second] = [a.value.ci95, b.value.ci95];
   // A share of the latents, say, has no interval: its values are as they are.
   if (first === undefined && second === undefined) return false;

@@ -12,7 +12,7 @@ export interface Cell {
 export interface Table {
   caption: string;
   head: string[];
-  /** What each column means; shown on hovering, where the format can. */
+  /** Meaning of each column; shown on hovering, if the format can. */
   meanings?: readonly (string | null)[];
   rows: Cell[][];
   /** Whether all columns but the first hold numbers and are aligned right. */
@@ -30,7 +30,7 @@ export type Block =
       severity: 'info' | 'warning' | 'error';
       label: string;
       text: string;
-      /** What the sentence stands for, one by one. */
+      /** The findings that the sentence stands for, one by one. */
       details: string[];
     }
   | { kind: 'table'; table: Table }

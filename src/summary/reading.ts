@@ -1,4 +1,4 @@
-/** What the statements of a summary read from a result. */
+/** The SAEs of a result as the statements of a summary compare them. */
 import { isNearIdentity } from '../findings/rules/near-identity.js';
 import type { EvaluationResult, SaeResult } from '../schema/index.js';
 
@@ -8,7 +8,7 @@ export type SummaryContext = Pick<
   'config' | 'data' | 'results' | 'comparisons' | 'findings'
 >;
 
-/** An SAE with what the statements compare. */
+/** An SAE with the numbers that the statements compare. */
 export interface Measured {
   sae: SaeResult;
   label: string;
@@ -89,3 +89,27 @@ export function against({ comparisons }: SummaryContext, a: Measured, b: Measure
     one.klCi95 !== null && other.klCi95 !== null && one.klCi95[1] < other.klCi95[0];
   return { order: apart(a, b) ? 'less' : apart(b, a) ? 'more' : 'open', ratio, ratioCi95: null };
 }
+
+/** Trained SAEs against one baseline. */
+export interface Standing {
+  baseline: Measured;
+  /** Each trained SAE that is no near-identity, with its KL against that of the baseline. */
+  others: { one: Measured; found: Against }[];
+}
+
+/** The standing of each baseline; empty if there is nothing to compare with it. */
+export function standingsOf(context: SummaryContext): Standing[] {
+  const measured = measuredIn(context);
+  const others = trained(measured);
+  if (others.length === 0) return [];
+  return measured
+    .filter(({ isBaseline }) => isBaseline)
+    .map((baseline) => ({
+      baseline,
+      others: others.map((one) => ({ one, found: against(context, one, baseline) })),
+    }));
+}
+
+/** Those of which the intervals do not show less KL than the baseline has. */
+export const notAhead = ({ others }: Standing): Measured[] =>
+  others.filter(({ found }) => found.order !== 'less').map(({ one }) => one);

@@ -17,7 +17,7 @@ export interface Point {
 
 export interface Series {
   name: string;
-  /** What many series are colored by, such as the kind; default the name. */
+  /** Name by which many series are colored, such as the kind; default the series' own. */
   group?: string;
   points: readonly Point[];
 }

@@ -10,7 +10,7 @@ import { placeLabels, type Side } from './place-labels.js';
 type Options = Record<string, unknown>;
 type Mark = (data: readonly unknown[], options: Options) => unknown;
 
-/** What of Observable Plot is used, so that no browser's types are needed. */
+/** The part of Observable Plot that is used, so that no browser's types are needed. */
 export interface PlotLibrary {
   plot(options: Options): unknown;
   dot: Mark;

@@ -2,7 +2,7 @@
 import { namesIn } from '../../findings/names.js';
 import { metrics, scalarFieldsOf } from '../../metrics/table.js';
 import type { Comparison, EvaluationResult, SaeResult } from '../../schema/index.js';
-import { bestOf } from '../best.js';
+import { bestOf, containsZero } from '../best.js';
 import { cell, heading, paragraph, type Block } from '../document.js';
 import type { Words } from '../language/words.js';
 import { estimateOf } from '../metric-rows.js';
@@ -11,8 +11,6 @@ import { entriesOf } from './results.js';
 
 /** Metrics whose differences have a table; the result has those of all. */
 const shown = ['KLDivPerToken', 'NormMSE', 'DeltaCE'];
-
-const isOpen = ({ ci95 }: Comparison): boolean => ci95 !== null && ci95[0] <= 0 && ci95[1] >= 0;
 
 /** The comparison of a pair, as `a` minus `b`. */
 function pairOf(all: readonly Comparison[], a: string, b: string): Comparison | undefined {
@@ -51,7 +49,7 @@ export function differencesSection(result: EvaluationResult, words: Words): Bloc
           rows: saes.map((sae) => {
             const pair = pairOf(all, sae.label, base);
             const open = all
-              .filter((one) => isOpen(one) && [one.a, one.b].includes(sae.label))
+              .filter((one) => containsZero(one) && [one.a, one.b].includes(sae.label))
               .map((one) => (one.a === sae.label ? one.b : one.a));
             return [
               cell(sae.label),

@@ -2,11 +2,11 @@
 import { cite } from '../../findings/rule.js';
 import { namesIn } from '../../findings/names.js';
 import { placeOf } from '../../findings/place.js';
-import { against, measuredIn, trained, type Against, type Measured } from '../reading.js';
+import { standingsOf, type Against, type Standing } from '../reading.js';
 import type { SummaryRule } from '../rule.js';
 import { timesLarger, timesSmaller } from '../times.js';
 
-type Found = { one: Measured; found: Against };
+type Found = Standing['others'][number];
 
 /** Clauses on those that are better, worse and open. */
 function clauses(lang: 'en' | 'zh', all: readonly Found[]): string[] {
@@ -45,33 +45,25 @@ export const baselineStanding: SummaryRule = {
       'RandomK 与另一个并非近似恒等映射的 SAE 都有 strict KLDivPerToken。配对差异的区间不含 0 ' +
       '时，才称为更好或更差。',
   },
-  check: (context) => {
-    const measured = measuredIn(context);
-    const others = trained(measured);
-    if (others.length === 0) return [];
-    return measured
-      .filter(({ isBaseline }) => isBaseline)
-      .map((baseline) => {
-        const all = others
-          .map((one) => ({ one, found: against(context, one, baseline) }))
-          .toSorted((a, b) => a.found.ratio - b.found.ratio);
-        const place = placeOf(baseline.sae);
-        const kl = cite(baseline.kl);
-        return {
-          saes: [baseline.label, ...all.map(({ one }) => one.label)],
-          message: {
-            en:
-              `KL against the baseline ${baseline.label} (${place.en}, ${kl} nats per token): ` +
-              `${clauses('en', all).join('; ')}.`,
-            zh:
-              `KL 与基线 ${baseline.label}（${place.zh}，每词元 ${kl} 奈特）相比，` +
-              `${clauses('zh', all).join('；')}。`,
-          },
-          evidence: {
-            baseline: baseline.kl,
-            ...Object.fromEntries(all.map(({ one }) => [`KLDivPerToken ${one.label}`, one.kl])),
-          },
-        };
-      });
-  },
+  check: (context) =>
+    standingsOf(context).map(({ baseline, others }) => {
+      const all = others.toSorted((a, b) => a.found.ratio - b.found.ratio);
+      const place = placeOf(baseline.sae);
+      const kl = cite(baseline.kl);
+      return {
+        saes: [baseline.label, ...all.map(({ one }) => one.label)],
+        message: {
+          en:
+            `KL against the baseline ${baseline.label} (${place.en}, ${kl} nats per token): ` +
+            `${clauses('en', all).join('; ')}.`,
+          zh:
+            `KL 与基线 ${baseline.label}（${place.zh}，每词元 ${kl} 奈特）相比，` +
+            `${clauses('zh', all).join('；')}。`,
+        },
+        evidence: {
+          baseline: baseline.kl,
+          ...Object.fromEntries(all.map(({ one }) => [`KLDivPerToken ${one.label}`, one.kl])),
+        },
+      };
+    }),
 };

@@ -1,4 +1,4 @@
-/** What was compared, on which model and text. */
+/** The SAEs that were compared, the model and the text. */
 import type { SummaryRule } from '../rule.js';
 
 /** `3.67 M`, for people. */

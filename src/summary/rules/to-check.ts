@@ -1,7 +1,7 @@
 /** The SAEs to check before they are used, with what to change. */
 import type { Bilingual } from '../../bilingual.js';
 import { namesOf } from '../../findings/names.js';
-import { against, measuredIn, trained, type SummaryContext } from '../reading.js';
+import { notAhead, standingsOf, type SummaryContext } from '../reading.js';
 import type { SummaryRule } from '../rule.js';
 
 /** Labels of the findings with one of these codes, in the order of the results. */
@@ -12,20 +12,18 @@ function labelsWith({ findings, results }: SummaryContext, codes: readonly strin
   return results.flatMap(({ label }) => (found.has(label) ? [label] : []));
 }
 
-/** Labels of trained SAEs whose KL is not below that of every baseline. */
-function notAheadOfBaseline(context: SummaryContext): string[] {
-  const measured = measuredIn(context);
-  const baselines = measured.filter(({ isBaseline }) => isBaseline);
-  return trained(measured)
-    .filter((one) => baselines.some((other) => against(context, one, other).order !== 'less'))
-    .map(({ label }) => label);
-}
+/** Labels of trained SAEs that are not ahead of every baseline. */
+const notAheadOfBaseline = (context: SummaryContext): string[] => [
+  ...new Set(
+    standingsOf(context).flatMap((standing) => notAhead(standing).map(({ label }) => label)),
+  ),
+];
 
 interface Check {
   code: string;
   condition: Bilingual;
   labels: (context: SummaryContext) => string[];
-  /** What is wrong and what to change. */
+  /** The fault, and the change to make. */
   advice: Bilingual;
 }
 
@@ -86,9 +84,9 @@ const checks: readonly Check[] = [
     labels: notAheadOfBaseline,
     advice: {
       en:
-        'no less KL than the baseline; check that the checkpoint belongs to this layer, or ' +
-        'take another layer',
-      zh: 'KL 不小于基线；检查检查点是否属于该层，或换一层',
+        'the intervals do not show less KL than the baseline; check that the checkpoint belongs ' +
+        'to this layer, or take another layer',
+      zh: '区间未显示 KL 小于基线；检查检查点是否属于该层，或换一层',
     },
   },
 ];
