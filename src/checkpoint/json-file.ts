@@ -58,6 +58,20 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
 }
 
 /**
+ * A value of the file at `path` that fits a schema.
+ * @throws SaeEvalError `checkpoint-format` with the first field that does not fit.
+ */
+export function fitSchema<T>(path: string, value: unknown, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw new SaeEvalError(
+    'checkpoint-format',
+    `${path}: ${issue.path.map(String).join('.') || 'the file'}: ${issue.message}.`,
+  );
+}
+
+/**
  * Value of a JSON file of at most 4 MiB that fits a schema.
  * @throws SaeEvalError `file-not-found`, `file-unreadable`, or `checkpoint-format` with the first
  *   field that does not fit.
@@ -66,11 +80,5 @@ export function readConfig<T>(path: string, schema: z.ZodType<T>): T {
   const json = readJsonFile(path, { code: 'checkpoint-format', limit: 4 * mebibyte });
   if (json === undefined)
     throw new SaeEvalError('file-not-found', `${path}: there is no such file.`);
-  const parsed = schema.safeParse(json);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  throw new SaeEvalError(
-    'checkpoint-format',
-    `${path}: ${issue.path.map(String).join('.') || 'the file'}: ${issue.message}.`,
-  );
+  return fitSchema(path, json, schema);
 }
