@@ -115,7 +115,7 @@ export function choiceOf(
 ): SaeChoice {
   const given = new GivenSettings({ kind });
   const description = placedByPath(file.describe(given));
-  const hooks = hookPointsOf(description).map(parseHookName);
+  const hooks = hookPointsOf(description).map((name) => parseHookName(name));
   const single = description.place.over === 'hook point' ? (hooks[0] ?? null) : null;
   const several = description.place.over === 'hook points' && !hooks.includes(null);
   const about: FieldFinding =

@@ -69,7 +69,7 @@ function activationText({ activation }: SaeDescription): string {
 function publishedOf(description: SaeDescription, given: GivenSettings): PublishedSae {
   const { format, decoderNorm, notes, fromPath, exclusion, prependBos, publishedL0 } = description;
   const hookPoints = [...hookPointsOf(description)];
-  const hooks = hookPoints.map(parseHookName);
+  const hooks = hookPoints.map((name) => parseHookName(name));
   const residual = description.form === 'crosscoder';
   const layers = hooks.flatMap((hook) =>
     hook === null || (residual && hook.site !== 'resid') ? [] : [hook.layer],

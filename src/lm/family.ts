@@ -2,6 +2,7 @@
 import type { Builder } from './builder.js';
 import type { ConfigKeys } from './config-keys.js';
 import type { ModelConfig } from './config.js';
+import type { BlockSite } from './hook-names.js';
 import type { Transformer } from './transformer.js';
 import type { JsonFields } from './json-fields.js';
 
@@ -24,6 +25,8 @@ export interface Family {
    * residual stream. The output of such a module is not the sum's term.
    */
   readonly normsAfter: boolean;
+  /** Sites that its blocks do not have, beside `resid_mid` of parallel blocks. Default none. */
+  readonly lacks?: readonly BlockSite[];
   /**
    * Whether TransformerLens centers the weights that write to the residual stream
    * (`center_writing_weights`). It does so if the norms subtract the mean.

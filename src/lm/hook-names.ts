@@ -5,13 +5,9 @@
  * Layers count from 0 to L: block i in 1…L turns r_{i−1} into r_i. Other projects count blocks from
  * 0.
  */
+import type { BlockSite } from '../schema/index.js';
 
-/**
- * Sites inside a block, in the order of computation: the outputs of the heads side by side, the
- * term that attention adds to the residual stream, the residual stream between attention and MLP,
- * the term that the MLP adds.
- */
-export type BlockSite = 'attn_z' | 'attn_out' | 'resid_mid' | 'mlp_out';
+export type { BlockSite };
 
 export type HookPoint =
   /** Residual stream r_layer, layer 0…L. */
@@ -24,16 +20,26 @@ export const hookNameExamples =
   'blocks.5.hook_resid_post, blocks.5.hook_mlp_out, blocks.5.attn.hook_z, model.layers.5.output ' +
   'or model.layers.5.mlp.output';
 
-/** Names of TransformerLens and SAELens after `blocks.N.`, without `hook_`. */
-const transformerLens: Readonly<Record<string, (block: number) => HookPoint>> = {
-  resid_pre: (block) => ({ site: 'resid', layer: block }),
-  resid_post: (block) => ({ site: 'resid', layer: block + 1 }),
-  resid_mid: (block) => ({ site: 'resid_mid', layer: block + 1 }),
-  attn_out: (block) => ({ site: 'attn_out', layer: block + 1 }),
-  mlp_out: (block) => ({ site: 'mlp_out', layer: block + 1 }),
-  'attn.z': (block) => ({ site: 'attn_z', layer: block + 1 }),
-  attn_z: (block) => ({ site: 'attn_z', layer: block + 1 }),
+/** Sites of the names of TransformerLens and SAELens after `blocks.N.`, without `hook_`. */
+const lensSites: Readonly<Record<string, BlockSite>> = {
+  resid_mid: 'resid_mid',
+  attn_out: 'attn_out',
+  mlp_out: 'mlp_out',
+  'mlp.out': 'mlp_out',
+  'attn.z': 'attn_z',
+  attn_z: 'attn_z',
+  mlp_in: 'mlp_in',
+  'ln2.normalized': 'ln2_normalized',
+  'mlp.in': 'ln2_out',
+  'mlp.post': 'mlp_post',
 };
+
+/** Hook point of a name of TransformerLens in a block, from 0; null for an unknown name. */
+function inLensBlock(point: string, block: number): HookPoint | null {
+  if (point === 'resid_pre') return { site: 'resid', layer: block };
+  if (point === 'resid_post') return { site: 'resid', layer: block + 1 };
+  return Object.hasOwn(lensSites, point) ? { site: lensSites[point]!, layer: block + 1 } : null;
+}
 
 /** Sites of the outputs of Hugging Face modules, by the names after `layers.N` or `h.N`. */
 const outputs: Readonly<Record<string, BlockSite>> = {
@@ -57,17 +63,36 @@ const outputs: Readonly<Record<string, BlockSite>> = {
   // Families with norms behind their modules; elsewhere the first is the norm before the MLP.
   post_attention_layernorm: 'attn_out',
   post_feedforward_layernorm: 'mlp_out',
+  pre_feedforward_layernorm: 'ln2_out',
+  ln_2: 'ln2_out',
 };
 
-/** Modules whose input is the outputs of the heads side by side. */
-const headReaders: ReadonlySet<string> = new Set([
-  'self_attn.o_proj',
-  'self_attn.dense',
-  'attention.dense',
-  'attn.c_proj',
-  'attn.out_proj',
-  'attn.attention.out_proj',
-]);
+/** Sites of the inputs of Hugging Face modules, by the same names. */
+const inputs: Readonly<Record<string, BlockSite>> = {
+  'self_attn.o_proj': 'attn_z',
+  'self_attn.dense': 'attn_z',
+  'attention.dense': 'attn_z',
+  'attn.c_proj': 'attn_z',
+  'attn.out_proj': 'attn_z',
+  'attn.attention.out_proj': 'attn_z',
+  pre_feedforward_layernorm: 'mlp_in',
+  ln_2: 'mlp_in',
+  mlp: 'ln2_out',
+  'mlp.down_proj': 'mlp_post',
+  'mlp.c_proj': 'mlp_post',
+  'mlp.dense_4h_to_h': 'mlp_post',
+  'mlp.fc2': 'mlp_post',
+  'mlp.fc_out': 'mlp_post',
+};
+
+/** Family of models, as far as it decides what a module's name means. */
+export interface ModuleMeaning {
+  /**
+   * Whether norms stand behind attention and MLP. If not, `post_attention_layernorm` is the norm
+   * before the MLP. Default true.
+   */
+  normsAfter?: boolean;
+}
 
 /** Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module. */
 const moduleName = new RegExp(
@@ -121,29 +146,42 @@ const embedding = new RegExp(
  * // The residual stream after block 5 and before block 6, of 1…L.
  * parseHookName('blocks.5.hook_resid_pre'); // { site: 'resid', layer: 5 }
  */
-export function parseHookName(name: string): HookPoint | null {
+export function parseHookName(
+  name: string,
+  { normsAfter = true }: ModuleMeaning = {},
+): HookPoint | null {
   if (embedding.test(name)) return { site: 'resid', layer: 0 };
   const ofLibrary = /^(resid_pre|resid_mid|resid_post|attn_out|mlp_out)_layer_(\d{1,5})$/.exec(
     name,
   );
-  if (ofLibrary !== null) return transformerLens[ofLibrary[1]!]!(Number(ofLibrary[2]));
+  if (ofLibrary !== null) return inLensBlock(ofLibrary[1]!, Number(ofLibrary[2]));
   const lens = parseLensName(name);
-  if (lens !== null)
-    return Object.hasOwn(transformerLens, lens.point)
-      ? transformerLens[lens.point]!(lens.block)
-      : null;
+  if (lens !== null) return inLensBlock(lens.point, lens.block);
   const found = parseModuleName(name);
   if (found === null) return null;
   const { block, module, side } = found;
   if (module === '') return { site: 'resid', layer: side === 'input' ? block : block + 1 };
-  if (side === 'input')
-    return headReaders.has(module) ? { site: 'attn_z', layer: block + 1 } : null;
-  return Object.hasOwn(outputs, module) ? { site: outputs[module]!, layer: block + 1 } : null;
+  if (module === 'post_attention_layernorm' && !normsAfter)
+    return { site: side === 'input' ? 'mlp_in' : 'ln2_out', layer: block + 1 };
+  const sites = side === 'input' ? inputs : outputs;
+  return Object.hasOwn(sites, module) ? { site: sites[module]!, layer: block + 1 } : null;
 }
+
+/** Names of the sites inside a block as TransformerLens has them. */
+const lensNames: Readonly<Record<BlockSite, string>> = {
+  attn_z: 'attn.hook_z',
+  attn_out: 'hook_attn_out',
+  resid_mid: 'hook_resid_mid',
+  mlp_in: 'hook_mlp_in',
+  ln2_normalized: 'ln2.hook_normalized',
+  ln2_out: 'mlp.hook_in',
+  mlp_post: 'mlp.hook_post',
+  mlp_out: 'hook_mlp_out',
+};
 
 /** TransformerLens' name of a hook point: `blocks.5.hook_mlp_out` for the MLP of block 6. */
 export function hookNameOf({ site, layer }: HookPoint): string {
   if (site === 'resid')
     return layer === 0 ? 'blocks.0.hook_resid_pre' : `blocks.${layer - 1}.hook_resid_post`;
-  return `blocks.${layer - 1}.${site === 'attn_z' ? 'attn.hook_z' : `hook_${site}`}`;
+  return `blocks.${layer - 1}.${lensNames[site]}`;
 }

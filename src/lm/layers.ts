@@ -10,6 +10,19 @@ export interface Layer {
   forward(x: Tensor): Tensor;
 }
 
+/** A norm, whose two steps can be taken one by one: forward(x) = weigh(normalize(x)). */
+export interface Norm extends Layer {
+  /** x [..., d] normalized, before the weight, in x's dtype. */
+  normalize(x: Tensor): Tensor;
+  /** What the weight, and the bias if there is one, make of normalized values. */
+  weigh(normalized: Tensor): Tensor;
+}
+
+/** An MLP. The tap sees `mlp_post`, if it has neurons. */
+export interface MlpLayer {
+  forward(x: Tensor, tap?: Tap): Tensor;
+}
+
 /** x Wᵀ + b, W [out, in]. */
 export class Linear implements Layer {
   constructor(
@@ -25,7 +38,7 @@ export class Linear implements Layer {
 }
 
 /** Layer normalization with weight and bias (Ba et al. 2016, arXiv:1607.06450). */
-export class LayerNorm implements Layer {
+export class LayerNorm implements Norm {
   constructor(
     private readonly weight: Tensor,
     private readonly bias: Tensor,
@@ -35,6 +48,14 @@ export class LayerNorm implements Layer {
   forward(x: Tensor): Tensor {
     return ops.layer_norm(x, [x.shape.at(-1)!], this.weight, this.bias, this.eps);
   }
+
+  normalize(x: Tensor): Tensor {
+    return ops.layer_norm(x, [x.shape.at(-1)!], null, null, this.eps);
+  }
+
+  weigh(normalized: Tensor): Tensor {
+    return normalized.mul(this.weight).add(this.bias);
+  }
 }
 
 /**
@@ -42,7 +63,7 @@ export class LayerNorm implements Layer {
  * If the weight has x's dtype, the result is cast back before it is multiplied with the weight, as
  * in Llama; if the weight is float32, the product is cast back, as in Gemma and OLMo 2.
  */
-export class RMSNorm implements Layer {
+export class RMSNorm implements Norm {
   constructor(
     private readonly weight: Tensor,
     private readonly eps: number,
@@ -54,35 +75,48 @@ export class RMSNorm implements Layer {
       .rmsNorm(x.to({ dtype: this.weight.dtype }), this.weight, this.eps)
       .to({ dtype: x.dtype });
   }
+
+  normalize(x: Tensor): Tensor {
+    const { dtype } = this.weight;
+    const ones = ops.ones_like(this.weight);
+    return kernels.rmsNorm(x.to({ dtype }), ones, this.eps).to({ dtype: x.dtype });
+  }
+
+  weigh(normalized: Tensor): Tensor {
+    const { dtype } = this.weight;
+    return normalized.to({ dtype }).mul(this.weight).to({ dtype: normalized.dtype });
+  }
 }
 
 /** down(act(up x)). */
-export class MLP implements Layer {
+export class MLP implements MlpLayer {
   constructor(
     private readonly layers: { up: Layer; down: Layer },
     private readonly activation: MlpActivation,
   ) {}
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, tap?: Tap): Tensor {
     const { up, down } = this.layers;
-    return down.forward(activate(up.forward(x), this.activation));
+    const neurons = activate(up.forward(x), this.activation);
+    return down.forward(tap === undefined ? neurons : tap('mlp_post', neurons));
   }
 }
 
 /** down(act(gate x) · up x) (Shazeer 2020, arXiv:2002.05202). */
-export class GatedMLP implements Layer {
+export class GatedMLP implements MlpLayer {
   constructor(
     /** `gateAndUp` computes both projections of x, which may lie in one weight. */
     private readonly layers: { gateAndUp: (x: Tensor) => [gate: Tensor, up: Tensor]; down: Layer },
     private readonly activation: MlpActivation,
   ) {}
 
-  forward(x: Tensor): Tensor {
+  forward(x: Tensor, tap?: Tap): Tensor {
     const [gate, up] = this.layers.gateAndUp(x);
     const hidden = activate(gate, this.activation).mul_(up);
     // The widest tensors of a block: each is freed as soon as it was read, not with the block's
     // other temporaries.
     up.dispose();
+    if (tap !== undefined) return this.layers.down.forward(tap('mlp_post', hidden));
     const out = this.layers.down.forward(hidden);
     hidden.dispose();
     return out;

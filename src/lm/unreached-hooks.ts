@@ -6,19 +6,17 @@ import { parseHookName, parseLensName, parseModuleName } from './hook-names.js';
 
 type Meanings = readonly (readonly [RegExp, string])[];
 
-const neurons = 'the neurons inside the MLP';
-const mlpInput = "the norm's output after its weight, which the MLP reads";
+const neurons = 'the neurons inside the MLP before the non-linearity or the gate';
 const attentionInput = "the norm's output after its weight, which attention reads";
 const projections = 'queries, keys or values of attention';
 
 /** TransformerLens' names after `blocks.N.`, without the first `hook_`. */
 const inLensBlock: Meanings = [
-  [/^mlp_in$/, 'what the MLP reads before its norm, the input of a transcoder'],
   [/^(?:attn_in|[qkv]_input)$/, 'what attention reads before its norm'],
-  [/^ln\d(?:_post)?\.normalized$/, "the normalized residual stream before the norm's weight"],
+  [/^ln1\.normalized$/, 'the normalized residual stream that attention reads'],
+  [/^ln\d_post\.normalized$/, "a module's output, normalized, before the norm's weight"],
   [/^ln\d(?:_post)?\.scale$/, 'the scale of a norm'],
-  [/^mlp\.in$/, mlpInput],
-  [/^mlp\.(?:pre|post|pre_linear|mid|ln\..+)$/, neurons],
+  [/^mlp\.(?:pre|pre_linear|mid|ln\..+)$/, neurons],
   [/^attn\.(?:rot_)?[qkv]$/, projections],
   [/^attn\.(?:pattern|attn_scores)$/, "attention's pattern"],
   [/^attn\.result$/, 'the outputs of single heads after the output projection'],
@@ -33,14 +31,11 @@ const inModule: Meanings = [
   ],
   [/^(?:self_attn|attention|attn)\.[qk]_(?:norm|layernorm)$/, projections],
   [/^(?:input_layernorm|ln_1)$/, attentionInput],
-  [/^(?:pre_feedforward_layernorm|ln_2)$/, mlpInput],
 ];
 
 /** Inputs of Hugging Face modules. */
 const inModuleInput: Meanings = [
-  [/^mlp$/, mlpInput],
   [/^(?:self_attn|attention|attn|attn\.attention)$/, attentionInput],
-  [/^mlp\.(?:down_proj|c_proj|dense_4h_to_h|fc2|fc_out)$/, neurons],
 ];
 
 /** Names outside the blocks. */
@@ -62,7 +57,7 @@ const meaning = (meanings: Meanings, name: string): string | null =>
  * for an unknown name.
  *
  * @example
- * unreachedHook('blocks.5.mlp.hook_post'); // 'the neurons inside the MLP'
+ * unreachedHook('blocks.5.attn.hook_q'); // 'queries, keys or values of attention'
  */
 export function unreachedHook(name: string): string | null {
   if (parseHookName(name) !== null) return null;

@@ -1,4 +1,5 @@
 /** Schemas of requests, results and records, with their types. */
+export * from './block-sites.js';
 export * from './catalogue.js';
 export * from './list.js';
 export * from './record.js';

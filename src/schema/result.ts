@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Bilingual } from '../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
+import { blockSites } from './block-sites.js';
 import { skippedSchema } from './skipped.js';
 import { excludeSchema, protocolNames, requestFields, saeKinds } from './request.js';
 import { perLayerSchema, referenceValuesSchema, strictValuesSchema } from './values.js';
@@ -93,7 +94,7 @@ export const saeResultSchema = z
           'mean is subtracted first.',
       ),
     site: z
-      .enum(['attn_z', 'attn_out', 'resid_mid', 'mlp_out'])
+      .enum(blockSites)
       .optional()
       .describe(
         'Site inside the block of its layer; left out: the residual stream after the block.',

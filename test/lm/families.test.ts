@@ -1,7 +1,7 @@
 /** Every family against the states of transformers (test/golden/models, test/golden/models-odd). */
 import { readdirSync, readFileSync } from 'node:fs';
 import { families } from '#src/lm/families/index.js';
-import { loadLanguageModel } from '#src/lm/index.js';
+import { loadLanguageModel, type BlockSite } from '#src/lm/index.js';
 import {
   keep,
   memory,
@@ -154,7 +154,7 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
       const sites = [...expected.keys()]
         .filter((name) => name.startsWith('site.'))
         .map((name) => name.slice(5));
-      expect([...seen.keys()].sort()).toEqual(sites.sort());
+      expect([...seen.keys()]).toEqual(expect.arrayContaining(sites));
       for (const site of sites)
         expect(
           deviation(seen.get(site)!, expected.get(`site.${site}`)!, { lengths, T }),
@@ -172,6 +172,53 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
     for (const tensor of expected.values()) tensor.dispose();
     model.dispose();
     expect(memory().handles).toBe(before);
+  });
+});
+
+describe('what the MLP reads and computes', () => {
+  it('is what hooks on transformers see, in each family', async () => {
+    const expected = await readTensors(`${root}test/golden/mlp-sites/expected.safetensors`);
+    const models = [...new Set([...expected.keys()].map((name) => name.split('.')[0]!))];
+    expect(models).toHaveLength(10);
+    for (const name of models) {
+      const model = await loadLanguageModel(`${root}test/golden/models-odd/${name}`);
+      const inputs = await readTensors(
+        `${root}test/golden/models-odd/${name}/expected.safetensors`,
+      );
+      scope(() => {
+        const ids = inputs.get('input_ids')!;
+        const lengths = inputs.get('attention_mask')!.sum([1]).toArray() as number[];
+        const T = ids.shape[1]!;
+        const context = model.context(lengths, T);
+        const r = model.block(1, model.embed(ids), context);
+        const after = inputs.get('r.2')!;
+        const seen: BlockSite[] = [];
+        const observed = model.block(2, r, context, (site, value) => {
+          seen.push(site);
+          const hooked = expected.get(`${name}.${site}`);
+          if (hooked !== undefined)
+            expect(deviation(value, hooked, { lengths, T }), `${name} ${site}`).toBeLessThan(
+              tolerance,
+            );
+          // Norms that are taken in two steps give the same.
+          return site === 'ln2_normalized' ? value.clone() : value;
+        });
+        expect(deviation(observed, after, { lengths, T })).toBeLessThan(tolerance);
+        for (const site of ['mlp_in', 'ln2_out', 'mlp_post'] as const) {
+          expect(seen).toContain(site);
+          const without = model.block(2, r, context, (at, value) =>
+            at === site ? value.mul(0) : value,
+          );
+          expect(deviation(without, after, { lengths, T }), site).toBeGreaterThan(tolerance);
+        }
+        expect(seen.includes('ln2_normalized')).toBe(expected.has(`${name}.ln2_normalized`));
+        context.dispose();
+        return null;
+      });
+      for (const tensor of inputs.values()) tensor.dispose();
+      model.dispose();
+    }
+    for (const tensor of expected.values()) tensor.dispose();
   });
 });
 

@@ -1,5 +1,6 @@
 /** Names of hook points of TransformerLens, SAELens and Hugging Face. */
 import { hookNameOf, parseHookName } from '#src/lm/hook-names.js';
+import { blockSites } from '#src/schema/index.js';
 import { describe, expect, it } from 'vitest';
 
 describe('names of hook points', () => {
@@ -37,10 +38,17 @@ describe('names of hook points', () => {
     ['transformer.h.7.attn.attention.out_proj', { site: 'attn_out', layer: 8 }],
     ['model.layers.7.post_feedforward_layernorm.output', { site: 'mlp_out', layer: 8 }],
     ['mlp_out_layer_7', { site: 'mlp_out', layer: 8 }],
-    ['model.layers.7.mlp.input', null],
-    ['model.layers.7.mlp.down_proj.input', null],
-    ['blocks.3.hook_mlp_in', null],
-    ['blocks.3.mlp.hook_post', null],
+    ['model.layers.7.mlp.input', { site: 'ln2_out', layer: 8 }],
+    ['model.layers.7.mlp.down_proj.input', { site: 'mlp_post', layer: 8 }],
+    ['model.layers.7.pre_feedforward_layernorm.output', { site: 'ln2_out', layer: 8 }],
+    ['transformer.h.7.ln_2', { site: 'ln2_out', layer: 8 }],
+    ['blocks.3.hook_mlp_in', { site: 'mlp_in', layer: 4 }],
+    ['blocks.3.ln2.hook_normalized', { site: 'ln2_normalized', layer: 4 }],
+    ['blocks.3.mlp.hook_in', { site: 'ln2_out', layer: 4 }],
+    ['blocks.3.mlp.hook_out', { site: 'mlp_out', layer: 4 }],
+    ['blocks.3.mlp.hook_post', { site: 'mlp_post', layer: 4 }],
+    ['blocks.3.ln1.hook_normalized', null],
+    ['blocks.3.mlp.hook_pre', null],
     ['blocks.3.constructor', null],
     ['layers.3.constructor', null],
     ['layers.3.mlp.up_proj', null],
@@ -53,7 +61,18 @@ describe('names of hook points', () => {
   });
 });
 
-it.each(['blocks.0.hook_resid_pre', 'blocks.4.hook_resid_post', 'blocks.4.hook_mlp_out'])(
-  '%s is the name of its own hook point',
-  (name) => expect(hookNameOf(parseHookName(name)!)).toBe(name),
+it('means the norm before the MLP by its name if no norms stand behind', () => {
+  const name = 'model.layers.7.post_attention_layernorm';
+  expect(parseHookName(name)).toEqual({ site: 'attn_out', layer: 8 });
+  const here = { normsAfter: false };
+  expect(parseHookName(name, here)).toEqual({ site: 'ln2_out', layer: 8 });
+  expect(parseHookName(`${name}.input`, here)).toEqual({ site: 'mlp_in', layer: 8 });
+});
+
+it.each([
+  'blocks.0.hook_resid_pre',
+  'blocks.4.hook_resid_post',
+  ...blockSites.map((site) => hookNameOf({ site, layer: 5 })),
+])('%s is the name of its own hook point', (name) =>
+  expect(hookNameOf(parseHookName(name)!)).toBe(name),
 );

@@ -1,4 +1,5 @@
 /** The clean pass of a micro-batch: the one forward pass that everything else starts from. */
+import { SaeEvalError } from '../../errors.js';
 import type { AttentionContext, BlockSite, LanguageModel } from '../../lm/index.js';
 import type { InputNormalization, SaeInput } from '../../sae/index.js';
 import { keep as keepTensor, ops, scope, type DType, type Tensor } from '../../torch/index.js';
@@ -117,7 +118,11 @@ export class CleanPass {
         },
       );
       after.dispose();
-      if (seen === null) throw new Error(`block ${layer} has no ${site}`);
+      if (seen === null)
+        throw new SaeEvalError(
+          'sae-option',
+          `Block ${layer} of the model has no site ${site}: expected one of another hook point.`,
+        );
       const held: Tensor = seen;
       try {
         // It belongs to the scope around, which the kept one does not.

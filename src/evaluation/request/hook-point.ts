@@ -3,13 +3,12 @@ import type { Bilingual } from '../../bilingual.js';
 import {
   hookNameExamples,
   hookNameOf,
-  parseHookName,
   type BlockSite,
   type HookPoint,
 } from '../../lm/hook-names.js';
 import { unreachedHook } from '../../lm/unreached-hooks.js';
 import type { Place, SaeDescription } from '../../sae/description.js';
-import { misplaced, shown } from './misplaced.js';
+import { hookIn, misplaced, shown } from './misplaced.js';
 import type { PlacingContext } from './place.js';
 
 type OnePlace = Extract<Place, { over: 'hook point' }>;
@@ -54,7 +53,7 @@ export function atGivenHook(
   place: OnePlace | null,
   { model, add }: PlacingContext,
 ): FoundPlace | null {
-  const hook = parseHookName(name);
+  const hook = hookIn(model, name);
   const wrong = misplaced(name, hook, { model, speaker: '`hook`' });
   if (wrong !== null) {
     add('hook', wrong.message);
@@ -62,7 +61,7 @@ export function atGivenHook(
   }
   const named = place?.named ?? null;
   if (place === null || named === null) return found(hook!, name);
-  const own = parseHookName(named);
+  const own = hookIn(model, named);
   if (own !== null && isSame(own, hook!)) return found(hook!, name);
   if (place.from === 'config' && (own !== null || unreachedHook(named) !== null)) {
     add(
@@ -141,7 +140,7 @@ export function atHookPoint(
   const { model, add } = context;
   const place = description.place as OnePlace;
   const { named, from } = place;
-  const hook = named === null ? null : parseHookName(named);
+  const hook = named === null ? null : hookIn(model, named);
   if (named === null || (hook === null && from !== 'config'))
     return atGivenLayer(description, given, context);
   if (from !== 'config' && given !== null && hook!.layer !== given) {

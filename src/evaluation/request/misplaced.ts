@@ -2,11 +2,17 @@
 import type { ErrorCode } from '../../errors.js';
 import type { ModelConfig } from '../../lm/config.js';
 import { familyNamed } from '../../lm/families/index.js';
-import { hookNameExamples, type HookPoint } from '../../lm/hook-names.js';
+import { hookNameExamples, parseHookName, type HookPoint } from '../../lm/hook-names.js';
 import { unreachedHook } from '../../lm/unreached-hooks.js';
 
 /** A name as it stands in a message. */
 export const shown = (name: string): string => name.slice(0, 80);
+
+/** The hook point of a name as that model's family means it; null for an unknown name. */
+export function hookIn({ family }: ModelConfig, name: string): HookPoint | null {
+  const normsAfter = familyNamed(family)?.normsAfter;
+  return parseHookName(name, normsAfter === undefined ? {} : { normsAfter });
+}
 
 /**
  * Reason why the model has no such hook point, with the code of the error, or null. `speaker`: who
@@ -28,7 +34,8 @@ export function misplaced(
       ? wrong(`unknown hook point ${shown(name)}; expected one such as ${hookNameExamples}`)
       : wrong(
           `${named}, ${what}; SAEs are measured on residual streams, on what attention and the ` +
-            `MLP add to them, and on the heads' outputs (${hookNameExamples})`,
+            `MLP read and add to them, on the heads' outputs and on the neurons of the MLP ` +
+            `(${hookNameExamples})`,
         );
   }
   if (hook.layer > L)
@@ -48,17 +55,16 @@ export function misplaced(
     return wrong(
       `${named}; attention and MLP run side by side in this model, with nothing between them`,
     );
+  const { normsAfter = false, lacks = [] } = familyNamed(family) ?? {};
+  if (hook.site !== 'resid' && lacks.includes(hook.site))
+    return wrong(`${named}; the blocks of a ${family} have no such place`);
   // Behind a norm, a module's output is not what is added to the residual stream.
-  const normsAfter = familyNamed(family)?.normsAfter === true;
+  if (/\.post_feedforward_layernorm\b/.test(name) && !normsAfter)
+    return wrong(`${named}; a ${family} has no norm behind its MLP`);
   const isNorm = /\.post_(?:attention|feedforward)_layernorm\b/.test(name);
-  if (isNorm && !normsAfter)
-    return wrong(
-      `${named}; in a ${family} that norm does not stand behind a module but before the MLP, ` +
-        'whose input cannot be replaced alone',
-    );
   const isModule = (hook.site === 'mlp_out' || hook.site === 'attn_out') && !isNorm;
-  // TransformerLens' own names mean what is added.
-  if (isModule && normsAfter && /(?:^|\.)(?:layers|h)[.[]/.test(name))
+  // TransformerLens' own names mean what is added, but for `mlp.hook_out`.
+  if (isModule && normsAfter && /(?:^|\.)(?:layers|h)[.[]|mlp\.hook_out$/.test(name))
     return wrong(
       `${named}, the output of a module before its norm; only what comes after that norm can be ` +
         `replaced in a ${family}`,

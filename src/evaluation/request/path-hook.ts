@@ -41,8 +41,8 @@ const siteWords: readonly (readonly [string, BlockSite | null])[] = [
   ['resid_mid', 'resid_mid'],
   ['hook_z', 'attn_z'],
   ['attn_z', 'attn_z'],
-  ['mlp_in', null],
-  ['mlp_post', null],
+  ['mlp_in', 'mlp_in'],
+  ['mlp_post', 'mlp_post'],
   ['mlp_hidden', null],
 ];
 

@@ -5,12 +5,12 @@
 import type { Bilingual } from '../../bilingual.js';
 import type { ErrorCode } from '../../errors.js';
 import type { ModelConfig } from '../../lm/config.js';
-import { hookNameOf, parseHookName, type BlockSite } from '../../lm/hook-names.js';
+import { hookNameOf, type BlockSite } from '../../lm/hook-names.js';
 import { hookPointsOf, type Place, type SaeDescription } from '../../sae/description.js';
 import { pythonRandint } from '../../sae/kinds/python-random.js';
 import type { SaeSpec } from '../../schema/index.js';
 import { atGivenHook, atHookPoint, type FoundPlace } from './hook-point.js';
-import { misplaced } from './misplaced.js';
+import { hookIn, misplaced } from './misplaced.js';
 import { routedRange } from './routed-range.js';
 
 export interface PlacedSae {
@@ -34,7 +34,7 @@ export interface PlacingContext {
 
 /** The layer of a residual stream; null, with the reason added, for any other hook point. */
 function residualLayer(name: string, { model, add }: PlacingContext): number | null {
-  const hook = parseHookName(name);
+  const hook = hookIn(model, name);
   const wrong = misplaced(name, hook, { model, speaker: 'the file' });
   if (wrong !== null) add('checkpoint', wrong.message, wrong.code);
   else if (hook!.site === 'resid') return hook!.layer;
@@ -85,8 +85,8 @@ function severalLayers(
 }
 
 /** A residual stream that was drawn or given, for an SAE that may have been trained elsewhere. */
-function atDrawnLayer(named: string | null, layer: number): FoundPlace {
-  const trained = named === null ? null : parseHookName(named);
+function atDrawnLayer(named: string | null, layer: number, { model }: PlacingContext): FoundPlace {
+  const trained = named === null ? null : hookIn(model, named);
   const hookPoint = named === null ? null : hookNameOf({ site: 'resid', layer });
   const notes: Bilingual[] = [
     {
@@ -100,12 +100,16 @@ function atDrawnLayer(named: string | null, layer: number): FoundPlace {
   return { layer, site: null, hookPoint, notes: isElsewhere ? notes : [] };
 }
 
+/** Width of the activations at a site, and what they are. */
+export function widthAt(site: BlockSite | null, model: ModelConfig): [number, string] {
+  if (site === 'attn_z') return [model.heads * model.headDim, "the heads' outputs side by side"];
+  if (site === 'mlp_post') return [model.mlpWidth, 'the neurons of the MLP'];
+  return [model.width, "the model's residual stream"];
+}
+
 /** Adds a fault if the SAE does not have the width of its site. */
 function checkWidth(d: number, site: BlockSite | null, { model, add }: PlacingContext): void {
-  const [width, what] =
-    site === 'attn_z'
-      ? [model.heads * model.headDim, "the heads' outputs side by side"]
-      : [model.width, "the model's residual stream"];
+  const [width, what] = widthAt(site, model);
   if (d !== width)
     add(
       'checkpoint',
@@ -156,7 +160,11 @@ export function placeSae(
       return atGivenHook(spec.hook, place.over === 'hook point' ? place : null, context);
     if (place.over === 'hook point') return atHookPoint(description, given, context);
     const { first, last } = routedRange(model.layers);
-    return atDrawnLayer(place.named, given ?? pythonRandint({ seed, low: first, high: last }));
+    return atDrawnLayer(
+      place.named,
+      given ?? pythonRandint({ seed, low: first, high: last }),
+      context,
+    );
   })();
   if (found === null && spec.hook !== undefined) return null;
   checkWidth(d, found?.site ?? null, context);

@@ -4,8 +4,7 @@
  * values lie together head by head.
  */
 import type { Tensor } from '../../torch/index.js';
-import type { BatchContext } from '../batch-context.js';
-import { addToResidual, SequentialBlock, type Block } from '../blocks.js';
+import { ParallelBlock, SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import {
   dividedWidth,
@@ -17,27 +16,8 @@ import {
 import { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { MLP, SelfAttention, type Layer } from '../layers.js';
-import type { Tap } from '../model.js';
+import { MLP, SelfAttention } from '../layers.js';
 import { readRope } from '../rope-config.js';
-
-class ParallelBlock implements Block {
-  constructor(
-    private readonly layers: {
-      beforeAttention: Layer;
-      attention: SelfAttention;
-      beforeMlp: Layer;
-      mlp: Layer;
-    },
-  ) {}
-
-  forward(r: Tensor, context: BatchContext, tap?: Tap): Tensor {
-    const { beforeAttention, attention, beforeMlp, mlp } = this.layers;
-    const attended = attention.forward(beforeAttention.forward(r), context, tap);
-    const h = addToResidual(r, attended, 'attn_out', tap); // [b, T, d]
-    return addToResidual(h, mlp.forward(beforeMlp.forward(r)), 'mlp_out', tap);
-  }
-}
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const width = fields.size('hidden_size');

@@ -62,6 +62,7 @@ export const olmo2: Family = {
   keys: { used: [...llamaKeys, 'hidden_act', 'attention_bias'] },
   prefixes: ['model.'],
   normsAfter: true,
+  lacks: ['ln2_normalized'],
   centeredByTransformerLens: false,
   readConfig: (fields) =>
     readTransformer(fields, {

@@ -298,7 +298,16 @@ export interface SaeResult {
    */
   normalization?: string | undefined;
   /** Site inside the block of its layer; left out: the residual stream after the block. */
-  site?: 'attn_z' | 'attn_out' | 'resid_mid' | 'mlp_out' | undefined;
+  site?:
+    | 'attn_z'
+    | 'attn_out'
+    | 'resid_mid'
+    | 'mlp_in'
+    | 'ln2_normalized'
+    | 'ln2_out'
+    | 'mlp_post'
+    | 'mlp_out'
+    | undefined;
   /** Single-layer kinds. */
   layer?: number | undefined;
   /** Kinds with several layers. */

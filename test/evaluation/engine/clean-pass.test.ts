@@ -162,7 +162,7 @@ describe('a site that a block lacks', () => {
       { model: folder, expected: `${folder}/expected.safetensors` },
       [1],
       ({ pass }) => {
-        expect(() => pass.atSite({ site: 'resid_mid', layer: 2 })).toThrow(/no resid_mid/);
+        expect(() => pass.atSite({ site: 'resid_mid', layer: 2 })).toThrow(/no site resid_mid/);
         expect(() => pass.atSite({ site: 'attn_out', layer: 1 })).toThrow(/layer 0 was not kept/);
       },
     );

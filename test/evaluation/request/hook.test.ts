@@ -84,6 +84,12 @@ describe('hook in the words of three libraries', () => {
     ['blocks.5.hook_resid_mid', 6, 'resid_mid'],
     ['blocks.5.attn.hook_z', 6, 'attn_z'],
     ['model.layers.5.self_attn.o_proj.input', 6, 'attn_z'],
+    ['blocks.5.hook_mlp_in', 6, 'mlp_in'],
+    ['blocks.5.ln2.hook_normalized', 6, 'ln2_normalized'],
+    ['blocks.5.mlp.hook_in', 6, 'ln2_out'],
+    ['model.layers.5.mlp.input', 6, 'ln2_out'],
+    ['model.layers.5.post_attention_layernorm.output', 6, 'ln2_out'],
+    ['model.layers.5.pre_feedforward_layernorm.output', 6, 'ln2_out'],
   ])('%s', async (hook, layer, site) => {
     const filled = await validateRequest(
       request({ checkpoint: shipped('TopK_tiny.pt'), kind: 'TopK', k: 4, hook }),
@@ -94,17 +100,13 @@ describe('hook in the words of three libraries', () => {
   });
 
   it.each([
-    ['blocks.5.hook_mlp_in', 'the input of a transcoder'],
-    ['blocks.5.ln2.hook_normalized', "before the norm's weight"],
-    ['blocks.5.mlp.hook_in', 'after its weight'],
-    ['model.layers.5.mlp.input', 'after its weight'],
-    ['model.layers.5.pre_feedforward_layernorm.output', 'after its weight'],
-    ['blocks.5.mlp.hook_post', 'neurons'],
-    ['model.layers.5.mlp.down_proj.input', 'neurons'],
+    ['blocks.5.ln1.hook_normalized', 'that attention reads'],
+    ['blocks.5.mlp.hook_pre', 'neurons'],
+    ['model.layers.5.mlp.up_proj', 'neurons'],
     ['blocks.5.attn.hook_q', 'queries, keys or values'],
     ['model.layers.5.self_attn.k_proj', 'queries, keys or values'],
     ['model.norm', 'final norm'],
-    ['model.layers.5.post_attention_layernorm.output', 'before the MLP'],
+    ['model.layers.5.post_feedforward_layernorm.output', 'no norm behind its MLP'],
     ['blocks.16.hook_mlp_out', 'has 16 blocks'],
     ['blocks.5.hook_surprise', 'expected one such as blocks.5.hook_resid_post'],
     ['somewhere', 'unknown hook point somewhere'],
@@ -220,7 +222,7 @@ describe('a path that names a site', () => {
     const asked = await refusal({ ...spec, checkpoint: bare('TopK_mlp_out_K4.pt'), layer: 5 });
     expect(asked.fields[0]!.message).toMatch(/the path names mlp_out.*give hook/);
     const neurons = await refusal({ ...spec, checkpoint: bare('blocks.5.mlp.hook_post', 'a.pt') });
-    expect(neurons.fields[0]).toMatchObject({ path: 'saes[0].hook' });
+    expect(neurons).toMatchObject({ code: 'sae-width', fields: [{ path: 'saes[0].checkpoint' }] });
     expect(neurons.fields[0]!.message).toContain('neurons');
     const two = await refusal({
       ...spec,
