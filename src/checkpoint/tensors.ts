@@ -20,6 +20,8 @@ export interface OpenOptions {
   device?: string;
   /** Dtype of the tensors. Default the stored one; any other takes a copy. */
   dtype?: DType;
+  /** The file, mapped by the caller, who closes it; default it is mapped for this call. */
+  file?: MappedFile | undefined;
 }
 
 /** Copy of a compressed array. */
@@ -84,9 +86,9 @@ function open(
  */
 export function openTensors(
   checkpoint: Checkpoint,
-  { names, device = 'cpu', dtype }: OpenOptions = {},
+  { names, device = 'cpu', dtype, file: given }: OpenOptions = {},
 ): Map<string, Tensor> {
-  const file = mapFile(checkpoint.path);
+  const file = given ?? mapFile(checkpoint.path);
   const opened = new Map<string, Tensor>();
   try {
     for (const name of names ?? checkpoint.entries.keys()) {
@@ -103,6 +105,6 @@ export function openTensors(
     for (const tensor of opened.values()) tensor.dispose();
     throw error;
   } finally {
-    file.close();
+    if (given === undefined) file.close();
   }
 }

@@ -99,11 +99,23 @@ export class Builder {
     return this.linear(name, { from: heads * headDim, to: width, bias });
   }
 
-  gatedMLP(at: string): GatedMLP {
-    const { width, mlpWidth, mlpBias: bias, activation } = this.config;
-    const gate = this.linear(`${at}.gate_proj`, { from: width, to: mlpWidth, bias });
-    const up = this.linear(`${at}.up_proj`, { from: width, to: mlpWidth, bias });
-    const down = this.linear(`${at}.down_proj`, { from: mlpWidth, to: width, bias });
+  /** Gated MLP of three layers below the name `at`. */
+  gatedMLP(
+    at: string,
+    {
+      width: hidden = this.config.mlpWidth,
+      bias = this.config.mlpBias,
+      names = { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' },
+    }: {
+      width?: number;
+      bias?: boolean;
+      names?: { gate: string; up: string; down: string };
+    } = {},
+  ): GatedMLP {
+    const { width, activation } = this.config;
+    const gate = this.linear(`${at}.${names.gate}`, { from: width, to: hidden, bias });
+    const up = this.linear(`${at}.${names.up}`, { from: width, to: hidden, bias });
+    const down = this.linear(`${at}.${names.down}`, { from: hidden, to: width, bias });
     return new GatedMLP({ gateAndUp: (x) => [gate.forward(x), up.forward(x)], down }, activation);
   }
 

@@ -8,6 +8,7 @@ import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
 import { checkConfigKeys } from './config-keys.js';
 import { familyOf } from './families/index.js';
+import type { ExpertsConfig } from './experts-config.js';
 import type { Family } from './family.js';
 import { locateModel } from '../hub-cache.js';
 import { JsonFields } from './json-fields.js';
@@ -36,6 +37,8 @@ export interface ModelConfig {
   keyValueHeads: number;
   headDim: number;
   mlpWidth: number;
+  /** Experts of the MLPs that are mixtures; absent if every MLP is dense. */
+  experts?: ExpertsConfig;
   /** Epsilon of the norms. */
   normEps: number;
   activation: MlpActivation;
@@ -43,6 +46,8 @@ export interface ModelConfig {
   tiedHead: boolean;
   attentionBias: boolean;
   mlpBias: boolean;
+  /** Limit of the absolute values of queries, keys and values; absent or null for none. */
+  clipQkv?: number | null;
   /** Number of keys that a query sees, itself included; null for all keys before it. */
   windows: readonly (number | null)[];
   /** Rotary settings; null if positions are learned. */

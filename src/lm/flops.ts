@@ -3,7 +3,7 @@
  * the headers of its weight files. Norms, activations and rotations, about 1 %, are left out.
  */
 import type { ModelConfig } from './config.js';
-import { WeightFiles } from './weight-files.js';
+import { isBesideText, WeightFiles } from './weight-files.js';
 
 export interface ForwardCost {
   /** Multiply-adds of one token in each block: L numbers, block 1 first. */
@@ -17,6 +17,21 @@ export interface ForwardCost {
  * `h.3.attn.c_attn.weight`.
  */
 const blockName = /(?:^|\.)(?:layers|h)\.(\d+)\./;
+
+/**
+ * Multiply-adds of a token in one weight. Each of a block's experts meets the same share of the
+ * tokens on average.
+ */
+function multiplyAdds(
+  name: string,
+  shape: readonly number[],
+  experts: ModelConfig['experts'],
+): number {
+  if (shape.length < 2 || name.endsWith('bias')) return 0;
+  const numbers = shape.reduce((product, size) => product * size, 1);
+  if (!name.includes('.experts.')) return shape.length === 2 ? numbers : 0;
+  return experts === undefined ? numbers : (numbers * experts.perToken) / experts.count;
+}
 
 /** Number of keys that a causal query sees, averaged over positions 0…T−1. */
 function averageKeys(T: number, window: number | null): number {
@@ -42,9 +57,9 @@ export async function forwardCost(config: ModelConfig, T: number): Promise<Forwa
   const files = await WeightFiles.read(config.path);
   const weights = new Array<number>(config.layers).fill(0);
   for (const [name, shape] of files.shapes()) {
-    const block = blockName.exec(name)?.[1];
-    if (block !== undefined && shape.length === 2 && Number(block) < config.layers)
-      weights[Number(block)]! += shape[0]! * shape[1]!;
+    const block = isBesideText(name) ? undefined : blockName.exec(name)?.[1];
+    if (block !== undefined && Number(block) < config.layers)
+      weights[Number(block)]! += multiplyAdds(name, shape, config.experts);
   }
   const { heads, headDim, width, vocabulary, windows } = config;
   return {

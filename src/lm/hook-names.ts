@@ -44,6 +44,7 @@ function inLensBlock(point: string, block: number): HookPoint | null {
 /** Sites of the outputs of Hugging Face modules, by the names after `layers.N` or `h.N`. */
 const outputs: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out',
+  block_sparse_moe: 'mlp_out', // Mixtral's before transformers 5
   self_attn: 'attn_out',
   attention: 'attn_out',
   attn: 'attn_out',

@@ -76,7 +76,9 @@ export async function loadLanguageModel(
   checkMemory(files, config, { device, dtype });
   const weights = new Weights(files, family.prefixes, { device, dtype });
   try {
-    return family.create(new Builder(config, weights));
+    const model = family.create(new Builder(config, weights));
+    weights.finish();
+    return model;
   } catch (thrown) {
     weights.dispose();
     throw thrown;

@@ -105,16 +105,23 @@ export function bytesPer(dtype: string): number {
   return dtype === 'float64' ? 8 : dtype === 'float32' ? 4 : 2;
 }
 
+/**
+ * Whether a weight belongs to another part of the file than the text model: images and sounds of a
+ * multimodal model, or the layers that predict several tokens at once.
+ */
+export function isBesideText(name: string): boolean {
+  return /(^|\.)(vision_tower|vision_model|visual|multi_modal_projector|mtp)\./.test(name);
+}
+
 /** Size of the weights that loading a model would use, from the headers alone. */
 export function modelSize(
   files: WeightFiles,
   { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
   dtype: string,
 ): { parameters: number; bytes: number } {
-  // A tied head and the vision part of a multimodal model may be stored too; they are not loaded.
+  // A tied head and other parts than the text model may be stored too; they are not loaded.
   const skip = (name: string): boolean =>
-    (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) ||
-    /(^|\.)(vision_tower|multi_modal_projector)\./.test(name);
+    (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) || isBesideText(name);
   const parameters = files.parameters({ skip });
   return { parameters, bytes: parameters * bytesPer(dtype) };
 }

@@ -1,7 +1,13 @@
 /** Weights of a language model, by name. */
 import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
-import { PackedWeights, type DType, type Tensor } from '../torch/index.js';
+import {
+  mapFile,
+  PackedWeights,
+  type DType,
+  type MappedFile,
+  type Tensor,
+} from '../torch/index.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -13,6 +19,8 @@ export interface WeightOptions {
 export class Weights {
   readonly #taken = new Map<string, Tensor>();
   readonly #derived: Tensor[] = [];
+  /** Files by path: a mapping for each of a thousand experts would be too many for the system. */
+  readonly #mapped = new Map<string, MappedFile>();
   /** Packed copies of the weights, kept while several calls of a layer share them. */
   readonly packed = new PackedWeights();
 
@@ -54,11 +62,15 @@ export class Weights {
         `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, ` +
           `found ${entry.dtype}: quantized weights are not supported.`,
       );
-    const tensor = openTensors(checkpoint, { names: [entry.name], ...this.options }).get(
-      entry.name,
-    )!;
+    const tensor = this.#open(found, this.options);
     this.#taken.set(name, tensor);
     return tensor;
+  }
+
+  /** Ends what only the taking of weights needs. */
+  finish(): void {
+    for (const file of this.#mapped.values()) file.close();
+    this.#mapped.clear();
   }
 
   has(name: string): boolean {
@@ -88,8 +100,15 @@ export class Weights {
   }
 
   dispose(): void {
+    this.finish();
     for (const tensor of [...this.#taken.values(), ...this.#derived]) tensor.dispose();
     this.#taken.clear();
+  }
+
+  #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {
+    let file = this.#mapped.get(checkpoint.path);
+    if (file === undefined) this.#mapped.set(checkpoint.path, (file = mapFile(checkpoint.path)));
+    return openTensors(checkpoint, { names: [entry.name], file, ...options }).get(entry.name)!;
   }
 
   #find(name: string): StoredTensor | null {

@@ -10,10 +10,14 @@ import { gptNeoX } from './gpt-neox.js';
 import { gpt2 } from './gpt2.js';
 import { llama } from './llama.js';
 import { mistral } from './mistral.js';
+import { mixtral } from './mixtral.js';
 import { olmo2 } from './olmo2.js';
+import { olmoe } from './olmoe.js';
 import { phi3 } from './phi3.js';
 import { qwen2 } from './qwen2.js';
+import { qwen2Moe } from './qwen2-moe.js';
 import { qwen3 } from './qwen3.js';
+import { qwen3Moe } from './qwen3-moe.js';
 
 export const families: readonly Family[] = [
   llama,
@@ -28,6 +32,10 @@ export const families: readonly Family[] = [
   gemma3,
   phi3,
   olmo2,
+  qwen3Moe,
+  mixtral,
+  qwen2Moe,
+  olmoe,
 ];
 
 /** Family of that name; undefined for `torchscript`, which stands for models of no family. */
