@@ -11,17 +11,21 @@ import { attendInBlocks } from './attention-blocks.js';
 import type { AttentionOptions, Heads } from './attention-options.js';
 import { attendSegments } from './attention-segments.js';
 import type { BatchContext } from './batch-context.js';
-import { rotate } from './rope.js';
+import { pairsToHalves, rotate } from './rope.js';
 
 /**
  * Attention of n copies of the context's batch: q [n·B, T, H, hd], k and v [n·B, T, H_kv, hd] →
  * [n·B, T, H·hd].
  */
 export function attend(
-  { q, k, v }: Heads,
+  { q: queries, k: keys, v }: Heads,
   context: BatchContext,
   options: AttentionOptions,
 ): Tensor {
+  const [q, k] =
+    options.rope?.interleaved === true
+      ? [pairsToHalves(queries, options.rope.dim), pairsToHalves(keys, options.rope.dim)]
+      : [queries, keys];
   const table = options.rope === null ? null : context.rope(options.rope);
   if (q.device === 'cpu' && options.softcap === null)
     return kernels.attend(

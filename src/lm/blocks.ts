@@ -1,4 +1,4 @@
-/** Blocks of a transformer: a norm, attention, a norm and an MLP, joined by the residual stream. */
+/** Blocks of a transformer: norms, attention and an MLP, joined by the residual stream. */
 import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './batch-context.js';
 import type { BlockSite } from './hook-names.js';

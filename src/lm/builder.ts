@@ -4,13 +4,15 @@ import { ops, type Tensor } from '../torch/index.js';
 import type { AttentionOptions } from './attention-options.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import { Transformer, type TransformerParts } from './transformer.js';
+import { Transformer } from './transformer.js';
 import {
   GatedMLP,
   LayerNorm,
   Linear,
+  MLP,
   RMSNorm,
   SelfAttention,
+  type Layer,
   type SelfAttentionLayers,
 } from './layers.js';
 import type { Weights } from './weights.js';
@@ -19,6 +21,21 @@ export interface LinearSizes {
   from: number;
   to: number;
   bias: boolean;
+}
+
+/** Names of an attention, if they are not Llama's. */
+export interface AttentionNames {
+  at?: string;
+  /** Name of the output projection. */
+  out?: string;
+  outBias?: boolean;
+}
+
+export interface LayerNormOptions {
+  width?: number;
+  /** Whether the norm has a weight, and a bias. */
+  weight?: boolean;
+  bias?: boolean;
 }
 
 export class Builder {
@@ -46,10 +63,13 @@ export class Builder {
     return new RMSNorm(this.weights.take(`${name}.weight`, [width]), this.config.normEps);
   }
 
-  layerNorm(name: string, width = this.config.width): LayerNorm {
+  layerNorm(
+    name: string,
+    { width = this.config.width, weight = true, bias = weight }: LayerNormOptions = {},
+  ): LayerNorm {
     return new LayerNorm(
-      this.weights.take(`${name}.weight`, [width]),
-      this.weights.take(`${name}.bias`, [width]),
+      this.weights.takeIf(weight, `${name}.weight`, [width]),
+      this.weights.takeIf(bias, `${name}.bias`, [width]),
       this.config.normEps,
     );
   }
@@ -60,20 +80,21 @@ export class Builder {
     return { rope: ropes[i]!, window: windows[i]!, scale: attentionScale[i]!, softcap };
   }
 
-  /** Llama's attention of block `i`, from 0: `layers.i.self_attn`. */
+  /** Attention of block `i`, from 0, with Llama's names unless others are given. */
   attention(
     i: number,
     {
+      at = `layers.${i}.self_attn`,
+      out = 'o_proj',
       outBias = this.config.attentionBias,
       ...norms
-    }: { outBias?: boolean } & Pick<SelfAttentionLayers, 'headNorms'> = {},
+    }: AttentionNames & Pick<SelfAttentionLayers, 'headNorms'> = {},
   ): SelfAttention {
-    const at = `layers.${i}.self_attn`;
     return new SelfAttention(
       {
         project: this.separateHeads(at),
         ...norms,
-        out: this.attentionOut(`${at}.o_proj`, { bias: outBias }),
+        out: this.attentionOut(`${at}.${out}`, { bias: outBias }),
       },
       this.attentionOptions(i),
     );
@@ -97,6 +118,27 @@ export class Builder {
   attentionOut(name: string, { bias = this.config.attentionBias } = {}): Linear {
     const { width, heads, headDim } = this.config;
     return this.linear(name, { from: heads * headDim, to: width, bias });
+  }
+
+  /** MLP without a gate. */
+  mlp(names: { up: string; down: string }, { bias = this.config.mlpBias } = {}): MLP {
+    const { width, mlpWidth, activation } = this.config;
+    const up = this.linear(names.up, { from: width, to: mlpWidth, bias });
+    const down = this.linear(names.down, { from: mlpWidth, to: width, bias });
+    return new MLP({ up, down }, activation);
+  }
+
+  /** Gated MLP with gate and up in one weight. */
+  fusedGatedMLP(at: string): GatedMLP {
+    const { width, mlpWidth, mlpBias: bias, activation } = this.config;
+    const both = this.linear(`${at}.gate_up_proj`, { from: width, to: 2 * mlpWidth, bias });
+    return new GatedMLP(
+      {
+        gateAndUp: (x) => both.forward(x).chunk(2, -1) as [Tensor, Tensor],
+        down: this.linear(`${at}.down_proj`, { from: mlpWidth, to: width, bias }),
+      },
+      activation,
+    );
   }
 
   /** Gated MLP of three layers below the name `at`. */
@@ -127,17 +169,20 @@ export class Builder {
    * Embedding and head. As in transformers 5, two that are tied by `config.json` are tied only if
    * the file does not have both with different values, and one that the file lacks is the other.
    * @param names names of the embedding, and of the head, the preferred one first.
+   * @param options.width width of both, if it is not that of the residual stream.
+   * @param options.headBias whether the head has a bias.
    */
-  embeddingAndHead(names: {
-    embedding: string;
-    heads: readonly string[];
-  }): Pick<TransformerParts, 'embedding' | 'head' | 'notes'> {
+  embeddingAndHead(
+    names: { embedding: string; heads: readonly string[] },
+    { width = this.config.width, headBias = false } = {},
+  ): { embedding: Tensor; head: Linear; notes: readonly Bilingual[] } {
     const { weights } = this;
-    const shape = [this.config.vocabulary, this.config.width];
+    const shape = [this.config.vocabulary, width];
     const stored = [...names.heads, names.heads[0]!].map((name) => `${name}.weight`);
     const head = stored.find((name) => weights.has(name)) ?? stored[0]!;
     const embedding = `${names.embedding}.weight`;
-    const linear = (weight: Tensor): Linear => new Linear(weight, null, weights.packed);
+    const bias = weights.takeIf(headBias, `${names.heads[0]!}.bias`, [this.config.vocabulary]);
+    const linear = (weight: Tensor): Linear => new Linear(weight, bias, weights.packed);
     if (!this.config.tiedHead)
       return {
         embedding: weights.take(embedding, shape),
@@ -165,11 +210,11 @@ export class Builder {
   }
 
   /** Model with Llama's names around the blocks. */
-  transformer(block: (i: number) => Block): Transformer {
+  transformer(block: (i: number) => Block, finalNorm: Layer = this.rmsNorm('norm')): Transformer {
     return new Transformer(this.config, this.weights, {
       ...this.embeddingAndHead({ embedding: 'embed_tokens', heads: ['lm_head'] }),
       blocks: this.blocks(block),
-      finalNorm: this.rmsNorm('norm'),
+      finalNorm,
     });
   }
 }

@@ -86,7 +86,7 @@ export const ropeKeys: ConfigKeys = {
     ...['low_freq_factor', 'high_freq_factor', 'sliding_attention', 'full_attention'],
   ],
   // Positions of text are the same in all three sections of Qwen 2 VL's.
-  idle: ['mrope_section', 'finetuned'],
+  idle: ['mrope_section', 'mrope_interleaved', 'finetuned'],
 };
 
 /** Whether a value says nothing: null, false, or nothing inside. */

@@ -7,16 +7,17 @@ import type { Bilingual } from '../schema/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
 import { checkConfigKeys } from './config-keys.js';
-import { familyOf } from './families/index.js';
+import { familyOf, type FoundFamily } from './families/index.js';
 import type { ExpertsConfig } from './experts-config.js';
-import type { Family } from './family.js';
+import type { FamilySettings } from './family-settings.js';
 import { locateModel } from '../hub-cache.js';
 import { JsonFields } from './json-fields.js';
 import type { RopeConfig } from './rope-config.js';
+import { multimodalKeys } from './multimodal.js';
 import { readScriptManifest } from './script-manifest.js';
 
 /** Sizes and settings of a language model. Lists have one entry for each block, block 1 first. */
-export interface ModelConfig {
+export interface ModelConfig extends FamilySettings {
   /** Folder of the model. */
   path: string;
   /** Name of the family, or `torchscript` for a TorchScript export. */
@@ -58,16 +59,28 @@ export interface ModelConfig {
   attentionSoftcap: number | null;
   /** Cap of the logits, applied in the same way; null for none. */
   logitSoftcap: number | null;
+  /** Factor on the embeddings; null for none. */
+  embeddingScale: number | null;
+  /** Factor on what attention and MLP add to the residual stream. */
+  residualScale: number;
+  /** Factor on the logits, before a cap; null for none. */
+  logitScale: number | null;
   /** Whether attention and MLP both read the block's input. */
   parallelResidual: boolean;
 }
 
 /** Notes about keys of the file that are not used. */
-function checkKeys({ keys, section }: Family, fields: JsonFields): Bilingual[] {
-  const part = section === undefined ? null : fields.section(section.name);
-  return part === null
-    ? checkConfigKeys(fields, keys)
-    : [...checkConfigKeys(part, keys), ...checkConfigKeys(fields, section!.beside)];
+function checkKeys(
+  { family: { keys }, text, multimodal }: FoundFamily,
+  file: JsonFields,
+): Bilingual[] {
+  if (!multimodal) return checkConfigKeys(file, keys);
+  if (file.has('text_config'))
+    return [...checkConfigKeys(text, keys), ...checkConfigKeys(file, multimodalKeys)];
+  return checkConfigKeys(text, {
+    ...keys,
+    idle: [...(keys.idle ?? []), ...(multimodalKeys.idle ?? [])],
+  });
 }
 
 export interface ReadModelOptions {
@@ -109,9 +122,9 @@ export async function readModelConfig(
         'the manifest.json of a TorchScript export.',
     );
   try {
-    const family = familyOf(fields);
-    const config = family.readConfig(fields);
-    return { path: folder, family: family.name, notes: checkKeys(family, fields), ...config };
+    const found = familyOf(fields);
+    const config = found.family.readConfig(found.text);
+    return { path: folder, family: found.family.name, notes: checkKeys(found, fields), ...config };
   } catch (thrown) {
     if (exported === null || !(thrown instanceof SaeEvalError)) throw thrown;
     // The export is what the folder is for.

@@ -27,6 +27,10 @@ export interface Family {
   readonly normsAfter: boolean;
   /** Sites that its blocks do not have, beside `resid_mid` of parallel blocks. Default none. */
   readonly lacks?: readonly BlockSite[];
+  /** Names of these norms, if they are not those of Gemma 2. */
+  readonly normNames?: readonly string[];
+  /** Whether the outputs of attention and MLP are multiplied before they are added. */
+  readonly termsScaled?: true;
   /**
    * Whether TransformerLens centers the weights that write to the residual stream
    * (`center_writing_weights`). It does so if the norms subtract the mean.
@@ -34,9 +38,7 @@ export interface Family {
   readonly centeredByTransformerLens: boolean;
   /** What the keys of `config.json` are taken for. */
   readonly keys: ConfigKeys;
-  /** Section of a larger model's file that holds this model's configuration. */
-  readonly section?: { readonly name: string; readonly beside: ConfigKeys };
-  /** Reads `config.json`. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
+  /** Reads `config.json`, or the text model's section of it. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
   readonly readConfig: (fields: JsonFields) => FamilyConfig;
   /** Builds the model from its weights. @throws SaeEvalError `checkpoint-*`. */
   readonly create: (build: Builder) => Transformer;

@@ -49,14 +49,18 @@ const outputs: Readonly<Record<string, BlockSite>> = {
   attention: 'attn_out',
   attn: 'attn_out',
   'attn.attention': 'attn_out',
+  self_attention: 'attn_out',
   // The last layer of a module has the module's output.
   'mlp.down_proj': 'mlp_out',
   'mlp.c_proj': 'mlp_out',
   'mlp.dense_4h_to_h': 'mlp_out',
   'mlp.fc2': 'mlp_out',
   'mlp.fc_out': 'mlp_out',
+  fc2: 'mlp_out',
   'self_attn.o_proj': 'attn_out',
   'self_attn.dense': 'attn_out',
+  'self_attn.out_proj': 'attn_out',
+  'self_attention.dense': 'attn_out',
   'attention.dense': 'attn_out',
   'attn.c_proj': 'attn_out',
   'attn.out_proj': 'attn_out',
@@ -64,6 +68,8 @@ const outputs: Readonly<Record<string, BlockSite>> = {
   // Families with norms behind their modules; elsewhere the first is the norm before the MLP.
   post_attention_layernorm: 'attn_out',
   post_feedforward_layernorm: 'mlp_out',
+  post_self_attn_layernorm: 'attn_out',
+  post_mlp_layernorm: 'mlp_out',
   pre_feedforward_layernorm: 'ln2_out',
   ln_2: 'ln2_out',
 };
@@ -72,6 +78,8 @@ const outputs: Readonly<Record<string, BlockSite>> = {
 const inputs: Readonly<Record<string, BlockSite>> = {
   'self_attn.o_proj': 'attn_z',
   'self_attn.dense': 'attn_z',
+  'self_attn.out_proj': 'attn_z',
+  'self_attention.dense': 'attn_z',
   'attention.dense': 'attn_z',
   'attn.c_proj': 'attn_z',
   'attn.out_proj': 'attn_z',
@@ -84,12 +92,13 @@ const inputs: Readonly<Record<string, BlockSite>> = {
   'mlp.dense_4h_to_h': 'mlp_post',
   'mlp.fc2': 'mlp_post',
   'mlp.fc_out': 'mlp_post',
+  fc2: 'mlp_post',
 };
 
 /** Family of models, as far as it decides what a module's name means. */
 export interface ModuleMeaning {
   /**
-   * Whether norms stand behind attention and MLP. If not, `post_attention_layernorm` is the norm
+   * Whether norms of Gemma 2's names stand behind attention and MLP. If not, `post_attention_layernorm` is the norm
    * before the MLP. Default true.
    */
   normsAfter?: boolean;
@@ -98,7 +107,7 @@ export interface ModuleMeaning {
 /** Prefixes of the models' transformers, then `layers.N` or `h.N`, then a module. */
 const moduleName = new RegExp(
   '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|gpt_neox|' +
-    'transformer)' +
+    'transformer|model\\.decoder|decoder|model\\.text_model)' +
     '\\.)?(?:layers|h)\\.(\\d{1,5})(?:\\.(\\w+(?:\\.\\w+){0,4}))?$',
 );
 
@@ -134,8 +143,10 @@ export function parseLensName(name: string): { block: number; point: string } | 
 
 const embedding = new RegExp(
   '^(?:blocks\\.0\\.)?hook_embed$|' +
-    '^(?:(?:model|language_model|model\\.language_model|language_model\\.model)\\.)?' +
-    'embed_tokens(?:\\.output)?$|^(?:gpt_neox\\.)?embed_in(?:\\.output)?$',
+    '^(?:(?:model|language_model|model\\.language_model|language_model\\.model|model\\.decoder|' +
+    'decoder|model\\.text_model)\\.)?embed_tokens(?:\\.output)?$|' +
+    '^(?:gpt_neox\\.)?embed_in(?:\\.output)?$|' +
+    '^(?:transformer\\.)?(?:wte|word_embeddings)(?:\\.output)?$',
 );
 
 /**

@@ -42,6 +42,11 @@ export class JsonFields {
     return new JsonFields(json as Record<string, unknown>, file, code, at);
   }
 
+  /** The same fields with other values for some of them. */
+  with(values: Readonly<Record<string, unknown>>): JsonFields {
+    return new JsonFields({ ...this.object, ...values }, this.file, this.code, this.at);
+  }
+
   names(): string[] {
     return Object.keys(this.object);
   }

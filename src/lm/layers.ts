@@ -37,11 +37,11 @@ export class Linear implements Layer {
   }
 }
 
-/** Layer normalization with weight and bias (Ba et al. 2016, arXiv:1607.06450). */
+/** Layer normalization (Ba et al. 2016, arXiv:1607.06450), with weight and bias or without. */
 export class LayerNorm implements Norm {
   constructor(
-    private readonly weight: Tensor,
-    private readonly bias: Tensor,
+    private readonly weight: Tensor | null,
+    private readonly bias: Tensor | null,
     private readonly eps: number,
   ) {}
 
@@ -54,7 +54,34 @@ export class LayerNorm implements Norm {
   }
 
   weigh(normalized: Tensor): Tensor {
-    return normalized.mul(this.weight).add(this.bias);
+    const weighed = this.weight === null ? normalized : normalized.mul(this.weight);
+    return this.bias === null ? weighed : weighed.add(this.bias);
+  }
+}
+
+/** Layer normalization of each head, with a weight for each of its dimensions, [H, hd]. */
+export class HeadLayerNorm implements Layer {
+  constructor(
+    private readonly weight: Tensor,
+    private readonly eps: number,
+  ) {}
+
+  /** [b, T, H, hd] → the same. */
+  forward(x: Tensor): Tensor {
+    const exact = x.to({ dtype: 'float32' });
+    return ops
+      .layer_norm(exact, [x.shape.at(-1)!], null, null, this.eps)
+      .mul(this.weight)
+      .to({ dtype: x.dtype });
+  }
+}
+
+/** Multiplies by a number. May overwrite x, so x must be a fresh output of a layer. */
+export class Scale implements Layer {
+  constructor(private readonly factor: number) {}
+
+  forward(x: Tensor): Tensor {
+    return x.mul_(this.factor);
   }
 }
 

@@ -6,6 +6,7 @@ import { Builder } from './builder.js';
 import { readModelConfig, type ModelConfig } from './config.js';
 import { familyNamed } from './families/index.js';
 import type { LanguageModel } from './model.js';
+import { multimodalPrefixes } from './multimodal.js';
 import { ScriptLanguageModel } from './script-model.js';
 import { modelSize, WeightFiles } from './weight-files.js';
 import { Weights } from './weights.js';
@@ -74,7 +75,8 @@ export async function loadLanguageModel(
   if (family === undefined) return new ScriptLanguageModel(config, { device, dtype });
   const files = await WeightFiles.read(config.path);
   checkMemory(files, config, { device, dtype });
-  const weights = new Weights(files, family.prefixes, { device, dtype });
+  const prefixes = [...family.prefixes, ...multimodalPrefixes];
+  const weights = new Weights(files, prefixes, { device, dtype });
   try {
     const model = family.create(new Builder(config, weights));
     weights.finish();

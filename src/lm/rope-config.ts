@@ -39,6 +39,8 @@ export interface RopeConfig {
   /** Number of rotated dimensions of a head. An odd number counts as the next even one. */
   dim: number;
   scaling: RopeScaling;
+  /** Whether the dimensions 2i and 2i + 1 rotate together, not i and i + dim/2. */
+  interleaved?: true;
 }
 
 export interface RopeDefaults {
@@ -51,6 +53,8 @@ export interface RopeDefaults {
   originalPositions?: number;
   /** Whether `yarn` means LongRoPE, as in Phi-3's first files. */
   yarnIsLongrope?: boolean;
+  /** Whether neighboring dimensions rotate together. */
+  interleaved?: true;
 }
 
 /** YaRN's factor on cosines and sines (eq. 22), or DeepSeek's variant of it. */
@@ -174,6 +178,7 @@ export function readRopeSection(
     dim,
     scaling:
       section === null ? { kind: 'default' } : readScaling(section, config, { ...defaults, dim }),
+    ...(defaults.interleaved === undefined ? {} : { interleaved: true }),
   };
 }
 

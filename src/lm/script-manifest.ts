@@ -45,6 +45,9 @@ function readManifest(manifest: JsonFields): Omit<ModelConfig, 'path'> {
     attentionScale: each(1),
     attentionSoftcap: null,
     logitSoftcap: null,
+    embeddingScale: null,
+    residualScale: 1,
+    logitScale: null,
     parallelResidual: false,
   };
 }

@@ -150,6 +150,9 @@ export function readTransformer(
     attentionScale: perBlock(sizes.layers, () => sizes.headDim ** -0.5),
     attentionSoftcap: null,
     logitSoftcap: null,
+    embeddingScale: null,
+    residualScale: 1,
+    logitScale: null,
     parallelResidual: false,
     ...others,
   };

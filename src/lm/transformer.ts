@@ -8,7 +8,7 @@ import { blockBytes } from './attention-blocks.js';
 import { BatchContext } from './batch-context.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
-import type { Layer, Linear } from './layers.js';
+import type { Layer } from './layers.js';
 import type {
   AttentionContext,
   ContextOptions,
@@ -20,11 +20,16 @@ import { RopeTables } from './rope.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
+/** [N, d] → the logits [N, V], or those of a range of tokens. */
+export interface Head {
+  forward(h: Tensor, vocabulary?: VocabularyRange): Tensor;
+}
+
 export interface TransformerParts {
   embedding: Tensor; // [V, d]
   blocks: readonly Block[];
   finalNorm: Layer;
-  head: Linear;
+  head: Head;
   /** Remarks on the weight files. */
   notes: readonly Bilingual[];
 }
@@ -87,7 +92,11 @@ export class Transformer implements LanguageModel {
   }
 
   embed(ids: Tensor): Tensor {
-    return ops.embedding(this.parts.embedding, ids); // [B, T, d]
+    const { embeddingScale: factor } = this.config;
+    return scope(() => {
+      const r = ops.embedding(this.parts.embedding, ids); // [B, T, d]
+      return factor === null ? r : r.mul_(factor);
+    });
   }
 
   context(
@@ -115,9 +124,10 @@ export class Transformer implements LanguageModel {
   }
 
   head(h: Tensor, vocabulary?: VocabularyRange): Tensor {
-    const cap = this.config.logitSoftcap;
+    const { logitSoftcap: cap, logitScale: factor } = this.config;
     return scope(() => {
-      const logits = this.parts.head.forward(h, vocabulary); // [N, V]
+      const raw = this.parts.head.forward(h, vocabulary); // [N, V]
+      const logits = factor === null ? raw : raw.mul_(factor);
       return cap === null ? logits : logits.div(cap).tanh_().mul_(cap);
     });
   }

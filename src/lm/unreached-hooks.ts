@@ -40,8 +40,10 @@ const inModuleInput: Meanings = [
 
 /** Names outside the blocks. */
 const outside: Meanings = [
-  [/^hook_pos_embed$|^(?:transformer\.)?wpe$/, 'the position embeddings alone'],
-  [/^(?:transformer\.)?wte$/, 'the token embeddings alone, before positions are added'],
+  [
+    /^hook_pos_embed$|^(?:transformer\.)?wpe$|(?:^|\.)embed_positions$/,
+    'the position embeddings alone',
+  ],
   [
     /^ln_final\b|^(?:model|language_model|transformer|gpt_neox)\.(?:norm|ln_f|final_layer_norm)\b/,
     'the output of the final norm',

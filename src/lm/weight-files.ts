@@ -110,7 +110,9 @@ export function bytesPer(dtype: string): number {
  * multimodal model, or the layers that predict several tokens at once.
  */
 export function isBesideText(name: string): boolean {
-  return /(^|\.)(vision_tower|vision_model|visual|multi_modal_projector|mtp)\./.test(name);
+  return /(^|\.)(vision_tower|vision_model|visual|audio_tower|multi_modal_projector|connector|mtp)\./.test(
+    name,
+  );
 }
 
 /** Size of the weights that loading a model would use, from the headers alone. */

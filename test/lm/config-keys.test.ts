@@ -19,6 +19,7 @@ import { families } from '#src/lm/families/index.js';
 import type { Family } from '#src/lm/family.js';
 import { loadLanguageModel, readModelConfig, type ModelConfig } from '#src/lm/index.js';
 import { JsonFields } from '#src/lm/json-fields.js';
+import { multimodalKeys } from '#src/lm/multimodal.js';
 import { ops, scope, setInferenceMode, type Tensor } from '#src/torch/index.js';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { withTable } from '../docs/generated-section.js';
@@ -183,10 +184,7 @@ describe('the declared keys', () => {
       for (const spy of spies) spy.mockRestore();
     }
     const declared = new Set([...usedByAll, ...family.keys.used]);
-    const { name: section } = family.section ?? {};
-    expect([...read].filter((key) => !declared.has(key) && !inSections.has(key))).toEqual(
-      section === undefined ? [] : [section],
-    );
+    expect([...read].filter((key) => !declared.has(key) && !inSections.has(key))).toEqual([]);
     // familyOf reads the first two.
     const others = ['model_type', 'quantization_config', ...inSections];
     expect([...declared].filter((key) => !read.has(key) && !others.includes(key))).toEqual([]);
@@ -201,15 +199,10 @@ describe('the declared keys', () => {
     const rows = [
       ['all', usedByAll, idleByAll, onlyByAll] as const,
       ['sections `rope_…`', ropeKeys.used, ropeKeys.idle ?? [], {}] as const,
-      ...families.map(({ name, keys, section }) => {
-        const beside = section?.beside;
-        return [
-          name,
-          [...keys.used, ...(beside?.used ?? [])],
-          [...(keys.idle ?? []), ...(beside?.idle ?? [])],
-          keys.only ?? {},
-        ] as const;
-      }),
+      ['beside `text_config`', multimodalKeys.used, multimodalKeys.idle ?? [], {}] as const,
+      ...families.map(
+        ({ name, keys }) => [name, keys.used, keys.idle ?? [], keys.only ?? {}] as const,
+      ),
     ].map(
       ([name, used, idle, only]) => `| ${name} | ${list(used)} | ${list(idle)} | ${must(only)} |`,
     );

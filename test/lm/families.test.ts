@@ -164,7 +164,8 @@ describe.each(folders('models-odd'))('%s: the sites inside a block', (folder) =>
       const emptied = model.block(2, r, context, (site, value) =>
         site.endsWith('_out') ? value.mul(0) : value,
       );
-      expect(ops.equal(emptied, r)).toBe(true);
+      // but for norms on the residual stream itself
+      if (folder !== 'models-odd/opt-post-norm') expect(ops.equal(emptied, r)).toBe(true);
       for (const value of seen.values()) value.dispose();
       context.dispose();
       return null;

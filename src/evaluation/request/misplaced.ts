@@ -5,13 +5,19 @@ import { familyNamed } from '../../lm/families/index.js';
 import { hookNameExamples, parseHookName, type HookPoint } from '../../lm/hook-names.js';
 import { unreachedHook } from '../../lm/unreached-hooks.js';
 
+/** Families that add embeddings of positions to those of tokens. */
+const addsPositions: ReadonlySet<string> = new Set(['gpt2', 'gpt-neo', 'opt']);
+
 /** A name as it stands in a message. */
 export const shown = (name: string): string => name.slice(0, 80);
 
 /** The hook point of a name as that model's family means it; null for an unknown name. */
 export function hookIn({ family }: ModelConfig, name: string): HookPoint | null {
-  const normsAfter = familyNamed(family)?.normsAfter;
-  return parseHookName(name, normsAfter === undefined ? {} : { normsAfter });
+  const { normsAfter, normNames } = familyNamed(family) ?? {};
+  return parseHookName(
+    name,
+    normsAfter === undefined ? {} : { normsAfter: normsAfter && normNames === undefined },
+  );
 }
 
 /**
@@ -44,7 +50,7 @@ export function misplaced(
         'model',
       'sae-width',
     );
-  if ((family === 'gpt2' || family === 'gpt-neo') && /hook_embed$/.test(name))
+  if (addsPositions.has(family) && /embed|wte/.test(name))
     return wrong(
       `${named}, token embeddings alone; this model adds position embeddings before the first ` +
         'place that can be replaced, blocks.0.hook_resid_pre',
@@ -55,19 +61,35 @@ export function misplaced(
     return wrong(
       `${named}; attention and MLP run side by side in this model, with nothing between them`,
     );
-  const { normsAfter = false, lacks = [] } = familyNamed(family) ?? {};
+  const {
+    normsAfter = false,
+    lacks = [],
+    normNames = ['post_attention_layernorm', 'post_feedforward_layernorm'],
+    termsScaled = false,
+  } = familyNamed(family) ?? {};
   if (hook.site !== 'resid' && lacks.includes(hook.site))
     return wrong(`${named}; the blocks of a ${family} have no such place`);
-  // Behind a norm, a module's output is not what is added to the residual stream.
-  if (/\.post_feedforward_layernorm\b/.test(name) && !normsAfter)
-    return wrong(`${named}; a ${family} has no norm behind its MLP`);
-  const isNorm = /\.post_(?:attention|feedforward)_layernorm\b/.test(name);
-  const isModule = (hook.site === 'mlp_out' || hook.site === 'attn_out') && !isNorm;
+  // Behind a norm or a factor, a module's output is not what is added to the residual stream.
+  const norm = /\.(post_(?:attention|feedforward|self_attn|mlp)_layernorm)\b/.exec(name)?.[1];
+  const isTerm = hook.site === 'mlp_out' || hook.site === 'attn_out';
+  const isNorm = norm !== undefined && isTerm;
+  if (isNorm && !(normsAfter && normNames.includes(norm)))
+    return wrong(
+      `${named}; a ${family} has no norm ` +
+        (norm.includes('att') ? 'of that name behind its attention' : 'behind its MLP'),
+    );
   // TransformerLens' own names mean what is added, but for `mlp.hook_out`.
-  if (isModule && normsAfter && /(?:^|\.)(?:layers|h)[.[]|mlp\.hook_out$/.test(name))
+  const isModule = isTerm && !isNorm && /(?:^|\.)(?:layers|h)[.[]|mlp\.hook_out$/.test(name);
+  if (isModule && normsAfter)
     return wrong(
       `${named}, the output of a module before its norm; only what comes after that norm can be ` +
         `replaced in a ${family}`,
+    );
+  if (isModule && termsScaled)
+    return wrong(
+      `${named}, the output of a module before it is multiplied by the factor of the residual ` +
+        `stream; only what comes after that factor can be replaced in a ${family} ` +
+        `(blocks.${hook.layer - 1}.hook_${hook.site})`,
     );
   return null;
 }

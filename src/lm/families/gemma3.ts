@@ -10,29 +10,18 @@ import { createGemma, gemmaKeys, readGemma } from './gemma2.js';
 
 export const gemma3: Family = {
   name: 'gemma3',
-  modelTypes: ['gemma3_text', 'gemma3'],
-  models: 'Gemma 3; of the multimodal ones the text model',
+  modelTypes: ['gemma3_text'],
+  models: 'Gemma 3',
   features: 'normalized queries and keys, rotary settings per kind of layer',
   keys: {
     used: [...gemmaKeys, 'rope_local_base_freq', 'sliding_window_pattern'],
     idle: ['hidden_act', '_sliding_window_pattern'],
   },
-  section: {
-    name: 'text_config',
-    beside: {
-      used: ['text_config'],
-      idle: [
-        ...['vision_config', 'mm_tokens_per_image', 'image_token_index', 'image_token_id'],
-        ...['boi_token_index', 'eoi_token_index', 'boi_token_id', 'eoi_token_id'],
-      ],
-    },
-  },
-  prefixes: ['model.', 'language_model.model.', 'model.language_model.'],
+  prefixes: ['model.'],
   normsAfter: true,
   centeredByTransformerLens: false,
-  readConfig(whole) {
-    // The multimodal model's file has the text model's as a section, without the default values.
-    const fields = whole.section('text_config') ?? whole;
+  readConfig(fields) {
+    // The section of a multimodal model's file leaves the default values out.
     const sizes = readSizes(fields, {
       vocabulary: 262_208,
       maxPositions: 131_072,

@@ -2,11 +2,9 @@
  * GPT-Neo (Black et al. 2021), the architecture of TinyStories: GPT-2's blocks with weights stored
  * [out, in], scores that are not scaled, and a window of keys in every other block.
  */
-import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { MLP, SelfAttention } from '../layers.js';
 import {
   dividedWidth,
   mostLayers,
@@ -16,8 +14,8 @@ import {
   readTransformer,
   type Sizes,
 } from '../transformer-config.js';
-import type { Transformer, TransformerParts } from '../transformer.js';
-import { PositionalTransformer } from './gpt2.js';
+import type { Transformer } from '../transformer.js';
+import { createPositional } from './gpt2.js';
 
 /** Kinds of the blocks from `attention_types`: `[[[kinds], repetitions], …]`. */
 function expandedKinds(fields: JsonFields): unknown[] {
@@ -85,43 +83,12 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-function create(build: Builder): Transformer {
-  const { config, weights } = build;
-  const { width: d, mlpWidth } = config;
-  const attention = (i: number): SelfAttention => {
-    const at = `h.${i}.attn.attention`;
-    return new SelfAttention(
-      {
-        project: build.separateHeads(at),
-        out: build.attentionOut(`${at}.out_proj`, { bias: true }),
-      },
-      build.attentionOptions(i),
-    );
-  };
-  const mlp = (i: number): MLP =>
-    new MLP(
-      {
-        up: build.linear(`h.${i}.mlp.c_fc`, { from: d, to: mlpWidth, bias: true }),
-        down: build.linear(`h.${i}.mlp.c_proj`, { from: mlpWidth, to: d, bias: true }),
-      },
-      config.activation,
-    );
-  const parts: TransformerParts = {
-    ...build.embeddingAndHead({ embedding: 'wte', heads: ['lm_head'] }),
-    blocks: build.blocks(
-      (i) =>
-        new SequentialBlock({
-          beforeAttention: build.layerNorm(`h.${i}.ln_1`),
-          attention: attention(i),
-          beforeMlp: build.layerNorm(`h.${i}.ln_2`),
-          mlp: mlp(i),
-        }),
-    ),
-    finalNorm: build.layerNorm('ln_f'),
-  };
-  const positions = weights.take('wpe.weight', [config.maxPositions, d]);
-  return new PositionalTransformer(config, weights, parts, positions);
-}
+const create = (build: Builder): Transformer =>
+  createPositional(build, {
+    attention: (i) =>
+      build.attention(i, { at: `h.${i}.attn.attention`, out: 'out_proj', outBias: true }),
+    mlp: (i) => build.mlp({ up: `h.${i}.mlp.c_fc`, down: `h.${i}.mlp.c_proj` }),
+  });
 
 export const gptNeo: Family = {
   name: 'gpt-neo',

@@ -16,7 +16,7 @@ import {
 import { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { MLP, SelfAttention } from '../layers.js';
+import { SelfAttention, type MLP } from '../layers.js';
 import { readRope } from '../rope-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
@@ -57,7 +57,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
 
 function create(build: Builder): Transformer {
   const { config, weights } = build;
-  const { width: d, heads, headDim, mlpWidth, attentionBias: bias } = config;
+  const { width: d, heads, headDim, attentionBias: bias } = config;
   const BlockOf = config.parallelResidual ? ParallelBlock : SequentialBlock;
   const attention = (i: number): SelfAttention => {
     const qkv = build.linear(`layers.${i}.attention.query_key_value`, {
@@ -74,14 +74,10 @@ function create(build: Builder): Transformer {
       build.attentionOptions(i),
     );
   };
-  const mlp = (i: number): MLP =>
-    new MLP(
-      {
-        up: build.linear(`layers.${i}.mlp.dense_h_to_4h`, { from: d, to: mlpWidth, bias: true }),
-        down: build.linear(`layers.${i}.mlp.dense_4h_to_h`, { from: mlpWidth, to: d, bias: true }),
-      },
-      config.activation,
-    );
+  const mlp = (i: number): MLP => {
+    const at = `layers.${i}.mlp`;
+    return build.mlp({ up: `${at}.dense_h_to_4h`, down: `${at}.dense_4h_to_h` });
+  };
   return new Transformer(config, weights, {
     ...build.embeddingAndHead({ embedding: 'embed_in', heads: ['embed_out', 'lm_head'] }),
     blocks: build.blocks(

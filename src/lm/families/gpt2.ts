@@ -18,7 +18,7 @@ import {
 import { Transformer, type TransformerParts } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { MLP, SelfAttention } from '../layers.js';
+import { MLP, SelfAttention, type Layer } from '../layers.js';
 import type { Weights } from '../weights.js';
 
 /** Transformer whose embeddings get those of their positions added. */
@@ -28,13 +28,18 @@ export class PositionalTransformer extends Transformer {
     weights: Weights,
     parts: TransformerParts,
     private readonly positions: Tensor, // [maxPositions, d]
+    /** What turns token embeddings into the residual stream's width. */
+    private readonly into: Layer | null = null,
   ) {
     super(config, weights, parts);
   }
 
   override embed(ids: Tensor): Tensor {
-    // [B, T, d]
-    return scope(() => super.embed(ids).add_(this.positions.narrow(0, 0, ids.shape[1]!)));
+    return scope(() => {
+      const embedded = super.embed(ids);
+      const r = this.into === null ? embedded : this.into.forward(embedded); // [B, T, d]
+      return r.add_(this.positions.narrow(0, 0, ids.shape[1]!));
+    });
   }
 }
 
@@ -85,8 +90,31 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-function create(build: Builder): Transformer {
+/** Builds a model with GPT-2's names, its attentions and MLPs given. */
+export function createPositional(
+  build: Builder,
+  { attention, mlp }: { attention: (i: number) => SelfAttention; mlp: (i: number) => MLP },
+): Transformer {
   const { config, weights } = build;
+  const parts: TransformerParts = {
+    ...build.embeddingAndHead({ embedding: 'wte', heads: ['lm_head'] }),
+    blocks: build.blocks(
+      (i) =>
+        new SequentialBlock({
+          beforeAttention: build.layerNorm(`h.${i}.ln_1`),
+          attention: attention(i),
+          beforeMlp: build.layerNorm(`h.${i}.ln_2`),
+          mlp: mlp(i),
+        }),
+    ),
+    finalNorm: build.layerNorm('ln_f'),
+  };
+  const positions = weights.take('wpe.weight', [config.maxPositions, config.width]);
+  return new PositionalTransformer(config, weights, parts, positions);
+}
+
+function create(build: Builder): Transformer {
+  const { config } = build;
   const { width: d, heads, headDim, mlpWidth } = config;
   const attention = (i: number): SelfAttention => {
     const qkv = build.linearTransposed(`h.${i}.attn.c_attn`, { from: d, to: 3 * d, bias: true });
@@ -107,25 +135,7 @@ function create(build: Builder): Transformer {
       },
       config.activation,
     );
-  const parts: TransformerParts = {
-    ...build.embeddingAndHead({ embedding: 'wte', heads: ['lm_head'] }),
-    blocks: build.blocks(
-      (i) =>
-        new SequentialBlock({
-          beforeAttention: build.layerNorm(`h.${i}.ln_1`),
-          attention: attention(i),
-          beforeMlp: build.layerNorm(`h.${i}.ln_2`),
-          mlp: mlp(i),
-        }),
-    ),
-    finalNorm: build.layerNorm('ln_f'),
-  };
-  return new PositionalTransformer(
-    config,
-    weights,
-    parts,
-    weights.take('wpe.weight', [config.maxPositions, d]),
-  );
+  return createPositional(build, { attention, mlp });
 }
 
 export const gpt2: Family = {

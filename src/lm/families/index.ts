@@ -2,12 +2,20 @@
 import { SaeEvalError } from '../../errors.js';
 import type { Family } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
+import { multimodalTypes, textModel, type TextModel } from '../multimodal.js';
 import { gemma } from './gemma.js';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
 import { gptNeo } from './gpt-neo.js';
 import { gptNeoX } from './gpt-neox.js';
 import { gpt2 } from './gpt2.js';
+import { granite } from './granite.js';
+import { gptJ } from './gpt-j.js';
+import { olmo } from './olmo.js';
+import { olmo3 } from './olmo3.js';
+import { opt } from './opt.js';
+import { phi } from './phi.js';
+import { smolLM3 } from './smollm3.js';
 import { llama } from './llama.js';
 import { mistral } from './mistral.js';
 import { mixtral } from './mixtral.js';
@@ -30,8 +38,15 @@ export const families: readonly Family[] = [
   gemma,
   gemma2,
   gemma3,
+  phi,
   phi3,
+  olmo,
   olmo2,
+  olmo3,
+  granite,
+  smolLM3,
+  gptJ,
+  opt,
   qwen3Moe,
   mixtral,
   qwen2Moe,
@@ -43,26 +58,34 @@ export function familyNamed(name: string): Family | undefined {
   return families.find((family) => family.name === name);
 }
 
+/** A model's family, and the part of its `config.json` that the family reads. */
+export interface FoundFamily extends TextModel {
+  family: Family;
+}
+
 /**
  * Family of a model by the `model_type` of its `config.json`.
  * @throws SaeEvalError `model-unsupported` for quantized weights, and for an unknown type with a
  *   list of the known ones.
  */
-export function familyOf(config: JsonFields): Family {
-  if (config.has('quantization_config'))
-    config.unsupported(
-      'quantization_config',
-      'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives ' +
-        'such weights',
-    );
-  const type = config.string('model_type', null);
-  const found = families.find(({ modelTypes }) => type !== null && modelTypes.includes(type));
-  if (found === undefined) {
-    const known = families.flatMap(({ modelTypes }) => modelTypes).join(', ');
+export function familyOf(config: JsonFields): FoundFamily {
+  const found = textModel(config);
+  for (const fields of [config, found.text])
+    if (fields.has('quantization_config'))
+      fields.unsupported(
+        'quantization_config',
+        'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives ' +
+          'such weights',
+      );
+  const type = found.text.string('model_type', null);
+  const family = families.find(({ modelTypes }) => type !== null && modelTypes.includes(type));
+  if (family === undefined) {
+    const known = [...families.flatMap(({ modelTypes }) => modelTypes), ...multimodalTypes];
+    const at = found.multimodal ? 'text_config.model_type' : 'model_type';
     throw new SaeEvalError(
       'model-unsupported',
-      `${config.file}: model_type: expected one of ${known}, found ${type ?? 'nothing'}.`,
+      `${config.file}: ${at}: expected one of ${known.join(', ')}, found ${type ?? 'nothing'}.`,
     );
   }
-  return found;
+  return { family, ...found };
 }

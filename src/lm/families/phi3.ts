@@ -10,7 +10,7 @@ import { perBlock, readTransformer, readSizes } from '../transformer-config.js';
 import type { Transformer } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { GatedMLP, SelfAttention } from '../layers.js';
+import { SelfAttention } from '../layers.js';
 import { readRope } from '../rope-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
@@ -35,7 +35,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
 }
 
 function create(build: Builder): Transformer {
-  const { width: d, heads, keyValueHeads, headDim, mlpWidth, activation } = build.config;
+  const { width: d, heads, keyValueHeads, headDim } = build.config;
   const attention = (i: number): SelfAttention => {
     const counts = [heads, keyValueHeads, keyValueHeads];
     const all = heads + 2 * keyValueHeads;
@@ -57,27 +57,13 @@ function create(build: Builder): Transformer {
       build.attentionOptions(i),
     );
   };
-  const mlp = (i: number): GatedMLP => {
-    const both = build.linear(`layers.${i}.mlp.gate_up_proj`, {
-      from: d,
-      to: 2 * mlpWidth,
-      bias: false,
-    });
-    return new GatedMLP(
-      {
-        gateAndUp: (x) => both.forward(x).chunk(2, -1) as [Tensor, Tensor],
-        down: build.linear(`layers.${i}.mlp.down_proj`, { from: mlpWidth, to: d, bias: false }),
-      },
-      activation,
-    );
-  };
   return build.transformer(
     (i) =>
       new SequentialBlock({
         beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
         attention: attention(i),
         beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
-        mlp: mlp(i),
+        mlp: build.fusedGatedMLP(`layers.${i}.mlp`),
       }),
   );
 }

@@ -8,15 +8,21 @@ import { qwenKeys, readQwen } from './qwen2.js';
 
 export const qwen3: Family = {
   name: 'qwen3',
-  modelTypes: ['qwen3'],
-  models: 'Qwen 3 (dense)',
+  modelTypes: ['qwen3', 'qwen3_vl_text'],
+  models: 'Qwen 3 (dense), Qwen 3 VL (dense)',
   features: 'normalized queries and keys',
   keys: { used: [...qwenKeys, 'attention_bias'] },
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
   readConfig: (fields) =>
-    readQwen(fields, { headDim: 128, attentionBias: fields.boolean('attention_bias', false) }),
+    readQwen(fields, {
+      headDim: 128,
+      attentionBias: fields.boolean('attention_bias', false),
+      ...(fields.string('model_type', '') === 'qwen3'
+        ? {}
+        : { vocabulary: 151_936, maxPositions: 128_000, theta: 500_000 }),
+    }),
   create: (build) =>
     build.transformer(
       (i) =>

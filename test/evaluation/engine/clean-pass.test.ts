@@ -146,7 +146,8 @@ describe.each(folders)('sites inside block 2 of %s', (folder) => {
           `${name} at zero`,
         ).toBeGreaterThan(tolerance);
       }
-      // The MLP's output is added last.
+      // The MLP's output is added last, but before a norm in OPT-350m.
+      if (folder === 'opt-post-norm') return;
       const mlp = { site: 'mlp_out', layer: 2 } as const;
       const without = pass.withSite(mlp, pass.atSite(mlp).mul(0));
       expect(deviation(without.add(pass.atSite(mlp)), after, shape)).toBeLessThan(tolerance);

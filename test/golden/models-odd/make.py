@@ -41,43 +41,57 @@ def randomise(model, seed):
             parameter.data += 1
 
 
-def site_hooks(model, outputs):
+# Modules of a block by model_type: attention, its output projection, the module that gives the MLP's
+# term, the module that first reads the residual stream after attention (None if there is none).
+LLAMA = ("self_attn", "self_attn.o_proj", "mlp", "post_attention_layernorm")
+BEHIND = ("post_attention_layernorm", "self_attn.o_proj", "post_feedforward_layernorm", "mlp")
+GEMMA = (*BEHIND[:3], "pre_feedforward_layernorm")
+MODULES = {
+    "gpt2": ("attn", "attn.c_proj", "mlp", "ln_2"),
+    "gpt_neo": ("attn", "attn.attention.out_proj", "mlp", "ln_2"),
+    "gpt_neox": ("attention", "attention.dense", "mlp", "post_attention_layernorm"),
+    "gptj": ("attn", "attn.out_proj", "mlp", None),
+    "phi": ("self_attn", "self_attn.dense", "mlp", None),
+    "opt": ("self_attn", "self_attn.out_proj", "fc2", "final_layer_norm"),
+    "gemma2": GEMMA,
+    "gemma3_text": GEMMA,
+    "olmo2": BEHIND,
+    "olmo3": BEHIND,
+}
+
+
+def site_hooks(model, outputs, shape):
     """Hooks for block 2's sites: z is the output projection's input; *_out is added to r."""
     block = next(
         module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1"))
     )
-    kind = model.config.model_type
+    config = text_config(model)
+    kind = config.model_type
+    factor = getattr(config, "residual_multiplier", 1.0)
     get = lambda path: block.get_submodule(path)
-    output = lambda name: lambda _, __, out: outputs.__setitem__(
-        name, (out[0] if isinstance(out, tuple) else out).clone()
+    # OPT's MLP works on [B·T, d]
+    shaped = lambda x: x.clone().unflatten(0, shape) if x.dim() == 2 else x.clone()
+    output = lambda name, factor=1.0: lambda _, __, out: outputs.__setitem__(
+        name, shaped(out[0] if isinstance(out, tuple) else out) * factor
     )
-    given = lambda name: lambda _, args: outputs.__setitem__(name, args[0].clone())
-    attention = {"gpt2": "attn", "gpt_neo": "attn", "gpt_neox": "attention"}.get(kind, "self_attn")
-    projection = {
-        "gpt2": "attn.c_proj",
-        "gpt_neo": "attn.attention.out_proj",
-        "gpt_neox": "attention.dense",
-    }.get(kind, "self_attn.o_proj")
-    after = kind in ("gemma2", "gemma3_text", "olmo2")
-    before_mlp = {
-        "gpt2": "ln_2",
-        "gpt_neo": "ln_2",
-        "gemma2": "pre_feedforward_layernorm",
-        "gemma3_text": "pre_feedforward_layernorm",
-        "olmo2": "mlp",
-    }.get(kind, "post_attention_layernorm")
+    given = lambda name: lambda _, args: outputs.__setitem__(name, shaped(args[0]))
+    attention, projection, mlp, before_mlp = MODULES.get(kind, LLAMA)
     hooks = [
         get(projection).register_forward_pre_hook(given("site.attn_z")),
-        get("post_attention_layernorm" if after else attention).register_forward_hook(
-            output("site.attn_out")
-        ),
-        get("post_feedforward_layernorm" if after else "mlp").register_forward_hook(
-            output("site.mlp_out")
-        ),
+        get(attention).register_forward_hook(output("site.attn_out", factor)),
+        get(mlp).register_forward_hook(output("site.mlp_out", factor)),
     ]
-    if not (kind == "gpt_neox" and model.config.use_parallel_residual):
+    parallel = getattr(config, "use_parallel_residual", False) or before_mlp is None
+    if not getattr(config, "do_layer_norm_before", True):
+        # OPT-350m: what the first norm gives is what the MLP's term is added to
+        hooks.append(get("self_attn_layer_norm").register_forward_hook(output("site.resid_mid")))
+    elif not parallel:
         hooks.append(get(before_mlp).register_forward_pre_hook(given("site.resid_mid")))
     return hooks
+
+
+def text_config(model):
+    return model.config.get_text_config()
 
 
 def expected(model, T, seed):
@@ -94,7 +108,13 @@ def expected(model, T, seed):
             )
         )
         for i, block in enumerate(blocks, 1)
-    ] + site_hooks(model, outputs)
+    ] + site_hooks(model, outputs, ids.shape)
+    last = {}
+    for name, module in model.named_modules():
+        if name.endswith("project_out"):  # the norm's output is what it reads
+            hooks.append(
+                module.register_forward_pre_hook(lambda _, args: last.update({"h": args[0].clone()}))
+            )
     with torch.no_grad():
         result = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
     for hook in hooks:
@@ -104,7 +124,7 @@ def expected(model, T, seed):
         "attention_mask": mask,
         "logits": result.logits,
         "h.0": result.hidden_states[0],
-        "h.last": result.hidden_states[-1],
+        "h.last": last.get("h", result.hidden_states[-1]),
         **outputs,
     }
 
@@ -720,4 +740,210 @@ make(
         tie_word_embeddings=False,
     ),
     seed=43,
+)
+
+# Llama's blocks with differences of Granite's, OLMo's and SmolLM 3's own
+make(
+    "granite",
+    "granite",
+    dict(
+        common,
+        embedding_multiplier=12.0,
+        residual_multiplier=0.22,
+        attention_multiplier=0.3,
+        logits_scaling=5.0,
+        attention_bias=True,
+        mlp_bias=True,
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+    ),
+    rewrite=old_style(),
+    bf16=True,
+    seed=50,
+)
+make(
+    "granite-untied",
+    "granite",
+    dict(
+        common,
+        head_dim=12,
+        embedding_multiplier=0.7,
+        residual_multiplier=1.5,
+        logits_scaling=0.3,
+        max_position_embeddings=64,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=24,
+    seed=51,
+)
+make(
+    "olmo-clip",
+    "olmo",
+    dict(common, clip_qkv=0.6, tie_word_embeddings=True, max_position_embeddings=64),
+    rewrite=old_style(),
+    bf16=True,
+    seed=52,
+)
+make(
+    "olmo-bias",
+    "olmo",
+    dict(
+        common,
+        num_key_value_heads=2,
+        attention_bias=True,
+        hidden_act="gelu",
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0),
+    ),
+    seed=53,
+)
+make(
+    "olmo3",
+    "olmo3",
+    dict(
+        common,
+        num_hidden_layers=4,
+        sliding_window=5,
+        max_position_embeddings=64,
+        rope_parameters={
+            "full_attention": rope("yarn", factor=4.0, original_max_position_embeddings=16),
+            "sliding_attention": dict(rope("default"), rope_theta=700.0),
+        },
+    ),
+    T=24,
+    bf16=True,
+    seed=54,
+)
+
+
+def olmo3_old(config):
+    """The published files: settings of the layers without a window in rope_scaling."""
+    parameters = config.pop("rope_parameters")
+    full = dict(parameters["full_attention"])
+    config["rope_theta"] = full.pop("rope_theta")
+    config["rope_scaling"] = full
+
+
+make(
+    "olmo3-layer-types",
+    "olmo3",
+    dict(
+        common,
+        sliding_window=1,
+        attention_bias=True,
+        tie_word_embeddings=True,
+        layer_types=["full_attention", "sliding_attention"],
+        max_position_embeddings=64,
+        rope_parameters={
+            "full_attention": dict(rope("linear", factor=3.0), rope_theta=900.0),
+            "sliding_attention": dict(rope("default"), rope_theta=500000.0),
+        },
+    ),
+    rewrite=olmo3_old,
+    seed=55,
+)
+make(
+    "smollm3",
+    "smollm3",
+    dict(
+        common,
+        num_hidden_layers=4,
+        use_sliding_window=True,
+        sliding_window=5,
+        no_rope_layer_interval=2,
+        pad_token_id=0,
+        max_position_embeddings=64,
+    ),
+    rewrite=lambda c: (old_style()(c), c.pop("layer_types"), c.pop("no_rope_layers")),
+    bf16=True,
+    seed=56,
+)
+make(
+    "smollm3-untied",
+    "smollm3",
+    dict(
+        common,
+        attention_bias=True,
+        mlp_bias=True,
+        tie_word_embeddings=False,
+        no_rope_layers=[0, 1],
+        pad_token_id=0,
+        max_position_embeddings=64,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=24,
+    seed=57,
+)
+make(
+    "phi",
+    "phi",
+    dict(
+        common,
+        hidden_size=24,
+        qk_layernorm=True,
+        max_position_embeddings=64,
+        rope_parameters=rope("default", partial_rotary_factor=0.4),
+    ),
+    rewrite=old_style(),
+    bf16=True,
+    seed=58,
+)
+make(
+    "phi-tied",
+    "phi",
+    dict(
+        common,
+        num_key_value_heads=2,
+        hidden_act="relu",
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=1.0),
+    ),
+    seed=59,
+)
+gptj = dict(
+    vocab_size=V, n_embd=24, n_layer=2, n_head=2, n_positions=24, bos_token_id=1, eos_token_id=2
+)
+make("gptj", "gptj", dict(gptj, rotary_dim=4), bf16=True, seed=60)
+make(
+    "gptj-tied",
+    "gptj",
+    dict(
+        gptj, rotary_dim=12, n_inner=20, activation_function="gelu", tie_word_embeddings=True
+    ),
+    weights="bin",
+    seed=61,
+)
+opt = dict(
+    vocab_size=V,
+    hidden_size=16,
+    ffn_dim=20,
+    num_hidden_layers=2,
+    num_attention_heads=2,
+    max_position_embeddings=24,
+    bos_token_id=2,
+    eos_token_id=2,
+)
+make("opt", "opt", dict(opt), bf16=True, seed=62)
+# as OPT-350m
+make(
+    "opt-post-norm",
+    "opt",
+    dict(opt, do_layer_norm_before=False, word_embed_proj_dim=12),
+    weights="bin",
+    base="model.",
+    seed=63,
+)
+make(
+    "opt-plain",
+    "opt",
+    dict(
+        opt,
+        enable_bias=False,
+        layer_norm_elementwise_affine=False,
+        _remove_final_layer_norm=True,
+        activation_function="gelu",
+        tie_word_embeddings=False,
+    ),
+    seed=64,
 )

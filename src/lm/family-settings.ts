@@ -1,0 +1,37 @@
+/** Settings of a language model that only some families have. */
+export interface FamilySettings {
+  /** Whether the queries and keys of each head are normalized. */
+  headNorms?: boolean;
+  /** Bound of queries, keys and values on both sides; null for none. */
+  clip?: number | null;
+  /** Growth of the queries with their position; null for none. */
+  queryGrowth?: QueryGrowth | null;
+  /** Where OPT's layers stand. */
+  opt?: OptSettings;
+  /** How Falcon's heads and norms are laid out. */
+  falcon?: FalconSettings;
+}
+
+/** Queries are multiplied by 1 + beta · log(1 + ⌊position / positions⌋). */
+export interface QueryGrowth {
+  beta: number;
+  positions: number;
+}
+
+export interface OptSettings {
+  /** Width of the token embeddings. */
+  embeddingWidth: number;
+  /** Whether norms stand before attention and MLP, not on the residual stream after them. */
+  normBefore: boolean;
+  /** Whether there is a final norm. */
+  finalNorm: boolean;
+  /** Whether norms have weights. */
+  normWeights: boolean;
+}
+
+export interface FalconSettings {
+  /** Whether each group of queries lies with its key and value in the fused weight. */
+  grouped: boolean;
+  /** Whether the MLP has a norm of its own. */
+  mlpNorm: boolean;
+}
