@@ -7,6 +7,8 @@ import type { TensorRef } from './torch-globals.js';
 /** Tensor of a file, with all that is needed to map it. */
 export interface TensorEntry {
   name: string;
+  /** File that it lies in, for a checkpoint of several; absent: the checkpoint's. */
+  file?: string;
   dtype: DType;
   shape: number[];
   /** Strides in elements. */

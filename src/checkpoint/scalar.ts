@@ -21,7 +21,7 @@ export function readNumbers({ path, entries }: Checkpoint, name: string): number
       'checkpoint-keys',
       `${path}: expected a tensor '${name}', found none of that name.`,
     );
-  const { dtype, shape, strides } = entry;
+  const { dtype, shape, strides, file: own = path } = entry;
   const [count = 1] = shape;
   const wrong = (expected: string, found: string): SaeEvalError =>
     new SaeEvalError('checkpoint-shape', `${path}: expected ${expected}, found ${found}.`);
@@ -30,8 +30,8 @@ export function readNumbers({ path, entries }: Checkpoint, name: string): number
   const size = itemBytes[dtype];
   const bytes =
     entry.deflated === undefined
-      ? FileBytes.with(path, (file) => file.read(entry.byteOffset, count * size))
-      : inflateEntry(path, entry).subarray(0, count * size);
+      ? FileBytes.with(own, (file) => file.read(entry.byteOffset, count * size))
+      : inflateEntry(own, entry).subarray(0, count * size);
   return Array.from({ length: count }, (_, i) => {
     const value = numberAt(bytes, i * size, dtype);
     if (value === undefined) throw wrong(`numbers in '${name}'`, dtype);

@@ -88,7 +88,12 @@ export function openTensors(
   checkpoint: Checkpoint,
   { names, device = 'cpu', dtype, file: given }: OpenOptions = {},
 ): Map<string, Tensor> {
-  const file = given ?? mapFile(checkpoint.path);
+  const files = new Map<string, MappedFile>();
+  const mapped = (path: string): MappedFile => {
+    const found = given ?? files.get(path) ?? mapFile(path);
+    if (given === undefined) files.set(path, found);
+    return found;
+  };
   const opened = new Map<string, Tensor>();
   try {
     for (const name of names ?? checkpoint.entries.keys()) {
@@ -98,13 +103,14 @@ export function openTensors(
           'checkpoint-keys',
           `${checkpoint.path}: expected a tensor '${name}', found none of that name.`,
         );
-      opened.set(name, open({ path: checkpoint.path, file }, entry, { device, dtype }));
+      const { file: path = checkpoint.path } = entry;
+      opened.set(name, open({ path, file: mapped(path) }, entry, { device, dtype }));
     }
     return opened;
   } catch (error) {
     for (const tensor of opened.values()) tensor.dispose();
     throw error;
   } finally {
-    if (given === undefined) file.close();
+    for (const file of files.values()) file.close();
   }
 }

@@ -9,6 +9,7 @@ import {
   hookPointsOf,
   kOf,
   normalizationsOf,
+  readsOnePlace,
   type Normalization,
   type SaeDescription,
 } from '../sae/description.js';
@@ -36,7 +37,7 @@ function normalizationText(normalization: Normalization): string {
 export function inputText(description: SaeDescription, asked: boolean): string {
   if (asked) return 'scale: not in the file';
   const texts = new Set(normalizationsOf(description).map(normalizationText));
-  const isCentered = description.form !== 'crosscoder' && description.centered;
+  const isCentered = readsOnePlace(description) && description.centered;
   return `${isCentered ? 'mean taken off; ' : ''}${[...texts].join('; ')}`;
 }
 

@@ -5,7 +5,7 @@
 import type { Checkpoint } from '../checkpoint/read.js';
 import { placedByPath } from '../evaluation/request/path-hook.js';
 import { parseHookName } from '../lm/hook-names.js';
-import { hookPointsOf, kOf, type SaeDescription } from '../sae/description.js';
+import { hookPointsOf, kOf, readsOnePlace, type SaeDescription } from '../sae/description.js';
 import { kindInName, settingsInName } from '../sae/formats/file-name.js';
 import { recognizeAll, type SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
@@ -84,8 +84,7 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
       description,
       given.faults.some(({ path }) => path === 'scale'),
     ),
-    subtractsDecoderBias:
-      description.form === 'crosscoder' ? null : description.subtractDecoderBias,
+    subtractsDecoderBias: readsOnePlace(description) ? description.subtractDecoderBias : null,
     decoderNorm,
     ...(fromPath === undefined ? {} : { fromPath }),
     ...(exclusion === undefined

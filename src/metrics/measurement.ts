@@ -5,8 +5,11 @@ import type { Tensor } from '../torch/index.js';
 export interface LatentCounts {
   /** Active latents of each token: [N] float64. */
   active(): Tensor;
-  /** Counted tokens on which each latent is active: [m] float64. `counted` is [N] bool. */
-  firing(counted: Tensor): Tensor;
+  /**
+   * Counted tokens on which each latent is active: [m] float64. `counted` is [N] bool. Null if they
+   * are counted elsewhere.
+   */
+  firing(counted: Tensor): Tensor | null;
 }
 
 export interface Measured {

@@ -4,20 +4,47 @@
  */
 import type { FloatDtype } from '../schema/index.js';
 import { ops, scope, type Tensor } from '../torch/index.js';
+import { LayerSums, type CrossLayer } from './cross-layer.js';
 import { denseValues, type Sparsity } from './latents.js';
 import type { SAE } from './load.js';
+import { Transcoder } from './transcoder.js';
 
 export interface AppliedSAE {
-  /** [N, m]; [N, R, m] for crosscoders whose sites decide by themselves. */
+  /**
+   * [N, m]; [N, R, m] for crosscoders whose sites decide by themselves, [N, n, m / n] for SAEs of n
+   * layers.
+   */
   latents: Tensor;
-  /** In the space of the activations, of their shape and dtype. */
+  /** In the space of the activations, of their shape and dtype; a transcoder's prediction. */
   reconstruction: Tensor;
+}
+
+function appliedToLayers(
+  sae: CrossLayer,
+  h: Tensor,
+  { sparsity, dtype }: { sparsity: Sparsity; dtype: FloatDtype },
+): AppliedSAE {
+  const sums = new LayerSums(sae);
+  try {
+    const each = Array.from({ length: sae.n }, (_, l) => {
+      const x = h.select(1, l).to({ dtype });
+      const z = sae.encode(l, x, sparsity);
+      return { latents: denseValues(z), predicted: sums.add(l, z, x) };
+    });
+    const stacked = (tensors: readonly Tensor[]): Tensor => ops.stack(tensors, 1);
+    return {
+      latents: stacked(each.map(({ latents }) => latents)),
+      reconstruction: stacked(each.map(({ predicted }) => predicted)).to({ dtype: h.dtype }),
+    };
+  } finally {
+    sums.dispose();
+  }
 }
 
 /**
  * The latents of activations and their reconstruction. RouteSAE, which routes before it encodes, is
  * not for this. The caller disposes of both.
- * @param h [N, d]; [N, R, d] for crosscoders.
+ * @param h [N, d]; [N, R, d] for crosscoders, [N, n, d] for SAEs of n layers.
  * @example
  * const sae = await loadSAE('gemma-scope/layer_20/width_16k/average_l0_71');
  * const { latents, reconstruction } = applySAE(sae, activations);
@@ -28,6 +55,13 @@ export function applySAE(
   { sparsity = null, dtype = 'float32' }: { sparsity?: Sparsity; dtype?: FloatDtype } = {},
 ): AppliedSAE {
   return scope(() => {
+    if (sae.form === 'cross-layer') return appliedToLayers(sae, h, { sparsity, dtype });
+    if (sae instanceof Transcoder) {
+      const input = sae.normalization.apply(h, dtype);
+      const latents = sae.activate(sae.preactivate(input.x), sparsity);
+      const predicted = sae.predict(latents, sae.skip(h.to({ dtype })));
+      return { latents: denseValues(latents), reconstruction: predicted.to({ dtype: h.dtype }) };
+    }
     if (sae.form !== 'crosscoder') {
       const input = sae.normalization.apply(h, dtype);
       const latents = sae.activate(sae.preactivate(input.x), sparsity);

@@ -108,6 +108,19 @@ export interface RoutedForm extends Omit<DictionaryForm, 'form'> {
   routing: 'hard' | 'soft';
 }
 
+/**
+ * A transcoder: it reads one site and predicts another. For activations h [N, d] of the site it
+ * reads, x and z are a dictionary's; ŷ = z W_dec + decoderBias + h W_skip. Nothing of the input's
+ * normalization is undone but a factor, by which the decoder's output is divided.
+ */
+export interface TranscoderForm extends Omit<DictionaryForm, 'form'> {
+  form: 'transcoder';
+  /** Width of the site that it predicts. */
+  dOut: number;
+  /** The linear way around the latents, [d, dOut] as it is used; null if there is none. */
+  skip: Weight | null;
+}
+
 /** A matrix for each site: tensors of their own, or one tensor with a dimension for the sites. */
 export type SiteMatrices =
   { tensors: readonly string[]; transpose: boolean } | { tensor: string; sitesAt: 0 | 1 };
@@ -128,20 +141,57 @@ export interface CrosscoderForm extends Sizes {
   normalizations: readonly Normalization[];
 }
 
-export type SaeForm = DictionaryForm | RoutedForm | CrosscoderForm;
+/** One layer of a {@link CrossLayerForm}. */
+export interface CrossLayerPart {
+  encoder: Weight; // [d, m / n]
+  encoderBias: string; // [m / n]
+  activation: Activation;
+  /**
+   * Decoders of the layers from `first` on, side by side: [m / n, layers, d]. Those of layers before
+   * its own are passed over.
+   */
+  decoder: { tensor: string; first: number };
+  decoderBias: string; // [d]
+  skip: Weight | null; // [d, d]
+}
+
+/**
+ * A cross-layer transcoder or weakly causal crosscoder over n layers: z_l = activation(x_l W_enc[l] +
+ * encoderBias[l]); ŷ_ℓ = Σ_{l ≤ ℓ} z_l W_dec[l → ℓ] + decoderBias[ℓ] + x_ℓ W_skip[ℓ]. It reads raw
+ * activations. `m` counts the latents of all layers; `activation` is the first layer's.
+ */
+export interface CrossLayerForm extends Sizes {
+  form: 'cross-layer';
+  layers: readonly CrossLayerPart[];
+}
+
+/** Forms that read one place at a time. */
+export type OnePlaceForm = DictionaryForm | RoutedForm | TranscoderForm;
+
+export type SaeForm = OnePlaceForm | CrosscoderForm | CrossLayerForm;
+
+/** Whether an SAE reads one place at a time. */
+export const readsOnePlace = <Form extends SaeForm>(sae: Form): sae is Form & OnePlaceForm =>
+  sae.form !== 'crosscoder' && sae.form !== 'cross-layer';
+
+/** Whether an SAE predicts another place than it reads. */
+export const isTranscoder = ({ form }: Pick<SaeForm, 'form'>): boolean =>
+  form === 'transcoder' || form === 'cross-layer';
 
 /** Place at which the SAE reads and writes, as far as its file tells. */
 export type Place =
   /**
    * One hook point. `named`: its name in TransformerLens' or a module's words; null if the file has
    * none. A request may contradict a name that stands in the file's `path` or `name` only.
-   * `suggests`: words of the path about a place that they do not determine.
+   * `suggests`: words of the path about a place that they do not determine. `out`: the hook point
+   * that a transcoder predicts, null if the file names none; absent for other SAEs.
    */
   | {
       over: 'hook point';
       named: string | null;
       from: 'config' | 'path' | 'name';
       suggests?: string;
+      out?: string | null;
     }
   /**
    * A layer drawn by the seed. `named`: the hook point it was trained on, if the file names one.
@@ -149,8 +199,8 @@ export type Place =
   | { over: 'drawn layer'; named: string | null }
   /** The model's routed range. `layers`: number of layers in the file; null if any number fits. */
   | { over: 'routed range'; layers: number | null }
-  /** Several hook points of one model. */
-  | { over: 'hook points'; named: readonly string[] }
+  /** Several hook points of one model; `out`: those that it predicts, if they are others. */
+  | { over: 'hook points'; named: readonly string[]; out?: readonly string[] }
   /** One hook point in each of several models. */
   | { over: 'models'; count: number };
 
@@ -196,12 +246,19 @@ export type CrosscoderDescription = Described & CrosscoderForm;
 
 /** Normalizations of an SAE: one, or one for each site of a crosscoder. */
 export function normalizationsOf(sae: SaeForm): readonly Normalization[] {
+  if (sae.form === 'cross-layer') return [{ kind: 'none' }];
   return sae.form === 'crosscoder' ? sae.normalizations : [sae.normalization];
 }
 
 /** Number of latents that are active by construction; null without a fixed number. */
 export function kOf({ activation }: Pick<SaeForm, 'activation'>): number | null {
   return activation.kind === 'topk' ? activation.k : null;
+}
+
+/** Hook points that a transcoder predicts, as the file names them; empty if it names none. */
+export function hookPointsOutOf({ place }: Pick<Described, 'place'>): readonly string[] {
+  if (place.over === 'hook points') return place.out ?? [];
+  return place.over === 'hook point' && place.out ? [place.out] : [];
 }
 
 /** Hook points as the file names them; empty if it names none. */

@@ -9,7 +9,7 @@
  */
 import { keep, ops, scope, type Tensor } from '../torch/index.js';
 import { activationFunction } from './activation.js';
-import type { DictionaryForm, RoutedForm, Weight } from './description.js';
+import type { OnePlaceForm, Weight } from './description.js';
 import {
   Decoder,
   divideByNorms,
@@ -23,14 +23,14 @@ import type { Products } from './product.js';
 import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
 
 /** A matrix of the file as [d, m] (encoder) or [m, d] (decoder). */
-function oriented({ tensor, transpose, factor }: Weight, take: TakeTensor): Tensor {
+export function oriented({ tensor, transpose, factor }: Weight, take: TakeTensor): Tensor {
   const stored = take(tensor);
   const turned = transpose ? stored.t() : stored;
   return factor === undefined ? turned : turned.mul(factor);
 }
 
 export class Dictionary extends ComputingSAE {
-  readonly form: 'dictionary' | 'routed';
+  readonly form: OnePlaceForm['form'];
   readonly normalization: InputNormalization;
   readonly #encoder: Tensor; // [m, d]
   readonly #encoderBias: Tensor | null; // [m]
@@ -44,7 +44,7 @@ export class Dictionary extends ComputingSAE {
   readonly #products: Products;
   #shift: Tensor | null = null; // [m]: −W_e b_dec + b_enc
 
-  constructor(form: DictionaryForm | RoutedForm, making: Making) {
+  constructor(form: OnePlaceForm, making: Making) {
     super(form, making.identity);
     const { take, products } = making;
     const { encoderBias, decoderBias, decoderBiasFactor = 1, decoderNorm, glu } = form;

@@ -4,13 +4,20 @@
  */
 import { SaeEvalError, type FieldError } from '../errors.js';
 import { normalizationNames, type NormalizationName, type SaeKind } from '../schema/index.js';
-import { normalizationsOf, type Normalization, type SaeForm } from './description.js';
+import {
+  normalizationsOf,
+  readsOnePlace,
+  type Normalization,
+  type SaeForm,
+} from './description.js';
 
 export interface GivenFields {
   kind?: SaeKind | undefined;
   layer?: number | undefined;
   /** Name of its hook point. */
   hook?: string | undefined;
+  /** Name of the hook point that it predicts, if it is a transcoder. */
+  hookOut?: string | undefined;
   k?: number | undefined;
   /** Number that the SAE's input is multiplied by; crosscoders take one for each site. */
   scale?: number | readonly number[] | undefined;
@@ -31,6 +38,7 @@ export type GivenField =
   | 'kind'
   | 'layer'
   | 'hook'
+  | 'hookOut'
   | 'k'
   | 'scale'
   | 'centered'
@@ -183,8 +191,9 @@ export class GivenSettings {
         'normalization',
         `the file says ${said.join(', ')}, the request ${normalization}; leave it out`,
       );
-    const subtracts = form.form !== 'crosscoder' && form.subtractDecoderBias;
-    const hasBias = form.decoderBias !== null;
+    const one = readsOnePlace(form);
+    const subtracts = one && form.subtractDecoderBias;
+    const hasBias = !one || form.decoderBias !== null;
     if (preBias !== undefined && (!this.open.preBias || !hasBias) && preBias !== subtracts)
       this.fault(
         'preBias',

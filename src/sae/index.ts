@@ -7,6 +7,7 @@ export {
   type Converted,
   type ConvertOptions,
 } from './convert/convert.js';
+export { CrossLayer, LayerSums } from './cross-layer.js';
 export { Crosscoder } from './crosscoder.js';
 export { Dictionary } from './dictionary.js';
 export { activeCounts, firingCounts, type Latents, type Sparsity } from './latents.js';
@@ -15,3 +16,4 @@ export { type InputNormalization, type SaeInput } from './normalization.js';
 export { chooseProducts, type ProductKind } from './product.js';
 export { registry, type RegistryEntry } from './registry.js';
 export { RoutedDictionary } from './routed.js';
+export { Transcoder } from './transcoder.js';

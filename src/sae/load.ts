@@ -3,16 +3,18 @@ import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
 import type { FloatDtype } from '../schema/index.js';
 import { scope, type DType, type Tensor } from '../torch/index.js';
+import { CrossLayer } from './cross-layer.js';
 import { Crosscoder } from './crosscoder.js';
-import { hookPointsOf, type SaeDescription, type SaeForm } from './description.js';
+import { hookPointsOf, readsOnePlace, type SaeDescription, type SaeForm } from './description.js';
 import { Dictionary } from './dictionary.js';
 import { recognize } from './formats/recognize.js';
 import { GivenSettings, type GivenFields } from './given.js';
 import { products as productKinds, type ProductKind } from './product.js';
 import { RoutedDictionary } from './routed.js';
 import type { Making } from './sae.js';
+import { Transcoder } from './transcoder.js';
 
-export type SAE = Dictionary | Crosscoder;
+export type SAE = Dictionary | Crosscoder | CrossLayer;
 
 /** The SAE of a form whose tensors are at hand. */
 export function createSAE(form: SaeForm, making: Making): SAE {
@@ -21,6 +23,10 @@ export function createSAE(form: SaeForm, making: Making): SAE {
       return new Dictionary(form, making);
     case 'routed':
       return new RoutedDictionary(form, making);
+    case 'transcoder':
+      return new Transcoder(form, making);
+    case 'cross-layer':
+      return new CrossLayer(form, making);
     case 'crosscoder':
       return new Crosscoder(form, making);
   }
@@ -39,8 +45,10 @@ function isFinite(weights: Tensor): boolean {
 }
 
 /** Names of the decoder's tensors. */
-const decoderTensors = ({ decoder }: SaeForm): readonly string[] =>
-  'tensors' in decoder ? decoder.tensors : [decoder.tensor];
+function decoderTensors(form: SaeForm): readonly string[] {
+  if (form.form === 'cross-layer') return form.layers.map(({ decoder }) => decoder.tensor);
+  return 'tensors' in form.decoder ? form.decoder.tensors : [form.decoder.tensor];
+}
 
 /**
  * Opens the tensors that the description names, and nothing else of the file. The caller disposes
@@ -52,7 +60,7 @@ export function openSAE(
   { device = 'cpu', dtype = 'float32', products = 'float32' }: OpenSaeOptions = {},
 ): SAE {
   const { checkpoint, kind, format } = description;
-  const roundedTo = description.form === 'crosscoder' ? undefined : description.roundedTo;
+  const roundedTo = readsOnePlace(description) ? description.roundedTo : undefined;
   const open = (name: string, to: DType): Tensor =>
     openTensors(checkpoint, { names: [name], device, dtype: to }).get(name)!;
   const take = (name: string): Tensor => {

@@ -1,5 +1,5 @@
 /** Names of the tensors that a description computes with. */
-import type { Activation, SaeForm, SiteMatrices, Weight } from './description.js';
+import type { Activation, CrossLayerForm, SaeForm, SiteMatrices, Weight } from './description.js';
 
 const matrices = (weights: SiteMatrices | Weight): readonly string[] =>
   'tensors' in weights ? weights.tensors : [weights.tensor];
@@ -18,8 +18,19 @@ function activationTensors(activation: Activation): readonly string[] {
   }
 }
 
+function crossLayerTensors({ layers }: CrossLayerForm): ReadonlySet<string> {
+  return new Set(
+    layers.flatMap(({ encoder, encoderBias, activation, decoder, decoderBias, skip }) => [
+      ...[encoder.tensor, encoderBias, decoder.tensor, decoderBias],
+      ...activationTensors(activation),
+      ...(skip === null ? [] : [skip.tensor]),
+    ]),
+  );
+}
+
 /** Each name once. */
 export function usedTensors(form: SaeForm): ReadonlySet<string> {
+  if (form.form === 'cross-layer') return crossLayerTensors(form);
   const names: (string | null)[] = [
     ...matrices(form.encoder),
     ...matrices(form.decoder),
@@ -28,6 +39,7 @@ export function usedTensors(form: SaeForm): ReadonlySet<string> {
     ...activationTensors(form.activation),
   ];
   if (form.form === 'routed') names.push(form.router);
+  if (form.form === 'transcoder') names.push(form.skip?.tensor ?? null);
   if (form.form !== 'crosscoder' && form.glu !== null)
     names.push(form.glu.weight.tensor, form.glu.bias);
   return new Set(names.filter((name) => name !== null));

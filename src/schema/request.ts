@@ -69,6 +69,15 @@ export const saeSpecSchema = z
           'Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place ' +
           'whose files do not say; instead of `layer`.',
       ),
+    hookOut: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe(
+        'Hook point that a transcoder predicts, in the same words. An SAE of one hook point whose ' +
+          'file says nothing of it becomes a transcoder: what it decodes is measured there.',
+      ),
     k: positiveInt
       .optional()
       .describe(

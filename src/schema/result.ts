@@ -85,6 +85,21 @@ export const saeResultSchema = z
         'Hook point at which the SAE was evaluated, as the request or the checkpoint names it; ' +
           'null if neither names one.',
       ),
+    hookOut: z
+      .string()
+      .optional()
+      .describe('Hook point that a transcoder predicts; `layer` and `site` are its.'),
+    reads: z
+      .strictObject({
+        layer: z.number().int().optional(),
+        layers: z.array(z.number().int()).optional(),
+        site: z.enum(blockSites).optional(),
+      })
+      .optional()
+      .describe(
+        'Place that a transcoder reads: its layer, or layers, and the site inside the block; left ' +
+          'out for SAEs that reconstruct what they read.',
+      ),
     normalization: z
       .string()
       .optional()
@@ -105,7 +120,8 @@ export const saeResultSchema = z
       .number()
       .optional()
       .describe('Mean number of active latents per token that the publisher of the SAE states.'),
-    d: z.number().int().nullable().describe('Width of the residual stream.'),
+    d: z.number().int().nullable().describe('Width of what it reads.'),
+    dOut: z.number().int().optional().describe('Width of what a transcoder predicts.'),
     m: z.number().int().nullable().describe('Latents.'),
     k: z.number().int().nullable().describe('Active latents, for kinds that have a k.'),
     routing: z.enum(['hard', 'soft']).nullable(),
@@ -116,6 +132,13 @@ export const saeResultSchema = z
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
     perLayer: z.array(perLayerSchema).nullable(),
+    replacement: strictValuesSchema
+      .nullable()
+      .optional()
+      .describe(
+        'Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all ' +
+          'their layers are replaced, each from what that pass has.',
+      ),
     sweep: z.array(sweepPointSchema).nullable(),
     notes: z.array(noteSchema),
   })

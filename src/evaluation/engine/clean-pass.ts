@@ -10,6 +10,8 @@ export interface SiteInBlock {
   readonly layer: number;
 }
 
+const keyOf = ({ site, layer }: SiteInBlock): string => `${site} ${layer}`;
+
 export interface CleanPassOptions {
   model: LanguageModel;
   ids: Tensor; // [B, T]
@@ -101,38 +103,93 @@ export class CleanPass {
 
   /**
    * Activations at a site inside a block: [B, T, w]. That block runs once more, from a residual
-   * stream that was kept.
+   * stream that was kept; call it outside scopes that would free it.
    */
-  atSite({ site, layer }: SiteInBlock): Tensor {
-    const key = `${site} ${layer}`;
-    let found = this.#sites.get(key);
-    if (found === undefined) {
-      let seen: Tensor | null = null;
+  atSite(place: SiteInBlock): Tensor {
+    this.see([place]);
+    return this.#sites.get(keyOf(place))!;
+  }
+
+  /** Runs blocks once more so that their sites are there: each block once for all of its sites. */
+  see(places: readonly { layer: number; site: BlockSite | null }[]): void {
+    const missing = places.filter(
+      (place): place is SiteInBlock =>
+        place.site !== null && !this.#sites.has(keyOf(place as SiteInBlock)),
+    );
+    for (const layer of new Set(missing.map((place) => place.layer)))
+      this.#seeIn(
+        layer,
+        new Set(missing.flatMap((one) => (one.layer === layer ? [one.site] : []))),
+      );
+  }
+
+  #seeIn(layer: number, sites: ReadonlySet<BlockSite>): void {
+    const seen = new Map<BlockSite, Tensor>();
+    try {
       const after = this.#model.block(
         layer,
         this.residual(layer - 1),
         this.#context,
         (at, value) => {
-          if (at === site) seen = keepTensor(value);
+          if (sites.has(at)) seen.set(at, keepTensor(value));
           return value;
         },
       );
       after.dispose();
-      if (seen === null)
-        throw new SaeEvalError(
-          'sae-option',
-          `Block ${layer} of the model has no site ${site}: expected one of another hook point.`,
-        );
-      const held: Tensor = seen;
-      try {
+      for (const site of sites) {
+        const held = seen.get(site);
+        if (held === undefined)
+          throw new SaeEvalError(
+            'sae-option',
+            `Block ${layer} of the model has no site ${site}: expected one of another hook point.`,
+          );
         // It belongs to the scope around, which the kept one does not.
-        found = scope(() => held.clone());
-      } finally {
-        held.dispose();
+        this.#sites.set(
+          keyOf({ site, layer }),
+          scope(() => held.clone()),
+        );
       }
-      this.#sites.set(key, found);
+    } finally {
+      for (const held of seen.values()) held.dispose();
     }
-    return found;
+  }
+
+  /** Activations at a place, a layer's residual stream or a site inside its block: [B, T, w]. */
+  at({ layer, site }: { layer: number; site: BlockSite | null }): Tensor {
+    return site === null ? this.residual(layer) : this.atSite({ layer, site });
+  }
+
+  /**
+   * r_L of a pass from the residual stream of a layer on, [B, T, d], changed on its way.
+   * @param change what a site inside a block goes on with.
+   * @param edit what the residual stream after a block goes on with.
+   */
+  changedFrom(
+    layer: number,
+    {
+      change,
+      edit,
+    }: {
+      change: (place: SiteInBlock, value: Tensor) => Tensor;
+      edit: (layer: number, r: Tensor) => Tensor;
+    },
+  ): Tensor {
+    const step = (i: number, r: Tensor): Tensor =>
+      scope(() =>
+        edit(
+          i,
+          this.#model.block(i, r, this.#context, (site, value) =>
+            change({ site, layer: i }, value),
+          ),
+        ),
+      );
+    let r = scope(() => edit(layer, this.residual(layer).clone()));
+    for (let i = layer + 1; i <= this.#model.layers; i++) {
+      const next = step(i, r);
+      r.dispose();
+      r = next;
+    }
+    return r;
   }
 
   /** The residual stream after a block in which a site was replaced by `value`: [B, T, d]. */

@@ -68,8 +68,10 @@ export class Engine {
     this.#zeroLanes = zeroLanes(options.strategies);
     this.#microBatch = options.microBatch;
     this.#sets = new Map(
-      options.strategies.flatMap(({ variants, positions }) =>
-        variants.map(({ owner }) => [owner, positions] as const),
+      options.strategies.flatMap(({ variants, lanes, positions }) =>
+        [...variants, ...lanes.flatMap(({ targets }) => targets)].map(
+          ({ owner }) => [owner, positions] as const,
+        ),
       ),
     );
   }

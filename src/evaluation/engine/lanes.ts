@@ -11,6 +11,8 @@ import type { Target } from '../../metrics/keys.js';
 export interface LanePlan {
   /** The first layer whose residual stream the lane replaces. */
   readonly start: number;
+  /** Blocks that it went through by itself before it joined the others there; default 0. */
+  readonly through?: number;
   /** Whether sites are set to zero: gives `ceZero` instead of `kl` and `ceSpliced`. */
   readonly zero: boolean;
   readonly targets: readonly Target[];

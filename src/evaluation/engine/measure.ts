@@ -7,10 +7,13 @@ import type { Tensor } from '../../torch/index.js';
 import type { Collector } from './collector.js';
 
 export interface Measured {
+  /** What is reconstructed, or what a transcoder predicts. */
   x: Tensor; // [N, d]
   reconstruction: Tensor; // [N, d]
   /** Null if they were counted already: the layers of a crosscoder share theirs. */
   latents: Latents | null;
+  /** Counted tokens on which each latent is active, if not those of `latents`. */
+  firing?: ((counted: Tensor) => Tensor | null) | undefined;
   /** Counted positions that a router sends to each layer: [N] bool → [R]. */
   routed?: Measurable['routed'];
   targets: readonly Target[];
@@ -18,7 +21,7 @@ export interface Measured {
 
 /** Measures a reconstruction against its input. */
 export function measure(
-  { x, reconstruction, latents, routed = null, targets }: Measured,
+  { x, reconstruction, latents, firing, routed = null, targets }: Measured,
   into: Collector,
 ): void {
   if (targets.length === 0) return;
@@ -31,7 +34,7 @@ export function measure(
         ? null
         : {
             active: () => activeCounts(latents),
-            firing: (counted) => firingCounts(latents, counted),
+            firing: firing ?? ((counted) => firingCounts(latents, counted)),
           },
   });
   for (const column of columnsOf(into.table)) {

@@ -31,7 +31,9 @@ export function centerFor(
   { spec: { centered }, site }: { spec: SaeSpec; site: BlockSite | null },
 ): { description: SaeDescription; notes: readonly Bilingual[] } {
   const { form, format, notes } = described;
-  if (form === 'crosscoder' || centered === true) return { description: described, notes };
+  // What a transcoder predicts is not centered by what it reads.
+  const isOpen = form === 'dictionary' || form === 'routed';
+  if (!isOpen || centered === true) return { description: described, notes };
   const heads = site === 'attn_z';
   const description = { ...described, centered: described.centered && isCentered(model) && !heads };
   const isUnknown = format === 'saelens' && centered === undefined && !description.centered;

@@ -6,7 +6,7 @@
 import { resolve, sep } from 'node:path';
 import { hookNameOf, parseHookName, type BlockSite } from '../../lm/hook-names.js';
 import { unreachedHook } from '../../lm/unreached-hooks.js';
-import type { Place, SaeDescription } from '../../sae/description.js';
+import { isTranscoder, type Place, type SaeDescription } from '../../sae/description.js';
 
 const isHook = (name: string): boolean =>
   parseHookName(name) !== null || unreachedHook(name) !== null;
@@ -79,5 +79,7 @@ function placeByPath(place: Place, path: string): Place {
 /** The description with what the path says about a place that the configuration does not name. */
 export function placedByPath(description: SaeDescription): SaeDescription {
   const { place, checkpoint } = description;
+  // A word of the path could mean what a transcoder reads or what it predicts.
+  if (isTranscoder(description)) return description;
   return { ...description, place: placeByPath(place, resolve(checkpoint.path)) };
 }

@@ -11,6 +11,7 @@ import { pythonRandint } from '../../sae/kinds/python-random.js';
 import type { SaeSpec } from '../../schema/index.js';
 import { atGivenHook, atHookPoint, type FoundPlace } from './hook-point.js';
 import { hookIn, misplaced } from './misplaced.js';
+import { placeLayers, placeOut, type ReadPlace } from './place-out.js';
 import { routedRange } from './routed-range.js';
 
 export interface PlacedSae {
@@ -22,6 +23,10 @@ export interface PlacedSae {
   site: BlockSite | null;
   /** Names of its hook points, as the request or the file has them; null if neither names one. */
   hookPoint: string | null;
+  /** Names of the hook points that a transcoder predicts; the places above are theirs. */
+  hookOut: string | null;
+  /** Places that an SAE reads that predicts others or several; null for the rest. */
+  reads: readonly ReadPlace[] | null;
   notes: Bilingual[];
 }
 
@@ -133,6 +138,9 @@ export function placeSae(
     return null;
   }
   const given = spec.layer ?? null;
+  const isTranscoder = description.form === 'transcoder' && place.over === 'hook point';
+  if (spec.hookOut !== undefined && !isTranscoder)
+    add('hookOut', `is for SAEs on one hook point, this SAE is a ${kind}; leave it out`);
   if (place.over !== 'hook point' && place.over !== 'drawn layer') {
     for (const field of ['layer', 'hook'] as const)
       if (spec[field] !== undefined)
@@ -141,6 +149,7 @@ export function placeSae(
           `kind ${kind} uses several layers; leave ${field} out` +
             (kind === 'MLSAE' ? ', or give kind TopK for one layer' : ''),
         );
+    if (description.form === 'cross-layer') return placeLayers(description, context);
     const layers = severalLayers(place, context);
     checkWidth(d, null, context);
     const names = hookPointsOf(description);
@@ -149,6 +158,8 @@ export function placeSae(
       layers,
       site: null,
       hookPoint: names.length === 0 ? null : names.join(', '),
+      hookOut: null,
+      reads: null,
       notes: [],
     };
   }
@@ -166,7 +177,9 @@ export function placeSae(
       context,
     );
   })();
+  if (description.form === 'transcoder')
+    return found === null ? null : placeOut(spec, description, found, context);
   if (found === null && spec.hook !== undefined) return null;
   checkWidth(d, found?.site ?? null, context);
-  return found === null ? null : { ...found, layers: [found.layer] };
+  return found === null ? null : { ...found, layers: [found.layer], hookOut: null, reads: null };
 }

@@ -2,7 +2,12 @@
  * Builds results: the values of every SAE with notes on those that are null, the settings of the
  * run, and the findings.
  */
-import { kOf, normalizationsOf, type SaeDescription } from '../../sae/description.js';
+import {
+  kOf,
+  normalizationsOf,
+  readsOnePlace,
+  type SaeDescription,
+} from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
@@ -15,6 +20,7 @@ import type { Decisions } from '../run/journal.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { positionsOf, specialShares } from './positions.js';
+import type { ResolvedSae } from '../request/resolve.js';
 import type { EvaluatedSae } from '../run/prepare.js';
 import type {
   Comparison,
@@ -27,6 +33,7 @@ import type {
   StrictValues,
   SweepPoint,
 } from '../../schema/index.js';
+import { replacementOwner } from '../engine/strategies/cross-layer.js';
 import type { Wanted } from '../engine/strategies/strategy.js';
 
 export interface ResultBuilderOptions {
@@ -44,7 +51,20 @@ export interface ResultBuilderOptions {
 /** The space that an SAE is measured in. */
 function spaceOf(description: SaeDescription): string {
   const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
-  return description.form !== 'crosscoder' && description.centered ? `centred, ${kinds}` : kinds;
+  return readsOnePlace(description) && description.centered ? `centred, ${kinds}` : kinds;
+}
+
+/** The places that a transcoder reads, for a result; empty for SAEs that reconstruct them. */
+function readsOf({ reads, layer, hookOut }: ResolvedSae): Pick<SaeResult, 'reads'> {
+  if (reads === null || hookOut === null) return {};
+  const layers = reads.map((read) => read.layer);
+  const site = reads[0]!.site;
+  return {
+    reads: {
+      ...(layer === null ? { layers } : { layer: layers[0]! }),
+      ...(site === null ? {} : { site }),
+    },
+  };
 }
 
 export class ResultBuilder {
@@ -59,10 +79,26 @@ export class ResultBuilder {
     };
   }
 
+  /** All layers of a cross-layer SAE replaced together. */
+  #replaced(evaluated: EvaluatedSae): Subject {
+    const subject = this.#subject(evaluated);
+    const slot = { layer: null, splicedAt: null };
+    return {
+      ...subject,
+      owner: replacementOwner(subject.owner),
+      slots: { reference: [], strict: [slot] },
+    };
+  }
+
   #assembly(accumulator: Accumulator, intervals: boolean): Assembly {
     const { request, evaluated, wanted } = this.options;
     const subjects = evaluated.flatMap((one) =>
-      one.strategy === null ? [] : one.variants.map((_, variant) => this.#subject(one, variant)),
+      one.strategy === null
+        ? []
+        : [
+            ...one.variants.map((_, variant) => this.#subject(one, variant)),
+            ...(one.resolved.description.form === 'cross-layer' ? [this.#replaced(one)] : []),
+          ],
     );
     return new Assembly(accumulator, request.metrics, {
       seed: request.seed,
@@ -82,7 +118,7 @@ export class ResultBuilder {
 
   #one(evaluated: EvaluatedSae, accumulator: Accumulator, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
-    const { description, label, layer, layers, site, hookPoint } = resolved;
+    const { description, label, layer, layers, site, hookPoint, hookOut } = resolved;
     const { kind, format, d, m, form, publishedL0 } = description;
     const base = {
       label,
@@ -90,11 +126,14 @@ export class ResultBuilder {
       checkpoint: path,
       format,
       hookPoint,
+      ...(hookOut === null ? {} : { hookOut }),
+      ...readsOf(resolved),
       normalization: spaceOf(description),
       ...(site === null ? {} : { site }),
       ...(layer === null ? { layers } : { layer }),
       ...(publishedL0 === undefined ? {} : { publishedL0 }),
       d,
+      ...(description.form === 'transcoder' ? { dOut: description.dOut } : {}),
       m,
       k: kOf(description),
       routing: form === 'routed' ? description.routing : null,
@@ -113,6 +152,7 @@ export class ResultBuilder {
       return failed(error?.code ?? 'internal', error?.message ?? 'could not be loaded');
     const values = this.#values(evaluated, 0, assembly);
     // RouteSAE uses its layers together, single-layer kinds have one.
+    const isTogether = form === 'cross-layer';
     const perLayer =
       kind === 'MLSAE' || kind === 'Crosscoder'
         ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols])
@@ -121,7 +161,11 @@ export class ResultBuilder {
       ...sparsity,
       ...this.#values(evaluated, i + 1, assembly),
     }));
-    const wrong = notFinite({ ...values, perLayer, sweep });
+    const replacement =
+      isTogether && values.strict !== null
+        ? { replacement: assembly.strict(this.#replaced(evaluated)) }
+        : {};
+    const wrong = notFinite({ ...values, perLayer, sweep, ...replacement });
     if (wrong !== null)
       return failed(
         'non-finite',
@@ -134,6 +178,7 @@ export class ResultBuilder {
       ...this.#positions(evaluated, accumulator),
       ...values,
       perLayer,
+      ...replacement,
       sweep: sweep.length === 0 ? null : sweep,
       notes: [
         ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),

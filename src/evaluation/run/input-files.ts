@@ -5,6 +5,7 @@
  */
 import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { filesOf } from '../../checkpoint/parts.js';
 import { listFiles } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { modelFiles } from '../../lm/index.js';
@@ -77,7 +78,7 @@ export class InputFiles {
     for (const { description } of saes) {
       const { checkpoint, configPath } = description;
       if (configPath !== null) add([configPath], 'settings');
-      add([checkpoint.path], 'weights');
+      add(filesOf(checkpoint), 'weights');
     }
     add(weights, 'weights');
     const { split = null } = request.dataset;

@@ -106,7 +106,7 @@ function loadOne(
     resolvePath,
   }: LoadEvaluatedOptions,
 ): EvaluatedSae {
-  const { description, layer, layers, site, excluding } = resolved;
+  const { description, layer, layers, site, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
@@ -128,6 +128,7 @@ function loadOne(
       layer,
       layers,
       site,
+      reads,
       ...(description.form === 'routed' ? { routing: description.routing } : {}),
       L: model.layers,
       variants,

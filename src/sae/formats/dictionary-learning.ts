@@ -12,6 +12,7 @@ import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';
 import type { Activation, DictionaryForm, Normalization } from '../description.js';
 import type { GivenSettings } from '../given.js';
+import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { exclusionOf } from './positions.js';
 import { Tensors } from './tensors.js';
@@ -28,7 +29,11 @@ const schema = z.looseObject({
     submodule_name: z.string().nullish(),
   }),
   buffer: z
-    .looseObject({ remove_bos: z.boolean().nullish(), add_special_tokens: z.boolean().nullish() })
+    .looseObject({
+      io: z.string().nullish(),
+      remove_bos: z.boolean().nullish(),
+      add_special_tokens: z.boolean().nullish(),
+    })
     .nullish(),
 });
 
@@ -52,7 +57,7 @@ const vocabulary: Vocabulary = {
   keys: {
     trainer,
     buffer: {
-      io: new Refused("a site that is not the submodule's output", [null, 'out']),
+      io: new Refused('an unknown side of the submodule', [null, 'out', 'in', 'in_and_out']),
       ...all('honored', 'remove_bos', 'add_special_tokens'),
       ...all('harmless', 'd_submodule', 'n_ctxs', 'ctx_len', 'refresh_batch_size'),
       ...all('harmless', 'out_batch_size', 'device'),
@@ -61,7 +66,7 @@ const vocabulary: Vocabulary = {
   tensors: {
     ...all('honored', 'encoder.weight', 'encoder.bias', 'decoder.weight', 'decoder.bias'),
     ...all('honored', 'bias', 'W_enc', 'W_dec', 'b_enc', 'b_dec', 'decoder_bias', 'gate_bias'),
-    ...all('honored', 'mag_bias', 'r_mag'),
+    ...all('honored', 'mag_bias', 'r_mag', 'W_skip'),
     // A TopK has a threshold too, which it uses in training alone.
     ...all('setting', 'threshold', 'k'),
     group_sizes: 'harmless',
@@ -95,6 +100,13 @@ function hookPointOf(submodule: string): string {
     submodule,
   );
   return found === null ? submodule : `blocks.${found[2]}.hook_${found[1]}`;
+}
+
+/** The side of a submodule that was collected; of both, the one that is read. */
+function sideOf(submodule: string, side: string): string | null {
+  if (side === 'out') return hookPointOf(submodule);
+  // The library's own names are of outputs.
+  return hookPointOf(submodule) === submodule ? `${submodule}.input` : null;
 }
 
 /** A backup nests the SAE beside `norm_factor`, the number that its input was divided by. */
@@ -233,13 +245,14 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
   })();
   // A layer without a submodule is the output of a block by the library's scripts alone.
   const blockOutput = typeof layer === 'number' ? `blocks.${layer}.hook_resid_post` : null;
-  return {
+  const side = buffer?.io ?? 'out';
+  const dictionary: FormatDescription & DictionaryForm = {
     form: 'dictionary',
     d,
     m,
     place: submodule
-      ? { over: 'hook point', named: hookPointOf(submodule), from: 'config' }
-      : { over: 'hook point', named: blockOutput, from: 'path' },
+      ? { over: 'hook point', named: sideOf(submodule, side), from: 'config' }
+      : { over: 'hook point', named: side === 'out' ? blockOutput : null, from: 'path' },
     glu: null,
     centered: given.centered(),
     decoderNorm: 'none',
@@ -250,6 +263,13 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     notes: [],
     ...own,
   };
+  if (side !== 'in_and_out') return dictionary;
+  const hasSkip = tensors.has('W_skip');
+  return transcoding(dictionary, {
+    dOut: d,
+    out: submodule ? sideOf(submodule, 'out') : null,
+    skip: hasSkip ? tensors.weight('W_skip', [d, d], 'transposed') : null,
+  });
 }
 
 export const dictionaryLearning: Format = {

@@ -1,4 +1,5 @@
 /** A format of SAE files: how it is recognized and described. */
+import type { CheckpointPart } from '../../checkpoint/parts.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Described, SaeForm } from '../description.js';
@@ -9,6 +10,13 @@ import type { Vocabulary } from './vocabulary.js';
 export interface FormatFile {
   readonly checkpoint: Checkpoint;
   /** Path of the configuration; null if the format has none. */
+  readonly configPath: string | null;
+}
+
+/** The files of an SAE that lies in a folder of several. */
+export interface FolderParts {
+  readonly files: readonly CheckpointPart[];
+  /** Path of the configuration; null if there is none. */
   readonly configPath: string | null;
 }
 
@@ -26,6 +34,11 @@ export interface Format {
   readonly name: string;
   /** Names of the weights and of the configuration beside them, for formats that are folders. */
   readonly folder?: { readonly weights: readonly string[]; readonly config: string };
+  /**
+   * For formats whose weights lie in several files of a folder: those files and the configuration
+   * beside them; null for a folder of another format.
+   */
+  parts?(folder: string): FolderParts | null;
   /** Keys and tensors that it knows; the others of a file become notes. */
   readonly vocabulary?: Vocabulary;
   /**

@@ -1,11 +1,12 @@
 /**
  * Gemma Scope (arXiv:2408.05147): `layer_L/width_W/average_l0_N/params.npz`; JumpReLU without a
- * pre-bias.
+ * pre-bias. The transcoders have the same files, below a folder that says so.
  */
 import { resolve } from 'node:path';
-import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';
+import type { DictionaryForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
+import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
 import { all, type Vocabulary } from './vocabulary.js';
@@ -28,6 +29,8 @@ function readPath(path: string) {
   const hook = site === 'att' ? 'attn.hook_z' : site === 'mlp' ? 'hook_mlp_out' : 'hook_resid_post';
   const inBlock = block === undefined ? null : `blocks.${block}.${hook}`;
   return {
+    transcodes: /(?:^|[-_/\\])transcoders?(?:[-_][^/\\]*)?[/\\]layer_\d/.test(path),
+    block,
     embedding,
     namesSite: embedding || site !== undefined || block === undefined,
     hookPoint: embedding ? 'hook_embed' : inBlock,
@@ -48,21 +51,15 @@ const residualAssumed: Bilingual = {
 function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
   const tensors = new Tensors(checkpoint);
   const path = resolve(checkpoint.path);
-  if (/gemma-scope-[^/\\]*transcoder/.test(path))
-    throw new SaeEvalError(
-      'sae-kind',
-      `${checkpoint.path}: a transcoder, which reconstructs another site than it reads; only ` +
-        'autoencoders are evaluated.',
-    );
   given.refuse('scale', "Gemma Scope's SAEs read raw activations");
   const encoder = tensors.either('W_enc', 'w_enc');
   const [d, m] = tensors.matrix(encoder, '[d, m]');
-  const { embedding, namesSite, hookPoint, fromPath } = readPath(path);
+  const { embedding, namesSite, hookPoint, fromPath, transcodes, block } = readPath(path);
   const isPlaced = given.fields.layer !== undefined || given.fields.hook !== undefined;
   // Trained on embeddings before Gemma multiplies them by √d: the weights make up for it, the bias
   // does not.
   const scaled = (factor: number): { factor?: number } => (embedding ? { factor } : {});
-  return {
+  const dictionary: FormatDescription & DictionaryForm = {
     form: 'dictionary',
     d,
     m,
@@ -85,8 +82,17 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
     normalization: { kind: 'none' },
     fromPath,
     ...(fromPath.averageL0 ? { publishedL0: fromPath.averageL0 } : {}),
-    notes: namesSite || isPlaced ? [] : [residualAssumed],
+    notes: namesSite || isPlaced || transcodes ? [] : [residualAssumed],
   };
+  if (!transcodes) return dictionary;
+  // They read the residual stream normalized, before the norm's weight.
+  const inBlock = (name: string): string | null => (block ? `blocks.${block}.${name}` : null);
+  const place = {
+    over: 'hook point',
+    named: inBlock('ln2.hook_normalized'),
+    from: 'path',
+  } as const;
+  return transcoding({ ...dictionary, place }, { dOut: d, out: inBlock('hook_mlp_out') });
 }
 
 export const gemmaScope: Format = {

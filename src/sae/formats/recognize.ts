@@ -5,6 +5,7 @@
 import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { withWeights } from '../../checkpoint/parametrizations.js';
+import { readParts } from '../../checkpoint/parts.js';
 import { readCheckpoint, type Checkpoint } from '../../checkpoint/read.js';
 import { onlyByCode, pickledModule } from '../../checkpoint/state-dict.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
@@ -12,6 +13,7 @@ import { missingPath } from '../../missing-path.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Place, SaeDescription } from '../description.js';
 import { GivenSettings } from '../given.js';
+import { transcoding } from '../transcoding.js';
 import { usedTensors } from '../used-tensors.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
@@ -23,7 +25,7 @@ import { notesOnUnknown, refuseUnsupported } from './vocabulary.js';
 /** Kinds that an SAE of a published format can be evaluated as, nearest first. */
 function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeKind, ...SaeKind[]] {
   if (kinds !== undefined) return kinds;
-  if (form === 'crosscoder') return ['Crosscoder'];
+  if (form === 'crosscoder' || form === 'cross-layer') return ['Crosscoder'];
   switch (activation.kind) {
     case 'relu':
       return ['Vanilla'];
@@ -76,13 +78,20 @@ export class SaeFile implements FormatFile {
     return { ...described, notes };
   }
 
+  /** A dictionary as the transcoder that the request says it is. */
+  #asked(described: FormatDescription, { fields }: GivenSettings): FormatDescription {
+    const isOne = described.form === 'dictionary' && described.place.over === 'hook point';
+    if (fields.hookOut === undefined || !isOne) return described;
+    return transcoding(described, { dOut: described.d, out: null });
+  }
+
   /**
    * Describes the SAE as the kind that is given, or as the only one it can be. Settings that are
    * missing or do not fit are collected in `given`.
    * @throws SaeEvalError `checkpoint-*`, `sae-kind`.
    */
   describe(given: GivenSettings): SaeDescription {
-    const { kinds, ...described } = this.#described(given);
+    const { kinds, ...described } = this.#asked(this.#described(given), given);
     given.checkSaid(described);
     const kind = chooseKind(
       kindsOf({ ...described, ...(kinds ? { kinds } : {}) }),
@@ -157,6 +166,21 @@ function locate(path: string): Located {
   return { weights: file, format: null, configPath: null };
 }
 
+/** The SAE of the folder that a path is, or of whose files it is one, if they are parts of one. */
+async function inParts(path: string): Promise<SaeFile | null> {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return null;
+  const folder = stat.isDirectory() ? path : dirname(path);
+  for (const format of formats) {
+    const parts = format.parts?.(folder) ?? null;
+    if (parts === null) continue;
+    const own = [...parts.files.map((part) => part.path), parts.configPath];
+    if (!stat.isDirectory() && !own.includes(join(path))) continue;
+    return new SaeFile(format, await readParts(folder, parts.files), parts.configPath);
+  }
+  return null;
+}
+
 /** Whether a view is no SAE because it lacks tensors or has others. */
 const isIncomplete = (nearest: SaeDescription | SaeEvalError): boolean =>
   nearest instanceof SaeEvalError &&
@@ -224,6 +248,8 @@ function refuseCode({ path, contents }: Checkpoint): void {
  * @throws SaeEvalError `file-not-found`, `checkpoint-*`.
  */
 export async function recognizeAll(path: string): Promise<[SaeFile, ...SaeFile[]]> {
+  const ofLayers = await inParts(path);
+  if (ofLayers !== null) return [ofLayers];
   const located = locate(path);
   const whole = await readCheckpoint(located.weights);
   const first = inFormat(withWeights(whole), located);

@@ -262,6 +262,7 @@ function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatD
  */
 function withInput(form: SaeForm, given: GivenSettings): SaeForm {
   const normalization = given.normalization({ kind: 'pre' });
+  if (form.form === 'cross-layer') throw new Error('the family has no SAEs of that form');
   if (form.form === 'crosscoder')
     return { ...form, normalizations: form.normalizations.map(() => normalization) };
   return {

@@ -28,7 +28,7 @@ const ofTheModel: Keys = {
   ...all('harmless', 'dataset_path', 'dataset_trust_remote_code', 'context_size'),
   ...all('harmless', 'neuronpedia_id', 'sae_lens_version', 'sae_lens_training_version'),
   ...all('harmless', 'sequence_separator_token', 'disable_concat_sequences'),
-  ...all('harmless', 'hf_hook_name', 'hf_hook_name_out'),
+  ...all('honored', 'hf_hook_name', 'hf_hook_name_out'),
 };
 
 /** Settings of a training run and of its record. */
@@ -93,7 +93,7 @@ export const vocabulary: Vocabulary = {
     ...all('honored', 'b_gate', 'b_mag', 'r_mag'),
     ...all('setting', 'scaling_factor', 'finetuning_scaling_factor'),
     ...all('harmless', 'topk_threshold', 'sparsity'),
-    W_skip: new Refused('a transcoder with a skip connection'),
+    W_skip: 'honored',
     b_dec_out: new Refused('a transcoder, whose output has a bias of its own'),
   },
 };

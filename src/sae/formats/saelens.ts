@@ -7,8 +7,10 @@ import { readConfig } from '../../checkpoint/json-file.js';
 import { readNumbers } from '../../checkpoint/scalar.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
-import type { Activation, DictionaryForm, Normalization } from '../description.js';
+import type { Bilingual } from '../../bilingual.js';
+import type { Activation, DictionaryForm, Normalization, Weight } from '../description.js';
 import type { GivenSettings } from '../given.js';
+import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { excludedTokens, exclusionOf, keptSlice } from './positions.js';
 import { vocabulary } from './saelens-vocabulary.js';
@@ -26,6 +28,8 @@ const modelSettings = z
 const ofTheModel = {
   hook_name: z.string().nullish(),
   hook_name_out: z.string().nullish(),
+  hf_hook_name: z.string().nullish(),
+  hf_hook_name_out: z.string().nullish(),
   model_from_pretrained_kwargs: modelSettings,
   exclude_special_tokens: excludedTokens,
   seqpos_slice: keptSlice,
@@ -39,7 +43,7 @@ const schema = z.looseObject({
   d_sae: size.nullish(), // not in the oldest files
   d_out: size.nullish(),
   dtype: z.string().nullish(),
-  apply_b_dec_to_input: z.boolean().default(true),
+  apply_b_dec_to_input: z.boolean().nullish(),
   // Before version 3 a boolean said whether the average norm was scaled.
   normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
   norm_scaling_factor: z.number().positive().nullish(),
@@ -91,6 +95,8 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
     throw unsupported(file, 'activation', before6, 'relu or topk');
   switch (architecture) {
     case 'standard':
+    case 'transcoder':
+    case 'skip_transcoder':
       return { kind: 'relu' };
     case 'gated':
       return {
@@ -99,7 +105,9 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
         magnitudeBias: tensors.vector('b_mag', [m]),
         logScale: tensors.vector('r_mag', [m]),
       };
-    case 'jumprelu': {
+    case 'jumprelu':
+    case 'jumprelu_transcoder':
+    case 'jumprelu_skip_transcoder': {
       const log = !tensors.has('threshold') && tensors.has('log_threshold');
       const tensor = tensors.threshold(log ? 'log_threshold' : 'threshold', m);
       return { kind: 'jumprelu', threshold: { tensor, log }, ...signed };
@@ -114,7 +122,7 @@ function activationOf({ config, tensors, given, file }: Source, m: number): Acti
         file,
         'SAELens architecture',
         architecture,
-        'standard, gated, topk or jumprelu (batchtopk is saved as jumprelu)',
+        'standard, gated, topk, jumprelu (batchtopk is saved as jumprelu) or a transcoder',
       );
   }
 }
@@ -159,10 +167,16 @@ function ofModel({ metadata, meta, ...config }: Source['config']) {
     metadata?.[key] ?? meta?.[key] ?? config[key];
   const l0 = word('l0');
   const hook = word('hook_name') ?? config.hook_point ?? null;
+  const out = word('hook_name_out') || null;
+  const isTranscoder = /transcoder/.test(config.architecture) || (out !== null && out !== hook);
+  // SAELens writes TransformerLens' nearest name beside the module's: of what a transcoder reads,
+  // that is another place.
+  const named = (isTranscoder ? word('hf_hook_name') : null) || hook;
   return {
     // Files of version 1 leave the layer's place open.
-    hook: hook?.replace('{layer}', String(config.hook_point_layer ?? '{layer}')) ?? null,
-    out: word('hook_name_out') ?? null,
+    hook: named?.replace('{layer}', String(config.hook_point_layer ?? '{layer}')) ?? null,
+    out: (isTranscoder ? word('hf_hook_name_out') : null) || out,
+    isTranscoder,
     settings: word('model_from_pretrained_kwargs') ?? null,
     prependBos: word('prepend_bos') ?? null,
     published: typeof l0 === 'number' && l0 > 0 && l0 < Infinity ? { publishedL0: l0 } : {},
@@ -170,25 +184,24 @@ function ofModel({ metadata, meta, ...config }: Source['config']) {
   };
 }
 
-/** Refuses SAEs that read something else than a site of the model as it is, or write elsewhere. */
-function refuseOtherSites({ config, file }: Source, { hook, out, settings }: OfModel): void {
-  const { architecture, d_in: d, d_out: dOut } = config;
+/** Refuses SAEs that read something else than a site of the model as it is. */
+function refuseOtherSites(
+  { config, file }: Source,
+  { hook, settings, isTranscoder }: OfModel,
+): void {
+  const { d_in: d, d_out: dOut } = config;
   const refuse = (what: string): never => {
     throw new SaeEvalError('sae-kind', `${file}: ${what}.`);
   };
-  if (/transcoder|crosscoder/i.test(architecture))
+  if (typeof dOut === 'number' && dOut !== d && !isTranscoder)
     refuse(
-      `a ${architecture.slice(0, 60)}, which reconstructs another site than it reads; only ` +
-        'autoencoders are evaluated',
+      `d_out ${dOut}: expected d_in, ${d}, of an autoencoder, or an architecture that is a ` +
+        'transcoder',
     );
-  if (out !== null && out !== '' && out !== hook)
+  if (isTranscoder && config.apply_b_dec_to_input === true)
     refuse(
-      `hook_name_out ${JSON.stringify(out.slice(0, 60))}: a transcoder from ` +
-        `${hook?.slice(0, 60) ?? 'somewhere'}; only autoencoders are evaluated`,
-    );
-  if (typeof dOut === 'number' && dOut !== d)
-    refuse(
-      `d_out ${dOut}: a transcoder from a site of width ${d}; only autoencoders are evaluated`,
+      'apply_b_dec_to_input true: expected false, since the decoder bias of a transcoder belongs ' +
+        'to another place than its input',
     );
   if (!hook?.endsWith('_z')) return;
   for (const setting of ['fold_value_biases', 'refactor_factored_attn_matrices'] as const)
@@ -226,6 +239,29 @@ function roundingOf(
   return wanted === undefined || !differs ? {} : { roundedTo: wanted };
 }
 
+/** The skip connection, which only architectures of that name have. */
+function skipOf(
+  { config, tensors, file }: Source,
+  { d, dOut }: { d: number; dOut: number },
+): Weight | null {
+  if (/skip/.test(config.architecture)) return tensors.weight('W_skip', [dOut, d], 'transposed');
+  if (!tensors.has('W_skip')) return null;
+  throw new SaeEvalError(
+    'checkpoint-keys',
+    `${file}: architecture ${JSON.stringify(config.architecture.slice(0, 60))} has no skip ` +
+      "connection, found a tensor 'W_skip': expected skip_transcoder or jumprelu_skip_transcoder.",
+  );
+}
+
+const centeredOutput: Bilingual = {
+  en:
+    'It was trained on a model that TransformerLens centered (center_writing_weights): what it ' +
+    'predicts lacks the mean over the width, which the errors against this model have.',
+  zh:
+    '训练所用模型经 TransformerLens 去均值（center_writing_weights）：其预测不含宽度方向的均值，' +
+    '因而相对本模型的误差包含该均值。',
+};
+
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const file = configPath!;
   const config = readConfig(file, schema);
@@ -238,17 +274,18 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
   const m = config.d_sae ?? tensors.matrix('W_enc', '[d_in, d_sae]')[1];
   const activation = activationOf(source, m);
   const rescaled = config.rescale_acts_by_decoder_norm ? 'latents' : 'none';
-  return {
+  const dOut = model.isTranscoder ? (config.d_out ?? d) : d;
+  const dictionary: FormatDescription & DictionaryForm = {
     form: 'dictionary',
     d,
     m,
     activation,
     place: { over: 'hook point', named: model.hook, from: 'config' },
     encoder: tensors.weight('W_enc', [d, m], 'as stored'),
-    decoder: tensors.weight('W_dec', [m, d], 'as stored'),
+    decoder: tensors.weight('W_dec', [m, dOut], 'as stored'),
     encoderBias: activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
-    decoderBias: tensors.vector('b_dec', [d]),
-    subtractDecoderBias: config.apply_b_dec_to_input,
+    decoderBias: tensors.vector('b_dec', [dOut]),
+    subtractDecoderBias: config.apply_b_dec_to_input ?? !model.isTranscoder,
     glu: null,
     centered: given.centered(
       model.settings?.center_writing_weights === true,
@@ -262,6 +299,10 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     ...(model.prependBos === null ? {} : { prependBos: model.prependBos }),
     notes: [],
   };
+  if (!model.isTranscoder) return dictionary;
+  const skip = skipOf(source, { d, dOut });
+  const notes = dictionary.centered ? [centeredOutput] : [];
+  return transcoding({ ...dictionary, notes }, { dOut, out: model.out, skip });
 }
 
 export const saelens: Format = {

@@ -1,12 +1,16 @@
 /**
  * sparsify (github.com/EleutherAI/sparsify): `<hookpoint>/cfg.json` and `sae.safetensors`; the k
  * largest of max(a, 0). Files of summer 2024 may say `signed`: the k largest magnitudes, no ReLU.
+ * With `transcode` it predicts the output of a module from its input, with `skip_connection` plus
+ * x W_skipᵀ.
  */
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
+import type { DictionaryForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
+import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
 import { all, Refused, type Vocabulary } from './vocabulary.js';
@@ -22,9 +26,6 @@ const schema = z.looseObject({
   skip_connection: z.boolean().default(false),
 });
 
-const skip =
-  'a transcoder with a skip connection, whose output its latents alone do not give, is not ' +
-  'evaluated';
 const encoderOfItsOwn = new Refused('an encoder of another kind than one matrix');
 
 const vocabulary: Vocabulary = {
@@ -50,9 +51,15 @@ const vocabulary: Vocabulary = {
   },
   tensors: {
     ...all('honored', 'encoder.weight', 'encoder.bias', 'W_dec', 'b_dec'),
-    W_skip: new Refused(skip),
+    W_skip: 'honored',
   },
 };
+
+/** A transcoder reads what goes into its module and predicts what comes out of it. */
+function sidesOf(hookPoint: string): [reads: string, predicts: string] {
+  const module = hookPoint.replace(/\.(?:input|output)$/, '');
+  return [`${module}.input`, `${module}.output`];
+}
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
   const { k: saved, activation, transcode, ...config } = readConfig(configPath!, schema);
@@ -64,16 +71,21 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
       `${configPath}: activation ${JSON.stringify(activation.slice(0, 60))} is not supported; ` +
         'expected topk.',
     );
-  if (config.skip_connection)
-    throw new SaeEvalError('sae-kind', `${configPath}: skip_connection: ${skip}.`);
+  if (config.skip_connection && !transcode)
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: skip_connection true is not supported without transcode: expected a ` +
+        'transcoder.',
+    );
   given.refuse('scale', "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
   const k = given.k({ saved, m, where: 'cfg.json' });
-  return {
+  const named = basename(dirname(resolve(configPath!)));
+  const dictionary: FormatDescription & DictionaryForm = {
     form: 'dictionary',
     d,
     m,
-    place: { over: 'hook point', named: basename(dirname(resolve(configPath!))), from: 'path' },
+    place: { over: 'hook point', named, from: 'path' },
     encoder: tensors.weight('encoder.weight', [m, d], 'transposed'),
     decoder: tensors.weight('W_dec', [m, d], 'as stored'),
     encoderBias: tensors.vector('encoder.bias', [m]),
@@ -84,15 +96,18 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     activation: { kind: 'topk', k, ...(config.signed === true ? { byMagnitude: true } : {}) },
     decoderNorm: 'none',
     normalization: { kind: 'none' },
-    ...(transcode
-      ? {
-          obstacle:
-            'a transcoder, which reconstructs another site than it reads; only autoencoders are ' +
-            'evaluated',
-        }
-      : {}),
     notes: [],
   };
+  if (!transcode) return dictionary;
+  const [reads, out] = sidesOf(named);
+  return transcoding(
+    { ...dictionary, place: { over: 'hook point', named: reads, from: 'path' } },
+    {
+      dOut: d,
+      out,
+      skip: config.skip_connection ? tensors.weight('W_skip', [d, d], 'transposed') : null,
+    },
+  );
 }
 
 export const sparsify: Format = {

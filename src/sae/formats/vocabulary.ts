@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { Bilingual } from '../../bilingual.js';
 import { readConfig } from '../../checkpoint/json-file.js';
+import { readYamlConfig } from '../../checkpoint/yaml-file.js';
 import { SaeEvalError } from '../../errors.js';
 import type { FormatDescription, FormatFile } from './format.js';
 
@@ -94,7 +95,9 @@ function keysOf(config: Record<string, unknown>, keys: Keys, at = ''): FoundKey[
 const configSchema = z.record(z.string(), z.unknown());
 
 function wordsOf({ keys }: Vocabulary, { configPath }: FormatFile): FoundKey[] {
-  return configPath === null ? [] : keysOf(readConfig(configPath, configSchema), keys);
+  if (configPath === null) return [];
+  const read = /\.ya?ml$/.test(configPath) ? readYamlConfig : readConfig;
+  return keysOf(read(configPath, configSchema), keys);
 }
 
 function refuseValue(file: string, { path, value, meaning }: FoundKey): void {

@@ -103,6 +103,11 @@ export interface SaeSpec {
    */
   hook?: string | undefined;
   /**
+   * Hook point that a transcoder predicts, in the same words. An SAE of one hook point whose
+   * file says nothing of it becomes a transcoder: what it decodes is measured there.
+   */
+  hookOut?: string | undefined;
+  /**
    * Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the SAE's
    * configuration or file name has it.
    */

@@ -291,6 +291,28 @@ export interface SaeResult {
    * if neither names one.
    */
   hookPoint?: string | null | undefined;
+  /** Hook point that a transcoder predicts; `layer` and `site` are its. */
+  hookOut?: string | undefined;
+  /**
+   * Place that a transcoder reads: its layer, or layers, and the site inside the block; left out
+   * for SAEs that reconstruct what they read.
+   */
+  reads?:
+    | {
+        layer?: number | undefined;
+        layers?: number[] | undefined;
+        site?:
+          | 'attn_z'
+          | 'attn_out'
+          | 'resid_mid'
+          | 'mlp_in'
+          | 'ln2_normalized'
+          | 'ln2_out'
+          | 'mlp_post'
+          | 'mlp_out'
+          | undefined;
+      }
+    | undefined;
   /**
    * Normalization that turns activations into the input of the SAE, in whose space errors are
    * measured: pre, none, layer-norm, token-norm or scale, after `centred, ` if the mean is
@@ -314,8 +336,10 @@ export interface SaeResult {
   layers?: number[] | undefined;
   /** Mean number of active latents per token that the publisher of the SAE states. */
   publishedL0?: number | undefined;
-  /** Width of the residual stream. */
+  /** Width of what it reads. */
   d: number | null;
+  /** Width of what a transcoder predicts. */
+  dOut?: number | undefined;
   /** Latents. */
   m: number | null;
   /** Active latents, for kinds that have a k. */
@@ -328,6 +352,11 @@ export interface SaeResult {
   reference: ReferenceValues | null;
   strict: StrictValues | null;
   perLayer: PerLayer[] | null;
+  /**
+   * Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all
+   * their layers are replaced, each from what that pass has.
+   */
+  replacement?: StrictValues | null | undefined;
   sweep: SweepPoint[] | null;
   notes: Note[];
 }

@@ -1,14 +1,23 @@
 /** The strategy that evaluates an SAE, by its form and its place. */
 import type { BlockSite } from '../../../lm/index.js';
-import { Crosscoder, RoutedDictionary, type SAE } from '../../../sae/index.js';
+import {
+  CrossLayer,
+  Crosscoder,
+  RoutedDictionary,
+  Transcoder,
+  type SAE,
+} from '../../../sae/index.js';
 import type { DType } from '../../../torch/index.js';
 import { everyPosition, type PositionSet } from '../../positions.js';
 import { InsideBlock } from './block-site.js';
+import type { ChangedPlace } from './changed-place.js';
+import { CrossLayerStrategy } from './cross-layer.js';
 import { CrosscoderStrategy } from './crosscoder.js';
 import { MultiLayer } from './multi-layer.js';
 import { Routed } from './routed.js';
 import { SingleLayer } from './single-layer.js';
 import type { Strategy, Variant, Wanted } from './strategy.js';
+import { TranscoderStrategy } from './transcoder.js';
 
 export interface StrategyOptions {
   /** The layer of an SAE on one layer; null if it has several. */
@@ -17,6 +26,8 @@ export interface StrategyOptions {
   layers: readonly number[];
   /** Site inside the block of its layer; default null, the residual stream after it. */
   site?: BlockSite | null;
+  /** Places that an SAE reads that predicts others or several; default null. */
+  reads?: readonly ChangedPlace[] | null;
   /** Default `hard`. */
   routing?: 'hard' | 'soft';
   /** Number of blocks of the language model. */
@@ -34,6 +45,7 @@ export function strategyFor(
     layer,
     layers,
     site = null,
+    reads = null,
     routing = 'hard',
     L,
     saeDtype,
@@ -46,6 +58,16 @@ export function strategyFor(
   if (sae instanceof Crosscoder) return new CrosscoderStrategy(sae, layers, run);
   if (sae instanceof RoutedDictionary)
     return new Routed(sae, { layers, routing, saeDtype, ...run });
+  if (sae instanceof CrossLayer) {
+    const predicts = layers.map((one) => ({ layer: one, site }));
+    return new CrossLayerStrategy(sae, { reads: reads!, predicts, L, saeDtype }, run);
+  }
+  if (sae instanceof Transcoder)
+    return new TranscoderStrategy(
+      sae,
+      { reads: reads![0]!, predicts: { layer: layer!, site } },
+      run,
+    );
   if (layer === null) return new MultiLayer(sae, layers, run);
   if (site !== null) return new InsideBlock(sae, { site, layer }, run);
   return new SingleLayer(sae, layer, { layers: L, ...run });

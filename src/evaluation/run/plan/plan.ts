@@ -4,7 +4,7 @@
  * activations and selections are left out.
  */
 import type { ForwardCost } from '../../../lm/index.js';
-import type { SAE, Sparsity } from '../../../sae/index.js';
+import type { CrossLayer, SAE, Sparsity } from '../../../sae/index.js';
 import { zeroLanes } from '../../engine/zero-ablation.js';
 import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 
@@ -42,10 +42,15 @@ function encodeCost({ form, m, d }: SAE, sites: number): number {
   return m * d * (form === 'crosscoder' ? sites : 1);
 }
 
+/** Multiply-adds by which latents of a layer, m / n, write to it and to the n − l after it. */
+const crossLayerDecode = ({ m, d, n }: CrossLayer): number => (m * d * (n + 1)) / 2;
+
 /**
  * Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents.
  */
-function decodeCost({ form, m, d, k }: SAE, sparsity: Sparsity, sites: number): number {
+function decodeCost(sae: SAE, sparsity: Sparsity, sites: number): number {
+  if (sae.form === 'cross-layer') return crossLayerDecode(sae);
+  const { form, m, d, k } = sae;
   const active =
     sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
   return active * d * (form === 'crosscoder' ? sites : 1);
@@ -68,11 +73,12 @@ export function makePlan(
 
   const starts = new Map<number, { labels: Set<string>; count: number }>();
   for (const { label, strategy } of saes) {
-    for (const { start } of strategy.lanes) {
-      const lanes = starts.get(start) ?? { labels: new Set<string>(), count: 0 };
+    for (const { start, through: before = 0 } of strategy.lanes) {
+      const from = start - before;
+      const lanes = starts.get(from) ?? { labels: new Set<string>(), count: 0 };
       lanes.labels.add(label);
       lanes.count += 1;
-      starts.set(start, lanes);
+      starts.set(from, lanes);
     }
   }
   for (const { start } of zeroLanes(saes.map(({ strategy }) => strategy))) {

@@ -1,0 +1,128 @@
+/**
+ * A cross-layer transcoder (Ameisen et al. 2025, "Circuit Tracing") or weakly causal crosscoder
+ * (Lindsey et al. 2024, "Sparse Crosscoders") over n layers. Latents that read layer l write to layer
+ * l and to all after it:
+ *
+ *   z_l = activation(W_e^l x_l + b_enc^l);   ŷ_ℓ = Σ_{l ≤ ℓ} W_d^{l→ℓ} z_l + b_dec^ℓ + W_skip^ℓ x_ℓ
+ */
+import { keep, scope, type Tensor } from '../torch/index.js';
+import { activationFunction } from './activation.js';
+import type { CrossLayerForm, CrossLayerPart } from './description.js';
+import { oriented } from './dictionary.js';
+import { Decoder, type ActivationFunction, type Latents, type Sparsity } from './latents.js';
+import type { Products } from './product.js';
+import { IdentifiedSAE, type Making } from './sae.js';
+
+/** The weights of one layer. */
+class Part {
+  readonly encoder: Tensor; // [m / n, d]
+  readonly encoderBias: Tensor; // [m / n]
+  readonly decoderBias: Tensor; // [d]
+  readonly activation: ActivationFunction;
+  /** Decoders of its own layer and those after it. */
+  readonly decoders: readonly Decoder[]; // [d, m / n] each
+  readonly skip: Tensor | null; // [d, d]
+
+  constructor(part: CrossLayerPart, at: { layer: number; of: number }, making: Making) {
+    const { take, products } = making;
+    const parts = scope(() => {
+      const { tensor, first } = part.decoder;
+      const rows = take(tensor); // [m / n, layers, d]
+      return {
+        encoder: oriented(part.encoder, take).t(),
+        skip: part.skip === null ? null : oriented(part.skip, take).t(),
+        decoders: Array.from({ length: at.of - at.layer }, (_, i) =>
+          rows.select(1, at.layer - first + i).t(),
+        ),
+      };
+    });
+    this.encoder = parts.encoder;
+    this.skip = parts.skip;
+    this.decoders = parts.decoders.map((weight) => new Decoder(weight, products));
+    this.encoderBias = take(part.encoderBias);
+    this.decoderBias = take(part.decoderBias);
+    this.activation = activationFunction(part.activation, take);
+  }
+
+  dispose(): void {
+    for (const owned of [this.encoder, this.encoderBias, this.decoderBias, this.skip])
+      owned?.dispose();
+    for (const decoder of this.decoders) decoder.dispose();
+    this.activation.dispose();
+  }
+}
+
+export class CrossLayer extends IdentifiedSAE {
+  readonly form = 'cross-layer';
+  /** Number of layers. */
+  readonly n: number;
+  readonly #parts: readonly Part[];
+  readonly #products: Products;
+
+  constructor(form: CrossLayerForm, making: Making) {
+    super(form, making.identity);
+    this.n = form.layers.length;
+    this.#products = making.products;
+    this.#parts = form.layers.map(
+      (part, layer) => new Part(part, { layer, of: form.layers.length }, making),
+    );
+  }
+
+  /** Latents of layer `l`, from 0: x [N, d] → [N, m / n]. */
+  encode(l: number, x: Tensor, sparsity: Sparsity): Latents {
+    const { encoder, encoderBias, activation } = this.#parts[l]!;
+    return activation.apply(this.#products.linear(x, encoder, encoderBias), sparsity);
+  }
+
+  /** What the latents of layer `l` write to layer `to`, l or one after it: [N, d]. */
+  write(l: number, to: number, z: Latents): Tensor {
+    return this.#parts[l]!.decoders[to - l]!.apply(z, null);
+  }
+
+  /** ŷ of layer `l` from the sum of what was written to it, and from what it reads: [N, d]. */
+  predict(l: number, written: Tensor, x: Tensor): Tensor {
+    const { decoderBias, skip } = this.#parts[l]!;
+    return scope(() => {
+      const own = written.add(decoderBias);
+      return skip === null ? own : own.add(this.#products.linear(x, skip, null));
+    });
+  }
+
+  dispose(): void {
+    for (const part of this.#parts) part.dispose();
+  }
+}
+
+/**
+ * ŷ of every layer, in order, while the latents are computed: what is written to later layers is
+ * kept, whatever scopes end, until they are read or this is disposed.
+ */
+export class LayerSums {
+  readonly #sums: (Tensor | null)[]; // n × [N, d]
+
+  constructor(private readonly sae: CrossLayer) {
+    this.#sums = Array.from({ length: sae.n }, () => null);
+  }
+
+  /** Adds the latents of layer `l`; gives ŷ of that layer, the caller's. */
+  add(l: number, z: Latents, x: Tensor): Tensor {
+    for (let to = l; to < this.sae.n; to++) {
+      const written = this.sae.write(l, to, z);
+      const before = this.#sums[to]!;
+      if (before === null) this.#sums[to] = keep(written);
+      else {
+        before.add_(written);
+        written.dispose();
+      }
+    }
+    const sum = this.#sums[l]!;
+    this.#sums[l] = null;
+    const predicted = this.sae.predict(l, sum, x);
+    sum.dispose();
+    return predicted;
+  }
+
+  dispose(): void {
+    for (const sum of this.#sums) sum?.dispose();
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * Transcoders and SAEs of several layers in published layouts, against PyTorch and transformers
+ * (test/golden/transcoders/make.py).
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { run } from '#src/evaluation/run/run.js';
+import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
+import { applySAE, loadSAE } from '#src/sae/index.js';
+import { memory, scope, setInferenceMode, tensor } from '#src/torch/index.js';
+import { golden } from '../golden/load.js';
+
+type Values = Record<string, number>;
+interface Expected {
+  T: number;
+  saes: Record<
+    string,
+    {
+      model: string;
+      request: object;
+      strict: Values;
+      perLayer?: Values[];
+      replacement?: Values;
+      vectors: { h: number[][]; latents: number[][]; prediction: number[][] };
+    }
+  >;
+}
+
+const folder = golden('transcoders');
+const expected = JSON.parse(readFileSync(`${folder}/expected.json`, 'utf8')) as Expected;
+const names = Object.keys(expected.saes);
+const models = [...new Set(names.map((name) => expected.saes[name]!.model))];
+
+// Against float64. float32 through few blocks: observed below 3e-6 of every value, differences of
+// two cross-entropies (6 nats each) by 1e-6 nats.
+const tolerance = 1e-5;
+const crossEntropyError = 5e-6;
+
+function compare(actual: Record<string, unknown>, wanted: Values, where: string): void {
+  for (const [field, value] of Object.entries(wanted)) {
+    const { mean } = actual[field] as Estimate;
+    const allowed =
+      field === 'DeltaCE' || field === 'Recovered'
+        ? Math.max(tolerance * Math.abs(value), crossEntropyError)
+        : tolerance * Math.abs(value);
+    expect(Math.abs(mean - value), `${where} ${field}: ${mean} for ${value}`).toBeLessThanOrEqual(
+      allowed,
+    );
+  }
+}
+
+describe('transcoders in published layouts', () => {
+  const results = new Map<string, SaeResult>();
+  const runs: EvaluationResult[] = [];
+  let temporary: string;
+
+  beforeAll(async () => {
+    temporary = mkdtempSync(join(tmpdir(), 'sae-eval-'));
+    const before = memory().handles;
+    for (const name of models) {
+      const model = join(temporary, name);
+      rmSync(model, { recursive: true, force: true });
+      const { mkdirSync } = await import('node:fs');
+      mkdirSync(model);
+      for (const from of [`models/${name}`, 'models-tokenizers/words'])
+        for (const file of readdirSync(golden(from)))
+          symlinkSync(golden(`${from}/${file}`), join(model, file));
+      const own = names.filter((one) => expected.saes[one]!.model === name);
+      const result = await run({
+        model,
+        dataset: {
+          path: `${folder}/tokens.jsonl`,
+          tokensField: 'ids',
+          chunking: 'document',
+          seqLen: expected.T,
+        },
+        protocol: ['strict'],
+        saes: own.map((one) => ({
+          checkpoint: `${folder}/${one}`,
+          label: one,
+          ...expected.saes[one]!.request,
+        })),
+      });
+      runs.push(result);
+      result.results.forEach((sae, index) => results.set(own[index]!, sae));
+    }
+    expect(memory().handles).toBe(before);
+  }, 60_000);
+  afterAll(() => rmSync(temporary, { recursive: true }));
+
+  it.each(names)('%s', (name) => {
+    const { strict, perLayer, replacement } = expected.saes[name]!;
+    const result = results.get(name)!;
+    expect(result.error).toBeNull();
+    compare(result.strict!, strict, name);
+    expect(result.perLayer?.length).toBe(perLayer?.length);
+    perLayer?.forEach((values, l) =>
+      compare(result.perLayer![l]!.strict!, values, `${name}, layer ${l}`),
+    );
+    if (replacement === undefined) expect(result.replacement).toBeUndefined();
+    else compare(result.replacement!, replacement, `${name}, replacement`);
+  });
+
+  it.each(names)('%s: latents and predictions of vectors', async (name) => {
+    setInferenceMode(true);
+    const { vectors, request } = expected.saes[name]!;
+    const { kind, hookOut } = request as { kind?: 'Vanilla'; hookOut?: string };
+    const sae = await loadSAE(`${folder}/${name}`, {
+      ...(kind === undefined ? {} : { kind, preBias: false, normalization: 'none' }),
+      ...(hookOut === undefined ? {} : { hookOut }),
+    });
+    scope(() => {
+      const { latents, reconstruction } = applySAE(sae, tensor(vectors.h));
+      for (const [actual, wanted] of [
+        [latents, vectors.latents],
+        [reconstruction, vectors.prediction],
+      ] as const) {
+        const right = tensor(wanted, { dtype: 'float64' });
+        const error = actual.to({ dtype: 'float64' }).sub(right).abs();
+        const scale = right.abs().max().item<number>();
+        expect(error.max().item<number>()).toBeLessThan(tolerance * scale);
+      }
+      return null;
+    });
+    sae.dispose();
+  });
+});
