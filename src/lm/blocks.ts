@@ -2,7 +2,7 @@
 import type { Tensor } from '../torch/index.js';
 import type { BatchContext } from './batch-context.js';
 import type { BlockSite } from './hook-names.js';
-import type { Layer, MlpLayer, Norm, SelfAttention } from './layers.js';
+import type { AttentionLayer, Layer, MlpLayer, Norm } from './layers.js';
 import type { Tap } from './model.js';
 
 /** One block: r_{i−1} → r_i, [n·B, T, d]. The model frees its temporaries. */
@@ -34,7 +34,7 @@ export function readByMlp(r: Tensor, norm: Norm | null, tap?: Tap): Tensor {
 /** Layers of a {@link SequentialBlock}. A family leaves out the norms that it does not have. */
 export interface SequentialLayers {
   beforeAttention?: Layer;
-  attention: SelfAttention;
+  attention: AttentionLayer;
   afterAttention?: Layer;
   beforeMlp?: Norm | null;
   mlp: MlpLayer;
@@ -75,7 +75,7 @@ export class ParallelBlock implements Block {
   constructor(
     private readonly layers: {
       beforeAttention: Layer;
-      attention: SelfAttention;
+      attention: AttentionLayer;
       /** The same norm as before attention in families that have one norm for both. */
       beforeMlp: Norm;
       mlp: MlpLayer;

@@ -7,6 +7,7 @@ import type { Bilingual } from '../schema/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
 import { checkConfigKeys } from './config-keys.js';
+import type { DeltaNetConfig } from './delta-net-config.js';
 import { familyOf, type FoundFamily } from './families/index.js';
 import type { ExpertsConfig } from './experts-config.js';
 import type { FamilySettings } from './family-settings.js';
@@ -40,6 +41,8 @@ export interface ModelConfig extends FamilySettings {
   mlpWidth: number;
   /** Experts of the MLPs that are mixtures; absent if every MLP is dense. */
   experts?: ExpertsConfig;
+  /** Linear attention of some blocks; absent if there is none. */
+  deltaNet?: DeltaNetConfig;
   /** Epsilon of the norms. */
   normEps: number;
   activation: MlpActivation;

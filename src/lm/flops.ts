@@ -3,6 +3,7 @@
  * the headers of its weight files. Norms, activations and rotations, about 1 %, are left out.
  */
 import type { ModelConfig } from './config.js';
+import type { DeltaNetConfig } from './delta-net-config.js';
 import { isBesideText, WeightFiles } from './weight-files.js';
 
 export interface ForwardCost {
@@ -39,6 +40,11 @@ function averageKeys(T: number, window: number | null): number {
   return window - (window * (window - 1)) / (2 * T);
 }
 
+/** Multiply-adds of a token in linear attention: its state is read twice and written once. */
+function deltaRuleCost({ keyDim, valueHeads, valueDim }: DeltaNetConfig): number {
+  return 3 * valueHeads * keyDim * valueDim;
+}
+
 /**
  * Cost of a forward pass of sequences of T tokens, per token.
  * @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`.
@@ -61,11 +67,13 @@ export async function forwardCost(config: ModelConfig, T: number): Promise<Forwa
     if (block !== undefined && Number(block) < config.layers)
       weights[Number(block)]! += multiplyAdds(name, shape, config.experts);
   }
-  const { heads, headDim, width, vocabulary, windows } = config;
+  const { heads, headDim, width, vocabulary, windows, deltaNet } = config;
+  const attention = (i: number): number =>
+    deltaNet?.inBlock[i] === true
+      ? deltaRuleCost(deltaNet)
+      : 2 * averageKeys(T, windows[i] ?? null) * heads * headDim;
   return {
-    blocks: weights.map(
-      (macs, i) => macs + 2 * averageKeys(T, windows[i] ?? null) * heads * headDim,
-    ),
+    blocks: weights.map((macs, i) => macs + attention(i)),
     head: width * vocabulary,
   };
 }

@@ -46,6 +46,7 @@ const outputs: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out',
   block_sparse_moe: 'mlp_out', // Mixtral's before transformers 5
   self_attn: 'attn_out',
+  linear_attn: 'attn_out',
   attention: 'attn_out',
   attn: 'attn_out',
   'attn.attention': 'attn_out',
@@ -58,6 +59,7 @@ const outputs: Readonly<Record<string, BlockSite>> = {
   'mlp.fc_out': 'mlp_out',
   fc2: 'mlp_out',
   'self_attn.o_proj': 'attn_out',
+  'linear_attn.out_proj': 'attn_out',
   'self_attn.dense': 'attn_out',
   'self_attn.out_proj': 'attn_out',
   'self_attention.dense': 'attn_out',
@@ -77,6 +79,7 @@ const outputs: Readonly<Record<string, BlockSite>> = {
 /** Sites of the inputs of Hugging Face modules, by the same names. */
 const inputs: Readonly<Record<string, BlockSite>> = {
   'self_attn.o_proj': 'attn_z',
+  'linear_attn.out_proj': 'attn_z',
   'self_attn.dense': 'attn_z',
   'self_attn.out_proj': 'attn_z',
   'self_attention.dense': 'attn_z',

@@ -150,16 +150,24 @@ export class GatedMLP implements MlpLayer {
   }
 }
 
+/** Attention of any kind: [b, T, d] → [b, T, d]. The tap sees `attn_z`. */
+export interface AttentionLayer {
+  forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor;
+}
+
 export interface SelfAttentionLayers {
-  /** x [b, T, d] → q [b, T, H, hd], k and v [b, T, H_kv, hd]. */
-  project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor];
+  /**
+   * x [b, T, d] → q [b, T, H, hd], k and v [b, T, H_kv, hd]; and a gate [b, T, H, hd] in families
+   * whose heads' outputs are multiplied with its sigmoid.
+   */
+  project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor, gate?: Tensor];
   /** Norms of each head's queries and keys, applied before the rotation. */
   headNorms?: { q: Layer; k: Layer };
   /** Output projection, [b, T, H·hd] → [b, T, d]. */
   out: Layer;
 }
 
-export class SelfAttention {
+export class SelfAttention implements AttentionLayer {
   constructor(
     private readonly layers: SelfAttentionLayers,
     private readonly options: AttentionOptions,
@@ -168,10 +176,11 @@ export class SelfAttention {
   /** [b, T, d] → [b, T, d]. The tap sees `attn_z`. */
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
-    const [queries, keys, v] = project(x);
+    const [queries, keys, v, gate] = project(x);
     const q = headNorms === undefined ? queries : headNorms.q.forward(queries);
     const k = headNorms === undefined ? keys : headNorms.k.forward(keys);
-    const z = attend({ q, k, v }, context, this.options); // [b, T, H·hd]
+    const heads = attend({ q, k, v }, context, this.options); // [b, T, H·hd]
+    const z = gate === undefined ? heads : heads.mul_(gate.sigmoid().flatten(2));
     return out.forward(tap === undefined ? z : tap('attn_z', z));
   }
 }

@@ -16,14 +16,26 @@ const registered = new Map([
   ['gpt_neox', 'GPTNeoXTokenizer'],
   ['qwen2', 'Qwen2Tokenizer'],
   ['qwen3', 'Qwen2Tokenizer'],
+  ['qwen2_moe', 'Qwen2Tokenizer'],
+  ['qwen3_moe', 'Qwen2Tokenizer'],
+  ['qwen3_next', 'Qwen2Tokenizer'],
+  ['qwen3_5', 'Qwen3_5Tokenizer'],
+  ['qwen3_5_text', 'Qwen3_5Tokenizer'],
+  ['qwen3_5_moe', 'Qwen3_5Tokenizer'],
+  ['qwen3_5_moe_text', 'Qwen3_5Tokenizer'],
+  ['olmoe', 'GPTNeoXTokenizer'],
   // Files of these name other classes, and are taken as they stand.
   ['mistral', 'TokenizersBackend'],
+  ['mixtral', 'TokenizersBackend'],
   ['olmo2', 'TokenizersBackend'],
   ['phi3', 'TokenizersBackend'],
 ]);
 
 /** Model types whose own class wins over the one in the files. */
-const filesAreWrong = new Set(['phi3', 'qwen2']);
+const filesAreWrong = new Set([
+  ...['phi3', 'qwen2'],
+  ...['qwen3_5', 'qwen3_5_moe', 'qwen3_5_moe_text'],
+]);
 
 /** `LlamaTokenizerFast` and `LlamaTokenizer` are one class. */
 function withoutFast(name: string): string {

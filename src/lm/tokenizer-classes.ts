@@ -101,7 +101,12 @@ const qwenWords =
   "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}|" +
   ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
 
-const qwen2: TokenizerClass = {
+/** Qwen3.5's words keep combining marks. */
+const qwen35Words =
+  "(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}|" +
+  ' ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+';
+
+const qwen = (words: string): TokenizerClass => ({
   defaults: {
     bos_token: null,
     eos_token: '<|endoftext|>',
@@ -113,14 +118,14 @@ const qwen2: TokenizerClass = {
     pre_tokenizer: {
       type: 'Sequence',
       pretokenizers: [
-        { type: 'Split', pattern: { Regex: qwenWords }, behavior: 'Isolated', invert: false },
+        { type: 'Split', pattern: { Regex: words }, behavior: 'Isolated', invert: false },
         bytes(addsSpace(settings, false), false),
       ],
     },
     decoder: byteLevelDecoder,
     model: byteLevelModel,
   }),
-};
+});
 
 const gemma: TokenizerClass = {
   defaults: {
@@ -174,5 +179,6 @@ export const tokenizerClasses: ReadonlyMap<string, TokenizerClass> = new Map([
   ['GPTNeoXTokenizer', gptNeoX],
   ['GemmaTokenizer', gemma],
   ['LlamaTokenizer', llama],
-  ['Qwen2Tokenizer', qwen2],
+  ['Qwen2Tokenizer', qwen(qwenWords)],
+  ['Qwen3_5Tokenizer', qwen(qwen35Words)],
 ]);

@@ -54,7 +54,7 @@ export function headDimOf(
 
 /** Sizes that the files of a family may leave out. */
 export type SizeDefaults = Partial<
-  Pick<Sizes, 'vocabulary' | 'maxPositions' | 'heads' | 'keyValueHeads' | 'headDim'>
+  Pick<Sizes, 'vocabulary' | 'maxPositions' | 'heads' | 'keyValueHeads' | 'headDim' | 'mlpWidth'>
 >;
 
 /**
@@ -74,7 +74,14 @@ export function readAliased(
 }
 
 /** Sizes under the names that most families share. */
-export function readSizes(fields: JsonFields, { headDim, ...defaults }: SizeDefaults = {}): Sizes {
+export function readSizes(
+  fields: JsonFields,
+  {
+    headDim,
+    mlpWidthName = 'intermediate_size',
+    ...defaults
+  }: SizeDefaults & { mlpWidthName?: string } = {},
+): Sizes {
   const width = fields.size('hidden_size');
   const heads = fields.size<number>('num_attention_heads', defaults.heads);
   // As in transformers, null means as many as there are heads, whatever the family's default.
@@ -97,7 +104,7 @@ export function readSizes(fields: JsonFields, { headDim, ...defaults }: SizeDefa
       names: { width: 'hidden_size', heads: 'num_attention_heads' },
       ...(headDim === undefined ? {} : { fallback: headDim }),
     }),
-    mlpWidth: fields.size('intermediate_size'),
+    mlpWidth: fields.size<number>(mlpWidthName, defaults.mlpWidth),
   };
 }
 

@@ -88,7 +88,8 @@ export class Transformer implements LanguageModel {
 
   get attentionBytes(): number {
     // The kernels of segments hold no scores.
-    return this.config.attentionSoftcap === null ? 0 : blockBytes;
+    const { attentionSoftcap, deltaNet } = this.config;
+    return attentionSoftcap === null && deltaNet === undefined ? 0 : blockBytes;
   }
 
   embed(ids: Tensor): Tensor {

@@ -5,7 +5,7 @@
 import { readdirSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { loadLanguageModel, readModelConfig } from '#src/lm/index.js';
-import { setInferenceMode, setNumThreads } from '#src/torch/index.js';
+import { scope, setInferenceMode, setNumThreads, type Tensor } from '#src/torch/index.js';
 import { deviation, forward, readTensors, root } from '../lm/reference.js';
 import { simulatedCuda, type SimulatedCuda } from './device.js';
 
@@ -37,7 +37,8 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s on a device'
     const counts = cuda.counts();
     // Each mixture of experts tells where its experts' tokens begin. Nothing else is brought back,
     // no weight is converted, and nothing else waits but lengths on their way.
-    const { experts } = await readModelConfig(`${root}test/golden/${folder}`);
+    const config = await readModelConfig(`${root}test/golden/${folder}`);
+    const { experts, deltaNet } = config;
     const reads = experts?.inBlock.filter(Boolean).length ?? 0;
     expect(counts).toMatchObject({
       ...{ copiesToHost: reads, waits: reads },
@@ -46,7 +47,9 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s on a device'
     expect(counts.attention['math'] ?? 0).toBe(0);
     // Soft caps, and windows of padded queries, are composed of products.
     if (!paddedQueries)
-      expect((counts.attention['efficient'] ?? 0) > 0).toBe(model.attentionBytes === 0);
+      expect((counts.attention['efficient'] ?? 0) > 0).toBe(
+        deltaNet?.inBlock.includes(false) ?? config.attentionSoftcap === null,
+      );
     const off: Record<string, number> = {};
     for (const [name, value] of found.states) {
       const wanted = expected.get(name);
@@ -71,11 +74,16 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s on a device'
     const { attention } = cuda.counts();
     expect(attention['math'] ?? 0).toBe(0);
     expect(attention['efficient'] ?? 0).toBe(0);
-    const logits = found.states.get('logits')!.cpu().float();
-    // Half precision through a few random blocks; the CPU is off as much.
-    expect(deviation(logits, expected.get('logits')!, found)).toBeLessThan(0.5);
-    for (const tensor of [...found.states.values(), ...expected.values(), ids, logits])
-      tensor.dispose();
+    // Half precision through a few random blocks; the CPU is off as much. A token that rounding
+    // sends to another expert is far off, so all are compared together.
+    const off = scope(() => {
+      const exact = expected.get('logits')!; // [B, T, V]
+      const real = expected.get('attention_mask')!.to({ dtype: 'bool' });
+      const size = (x: Tensor): number => x.square().mean([-1]).masked_select(real).mean().item();
+      return Math.sqrt(size(found.states.get('logits')!.cpu().float().sub(exact)) / size(exact));
+    });
+    expect(off).toBeLessThan(dtype === 'bfloat16' ? 0.2 : 0.05);
+    for (const tensor of [...found.states.values(), ...expected.values(), ids]) tensor.dispose();
     model.dispose();
   });
 });

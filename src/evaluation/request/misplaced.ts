@@ -28,7 +28,7 @@ export function misplaced(
   name: string,
   hook: HookPoint | null,
   {
-    model: { layers: L, family, parallelResidual },
+    model: { layers: L, family, parallelResidual, experts },
     speaker,
   }: { model: ModelConfig; speaker: string },
 ): { code: ErrorCode; message: string } | null {
@@ -60,6 +60,10 @@ export function misplaced(
   if (hook.site === 'resid_mid' && parallelResidual)
     return wrong(
       `${named}; attention and MLP run side by side in this model, with nothing between them`,
+    );
+  if (hook.site === 'mlp_post' && experts?.inBlock[hook.layer - 1] === true)
+    return wrong(
+      `${named}; this MLP is a mixture of experts, whose neurons differ from token to token`,
     );
   const {
     normsAfter = false,

@@ -105,16 +105,29 @@ function atDrawnLayer(named: string | null, layer: number, { model }: PlacingCon
   return { layer, site: null, hookPoint, notes: isElsewhere ? notes : [] };
 }
 
-/** Width of the activations at a site, and what they are. */
-export function widthAt(site: BlockSite | null, model: ModelConfig): [number, string] {
-  if (site === 'attn_z') return [model.heads * model.headDim, "the heads' outputs side by side"];
+/** Width of the activations at a site of block `layer`, from 1, and what they are. */
+export function widthAt(
+  site: BlockSite | null,
+  model: ModelConfig,
+  layer: number | null = null,
+): [number, string] {
+  if (site === 'attn_z') {
+    const { heads, headDim, deltaNet } = model;
+    const isLinear = layer !== null && deltaNet?.inBlock[layer - 1] === true;
+    const width = isLinear ? deltaNet.valueHeads * deltaNet.valueDim : heads * headDim;
+    return [width, "the heads' outputs side by side"];
+  }
   if (site === 'mlp_post') return [model.mlpWidth, 'the neurons of the MLP'];
   return [model.width, "the model's residual stream"];
 }
 
 /** Adds a fault if the SAE does not have the width of its site. */
-function checkWidth(d: number, site: BlockSite | null, { model, add }: PlacingContext): void {
-  const [width, what] = widthAt(site, model);
+function checkWidth(
+  d: number,
+  { site, layer }: Pick<FoundPlace, 'site' | 'layer'>,
+  { model, add }: PlacingContext,
+): void {
+  const [width, what] = widthAt(site, model, layer);
   if (d !== width)
     add(
       'checkpoint',
@@ -151,7 +164,7 @@ export function placeSae(
         );
     if (description.form === 'cross-layer') return placeLayers(description, context);
     const layers = severalLayers(place, context);
-    checkWidth(d, null, context);
+    checkWidth(d, { site: null, layer: 0 }, context);
     const names = hookPointsOf(description);
     return {
       layer: null,
@@ -180,6 +193,6 @@ export function placeSae(
   if (description.form === 'transcoder')
     return found === null ? null : placeOut(spec, description, found, context);
   if (found === null && spec.hook !== undefined) return null;
-  checkWidth(d, found?.site ?? null, context);
+  checkWidth(d, found ?? { site: null, layer: 0 }, context);
   return found === null ? null : { ...found, layers: [found.layer], hookOut: null, reads: null };
 }

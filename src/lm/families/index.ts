@@ -25,7 +25,10 @@ import { phi3 } from './phi3.js';
 import { qwen2 } from './qwen2.js';
 import { qwen2Moe } from './qwen2-moe.js';
 import { qwen3 } from './qwen3.js';
+import { qwen35 } from './qwen3-5.js';
+import { qwen35Moe } from './qwen3-5-moe.js';
 import { qwen3Moe } from './qwen3-moe.js';
+import { qwen3Next } from './qwen3-next.js';
 
 export const families: readonly Family[] = [
   llama,
@@ -51,6 +54,9 @@ export const families: readonly Family[] = [
   mixtral,
   qwen2Moe,
   olmoe,
+  qwen35,
+  qwen35Moe,
+  qwen3Next,
 ];
 
 /** Family of that name; undefined for `torchscript`, which stands for models of no family. */

@@ -275,3 +275,145 @@ make(
     ),
     seed=67,
 )
+
+linear = dict(
+    grouped | dict(num_hidden_layers=3, head_dim=8),
+    rms_norm_eps=1e-4,
+    linear_num_key_heads=2,
+    linear_key_head_dim=6,
+    linear_num_value_heads=4,
+    linear_value_head_dim=5,
+    linear_conv_kernel_dim=4,
+)
+
+
+def calm(model):
+    """Keeps residual streams near 1 and states of linear attention off 0, so that norms do not
+    amplify roundings: transformers' own are 3e-5 without."""
+    for name, parameter in model.named_parameters():
+        if name.endswith("norm.weight") and "linear_attn" not in name:
+            parameter.data -= 1  # counts from one
+        if name.endswith("A_log"):
+            parameter.data -= 1
+        if name.endswith(("o_proj.weight", "out_proj.weight", "down_proj", "down_proj.weight")):
+            parameter.data *= 0.2
+
+
+def multimodal(config):
+    """The text model's settings in a multimodal model's file."""
+    kind = config.pop("model_type")
+    return {
+        "model_type": kind.removesuffix("_text"),
+        "text_config": {"model_type": kind, **config},
+        "vision_config": {"hidden_size": 4},
+        "image_token_id": 3,
+        "tie_word_embeddings": config["tie_word_embeddings"],
+    }
+
+
+def beside(state):
+    """Names of a multimodal file, with the other parts' tensors."""
+    return {
+        **{key.replace("model.", "model.language_model.", 1): v for key, v in state.items()},
+        "model.visual.blocks.0.norm1.weight": torch.zeros(3),
+        "mtp.layers.0.mlp.up_proj.weight": torch.zeros(3, 3),
+    }
+
+
+# several chunks of positions; the convolution is longer than the shorter sequence's rest
+make(
+    "qwen3_5",
+    "qwen3_5_text",
+    dict(linear, layer_types=["linear_attention", "full_attention", "linear_attention"]),
+    T=12,
+    bf16=True,
+    before=calm,
+    seed=70,
+)
+make(
+    "qwen3_5-multimodal",
+    "qwen3_5_text",
+    dict(
+        linear,
+        num_hidden_layers=4,
+        linear_num_key_heads=3,
+        linear_num_value_heads=3,
+        linear_conv_kernel_dim=3,
+        attention_bias=True,
+        tie_word_embeddings=True,
+        max_position_embeddings=256,
+        full_attention_interval=3,
+        rope_parameters=rope(
+            "default", partial_rotary_factor=0.5, mrope_section=[1, 1, 0], mrope_interleaved=True
+        ),
+    ),
+    T=150,
+    layout=beside,
+    rewrite=lambda c: (c.pop("layer_types"), c.update(full_attention_interval=3), multimodal(c))[2],
+    before=calm,
+    seed=71,
+)
+mixture = dict(
+    num_experts=4,
+    num_experts_per_tok=2,
+    moe_intermediate_size=6,
+    shared_expert_intermediate_size=7,
+)
+make(
+    "qwen3_5-moe",
+    "qwen3_5_moe_text",
+    {
+        key: value
+        for key, value in dict(linear, **mixture).items()
+        if key != "intermediate_size"
+    },
+    layout=lambda state: beside(split(state)),
+    rewrite=multimodal,
+    before=calm,
+    seed=72,
+)
+make(
+    "qwen3_5-moe-fused",
+    "qwen3_5_moe_text",
+    dict(
+        linear,
+        **mixture,
+        layer_types=["full_attention", "full_attention", "linear_attention"],
+        linear_num_value_heads=2,
+        tie_word_embeddings=True,
+    ),
+    bf16=True,
+    before=calm,
+    seed=73,
+)
+make(
+    "qwen3-next",
+    "qwen3_next",
+    dict(
+        linear,
+        **mixture,
+        layer_types=["full_attention", "linear_attention", "linear_attention"],
+        mlp_only_layers=[0],
+    ),
+    layout=split,
+    bf16=True,
+    before=calm,
+    seed=74,
+)
+make(
+    "qwen3-next-steps",
+    "qwen3_next",
+    dict(
+        linear,
+        **mixture,
+        num_hidden_layers=4,
+        linear_num_key_heads=1,
+        decoder_sparse_step=3,
+        norm_topk_prob=False,
+        attention_bias=True,
+        rope_parameters=rope("linear", factor=4.0, partial_rotary_factor=0.5),
+    ),
+    T=70,
+    before=calm,
+    seed=75,
+)

@@ -22,6 +22,7 @@ texts = [
     "<s>first <pad> </s> second<|endoftext|>third <|padding|><unk> fourth <bos> <eos>",
     "中文<|user|>日本 <|bot|> x<|plain|>y [EXTRA] <|begin|> <|eot_id|>  z <mask>",
     "🙂👩‍👩‍👧 ﷺ Ⅷ",
+    "नमस्ते q\u0301u x\u20dd",
 ]
 end = "<|endoftext|>"
 token = lambda content, **flags: {
@@ -41,7 +42,10 @@ def case(name, base, changes=None, **files):
 
 
 # classes, by the model's type and by the settings
-for kind in ("gpt2", "gpt_neo", "gpt_neox", "qwen2", "qwen3", "llama", "gemma", "gemma2", "gemma3"):
+for kind in (
+    *("gpt2", "gpt_neo", "gpt_neox", "qwen2", "qwen3", "llama", "gemma", "gemma2", "gemma3"),
+    *("qwen3_moe", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_next", "olmoe"),
+):
     plain = "sentencepiece" if kind in ("llama", "gemma", "gemma2", "gemma3") else "byte-level"
     case(f"{kind} by the type alone", plain, config={"model_type": kind}, tokenizer_config={})
     case(
