@@ -7,9 +7,7 @@ import type { Bilingual } from '../schema/index.js';
 import { SaeEvalError } from '../errors.js';
 import type { MlpActivation } from './activation.js';
 import { checkConfigKeys } from './config-keys.js';
-import type { DeltaNetConfig } from './delta-net-config.js';
 import { familyOf, type FoundFamily } from './families/index.js';
-import type { ExpertsConfig } from './experts-config.js';
 import type { FamilySettings } from './family-settings.js';
 import { locateModel } from '../hub-cache.js';
 import { JsonFields } from './json-fields.js';
@@ -39,10 +37,6 @@ export interface ModelConfig extends FamilySettings {
   keyValueHeads: number;
   headDim: number;
   mlpWidth: number;
-  /** Experts of the MLPs that are mixtures; absent if every MLP is dense. */
-  experts?: ExpertsConfig;
-  /** Linear attention of some blocks; absent if there is none. */
-  deltaNet?: DeltaNetConfig;
   /** Epsilon of the norms. */
   normEps: number;
   activation: MlpActivation;
@@ -50,8 +44,6 @@ export interface ModelConfig extends FamilySettings {
   tiedHead: boolean;
   attentionBias: boolean;
   mlpBias: boolean;
-  /** Limit of the absolute values of queries, keys and values; absent or null for none. */
-  clipQkv?: number | null;
   /** Number of keys that a query sees, itself included; null for all keys before it. */
   windows: readonly (number | null)[];
   /** Rotary settings; null if positions are learned. */

@@ -1,5 +1,12 @@
 /** Settings of a language model that only some families have. */
+import type { DeltaNetConfig } from './delta-net-config.js';
+import type { ExpertsConfig } from './experts-config.js';
+
 export interface FamilySettings {
+  /** Experts of the MLPs that are mixtures. */
+  experts?: ExpertsConfig;
+  /** Linear attention of some blocks. */
+  deltaNet?: DeltaNetConfig;
   /** Whether the queries and keys of each head are normalized. */
   headNorms?: boolean;
   /** Bound of queries, keys and values on both sides; null for none. */

@@ -25,6 +25,8 @@ const wrappers: ReadonlyMap<string, Wrapper> = new Map([
   ['qwen2_vl', { text: 'qwen2_vl_text', tied: false }],
   ['qwen2_5_vl', { text: 'qwen2_5_vl_text', tied: false }],
   ['qwen3_vl', { text: 'qwen3_vl_text', tied: false }],
+  ['qwen3_5', { text: 'qwen3_5_text', tied: false }],
+  ['qwen3_5_moe', { text: 'qwen3_5_moe_text', tied: false }],
   ['aya_vision', { text: 'cohere2', tied: true }],
   ['cohere2_vision', { text: 'cohere2', tied: true }],
 ]);
@@ -52,7 +54,13 @@ export const multimodalKeys: ConfigKeys = {
     ...['image_grid_pinpoints', 'use_image_newline_parameter', 'spatial_merge_size'],
     ...['projector_hidden_act', 'projector_hidden_size', 'multimodal_projector_bias'],
     ...['projector_intermediate_size', 'alignment_intermediate_size', 'adapter_layer_norm_eps'],
-    ...['downsample_factor', 'downsample_ratio', 'scale_factor', 'perceiver_config'],
+    ...[
+      'language_model_only',
+      'downsample_factor',
+      'downsample_ratio',
+      'scale_factor',
+      'perceiver_config',
+    ],
   ],
 };
 

@@ -29,7 +29,7 @@ function attention(build: Builder, i: number): SelfAttention {
     {
       project: (x) => {
         const heads = project(x);
-        for (const each of heads) each.clamp_(-clip, clip);
+        for (const each of heads) each?.clamp_(-clip, clip);
         return heads;
       },
       out: build.attentionOut(`${at}.o_proj`),

@@ -20,12 +20,14 @@ function readConfig(fields: JsonFields): FamilyConfig {
     alias: 'num_local_experts',
     fallback: 64,
   });
+  const clip = fields.number('clip_qkv', null);
+  if (clip !== null && clip < 0) fields.invalid('clip_qkv', 'a number from 0 on, or null');
   return readTransformer(fields, {
     sizes,
     differences: {
       normEps: fields.number('rms_norm_eps', 1e-5),
       mlpBias: false,
-      clipQkv: fields.number('clip_qkv', null),
+      clip,
       experts: {
         count,
         perToken: readPerToken(fields, { count, fallback: 8 }),
@@ -39,7 +41,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
 }
 
 function attention(build: Builder, i: number): SelfAttention {
-  const { heads, keyValueHeads, headDim, clipQkv: clip = null } = build.config;
+  const { heads, keyValueHeads, headDim, clip = null } = build.config;
   const at = `layers.${i}.self_attn`;
   const project = build.separateHeads(at);
   const qNorm = build.rmsNorm(`${at}.q_norm`, heads * headDim);

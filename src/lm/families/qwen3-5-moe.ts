@@ -4,28 +4,16 @@ import { readPerToken } from '../experts-config.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { perBlock } from '../transformer-config.js';
-import {
-  hybridKeys,
-  hybridTransformer,
-  qwen35Idle,
-  qwen35Only,
-  qwen35Section,
-  readHybrid,
-  textPart,
-} from './qwen3-5.js';
+import { hybridKeys, hybridTransformer, qwen35Idle, qwen35Only, readHybrid } from './qwen3-5.js';
 
-function readConfig(whole: JsonFields): FamilyConfig {
-  const { fields, tiedHead } = textPart(whole);
+function readConfig(fields: JsonFields): FamilyConfig {
   const sharedWidth = fields.size('shared_expert_intermediate_size', 512);
   const count = fields.size('num_experts', 256);
+  // Without dense MLPs there is no `intermediate_size`.
   const config = readHybrid(fields, {
-    // Without dense MLPs there is no `intermediate_size`.
-    defaults: {
-      keyValueHeads: 2,
-      mlpWidth: sharedWidth,
-      mlpWidthName: 'shared_expert_intermediate_size',
-    },
-    differences: { tiedHead },
+    keyValueHeads: 2,
+    mlpWidth: sharedWidth,
+    mlpWidthName: 'shared_expert_intermediate_size',
   });
   return {
     ...config,
@@ -42,8 +30,8 @@ function readConfig(whole: JsonFields): FamilyConfig {
 
 export const qwen35Moe: Family = {
   name: 'qwen3.5-moe',
-  modelTypes: ['qwen3_5_moe_text', 'qwen3_5_moe'],
-  models: 'Qwen 3.5 (35B-A3B, …); of the multimodal ones the text model',
+  modelTypes: ['qwen3_5_moe_text'],
+  models: 'Qwen 3.5 (35B-A3B, …)',
   features: 'linear attention, gated heads, mixture of experts with a shared, gated one',
   keys: {
     used: [
@@ -54,8 +42,7 @@ export const qwen35Moe: Family = {
     idle: [...qwen35Idle, 'intermediate_size'],
     only: qwen35Only,
   },
-  section: qwen35Section,
-  prefixes: ['model.', 'model.language_model.', 'language_model.model.'],
+  prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
   readConfig,

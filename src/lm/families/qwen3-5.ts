@@ -74,13 +74,7 @@ export const hybridKeys = [...llamaKeys, ...deltaNetKeys, 'hidden_act', 'attenti
 /** Configuration of a model of such blocks. */
 export function readHybrid(
   fields: JsonFields,
-  {
-    defaults,
-    differences = {},
-  }: {
-    defaults: SizeDefaults & { mlpWidthName?: string };
-    differences?: Partial<FamilyConfig>;
-  },
+  defaults: SizeDefaults & { mlpWidthName?: string },
 ): FamilyConfig {
   const sizes = readSizes(fields, { heads: 16, headDim: 256, ...defaults });
   return readTransformer(fields, {
@@ -89,22 +83,9 @@ export function readHybrid(
     differences: {
       mlpBias: false,
       deltaNet: readDeltaNet(fields, sizes.layers),
-      ...differences,
     },
   });
 }
-
-/** The text model's part of a file, and what stands beside it in a multimodal one. */
-export const qwen35Section = {
-  name: 'text_config',
-  beside: {
-    used: ['text_config'],
-    idle: [
-      ...['vision_config', 'image_token_id', 'video_token_id', 'language_model_only'],
-      ...['vision_start_token_id', 'vision_end_token_id'],
-    ],
-  },
-};
 
 /** Keys of Qwen3.5's files that do not change the text model. */
 export const qwen35Idle = [
@@ -116,29 +97,15 @@ export const qwen35Idle = [
 /** Keys that may have only these values: transformers knows no others. */
 export const qwen35Only = { attn_output_gate: [true] };
 
-/** The text model's fields, and whether its head is tied: the whole file may say so too. */
-export function textPart(whole: JsonFields): { fields: JsonFields; tiedHead: boolean } {
-  const fields = whole.section('text_config') ?? whole;
-  const tiedHead = fields.boolean(
-    'tie_word_embeddings',
-    whole.boolean('tie_word_embeddings', false),
-  );
-  return { fields, tiedHead };
-}
-
 export const qwen35: Family = {
   name: 'qwen3.5',
-  modelTypes: ['qwen3_5_text', 'qwen3_5'],
-  models: 'Qwen 3.5 (dense); of the multimodal ones the text model',
+  modelTypes: ['qwen3_5_text'],
+  models: 'Qwen 3.5 (dense)',
   features: 'linear attention (gated delta nets), gated heads, partial rotary positions',
   keys: { used: hybridKeys, idle: qwen35Idle, only: qwen35Only },
-  section: qwen35Section,
-  prefixes: ['model.', 'model.language_model.', 'language_model.model.'],
+  prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
-  readConfig(whole) {
-    const { fields, tiedHead } = textPart(whole);
-    return readHybrid(fields, { defaults: { keyValueHeads: 4 }, differences: { tiedHead } });
-  },
+  readConfig: (fields) => readHybrid(fields, { keyValueHeads: 4 }),
   create: (build) => hybridTransformer(build, { mlp: (i) => build.gatedMLP(`layers.${i}.mlp`) }),
 };

@@ -11,7 +11,7 @@ import { hybridKeys, hybridTransformer, readHybrid } from './qwen3-5.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const count = fields.size('num_experts', 512);
-  const config = readHybrid(fields, { defaults: { keyValueHeads: 2, mlpWidth: 5632 } });
+  const config = readHybrid(fields, { keyValueHeads: 2, mlpWidth: 5632 });
   return {
     ...config,
     experts: {
