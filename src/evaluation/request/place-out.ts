@@ -47,7 +47,7 @@ export function checkWidthAt(
   { model, add }: PlacingContext,
   end: 'reads' | 'predicts',
 ): void {
-  const [width, what] = widthAt(place.site, model);
+  const [width, what] = widthAt(place.site, model, place.layer);
   if (d === width) return;
   add(
     'checkpoint',
