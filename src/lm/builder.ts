@@ -13,6 +13,7 @@ import {
   RMSNorm,
   SelfAttention,
   type Layer,
+  type ProjectedHeads,
   type SelfAttentionLayers,
 } from './layers.js';
 import type { Weights } from './weights.js';
@@ -23,12 +24,14 @@ export interface LinearSizes {
   bias: boolean;
 }
 
-/** Names of an attention, if they are not Llama's. */
+/** What differs from Llama's attention. */
 export interface AttentionNames {
   at?: string;
   /** Name of the output projection. */
   out?: string;
   outBias?: boolean;
+  /** What becomes of queries, keys and values before their norms and the rotation. */
+  change?: (heads: ProjectedHeads) => ProjectedHeads;
 }
 
 export interface LayerNormOptions {
@@ -87,12 +90,14 @@ export class Builder {
       at = `layers.${i}.self_attn`,
       out = 'o_proj',
       outBias = this.config.attentionBias,
+      change = (heads) => heads,
       ...norms
     }: AttentionNames & Pick<SelfAttentionLayers, 'headNorms'> = {},
   ): SelfAttention {
+    const project = this.separateHeads(at);
     return new SelfAttention(
       {
-        project: this.separateHeads(at),
+        project: (x) => change(project(x)),
         ...norms,
         out: this.attentionOut(`${at}.${out}`, { bias: outBias }),
       },

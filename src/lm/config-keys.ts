@@ -13,6 +13,8 @@ export interface ConfigKeys {
   readonly used: readonly string[];
   /** Keys of the family that do not change the forward pass. */
   readonly idle?: readonly string[];
+  /** Keys of the family in its rotary settings, beside {@link ropeKeys}. */
+  readonly rope?: Pick<ConfigKeys, 'used' | 'idle'>;
   /** Keys that may have only these values, because the others are not supported. */
   readonly only?: Readonly<Record<string, readonly unknown[]>>;
 }
@@ -69,12 +71,7 @@ export const idleByAll = [
 export const llamaKeys = [
   ...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
   ...['num_key_value_heads', 'head_dim', 'max_position_embeddings', 'rms_norm_eps', 'rope_theta'],
-  ...[
-    'rope_parameters',
-    'rope_scaling',
-    'partial_rotary_factor',
-    'original_max_position_embeddings',
-  ],
+  ...['rope_parameters', 'rope_scaling', 'partial_rotary_factor'],
 ] as const;
 
 /** Keys of the sections `rope_parameters` and `rope_scaling`. */
@@ -126,13 +123,17 @@ export function checkConfigKeys(fields: JsonFields, family: ConfigKeys): Bilingu
     if (!fields.has(name) || values.includes(fields.value(name))) continue;
     fields.unsupported(name, values.map((value) => JSON.stringify(value)).join(' or '));
   }
+  const inRope: ConfigKeys = {
+    used: [...ropeKeys.used, ...(family.rope?.used ?? [])],
+    idle: [...(ropeKeys.idle ?? []), ...(family.rope?.idle ?? [])],
+  };
   const sections = ['rope_parameters', 'rope_scaling'].filter((name) => keys.used.includes(name));
   const unknown = [
     ...unknownKeys(fields, keys),
     ...sections.flatMap((name) => {
       const section = fields.value(name);
       return section !== null && typeof section === 'object'
-        ? unknownKeys(fields.section(name)!, ropeKeys, `${name}.`)
+        ? unknownKeys(fields.section(name)!, inRope, `${name}.`)
         : [];
     }),
   ];

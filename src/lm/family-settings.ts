@@ -15,7 +15,7 @@ export interface FamilySettings {
   queryGrowth?: QueryGrowth | null;
   /** Where OPT's layers stand. */
   opt?: OptSettings;
-  /** How Falcon's heads and norms are laid out. */
+  /** How Falcon's norms are laid out. */
   falcon?: FalconSettings;
 }
 
@@ -37,8 +37,6 @@ export interface OptSettings {
 }
 
 export interface FalconSettings {
-  /** Whether each group of queries lies with its key and value in the fused weight. */
-  grouped: boolean;
   /** Whether the MLP has a norm of its own. */
   mlpNorm: boolean;
 }

@@ -155,12 +155,14 @@ export interface AttentionLayer {
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor;
 }
 
+export type ProjectedHeads = [q: Tensor, k: Tensor, v: Tensor, gate?: Tensor];
+
 export interface SelfAttentionLayers {
   /**
    * x [b, T, d] → q [b, T, H, hd], k and v [b, T, H_kv, hd]; and a gate [b, T, H, hd] in families
    * whose heads' outputs are multiplied with its sigmoid.
    */
-  project: (x: Tensor) => [q: Tensor, k: Tensor, v: Tensor, gate?: Tensor];
+  project: (x: Tensor) => ProjectedHeads;
   /** Norms of each head's queries and keys, applied before the rotation. */
   headNorms?: { q: Layer; k: Layer };
   /** Output projection, [b, T, H·hd] → [b, T, d]. */

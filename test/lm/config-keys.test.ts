@@ -65,7 +65,7 @@ async function readOr(folder: string): Promise<Partial<ModelConfig> | string> {
 }
 
 /** Keys that matter beyond the length of the golden texts, and that are used. */
-const beyond = new Set(['max_position_embeddings', 'rope_scaling']);
+const beyond = new Set(['max_position_embeddings', 'n_positions', 'rope_scaling']);
 
 const familyOfModel = (model: string): Family =>
   families.find(({ modelTypes }) => modelTypes.includes(String(configOf(model)['model_type'])))!;
@@ -175,7 +175,10 @@ describe('the declared keys', () => {
     const family = familyOfModel(model);
     try {
       // Without lists for each block the rules for them are read, and older fields for newer.
-      for (const drop of [[], ['layer_types', 'attention_layers', 'rope_parameters']]) {
+      for (const drop of [
+        [],
+        ['layer_types', 'attention_layers', 'no_rope_layers', 'rope_parameters'],
+      ]) {
         const config = Object.entries({ ...configOf(model), use_sliding_window: true });
         const kept = Object.fromEntries(config.filter(([key]) => !drop.includes(key)));
         family.readConfig(JsonFields.from(kept, 'config.json'));

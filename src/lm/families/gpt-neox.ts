@@ -104,7 +104,6 @@ export const gptNeoX: Family = {
       ...['max_position_embeddings', 'head_dim', 'layer_norm_eps', 'hidden_act', 'attention_bias'],
       ...['use_parallel_residual', 'rotary_pct', 'rotary_emb_base', 'rope_theta'],
       ...['rope_parameters', 'rope_scaling', 'partial_rotary_factor'],
-      'original_max_position_embeddings',
     ],
   },
   prefixes: ['gpt_neox.'],

@@ -3,9 +3,12 @@ import { SaeEvalError } from '../../errors.js';
 import type { Family } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { multimodalTypes, textModel, type TextModel } from '../multimodal.js';
+import { cohere, cohere2 } from './cohere.js';
+import { falcon } from './falcon.js';
 import { gemma } from './gemma.js';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
+import { glm, glm4 } from './glm4.js';
 import { gptNeo } from './gpt-neo.js';
 import { gptNeoX } from './gpt-neox.js';
 import { gpt2 } from './gpt2.js';
@@ -17,6 +20,8 @@ import { opt } from './opt.js';
 import { phi } from './phi.js';
 import { smolLM3 } from './smollm3.js';
 import { llama } from './llama.js';
+import { ministral3 } from './ministral3.js';
+import { stableLM } from './stablelm.js';
 import { mistral } from './mistral.js';
 import { mixtral } from './mixtral.js';
 import { olmo2 } from './olmo2.js';
@@ -50,6 +55,13 @@ export const families: readonly Family[] = [
   smolLM3,
   gptJ,
   opt,
+  ministral3,
+  cohere,
+  cohere2,
+  stableLM,
+  glm,
+  glm4,
+  falcon,
   qwen3Moe,
   mixtral,
   qwen2Moe,

@@ -9,9 +9,9 @@ import { llama } from './llama.js';
 
 export const mistral: Family = {
   name: 'mistral',
-  modelTypes: ['mistral'],
-  models: 'Mistral 7B, Nemo',
-  features: 'sliding window',
+  modelTypes: ['mistral', 'ministral'],
+  models: 'Mistral 7B, Nemo, Small; Ministral 8B',
+  features: 'sliding windows',
   keys: { used: [...llamaKeys, 'hidden_act', 'sliding_window', 'layer_types'] },
   prefixes: ['model.'],
   normsAfter: false,

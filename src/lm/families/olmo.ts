@@ -7,7 +7,7 @@ import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { LayerNorm, SelfAttention } from '../layers.js';
+import { LayerNorm, type SelfAttention } from '../layers.js';
 import { readSizes, readTransformer } from '../transformer-config.js';
 import type { Transformer } from '../transformer.js';
 
@@ -23,19 +23,12 @@ function readConfig(fields: JsonFields): FamilyConfig {
 function attention(build: Builder, i: number): SelfAttention {
   const { clip = null } = build.config;
   if (clip === null) return build.attention(i);
-  const at = `layers.${i}.self_attn`;
-  const project = build.separateHeads(at);
-  return new SelfAttention(
-    {
-      project: (x) => {
-        const heads = project(x);
-        for (const each of heads) each?.clamp_(-clip, clip);
-        return heads;
-      },
-      out: build.attentionOut(`${at}.o_proj`),
+  return build.attention(i, {
+    change(heads) {
+      for (const each of heads) each?.clamp_(-clip, clip);
+      return heads;
     },
-    build.attentionOptions(i),
-  );
+  });
 }
 
 function create(build: Builder): Transformer {

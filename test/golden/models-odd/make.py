@@ -52,6 +52,15 @@ MODULES = {
     "gpt_neox": ("attention", "attention.dense", "mlp", "post_attention_layernorm"),
     "gptj": ("attn", "attn.out_proj", "mlp", None),
     "phi": ("self_attn", "self_attn.dense", "mlp", None),
+    "cohere": ("self_attn", "self_attn.o_proj", "mlp", None),
+    "cohere2": ("self_attn", "self_attn.o_proj", "mlp", None),
+    "falcon": ("self_attention", "self_attention.dense", "mlp", "post_attention_layernorm"),
+    "glm4": (
+        "post_self_attn_layernorm",
+        "self_attn.o_proj",
+        "post_mlp_layernorm",
+        "post_attention_layernorm",
+    ),
     "opt": ("self_attn", "self_attn.out_proj", "fc2", "final_layer_norm"),
     "gemma2": GEMMA,
     "gemma3_text": GEMMA,
@@ -63,7 +72,9 @@ MODULES = {
 def site_hooks(model, outputs, shape):
     """Hooks for block 2's sites: z is the output projection's input; *_out is added to r."""
     block = next(
-        module for name, module in model.named_modules() if name.endswith(("layers.1", ".h.1"))
+        module
+        for name, module in text_model(model).named_modules()
+        if name.endswith(("layers.1", "h.1"))
     )
     config = text_config(model)
     kind = config.model_type
@@ -81,7 +92,12 @@ def site_hooks(model, outputs, shape):
         get(attention).register_forward_hook(output("site.attn_out", factor)),
         get(mlp).register_forward_hook(output("site.mlp_out", factor)),
     ]
-    parallel = getattr(config, "use_parallel_residual", False) or before_mlp is None
+    parallel = (
+        getattr(config, "use_parallel_residual", False)
+        or getattr(config, "new_decoder_architecture", False)
+        or getattr(config, "parallel_attn", False)
+        or before_mlp is None
+    )
     if not getattr(config, "do_layer_norm_before", True):
         # OPT-350m: what the first norm gives is what the MLP's term is added to
         hooks.append(get("self_attn_layer_norm").register_forward_hook(output("site.resid_mid")))
@@ -94,12 +110,21 @@ def text_config(model):
     return model.config.get_text_config()
 
 
+def text_model(model):
+    """The text model of a multimodal one."""
+    return next((m for n, m in model.named_modules() if n.endswith("language_model")), model)
+
+
 def expected(model, T, seed):
     generator = torch.Generator().manual_seed(seed)
     lengths = [T, T // 3]
     ids = torch.randint(0, V, (len(lengths), T), generator=generator)
     mask = torch.tensor([[1] * n + [0] * (T - n) for n in lengths])
-    blocks = next(m for n, m in model.named_modules() if n.endswith("layers") or n.endswith(".h"))
+    blocks = next(
+        m
+        for n, m in text_model(model).named_modules()
+        if n.endswith("layers") or n.endswith(".h")
+    )
     outputs = {}
     hooks = [
         block.register_forward_hook(
@@ -946,4 +971,174 @@ make(
         tie_word_embeddings=False,
     ),
     seed=64,
+)
+
+make(
+    "ministral",
+    "ministral",
+    dict(
+        common,
+        head_dim=12,
+        sliding_window=5,
+        layer_types=["full_attention", "sliding_attention"],
+        max_position_embeddings=64,
+    ),
+    seed=65,
+)
+growing = dict(original_max_position_embeddings=8, llama_4_scaling_beta=0.3)
+make(
+    "ministral3",
+    "ministral3",
+    dict(
+        common,
+        head_dim=12,
+        max_position_embeddings=64,
+        rope_parameters=dict(
+            rope("yarn", factor=4.0, mscale=1.0, mscale_all_dim=1.0, **growing),
+            max_position_embeddings=64,
+        ),
+    ),
+    T=24,
+    bf16=True,
+    seed=66,
+)
+make(
+    "ministral3-sliding",
+    "ministral3",
+    dict(
+        common,
+        head_dim=8,
+        sliding_window=6,
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+        rope_parameters=rope("default", **growing),
+    ),
+    T=24,
+    seed=67,
+)
+make(
+    "cohere",
+    "cohere",
+    dict(common, use_qk_norm=True, logit_scale=0.3, max_position_embeddings=64),
+    rewrite=old_style(),
+    bf16=True,
+    seed=68,
+)
+make(
+    "cohere-untied",
+    "cohere",
+    dict(
+        common,
+        attention_bias=True,
+        tie_word_embeddings=False,
+        hidden_act="gelu",
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0),
+    ),
+    seed=69,
+)
+make(
+    "cohere2",
+    "cohere2",
+    dict(common, sliding_window=5, logit_scale=0.4, attention_bias=True, num_hidden_layers=4),
+    rewrite=lambda c: (old_style()(c), c.pop("layer_types")),
+    bf16=True,
+    seed=70,
+)
+make(
+    "cohere2-layer-types",
+    "cohere2",
+    dict(
+        common,
+        sliding_window=1,
+        layer_types=["full_attention", "sliding_attention"],
+        tie_word_embeddings=False,
+    ),
+    seed=71,
+)
+make(
+    "stablelm",
+    "stablelm",
+    dict(common, hidden_size=32, use_qkv_bias=True, max_position_embeddings=64),
+    rewrite=old_style(),
+    bf16=True,
+    seed=72,
+)
+make(
+    "stablelm-parallel",
+    "stablelm",
+    dict(
+        common,
+        qk_layernorm=True,
+        use_parallel_residual=True,
+        tie_word_embeddings=True,
+        max_position_embeddings=64,
+        rope_parameters=rope("linear", factor=2.0, partial_rotary_factor=0.5),
+    ),
+    seed=73,
+)
+make(
+    "glm",
+    "glm",
+    dict(common, head_dim=12, pad_token_id=0, max_position_embeddings=64),
+    rewrite=old_style(),
+    seed=74,
+)
+make(
+    "glm4",
+    "glm4",
+    dict(common, head_dim=12, pad_token_id=0, max_position_embeddings=64),
+    bf16=True,
+    seed=75,
+)
+make(
+    "glm4-tied",
+    "glm4",
+    dict(
+        common,
+        head_dim=8,
+        attention_bias=False,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        max_position_embeddings=64,
+        rope_parameters=rope("default", partial_rotary_factor=1.0),
+    ),
+    seed=76,
+)
+falcon = dict(
+    vocab_size=V,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    ffn_hidden_size=20,
+    max_position_embeddings=64,
+    bos_token_id=1,
+    eos_token_id=2,
+)
+make("falcon", "falcon", dict(falcon), bf16=True, seed=77)
+make(
+    "falcon-grouped",
+    "falcon",
+    dict(falcon, new_decoder_architecture=True, num_kv_heads=2, bias=True),
+    rewrite=old_style(),
+    seed=78,
+)
+make(
+    "falcon-one-norm",
+    "falcon",
+    dict(
+        falcon,
+        new_decoder_architecture=True,
+        num_kv_heads=1,
+        num_ln_in_parallel_attn=1,
+        tie_word_embeddings=False,
+        rope_parameters=rope("linear", factor=2.0),
+    ),
+    seed=79,
+)
+make(
+    "falcon-sequential",
+    "falcon",
+    dict(falcon, multi_query=False, parallel_attn=False, bias=True, activation="relu"),
+    seed=80,
 )
