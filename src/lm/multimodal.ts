@@ -27,8 +27,6 @@ const wrappers: ReadonlyMap<string, Wrapper> = new Map([
   ['qwen3_vl', { text: 'qwen3_vl_text', tied: false }],
   ['qwen3_5', { text: 'qwen3_5_text', tied: false }],
   ['qwen3_5_moe', { text: 'qwen3_5_moe_text', tied: false }],
-  ['aya_vision', { text: 'cohere2', tied: true }],
-  ['cohere2_vision', { text: 'cohere2', tied: true }],
 ]);
 
 /** `model_type` of all multimodal models. */
@@ -53,7 +51,7 @@ export const multimodalKeys: ConfigKeys = {
     ...['vision_feature_layer', 'vision_feature_select_strategy', 'vision_aspect_ratio'],
     ...['image_grid_pinpoints', 'use_image_newline_parameter', 'spatial_merge_size'],
     ...['projector_hidden_act', 'projector_hidden_size', 'multimodal_projector_bias'],
-    ...['projector_intermediate_size', 'alignment_intermediate_size', 'adapter_layer_norm_eps'],
+    ...['projector_intermediate_size'],
     ...[
       'language_model_only',
       'downsample_factor',
