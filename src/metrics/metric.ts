@@ -34,8 +34,11 @@ export interface SpliceColumn {
   readonly from: 'splice';
   /** Whether all positions count, or those whose next token counts. */
   readonly over: 'positions' | 'nextPositions';
-  /** Values of the tokens from KL(clean ‖ spliced) and cross-entropy, in nats: [N] each. */
-  readonly values: (logits: { kl: Tensor; ce: Tensor }) => Tensor;
+  /**
+   * Values of the tokens from KL(clean ‖ spliced) and cross-entropy, in nats, and from whether both
+   * passes have the same most likely next token: [N] each. Null if it was not looked at.
+   */
+  readonly values: (logits: { kl: Tensor; ce: Tensor; agrees?: Tensor }) => Tensor | null;
 }
 
 /** Sums per sequence of values read from the logits of a pass with the site set to zero. */
@@ -98,6 +101,8 @@ interface FieldBase {
   readonly better: Better;
   /** Whether the value is an error in the space of the SAE's input, after its normalization. */
   readonly inInputSpace?: true;
+  /** Whether a result leaves it out if it has no value, instead of null with a reason. */
+  readonly optional?: true;
   /** Reason for a null value that neither the request nor the protocol explains. */
   readonly absent?: Bilingual;
 }
@@ -135,7 +140,14 @@ export interface Metric {
 
 /** Type of a result's values under a protocol: those of all fields, or of the `Kept` ones. */
 export type ValuesOf<M extends Metric, P extends Protocol, Kept = unknown> = {
-  [F in Extract<M['fields'][number], { protocol: P } & Kept> as F['field']]:
+  [
+    F in Exclude<
+      Extract<M['fields'][number], { protocol: P } & Kept>,
+      { optional: true }
+    > as F['field']
+  ]: ShapeValues[F['shape']] | null;
+} & {
+  [F in Extract<M['fields'][number], { protocol: P; optional: true } & Kept> as F['field']]?:
     ShapeValues[F['shape']] | null;
 };
 

@@ -11,6 +11,7 @@ import { explainedVariance } from './explained-variance.js';
 import { klDiv } from './kl-div.js';
 import { l0 } from './l0.js';
 import type { Column, Field, Metric, Protocol, ScalarField, ValuesOf, Vector } from './metric.js';
+import { nextTokenAgreement } from './next-token-agreement.js';
 import { normMSE } from './norm-mse.js';
 import { recovered } from './recovered.js';
 import { routingShare } from './routing-share.js';
@@ -20,6 +21,7 @@ export const metrics = [
   klDiv,
   deltaCE,
   recovered,
+  nextTokenAgreement,
   l0,
   deadLatents,
   densityHistogram,

@@ -5,13 +5,19 @@
  *
  *   z_l = activation(W_e^l x_l + b_enc^l);   ŷ_ℓ = Σ_{l ≤ ℓ} W_d^{l→ℓ} z_l + b_dec^ℓ + W_skip^ℓ x_ℓ
  */
-import { keep, scope, type Tensor } from '../torch/index.js';
+import { keep, ops, scope, type Tensor } from '../torch/index.js';
 import { activationFunction } from './activation.js';
 import type { CrossLayerForm, CrossLayerPart } from './description.js';
 import { oriented } from './dictionary.js';
-import { Decoder, type ActivationFunction, type Latents, type Sparsity } from './latents.js';
+import {
+  Decoder,
+  denseValues,
+  type ActivationFunction,
+  type Latents,
+  type Sparsity,
+} from './latents.js';
 import type { Products } from './product.js';
-import { IdentifiedSAE, type Making } from './sae.js';
+import { ComputingSAE, type Making } from './sae.js';
 
 /** The weights of one layer. */
 class Part {
@@ -52,7 +58,10 @@ class Part {
   }
 }
 
-export class CrossLayer extends IdentifiedSAE {
+/** Layers side by side: n × [N, w] → [N, n, w]. */
+const sideBySide = (layers: readonly Tensor[]): Tensor => ops.stack(layers, 1);
+
+export class CrossLayer extends ComputingSAE {
   readonly form = 'cross-layer';
   /** Number of layers. */
   readonly n: number;
@@ -72,6 +81,34 @@ export class CrossLayer extends IdentifiedSAE {
   encode(l: number, x: Tensor, sparsity: Sparsity): Latents {
     const { encoder, encoderBias, activation } = this.#parts[l]!;
     return activation.apply(this.#products.linear(x, encoder, encoderBias), sparsity);
+  }
+
+  /** x [N, n, d] → [N, n, m / n]. */
+  preactivate(x: Tensor): Tensor {
+    return sideBySide(
+      this.#parts.map(({ encoder, encoderBias }, l) =>
+        this.#products.linear(x.select(1, l), encoder, encoderBias),
+      ),
+    );
+  }
+
+  /** a [N, n, m / n] → latents of its shape. */
+  activate(a: Tensor, sparsity: Sparsity): Latents {
+    const each = this.#parts.map(({ activation }, l) =>
+      denseValues(activation.apply(a.select(1, l), sparsity)),
+    );
+    return { form: 'dense', values: sideBySide(each) };
+  }
+
+  /** z [N, n, m / n] → [N, n, d], without what a skip connection adds. */
+  decode(z: Latents): Tensor {
+    const of = (l: number): Latents => ({ form: 'dense', values: z.values.select(1, l) });
+    return sideBySide(
+      this.#parts.map(({ decoderBias }, to) => {
+        const written = Array.from({ length: to + 1 }, (_, l) => this.write(l, to, of(l)));
+        return written.reduce((sum, one) => sum.add(one)).add(decoderBias);
+      }),
+    );
   }
 
   /** What the latents of layer `l` write to layer `to`, l or one after it: [N, d]. */

@@ -5,8 +5,14 @@ import type { SaeKind } from './kinds/kinds.js';
 import type { Latents, Sparsity } from './latents.js';
 import type { Products } from './product.js';
 
-/** An SAE on activations of width d with m latents: its sizes, and what it is called. */
-export abstract class IdentifiedSAE {
+/**
+ * An SAE on activations of width d with m latents.
+ *
+ * Encoding is split in two so that a sweep over sparsities computes the matmul once:
+ * `encode(x) = activate(preactivate(x))`. x is [N, d], for a crosscoder [N, R, d]; reconstructions
+ * have x's shape. Tensors returned are the caller's.
+ */
+export abstract class ComputingSAE {
   readonly d: number;
   readonly m: number;
   /** Number of active latents by construction; null for SAEs without a k. */
@@ -29,23 +35,13 @@ export abstract class IdentifiedSAE {
     this.hookPoint = hookPoint;
   }
 
-  abstract dispose(): void;
-}
-
-/**
- * An SAE whose steps can be taken one by one.
- *
- * Encoding is split in two so that a sweep over sparsities computes the matmul once:
- * `encode(x) = activate(preactivate(x))`. x is [N, d], for a crosscoder [N, R, d]; reconstructions
- * have x's shape. Tensors returned are the caller's.
- */
-export abstract class ComputingSAE extends IdentifiedSAE {
   /** [N, d] → [N, m]. */
   abstract preactivate(x: Tensor): Tensor;
   /** Latents of the pre-activations; `sparsity` overrides the SAE's own rule. */
   abstract activate(a: Tensor, sparsity: Sparsity): Latents;
   /** → [N, d]. */
   abstract decode(z: Latents): Tensor;
+  abstract dispose(): void;
 }
 
 export interface SaeIdentity {

@@ -12,7 +12,13 @@ import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { blockSites } from './block-sites.js';
 import { skippedSchema } from './skipped.js';
 import { excludeSchema, protocolNames, requestFields, saeKinds } from './request.js';
-import { perLayerSchema, referenceValuesSchema, strictValuesSchema } from './values.js';
+import {
+  perLayerSchema,
+  referenceValuesSchema,
+  replacementSchema,
+  strictValuesSchema,
+  type ReplacementValues,
+} from './values.js';
 
 export {
   densityHistogramSchema,
@@ -132,7 +138,7 @@ export const saeResultSchema = z
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
     perLayer: z.array(perLayerSchema).nullable(),
-    replacement: strictValuesSchema
+    replacement: replacementSchema
       .nullable()
       .optional()
       .describe(
@@ -294,7 +300,14 @@ export const resultSchema = z
   })
   .meta({ id: 'EvaluationResult' });
 
-export type { Bilingual, DensityHistogram, Estimate, ReferenceValues, StrictValues };
+export type {
+  Bilingual,
+  DensityHistogram,
+  Estimate,
+  ReferenceValues,
+  ReplacementValues,
+  StrictValues,
+};
 export type {
   Comparison,
   DataSummary,

@@ -44,12 +44,11 @@ const shapeSchemas: { [S in Shape]: z.ZodType<ShapeValues[S], ShapeValues[S]> } 
 /** The schemas of some fields of a table, each with the field's meaning. */
 function fieldSchemas(fields: readonly Field[]): Record<string, z.ZodType> {
   return Object.fromEntries(
-    fields.map(({ field, shape, meaning }) => [
-      field,
-      shapeSchemas[shape]
-        .nullable()
-        .describe(`${meaning.en}.`.replace(/^./, (c) => c.toUpperCase())),
-    ]),
+    fields.map(({ field, shape, meaning, optional }) => {
+      const nullable = shapeSchemas[shape].nullable();
+      const text = `${meaning.en}.`.replace(/^./, (c) => c.toUpperCase());
+      return [field, (optional === true ? nullable.optional() : nullable).describe(text)];
+    }),
   );
 }
 
@@ -79,6 +78,18 @@ export const referenceValuesSchema = (
 export const strictValuesSchema = (
   valuesSchema('strict') as z.ZodType<StrictValues, StrictValues>
 ).meta({ id: 'StrictValues' });
+
+export type ReplacementValues = {
+  [F in keyof StrictValues]?: StrictValues[F] | undefined;
+};
+
+/** Values of the passes in which all layers of an SAE are replaced together. */
+export const replacementSchema = (
+  z.object(fieldSchemas(fieldsOf('strict'))).partial() as z.ZodType as z.ZodType<
+    ReplacementValues,
+    ReplacementValues
+  >
+).meta({ id: 'ReplacementValues' });
 
 export const perLayerSchema = z
   .object({

@@ -33,7 +33,8 @@ const results = definitions(
   'output',
 );
 const imported = [
-  ...['ReferenceValues', 'StrictValues', 'Estimate', 'DensityHistogram', 'PerLayer'],
+  ...['ReferenceValues', 'StrictValues', 'ReplacementValues', 'Estimate', 'DensityHistogram'],
+  'PerLayer',
   ...['Bilingual', 'Exclude', 'SaeSpec'],
 ];
 
@@ -58,7 +59,7 @@ describe('the declarations', () => {
           `import type { Bilingual } from '../../bilingual.js';
            import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
            import type { FloatDtype, MetricName, ProtocolName, SaeKind } from '../request.js';
-           import type { PerLayer } from '../result.js';
+           import type { PerLayer, ReplacementValues } from '../result.js';
            import type { EvaluationStatus } from '../status.js';
            import type { Exclude, SaeSpec } from './request-types.js';`,
         ) + declarations(results, { imported }),

@@ -5,7 +5,7 @@
  * vocabulary never exist. Logits are read as float32, sums are float64.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import { kernels, ops, scope, type Tensor } from '../../torch/index.js';
+import { keep, kernels, ops, scope, type Tensor } from '../../torch/index.js';
 
 /**
  * Running sums of the clean distribution and of each lane's, for n rows. Ranges of the vocabulary
@@ -79,6 +79,8 @@ export interface LogitComparison {
   lanes: Tensor;
   /** The next token of each row, any token if a row has none: [N] int64. */
   labels: Tensor;
+  /** Lanes, by their place, whose most likely next tokens are compared with the clean ones. */
+  agreeing?: ReadonlySet<number>;
   /** Number of lanes that go through the head in one matmul. */
   lanesPerCall: number;
   /** Number of logits held at a time, of the lanes of one call. */
@@ -88,8 +90,43 @@ export interface LogitComparison {
 export interface LogitDistances {
   /** Cross-entropy of the clean pass: [N]. */
   ceClean: Tensor;
-  /** KL(clean ‖ lane) and cross-entropy of each lane: [N] each. */
-  lanes: { kl: Tensor; ce: Tensor }[];
+  /**
+   * KL(clean ‖ lane) and cross-entropy of each lane, and where that was asked for 1 if both have the
+   * same most likely next token, else 0: [N] each.
+   */
+  lanes: { kl: Tensor; ce: Tensor; agrees?: Tensor }[];
+}
+
+/** The most likely token of each row, while the vocabulary is seen range by range. */
+class Likeliest {
+  #logit: Tensor | null = null; // [N]
+  #token: Tensor | null = null; // [N] int64
+
+  /** @param logits of the tokens from `from` on: [N, Vc]. */
+  see(logits: Tensor, from: number): void {
+    const [high, at] = logits.max(-1);
+    const token = at.add(from);
+    const [logit, before] = [this.#logit, this.#token];
+    if (logit === null || before === null) {
+      [this.#logit, this.#token] = [keep(high), keep(token)];
+      return;
+    }
+    const isHigher = high.gt(logit);
+    this.#logit = keep(ops.where(isHigher, high, logit));
+    this.#token = keep(ops.where(isHigher, token, before));
+    logit.dispose();
+    before.dispose();
+  }
+
+  /** 1 for each row that has the same token in both, else 0: [N] float32. */
+  agrees(other: Likeliest): Tensor {
+    return scope(() => this.#token!.eq(other.#token!).to({ dtype: 'float32' }));
+  }
+
+  dispose(): void {
+    this.#logit?.dispose();
+    this.#token?.dispose();
+  }
 }
 
 export function compareLogits({
@@ -97,36 +134,54 @@ export function compareLogits({
   clean,
   lanes,
   labels,
+  agreeing = new Set(),
   lanesPerCall,
   logits,
 }: LogitComparison): LogitDistances {
   const N = clean.shape[0]!;
   const count = lanes.shape[0]! / N;
   const sums = new LogitSums(labels, { lanes: count });
-  const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
-  for (let from = 0; from < model.vocabulary; from += most) {
-    const range = { from, count: Math.min(most, model.vocabulary - from) };
-    scope(() =>
-      model.sharingWeights(() => {
-        const ofClean = model.head(clean, range); // [N, Vc]
-        for (let first = 0; first < count; first += lanesPerCall) {
-          const together = Math.min(lanesPerCall, count - first);
-          scope(() => {
-            const ofLanes = model
-              .head(lanes.narrow(0, first * N, together * N), range)
-              .unflatten(0, [together, N]); // [lanes, N, Vc]
-            sums.add(ofClean, ofLanes, { from, first });
-            return null;
-          });
-        }
-        return null;
-      }),
-    );
-  }
-  const { kl, ceClean, ceSpliced } = sums.finish();
-  const ces = ceSpliced.unbind(0);
-  return {
-    ceClean: ceClean.select(0, 0),
-    lanes: kl.unbind(0).map((each, lane) => ({ kl: each, ce: ces[lane]! })),
+  const ofClean = new Likeliest();
+  const likeliest = new Map([...agreeing].map((lane) => [lane, new Likeliest()]));
+  const seeLanes = (lanesLogits: Tensor, first: number, from: number): void => {
+    for (const [lane, own] of likeliest)
+      if (lane >= first && lane < first + lanesLogits.shape[0]!)
+        own.see(lanesLogits.select(0, lane - first), from);
   };
+  const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
+  try {
+    for (let from = 0; from < model.vocabulary; from += most) {
+      const range = { from, count: Math.min(most, model.vocabulary - from) };
+      scope(() =>
+        model.sharingWeights(() => {
+          const cleanLogits = model.head(clean, range); // [N, Vc]
+          if (likeliest.size > 0) ofClean.see(cleanLogits, from);
+          for (let first = 0; first < count; first += lanesPerCall) {
+            const together = Math.min(lanesPerCall, count - first);
+            scope(() => {
+              const ofLanes = model
+                .head(lanes.narrow(0, first * N, together * N), range)
+                .unflatten(0, [together, N]); // [lanes, N, Vc]
+              sums.add(cleanLogits, ofLanes, { from, first });
+              seeLanes(ofLanes, first, from);
+              return null;
+            });
+          }
+          return null;
+        }),
+      );
+    }
+    const { kl, ceClean, ceSpliced } = sums.finish();
+    const ces = ceSpliced.unbind(0);
+    return {
+      ceClean: ceClean.select(0, 0),
+      lanes: kl.unbind(0).map((each, lane) => ({
+        kl: each,
+        ce: ces[lane]!,
+        ...(likeliest.has(lane) ? { agrees: likeliest.get(lane)!.agrees(ofClean) } : {}),
+      })),
+    };
+  } finally {
+    for (const one of [ofClean, ...likeliest.values()]) one.dispose();
+  }
 }

@@ -241,6 +241,7 @@ export class Engine {
       clean: rows(clean.finalHidden),
       lanes: rows(hidden),
       labels,
+      agreeing: new Set(order.flatMap((lane, at) => (lanes[lane]!.agreement ? [at] : []))),
       lanesPerCall: microBatch.lanesPerCall,
       logits: microBatch.logits,
     });
@@ -252,8 +253,8 @@ export class Engine {
         });
     order.forEach((lane, place) => {
       const { targets, zero } = lanes[lane]!;
-      const { kl, ce } = distances.lanes[place]!;
-      measureLogits({ logits: zero ? { ce } : { kl, ce }, targets }, into);
+      const found = distances.lanes[place]!;
+      measureLogits({ logits: zero ? { ce: found.ce } : found, targets }, into);
     });
     if (!isFirst) return;
     const zeroCrossEntropy = new Map<number, Tensor>();

@@ -13,6 +13,8 @@ export interface LanePlan {
   readonly start: number;
   /** Blocks that it went through by itself before it joined the others there; default 0. */
   readonly through?: number;
+  /** Whether its most likely next tokens are compared with those of the clean pass. */
+  readonly agreement?: true;
   /** Whether sites are set to zero: gives `ceZero` instead of `kl` and `ceSpliced`. */
   readonly zero: boolean;
   readonly targets: readonly Target[];

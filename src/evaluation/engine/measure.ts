@@ -64,17 +64,18 @@ export function measure(
 
 export interface MeasuredLogits {
   /** KL(clean ‖ lane) and cross-entropy: [N] each. With the site at zero only the latter counts. */
-  logits: { kl: Tensor; ce: Tensor } | { ce: Tensor };
+  logits: { kl: Tensor; ce: Tensor; agrees?: Tensor } | { ce: Tensor };
   targets: readonly Target[];
 }
 
 /** Collects the columns of a spliced pass, or of a pass with the site set to zero. */
 export function measureLogits({ logits, targets }: MeasuredLogits, into: Collector): void {
   for (const column of columnsOf(into.table)) {
-    let values: Tensor;
+    let values: Tensor | null;
     if (column.from === 'splice' && 'kl' in logits) values = column.values(logits);
     else if (column.from === 'zero' && !('kl' in logits)) values = column.values(logits);
     else continue;
+    if (values === null) continue;
     for (const target of targets)
       into.tokens(slotKey(target, column.name), { mask: into.mask(target, column.over), values });
   }

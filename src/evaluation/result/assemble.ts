@@ -4,7 +4,7 @@
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { allPositions, cleanKey, slotKey } from '../../metrics/keys.js';
-import type { Better, Formula, Protocol, ScalarField } from '../../metrics/metric.js';
+import type { Better, Formula, Metric, Protocol, ScalarField } from '../../metrics/metric.js';
 import {
   columnsOf,
   metrics,
@@ -149,6 +149,8 @@ export class Assembly {
       const asked = this.#asked.includes(metric);
       for (const field of metric.fields) {
         if (field.protocol !== view.protocol || (perLayer && field.perLayer !== true)) continue;
+        const isPossible = asked && this.#isThere(view, metric);
+        if (field.optional === true && !isPossible) continue;
         if (!asked) values[field.field] = null;
         else if (field.shape === 'number')
           values[field.field] = this.#overBatches(view, field.value);
@@ -157,6 +159,15 @@ export class Assembly {
       }
     }
     return values;
+  }
+
+  /** Whether the columns of a metric were collected for an SAE. */
+  #isThere({ owner, protocol, slots }: View, { columns = [] }: Metric): boolean {
+    return columns.every(({ name }) =>
+      slots.every(
+        (slot) => this.accumulator.column(slotKey({ owner, protocol, slot }, name)) !== null,
+      ),
+    );
   }
 
   reference(subject: Subject): ReferenceValues {

@@ -27,6 +27,7 @@ import type {
   DataSummary,
   EvaluationResult,
   ReferenceValues,
+  ReplacementValues,
   ResolvedRequest,
   RunConfig,
   SaeResult,
@@ -53,6 +54,10 @@ function spaceOf(description: SaeDescription): string {
   const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
   return readsOnePlace(description) && description.centered ? `centred, ${kinds}` : kinds;
 }
+
+/** The values that are there. */
+const present = (values: StrictValues): ReplacementValues =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
 /** The places that a transcoder reads, for a result; empty for SAEs that reconstruct them. */
 function readsOf({ reads, layer, hookOut }: ResolvedSae): Pick<SaeResult, 'reads'> {
@@ -163,7 +168,7 @@ export class ResultBuilder {
     }));
     const replacement =
       isTogether && values.strict !== null
-        ? { replacement: assembly.strict(this.#replaced(evaluated)) }
+        ? { replacement: present(assembly.strict(this.#replaced(evaluated))) }
         : {};
     const wrong = notFinite({ ...values, perLayer, sweep, ...replacement });
     if (wrong !== null)

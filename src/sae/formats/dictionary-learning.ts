@@ -263,8 +263,14 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     notes: [],
     ...own,
   };
-  if (side !== 'in_and_out') return dictionary;
   const hasSkip = tensors.has('W_skip');
+  if (hasSkip && side !== 'in_and_out')
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: buffer.io ${JSON.stringify(side.slice(0, 60))}: expected no tensor 'W_skip', ` +
+        'which belongs to transcoders (in_and_out), found one.',
+    );
+  if (side !== 'in_and_out') return dictionary;
   return transcoding(dictionary, {
     dOut: d,
     out: submodule ? sideOf(submodule, 'out') : null,

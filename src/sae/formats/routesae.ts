@@ -10,9 +10,9 @@ import type { Bilingual } from '../../bilingual.js';
 import { readConfig } from '../../checkpoint/json-file.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError, type ErrorCode } from '../../errors.js';
-import type { Place, SaeForm } from '../description.js';
+import type { Place } from '../description.js';
 import type { GivenSettings } from '../given.js';
-import type { Kind, SaeSizes, Shapes } from '../kinds/kind.js';
+import type { FamilyForm, Kind, SaeSizes, Shapes } from '../kinds/kind.js';
 import { kindNamed, kinds, type SaeKind } from '../kinds/kinds.js';
 import { settingsInName } from './file-name.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
@@ -260,9 +260,8 @@ function describeBare({ checkpoint }: FormatFile, given: GivenSettings): FormatD
  * The form with the input that the request says. The family reads `pre(h)` and subtracts its
  * pre-bias; a bare state dict cannot say that it is another's.
  */
-function withInput(form: SaeForm, given: GivenSettings): SaeForm {
+function withInput(form: FamilyForm, given: GivenSettings): FamilyForm {
   const normalization = given.normalization({ kind: 'pre' });
-  if (form.form === 'cross-layer') throw new Error('the family has no SAEs of that form');
   if (form.form === 'crosscoder')
     return { ...form, normalizations: form.normalizations.map(() => normalization) };
   return {

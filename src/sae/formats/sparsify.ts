@@ -79,6 +79,11 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     );
   given.refuse('scale', "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
+  if (tensors.has('W_skip') && !config.skip_connection)
+    throw new SaeEvalError(
+      'sae-kind',
+      `${configPath}: skip_connection false: expected no tensor 'W_skip', found one.`,
+    );
   const k = given.k({ saved, m, where: 'cfg.json' });
   const named = basename(dirname(resolve(configPath!)));
   const dictionary: FormatDescription & DictionaryForm = {

@@ -1,6 +1,6 @@
 /** A kind of SAE: its facts, and the layout of its files in the RouteSAE family. */
 import type { Bilingual } from '../../bilingual.js';
-import type { Activation, DictionaryForm, SaeForm } from '../description.js';
+import type { Activation, CrosscoderForm, DictionaryForm, RoutedForm } from '../description.js';
 
 /**
  * Sizes of an SAE: `d` width of the residual stream, `m` number of latents, `R` number of routed
@@ -22,6 +22,9 @@ export interface FamilySettings {
   routing?: 'hard' | 'soft' | undefined;
 }
 
+/** Forms of the RouteSAE family's SAEs. */
+export type FamilyForm = DictionaryForm | RoutedForm | CrosscoderForm;
+
 export interface Kind {
   kind: string;
   /** One line for `/v1/kinds`, the page and reports. */
@@ -42,7 +45,7 @@ export interface Kind {
   routedLayers?(shapes: Shapes): number | null;
   /** Names and shapes of all tensors of a file. */
   tensors(sizes: SaeSizes): Record<string, readonly number[]>;
-  form(sizes: SaeSizes, settings: FamilySettings): SaeForm;
+  form(sizes: SaeSizes, settings: FamilySettings): FamilyForm;
 }
 
 /** Tensors of the kinds with one encoder, one decoder and the biases given. */

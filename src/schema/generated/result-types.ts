@@ -5,7 +5,7 @@
 import type { Bilingual } from '../../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
 import type { FloatDtype, MetricName, ProtocolName, SaeKind } from '../request.js';
-import type { PerLayer } from '../result.js';
+import type { PerLayer, ReplacementValues } from '../result.js';
 import type { EvaluationStatus } from '../status.js';
 import type { Exclude, SaeSpec } from './request-types.js';
 
@@ -356,7 +356,7 @@ export interface SaeResult {
    * Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all
    * their layers are replaced, each from what that pass has.
    */
-  replacement?: StrictValues | null | undefined;
+  replacement?: ReplacementValues | null | undefined;
   sweep: SweepPoint[] | null;
   notes: Note[];
 }

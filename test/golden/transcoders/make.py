@@ -132,6 +132,8 @@ def of_logits(clean, spliced, zero, excluded):
         "KLDivPerToken": number(kl),
         "DeltaCE": number((ce_spliced - ce) / n),
         "Recovered": number(1 - (ce_spliced - ce) / n / ((ce_zero - ce) / n + 1e-8)),
+        # What an error of one nat in either difference does to Recovered.
+        "_sensitivity": number((1 + ((ce_spliced - ce) / (ce_zero - ce)).abs()) * n / (ce_zero - ce).abs()),
         "NextTokenAgreement": number(
             ((clean.argmax(-1) == spliced.argmax(-1)).double() * counted).sum() / counted.sum()
         ),
@@ -183,10 +185,15 @@ def single(path, model, reads, predicts, forward, *, request=None, excludes=Fals
     expected["saes"][path] = {
         "model": model,
         "request": request or {},
+        "excludes": excludes,
         "strict": {
             **of_values(y, predicted, excluded),
             **of_latents(z, excluded),
-            **of_logits(clean, spliced, zero, excluded),
+            **{
+                key: value
+                for key, value in of_logits(clean, spliced, zero, excluded).items()
+                if key != "NextTokenAgreement"
+            },
         },
         "vectors": vectors(x.shape[-1], forward),
     }
@@ -248,6 +255,7 @@ def layered(path, model, reads, predicts, encode, write, finish, *, excludes=Fal
     expected["saes"][path] = {
         "model": model,
         "request": request or {},
+        "excludes": excludes,
         "strict": {
             "NormMSE": mean("NormMSE"),
             "CosineSimilarity": mean("CosineSimilarity"),
@@ -258,11 +266,11 @@ def layered(path, model, reads, predicts, encode, write, finish, *, excludes=Fal
             "DeadLatents": sum(one["DeadLatents"] for one in latents) / n,
             **{
                 key: mean(key)
-                for key in ("KLDivPerToken", "DeltaCE", "Recovered", "NextTokenAgreement")
+                for key in ("KLDivPerToken", "DeltaCE", "Recovered", "NextTokenAgreement", "_sensitivity")
             },
         },
         "perLayer": [
-            {key: one[key] for key in ("NormMSE", "KLDivPerToken", "DeltaCE", "Recovered")}
+            {key: one[key] for key in ("NormMSE", "KLDivPerToken", "DeltaCE", "Recovered", "NextTokenAgreement", "_sensitivity")}
             for one in per_layer
         ],
         "replacement": of_logits(clean, together, nothing, excluded),

@@ -229,7 +229,12 @@ const cases: [folder: string, expected: Record<string, unknown>, given?: GivenFi
   ],
   [
     'sparsify/transcoder/layers.3.mlp',
-    { subtractDecoderBias: false, obstacle: expect.stringContaining('transcoder') as string },
+    {
+      form: 'transcoder',
+      subtractDecoderBias: false,
+      place: { named: 'layers.3.mlp.input', out: 'layers.3.mlp.output' },
+      skip: null,
+    },
   ],
   ['mlsae-tfm-sizes', { d: 6, m: 10, normalization: { kind: 'none' } }],
   ['openai-legacy/0.pt', { activation: { kind: 'topk', k: 7, signed: true } }],
@@ -377,15 +382,15 @@ describe('what is refused', () => {
       'found 11',
     ],
     [
-      'a transcoder that skips',
+      'a transcoder that skips without the weights',
       () =>
         changed('sparsify/expansion', 'layers.2/cfg.json', (json) => ({
           ...json,
           transcode: true,
           skip_connection: true,
         })).concat('/layers.2'),
-      'sae-kind',
-      'skip',
+      'checkpoint-keys',
+      "expected a tensor 'W_skip'",
     ],
     [
       'a transcoder of Llama Scope',
@@ -433,14 +438,15 @@ describe('what is refused', () => {
       'transcoder',
     ],
     [
-      'a transcoder of Gemma Scope 2',
+      'an affine connection of Gemma Scope 2 without the weights',
       () =>
         changed(`${gemma2}/attn_out/layer_7_width_16k_l0_big`, 'config.json', (json) => ({
           ...json,
           hf_hook_point_out: 'model.layers.7.post_feedforward_layernorm.output',
+          affine_connection: true,
         })),
-      'sae-kind',
-      'hf_hook_point_out: a transcoder from model.layers.7.self_attn.o_proj.input',
+      'checkpoint-keys',
+      "expected a tensor 'affine_skip_connection'",
     ],
     [
       'a cross-layer transcoder of Gemma Scope 2, by its path',

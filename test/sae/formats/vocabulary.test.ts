@@ -255,7 +255,6 @@ describe('positions and BOS of the training', () => {
 
 describe('sites that are not the whole of one', () => {
   it.each([
-    ['metadata.hook_name_out', 'blocks.3.hook_mlp_out', 'transcoder'],
     ['d_out', 7, 'transcoder'],
     ['metadata.hook_head_index', 2, 'one head'],
     ['hook_point_head_index', 0, 'one head'],

@@ -64,10 +64,13 @@ export class CrossLayerStrategy implements Strategy {
     const strict = wanted.protocols.has('strict');
     const splices = strict && wanted.splice;
     const isZeroed = splices && wanted.zero;
+    const asked = wanted.metrics?.some(({ name }) => name === 'NextTokenAgreement') ?? true;
+    const agreement = asked ? { agreement: true as const } : {};
     const alone = ({ owner }: Variant) =>
       predicts.map(({ layer }, slot): LanePlan => ({
         start: layer,
         zero: false,
+        ...agreement,
         targets: targetsFor(owner, ['strict'], slot),
       }));
     const through = L - this.#start;
@@ -75,6 +78,7 @@ export class CrossLayerStrategy implements Strategy {
       start: L,
       through,
       zero,
+      ...(zero ? {} : agreement),
       targets: owners.flatMap(({ owner }) => targetsFor(replacementOwner(owner), ['strict'], 0)),
     });
     const zeros = predicts.map((place, slot) =>
