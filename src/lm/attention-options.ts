@@ -11,6 +11,13 @@ export interface AttentionOptions {
   window: number | null;
   /** Cap of the scores, `cap · tanh(score / cap)`; null for none. */
   softcap: number | null;
+  /** Number of positions that attend among themselves alone, as neighbors do; default all. */
+  chunk?: number | null;
+  /**
+   * Score of each head, [H], that takes part in the softmax and stands for no key
+   * (arXiv:2309.17453); default none.
+   */
+  sinks?: Tensor;
 }
 
 /** Queries, keys and values of n copies of a batch. */

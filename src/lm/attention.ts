@@ -26,8 +26,11 @@ export function attend(
     options.rope?.interleaved === true
       ? [pairsToHalves(queries, options.rope.dim), pairsToHalves(keys, options.rope.dim)]
       : [queries, keys];
+  const fits = (length?: number | null): boolean => (length ?? Infinity) >= context.T;
+  const chunk = fits(options.chunk) ? null : options.chunk!;
+  const isComposed = options.softcap !== null || options.sinks !== undefined || chunk !== null;
   const table = options.rope === null ? null : context.rope(options.rope);
-  if (q.device === 'cpu' && options.softcap === null)
+  if (q.device === 'cpu' && !isComposed)
     return kernels.attend(
       q,
       k,
@@ -40,13 +43,13 @@ export function attend(
     );
   const turn = (x: Tensor): Tensor => (table === null ? x : rotate(x, table));
   const heads: Heads = { q: turn(q), k: turn(k), v };
-  const window = options.window === null || options.window >= context.T ? null : options.window;
+  const window = fits(options.window) ? null : options.window;
   const inSegments =
-    options.softcap === null &&
+    !isComposed &&
     q.dtype !== 'float64' &&
     // The window of a padded query begins where its segment of keys does not say.
     (window === null || !context.paddedQueries);
-  const own = { ...options, window };
+  const own = { ...options, window, chunk };
   const attended = inSegments
     ? attendSegments(heads, context, own)
     : attendInBlocks(heads, context, own);

@@ -113,7 +113,17 @@ export class BatchContext implements AttentionContext {
    * Keys 0…`to`−1 that the queries `from`…`to`−1 see: [B, 1, to − from, to] bool. The tensor
    * belongs to the scope around.
    */
-  seen({ from, to, window }: { from: number; to: number; window: number | null }): Tensor {
+  seen({
+    from,
+    to,
+    window,
+    chunk = null,
+  }: {
+    from: number;
+    to: number;
+    window: number | null;
+    chunk?: number | null;
+  }): Tensor {
     const { device } = this.#options;
     const lengths = this.#lengthColumn().reshape([-1, 1, 1, 1]);
     return scope(() => {
@@ -122,8 +132,10 @@ export class BatchContext implements AttentionContext {
       const distance = query.sub(key); // [to − from, to]
       const causal = distance.ge(0);
       const near = window === null ? causal : causal.logical_and(distance.lt(window));
-      const seen = near.logical_and(key.lt(lengths));
-      if (window === null) return seen;
+      const together =
+        chunk === null ? near : near.logical_and(query.remainder(chunk).ge(distance));
+      const seen = together.logical_and(key.lt(lengths));
+      if (window === null && chunk === null) return seen;
       // A padded query outside every window sees the first key. Its state may be anything finite,
       // but a softmax of nothing is not.
       return seen.logical_or(seen.any(-1, true).logical_not().logical_and(key.eq(0)));

@@ -32,6 +32,7 @@ export interface AttentionNames {
   outBias?: boolean;
   /** What becomes of queries, keys and values before their norms and the rotation. */
   change?: (heads: ProjectedHeads) => ProjectedHeads;
+  options?: AttentionOptions;
 }
 
 export interface LayerNormOptions {
@@ -91,6 +92,7 @@ export class Builder {
       out = 'o_proj',
       outBias = this.config.attentionBias,
       change = (heads) => heads,
+      options = this.attentionOptions(i),
       ...norms
     }: AttentionNames & Pick<SelfAttentionLayers, 'headNorms'> = {},
   ): SelfAttention {
@@ -101,7 +103,7 @@ export class Builder {
         ...norms,
         out: this.attentionOut(`${at}.${out}`, { bias: outBias }),
       },
-      this.attentionOptions(i),
+      options,
     );
   }
 

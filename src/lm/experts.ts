@@ -30,6 +30,14 @@ export function softmaxRouter(
   };
 }
 
+/** Router that takes the largest scores, and their softmax as the weights. */
+export function topSoftmaxRouter(gate: Layer, { perToken }: { perToken: number }): Router {
+  return (x) => {
+    const [largest, experts] = gate.forward(x).topk(perToken, -1);
+    return { weights: largest.softmax(-1), experts };
+  };
+}
+
 /** An expert that every token goes to, with a weight of its own from a gate [N, 1]. */
 export interface SharedExpert {
   mlp: Layer;

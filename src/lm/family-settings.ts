@@ -7,6 +7,10 @@ export interface FamilySettings {
   experts?: ExpertsConfig;
   /** Linear attention of some blocks. */
   deltaNet?: DeltaNetConfig;
+  /** Whether each head has a score that stands for no key. */
+  attentionSinks?: boolean;
+  /** Number of positions that attend among themselves alone, of each block; null for all. */
+  attentionChunks?: readonly (number | null)[];
   /** Whether the queries and keys of each head are normalized. */
   headNorms?: boolean;
   /** Bound of queries, keys and values on both sides; null for none. */

@@ -88,8 +88,9 @@ export class Transformer implements LanguageModel {
 
   get attentionBytes(): number {
     // The kernels of segments hold no scores.
-    const { attentionSoftcap, deltaNet } = this.config;
-    return attentionSoftcap === null && deltaNet === undefined ? 0 : blockBytes;
+    const { attentionSoftcap, deltaNet, attentionSinks = false, attentionChunks } = this.config;
+    const usesKernels = attentionSoftcap === null && !attentionSinks;
+    return usesKernels && deltaNet === undefined && attentionChunks === undefined ? 0 : blockBytes;
   }
 
   embed(ids: Tensor): Tensor {

@@ -54,6 +54,12 @@ export interface StoredTensor {
   entry: TensorEntry;
 }
 
+/** Shape that a tensor of bytes has when it is widened; none for the factors of others. */
+function widenedShape(name: string, shape: readonly number[]): readonly number[] {
+  if (name.endsWith('_scales')) return [0];
+  return name.endsWith('_blocks') ? [...shape.slice(0, -1), 2 * shape.at(-1)!] : shape;
+}
+
 /** Tensors of a model folder by name. Only headers are read. */
 export class WeightFiles {
   private constructor(
@@ -81,16 +87,17 @@ export class WeightFiles {
     return this.stored.get(name) ?? null;
   }
 
-  /** Names and shapes of all tensors. */
+  /** Names and shapes of all tensors; of packed ones those that they are widened to. */
   *shapes(): Iterable<[name: string, shape: readonly number[]]> {
-    for (const [name, { entry }] of this.stored) yield [name, entry.shape];
+    for (const [name, { entry }] of this.stored)
+      yield [name, entry.dtype === 'uint8' ? widenedShape(name, entry.shape) : entry.shape];
   }
 
   /** Number of elements in all tensors except those that `skip` accepts by name. */
   parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
     let sum = 0;
-    for (const [name, { entry }] of this.stored)
-      if (!skip(name)) sum += entry.shape.reduce((product, size) => product * size, 1);
+    for (const [name, shape] of this.shapes())
+      if (!skip(name)) sum += shape.reduce((product, size) => product * size, 1);
     return sum;
   }
 

@@ -38,24 +38,8 @@ export class Weights {
   take(name: string, shape: readonly number[]): Tensor {
     const taken = this.#taken.get(name);
     if (taken !== undefined) return taken;
-    const found = this.#find(name);
-    if (found === null)
-      throw new SaeEvalError(
-        'checkpoint-keys',
-        `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], ` +
-          'found none of that name in the weight files.',
-      );
+    const found = this.#checked(name, shape);
     const { checkpoint, entry } = found;
-    if (
-      entry.shape.length !== shape.length ||
-      entry.shape.some((size, dim) => size !== shape[dim])
-    ) {
-      throw new SaeEvalError(
-        'checkpoint-shape',
-        `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, ` +
-          `found [${entry.shape.join(', ')}].`,
-      );
-    }
     if (!/^b?float/.test(entry.dtype))
       throw new SaeEvalError(
         'checkpoint-shape',
@@ -65,6 +49,27 @@ export class Weights {
     const tensor = this.#open(found, this.options);
     this.#taken.set(name, tensor);
     return tensor;
+  }
+
+  /**
+   * Bytes of exactly that shape, such as quantized weights are made of. The caller disposes them.
+   * @throws SaeEvalError `checkpoint-keys`, `checkpoint-shape`.
+   */
+  bytes(name: string, shape: readonly number[]): Tensor {
+    const found = this.#checked(name, shape);
+    const { checkpoint, entry } = found;
+    if (entry.dtype !== 'uint8')
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${checkpoint.path}: ${name}: expected uint8, found ${entry.dtype}.`,
+      );
+    return this.#open(found, { device: this.options.device });
+  }
+
+  /** Takes over and returns a weight that was made of others, under a name of its own. */
+  put(name: string, weight: Tensor): Tensor {
+    this.#taken.set(name, weight);
+    return weight;
   }
 
   /** Ends what only the taking of weights needs. */
@@ -103,6 +108,28 @@ export class Weights {
     this.finish();
     for (const tensor of [...this.#taken.values(), ...this.#derived]) tensor.dispose();
     this.#taken.clear();
+  }
+
+  #checked(name: string, shape: readonly number[]): StoredTensor {
+    const found = this.#find(name);
+    if (found === null)
+      throw new SaeEvalError(
+        'checkpoint-keys',
+        `${this.files.folder}: expected the tensor ${name} of shape [${shape.join(', ')}], ` +
+          'found none of that name in the weight files.',
+      );
+    const { checkpoint, entry } = found;
+    if (
+      entry.shape.length !== shape.length ||
+      entry.shape.some((size, dim) => size !== shape[dim])
+    ) {
+      throw new SaeEvalError(
+        'checkpoint-shape',
+        `${checkpoint.path}: ${name}: expected shape [${shape.join(', ')}] by config.json, ` +
+          `found [${entry.shape.join(', ')}].`,
+      );
+    }
+    return found;
   }
 
   #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {

@@ -1,7 +1,12 @@
 /** Mixtures of experts: how they are computed and counted. Their numbers: families.test.ts. */
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { MixtureOfExperts, type Routes } from '#src/lm/experts.js';
+import { familyOf } from '#src/lm/families/index.js';
 import { forwardCost, loadLanguageModel, readModelConfig } from '#src/lm/index.js';
+import { JsonFields } from '#src/lm/json-fields.js';
 import type { Layer } from '#src/lm/layers.js';
 import { modelSize, WeightFiles } from '#src/lm/weight-files.js';
 import { scope, setInferenceMode, tensor, type Tensor } from '#src/torch/index.js';
@@ -56,8 +61,47 @@ describe('a mixture', () => {
   });
 });
 
+describe('MXFP4', () => {
+  it('is widened on loading, and counted by what it becomes', async () => {
+    const path = folder('gpt-oss-mxfp4');
+    const config = await readModelConfig(path);
+    const size = modelSize(await WeightFiles.read(path), config, 'bfloat16');
+    const model = await loadLanguageModel(path, { dtype: 'bfloat16' });
+    expect(size).toEqual({ parameters: model.parameters, bytes: model.weightBytes });
+    model.dispose();
+    const { blocks } = await forwardCost(config, 4);
+    const [d, m, E] = [32, 64, 3];
+    // projections and scores of 4 heads of 6, the router, and one expert
+    const dense = d * (24 + 12 + 12) + 24 * d + 2 * 2.5 * 24 + d * E;
+    expect(blocks).toEqual([1, 2, 3].map(() => dense + 3 * d * m));
+  });
+
+  it.each([
+    ['another method', { quant_method: 'gptq' }, /quantization_config.* or mxfp4; .*gptq/],
+    ['no method', {}, /quantization_config/],
+  ])('%s is refused', (_, quantization, message) => {
+    const fields = JsonFields.from(
+      { model_type: 'gpt_oss', quantization_config: quantization },
+      'config.json',
+    );
+    expect(() => familyOf(fields)).toThrow(message);
+  });
+
+  it('whose blocks do not fit the sizes is refused', async () => {
+    const path = mkdtempSync(join(tmpdir(), 'mxfp4-'));
+    const source = folder('gpt-oss-mxfp4');
+    symlinkSync(`${source}/model.safetensors`, join(path, 'model.safetensors'));
+    const config = JSON.parse(readFileSync(`${source}/config.json`, 'utf8')) as object;
+    for (const intermediate_size of [48, 63]) {
+      writeFileSync(join(path, 'config.json'), JSON.stringify({ ...config, intermediate_size }));
+      await expect(loadLanguageModel(path)).rejects.toMatchObject({ code: 'checkpoint-shape' });
+    }
+    rmSync(path, { recursive: true });
+  });
+});
+
 describe('the counts', () => {
-  it.each(['qwen3-moe', 'qwen3-moe-dense', 'qwen2-moe', 'mixtral', 'olmoe-clipped'])(
+  it.each(['qwen3-moe', 'qwen3-moe-dense', 'qwen2-moe', 'mixtral', 'olmoe-clipped', 'gpt-oss'])(
     '%s: all experts in bytes, the chosen ones in multiply-adds',
     async (name) => {
       const config = await readModelConfig(folder(name));
@@ -78,7 +122,8 @@ describe('the counts', () => {
       const { count, perToken } = config.experts!;
       blocks.forEach((macs, i) => {
         const inBlock = (key: string): boolean => key.includes(`layers.${i}.`);
-        const isExpert = (key: string): boolean => inBlock(key) && key.includes('.experts.');
+        const isExpert = (key: string): boolean =>
+          inBlock(key) && /experts\..*(?<!bias)$/.test(key);
         const dense = numbers((key) => inBlock(key) && !isExpert(key) && !/bias$/.test(key), 2);
         const window = config.windows[i] ?? T;
         const keys = window >= T ? (T + 1) / 2 : NaN;

@@ -45,10 +45,10 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s on a device'
       ...{ hostConversions: 0, hostScalars: 0 },
     });
     expect(counts.attention['math'] ?? 0).toBe(0);
-    // Soft caps, and windows of padded queries, are composed of products.
+    // Soft caps, sinks, chunks, and windows of padded queries, are composed of products.
     if (!paddedQueries)
       expect((counts.attention['efficient'] ?? 0) > 0).toBe(
-        deltaNet?.inBlock.includes(false) ?? config.attentionSoftcap === null,
+        deltaNet?.inBlock.includes(false) ?? model.attentionBytes === 0,
       );
     const off: Record<string, number> = {};
     for (const [name, value] of found.states) {

@@ -10,6 +10,7 @@ import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
 import { glm, glm4 } from './glm4.js';
 import { gptNeo } from './gpt-neo.js';
+import { gptOss } from './gpt-oss.js';
 import { gptNeoX } from './gpt-neox.js';
 import { gpt2 } from './gpt2.js';
 import { granite } from './granite.js';
@@ -63,6 +64,7 @@ export const families: readonly Family[] = [
   glm4,
   falcon,
   qwen3Moe,
+  gptOss,
   mixtral,
   qwen2Moe,
   olmoe,
@@ -81,6 +83,18 @@ export interface FoundFamily extends TextModel {
   family: Family;
 }
 
+/** @throws SaeEvalError `model-unsupported` for quantized weights that are not widened here. */
+function refuseQuantized(fields: JsonFields, known: readonly string[] = []): void {
+  if (!fields.has('quantization_config')) return;
+  const method = fields.section('quantization_config')!.value('quant_method');
+  if (typeof method === 'string' && known.includes(method)) return;
+  fields.unsupported(
+    'quantization_config',
+    `none (weights in float32, float16 or bfloat16)${known.map((one) => ` or ${one}`).join('')}; ` +
+      'in Python, model.dequantize() gives such weights',
+  );
+}
+
 /**
  * Family of a model by the `model_type` of its `config.json`.
  * @throws SaeEvalError `model-unsupported` for quantized weights, and for an unknown type with a
@@ -88,15 +102,9 @@ export interface FoundFamily extends TextModel {
  */
 export function familyOf(config: JsonFields): FoundFamily {
   const found = textModel(config);
-  for (const fields of [config, found.text])
-    if (fields.has('quantization_config'))
-      fields.unsupported(
-        'quantization_config',
-        'none (weights in float32, float16 or bfloat16); in Python, model.dequantize() gives ' +
-          'such weights',
-      );
   const type = found.text.string('model_type', null);
   const family = families.find(({ modelTypes }) => type !== null && modelTypes.includes(type));
+  for (const fields of [config, found.text]) refuseQuantized(fields, family?.quantizations);
   if (family === undefined) {
     const known = [...families.flatMap(({ modelTypes }) => modelTypes), ...multimodalTypes];
     const at = found.multimodal ? 'text_config.model_type' : 'model_type';

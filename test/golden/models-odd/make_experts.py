@@ -9,6 +9,7 @@ or as checkpoints on the hub have them, three for each (`split`). Made with torc
 """
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 here = Path(__file__).parent
 wanted = sys.argv[1:]
@@ -122,8 +124,8 @@ def make(
         for key, value in model.state_dict().items()
         if not (config.tie_word_embeddings and key == "lm_head.weight")
     }
-    stored = {key: value.contiguous() for key, value in layout(state).items()}
-    save_file(stored, folder / "model.safetensors", metadata={"format": "pt"})
+    saved = {key: value.contiguous() for key, value in layout(state).items()}
+    save_file(saved, folder / "model.safetensors", metadata={"format": "pt"})
     if bf16:
         half = model.to(torch.bfloat16)
         tensors.update(
@@ -416,4 +418,62 @@ make(
     T=70,
     before=calm,
     seed=75,
+)
+
+
+def packed(model):
+    """Experts that MXFP4 has exactly, and their blocks and scales: as published."""
+    generator = torch.Generator().manual_seed(1)
+    for name, parameter in model.named_parameters():
+        if re.search(r"experts\.(gate_up|down)_proj$", name):
+            count, inner, outer = parameter.shape
+            shape = (count, outer, inner // 32, 16)
+            blocks = torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+            scales = torch.randint(122, 126, shape[:-1], generator=generator, dtype=torch.uint8)
+            parameter.data = convert_moe_packed_tensors(blocks, scales).float()
+            stored[f"{name}_blocks"], stored[f"{name}_scales"] = blocks, scales
+
+
+stored = {}
+make(
+    "gpt-oss",
+    "gpt_oss",
+    dict(grouped, num_local_experts=4, num_experts_per_tok=2, sliding_window=5),
+    bf16=True,
+    seed=80,
+)
+make(
+    "gpt-oss-mxfp4",
+    "gpt_oss",
+    dict(
+        grouped,
+        num_hidden_layers=3,
+        hidden_size=32,
+        intermediate_size=64,
+        num_local_experts=3,
+        num_experts_per_tok=1,
+        sliding_window=4,
+        layer_types=["full_attention", "sliding_attention", "full_attention"],
+        tie_word_embeddings=True,
+        rope_parameters=rope(
+            "yarn", factor=8.0, original_max_position_embeddings=8, truncate=False
+        ),
+    ),
+    before=packed,
+    layout=lambda state: {
+        **{key: value for key, value in state.items() if f"{key}_blocks" not in stored},
+        **stored,
+    },
+    rewrite=lambda c: (
+        old_style()(c),
+        c.update(
+            num_experts=c["num_local_experts"],
+            swiglu_limit=7.0,
+            experts_per_token=1,
+            initial_context_length=8,
+            quantization_config={"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]},
+        ),
+    )[0],
+    T=20,
+    seed=81,
 )
