@@ -1,6 +1,6 @@
 /** The activation that a description names, with its tensors: from pre-activations to latents. */
 import { ops, type Tensor } from '../torch/index.js';
-import type { Activation, Threshold } from './description.js';
+import type { PointwiseActivation, Threshold } from './description.js';
 import { Gate } from './kinds/gated.js';
 import { JumpRelu } from './kinds/jumprelu.js';
 import { KeepLargest } from './kinds/topk.js';
@@ -17,7 +17,11 @@ function thresholdOf(threshold: Threshold, take: TakeTensor): Tensor {
   return linear;
 }
 
-export function activationFunction(activation: Activation, take: TakeTensor): ActivationFunction {
+/** The activation function of pre-activations. */
+export function activationFunction(
+  activation: PointwiseActivation,
+  take: TakeTensor,
+): ActivationFunction {
   switch (activation.kind) {
     case 'relu':
       return new Relu(activation.overrides);

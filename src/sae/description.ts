@@ -50,6 +50,17 @@ export type Activation =
    * With e = W_e x and no bias: 1[e + gateBias > 0] · max(e · exp(logScale) + magnitudeBias, 0).
    */
   | { kind: 'gated'; gateBias: string; magnitudeBias: string; logScale: string }
+  /**
+   * Latents chosen one after the other among the rows of the decoder, which is the encoder too,
+   * until the residual's norm is below the threshold, a latent is chosen again (if
+   * `stopsAtRepetition`), or after `maxIterations`.
+   */
+  | {
+      kind: 'matching-pursuit';
+      residualThreshold: number;
+      maxIterations: number;
+      stopsAtRepetition: boolean;
+    }
   /** An activation that one kind alone has, made from tensors of the file by their names. */
   | {
       kind: 'own';
@@ -57,6 +68,9 @@ export type Activation =
       tensors: readonly string[];
       make(tensors: readonly Tensor[]): ActivationFunction;
     };
+
+/** An activation of pre-activations: all but those that read the SAE's input itself. */
+export type PointwiseActivation = Exclude<Activation, { kind: 'matching-pursuit' }>;
 
 /**
  * `selection`: the activation chooses by a · ‖W_dec row‖ and the latents are z ÷ that norm.
@@ -121,6 +135,31 @@ export interface TranscoderForm extends Omit<DictionaryForm, 'form'> {
   skip: Weight | null;
 }
 
+/** Names of the weight [out, in] and the bias [out] of a linear layer. */
+export interface LinearLayer {
+  weight: string;
+  bias: string;
+}
+
+/** Attention over the latents of the tokens before. */
+export interface AttentionLayer {
+  query: LinearLayer;
+  key: LinearLayer;
+  value: LinearLayer;
+  output: LinearLayer;
+}
+
+/**
+ * A dictionary of what attention over the tokens before does not predict: its rows must be whole
+ * sequences. See temporal.ts for what it computes; the decoder bias is always subtracted first.
+ */
+export interface TemporalForm extends Omit<DictionaryForm, 'form'> {
+  form: 'temporal';
+  attention: readonly AttentionLayer[];
+  /** Heads of each attention layer. */
+  heads: number;
+}
+
 /** A matrix for each site: tensors of their own, or one tensor with a dimension for the sites. */
 export type SiteMatrices =
   { tensors: readonly string[]; transpose: boolean } | { tensor: string; sitesAt: 0 | 1 };
@@ -132,6 +171,7 @@ export type SiteMatrices =
  */
 export interface CrosscoderForm extends Sizes {
   form: 'crosscoder';
+  activation: PointwiseActivation;
   sites: number;
   encoder: SiteMatrices; // n × [d, m]
   decoder: SiteMatrices; // n × [m, d]
@@ -145,7 +185,7 @@ export interface CrosscoderForm extends Sizes {
 export interface CrossLayerPart {
   encoder: Weight; // [d, m / n]
   encoderBias: string; // [m / n]
-  activation: Activation;
+  activation: PointwiseActivation;
   /**
    * Decoders of the layers from `first` on, side by side: [m / n, layers, d]. Those of layers before
    * its own are passed over.
@@ -166,7 +206,7 @@ export interface CrossLayerForm extends Sizes {
 }
 
 /** Forms that read one place at a time. */
-export type OnePlaceForm = DictionaryForm | RoutedForm | TranscoderForm;
+export type OnePlaceForm = DictionaryForm | RoutedForm | TemporalForm | TranscoderForm;
 
 export type SaeForm = OnePlaceForm | CrosscoderForm | CrossLayerForm;
 
@@ -184,7 +224,8 @@ export type Place =
    * One hook point. `named`: its name in TransformerLens' or a module's words; null if the file has
    * none. A request may contradict a name that stands in the file's `path` or `name` only.
    * `suggests`: words of the path about a place that they do not determine. `out`: the hook point
-   * that a transcoder predicts, null if the file names none; absent for other SAEs.
+   * that a transcoder predicts, null if the file names none; absent for other SAEs. `head`: the one
+   * head of attention that it reads there, from 0; absent if it reads all of the place.
    */
   | {
       over: 'hook point';
@@ -192,6 +233,7 @@ export type Place =
       from: 'config' | 'path' | 'name';
       suggests?: string;
       out?: string | null;
+      head?: number;
     }
   /**
    * A layer drawn by the seed. `named`: the hook point it was trained on, if the file names one.
@@ -242,6 +284,7 @@ export interface Described {
 
 export type SaeDescription = Described & SaeForm;
 export type DictionaryDescription = Described & DictionaryForm;
+export type TemporalDescription = Described & TemporalForm;
 export type CrosscoderDescription = Described & CrosscoderForm;
 
 /** Normalizations of an SAE: one, or one for each site of a crosscoder. */

@@ -18,6 +18,7 @@ import {
   type Latents,
   type Sparsity,
 } from './latents.js';
+import { MatchingPursuit } from './matching-pursuit.js';
 import { inputNormalization, type InputNormalization } from './normalization.js';
 import type { Products } from './product.js';
 import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
@@ -37,6 +38,8 @@ export class Dictionary extends ComputingSAE {
   readonly #decoderBias: Tensor | null; // [d]
   readonly #decoder: Decoder; // [d, m]
   readonly #activation: ActivationFunction;
+  /** Whether its activation reads the input itself. */
+  readonly #pursues: boolean;
   readonly #subtracts: boolean;
   readonly #glu: { weight: Tensor; bias: Tensor } | null; // [m, d], [m]
   /** Norms by which latents are divided after the choice; null if they keep them. */
@@ -78,10 +81,16 @@ export class Dictionary extends ComputingSAE {
       glu === null
         ? null
         : { weight: scope(() => oriented(glu.weight, take).t()), bias: take(glu.bias) };
-    this.#activation = activationFunction(form.activation, take);
+    const { activation } = form;
+    this.#pursues = activation.kind === 'matching-pursuit';
+    this.#activation =
+      activation.kind === 'matching-pursuit'
+        ? new MatchingPursuit(activation, this.#encoder, products)
+        : activationFunction(activation, take);
   }
 
-  preactivate(x: Tensor): Tensor {
+  preactivate(x: Tensor, _T?: number): Tensor {
+    if (this.#pursues) return this.#subtracts ? x.sub(this.#decoderBias!) : x.clone();
     const a = this.#encode(x); // [N, m]
     if (this.#glu === null) return a;
     const input = this.#subtracts ? x.sub(this.#decoderBias!) : x;

@@ -5,14 +5,18 @@
 import { keep, kernels, ops, type Tensor } from '../torch/index.js';
 import type { Products } from './product.js';
 
-export type Latents =
+export type Latents = (
   | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
   | {
       readonly form: 'sparse';
       readonly values: Tensor; // [N, k]
       readonly indices: Tensor; // [N, k] int64
       readonly m: number;
-    };
+    }
+) & {
+  /** [N, d]: what the tokens before predict of the reconstruction; absent in nearly all SAEs. */
+  readonly predicted?: Tensor;
+};
 
 /** Override of an SAE's own sparsity: a number of active latents, or a threshold. */
 export type Sparsity = { readonly inferK: number } | { readonly theta: number } | null;

@@ -12,6 +12,7 @@ import { GivenSettings, type GivenFields } from './given.js';
 import { products as productKinds, type ProductKind } from './product.js';
 import { RoutedDictionary } from './routed.js';
 import type { Making } from './sae.js';
+import { Temporal } from './temporal.js';
 import { Transcoder } from './transcoder.js';
 
 export type SAE = Dictionary | Crosscoder | CrossLayer;
@@ -27,6 +28,8 @@ export function createSAE(form: SaeForm, making: Making): SAE {
       return new Transcoder(form, making);
     case 'cross-layer':
       return new CrossLayer(form, making);
+    case 'temporal':
+      return new Temporal(form, making);
     case 'crosscoder':
       return new Crosscoder(form, making);
   }

@@ -35,8 +35,13 @@ export abstract class ComputingSAE {
     this.hookPoint = hookPoint;
   }
 
-  /** [N, d] → [N, m]. */
-  abstract preactivate(x: Tensor): Tensor;
+  /**
+   * [N, d] → what `activate` takes: [N, m] but for SAEs whose latents are not made of
+   * pre-activations alone.
+   * @param T rows of a sequence, for SAEs that look back: the sequences lie one after the other.
+   *   Default: all rows are one.
+   */
+  abstract preactivate(x: Tensor, T?: number): Tensor;
   /** Latents of the pre-activations; `sparsity` overrides the SAE's own rule. */
   abstract activate(a: Tensor, sparsity: Sparsity): Latents;
   /** → [N, d]. */

@@ -14,6 +14,7 @@ function activationTensors(activation: Activation): readonly string[] {
       return activation.tensors;
     case 'relu':
     case 'topk':
+    case 'matching-pursuit':
       return [];
   }
 }
@@ -40,6 +41,9 @@ export function usedTensors(form: SaeForm): ReadonlySet<string> {
   ];
   if (form.form === 'routed') names.push(form.router);
   if (form.form === 'transcoder') names.push(form.skip?.tensor ?? null);
+  if (form.form === 'temporal')
+    for (const { query, key, value, output } of form.attention)
+      for (const { weight, bias } of [query, key, value, output]) names.push(weight, bias);
   if (form.form !== 'crosscoder' && form.glu !== null)
     names.push(form.glu.weight.tensor, form.glu.bias);
   return new Set(names.filter((name) => name !== null));

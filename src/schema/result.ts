@@ -120,6 +120,12 @@ export const saeResultSchema = z
       .describe(
         'Site inside the block of its layer; left out: the residual stream after the block.',
       ),
+    head: z
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe('The one head of attention that it reads at its site, from 0; left out: all.'),
     layer: z.number().int().optional().describe('Single-layer kinds.'),
     layers: z.array(z.number().int()).optional().describe('Kinds with several layers.'),
     publishedL0: z

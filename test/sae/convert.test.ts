@@ -105,7 +105,7 @@ const folders: [name: string, architecture: string, given?: LoadSaeOptions][] = 
   ['llama-scope-norms', 'jumprelu', { scale: 0.2 }],
   ['llama-scope', 'jumprelu', { scale: 0.2 }],
   ['llama-scope-out', 'jumprelu'],
-  ['sparsify/signed/layers.1', 'topk'],
+  ['sparsify/signed/layers.1', 'abstopk'],
   ['llama-scope-r1', 'jumprelu', { scale: 0.2 }],
 ];
 

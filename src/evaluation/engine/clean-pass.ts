@@ -8,6 +8,8 @@ import { keep as keepTensor, ops, scope, type DType, type Tensor } from '../../t
 export interface SiteInBlock {
   readonly site: BlockSite;
   readonly layer: number;
+  /** The part of its values that is read and replaced: `width` of them from `from` on. */
+  readonly slice?: { readonly from: number; readonly width: number };
 }
 
 const keyOf = ({ site, layer }: SiteInBlock): string => `${site} ${layer}`;
@@ -73,7 +75,8 @@ export class CleanPass {
    * outside scopes that would free it.
    */
   input(site: number | 'final' | SiteInBlock, normalization: InputNormalization): SaeInput {
-    const place = typeof site === 'object' ? `${site.site} ${site.layer}` : site;
+    const place =
+      typeof site === 'object' ? `${site.site} ${site.layer} ${site.slice?.from ?? ''}` : site;
     const key = `${place} ${normalization.key}`;
     let found = this.#inputs.get(key);
     if (found === undefined) {
@@ -102,12 +105,13 @@ export class CleanPass {
   }
 
   /**
-   * Activations at a site inside a block: [B, T, w]. That block runs once more, from a residual
-   * stream that was kept; call it outside scopes that would free it.
+   * Activations at a site inside a block, or the slice of them: [B, T, w]. That block runs once
+   * more, from a residual stream that was kept; call it outside scopes that would free it.
    */
-  atSite(place: SiteInBlock): Tensor {
+  atSite({ slice, ...place }: SiteInBlock): Tensor {
     this.see([place]);
-    return this.#sites.get(keyOf(place))!;
+    const values = this.#sites.get(keyOf(place))!;
+    return slice === undefined ? values : values.narrow(-1, slice.from, slice.width);
   }
 
   /** Runs blocks once more so that their sites are there: each block once for all of its sites. */
@@ -192,10 +196,20 @@ export class CleanPass {
     return r;
   }
 
-  /** The residual stream after a block in which a site was replaced by `value`: [B, T, d]. */
-  withSite({ site, layer }: SiteInBlock, value: Tensor): Tensor {
+  /**
+   * The residual stream after a block in which a site, or the slice of it, was replaced by `value`:
+   * [B, T, d].
+   */
+  withSite({ site, layer, slice }: SiteInBlock, value: Tensor): Tensor {
+    const put = (own: Tensor): Tensor => {
+      if (slice === undefined) return value;
+      const { from, width } = slice;
+      const rest = own.shape.at(-1)! - from - width;
+      const parts = [own.narrow(-1, 0, from), value, own.narrow(-1, from + width, rest)];
+      return ops.cat(parts, -1);
+    };
     return this.#model.block(layer, this.residual(layer - 1), this.#context, (at, own) =>
-      at === site ? value : own,
+      at === site ? put(own) : own,
     );
   }
 

@@ -9,6 +9,7 @@ import { hookNameOf, type BlockSite } from '../../lm/hook-names.js';
 import { hookPointsOf, type Place, type SaeDescription } from '../../sae/description.js';
 import { pythonRandint } from '../../sae/kinds/python-random.js';
 import type { SaeSpec } from '../../schema/index.js';
+import { checkHead } from './head.js';
 import { atGivenHook, atHookPoint, type FoundPlace } from './hook-point.js';
 import { hookIn, misplaced } from './misplaced.js';
 import { placeLayers, placeOut, type ReadPlace } from './place-out.js';
@@ -21,6 +22,8 @@ export interface PlacedSae {
   layers: number[];
   /** Site inside the block of its layer; null for the residual stream after it. */
   site: BlockSite | null;
+  /** The one head whose output it reads at its site, from 0; absent if it reads all. */
+  head?: number;
   /** Names of its hook points, as the request or the file has them; null if neither names one. */
   hookPoint: string | null;
   /** Names of the hook points that a transcoder predicts; the places above are theirs. */
@@ -105,6 +108,17 @@ function atDrawnLayer(named: string | null, layer: number, { model }: PlacingCon
   return { layer, site: null, hookPoint, notes: isElsewhere ? notes : [] };
 }
 
+/** Number and width of the heads of block `layer`, from 1. */
+export function headsAt(
+  { heads, headDim, deltaNet }: ModelConfig,
+  layer: number | null,
+): { heads: number; width: number } {
+  const isLinear = layer !== null && deltaNet?.inBlock[layer - 1] === true;
+  return isLinear
+    ? { heads: deltaNet.valueHeads, width: deltaNet.valueDim }
+    : { heads, width: headDim };
+}
+
 /** Width of the activations at a site of block `layer`, from 1, and what they are. */
 export function widthAt(
   site: BlockSite | null,
@@ -112,10 +126,8 @@ export function widthAt(
   layer: number | null = null,
 ): [number, string] {
   if (site === 'attn_z') {
-    const { heads, headDim, deltaNet } = model;
-    const isLinear = layer !== null && deltaNet?.inBlock[layer - 1] === true;
-    const width = isLinear ? deltaNet.valueHeads * deltaNet.valueDim : heads * headDim;
-    return [width, "the heads' outputs side by side"];
+    const { heads, width } = headsAt(model, layer);
+    return [heads * width, "the heads' outputs side by side"];
   }
   if (site === 'mlp_post') return [model.mlpWidth, 'the neurons of the MLP'];
   return [model.width, "the model's residual stream"];
@@ -193,6 +205,15 @@ export function placeSae(
   if (description.form === 'transcoder')
     return found === null ? null : placeOut(spec, description, found, context);
   if (found === null && spec.hook !== undefined) return null;
-  checkWidth(d, found ?? { site: null, layer: 0 }, context);
-  return found === null ? null : { ...found, layers: [found.layer], hookOut: null, reads: null };
+  const head = place.over === 'hook point' ? place.head : undefined;
+  if (head === undefined) checkWidth(d, found ?? { site: null, layer: 0 }, context);
+  if (found === null) return null;
+  if (head !== undefined && !checkHead({ d, head, ...found }, context)) return null;
+  return {
+    ...found,
+    layers: [found.layer],
+    ...(head === undefined ? {} : { head }),
+    hookOut: null,
+    reads: null,
+  };
 }

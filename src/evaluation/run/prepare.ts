@@ -106,7 +106,7 @@ function loadOne(
     resolvePath,
   }: LoadEvaluatedOptions,
 ): EvaluatedSae {
-  const { description, layer, layers, site, reads, excluding } = resolved;
+  const { description, layer, layers, site, head, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
@@ -129,6 +129,7 @@ function loadOne(
       layers,
       site,
       reads,
+      head,
       ...(description.form === 'routed' ? { routing: description.routing } : {}),
       L: model.layers,
       variants,

@@ -11,12 +11,18 @@ import { writePt } from '../../checkpoint/write-pt.js';
 import { writeSafetensors } from '../../checkpoint/write-safetensors.js';
 import { SaeEvalError } from '../../errors.js';
 import { scope } from '../../torch/index.js';
-import { hookPointsOf, type DictionaryDescription, type SaeDescription } from '../description.js';
+import {
+  hookPointsOf,
+  type DictionaryDescription,
+  type SaeDescription,
+  type TemporalDescription,
+} from '../description.js';
 import { recognize } from '../formats/recognize.js';
 import { settingsPath, settingsText, type RouteSaeSettings } from '../formats/routesae.js';
 import { GivenSettings, type GivenFields } from '../given.js';
-import { plainSAE } from './plain.js';
+import { headOf, plainSAE } from './plain.js';
 import type { Conversion } from './target.js';
+import { temporalToSaelens } from './temporal-to-saelens.js';
 import { toRouteSae } from './to-routesae.js';
 import { toSaelens } from './to-saelens.js';
 
@@ -63,7 +69,7 @@ function convertible(
   path: string,
   to: ConversionTarget,
   sae: SaeDescription,
-): DictionaryDescription {
+): DictionaryDescription | TemporalDescription {
   if (sae.obstacle !== undefined) refuse(path, to, `it is ${sae.obstacle}`);
   if (sae.format === 'routesae' && sae.place.over === 'routed range')
     refuse(
@@ -72,6 +78,12 @@ function convertible(
       `a ${sae.kind} reads several layers, an SAE of SAELens one hook point` +
         (sae.kind === 'MLSAE' ? '; as an SAE on one layer it is a TopK (--kind TopK)' : ''),
     );
+  if (to === 'routesae' && headOf(sae) !== null)
+    refuse(path, to, 'the family has no SAEs on one head of attention');
+  if (sae.form === 'temporal') {
+    if (to === 'routesae') refuse(path, to, 'the family has no Temporal SAEs');
+    return sae;
+  }
   if (sae.form !== 'dictionary')
     refuse(
       path,
@@ -83,6 +95,15 @@ function convertible(
     );
   if (sae.activation.kind === 'own')
     refuse(path, to, `no format has its activation, ${sae.activation.name}`);
+  if (sae.activation.kind === 'matching-pursuit') {
+    if (to === 'routesae') refuse(path, to, 'the RouteSAE family has no matching pursuit');
+    if (sae.normalization.kind === 'scale')
+      refuse(
+        path,
+        to,
+        'its encoder is its decoder, so that the factor of its input cannot be multiplied into both',
+      );
+  }
   if (sae.glu !== null)
     refuse(
       path,
@@ -90,6 +111,16 @@ function convertible(
       'its encoder is multiplied by a gate of its own (W_E_glu), which no other format has',
     );
   return sae;
+}
+
+/** To be called in a scope. */
+function converted(
+  sae: DictionaryDescription | TemporalDescription,
+  { to, named }: { to: ConversionTarget; named: { hookName: string | null } },
+): Conversion {
+  if (sae.form === 'temporal') return temporalToSaelens(sae, named);
+  const plain = plainSAE(sae);
+  return to === 'saelens' ? toSaelens(plain, named) : toRouteSae(plain, named);
 }
 
 /**
@@ -123,10 +154,8 @@ export async function convertCheckpoint(
   const description = convertible(path, to, file.describe(given));
   given.throwIfAny(path);
   const { notes, config, tensors } = scope(() => {
-    const plain = plainSAE(description);
     const named = { hookName: hookName(hookPointsOf(description)[0] ?? null) };
-    const { tensors: made, ...rest } =
-      to === 'saelens' ? toSaelens(plain, named) : toRouteSae(plain, named);
+    const { tensors: made, ...rest } = converted(description, { to, named });
     return {
       ...rest,
       tensors: new Map(

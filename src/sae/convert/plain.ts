@@ -5,7 +5,14 @@
  */
 import { openTensors } from '../../checkpoint/tensors.js';
 import { ops, type DType, type Tensor } from '../../torch/index.js';
-import type { DictionaryDescription, Exclusion, Normalization, Weight } from '../description.js';
+import type {
+  Activation,
+  Described,
+  DictionaryDescription,
+  Exclusion,
+  Normalization,
+  Weight,
+} from '../description.js';
 import { smallestNorm } from '../latents.js';
 
 export type PlainActivation =
@@ -16,7 +23,8 @@ export type PlainActivation =
    */
   | { kind: 'topk'; k: number; signed: boolean; byNorms: boolean; byMagnitude: boolean }
   | { kind: 'jumprelu'; threshold: Tensor; signed: boolean } // [m]
-  | { kind: 'gated'; gateBias: Tensor; magnitudeBias: Tensor; logScale: Tensor }; // [m] each
+  | { kind: 'gated'; gateBias: Tensor; magnitudeBias: Tensor; logScale: Tensor } // [m] each
+  | Extract<Activation, { kind: 'matching-pursuit' }>;
 
 export interface PlainSAE {
   d: number;
@@ -33,7 +41,13 @@ export interface PlainSAE {
   exclusion: Exclusion | null;
   /** Whether contexts began with a BOS; null if its file says nothing. */
   prependBos: boolean | null;
+  /** The one head of attention that it reads, from 0; null if it reads all of its place. */
+  head: number | null;
 }
+
+/** The one head that an SAE reads; null for nearly all. */
+export const headOf = ({ place }: Pick<Described, 'place'>): number | null =>
+  place.over === 'hook point' ? (place.head ?? null) : null;
 
 /** To be called in a scope. */
 export function plainSAE(description: DictionaryDescription): PlainSAE {
@@ -76,6 +90,8 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
     switch (activation.kind) {
       case 'relu':
         return { kind: 'relu' };
+      case 'matching-pursuit':
+        return activation;
       case 'topk':
         return {
           kind: 'topk',
@@ -123,6 +139,7 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
     decoderBias: B,
     exclusion: description.exclusion ?? null,
     prependBos: description.prependBos ?? null,
+    head: headOf(description),
   };
   if (normalization.kind === 'pre')
     return { ...base, normalization: { kind: 'layer-norm', epsilon: 1e-6 } };

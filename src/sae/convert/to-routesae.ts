@@ -39,6 +39,8 @@ function activationOf(
           ['r_mag', activation.logScale],
         ],
       };
+    case 'matching-pursuit':
+      throw new Error('the RouteSAE family has no matching pursuit');
     case 'topk':
       if (!activation.signed)
         differs.push(

@@ -18,22 +18,19 @@ const writtenAs = '6.18.0';
 function ownWord({
   signed,
   byNorms = false,
-  byMagnitude = false,
 }: {
   signed: boolean;
   byNorms?: boolean;
-  byMagnitude?: boolean;
 }): Record<string, unknown> {
   const words = {
     ...(signed ? { keeps_negative: true } : {}),
     ...(byNorms ? { decoder_norm: 'selection' } : {}),
-    ...(byMagnitude ? { by_magnitude: true } : {}),
   };
   return Object.keys(words).length === 0 ? {} : { sae_eval: words };
 }
 
 /** The positions and the BOS of its training, in the words of SAELens' metadata. */
-function ofTheText({ exclusion, prependBos }: PlainSAE, notes: string[]): Record<string, unknown> {
+function ofTheText({ exclusion, prependBos }: Written, notes: string[]): Record<string, unknown> {
   const { specials = false, ids = [], kept = null } = exclusion ?? {};
   if (specials && ids.length > 0)
     notes.push(
@@ -49,11 +46,21 @@ function ofTheText({ exclusion, prependBos }: PlainSAE, notes: string[]): Record
 
 function architectureOf(
   { activation }: PlainSAE,
-  differs: string[],
+  { differs, notes }: { differs: string[]; notes: string[] },
 ): { fields: Record<string, unknown>; tensors: [string, Tensor][] } {
   switch (activation.kind) {
     case 'relu':
       return { fields: { architecture: 'standard' }, tensors: [] };
+    case 'matching-pursuit':
+      return {
+        fields: {
+          architecture: 'matching_pursuit',
+          residual_threshold: activation.residualThreshold,
+          max_iterations: activation.maxIterations,
+          stop_on_duplicate_support: activation.stopsAtRepetition,
+        },
+        tensors: [],
+      };
     case 'gated':
       return {
         fields: { architecture: 'gated' },
@@ -65,7 +72,9 @@ function architectureOf(
       };
     case 'topk':
       if (activation.byMagnitude)
-        differs.push("SAELens' topk keeps the largest values; this SAE the largest magnitudes");
+        notes.push(
+          'architecture abstopk is younger than version 6.50 of SAELens, which refuses it before',
+        );
       else if (activation.signed)
         differs.push(
           "SAELens' topk sets negative values to 0 after the choice; this SAE keeps them",
@@ -77,10 +86,13 @@ function architectureOf(
         );
       return {
         fields: {
-          architecture: 'topk',
+          architecture: activation.byMagnitude ? 'abstopk' : 'topk',
           k: activation.k,
           rescale_acts_by_decoder_norm: activation.byNorms,
-          ...ownWord(activation),
+          ...ownWord({
+            signed: activation.signed && !activation.byMagnitude,
+            byNorms: activation.byNorms,
+          }),
         },
         tensors: [],
       };
@@ -97,63 +109,97 @@ function architectureOf(
   }
 }
 
-/** To be called in a scope. */
-export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null }): Conversion {
-  const differs: string[] = [];
-  const notes: string[] = [];
-  const { d, m, normalization, activation } = sae;
-  const { fields, tensors } = architectureOf(sae, differs);
+/** What SAELens' configuration says of every SAE. */
+type Written = Pick<
+  PlainSAE,
+  'd' | 'm' | 'subtracts' | 'centered' | 'normalization' | 'exclusion' | 'prependBos' | 'head'
+>;
+
+const normalizationsThere = {
+  'layer-norm': 'layer_norm',
+  'token-norm': 'constant_norm_rescale',
+  none: 'none',
+} as const;
+
+/** The tensors and the configuration, with the fields of an architecture. */
+export function saelensFile(
+  sae: Written,
+  {
+    hookName,
+    fields,
+    tensors,
+    notes,
+  }: {
+    hookName: string | null;
+    fields: Record<string, unknown>;
+    tensors: readonly (readonly [string, Tensor])[];
+    notes: string[];
+  },
+): Conversion {
+  const { d, m, normalization, head } = sae;
   const ownEpsilon =
     normalization.kind === 'layer-norm' && normalization.epsilon !== epsilonThere
       ? normalization.epsilon
       : null;
-  if (ownEpsilon !== null) {
+  if (ownEpsilon !== null)
     notes.push(
       `SAELens adds ${epsilonThere} to the standard deviation, this SAE ${ownEpsilon}: ` +
         'there its inputs differ by the factor 1 − ' +
         `${Number((epsilonThere - ownEpsilon).toPrecision(3))} / std. cfg.json has the exact ` +
         'number as layer_norm_epsilon, which sae-eval reads',
     );
-  }
-  notes.push(
-    ...differs.map(
-      (what) =>
-        `${what}: cfg.json says so under sae_eval, which sae-eval reads and SAELens passes over`,
-    ),
-  );
+  const readsAllHeads = head === null && hookName?.endsWith('.hook_z') === true;
   return {
     notes,
     config: {
-      ...fields,
       d_in: d,
       d_sae: m,
       dtype: 'float32',
       device: 'cpu',
       apply_b_dec_to_input: sae.subtracts,
-      normalize_activations:
-        normalization.kind === 'layer-norm'
-          ? 'layer_norm'
-          : normalization.kind === 'token-norm'
-            ? 'constant_norm_rescale'
-            : 'none',
+      normalize_activations: normalizationsThere[normalization.kind],
       ...(ownEpsilon === null ? {} : { layer_norm_epsilon: ownEpsilon }),
-      reshape_activations: hookName?.endsWith('.hook_z') === true ? 'hook_z' : 'none',
+      reshape_activations: readsAllHeads ? 'hook_z' : 'none',
+      ...fields,
       metadata: {
         sae_lens_version: writtenAs,
         sae_lens_training_version: null,
         model_name: null,
         hook_name: hookName,
-        hook_head_index: null,
+        hook_head_index: head,
         ...ofTheText(sae, notes),
         ...(sae.centered ? { model_from_pretrained_kwargs: { center_writing_weights: true } } : {}),
       },
     },
-    tensors: new Map([
-      ['W_enc', sae.encoder],
+    tensors: new Map(tensors),
+  };
+}
+
+/** To be called in a scope. */
+export function toSaelens(sae: PlainSAE, { hookName }: { hookName: string | null }): Conversion {
+  const differs: string[] = [];
+  const notes: string[] = [];
+  const { activation } = sae;
+  const { fields, tensors } = architectureOf(sae, { differs, notes });
+  const isPursuit = activation.kind === 'matching-pursuit';
+  const made = saelensFile(sae, {
+    hookName,
+    fields,
+    tensors: [
+      // A pursuit's encoder is its decoder.
+      ...(isPursuit ? [] : [['W_enc', sae.encoder] as const]),
       ['W_dec', sae.decoder],
-      ...(activation.kind === 'gated' ? [] : [['b_enc', sae.encoderBias] as const]),
+      ...(isPursuit || activation.kind === 'gated' ? [] : [['b_enc', sae.encoderBias] as const]),
       ['b_dec', sae.decoderBias],
       ...tensors,
-    ]),
-  };
+    ],
+    notes,
+  });
+  made.notes.push(
+    ...differs.map(
+      (what) =>
+        `${what}: cfg.json says so under sae_eval, which sae-eval reads and SAELens passes over`,
+    ),
+  );
+  return made;
 }

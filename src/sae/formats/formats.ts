@@ -17,6 +17,7 @@ import { qwenScope } from './qwen-scope.js';
 import { routeSae } from './routesae.js';
 import { saelens } from './saelens.js';
 import { sparsify } from './sparsify.js';
+import { temporal } from './temporal.js';
 
 export const formats: readonly Format[] = [
   saelens,
@@ -34,6 +35,7 @@ export const formats: readonly Format[] = [
   openAi,
   qwenScope,
   connorRobHookZ,
+  temporal,
   plain,
   routeSae, // takes every file that none before it does
 ];

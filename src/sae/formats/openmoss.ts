@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
 import { readPositive } from '../../checkpoint/scalar.js';
 import { SaeEvalError } from '../../errors.js';
-import type { Activation, Normalization } from '../description.js';
+import type { Normalization, PointwiseActivation } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
@@ -111,7 +111,7 @@ function normalizationOf({ config, tensors, given, file }: Source, hook: string)
   }
 }
 
-function activationOf({ config, tensors, given, file }: Source, m: number): Activation {
+function activationOf({ config, tensors, given, file }: Source, m: number): PointwiseActivation {
   switch (config.act_fn) {
     case 'relu':
       return { kind: 'relu' };

@@ -28,6 +28,7 @@ function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeK
   if (form === 'crosscoder' || form === 'cross-layer') return ['Crosscoder'];
   switch (activation.kind) {
     case 'relu':
+    case 'matching-pursuit': // no fixed number of latents, and no threshold
       return ['Vanilla'];
     case 'gated':
       return ['Gated'];

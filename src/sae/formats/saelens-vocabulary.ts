@@ -4,8 +4,6 @@
  */
 import { all, Refused, type Keys, type Vocabulary } from './vocabulary.js';
 
-const oneHead = new Refused('an SAE on one head of attention', [null]);
-
 /** TransformerLens' settings for loading a model. */
 const modelSettings: Keys = {
   ...all('honored', 'center_writing_weights', 'fold_value_biases'),
@@ -23,7 +21,8 @@ const ofTheModel: Keys = {
   ...all('honored', 'hook_name', 'hook_name_out', 'prepend_bos', 'exclude_special_tokens'),
   ...all('honored', 'seqpos_slice', 'l0'),
   model_from_pretrained_kwargs: modelSettings,
-  ...all(oneHead, 'hook_head_index', 'hook_head_index_out'),
+  hook_head_index: 'honored',
+  hook_head_index_out: new Refused('a transcoder to one head of attention', [null]),
   ...all('harmless', 'model_name', 'model_class_name', 'hook_layer', 'hook_layer_out'),
   ...all('harmless', 'dataset_path', 'dataset_trust_remote_code', 'context_size'),
   ...all('harmless', 'neuronpedia_id', 'sae_lens_version', 'sae_lens_training_version'),
@@ -80,19 +79,23 @@ export const vocabulary: Vocabulary = {
     ...all('honored', 'activation_normalization_factor', 'rescale_acts_by_decoder_norm', 'k'),
     ...all('honored', 'finetuning_scaling_factor', 'activation_fn_str', 'activation_fn'),
     ...all('honored', 'hook_point', 'hook_point_layer', 'layer_norm_epsilon'),
+    ...all('honored', 'n_heads', 'n_attn_layers', 'sae_diff_type', 'kval_topk', 'tied_weights'),
+    bottleneck_factor: 'honored',
+    ...all('honored', 'residual_threshold', 'max_iterations', 'stop_on_duplicate_support'),
     activation_fn_kwargs: { k: 'honored' },
     sae_eval: all('honored', 'keeps_negative', 'decoder_norm', 'by_magnitude'),
-    hook_point_head_index: oneHead,
+    hook_point_head_index: 'honored',
     reshape_activations: new Refused('a reshaping of activations', [null, 'none', 'hook_z']),
     use_error_term: new Refused('reconstructions to which their error is added'),
-    tied_weights: new Refused('a decoder that is the encoder'),
     use_tied_weights: new Refused('a decoder that is the encoder'),
   },
   tensors: {
     ...all('honored', 'W_enc', 'W_dec', 'b_enc', 'b_dec', 'threshold', 'log_threshold'),
     ...all('honored', 'b_gate', 'b_mag', 'r_mag'),
     ...all('setting', 'scaling_factor', 'finetuning_scaling_factor'),
-    ...all('harmless', 'topk_threshold', 'sparsity'),
+    ...all('setting', 'topk_threshold'),
+    'attn_layers.*': 'honored',
+    sparsity: 'harmless',
     W_skip: 'honored',
     b_dec_out: new Refused('a transcoder, whose output has a bias of its own'),
   },

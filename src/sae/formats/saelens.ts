@@ -8,37 +8,23 @@ import { readNumbers } from '../../checkpoint/scalar.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../bilingual.js';
-import type { Activation, DictionaryForm, Normalization, Weight } from '../description.js';
+import type { DictionaryForm, Normalization, Weight } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
-import { excludedTokens, exclusionOf, keptSlice } from './positions.js';
+import {
+  activationOf,
+  activationWords,
+  unsupported,
+  type ActivationSource,
+} from './saelens-activation.js';
+import { modelWords, ofModel, refuseOtherSites } from './saelens-model.js';
 import { vocabulary } from './saelens-vocabulary.js';
+import { temporalParts, temporalWords } from './temporal-parts.js';
 import { Tensors } from './tensors.js';
 
 const size = z.int().positive();
-const modelSettings = z
-  .looseObject({
-    center_writing_weights: z.boolean().nullish(),
-    fold_value_biases: z.boolean().nullish(),
-    refactor_factored_attn_matrices: z.boolean().nullish(),
-  })
-  .nullish();
-/** What is said of the model and of the text: in `metadata`, before version 6 beside the rest. */
-const ofTheModel = {
-  hook_name: z.string().nullish(),
-  hook_name_out: z.string().nullish(),
-  hf_hook_name: z.string().nullish(),
-  hf_hook_name_out: z.string().nullish(),
-  model_from_pretrained_kwargs: modelSettings,
-  exclude_special_tokens: excludedTokens,
-  seqpos_slice: keptSlice,
-  prepend_bos: z.boolean().nullish(),
-  l0: z.unknown().optional(),
-};
-const metadata = z.looseObject(ofTheModel).nullish();
 const schema = z.looseObject({
-  architecture: z.string().default('standard'),
   d_in: size,
   d_sae: size.nullish(), // not in the oldest files
   d_out: size.nullish(),
@@ -48,83 +34,16 @@ const schema = z.looseObject({
   normalize_activations: z.union([z.string(), z.boolean()]).nullable().default('none'),
   norm_scaling_factor: z.number().positive().nullish(),
   activation_normalization_factor: z.number().positive().nullish(),
-  rescale_acts_by_decoder_norm: z.boolean().default(false),
   finetuning_scaling_factor: z.boolean().default(false),
-  k: z.number().nullish(), // checked for topk alone: batchtopk's is a mean
-  activation_fn_str: z.string().nullish(),
-  activation_fn: z.string().nullish(),
-  activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
-  hook_point: z.string().nullish(),
-  hook_point_layer: z.int().nonnegative().nullish(),
-  ...ofTheModel,
-  metadata,
-  meta: metadata,
+  ...activationWords,
+  ...temporalWords,
+  ...modelWords,
   // Written by `sae-eval convert`: SAELens passes over what it does not know.
   layer_norm_epsilon: z.number().positive().max(1).optional(),
-  sae_eval: z
-    .looseObject({
-      keeps_negative: z.boolean().optional(),
-      decoder_norm: z.literal('selection').optional(),
-      by_magnitude: z.boolean().optional(),
-    })
-    .optional(),
 });
 
-interface Source {
+interface Source extends ActivationSource {
   config: z.infer<typeof schema>;
-  tensors: Tensors;
-  given: GivenSettings;
-  file: string;
-}
-
-type OfModel = ReturnType<typeof ofModel>;
-
-const unsupported = (file: string, what: string, value: unknown, expected: string): SaeEvalError =>
-  new SaeEvalError(
-    'sae-kind',
-    `${file}: ${what} ${JSON.stringify(value)} is not supported; expected ${expected}.`,
-  );
-
-function activationOf({ config, tensors, given, file }: Source, m: number): Activation {
-  const before6 = config.activation_fn_str ?? config.activation_fn ?? null;
-  const architecture =
-    config.architecture === 'standard' && before6 === 'topk' ? 'topk' : config.architecture;
-  const signed = config.sae_eval?.keeps_negative === true ? { signed: true } : {};
-  const byMagnitude = config.sae_eval?.by_magnitude === true ? { byMagnitude: true } : {};
-  if (before6 !== null && !['relu', 'topk'].includes(before6))
-    throw unsupported(file, 'activation', before6, 'relu or topk');
-  switch (architecture) {
-    case 'standard':
-    case 'transcoder':
-    case 'skip_transcoder':
-      return { kind: 'relu' };
-    case 'gated':
-      return {
-        kind: 'gated',
-        gateBias: tensors.vector('b_gate', [m]),
-        magnitudeBias: tensors.vector('b_mag', [m]),
-        logScale: tensors.vector('r_mag', [m]),
-      };
-    case 'jumprelu':
-    case 'jumprelu_transcoder':
-    case 'jumprelu_skip_transcoder': {
-      const log = !tensors.has('threshold') && tensors.has('log_threshold');
-      const tensor = tensors.threshold(log ? 'log_threshold' : 'threshold', m);
-      return { kind: 'jumprelu', threshold: { tensor, log }, ...signed };
-    }
-    case 'topk': {
-      const saved = config.k ?? config.activation_fn_kwargs?.k;
-      const k = given.k({ saved, m, where: 'cfg.json' });
-      return { kind: 'topk', k, ...signed, ...byMagnitude };
-    }
-    default:
-      throw unsupported(
-        file,
-        'SAELens architecture',
-        architecture,
-        'standard, gated, topk, jumprelu (batchtopk is saved as jumprelu) or a transcoder',
-      );
-  }
 }
 
 function normalizationOf({ config, given, file }: Source): Normalization {
@@ -161,57 +80,6 @@ function normalizationOf({ config, given, file }: Source): Normalization {
   }
 }
 
-/** What the file says of the model and the text, wherever its version says it. */
-function ofModel({ metadata, meta, ...config }: Source['config']) {
-  const word = <Key extends keyof typeof ofTheModel>(key: Key) =>
-    metadata?.[key] ?? meta?.[key] ?? config[key];
-  const l0 = word('l0');
-  const hook = word('hook_name') ?? config.hook_point ?? null;
-  const out = word('hook_name_out') || null;
-  const isTranscoder = /transcoder/.test(config.architecture) || (out !== null && out !== hook);
-  // SAELens writes TransformerLens' nearest name beside the module's: of what a transcoder reads,
-  // that is another place.
-  const named = (isTranscoder ? word('hf_hook_name') : null) || hook;
-  return {
-    // Files of version 1 leave the layer's place open.
-    hook: named?.replace('{layer}', String(config.hook_point_layer ?? '{layer}')) ?? null,
-    out: (isTranscoder ? word('hf_hook_name_out') : null) || out,
-    isTranscoder,
-    settings: word('model_from_pretrained_kwargs') ?? null,
-    prependBos: word('prepend_bos') ?? null,
-    published: typeof l0 === 'number' && l0 > 0 && l0 < Infinity ? { publishedL0: l0 } : {},
-    exclusion: exclusionOf(word('exclude_special_tokens'), word('seqpos_slice')),
-  };
-}
-
-/** Refuses SAEs that read something else than a site of the model as it is. */
-function refuseOtherSites(
-  { config, file }: Source,
-  { hook, settings, isTranscoder }: OfModel,
-): void {
-  const { d_in: d, d_out: dOut } = config;
-  const refuse = (what: string): never => {
-    throw new SaeEvalError('sae-kind', `${file}: ${what}.`);
-  };
-  if (typeof dOut === 'number' && dOut !== d && !isTranscoder)
-    refuse(
-      `d_out ${dOut}: expected d_in, ${d}, of an autoencoder, or an architecture that is a ` +
-        'transcoder',
-    );
-  if (isTranscoder && config.apply_b_dec_to_input === true)
-    refuse(
-      'apply_b_dec_to_input true: expected false, since the decoder bias of a transcoder belongs ' +
-        'to another place than its input',
-    );
-  if (!hook?.endsWith('_z')) return;
-  for (const setting of ['fold_value_biases', 'refactor_factored_attn_matrices'] as const)
-    if (settings?.[setting] === true)
-      refuse(
-        `model_from_pretrained_kwargs.${setting} true is not supported at ${hook.slice(0, 60)}: ` +
-          "it changes the heads' outputs",
-      );
-}
-
 /** A factor of each latent that was trained afterwards; SAELens once wrote it all ones. */
 function refuseFinetuned({ config, tensors, file }: Source): void {
   const name = ['scaling_factor', 'finetuning_scaling_factor'].find((one) => tensors.has(one));
@@ -235,7 +103,8 @@ function roundingOf(
 ): Pick<DictionaryForm, 'roundedTo'> {
   const wanted = /^(?:torch\.)?(bfloat16|float16)$/.exec(config.dtype ?? '')?.[1] as
     'bfloat16' | 'float16' | undefined;
-  const differs = ['W_enc', 'W_dec'].some((name) => entries.get(name)?.dtype !== wanted);
+  const matrices = ['W_enc', 'W_dec'].flatMap((name) => entries.get(name) ?? []);
+  const differs = matrices.some(({ dtype }) => dtype !== wanted);
   return wanted === undefined || !differs ? {} : { roundedTo: wanted };
 }
 
@@ -268,36 +137,52 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
   const tensors = new Tensors(checkpoint);
   const source = { config, tensors, given, file };
   const model = ofModel(config);
-  refuseOtherSites(source, model);
+  refuseOtherSites(config, { file, ...model });
   refuseFinetuned(source);
   const d = config.d_in;
-  const m = config.d_sae ?? tensors.matrix('W_enc', '[d_in, d_sae]')[1];
-  const activation = activationOf(source, m);
-  const rescaled = config.rescale_acts_by_decoder_norm ? 'latents' : 'none';
+  const m = config.d_sae ?? tensors.matrix('W_dec', '[d_sae, d_out]')[0];
   const dOut = model.isTranscoder ? (config.d_out ?? d) : d;
-  const dictionary: FormatDescription & DictionaryForm = {
-    form: 'dictionary',
-    d,
-    m,
-    activation,
-    place: { over: 'hook point', named: model.hook, from: 'config' },
-    encoder: tensors.weight('W_enc', [d, m], 'as stored'),
-    decoder: tensors.weight('W_dec', [m, dOut], 'as stored'),
-    encoderBias: activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
-    decoderBias: tensors.vector('b_dec', [dOut]),
+  const common = {
+    place: {
+      over: 'hook point' as const,
+      named: model.hook,
+      from: 'config' as const,
+      ...(model.head === null ? {} : { head: model.head }),
+    },
     subtractDecoderBias: config.apply_b_dec_to_input ?? !model.isTranscoder,
-    glu: null,
     centered: given.centered(
       model.settings?.center_writing_weights === true,
       'cfg.json: center_writing_weights',
     ),
-    decoderNorm: activation.kind === 'topk' ? (config.sae_eval?.decoder_norm ?? rescaled) : 'none',
     normalization: normalizationOf(source),
     ...roundingOf(source, checkpoint),
     ...model.exclusion,
     ...model.published,
     ...(model.prependBos === null ? {} : { prependBos: model.prependBos }),
     notes: [],
+  };
+  if (config.architecture === 'temporal') {
+    const names = { encoder: 'W_enc', decoder: 'W_dec', bias: 'b_dec' };
+    return { ...temporalParts(source, { d, m }, config, names), ...common };
+  }
+  const { activation, decoderNorm } = activationOf(source, { d, m });
+  const isPursuit = activation.kind === 'matching-pursuit';
+  // A pursuit adds its decoder bias only if it subtracts it.
+  const hasBias = !isPursuit || common.subtractDecoderBias;
+  const dictionary: FormatDescription & DictionaryForm = {
+    form: 'dictionary',
+    d,
+    m,
+    activation,
+    encoder: isPursuit
+      ? tensors.weight('W_dec', [m, d], 'transposed')
+      : tensors.weight('W_enc', [d, m], 'as stored'),
+    decoder: tensors.weight('W_dec', [m, dOut], 'as stored'),
+    encoderBias: isPursuit || activation.kind === 'gated' ? null : tensors.vector('b_enc', [m]),
+    decoderBias: hasBias ? tensors.vector('b_dec', [dOut]) : null,
+    glu: null,
+    decoderNorm,
+    ...common,
   };
   if (!model.isTranscoder) return dictionary;
   const skip = skipOf(source, { d, dOut });

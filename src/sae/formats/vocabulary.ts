@@ -5,9 +5,8 @@
  */
 import { z } from 'zod';
 import type { Bilingual } from '../../bilingual.js';
-import { readConfig } from '../../checkpoint/json-file.js';
-import { readYamlConfig } from '../../checkpoint/yaml-file.js';
 import { SaeEvalError } from '../../errors.js';
+import { readAnyConfig } from './any-config.js';
 import type { FormatDescription, FormatFile } from './format.js';
 
 /** A word whose values are refused, apart from those that change nothing. */
@@ -95,9 +94,7 @@ function keysOf(config: Record<string, unknown>, keys: Keys, at = ''): FoundKey[
 const configSchema = z.record(z.string(), z.unknown());
 
 function wordsOf({ keys }: Vocabulary, { configPath }: FormatFile): FoundKey[] {
-  if (configPath === null) return [];
-  const read = /\.ya?ml$/.test(configPath) ? readYamlConfig : readConfig;
-  return keysOf(read(configPath, configSchema), keys);
+  return configPath === null ? [] : keysOf(readAnyConfig(configPath, configSchema), keys);
 }
 
 function refuseValue(file: string, { path, value, meaning }: FoundKey): void {

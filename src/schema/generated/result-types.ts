@@ -330,6 +330,8 @@ export interface SaeResult {
     | 'mlp_post'
     | 'mlp_out'
     | undefined;
+  /** The one head of attention that it reads at its site, from 0; left out: all. */
+  head?: number | undefined;
   /** Single-layer kinds. */
   layer?: number | undefined;
   /** Kinds with several layers. */

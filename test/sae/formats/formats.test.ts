@@ -355,9 +355,9 @@ describe('what is refused', () => {
     ],
     [
       'an unknown architecture',
-      () => changed('saelens-topk', 'cfg.json', (json) => ({ ...json, architecture: 'temporal' })),
+      () => changed('saelens-topk', 'cfg.json', (json) => ({ ...json, architecture: 'magic' })),
       'sae-kind',
-      'temporal',
+      'magic',
     ],
     [
       'an unknown normalization',

@@ -256,13 +256,21 @@ describe('positions and BOS of the training', () => {
 describe('sites that are not the whole of one', () => {
   it.each([
     ['d_out', 7, 'transcoder'],
-    ['metadata.hook_head_index', 2, 'one head'],
-    ['hook_point_head_index', 0, 'one head'],
+    ['metadata.hook_head_index_out', 2, 'one head'],
+    ['tied_weights', true, 'the encoder'],
   ])('%s %j', async (path, value, why) => {
     const error = await failure(changed('saelens-standard', 'cfg.json', path, value));
     expect(error).toMatchObject({ code: 'sae-kind' });
     expect(error.message).toContain(path.replace(/^.*\./, ''));
     expect(error.message).toContain(why);
+  });
+
+  it.each([
+    ['metadata.hook_head_index', 2],
+    ['hook_point_head_index', 0],
+  ])('%s %j is the place', async (path, head) => {
+    const described = await describeSAE(changed('saelens-standard', 'cfg.json', path, head));
+    expect(described.place).toMatchObject({ named: 'blocks.3.hook_resid_pre', head });
   });
 
   it('fold_value_biases matters for outputs of heads alone', async () => {

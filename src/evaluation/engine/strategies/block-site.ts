@@ -1,14 +1,13 @@
 /**
- * An SAE inside a block (attention's heads, what attention or the MLP adds, the stream between
+ * An SAE inside a block (attention's heads or one of them, what attention or the MLP adds, the stream between
  * them): measured there on the clean pass. A splice runs its own block once more with the site
  * replaced, and the lane joins with what comes out of it.
  */
-import type { BlockSite } from '../../../lm/index.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
 import type { PositionSet } from '../../positions.js';
-import type { CleanPass } from '../clean-pass.js';
+import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
@@ -35,14 +34,10 @@ export class InsideBlock implements Strategy {
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
   readonly #interventions: readonly Intervention[];
-  readonly #hook: { site: BlockSite; layer: number };
+  readonly #hook: SiteInBlock;
   readonly #protocols: ReadonlySet<Protocol>;
 
-  constructor(
-    sae: Dictionary,
-    hook: { site: BlockSite; layer: number },
-    { variants, wanted, positions }: StrategyRun,
-  ) {
+  constructor(sae: Dictionary, hook: SiteInBlock, { variants, wanted, positions }: StrategyRun) {
     this.#sae = sae;
     this.positions = positions;
     this.#hook = hook;
@@ -71,7 +66,7 @@ export class InsideBlock implements Strategy {
     const hook = this.#hook;
     const input = clean.input(hook, sae.normalization);
     return scope(() => {
-      const a = sae.preactivate(input.x); // [N, m]
+      const a = sae.preactivate(input.x, clean.T); // [N, m]
       const count = this.variants.length;
       const reconstructions = this.variants.map(({ owner, sparsity }, variant): Tensor | null => {
         const isSpliced = this.#interventions.some((_, each) => part.takes(each * count + variant));

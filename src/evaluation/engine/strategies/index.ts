@@ -28,6 +28,8 @@ export interface StrategyOptions {
   site?: BlockSite | null;
   /** Places that an SAE reads that predicts others or several; default null. */
   reads?: readonly ChangedPlace[] | null;
+  /** The one head whose output it reads there, from 0; default all of the site. */
+  head?: number | undefined;
   /** Default `hard`. */
   routing?: 'hard' | 'soft';
   /** Number of blocks of the language model. */
@@ -46,6 +48,7 @@ export function strategyFor(
     layers,
     site = null,
     reads = null,
+    head,
     routing = 'hard',
     L,
     saeDtype,
@@ -69,6 +72,7 @@ export function strategyFor(
       run,
     );
   if (layer === null) return new MultiLayer(sae, layers, run);
-  if (site !== null) return new InsideBlock(sae, { site, layer }, run);
+  const slice = head === undefined ? {} : { slice: { from: head * sae.d, width: sae.d } };
+  if (site !== null) return new InsideBlock(sae, { site, layer, ...slice }, run);
   return new SingleLayer(sae, layer, { layers: L, ...run });
 }

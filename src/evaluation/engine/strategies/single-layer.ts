@@ -84,7 +84,7 @@ export class SingleLayer implements Strategy {
     const [spliced] = measurements.map(({ site, protocols }, index) => {
       const input = clean.input(site, sae.normalization);
       return scope(() => {
-        const a = sae.preactivate(input.x); // [N, m]
+        const a = sae.preactivate(input.x, clean.T); // [N, m]
         return this.variants.flatMap(({ owner, sparsity }, variant): Tensor[] => {
           const wanted = this.#interventions.filter(
             (_, each) => index === 0 && this.lanes.length > 0 && part.takes(variant * count + each),
