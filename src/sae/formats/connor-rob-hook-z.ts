@@ -33,8 +33,7 @@ const vocabulary: Vocabulary = {
 
 /** Path of `NAME_cfg.json` beside `NAME.pt`, if it is there and is of this format. */
 function configBeside(path: string): string | null {
-  if (!path.endsWith('.pt')) return null;
-  const config = path.replace(/\.pt$/, '_cfg.json');
+  const config = path.replace(/\.[a-z]+$/, '_cfg.json');
   if (statSync(config, { throwIfNoEntry: false })?.isFile() !== true) return null;
   try {
     const found = readConfig(config, z.looseObject({}));

@@ -143,9 +143,7 @@ export const gemmaScope2: Format = {
   name: 'gemma-scope-2',
   folder: { weights: ['params.safetensors'], config: 'config.json' },
   file: (checkpoint) =>
-    checkpoint.format === 'safetensors' && names.every((name) => checkpoint.entries.has(name))
-      ? { checkpoint, configPath: null }
-      : null,
+    names.every((name) => checkpoint.entries.has(name)) ? { checkpoint, configPath: null } : null,
   vocabulary,
   describe,
 };

@@ -3,10 +3,10 @@ import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonFile } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
+import { checkpointEnding } from './renamed.js';
 
 /** Weights of language models, as Hugging Face names them. */
 const modelWeights = /^(?:model|pytorch_model)(?:[-.].*)?\.(?:safetensors|bin)$/;
-const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/;
 const mostNamed = 6;
 const mebibyte = 2 ** 20;
 

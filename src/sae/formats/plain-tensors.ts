@@ -19,6 +19,8 @@ export interface PlainParts {
   decoderBias: string | null;
   /** Whether the libraries that use these names subtract the decoder bias first. */
   preBias: boolean;
+  /** Whether both matrices lie the other way around than their names have them elsewhere. */
+  turned: boolean;
   threshold: { name: string; log: boolean } | null;
   gates: { gateBias: string; magnitudeBias: string; logScale: string } | null;
   /** Name of a tensor with the number of active latents. */
@@ -172,11 +174,17 @@ export function findParts(tensors: Tensors): PlainParts {
   const isCount =
     k !== undefined && !weightDtypes.includes(k.dtype) && k.shape.every((size) => size === 1);
   const [gateBias, magnitudeBias, logScale] = gate as [string, string, string];
+  const weights = {
+    encoder: weightOf(tensors, encoder.name, [d, m], encoder.isLinear),
+    decoder: weightOf(tensors, decoder.name, [m, d], decoder.isLinear),
+  };
   return {
     d,
     m,
-    encoder: weightOf(tensors, encoder.name, [d, m], encoder.isLinear),
-    decoder: weightOf(tensors, decoder.name, [m, d], decoder.isLinear),
+    ...weights,
+    turned:
+      [encoder, decoder].every(({ isLinear }) => !isLinear) &&
+      Object.values(weights).every(({ transpose }) => transpose),
     encoderBias,
     decoderBias,
     preBias:

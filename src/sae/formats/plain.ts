@@ -133,7 +133,12 @@ function checkKind({ checkpoint }: FormatFile, { fields }: GivenSettings): reado
 function describe(file: FormatFile, given: GivenSettings): FormatDescription {
   const { checkpoint } = file;
   const parts = findParts(new Tensors(checkpoint));
-  const { d, m, encoder, decoder, encoderBias, decoderBias, preBias } = parts;
+  const { d, m, encoder, decoder, encoderBias, decoderBias } = parts;
+  // So Qwen Scope has them, which subtracts nothing: its files under names of others.
+  const isOpen = parts.threshold === null && parts.gates === null;
+  const isQwens =
+    isOpen && parts.turned && decoderBias === 'b_dec' && given.fields.kind !== 'Vanilla';
+  const preBias = parts.preBias && !isQwens;
   const kinds = checkKind(file, given) as readonly [SaeKind, ...SaeKind[]];
   const extra = meaningfulTensor(checkpoint, new Set(parts.names));
   if (extra !== null)

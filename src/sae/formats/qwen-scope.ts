@@ -6,6 +6,7 @@
 import { basename, resolve } from 'node:path';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import type { GivenSettings } from '../given.js';
+import { blockInName } from './file-name.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
 import { all, type Vocabulary } from './vocabulary.js';
@@ -22,13 +23,13 @@ interface PublishedNames {
 }
 
 function readPath(path: string): PublishedNames | null {
-  const [, block] = /^layer(\d{1,4})\.sae\.pt$/.exec(basename(path)) ?? [];
-  // The cache of the hub has `models--Qwen--` before the name.
-  const published = /(?:[/\\]|--)SAE-Res-[^/\\]{1,80}?-W(\d{1,6}K)-L0_(\d{1,6})(?=[/\\])/g;
+  const isNamed = /^layer\d{1,4}\.sae\.[a-z]+$/.test(basename(path));
+  // The cache of the hub has `models--Qwen--` before the name; a copy may keep its end alone.
+  const published = /(?:^|[/\\]|-)W(\d{1,6}K)-L0_(\d{1,6})(?=[/\\])/gi;
   const [, width, k] = [...path.matchAll(published)].at(-1) ?? [];
-  if (block === undefined && k === undefined) return null;
+  if (!isNamed && k === undefined) return null;
   return {
-    block: block === undefined ? null : Number(block),
+    block: blockInName(path.replace(/\.sae(?=\.[a-z]+$)/, '')),
     k: k === undefined ? null : Number(k),
     fromPath: width === undefined ? {} : { width },
   };

@@ -19,8 +19,9 @@ import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
 import { refuseLanguageModel, unknownFolder } from './not-an-sae.js';
 import { encoderNames } from './plain-tensors.js';
+import { configuredBeside, onlyWeights } from './renamed.js';
 import { plainPrefix, saeViews } from './sae-views.js';
-import { notesOnUnknown, refuseUnsupported } from './vocabulary.js';
+import { knowsMostKeys, notesOnUnknown, refuseUnsupported } from './vocabulary.js';
 
 /** Kinds that an SAE of a published format can be evaluated as, nearest first. */
 function kindsOf({ kinds, form, activation }: FormatDescription): readonly [SaeKind, ...SaeKind[]] {
@@ -158,8 +159,8 @@ function locate(path: string): Located {
   const found = inFolder(path, isFolder);
   if (found !== null) return found;
   const alone = ['params.npz', 'params.safetensors'].map((name) => join(path, name));
-  const file = isFolder ? alone.find(isFile) : path;
-  if (file === undefined)
+  const file = isFolder ? (alone.find(isFile) ?? onlyWeights(path, folders)) : path;
+  if (file === null)
     throw unknownFolder(
       path,
       folders.map(({ format: { name }, ...one }) => ({ ...one, name })),
@@ -187,12 +188,25 @@ const isIncomplete = (nearest: SaeDescription | SaeEvalError): boolean =>
   nearest instanceof SaeEvalError &&
   (nearest.code === 'checkpoint-keys' || nearest.code === 'checkpoint-shape');
 
+/** Whether a configuration and the weights beside it are of the format they are described as. */
+function isOfFormat(file: SaeFile): boolean {
+  const nearest = file.nearest();
+  if (!(nearest instanceof SaeEvalError) || nearest.code === 'sae-option') return true;
+  // One that its format refuses is not read as something else.
+  const { vocabulary } = file.format;
+  return nearest.code === 'sae-kind' && vocabulary !== undefined && knowsMostKeys(vocabulary, file);
+}
+
 /**
  * The view in the format of its folder, or in the first that finds an SAE in it; else in the first
  * that takes it.
  */
 function inFormat(checkpoint: Checkpoint, { format, configPath }: Located): SaeFile {
   if (format !== null) return new SaeFile(format, checkpoint, configPath);
+  for (const beside of configuredBeside(checkpoint.path, folders)) {
+    const file = new SaeFile(beside.format, checkpoint, beside.configPath);
+    if (isOfFormat(file)) return file;
+  }
   const taken: SaeFile[] = [];
   for (const one of formats) {
     const own = one.file?.(checkpoint) ?? null;

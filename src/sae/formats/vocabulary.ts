@@ -97,6 +97,12 @@ function wordsOf({ keys }: Vocabulary, { configPath }: FormatFile): FoundKey[] {
   return configPath === null ? [] : keysOf(readAnyConfig(configPath, configSchema), keys);
 }
 
+/** Whether a format knows most keys of a configuration, as those of its own. */
+export function knowsMostKeys(vocabulary: Vocabulary, file: FormatFile): boolean {
+  const keys = wordsOf(vocabulary, file);
+  return keys.filter(({ meaning }) => meaning !== undefined).length * 2 > keys.length;
+}
+
 function refuseValue(file: string, { path, value, meaning }: FoundKey): void {
   if (!(meaning instanceof Refused)) return;
   if (meaning.unless.some((accepted) => JSON.stringify(accepted) === JSON.stringify(value))) return;
