@@ -8,7 +8,6 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { validateRequest } from '#src/evaluation/request/resolve.js';
 import { run } from '#src/evaluation/run/run.js';
-import { placeText } from '#src/findings/place.js';
 import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
 import { memory } from '#src/torch/index.js';
 import { root, shipped } from '../golden/load.js';
@@ -76,7 +75,6 @@ describe('one head', () => {
       site: 'attn_z',
       head: 2,
     });
-    expect(placeText(of('head'))).toBe('9, attn_z, head 2');
     expect(of('temporal')).not.toHaveProperty('head');
   });
 
