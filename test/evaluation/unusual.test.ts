@@ -69,15 +69,6 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('one head', () => {
-  it('is told apart from the whole site', () => {
-    expect(of('head')).toMatchObject({
-      hookPoint: 'blocks.8.attn.hook_z',
-      site: 'attn_z',
-      head: 2,
-    });
-    expect(of('temporal')).not.toHaveProperty('head');
-  });
-
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
