@@ -69,7 +69,7 @@ function renamed(weight: string): string {
 describe.each(Object.keys(configs))('%s', (name) => {
   it('gives the logits of transformers, under both generations of names', async () => {
     expect(await logitsOff(await folderOf(name), name)).toBeLessThan(tolerance);
-    const other = await folderOf(name, configs[name]!, renamed);
+    const other = await folderOf(name, configs[name], renamed);
     expect(await logitsOff(other, name)).toBeLessThan(tolerance);
   });
 
