@@ -87,6 +87,13 @@ const gpt2: TokenizerClass = {
   }),
 };
 
+/** Class of Phi's files. */
+const codeGen: TokenizerClass = {
+  defaults: gpt2.defaults,
+  // The class makes its own post-processor, which adds nothing.
+  parts: (settings) => ({ ...gpt2.parts(settings), post_processor: null }),
+};
+
 const gptNeoX: TokenizerClass = {
   defaults: { ...gpt2.defaults, pad_token: '<|padding|>' },
   parts: (settings) => ({
@@ -94,6 +101,30 @@ const gptNeoX: TokenizerClass = {
     normalizer: { type: 'NFC' },
     // The class makes its own, which adds nothing.
     post_processor: null,
+  }),
+};
+
+const cohere: TokenizerClass = {
+  defaults: {
+    unk_token: '<UNK>',
+    bos_token: '<BOS_TOKEN>',
+    eos_token: '<|END_OF_TURN_TOKEN|>',
+    pad_token: '<PAD>',
+    cls_token: '<CLS>',
+    sep_token: '<SEP>',
+    mask_token: '<MASK_TOKEN>',
+  },
+  parts: (settings) => ({
+    normalizer: { type: 'NFC' },
+    pre_tokenizer: {
+      type: 'Sequence',
+      pretokenizers: [
+        { type: 'Digits', individual_digits: true },
+        bytes(addsSpace(settings, false)),
+      ],
+    },
+    decoder: bytes(addsSpace(settings, false)),
+    model: byteLevelModel,
   }),
 };
 
@@ -177,6 +208,8 @@ const llama: TokenizerClass = {
 export const tokenizerClasses: ReadonlyMap<string, TokenizerClass> = new Map([
   ['GPT2Tokenizer', gpt2],
   ['GPTNeoXTokenizer', gptNeoX],
+  ['CodeGenTokenizer', codeGen],
+  ['CohereTokenizer', cohere],
   ['GemmaTokenizer', gemma],
   ['LlamaTokenizer', llama],
   ['Qwen2Tokenizer', qwen(qwenWords)],

@@ -44,6 +44,7 @@ def case(name, base, changes=None, **files):
 # classes, by the model's type and by the settings
 for kind in (
     *("gpt2", "gpt_neo", "gpt_neox", "qwen2", "qwen3", "llama", "gemma", "gemma2", "gemma3"),
+    *("gptj", "opt", "phi", "olmo", "cohere", "qwen2_5_vl", "qwen3_vl", "internvl"),
     *("qwen3_moe", "qwen3_5", "qwen3_5_text", "qwen3_5_moe", "qwen3_next", "olmoe"),
 ):
     plain = "sentencepiece" if kind in ("llama", "gemma", "gemma2", "gemma3") else "byte-level"
@@ -69,6 +70,19 @@ for kind, name, plain in (
     ("mistral", "LlamaTokenizer", "sentencepiece"),
     ("phi3", "LlamaTokenizerFast", "sentencepiece"),
     ("gemma2", "GemmaTokenizerFast", "gemma"),
+    ("cohere2", "CohereTokenizerFast", "words"),
+    ("stablelm", "GPTNeoXTokenizer", "words"),
+    ("granite", "GPT2Tokenizer", "words"),
+    ("olmo3", "GPT2Tokenizer", "words"),
+    ("falcon", "GPT2Tokenizer", "words"),
+    ("smollm3", "GPT2Tokenizer", "words"),
+    ("ministral3", "LlamaTokenizerFast", "sentencepiece"),
+    ("mistral3", "LlamaTokenizerFast", "sentencepiece"),
+    ("glm4", "LlamaTokenizerFast", "sentencepiece"),
+    ("olmo", "GPT2Tokenizer", "words"),
+    ("phi", "CodeGenTokenizer", "byte-level"),
+    ("llava", "LlamaTokenizer", "sentencepiece"),
+    ("smolvlm", "GPT2Tokenizer", "words"),
     ("gemma3_text", "GemmaTokenizer", "sentencepiece"),
 ):
     case(
