@@ -7,7 +7,7 @@ import type { Builder } from './builder.js';
 import { MixtureOfExperts, softmaxRouter, type SharedExpert } from './experts.js';
 import type { ExpertsConfig } from './experts-config.js';
 import { GatedMLP, Linear, type Layer } from './layers.js';
-import type { Tensor } from '../torch/index.js';
+import { scope, type Tensor } from '../torch/index.js';
 
 /** Names of an expert's weights: of gate, up and down. */
 export interface ExpertNames {
@@ -18,31 +18,53 @@ export interface ExpertNames {
 
 const projections: ExpertNames = { gate: 'gate_proj', up: 'up_proj', down: 'down_proj' };
 
-/** Experts of a block, the names of whose weights begin with `at`. */
-export function gatedExperts(
+/** Experts in one tensor for all below the name `at`: gate and up side by side, and down. */
+export function stackedExperts(
   build: Builder,
-  { at, config, names = projections }: { at: string; config: ExpertsConfig; names?: ExpertNames },
+  {
+    at,
+    config: { count, width: m },
+    transposed = false,
+  }: {
+    at: string;
+    config: ExpertsConfig;
+    /** Whether weights are stored [in, out]. */
+    transposed?: boolean;
+  },
 ): Layer[] {
   const { weights } = build;
-  const { count, width: m } = config;
   const d = build.config.width;
-  const all = Array.from({ length: count }, (_, e) => e);
-  if (!weights.has(`${at}.gate_up_proj`))
-    return all.map((e) => build.gatedMLP(`${at}.${e}`, { width: m, bias: false, names }));
-  const both = weights.take(`${at}.gate_up_proj`, [count, 2 * m, d]);
-  const down = weights.take(`${at}.down_proj`, [count, d, m]);
-  const of = (stacked: Tensor, e: number): Linear =>
-    new Linear(weights.own(stacked.select(0, e)), null, weights.packed);
-  return all.map((e) => {
-    const gateUp = of(both, e);
+  const stacked = (name: string, from: number, to: number): ((e: number) => Linear) => {
+    const all = weights.take(`${at}.${name}`, transposed ? [count, from, to] : [count, to, from]);
+    return (e) => {
+      const own = (): Tensor => (transposed ? all.select(0, e).t() : all.select(0, e));
+      return new Linear(weights.own(scope(own)), null, weights.packed);
+    };
+  };
+  const both = stacked('gate_up_proj', d, 2 * m);
+  const down = stacked('down_proj', m, d);
+  return Array.from({ length: count }, (_, e) => {
+    const gateUp = both(e);
     return new GatedMLP(
       {
         gateAndUp: (x) => gateUp.forward(x).chunk(2, -1) as [Tensor, Tensor],
-        down: of(down, e),
+        down: down(e),
       },
       build.config.activation,
     );
   });
+}
+
+/** Experts of a block, the names of whose weights begin with `at`, in either layout. */
+export function gatedExperts(
+  build: Builder,
+  { at, config, names = projections }: { at: string; config: ExpertsConfig; names?: ExpertNames },
+): Layer[] {
+  if (build.weights.has(`${at}.gate_up_proj`)) return stackedExperts(build, { at, config });
+  const { count, width } = config;
+  return Array.from({ length: count }, (_, e) =>
+    build.gatedMLP(`${at}.${e}`, { width, bias: false, names }),
+  );
 }
 
 /** Shared expert of a block of Qwen, with its gate. */

@@ -38,6 +38,15 @@ export function topSoftmaxRouter(gate: Layer, { perToken }: { perToken: number }
   };
 }
 
+/** Router that takes the largest scores, and the sigmoid of each as its weight. */
+export function sigmoidRouter(gate: Layer, { perToken }: { perToken: number }): Router {
+  return (x) => {
+    const [largest, experts] = gate.forward(x).topk(perToken, -1);
+    const weights = largest.to({ dtype: 'float32' }).sigmoid();
+    return { weights: weights.to({ dtype: x.dtype }), experts };
+  };
+}
+
 /** An expert that every token goes to, with a weight of its own from a gate [N, 1]. */
 export interface SharedExpert {
   mlp: Layer;

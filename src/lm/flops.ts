@@ -40,6 +40,14 @@ function averageKeys(T: number, window: number | null): number {
   return window - (window * (window - 1)) / (2 * T);
 }
 
+/** The same, if positions attend in chunks; the last chunk may be shorter. */
+function keysInChunk(T: number, chunk: number | null, window: number | null): number {
+  if (chunk === null || chunk >= T) return averageKeys(T, window);
+  const rest = T % chunk;
+  const whole = (T - rest) * averageKeys(chunk, window);
+  return (whole + (rest === 0 ? 0 : rest * averageKeys(rest, window))) / T;
+}
+
 /** Multiply-adds of a token in linear attention: its state is read twice and written once. */
 function deltaRuleCost({ keyDim, valueHeads, valueDim }: DeltaNetConfig): number {
   return 3 * valueHeads * keyDim * valueDim;
@@ -67,11 +75,11 @@ export async function forwardCost(config: ModelConfig, T: number): Promise<Forwa
     if (block !== undefined && Number(block) < config.layers)
       weights[Number(block)]! += multiplyAdds(name, shape, config.experts);
   }
-  const { heads, headDim, width, vocabulary, windows, deltaNet } = config;
+  const { heads, headDim, width, vocabulary, windows, deltaNet, attentionChunks } = config;
   const attention = (i: number): number =>
     deltaNet?.inBlock[i] === true
       ? deltaRuleCost(deltaNet)
-      : 2 * averageKeys(T, windows[i] ?? null) * heads * headDim;
+      : 2 * keysInChunk(T, attentionChunks?.[i] ?? null, windows[i] ?? null) * heads * headDim;
   return {
     blocks: weights.map((macs, i) => macs + attention(i)),
     head: width * vocabulary,

@@ -45,6 +45,8 @@ function inLensBlock(point: string, block: number): HookPoint | null {
 const outputs: Readonly<Record<string, BlockSite>> = {
   mlp: 'mlp_out',
   block_sparse_moe: 'mlp_out', // Mixtral's before transformers 5
+  feed_forward: 'mlp_out', // Llama 4's
+  'feed_forward.down_proj': 'mlp_out',
   self_attn: 'attn_out',
   linear_attn: 'attn_out',
   attention: 'attn_out',
@@ -90,6 +92,9 @@ const inputs: Readonly<Record<string, BlockSite>> = {
   pre_feedforward_layernorm: 'mlp_in',
   ln_2: 'mlp_in',
   mlp: 'ln2_out',
+  block_sparse_moe: 'ln2_out',
+  feed_forward: 'ln2_out',
+  'feed_forward.down_proj': 'mlp_post',
   'mlp.down_proj': 'mlp_post',
   'mlp.c_proj': 'mlp_post',
   'mlp.dense_4h_to_h': 'mlp_post',

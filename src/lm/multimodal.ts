@@ -25,6 +25,7 @@ const wrappers: ReadonlyMap<string, Wrapper> = new Map([
   ['qwen2_vl', { text: 'qwen2_vl_text', tied: false }],
   ['qwen2_5_vl', { text: 'qwen2_5_vl_text', tied: false }],
   ['qwen3_vl', { text: 'qwen3_vl_text', tied: false }],
+  ['llama4', { text: 'llama4_text', tied: false }],
   ['qwen3_5', { text: 'qwen3_5_text', tied: false }],
   ['qwen3_5_moe', { text: 'qwen3_5_moe_text', tied: false }],
 ]);

@@ -23,6 +23,7 @@ import { smolLM3 } from './smollm3.js';
 import { llama } from './llama.js';
 import { ministral3 } from './ministral3.js';
 import { stableLM } from './stablelm.js';
+import { llama4 } from './llama4.js';
 import { mistral } from './mistral.js';
 import { mixtral } from './mixtral.js';
 import { olmo2 } from './olmo2.js';
@@ -71,6 +72,7 @@ export const families: readonly Family[] = [
   qwen35,
   qwen35Moe,
   qwen3Next,
+  llama4,
 ];
 
 /** Family of that name; undefined for `torchscript`, which stands for models of no family. */

@@ -477,3 +477,59 @@ make(
     T=20,
     seed=81,
 )
+
+llama4 = dict(grouped, intermediate_size=10, intermediate_size_mlp=14, num_local_experts=4)
+make(
+    "llama4",
+    "llama4_text",
+    dict(
+        llama4,
+        num_hidden_layers=4,
+        num_experts_per_tok=1,
+        interleave_moe_layer_step=2,
+        attention_chunk_size=5,
+        no_rope_layer_interval=3,
+        floor_scale=4,
+        attn_scale=0.3,
+    ),
+    layout=lambda state: {f"language_model.{key}": value for key, value in state.items()},
+    rewrite=lambda c: (
+        [c.pop(key) for key in ("layer_types", "no_rope_layers", "moe_layers")],
+        old_style()(c),
+        multimodal(c),
+    )[2],
+    T=16,
+    bf16=True,
+    seed=90,
+)
+make(
+    "llama4-plain",
+    "llama4_text",
+    dict(
+        llama4,
+        num_hidden_layers=3,
+        num_experts_per_tok=2,
+        moe_layers=[1],
+        use_qk_norm=False,
+        attn_temperature_tuning=False,
+        attention_bias=True,
+        tie_word_embeddings=True,
+        no_rope_layers=[0, 1, 1],
+        layer_types=["chunked_attention", "full_attention", "chunked_attention"],
+        attention_chunk_size=7,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=20,
+    seed=91,
+)
+make(
+    "llama4-yarn",
+    "llama4_text",
+    dict(
+        llama4,
+        num_experts_per_tok=1,
+        rope_parameters=rope("yarn", factor=4.0, original_max_position_embeddings=16),
+    ),
+    T=20,
+    seed=92,
+)
