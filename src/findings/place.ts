@@ -2,7 +2,17 @@
 import type { Bilingual } from '../bilingual.js';
 import type { SaeResult } from '../schema/index.js';
 
-type Placed = Pick<SaeResult, 'layer' | 'layers' | 'site'>;
+type Placed = Pick<SaeResult, 'layer' | 'layers' | 'site' | 'reads'>;
+
+/** Site, or residual stream, of a place that another one is told beside. */
+function siteName({ layer, layers, site }: NonNullable<SaeResult['reads']>): string {
+  return site ?? `resid ${layer ?? `${layers?.[0]}–${layers?.at(-1)}`}`;
+}
+
+/** `mlp_out`, or `ln2_out → mlp_out` of a transcoder; undefined for the residual stream alone. */
+function sitesOf({ site, reads }: Placed): string | undefined {
+  return reads === undefined ? site : `${siteName(reads)} → ${site ?? 'resid'}`;
+}
 
 /** A text that is the same for SAEs that are spliced at the same place. */
 export const placeKey = ({ layer, layers = [], site }: Placed): string =>
@@ -15,7 +25,9 @@ function range(layers: readonly number[]): string {
 }
 
 /** `layer 16` and `第 16 层`, `layers 4–12` and `第 4–12 层`, with the site if there is one. */
-export function placeOf({ layer, layers = [], site }: Placed): Bilingual {
+export function placeOf(placed: Placed): Bilingual {
+  const { layer, layers = [] } = placed;
+  const site = sitesOf(placed);
   const where = layer === undefined ? range(layers) : String(layer);
   const isOne = layer !== undefined || layers.length === 1;
   return {
@@ -24,8 +36,10 @@ export function placeOf({ layer, layers = [], site }: Placed): Bilingual {
   };
 }
 
-/** `16`, `4–12` or `16, mlp_out`, for a column of layers. */
-export function placeText({ layer, layers = [], site }: Placed): string {
+/** `16`, `4–12`, `16, mlp_out` or `16, ln2_out → mlp_out`, for a column of layers. */
+export function placeText(placed: Placed): string {
+  const { layer, layers = [] } = placed;
+  const site = sitesOf(placed);
   const where = layer === undefined ? range(layers) : String(layer);
   return site === undefined ? where : `${where}, ${site}`;
 }

@@ -52,9 +52,12 @@ export function saesOf(found: readonly Finding[]): Bilingual {
 export const percent = (share: number, lang: 'en' | 'zh' = 'en'): string =>
   `${cite(100 * share)}${lang === 'en' ? ' %' : '%'}`;
 
-/** Layers whose activations one set of latents encodes: R for a Crosscoder, else 1. */
-export function layersOf({ kind, layers }: SaeResult): number {
-  return kind === 'Crosscoder' ? (layers?.length ?? 1) : 1;
+/**
+ * Layers whose activations one set of latents encodes: R for a Crosscoder, else 1. The layers of a
+ * cross-layer SAE have latents of their own.
+ */
+export function layersOf({ kind, layers, replacement }: SaeResult): number {
+  return kind === 'Crosscoder' && replacement === undefined ? (layers?.length ?? 1) : 1;
 }
 
 /** Whether the SAE reads the residual stream after the model's last block. */

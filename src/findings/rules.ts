@@ -23,6 +23,7 @@ import { scaleMismatch } from './rules/scale-mismatch.js';
 import { specialsDominate } from './rules/specials-dominate.js';
 import { stopped } from './rules/stopped.js';
 import { tooFewSamples } from './rules/too-few-samples.js';
+import { transcoderSites } from './rules/transcoder-sites.js';
 import { truncatedText } from './rules/truncated-text.js';
 
 export const rules: readonly Rule[] = [
@@ -49,5 +50,6 @@ export const rules: readonly Rule[] = [
   klPerSequence,
   pairsLeftOut,
   randomkLayer,
+  transcoderSites,
   truncatedText,
 ];

@@ -51,7 +51,11 @@ export function obstacleOf(description: SaeDescription): string | null {
       'evaluated with'
     );
   if (place.over === 'hook points') {
-    const elsewhere = place.named.find((name) => parseHookName(name)?.site !== 'resid');
+    const isOther = (name: string): boolean => {
+      const hook = parseHookName(name);
+      return hook === null || (description.form === 'crosscoder' && hook.site !== 'resid');
+    };
+    const elsewhere = place.named.find(isOther);
     return elsewhere === undefined
       ? null
       : `its hook point ${elsewhere} is not the residual stream`;
@@ -59,6 +63,20 @@ export function obstacleOf(description: SaeDescription): string | null {
   // A request may say where an SAE belongs whose file does not.
   if (place.over !== 'hook point' || place.from !== 'config' || place.named === null) return null;
   return parseHookName(place.named) === null ? `unknown hook point ${place.named}` : null;
+}
+
+/** The findings about `hookOut`; none for SAEs that predict what they read. */
+function outFindings({ form, place }: SaeDescription): FieldFinding[] {
+  if (form !== 'transcoder' || place.over !== 'hook point') return [];
+  return place.out
+    ? [{ field: 'hookOut', state: 'known', value: place.out, reason: `the ${place.from}` }]
+    : [
+        {
+          field: 'hookOut',
+          state: 'required',
+          reason: 'the file does not name the hook point that this transcoder predicts',
+        },
+      ];
 }
 
 /** The findings about `layer` and `hook`; none for kinds over several layers. */
@@ -145,6 +163,7 @@ export function choiceOf(
     about,
     ...prefix,
     ...placeFindings(description, single),
+    ...outFindings(description),
     ...given.findings,
     ...routing,
   ];

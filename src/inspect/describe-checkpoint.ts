@@ -5,7 +5,14 @@
 import type { Checkpoint } from '../checkpoint/read.js';
 import { placedByPath } from '../evaluation/request/path-hook.js';
 import { parseHookName } from '../lm/hook-names.js';
-import { hookPointsOf, kOf, readsOnePlace, type SaeDescription } from '../sae/description.js';
+import {
+  hookPointsOutOf,
+  isTranscoder,
+  hookPointsOf,
+  kOf,
+  readsOnePlace,
+  type SaeDescription,
+} from '../sae/description.js';
 import { kindInName, settingsInName } from '../sae/formats/file-name.js';
 import { recognizeAll, type SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
@@ -77,6 +84,8 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
   return {
     format,
     hookPoints,
+    ...(isTranscoder(description) ? { hookPointsOut: [...hookPointsOutOf(description)] } : {}),
+    ...('skip' in description && description.skip !== null ? { skip: true } : {}),
     layers: layers.length > 0 && layers.length === hookPoints.length ? layers : null,
     activation: activationText(description),
     k: kOf(description),

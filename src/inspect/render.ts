@@ -21,6 +21,8 @@ function publishedLines({ published }: CheckpointDescription): string[] {
   const {
     format,
     hookPoints,
+    hookPointsOut,
+    skip,
     layers,
     activation,
     normalization,
@@ -38,6 +40,10 @@ function publishedLines({ published }: CheckpointDescription): string[] {
   return [
     `layout of: ${format}`,
     `hook point: ${printable(hooks)}`,
+    ...(hookPointsOut === undefined
+      ? []
+      : [`predicts: ${printable(hookPointsOut.join(', ') || 'not named')}`]),
+    ...(skip === true ? ['skip connection: a linear map of its input is added'] : []),
     `input: ${normalization}${subtractsDecoderBias === true ? '; decoder bias subtracted' : ''}`,
     'activation: ' +
       `${printable(activation)}` +

@@ -162,10 +162,16 @@ export const publishedSchema = z
       .string()
       .describe(
         'Format: saelens, dictionary_learning, sparsify, gemma-scope, gemma-scope-2, ' +
+          'gemma-scope-2-layers, circuit-tracer, circuit-tracer-layers, ' +
           'llama-scope, openmoss, qwen-scope, connor-rob-hook-z, ' +
           'openai, mlsae, crosscoder, plain or routesae.',
       ),
     hookPoints: z.array(z.string()).describe('Names of hook points in the file.'),
+    hookPointsOut: z
+      .array(z.string())
+      .optional()
+      .describe('Names of the hook points that a transcoder predicts; left out for other SAEs.'),
+    skip: z.boolean().optional().describe('Whether a linear map of its input is added.'),
     layers: z
       .array(z.number().int())
       .nullable()

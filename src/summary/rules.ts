@@ -9,6 +9,7 @@ import { identities } from './rules/identities.js';
 import { mlsaeAgainstRouted } from './rules/mlsae-against-routed.js';
 import { noIntervals } from './rules/no-intervals.js';
 import { recommended } from './rules/recommended.js';
+import { replacementModel } from './rules/replacement-model.js';
 import { toCheck } from './rules/to-check.js';
 
 export const summaryRules: readonly SummaryRule[] = [
@@ -19,6 +20,7 @@ export const summaryRules: readonly SummaryRule[] = [
   fixedAgainstRouted,
   mlsaeAgainstRouted,
   crosscoderPlace,
+  replacementModel,
   recommended,
   ...toCheck,
   baselineConfirmed,

@@ -8,7 +8,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
 import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
-import { applySAE, loadSAE } from '#src/sae/index.js';
+import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
+import { renderDescription } from '#src/inspect/render.js';
+import { renderReport } from '#src/report/index.js';
+import { applySAE, convertCheckpoint, loadSAE } from '#src/sae/index.js';
 import { memory, scope, setInferenceMode, tensor } from '#src/torch/index.js';
 import { golden } from '../golden/load.js';
 
@@ -105,6 +108,58 @@ describe('transcoders in published layouts', () => {
     );
     if (replacement === undefined) expect(result.replacement).toBeUndefined();
     else compare(result.replacement!, replacement, `${name}, replacement`);
+  });
+
+  it.each([
+    'circuit-tracer/layer_3.safetensors',
+    'transcoder_all/layer_4_width_48_l0_small_affine',
+  ])('%s as SAELens writes it', async (name) => {
+    const out = join(temporary, 'saelens', name);
+    await convertCheckpoint(`${folder}/${name}`, out, { to: 'saelens' });
+    const [before, after] = [await loadSAE(`${folder}/${name}`), await loadSAE(out)];
+    expect(after).toMatchObject({ format: 'saelens', form: 'transcoder', kind: before.kind });
+    scope(() => {
+      const h = tensor(expected.saes[name]!.vectors.h);
+      const [own, written] = [before, after].map((sae) => applySAE(sae, h));
+      expect(own!.reconstruction.sub(written!.reconstruction).abs().max().item()).toBeLessThan(
+        1e-5,
+      );
+      return null;
+    });
+    for (const sae of [before, after]) sae.dispose();
+  });
+
+  it('without a place in the target are refused by name', async () => {
+    const refused = (name: string): Promise<unknown> =>
+      convertCheckpoint(`${folder}/${name}`, join(temporary, 'no'), { to: 'saelens' });
+    await expect(refused('clt')).rejects.toThrow('no SAEs of several layers');
+    await expect(refused('dictionary_learning')).rejects.toThrow('subtract nothing');
+    await expect(refused('sparsify/layers.2.mlp')).rejects.toThrow('not with topk');
+  });
+
+  it('are told by inspect with both places', async () => {
+    const { published, choices } = await describeCheckpoint(`${folder}/saelens-jumprelu`);
+    expect(published).toMatchObject({
+      hookPoints: ['model.layers.3.pre_feedforward_layernorm.output'],
+      hookPointsOut: ['model.layers.3.post_feedforward_layernorm.output'],
+    });
+    expect(choices[0]!.fields).toContainEqual(
+      expect.objectContaining({ field: 'hookOut', state: 'known' }),
+    );
+    const layers = await describeCheckpoint(`${folder}/clt`);
+    expect(layers).toMatchObject({ candidates: ['Crosscoder'], obstacle: null, m: 40 });
+    expect(renderDescription(layers)).toContain('predicts: blocks.0.hook_mlp_out');
+  });
+
+  it('are named with both places in findings, summary and report', async () => {
+    const [llama] = runs;
+    const found = llama!.findings.filter(({ code }) => code === 'transcoder-sites');
+    expect(found.map(({ sae }) => sae)).toContain('saelens');
+    expect(found[0]!.message.en).toContain('ln2_out → mlp_out');
+    expect(llama!.summary!.statements.map(({ code }) => code)).toContain('replacement-model');
+    const report = await renderReport(llama!, { format: 'md' });
+    expect(report).toContain('ln2_out → mlp_out');
+    expect(report).toContain('All layers replaced together');
   });
 
   it.each(names)('%s: latents and predictions of vectors', async (name) => {

@@ -235,6 +235,19 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
     fires: of({ stopped: true }),
     silent: of({ stopped: false }),
   },
+  'transcoder-sites': {
+    fires: of({
+      results: [
+        saeResult('TopK', {
+          site: 'mlp_out',
+          hookPoint: 'blocks.5.mlp.hook_in',
+          hookOut: 'blocks.5.hook_mlp_out',
+          reads: { layer: 6, site: 'ln2_out' },
+        }),
+      ],
+    }),
+    silent: of({ results: [topk] }),
+  },
   'truncated-text': {
     fires: evaluationResult(),
     silent: of({ data: { ...evaluationResult().data, truncatedTokens: 1000 } }),

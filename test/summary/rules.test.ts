@@ -41,6 +41,11 @@ const mlsae = saeResult('MLSAE');
 const random = saeResult('RandomK');
 const vanilla = saeResult('Vanilla');
 const crosscoder = saeResult('Crosscoder');
+/** A cross-layer SAE, with the values of its layers together. */
+const layered = saeResult('Crosscoder', {
+  label: 'CLT',
+  replacement: { KLDivPerToken: mean(0.9), NextTokenAgreement: mean(0.62) },
+});
 const failed = saeResult('TopK', {
   label: 'broken',
   error: { code: 'io-failed', message: 'gone' },
@@ -71,6 +76,7 @@ const cases: Record<string, { stands: EvaluationResult; silent: EvaluationResult
   },
   'mlsae-against-routed': { stands: run([mlsae, route]), silent: run([mlsae, topk]) },
   'crosscoder-place': { stands: run([crosscoder, mlsae]), silent: run([mlsae, topk]) },
+  'replacement-model': { stands: run([topk, layered]), silent: run([crosscoder]) },
   recommended: { stands: run([topk, mlsae]), silent: run([topk, vanilla, random]) },
   'check-failure': { stands: run([failed, topk]), silent: run([topk]) },
   'check-sparsity': { stands: run([vanilla]), silent: run([topk]) },

@@ -74,6 +74,7 @@ export const saeFields = [
   { path: 'kind', type: 'choice', suggest: 'kinds' },
   { path: 'layer', type: 'whole' },
   { path: 'hook', type: 'text' },
+  { path: 'hookOut', type: 'text' },
   { path: 'k', type: 'whole' },
   { path: 'scale', type: 'reals' },
   { path: 'centered', type: 'bool' },

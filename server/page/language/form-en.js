@@ -86,6 +86,7 @@ export const formEn = {
     kind: 'Kind',
     layer: 'Layer',
     hook: 'Hook point',
+    hookOut: 'Predicts the hook point',
     k: 'k',
     scale: 'Scale',
     centered: 'Centered',
@@ -99,6 +100,7 @@ export const formEn = {
   },
   saeHints: {
     hook: 'Instead of a layer, such as blocks.5.hook_mlp_out.',
+    hookOut: 'For transcoders whose files do not say.',
     prefix: 'Chooses one of several SAEs in a file.',
     exclude: 'For this SAE alone.',
     label: 'Unique; default: the kind.',

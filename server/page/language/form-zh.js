@@ -86,6 +86,7 @@ export const formZh = {
     kind: '类型',
     layer: '层',
     hook: '挂钩点',
+    hookOut: '所预测的挂钩点',
     k: 'k',
     scale: '缩放系数',
     centered: '去均值',
@@ -99,6 +100,7 @@ export const formZh = {
   },
   saeHints: {
     hook: '代替层，例如 blocks.5.hook_mlp_out。',
+    hookOut: '用于文件未说明的转码器。',
     prefix: '从文件的多个 SAE 中选择一个。',
     exclude: '仅对此 SAE 有效。',
     label: '不可重复；默认为类型名。',

@@ -7,9 +7,12 @@ import { inLanguage, words } from '../language/words.js';
 import { metricsOf, titleWithArrow, valueOf } from '../metrics.js';
 import { Scroller } from '../shell/scroller.js';
 
-function placeOf({ kind, layer, layers, hookPoint }) {
+function placeOf({ kind, layer, layers, hookPoint, hookOut }) {
   const { results } = words();
-  if (hookPoint) return `${kind} · ${hookPoint}`;
+  // The hook points of many layers would fill the table.
+  const isOne = !(layers?.length > 1);
+  if (hookPoint && hookOut && isOne) return `${kind} · ${hookPoint} → ${hookOut}`;
+  if (hookPoint && isOne) return `${kind} · ${hookPoint}`;
   if (layer !== undefined) return `${kind} · ${results.layer(layer)}`;
   if (!(layers?.length > 0)) return kind;
   return `${kind} · ${results.layers(layers[0], layers.at(-1))}`;

@@ -9,7 +9,14 @@ export interface NoteContext {
   asked: readonly string[];
   kind: SaeKind;
   routing: 'hard' | 'soft' | null;
+  /** Whether it predicts other sites than it reads, or has several layers with latents each. */
+  hasNoReference?: boolean;
 }
+
+const transcoderReference: Bilingual = {
+  en: 'reference has no transcoders and no weakly causal crosscoders.',
+  zh: 'reference 协议中没有转码器与弱因果交叉编码器。',
+};
 
 const crosscoderReference: Bilingual = {
   en:
@@ -32,8 +39,13 @@ const noData: Bilingual = {
   zh: '没有可用于计算的数据。',
 };
 
-function reasonFor(field: Field, metric: Metric, { asked, kind, routing }: NoteContext): Bilingual {
+function reasonFor(
+  field: Field,
+  metric: Metric,
+  { asked, kind, routing, hasNoReference = false }: NoteContext,
+): Bilingual {
   if (!asked.includes(metric.name)) return notAsked;
+  if (field.protocol === 'reference' && hasNoReference) return transcoderReference;
   if (field.protocol === 'reference' && needsOf(metric).splice) {
     if (kind === 'Crosscoder') return crosscoderReference;
     if (routing === 'soft') return softReference;

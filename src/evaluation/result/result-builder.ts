@@ -3,6 +3,7 @@
  * run, and the findings.
  */
 import {
+  isTranscoder,
   kOf,
   normalizationsOf,
   readsOnePlace,
@@ -191,6 +192,7 @@ export class ResultBuilder {
           asked: this.options.request.metrics,
           kind,
           routing: base.routing,
+          hasNoReference: isTranscoder(description),
         }),
       ],
     };

@@ -12,9 +12,11 @@ export const inputSpaces: Rule = {
   },
   check: (context) => {
     const bySpace = new Map<string, string[]>();
-    const errors = evaluated(context).flatMap(({ label, normalization, strict, reference }) => {
+    const errors = evaluated(context).flatMap((sae) => {
+      const { label, normalization, strict, reference, hookOut } = sae;
       const error = strict?.NormMSE?.mean ?? reference?.NormMSE ?? null;
-      if (error === null || normalization === undefined) return [];
+      // What a transcoder predicts is measured as the model has it.
+      if (hookOut !== undefined || error === null || normalization === undefined) return [];
       bySpace.set(normalization, [...(bySpace.get(normalization) ?? []), label]);
       return [error];
     });

@@ -106,6 +106,7 @@ export const en: Words = {
   layersColumn: 'Layers',
   saeColumn: 'SAE',
   splicedAt: 'spliced at',
+  replacement: 'All layers replaced together',
   metricColumn: 'Metric',
   failed: (code, message) => `failed (${code}): ${message}`,
   separator: ': ',

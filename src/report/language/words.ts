@@ -68,6 +68,8 @@ export interface Words {
   layersColumn: string;
   saeColumn: string;
   splicedAt: string;
+  /** Begins the line of the layers replaced together. */
+  replacement: string;
   metricColumn: string;
   failed(code: string, message: string): string;
   separator: string;

@@ -96,6 +96,7 @@ export const zh: Words = {
   layersColumn: '层',
   saeColumn: 'SAE',
   splicedAt: '替换于',
+  replacement: '所有层一起替换',
   metricColumn: '指标',
   failed: (code, message) => `失败（${code}）：${message}`,
   separator: '：',

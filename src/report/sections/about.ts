@@ -105,7 +105,8 @@ export function modelsSection({ results }: EvaluationResult, words: Words): Bloc
       kind: 'list',
       items: results.map((sae) => {
         const { label, kind, k, m, routing, aggregation } = sae;
-        const { format, hookPoint, normalization, positions } = sae;
+        const { format, hookPoint, hookOut, normalization, positions } = sae;
+        const hooks = hookOut === undefined ? hookPoint : `${hookPoint ?? '?'} → ${hookOut}`;
         const where = placeOf(sae)[words.lang];
         const size = [
           m === null ? '' : `m = ${m}`,
@@ -118,7 +119,7 @@ export function modelsSection({ results }: EvaluationResult, words: Words): Bloc
           format === undefined || format === 'routesae'
             ? ''
             : words.semicolon +
-              [format, hookPoint, normalization]
+              [format, hooks, normalization]
                 .filter((text) => text !== null && text !== undefined)
                 .join(words.comma);
         const left = positions === undefined ? null : words.positionsLeftOut(positions);

@@ -2,7 +2,12 @@
 import { namesIn } from '../../findings/names.js';
 import type { Field } from '../../metrics/metric.js';
 import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
-import { protocolNames, type EvaluationResult, type SaeResult } from '../../schema/index.js';
+import {
+  protocolNames,
+  type Estimate,
+  type EvaluationResult,
+  type SaeResult,
+} from '../../schema/index.js';
 import { bestOf, isNearIdentity, type Entry } from '../best.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
 import type { Words } from '../language/words.js';
@@ -159,6 +164,16 @@ function columnsWith(
     .map((field) => ({ field, title: `${field.name[lang]} (${field.protocol})` }));
 }
 
+/** The values of all layers of an SAE replaced together. */
+function replacementLine({ replacement }: SaeResult, words: Words): Block[] {
+  if (replacement === undefined || replacement === null) return [];
+  const values = scalarFieldsOf('strict').flatMap(({ field, name }) => {
+    const value = replacement[field as keyof typeof replacement] as Estimate | null | undefined;
+    return value ? [`${name[words.lang]} ${estimate(value)}`] : [];
+  });
+  return [paragraph(`${words.replacement}${words.separator}${values.join(words.semicolon)}`)];
+}
+
 /** Values of each layer, and lists over the routed layers. */
 export function perLayerSection({ results }: EvaluationResult, words: Words): Block[] {
   const blocks = results.flatMap((result): Block[] => {
@@ -204,6 +219,7 @@ export function perLayerSection({ results }: EvaluationResult, words: Words): Bl
               ]),
             ),
           ]),
+      ...replacementLine(result, words),
     ];
   });
   return blocks.length === 0 ? [] : [heading(2, words.perLayer, 'layers'), ...blocks];

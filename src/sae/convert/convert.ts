@@ -13,6 +13,7 @@ import { SaeEvalError } from '../../errors.js';
 import { scope } from '../../torch/index.js';
 import {
   hookPointsOf,
+  hookPointsOutOf,
   type DictionaryDescription,
   type SaeDescription,
   type TemporalDescription,
@@ -25,6 +26,11 @@ import type { Conversion } from './target.js';
 import { temporalToSaelens } from './temporal-to-saelens.js';
 import { toRouteSae } from './to-routesae.js';
 import { toSaelens } from './to-saelens.js';
+import {
+  transcoderActivations,
+  transcoderToSaelens,
+  type TranscoderDescription,
+} from './transcoder-to-saelens.js';
 
 export const conversionTargets = ['saelens', 'routesae'] as const;
 export type ConversionTarget = (typeof conversionTargets)[number];
@@ -69,7 +75,7 @@ function convertible(
   path: string,
   to: ConversionTarget,
   sae: SaeDescription,
-): DictionaryDescription | TemporalDescription {
+): DictionaryDescription | TemporalDescription | TranscoderDescription {
   if (sae.obstacle !== undefined) refuse(path, to, `it is ${sae.obstacle}`);
   if (sae.format === 'routesae' && sae.place.over === 'routed range')
     refuse(
@@ -84,12 +90,25 @@ function convertible(
     if (to === 'routesae') refuse(path, to, 'the family has no Temporal SAEs');
     return sae;
   }
+  if (sae.form === 'transcoder') {
+    if (to === 'routesae') refuse(path, to, 'the family has no transcoders');
+    const { kind } = sae.activation;
+    if (!transcoderActivations.includes(kind as 'relu') || sae.subtractDecoderBias)
+      refuse(
+        path,
+        to,
+        sae.subtractDecoderBias
+          ? "SAELens' transcoders subtract nothing from their input"
+          : `SAELens has transcoders with relu and jumprelu, not with ${kind}`,
+      );
+    return sae;
+  }
   if (sae.form !== 'dictionary')
     refuse(
       path,
       to,
       to === 'saelens'
-        ? 'SAELens has no crosscoders'
+        ? 'SAELens has no SAEs of several layers'
         : 'its sites have decoder biases and inputs of their own scale; Crosscoders of the ' +
             'RouteSAE family have neither',
     );
@@ -115,9 +134,13 @@ function convertible(
 
 /** To be called in a scope. */
 function converted(
-  sae: DictionaryDescription | TemporalDescription,
-  { to, named }: { to: ConversionTarget; named: { hookName: string | null } },
+  sae: DictionaryDescription | TemporalDescription | TranscoderDescription,
+  {
+    to,
+    named,
+  }: { to: ConversionTarget; named: { hookName: string | null; hookNameOut: string | null } },
 ): Conversion {
+  if (sae.form === 'transcoder') return transcoderToSaelens(sae, named);
   if (sae.form === 'temporal') return temporalToSaelens(sae, named);
   const plain = plainSAE(sae);
   return to === 'saelens' ? toSaelens(plain, named) : toRouteSae(plain, named);
@@ -154,7 +177,10 @@ export async function convertCheckpoint(
   const description = convertible(path, to, file.describe(given));
   given.throwIfAny(path);
   const { notes, config, tensors } = scope(() => {
-    const named = { hookName: hookName(hookPointsOf(description)[0] ?? null) };
+    const named = {
+      hookName: hookName(hookPointsOf(description)[0] ?? null),
+      hookNameOut: hookName(hookPointsOutOf(description)[0] ?? null),
+    };
     const { tensors: made, ...rest } = converted(description, { to, named });
     return {
       ...rest,

@@ -9,17 +9,17 @@ export const crosscoderPlace: SummaryRule = {
   part: 'verdict',
   condition: {
     en:
-      'A Crosscoder that is no near-identity has a strict KLDivPerToken. It is counted against ' +
+      'A Crosscoder with shared latents that is no near-identity has a strict KLDivPerToken. It is counted against ' +
       'the other trained SAEs at the same layers that are no near-identities, by whether the ' +
       'interval of the difference leaves out 0.',
     zh:
-      '一个并非近似恒等映射的 Crosscoder 有 strict KLDivPerToken。它与同样这些层上其他训练过且' +
+      '一个潜变量共享、并非近似恒等映射的 Crosscoder 有 strict KLDivPerToken。它与同样这些层上其他训练过且' +
       '并非近似恒等映射的 SAE 比较，以差异的区间是否包含 0 为准。',
   },
   check: (context) => {
     const all = trained(measuredIn(context));
     return all
-      .filter(({ sae }) => sae.kind === 'Crosscoder')
+      .filter(({ sae }) => sae.kind === 'Crosscoder' && sae.replacement === undefined)
       .flatMap((one) => {
         const others = all.filter(
           (other) => other !== one && placeKey(other.sae) === placeKey(one.sae),
