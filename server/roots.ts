@@ -7,7 +7,12 @@ import { readdir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/request/path-table.js';
-import { findInHubCache, hubCacheFolder } from '../src/hub-cache.js';
+import {
+  findInHubCache,
+  hubCacheFolder,
+  repositoryFolder,
+  type HubThing,
+} from '../src/hub-cache.js';
 import { fetchAdvice } from '../src/missing-path.js';
 import { nearestName } from '../src/nearest-name.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
@@ -44,7 +49,7 @@ async function ordinary(real: string, path: string): Promise<{ isFolder: boolean
 const settingsFiles = ['cfg.json', 'config.json', 'hyperparams.json'];
 
 /** The error with the command that fetches what may be a repository of the hub. */
-function withAdvice(thrown: unknown, path: string, hub: 'model' | 'SAE' | 'dataset'): unknown {
+function withAdvice(thrown: unknown, path: string, hub: HubThing): unknown {
   const { code, message } = asSaeEvalError(thrown, path);
   const isMissing = code === 'file-not-found' && !message.includes('did you mean');
   const advice = isMissing ? fetchAdvice(path, hub) : '';
@@ -109,23 +114,67 @@ export class Roots {
 
   /** Folder of a model: below a root, or `org/name` in the local Hugging Face cache. */
   async resolveModel(path: string): Promise<string> {
+    return this.#orCached(path, 'model', () => this.resolve(path, { contents: true }));
+  }
+
+  /** A file or folder of text: below a root, or in the cache. */
+  async resolveDataset(path: string): Promise<string> {
+    return this.#orCached(path, 'dataset', () => this.resolve(path, { contents: true }));
+  }
+
+  /** Path of a checkpoint: below a root, or in the cache. */
+  async resolveCheckpoint(path: string): Promise<string> {
+    return this.#orCached(path, 'SAE', () => this.#resolveCheckpoint(path));
+  }
+
+  /**
+   * Where a pattern or folder of checkpoints begins, and the real paths of the folders that may be
+   * read from there.
+   */
+  async resolveStart(path: string): Promise<{ real: string; within: string[] }> {
+    const real = await this.#orCached(path, 'SAE', () => this.resolve(path));
+    if (this.folders.some((root) => isBelow(root, real)))
+      return { real, within: [...this.folders] };
+    return { real, within: [await realpath(this.#repository(path, 'SAE'))] };
+  }
+
+  #repository(path: string, thing: HubThing): string {
+    return repositoryFolder(path, { hub: this.hub, thing })!;
+  }
+
+  /** What `body` finds; if it finds nothing, what the Hugging Face cache has under that name. */
+  async #orCached(path: string, thing: HubThing, body: () => Promise<string>): Promise<string> {
     try {
-      return await this.resolve(path, { contents: true });
+      return await body();
     } catch (thrown) {
       const cached =
         thrown instanceof SaeEvalError && thrown.code === 'file-not-found'
-          ? findInHubCache(path, { hub: this.hub })
+          ? await this.#cached(path, thing)
           : null;
       if (cached !== null) return cached;
-      throw withAdvice(thrown, path, 'model');
+      throw withAdvice(thrown, path, thing);
     }
+  }
+
+  async #cached(path: string, thing: HubThing): Promise<string | null> {
+    const found = findInHubCache(path, { hub: this.hub, thing });
+    if (found === null || thing === 'model') return found;
+    // A snapshot's files are links to the blobs of its repository, and lead nowhere else.
+    const repository = await realpath(this.#repository(path, thing));
+    const names = (await stat(found)).isDirectory() ? await readdir(found) : [];
+    for (const one of [found, ...names.map((name) => join(found, name))]) {
+      const real = await realpath(one);
+      if (!isBelow(repository, real)) throw outside(path);
+      await ordinary(real, path);
+    }
+    return found;
   }
 
   /**
    * Path of a checkpoint file or of a folder with a published SAE. The weights and configurations
    * that are read with it must not lead outside either.
    */
-  async resolveCheckpoint(path: string): Promise<string> {
+  async #resolveCheckpoint(path: string): Promise<string> {
     const real = await this.resolve(path, { contents: true });
     const isFolder = (await stat(real)).isDirectory();
     const places = isFolder
@@ -150,22 +199,21 @@ export class Roots {
     const table = new Map<string, NonNullable<PathTable>[number]>();
     const add = async (
       name: string,
-      body: () => Promise<string>,
-      hub?: 'SAE' | 'dataset',
+      thing: HubThing,
+      body: (name: string) => Promise<string>,
     ): Promise<void> => {
+      const key = `${thing} ${name}`;
+      if (table.has(key)) return;
       try {
-        table.set(name, { name, path: await body() });
+        table.set(key, { name, thing, path: await body(name) });
       } catch (thrown) {
-        const told = hub === undefined ? thrown : withAdvice(thrown, name, hub);
-        table.set(name, { name, error: asSaeEvalError(told, name).toJSON() });
+        table.set(key, { name, thing, error: asSaeEvalError(thrown, name).toJSON() });
       }
     };
     for (const { checkpoint } of request.saes)
-      if (!table.has(checkpoint))
-        await add(checkpoint, () => this.resolveCheckpoint(checkpoint), 'SAE');
-    const { path } = request.dataset;
-    await add(path, () => this.resolve(path, { contents: true }), 'dataset');
-    await add(request.model, () => this.resolveModel(request.model));
+      await add(checkpoint, 'SAE', (name) => this.resolveCheckpoint(name));
+    await add(request.dataset.path, 'dataset', (name) => this.resolveDataset(name));
+    await add(request.model, 'model', (name) => this.resolveModel(name));
     return [...table.values()];
   }
 

@@ -3,9 +3,11 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
+import type { ParsedRequest } from '../src/evaluation/request/checkpoints/expand.js';
 import { askedDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
-import type { ResolvedRequest } from '../src/schema/request.js';
+
+import { expansionOf } from './expansion.js';
 import { Roots } from './roots.js';
 import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
@@ -17,7 +19,7 @@ export function clientOf(request: FastifyRequest): string {
 
 /** What is submitted. */
 export interface Submission {
-  body: ResolvedRequest;
+  body: ParsedRequest;
   idempotencyKey: string | null;
   /** Id of the evaluation that is run again. */
   rerunOf?: string;
@@ -43,7 +45,7 @@ function submissionHash({ body, rerunOf }: Submission): string {
 /** Milliseconds that a request waits for the devices of a server that has just started. */
 const longestStart = 20_000;
 
-async function deviceFor({ machine, queue }: Services, request: ResolvedRequest): Promise<string> {
+async function deviceFor({ machine, queue }: Services, request: ParsedRequest): Promise<string> {
   for (
     const until = Date.now() + longestStart;
     machine.current === null && machine.problem === null && !queue.stopping && Date.now() < until;
@@ -91,13 +93,15 @@ export async function submit(
   const device = await deviceFor(services, body);
   const giveBack = queue.reserve(client);
   try {
-    const paths = await roots.table(body);
+    const expansion = await expansionOf(services, body);
+    const { request } = expansion;
+    const paths = await roots.table(request);
     const checked = await inspections
       .through((signal) =>
-        inspectRequest(body, paths, { timeoutMs: options.inspectTimeout * 1000, signal }),
+        inspectRequest(request, paths, { timeoutMs: options.inspectTimeout * 1000, signal }),
       )
       .catch((thrown: unknown) => {
-        throw thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown;
+        throw expansion.told(thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown);
       });
     return same(
       queue.submit({

@@ -1,18 +1,15 @@
 /**
- * Models in the local Hugging Face cache, by name. Nothing is downloaded. The cache has a folder
- * `models--org--name` for each model; `refs/<revision>` in it names a commit, and the files of the
- * commit lie in `snapshots/<commit>`.
+ * Models, SAEs and texts in the local Hugging Face cache, by name. Nothing is downloaded. The cache
+ * has a folder `models--org--name` or `datasets--org--name` for each repository;
+ * `refs/<revision>` in it names a commit, and the files of the commit lie in `snapshots/<commit>`.
  */
 import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { parseHubName, type HubThing } from './hub-name.js';
 import { missingPath } from './missing-path.js';
 
-/**
- * `org/name` (or `name` alone, as for the oldest models), with `@revision` (a branch, tag or
- * commit) if the revision is not `main`.
- */
-const modelName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
+export type { HubThing } from './hub-name.js';
 
 function isFolder(path: string): boolean {
   try {
@@ -38,14 +35,29 @@ export function modelOfCacheFolder(folder: string): string | null {
   return folder.startsWith(prefix) ? folder.slice(prefix.length).replace('--', '/') : null;
 }
 
-/** Snapshot of a model in the cache; null if the cache has no such model and revision. */
-export function findInHubCache(
+export interface HubOptions {
+  /** Folder of the cache. */
+  hub?: string;
+  /** The thing that is named; default a model. */
+  thing?: HubThing;
+}
+
+/** Folder of a repository in the cache, whether it is there or not; null for no such name. */
+export function repositoryFolder(
   name: string,
-  { hub = hubCacheFolder() }: { hub?: string } = {},
+  { hub = hubCacheFolder(), thing = 'model' }: HubOptions = {},
 ): string | null {
-  const [, repository, revision = 'main'] = modelName.exec(name) ?? [];
-  if (repository === undefined || name.includes('..')) return null;
-  const folder = join(hub, `models--${repository.replace('/', '--')}`);
+  const parsed = parseHubName(name);
+  if (parsed === null) return null;
+  const prefix = thing === 'dataset' ? 'datasets--' : 'models--';
+  return join(hub, `${prefix}${parsed.repository.replace('/', '--')}`);
+}
+
+/** Snapshot of a revision; null if the cache has no such repository and revision. */
+function snapshotOf(name: string, options: HubOptions): string | null {
+  const folder = repositoryFolder(name, options);
+  if (folder === null) return null;
+  const { revision } = parseHubName(name)!;
   let commit = revision;
   try {
     commit = readFileSync(join(folder, 'refs', revision), 'utf8').trim();
@@ -54,6 +66,27 @@ export function findInHubCache(
   }
   const snapshot = join(folder, 'snapshots', commit);
   return /^[\w-]+$/.test(commit) && isFolder(snapshot) ? snapshot : null;
+}
+
+/**
+ * What a name stands for in the cache: the snapshot of its repository, or the file or folder in it;
+ * null if the cache does not have it.
+ */
+export function findInHubCache(name: string, options: HubOptions = {}): string | null {
+  const snapshot = snapshotOf(name, options);
+  const { path = null } = parseHubName(name) ?? {};
+  if (snapshot === null || path === null) return snapshot;
+  const inside = join(snapshot, path);
+  return statSync(inside, { throwIfNoEntry: false }) === undefined ? null : inside;
+}
+
+/**
+ * A path of a request in the file system: the path itself if something is there, else what the cache
+ * has under that name, else the path, whose reader tells that it is missing.
+ */
+export function located(path: string, thing: HubThing): string {
+  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return path;
+  return findInHubCache(path, { thing }) ?? path;
 }
 
 /**

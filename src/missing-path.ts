@@ -2,13 +2,14 @@
 import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { SaeEvalError } from './errors.js';
+import { fetchCommand, parseHubName, type HubThing } from './hub-name.js';
 import { nearestName } from './nearest-name.js';
 
 export interface MissingPathOptions {
   /** The thing that was expected there. Default `file or folder`. */
   what?: string;
   /** Type of the hub's repositories for which `org/name` may stand. */
-  hub?: 'model' | 'SAE' | 'dataset';
+  hub?: HubThing;
   /** Clause on where else it was looked for, if it may be such a repository. */
   besides?: string;
 }
@@ -53,33 +54,32 @@ function neighbors(path: string, { nearOnly }: { nearOnly: boolean }): string {
   return `; ${shownFolder} has ${shown}${more}`;
 }
 
-const hubName = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?$/;
 const fileEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors|jsonl?|parquet|txt|gz|zst|ya?ml|arrow)$/i;
 
 /**
  * Sentence with the command that would fetch what may be a repository of the Hugging Face hub;
  * empty if the path cannot name one.
  */
-export function fetchAdvice(path: string, hub: NonNullable<MissingPathOptions['hub']>): string {
-  const [, repository, revision] = hubName.exec(path) ?? [];
-  if (repository === undefined || fileEnding.test(repository)) return '';
-  const name = repository.split('/').at(-1)!;
+export function fetchAdvice(path: string, hub: HubThing): string {
+  const name = parseHubName(path);
+  if (name === null || fileEnding.test(name.repository)) return '';
   // Repositories without an owner are old models and data sets.
-  if (name === repository && hub === 'SAE') return '';
-  const flags =
-    (hub === 'dataset' ? ' --repo-type dataset' : '') +
-    (revision === undefined ? '' : ` --revision ${revision}`);
-  const command = `hf download ${repository}${flags}`;
+  if (!name.repository.includes('/') && hub === 'SAE') return '';
   return (
     '. Nothing is downloaded: if it is on the Hugging Face hub, fetch it first with ' +
-    (hub === 'model' ? `\`${command}\`` : `\`${command} --local-dir ${name}\` and give that folder`)
+    `\`${fetchCommand(name, hub)}\``
   );
 }
 
 /** Whether the first folder of a path is there, so that the path names no repository of the hub. */
 function isBegun(path: string): boolean {
   const [owner, name] = path.split('/');
-  return name !== undefined && statSync(owner!, { throwIfNoEntry: false }) !== undefined;
+  // Only a name of the hub has a colon.
+  return (
+    !path.includes(':') &&
+    name !== undefined &&
+    statSync(owner!, { throwIfNoEntry: false }) !== undefined
+  );
 }
 
 /**

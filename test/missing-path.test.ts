@@ -42,10 +42,11 @@ it('gives the command for what may be a repository of the hub', () => {
   );
   expect(said('some-model', { hub: 'model' })).toContain('`hf download some-model`');
   expect(said('org/texts', { hub: 'dataset' })).toContain(
-    '`hf download org/texts --repo-type dataset --local-dir texts` and give that folder',
+    '`hf download org/texts --repo-type dataset`',
   );
-  expect(said('org/saes', { hub: 'SAE' })).toContain(
-    '`hf download org/saes --local-dir saes` and give that folder',
+  expect(said('org/saes', { hub: 'SAE' })).toContain('`hf download org/saes`');
+  expect(said('org/saes@v2:layer_1/x y', { hub: 'SAE' })).toContain(
+    "`hf download org/saes --revision v2 --include 'layer_1/x y/*'`",
   );
 });
 

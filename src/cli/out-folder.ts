@@ -6,7 +6,11 @@ import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import { requestFields, withoutAnnotations, type ResolvedRequest } from '../schema/index.js';
+import {
+  resolvedRequestFields,
+  withoutAnnotations,
+  type ResolvedRequest,
+} from '../schema/index.js';
 
 /** Path of the journal in a folder. */
 export const journalIn = (folder: string): string => join(folder, '.journal');
@@ -69,8 +73,8 @@ function differences(stored: ResolvedRequest, { request, prependBos }: KnownRequ
 /** The request in a stored configuration, defaults of this version filled in; null if none. */
 function requestOf(config: unknown): ResolvedRequest | null {
   if (!isObject(config)) return null;
-  const fields = Object.entries(config).filter(([name]) => name in requestFields.shape);
-  return requestFields.safeParse(Object.fromEntries(fields)).data ?? null;
+  const fields = Object.entries(config).filter(([name]) => name in resolvedRequestFields.shape);
+  return resolvedRequestFields.safeParse(Object.fromEntries(fields)).data ?? null;
 }
 
 /** A run in a few words. */

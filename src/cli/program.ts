@@ -107,6 +107,17 @@ function addFiles(program: Command): void {
       (await import('./commands/inspect.js')).inspect(checkpoints, options),
     );
   program
+    .command('saes')
+    .description('list the SAEs below a folder: format, hook, sizes, k, published L0')
+    .argument(
+      '<folder>',
+      'folder to look through, or org/name[@revision][:path] in the local cache',
+    )
+    .option('--json', 'print JSON')
+    .action(async (folder: string, options: { json?: boolean }) =>
+      (await import('./commands/saes.js')).saes(folder, options),
+    );
+  program
     .command('convert')
     .description('write an SAE in another format')
     .argument('<in>', 'checkpoint file or folder of a published SAE')

@@ -57,6 +57,7 @@ export type {
   MetricName,
   ProtocolName,
   SaeKind,
+  ResolvedSaeSpec,
   SaeSpec,
 } from '../schema/request.js';
 export type { EvaluationResult, SaeResult } from '../schema/result.js';

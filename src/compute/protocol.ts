@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';
-import { requestFields } from '../schema/request.js';
+import { resolvedRequestFields } from '../schema/request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from '../schema/result.js';
 import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
 
@@ -41,7 +41,7 @@ export const toChildSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
     call: z.number().int(),
-    request: z.object(requestFields.shape),
+    request: z.object(resolvedRequestFields.shape),
     /** Device to compute on; default: chosen by the request. */
     device: z.string().optional(),
     id: z.string().optional(),

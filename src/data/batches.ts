@@ -1,9 +1,11 @@
 /** Tokenizes pieces and makes batches of samples, with counts of what was skipped or cut off. */
 import type { Bilingual, Skipped } from '../schema/index.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
-import { Assembly, type Sample } from './assembly.js';
+import { Assembly, type PieceTokens, type Sample } from './assembly.js';
 import { bosSetter, type PrependBos } from './bos.js';
-import { readPieces, type Piece, type PieceSource } from './pieces.js';
+import type { ChatTokens, NoTokens } from './chat/tokens.js';
+import type { Conversation } from './chat/conversation.js';
+import { fieldRead, readPieces, type Piece, type PieceSource } from './pieces.js';
 import { shuffled } from './shuffle.js';
 import { SkippedRecords } from './skipped.js';
 
@@ -34,20 +36,32 @@ export interface BatchOptions {
   maxSamples: number;
   /** Seed with which the pieces are shuffled; null keeps their order. */
   shuffle: number | null;
+  /** Tokens of conversations; null, the default, if the data set has none. */
+  chat?: ChatTokens | null;
 }
 
 /** Number of characters (or ids) after which pieces are tokenized, even if a batch needs more. */
 const tokenizeAtOnce = 4 * 2 ** 20;
 
-/** Token ids of each piece, in order. */
+const isConversation = (content: Piece['content']): content is Conversation =>
+  typeof content !== 'string' && 'messages' in content;
+
+/** Token ids of each piece, in order, or why it has none. */
 async function tokenize(
   pieces: readonly Piece[],
-  tokenizer: Tokenizer,
-): Promise<(readonly number[])[]> {
+  { tokenizer, chat }: { tokenizer: Tokenizer; chat: ChatTokens | null },
+): Promise<(PieceTokens | NoTokens)[]> {
   const contents = pieces.map(({ content }) => content);
   const encoded = await tokenizer.encodeBatch(contents.filter((each) => typeof each === 'string'));
-  let next = 0;
-  return contents.map((each) => (typeof each === 'string' ? encoded[next++]! : each));
+  const rendered = (await chat?.of(contents.filter(isConversation))) ?? [];
+  let [nextText, nextChat] = [0, 0];
+  return contents.map((each) =>
+    typeof each === 'string'
+      ? { ids: encoded[nextText++]! }
+      : isConversation(each)
+        ? rendered[nextChat++]!
+        : { ids: each },
+  );
 }
 
 /**
@@ -56,10 +70,10 @@ async function tokenize(
  */
 export async function* readBatches(
   source: PieceSource,
-  { tokenizer, prependBos, batchSize, maxSamples, shuffle }: BatchOptions,
+  { tokenizer, prependBos, batchSize, maxSamples, shuffle, chat = null }: BatchOptions,
 ): AsyncGenerator<Batch, void, undefined> {
   const skipped = new SkippedRecords(source.folder ?? null);
-  const field = source.tokensField ?? source.textField;
+  const field = fieldRead(source);
   const { vocabulary } = source;
   const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source });
   const withBos = bosSetter(tokenizer, prependBos);
@@ -78,7 +92,11 @@ export async function* readBatches(
         records: skipped.records,
         skippedRecords: skipped.total,
         truncatedTokens,
-        warnings: [...skipped.warnings(field), ...vocabulary.warnings()],
+        warnings: [
+          ...skipped.warnings(field),
+          ...vocabulary.warnings(),
+          ...(chat?.warnings() ?? []),
+        ],
         skipped: skipped.list(field),
       },
     };
@@ -87,13 +105,25 @@ export async function* readBatches(
   let pieces: Piece[] = [];
   let characters = 0;
   const encode = async (): Promise<void> => {
-    for (const [index, own] of (await tokenize(pieces, tokenizer)).entries()) {
+    for (const [index, found] of (await tokenize(pieces, { tokenizer, chat })).entries()) {
       const { content, place } = pieces[index]!;
-      const ids = own.length === 0 ? own : withBos(own);
-      const outside = typeof content === 'string' ? vocabulary.outside(ids) : null;
+      if ('reason' in found) {
+        skipped.add(found.reason, place, found.words);
+        continue;
+      }
+      const own = found.ids.length === 0 ? found : withBos(found);
+      const { ids } = own;
+      // Ids from a file were looked at when they were read.
+      const isRead = typeof content !== 'string' && !isConversation(content);
+      const outside = isRead ? null : vocabulary.outside(ids);
       if (ids.length === 0) skipped.add('no-tokens', place, content);
-      else if (outside !== null) skipped.add('chunk-outside-vocabulary', place, outside);
-      else waiting.push(...assembly.push(ids));
+      else if (outside !== null)
+        skipped.add(
+          isConversation(content) ? 'outside-vocabulary' : 'chunk-outside-vocabulary',
+          place,
+          outside,
+        );
+      else waiting.push(...assembly.push(own));
     }
     pieces = [];
     characters = 0;

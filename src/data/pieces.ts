@@ -1,5 +1,6 @@
 /** Cuts files into pieces that are tokenized as one: chunks of words, or whole records. */
 import { SaeEvalError } from '../errors.js';
+import { conversationIn, type Conversation } from './chat/conversation.js';
 import { chunk, Chunker } from './chunks.js';
 import type { DataFile } from './data-file.js';
 import { readItems } from './json-items.js';
@@ -26,6 +27,11 @@ export interface PieceSource {
   textField: string;
   /** Name of the field with token ids, which is read instead of `textField`; null for none. */
   tokensField: string | null;
+  /**
+   * Name of the field with messages, which is read instead of `textField`; null, the default, for
+   * none.
+   */
+  messagesField?: string | null;
   chunking: Chunking;
   seqLen: number;
   /** Records with another token are skipped. */
@@ -33,8 +39,8 @@ export interface PieceSource {
 }
 
 export interface Piece {
-  /** Text to be tokenized, or token ids. */
-  content: string | readonly number[];
+  /** Text to be tokenized, token ids, or messages to be rendered. */
+  content: string | readonly number[] | Conversation;
   /** Place of the record that it comes from. */
   place: Place;
 }
@@ -106,14 +112,21 @@ async function* rowsOf(
     yield { value, place: { file, unit: 'row', number: ++number }, source: null };
 }
 
+export type FieldsOfRecords = Pick<PieceSource, 'textField' | 'tokensField' | 'messagesField'>;
+
+/** Name of the field that is read. */
+export function fieldRead({ textField, tokensField, messagesField }: FieldsOfRecords): string {
+  return messagesField ?? tokensField ?? textField;
+}
+
 /** Records of a file: its lines, the items of its list, or the rows of its column. */
 export async function* readRecords(
   file: DataFile,
-  { textField, tokensField }: Pick<PieceSource, 'textField' | 'tokensField'>,
+  fields: FieldsOfRecords,
   { skipped, onBytes }: ReadOptions,
 ): AsyncGenerator<DataRecord, void, undefined> {
   const options = onBytes === undefined ? {} : { onBytes };
-  const field = tokensField ?? textField;
+  const field = fieldRead(fields);
   if (file.format === 'parquet') {
     yield* rowsOf(file.path, readParquetColumn(file.path, field, options));
     return;
@@ -130,10 +143,15 @@ async function* recordPieces(
   source: PieceSource,
   options: ReadOptions,
 ): AsyncGenerator<Piece, void, undefined> {
-  const { textField, tokensField, chunking, seqLen, vocabulary } = source;
+  const { textField, tokensField, messagesField = null, chunking, seqLen, vocabulary } = source;
   const { skipped, tokenizes = true } = options;
   for await (const record of readRecords(file, source, options)) {
     const { place } = record;
+    if (messagesField !== null) {
+      const content = conversationIn(record, messagesField, skipped);
+      if (content !== null) yield { content, place };
+      continue;
+    }
     if (tokensField !== null) {
       const ids = tokensIn(record, tokensField, { vocabulary, skipped });
       if (ids === null) continue;
@@ -162,10 +180,11 @@ export async function* readPieces(
 ): AsyncGenerator<Piece, void, undefined> {
   for (const file of source.files) {
     if (file.format === 'text') {
-      if (source.tokensField !== null)
+      const field = (source.messagesField ?? null) === null ? 'tokensField' : 'messagesField';
+      if (source.tokensField !== null || field === 'messagesField')
         throw new SaeEvalError(
           'dataset-invalid',
-          `${file.path}: tokensField needs lines of JSON or parquet, found a text file.`,
+          `${file.path}: ${field} needs lines of JSON or parquet, found a text file.`,
         );
       yield* textPieces(file, source, options);
     } else yield* recordPieces(file, source, options);

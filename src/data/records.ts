@@ -33,8 +33,8 @@ export function valueAt(record: object, field: string): unknown {
   return value;
 }
 
-/** Field of a record; undefined if the record is not an object or lacks the field. */
-function fieldOf(record: DataRecord, field: string, skipped: SkippedRecords): unknown {
+/** Value of a field of a record, which is counted; undefined if the record is not an object or lacks the field. */
+export function fieldOf(record: DataRecord, field: string, skipped: SkippedRecords): unknown {
   const { value, place, source } = record;
   skipped.records++;
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {

@@ -4,10 +4,12 @@
  * caller computes on the current one.
  */
 import { SaeEvalError } from '../errors.js';
-import { exampleOf, skippedClause } from '../schema/index.js';
+import { exampleOf, skippedClause, type ChatRole } from '../schema/index.js';
+import type { ChatTemplate } from '../lm/chat-template.js';
 import type { Tokenizer } from '../lm/tokenizer.js';
 import type { Sample } from './assembly.js';
 import type { PrependBos } from './bos.js';
+import { ChatTokens } from './chat/tokens.js';
 import { readBatches, type SampleSummary } from './batches.js';
 import { listFiles } from './files.js';
 import { readPieces, type Chunking, type PieceSource } from './pieces.js';
@@ -36,7 +38,13 @@ export interface SampleOptions {
   textField?: string;
   /** Name of the field with token ids, which are used as they are, instead of a text. */
   tokensField?: string | undefined;
-  /** Default `words`. */
+  /** Name of the field with messages, which the chat template renders, instead of a text. */
+  messagesField?: string | undefined;
+  /** Roles whose tokens count; default: all tokens do. */
+  roles?: readonly ChatRole[] | undefined;
+  /** The model's chat template; required with `messagesField`. */
+  template?: ChatTemplate | null;
+  /** Default `words`; of messages, `document`. */
   chunking?: Chunking | undefined;
   /** Seed with which the chunks are shuffled (the records, if chunking is not `words`). */
   shuffle?: number | undefined;
@@ -83,6 +91,7 @@ async function countSamples(source: PieceSource, maxSamples: number): Promise<nu
 /** Runs a generator one step ahead of its reader. */
 async function* ahead<T>(
   source: AsyncGenerator<T, void, undefined>,
+  atEnd: () => Promise<void>,
 ): AsyncGenerator<T, void, undefined> {
   try {
     let next = source.next();
@@ -96,20 +105,31 @@ async function* ahead<T>(
     }
   } finally {
     await source.return();
+    await atEnd();
   }
 }
 
+/** The error of messages for a model without a chat template. */
+function noTemplate(name: string): SaeEvalError {
+  return new SaeEvalError(
+    'tokenizer-invalid',
+    `${name}: messages need the chat template of the model, which has none.`,
+  );
+}
+
 function noSample(
-  { name, textField, files, tokensField }: PieceSource & { name: string },
+  { name, textField, files, tokensField, messagesField = null }: PieceSource & { name: string },
   found: SampleSummary | null,
 ): SaeEvalError {
   const expected =
     files[0]!.format === 'text'
       ? 'Expected text in UTF-8.'
       : 'Expected JSON objects, as lines or in a list, with ' +
-        (tokensField === null
-          ? `a non-blank string in the field \`${textField}\``
-          : `a list of token ids in the field \`${tokensField}\``) +
+        (messagesField !== null
+          ? `a list of messages { role, content } in the field \`${messagesField}\``
+          : tokensField === null
+            ? `a non-blank string in the field \`${textField}\``
+            : `a list of token ids in the field \`${tokensField}\``) +
         '.';
   const reasons = (found?.skipped ?? [])
     .map((one) => ` ${skippedClause(one).en} (first: ${exampleOf(one).en}).`)
@@ -133,7 +153,10 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     split = null,
     textField = 'text',
     tokensField = null,
-    chunking = 'words',
+    messagesField = null,
+    roles = null,
+    template = null,
+    chunking = messagesField === null ? 'words' : 'document',
     shuffle = null,
     maxSamples = 10_000,
     seqLen,
@@ -143,18 +166,25 @@ export async function openSamples(options: SampleOptions): Promise<SampleStream>
     prependBos,
     skipBatches = 0,
   } = options;
+  if (messagesField !== null && template === null) throw noTemplate(name);
   const source: PieceSource = {
     folder: path,
     files: await listFiles(path, { split }),
     textField,
     tokensField,
+    messagesField,
     chunking,
     seqLen,
     vocabulary: new Vocabulary(tokenizer, vocabulary),
   };
   let total = await countSamples(source, maxSamples);
+  const chat =
+    messagesField === null || template === null
+      ? null
+      : new ChatTokens({ template, tokenizer, roles });
   const batches = ahead(
-    readBatches(source, { tokenizer, prependBos, batchSize, maxSamples, shuffle }),
+    readBatches(source, { tokenizer, prependBos, batchSize, maxSamples, shuffle, chat }),
+    async () => chat?.close(),
   );
 
   const first = await batches.next();

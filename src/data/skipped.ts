@@ -1,6 +1,6 @@
 /** Records that are skipped: every reason, how often it came up, and the first example. */
 import { basename, relative } from 'node:path';
-import { skippedClause, type Bilingual, type Skipped } from '../schema/index.js';
+import { chatRoles, skippedClause, type Bilingual, type Skipped } from '../schema/index.js';
 
 /** Place of a record in a file. */
 export interface Place {
@@ -52,6 +52,40 @@ export const skipReasons = {
       zh: '文本含有词表之外的词元',
     }),
     ofChunks: true,
+  },
+  'not-messages': {
+    says: (field) => ({
+      en: `the field \`${field}\` is not a list of messages { role, content } with texts`,
+      zh: `字段 \`${field}\` 不是由 { role, content } 文本消息组成的列表`,
+    }),
+  },
+  'unknown-role': {
+    says: (field) => ({
+      en: `a message in \`${field}\` has a role other than ${chatRoles.join(', ')}`,
+      zh: `\`${field}\` 中有消息的角色不属于 ${chatRoles.join('、')}`,
+    }),
+  },
+  'no-messages': {
+    says: () => ({ en: 'the list of messages is empty', zh: '消息列表为空' }),
+    harmless: true,
+  },
+  'template-refused': {
+    says: () => ({
+      en: 'the chat template refuses the conversation',
+      zh: '对话模板拒绝该对话',
+    }),
+  },
+  'template-failed': {
+    says: () => ({
+      en: 'the chat template fails on the conversation',
+      zh: '对话模板处理该对话时出错',
+    }),
+  },
+  'roles-unclear': {
+    says: () => ({
+      en: 'the chat template does not let the roles of tokens be told',
+      zh: '由对话模板无法判定词元所属的角色',
+    }),
   },
   'field-missing': {
     says: (field) => ({

@@ -12,6 +12,8 @@ export interface PositionSet {
   readonly excludedIds: ReadonlySet<number>;
   /** Python's slice (from, to, step) of the positions that stay; null keeps all. */
   readonly kept: readonly (number | null)[] | null;
+  /** Whether positions are out whose role in a conversation does not count; default false. */
+  readonly byRole?: boolean;
 }
 
 export const everyPosition: PositionSet = {
@@ -20,15 +22,25 @@ export const everyPosition: PositionSet = {
   kept: null,
 };
 
-/** The set that an exclusion leaves, given the ids that tokenizer and model call special. */
+/**
+ * The set that an exclusion leaves, given the ids that tokenizer and model call special, and the
+ * roles that count if a request says some.
+ */
 export function positionSet(
   { specials, ids, kept }: Exclusion,
   specialIds: ReadonlySet<number>,
+  { roles = [] }: { roles?: readonly string[] } = {},
 ): PositionSet {
   const excluded = [...new Set([...ids, ...(specials ? specialIds : [])])].sort((a, b) => a - b);
   const slice = kept === null || keepsAll(kept) ? null : kept;
-  if (excluded.length === 0 && slice === null) return everyPosition;
-  return { key: JSON.stringify([excluded, slice]), excludedIds: new Set(excluded), kept: slice };
+  const byRole = roles.length > 0;
+  if (excluded.length === 0 && slice === null && !byRole) return everyPosition;
+  return {
+    key: JSON.stringify([excluded, slice, ...(byRole ? [[...roles].sort()] : [])]),
+    excludedIds: new Set(excluded),
+    kept: slice,
+    byRole,
+  };
 }
 
 const keepsAll = ([from = null, to = null, step = null]: readonly (number | null)[]): boolean =>

@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../errors.js';
 import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/catalogue.js';
-import { requestSchema, type ResolvedRequest } from '../schema/request.js';
+import { resolvedRequestSchema } from '../schema/record.js';
+import type { ResolvedRequest } from '../schema/request.js';
 import { childEnvironment } from './child-environment.js';
 import { serializedErrorSchema, type PathTable } from '../evaluation/request/path-table.js';
 import { fromInspectorSchema, type ToInspector } from './protocol.js';
@@ -111,7 +112,7 @@ export async function inspectRequest(
   paths: PathTable,
   options?: InspectOptions,
 ): Promise<ResolvedRequest> {
-  return requestSchema.parse(await inspect({ type: 'validate', input, paths }, options));
+  return resolvedRequestSchema.parse(await inspect({ type: 'validate', input, paths }, options));
 }
 
 function listSchema<T extends z.ZodType>(item: T) {
@@ -126,6 +127,19 @@ export async function inspectCheckpoints(
   return listSchema(checkpointDescriptionSchema).parse(
     await inspect({ type: 'checkpoints', paths: [...paths] }, options),
   ) as Inspected<CheckpointDescription>[];
+}
+
+/** The part of a `checkpoints` field that a server has looked at. */
+export type FoundStart = Extract<ToInspector, { type: 'find' }>['patterns'][number];
+
+/** The checkpoints of patterns and folders, an answer or an error for each. */
+export async function inspectPatterns(
+  patterns: readonly FoundStart[],
+  options?: InspectOptions,
+): Promise<Inspected<string[]>[]> {
+  return listSchema(z.array(z.string())).parse(
+    await inspect({ type: 'find', patterns: [...patterns] }, options),
+  ) as Inspected<string[]>[];
 }
 
 /** Reads the configurations of model folders, an answer or an error for each. */

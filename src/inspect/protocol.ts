@@ -5,6 +5,19 @@ import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/pa
 export const toInspectorSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('validate'), input: z.unknown(), paths: pathTableSchema }),
   z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()) }),
+  z.object({
+    type: z.literal('find'),
+    patterns: z.array(
+      z.object({
+        /** Value of `checkpoints`. */
+        typed: z.string(),
+        /** Where its part before the first wildcard lies. */
+        real: z.string(),
+        /** Real paths of the folders that may be read. */
+        within: z.array(z.string()),
+      }),
+    ),
+  }),
   z.object({ type: z.literal('models'), paths: z.array(z.string()) }),
 ]);
 export type ToInspector = z.infer<typeof toInspectorSchema>;

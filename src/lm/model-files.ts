@@ -6,7 +6,7 @@ import { weightPaths } from './weight-files.js';
 
 const stems =
   'config|generation_config|tokenizer\\w*|special_tokens_map|added_tokens|vocab|merges|manifest';
-const settings = new RegExp(`^(${stems})\\.(json|txt|model)$`);
+const settings = new RegExp(`^(?:(?:${stems})\\.(?:json|txt|model)|chat_template\\.jinja)$`);
 
 /** Paths by use: settings are read once, weights stay mapped as long as the model is loaded. */
 export interface ModelFiles {

@@ -5,7 +5,7 @@
  * ignored.
  */
 import { join } from 'node:path';
-import type { Tokenizer as NativeTokenizer } from 'tokenizers';
+import type { JsEncoding, Tokenizer as NativeTokenizer } from 'tokenizers';
 import { SaeEvalError } from '../errors.js';
 import { locateModel } from '../hub-cache.js';
 import { readTextFile } from '../checkpoint/json-file.js';
@@ -22,9 +22,18 @@ export interface EncodeOptions {
   specials?: 'own' | 'none';
 }
 
+/** Tokens of a text, and where in it they lie. */
+export interface PlacedTokens {
+  ids: number[];
+  /** From and to of each token, in code points. */
+  offsets: number[][];
+}
+
 export interface Tokenizer {
   /** Ids of each text. Special tokens that stand in a text are found whatever the options say. */
   encodeBatch(texts: readonly string[], options?: EncodeOptions): Promise<number[][]>;
+  /** Ids of each text without special tokens around it, with the place of each token. */
+  encodePlaced(texts: readonly string[]): Promise<PlacedTokens[]>;
   /** At most `length` of these ids. As in transformers, special tokens at the end stay. */
   truncate(ids: readonly number[], length: number): readonly number[];
   /** Id of the pad token, or of the end-of-sequence token if there is no pad token. */
@@ -43,6 +52,8 @@ export interface Tokenizer {
    * padding and the decoder's start in the model's `config.json` and `generation_config.json`.
    */
   readonly specialIds: ReadonlySet<number>;
+  /** Texts of the special tokens by name: `bos_token`, `eos_token`, …. */
+  readonly named: ReadonlyMap<string, string>;
   /** Number of tokens; every id is below it. */
   readonly vocabulary: number;
   decode(ids: readonly number[]): string;
@@ -86,7 +97,7 @@ function findSpecialIds({ native, model }: Sources, texts: Iterable<string>): Se
   return new Set([...ids, ...modelIdFields.flatMap((name) => modelIds(model, name))]);
 }
 
-interface TokenizerIds extends Pick<Tokenizer, 'bosId' | 'specialIds'> {
+interface TokenizerIds extends Pick<Tokenizer, 'bosId' | 'specialIds' | 'named'> {
   padIds: readonly [number, ...number[]];
   /** Special tokens that the post-processor adds at the beginning and at the end. */
   around: { prefix: readonly number[]; suffix: readonly number[] };
@@ -98,18 +109,20 @@ class FileTokenizer implements Tokenizer {
   readonly bosId: number | null;
   readonly addsBos: boolean;
   readonly specialIds: ReadonlySet<number>;
+  readonly named: ReadonlyMap<string, string>;
   readonly #suffix: readonly number[];
 
   constructor(
     private readonly native: NativeTokenizer,
     private readonly file: string,
-    { padIds, bosId, specialIds, around }: TokenizerIds,
+    { padIds, bosId, specialIds, named, around }: TokenizerIds,
   ) {
     this.padId = padIds[0];
     this.padIds = padIds;
     this.bosId = bosId;
     this.addsBos = bosId !== null && around.prefix[0] === bosId;
     this.specialIds = specialIds;
+    this.named = named;
     this.#suffix = around.suffix;
   }
 
@@ -121,11 +134,22 @@ class FileTokenizer implements Tokenizer {
     texts: readonly string[],
     { specials = 'own' }: EncodeOptions = {},
   ): Promise<number[][]> {
+    const encodings = await this.#encode(texts, { addSpecialTokens: specials === 'own' });
+    return encodings.map((encoding) => encoding.getIds());
+  }
+
+  async encodePlaced(texts: readonly string[]): Promise<PlacedTokens[]> {
+    const encodings = await this.#encode(texts, { addSpecialTokens: false });
+    return encodings.map((one) => ({ ids: one.getIds(), offsets: one.getOffsets() }));
+  }
+
+  async #encode(
+    texts: readonly string[],
+    options: { addSpecialTokens: boolean },
+  ): Promise<JsEncoding[]> {
     if (texts.length === 0) return [];
     try {
-      const options = { addSpecialTokens: specials === 'own' };
-      const encodings = await this.native.encodeBatch([...texts], options);
-      return encodings.map((encoding) => encoding.getIds());
+      return await this.native.encodeBatch([...texts], options);
     } catch (thrown) {
       throw new SaeEvalError(
         'tokenizer-invalid',
@@ -204,6 +228,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
     padIds: findPadIds(folder, sources),
     bosId: findBosId(sources),
     specialIds: findSpecialIds(sources, specials),
+    named: tokens.named,
     around: await idsAround(native, file),
   });
 }

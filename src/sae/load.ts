@@ -1,6 +1,7 @@
 /** From a path, or a description, to an SAE that computes. */
 import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
+import { located } from '../hub-cache.js';
 import type { FloatDtype } from '../schema/index.js';
 import { scope, type DType, type Tensor } from '../torch/index.js';
 import { CrossLayer } from './cross-layer.js';
@@ -106,14 +107,14 @@ export async function describeSAE(
   { prefix, ...fields }: GivenFields & { prefix?: string | undefined } = {},
 ): Promise<SaeDescription> {
   const given = new GivenSettings(fields);
-  const description = (await recognize(path, prefix)).describe(given);
+  const description = (await recognize(located(path, 'SAE'), prefix)).describe(given);
   given.throwIfAny(path);
   return description;
 }
 
 /**
- * Loads an SAE from a checkpoint: a file of the RouteSAE family, or a folder or file in a published
- * format. The caller disposes of it.
+ * Loads an SAE from a checkpoint: a file of the RouteSAE family, a folder or file in a published
+ * format, or one of these in the local Hugging Face cache (`org/name:path`). The caller disposes of it.
  *
  * @example
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });

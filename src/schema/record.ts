@@ -3,7 +3,7 @@
  * and problems (RFC 9457). Validation, types, OpenAPI and the client are made from them.
  */
 import { z } from 'zod';
-import { requestFields } from './request.js';
+import { resolvedRequestFields } from './request.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from './result.js';
 import { skippedSchema } from './skipped.js';
 import { evaluationStatuses } from './status.js';
@@ -63,7 +63,7 @@ export const recordErrorSchema = z
   .object({ code: z.string(), message: z.string(), fields: z.array(fieldErrorSchema).optional() })
   .meta({ id: 'RecordError' });
 
-export const resolvedRequestSchema = z.object(requestFields.shape).meta({
+export const resolvedRequestSchema = z.object(resolvedRequestFields.shape).meta({
   id: 'ResolvedRequest',
   description: 'A request with every default filled in.',
 });

@@ -44,99 +44,141 @@ export const excludeSchema = z
   ])
   .meta({ id: 'Exclude' });
 
+const checkpoint = path.describe(
+  'Path of a checkpoint file, or of a folder or file in a published format; or its name in the ' +
+    'local Hugging Face cache: org/name[@revision][:path].',
+);
+
+/** What a request says of an SAE beside its checkpoint. */
+const saeFields = z.strictObject({
+  kind: z
+    .enum(saeKinds)
+    .optional()
+    .describe('Kind of the SAE. Required if the file could be several.'),
+  layer: positiveInt
+    .optional()
+    .describe(
+      'Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
+        "point or its name has a layer. The seed draws RandomK's layer if it is omitted.",
+    ),
+  hook: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      'Hook point that the SAE reads and writes, in the words of SAELens, TransformerLens or ' +
+        'Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place ' +
+        'whose files do not say; instead of `layer`.',
+    ),
+  hookOut: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      'Hook point that a transcoder predicts, in the same words. An SAE of one hook point whose ' +
+        'file says nothing of it becomes a transcoder: what it decodes is measured there.',
+    ),
+  k: positiveInt
+    .optional()
+    .describe(
+      'Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the ' +
+        "SAE's configuration or file name has it.",
+    ),
+  scale: z
+    .union([z.number().positive(), z.array(z.number().positive()).min(1).max(256)])
+    .optional()
+    .describe(
+      'Factor of the input, for published SAEs whose files lack it (crosscoders: one for each ' +
+        'layer).',
+    ),
+  centered: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the SAE was trained on a residual stream without its mean ' +
+        "(TransformerLens' center_writing_weights), for published SAEs whose files do not say.",
+    ),
+  exclude: excludeSchema
+    .optional()
+    .describe('Positions that do not count for this SAE; default: those of the request.'),
+  normalization: z
+    .enum(normalizationNames)
+    .optional()
+    .describe(
+      'How activations become the input of an SAE whose file cannot say: none (raw), pre, ' +
+        'layer-norm or token-norm.',
+    ),
+  preBias: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the decoder bias is subtracted from the input first, for SAEs whose files ' +
+        'cannot say.',
+    ),
+  prefix: z
+    .string()
+    .max(4096)
+    .optional()
+    .describe('Prefix of the tensors, to choose one of several SAEs in a file.'),
+  aggregation: z
+    .enum(['sum', 'mean'])
+    .optional()
+    .describe('Aggregation of the router, RouteSAE only; default sum.'),
+  routing: z.enum(['hard', 'soft']).optional().describe('Routing, RouteSAE only; default hard.'),
+  label: z
+    .string()
+    .min(1)
+    .max(200)
+    .optional()
+    .describe(
+      'Unique name of the SAE; default: the kind, numbered if repeated. With `checkpoints`: what ' +
+        'the names of all of them begin with.',
+    ),
+});
+
+const oneOfLayerAndHook = {
+  path: ['hook'],
+  message: 'layer and hook exclude each other: give one of them',
+};
+
+/** An SAE of a request as a user names it. */
 export const saeSpecSchema = z
   .strictObject({
-    checkpoint: path.describe(
-      'Path of a checkpoint file, or of a folder or file in a published format.',
-    ),
-    kind: z
-      .enum(saeKinds)
-      .optional()
-      .describe('Kind of the SAE. Required if the file could be several.'),
-    layer: positiveInt
+    checkpoint: checkpoint.optional(),
+    checkpoints: path
       .optional()
       .describe(
-        'Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook ' +
-          "point or its name has a layer. The seed draws RandomK's layer if it is omitted.",
+        'Several checkpoints instead of one: a pattern such as runs/*/ae.pt, or a folder with ' +
+          'SAEs. Each becomes an SAE, labeled by what differs in its path; the other fields hold ' +
+          'for all.',
       ),
-    hook: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .describe(
-        'Hook point that the SAE reads and writes, in the words of SAELens, TransformerLens or ' +
-          'Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place ' +
-          'whose files do not say; instead of `layer`.',
-      ),
-    hookOut: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .describe(
-        'Hook point that a transcoder predicts, in the same words. An SAE of one hook point whose ' +
-          'file says nothing of it becomes a transcoder: what it decodes is measured there.',
-      ),
-    k: positiveInt
-      .optional()
-      .describe(
-        'Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the ' +
-          "SAE's configuration or file name has it.",
-      ),
-    scale: z
-      .union([z.number().positive(), z.array(z.number().positive()).min(1).max(256)])
-      .optional()
-      .describe(
-        'Factor of the input, for published SAEs whose files lack it (crosscoders: one for each ' +
-          'layer).',
-      ),
-    centered: z
-      .boolean()
-      .optional()
-      .describe(
-        'Whether the SAE was trained on a residual stream without its mean ' +
-          "(TransformerLens' center_writing_weights), for published SAEs whose files do not say.",
-      ),
-    exclude: excludeSchema
-      .optional()
-      .describe('Positions that do not count for this SAE; default: those of the request.'),
-    normalization: z
-      .enum(normalizationNames)
-      .optional()
-      .describe(
-        'How activations become the input of an SAE whose file cannot say: none (raw), pre, ' +
-          'layer-norm or token-norm.',
-      ),
-    preBias: z
-      .boolean()
-      .optional()
-      .describe(
-        'Whether the decoder bias is subtracted from the input first, for SAEs whose files ' +
-          'cannot say.',
-      ),
-    prefix: z
-      .string()
-      .max(4096)
-      .optional()
-      .describe('Prefix of the tensors, to choose one of several SAEs in a file.'),
-    aggregation: z
-      .enum(['sum', 'mean'])
-      .optional()
-      .describe('Aggregation of the router, RouteSAE only; default sum.'),
-    routing: z.enum(['hard', 'soft']).optional().describe('Routing, RouteSAE only; default hard.'),
-    label: z
-      .string()
-      .min(1)
-      .max(200)
-      .optional()
-      .describe('Unique name of the SAE; default: the kind, numbered if repeated.'),
+    ...saeFields.shape,
   })
-  .refine(({ layer, hook }) => layer === undefined || hook === undefined, {
-    path: ['hook'],
-    message: 'layer and hook exclude each other: give one of them',
+  .refine(({ checkpoint: one, checkpoints: many }) => one === undefined || many === undefined, {
+    path: ['checkpoints'],
+    message: 'checkpoint and checkpoints exclude each other: give one of them',
   })
+  .refine(({ checkpoint: one, checkpoints: many }) => one !== undefined || many !== undefined, {
+    path: ['checkpoint'],
+    message: 'is missing; expected the path of a checkpoint, or checkpoints: a pattern or a folder',
+  })
+  .refine(({ layer, hook }) => layer === undefined || hook === undefined, oneOfLayerAndHook)
   .meta({ id: 'SaeSpec' });
+
+/** An SAE of a request whose `checkpoints` were found. */
+export const resolvedSaeSpecSchema = z
+  .strictObject({ checkpoint, ...saeFields.shape })
+  .refine(({ layer, hook }) => layer === undefined || hook === undefined, oneOfLayerAndHook)
+  .meta({ id: 'ResolvedSaeSpec' });
+
+/** Most SAEs of a request. */
+export const mostSaes = 256;
+
+/** Roles of messages. */
+export const chatRoles = ['system', 'developer', 'user', 'assistant', 'tool'] as const;
+export type ChatRole = (typeof chatRoles)[number];
 
 export const datasetSchema = z
   .strictObject({
@@ -163,12 +205,29 @@ export const datasetSchema = z
       .max(200)
       .optional()
       .describe('Field of a record that has token ids, used instead of text.'),
+    messagesField: z
+      .string()
+      .min(1)
+      .max(200)
+      .optional()
+      .describe(
+        "Field of a record that has a conversation, a list of { role, content }: the model's chat " +
+          'template renders it. Used instead of text.',
+      ),
+    roles: z
+      .array(z.enum(chatRoles))
+      .min(1)
+      .optional()
+      .describe(
+        'Roles whose tokens count under strict, such as assistant; the others are left out as by ' +
+          'exclude. Default: every token counts. With messagesField only.',
+      ),
     chunking: z
       .enum(['words', 'document', 'packed'])
       .optional()
       .describe(
-        'How records become samples. words (default): chunks of seqLen words. document: one ' +
-          'sample for each record. packed: all tokens one after another.',
+        'How records become samples. words (default): chunks of seqLen words. document (default ' +
+          'of conversations): one sample for each record. packed: all tokens one after another.',
       ),
     prependBos: z
       .boolean()
@@ -193,13 +252,28 @@ export const datasetSchema = z
       .default(512)
       .describe('Tokens per sample, up to the positions of the model.'),
   })
+  .refine(
+    ({ messagesField, tokensField }) => messagesField === undefined || tokensField === undefined,
+    {
+      path: ['messagesField'],
+      message: 'messagesField and tokensField exclude each other: give one of them',
+    },
+  )
+  .refine(({ messagesField, roles }) => roles === undefined || messagesField !== undefined, {
+    path: ['roles'],
+    message: 'roles are those of messages: give messagesField too, or leave roles out',
+  })
+  .refine(({ messagesField, chunking }) => messagesField === undefined || chunking !== 'words', {
+    path: ['chunking'],
+    message: 'expected document or packed for conversations, found words',
+  })
   .meta({ id: 'Dataset' });
 
 /** Fields of a request; {@link requestSchema} adds the rules between them. */
 export const requestFields = z.strictObject({
   model: path.describe('Folder of a Hugging Face model, or its name in the local cache.'),
   dataset: datasetSchema.describe('Text to evaluate on.'),
-  saes: z.array(saeSpecSchema).min(1).max(256).describe('SAEs to evaluate, all in one pass.'),
+  saes: z.array(saeSpecSchema).min(1).max(mostSaes).describe('SAEs to evaluate, all in one pass.'),
   metrics: z
     .array(z.enum(metricNames))
     .min(1)
@@ -260,6 +334,15 @@ export const requestFields = z.strictObject({
     .describe('Texts by name, such as the commit that wrote the checkpoints.'),
 });
 
+/** Fields of a request whose `checkpoints` were found. */
+export const resolvedRequestFields = requestFields.extend({
+  saes: z
+    .array(resolvedSaeSpecSchema)
+    .min(1)
+    .max(mostSaes)
+    .describe('SAEs to evaluate, all in one pass.'),
+});
+
 export const requestSchema = requestFields
   .refine((request) => request.inferK === undefined || request.theta === undefined, {
     path: ['theta'],
@@ -304,4 +387,4 @@ export type ProtocolName = (typeof protocolNames)[number];
 export type NormalizationName = (typeof normalizationNames)[number];
 export type FloatDtype = (typeof floatDtypes)[number];
 export type { Dataset, EvaluationRequest, Exclude, SaeSpec } from './generated/request-types.js';
-export type { ResolvedRequest } from './generated/result-types.js';
+export type { ResolvedRequest, ResolvedSaeSpec } from './generated/result-types.js';

@@ -11,7 +11,13 @@ import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { blockSites } from './block-sites.js';
 import { skippedSchema } from './skipped.js';
-import { excludeSchema, protocolNames, requestFields, saeKinds } from './request.js';
+import {
+  chatRoles,
+  excludeSchema,
+  protocolNames,
+  resolvedRequestFields,
+  saeKinds,
+} from './request.js';
 import {
   perLayerSchema,
   referenceValuesSchema,
@@ -56,6 +62,10 @@ export const positionsSchema = z
       .array(excludeSchema)
       .describe('Rules that take positions out, as a request writes them; empty: all count.'),
     from: z.enum(['request', 'file', 'default']).describe('Who says so.'),
+    roles: z
+      .array(z.enum(chatRoles))
+      .optional()
+      .describe('Roles of a conversation whose tokens count, as the request says; else all.'),
     counted: z.number().int().describe('Real tokens that count.'),
     real: z.number().int().describe('Real tokens.'),
   })
@@ -205,7 +215,7 @@ export const findingSchema = z
 
 export const configSchema = z
   .object({
-    ...requestFields.shape,
+    ...resolvedRequestFields.shape,
     device: z.string(),
     deviceName: z.string(),
     architecture: z.object({

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
 import { finishFolder, journalIn, takeFolder } from '#src/cli/out-folder.js';
-import { requestSchema, type ResolvedRequest } from '#src/schema/index.js';
+import { resolvedRequestSchema, type ResolvedRequest } from '#src/schema/index.js';
 
 const base = mkdtempSync(join(tmpdir(), 'sae-eval-out-'));
 afterAll(() => rmSync(base, { recursive: true }));
@@ -14,7 +14,7 @@ beforeEach(() => {
 });
 
 const request = (change: object = {}): ResolvedRequest =>
-  requestSchema.parse({
+  resolvedRequestSchema.parse({
     model: 'm',
     dataset: { path: 'd' },
     saes: [{ checkpoint: 'a.pt', label: 'TopK' }],

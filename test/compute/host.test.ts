@@ -10,7 +10,7 @@ import { describeDeath } from '#src/compute/death.js';
 import { forkChild } from '#src/compute/fork-child.js';
 import { ComputeProcess } from '#src/compute/host.js';
 import { inspectCheckpoints, inspectRequest } from '#src/inspect/inspect.js';
-import { requestSchema, type ResolvedRequest } from '#src/schema/index.js';
+import { resolvedRequestSchema, type ResolvedRequest } from '#src/schema/index.js';
 
 const shipped = (name: string): string =>
   fileURLToPath(new URL(`../../checkpoints/${name}`, import.meta.url));
@@ -18,7 +18,7 @@ const compute = new ComputeProcess();
 afterAll(() => compute.close());
 
 function request(samples: number, seqLen = 32): ResolvedRequest {
-  return requestSchema.parse({
+  return resolvedRequestSchema.parse({
     model: shipped('tiny-llama'),
     dataset: { path: shipped('eval'), maxSamples: samples, seqLen },
     batchSize: 4,

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openSamples, type Chunking } from '#src/data/index.js';
 import { beginOfSamples } from '#src/evaluation/run/begin-of-samples.js';
-import { parseRequest } from '#src/evaluation/request/parse.js';
+import { resolvedRequestSchema } from '#src/schema/index.js';
 import { loadTokenizer, type Tokenizer } from '#src/lm/index.js';
 import { golden, shipped } from '../golden/load.js';
 
@@ -73,7 +73,7 @@ describe.each([
 describe('a tokenizer without BOS', () => {
   const withoutBos = { bosId: null };
   const request = (prependBos?: boolean) =>
-    parseRequest({
+    resolvedRequestSchema.parse({
       model: 'm',
       dataset: { path, ...(prependBos === undefined ? {} : { prependBos }) },
       saes: [{ checkpoint: 'x' }],

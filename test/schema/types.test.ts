@@ -35,7 +35,7 @@ const results = definitions(
 const imported = [
   ...['ReferenceValues', 'StrictValues', 'ReplacementValues', 'Estimate', 'DensityHistogram'],
   'PerLayer',
-  ...['Bilingual', 'Exclude', 'SaeSpec'],
+  ...['Bilingual', 'Exclude'],
 ];
 
 describe('the declarations', () => {
@@ -58,10 +58,10 @@ describe('the declarations', () => {
           'Results and records as servers and `evaluate` give them',
           `import type { Bilingual } from '../../bilingual.js';
            import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
-           import type { FloatDtype, MetricName, ProtocolName, SaeKind } from '../request.js';
+           import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } from '../request.js';
            import type { PerLayer, ReplacementValues } from '../result.js';
            import type { EvaluationStatus } from '../status.js';
-           import type { Exclude, SaeSpec } from './request-types.js';`,
+           import type { Exclude } from './request-types.js';`,
         ) + declarations(results, { imported }),
       ),
     ).toMatchFileSnapshot(`${root}src/schema/generated/result-types.ts`);
@@ -80,13 +80,14 @@ type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? true : false) : false;
 it('are the types that zod infers', () => {
   const same: [
     Same<schema.EvaluationRequest, z.input<typeof schema.requestSchema>>,
-    Same<schema.ResolvedRequest, z.output<typeof schema.requestSchema>>,
+    Same<schema.ResolvedRequest, z.output<typeof schema.resolvedRequestSchema>>,
     Same<schema.SaeSpec, z.output<typeof schema.saeSpecSchema>>,
+    Same<schema.ResolvedSaeSpec, z.output<typeof schema.resolvedSaeSpecSchema>>,
     Same<schema.EvaluationResult, z.infer<typeof schema.resultSchema>>,
     Same<schema.SaeResult, z.infer<typeof schema.saeResultSchema>>,
     Same<schema.EvaluationSummary, z.infer<typeof schema.evaluationSummarySchema>>,
     Same<schema.EvaluationRecord, z.infer<typeof schema.evaluationRecordSchema>>,
     Same<schema.EvaluationList, z.infer<typeof schema.evaluationListSchema>>,
-  ] = [true, true, true, true, true, true, true, true];
+  ] = [true, true, true, true, true, true, true, true, true];
   expect(same).not.toContain(false);
 });

@@ -28,6 +28,12 @@ beforeAll(() => {
   writeFileSync(join(second, 'only.pt'), '2');
   writeFileSync(join(outside, 'secret.pt'), 's');
   writeFileSync(join(hub, 'models--org--name', 'refs', 'main'), 'abc\n');
+  const snapshot = join(hub, 'models--org--name', 'snapshots', 'abc');
+  mkdirSync(join(hub, 'models--org--name', 'blobs'));
+  writeFileSync(join(hub, 'models--org--name', 'blobs', 'b1'), 'b');
+  mkdirSync(join(snapshot, 'bad'));
+  symlinkSync('../../blobs/b1', join(snapshot, 'sae.pt'));
+  symlinkSync(join(outside, 'secret.pt'), join(snapshot, 'bad', 'secret.pt'));
   symlinkSync(join(outside, 'secret.pt'), join(first, 'link.pt'));
   symlinkSync(outside, join(first, 'folder'));
   symlinkSync(join(second, 'only.pt'), join(first, 'inner.pt'));
@@ -87,9 +93,28 @@ describe('Roots', () => {
     const told = (await roots.table(request)).map((one) =>
       'error' in one ? one.error.message : '',
     );
-    expect(told[0]).toContain('`hf download an-org/saes --local-dir saes`');
+    expect(told[0]).toContain('`hf download an-org/saes`');
     expect(told[1]).toContain("did you mean 'only.pt'?");
-    expect(told[2]).toContain('`hf download an-org/words --repo-type dataset --local-dir words`');
+    expect(told[2]).toContain('`hf download an-org/words --repo-type dataset`');
+  });
+
+  it('finds SAEs in the cache, whose links lead to their blobs and nowhere else', async () => {
+    const snapshot = join(hub, 'models--org--name', 'snapshots', 'abc');
+    expect(await roots.resolveCheckpoint('org/name:sae.pt')).toBe(join(snapshot, 'sae.pt'));
+    expect(await roots.resolveStart('org/name')).toEqual({
+      real: snapshot,
+      within: [join(hub, 'models--org--name')],
+    });
+    for (const path of ['org/name:bad', 'org/name:bad/secret.pt'])
+      await expect(roots.resolveCheckpoint(path)).rejects.toMatchObject({
+        code: 'path-outside-roots',
+      });
+    for (const path of ['org/name:../../blobs/b1', 'org/name@../x', 'org/name:nothing.pt'])
+      await expect(roots.resolveCheckpoint(path)).rejects.toMatchObject({ code: 'file-not-found' });
+    await expect(roots.resolveDataset('org/name')).rejects.toMatchObject({
+      code: 'file-not-found',
+    });
+    expect(await roots.resolveStart('./')).toEqual({ real: first, within: [first, second] });
   });
 
   it('refuses a folder whose files lead outside', async () => {

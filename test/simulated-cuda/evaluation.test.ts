@@ -72,7 +72,7 @@ describe('files of weights', () => {
     try {
       const sae = request.saes[0]!;
       const copy = join(folder, 'TopK_L16_K16.pt');
-      copyFileSync(sae.checkpoint, copy);
+      copyFileSync(sae.checkpoint!, copy);
       const saes = [{ ...sae, checkpoint: copy }];
       const whole = { ...request, saes, device, batchSize: 2 };
       const expected = await run(whole);

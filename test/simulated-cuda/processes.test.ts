@@ -11,7 +11,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type EvaluationRecord } from '#src/client/index.js';
 import { ComputeProcess } from '#src/compute/host.js';
-import { requestSchema, type EvaluationRequest, type EvaluationResult } from '#src/schema/index.js';
+import {
+  resolvedRequestSchema,
+  type EvaluationRequest,
+  type EvaluationResult,
+} from '#src/schema/index.js';
 import {
   computeProcesses,
   full,
@@ -48,7 +52,7 @@ function requestByPaths(): EvaluationRequest {
     ...others,
     model: join(folder.path, 'model'),
     dataset: { ...dataset, path: join(folder.path, dataset.path) },
-    saes: saes.map((sae) => ({ ...sae, checkpoint: join(folder.path, sae.checkpoint) })),
+    saes: saes.map((sae) => ({ ...sae, checkpoint: join(folder.path, sae.checkpoint!) })),
   };
 }
 
@@ -265,7 +269,7 @@ describe('without a server', () => {
   it('a process takes a GPU if the request does not say where, and tells its memory', async () => {
     const compute = new ComputeProcess({ cacheBytes: 2 ** 40 });
     try {
-      const { config } = await compute.run(requestSchema.parse(requestByPaths()));
+      const { config } = await compute.run(resolvedRequestSchema.parse(requestByPaths()));
       expect(config.device).toBe('cuda:0');
       expect(compute.usage?.device?.totalBytes).toBe(bytes);
     } finally {

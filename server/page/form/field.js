@@ -3,7 +3,16 @@ import { html } from 'htm/preact';
 import { words } from '../language/words.js';
 
 /** Fields whose values are long. */
-const spans = new Set(['model', 'dataset.path', 'checkpoint', 'hook', 'hookOut', 'name', 'tags']);
+const spans = new Set([
+  'model',
+  'dataset.path',
+  'checkpoint',
+  'checkpoints',
+  'hook',
+  'hookOut',
+  'name',
+  'tags',
+]);
 
 function Select({ field, value, choices, required, attributes }) {
   const { form } = words();

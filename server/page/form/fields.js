@@ -22,6 +22,13 @@ export const groups = [
       { path: 'dataset.seqLen', type: 'whole', initial: '512' },
       { path: 'dataset.textField', type: 'text', initial: 'text', more: true },
       { path: 'dataset.tokensField', type: 'text', more: true },
+      { path: 'dataset.messagesField', type: 'text', more: true },
+      {
+        path: 'dataset.roles',
+        type: 'choices',
+        options: ['system', 'developer', 'user', 'assistant', 'tool'],
+        more: true,
+      },
       { path: 'dataset.split', type: 'text', more: true },
       {
         path: 'dataset.chunking',
@@ -71,6 +78,7 @@ export const requestFields = groups.flatMap(({ fields }) => fields);
 /** Fields of one SAE. Those that its file calls for are shown, the others are folded up. */
 export const saeFields = [
   { path: 'checkpoint', type: 'text', required: true, suggest: 'checkpoints' },
+  { path: 'checkpoints', type: 'text' },
   { path: 'kind', type: 'choice', suggest: 'kinds' },
   { path: 'layer', type: 'whole' },
   { path: 'hook', type: 'text' },

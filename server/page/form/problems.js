@@ -11,7 +11,10 @@ export function ownProblems(draft, unreadable, fileOf) {
     .map(({ path }) => ({ path, message: form.mustBeGiven }));
   const saes = draft.saes.flatMap(({ texts }, index) => {
     const at = (name) => `saes[${index}].${name}`;
-    if (isEmpty(texts.checkpoint)) return [{ path: at('checkpoint'), message: form.mustBeGiven }];
+    if (isEmpty(texts.checkpoint))
+      return isEmpty(texts.checkpoints)
+        ? [{ path: at('checkpoint'), message: form.mustBeGiven }]
+        : [];
     const { file, choice } = fileOf(texts);
     if (file === null || file.error) return [];
     if (file.obstacle)

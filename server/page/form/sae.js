@@ -120,7 +120,9 @@ export function Sae({ index, sae, file, context, problems, isOpen, onChange, onR
           : hintOf(name, finding, choice, context.kinds, context.layers)
       }
       placeholder=${name === 'label' ? (choice?.kind ?? '') : undefined}
-      required=${name === 'checkpoint' || (isRequired && !isKnownKind)}
+      required=${
+        (name === 'checkpoint' && isEmpty(texts.checkpoints)) || (isRequired && !isKnownKind)
+      }
       problems=${[
         ...(name === 'checkpoint' ? fileProblem : []),
         ...(problems.get(path(name)) ?? []).filter((text) => !fileProblem.includes(text)),
@@ -137,7 +139,13 @@ export function Sae({ index, sae, file, context, problems, isOpen, onChange, onR
   return html`
     <details class="sae" open=${isOpen} data-sae=${index}>
       <summary>
-        <h3>${form.sae(index + 1)}${texts.checkpoint ? `: ${fileName(texts.checkpoint)}` : ''}</h3>
+        <h3>
+          ${form.sae(index + 1)}${
+            texts.checkpoint
+              ? `: ${fileName(texts.checkpoint)}`
+              : (texts.checkpoints ?? '') && `: ${texts.checkpoints}`
+          }
+        </h3>
         ${' '}<span class="soft small">${summaryOf(texts, choice)}</span>
       </summary>
       <div class="fields">${saeFields.filter(isMain).map(control)}</div>

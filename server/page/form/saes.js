@@ -46,7 +46,10 @@ export function Saes({ saes, catalogue, context, problems, fileOf, isLoading, on
           checkpoints=${catalogue.checkpoints}
           kinds=${catalogue.kinds}
           onAdd=${(found) =>
-            onChange([...saes.filter(({ texts }) => texts.checkpoint !== undefined), ...found])}
+            onChange([
+              ...saes.filter(({ texts }) => texts.checkpoint ?? texts.checkpoints),
+              ...found,
+            ])}
           onClose=${() => setFolderOpen(false)}
         />`
       }

@@ -59,6 +59,11 @@ export const formEn = {
     'dataset.seqLen': ['Tokens per sample'],
     'dataset.textField': ['Field of the text', 'Field of a record, or a dotted path to it.'],
     'dataset.tokensField': ['Field of token ids', 'Used instead of text.'],
+    'dataset.messagesField': [
+      'Field of messages',
+      'A list of { role, content }, rendered by the chat template. Used instead of text.',
+    ],
+    'dataset.roles': ['Roles that count under strict', 'Not given: every token counts.'],
     'dataset.split': ['Split', 'Such as train, if the files of several lie together.'],
     'dataset.chunking': ['How records become samples'],
     'dataset.prependBos': ['BOS before each sample', 'Not given: as the SAEs’ files say.'],
@@ -83,6 +88,7 @@ export const formEn = {
   },
   saeLabels: {
     checkpoint: 'Checkpoint',
+    checkpoints: 'Several checkpoints instead',
     kind: 'Kind',
     layer: 'Layer',
     hook: 'Hook point',
@@ -99,6 +105,7 @@ export const formEn = {
     label: 'Label',
   },
   saeHints: {
+    checkpoints: 'A pattern such as runs/*/ae.pt, or a folder. The other fields hold for all.',
     hook: 'Instead of a layer, such as blocks.5.hook_mlp_out.',
     hookOut: 'For transcoders whose files do not say.',
     prefix: 'Chooses one of several SAEs in a file.',

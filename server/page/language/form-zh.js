@@ -59,6 +59,11 @@ export const formZh = {
     'dataset.seqLen': ['每个样本的词元数'],
     'dataset.textField': ['文本字段', '记录中的字段，或以点分隔的路径。'],
     'dataset.tokensField': ['词元 id 字段', '代替文本使用。'],
+    'dataset.messagesField': [
+      '消息字段',
+      '由 { role, content } 组成的列表，由对话模板渲染，代替文本。',
+    ],
+    'dataset.roles': ['strict 下计入的角色', '不填：全部词元计入。'],
     'dataset.split': ['数据划分', '多个划分的文件放在一起时填写，例如 train。'],
     'dataset.chunking': ['记录如何切成样本'],
     'dataset.prependBos': ['样本前加 BOS', '未指定：按 SAE 文件中的说明。'],
@@ -83,6 +88,7 @@ export const formZh = {
   },
   saeLabels: {
     checkpoint: '检查点',
+    checkpoints: '改为多个检查点',
     kind: '类型',
     layer: '层',
     hook: '挂钩点',
@@ -99,6 +105,7 @@ export const formZh = {
     label: '标签名',
   },
   saeHints: {
+    checkpoints: '路径模式（如 runs/*/ae.pt）或文件夹；其余字段对全部生效。',
     hook: '代替层，例如 blocks.5.hook_mlp_out。',
     hookOut: '用于文件未说明的转码器。',
     prefix: '从文件的多个 SAE 中选择一个。',

@@ -1,6 +1,7 @@
 /** `sae-eval inspect`: content of checkpoints, their possible kinds, fields they require. */
 import CliTable from 'cli-table3';
 import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
+import { located } from '../../hub-cache.js';
 import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 import { describeFolder, type FoundCheckpoint } from '../../inspect/describe-folder.js';
 import { renderDescription } from '../../inspect/render.js';
@@ -32,7 +33,8 @@ function tableOf(found: readonly FoundCheckpoint[]): string {
 }
 
 /** What is to be printed of one path: its text, and its description as JSON. */
-async function inspectOne(path: string): Promise<{ text: string; json: unknown[] }> {
+async function inspectOne(typed: string): Promise<{ text: string; json: unknown[] }> {
+  const path = located(typed, 'SAE');
   try {
     const description = await describeCheckpoint(path);
     return { text: renderDescription(description), json: [description] };

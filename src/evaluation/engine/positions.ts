@@ -11,7 +11,7 @@ import { everyPosition, keptPositions, type PositionSet } from '../positions.js'
 export type Over = 'positions' | 'nextPositions';
 
 export interface PositionsOptions {
-  samples: readonly Pick<Sample, 'ids' | 'length'>[];
+  samples: readonly Pick<Sample, 'ids' | 'length' | 'out'>[];
   /** Positions of a sequence in the micro-batch; real ones are never left out. */
   T: number;
   device: string;
@@ -32,7 +32,7 @@ export interface MaskName {
 const nameOf = (protocol: Protocol, over: Over, set: PositionSet): string =>
   `${protocol}|${over}|${protocol === 'strict' ? set.key : ''}`;
 
-type Test = (id: number, t: number, length: number) => boolean;
+type Test = (id: number, t: number, length: number, out: Uint8Array | undefined) => boolean;
 
 export class Positions {
   /** Sequences. */
@@ -94,8 +94,8 @@ export class Positions {
   #bytes(test: Test): Uint8Array {
     const { samples, T } = this.#options;
     const bytes = new Uint8Array(samples.length * T);
-    samples.forEach(({ ids, length }, b) => {
-      for (let t = 0; t < T; t++) bytes[b * T + t] = Number(test(ids[t]!, t, length));
+    samples.forEach(({ ids, length, out }, b) => {
+      for (let t = 0; t < T; t++) bytes[b * T + t] = Number(test(ids[t]!, t, length, out));
     });
     return bytes;
   }
@@ -112,12 +112,14 @@ export class Positions {
     const next = over === 'nextPositions' ? 1 : 0;
     if (protocol === 'reference') return (_id, t) => t + next < this.T;
     const isOut = this.#isExcluded(set);
-    return (id, t, length) => t + next < length && !isOut(id, t);
+    return (id, t, length, out) => t + next < length && !isOut(id, t, out);
   }
 
-  #isExcluded(set: PositionSet): (id: number, t: number) => boolean {
+  #isExcluded(set: PositionSet): (id: number, t: number, out: Uint8Array | undefined) => boolean {
     const kept = keptPositions(set, this.#options.samples[0]?.ids.length ?? 0);
-    return (id, t) => set.excludedIds.has(id) || (kept !== null && kept[t] === 0);
+    const byRole = set.byRole === true;
+    return (id, t, out) =>
+      set.excludedIds.has(id) || (kept !== null && kept[t] === 0) || (byRole && out?.[t] === 1);
   }
 
   /** Positions that count for an SAE of that set: [B, T] bool. */
@@ -160,7 +162,7 @@ export class Positions {
 
   #excludedBytes(set: PositionSet): Uint8Array {
     const isOut = this.#isExcluded(set);
-    return this.#bytes((id, t, length) => t < length && isOut(id, t));
+    return this.#bytes((id, t, length, out) => t < length && isOut(id, t, out));
   }
 
   /** Positions that an SAE leaves as they are: [B, T, 1] bool; null if there are none here. */

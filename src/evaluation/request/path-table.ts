@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
+import { located, type HubThing } from '../../hub-cache.js';
 
 export const serializedErrorSchema = z.object({
   code: z.string(),
@@ -16,15 +17,23 @@ export const serializedErrorSchema = z.object({
  * Path of the file system for each path of a request, or the error of it. Null: any path may be
  * read as it stands (the command line).
  */
+const entry = z.object({
+  name: z.string(),
+  /** What is named: one name of the hub may be a model, an SAE and a text. */
+  thing: z.enum(['model', 'SAE', 'dataset']).optional(),
+});
 export const pathTableSchema = z
   .array(
-    z.union([
-      z.object({ name: z.string(), path: z.string() }),
-      z.object({ name: z.string(), error: serializedErrorSchema }),
-    ]),
+    z.union([entry.extend({ path: z.string() }), entry.extend({ error: serializedErrorSchema })]),
   )
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
+
+/**
+ * From a path of a request to one of the file system; throws if it may not be read. By default,
+ * `located`: a name that is no path may be one of the local Hugging Face cache.
+ */
+export type ResolvePath = (path: string, thing: HubThing) => string;
 
 /** Whether the operator of a server lets its requests name models that are programs. */
 export function serverAllowsPrograms(): boolean {
@@ -32,11 +41,11 @@ export function serverAllowsPrograms(): boolean {
 }
 
 /** The function that `validateRequest` and `run` ask for paths. */
-export function pathResolver(table: PathTable): (path: string) => string {
-  if (table === null) return (path) => path;
-  const entries = new Map(table.map((entry) => [entry.name, entry]));
-  return (path) => {
-    const entry = entries.get(path);
+export function pathResolver(table: PathTable): ResolvePath {
+  if (table === null) return located;
+  const entries = new Map(table.map((one) => [`${one.thing ?? ''} ${one.name}`, one]));
+  return (path, thing) => {
+    const entry = entries.get(`${thing} ${path}`) ?? entries.get(` ${path}`);
     if (entry === undefined)
       throw new SaeEvalError(
         'path-outside-roots',

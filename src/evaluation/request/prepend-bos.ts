@@ -5,7 +5,7 @@ import type { Problems } from './problems.js';
 
 /** The value of a request; undefined for the tokenizer's own way. */
 export function choosePrependBos(
-  { dataset, protocol }: ResolvedRequest,
+  { dataset, protocol }: Pick<ResolvedRequest, 'dataset' | 'protocol'>,
   saes: readonly { label: string; description: SaeDescription }[],
   problems: Problems,
 ): boolean | undefined {

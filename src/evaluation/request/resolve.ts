@@ -3,19 +3,25 @@
  * in what the files and the defaults decide. No tensor is read.
  */
 import { stat } from 'node:fs/promises';
-import { asSaeEvalError, type ErrorCode } from '../../errors.js';
+import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
 import { missingPath } from '../../missing-path.js';
 import { checkField } from '../../data/index.js';
+import { readChatTemplate } from '../../lm/chat-template.js';
 import { readModelConfig, type ModelConfig } from '../../lm/config.js';
 import { kOf, type SaeDescription } from '../../sae/description.js';
 import { recognize } from '../../sae/formats/recognize.js';
 import { GivenSettings } from '../../sae/given.js';
-import type { EvaluationRequest, ResolvedRequest, SaeSpec } from '../../schema/index.js';
+import { located } from '../../hub-cache.js';
+import type { EvaluationRequest, ResolvedRequest, ResolvedSaeSpec } from '../../schema/index.js';
 import { centerFor } from './centering.js';
+import { Expansion } from './checkpoints/expand.js';
+import { findCheckpoints } from './checkpoints/find.js';
+import { splitPattern } from './checkpoints/pattern.js';
 import { chooseExclusion, type ChosenExclusion } from './exclusion.js';
 import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
 import { placedByPath } from './path-hook.js';
+import type { ResolvePath } from './path-table.js';
 import { placeSae, type PlacedSae } from './place.js';
 import { choosePrependBos } from './prepend-bos.js';
 import { Problems } from './problems.js';
@@ -40,15 +46,24 @@ export interface ValidatedRequest {
 }
 
 export interface ValidateOptions {
-  /** From a path of the request to one of the file system; throws if it may not be read. */
-  resolvePath?: (path: string) => string;
+  resolvePath?: ResolvePath;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
 }
 
+/** @throws SaeEvalError `tokenizer-invalid` if the model has no chat template. */
+function checkChatTemplate({ path }: ModelConfig): void {
+  if (readChatTemplate(path) === null)
+    throw new SaeEvalError(
+      'tokenizer-invalid',
+      'messages need a chat template, and the model has none: expected chat_template.jinja, or ' +
+        'chat_template in tokenizer_config.json, as chat models have it',
+    );
+}
+
 /** Settings that a request gives beside a file: an override counts if it is the only setting. */
 function givenSettings(
-  { checkpoint: _, label: __, prefix: ___, ...fields }: SaeSpec,
+  { checkpoint: _, label: __, prefix: ___, ...fields }: ResolvedSaeSpec,
   { inferK, theta }: ResolvedRequest,
 ): GivenSettings {
   return new GivenSettings({
@@ -59,7 +74,7 @@ function givenSettings(
 }
 
 /** Settings that are given and that an SAE of this description has no use for. */
-function* unused(spec: SaeSpec, { kind, form, activation }: SaeDescription) {
+function* unused(spec: ResolvedSaeSpec, { kind, form, activation }: SaeDescription) {
   if (spec.k !== undefined && activation.kind !== 'topk')
     yield [
       'k',
@@ -78,15 +93,26 @@ function* unused(spec: SaeSpec, { kind, form, activation }: SaeDescription) {
  */
 export async function validateRequest(
   input: EvaluationRequest | unknown,
-  { resolvePath = (path) => path, allowProgram = false }: ValidateOptions = {},
+  { resolvePath = located, allowProgram = false }: ValidateOptions = {},
 ): Promise<ValidatedRequest> {
-  const request = parseRequest(input);
+  const expansion = await Expansion.of(parseRequest(input), (checkpoints) =>
+    findCheckpoints(checkpoints, resolvePath(splitPattern(checkpoints).base, 'SAE')),
+  );
+  return expansion.telling(() =>
+    validateExpanded(expansion.request, { resolvePath, allowProgram }),
+  );
+}
+
+async function validateExpanded(
+  request: ResolvedRequest,
+  { resolvePath, allowProgram }: Required<ValidateOptions>,
+): Promise<ValidatedRequest> {
   const problems = new Problems();
   const model = await problems.at('model', () =>
-    readModelConfig(resolvePath(request.model), { allowProgram, name: request.model }),
+    readModelConfig(resolvePath(request.model, 'model'), { allowProgram, name: request.model }),
   );
   const dataset = await problems.at('dataset.path', async () => {
-    const path = resolvePath(request.dataset.path);
+    const path = resolvePath(request.dataset.path, 'dataset');
     await stat(path).catch((thrown: NodeJS.ErrnoException) => {
       throw thrown.code === 'ENOENT'
         ? missingPath(request.dataset.path, { hub: 'dataset' })
@@ -100,7 +126,9 @@ export async function validateRequest(
       () => checkField(dataset, request.dataset),
       (field) => `dataset.${field}`,
     );
-  const { seqLen } = request.dataset;
+  const { seqLen, messagesField } = request.dataset;
+  if (model !== null && messagesField !== undefined)
+    await problems.at('dataset.messagesField', () => checkChatTemplate(model));
   if (model !== null && seqLen > model.maxPositions)
     problems.add(
       'request-invalid',
@@ -109,7 +137,7 @@ export async function validateRequest(
     );
 
   const labels = new Set<string>();
-  const found: { spec: SaeSpec; sae: Omit<ResolvedSae, 'label'> }[] = [];
+  const found: { spec: ResolvedSaeSpec; sae: Omit<ResolvedSae, 'label'> }[] = [];
   for (const [index, spec] of request.saes.entries()) {
     const at = (field: string): string => `saes[${index}].${field}`;
     const add = (field: string, message: string, code?: ErrorCode): void =>
@@ -125,7 +153,9 @@ export async function validateRequest(
     const described = await problems.at(
       at('checkpoint'),
       async () =>
-        placedByPath((await recognize(resolvePath(spec.checkpoint), spec.prefix)).describe(given)),
+        placedByPath(
+          (await recognize(resolvePath(spec.checkpoint, 'SAE'), spec.prefix)).describe(given),
+        ),
       at,
     );
     for (const { path, message } of given.faults) add(path, message);
@@ -163,7 +193,10 @@ export async function validateRequest(
 }
 
 /** The SAE of the request with everything that was decided. */
-function filledSpec(spec: SaeSpec, { label, layer, description }: ResolvedSae): SaeSpec {
+function filledSpec(
+  spec: ResolvedSaeSpec,
+  { label, layer, description }: ResolvedSae,
+): ResolvedSaeSpec {
   const k = kOf(description);
   return {
     ...spec,

@@ -5,7 +5,7 @@ import { squaredError } from '../../metrics/explained-variance.js';
 import { allPositions, cleanKey, slotKey, specialsKey } from '../../metrics/keys.js';
 import type { Column } from '../../metrics/metric.js';
 import type { Exclusion } from '../../sae/description.js';
-import type { Exclude, SaeResult } from '../../schema/index.js';
+import type { ChatRole, Exclude, SaeResult } from '../../schema/index.js';
 import type { PositionSet } from '../positions.js';
 import type { ChosenExclusion } from '../request/exclusion.js';
 import type { Subject } from './assemble.js';
@@ -23,13 +23,23 @@ const total = (values: Float64Array | null): number =>
   values?.reduce((sum, value) => sum + value, 0) ?? 0;
 
 export function positionsOf(
-  { exclusion, from }: Pick<ChosenExclusion, 'exclusion' | 'from'>,
+  {
+    exclusion,
+    from,
+    roles,
+  }: Pick<ChosenExclusion, 'exclusion' | 'from'> & { roles?: readonly ChatRole[] | undefined },
   accumulator: Accumulator,
   { key }: PositionSet,
 ): NonNullable<SaeResult['positions']> {
   const count = (set?: string): number =>
     total(accumulator.column(cleanKey('strict', 'positions', set)));
-  return { exclude: rulesOf(exclusion), from, counted: count(key), real: count() };
+  return {
+    exclude: rulesOf(exclusion),
+    from,
+    ...(roles === undefined ? {} : { roles: [...roles] }),
+    counted: count(key),
+    real: count(),
+  };
 }
 
 /** Shares of special tokens; null if some positions are left out, or there is no special token. */

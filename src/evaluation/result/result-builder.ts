@@ -206,7 +206,11 @@ export class ResultBuilder {
     if (!this.options.wanted.protocols.has('strict')) return {};
     const { resolved, strategy } = evaluated;
     return {
-      positions: positionsOf(resolved.excluding, accumulator, strategy!.positions),
+      positions: positionsOf(
+        { ...resolved.excluding, roles: this.options.request.dataset.roles },
+        accumulator,
+        strategy!.positions,
+      ),
       specials: specialShares(accumulator, this.#subject(evaluated)),
     };
   }

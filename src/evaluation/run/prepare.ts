@@ -3,6 +3,7 @@
  * how much at once.
  */
 import { asSaeEvalError, type SaeEvalError } from '../../errors.js';
+import { located } from '../../hub-cache.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
@@ -17,6 +18,7 @@ import { zeroLanes } from '../engine/zero-ablation.js';
 import { positionSet } from '../positions.js';
 import { strategyFor } from '../engine/strategies/index.js';
 import type { Strategy, Variant, Wanted } from '../engine/strategies/strategy.js';
+import type { ResolvePath } from '../request/path-table.js';
 import type { ResolvedSae } from '../request/resolve.js';
 import type { Loans } from './weight-cache.js';
 
@@ -77,8 +79,7 @@ export interface LoadEvaluatedOptions {
   loans: Loans;
   /** Ids that the tokenizer and the model call special. */
   specialIds: ReadonlySet<number>;
-  /** From a path of the request to one of the file system; default the same. */
-  resolvePath?: (path: string) => string;
+  resolvePath?: ResolvePath;
 }
 
 /**
@@ -103,14 +104,14 @@ function loadOne(
     products,
     loans,
     specialIds,
-    resolvePath,
+    resolvePath = located,
   }: LoadEvaluatedOptions,
 ): EvaluatedSae {
   const { description, layer, layers, site, head, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
-  const path = resolvePath === undefined ? base.path : resolvePath(base.path);
+  const path = resolvePath(base.path, 'SAE');
   // Two SAEs of one file that differ only in the place they are used at share their weights.
   const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;
   const values = [...usedTensors(description)].reduce((sum, name) => {
@@ -134,7 +135,9 @@ function loadOne(
       L: model.layers,
       variants,
       wanted,
-      positions: positionSet(excluding.exclusion, specialIds),
+      positions: positionSet(excluding.exclusion, specialIds, {
+        roles: request.dataset.roles ?? [],
+      }),
       saeDtype: dtype,
     });
     return { ...base, sae, strategy, error: null };

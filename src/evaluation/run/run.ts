@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { cpus } from 'node:os';
 import { openSamples, type Sample } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { located } from '../../hub-cache.js';
+import { readChatTemplate, type ChatTemplate } from '../../lm/chat-template.js';
 import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
@@ -39,6 +41,7 @@ import {
   type ResolvedRequest,
   type SaeResult,
 } from '../../schema/index.js';
+import type { ResolvePath } from '../request/path-table.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
 
@@ -80,7 +83,7 @@ export interface RunOptions {
   device?: string;
   /** Something that the result's warnings will tell: a journal was not used, or not written. */
   onNotice?: (text: Bilingual) => void;
-  resolvePath?: (path: string) => string;
+  resolvePath?: ResolvePath;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
@@ -127,6 +130,11 @@ function notWritten(thrown: unknown, { en, zh }: Bilingual): Bilingual {
   };
 }
 
+/** The chat template of the model, if the request reads messages. */
+function chatTemplateOf({ dataset }: ResolvedRequest, model: string): ChatTemplate | null {
+  return dataset.messagesField === undefined ? null : readChatTemplate(model);
+}
+
 /** The request with what was decided about BOS. */
 function begun<R extends ResolvedRequest>(request: R, prependBos: boolean | undefined): R {
   return prependBos === undefined
@@ -154,7 +162,7 @@ export async function run(
     onResult,
     resultInterval = 0,
     onNotice,
-    resolvePath = (path) => path,
+    resolvePath = located,
     allowProgram = false,
     cache = new WeightCache(),
   } = options;
@@ -162,8 +170,8 @@ export async function run(
   const files = new InputFiles();
   const validated = await validateRequest(input, {
     allowProgram,
-    resolvePath: (name) => {
-      const path = resolvePath(name);
+    resolvePath: (name, thing) => {
+      const path = resolvePath(name, thing);
       loans.see(path);
       files.see(path, name);
       return path;
@@ -247,6 +255,7 @@ export async function run(
       batchSize: request.batchSize,
       tokenizer,
       vocabulary: model.vocabulary,
+      template: chatTemplateOf(request, validated.paths.model),
       prependBos: begins.prependBos,
       skipBatches: accumulator.batchSizes.length,
     });

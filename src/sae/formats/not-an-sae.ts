@@ -27,6 +27,11 @@ function modelTypeIn(folder: string): string | null {
   }
 }
 
+/** Whether a folder holds a language model. */
+export function isLanguageModel(folder: string): boolean {
+  return modelTypeIn(folder) !== null;
+}
+
 /** @throws SaeEvalError `checkpoint-format` if the path is a language model's folder or weights. */
 export function refuseLanguageModel(path: string, { isFolder }: { isFolder: boolean }): void {
   if (!isFolder && !modelWeights.test(basename(path)) && basename(path) !== 'config.json') return;

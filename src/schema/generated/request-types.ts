@@ -69,8 +69,18 @@ export interface Dataset {
   /** Field of a record that has token ids, used instead of text. */
   tokensField?: string | undefined;
   /**
-   * How records become samples. words (default): chunks of seqLen words. document: one sample
-   * for each record. packed: all tokens one after another.
+   * Field of a record that has a conversation, a list of { role, content }: the model's chat
+   * template renders it. Used instead of text.
+   */
+  messagesField?: string | undefined;
+  /**
+   * Roles whose tokens count under strict, such as assistant; the others are left out as by
+   * exclude. Default: every token counts. With messagesField only.
+   */
+  roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
+  /**
+   * How records become samples. words (default): chunks of seqLen words. document (default of
+   * conversations): one sample for each record. packed: all tokens one after another.
    */
   chunking?: 'words' | 'document' | 'packed' | undefined;
   /**
@@ -87,8 +97,16 @@ export interface Dataset {
 }
 
 export interface SaeSpec {
-  /** Path of a checkpoint file, or of a folder or file in a published format. */
-  checkpoint: string;
+  /**
+   * Path of a checkpoint file, or of a folder or file in a published format; or its name in the
+   * local Hugging Face cache: org/name[@revision][:path].
+   */
+  checkpoint?: string | undefined;
+  /**
+   * Several checkpoints instead of one: a pattern such as runs/*\/ae.pt, or a folder with SAEs.
+   * Each becomes an SAE, labeled by what differs in its path; the other fields hold for all.
+   */
+  checkpoints?: string | undefined;
   /** Kind of the SAE. Required if the file could be several. */
   kind?: SaeKind | undefined;
   /**
@@ -140,7 +158,10 @@ export interface SaeSpec {
   aggregation?: 'sum' | 'mean' | undefined;
   /** Routing, RouteSAE only; default hard. */
   routing?: 'hard' | 'soft' | undefined;
-  /** Unique name of the SAE; default: the kind, numbered if repeated. */
+  /**
+   * Unique name of the SAE; default: the kind, numbered if repeated. With `checkpoints`: what
+   * the names of all of them begin with.
+   */
   label?: string | undefined;
 }
 

@@ -4,10 +4,16 @@
  */
 import type { Bilingual } from '../../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
-import type { FloatDtype, MetricName, ProtocolName, SaeKind } from '../request.js';
+import type {
+  FloatDtype,
+  MetricName,
+  NormalizationName,
+  ProtocolName,
+  SaeKind,
+} from '../request.js';
 import type { PerLayer, ReplacementValues } from '../result.js';
 import type { EvaluationStatus } from '../status.js';
-import type { Exclude, SaeSpec } from './request-types.js';
+import type { Exclude } from './request-types.js';
 
 export interface EvaluationRecord {
   id: string;
@@ -47,7 +53,7 @@ export interface ResolvedRequest {
   /** Text to evaluate on. */
   dataset: Dataset;
   /** SAEs to evaluate, all in one pass. */
-  saes: SaeSpec[];
+  saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
   /** Protocols to measure under. */
@@ -99,8 +105,18 @@ export interface Dataset {
   /** Field of a record that has token ids, used instead of text. */
   tokensField?: string | undefined;
   /**
-   * How records become samples. words (default): chunks of seqLen words. document: one sample
-   * for each record. packed: all tokens one after another.
+   * Field of a record that has a conversation, a list of { role, content }: the model's chat
+   * template renders it. Used instead of text.
+   */
+  messagesField?: string | undefined;
+  /**
+   * Roles whose tokens count under strict, such as assistant; the others are left out as by
+   * exclude. Default: every token counts. With messagesField only.
+   */
+  roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
+  /**
+   * How records become samples. words (default): chunks of seqLen words. document (default of
+   * conversations): one sample for each record. packed: all tokens one after another.
    */
   chunking?: 'words' | 'document' | 'packed' | undefined;
   /**
@@ -114,6 +130,70 @@ export interface Dataset {
   maxSamples: number;
   /** Tokens per sample, up to the positions of the model. */
   seqLen: number;
+}
+
+export interface ResolvedSaeSpec {
+  /**
+   * Path of a checkpoint file, or of a folder or file in a published format; or its name in the
+   * local Hugging Face cache: org/name[@revision][:path].
+   */
+  checkpoint: string;
+  /** Kind of the SAE. Required if the file could be several. */
+  kind?: SaeKind | undefined;
+  /**
+   * Layer, 1…L. Required for TopK, Vanilla, Gated, JumpReLU unless the file names a hook point
+   * or its name has a layer. The seed draws RandomK's layer if it is omitted.
+   */
+  layer?: number | undefined;
+  /**
+   * Hook point that the SAE reads and writes, in the words of SAELens, TransformerLens or
+   * Hugging Face: blocks.5.hook_mlp_out, model.layers.5.mlp.output. For SAEs on one place whose
+   * files do not say; instead of `layer`.
+   */
+  hook?: string | undefined;
+  /**
+   * Hook point that a transcoder predicts, in the same words. An SAE of one hook point whose
+   * file says nothing of it becomes a transcoder: what it decodes is measured there.
+   */
+  hookOut?: string | undefined;
+  /**
+   * Number of active latents, 1…m. Required for TopK, RouteSAE, MLSAE, RandomK unless the SAE's
+   * configuration or file name has it.
+   */
+  k?: number | undefined;
+  /**
+   * Factor of the input, for published SAEs whose files lack it (crosscoders: one for each
+   * layer).
+   */
+  scale?: number | number[] | undefined;
+  /**
+   * Whether the SAE was trained on a residual stream without its mean (TransformerLens'
+   * center_writing_weights), for published SAEs whose files do not say.
+   */
+  centered?: boolean | undefined;
+  /** Positions that do not count for this SAE; default: those of the request. */
+  exclude?: Exclude | undefined;
+  /**
+   * How activations become the input of an SAE whose file cannot say: none (raw), pre,
+   * layer-norm or token-norm.
+   */
+  normalization?: NormalizationName | undefined;
+  /**
+   * Whether the decoder bias is subtracted from the input first, for SAEs whose files cannot
+   * say.
+   */
+  preBias?: boolean | undefined;
+  /** Prefix of the tensors, to choose one of several SAEs in a file. */
+  prefix?: string | undefined;
+  /** Aggregation of the router, RouteSAE only; default sum. */
+  aggregation?: 'sum' | 'mean' | undefined;
+  /** Routing, RouteSAE only; default hard. */
+  routing?: 'hard' | 'soft' | undefined;
+  /**
+   * Unique name of the SAE; default: the kind, numbered if repeated. With `checkpoints`: what
+   * the names of all of them begin with.
+   */
+  label?: string | undefined;
 }
 
 export interface Progress {
@@ -195,7 +275,7 @@ export interface RunConfig {
   /** Text to evaluate on. */
   dataset: Dataset;
   /** SAEs to evaluate, all in one pass. */
-  saes: SaeSpec[];
+  saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
   /** Protocols to measure under. */
@@ -374,6 +454,8 @@ export interface Positions {
   exclude: Exclude[];
   /** Who says so. */
   from: 'request' | 'file' | 'default';
+  /** Roles of a conversation whose tokens count, as the request says; else all. */
+  roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
   /** Real tokens that count. */
   counted: number;
   /** Real tokens. */

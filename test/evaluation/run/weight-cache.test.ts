@@ -16,7 +16,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
-import { requestSchema, type EvaluationResult, type ResolvedRequest } from '#src/schema/index.js';
+import {
+  resolvedRequestSchema,
+  type EvaluationResult,
+  type ResolvedRequest,
+} from '#src/schema/index.js';
 import { WeightCache } from '#src/evaluation/run/weight-cache.js';
 import { memory } from '#src/torch/index.js';
 
@@ -28,7 +32,7 @@ copyFileSync(shipped('TopK_tiny.pt'), join(folder, 'sae.pt'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function request(overrides: Partial<ResolvedRequest> = {}): ResolvedRequest {
-  return requestSchema.parse({
+  return resolvedRequestSchema.parse({
     model: join(folder, 'model'),
     dataset: { path: shipped('eval'), maxSamples: 4, seqLen: 16 },
     batchSize: 4,

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { Store } from '#server/jobs/store.js';
 import { SaeEvalClient } from '#src/client/index.js';
-import { requestSchema } from '#src/schema/request.js';
+import { resolvedRequestSchema } from '#src/schema/record.js';
 import { Database } from '#src/sqlite/database.js';
 import { root } from '../../golden/load.js';
 import { serve, smallRequest, temporaryFolder, until } from '../harness.js';
@@ -33,7 +33,7 @@ beforeAll(() => {
       device: 'cpu',
       submittedBy: null,
       client: 'someone',
-      request: requestSchema.parse(smallRequest()),
+      request: resolvedRequestSchema.parse(smallRequest()),
       paths: [],
       idempotencyKey: null,
       bodyHash: 'hash',
@@ -172,7 +172,7 @@ describe('a server on a store with damaged records', () => {
         device: 'cpu',
         submittedBy: null,
         client: 'someone',
-        request: requestSchema.parse(smallRequest()),
+        request: resolvedRequestSchema.parse(smallRequest()),
         paths: ['checkpoints/tiny-llama', 'checkpoints/eval', 'checkpoints/TopK_tiny.pt'].map(
           (name) => ({ name, path: `${root}${name}` }),
         ),

@@ -8,7 +8,7 @@ import { Roots } from '#server/roots.js';
 import { Store } from '#server/jobs/store.js';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type EvaluationSummary } from '#src/client/index.js';
-import { requestSchema } from '#src/schema/index.js';
+import { resolvedRequestSchema } from '#src/schema/index.js';
 import {
   full,
   packageRoot,
@@ -30,7 +30,7 @@ beforeAll(async () => {
   // As a server before this one would have left them; over HTTP the inspection of each would take
   // most of the time.
   const store = new Store(join(folder.path, 'jobs.db'));
-  const request = requestSchema.parse(
+  const request = resolvedRequestSchema.parse(
     smallRequest({
       dataset: { path: 'checkpoints/eval', maxSamples: 5000, seqLen: 512 },
       batchSize: 64,

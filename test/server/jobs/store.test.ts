@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
-import { requestSchema } from '#src/schema/request.js';
+import { resolvedRequestSchema } from '#src/schema/record.js';
 import type { EvaluationResult } from '#src/schema/result.js';
 import { Database } from '#src/sqlite/database.js';
 import { smallRequest, temporaryFolder } from '../harness.js';
@@ -18,7 +18,7 @@ it('opens a store of version 2, and lists what is in it', () => {
     device: 'cpu',
     submittedBy: null,
     client: 'someone',
-    request: requestSchema.parse(smallRequest()),
+    request: resolvedRequestSchema.parse(smallRequest()),
     paths: [],
     idempotencyKey: null,
     bodyHash: 'hash',
@@ -29,7 +29,7 @@ it('opens a store of version 2, and lists what is in it', () => {
     device: 'cpu',
     submittedBy: null,
     client: 'someone',
-    request: requestSchema.parse(smallRequest()),
+    request: resolvedRequestSchema.parse(smallRequest()),
     paths: [],
     idempotencyKey: null,
     bodyHash: 'hash',

@@ -9,7 +9,7 @@ import {
   type EvaluationListItem,
   type ListOptions,
 } from '#src/client/index.js';
-import { requestSchema, type EvaluationResult } from '#src/schema/index.js';
+import { resolvedRequestSchema, type EvaluationResult } from '#src/schema/index.js';
 import { Database } from '#src/sqlite/database.js';
 import { serve, smallRequest, temporaryFolder } from '../harness.js';
 
@@ -43,7 +43,7 @@ beforeAll(async () => {
       device: 'cpu',
       submittedBy: null,
       client: 'someone',
-      request: requestSchema.parse({
+      request: resolvedRequestSchema.parse({
         ...smallRequest({
           model: run % 4 === 0 ? 'checkpoints/Other' : 'checkpoints/tiny-llama',
           tags: [run % 2 === 0 ? 'even' : 'odd', ...(run % 3 === 0 ? ['third'] : [])],

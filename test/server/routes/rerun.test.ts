@@ -59,6 +59,7 @@ describe('an evaluation that is run again', () => {
     folder.remove();
   });
 
+  const topK = { kind: 'TopK', layer: 16, k: 16 } as const;
   const post = (body: string, headers: Record<string, string> = {}, query = '') =>
     fetch(`${server.url}/v1/evaluations/${first.id}/rerun${query}`, {
       method: 'POST',
@@ -188,5 +189,35 @@ describe('an evaluation that is run again', () => {
     const late = `${server.url}/v1/evaluations/${running.id}?keep=partial`;
     expect((await fetch(late, { method: 'DELETE' })).status).toBe(409);
     expect((await client.get(running.id)).result).toEqual(record.result);
+  });
+
+  it('has the SAEs that a pattern of the first one found', async () => {
+    const named = await client.evaluate(
+      smallRequest({
+        saes: [{ checkpoints: 'checkpoints/{TopK,Vanilla}_tiny.pt', ...topK, label: 'all' }],
+      }),
+      { wait: true },
+    );
+    expect(named.request.saes).toEqual([
+      { ...topK, checkpoint: 'checkpoints/TopK_tiny.pt', label: 'all TopK_tiny' },
+      { ...topK, checkpoint: 'checkpoints/Vanilla_tiny.pt', label: 'all Vanilla_tiny' },
+    ]);
+    expect(named.result!.results.map(({ error }) => error)).toEqual([null, null]);
+    const again = await client.rerun(named.id, {});
+    expect(again.request.saes).toEqual(named.request.saes);
+    const wrong = [
+      { checkpoints: 'checkpoints/*.pth', ...topK },
+      { checkpoints: '../*.pt', ...topK },
+      { checkpoints: 'checkpoints/eval', ...topK },
+    ];
+    const refused = client.evaluate(smallRequest({ saes: wrong }));
+    await expect(refused).rejects.toBeInstanceOf(InvalidRequestError);
+    const { fields } = (await refused.catch((error: unknown) => error)) as InvalidRequestError;
+    expect(fields.map(({ path }) => path)).toEqual(
+      [0, 1, 2].map((at) => `saes[${at}].checkpoints`),
+    );
+    expect(fields[0]!.message).toContain('nothing in checkpoints matches *.pth');
+    expect(fields[1]!.message).toContain('outside');
+    expect(fields[2]!.message).toMatch(/^checkpoints\/eval: no SAE lies below this folder/);
   });
 });

@@ -1,0 +1,43 @@
+/** Names in folders that may hold checkpoints. Nothing is read but the folders. */
+import { readdirSync, statSync, type Dirent } from 'node:fs';
+
+/** Files of a folder that may be checkpoints, by their names. */
+export const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/i;
+
+const byNumber = new Intl.Collator('en', { numeric: true });
+
+/** Order of names in which `step_2` comes before `step_10`. */
+export function byNaturalOrder(a: string, b: string): number {
+  return byNumber.compare(a, b) || (a < b ? -1 : a > b ? 1 : 0);
+}
+
+export interface SearchOptions {
+  /** Whether a path may be read: those of a server may not lead outside its roots. */
+  mayRead?: (path: string) => boolean;
+  /** Most files and folders that are looked at. */
+  mostEntries?: number;
+}
+
+const passedOver = new Set(['node_modules', '__pycache__']);
+
+/** Names in a folder in natural order, hidden ones left out; none if it cannot be read. */
+export function namesIn(folder: string): string[] {
+  let entries: Dirent[];
+  try {
+    entries = readdirSync(folder, { withFileTypes: true });
+  } catch {
+    return []; // one that may not be read hides no other
+  }
+  return entries
+    .map(({ name }) => name)
+    .filter((name) => !name.startsWith('.') && !passedOver.has(name))
+    .sort(byNaturalOrder);
+}
+
+type Sort = 'file' | 'folder' | 'other';
+
+/** What a path leads to; links are followed. */
+export function sortOf(path: string): Sort {
+  const facts = statSync(path, { throwIfNoEntry: false });
+  return facts?.isFile() === true ? 'file' : facts?.isDirectory() === true ? 'folder' : 'other';
+}
