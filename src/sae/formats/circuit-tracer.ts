@@ -12,7 +12,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { readScalar } from '../../checkpoint/scalar.js';
-import { readYamlConfig } from '../../checkpoint/yaml-file.js';
+import { readYamlConfig, readYamlFile } from '../../checkpoint/yaml-file.js';
 import type { Activation, DictionaryForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import { transcoding } from '../transcoding.js';
@@ -52,16 +52,16 @@ const vocabulary: Vocabulary = {
 function configBeside(path: string): string | null {
   const config = join(dirname(resolve(path)), 'config.yaml');
   if (!existsSync(config)) return null;
+  let value: unknown;
   try {
-    const { feature_input_hook: reads, feature_output_hook: predicts } = readYamlConfig(
-      config,
-      schema,
-    );
-    return reads || predicts ? config : null;
+    value = readYamlFile(config, { code: 'checkpoint-format' });
   } catch {
-    // Another library's configuration, or none that can be read.
-    return null;
+    // One that cannot be read is not passed over: describing the SAE says why.
+    return config;
   }
+  const { data } = schema.safeParse(value);
+  // Else it is another library's.
+  return data?.feature_input_hook || data?.feature_output_hook ? config : null;
 }
 
 function file(checkpoint: Checkpoint): FormatFile | null {
