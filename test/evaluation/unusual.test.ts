@@ -30,7 +30,7 @@ const requestOf = (...checkpoints: string[]) => ({
   model: shipped('tiny-llama'),
   dataset,
   saes: checkpoints.map((checkpoint) => ({ checkpoint })),
-  protocol: ['strict'],
+  protocol: ['strict' as const],
 });
 
 // float32 through 16 blocks in another order of sums: observed 1e-6.
