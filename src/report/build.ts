@@ -10,8 +10,9 @@ import { chartsSection } from './sections/charts.js';
 import { lossesSection } from './sections/losses.js';
 import { differencesSection } from './sections/differences.js';
 import { findingsSection } from './sections/findings.js';
-import { perLayerSection, resultsSection, saeTable, sweepSection } from './sections/results.js';
+import { perLayerSection, resultsSection, saeTable } from './sections/results.js';
 import { summarySection } from './sections/summary.js';
+import { sweepSections } from './sections/sweeps.js';
 
 export type Language = 'en' | 'zh';
 
@@ -34,7 +35,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...chartsSection(result, words),
       ...differencesSection(result, words),
       ...perLayerSection(result, words),
-      ...sweepSection(result, words),
+      ...sweepSections(result, words),
       ...modelsSection(result, words),
       ...configurationSection(result, words),
       ...appendixSections(result, words),

@@ -19,6 +19,7 @@ const head = [
   'layer',
   'inferK',
   'theta',
+  'prefix',
   'metric',
   'value',
   'ci95_low',
@@ -37,6 +38,7 @@ interface Place {
   layer?: number;
   inferK?: number | undefined;
   theta?: number | undefined;
+  prefix?: number | undefined;
 }
 
 export function renderCsv(results: readonly EvaluationResult[]): string {
@@ -59,6 +61,7 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
         place.layer,
         place.inferK,
         place.theta,
+        place.prefix,
         metric,
         mean,
         ci95?.[0],
@@ -85,7 +88,7 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
       rows(run, sae, {}, sae);
       for (const one of sae.perLayer ?? []) rows(run, sae, { layer: one.layer }, one);
       for (const point of sae.sweep ?? [])
-        rows(run, sae, { inferK: point.inferK, theta: point.theta }, point);
+        rows(run, sae, { inferK: point.inferK, theta: point.theta, prefix: point.prefix }, point);
     }
   }
   return `${lines.join('\r\n')}\r\n`;

@@ -5,9 +5,16 @@
 import type { FloatDtype } from '../schema/index.js';
 import { ops, scope, type Tensor } from '../torch/index.js';
 import { LayerSums, type CrossLayer } from './cross-layer.js';
-import { denseValues, type Sparsity } from './latents.js';
+import { denseValues, type Latents, type Override } from './latents.js';
 import type { SAE } from './load.js';
 import { Transcoder } from './transcoder.js';
+
+/** Latents of all m, those beyond a prefix as zeros. */
+function allValues(latents: Latents, m: number): Tensor {
+  const values = denseValues(latents);
+  const left = m - values.shape.at(-1)!;
+  return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
+}
 
 export interface AppliedSAE {
   /**
@@ -22,7 +29,7 @@ export interface AppliedSAE {
 function appliedToLayers(
   sae: CrossLayer,
   h: Tensor,
-  { sparsity, dtype }: { sparsity: Sparsity; dtype: FloatDtype },
+  { sparsity, dtype }: { sparsity: Override; dtype: FloatDtype },
 ): AppliedSAE {
   const sums = new LayerSums(sae);
   try {
@@ -52,7 +59,7 @@ function appliedToLayers(
 export function applySAE(
   sae: SAE,
   h: Tensor,
-  { sparsity = null, dtype = 'float32' }: { sparsity?: Sparsity; dtype?: FloatDtype } = {},
+  { sparsity = null, dtype = 'float32' }: { sparsity?: Override; dtype?: FloatDtype } = {},
 ): AppliedSAE {
   return scope(() => {
     if (sae.form === 'cross-layer') return appliedToLayers(sae, h, { sparsity, dtype });
@@ -60,12 +67,18 @@ export function applySAE(
       const input = sae.normalization.apply(h, dtype);
       const latents = sae.activate(sae.preactivate(input.x), sparsity);
       const predicted = sae.predict(latents, sae.skip(h.to({ dtype })));
-      return { latents: denseValues(latents), reconstruction: predicted.to({ dtype: h.dtype }) };
+      return {
+        latents: allValues(latents, sae.m),
+        reconstruction: predicted.to({ dtype: h.dtype }),
+      };
     }
     if (sae.form !== 'crosscoder') {
       const input = sae.normalization.apply(h, dtype);
       const latents = sae.activate(sae.preactivate(input.x), sparsity);
-      return { latents: denseValues(latents), reconstruction: input.restore(sae.decode(latents)) };
+      return {
+        latents: allValues(latents, sae.m),
+        reconstruction: input.restore(sae.decode(latents)),
+      };
     }
     const inputs = sae.normalizations.map((one, j) => one.apply(h.select(1, j), dtype));
     const x = ops.stack(
@@ -75,6 +88,6 @@ export function applySAE(
     const latents = sae.activate(sae.preactivate(x), sparsity);
     const decoded = sae.decode(latents); // [N, R, d]
     const restored = inputs.map((input, j) => input.restore(decoded.select(1, j)));
-    return { latents: denseValues(latents), reconstruction: ops.stack(restored, 1) };
+    return { latents: allValues(latents, sae.m), reconstruction: ops.stack(restored, 1) };
   });
 }

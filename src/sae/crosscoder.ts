@@ -80,7 +80,7 @@ export class Crosscoder extends ComputingSAE {
   }
 
   /** [N, m], or [N, R, m] if each site decides by itself. */
-  activate(a: Tensor, sparsity: Sparsity): Latents {
+  protected activateAll(a: Tensor, sparsity: Sparsity): Latents {
     if (this.#norms === null) return this.#activation.apply(a, sparsity);
     const each = this.#norms.map((norms) =>
       denseValues(this.#activation.apply(a.mul(norms), sparsity)).div(norms),

@@ -112,7 +112,7 @@ export class Dictionary extends ComputingSAE {
     return linear(x, this.#encoder, this.#shift);
   }
 
-  activate(a: Tensor, sparsity: Sparsity): Latents {
+  protected activateAll(a: Tensor, sparsity: Sparsity): Latents {
     const latents = this.#activation.apply(a, sparsity);
     return this.#norms === null ? latents : divideByNorms(latents, this.#norms);
   }

@@ -10,7 +10,14 @@ export {
 export { CrossLayer, LayerSums } from './cross-layer.js';
 export { Crosscoder } from './crosscoder.js';
 export { Dictionary } from './dictionary.js';
-export { activeCounts, firingCounts, type Latents, type Sparsity } from './latents.js';
+export {
+  activeCounts,
+  firingCounts,
+  withinPrefix,
+  type Latents,
+  type Override,
+  type Sparsity,
+} from './latents.js';
 export { loadSAE, openSAE, type LoadSaeOptions, type OpenSaeOptions, type SAE } from './load.js';
 export { type InputNormalization, type SaeInput } from './normalization.js';
 export { chooseProducts, type ProductKind } from './product.js';

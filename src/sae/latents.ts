@@ -2,16 +2,18 @@
  * Latents of N tokens, dense or as the few that were kept: select, count, decode. A latent is
  * active if it is not zero; kept values may be negative.
  */
-import { keep, kernels, ops, type Tensor } from '../torch/index.js';
+import { keep, kernels, ops, scope, type Tensor } from '../torch/index.js';
 import type { Products } from './product.js';
 
 export type Latents = (
-  | { readonly form: 'dense'; readonly values: Tensor } // [N, m]
+  | { readonly form: 'dense'; readonly values: Tensor } // [N, m]; [N, prefix] of a prefix
   | {
       readonly form: 'sparse';
       readonly values: Tensor; // [N, k]
       readonly indices: Tensor; // [N, k] int64
       readonly m: number;
+      /** Number of the first latents to which all but zeros belong; absent: m. */
+      readonly prefix?: number;
     }
 ) & {
   /** [N, d]: what the tokens before predict of the reconstruction; absent in nearly all SAEs. */
@@ -20,6 +22,12 @@ export type Latents = (
 
 /** Override of an SAE's own sparsity: a number of active latents, or a threshold. */
 export type Sparsity = { readonly inferK: number } | { readonly theta: number } | null;
+
+/**
+ * What a variant changes in the latents of an SAE: its sparsity, or the number of its first latents
+ * that count. Under a prefix the latents are those of the whole SAE, zero at and beyond it.
+ */
+export type Override = Sparsity | { readonly prefix: number };
 
 /** The step from pre-activations to latents. */
 export interface ActivationFunction {
@@ -57,12 +65,24 @@ export function override(activated: Tensor, sparsity: Sparsity): Latents {
     : keepAbove(activated, sparsity.theta);
 }
 
+/** The latents before `prefix`; the others are zero, and left out if the latents are dense. */
+export function withinPrefix(latents: Latents, prefix: number): Latents {
+  const { values } = latents;
+  if (latents.form === 'dense')
+    return prefix >= values.shape.at(-1)!
+      ? latents
+      : { ...latents, values: values.narrow(-1, 0, prefix) };
+  if (prefix >= latents.m) return latents;
+  // where, not a product: a latent that is left out may be infinite
+  return { ...latents, values: ops.where(latents.indices.lt(prefix), values, 0), prefix };
+}
+
 /** The same latents with their values changed one by one. */
 export function mapValues(latents: Latents, change: (values: Tensor) => Tensor): Latents {
   return { ...latents, values: change(latents.values) };
 }
 
-/** Latents [N, m] with their zeros. */
+/** Latents with their zeros: [N, m], or [N, prefix] of dense latents of a prefix. */
 export function denseValues(latents: Latents): Tensor {
   if (latents.form === 'dense') return latents.values;
   const { values, indices, m } = latents;
@@ -93,13 +113,17 @@ export function activeCounts({ values }: Latents): Tensor {
   return countAlong(values.ne(0), -1);
 }
 
-/** Number of chosen tokens on which each latent is active: [m] float64. `chosen` is [N] bool. */
+/**
+ * Number of chosen tokens on which each latent is active: [m], of a prefix [prefix], float64.
+ * `chosen` is [N] bool.
+ */
 export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
   const active = latents.values.ne(0).mul(chosen.unsqueeze(-1));
   if (latents.form === 'dense') return countAlong(active, 0);
   const weights = active.to({ dtype: 'float64' }).reshape([-1]);
   const counts = ops.zeros([latents.m], { dtype: 'float64', device: weights.device });
-  return counts.index_add_(0, latents.indices.reshape([-1]), weights);
+  const all = counts.index_add_(0, latents.indices.reshape([-1]), weights);
+  return latents.prefix === undefined ? all : all.narrow(0, 0, latents.prefix);
 }
 
 /** Share of the latents, m / 8, above which gathering rows is slower than a dense product. */
@@ -121,10 +145,9 @@ export class Decoder {
 
   /** `W_d z + bias`: [N, d]. */
   apply(latents: Latents, bias: Tensor | null): Tensor {
-    if (latents.form === 'dense') return this.#products.linear(latents.values, this.#weight, bias);
+    if (latents.form === 'dense') return this.#product(latents.values, bias);
     const [count, k] = latents.values.shape as [number, number];
-    if (k * denseFrom > latents.m)
-      return this.#products.linear(denseValues(latents), this.#weight, bias);
+    if (k * denseFrom > latents.m) return this.#product(denseValues(latents), bias);
     const { device } = latents.values;
     const offsets = ops.arange(0, count * k, k, { dtype: 'int64', device });
     const [sum] = ops.embedding_bag(this.#byLatent(), latents.indices.reshape([-1]), offsets, {
@@ -132,6 +155,13 @@ export class Decoder {
       per_sample_weights: latents.values.reshape([-1]),
     });
     return bias === null ? sum : sum.add(bias);
+  }
+
+  /** z [N, m], or [N, prefix] of the first latents. */
+  #product(z: Tensor, bias: Tensor | null): Tensor {
+    const width = z.shape.at(-1)!;
+    if (width === this.#weight.shape[1]) return this.#products.linear(z, this.#weight, bias);
+    return scope(() => this.#products.linear(z, this.#weight.narrow(1, 0, width), bias));
   }
 
   /** W_dᵀ, row-major: outlives the scope it is first needed in. */

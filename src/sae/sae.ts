@@ -2,7 +2,7 @@
 import type { Tensor } from '../torch/index.js';
 import { kOf, type Activation, type SaeForm } from './description.js';
 import type { SaeKind } from './kinds/kinds.js';
-import type { Latents, Sparsity } from './latents.js';
+import { withinPrefix, type Latents, type Override, type Sparsity } from './latents.js';
 import type { Products } from './product.js';
 
 /**
@@ -42,8 +42,16 @@ export abstract class ComputingSAE {
    *   Default: all rows are one.
    */
   abstract preactivate(x: Tensor, T?: number): Tensor;
-  /** Latents of the pre-activations; `sparsity` overrides the SAE's own rule. */
-  abstract activate(a: Tensor, sparsity: Sparsity): Latents;
+  /** All latents of the pre-activations; `sparsity` overrides the SAE's own rule. */
+  protected abstract activateAll(a: Tensor, sparsity: Sparsity): Latents;
+
+  /** Latents of the pre-activations under an override; null: the SAE's own. */
+  activate(a: Tensor, override: Override): Latents {
+    return override !== null && 'prefix' in override
+      ? withinPrefix(this.activateAll(a, null), override.prefix)
+      : this.activateAll(a, override);
+  }
+
   /** → [N, d]. */
   abstract decode(z: Latents): Tensor;
   abstract dispose(): void;

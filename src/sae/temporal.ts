@@ -13,7 +13,7 @@
 import { ops, scope, type Tensor } from '../torch/index.js';
 import type { AttentionLayer, LinearLayer, TemporalForm } from './description.js';
 import { Dictionary } from './dictionary.js';
-import type { Latents, Sparsity } from './latents.js';
+import type { Latents, Override } from './latents.js';
 import type { Products } from './product.js';
 import type { Making, TakeTensor } from './sae.js';
 
@@ -108,8 +108,8 @@ export class Temporal extends Dictionary {
     });
   }
 
-  override activate(a: Tensor, sparsity: Sparsity): Latents {
-    const latents = super.activate(a.narrow(-1, 0, this.m).contiguous(), sparsity);
+  override activate(a: Tensor, override: Override): Latents {
+    const latents = super.activate(a.narrow(-1, 0, this.m).contiguous(), override);
     return { ...latents, predicted: a.narrow(-1, this.m, this.d) };
   }
 

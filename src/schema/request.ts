@@ -313,6 +313,14 @@ export const requestFields = z.strictObject({
   theta: oneOrMany(z.number())
     .optional()
     .describe('Threshold above which latents are active; a list makes a sweep.'),
+  prefixes: z
+    .union([z.literal('groups'), z.array(positiveInt).min(1).max(64)])
+    .optional()
+    .describe(
+      'Numbers of first latents, increasing, each a point of a sweep: the latents of the whole ' +
+        'SAE, zero beyond the prefix. "groups": the nested groups of Matryoshka SAEs, as their ' +
+        'files tell. Not beside inferK or theta.',
+    ),
   seed: z
     .number()
     .int()
@@ -347,6 +355,27 @@ export const requestSchema = requestFields
   .refine((request) => request.inferK === undefined || request.theta === undefined, {
     path: ['theta'],
     message: 'inferK and theta exclude each other: give one of them',
+  })
+  .superRefine(({ prefixes, inferK, theta }, { addIssue }) => {
+    if (prefixes === undefined) return;
+    if (inferK !== undefined || theta !== undefined)
+      addIssue({
+        code: 'custom',
+        path: ['prefixes'],
+        message:
+          `prefixes and ${inferK === undefined ? 'theta' : 'inferK'} exclude each other: ` +
+          'give one of them',
+      });
+    if (prefixes === 'groups') return;
+    const place = prefixes.findIndex((one, i) => i > 0 && one <= prefixes[i - 1]!);
+    if (place > 0)
+      addIssue({
+        code: 'custom',
+        path: ['prefixes', place],
+        message:
+          `expected more than ${prefixes[place - 1]}, the prefix before it, found ` +
+          `${prefixes[place]}`,
+      });
   })
   .meta({
     id: 'EvaluationRequest',

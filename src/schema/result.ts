@@ -42,6 +42,11 @@ export const sweepPointSchema = z
   .object({
     inferK: z.number().int().optional(),
     theta: z.number().optional(),
+    prefix: z
+      .number()
+      .int()
+      .optional()
+      .describe('Number of first latents that count; the whole SAE has its own values.'),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
   })
@@ -146,6 +151,12 @@ export const saeResultSchema = z
     dOut: z.number().int().optional().describe('Width of what a transcoder predicts.'),
     m: z.number().int().nullable().describe('Latents.'),
     k: z.number().int().nullable().describe('Active latents, for kinds that have a k.'),
+    groups: z
+      .array(z.number().int())
+      .optional()
+      .describe(
+        'Prefixes of a Matryoshka SAE’s nested groups, the last of them m, as its file tells.',
+      ),
     routing: z.enum(['hard', 'soft']).nullable(),
     aggregation: z.enum(['sum', 'mean']).nullable(),
     error: resultErrorSchema.nullable(),

@@ -7,6 +7,7 @@ import { crosscoderPlace } from './rules/crosscoder-place.js';
 import { fixedAgainstRouted } from './rules/fixed-against-routed.js';
 import { identities } from './rules/identities.js';
 import { mlsaeAgainstRouted } from './rules/mlsae-against-routed.js';
+import { nestedPrefixes } from './rules/nested-prefixes.js';
 import { noIntervals } from './rules/no-intervals.js';
 import { recommended } from './rules/recommended.js';
 import { replacementModel } from './rules/replacement-model.js';
@@ -21,6 +22,7 @@ export const summaryRules: readonly SummaryRule[] = [
   mlsaeAgainstRouted,
   crosscoderPlace,
   replacementModel,
+  nestedPrefixes,
   recommended,
   ...toCheck,
   baselineConfirmed,

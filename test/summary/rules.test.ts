@@ -58,6 +58,19 @@ const checkpoints = (...kls: readonly number[]): SaeResult[] =>
     strictly(saeResult('TopK', { label: `step ${i}` }), { KLDivPerToken: mean(kl) }),
   );
 
+/** The prefixes 64 and m of a TopK. */
+const swept: SaeResult = {
+  ...topk,
+  sweep: [64, topk.m!].map((prefix, i) => ({
+    prefix,
+    reference: null,
+    strict: {
+      ...topk.strict!,
+      KLDivPerToken: mean(i === 0 ? 3 : topk.strict!.KLDivPerToken!.mean),
+    },
+  })),
+};
+
 /** For each rule a run in which it must stand, and one in which it must not. */
 const cases: Record<string, { stands: EvaluationResult; silent: EvaluationResult | null }> = {
   compared: { stands: run([topk]), silent: null },
@@ -77,6 +90,10 @@ const cases: Record<string, { stands: EvaluationResult; silent: EvaluationResult
   'mlsae-against-routed': { stands: run([mlsae, route]), silent: run([mlsae, topk]) },
   'crosscoder-place': { stands: run([crosscoder, mlsae]), silent: run([mlsae, topk]) },
   'replacement-model': { stands: run([topk, layered]), silent: run([crosscoder]) },
+  'nested-prefixes': {
+    stands: run([swept]),
+    silent: run([topk, { ...swept, sweep: swept.sweep!.slice(1) }]),
+  },
   recommended: { stands: run([topk, mlsae]), silent: run([topk, vanilla, random]) },
   'check-failure': { stands: run([failed, topk]), silent: run([topk]) },
   'check-sparsity': { stands: run([vanilla]), silent: run([topk]) },

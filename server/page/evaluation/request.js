@@ -28,7 +28,7 @@ function Pairs({ pairs }) {
 
 function requestPairs(request) {
   const { form, evaluation } = words();
-  const overrides = new Set(['inferK', 'theta']);
+  const overrides = new Set(['inferK', 'theta', 'prefixes']);
   return requestFields
     .filter(({ path }) => !elsewhere.has(path))
     .flatMap((field) => {

@@ -3,8 +3,8 @@
  * hints stand under the same paths in language/. A test compares the paths with the schema.
  *
  * Types: `text`; `long` text; `whole` and `real` number; `reals`, `wholes`: one or several numbers;
- * `bool`; `choice` of `options`; `choices`: several of them; `words`: texts separated by commas;
- * `pairs`: lines `name: value`; `exclude`: a word, ids, or JSON.
+ * `prefixes`: `groups` or numbers; `bool`; `choice` of `options`; `choices`: several of them;
+ * `words`: texts separated by commas; `pairs`: lines `name: value`; `exclude`: a word, ids, JSON.
  *
  * `more` fields are folded up; `initial` is the server's default, shown as a placeholder.
  */
@@ -49,6 +49,7 @@ export const groups = [
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
       { path: 'inferK', type: 'wholes' },
       { path: 'theta', type: 'reals' },
+      { path: 'prefixes', type: 'prefixes' },
       { path: 'exclude', type: 'exclude', more: true },
       { path: 'batchSize', type: 'whole', initial: '64', more: true },
     ],

@@ -29,6 +29,9 @@ function pairs(text) {
   );
 }
 
+/** A word, or a list of numbers: one number is a list too. */
+const prefixes = (text) => (/^\D+$/.test(text) ? text : parts(text).map(number));
+
 /** `specials`, a list of ids, or an object as JSON. */
 function exclude(text) {
   if (/^[{[]/.test(text)) return JSON.parse(text);
@@ -48,6 +51,7 @@ const checks = {
   whole: (value) => Number.isSafeInteger(value),
   real: (value) => Number.isFinite(value),
   wholes: (value) => [value].flat().every(Number.isSafeInteger) && [value].flat().length > 0,
+  prefixes: (value) => typeof value === 'string' || value.every(Number.isSafeInteger),
   reals: (value) => [value].flat().every(Number.isFinite) && [value].flat().length > 0,
 };
 
@@ -68,6 +72,7 @@ export function valueOf({ type }, text) {
       words: list,
       pairs,
       exclude,
+      prefixes,
     }[type]?.(text.trim());
     if (value === undefined) return type === 'long' ? text : text.trim();
     if (checks[type]?.(value) === false) throw new ValueError(type, text.trim());

@@ -47,6 +47,7 @@ export const formEn = {
     checkpoint: 'path of a checkpoint',
     inferK: '8, 16, 32',
     theta: '0, 0.1, 0.5',
+    prefixes: 'groups',
     tags: 'gpt2, sweep',
     metadata: 'commit: 1a2b3c',
     exclude: 'as the files say',
@@ -72,6 +73,10 @@ export const formEn = {
     metrics: ['Metrics'],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],
     theta: ['Threshold instead of the SAEs’', 'Several make a sweep; not beside k.'],
+    prefixes: [
+      'First latents alone',
+      'Of Matryoshka SAEs: groups, or numbers such as 2048, 8192; a sweep, not beside k.',
+    ],
     exclude: [
       'Positions left out under strict',
       'none, specials, ids, or {"positions": [from, to]}. Not given: as the files say.',

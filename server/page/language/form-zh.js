@@ -47,6 +47,7 @@ export const formZh = {
     checkpoint: '检查点路径',
     inferK: '8, 16, 32',
     theta: '0, 0.1, 0.5',
+    prefixes: 'groups',
     tags: 'gpt2, sweep',
     metadata: 'commit: 1a2b3c',
     exclude: '按文件中的说明',
@@ -72,6 +73,10 @@ export const formZh = {
     metrics: ['指标'],
     inferK: ['替换 SAE 的 k', '填写多个值即为扫描。'],
     theta: ['替换 SAE 的阈值', '填写多个值即为扫描；不能与 k 同时使用。'],
+    prefixes: [
+      '只用前若干潜变量',
+      '用于 Matryoshka SAE：填 groups 或数字（如 2048, 8192）；即为扫描，不能与 k 或阈值同时使用。',
+    ],
     exclude: [
       'strict 下不计入的位置',
       'none、specials、id 列表或 {"positions": [from, to]}。未指定：按文件中的说明。',

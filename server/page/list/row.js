@@ -22,14 +22,15 @@ function Lines({ texts, more = 0 }) {
 
 /** Texts that tell runs with the same SAEs apart. */
 function settingsOf({ request, device, submittedBy }) {
-  const { dataset, inferK, theta } = request;
+  const { dataset, inferK, theta, prefixes } = request;
   const { settings } = words();
-  const sweep =
-    inferK !== undefined ? ['inferK', inferK] : theta !== undefined ? ['θ', theta] : null;
+  const [sweep] = Object.entries({ inferK, θ: theta, prefixes }).filter(
+    ([, value]) => value !== undefined,
+  );
   return [
     dataset.path,
     settings(dataset.maxSamples, dataset.seqLen),
-    sweep === null ? null : `${sweep[0]} ${[sweep[1]].flat().join(', ')}`,
+    sweep === undefined ? null : `${sweep[0]} ${[sweep[1]].flat().join(', ')}`,
     device,
     submittedBy,
   ].filter((text) => text !== null && text !== undefined);

@@ -3,6 +3,7 @@
  * in what the files and the defaults decide. No tensor is read.
  */
 import { stat } from 'node:fs/promises';
+import type { Bilingual } from '../../bilingual.js';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
 import { missingPath } from '../../missing-path.js';
 import { checkField } from '../../data/index.js';
@@ -24,6 +25,7 @@ import { placedByPath } from './path-hook.js';
 import type { ResolvePath } from './path-table.js';
 import { placeSae, type PlacedSae } from './place.js';
 import { choosePrependBos } from './prepend-bos.js';
+import { choosePrefixes } from './prefixes.js';
 import { Problems } from './problems.js';
 
 /** An SAE of a request with everything decided. */
@@ -32,6 +34,10 @@ export interface ResolvedSae extends PlacedSae {
   description: SaeDescription;
   /** Positions that do not count, and who says so. */
   excluding: Pick<ChosenExclusion, 'exclusion' | 'from'>;
+  /** Numbers of first latents to which a sweep restricts it; null without such a sweep. */
+  prefixes: readonly number[] | null;
+  /** Why that sweep has not all prefixes of the request. */
+  prefixNotes: readonly Bilingual[];
 }
 
 export interface ValidatedRequest {
@@ -137,7 +143,10 @@ async function validateExpanded(
     );
 
   const labels = new Set<string>();
-  const found: { spec: ResolvedSaeSpec; sae: Omit<ResolvedSae, 'label'> }[] = [];
+  const found: {
+    spec: ResolvedSaeSpec;
+    sae: Omit<ResolvedSae, 'label' | 'prefixes' | 'prefixNotes'>;
+  }[] = [];
   for (const [index, spec] of request.saes.entries()) {
     const at = (field: string): string => `saes[${index}].${field}`;
     const add = (field: string, message: string, code?: ErrorCode): void =>
@@ -169,20 +178,23 @@ async function validateExpanded(
     const all = [...notes, ...place.notes, ...excluding.notes];
     found.push({ spec, sae: { ...place, description, excluding, notes: all } });
   }
-  const prependBos = choosePrependBos(
-    request,
-    found.map(({ sae: { description } }, index) => ({
-      label: found[index]!.spec.label ?? `saes[${index}]`,
-      description,
-    })),
-    problems,
-  );
+  const described = found.map(({ spec, sae: { description } }, index) => ({
+    label: spec.label ?? `saes[${index}]`,
+    description,
+  }));
+  const prependBos = choosePrependBos(request, described, problems);
+  // Without some of the SAEs it cannot be said which of them have groups.
+  const chosen =
+    found.length < request.saes.length ? [] : choosePrefixes(request, described, problems);
   problems.throwIfAny();
 
   const names = labelsFor(
     found.map(({ spec, sae }) => ({ label: spec.label, kind: sae.description.kind })),
   );
-  const saes = found.map(({ sae }, index): ResolvedSae => ({ label: names[index]!, ...sae }));
+  const saes = found.map(({ sae }, index): ResolvedSae => {
+    const { prefixes, notes } = chosen[index]!;
+    return { label: names[index]!, ...sae, prefixes, prefixNotes: notes };
+  });
   return {
     request: { ...request, saes: saes.map((sae, index) => filledSpec(found[index]!.spec, sae)) },
     model: model!,

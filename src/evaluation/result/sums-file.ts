@@ -36,9 +36,10 @@ interface Described {
   meaning: string;
   protocol?: string;
   sae?: string;
-  /** The sparsity that a sweep sets. */
+  /** What a sweep sets: the sparsity, or the number of first latents that count. */
   inferK?: number;
   theta?: number;
+  prefix?: number;
   layer?: number | null;
   splicedAt?: number | null;
 }

@@ -34,9 +34,17 @@ export interface EvaluatedSae {
 }
 
 /** The settings an SAE is evaluated with: its own or the request's, then the points of a sweep. */
-function variantsOf(request: ResolvedRequest, index: number): Variant[] {
+function variantsOf(
+  { inferK, theta }: ResolvedRequest,
+  { prefixes }: ResolvedSae,
+  index: number,
+): Variant[] {
   const owner = (variant: number): string => `${index}.${variant}`;
-  const { inferK, theta } = request;
+  if (prefixes !== null)
+    return [
+      { owner: owner(0), sparsity: null },
+      ...prefixes.map((prefix, i) => ({ owner: owner(i + 1), sparsity: { prefix } })),
+    ];
   if (Array.isArray(inferK))
     return [
       { owner: owner(0), sparsity: null },
@@ -109,7 +117,7 @@ function loadOne(
 ): EvaluatedSae {
   const { description, layer, layers, site, head, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
-  const variants = variantsOf(request, index);
+  const variants = variantsOf(request, resolved, index);
   const base = { resolved, path: request.saes[index]!.checkpoint, variants };
   const path = resolvePath(base.path, 'SAE');
   // Two SAEs of one file that differ only in the place they are used at share their weights.

@@ -46,7 +46,16 @@ export const en: Words = {
     'tell from it.',
   missing: (who, reason) => `No value (${who}): ${reason}`,
   perLayer: 'Layer by layer',
-  sweep: 'Sparsity sweep',
+  sweeps: {
+    sparsity: 'Sparsity sweep',
+    prefixes: 'Nested prefixes',
+    prefixesLine:
+      'Each row is the SAE with its first latents alone, as many as the prefix says; the others ' +
+      'are zero. Dead latents are a share of the prefix.',
+    prefix: 'Prefix',
+    whole: (m) => `${m} (whole)`,
+    timesWhole: 'KL / whole',
+  },
   comparisons: 'Differences between SAEs',
   comparisonsLine:
     'Paired differences under strict: both SAEs use the same resampled sequences. If an ' +
@@ -84,7 +93,7 @@ export const en: Words = {
     microBatch: 'Computed at a time',
     seconds: 'Time taken',
     memory: 'Peak memory',
-    override: 'Sparsity override',
+    override: 'Override',
     seed: 'Seed',
   },
   architecture: ({ family, layers, width, parameters }) =>
@@ -97,6 +106,7 @@ export const en: Words = {
     `${sequences} ${sequences === 1 ? 'sequence' : 'sequences'}, ${logits} logits (a matter of ` +
     'memory: it changes no number)',
   took: (seconds, tokensPerSecond) => `${seconds} s (${tokensPerSecond} tokens per second)`,
+  groups: (prefixes) => `nested groups ${prefixes.join(', ')}`,
   positionsLeftOut: ({ exclude, from, counted, real }) =>
     exclude.length === 0
       ? null
@@ -121,6 +131,9 @@ export const en: Words = {
     errorAgainstKl: 'KL by reconstruction error',
     sparsityAgainstKl: 'KL by sparsity',
     frontier: 'Frontier of sparsity and KL',
+    prefixKl: 'KL by prefix',
+    prefixError: 'Reconstruction error by prefix',
+    prefix: 'prefix (first latents)',
     perLayerError: 'Reconstruction error by layer',
     perLayerKl: 'KL by layer',
     routing: 'Routing of tokens to layers',

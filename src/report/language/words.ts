@@ -39,7 +39,17 @@ export interface Words {
   /** @param who SAEs with the metrics that they lack. */
   missing(who: string, reason: string): string;
   perLayer: string;
-  sweep: string;
+  sweeps: {
+    sparsity: string;
+    prefixes: string;
+    /** What a row of a table of prefixes is. */
+    prefixesLine: string;
+    prefix: string;
+    /** Cell of the prefix that is the whole SAE. */
+    whole(m: number): string;
+    /** KL over that of the whole SAE. */
+    timesWhole: string;
+  };
   comparisons: string;
   comparisonsLine: string;
   value: string;
@@ -62,6 +72,8 @@ export interface Words {
   shuffled(seed: number): string;
   atATime(sequences: number, logits: string): string;
   took(seconds: string, tokensPerSecond: string): string;
+  /** Nested groups of an SAE, as prefixes. */
+  groups(prefixes: readonly number[]): string;
   /** Positions that do not count for an SAE; null if all do. */
   positionsLeftOut(positions: Positions): string | null;
   layer: string;
@@ -83,6 +95,9 @@ export interface Words {
     | 'errorAgainstKl'
     | 'sparsityAgainstKl'
     | 'frontier'
+    | 'prefixKl'
+    | 'prefixError'
+    | 'prefix'
     | 'perLayerError'
     | 'perLayerKl'
     | 'routing'

@@ -38,7 +38,14 @@ export const zh: Words = {
   bestNote: '粗体：可比较者中的最佳值，以及配对区间无法与之区分者。',
   missing: (who, reason) => `无数值（${who}）：${reason}`,
   perLayer: '逐层结果',
-  sweep: '稀疏度扫描',
+  sweeps: {
+    sparsity: '稀疏度扫描',
+    prefixes: '嵌套前缀',
+    prefixesLine: '每行只保留前若干个潜变量（个数即前缀），其余为零。死特征为前缀内的比例。',
+    prefix: '前缀',
+    whole: (m) => `${m}（完整）`,
+    timesWhole: 'KL / 完整',
+  },
   comparisons: 'SAE 之间的差异',
   comparisonsLine:
     'strict 协议下的配对差异：两个 SAE 使用相同的重采样序列。区间包含 0 表示差异不显著，无法判定优劣。',
@@ -75,7 +82,7 @@ export const zh: Words = {
     microBatch: '每次计算',
     seconds: '用时',
     memory: '内存峰值',
-    override: '稀疏度覆盖',
+    override: '替换设置',
     seed: '随机种子',
   },
   architecture: ({ family, layers, width, parameters }) =>
@@ -86,6 +93,7 @@ export const zh: Words = {
   atATime: (sequences, logits) =>
     `${sequences} 个序列，${logits} 个 logits（只关系到内存，不影响数值）`,
   took: (seconds, tokensPerSecond) => `${seconds} 秒（每秒 ${tokensPerSecond} 个词元）`,
+  groups: (prefixes) => `嵌套分组 ${prefixes.join('、')}`,
   positionsLeftOut: ({ exclude, from, counted, real }) =>
     exclude.length === 0
       ? null
@@ -110,6 +118,9 @@ export const zh: Words = {
     errorAgainstKl: 'KL 与重建误差',
     sparsityAgainstKl: 'KL 与稀疏度',
     frontier: '稀疏度与 KL 的前沿',
+    prefixKl: 'KL 与前缀',
+    prefixError: '重建误差与前缀',
+    prefix: '前缀（前若干个潜变量）',
     perLayerError: '逐层重建误差',
     perLayerKl: '逐层 KL',
     routing: '词元到各层的路由',

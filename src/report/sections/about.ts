@@ -41,7 +41,9 @@ export function configurationSection(
       ? `inferK = ${JSON.stringify(config.inferK)}`
       : config.theta !== undefined
         ? `theta = ${JSON.stringify(config.theta)}`
-        : null;
+        : config.prefixes !== undefined
+          ? `prefixes = ${JSON.stringify(config.prefixes)}`
+          : null;
   const optional = (key: string, value: string | null | undefined): [string, string][] =>
     value === null || value === undefined || value === '' ? [] : [[key, value]];
   const rows: [string, string][] = [
@@ -104,13 +106,14 @@ export function modelsSection({ results }: EvaluationResult, words: Words): Bloc
     {
       kind: 'list',
       items: results.map((sae) => {
-        const { label, kind, k, m, routing, aggregation } = sae;
+        const { label, kind, k, m, groups, routing, aggregation } = sae;
         const { format, hookPoint, hookOut, normalization, positions } = sae;
         const hooks = hookOut === undefined ? hookPoint : `${hookPoint ?? '?'} → ${hookOut}`;
         const where = placeOf(sae)[words.lang];
         const size = [
           m === null ? '' : `m = ${m}`,
           k === null ? '' : `k = ${k}`,
+          groups === undefined ? '' : words.groups(groups),
           routing === null ? '' : `${routing}, ${aggregation}`,
         ]
           .filter((text) => text !== '')

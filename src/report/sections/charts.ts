@@ -1,18 +1,22 @@
 /** The charts of a report, each with the table of its numbers. */
 import { fieldsOf } from '../../metrics/table.js';
-import type { DensityHistogram } from '../../metrics/value.js';
+import type { DensityHistogram, Estimate } from '../../metrics/value.js';
 import type { EvaluationResult, SaeResult, SweepPoint } from '../../schema/index.js';
 import type { Chart, Series } from '../charts/chart.js';
 import { cell, heading, type Block, type Table } from '../document.js';
 import type { Words } from '../language/words.js';
 import { nameOf, valueOf } from '../metric-rows.js';
 import { number } from '../numbers.js';
+import { isOverPrefixes, prefixesOf } from '../sweep-setting.js';
 
 const errorOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
   strict?.NormMSE?.mean ?? reference?.NormMSE ?? null;
 const klOf = ({ strict, reference }: SaeResult | SweepPoint): number | null =>
   strict?.KLDivPerToken?.mean ?? reference?.KLDiv ?? null;
 const l0Of = ({ strict }: SaeResult | SweepPoint): number | null => strict?.L0?.mean ?? null;
+
+const meanOf = (mean: number | null | undefined): Estimate | null =>
+  mean === null || mean === undefined ? null : { mean };
 
 /** Series up to which a table has a column for each. */
 const mostColumns = 12;
@@ -110,8 +114,19 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
       });
       return points.length < 2 ? [] : [{ name: label, group: kind, points }];
     });
-  const frontier = results.flatMap(({ label, kind, sweep }): Series[] => {
-    const points = (sweep ?? [])
+  const overPrefixes = (value: (one: SaeResult | SweepPoint) => Estimate | null): Series[] =>
+    results.filter(isOverPrefixes).flatMap((sae): Series[] => {
+      const points = prefixesOf(sae).flatMap(({ prefix, values }): Series['points'] => {
+        const found = value(values);
+        if (found === null || found.mean <= 0) return [];
+        const { mean, ci95 } = found;
+        return [{ x: prefix, y: mean, ...(ci95 && ci95[0] > 0 ? { interval: ci95 } : {}) }];
+      });
+      return points.length < 2 ? [] : [{ name: sae.label, group: sae.kind, points }];
+    });
+  const frontier = results.flatMap((sae): Series[] => {
+    const { label, kind, sweep } = sae;
+    const points = (isOverPrefixes(sae) ? [] : (sweep ?? []))
       .flatMap((point) => {
         const [x, y] = [l0Of(point), klOf(point)];
         return x === null || y === null || x <= 0 || y <= 0 ? [] : [{ x, y }];
@@ -185,6 +200,24 @@ export function chartsSection({ results: all }: EvaluationResult, words: Words):
       { frontier: true },
     ),
     chart('line', words.charts.frontier, { name: name('L0'), log: true }, kl, frontier),
+    chart(
+      'line',
+      words.charts.prefixKl,
+      { name: words.charts.prefix, log: true },
+      kl,
+      overPrefixes(({ strict: own, reference }) =>
+        strict ? (own?.KLDivPerToken ?? null) : meanOf(reference?.KLDiv),
+      ),
+    ),
+    chart(
+      'line',
+      words.charts.prefixError,
+      { name: words.charts.prefix, log: true },
+      { name: name('NormMSE'), log: true },
+      overPrefixes(({ strict: own, reference }) =>
+        strict ? (own?.NormMSE ?? null) : meanOf(reference?.NormMSE),
+      ),
+    ),
     chart(
       'line',
       words.charts.perLayerError,

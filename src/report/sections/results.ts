@@ -1,4 +1,4 @@
-/** Main tables, per-layer tables and sweeps. */
+/** Main tables and per-layer tables. */
 import { namesIn } from '../../findings/names.js';
 import type { Field } from '../../metrics/metric.js';
 import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
@@ -11,7 +11,7 @@ import {
 import { bestOf, isNearIdentity, type Entry } from '../best.js';
 import { cell, heading, paragraph, type Block, type Cell, type Table } from '../document.js';
 import type { Words } from '../language/words.js';
-import { arrow, estimateOf, nameOf, valueOf } from '../metric-rows.js';
+import { arrow, estimateOf, valueOf } from '../metric-rows.js';
 import { estimate, number } from '../numbers.js';
 
 /** The SAEs of a result, as tables and marks read them. */
@@ -223,32 +223,4 @@ export function perLayerSection({ results }: EvaluationResult, words: Words): Bl
     ];
   });
   return blocks.length === 0 ? [] : [heading(2, words.perLayer, 'layers'), ...blocks];
-}
-
-export function sweepSection({ results }: EvaluationResult, words: Words): Block[] {
-  const swept = results.filter(({ sweep }) => sweep !== null);
-  if (swept.length === 0) return [];
-  return [
-    heading(2, words.sweep, 'sweep'),
-    ...swept.map(({ label, sweep }): Block => ({
-      kind: 'table',
-      table: {
-        caption: label,
-        numeric: true,
-        head: [
-          sweep![0]!.inferK === undefined ? 'theta' : 'inferK',
-          ...['L0', 'NormMSE', 'KLDivPerToken', 'DeltaCE'].map((field) => nameOf(field, words)),
-          `${nameOf('KLDiv', words)} (reference)`,
-        ],
-        rows: sweep!.map(({ inferK, theta, strict, reference }) => [
-          cell(String(inferK ?? theta)),
-          cell(number(strict?.L0?.mean)),
-          cell(number(strict?.NormMSE?.mean ?? reference?.NormMSE)),
-          cell(estimate(strict?.KLDivPerToken)),
-          cell(number(strict?.DeltaCE?.mean)),
-          cell(number(reference?.KLDiv)),
-        ]),
-      },
-    })),
-  ];
 }

@@ -6,7 +6,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
-import { readScalar } from '../../checkpoint/scalar.js';
+import { readNumbers, readScalar } from '../../checkpoint/scalar.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Bilingual } from '../../schema/index.js';
@@ -14,6 +14,7 @@ import type { Activation, DictionaryForm, Normalization } from '../description.j
 import type { GivenSettings } from '../given.js';
 import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { groupsOfSizes } from './groups.js';
 import { exclusionOf } from './positions.js';
 import { Tensors } from './tensors.js';
 import { all, Refused, type Vocabulary } from './vocabulary.js';
@@ -27,6 +28,7 @@ const schema = z.looseObject({
     k: size.nullish(),
     layer: z.int().nonnegative().nullish(),
     submodule_name: z.string().nullish(),
+    group_sizes: z.unknown().optional(),
   }),
   buffer: z
     .looseObject({
@@ -47,8 +49,8 @@ const trainer = {
   ...all('harmless', 'p_end', 'anneal_start', 'anneal_end', 'sparsity_queue_length'),
   ...all('harmless', 'sparsity_loss_queue_length', 'n_sparsity_updates'),
   ...all('harmless', 'steps_before_annealing', 'adaptive_sparsity_penalty'),
-  // Nested prefixes of the latents: losses of training, and the whole is evaluated.
-  ...all('harmless', 'group_sizes', 'group_fractions', 'group_weights', 'weights_temperature'),
+  group_sizes: 'honored',
+  ...all('harmless', 'group_fractions', 'group_weights', 'weights_temperature'),
   // Multiplied into the weights when they are saved.
   norm_factor: 'harmless',
 } as const;
@@ -68,8 +70,7 @@ const vocabulary: Vocabulary = {
     ...all('honored', 'bias', 'W_enc', 'W_dec', 'b_enc', 'b_dec', 'decoder_bias', 'gate_bias'),
     ...all('honored', 'mag_bias', 'r_mag', 'W_skip'),
     // A TopK has a threshold too, which it uses in training alone.
-    ...all('setting', 'threshold', 'k'),
-    group_sizes: 'harmless',
+    ...all('setting', 'threshold', 'k', 'group_sizes'),
   },
   values: { norm_factor: 'honored', ...all('harmless', 'step', 'config.*', 'optimizer.*') },
 };
@@ -175,7 +176,11 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     DictionaryForm,
     'encoder' | 'decoder' | 'encoderBias' | 'decoderBias' | 'subtractDecoderBias' | 'activation'
   >;
-  const own = ((): Own & { decoderNorm?: 'latents'; notes?: Bilingual[] } => {
+  const own = ((): Own & {
+    decoderNorm?: 'latents';
+    groups?: readonly number[];
+    notes?: readonly Bilingual[];
+  } => {
     switch (dictClass) {
       case 'AutoEncoder':
         return {
@@ -233,6 +238,13 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
           ...matrices(),
           subtractDecoderBias: true,
           activation: batchActivation(tensors, m, given),
+          // The library takes the tensor; the configuration says the same.
+          ...groupsOfSizes(
+            tensors.has('group_sizes')
+              ? readNumbers(checkpoint, 'group_sizes')
+              : trainer.group_sizes,
+            { m, where: 'group_sizes' },
+          ),
         };
       default:
         throw new SaeEvalError(

@@ -60,7 +60,7 @@ const training: Keys = {
   ...all('harmless', 'use_ghost_grads', 'noise_scale', 'ghost_grads', 'topk_threshold_lr'),
   ...all('harmless', 'jumprelu_init_threshold', 'jumprelu_bandwidth', 'jumprelu_tanh_scale'),
   ...all('harmless', 'jumprelu_sparsity_loss_mode', 'use_sparse_activations'),
-  ...all('harmless', 'matryoshka_widths', 'matryoshka_steps', 'use_matryoshka_aux_loss'),
+  ...all('harmless', 'matryoshka_steps', 'use_matryoshka_aux_loss'),
   ...all('harmless', 'dead_feature_window', 'dead_feature_threshold', 'feature_sampling_window'),
   ...all('harmless', 'feature_sampling_method', 'feature_reinit_scale', 'resample_batches'),
   // The optimizer.
@@ -82,6 +82,7 @@ export const vocabulary: Vocabulary = {
     ...all('honored', 'n_heads', 'n_attn_layers', 'sae_diff_type', 'kval_topk', 'tied_weights'),
     bottleneck_factor: 'honored',
     ...all('honored', 'residual_threshold', 'max_iterations', 'stop_on_duplicate_support'),
+    matryoshka_widths: 'honored',
     activation_fn_kwargs: { k: 'honored' },
     sae_eval: all('honored', 'keeps_negative', 'decoder_norm', 'by_magnitude'),
     hook_point_head_index: 'honored',

@@ -12,6 +12,7 @@ import type { DictionaryForm, Normalization, Weight } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import { transcoding } from '../transcoding.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
+import { groupsOfWidths } from './groups.js';
 import {
   activationOf,
   activationWords,
@@ -38,6 +39,7 @@ const schema = z.looseObject({
   ...activationWords,
   ...temporalWords,
   ...modelWords,
+  matryoshka_widths: z.unknown().optional(),
   // Written by `sae-eval convert`: SAELens passes over what it does not know.
   layer_norm_epsilon: z.number().positive().max(1).optional(),
 });
@@ -159,7 +161,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     ...model.exclusion,
     ...model.published,
     ...(model.prependBos === null ? {} : { prependBos: model.prependBos }),
-    notes: [],
+    ...groupsOfWidths(config.matryoshka_widths, { m, where: 'matryoshka_widths' }),
   };
   if (config.architecture === 'temporal') {
     const names = { encoder: 'W_enc', decoder: 'W_dec', bias: 'b_dec' };

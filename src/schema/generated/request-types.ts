@@ -43,6 +43,12 @@ export interface EvaluationRequest {
   inferK?: number | number[] | undefined;
   /** Threshold above which latents are active; a list makes a sweep. */
   theta?: number | number[] | undefined;
+  /**
+   * Numbers of first latents, increasing, each a point of a sweep: the latents of the whole SAE,
+   * zero beyond the prefix. "groups": the nested groups of Matryoshka SAEs, as their files tell.
+   * Not beside inferK or theta.
+   */
+  prefixes?: 'groups' | number[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. @default 42 */
   seed?: number | undefined;
   /** Name of the run, to find it by. */

@@ -79,6 +79,12 @@ export interface ResolvedRequest {
   inferK?: number | number[] | undefined;
   /** Threshold above which latents are active; a list makes a sweep. */
   theta?: number | number[] | undefined;
+  /**
+   * Numbers of first latents, increasing, each a point of a sweep: the latents of the whole SAE,
+   * zero beyond the prefix. "groups": the nested groups of Matryoshka SAEs, as their files tell.
+   * Not beside inferK or theta.
+   */
+  prefixes?: 'groups' | number[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -297,6 +303,12 @@ export interface RunConfig {
   inferK?: number | number[] | undefined;
   /** Threshold above which latents are active; a list makes a sweep. */
   theta?: number | number[] | undefined;
+  /**
+   * Numbers of first latents, increasing, each a point of a sweep: the latents of the whole SAE,
+   * zero beyond the prefix. "groups": the nested groups of Matryoshka SAEs, as their files tell.
+   * Not beside inferK or theta.
+   */
+  prefixes?: 'groups' | number[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -426,6 +438,8 @@ export interface SaeResult {
   m: number | null;
   /** Active latents, for kinds that have a k. */
   k: number | null;
+  /** Prefixes of a Matryoshka SAE’s nested groups, the last of them m, as its file tells. */
+  groups?: number[] | undefined;
   routing: 'hard' | 'soft' | null;
   aggregation: 'sum' | 'mean' | null;
   error: ResultError | null;
@@ -475,6 +489,8 @@ export interface SpecialShares {
 export interface SweepPoint {
   inferK?: number | undefined;
   theta?: number | undefined;
+  /** Number of first latents that count; the whole SAE has its own values. */
+  prefix?: number | undefined;
   reference: ReferenceValues | null;
   strict: StrictValues | null;
 }

@@ -10,6 +10,7 @@ import type { PositionSet } from '../../positions.js';
 import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
+import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
 import {
   interventions,
@@ -66,12 +67,12 @@ export class InsideBlock implements Strategy {
     const hook = this.#hook;
     const input = clean.input(hook, sae.normalization);
     return scope(() => {
-      const a = sae.preactivate(input.x, clean.T); // [N, m]
+      const latentsOf = new LatentsOf(sae, sae.preactivate(input.x, clean.T));
       const count = this.variants.length;
       const reconstructions = this.variants.map(({ owner, sparsity }, variant): Tensor | null => {
         const isSpliced = this.#interventions.some((_, each) => part.takes(each * count + variant));
         if (!part.measures && !isSpliced) return null;
-        const latents = sae.activate(a, sparsity);
+        const latents = latentsOf.under(sparsity);
         const reconstruction = sae.decode(latents); // [N, w]
         const targets = targetsFor(owner, this.#protocols, 0);
         if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);

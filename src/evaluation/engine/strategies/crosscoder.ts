@@ -9,6 +9,7 @@ import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
+import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
 import {
   leaving,
@@ -68,12 +69,12 @@ export class CrosscoderStrategy implements Strategy {
     const sites = this.residuals.map((layer, j) => clean.input(layer, sae.normalizations[j]!));
     const x = clean.stacked(this.residuals, sae.normalizations); // [N, R, d]
     return scope(() => {
-      const a = sae.preactivate(x); // [N, m]
+      const latentsOf = new LatentsOf(sae, sae.preactivate(x));
       return this.variants.flatMap(({ owner, sparsity }, variant) => {
         const isTaken = (slot: number): boolean =>
           this.lanes.length > 0 && part.takes(variant * sites.length + slot);
         if (!part.measures && !sites.some((_, slot) => isTaken(slot))) return [];
-        const latents = sae.activate(a, sparsity);
+        const latents = latentsOf.under(sparsity);
         const counted = sae.shared(latents); // [N, m]
         const reconstruction = sae.decode(latents); // [N, R, d]
         return sites.flatMap((site, slot): LaneStart[] => {

@@ -5,12 +5,13 @@
  */
 import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
-import type { Dictionary } from '../../../sae/index.js';
+import type { Dictionary, Override } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
 import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
+import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
 import {
   interventions,
@@ -22,6 +23,10 @@ import {
   type StrategyRun,
   type Variant,
 } from './strategy.js';
+
+/** Whether it is one of those that `reference` ignores when it measures. */
+const changesSparsity = (override: Override): boolean =>
+  override !== null && !('prefix' in override);
 
 export class MultiLayer implements Strategy {
   readonly variants: readonly Variant[];
@@ -79,7 +84,7 @@ export class MultiLayer implements Strategy {
     const { length } = this.residuals;
     this.passes = {
       encode: length,
-      decode: variants.map(({ sparsity }) => length + (sparsity === null ? 0 : again)),
+      decode: variants.map(({ sparsity }) => length + (changesSparsity(sparsity) ? again : 0)),
     };
   }
 
@@ -115,18 +120,20 @@ export class MultiLayer implements Strategy {
       if (!measures && wanted.every(({ length }) => length === 0)) return [];
       const input = clean.input(layer, sae.normalization);
       const states = scope(() => {
-        const a = sae.preactivate(input.x); // [N, m]
+        const latentsOf = new LatentsOf(sae, sae.preactivate(input.x));
         return this.variants.flatMap(({ owner, sparsity }, variant): Tensor[] => {
           const spliced = wanted[variant]!;
           if (!measures && spliced.length === 0) return [];
-          const latents = sae.activate(a, sparsity);
+          const latents = latentsOf.under(sparsity);
           const reconstruction = sae.decode(latents); // [N, d]
           if (measures) {
             const all = this.#protocols.map((protocol) => ({ owner, protocol, slot }));
-            const own = all.filter(({ protocol }) => protocol === 'strict' || sparsity === null);
+            const own = all.filter(
+              ({ protocol }) => protocol === 'strict' || !changesSparsity(sparsity),
+            );
             measure({ x: input.x, reconstruction, latents, targets: own }, into);
             const unchanged = all.filter((target) => !own.includes(target));
-            if (unchanged.length > 0) this.#measureUnchanged(input.x, a, unchanged, into);
+            if (unchanged.length > 0) this.#measureUnchanged(input.x, latentsOf, unchanged, into);
           }
           if (spliced.length === 0) return [];
           const residual = clean.residual(layer);
@@ -141,8 +148,13 @@ export class MultiLayer implements Strategy {
   }
 
   /** `reference`'s NormMSE, with the SAE's own sparsity whatever the request says. */
-  #measureUnchanged(x: Tensor, a: Tensor, targets: readonly Target[], into: Collector): void {
-    const latents = this.#sae.activate(a, null);
+  #measureUnchanged(
+    x: Tensor,
+    latentsOf: LatentsOf,
+    targets: readonly Target[],
+    into: Collector,
+  ): void {
+    const latents = latentsOf.under(null);
     measure({ x, reconstruction: this.#sae.decode(latents), latents, targets }, into);
   }
 }

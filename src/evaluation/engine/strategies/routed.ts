@@ -5,12 +5,13 @@
  * layer of one pass, x and x̂ from the clean pass.
  */
 import type { Protocol } from '../../../metrics/metric.js';
-import type { RoutedDictionary, Sparsity } from '../../../sae/index.js';
+import type { Override, RoutedDictionary } from '../../../sae/index.js';
 import type { Routing } from '../../../sae/kinds/routesae.js';
 import { ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
+import { LatentsOf } from '../latents-of.js';
 import type { Edit, LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
 import {
@@ -89,11 +90,11 @@ export class Routed implements Strategy {
       held.push(routes.p);
       // [N, d]
       const input = this.#isHard ? picked(x, routes) : blended(x, routes);
-      const a = sae.preactivate(input); // [N, m]
+      const latentsOf = new LatentsOf(sae, sae.preactivate(input));
       const errors = this.variants.map(({ owner, sparsity }): Tensor | null => {
         // A part that begins lanes alone needs the reconstructions of soft routing.
         if (!part.measures && (this.lanes.length === 0 || this.#isHard)) return null;
-        const latents = sae.activate(a, sparsity);
+        const latents = latentsOf.under(sparsity);
         const reconstruction = sae.decode(latents); // [N, d]
         const targets = targetsFor(owner, this.#protocols, 0);
         const routed = (counted: Tensor): Tensor => this.#routedPositions(routes, counted);
@@ -161,7 +162,7 @@ export class Routed implements Strategy {
   }
 
   /** Splices some tokens of r [B, T, d] as it stands. */
-  #spliceRows(r: Tensor, rows: Tensor, sparsity: Sparsity): Tensor {
+  #spliceRows(r: Tensor, rows: Tensor, sparsity: Override): Tensor {
     if (rows.numel === 0) return r;
     const sae = this.#sae;
     const flat = r.reshape([-1, sae.d]);

@@ -10,6 +10,7 @@ import type { PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
+import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
 import {
   interventions,
@@ -84,13 +85,13 @@ export class SingleLayer implements Strategy {
     const [spliced] = measurements.map(({ site, protocols }, index) => {
       const input = clean.input(site, sae.normalization);
       return scope(() => {
-        const a = sae.preactivate(input.x, clean.T); // [N, m]
+        const latentsOf = new LatentsOf(sae, sae.preactivate(input.x, clean.T));
         return this.variants.flatMap(({ owner, sparsity }, variant): Tensor[] => {
           const wanted = this.#interventions.filter(
             (_, each) => index === 0 && this.lanes.length > 0 && part.takes(variant * count + each),
           );
           if (!part.measures && wanted.length === 0) return [];
-          const latents = sae.activate(a, sparsity);
+          const latents = latentsOf.under(sparsity);
           const reconstruction = sae.decode(latents); // [N, d]
           const targets = targetsFor(owner, protocols, 0);
           if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);

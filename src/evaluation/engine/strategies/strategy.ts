@@ -2,7 +2,7 @@
 import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Table } from '../../../metrics/table.js';
-import type { Sparsity } from '../../../sae/index.js';
+import type { Override } from '../../../sae/index.js';
 import { ops, type Tensor } from '../../../torch/index.js';
 import { everyPosition, type PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
@@ -31,7 +31,8 @@ export interface Wanted {
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
 export interface Variant {
   owner: string;
-  sparsity: Sparsity;
+  /** What it changes in the SAE's latents: their sparsity, or how many of them count. */
+  sparsity: Override;
 }
 
 /** A residual stream set to zero: at every position, or at those that a set does not exclude. */

@@ -4,7 +4,7 @@
  * activations and selections are left out.
  */
 import type { ForwardCost } from '../../../lm/index.js';
-import type { CrossLayer, SAE, Sparsity } from '../../../sae/index.js';
+import type { CrossLayer, Override, SAE } from '../../../sae/index.js';
 import { zeroLanes } from '../../engine/zero-ablation.js';
 import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 
@@ -48,11 +48,17 @@ const crossLayerDecode = ({ m, d, n }: CrossLayer): number => (m * d * (n + 1)) 
 /**
  * Multiply-adds of one decoder pass: a sparse one touches as many rows as there are active latents.
  */
-function decodeCost(sae: SAE, sparsity: Sparsity, sites: number): number {
+function decodeCost(sae: SAE, override: Override, sites: number): number {
   if (sae.form === 'cross-layer') return crossLayerDecode(sae);
   const { form, m, d, k } = sae;
   const active =
-    sparsity === null ? (k ?? m) : 'inferK' in sparsity ? Math.min(sparsity.inferK, m) : m;
+    override === null
+      ? (k ?? m)
+      : 'inferK' in override
+        ? Math.min(override.inferK, m)
+        : 'prefix' in override
+          ? (k ?? override.prefix)
+          : m;
   return active * d * (form === 'crosscoder' ? sites : 1);
 }
 
