@@ -16,6 +16,7 @@ import {
   type Latents,
   type Sparsity,
 } from './latents.js';
+import { OpenSkip } from './open-skip.js';
 import type { Products } from './product.js';
 import { ComputingSAE, type Making } from './sae.js';
 
@@ -27,7 +28,7 @@ class Part {
   readonly activation: ActivationFunction;
   /** Decoders of its own layer and those after it. */
   readonly decoders: readonly Decoder[]; // [d, m / n] each
-  readonly skip: Tensor | null; // [d, d]
+  skip: Tensor | null; // [d, d]
 
   constructor(part: CrossLayerPart, at: { layer: number; of: number }, making: Making) {
     const { take, products } = making;
@@ -65,12 +66,16 @@ export class CrossLayer extends ComputingSAE {
   readonly form = 'cross-layer';
   /** Number of layers. */
   readonly n: number;
+  /** Orientation of the skip connections, if the file does not tell. */
+  readonly openSkip: OpenSkip;
   readonly #parts: readonly Part[];
   readonly #products: Products;
 
   constructor(form: CrossLayerForm, making: Making) {
     super(form, making.identity);
     this.n = form.layers.length;
+    const hasSkip = form.layers.some(({ skip }) => skip !== null);
+    this.openSkip = new OpenSkip(form.skipIsOpen === true && hasSkip);
     this.#products = making.products;
     this.#parts = form.layers.map(
       (part, layer) => new Part(part, { layer, of: form.layers.length }, making),
@@ -118,11 +123,28 @@ export class CrossLayer extends ComputingSAE {
 
   /** ŷ of layer `l` from the sum of what was written to it, and from what it reads: [N, d]. */
   predict(l: number, written: Tensor, x: Tensor): Tensor {
-    const { decoderBias, skip } = this.#parts[l]!;
     return scope(() => {
-      const own = written.add(decoderBias);
-      return skip === null ? own : own.add(this.#products.linear(x, skip, null));
+      const own = written.add(this.#parts[l]!.decoderBias);
+      const skipped = this.skip(l, x);
+      return skipped === null ? own : own.add(skipped);
     });
+  }
+
+  /** What the skip connection of layer `l` adds: [N, d]; null without one. */
+  skip(l: number, x: Tensor, { transposed = false } = {}): Tensor | null {
+    const { skip } = this.#parts[l]!;
+    if (skip === null) return null;
+    return this.#products.linear(x, transposed ? skip.t() : skip, null);
+  }
+
+  /** Turns the skip connections: from now on they multiply by their transposes. */
+  turnSkip(): void {
+    for (const part of this.#parts) {
+      const before = part.skip;
+      if (before === null) continue;
+      part.skip = keep(before.t());
+      before.dispose();
+    }
   }
 
   dispose(): void {

@@ -133,6 +133,8 @@ export interface TranscoderForm extends Omit<DictionaryForm, 'form'> {
   dOut: number;
   /** The linear way around the latents, [d, dOut] as it is used; null if there is none. */
   skip: Weight | null;
+  /** Whether sources disagree on how the skip lies in the file, so that the data decide. */
+  skipIsOpen?: boolean;
 }
 
 /** Names of the weight [out, in] and the bias [out] of a linear layer. */
@@ -203,6 +205,8 @@ export interface CrossLayerPart {
 export interface CrossLayerForm extends Sizes {
   form: 'cross-layer';
   layers: readonly CrossLayerPart[];
+  /** Whether sources disagree on how the skips lie in the file, so that the data decide. */
+  skipIsOpen?: boolean;
 }
 
 /** Forms that read one place at a time. */

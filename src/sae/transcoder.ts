@@ -5,24 +5,28 @@
  *
  *   z = activation(W_e x + b_enc);   ŷ = W_d z + b_dec + W_skip h
  */
-import { scope, type Tensor } from '../torch/index.js';
+import { keep, scope, type Tensor } from '../torch/index.js';
 import type { TranscoderForm } from './description.js';
 import { Dictionary, oriented } from './dictionary.js';
 import type { Latents } from './latents.js';
+import { OpenSkip } from './open-skip.js';
 import type { Products } from './product.js';
 import type { Making } from './sae.js';
 
 export class Transcoder extends Dictionary {
   /** Width of the site that it predicts. */
   readonly dOut: number;
-  readonly #skip: Tensor | null; // [dOut, d]
+  /** Orientation of the skip connection, if the file does not tell. */
+  readonly openSkip: OpenSkip;
+  #skip: Tensor | null; // [dOut, d]
   /** Number that the decoder's output is divided by. */
   readonly #factor: number;
   readonly #linear: Products['linear'];
 
   constructor(form: TranscoderForm, making: Making) {
     super(form, making);
-    const { skip, normalization } = form;
+    const { skip, normalization, skipIsOpen = false } = form;
+    this.openSkip = new OpenSkip(skipIsOpen && skip !== null);
     this.dOut = form.dOut;
     this.#skip = skip === null ? null : scope(() => oriented(skip, making.take).t());
     this.#factor = normalization.kind === 'scale' ? normalization.factor : 1;
@@ -33,8 +37,16 @@ export class Transcoder extends Dictionary {
    * What the skip connection adds to every prediction: h [N, d] → [N, dOut]; null without one.
    * @param h the activations that are read, in the SAE's dtype.
    */
-  skip(h: Tensor): Tensor | null {
-    return this.#skip === null ? null : this.#linear(h, this.#skip, null);
+  skip(h: Tensor, { transposed = false } = {}): Tensor | null {
+    if (this.#skip === null) return null;
+    return this.#linear(h, transposed ? this.#skip.t() : this.#skip, null);
+  }
+
+  /** Turns the skip connection: from now on {@link skip} multiplies by the transpose. */
+  turnSkip(): void {
+    const before = this.#skip!;
+    this.#skip = keep(before.t());
+    before.dispose();
   }
 
   /** ŷ [N, dOut] of latents, with what {@link skip} gave. */

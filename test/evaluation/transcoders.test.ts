@@ -110,6 +110,18 @@ describe('transcoders in published layouts', () => {
     else compare(result.replacement!, replacement, `${name}, replacement`);
   });
 
+  it('take the orientation of an affine connection that the data tell, and say so', () => {
+    const notes = (name: string): string =>
+      results
+        .get(name)!
+        .notes.map(({ en }) => en)
+        .join();
+    expect(notes('fitted/transcoder_all/layer_2_width_24_l0_small_affine')).toContain(
+      'Sources disagree',
+    );
+    expect(notes('transcoder_all/layer_4_width_48_l0_small_affine')).not.toContain('disagree');
+  });
+
   it.each([
     'circuit-tracer/layer_3.safetensors',
     'transcoder_all/layer_4_width_48_l0_small_affine',

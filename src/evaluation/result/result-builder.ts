@@ -10,6 +10,7 @@ import {
   type SaeDescription,
 } from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
+import { CrossLayer, Transcoder } from '../../sae/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
 import { packageVersion } from '../../version.js';
@@ -55,6 +56,20 @@ function spaceOf(description: SaeDescription): string {
   const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
   return readsOnePlace(description) && description.centered ? `centred, ${kinds}` : kinds;
 }
+
+/** Remark on a skip connection that was turned. */
+const turnedSkip = {
+  en:
+    'Sources disagree on whether its skip connection is multiplied by as it is stored or by its ' +
+    'transpose. With the stored matrix the predictions of the first texts were clearly better, so ' +
+    'that was used.',
+  zh:
+    '各来源对其跳跃连接是按存储的矩阵相乘还是按其转置相乘说法不一。按存储的矩阵相乘时，对最初若干' +
+    '文本的预测明显更好，因此采用之。',
+};
+
+const isSkipTurned = (sae: EvaluatedSae['sae']): boolean =>
+  (sae instanceof Transcoder || sae instanceof CrossLayer) && sae.openSkip.isTurned;
 
 /** The values that are there. */
 const present = (values: StrictValues): ReplacementValues =>
@@ -188,6 +203,7 @@ export class ResultBuilder {
       sweep: sweep.length === 0 ? null : sweep,
       notes: [
         ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),
+        ...(isSkipTurned(evaluated.sae) ? [{ metric: 'checkpoint', ...turnedSkip }] : []),
         ...notesOn(values, {
           asked: this.options.request.metrics,
           kind,

@@ -118,6 +118,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     activation: layers[0]!.activation,
     decoderNorm: 'none',
     layers,
+    skipIsOpen: true,
     place: {
       over: 'hook points',
       named: hooks,

@@ -132,11 +132,14 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     notes: [],
   };
   if (!isTranscoder) return dictionary;
-  return transcoding(dictionary, {
-    dOut,
-    out: hookOut || path.out,
-    skip: affineOf(tensors, skipName, { said, file, shape: [dOut, d] }),
-  });
+  return {
+    ...transcoding(dictionary, {
+      dOut,
+      out: hookOut || path.out,
+      skip: affineOf(tensors, skipName, { said, file, shape: [dOut, d] }),
+    }),
+    skipIsOpen: d === dOut,
+  };
 }
 
 export const gemmaScope2: Format = {

@@ -452,6 +452,24 @@ for name, affine, described, dtype in (
         transcoder(w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"].T if affine else None),
     )
 
+# An affine connection that fits as it is stored, x W: the data tell, against what is assumed.
+name = "fitted/transcoder_all/layer_2_width_24_l0_small_affine"
+_, seen = models["gemma3_text"].run([(2, "ln2_out"), (2, "mlp_out")])
+x, y = seen[(2, "ln2_out")][real], seen[(2, "mlp_out")][real]
+w = weights(48, 24)
+w["W_dec"] *= 0.05
+w["threshold"] = torch.rand(24) * 0.5
+w["affine_skip_connection"] = torch.linalg.lstsq(x, y).solution.float()
+gemma_scope_2(name, w, None)
+single(
+    name, "gemma3_text", (2, "ln2_out"), (2, "mlp_out"),
+    transcoder(w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"]),
+)
+# Without a model nothing tells, and the transpose is assumed.
+expected["saes"][name]["vectors"] = vectors(
+    48, transcoder(w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"].T)
+)
+
 # circuit-tracer: encoder and decoder both [m, d]; x W_skipᵀ.
 yaml = "model_name: {}\nfeature_input_hook: {}\nfeature_output_hook: {}\nmodel_kind: transcoder_set\n"
 path = folder("circuit-tracer")

@@ -10,6 +10,7 @@ import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
+import { decideSkip, type OpenPrediction } from './decide-skip.js';
 import {
   inputOf,
   residualOf,
@@ -101,6 +102,7 @@ export class CrossLayerStrategy implements Strategy {
   enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
     if (this.passes.encode === 0) return [];
     clean.see([...this.#places.reads, ...this.#places.predicts]);
+    decideSkip(this.#sae, () => this.#bothWays(clean), into);
     let lane = 0;
     const takes = (): boolean => lane < this.lanes.length && part.takes(lane++);
     const starts = this.variants.flatMap((variant) => {
@@ -122,6 +124,26 @@ export class CrossLayerStrategy implements Strategy {
   get #start(): number {
     const { reads, predicts } = this.#places;
     return Math.min(...[...reads, ...predicts].map(residualOf));
+  }
+
+  /** The prediction of every layer, with skip connections either way; in the scope around. */
+  #bothWays(clean: CleanPass): OpenPrediction[] {
+    const sae = this.#sae;
+    const { reads, predicts, saeDtype } = this.#places;
+    const sums = new LayerSums(sae);
+    try {
+      return predicts.flatMap((place, l): OpenPrediction[] => {
+        const x = inputOf(clean, reads[l]!, saeDtype);
+        const predicted = sums.add(l, sae.encode(l, x, this.variants[0]!.sparsity), x);
+        const assumed = sae.skip(l, x);
+        if (assumed === null) return [];
+        const transposed = sae.skip(l, x, { transposed: true })!;
+        const target = inputOf(clean, place, saeDtype);
+        return [{ target, without: predicted.sub(assumed), assumed, transposed }];
+      });
+    } finally {
+      sums.dispose();
+    }
   }
 
   /** Measures every layer on the clean pass, and begins the lanes of those that are taken. */

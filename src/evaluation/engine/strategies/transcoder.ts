@@ -9,6 +9,7 @@ import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
+import { decideSkip } from './decide-skip.js';
 import {
   inputOf,
   residualOf,
@@ -64,6 +65,19 @@ export class TranscoderStrategy implements Strategy {
       const rows = inputOf(clean, this.#reads, input.x.dtype); // [N, d]
       const target = inputOf(clean, this.#predicts, input.x.dtype); // [N, dOut]
       const a = sae.preactivate(input.x); // [N, m]
+      const latentsOf = () => sae.activate(a, this.variants[0]!.sparsity);
+      decideSkip(
+        sae,
+        () => [
+          {
+            target,
+            without: sae.predict(latentsOf(), null),
+            assumed: sae.skip(rows)!,
+            transposed: sae.skip(rows, { transposed: true })!,
+          },
+        ],
+        into,
+      );
       const skipped = sae.skip(rows);
       const count = this.variants.length;
       const states = this.variants.flatMap(({ owner, sparsity }, variant): LaneStart[] => {
