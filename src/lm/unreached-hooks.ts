@@ -31,11 +31,16 @@ const inModule: Meanings = [
   ],
   [/^(?:self_attn|attention|attn)\.[qk]_(?:norm|layernorm)$/, projections],
   [/^(?:input_layernorm|ln_1)$/, attentionInput],
+  [
+    /^(?:mlp|block_sparse_moe|feed_forward)\.(?:gate|router|experts|shared_expert(?:_gate)?)(?:\.|$)/,
+    'a part of a mixture of experts',
+  ],
+  [/^linear_attn\.(?:in_proj_\w+|conv1d|norm)$/, 'the inside of linear attention'],
 ];
 
 /** Inputs of Hugging Face modules. */
 const inModuleInput: Meanings = [
-  [/^(?:self_attn|attention|attn|attn\.attention)$/, attentionInput],
+  [/^(?:self_attn|linear_attn|attention|attn|attn\.attention)$/, attentionInput],
 ];
 
 /** Names outside the blocks. */

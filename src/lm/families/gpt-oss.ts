@@ -78,10 +78,12 @@ function expertLayers(
 ): Linear[] {
   const { weights } = build;
   const { count } = build.config.experts!;
-  const all = Array.from({ length: count }, (_, e) => e);
   const biases = weights.take(`${name}_bias`, [count, to]);
   const layer = (weight: (e: number) => Tensor): Linear[] =>
-    all.map((e) => new Linear(weight(e), weights.own(biases.select(0, e)), weights.packed));
+    Array.from(
+      { length: count },
+      (_, e) => new Linear(weight(e), weights.own(biases.select(0, e)), weights.packed),
+    );
   if (!weights.has(`${name}_blocks`)) {
     const stacked = weights.take(name, [count, from, to]);
     return layer((e) => weights.own(scope(() => stacked.select(0, e).t())));

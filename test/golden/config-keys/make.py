@@ -223,7 +223,11 @@ def changes(config):
 
 def run(folder, ids):
     model, info = AutoModelForCausalLM.from_pretrained(
-        folder, attn_implementation="eager", dtype=torch.float32, output_loading_info=True
+        folder,
+        attn_implementation="eager",
+        experts_implementation="eager",
+        dtype=torch.float32,
+        output_loading_info=True,
     )
     if info["missing_keys"] or info["mismatched_keys"]:
         return None
