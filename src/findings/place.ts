@@ -2,21 +2,26 @@
 import type { Bilingual } from '../bilingual.js';
 import type { SaeResult } from '../schema/index.js';
 
-type Placed = Pick<SaeResult, 'layer' | 'layers' | 'site' | 'reads'>;
+type Placed = Pick<SaeResult, 'layer' | 'layers' | 'site' | 'head' | 'reads'>;
 
 /** Site, or residual stream, of a place that another one is told beside. */
 function siteName({ layer, layers, site }: NonNullable<SaeResult['reads']>): string {
   return site ?? `resid ${layer ?? `${layers?.[0]}–${layers?.at(-1)}`}`;
 }
 
-/** `mlp_out`, or `ln2_out → mlp_out` of a transcoder; undefined for the residual stream alone. */
-function sitesOf({ site, reads }: Placed): string | undefined {
-  return reads === undefined ? site : `${siteName(reads)} → ${site ?? 'resid'}`;
+/**
+ * `mlp_out`, `ln2_out → mlp_out` of a transcoder, or `attn_z, head 2`; undefined for the residual
+ * stream alone.
+ */
+function sitesOf({ site, head, reads }: Placed): Bilingual | undefined {
+  if (head !== undefined) return { en: `${site}, head ${head}`, zh: `${site}，头 ${head}` };
+  const name = reads === undefined ? site : `${siteName(reads)} → ${site ?? 'resid'}`;
+  return name === undefined ? undefined : { en: name, zh: name };
 }
 
 /** A text that is the same for SAEs that are spliced at the same place. */
-export const placeKey = ({ layer, layers = [], site }: Placed): string =>
-  JSON.stringify([layer === undefined ? layers : [layer], site ?? null]);
+export const placeKey = ({ layer, layers = [], site, head }: Placed): string =>
+  JSON.stringify([layer === undefined ? layers : [layer], site ?? null, head ?? null]);
 
 /** `4–12` for neighbors, else a list. */
 function range(layers: readonly number[]): string {
@@ -31,8 +36,8 @@ export function placeOf(placed: Placed): Bilingual {
   const where = layer === undefined ? range(layers) : String(layer);
   const isOne = layer !== undefined || layers.length === 1;
   return {
-    en: `${isOne ? 'layer' : 'layers'} ${where}${site === undefined ? '' : `, ${site}`}`,
-    zh: `第 ${where.replaceAll(', ', '、')} 层${site === undefined ? '' : `（${site}）`}`,
+    en: `${isOne ? 'layer' : 'layers'} ${where}${site === undefined ? '' : `, ${site.en}`}`,
+    zh: `第 ${where.replaceAll(', ', '、')} 层${site === undefined ? '' : `（${site.zh}）`}`,
   };
 }
 
@@ -41,5 +46,5 @@ export function placeText(placed: Placed): string {
   const { layer, layers = [] } = placed;
   const site = sitesOf(placed);
   const where = layer === undefined ? range(layers) : String(layer);
-  return site === undefined ? where : `${where}, ${site}`;
+  return site === undefined ? where : `${where}, ${site.en}`;
 }

@@ -63,6 +63,11 @@ function activationText({ activation }: SaeDescription): string {
           : ', then relu')
     );
   if (activation.kind === 'own') return activation.name;
+  if (activation.kind === 'matching-pursuit')
+    return (
+      `matching pursuit to a residual of ${activation.residualThreshold}, at most ` +
+      `${activation.maxIterations} steps`
+    );
   if (activation.kind !== 'jumprelu') return activation.kind;
   const { threshold } = activation;
   if ('value' in threshold) return `jumprelu, threshold ${Number(threshold.value.toPrecision(8))}`;

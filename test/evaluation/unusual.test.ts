@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { validateRequest } from '#src/evaluation/request/resolve.js';
 import { run } from '#src/evaluation/run/run.js';
+import { placeText } from '#src/findings/place.js';
 import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
 import { memory } from '#src/torch/index.js';
 import { root, shipped } from '../golden/load.js';
@@ -69,6 +70,16 @@ describe.each(names)('%s', (name) => {
 });
 
 describe('one head', () => {
+  it('is told apart from the whole site', () => {
+    expect(of('head')).toMatchObject({
+      hookPoint: 'blocks.8.attn.hook_z',
+      site: 'attn_z',
+      head: 2,
+    });
+    expect(placeText(of('head'))).toBe('9, attn_z, head 2');
+    expect(of('temporal')).not.toHaveProperty('head');
+  });
+
   let folder: string;
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));

@@ -139,7 +139,7 @@ export class ResultBuilder {
 
   #one(evaluated: EvaluatedSae, accumulator: Accumulator, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
-    const { description, label, layer, layers, site, hookPoint, hookOut } = resolved;
+    const { description, label, layer, layers, site, head, hookPoint, hookOut } = resolved;
     const { kind, format, d, m, form, publishedL0 } = description;
     const base = {
       label,
@@ -151,6 +151,7 @@ export class ResultBuilder {
       ...readsOf(resolved),
       normalization: spaceOf(description),
       ...(site === null ? {} : { site }),
+      ...(head === undefined ? {} : { head }),
       ...(layer === null ? { layers } : { layer }),
       ...(publishedL0 === undefined ? {} : { publishedL0 }),
       d,
