@@ -4,7 +4,8 @@
  * Matching Pursuit", 2025): latents are chosen one after the other, each for what the ones before
  * leave over. There are no pre-activations; the encoder is the decoder.
  *
- *   r ← x;   repeat: j = argmax_j (r · w_j);   v = max(r · w_j, 0);   z_j ← z_j + v;   r ← r − v w_j
+ *   r ← x;   repeat: j = argmax_j (r · w_j);   v = max(r · w_j, 0);   z_j ← z_j + v;
+ *   r ← r − v w_j
  *
  * It ends for a token if its choice was active before (or adds nothing), if ‖r‖ is below the
  * threshold, or after the largest number of steps.

@@ -17,7 +17,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** Folder of the SAE, its configuration, and a file of weights in it if the folder holds several. */
+/** Folder of an SAE, its configuration, and a file of its weights if the folder holds several. */
 const saes: [name: string, folder: string, config: string, weights?: string][] = [
   ['temporal', 'test/sae/formats/fixtures/temporal/layer_12/temporal', 'conf.yaml'],
   [

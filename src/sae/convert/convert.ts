@@ -120,7 +120,7 @@ function convertible(
       refuse(
         path,
         to,
-        'its encoder is its decoder, so that the factor of its input cannot be multiplied into both',
+        'its encoder is its decoder, and the factor of its input cannot be multiplied into both',
       );
   }
   if (sae.glu !== null)

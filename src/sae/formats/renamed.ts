@@ -1,6 +1,6 @@
 /**
- * Weights that lie beside the configuration of a folder format under another name than the published
- * one: the configuration is theirs if it describes them.
+ * Weights that lie beside the configuration of a folder format under another name than the one that
+ * is published: the configuration is theirs if it describes them.
  */
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -46,7 +46,7 @@ export function configuredBeside(
   ];
 }
 
-/** The one file of weights in a folder with such a configuration; null if there is none or several. */
+/** The one file of weights in a folder with such a configuration; null if none or several. */
 export function onlyWeights(folder: string, formats: readonly FolderFormat[]): string | null {
   if (configuredIn(folder, formats).length === 0) return null;
   const names = readdirSync(folder).filter((name) => checkpointEnding.test(name));

@@ -1,4 +1,4 @@
-/** What SAELens' `cfg.json` says of the model and of the text: the place of an SAE, its training. */
+/** What SAELens' `cfg.json` says of the model and the text: the place of an SAE, its training. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import { excludedTokens, exclusionOf, keptSlice } from './positions.js';

@@ -1,4 +1,4 @@
-/** The parts of a Temporal SAE among the tensors of a file, by the settings of its configuration. */
+/** The parts of a Temporal SAE among the tensors of a file, by the settings of the file. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import type { SaeKind } from '../../schema/index.js';

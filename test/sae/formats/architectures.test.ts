@@ -1,4 +1,7 @@
-/** SAELens' younger architectures and Temporal SAEs (fixtures/make_architectures.py), against plain PyTorch. */
+/**
+ * SAELens' younger architectures and Temporal SAEs (fixtures/make_architectures.py), against plain
+ * PyTorch.
+ */
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
