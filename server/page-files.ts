@@ -24,6 +24,7 @@ const entries = [
   'client/index.js',
   'schema/status.js',
   'report/best.js',
+  'report/sweep-setting.js',
   'report/comparable.js',
   'report/charts/colors.js',
   'report/charts/draw.js',

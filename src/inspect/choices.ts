@@ -175,6 +175,7 @@ export function choiceOf(
     layers: several ? hooks.map((hook) => hook!.layer) : null,
     site: single === null || single.site === 'resid' ? null : single.site,
     k: asks('k') ? null : kOf(description),
+    ...(description.groups === undefined ? {} : { groups: [...description.groups] }),
     normalization: inputText(description, asks('scale')),
     fields: fields.map(({ options, ...field }) => ({
       ...field,

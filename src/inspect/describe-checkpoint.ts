@@ -111,6 +111,7 @@ function publishedOf(description: SaeDescription, given: GivenSettings): Publish
           },
         }),
     ...(prependBos === undefined ? {} : { prependBos }),
+    ...(description.groups === undefined ? {} : { groups: [...description.groups] }),
     ...(publishedL0 === undefined ? {} : { publishedL0 }),
     obstacle: obstacleOf(description),
     missing: given.faults,

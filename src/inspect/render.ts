@@ -29,6 +29,7 @@ function publishedLines({ published }: CheckpointDescription): string[] {
     subtractsDecoderBias,
     decoderNorm,
     publishedL0,
+    groups,
     obstacle,
     notes,
   } = published;
@@ -53,6 +54,7 @@ function publishedLines({ published }: CheckpointDescription): string[] {
           ? '; latents times the norms of their decoder rows'
           : '; chosen by the norms of decoder rows'),
     ...textLine(published),
+    ...(groups === undefined ? [] : [`nested groups (prefixes): ${groups.join(', ')}`]),
     ...(publishedL0 === undefined ? [] : [`published L0: ${publishedL0}`]),
     ...(obstacle === null ? [] : [`cannot be evaluated: ${printable(obstacle)}`]),
     ...notes.map(({ en }) => `note: ${printable(en)}`),

@@ -112,6 +112,10 @@ export const saeChoiceSchema = z
       .describe('Layers of a crosscoder; null for other kinds.'),
     site: z.string().nullable().describe('Site inside the block; null for the residual stream.'),
     k: z.number().int().nullable().describe('Number of active latents in the file.'),
+    groups: z
+      .array(z.number().int())
+      .optional()
+      .describe('Prefixes of a Matryoshka SAE’s nested groups; left out if its file tells none.'),
     normalization: z.string().describe('How activations become the SAE’s input.'),
     fields: z.array(fieldFindingSchema).describe('Fields that a request may give with this kind.'),
   })
@@ -210,6 +214,10 @@ export const publishedSchema = z
       .boolean()
       .optional()
       .describe('Whether contexts began with a BOS; absent if the file says nothing.'),
+    groups: z
+      .array(z.number().int())
+      .optional()
+      .describe('Prefixes of a Matryoshka SAE’s nested groups, for `prefixes` of a request.'),
     publishedL0: z
       .number()
       .optional()

@@ -115,7 +115,7 @@ export function Sae({ index, sae, file, context, problems, isOpen, onChange, onR
       hint=${
         name === 'checkpoint'
           ? known?.d
-            ? form.size(known.d, known.m)
+            ? form.size(known.d, known.m, choice?.groups)
             : null
           : hintOf(name, finding, choice, context.kinds, context.layers)
       }

@@ -189,6 +189,10 @@ export const en = {
     curves: 'KL per token over L0, along each sweep',
     table: 'Values of each point',
     help: 'Lower and further left is better. Point at a dot for its numbers.',
+    prefix: (count) => `first ${count}`,
+    byPrefix: 'KL per token with the first latents alone',
+    byPrefixHelp: 'The last point of each curve is the whole SAE.',
+    prefixAxis: 'Prefix (first latents)',
   },
   charts: {
     metric: 'Metric of the chart',

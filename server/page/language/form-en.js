@@ -125,7 +125,8 @@ export const formEn = {
   otherSaeFields: 'More fields',
   moreSaeFields: 'Fields that the file does not call for',
   alsoGiven: 'Also given, without a control here:',
-  size: (d, m) => `${d} wide, ${m} latents`,
+  size: (d, m, groups) =>
+    `${d} wide, ${m} latents${groups ? `, nested groups ${groups.join(', ')}` : ''}`,
   kindOpen: 'kind not known',
   layerIs: (layer) => `layer ${layer}`,
   anyGpu: 'whichever GPU is free',

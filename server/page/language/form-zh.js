@@ -125,7 +125,8 @@ export const formZh = {
   otherSaeFields: '更多字段',
   moreSaeFields: '此文件不需要的字段',
   alsoGiven: '另外给出（此处没有对应控件）：',
-  size: (d, m) => `宽度 ${d}，${m} 个潜变量`,
+  size: (d, m, groups) =>
+    `宽度 ${d}，${m} 个潜变量${groups ? `，嵌套分组 ${groups.join('、')}` : ''}`,
   kindOpen: '类型未知',
   layerIs: (layer) => `第 ${layer} 层`,
   anyGpu: '任意空闲的 GPU',

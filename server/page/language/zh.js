@@ -187,6 +187,10 @@ export const zh = {
     curves: '各扫描中每词元 KL 随 L0 的变化',
     table: '各点的数值',
     help: '越靠左下越好。将指针移到点上可查看数值。',
+    prefix: (count) => `前 ${count} 个`,
+    byPrefix: '只用前若干潜变量时的每词元 KL',
+    byPrefixHelp: '每条曲线的最后一点是完整的 SAE。',
+    prefixAxis: '前缀（前若干个潜变量）',
   },
   charts: {
     metric: '图中的指标',

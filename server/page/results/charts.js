@@ -5,6 +5,7 @@ import { Chart } from '../charts/chart.js';
 import { drawRanking } from '../charts/ranking.js';
 import { words } from '../language/words.js';
 import { metricsOf, valueOf } from '../metrics.js';
+import { isOverPrefixes } from '../src/report/sweep-setting.js';
 import { frontierChart, pointsOf } from './frontier.js';
 
 const usual = ['strict.KLDivPerToken', 'reference.KLDiv', 'strict.NormMSE', 'reference.NormMSE'];
@@ -102,7 +103,7 @@ export function ResultsCharts({ metrics, entries, isComparable = true, withFront
   if (metric === undefined) return null;
   const { charts } = words();
   // Sweeps have a chart of their own.
-  const isSwept = entries.every(({ sae }) => (sae.sweep ?? []).length > 0);
+  const isSwept = entries.every(({ sae }) => (sae.sweep ?? []).length > 0 && !isOverPrefixes(sae));
   const frontier =
     withFrontier &&
     !isSwept &&

@@ -1,12 +1,14 @@
 /** Faithfulness against sparsity: every SAE, and every point of its sweep in one chart. */
 import { number } from '../format.js';
 import { words } from '../language/words.js';
+import { isOverPrefixes } from '../src/report/sweep-setting.js';
 
 const l0Of = ({ strict }) => strict?.L0?.mean ?? null;
 const klOf = ({ strict }) => strict?.KLDivPerToken?.mean ?? null;
 
 /** What a point of a sweep replaces: `inferK 8`. */
-export function sweepName({ inferK, theta }) {
+export function sweepName({ inferK, theta, prefix }) {
+  if (prefix !== undefined) return words().sweeps.prefix(prefix);
   return inferK === undefined ? `θ ${number(theta)}` : `k ${inferK}`;
 }
 
@@ -17,10 +19,10 @@ function pointOf(value, label) {
   return [{ x, y, label, ...(ci95 ? { interval: ci95 } : {}) }];
 }
 
-/** Points of an SAE: itself, and its sweep. */
+/** Points of an SAE: itself, and its sweep over sparsities. */
 export function pointsOf(sae, name = sae.label) {
   if (sae.error !== null) return [];
-  const points = (sae.sweep ?? []).flatMap((point) =>
+  const points = (isOverPrefixes(sae) ? [] : (sae.sweep ?? [])).flatMap((point) =>
     pointOf(point, `${name} (${sweepName(point)})`),
   );
   return points.length > 0 ? points : pointOf(sae, name);

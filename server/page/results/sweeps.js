@@ -1,10 +1,11 @@
-/** Sweeps over k or theta: each as a curve of KL over L0, and as a table. */
+/** Sweeps over k or theta as curves of KL over L0, over prefixes as curves over the prefix. */
 import { html } from 'htm/preact';
 import { Chart } from '../charts/chart.js';
 import { number } from '../format.js';
 import { words } from '../language/words.js';
 import { metricsOf, titleWithArrow, valueOf } from '../metrics.js';
 import { Scroller } from '../shell/scroller.js';
+import { isOverPrefixes, prefixesOf } from '../src/report/sweep-setting.js';
 import { frontierChart, pointsOf, sweepName } from './frontier.js';
 
 function Rows({ result, metrics }) {
@@ -33,6 +34,27 @@ function Rows({ result, metrics }) {
   );
 }
 
+/** KL over the prefix of each SAE that was swept over prefixes, up to the whole; null: none was. */
+function prefixChart(swept) {
+  const series = swept.filter(isOverPrefixes).flatMap((sae) => {
+    const points = prefixesOf(sae).flatMap(({ prefix, values }) => {
+      const { mean, ci95 } = values.strict?.KLDivPerToken ?? { mean: 0 };
+      return mean > 0 ? [{ x: prefix, y: mean, ...(ci95?.[0] > 0 ? { interval: ci95 } : {}) }] : [];
+    });
+    return points.length < 2 ? [] : [{ name: sae.label, group: sae.kind, points }];
+  });
+  if (series.length === 0) return null;
+  const { sweeps, charts } = words();
+  return {
+    form: 'line',
+    title: sweeps.byPrefix,
+    description: sweeps.byPrefixHelp,
+    x: { name: sweeps.prefixAxis, log: true },
+    y: { name: charts.kl, log: true },
+    series,
+  };
+}
+
 export function Sweeps({ metrics, results }) {
   const swept = results.filter(({ sweep }) => (sweep ?? []).length > 0);
   if (swept.length === 0) return null;
@@ -48,18 +70,22 @@ export function Sweeps({ metrics, results }) {
           metrics,
           swept.flatMap(({ sweep }) => sweep),
         );
+  const nested = prefixChart(swept);
   const curves = frontierChart(
-    swept.map((sae) => ({
-      name: sae.label,
-      group: sae.kind,
-      points: pointsOf(sae).toSorted((a, b) => a.x - b.x),
-    })),
+    swept
+      .filter((sae) => !isOverPrefixes(sae))
+      .map((sae) => ({
+        name: sae.label,
+        group: sae.kind,
+        points: pointsOf(sae).toSorted((a, b) => a.x - b.x),
+      })),
     { title: sweeps.curves, form: 'line', frontier: false, help: sweeps.help },
   );
   return html`
     <section class="card">
       <h2>${sweeps.title}</h2>
       ${curves !== null && html`<${Chart} chart=${curves} />`}
+      ${nested !== null && html`<${Chart} chart=${nested} />`}
       <${Scroller} label=${sweeps.table}>
         <table class="results sweeps">
           <caption>
