@@ -14,11 +14,19 @@ import {
   denseValues,
   type ActivationFunction,
   type Latents,
+  type Override,
   type Sparsity,
 } from './latents.js';
 import { OpenSkip } from './open-skip.js';
 import type { Products } from './product.js';
 import { ComputingSAE, type Making } from './sae.js';
+
+/** @throws Error for a prefix, which the latents of several layers do not have. */
+function sparsityIn(override: Override): Sparsity {
+  if (override !== null && 'prefix' in override)
+    throw new Error('the latents of several layers have no prefix');
+  return override;
+}
 
 /** The weights of one layer. */
 class Part {
@@ -83,9 +91,9 @@ export class CrossLayer extends ComputingSAE {
   }
 
   /** Latents of layer `l`, from 0: x [N, d] → [N, m / n]. */
-  encode(l: number, x: Tensor, sparsity: Sparsity): Latents {
+  encode(l: number, x: Tensor, override: Override): Latents {
     const { encoder, encoderBias, activation } = this.#parts[l]!;
-    return activation.apply(this.#products.linear(x, encoder, encoderBias), sparsity);
+    return activation.apply(this.#products.linear(x, encoder, encoderBias), sparsityIn(override));
   }
 
   /** x [N, n, d] → [N, n, m / n]. */
@@ -98,11 +106,15 @@ export class CrossLayer extends ComputingSAE {
   }
 
   /** a [N, n, m / n] → latents of its shape. */
-  activate(a: Tensor, sparsity: Sparsity): Latents {
+  protected activateAll(a: Tensor, sparsity: Sparsity): Latents {
     const each = this.#parts.map(({ activation }, l) =>
       denseValues(activation.apply(a.select(1, l), sparsity)),
     );
     return { form: 'dense', values: sideBySide(each) };
+  }
+
+  override activate(a: Tensor, override: Override): Latents {
+    return super.activate(a, sparsityIn(override));
   }
 
   /** z [N, n, m / n] → [N, n, d], without what a skip connection adds. */

@@ -276,6 +276,11 @@ export interface Described {
   exclusion?: Exclusion;
   /** Whether each context began with a BOS when it was trained; absent if its file says nothing. */
   prependBos?: boolean;
+  /**
+   * Prefixes of a Matryoshka SAE's nested groups: increasing, the last of them m. Absent if its
+   * file says nothing.
+   */
+  groups?: readonly number[];
   /** Reason why it can be loaded but not evaluated; absent in nearly all. */
   obstacle?: string;
   /** Facts in the names of its folders beside the hook point. */

@@ -140,7 +140,7 @@ export class ResultBuilder {
   #one(evaluated: EvaluatedSae, accumulator: Accumulator, assembly: Assembly): SaeResult {
     const { resolved, path, error } = evaluated;
     const { description, label, layer, layers, site, head, hookPoint, hookOut } = resolved;
-    const { kind, format, d, m, form, publishedL0 } = description;
+    const { kind, format, d, m, form, publishedL0, groups } = description;
     const base = {
       label,
       kind,
@@ -158,6 +158,7 @@ export class ResultBuilder {
       ...(description.form === 'transcoder' ? { dOut: description.dOut } : {}),
       m,
       k: kOf(description),
+      ...(groups === undefined ? {} : { groups: [...groups] }),
       routing: form === 'routed' ? description.routing : null,
       aggregation: form === 'routed' ? description.aggregation : null,
     };
@@ -205,6 +206,7 @@ export class ResultBuilder {
       notes: [
         ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),
         ...(isSkipTurned(evaluated.sae) ? [{ metric: 'checkpoint', ...turnedSkip }] : []),
+        ...resolved.prefixNotes.map((note) => ({ metric: 'prefixes', ...note })),
         ...notesOn(values, {
           asked: this.options.request.metrics,
           kind,

@@ -8,6 +8,7 @@ import type { Transcoder } from '../../../sae/index.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
+import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
 import { decideSkip } from './decide-skip.js';
 import {
@@ -64,14 +65,13 @@ export class TranscoderStrategy implements Strategy {
     return scope(() => {
       const rows = inputOf(clean, this.#reads, input.x.dtype); // [N, d]
       const target = inputOf(clean, this.#predicts, input.x.dtype); // [N, dOut]
-      const a = sae.preactivate(input.x); // [N, m]
-      const latentsOf = () => sae.activate(a, this.variants[0]!.sparsity);
+      const latentsOf = new LatentsOf(sae, sae.preactivate(input.x));
       decideSkip(
         sae,
         () => [
           {
             target,
-            without: sae.predict(latentsOf(), null),
+            without: sae.predict(latentsOf.under(this.variants[0]!.sparsity), null),
             assumed: sae.skip(rows)!,
             transposed: sae.skip(rows, { transposed: true })!,
           },
@@ -83,7 +83,7 @@ export class TranscoderStrategy implements Strategy {
       const states = this.variants.flatMap(({ owner, sparsity }, variant): LaneStart[] => {
         const isSpliced = variant < this.lanes.length && part.takes(variant);
         if (!part.measures && !isSpliced) return [];
-        const latents = sae.activate(a, sparsity);
+        const latents = latentsOf.under(sparsity);
         const predicted = sae.predict(latents, skipped); // [N, dOut]
         const targets = targetsFor(owner, ['strict'], 0);
         if (part.measures)
