@@ -65,13 +65,14 @@ export class TranscoderStrategy implements Strategy {
     return scope(() => {
       const rows = inputOf(clean, this.#reads, input.x.dtype); // [N, d]
       const target = inputOf(clean, this.#predicts, input.x.dtype); // [N, dOut]
-      const latentsOf = new LatentsOf(sae, sae.preactivate(input.x));
+      const a = sae.preactivate(input.x); // [N, m]
+      const latentsOf = new LatentsOf(sae, a);
       decideSkip(
         sae,
         () => [
           {
             target,
-            without: sae.predict(latentsOf.under(this.variants[0]!.sparsity), null),
+            without: sae.predict(sae.activate(a, this.variants[0]!.sparsity), null),
             assumed: sae.skip(rows)!,
             transposed: sae.skip(rows, { transposed: true })!,
           },
