@@ -4,7 +4,13 @@
  * replacement model: one pass in which every layer is predicted from what that pass has. There is no
  * `reference`.
  */
-import { firingCounts, LayerSums, type CrossLayer, type Latents } from '../../../sae/index.js';
+import {
+  firingCounts,
+  LayerSums,
+  type CrossLayer,
+  type Latents,
+  type Sparsity,
+} from '../../../sae/index.js';
 import { keep, ops, scope, type DType, type Tensor } from '../../../torch/index.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
@@ -29,6 +35,12 @@ import {
 
 /** Owner of the sums of the replacement model of a variant. */
 export const replacementOwner = (owner: string): string => `${owner}.all`;
+
+/** Its layers have latents of their own, so that no request sweeps it over prefixes. */
+function sparsityOf({ sparsity }: Variant): Sparsity {
+  if (sparsity !== null && 'prefix' in sparsity) throw new Error('a prefix of several layers');
+  return sparsity;
+}
 
 interface LayersOptions {
   reads: readonly ChangedPlace[];
@@ -134,7 +146,7 @@ export class CrossLayerStrategy implements Strategy {
     try {
       return predicts.flatMap((place, l): OpenPrediction[] => {
         const x = inputOf(clean, reads[l]!, saeDtype);
-        const predicted = sums.add(l, sae.encode(l, x, this.variants[0]!.sparsity), x);
+        const predicted = sums.add(l, sae.encode(l, x, sparsityOf(this.variants[0]!)), x);
         const assumed = sae.skip(l, x);
         if (assumed === null) return [];
         const transposed = sae.skip(l, x, { transposed: true })!;
@@ -148,7 +160,7 @@ export class CrossLayerStrategy implements Strategy {
 
   /** Measures every layer on the clean pass, and begins the lanes of those that are taken. */
   #alone(
-    { owner, sparsity }: Variant,
+    variant: Variant,
     {
       clean,
       into,
@@ -164,7 +176,7 @@ export class CrossLayerStrategy implements Strategy {
     try {
       return predicts.flatMap((place, l): LaneStart[] => {
         const x = inputOf(clean, reads[l]!, saeDtype); // [N, d]
-        const latents = sae.encode(l, x, sparsity);
+        const latents = sae.encode(l, x, sparsityOf(variant));
         all.push(latents);
         const predicted = sums.add(l, latents, x); // [N, d]
         if (part.measures) {
@@ -177,7 +189,7 @@ export class CrossLayerStrategy implements Strategy {
                   0,
                 )
               : null;
-          const targets = targetsFor(owner, ['strict'], l);
+          const targets = targetsFor(variant.owner, ['strict'], l);
           const target = inputOf(clean, place, saeDtype);
           measure({ x: target, reconstruction: predicted, latents, firing, targets }, into);
         }
@@ -196,7 +208,7 @@ export class CrossLayerStrategy implements Strategy {
   }
 
   /** r_L of the replacement model: [B, T, d]. */
-  #replaced(clean: CleanPass, into: Collector, { sparsity }: Variant): Tensor {
+  #replaced(clean: CleanPass, into: Collector, variant: Variant): Tensor {
     const sae = this.#sae;
     const { reads, predicts, saeDtype } = this.#places;
     const sums = new LayerSums(sae);
@@ -208,7 +220,7 @@ export class CrossLayerStrategy implements Strategy {
       if (read >= 0) {
         const made = scope(() => {
           const x = value.reshape([-1, value.shape.at(-1)!]).to({ dtype: saeDtype });
-          return sums.add(read, sae.encode(read, x, sparsity), x);
+          return sums.add(read, sae.encode(read, x, sparsityOf(variant)), x);
         });
         predicted.set(read, keep(made));
       }
