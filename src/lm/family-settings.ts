@@ -2,6 +2,8 @@
 import type { DeltaNetConfig } from './delta-net-config.js';
 import type { ExpertsConfig } from './experts-config.js';
 
+import type { BlockSite } from './hook-names.js';
+
 export interface FamilySettings {
   /** Experts of the MLPs that are mixtures. */
   experts?: ExpertsConfig;
@@ -17,6 +19,8 @@ export interface FamilySettings {
   clip?: number | null;
   /** Growth of the queries with their position; null for none. */
   queryGrowth?: QueryGrowth | null;
+  /** Sites that the blocks do not have with these settings, beside those of the family. */
+  lacks?: readonly BlockSite[];
   /** Where OPT's layers stand. */
   opt?: OptSettings;
   /** How Falcon's norms are laid out. */

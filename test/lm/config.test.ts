@@ -97,6 +97,12 @@ describe('config.json', () => {
       'model-unsupported',
       /model_type: expected one of llama, .*olmo2.*, found bert/,
     ],
+    [
+      'is of a family that cannot be measured',
+      { ...tiny, model_type: 'gemma3n_text' },
+      'model-unsupported',
+      /model_type: gemma3n_text cannot be evaluated: .*keys and values.*Expected one of llama, /,
+    ],
     ['names no family', without('model_type'), 'model-unsupported', /found nothing/],
     [
       'lacks a size',
@@ -213,6 +219,11 @@ describe('mutated config.json files', () => {
     'models/llama3',
     'models/qwen2',
     'models-odd/phi3-longrope',
+    'models-odd/opt-post-norm',
+    'models-odd/falcon-grouped',
+    'models-odd/ministral3',
+    'models-odd/smollm3',
+    'models-odd/cohere',
     'models-odd/llama-yarn-mscale',
   ];
   const hostile = fc.oneof(

@@ -180,7 +180,7 @@ describe('what the MLP reads and computes', () => {
   it('is what hooks on transformers see, in each family', async () => {
     const expected = await readTensors(`${root}test/golden/mlp-sites/expected.safetensors`);
     const models = [...new Set([...expected.keys()].map((name) => name.split('.')[0]!))];
-    expect(models).toHaveLength(10);
+    expect(models).toHaveLength(20);
     for (const name of models) {
       const model = await loadLanguageModel(`${root}test/golden/models-odd/${name}`);
       const inputs = await readTensors(

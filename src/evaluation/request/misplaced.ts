@@ -28,7 +28,7 @@ export function misplaced(
   name: string,
   hook: HookPoint | null,
   {
-    model: { layers: L, family, parallelResidual, experts },
+    model: { layers: L, family, parallelResidual, experts, lacks: lacking = [] },
     speaker,
   }: { model: ModelConfig; speaker: string },
 ): { code: ErrorCode; message: string } | null {
@@ -71,7 +71,7 @@ export function misplaced(
     normNames = ['post_attention_layernorm', 'post_feedforward_layernorm'],
     termsScaled = false,
   } = familyNamed(family) ?? {};
-  if (hook.site !== 'resid' && lacks.includes(hook.site))
+  if (hook.site !== 'resid' && [...lacks, ...lacking].includes(hook.site))
     return wrong(`${named}; the blocks of a ${family} have no such place`);
   // Behind a norm or a factor, a module's output is not what is added to the residual stream.
   const norm = /\.(post_(?:attention|feedforward|self_attn|mlp)_layernorm)\b/.exec(name)?.[1];

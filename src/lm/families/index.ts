@@ -36,6 +36,7 @@ import { qwen35 } from './qwen3-5.js';
 import { qwen35Moe } from './qwen3-5-moe.js';
 import { qwen3Moe } from './qwen3-moe.js';
 import { qwen3Next } from './qwen3-next.js';
+import { reasonRefused } from './refused.js';
 
 export const families: readonly Family[] = [
   llama,
@@ -110,9 +111,13 @@ export function familyOf(config: JsonFields): FoundFamily {
   if (family === undefined) {
     const known = [...families.flatMap(({ modelTypes }) => modelTypes), ...multimodalTypes];
     const at = found.multimodal ? 'text_config.model_type' : 'model_type';
+    const why = type === null ? null : reasonRefused(type);
     throw new SaeEvalError(
       'model-unsupported',
-      `${config.file}: ${at}: expected one of ${known.join(', ')}, found ${type ?? 'nothing'}.`,
+      `${config.file}: ${at}: ` +
+        (why === null
+          ? `expected one of ${known.join(', ')}, found ${type ?? 'nothing'}.`
+          : `${type} cannot be evaluated: ${why}. Expected one of ${known.join(', ')}.`),
     );
   }
   return { family, ...found };

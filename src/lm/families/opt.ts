@@ -70,6 +70,8 @@ function readConfig(fields: JsonFields): FamilyConfig {
       tiedHead: fields.boolean('tie_word_embeddings', true),
       attentionBias: bias,
       mlpBias: bias,
+      // Norms on the residual stream: there is none before the MLP.
+      lacks: before ? [] : ['ln2_normalized'],
       opt: {
         embeddingWidth: fields.size('word_embed_proj_dim', width),
         normBefore: before,

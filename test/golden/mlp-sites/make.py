@@ -26,14 +26,24 @@ names = {
     "gpt-neo-local": ("ln_2", "mlp", "mlp.c_proj"),
     "neox-linear": ("post_attention_layernorm", "mlp", "mlp.dense_4h_to_h"),
     "neox-sequential": ("post_attention_layernorm", "mlp", "mlp.dense_4h_to_h"),
+    "granite": llama,
+    "olmo-clip": llama,
+    "glm4": llama,
+    "stablelm": llama,
+    "cohere": ("input_layernorm", "mlp", "mlp.down_proj"),
+    "phi": ("input_layernorm", "mlp", "mlp.fc2"),
+    "gptj": ("ln_1", "mlp", "mlp.fc_out"),
+    "falcon-grouped": ("ln_mlp", "mlp", "mlp.dense_4h_to_h"),
+    "opt": ("final_layer_norm", "fc1", "fc2"),
+    "opt-post-norm": (None, "fc1", "fc2"),
 }
 
 
 def normalized(norm, x):
-    if isinstance(norm, torch.nn.LayerNorm):
+    eps = getattr(norm, "variance_epsilon", None) or getattr(norm, "eps", 1e-5)
+    if "LayerNorm" in type(norm).__name__:
         centered = x - x.mean(-1, keepdim=True)
-        return centered / (x.var(-1, unbiased=False, keepdim=True) + norm.eps).sqrt()
-    eps = getattr(norm, "variance_epsilon", None) or norm.eps
+        return centered / (x.var(-1, unbiased=False, keepdim=True) + eps).sqrt()
     return x / (x.pow(2).mean(-1, keepdim=True) + eps).sqrt()
 
 
