@@ -6,6 +6,7 @@ import {
   type EvaluationResult,
   type PerLayer,
   type SaeResult,
+  type StrictValues,
   type SweepPoint,
 } from '../schema/index.js';
 import { estimateOf } from './metric-rows.js';
@@ -35,7 +36,8 @@ function field(value: string | number | null | undefined): string {
 }
 
 interface Place {
-  layer?: number;
+  /** `together`: all layers of an SAE replaced together. */
+  layer?: number | 'together';
   inferK?: number | undefined;
   theta?: number | undefined;
   prefix?: number | undefined;
@@ -87,6 +89,13 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
     for (const sae of run.results) {
       rows(run, sae, {}, sae);
       for (const one of sae.perLayer ?? []) rows(run, sae, { layer: one.layer }, one);
+      if (sae.replacement)
+        rows(
+          run,
+          sae,
+          { layer: 'together' },
+          { reference: null, strict: sae.replacement as StrictValues },
+        );
       for (const point of sae.sweep ?? [])
         rows(run, sae, { inferK: point.inferK, theta: point.theta, prefix: point.prefix }, point);
     }

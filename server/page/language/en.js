@@ -176,6 +176,7 @@ export const en = {
     none: 'n/a',
     plainNumbers: 'averages over batches, without intervals',
     best: 'best',
+    together: 'all layers replaced together',
     baseline: 'baseline',
     failed: (message) => `failed: ${message}`,
     beyond: (count) => many(count, 'more column'),

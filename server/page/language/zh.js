@@ -175,6 +175,7 @@ export const zh = {
     none: '无',
     plainNumbers: '按批平均，没有置信区间',
     best: '最优',
+    together: '所有层一起替换',
     baseline: '基线',
     failed: (message) => `失败：${message}`,
     beyond: (count) => `另有 ${count} 列`,

@@ -147,6 +147,17 @@ export function entriesOf(results, run) {
   return results.map((sae) => named({ sae, run: run ?? nothingSaid, name: sae.label }));
 }
 
+/** The values of all layers of an SAE replaced together. */
+function Replacement({ metrics, entry }) {
+  const { results, colon } = words();
+  const { sae, name } = entry;
+  const values = metrics.flatMap((metric) => {
+    const value = valueOf(metric, { strict: sae.replacement });
+    return value === null ? [] : [`${metric.title} ${number(value.mean)}`];
+  });
+  return html`<p>${name}${colon}${results.together}${colon}${values.join(' · ')}</p>`;
+}
+
 /**
  * @param marks for each protocol, whether its best values may be marked
  */
@@ -184,6 +195,11 @@ export function ResultsTable({ metrics, entries, caption, marks }) {
             )
           : null
       }
+      ${entries
+        .filter(({ sae }) => sae.replacement)
+        .map(
+          (entry) => html` <${Replacement} key=${entry.key} metrics=${metrics} entry=${entry} /> `,
+        )}
       ${marksAny && html`<p class="soft small">${results.markRule}</p>`}
       ${hasSuspects && html`<p class="soft small">† ${results.nearIdentity}</p>`}
     </section>
