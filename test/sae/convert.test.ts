@@ -164,8 +164,8 @@ describe('to SAELens', () => {
   });
 
   it.each([
-    ['crosscoder', { scale: [1, 1] }, 'no crosscoders'],
-    ['openmoss-crosscoder', {}, 'no crosscoders'],
+    ['crosscoder', { scale: [1, 1] }, 'no SAEs of several layers'],
+    ['openmoss-crosscoder', {}, 'no SAEs of several layers'],
     ['openmoss-glu', {}, 'W_E_glu'],
   ] as const)('not %s', async (name, given, reason) => {
     const error = await refused(layout(name), { to: 'saelens', ...given });
