@@ -14,7 +14,7 @@ import { makePlan } from '#src/evaluation/run/plan/plan.js';
 import { forwardCost, loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { readModelConfig } from '#src/lm/config.js';
 import { loadSAE, type SAE } from '#src/sae/index.js';
-import { fromTypedArray, scope, setInferenceMode } from '#src/torch/index.js';
+import { fromTypedArray, scope, setInferenceMode, type Tensor } from '#src/torch/index.js';
 import { shipped } from '../../golden/load.js';
 import { cases, variants, wants } from './strategy-cases.js';
 
@@ -25,7 +25,7 @@ function counted(sae: SAE, N: number): { encode: number; decode: number } {
   const passes = { encode: 0, decode: 0 };
   const preactivate = sae.preactivate.bind(sae);
   const decode = sae.decode.bind(sae);
-  sae.preactivate = (x) => {
+  sae.preactivate = (x: Tensor) => {
     passes.encode += x.shape[0]! / N;
     return preactivate(x);
   };
