@@ -168,10 +168,15 @@ function locate(path: string): Located {
   return { weights: file, format: null, configPath: null };
 }
 
+/** Names of numbered weights and of the configurations beside them. */
+const partName = /^(?:\w+_\d{1,4}\.safetensors|config\.(?:json|yaml))$/;
+
 /** The SAE of the folder that a path is, or of whose files it is one, if they are parts of one. */
 async function inParts(path: string): Promise<SaeFile | null> {
   const stat = statSync(path, { throwIfNoEntry: false });
-  if (stat === undefined) return null;
+  // Folders are listed only for files that could be a part: a folder may have thousands of SAEs.
+  const isPossible = stat?.isDirectory() === true || partName.test(basename(path));
+  if (stat === undefined || !isPossible) return null;
   const folder = stat.isDirectory() ? path : dirname(path);
   for (const format of formats) {
     const parts = format.parts?.(folder) ?? null;
