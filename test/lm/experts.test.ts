@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readCheckpoint } from '#src/checkpoint/read.js';
+import { hookIn, misplaced } from '#src/evaluation/request/misplaced.js';
 import { MixtureOfExperts, type Routes } from '#src/lm/experts.js';
 import { familyOf } from '#src/lm/families/index.js';
 import { forwardCost, loadLanguageModel, readModelConfig } from '#src/lm/index.js';
@@ -59,6 +60,15 @@ describe('a mixture', () => {
       return null;
     });
   });
+});
+
+it('neurons are refused where the MLP is a mixture, and found where it is dense', async () => {
+  const model = await readModelConfig(folder('qwen3-moe-dense')); // block 2 of 4 is a mixture
+  const refusal = (name: string): string =>
+    misplaced(name, hookIn(model, name), { model, speaker: 'hook' })?.message ?? '';
+  expect(refusal('blocks.1.mlp.hook_post')).toMatch(/mixture of experts/);
+  expect(refusal('blocks.1.hook_mlp_out')).toBe('');
+  expect(refusal('blocks.2.mlp.hook_post')).toBe('');
 });
 
 describe('MXFP4', () => {
