@@ -41,13 +41,13 @@ function readConfig(fields: JsonFields): FamilyConfig {
     alias: 'num_experts',
     fallback: 128,
   });
-  const theta = 150_000;
+  const defaults = { ...sizes, theta: 150_000, originalPositions: sizes.maxPositions };
   const saysNothing = !fields.has('rope_scaling') && !fields.has('rope_parameters');
   return readTransformer(fields, {
     sizes,
     rope: saysNothing
-      ? readRopeSection(JsonFields.from(usualRope, fields.file), fields, { ...sizes, theta })
-      : readRope(fields, { ...sizes, theta }),
+      ? readRopeSection(JsonFields.from(usualRope, fields.file), fields, defaults)
+      : readRope(fields, defaults),
     differences: {
       normEps: fields.number('rms_norm_eps', 1e-5),
       activation: 'silu', // of no use: the experts have their own
@@ -150,6 +150,7 @@ export const gptOss: Family = {
   keys: {
     used: [
       ...[...llamaKeys, 'attention_bias', 'sliding_window', 'layer_types'],
+      'original_max_position_embeddings',
       ...['num_local_experts', 'num_experts', 'num_experts_per_tok'],
     ],
     idle: ['hidden_act', 'experts_per_token', 'initial_context_length'],

@@ -13,9 +13,13 @@ import { qwenKeys } from './qwen2.js';
 function readConfig(fields: JsonFields): FamilyConfig {
   const sizes = readSizes(fields, { heads: 16, keyValueHeads: 16 });
   const count = fields.size('num_experts', 60);
-  const size = fields.boolean('use_sliding_window', false)
-    ? fields.size('sliding_window', 4096)
-    : null;
+  const slides = fields.boolean('use_sliding_window', false);
+  // transformers computes with a window of no positions then.
+  if (!slides && fields.strings('layer_types')?.includes('sliding_attention') === true)
+    fields.unsupported('layer_types', 'full_attention in each block without use_sliding_window');
+  if (slides && fields.value('sliding_window') === 0)
+    fields.unsupported('sliding_window', 'one position or more with use_sliding_window');
+  const size = slides ? fields.size('sliding_window', 4096) : null;
   const upTo = fields.number('max_window_layers', 28);
   const windows = readWindows(fields, sizes.layers, {
     size,

@@ -8,7 +8,13 @@ import { sparseMLP } from '../expert-layers.js';
 import { readPerToken, readSparseBlocks, sparseBlockKeys } from '../experts-config.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { perBlock, readAliased, readSizes, readTransformer } from '../transformer-config.js';
+import {
+  numberOrNone,
+  perBlock,
+  readAliased,
+  readSizes,
+  readTransformer,
+} from '../transformer-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const sizes = readSizes(fields, { heads: 32, keyValueHeads: 4 });
@@ -18,9 +24,10 @@ function readConfig(fields: JsonFields): FamilyConfig {
     fallback: 128,
   });
   // Here the window holds for every block or for none.
-  const window = fields.boolean('use_sliding_window', false)
-    ? fields.size('sliding_window', 4096)
-    : null;
+  const size = numberOrNone(fields, 'sliding_window', 4096);
+  if (size !== null && (!Number.isInteger(size) || size < 1))
+    fields.invalid('sliding_window', 'a whole number from 1, or null');
+  const window = fields.boolean('use_sliding_window', false) ? size : null;
   return readTransformer(fields, {
     sizes,
     differences: {

@@ -45,6 +45,12 @@ models = [
     "models-odd/phi",
     "models-odd/gptj",
     "models-odd/opt",
+    "models-odd/qwen3-moe",
+    "models-odd/gpt-oss",
+    "models-odd/qwen3_5-moe-fused",
+    "models-odd/mixtral",
+    "models-odd/olmoe",
+    "models-odd/qwen3-next",
 ]
 kinds = lambda n, *of: [of[i % len(of)] for i in range(n)]
 
