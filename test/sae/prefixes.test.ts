@@ -3,9 +3,12 @@
  * ones against all latents with the others set to zero. Sums of float32 products in another order
  * differ by less than 1e-5 of the largest value.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
-import { applySAE, loadSAE } from '#src/sae/index.js';
+import { applySAE, convertCheckpoint, loadSAE } from '#src/sae/index.js';
 import { groupsOfSizes, groupsOfWidths } from '#src/sae/formats/groups.js';
 import { manualSeed, ops, scope } from '#src/torch/index.js';
 import { deviation, golden, shipped } from '../golden/load.js';
@@ -46,6 +49,18 @@ describe('groups of a file', () => {
     expect(choices.map(({ groups }) => groups)).toEqual(choices.map(() => [8, 20, 48]));
     expect(published!.groups).toEqual([8, 20, 48]);
   });
+});
+
+it('stand in the file that convert writes for SAELens', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sae-eval-prefixes-'));
+  const at = join(folder, 'sae');
+  try {
+    await convertCheckpoint(golden('prefixes/matryoshka'), at, { to: 'saelens' });
+    const { published } = await describeCheckpoint(at);
+    expect(published).toMatchObject({ format: 'saelens', groups: [8, 20, 48] });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('the first latents', () => {

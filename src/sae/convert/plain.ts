@@ -41,6 +41,8 @@ export interface PlainSAE {
   exclusion: Exclusion | null;
   /** Whether contexts began with a BOS; null if its file says nothing. */
   prependBos: boolean | null;
+  /** Prefixes of its nested groups. */
+  groups?: readonly number[] | undefined;
   /** The one head of attention that it reads, from 0; null if it reads all of its place. */
   head: number | null;
 }
@@ -139,6 +141,7 @@ export function plainSAE(description: DictionaryDescription): PlainSAE {
     decoderBias: B,
     exclusion: description.exclusion ?? null,
     prependBos: description.prependBos ?? null,
+    groups: description.groups,
     head: headOf(description),
   };
   if (normalization.kind === 'pre')

@@ -112,7 +112,15 @@ function architectureOf(
 /** What SAELens' configuration says of every SAE. */
 type Written = Pick<
   PlainSAE,
-  'd' | 'm' | 'subtracts' | 'centered' | 'normalization' | 'exclusion' | 'prependBos' | 'head'
+  | 'd'
+  | 'm'
+  | 'subtracts'
+  | 'centered'
+  | 'normalization'
+  | 'exclusion'
+  | 'prependBos'
+  | 'head'
+  | 'groups'
 >;
 
 const normalizationsThere = {
@@ -161,6 +169,7 @@ export function saelensFile(
       ...(ownEpsilon === null ? {} : { layer_norm_epsilon: ownEpsilon }),
       reshape_activations: readsAllHeads ? 'hook_z' : 'none',
       ...fields,
+      ...(sae.groups === undefined ? {} : { matryoshka_widths: [...sae.groups] }),
       metadata: {
         sae_lens_version: writtenAs,
         sae_lens_training_version: null,
