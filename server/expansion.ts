@@ -1,6 +1,6 @@
 /**
- * The SAEs that a request names by patterns and folders, found below the roots by a process that may
- * read untrusted files.
+ * The SAEs that a request names by patterns and folders, found below the roots by a process that
+ * may read untrusted files.
  */
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import {

@@ -81,8 +81,8 @@ export function findInHubCache(name: string, options: HubOptions = {}): string |
 }
 
 /**
- * A path of a request in the file system: the path itself if something is there, else what the cache
- * has under that name, else the path, whose reader tells that it is missing.
+ * A path of a request in the file system: the path itself if something is there, else what the
+ * cache has under that name, else the path, whose reader tells that it is missing.
  */
 export function located(path: string, thing: HubThing): string {
   if (statSync(path, { throwIfNoEntry: false }) !== undefined) return path;

@@ -21,8 +21,8 @@ function withHead({ counted, ...piece }: PieceTokens, bosId: number | null): Pie
 }
 
 /**
- * The tokens of a piece with or without BOS at their head. The BOS of a chat template is that of the
- * sample: there is no second one, and `false` takes it off.
+ * The tokens of a piece with or without BOS at their head. The BOS of a chat template is that of
+ * the sample: there is no second one, and `false` takes it off.
  * @throws SaeEvalError `request-invalid` if BOS is wanted and the tokenizer has none.
  */
 export function bosSetter(

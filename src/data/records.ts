@@ -33,7 +33,10 @@ export function valueAt(record: object, field: string): unknown {
   return value;
 }
 
-/** Value of a field of a record, which is counted; undefined if the record is not an object or lacks the field. */
+/**
+ * Value of a field of a record, which is counted; undefined if the record is not an object or lacks
+ * the field.
+ */
 export function fieldOf(record: DataRecord, field: string, skipped: SkippedRecords): unknown {
   const { value, place, source } = record;
   skipped.records++;

@@ -1,7 +1,7 @@
 /**
  * The chat template of a model folder, as transformers 5 finds it: `chat_template.jinja` and
- * `additional_chat_templates/`, else `chat_template` in `tokenizer_config.json`, a text or a list of
- * named texts. Of several, `default` is the one. It is a program of its author: whoever runs it
+ * `additional_chat_templates/`, else `chat_template` in `tokenizer_config.json`, a text or a list
+ * of named texts. Of several, `default` is the one. It is a program of its author: whoever runs it
  * bounds its time and memory.
  */
 import { readdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
- * Gated MLP of gpt-oss (arXiv:2508.10925): down((up + 1) · gate · σ(α · gate)), with the gate bounded
- * from above and up on both sides. Gate and up alternate in one weight.
+ * Gated MLP of gpt-oss (arXiv:2508.10925): down((up + 1) · gate · σ(α · gate)), with the gate
+ * bounded from above and up on both sides. Gate and up alternate in one weight.
  */
 import type { Tensor } from '../torch/index.js';
 import type { Layer } from './layers.js';

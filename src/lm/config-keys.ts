@@ -72,6 +72,7 @@ export const llamaKeys = [
   ...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
   ...['num_key_value_heads', 'head_dim', 'max_position_embeddings', 'rms_norm_eps', 'rope_theta'],
   ...['rope_parameters', 'rope_scaling', 'partial_rotary_factor'],
+  'original_max_position_embeddings',
 ] as const;
 
 /** Keys of the sections `rope_parameters` and `rope_scaling`. */

@@ -36,11 +36,16 @@ export interface Family {
    * (`center_writing_weights`). It does so if the norms subtract the mean.
    */
   readonly centeredByTransformerLens: boolean;
-  /** Methods of quantization (`quant_method`) whose weights are widened on loading. Default none. */
+  /**
+   * Methods of quantization (`quant_method`) whose weights are widened on loading. Default none.
+   */
   readonly quantizations?: readonly string[];
   /** What the keys of `config.json` are taken for. */
   readonly keys: ConfigKeys;
-  /** Reads `config.json`, or the text model's section of it. @throws SaeEvalError `model-invalid`, `model-unsupported`. */
+  /**
+   * Reads `config.json`, or the text model's section of it. @throws SaeEvalError `model-invalid`,
+   * `model-unsupported`.
+   */
   readonly readConfig: (fields: JsonFields) => FamilyConfig;
   /** Builds the model from its weights. @throws SaeEvalError `checkpoint-*`. */
   readonly create: (build: Builder) => Transformer;

@@ -3,8 +3,8 @@
  * (arXiv:2412.06464), and a norm behind a gate. Computed in float32, a chunk of positions of some
  * sequences at a time, so that memory does not grow with the batch.
  *
- * A sequence's state depends on its own earlier positions alone. Padding is on the right, so no real
- * position sees it; padded positions read zeros, as in transformers.
+ * A sequence's state depends on its own earlier positions alone. Padding is on the right, so no
+ * real position sees it; padded positions read zeros, as in transformers.
  */
 import { kernels, ops, scope, type Tensor } from '../torch/index.js';
 import { activate, type MlpActivation } from './activation.js';

@@ -106,8 +106,8 @@ const inputs: Readonly<Record<string, BlockSite>> = {
 /** Family of models, as far as it decides what a module's name means. */
 export interface ModuleMeaning {
   /**
-   * Whether norms of Gemma 2's names stand behind attention and MLP. If not, `post_attention_layernorm` is the norm
-   * before the MLP. Default true.
+   * Whether norms of Gemma 2's names stand behind attention and MLP. If not,
+   * `post_attention_layernorm` is the norm before the MLP. Default true.
    */
   normsAfter?: boolean;
 }

@@ -6,8 +6,9 @@ import type { BlockSite } from './hook-names.js';
 /**
  * Function that a block calls at each of its sites, in the order of computation. It receives the
  * value there, [n·B, T, d] (`attn_z`: [n·B, T, H·head_dim], `mlp_post`: [n·B, T, neurons]), and
- * returns the value to go on with, the same tensor for no change. It must not change a tensor in place. The block frees the tensors
- * with its temporaries, so a tap must `keep` one that is needed later.
+ * returns the value to go on with, the same tensor for no change. It must not change a tensor in
+ * place. The block frees the tensors with its temporaries, so a tap must `keep` one that is needed
+ * later.
  *
  * `attn_out` and `mlp_out` are the terms that are added to the residual stream: if the family has a
  * norm after attention and MLP, they are the norm's outputs. If attention and MLP run in parallel,

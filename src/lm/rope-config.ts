@@ -49,10 +49,7 @@ export interface RopeDefaults {
   theta?: number;
   /** Default share of a head that is rotated; null if the family always rotates whole heads. */
   partial?: number | null;
-  /**
-   * Trained length if the file does not give it, in families whose files may have it beside the
-   * section. Elsewhere `maxPositions`.
-   */
+  /** Trained length if the file does not give it. Default `maxPositions`. */
   originalPositions?: number;
   /** Whether `yarn` means LongRoPE, as in Phi-3's first files. */
   yarnIsLongrope?: boolean;
@@ -80,10 +77,11 @@ function readScaling(
 ): RopeScaling {
   const named = rope.string('rope_type', rope.string('type', 'default'));
   const kind = named === 'yarn' && yarnIsLongrope ? 'longrope' : named;
-  const inSection = rope.size('original_max_position_embeddings', trained ?? maxPositions);
-  // As in transformers, a field of the model wins over the section's in families that have one.
-  const originalPositions =
-    trained === undefined ? inSection : config.size('original_max_position_embeddings', inSection);
+  // The model's own field wins over the section's, as in transformers.
+  const originalPositions = config.size(
+    'original_max_position_embeddings',
+    rope.size('original_max_position_embeddings', trained ?? maxPositions),
+  );
   switch (kind) {
     case 'default':
     case 'mrope': // one text position in all its sections

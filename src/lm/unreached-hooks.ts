@@ -32,7 +32,10 @@ const inModule: Meanings = [
   [/^(?:self_attn|attention|attn)\.[qk]_(?:norm|layernorm)$/, projections],
   [/^(?:input_layernorm|ln_1)$/, attentionInput],
   [
-    /^(?:mlp|block_sparse_moe|feed_forward)\.(?:gate|router|experts|shared_expert(?:_gate)?)(?:\.|$)/,
+    new RegExp(
+      '^(?:mlp|block_sparse_moe|feed_forward)\\.' +
+        '(?:gate|router|experts|shared_expert(?:_gate)?)(?:\\.|$)',
+    ),
     'a part of a mixture of experts',
   ],
   [/^linear_attn\.(?:in_proj_\w+|conv1d|norm)$/, 'the inside of linear attention'],

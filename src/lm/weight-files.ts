@@ -116,11 +116,11 @@ export function bytesPer(dtype: string): number {
  * Whether a weight belongs to another part of the file than the text model: images and sounds of a
  * multimodal model, or the layers that predict several tokens at once.
  */
-export function isBesideText(name: string): boolean {
-  return /(^|\.)(vision_tower|vision_model|visual|audio_tower|multi_modal_projector|connector|mtp)\./.test(
-    name,
-  );
-}
+export const isBesideText = (name: string): boolean => besideText.test(name);
+
+const besideText = new RegExp(
+  '(^|\\.)(vision_tower|vision_model|visual|audio_tower|multi_modal_projector|connector|mtp)\\.',
+);
 
 /** Size of the weights that loading a model would use, from the headers alone. */
 export function modelSize(

@@ -1,7 +1,7 @@
 /**
- * NextTokenAgreement: the share of positions at which the spliced pass has the same most likely next
- * token as the clean pass. Of SAEs whose layers are replaced together: a replacement model is judged
- * by it (Ameisen et al. 2025, "Circuit Tracing").
+ * NextTokenAgreement: the share of positions at which the spliced pass has the same most likely
+ * next token as the clean pass. Of SAEs whose layers are replaced together: a replacement model is
+ * judged by it (Ameisen et al. 2025, "Circuit Tracing").
  */
 import { meanOverSlots, type Metric, type SpliceColumn } from './metric.js';
 

@@ -1,7 +1,7 @@
 /**
  * A cross-layer transcoder (Ameisen et al. 2025, "Circuit Tracing") or weakly causal crosscoder
- * (Lindsey et al. 2024, "Sparse Crosscoders") over n layers. Latents that read layer l write to layer
- * l and to all after it:
+ * (Lindsey et al. 2024, "Sparse Crosscoders") over n layers. Latents that read layer l write to
+ * layer l and to all after it:
  *
  *   z_l = activation(W_e^l x_l + b_enc^l);   ŷ_ℓ = Σ_{l ≤ ℓ} W_d^{l→ℓ} z_l + b_dec^ℓ + W_skip^ℓ x_ℓ
  */

@@ -189,8 +189,8 @@ export interface CrossLayerPart {
   encoderBias: string; // [m / n]
   activation: PointwiseActivation;
   /**
-   * Decoders of the layers from `first` on, side by side: [m / n, layers, d]. Those of layers before
-   * its own are passed over.
+   * Decoders of the layers from `first` on, side by side: [m / n, layers, d]. Those of layers
+   * before its own are passed over.
    */
   decoder: { tensor: string; first: number };
   decoderBias: string; // [d]
@@ -198,9 +198,9 @@ export interface CrossLayerPart {
 }
 
 /**
- * A cross-layer transcoder or weakly causal crosscoder over n layers: z_l = activation(x_l W_enc[l] +
- * encoderBias[l]); ŷ_ℓ = Σ_{l ≤ ℓ} z_l W_dec[l → ℓ] + decoderBias[ℓ] + x_ℓ W_skip[ℓ]. It reads raw
- * activations. `m` counts the latents of all layers; `activation` is the first layer's.
+ * A cross-layer transcoder or weakly causal crosscoder over n layers: z_l = activation(x_l W_enc[l]
+ * + encoderBias[l]); ŷ_ℓ = Σ_{l ≤ ℓ} z_l W_dec[l → ℓ] + decoderBias[ℓ] + x_ℓ W_skip[ℓ]. It reads
+ * raw activations. `m` counts the latents of all layers; `activation` is the first layer's.
  */
 export interface CrossLayerForm extends Sizes {
   form: 'cross-layer';

@@ -114,7 +114,8 @@ export async function describeSAE(
 
 /**
  * Loads an SAE from a checkpoint: a file of the RouteSAE family, a folder or file in a published
- * format, or one of these in the local Hugging Face cache (`org/name:path`). The caller disposes of it.
+ * format, or one of these in the local Hugging Face cache (`org/name:path`). The caller disposes of
+ * it.
  *
  * @example
  * const sae = await loadSAE('checkpoints/TopK_tiny.pt', { kind: 'TopK', k: 16 });

@@ -1,6 +1,6 @@
 /**
- * Skip connections whose orientation no file tells: a square matrix that some sources multiply by as
- * it is stored and others by its transpose. The data decide: the transpose of what is assumed is
+ * Skip connections whose orientation no file tells: a square matrix that some sources multiply by
+ * as it is stored and others by its transpose. The data decide: the transpose of what is assumed is
  * taken if the prediction with it is clearly better. Weights that were trained tell it at once.
  */
 

@@ -211,8 +211,8 @@ export const datasetSchema = z
       .max(200)
       .optional()
       .describe(
-        "Field of a record that has a conversation, a list of { role, content }: the model's chat " +
-          'template renders it. Used instead of text.',
+        "Field of a record that has a conversation, a list of { role, content }: the model's " +
+          'chat template renders it. Used instead of text.',
       ),
     roles: z
       .array(z.enum(chatRoles))

@@ -118,8 +118,8 @@ export const saeResultSchema = z
       })
       .optional()
       .describe(
-        'Place that a transcoder reads: its layer, or layers, and the site inside the block; left ' +
-          'out for SAEs that reconstruct what they read.',
+        'Place that a transcoder reads: its layer, or layers, and the site inside the block; ' +
+          'left out for SAEs that reconstruct what they read.',
       ),
     normalization: z
       .string()
@@ -169,8 +169,8 @@ export const saeResultSchema = z
       .nullable()
       .optional()
       .describe(
-        'Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all ' +
-          'their layers are replaced, each from what that pass has.',
+        'Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which ' +
+          'all their layers are replaced, each from what that pass has.',
       ),
     sweep: z.array(sweepPointSchema).nullable(),
     notes: z.array(noteSchema),

@@ -1,6 +1,7 @@
 /**
- * The table of coverage: the dictionaries of a registry, by what this project reads of each loader's
- * layout (a fixture is recognized as an SAE) and of its models (their families are registered).
+ * The table of coverage: the dictionaries of a registry, by what this project reads of each
+ * loader's layout (a fixture is recognized as an SAE) and of its models (their families are
+ * registered).
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
@@ -95,7 +96,8 @@ it('names tests that exist', () => {
 
 it('stands in its document', async () => {
   const head =
-    `**${count(before + since)} of ${count(total)} dictionaries (${share(before + since, total)})**; ` +
+    `**${count(before + since)} of ${count(total)} dictionaries ` +
+    `(${share(before + since, total)})**; ` +
     `${count(before)} (${share(before, total)}) of them on models that version 0.1.0 read too.`;
   const lines = rows.map(({ loader, before: old, since: young, missing }) => {
     const read = old + young;

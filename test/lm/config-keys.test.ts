@@ -69,6 +69,8 @@ const beyond = new Set(['max_position_embeddings', 'n_positions', 'rope_scaling'
 
 /** Keys that matter in other models of the family: dense MLPs, more than one rotated pair. */
 const elsewhere = new Set([
+  'models-odd/olmo3 original_max_position_embeddings',
+  'models-odd/smollm3-untied original_max_position_embeddings',
   'models-odd/qwen3-moe intermediate_size',
   'models-odd/qwen3_5-moe-fused rope_parameters',
   'models-odd/qwen3-next rope_parameters',

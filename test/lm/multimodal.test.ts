@@ -1,6 +1,6 @@
 /**
- * Multimodal models on text alone, against transformers (test/golden/multimodal): each is read as its
- * text model, under the names of either generation of files.
+ * Multimodal models on text alone, against transformers (test/golden/multimodal): each is read as
+ * its text model, under the names of either generation of files.
  */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -93,7 +93,7 @@ it('every multimodal model has a case, here or beside its family', () => {
   expect(multimodalTypes.filter((type) => !cased.has(type))).toEqual([]);
 });
 
-it("reads the first files of Qwen 2 VL, whose text model's keys stand beside the others", async () => {
+it('reads the first files of Qwen 2 VL, with the text keys beside the others', async () => {
   const { text_config: text, ...others } = configs['qwen2_vl']!;
   const flat = { ...text, ...others };
   expect(await logitsOff(await folderOf('qwen2_vl', flat), 'qwen2_vl')).toBeLessThan(tolerance);

@@ -58,7 +58,9 @@ describe('the declarations', () => {
           'Results and records as servers and `evaluate` give them',
           `import type { Bilingual } from '../../bilingual.js';
            import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
-           import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } from '../request.js';
+           import type {
+             FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind,
+           } from '../request.js';
            import type { PerLayer, ReplacementValues } from '../result.js';
            import type { EvaluationStatus } from '../status.js';
            import type { Exclude } from './request-types.js';`,

@@ -1,7 +1,7 @@
 /**
- * Renders conversations by a chat template, as `apply_chat_template` of transformers does, and tells
- * which part of the text is whose. The template is untrusted; this runs in a worker that may be
- * ended.
+ * Renders conversations by a chat template, as `apply_chat_template` of transformers does, and
+ * tells which part of the text is whose. The template is untrusted; this runs in a worker that may
+ * be ended.
  */
 import * as jinja from '@huggingface/jinja';
 import type { ChatRole } from '../../schema/index.js';
@@ -78,7 +78,8 @@ export class ChatRenderer {
     const marked = source.replace(
       generationTags,
       (_, left: string, end: string | undefined, right: string) =>
-        `{%${left} if true %}{{ '${end === undefined ? marks.begin : marks.end}' }}{% endif ${right}%}`,
+        `{%${left} if true %}` +
+        `{{ '${end === undefined ? marks.begin : marks.end}' }}{% endif ${right}%}`,
     );
     this.#marked = marked === source ? null : new Template(marked);
     // Templates for texts alone would print a list as Python does.

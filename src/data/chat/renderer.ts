@@ -1,6 +1,6 @@
 /**
- * Renders conversations in a worker thread: a chat template is a program of its author, and one that
- * runs for ever or fills the memory ends the worker, never this process.
+ * Renders conversations in a worker thread: a chat template is a program of its author, and one
+ * that runs for ever or fills the memory ends the worker, never this process.
  */
 import { Worker } from 'node:worker_threads';
 import { SaeEvalError } from '../../errors.js';

@@ -1,4 +1,6 @@
-/** Times in the words of C's `strftime`, in English on every machine, as Python's templates expect. */
+/**
+ * Times in the words of C's `strftime`, in English on every machine, as Python's templates expect.
+ */
 
 const months =
   'January February March April May June July August September October November December'.split(

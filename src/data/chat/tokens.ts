@@ -95,7 +95,9 @@ export class ChatTokens {
     const date = strftime(this.#begun, '%Y-%m-%d');
     return [
       {
-        en: `The chat template may write the day on which it runs, here ${date}: on another day the text may differ.`,
+        en:
+          `The chat template may write the day on which it runs, here ${date}: on another day ` +
+          'the text may differ.',
         zh: `对话模板可能写入运行当天的日期（本次为 ${date}）：改日运行时文本可能不同。`,
       },
     ];

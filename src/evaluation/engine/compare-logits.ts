@@ -91,8 +91,8 @@ export interface LogitDistances {
   /** Cross-entropy of the clean pass: [N]. */
   ceClean: Tensor;
   /**
-   * KL(clean ‖ lane) and cross-entropy of each lane, and where that was asked for 1 if both have the
-   * same most likely next token, else 0: [N] each.
+   * KL(clean ‖ lane) and cross-entropy of each lane, and where that was asked for 1 if both have
+   * the same most likely next token, else 0: [N] each.
    */
   lanes: { kl: Tensor; ce: Tensor; agrees?: Tensor }[];
 }

@@ -61,8 +61,8 @@ function spaceOf(description: SaeDescription): string {
 const turnedSkip = {
   en:
     'Sources disagree on whether its skip connection is multiplied by as it is stored or by its ' +
-    'transpose. With the stored matrix the predictions of the first texts were clearly better, so ' +
-    'that was used.',
+    'transpose. With the stored matrix the predictions of the first texts were clearly better, ' +
+    'so that was used.',
   zh:
     '各来源对其跳跃连接是按存储的矩阵相乘还是按其转置相乘说法不一。按存储的矩阵相乘时，对最初若干' +
     '文本的预测明显更好，因此采用之。',

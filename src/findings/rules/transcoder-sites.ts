@@ -30,8 +30,8 @@ export const transcoderSites: Rule = {
               `${label} is a transcoder (${placeText(sae)}): its NormMSE of ${cite(error)} is of ` +
               'its ' +
               'prediction against what the model computes there, which its splice replaces; loss ' +
-              `recovered compares it ${off.en}. An autoencoder at the same place reconstructs what ` +
-              'it reads, which is easier: compare their KL, not their errors.',
+              `recovered compares it ${off.en}. An autoencoder at the same place reconstructs ` +
+              'what it reads, which is easier: compare their KL, not their errors.',
             zh:
               `${label} 是转码器（${placeText(sae)}）：其 NormMSE ${cite(error)} 是预测与模型在该处` +
               `所算值之间的误差，替换的也是该处；损失恢复率与${off.zh}时比较。同一位置的自编码器重建` +
@@ -43,8 +43,8 @@ export const transcoderSites: Rule = {
     }),
   together: (found) => ({
     en:
-      `${saesOf(found).en} are transcoders: their errors are of predictions against what the model ` +
-      'computes at the sites that they predict, which their splices replace. Autoencoders ' +
+      `${saesOf(found).en} are transcoders: their errors are of predictions against what the ` +
+      'model computes at the sites that they predict, which their splices replace. Autoencoders ' +
       'reconstruct what they read, which is easier: compare KL, not errors.',
     zh:
       `${saesOf(found).zh} 是转码器：其误差是预测与模型在所预测位置所算值之间的误差，替换的也是这些` +

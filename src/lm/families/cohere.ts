@@ -1,8 +1,8 @@
 /**
- * Command R (Cohere 2024) and Command R7B, A (arXiv:2504.00698): attention and MLP read the same norm
- * side by side, norms have no bias, neighboring dimensions of each head are rotated together, logits
- * are scaled. In the second generation blocks with a sliding window rotate their heads and the others
- * do not.
+ * Command R (Cohere 2024) and Command R7B, A (arXiv:2504.00698): attention and MLP read the same
+ * norm side by side, norms have no bias, neighboring dimensions of each head are rotated together,
+ * logits are scaled. In the second generation blocks with a sliding window rotate their heads and
+ * the others do not.
  */
 import { ParallelBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';

@@ -1,7 +1,7 @@
 /**
  * GLM 4 (arXiv:2406.12793): Llama's blocks with gate and up in one weight, biases on queries, keys
- * and values; neighboring dimensions of a share of each head are rotated together. The files of 2025
- * (`glm4`) have norms behind attention and MLP too.
+ * and values; neighboring dimensions of a share of each head are rotated together. The files of
+ * 2025 (`glm4`) have norms behind attention and MLP too.
  */
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';

@@ -150,7 +150,6 @@ export const gptOss: Family = {
   keys: {
     used: [
       ...[...llamaKeys, 'attention_bias', 'sliding_window', 'layer_types'],
-      'original_max_position_embeddings',
       ...['num_local_experts', 'num_experts', 'num_experts_per_tok'],
     ],
     idle: ['hidden_act', 'experts_per_token', 'initial_context_length'],

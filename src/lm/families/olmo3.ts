@@ -1,6 +1,6 @@
 /**
- * OLMo 3 (Ai2 2025): OLMo 2's blocks. Three blocks with a sliding window follow each other, then one
- * without; the two sorts have rotary settings of their own.
+ * OLMo 3 (Ai2 2025): OLMo 2's blocks. Three blocks with a sliding window follow each other, then
+ * one without; the two sorts have rotary settings of their own.
  */
 import { llamaKeys } from '../config-keys.js';
 import type { Family, FamilyConfig } from '../family.js';

@@ -1,7 +1,7 @@
 /**
  * OPT (Zhang et al. 2022, arXiv:2205.01068): learned positions whose table begins with two rows of
- * no position, ReLU in the MLP. OPT-350m normalizes the residual stream itself, after each addition,
- * and has token embeddings narrower than the stream.
+ * no position, ReLU in the MLP. OPT-350m normalizes the residual stream itself, after each
+ * addition, and has token embeddings narrower than the stream.
  */
 import type { Tensor } from '../../torch/index.js';
 import type { BatchContext } from '../batch-context.js';

@@ -74,7 +74,7 @@ export const phi3: Family = {
   models: 'Phi-3, Phi-3.5 mini, Phi-4 (mini)',
   features: 'fused weights, LongRoPE, partial rotary positions',
   keys: {
-    used: [...llamaKeys, 'hidden_act', 'sliding_window', 'original_max_position_embeddings'],
+    used: [...llamaKeys, 'hidden_act', 'sliding_window'],
     idle: ['full_attn_mod', 'interpolate_factor'],
   },
   prefixes: ['model.'],

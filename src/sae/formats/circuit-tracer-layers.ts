@@ -1,7 +1,8 @@
 /**
  * Cross-layer transcoders of circuit-tracer (github.com/decoderesearch/circuit-tracer): a folder of
- * `W_enc_L.safetensors` and `W_dec_L.safetensors` for every layer, and a `config.yaml` that names the
- * hook points of a block. ReLU, or JumpReLU if there are thresholds; a skip connection adds x W.
+ * `W_enc_L.safetensors` and `W_dec_L.safetensors` for every layer, and a `config.yaml` that names
+ * the hook points of a block. ReLU, or JumpReLU if there are thresholds; a skip connection adds x
+ * W.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

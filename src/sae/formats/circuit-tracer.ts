@@ -1,9 +1,10 @@
 /**
  * Transcoders of circuit-tracer (github.com/decoderesearch/circuit-tracer), such as mwhanna's of
- * Qwen 3: `layer_L.safetensors` for each block, and one `config.yaml` that names the hook points of a
- * block.
+ * Qwen 3: `layer_L.safetensors` for each block, and one `config.yaml` that names the hook points of
+ * a block.
  *
- *   z = relu(W_e x + b_e), JumpReLU with thresholds, or its k largest;  ŷ = W_dᵀ z + b_d + x W_skipᵀ
+ *   z = relu(W_e x + b_e), JumpReLU with thresholds, or its k largest;  ŷ = W_dᵀ z + b_d + x
+ * W_skipᵀ
  *
  * Encoder and decoder are both stored [m, d].
  */

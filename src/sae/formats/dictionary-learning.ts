@@ -279,8 +279,8 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
   if (hasSkip && side !== 'in_and_out')
     throw new SaeEvalError(
       'sae-kind',
-      `${configPath}: buffer.io ${JSON.stringify(side.slice(0, 60))}: expected no tensor 'W_skip', ` +
-        'which belongs to transcoders (in_and_out), found one.',
+      `${configPath}: buffer.io ${JSON.stringify(side.slice(0, 60))}: expected no ` +
+        "tensor 'W_skip', which belongs to transcoders (in_and_out), found one.",
     );
   if (side !== 'in_and_out') return dictionary;
   return transcoding(dictionary, {

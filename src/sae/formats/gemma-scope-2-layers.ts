@@ -1,6 +1,6 @@
 /**
- * Gemma Scope 2's SAEs of several layers: cross-layer transcoders (`clt/width_W_l0_medium`) and weakly
- * causal crosscoders (`crosscoder/layer_7_13_17_22_width_W_l0_medium`), each a folder of
+ * Gemma Scope 2's SAEs of several layers: cross-layer transcoders (`clt/width_W_l0_medium`) and
+ * weakly causal crosscoders (`crosscoder/layer_7_13_17_22_width_W_l0_medium`), each a folder of
  * `params_layer_0.safetensors` and so on with a `config.json`. Each layer has a JumpReLU encoder of
  * its own; its decoder [m, layers, d] writes to every layer from its own on.
  */
@@ -42,7 +42,9 @@ function parts(folder: string): FolderParts | null {
   };
 }
 
-/** `model.layers.{all}.output` or `model.layers.{5,9,12,15}.output`: a name for each of n layers. */
+/**
+ * `model.layers.{all}.output` or `model.layers.{5,9,12,15}.output`: a name for each of n layers.
+ */
 function expanded(name: string, n: number, file: string): string[] {
   const found = /\{([^{}]*)\}/.exec(name);
   const list = found?.[1] ?? '';
@@ -54,8 +56,8 @@ function expanded(name: string, n: number, file: string): string[] {
   )
     throw new SaeEvalError(
       'sae-kind',
-      `${file}: expected a hook point with {all} or a list of ${n} layers in braces, one for each ` +
-        `file, found ${JSON.stringify(name.slice(0, 80))}.`,
+      `${file}: expected a hook point with {all} or a list of ${n} layers in braces, one for ` +
+        `each file, found ${JSON.stringify(name.slice(0, 80))}.`,
     );
   return numbers.map((number) => name.replace(found[0], number.trim()));
 }

@@ -1,4 +1,7 @@
-/** Files of a folder that are numbered by layer: `params_layer_0.safetensors`, `W_enc_0.safetensors`. */
+/**
+ * Files of a folder that are numbered by layer: `params_layer_0.safetensors`,
+ * `W_enc_0.safetensors`.
+ */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mostParts } from '../../checkpoint/parts.js';

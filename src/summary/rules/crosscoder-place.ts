@@ -9,7 +9,8 @@ export const crosscoderPlace: SummaryRule = {
   part: 'verdict',
   condition: {
     en:
-      'A Crosscoder with shared latents that is no near-identity has a strict KLDivPerToken. It is counted against ' +
+      'A Crosscoder with shared latents that is no near-identity has a strict KLDivPerToken. It ' +
+      'is counted against ' +
       'the other trained SAEs at the same layers that are no near-identities, by whether the ' +
       'interval of the difference leaves out 0.',
     zh:

@@ -8,8 +8,8 @@ export const replacementModel: SummaryRule = {
   part: 'verdict',
   condition: {
     en:
-      'A cross-layer transcoder or weakly causal crosscoder has a KLDivPerToken of its replacement ' +
-      'model, and strict ones of its layers alone.',
+      'A cross-layer transcoder or weakly causal crosscoder has a KLDivPerToken of its ' +
+      'replacement model, and strict ones of its layers alone.',
     zh: '跨层转码器或弱因果交叉编码器有替换模型的 KLDivPerToken，以及各层单独替换的 strict 值。',
   },
   check: ({ results }) =>

@@ -119,7 +119,8 @@ describe('a template is bounded', () => {
   it.each([
     ['{% for i in range(10000000000) %}x{% endfor %}', 'template-failed'],
     [
-      "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}",
+      "{% set ns = namespace(s='x') %}" +
+        '{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}{{ ns.s }}',
       'template-failed',
     ],
     ['{% macro f(x) %}{{ f(x) }}{% endmacro %}{{ f(1) }}', 'template-failed'],

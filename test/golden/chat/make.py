@@ -6,6 +6,7 @@ assistant's tokens is transformers' own for `marked`; for the others, a token co
 between the conversation up to the assistant's turn with its prompt, and up to the end of the turn,
 both rendered alone, if these are beginnings of the whole; else null.
 """
+
 import json
 import pathlib
 
@@ -19,8 +20,12 @@ conversations = json.loads((here / "conversations.json").read_text())
 def joined(messages):
     """Templates for texts alone get the parts of a content as one text."""
     return [
-        {**one, "content": one["content"] if isinstance(one["content"], str)
-         else "".join(part["text"] for part in one["content"])}
+        {
+            **one,
+            "content": one["content"]
+            if isinstance(one["content"], str)
+            else "".join(part["text"] for part in one["content"]),
+        }
         for one in messages
     ]
 
@@ -39,7 +44,9 @@ def mask(text, messages):
         if not (text.startswith(begin) and text.startswith(end)):
             return None
         spans.append((len(begin), len(end)))
-    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)["offset_mapping"]
+    offsets = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)[
+        "offset_mapping"
+    ]
     return [int(any(a <= start < b for a, b in spans)) for start, _ in offsets]
 
 
@@ -56,14 +63,21 @@ for name in ["llama-3", "qwen", "gemma", "mistral", "marked"]:
         ids = tokenizer.apply_chat_template(messages, return_dict=True)["input_ids"]
         assert ids == tokenizer(text, add_special_tokens=False)["input_ids"]
         found = (
-            tokenizer.apply_chat_template(messages, return_dict=True, return_assistant_tokens_mask=True)[
-                "assistant_masks"
-            ]
+            tokenizer.apply_chat_template(
+                messages, return_dict=True, return_assistant_tokens_mask=True
+            )["assistant_masks"]
             if name == "marked"
             else mask(text, messages)
         )
         expected[f"{name} {key}"] = {"text": text, "ids": ids, "assistant": found}
-lines = [f"  {json.dumps(key)}: {json.dumps(one, ensure_ascii=False, separators=(',', ':'))}" for key, one in expected.items()]
+lines = [
+    f"  {json.dumps(key)}: {json.dumps(one, ensure_ascii=False, separators=(',', ':'))}"
+    for key, one in expected.items()
+]
 (here / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 for key, one in expected.items():
-    print(key, one.get("refused") or (len(one["ids"]), None if one["assistant"] is None else sum(one["assistant"])))
+    print(
+        key,
+        one.get("refused")
+        or (len(one["ids"]), None if one["assistant"] is None else sum(one["assistant"])),
+    )

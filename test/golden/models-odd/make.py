@@ -41,8 +41,9 @@ def randomise(model, seed):
             parameter.data += 1
 
 
-# Modules of a block by model_type: attention, its output projection, the module that gives the MLP's
-# term, the module that first reads the residual stream after attention (None if there is none).
+# Modules of a block by model_type: attention, its output projection, the module that gives the
+# MLP's term, the module that first reads the residual stream after attention (None if there is
+# none).
 LLAMA = ("self_attn", "self_attn.o_proj", "mlp", "post_attention_layernorm")
 BEHIND = ("post_attention_layernorm", "self_attn.o_proj", "post_feedforward_layernorm", "mlp")
 GEMMA = (*BEHIND[:3], "pre_feedforward_layernorm")
@@ -82,8 +83,10 @@ def site_hooks(model, outputs, shape):
     get = lambda path: block.get_submodule(path)
     # OPT's MLP works on [B·T, d]
     shaped = lambda x: x.clone().unflatten(0, shape) if x.dim() == 2 else x.clone()
-    output = lambda name, factor=1.0: lambda _, __, out: outputs.__setitem__(
-        name, shaped(out[0] if isinstance(out, tuple) else out) * factor
+    output = lambda name, factor=1.0: (
+        lambda _, __, out: outputs.__setitem__(
+            name, shaped(out[0] if isinstance(out, tuple) else out) * factor
+        )
     )
     given = lambda name: lambda _, args: outputs.__setitem__(name, shaped(args[0]))
     attention, projection, mlp, before_mlp = MODULES.get(kind, LLAMA)
@@ -121,9 +124,7 @@ def expected(model, T, seed):
     ids = torch.randint(0, V, (len(lengths), T), generator=generator)
     mask = torch.tensor([[1] * n + [0] * (T - n) for n in lengths])
     blocks = next(
-        m
-        for n, m in text_model(model).named_modules()
-        if n.endswith("layers") or n.endswith(".h")
+        m for n, m in text_model(model).named_modules() if n.endswith("layers") or n.endswith(".h")
     )
     outputs = {}
     hooks = [
@@ -138,7 +139,9 @@ def expected(model, T, seed):
     for name, module in model.named_modules():
         if name.endswith("project_out"):  # the norm's output is what it reads
             hooks.append(
-                module.register_forward_pre_hook(lambda _, args: last.update({"h": args[0].clone()}))
+                module.register_forward_pre_hook(
+                    lambda _, args: last.update({"h": args[0].clone()})
+                )
             )
     with torch.no_grad():
         result = model(ids, attention_mask=mask, output_hidden_states=True, use_cache=False)
@@ -497,6 +500,7 @@ make(
     seed=15,
 )
 
+
 def multimodal(folder):
     """Turns the folder of a text model into that of a multimodal one."""
     state = {
@@ -741,8 +745,12 @@ make(
     seed=41,
 )
 neo = dict(
-    vocab_size=V, hidden_size=16, num_heads=2, max_position_embeddings=24,
-    bos_token_id=1, eos_token_id=2
+    vocab_size=V,
+    hidden_size=16,
+    num_heads=2,
+    max_position_embeddings=24,
+    bos_token_id=1,
+    eos_token_id=2,
 )
 # windows that bind, as TinyStories' file
 make(
@@ -933,9 +941,7 @@ make("gptj", "gptj", dict(gptj, rotary_dim=4), bf16=True, seed=60)
 make(
     "gptj-tied",
     "gptj",
-    dict(
-        gptj, rotary_dim=12, n_inner=20, activation_function="gelu", tie_word_embeddings=True
-    ),
+    dict(gptj, rotary_dim=12, n_inner=20, activation_function="gelu", tie_word_embeddings=True),
     weights="bin",
     seed=61,
 )

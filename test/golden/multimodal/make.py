@@ -51,7 +51,13 @@ growing = dict(
 # name: model_type, model_type of the text model, settings of the text model, of the images, others
 cases = {
     "gemma3": ("gemma3", "gemma3_text", dict(head_dim=4, sliding_window=4), small, {}),
-    "mistral3": ("mistral3", "mistral", dict(head_dim=6), dict(small, model_type="pixtral", head_dim=8), {}),
+    "mistral3": (
+        "mistral3",
+        "mistral",
+        dict(head_dim=6),
+        dict(small, model_type="pixtral", head_dim=8),
+        {},
+    ),
     "mistral3-untied": (
         "mistral3",
         "ministral3",
@@ -69,7 +75,13 @@ cases = {
         dict(small, model_type="siglip_vision_model"),
         dict(tie_word_embeddings=True),
     ),
-    "internvl": ("internvl", "qwen3", dict(head_dim=4), dict(vision, image_size=[8, 8], patch_size=[4, 4]), {}),
+    "internvl": (
+        "internvl",
+        "qwen3",
+        dict(head_dim=4),
+        dict(vision, image_size=[8, 8], patch_size=[4, 4]),
+        {},
+    ),
     "idefics3": ("idefics3", "llama", {}, small, {}),
     "smolvlm": ("smolvlm", "llama", {}, small, dict(tie_word_embeddings=True)),
     "qwen2_vl": ("qwen2_vl", "qwen2_vl_text", sections(1, 1, 0), qwen2, {}),
@@ -107,15 +119,16 @@ for seed, (name, (kind, text_kind, settings, images, others)) in enumerate(cases
         model.tie_weights()
     ids = torch.randint(3, V, (1, 10), generator=generator)
     with torch.no_grad():
-        logits = model(
-            input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False
-        ).logits
+        logits = model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=False).logits
     with tempfile.TemporaryDirectory() as folder:
         model.save_pretrained(folder)
         state = load_file(Path(folder) / "model.safetensors")
         configs[name] = json.loads((Path(folder) / "config.json").read_text())
-    isText = lambda key: "language_model" in key or "text_model" in key or "lm_head" in key or (
-        key.startswith(("model.layers", "model.embed_tokens", "model.norm"))
+    isText = lambda key: (
+        "language_model" in key
+        or "text_model" in key
+        or "lm_head" in key
+        or (key.startswith(("model.layers", "model.embed_tokens", "model.norm")))
     )
     images = next(key for key in state if "vis" in key and not isText(key))
     print(name, [key for key in state if isText(key)][:2], images)
@@ -126,4 +139,6 @@ for seed, (name, (kind, text_kind, settings, images, others)) in enumerate(cases
     tensors[f"{name}/logits"] = logits
 lines = ",\n".join(f"{json.dumps(name)}: {json.dumps(config)}" for name, config in configs.items())
 (here / "cases.json").write_text(f"{{\n{lines}\n}}\n")
-save_file({key: value.contiguous() for key, value in tensors.items()}, here / "multimodal.safetensors")
+save_file(
+    {key: value.contiguous() for key, value in tensors.items()}, here / "multimodal.safetensors"
+)

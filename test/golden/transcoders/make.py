@@ -51,8 +51,10 @@ class Model:
     def module(self, l, site):
         block = self.blocks[l]
         gemma = self.name == "gemma3_text"
-        norm = block.ln_2 if self.name == "gpt2" else (
-            block.pre_feedforward_layernorm if gemma else block.post_attention_layernorm
+        norm = (
+            block.ln_2
+            if self.name == "gpt2"
+            else (block.pre_feedforward_layernorm if gemma else block.post_attention_layernorm)
         )
         last = block.mlp.c_proj if self.name == "gpt2" else block.mlp.down_proj
         return {
@@ -74,7 +76,7 @@ class Model:
 
     @torch.no_grad()
     def run(self, seen=(), change=()):
-        """Logits; `seen`: (l, site) → value; `change`: (l, site) → function of what stands there."""
+        """Logits; `seen`: (l, site) → value; `change`: (l, site) → function of what is there."""
         kept, handles = {}, []
 
         def at(key, module, side):
@@ -133,7 +135,9 @@ def of_logits(clean, spliced, zero, excluded):
         "DeltaCE": number((ce_spliced - ce) / n),
         "Recovered": number(1 - (ce_spliced - ce) / n / ((ce_zero - ce) / n + 1e-8)),
         # What an error of one nat in either difference does to Recovered.
-        "_sensitivity": number((1 + ((ce_spliced - ce) / (ce_zero - ce)).abs()) * n / (ce_zero - ce).abs()),
+        "_sensitivity": number(
+            (1 + ((ce_spliced - ce) / (ce_zero - ce)).abs()) * n / (ce_zero - ce).abs()
+        ),
         "NextTokenAgreement": number(
             ((clean.argmax(-1) == spliced.argmax(-1)).double() * counted).sum() / counted.sum()
         ),
@@ -259,18 +263,32 @@ def layered(path, model, reads, predicts, encode, write, finish, *, excludes=Fal
         "strict": {
             "NormMSE": mean("NormMSE"),
             "CosineSimilarity": mean("CosineSimilarity"),
-            "ExplainedVariance": number(
-                1 - (p - y).pow(2).sum() / (y - y.mean(0)).pow(2).sum()
-            ),
+            "ExplainedVariance": number(1 - (p - y).pow(2).sum() / (y - y.mean(0)).pow(2).sum()),
             "L0": sum(one["L0"] for one in latents) / n,
             "DeadLatents": sum(one["DeadLatents"] for one in latents) / n,
             **{
                 key: mean(key)
-                for key in ("KLDivPerToken", "DeltaCE", "Recovered", "NextTokenAgreement", "_sensitivity")
+                for key in (
+                    "KLDivPerToken",
+                    "DeltaCE",
+                    "Recovered",
+                    "NextTokenAgreement",
+                    "_sensitivity",
+                )
             },
         },
         "perLayer": [
-            {key: one[key] for key in ("NormMSE", "KLDivPerToken", "DeltaCE", "Recovered", "NextTokenAgreement", "_sensitivity")}
+            {
+                key: one[key]
+                for key in (
+                    "NormMSE",
+                    "KLDivPerToken",
+                    "DeltaCE",
+                    "Recovered",
+                    "NextTokenAgreement",
+                    "_sensitivity",
+                )
+            }
             for one in per_layer
         ],
         "replacement": of_logits(clean, together, nothing, excluded),
@@ -356,31 +374,65 @@ def saelens(name, architecture, hook, hook_out, tensors, d, d_out=None, dtype="f
 
 # SAELens: four architectures, the skip stored [d_out, d_in].
 w = weights(64, 64, dtype=torch.float16)
-saelens("saelens", "transcoder", "blocks.1.mlp.hook_in", "blocks.1.hook_mlp_out", w, 64, dtype="float16")
+saelens(
+    "saelens", "transcoder", "blocks.1.mlp.hook_in", "blocks.1.hook_mlp_out", w, 64, dtype="float16"
+)
 single("saelens", "llama3", (1, "ln2_out"), (1, "mlp_out"), transcoder(w))
 
 w = weights(48, 48)
 w["W_skip"] = random(48, 48)
-saelens("saelens-skip", "skip_transcoder", "blocks.2.ln2.hook_normalized", "blocks.2.hook_mlp_out", w, 48)
-single("saelens-skip", "gpt2", (2, "ln2_normalized"), (2, "mlp_out"), transcoder(w, skip=w["W_skip"].T))
+saelens(
+    "saelens-skip",
+    "skip_transcoder",
+    "blocks.2.ln2.hook_normalized",
+    "blocks.2.hook_mlp_out",
+    w,
+    48,
+)
+single(
+    "saelens-skip", "gpt2", (2, "ln2_normalized"), (2, "mlp_out"), transcoder(w, skip=w["W_skip"].T)
+)
 
 # Gemma Scope 2 by SAELens: TransformerLens' nearest name, and the module's, which is another place.
 w = weights(48, 40)
 w["threshold"] = torch.rand(40) * 0.5
 gemma = "model.layers.3.{}_feedforward_layernorm.output"
 saelens(
-    "saelens-jumprelu", "jumprelu_transcoder", "blocks.3.hook_mlp_in", "blocks.3.hook_mlp_out", w, 48,
-    hf_hook_name=gemma.format("pre"), hf_hook_name_out=gemma.format("post"),
+    "saelens-jumprelu",
+    "jumprelu_transcoder",
+    "blocks.3.hook_mlp_in",
+    "blocks.3.hook_mlp_out",
+    w,
+    48,
+    hf_hook_name=gemma.format("pre"),
+    hf_hook_name_out=gemma.format("post"),
 )
-single("saelens-jumprelu", "gemma3_text", (3, "ln2_out"), (3, "mlp_out"), transcoder(w, jumprelu(w["threshold"])))
+single(
+    "saelens-jumprelu",
+    "gemma3_text",
+    (3, "ln2_out"),
+    (3, "mlp_out"),
+    transcoder(w, jumprelu(w["threshold"])),
+)
 
 # From the neurons, of another width, to what the MLP adds.
 w = weights(112, 24, 64)
 w["threshold"] = torch.rand(24) * 0.5
 w["W_skip"] = random(64, 112)
-saelens("saelens-jumprelu-skip", "jumprelu_skip_transcoder", "blocks.2.mlp.hook_post", "blocks.2.hook_mlp_out", w, 112, 64)
+saelens(
+    "saelens-jumprelu-skip",
+    "jumprelu_skip_transcoder",
+    "blocks.2.mlp.hook_post",
+    "blocks.2.hook_mlp_out",
+    w,
+    112,
+    64,
+)
 single(
-    "saelens-jumprelu-skip", "llama3", (2, "mlp_post"), (2, "mlp_out"),
+    "saelens-jumprelu-skip",
+    "llama3",
+    (2, "mlp_post"),
+    (2, "mlp_out"),
     transcoder(w, jumprelu(w["threshold"]), skip=w["W_skip"].T),
 )
 
@@ -389,43 +441,100 @@ w = weights(64, 48)
 path = folder("sparsify/layers.2.mlp")
 skip = random(64, 64)
 save_file(
-    contiguous({"encoder.weight": w["W_enc"].T, "encoder.bias": w["b_enc"], "W_dec": w["W_dec"],
-                "b_dec": w["b_dec"], "W_skip": skip}),
+    contiguous(
+        {
+            "encoder.weight": w["W_enc"].T,
+            "encoder.bias": w["b_enc"],
+            "W_dec": w["W_dec"],
+            "b_dec": w["b_dec"],
+            "W_skip": skip,
+        }
+    ),
     path / "sae.safetensors",
 )
-(path / "cfg.json").write_text(json.dumps({
-    "activation": "topk", "expansion_factor": 32, "normalize_decoder": True, "num_latents": 48, "k": 6,
-    "multi_topk": False, "skip_connection": True, "transcode": True, "d_in": 64,
-}))
-single("sparsify/layers.2.mlp", "llama3", (2, "ln2_out"), (2, "mlp_out"), transcoder(w, topk(6), skip=skip.T))
+(path / "cfg.json").write_text(
+    json.dumps(
+        {
+            "activation": "topk",
+            "expansion_factor": 32,
+            "normalize_decoder": True,
+            "num_latents": 48,
+            "k": 6,
+            "multi_topk": False,
+            "skip_connection": True,
+            "transcode": True,
+            "d_in": 64,
+        }
+    )
+)
+single(
+    "sparsify/layers.2.mlp",
+    "llama3",
+    (2, "ln2_out"),
+    (2, "mlp_out"),
+    transcoder(w, topk(6), skip=skip.T),
+)
 
 # dictionary_learning: the bias is taken off the input, whatever is predicted.
 w = weights(64, 32)
 path = folder("dictionary_learning")
 torch.save(
-    contiguous({"encoder.weight": w["W_enc"].T, "encoder.bias": w["b_enc"], "decoder.weight": w["W_dec"].T,
-                "b_dec": w["b_dec"], "k": torch.tensor(5), "threshold": torch.tensor(-1.0)}),
+    contiguous(
+        {
+            "encoder.weight": w["W_enc"].T,
+            "encoder.bias": w["b_enc"],
+            "decoder.weight": w["W_dec"].T,
+            "b_dec": w["b_dec"],
+            "k": torch.tensor(5),
+            "threshold": torch.tensor(-1.0),
+        }
+    ),
     path / "ae.pt",
 )
-(path / "config.json").write_text(json.dumps({
-    "trainer": {"dict_class": "AutoEncoderTopK", "activation_dim": 64, "dict_size": 32, "k": 5, "layer": 0,
-                "lm_name": "llama3", "submodule_name": "model.layers.0.mlp"},
-    "buffer": {"d_submodule": 64, "io": "in_and_out", "n_ctxs": 10, "ctx_len": 12},
-}))
-single("dictionary_learning", "llama3", (0, "ln2_out"), (0, "mlp_out"), transcoder(w, topk(5), pre=True))
+(path / "config.json").write_text(
+    json.dumps(
+        {
+            "trainer": {
+                "dict_class": "AutoEncoderTopK",
+                "activation_dim": 64,
+                "dict_size": 32,
+                "k": 5,
+                "layer": 0,
+                "lm_name": "llama3",
+                "submodule_name": "model.layers.0.mlp",
+            },
+            "buffer": {"d_submodule": 64, "io": "in_and_out", "n_ctxs": 10, "ctx_len": 12},
+        }
+    )
+)
+single(
+    "dictionary_learning",
+    "llama3",
+    (0, "ln2_out"),
+    (0, "mlp_out"),
+    transcoder(w, topk(5), pre=True),
+)
 
 # Gemma Scope: .npz, normalized before the norm's weight.
 w = weights(48, 48)
 w["threshold"] = torch.rand(48) * 0.5
 name = "gemma-scope-2b-pt-transcoders/layer_2/width_48/average_l0_9"
 np.savez(folder(name) / "params.npz", **{key: value.numpy() for key, value in w.items()})
-single(name, "gemma3_text", (2, "ln2_normalized"), (2, "mlp_out"), transcoder(w, jumprelu(w["threshold"])))
+single(
+    name,
+    "gemma3_text",
+    (2, "ln2_normalized"),
+    (2, "mlp_out"),
+    transcoder(w, jumprelu(w["threshold"])),
+)
 
 
 def gemma_scope_2(name, w, config):
     path = folder(name)
     save_file(
-        contiguous({(key if key.startswith("affine") else key.lower()): value for key, value in w.items()}),
+        contiguous(
+            {(key if key.startswith("affine") else key.lower()): value for key, value in w.items()}
+        ),
         path / "params.safetensors",
     )
     if config is not None:
@@ -442,14 +551,30 @@ for name, affine, described, dtype in (
     if affine:
         w["affine_skip_connection"] = random(48, 48)
     hooks = f"model.layers.{l}." + "{}_feedforward_layernorm.output"
-    gemma_scope_2(name, w, {
-        "architecture": "jump_relu", "model_name": "google/gemma-3-270m-pt", "width": m, "l0": 10,
-        "hf_hook_point_in": hooks.format("pre"), "hf_hook_point_out": hooks.format("post"),
-        "affine_connection": affine, "type": "transcoder",
-    } if described else None)
+    gemma_scope_2(
+        name,
+        w,
+        {
+            "architecture": "jump_relu",
+            "model_name": "google/gemma-3-270m-pt",
+            "width": m,
+            "l0": 10,
+            "hf_hook_point_in": hooks.format("pre"),
+            "hf_hook_point_out": hooks.format("post"),
+            "affine_connection": affine,
+            "type": "transcoder",
+        }
+        if described
+        else None,
+    )
     single(
-        name, "gemma3_text", (l, "ln2_out"), (l, "mlp_out"),
-        transcoder(w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"].T if affine else None),
+        name,
+        "gemma3_text",
+        (l, "ln2_out"),
+        (l, "mlp_out"),
+        transcoder(
+            w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"].T if affine else None
+        ),
     )
 
 # An affine connection that fits as it is stored, x W: the data tell, against what is assumed.
@@ -462,7 +587,10 @@ w["threshold"] = torch.rand(24) * 0.5
 w["affine_skip_connection"] = torch.linalg.lstsq(x, y).solution.float()
 gemma_scope_2(name, w, None)
 single(
-    name, "gemma3_text", (2, "ln2_out"), (2, "mlp_out"),
+    name,
+    "gemma3_text",
+    (2, "ln2_out"),
+    (2, "mlp_out"),
     transcoder(w, jumprelu(w["threshold"]), skip=w["affine_skip_connection"]),
 )
 # Without a model nothing tells, and the transpose is assumed.
@@ -471,13 +599,21 @@ expected["saes"][name]["vectors"] = vectors(
 )
 
 # circuit-tracer: encoder and decoder both [m, d]; x W_skipᵀ.
-yaml = "model_name: {}\nfeature_input_hook: {}\nfeature_output_hook: {}\nmodel_kind: transcoder_set\n"
+yaml = (
+    "model_name: {}\nfeature_input_hook: {}\nfeature_output_hook: {}\nmodel_kind: transcoder_set\n"
+)
 path = folder("circuit-tracer")
 (path / "config.yaml").write_text(yaml.format("llama3", "mlp.hook_in", "mlp.hook_out"))
 w = weights(64, 64)
 skip = random(64, 64)
 save_file(contiguous({**w, "W_enc": w["W_enc"].T, "W_skip": skip}), path / "layer_3.safetensors")
-single("circuit-tracer/layer_3.safetensors", "llama3", (3, "ln2_out"), (3, "mlp_out"), transcoder(w, skip=skip.T))
+single(
+    "circuit-tracer/layer_3.safetensors",
+    "llama3",
+    (3, "ln2_out"),
+    (3, "mlp_out"),
+    transcoder(w, skip=skip.T),
+)
 
 path = folder("circuit-tracer-mid")
 (path / "config.yaml").write_text(yaml.format("gpt2", "hook_resid_mid", "hook_mlp_out"))
@@ -488,32 +624,67 @@ save_file(
     path / "of-block-one.safetensors",
 )
 single(
-    "circuit-tracer-mid/of-block-one.safetensors", "gpt2", (1, "resid_mid"), (1, "mlp_out"),
-    transcoder(w, jumprelu(threshold)), request={"layer": 2}, excludes=True,
+    "circuit-tracer-mid/of-block-one.safetensors",
+    "gpt2",
+    (1, "resid_mid"),
+    (1, "mlp_out"),
+    transcoder(w, jumprelu(threshold)),
+    request={"layer": 2},
+    excludes=True,
 )
 
 path = folder("circuit-tracer-alone")
 w = weights(64, 40)
-save_file(contiguous({**w, "W_enc": w["W_enc"].T, "k": torch.tensor(4)}), path / "layer_0.safetensors")
-single("circuit-tracer-alone/layer_0.safetensors", "llama3", (0, "ln2_out"), (0, "mlp_out"), transcoder(w, topk(4)))
+save_file(
+    contiguous({**w, "W_enc": w["W_enc"].T, "k": torch.tensor(4)}), path / "layer_0.safetensors"
+)
+single(
+    "circuit-tracer-alone/layer_0.safetensors",
+    "llama3",
+    (0, "ln2_out"),
+    (0, "mlp_out"),
+    transcoder(w, topk(4)),
+)
 
 # A plain dictionary that the request makes a transcoder, from one block's output to the next one's.
 path = folder("plain")
 w = weights(64, 40)
-save_file(contiguous({"encoder.weight": w["W_enc"].T, "encoder.bias": w["b_enc"],
-                      "decoder.weight": w["W_dec"].T, "decoder.bias": w["b_dec"]}), path / "plain.safetensors")
+save_file(
+    contiguous(
+        {
+            "encoder.weight": w["W_enc"].T,
+            "encoder.bias": w["b_enc"],
+            "decoder.weight": w["W_dec"].T,
+            "decoder.bias": w["b_dec"],
+        }
+    ),
+    path / "plain.safetensors",
+)
 single(
-    "plain/plain.safetensors", "llama3", (0, "resid"), (1, "resid"), transcoder(w),
-    request={"kind": "Vanilla", "hook": "blocks.0.hook_resid_post", "hookOut": "blocks.1.hook_resid_post",
-             "preBias": False, "normalization": "none"},
+    "plain/plain.safetensors",
+    "llama3",
+    (0, "resid"),
+    (1, "resid"),
+    transcoder(w),
+    request={
+        "kind": "Vanilla",
+        "hook": "blocks.0.hook_resid_post",
+        "hookOut": "blocks.1.hook_resid_post",
+        "preBias": False,
+        "normalization": "none",
+    },
 )
 
 
 def of_layers(n, d, m):
     return [
         {
-            "enc": random(d, m, scale=d**-0.5), "b_enc": random(m, scale=0.1), "b_dec": random(d, scale=0.1),
-            "dec": random(m, n, d, scale=0.2), "threshold": torch.rand(m) * 0.5, "skip": random(d, d),
+            "enc": random(d, m, scale=d**-0.5),
+            "b_enc": random(m, scale=0.1),
+            "b_dec": random(d, scale=0.1),
+            "dec": random(m, n, d, scale=0.2),
+            "threshold": torch.rand(m) * 0.5,
+            "skip": random(d, d),
         }
         for _ in range(n)
     ]
@@ -542,46 +713,95 @@ for name, hook, jump, with_skip, excludes in (
     layers = of_layers(4, 64, 10)
     path = folder(name)
     (path / "config.yaml").write_text(
-        yaml.format("llama3", hook, "hook_mlp_out").replace("transcoder_set", "cross_layer_transcoder")
+        yaml.format("llama3", hook, "hook_mlp_out").replace(
+            "transcoder_set", "cross_layer_transcoder"
+        )
     )
     for l, one in enumerate(layers):
-        save_file(contiguous({
-            f"W_enc_{l}": one["enc"].T, f"b_enc_{l}": one["b_enc"], f"b_dec_{l}": one["b_dec"],
-            **({f"threshold_{l}": one["threshold"]} if jump else {}),
-            **({f"W_skip_{l}": one["skip"]} if with_skip else {}),
-        }), path / f"W_enc_{l}.safetensors")
+        save_file(
+            contiguous(
+                {
+                    f"W_enc_{l}": one["enc"].T,
+                    f"b_enc_{l}": one["b_enc"],
+                    f"b_dec_{l}": one["b_dec"],
+                    **({f"threshold_{l}": one["threshold"]} if jump else {}),
+                    **({f"W_skip_{l}": one["skip"]} if with_skip else {}),
+                }
+            ),
+            path / f"W_enc_{l}.safetensors",
+        )
         save_file(contiguous({f"W_dec_{l}": one["dec"][:, l:]}), path / f"W_dec_{l}.safetensors")
     site = "resid_mid" if hook == "hook_resid_mid" else "ln2_out"
     layered(
-        name, "llama3", [(l, site) for l in range(4)], [(l, "mlp_out") for l in range(4)],
-        *calls(layers, jump=jump, skip=(lambda s: s) if with_skip else None), excludes=excludes,
+        name,
+        "llama3",
+        [(l, site) for l in range(4)],
+        [(l, "mlp_out") for l in range(4)],
+        *calls(layers, jump=jump, skip=(lambda s: s) if with_skip else None),
+        excludes=excludes,
     )
 
 # Gemma Scope 2: every file has the decoders of all layers; x Wᵀ.
 for name, at, type_, affine, described in (
     ("gemma-scope-2/clt/width_60_l0_big_affine", [*range(6)], "clt", True, True),
-    ("gemma-scope-2/crosscoder/layer_1_2_4_width_30_l0_medium", [1, 2, 4], "crosscoder", False, True),
+    (
+        "gemma-scope-2/crosscoder/layer_1_2_4_width_30_l0_medium",
+        [1, 2, 4],
+        "crosscoder",
+        False,
+        True,
+    ),
     ("gemma-scope-2/crosscoder/layer_0_3_width_24_l0_medium", [0, 3], "crosscoder", False, False),
 ):
     n = len(at)
     layers = of_layers(n, 48, 12)
     for l, one in enumerate(layers):
         one["dec"][:, :l] = 0
-        save_file(contiguous({
-            "w_enc": one["enc"], "b_enc": one["b_enc"], "b_dec": one["b_dec"], "w_dec": one["dec"],
-            "threshold": one["threshold"], **({"affine_skip_connection": one["skip"]} if affine else {}),
-        }), folder(name) / f"params_layer_{l}.safetensors")
-    block = "model.layers.{all}." if type_ == "clt" else "model.layers.{" + ",".join(map(str, at)) + "}."
+        save_file(
+            contiguous(
+                {
+                    "w_enc": one["enc"],
+                    "b_enc": one["b_enc"],
+                    "b_dec": one["b_dec"],
+                    "w_dec": one["dec"],
+                    "threshold": one["threshold"],
+                    **({"affine_skip_connection": one["skip"]} if affine else {}),
+                }
+            ),
+            folder(name) / f"params_layer_{l}.safetensors",
+        )
+    block = (
+        "model.layers.{all}."
+        if type_ == "clt"
+        else "model.layers.{" + ",".join(map(str, at)) + "}."
+    )
     reads = "pre_feedforward_layernorm.output" if type_ == "clt" else "output"
     predicts = "post_feedforward_layernorm.output" if type_ == "clt" else "output"
     if described:
-        (here / name / "config.json").write_text(json.dumps({
-            "hf_hook_point_in": block + reads, "hf_hook_point_out": block + predicts, "width": 12 * n,
-            "model_name": "google/gemma-3-270m-pt", "architecture": "jump_relu", "l0": 150,
-            "affine_connection": affine, "type": type_,
-        }))
-    places = [[(l, site) for l in at] for site in (("ln2_out", "mlp_out") if type_ == "clt" else ("resid", "resid"))]
-    layered(name, "gemma3_text", *places, *calls(layers, jump=True, skip=(lambda s: s.T) if affine else None))
+        (here / name / "config.json").write_text(
+            json.dumps(
+                {
+                    "hf_hook_point_in": block + reads,
+                    "hf_hook_point_out": block + predicts,
+                    "width": 12 * n,
+                    "model_name": "google/gemma-3-270m-pt",
+                    "architecture": "jump_relu",
+                    "l0": 150,
+                    "affine_connection": affine,
+                    "type": type_,
+                }
+            )
+        )
+    places = [
+        [(l, site) for l in at]
+        for site in (("ln2_out", "mlp_out") if type_ == "clt" else ("resid", "resid"))
+    ]
+    layered(
+        name,
+        "gemma3_text",
+        *places,
+        *calls(layers, jump=True, skip=(lambda s: s.T) if affine else None),
+    )
 
 (here / "expected.json").write_text(json.dumps(expected))
 print({name: one["strict"]["KLDivPerToken"] for name, one in expected["saes"].items()})

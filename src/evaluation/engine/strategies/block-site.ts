@@ -1,7 +1,7 @@
 /**
- * An SAE inside a block (attention's heads or one of them, what attention or the MLP adds, the stream between
- * them): measured there on the clean pass. A splice runs its own block once more with the site
- * replaced, and the lane joins with what comes out of it.
+ * An SAE inside a block (attention's heads or one of them, what attention or the MLP adds, the
+ * stream between them): measured there on the clean pass. A splice runs its own block once more
+ * with the site replaced, and the lane joins with what comes out of it.
  */
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';

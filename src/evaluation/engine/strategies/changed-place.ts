@@ -1,4 +1,6 @@
-/** A place of the model that is read, replaced or set to zero: a residual stream, or inside a block. */
+/**
+ * A place of the model that is read, replaced or set to zero: a residual stream, or inside a block.
+ */
 import type { Target } from '../../../metrics/keys.js';
 import type { BlockSite } from '../../../lm/index.js';
 import type { DType, Tensor } from '../../../torch/index.js';

@@ -1,8 +1,8 @@
 /**
  * A cross-layer transcoder or weakly causal crosscoder. Each layer that it predicts is measured on
  * the clean pass and spliced alone, with latents of the clean pass. All together they make the
- * replacement model: one pass in which every layer is predicted from what that pass has. There is no
- * `reference`.
+ * replacement model: one pass in which every layer is predicted from what that pass has. There is
+ * no `reference`.
  */
 import {
   firingCounts,

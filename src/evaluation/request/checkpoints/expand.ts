@@ -32,8 +32,10 @@ interface Named {
 
 function namedBy(spec: SaeSpec, index: number, found: readonly string[] | null): Named[] {
   const { checkpoint, checkpoints: _, ...fields } = spec;
-  if (found === null)
-    return [{ spec: { ...fields, checkpoint: checkpoint! }, index, given: spec.label, isFound: false }];
+  if (found === null) {
+    const own = { ...fields, checkpoint: checkpoint! };
+    return [{ spec: own, index, given: spec.label, isFound: false }];
+  }
   const { label: given, ...shared } = fields;
   return found.map((one) => ({
     spec: { ...shared, checkpoint: one },
@@ -133,7 +135,8 @@ export class Expansion {
       message: files.length === 0 ? why : `${inWords(files)}: ${why}`,
     }));
     const [first] = typed;
-    return new SaeEvalError(code, first === undefined ? message : `${first.path}: ${first.message}`, {
+    const told = first === undefined ? message : `${first.path}: ${first.message}`;
+    return new SaeEvalError(code, told, {
       fields: typed,
       cause: thrown,
     });

@@ -30,7 +30,8 @@ class Looked {
       ...this.#errors.slice(0, 1).map(({ message }) => `not readable: ${message}`),
     ];
     const count = others + this.#errors.length;
-    return `${count} file${count === 1 ? '' : 's'} looked at${parts.map((part) => `; ${part}`).join('')}`;
+    const files = `${count} file${count === 1 ? '' : 's'}`;
+    return `${files} looked at${parts.map((part) => `; ${part}`).join('')}`;
   }
 }
 
