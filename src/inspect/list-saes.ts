@@ -4,7 +4,7 @@ import { nameBelow } from '../evaluation/request/checkpoints/pattern.js';
 import { placedByPath } from '../evaluation/request/path-hook.js';
 import { located } from '../hub-cache.js';
 import { missingPath } from '../missing-path.js';
-import { hookPointsOf, kOf } from '../sae/description.js';
+import { hookPointsOf, hookPointsOutOf, kOf } from '../sae/description.js';
 import type { SaeFile } from '../sae/formats/recognize.js';
 import { GivenSettings } from '../sae/given.js';
 import { sortOf } from '../sae/checkpoint-names.js';
@@ -20,7 +20,10 @@ export interface ListedSae {
   format: string;
   /** The kind that its file tells; null if it could be several. */
   kind: string | null;
+  /** Hook points that it reads, one after the other. */
   hook: string | null;
+  /** Hook points that a transcoder predicts; null for other SAEs. */
+  hookOut: string | null;
   d: number;
   m: number;
   k: number | null;
@@ -49,6 +52,7 @@ function listed(path: string, file: SaeFile, isOne: boolean): ListedSae {
     format: description.format,
     kind: tellsKind ? description.kind : null,
     hook: hookPointsOf(description).join(', ') || null,
+    hookOut: hookPointsOutOf(description).join(', ') || null,
     d: description.d,
     m: description.m,
     k: asked.has('k') ? null : kOf(description),

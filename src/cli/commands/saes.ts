@@ -4,18 +4,24 @@ import { listSaes, type ListedSae } from '../../inspect/list-saes.js';
 
 const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
 
+/** A hook point, or the first and last of several. */
+function shortened(hooks: string): string {
+  const names = hooks.split(', ');
+  return names.length < 3 ? hooks : `${names[0]} … ${names.at(-1)}`;
+}
+
 function tableOf(saes: readonly ListedSae[]): string {
   const table = new CliTable({
     head: ['SAE', 'format', 'kind', 'hook', 'd', 'm', 'k', 'published L0'],
     style: { head: [], border: [], compact: true },
   });
-  for (const { path, prefix, format, kind, hook, d, m, k, publishedL0 } of saes)
+  for (const { path, prefix, format, kind, hook, hookOut, d, m, k, publishedL0 } of saes)
     table.push(
       [
         prefix === null ? path : `${path} (prefix '${prefix}')`,
         format,
         kind ?? 'not told',
-        hook ?? '',
+        shortened(hook ?? '') + (hookOut === null ? '' : ` → ${shortened(hookOut)}`),
         String(d),
         String(m),
         k === null ? '' : String(k),
