@@ -20,11 +20,11 @@ const head = [
   'layer',
   'inferK',
   'theta',
-  'prefix',
   'metric',
   'value',
   'ci95_low',
   'ci95_high',
+  'prefix',
 ];
 
 /** A field of a row. Spreadsheets run text that begins like a formula, so it gets a quote. */
@@ -63,11 +63,11 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
         place.layer,
         place.inferK,
         place.theta,
-        place.prefix,
         metric,
         mean,
         ci95?.[0],
         ci95?.[1],
+        place.prefix,
       ]
         .map(field)
         .join(','),

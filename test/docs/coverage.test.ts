@@ -98,7 +98,7 @@ it('stands in its document', async () => {
   const head =
     `**${count(before + since)} of ${count(total)} dictionaries ` +
     `(${share(before + since, total)})**; ` +
-    `${count(before)} (${share(before, total)}) of them on models that version 0.1.0 read too.`;
+    `${count(before)} (${share(before, total)}) of them on models that version 0.1.0\nread too.`;
   const lines = rows.map(({ loader, before: old, since: young, missing }) => {
     const read = old + young;
     const models = [loader, ...(loader.refusedBefore ?? [])].flatMap(

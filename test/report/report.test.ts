@@ -114,14 +114,28 @@ describe('CSV and JSON', () => {
   it('round-trips every estimate', async () => {
     const result = full();
     const [head, ...rows] = parseCsv(await renderReport(result, { format: 'csv', lang: 'en' }));
-    expect(head).toHaveLength(12);
+    expect(head).toEqual([
+      'evaluation',
+      'label',
+      'kind',
+      'checkpoint',
+      'protocol',
+      'layer',
+      'inferK',
+      'theta',
+      'metric',
+      'value',
+      'ci95_low',
+      'ci95_high',
+      'prefix',
+    ]);
     const find = (label: string, protocol: string, metric: string): string[] =>
       rows.find(
         (row) => row[1] === label && row[4] === protocol && row[5] === '' && row[8] === metric,
       )!;
     for (const sae of result.results) {
       expect(Number(find(sae.label, 'reference', 'NormMSE')[9])).toBe(sae.reference!.NormMSE);
-      expect(find(sae.label, 'strict', 'KLDivPerToken').slice(9).map(Number)).toEqual([
+      expect(find(sae.label, 'strict', 'KLDivPerToken').slice(9, 12).map(Number)).toEqual([
         sae.strict!.KLDivPerToken!.mean,
         ...sae.strict!.KLDivPerToken!.ci95!,
       ]);

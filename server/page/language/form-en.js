@@ -93,11 +93,11 @@ export const formEn = {
   },
   saeLabels: {
     checkpoint: 'Checkpoint',
-    checkpoints: 'Several checkpoints instead',
+    checkpoints: 'Pattern of paths instead',
     kind: 'Kind',
     layer: 'Layer',
     hook: 'Hook point',
-    hookOut: 'Predicts the hook point',
+    hookOut: 'Site that it predicts',
     k: 'k',
     scale: 'Scale',
     centered: 'Centered',
