@@ -26,11 +26,18 @@ import { meaningfulTensor, unusedNote } from './unused-tensors.js';
 /** Kinds of a file with neither a threshold nor gates: its activation function is not in it. */
 const openKinds = ['Vanilla', 'TopK', 'MLSAE', 'RandomK'] as const satisfies readonly SaeKind[];
 
+/**
+ * Names of published files with ReLU: Goodfire's `Llama-3.1-8B-Instruct-SAE-l19.pth` and
+ * DeepSeek-R1-Distill's `DeepSeek-R1-Distill-Llama-8B-SAE-l19.pt`.
+ */
+const publishedRelu = /^(?:Llama-3\.\d-\d+B-Instruct|DeepSeek-R1-Distill-.+)-SAE-l\d+\.[a-z]+$/i;
+
 function candidates({ checkpoint }: Pick<FormatFile, 'checkpoint'>): readonly SaeKind[] {
   const { threshold, gates, k } = findParts(new Tensors(checkpoint));
   if (gates !== null) return ['Gated'];
   if (threshold !== null) return ['JumpReLU'];
-  return k === null ? openKinds : ['TopK', 'RandomK', 'MLSAE'];
+  if (k !== null) return ['TopK', 'RandomK', 'MLSAE'];
+  return publishedRelu.test(basename(checkpoint.path)) ? ['Vanilla'] : openKinds;
 }
 
 function jumpRelu(
@@ -115,7 +122,7 @@ function layerNote(path: string, layer: number | null, { fields }: GivenSettings
   ];
 }
 
-/** The kind must be said, unless the tensors say it. */
+/** The kind must be said, unless the tensors or a published name say it. */
 function checkKind({ checkpoint }: FormatFile, { fields }: GivenSettings): readonly SaeKind[] {
   const possible = candidates({ checkpoint });
   const wanted = fields.kind;

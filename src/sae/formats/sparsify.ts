@@ -55,8 +55,12 @@ const vocabulary: Vocabulary = {
   },
 };
 
-/** A transcoder reads what goes into its module and predicts what comes out of it. */
-function sidesOf(hookPoint: string): [reads: string, predicts: string] {
+/**
+ * A transcoder reads what goes into its module and predicts what comes out of it. A folder that is
+ * not named for a module tells neither.
+ */
+function sidesOf(hookPoint: string): [reads: string, predicts: string | null] {
+  if (!/^\w+(?:\.\w+)*\.\d+(?:\.\w+)*$/.test(hookPoint)) return [hookPoint, null];
   const module = hookPoint.replace(/\.(?:input|output)$/, '');
   return [`${module}.input`, `${module}.output`];
 }

@@ -14,23 +14,25 @@ import { expectComputed } from './computes.js';
 const fixture = (name: string): string =>
   fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
 
-const relu: LoadSaeOptions = { kind: 'Vanilla' };
-
 const cases: [path: string, expected: Record<string, unknown>, given?: LoadSaeOptions][] = [
   [
     'goodfire-square/Llama-3.1-8B-Instruct-SAE-l19.pth',
-    { d: 6, m: 6, subtractDecoderBias: false, place: { named: 'blocks.19.hook_resid_post' } },
-    relu,
+    {
+      kind: 'Vanilla',
+      d: 6,
+      m: 6,
+      subtractDecoderBias: false,
+      place: { named: 'blocks.19.hook_resid_post' },
+    },
   ],
   [
     'goodfire-half/Llama-3.3-70B-Instruct-SAE-l50.pt',
-    { m: 10, place: { named: 'blocks.50.hook_resid_post' } },
-    relu,
+    { kind: 'Vanilla', m: 10, place: { named: 'blocks.50.hook_resid_post' } },
+    { kind: 'Vanilla' },
   ],
   [
     'deepseek/DeepSeek-R1-Distill-Llama-8B-SAE-l19.safetensors',
-    { d: 10, m: 6, place: { named: 'blocks.19.hook_resid_post' } },
-    relu,
+    { kind: 'Vanilla', d: 10, m: 6, place: { named: 'blocks.19.hook_resid_post' } },
   ],
   [
     'SAE-Res-Qwen3.5-2B-Base-W1K-L0_3/layer7.sae.pt',
@@ -131,6 +133,11 @@ describe('weights under other names', () => {
     expect(await describeSAE(join(copy, 'other.safetensors'), { kind: 'Vanilla' })).toMatchObject({
       format: 'plain',
     });
+  });
+
+  it('a transcoder of sparsify in a folder of another name: neither place is guessed', async () => {
+    const copy = renamed('sparsify/transcoder/layers.3.mlp', {}); // sparsify-transcoder-layers.3.mlp
+    expect(await describeSAE(copy)).toMatchObject({ form: 'transcoder', place: { out: null } });
   });
 
   it('Qwen Scope under neither name: by its orientation, nothing subtracted', async () => {
