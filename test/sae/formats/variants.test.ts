@@ -136,7 +136,7 @@ describe('weights under other names', () => {
   });
 
   it('a transcoder of sparsify in a folder of another name: neither place is guessed', async () => {
-    const copy = renamed('sparsify/transcoder/layers.3.mlp', {}); // sparsify-transcoder-layers.3.mlp
+    const copy = renamed('sparsify/transcoder/layers.3.mlp', {});
     expect(await describeSAE(copy)).toMatchObject({ form: 'transcoder', place: { out: null } });
   });
 
