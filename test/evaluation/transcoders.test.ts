@@ -82,7 +82,6 @@ describe('transcoders in published layouts', () => {
           chunking: 'document',
           seqLen: expected.T,
         },
-        protocol: ['strict'],
         saes: own.map((one) => ({
           checkpoint: `${folder}/${one}`,
           label: one,
@@ -102,6 +101,11 @@ describe('transcoders in published layouts', () => {
     const result = results.get(name)!;
     expect(result.error).toBeNull();
     compare(result.strict!, strict, name);
+    // The reference protocol has no transcoders.
+    expect(new Set(Object.values(result.reference!))).toEqual(new Set([null]));
+    expect(perLayer?.map((_, l) => result.perLayer![l]!.reference)).toEqual(
+      perLayer?.map(() => null),
+    );
     expect(result.perLayer?.length).toBe(perLayer?.length);
     perLayer?.forEach((values, l) =>
       compare(result.perLayer![l]!.strict!, values, `${name}, layer ${l}`),

@@ -181,7 +181,7 @@ export class Assembly {
   /** Values of each layer, for kinds that measure several layers one by one. */
   perLayer(subject: Subject, protocols: readonly Protocol[]): PerLayer[] {
     const of = <P extends Protocol>(protocol: P, slot: number): PerLayer[P] =>
-      protocols.includes(protocol)
+      protocols.includes(protocol) && subject.slots[protocol].length > 0
         ? ({
             ...this.#values(this.#view(subject, protocol, slot), { perLayer: true }),
             splicedAt: subject.slots[protocol][slot]!.splicedAt,
