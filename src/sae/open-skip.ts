@@ -19,11 +19,27 @@ export const isTransposed = ({ assumed, transposed }: SkipErrors): boolean =>
 
 /** State of a skip connection whose orientation may be open. */
 export class OpenSkip {
+  readonly #mayBeTurned: boolean;
   #isOpen: boolean;
   #isTurned = false;
 
   constructor(isOpen: boolean) {
+    this.#mayBeTurned = isOpen;
     this.#isOpen = isOpen;
+  }
+
+  /**
+   * Begins a run: every run decides on its own data, whatever an earlier one with the same SAE did.
+   * @param earlier what an earlier part of this run decided; undefined if there is none.
+   * @returns whether the matrices must be turned.
+   */
+  begin(earlier: boolean | undefined): boolean {
+    if (!this.#mayBeTurned) return false;
+    const isTurned = earlier ?? false;
+    const turns = isTurned !== this.#isTurned;
+    this.#isTurned = isTurned;
+    this.#isOpen = earlier === undefined;
+    return turns;
   }
 
   /** Whether the data have still to decide. */

@@ -7,7 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
-import type { Estimate, EvaluationResult, SaeResult } from '#src/schema/index.js';
+import { WeightCache } from '#src/evaluation/run/weight-cache.js';
+import type {
+  Estimate,
+  EvaluationRequest,
+  EvaluationResult,
+  SaeResult,
+} from '#src/schema/index.js';
 import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
 import { renderDescription } from '#src/inspect/render.js';
 import { renderReport } from '#src/report/index.js';
@@ -124,6 +130,35 @@ describe('transcoders in published layouts', () => {
       'Sources disagree',
     );
     expect(notes('transcoder_all/layer_4_width_48_l0_small_affine')).not.toContain('disagree');
+  });
+
+  it('decide the orientation once in each run: kept by its journal, not by the SAE', async () => {
+    const request: EvaluationRequest = {
+      model: join(temporary, 'gemma3_text'),
+      dataset: {
+        path: `${folder}/tokens.jsonl`,
+        tokensField: 'ids',
+        chunking: 'document',
+        seqLen: expected.T,
+        maxSamples: 4,
+      },
+      saes: [{ checkpoint: `${folder}/fitted/transcoder_all/layer_2_width_24_l0_small_affine` }],
+      batchSize: 2,
+    };
+    const isTurned = ({ results: [sae] }: EvaluationResult): boolean =>
+      sae!.notes.some(({ en }) => en.includes('Sources disagree'));
+    const cache = new WeightCache({ limitBytes: 1e9 });
+    const whole = await run(request, { cache });
+    const again = await run(request, { cache });
+    const [journal, stop] = [join(temporary, 'journal'), new AbortController()];
+    const part = await run(request, { journal, stop: stop.signal, onBatch: () => stop.abort() });
+    expect(part.stopped).toBe(true);
+    const continued = await run(request, { journal });
+    for (const one of [whole, again, continued]) {
+      expect(isTurned(one)).toBe(true);
+      expect(one.results[0]!.strict).toEqual(whole.results[0]!.strict);
+    }
+    cache.clear();
   });
 
   it.each([

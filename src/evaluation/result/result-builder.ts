@@ -10,7 +10,7 @@ import {
   type SaeDescription,
 } from '../../sae/description.js';
 import type { LanguageModel } from '../../lm/index.js';
-import { CrossLayer, Transcoder } from '../../sae/index.js';
+import { isSkipTurned } from '../../sae/turned-skip.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
 import { packageVersion } from '../../version.js';
@@ -67,9 +67,6 @@ const turnedSkip = {
     '各来源对其跳跃连接是按存储的矩阵相乘还是按其转置相乘说法不一。按存储的矩阵相乘时，对最初若干' +
     '文本的预测明显更好，因此采用之。',
 };
-
-const isSkipTurned = (sae: EvaluatedSae['sae']): boolean =>
-  (sae instanceof Transcoder || sae instanceof CrossLayer) && sae.openSkip.isTurned;
 
 /** The values that are there. */
 const present = (values: StrictValues): ReplacementValues =>

@@ -15,7 +15,7 @@ import { fileContentSchema } from './file-content.js';
 import type { InputFiles } from './input-files.js';
 
 const format = 'sae-eval journal';
-const formatVersion = 5;
+const formatVersion = 6;
 /** Part of the time of a run that writing may take. */
 const partOfTime = 0.02;
 
@@ -32,6 +32,8 @@ export interface RunState {
   id: string;
   createdAt: string;
   decisions: Decisions;
+  /** Indices of the SAEs whose skip connections the first texts turned. */
+  turnedSkips: readonly number[];
   /** Compute time so far, earlier parts included. */
   seconds: number;
   /** What the result will say beside the data's own warnings. */
@@ -55,6 +57,7 @@ const contentSchema = z.object({
     threads: z.number(),
     saeProducts: z.enum(['float32', 'bfloat16-parts']),
   }),
+  turnedSkips: z.array(z.number()),
   seconds: z.number(),
   warnings: z.array(z.object({ en: z.string(), zh: z.string() })),
 });
@@ -149,6 +152,7 @@ export class Journal {
     const began = performance.now();
     const content: z.infer<typeof contentSchema> = {
       ...state,
+      turnedSkips: [...state.turnedSkips],
       warnings: [...state.warnings],
       request: this.#request,
       machine: this.#machine,

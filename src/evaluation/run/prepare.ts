@@ -7,6 +7,7 @@ import { located } from '../../hub-cache.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
+import { beginSkip } from '../../sae/turned-skip.js';
 import { usedTensors } from '../../sae/used-tensors.js';
 import { cuda, numThreads } from '../../torch/index.js';
 import { chooseMicroBatch, constantsOf, workingSetFor } from '../engine/micro-batch.js';
@@ -84,6 +85,8 @@ export interface LoadEvaluatedOptions {
   request: ResolvedRequest;
   wanted: Wanted;
   products: ProductKind;
+  /** Indices of the SAEs whose skip connections an earlier part of the run turned. */
+  turnedSkips?: readonly number[] | undefined;
   loans: Loans;
   /** Ids that the tokenizer and the model call special. */
   specialIds: ReadonlySet<number>;
@@ -110,6 +113,7 @@ function loadOne(
     request,
     wanted,
     products,
+    turnedSkips,
     loans,
     specialIds,
     resolvePath = located,
@@ -133,6 +137,7 @@ function loadOne(
   };
   try {
     const sae = borrowSae(loans, source, () => openSAE(description, { device, dtype, products }));
+    beginSkip(sae, turnedSkips?.includes(index));
     const strategy = strategyFor(sae, {
       layer,
       layers,

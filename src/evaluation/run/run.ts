@@ -6,6 +6,7 @@ import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { located } from '../../hub-cache.js';
 import { readChatTemplate, type ChatTemplate } from '../../lm/chat-template.js';
 import { chooseProducts } from '../../sae/index.js';
+import { isSkipTurned } from '../../sae/turned-skip.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
 import {
@@ -227,6 +228,7 @@ export async function run(
       request,
       wanted,
       products,
+      turnedSkips: recovered?.turnedSkips,
       loans,
       resolvePath,
     });
@@ -282,7 +284,15 @@ export async function run(
       if (journal === null || !journaling) return;
       files.check();
       const { seconds } = progress;
-      const state: RunState = { ...identity, decisions, seconds, warnings, accumulator };
+      const turnedSkips = evaluated.flatMap(({ sae }, index) => (isSkipTurned(sae) ? [index] : []));
+      const state: RunState = {
+        ...identity,
+        decisions,
+        turnedSkips,
+        seconds,
+        warnings,
+        accumulator,
+      };
       try {
         journal.write(state);
       } catch (thrown) {
