@@ -142,7 +142,7 @@ export class Roots {
     return repositoryFolder(path, { hub: this.hub, thing })!;
   }
 
-  /** What `body` finds; if it finds nothing, what the Hugging Face cache has under that name. */
+  /** The path that `body` finds; if it finds none, the Hugging Face cache's of that name. */
   async #orCached(path: string, thing: HubThing, body: () => Promise<string>): Promise<string> {
     try {
       return await body();

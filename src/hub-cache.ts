@@ -69,8 +69,8 @@ function snapshotOf(name: string, options: HubOptions): string | null {
 }
 
 /**
- * What a name stands for in the cache: the snapshot of its repository, or the file or folder in it;
- * null if the cache does not have it.
+ * The path that a name stands for in the cache: the snapshot of its repository, or the file or
+ * folder in it; null if the cache does not have it.
  */
 export function findInHubCache(name: string, options: HubOptions = {}): string | null {
   const snapshot = snapshotOf(name, options);

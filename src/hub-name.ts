@@ -4,7 +4,7 @@
  * file or folder in it.
  */
 
-/** What a request may name so. */
+/** The things that a request may name so. */
 export type HubThing = 'model' | 'SAE' | 'dataset';
 
 export interface HubName {

@@ -19,7 +19,7 @@ import {
   type Kind,
   type MetricEntry,
 } from '../../src/schema/catalogue.js';
-import { saeKinds } from '../../src/schema/request.js';
+import { saeKinds } from '../../src/schema/names.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
 import type { Services } from '../services.js';
 import { takenBy } from '../jobs/waiting-for.js';

@@ -52,12 +52,7 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
-export type {
-  EvaluationRequest,
-  MetricName,
-  ProtocolName,
-  SaeKind,
-  ResolvedSaeSpec,
-  SaeSpec,
-} from '../schema/request.js';
+export type { MetricName, ProtocolName, SaeKind } from '../schema/names.js';
+export type { EvaluationRequest } from '../schema/request.js';
+export type { ResolvedSaeSpec, SaeSpec } from '../schema/request-sae.js';
 export type { EvaluationResult, SaeResult } from '../schema/result.js';

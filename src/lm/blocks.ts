@@ -18,7 +18,7 @@ export function addToResidual(r: Tensor, x: Tensor, site: BlockSite, tap?: Tap):
 const noNorm: Layer = { forward: (x) => x };
 
 /**
- * What the MLP reads of the residual stream, through its norm. The tap sees `mlp_in`,
+ * The MLP's input from the residual stream, through its norm. The tap sees `mlp_in`,
  * `ln2_normalized` if there is a norm, and `ln2_out`.
  */
 export function readByMlp(r: Tensor, norm: Norm | null, tap?: Tap): Tensor {

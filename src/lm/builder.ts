@@ -24,13 +24,13 @@ export interface LinearSizes {
   bias: boolean;
 }
 
-/** What differs from Llama's attention. */
+/** Differences from Llama's attention. */
 export interface AttentionNames {
   at?: string;
   /** Name of the output projection. */
   out?: string;
   outBias?: boolean;
-  /** What becomes of queries, keys and values before their norms and the rotation. */
+  /** The change of queries, keys and values before their norms and the rotation. */
   change?: (heads: ProjectedHeads) => ProjectedHeads;
   options?: AttentionOptions;
 }

@@ -60,7 +60,7 @@ export interface MixtureLayers {
   shared: SharedExpert | null;
 }
 
-/** What the routes' weights multiply. */
+/** The side of the experts that the routes' weights multiply. */
 export type Weighted = 'output' | 'input';
 
 export class MixtureOfExperts implements Layer {
@@ -103,7 +103,7 @@ export class MixtureOfExperts implements Layer {
     });
   }
 
-  /** What the shared expert gives, [N, d]; zeros if there is none. */
+  /** The shared expert's output, [N, d]; zeros if there is none. */
   #shared(tokens: Tensor): Tensor {
     const { shared } = this.layers;
     if (shared === null) return tokens.zeros_like();

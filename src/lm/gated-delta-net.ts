@@ -18,7 +18,7 @@ import type { Tap } from './model.js';
 /** Positions of a chunk: as many as transformers takes, and the published kernels. */
 const chunkLength = 64;
 
-/** What a block's projections make of its input. */
+/** The projections of a block's input. */
 export interface DeltaNetInputs {
   /** Queries, keys and values of all heads, before the convolution. */
   qkv: Tensor; // [b, T, 2·H_k·d_k + H_v·d_v]

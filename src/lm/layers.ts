@@ -14,7 +14,7 @@ export interface Layer {
 export interface Norm extends Layer {
   /** x [..., d] normalized, before the weight, in x's dtype. */
   normalize(x: Tensor): Tensor;
-  /** What the weight, and the bias if there is one, make of normalized values. */
+  /** Normalized values times the weight, plus the bias if there is one. */
   weigh(normalized: Tensor): Tensor;
 }
 

@@ -1,4 +1,4 @@
-/** What a point of a sweep sets. Runs in browsers too. */
+/** The setting of a point of a sweep. Runs in browsers too. */
 import type { SaeResult, SweepPoint } from '../schema/index.js';
 
 /** Fields that a point may set; it has one of them. */

@@ -36,7 +36,7 @@ export function namesIn(folder: string): string[] {
 
 type Sort = 'file' | 'folder' | 'other';
 
-/** What a path leads to; links are followed. */
+/** The kind of thing that a path leads to; links are followed. */
 export function sortOf(path: string): Sort {
   const facts = statSync(path, { throwIfNoEntry: false });
   return facts?.isFile() === true ? 'file' : facts?.isDirectory() === true ? 'folder' : 'other';

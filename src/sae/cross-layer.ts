@@ -128,7 +128,7 @@ export class CrossLayer extends ComputingSAE {
     );
   }
 
-  /** What the latents of layer `l` write to layer `to`, l or one after it: [N, d]. */
+  /** The output of the latents of layer `l` in layer `to`, l or one after it: [N, d]. */
   write(l: number, to: number, z: Latents): Tensor {
     return this.#parts[l]!.decoders[to - l]!.apply(z, null);
   }
@@ -142,7 +142,7 @@ export class CrossLayer extends ComputingSAE {
     });
   }
 
-  /** What the skip connection of layer `l` adds: [N, d]; null without one. */
+  /** The output of the skip connection of layer `l`: [N, d]; null without one. */
   skip(l: number, x: Tensor, { transposed = false } = {}): Tensor | null {
     const { skip } = this.#parts[l]!;
     if (skip === null) return null;

@@ -24,8 +24,9 @@ export type Latents = (
 export type Sparsity = { readonly inferK: number } | { readonly theta: number } | null;
 
 /**
- * What a variant changes in the latents of an SAE: its sparsity, or the number of its first latents
- * that count. Under a prefix the latents are those of the whole SAE, zero at and beyond it.
+ * The change that a variant makes to the latents of an SAE: its sparsity, or the number of its
+ * first latents that count. Under a prefix the latents are those of the whole SAE, zero at and
+ * beyond it.
  */
 export type Override = Sparsity | { readonly prefix: number };
 

@@ -8,14 +8,14 @@ import { checkpointEnding, namesIn, sortOf, type SearchOptions } from './checkpo
 import { isLanguageModel } from './formats/not-an-sae.js';
 import { recognizeAll, type SaeFile } from './formats/recognize.js';
 
-/** What lies at a path below the folder: SAEs (several if a file holds several), or an error. */
+/** The SAEs at a path below the folder (several if a file holds several), or an error. */
 export type SaeBelow = { path: string } & (
   { files: readonly [SaeFile, ...SaeFile[]] } | { error: SaeEvalError } | { isNoSae: true }
 );
 
 const deepest = 16;
 const mostEntriesByDefault = 100_000;
-/** What is at a path; null for a folder that is no SAE by itself. */
+/** The SAEs at a path; null for a folder that is no SAE by itself. */
 async function lookAt(path: string, isFolder: boolean): Promise<SaeBelow | null> {
   try {
     const files = await recognizeAll(path);
@@ -27,7 +27,7 @@ async function lookAt(path: string, isFolder: boolean): Promise<SaeBelow | null>
   }
 }
 
-/** What a file holds. */
+/** The SAEs that a file holds. */
 export async function saeIn(file: string): Promise<SaeBelow> {
   return (await lookAt(file, false))!;
 }

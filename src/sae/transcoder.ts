@@ -34,7 +34,7 @@ export class Transcoder extends Dictionary {
   }
 
   /**
-   * What the skip connection adds to every prediction: h [N, d] → [N, dOut]; null without one.
+   * The output of the skip connection: h [N, d] → [N, dOut]; null without one.
    * @param h the activations that are read, in the SAE's dtype.
    */
   skip(h: Tensor, { transposed = false } = {}): Tensor | null {

@@ -1,7 +1,7 @@
 /** Entries that a server lists: devices, kinds, metrics, checkpoints, models and datasets. */
 import { z } from 'zod';
 import { fieldErrorSchema, recordErrorSchema, timestamp } from './record.js';
-import { protocolNames, saeKinds } from './request.js';
+import { protocolNames, saeKinds } from './names.js';
 import { bilingualSchema } from './result.js';
 
 export const deviceSchema = z

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Better, Protocol } from '../metrics/metric.js';
 import { scalarFieldsOf } from '../metrics/table.js';
 import { evaluationSummarySchema } from './record.js';
-import { protocolNames, saeKinds } from './request.js';
+import { protocolNames, saeKinds } from './names.js';
 
 /** A value of a result that is a single number, such as `strict.KLDivPerToken`. */
 export interface HeadlineField {

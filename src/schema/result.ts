@@ -11,13 +11,10 @@ import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { blockSites } from './block-sites.js';
 import { skippedSchema } from './skipped.js';
-import {
-  chatRoles,
-  excludeSchema,
-  protocolNames,
-  resolvedRequestFields,
-  saeKinds,
-} from './request.js';
+import { protocolNames, saeKinds } from './names.js';
+import { resolvedRequestFields } from './request.js';
+import { chatRoles } from './request-dataset.js';
+import { excludeSchema } from './request-sae.js';
 import {
   perLayerSchema,
   referenceValuesSchema,

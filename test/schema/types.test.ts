@@ -45,7 +45,7 @@ describe('the declarations', () => {
         head(
           'Requests as users write them',
           'import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } ' +
-            "from '../request.js';",
+            "from '../names.js';",
         ) + declarations(requests, { imported: [] }),
       ),
     ).toMatchFileSnapshot(`${root}src/schema/generated/request-types.ts`);
@@ -60,7 +60,7 @@ describe('the declarations', () => {
            import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
            import type {
              FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind,
-           } from '../request.js';
+           } from '../names.js';
            import type { PerLayer, ReplacementValues } from '../result.js';
            import type { EvaluationStatus } from '../status.js';
            import type { Exclude } from './request-types.js';`,

@@ -45,7 +45,7 @@ export type Rendered =
 const longest = 2 ** 24;
 const longestRange = 2 ** 20;
 
-/** What the template says by `raise_exception`. */
+/** The message of the template's `raise_exception`. */
 class Refusal extends Error {}
 
 const generationTags = /\{%(-?)\s*(end)?generation\s*(-?)%\}/g;
@@ -152,7 +152,7 @@ export class ChatRenderer {
     return spans.sort(([a], [b]) => a - b);
   }
 
-  /** What the template marks as generated; null without marks. */
+  /** The parts that the template marks as generated; null without marks. */
   #generated(text: string, messages: readonly Message[]): Span[] | null {
     if (this.#marked === null) return null;
     const parts = this.#text(messages, { template: this.#marked }).split(

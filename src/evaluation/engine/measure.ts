@@ -7,7 +7,7 @@ import type { Tensor } from '../../torch/index.js';
 import type { Collector } from './collector.js';
 
 export interface Measured {
-  /** What is reconstructed, or what a transcoder predicts. */
+  /** The activations that are reconstructed, or that a transcoder predicts. */
   x: Tensor; // [N, d]
   reconstruction: Tensor; // [N, d]
   /** Null if they were counted already: the layers of a crosscoder share theirs. */

@@ -31,7 +31,7 @@ export function centerFor(
   { spec: { centered }, site }: { spec: SaeSpec; site: BlockSite | null },
 ): { description: SaeDescription; notes: readonly Bilingual[] } {
   const { form, format, notes } = described;
-  // What a transcoder predicts is not centered by what it reads.
+  // The input of a transcoder does not center its prediction.
   const isOpen = form === 'dictionary' || form === 'routed';
   if (!isOpen || centered === true) return { description: described, notes };
   const heads = site === 'attn_z';

@@ -19,7 +19,7 @@ export const serializedErrorSchema = z.object({
  */
 const entry = z.object({
   name: z.string(),
-  /** What is named: one name of the hub may be a model, an SAE and a text. */
+  /** The kind of thing: one name of the hub may be a model, an SAE and a text. */
   thing: z.enum(['model', 'SAE', 'dataset']).optional(),
 });
 export const pathTableSchema = z

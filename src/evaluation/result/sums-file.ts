@@ -36,7 +36,7 @@ interface Described {
   meaning: string;
   protocol?: string;
   sae?: string;
-  /** What a sweep sets: the sparsity, or the number of first latents that count. */
+  /** The setting of a sweep: the sparsity, or the number of first latents that count. */
   inferK?: number;
   theta?: number;
   prefix?: number;

@@ -15,7 +15,7 @@ export const inputSpaces: Rule = {
     const errors = evaluated(context).flatMap((sae) => {
       const { label, normalization, strict, reference, hookOut } = sae;
       const error = strict?.NormMSE?.mean ?? reference?.NormMSE ?? null;
-      // What a transcoder predicts is measured as the model has it.
+      // A transcoder's prediction is measured in the model's own space.
       if (hookOut !== undefined || error === null || normalization === undefined) return [];
       bySpace.set(normalization, [...(bySpace.get(normalization) ?? []), label]);
       return [error];

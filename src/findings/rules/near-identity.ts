@@ -8,7 +8,7 @@ export function isNearIdentity(sae: SaeResult): boolean {
   const { L0, NormMSE } = sae.strict ?? {};
   return (
     sae.d !== null &&
-    // What predicts another site is no identity.
+    // An SAE that predicts another site is no identity.
     sae.hookOut === undefined &&
     (L0?.mean ?? 0) > sae.d * layersOf(sae) &&
     (NormMSE?.mean ?? Infinity) < nearIdentityError

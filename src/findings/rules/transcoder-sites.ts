@@ -3,7 +3,7 @@ import type { SaeResult } from '../../schema/index.js';
 import { placeText } from '../place.js';
 import { cite, evaluated, saesOf, type Rule } from '../rule.js';
 
-/** What is replaced: an MLP's output if that is what it predicts. */
+/** The thing that is replaced: an MLP's output if the transcoder predicts that. */
 const replaces = ({ site }: SaeResult): { en: string; zh: string } =>
   site === 'mlp_out'
     ? { en: 'with the MLP off', zh: '关闭 MLP' }

@@ -28,7 +28,7 @@ export class PositionalTransformer extends Transformer {
     weights: Weights,
     parts: TransformerParts,
     private readonly positions: Tensor, // [maxPositions, d]
-    /** What turns token embeddings into the residual stream's width. */
+    /** The projection from token embeddings to the residual stream's width. */
     private readonly into: Layer | null = null,
   ) {
     super(config, weights, parts);

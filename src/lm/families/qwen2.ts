@@ -54,7 +54,7 @@ export function readQwen(
   });
 }
 
-/** What the files of Qwen 2 VL and 2.5 VL leave out. */
+/** Settings that the files of Qwen 2 VL and 2.5 VL leave out. */
 const visionDefaults = {
   vocabulary: 152_064,
   maxPositions: 32_768,

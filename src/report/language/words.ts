@@ -42,7 +42,7 @@ export interface Words {
   sweeps: {
     sparsity: string;
     prefixes: string;
-    /** What a row of a table of prefixes is. */
+    /** The name of a row in a table of prefixes. */
     prefixesLine: string;
     prefix: string;
     /** Cell of the prefix that is the whole SAE. */

@@ -109,7 +109,7 @@ function architectureOf(
   }
 }
 
-/** What SAELens' configuration says of every SAE. */
+/** The part of SAELens' configuration that every SAE has. */
 type Written = Pick<
   PlainSAE,
   | 'd'

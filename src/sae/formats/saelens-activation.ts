@@ -19,7 +19,7 @@ export const activationWords = {
   activation_fn_str: z.string().nullish(),
   activation_fn: z.string().nullish(),
   activation_fn_kwargs: z.looseObject({ k: size.optional() }).nullish(),
-  // Of matching pursuit.
+  // Settings of matching pursuit.
   residual_threshold: z.number().nonnegative().default(1e-2),
   max_iterations: size.max(mostIterations).nullish(),
   stop_on_duplicate_support: z.boolean().default(true),

@@ -1,4 +1,4 @@
-/** What SAELens' `cfg.json` says of the model and the text: the place of an SAE, its training. */
+/** The part of SAELens' `cfg.json` on the model and the text: an SAE's place, its training. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../errors.js';
 import { excludedTokens, exclusionOf, keptSlice } from './positions.js';
@@ -10,7 +10,7 @@ const modelSettings = z
     refactor_factored_attn_matrices: z.boolean().nullish(),
   })
   .nullish();
-/** What is said of the model and of the text: in `metadata`, before version 6 beside the rest. */
+/** Keys on the model and the text: in `metadata`, before version 6 beside the rest. */
 const ofTheModel = {
   hook_name: z.string().nullish(),
   hook_name_out: z.string().nullish(),
@@ -46,7 +46,7 @@ interface OtherConfig {
   tied_weights?: boolean | null | undefined;
 }
 
-/** What the file says of the model and the text, wherever its version says it. */
+/** The file's values on the model and the text, wherever its version has them. */
 export function ofModel({
   metadata,
   meta,

@@ -46,7 +46,7 @@ function attentionLayer(
 type Own = Omit<TemporalForm, 'normalization' | 'centered' | 'subtractDecoderBias'>;
 
 /**
- * What the tensors and these settings make.
+ * The form that the tensors and these settings make.
  * @throws SaeEvalError `checkpoint-*`.
  */
 export function temporalParts(

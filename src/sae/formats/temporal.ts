@@ -40,7 +40,7 @@ const vocabulary: Vocabulary = {
       ...all('honored', ...Object.keys(temporalWords), 'exp_factor', 'scaling_factor'),
       ...all('harmless', 'sae_type', 'gamma_reg', 'name'),
     },
-    // What it was trained on, and how.
+    // Keys of training: the data, and how.
     ...all('harmless', 'data', 'train', 'training', 'optimizer', 'optim', 'scheduler', 'log'),
     ...all('harmless', 'logging', 'wandb', 'deploy', 'seed', 'epochs', 'tag', 'device', 'eval'),
     ...all('harmless', 'defaults', 'hydra', 'loader', 'run_name', 'save', 'paths', 'env'),

@@ -31,7 +31,7 @@ export interface Wanted {
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
 export interface Variant {
   owner: string;
-  /** What it changes in the SAE's latents: their sparsity, or how many of them count. */
+  /** Its change of the SAE's latents: their sparsity, or how many of them count. */
   sparsity: Override;
 }
 

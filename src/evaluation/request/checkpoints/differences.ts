@@ -1,4 +1,4 @@
-/** What differs in paths: the labels of SAEs that one field of a request names. */
+/** The parts in which paths differ: labels of the SAEs that one field of a request names. */
 import { checkpointEnding } from '../../../sae/checkpoint-names.js';
 
 /** Longest label of a request. */

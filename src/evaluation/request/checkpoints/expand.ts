@@ -60,7 +60,7 @@ function label(all: readonly Named[]): void {
   };
   for (const field of fields) put(found.filter(({ index }) => index === field));
   const open = found.filter(({ given }) => given === undefined);
-  // What differs within each field may be the same in two: then what differs in all.
+  // Two fields may give the same labels: then the differences among all paths are taken.
   if (hasRepeated(open.map((one) => labels.get(one)!))) put(open);
   const taken = new Set(all.flatMap(({ spec }) => spec.label ?? []));
   for (const one of found) {
@@ -148,7 +148,7 @@ export class Expansion {
     if (one === undefined) return { path, message, files: [] };
     const field = rest === '.checkpoint' && one.isFound ? '.checkpoints' : rest;
     const { checkpoint } = one.spec;
-    // What the message says of the file itself need not be said before it.
+    // The message may name the file itself, which then need not be named before it.
     const says = message.startsWith(`${checkpoint}: `);
     return {
       path: `saes[${one.index}]${field}`,

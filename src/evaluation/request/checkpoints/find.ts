@@ -9,7 +9,7 @@ import { matches, nameBelow, splitPattern } from './pattern.js';
 /** Neighbors and faults that are named. */
 const mostNamed = 4;
 
-/** What was looked at and is no SAE, in words, if nothing was found. */
+/** The files that were looked at and are no SAEs, in words, if nothing was found. */
 class Looked {
   readonly #others: string[] = [];
   readonly #errors: SaeEvalError[] = [];
