@@ -268,6 +268,24 @@ export const configSchema = z
       .default('float32')
       .describe('How products of SAEs in float32 are computed.'),
     versions: z.record(z.string(), z.string()).describe('sae-eval, libtorch, node.'),
+    plan: z
+      .object({
+        digest: z.string().describe('Equal for the same request on the same files and texts.'),
+        shards: z.number().int(),
+        merged: z.number().int().describe('Shards that the numbers are of.'),
+      })
+      .optional()
+      .describe('The plan of a run in shards; left out for a run in one piece.'),
+    machines: z
+      .array(
+        z.object({
+          host: z.string(),
+          kind: z.string().describe('Processor or GPU with its instructions, and versions.'),
+          shards: z.number().int(),
+        }),
+      )
+      .optional()
+      .describe('The machines that computed the shards.'),
   })
   .meta({
     id: 'RunConfig',
@@ -315,7 +333,14 @@ export const resultSchema = z
     comparisons: z.array(comparisonSchema),
     findings: z.array(findingSchema),
     summary: summarySchema.optional().describe('Left out in results of 0.1.0.'),
-    timing: z.object({ seconds: z.number(), tokensPerSecond: z.number() }),
+    timing: z.object({
+      seconds: z.number(),
+      computeSeconds: z
+        .number()
+        .optional()
+        .describe('Time of all devices together, of a run in shards.'),
+      tokensPerSecond: z.number(),
+    }),
     memory: z
       .object({ peakBytes: z.number(), devicePeakBytes: z.number().optional() })
       .describe(

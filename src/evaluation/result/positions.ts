@@ -6,7 +6,6 @@ import { allPositions, cleanKey, slotKey, specialsKey } from '../../metrics/keys
 import type { Column } from '../../metrics/metric.js';
 import type { Exclusion } from '../../sae/description.js';
 import type { ChatRole, Exclude, SaeResult } from '../../schema/index.js';
-import type { PositionSet } from '../positions.js';
 import type { ChosenExclusion } from '../request/exclusion.js';
 import type { Subject } from './assemble.js';
 
@@ -29,7 +28,7 @@ export function positionsOf(
     roles,
   }: Pick<ChosenExclusion, 'exclusion' | 'from'> & { roles?: readonly ChatRole[] | undefined },
   accumulator: Accumulator,
-  { key }: PositionSet,
+  key: string,
 ): NonNullable<SaeResult['positions']> {
   const count = (set?: string): number =>
     total(accumulator.column(cleanKey('strict', 'positions', set)));

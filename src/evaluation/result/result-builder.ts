@@ -2,19 +2,11 @@
  * Builds results: the values of every SAE with notes on those that are null, the settings of the
  * run, and the findings.
  */
-import {
-  isTranscoder,
-  kOf,
-  normalizationsOf,
-  readsOnePlace,
-  type SaeDescription,
-} from '../../sae/description.js';
-import type { LanguageModel } from '../../lm/index.js';
-import { isSkipTurned } from '../../sae/turned-skip.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
 import { packageVersion } from '../../version.js';
 import { Assembly, type Subject } from './assemble.js';
+import type { RunFacts, SaeFacts } from './facts.js';
 import { findings } from '../../findings/index.js';
 import { isNearIdentity } from '../../findings/rules/near-identity.js';
 import { summarize } from '../../summary/index.js';
@@ -22,39 +14,32 @@ import type { Decisions } from '../run/journal.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { positionsOf, specialShares } from './positions.js';
-import type { ResolvedSae } from '../request/resolve.js';
-import type { EvaluatedSae } from '../run/prepare.js';
 import type {
   Comparison,
   DataSummary,
   EvaluationResult,
   ReferenceValues,
   ReplacementValues,
-  ResolvedRequest,
   RunConfig,
   SaeResult,
   StrictValues,
   SweepPoint,
 } from '../../schema/index.js';
 import { replacementOwner } from '../engine/strategies/cross-layer.js';
-import type { Wanted } from '../engine/strategies/strategy.js';
 
 export interface ResultBuilderOptions {
-  request: ResolvedRequest;
-  model: LanguageModel;
-  evaluated: readonly EvaluatedSae[];
+  facts: RunFacts;
   decisions: Decisions;
   identity: { id: string; createdAt: string };
-  wanted: Wanted;
-  /** Name of the processor or GPU. */
-  deviceName: string;
-  versions: { libtorch: string };
+  /** Indices of the SAEs whose skip connections the first texts turned, as of now. */
+  turnedSkips?: () => readonly number[];
 }
 
-/** The space that an SAE is measured in. */
-function spaceOf(description: SaeDescription): string {
-  const kinds = [...new Set(normalizationsOf(description).map(({ kind }) => kind))].join(', ');
-  return readsOnePlace(description) && description.centered ? `centred, ${kinds}` : kinds;
+/** Time that a run took. */
+export interface RunTiming {
+  seconds: number;
+  /** Time of all its devices together, if they were several. */
+  computeSeconds?: number;
 }
 
 /** Remark on a skip connection that was turned. */
@@ -72,34 +57,20 @@ const turnedSkip = {
 const present = (values: StrictValues): ReplacementValues =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
 
-/** The places that a transcoder reads, for a result; empty for SAEs that reconstruct them. */
-function readsOf({ reads, layer, hookOut }: ResolvedSae): Pick<SaeResult, 'reads'> {
-  if (reads === null || hookOut === null) return {};
-  const layers = reads.map((read) => read.layer);
-  const site = reads[0]!.site;
-  return {
-    reads: {
-      ...(layer === null ? { layers } : { layer: layers[0]! }),
-      ...(site === null ? {} : { site }),
-    },
-  };
-}
-
 export class ResultBuilder {
   constructor(private readonly options: ResultBuilderOptions) {}
 
-  #subject(evaluated: EvaluatedSae, variant = 0): Subject {
-    return {
-      owner: evaluated.variants[variant]!.owner,
-      width: evaluated.resolved.description.d,
-      slots: evaluated.strategy!.slots,
-      positions: evaluated.strategy!.positions.key,
-    };
+  #subject({ variants, width, measured }: SaeFacts, variant = 0): Subject {
+    return { owner: variants[variant]!.owner, width, ...measured! };
+  }
+
+  #asksFor(protocol: 'reference' | 'strict'): boolean {
+    return this.options.facts.request.protocol.includes(protocol);
   }
 
   /** All layers of a cross-layer SAE replaced together. */
-  #replaced(evaluated: EvaluatedSae): Subject {
-    const subject = this.#subject(evaluated);
+  #replaced(sae: SaeFacts): Subject {
+    const subject = this.#subject(sae);
     const slot = { layer: null, splicedAt: null };
     return {
       ...subject,
@@ -109,18 +80,18 @@ export class ResultBuilder {
   }
 
   #assembly(accumulator: Accumulator, intervals: boolean): Assembly {
-    const { request, evaluated, wanted } = this.options;
-    const subjects = evaluated.flatMap((one) =>
-      one.strategy === null
+    const { request, saes } = this.options.facts;
+    const subjects = saes.flatMap((one) =>
+      one.measured === null
         ? []
         : [
             ...one.variants.map((_, variant) => this.#subject(one, variant)),
-            ...(one.resolved.description.form === 'cross-layer' ? [this.#replaced(one)] : []),
+            ...(one.form === 'cross-layer' ? [this.#replaced(one)] : []),
           ],
     );
     return new Assembly(accumulator, request.metrics, {
       seed: request.seed,
-      intervals: intervals && wanted.protocols.has('strict'),
+      intervals: intervals && this.#asksFor('strict'),
       subjects,
     });
   }
@@ -131,36 +102,25 @@ export class ResultBuilder {
   }
 
   #results(accumulator: Accumulator, assembly: Assembly): SaeResult[] {
-    return this.options.evaluated.map((one) => this.#one(one, accumulator, assembly));
+    const turned = new Set(this.options.turnedSkips?.() ?? []);
+    return this.options.facts.saes.map((sae, index) =>
+      this.#one(sae, { accumulator, assembly, isSkipTurned: turned.has(index) }),
+    );
   }
 
-  #one(evaluated: EvaluatedSae, accumulator: Accumulator, assembly: Assembly): SaeResult {
-    const { resolved, path, error } = evaluated;
-    const { description, label, layer, layers, site, head, hookPoint, hookOut } = resolved;
-    const { kind, format, d, m, form, publishedL0, groups } = description;
-    const base = {
-      label,
-      kind,
-      checkpoint: path,
-      format,
-      hookPoint,
-      ...(hookOut === null ? {} : { hookOut }),
-      ...readsOf(resolved),
-      normalization: spaceOf(description),
-      ...(site === null ? {} : { site }),
-      ...(head === undefined ? {} : { head }),
-      ...(layer === null ? { layers } : { layer }),
-      ...(publishedL0 === undefined ? {} : { publishedL0 }),
-      d,
-      ...(description.form === 'transcoder' ? { dOut: description.dOut } : {}),
-      m,
-      k: kOf(description),
-      ...(groups === undefined ? {} : { groups: [...groups] }),
-      routing: form === 'routed' ? description.routing : null,
-      aggregation: form === 'routed' ? description.aggregation : null,
-    };
+  #one(
+    sae: SaeFacts,
+    {
+      accumulator,
+      assembly,
+      isSkipTurned,
+    }: { accumulator: Accumulator; assembly: Assembly; isSkipTurned: boolean },
+  ): SaeResult {
+    const { identity, form, error } = sae;
+    const { kind, routing } = identity;
+    const { request } = this.options.facts;
     const failed = (code: string, message: string): SaeResult => ({
-      ...base,
+      ...identity,
       error: { code, message },
       reference: null,
       strict: null,
@@ -168,79 +128,73 @@ export class ResultBuilder {
       sweep: null,
       notes: [],
     });
-    if (evaluated.strategy === null)
+    if (sae.measured === null)
       return failed(error?.code ?? 'internal', error?.message ?? 'could not be loaded');
-    const values = this.#values(evaluated, 0, assembly);
+    const values = this.#values(sae, 0, assembly);
     // RouteSAE uses its layers together, single-layer kinds have one.
     const isTogether = form === 'cross-layer';
     const perLayer =
       kind === 'MLSAE' || kind === 'Crosscoder'
-        ? assembly.perLayer(this.#subject(evaluated), [...this.options.wanted.protocols])
+        ? assembly.perLayer(this.#subject(sae), request.protocol)
         : null;
-    const sweep = evaluated.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
+    const sweep = sae.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
       ...sparsity,
-      ...this.#values(evaluated, i + 1, assembly),
+      ...this.#values(sae, i + 1, assembly),
     }));
     const replacement =
       isTogether && values.strict !== null
-        ? { replacement: present(assembly.strict(this.#replaced(evaluated))) }
+        ? { replacement: present(assembly.strict(this.#replaced(sae))) }
         : {};
     const wrong = notFinite({ ...values, perLayer, sweep, ...replacement });
     if (wrong !== null)
       return failed(
         'non-finite',
-        `${wrong} is NaN or infinite. ` +
-          causeOf(accumulator, this.#subject(evaluated), this.options.request),
+        `${wrong} is NaN or infinite. ` + causeOf(accumulator, this.#subject(sae), request),
       );
     return {
-      ...base,
+      ...identity,
       error: null,
-      ...this.#positions(evaluated, accumulator),
+      ...this.#positions(sae, accumulator),
       ...values,
       perLayer,
       ...replacement,
       sweep: sweep.length === 0 ? null : sweep,
       notes: [
-        ...resolved.notes.map((note) => ({ metric: 'checkpoint', ...note })),
-        ...(isSkipTurned(evaluated.sae) ? [{ metric: 'checkpoint', ...turnedSkip }] : []),
-        ...resolved.prefixNotes.map((note) => ({ metric: 'prefixes', ...note })),
+        ...sae.notes,
+        ...(isSkipTurned ? [{ metric: 'checkpoint', ...turnedSkip }] : []),
         ...notesOn(values, {
-          asked: this.options.request.metrics,
+          asked: request.metrics,
           kind,
-          routing: base.routing,
-          hasNoReference: isTranscoder(description),
+          routing,
+          hasNoReference: sae.hasNoReference,
         }),
       ],
     };
   }
 
   /** Positions that count under `strict`, and the share of special tokens in what was measured. */
-  #positions(
-    evaluated: EvaluatedSae,
-    accumulator: Accumulator,
-  ): Pick<SaeResult, 'positions' | 'specials'> {
-    if (!this.options.wanted.protocols.has('strict')) return {};
-    const { resolved, strategy } = evaluated;
+  #positions(sae: SaeFacts, accumulator: Accumulator): Pick<SaeResult, 'positions' | 'specials'> {
+    if (!this.#asksFor('strict')) return {};
+    const { roles } = this.options.facts.request.dataset;
     return {
       positions: positionsOf(
-        { ...resolved.excluding, roles: this.options.request.dataset.roles },
+        { exclusion: sae.exclusion, from: sae.excludedBy, roles },
         accumulator,
-        strategy!.positions,
+        sae.measured!.positions,
       ),
-      specials: specialShares(accumulator, this.#subject(evaluated)),
+      specials: specialShares(accumulator, this.#subject(sae)),
     };
   }
 
   #values(
-    evaluated: EvaluatedSae,
+    sae: SaeFacts,
     variant: number,
     assembly: Assembly,
   ): { reference: ReferenceValues | null; strict: StrictValues | null } {
-    const subject = this.#subject(evaluated, variant);
-    const { protocols } = this.options.wanted;
+    const subject = this.#subject(sae, variant);
     return {
-      reference: protocols.has('reference') ? assembly.reference(subject) : null,
-      strict: protocols.has('strict') ? assembly.strict(subject) : null,
+      reference: this.#asksFor('reference') ? assembly.reference(subject) : null,
+      strict: this.#asksFor('strict') ? assembly.strict(subject) : null,
     };
   }
 
@@ -249,21 +203,26 @@ export class ResultBuilder {
     accumulator: Accumulator,
     {
       data,
-      files,
-      seconds,
+      timing,
+      peakBytes,
       isStopped = false,
       devicePeakBytes,
+      shards = {},
     }: {
       data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
-      files: RunConfig['files'];
-      seconds: number;
+      timing: RunTiming;
+      /** Most memory that a process of the run held. */
+      peakBytes: number;
       /** Whether the run was stopped before all samples were done. */
       isStopped?: boolean;
       /** Most memory of the run's tensors on its CUDA device. */
       devicePeakBytes?: number | undefined;
+      /** The plan of a run in shards, and the kinds of machines that computed them. */
+      shards?: Pick<RunConfig, 'plan' | 'machines'>;
     },
   ): EvaluationResult {
-    const { request, model, decisions, identity, wanted, versions } = this.options;
+    const { facts, decisions, identity } = this.options;
+    const { request, model, files } = facts;
     const assembly = this.#assembly(accumulator, true);
     const results = this.#results(accumulator, assembly);
     const realTokens = (
@@ -286,7 +245,7 @@ export class ResultBuilder {
       config: {
         ...request,
         device: model.device,
-        deviceName: this.options.deviceName,
+        deviceName: facts.deviceName,
         architecture: {
           family: model.family,
           layers: model.layers,
@@ -301,9 +260,10 @@ export class ResultBuilder {
         saeProducts: decisions.saeProducts,
         versions: {
           'sae-eval': packageVersion,
-          libtorch: versions.libtorch,
+          libtorch: facts.versions.libtorch,
           node: process.versions.node,
         },
+        ...shards,
       },
       data: {
         ...data,
@@ -313,9 +273,9 @@ export class ResultBuilder {
         paddedTokens: positions - realTokens,
       },
       results,
-      comparisons: wanted.protocols.has('strict') ? this.#comparisons(assembly, results) : [],
-      timing: { seconds, tokensPerSecond: realTokens / Math.max(seconds, 1e-9) },
-      memory: { peakBytes: process.resourceUsage().maxRSS * 1024, ...devicePeak },
+      comparisons: this.#asksFor('strict') ? this.#comparisons(assembly, results) : [],
+      timing: { ...timing, tokensPerSecond: realTokens / Math.max(timing.seconds, 1e-9) },
+      memory: { peakBytes, ...devicePeak },
     };
     const withFindings = { ...body, findings: findings(body) };
     return { ...withFindings, summary: summarize(withFindings) };
@@ -324,7 +284,7 @@ export class ResultBuilder {
   /** Paired differences of the SAEs that have values. */
   #comparisons(assembly: Assembly, results: readonly SaeResult[]): Comparison[] {
     return assembly.comparisons(
-      this.options.evaluated.flatMap((one, index) => {
+      this.options.facts.saes.flatMap((one, index) => {
         const result = results[index]!;
         return result.error !== null
           ? []

@@ -16,12 +16,12 @@ import { columnsOf, vectorsOf, type Table } from '../../metrics/table.js';
 import { protocolNames } from '../../schema/index.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import { writeArrayFile, type NamedArray } from '../run/array-file.js';
-import type { EvaluatedSae } from '../run/prepare.js';
+import type { SaeFacts } from './facts.js';
 
 export interface SumsFileOptions {
   accumulator: Accumulator;
   request: ResolvedRequest;
-  evaluated: readonly EvaluatedSae[];
+  saes: readonly SaeFacts[];
   /** The metrics whose sums were collected. */
   metrics: Table;
   /** Id of the evaluation. */
@@ -52,7 +52,7 @@ const cleanSums: readonly { name: CleanSum; meaning: string }[] = [
 
 /** Writes the file in one step. */
 export function writeSums(path: string, options: SumsFileOptions): void {
-  const { accumulator, request, evaluated, metrics, id, version } = options;
+  const { accumulator, request, saes, metrics, id, version } = options;
   const arrays = new Map<string, NamedArray>();
   const tensors: Described[] = [];
   const add = (described: Described, data: Float64Array | null): void => {
@@ -74,14 +74,14 @@ export function writeSums(path: string, options: SumsFileOptions): void {
         { name: `clean/${protocol}/${name}`, meaning, protocol },
         accumulator.column(cleanKey(protocol, name)),
       );
-  for (const { resolved, variants, strategy } of evaluated) {
-    if (strategy === null) continue;
+  for (const { identity, variants, measured } of saes) {
+    if (measured === null) continue;
     for (const { owner, sparsity } of variants) {
       const [setting] = Object.entries(sparsity ?? {});
-      const sae = resolved.label;
+      const sae = identity.label;
       const prefix = setting === undefined ? sae : `${sae}@${setting.join('=')}`;
       // An SAE that leaves positions out has its own counts and its own clean cross-entropy.
-      const { key } = strategy.positions;
+      const { positions: key } = measured;
       if (key !== allPositions)
         for (const { name, meaning } of cleanSums)
           add(
@@ -89,7 +89,7 @@ export function writeSums(path: string, options: SumsFileOptions): void {
             accumulator.column(cleanKey('strict', name, key)),
           );
       for (const protocol of protocolNames) {
-        for (const [slot, place] of strategy.slots[protocol].entries())
+        for (const [slot, place] of measured.slots[protocol].entries())
           for (const { name: column, meaning = '' } of columnsOf(metrics))
             add(
               {

@@ -25,6 +25,8 @@ import type { Loans } from './weight-cache.js';
 
 /** An SAE of a run, loaded or failed. */
 export interface EvaluatedSae {
+  /** Its place in the request. */
+  index: number;
   resolved: ResolvedSae;
   /** As the request names it. */
   path: string;
@@ -87,6 +89,8 @@ export interface LoadEvaluatedOptions {
   products: ProductKind;
   /** Indices of the SAEs whose skip connections an earlier part of the run turned. */
   turnedSkips?: readonly number[] | undefined;
+  /** Indices of the SAEs to load; default all. */
+  only?: readonly number[] | undefined;
   loans: Loans;
   /** Ids that the tokenizer and the model call special. */
   specialIds: ReadonlySet<number>;
@@ -101,7 +105,10 @@ export function loadEvaluated(
   saes: readonly ResolvedSae[],
   options: LoadEvaluatedOptions,
 ): EvaluatedSae[] {
-  return saes.map((resolved, index) => loadOne(resolved, index, options));
+  const { only } = options;
+  return saes.flatMap((resolved, index) =>
+    only === undefined || only.includes(index) ? [loadOne(resolved, index, options)] : [],
+  );
 }
 
 function loadOne(
@@ -122,7 +129,7 @@ function loadOne(
   const { description, layer, layers, site, head, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
   const variants = variantsOf(request, resolved, index);
-  const base = { resolved, path: request.saes[index]!.checkpoint, variants };
+  const base = { index, resolved, path: request.saes[index]!.checkpoint, variants };
   const path = resolvePath(base.path, 'SAE');
   // Two SAEs of one file that differ only in the place they are used at share their weights.
   const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;

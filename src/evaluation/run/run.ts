@@ -1,49 +1,32 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
-import { cpus } from 'node:os';
-import { openSamples, type Sample } from '../../data/index.js';
+import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
-import { located } from '../../hub-cache.js';
 import { readChatTemplate, type ChatTemplate } from '../../lm/chat-template.js';
 import { chooseProducts } from '../../sae/index.js';
-import { isSkipTurned } from '../../sae/turned-skip.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
-import {
-  cuda,
-  devices,
-  setInferenceMode,
-  setMemoryCache,
-  setNumThreads,
-  synchronize,
-  trimMemory,
-  versions,
-} from '../../torch/index.js';
-import { memoryCacheBytes } from '../../torch/tuning.js';
+import { cuda, trimMemory } from '../../torch/index.js';
 import { packageVersion } from '../../version.js';
-import { Engine } from '../engine/engine.js';
-import { beginOfSamples } from './begin-of-samples.js';
-import { InputFiles } from './input-files.js';
-import { Journal, type RunIdentity, type RunState } from './journal.js';
-import { borrowModel, borrowTokenizer } from './loading.js';
-import { freeOnDevice, memoryShort, nameOfDevice } from './cuda-device.js';
-import { resolveDevice } from './device.js';
-import { decide, loadEvaluated, threadsOfProcess, wantedOf } from './prepare.js';
+import type { Engine } from '../engine/engine.js';
+import { computeBatches } from './compute-batches.js';
+import { openInputs, runIdentity } from './inputs.js';
+import { Journal } from './journal.js';
+import { JournalKeeper, notWritten } from './journal-keeper.js';
+import { LoadedRun } from './loaded-run.js';
 import { ProgressReports } from './progress-reports.js';
 import { stoppedAfter } from './stopped.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
-import {
-  withoutAnnotations,
-  type Bilingual,
-  type EvaluationRequest,
-  type EvaluationResult,
-  type Progress,
-  type ResolvedRequest,
-  type SaeResult,
+import type {
+  Bilingual,
+  EvaluationRequest,
+  EvaluationResult,
+  Progress,
+  ResolvedRequest,
+  SaeResult,
 } from '../../schema/index.js';
 import type { ResolvePath } from '../request/path-table.js';
-import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { WeightCache } from './weight-cache.js';
 
 /** Part of the time of a run that numbers as they stand may take. */
@@ -91,56 +74,28 @@ export interface RunOptions {
   cache?: WeightCache;
 }
 
-/** Identity of a run, apart from the content of its files. */
-function identityOf(
-  { request, saes }: ValidatedRequest,
-  {
-    device,
-    deviceName,
-    allowProgram,
-  }: { device: string; deviceName: string; allowProgram: boolean },
-): RunIdentity {
-  const described = saes.map(({ description: { checkpoint: _, ...description }, ...place }) => ({
-    ...place,
-    description,
-  }));
-  return {
-    request: { request: withoutAnnotations(request), described, allowProgram },
-    // Libraries choose their kernels by the processor and the GPU: on another one the parts of a
-    // run would not be of the same bits. Two GPUs of a kind give the same.
-    machine: {
-      device: device === 'cpu' ? 'cpu' : deviceName,
-      version: packageVersion,
-      versions: versions(),
-      processor: cpus()[0]?.model,
-    },
-  };
-}
-
-/**
- * Why a file beside the result cannot be written, unless the disk is full. The run goes on: its
- * numbers do not depend on the file.
- * @throws SaeEvalError `storage-full`.
- */
-function notWritten(thrown: unknown, { en, zh }: Bilingual): Bilingual {
-  const error = asSaeEvalError(thrown, `The ${en}`);
-  if (error.code === 'storage-full') throw error;
-  return {
-    en: `The ${en} could not be written (${error.message}); the run went on without it.`,
-    zh: `无法写入${zh}（${error.message}）；本次运行在没有它的情况下继续。`,
-  };
-}
-
 /** The chat template of the model, if the request reads messages. */
-function chatTemplateOf({ dataset }: ResolvedRequest, model: string): ChatTemplate | null {
+export function chatTemplateOf({ dataset }: ResolvedRequest, model: string): ChatTemplate | null {
   return dataset.messagesField === undefined ? null : readChatTemplate(model);
 }
 
-/** The request with what was decided about BOS. */
-function begun<R extends ResolvedRequest>(request: R, prependBos: boolean | undefined): R {
-  return prependBos === undefined
-    ? request
-    : { ...request, dataset: { ...request.dataset, prependBos } };
+/** Most memory that this process held so far. */
+export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** Calls with numbers as they stand, at most for a part of the time. */
+function interimResults(
+  { onResult, resultInterval = 0 }: Pick<RunOptions, 'onResult' | 'resultInterval'>,
+  results: () => SaeResult[],
+): () => void {
+  let next = -Infinity;
+  return () => {
+    const now = performance.now();
+    if (onResult === undefined || now < next) return;
+    onResult(results());
+    // Numbers over everything so far take longer and longer.
+    const cost = performance.now() - now;
+    next = resultInterval === 0 ? now : now + Math.max(resultInterval, cost / resultShare);
+  };
 }
 
 /**
@@ -153,103 +108,38 @@ export async function run(
   input: EvaluationRequest | ResolvedRequest,
   options: RunOptions = {},
 ): Promise<EvaluationResult> {
-  const {
-    signal,
-    stop,
-    onLoaded,
-    onProgress,
-    progressInterval = 250,
-    onBatch,
-    onResult,
-    resultInterval = 0,
-    onNotice,
-    resolvePath = located,
-    allowProgram = false,
-    cache = new WeightCache(),
-  } = options;
-  const loans = cache.open();
-  const files = new InputFiles();
-  const validated = await validateRequest(input, {
-    allowProgram,
-    resolvePath: (name, thing) => {
-      const path = resolvePath(name, thing);
-      loans.see(path);
-      files.see(path, name);
-      return path;
-    },
-  });
-  const device = resolveDevice(options.device ?? validated.request.device, devices(), freeOnDevice);
+  const { signal, stop, cache = new WeightCache() } = options;
+  const inputs = await openInputs(input, { ...options, cache });
+  const { validated, request, files } = inputs;
+  const { device } = request;
   const isCuda = device !== 'cpu';
-  if (isCuda) {
-    // Libraries that ask for "the" device must mean this one.
-    cuda.setDevice(device);
-    cuda.resetPeak(device);
-  }
-  const deviceName = nameOfDevice(device);
-  const request: ResolvedRequest & { device: string } = { ...validated.request, device };
-  await files.take(validated);
   const journal =
-    options.journal === undefined
-      ? null
-      : new Journal(
-          options.journal,
-          identityOf(validated, { device, deviceName, allowProgram }),
-          files,
-        );
+    options.journal === undefined ? null : new Journal(options.journal, runIdentity(inputs), files);
   const { state: recovered, refused } = journal?.recover() ?? { state: null, refused: null };
   const warnings: Bilingual[] = [...(recovered?.warnings ?? [])];
   const notice = (text: Bilingual): void => {
+    if (warnings.some(({ en }) => en === text.en)) return;
     warnings.push(text);
-    onNotice?.(text);
+    options.onNotice?.(text);
   };
   if (refused !== null) notice(refused);
-  signal?.throwIfAborted();
 
-  setInferenceMode(true);
-  setMemoryCache(memoryCacheBytes);
-  const wanted = wantedOf(request);
-  const products = recovered?.decisions.saeProducts ?? chooseProducts(request);
-  threadsOfProcess();
   let engine: Engine | null = null;
-  /** Keeps what a run that ends early has computed. */
-  let keep = (): void => {};
+  let keeper: JournalKeeper | null = null;
   try {
-    const model = await borrowModel(cache, loans, {
-      path: validated.paths.model,
-      device,
-      dtype: request.dtype,
-      allowProgram,
-    });
-    const tokenizer = await borrowTokenizer(loans, validated.paths.model);
-    const evaluated = loadEvaluated(validated.saes, {
-      model,
-      specialIds: tokenizer.specialIds,
-      device,
-      request,
-      wanted,
-      products,
+    signal?.throwIfAborted();
+    const loaded = await LoadedRun.load(inputs, {
+      products: recovered?.decisions.saeProducts ?? chooseProducts(request),
       turnedSkips: recovered?.turnedSkips,
-      loans,
-      resolvePath,
     });
-    const decisions =
-      recovered?.decisions ??
-      decide(request, model, { evaluated, products, attentionBytes: model.attentionBytes });
-    setNumThreads(decisions.threads);
-    engine = new Engine({
-      model,
-      specials: tokenizer.specialIds,
-      wanted,
-      strategies: evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
-      saeDtype: request.saeDtype,
-      microBatch: decisions.microBatch,
-    });
+    const { model, tokenizer, begins } = loaded;
+    const decisions = recovered?.decisions ?? loaded.decide();
+    engine = loaded.engine(decisions);
     const accumulator = recovered?.accumulator ?? new Accumulator();
     const identity = {
       id: recovered?.id ?? options.id ?? randomUUID(),
       createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
     };
-    const begins = beginOfSamples(validated, tokenizer);
     const stream = await openSamples({
       ...request.dataset,
       path: validated.paths.dataset,
@@ -261,92 +151,58 @@ export async function run(
       prependBos: begins.prependBos,
       skipBatches: accumulator.batchSizes.length,
     });
+    const { facts } = loaded;
     const builder = new ResultBuilder({
-      request: begun(request, begins.prependBos),
-      model,
-      evaluated,
+      facts,
       decisions,
       identity,
-      wanted,
-      deviceName,
-      versions: versions(),
+      turnedSkips: () => loaded.turnedSkips,
     });
     const progress = new ProgressReports({
       accumulator,
       stream,
-      interval: progressInterval,
+      interval: options.progressInterval ?? 250,
       secondsBefore: recovered?.seconds ?? 0,
-      ...(onProgress === undefined ? {} : { onProgress }),
+      ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     });
-    let journaling = true;
-    let written = accumulator.batchSizes.length;
-    const write = (): void => {
-      if (journal === null || !journaling) return;
-      files.check();
-      const { seconds } = progress;
-      const turnedSkips = evaluated.flatMap(({ sae }, index) => (isSkipTurned(sae) ? [index] : []));
-      const state: RunState = {
+    keeper = new JournalKeeper({
+      journal,
+      files,
+      accumulator,
+      notice,
+      state: () => ({
         ...identity,
         decisions,
-        turnedSkips,
-        seconds,
+        turnedSkips: loaded.turnedSkips,
+        seconds: progress.seconds,
         warnings,
-        accumulator,
-      };
-      try {
-        journal.write(state);
-      } catch (thrown) {
-        notice(notWritten(thrown, { en: 'journal', zh: '运行日志' }));
-        journaling = false;
-      }
-      written = accumulator.batchSizes.length;
-    };
-    keep = () => {
-      if (accumulator.batchSizes.length > written) write();
-    };
-
-    let nextResult = -Infinity;
+      }),
+    });
+    const tellResults = interimResults(options, () =>
+      builder.results(accumulator, { intervals: false }),
+    );
     // What was loaded is what was looked at.
     files.check({ loading: true });
     if (isCuda) files.weightsAreCopied();
-    onLoaded?.();
-    /** Samples of the last batch that were not done, if the run was stopped. */
-    let left: readonly Sample[] | null = null;
-    for await (const batch of stream) {
-      const sums = await engine.batch(batch, {
-        signal,
-        stop,
-        makeRoom: () => cache.clear() > 0,
-        onSmaller: (microBatch) => {
-          decisions.microBatch = microBatch;
-          const short = memoryShort(device);
-          if (!warnings.some(({ en }) => en === short.en)) notice(short);
-        },
-        onMicroBatch: (done) => progress.within(done),
-      });
-      if (sums.sequences < batch.length) {
-        left = batch.slice(sums.sequences);
-        // A run that continues begins with a whole batch.
-        keep();
-        keep = () => {};
-        accumulator.merge(sums);
-        break;
-      }
-      accumulator.merge(sums);
-      synchronize(device);
-      files.checkNowAndThen();
-      if (journal?.due === true) write();
-      onBatch?.(accumulator.sequences);
-      progress.tell();
-      const now = performance.now();
-      if (onResult !== undefined && now >= nextResult) {
-        onResult(builder.results(accumulator, { intervals: false }));
-        // Numbers over everything so far take longer and longer.
-        const cost = performance.now() - now;
-        nextResult =
-          resultInterval === 0 ? now : now + Math.max(resultInterval, cost / resultShare);
-      }
-    }
+    options.onLoaded?.();
+    const left = await computeBatches(stream, {
+      engine,
+      accumulator,
+      device,
+      decisions,
+      files,
+      cache,
+      keeper,
+      signal,
+      stop,
+      notice,
+      onMicroBatch: (done) => progress.within(done),
+      onBatch: () => {
+        options.onBatch?.(accumulator.sequences);
+        progress.tell();
+        tellResults();
+      },
+    });
     files.check();
     const summary =
       left === null
@@ -361,7 +217,7 @@ export async function run(
         writeSums(options.sums, {
           accumulator,
           request,
-          evaluated,
+          saes: facts.saes,
           metrics: metricsNamed(request.metrics),
           id: identity.id,
           version: packageVersion,
@@ -370,32 +226,23 @@ export async function run(
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
     }
     return builder.result(accumulator, {
-      files: files.listing,
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
-      seconds: progress.seconds,
+      timing: { seconds: progress.seconds },
+      peakBytes: peakBytes(),
       isStopped: left !== null,
       devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,
     });
   } catch (thrown) {
     const error = asSaeEvalError(thrown, 'The evaluation');
-    if (error.code !== 'input-changed') keepQuietly(keep);
+    if (error.code !== 'input-changed') keeper?.keepQuietly();
     if (signal?.aborted === true)
       throw new SaeEvalError('cancelled', 'The evaluation was cancelled.', { cause: thrown });
     throw error;
   } finally {
     engine?.dispose();
-    loans.release();
+    inputs.loans.release();
     trimMemory();
     // Other processes may use the same GPU.
     if (isCuda) cuda.emptyCache();
-  }
-}
-
-/** A run that ends early has another fault to tell. */
-function keepQuietly(keep: () => void): void {
-  try {
-    keep();
-  } catch {
-    // The journal has the state before.
   }
 }

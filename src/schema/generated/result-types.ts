@@ -259,6 +259,8 @@ export interface EvaluationResult {
   summary?: Summary | undefined;
   timing: {
     seconds: number;
+    /** Time of all devices together, of a run in shards. */
+    computeSeconds?: number | undefined;
     tokensPerSecond: number;
   };
   /** Most memory that the process held, and that the run's tensors took on a CUDA device. */
@@ -348,6 +350,25 @@ export interface RunConfig {
   saeProducts: 'float32' | 'bfloat16-parts';
   /** sae-eval, libtorch, node. */
   versions: Record<string, string>;
+  /** The plan of a run in shards; left out for a run in one piece. */
+  plan?:
+    | {
+        /** Equal for the same request on the same files and texts. */
+        digest: string;
+        shards: number;
+        /** Shards that the numbers are of. */
+        merged: number;
+      }
+    | undefined;
+  /** The machines that computed the shards. */
+  machines?:
+    | {
+        host: string;
+        /** Processor or GPU with its instructions, and versions. */
+        kind: string;
+        shards: number;
+      }[]
+    | undefined;
 }
 
 export interface DataSummary {

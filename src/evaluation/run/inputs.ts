@@ -1,0 +1,135 @@
+/** Opens the inputs of a run: the checked request, its device, and its files as they are now. */
+import { readFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { located } from '../../hub-cache.js';
+import { withoutAnnotations } from '../../schema/index.js';
+import type { EvaluationRequest, ResolvedRequest } from '../../schema/index.js';
+import { cuda, devices, versions } from '../../torch/index.js';
+import { packageVersion } from '../../version.js';
+import type { ResolvePath } from '../request/path-table.js';
+import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
+import { freeOnDevice, nameOfDevice } from './cuda-device.js';
+import { resolveDevice } from './device.js';
+import { InputFiles } from './input-files.js';
+import type { RunIdentity } from './journal.js';
+import type { Loans, WeightCache } from './weight-cache.js';
+
+export interface InputOptions {
+  /** Device to compute on, one of those that the request allows; default: chosen by the request. */
+  device?: string | undefined;
+  resolvePath?: ResolvePath;
+  /** Whether the model may be a TorchScript program, which is code of its author; default false. */
+  allowProgram?: boolean;
+  /** Keeps models and SAEs for later runs. */
+  cache: WeightCache;
+}
+
+/** Inputs of a run. What is borrowed through `loans` is given back by whoever opened them. */
+export interface RunInputs {
+  validated: ValidatedRequest;
+  request: ResolvedRequest & { device: string };
+  deviceName: string;
+  files: InputFiles;
+  loans: Loans;
+  cache: WeightCache;
+  resolvePath: ResolvePath;
+  allowProgram: boolean;
+}
+
+/**
+ * Checks a request and looks at its files.
+ * @throws SaeEvalError for what is wrong with the request, its files or the device.
+ */
+export async function openInputs(
+  input: EvaluationRequest | ResolvedRequest,
+  { device: wanted, resolvePath = located, allowProgram = false, cache }: InputOptions,
+): Promise<RunInputs> {
+  const loans = cache.open();
+  const files = new InputFiles();
+  const validated = await validateRequest(input, {
+    allowProgram,
+    resolvePath: (name, thing) => {
+      const path = resolvePath(name, thing);
+      loans.see(path);
+      files.see(path, name);
+      return path;
+    },
+  });
+  const device = resolveDevice(wanted ?? validated.request.device, devices(), freeOnDevice);
+  if (device !== 'cpu') {
+    // Libraries that ask for "the" device must mean this one.
+    cuda.setDevice(device);
+    cuda.resetPeak(device);
+  }
+  await files.take(validated);
+  return {
+    validated,
+    request: { ...validated.request, device },
+    deviceName: nameOfDevice(device),
+    files,
+    loans,
+    cache,
+    resolvePath,
+    allowProgram,
+  };
+}
+
+/** The SAEs of a request, without what depends on where their files lie. */
+export function describedSaes({ saes }: ValidatedRequest): unknown {
+  return saes.map(({ description: { checkpoint: _, ...description }, ...place }) => ({
+    ...place,
+    description,
+  }));
+}
+
+/** Versions, processor and GPU, which decide the last bits of a run. */
+export interface MachineKind {
+  /** `cpu`, or the name of the GPU: two GPUs of a kind give the same bits. */
+  device: string;
+  /** Version of this package. */
+  version: string;
+  versions: Readonly<Record<string, string | boolean>>;
+  processor: string;
+  /** Instruction sets of the processor by which libraries choose their kernels. */
+  instructions: string;
+}
+
+/** Instruction sets that numerical libraries look for. */
+const decisive = /^(avx|fma|amx|sse4|f16c|bf16|asimd|sve|neon|i8mm)/;
+
+function instructionSets(): string {
+  try {
+    const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
+    return (flags ?? '')
+      .split(' ')
+      .filter((flag) => decisive.test(flag))
+      .sort()
+      .join(' ');
+  } catch {
+    return '';
+  }
+}
+
+/** The kind of machine that inputs are computed on. */
+export function machineKind({ request, deviceName }: RunInputs): MachineKind {
+  return {
+    device: request.device === 'cpu' ? 'cpu' : deviceName,
+    version: packageVersion,
+    versions: versions(),
+    processor: cpus()[0]?.model ?? '',
+    instructions: instructionSets(),
+  };
+}
+
+/** Identity of a run, apart from the content of its files. */
+export function runIdentity(inputs: RunInputs): RunIdentity {
+  const { validated, allowProgram } = inputs;
+  return {
+    request: {
+      request: withoutAnnotations(validated.request),
+      described: describedSaes(validated),
+      allowProgram,
+    },
+    machine: machineKind(inputs),
+  };
+}

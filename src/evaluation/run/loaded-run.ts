@@ -1,0 +1,146 @@
+/** The model, the tokenizer and the SAEs of a run, with what it has decided. */
+import type { Tokenizer } from '../../lm/index.js';
+import type { LanguageModel } from '../../lm/index.js';
+import type { ResolvedRequest } from '../../schema/index.js';
+import type { ProductKind } from '../../sae/index.js';
+import { isSkipTurned } from '../../sae/turned-skip.js';
+import { setInferenceMode, setMemoryCache, setNumThreads, versions } from '../../torch/index.js';
+import { memoryCacheBytes } from '../../torch/tuning.js';
+import { Engine } from '../engine/engine.js';
+import type { Wanted } from '../engine/strategies/strategy.js';
+import { factsOf, type RunFacts } from '../result/facts.js';
+import { beginOfSamples, type BeginOfSamples } from './begin-of-samples.js';
+import type { RunInputs } from './inputs.js';
+import type { Decisions } from './journal.js';
+import { borrowModel, borrowTokenizer } from './loading.js';
+import { decide, loadEvaluated, threadsOfProcess, wantedOf, type EvaluatedSae } from './prepare.js';
+
+export interface LoadOptions {
+  /** Kind of the SAEs' products. */
+  products: ProductKind;
+  /** Indices of the SAEs whose skip connections an earlier part of the run turned. */
+  turnedSkips?: readonly number[] | undefined;
+  /** Indices of the SAEs to load; default all. */
+  only?: readonly number[] | undefined;
+}
+
+/** The request with what was decided about BOS. */
+function begun<R extends ResolvedRequest>(request: R, prependBos: boolean | undefined): R {
+  return prependBos === undefined
+    ? request
+    : { ...request, dataset: { ...request.dataset, prependBos } };
+}
+
+/** What a run computes with. The inputs' loans own it. */
+export class LoadedRun {
+  readonly model: LanguageModel;
+  readonly tokenizer: Tokenizer;
+  readonly evaluated: readonly EvaluatedSae[];
+  readonly wanted: Wanted;
+  readonly begins: BeginOfSamples;
+  readonly #inputs: RunInputs;
+  readonly #products: ProductKind;
+
+  private constructor(
+    inputs: RunInputs,
+    {
+      model,
+      tokenizer,
+      evaluated,
+      wanted,
+      products,
+    }: {
+      model: LanguageModel;
+      tokenizer: Tokenizer;
+      evaluated: readonly EvaluatedSae[];
+      wanted: Wanted;
+      products: ProductKind;
+    },
+  ) {
+    this.#inputs = inputs;
+    this.model = model;
+    this.tokenizer = tokenizer;
+    this.evaluated = evaluated;
+    this.wanted = wanted;
+    this.#products = products;
+    this.begins = beginOfSamples(inputs.validated, tokenizer);
+  }
+
+  /** @throws SaeEvalError for the model and the tokenizer; an SAE fails alone. */
+  static async load(
+    inputs: RunInputs,
+    { products, turnedSkips, only }: LoadOptions,
+  ): Promise<LoadedRun> {
+    const { validated, request, loans, cache, resolvePath, allowProgram } = inputs;
+    setInferenceMode(true);
+    setMemoryCache(memoryCacheBytes);
+    threadsOfProcess();
+    const wanted = wantedOf(request);
+    const model = await borrowModel(cache, loans, {
+      path: validated.paths.model,
+      device: request.device,
+      dtype: request.dtype,
+      allowProgram,
+    });
+    const tokenizer = await borrowTokenizer(loans, validated.paths.model);
+    const evaluated = loadEvaluated(validated.saes, {
+      model,
+      specialIds: tokenizer.specialIds,
+      device: request.device,
+      request,
+      wanted,
+      products,
+      turnedSkips,
+      only,
+      loans,
+      resolvePath,
+    });
+    return new LoadedRun(inputs, { model, tokenizer, evaluated, wanted, products });
+  }
+
+  /** Decides how much is computed at once, and on how many threads. */
+  decide(): Decisions {
+    const { evaluated, model } = this;
+    return decide(this.#inputs.request, model, {
+      evaluated,
+      products: this.#products,
+      attentionBytes: model.attentionBytes,
+    });
+  }
+
+  /** An engine for what was decided; the caller disposes of it. */
+  engine({ threads, microBatch }: Decisions): Engine {
+    setNumThreads(threads);
+    return new Engine({
+      model: this.model,
+      specials: this.tokenizer.specialIds,
+      wanted: this.wanted,
+      strategies: this.evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
+      saeDtype: this.#inputs.request.saeDtype,
+      microBatch,
+    });
+  }
+
+  /** Indices of the SAEs whose skip connections the texts turned so far. */
+  get turnedSkips(): number[] {
+    return this.evaluated.flatMap(({ sae, index }) => (isSkipTurned(sae) ? [index] : []));
+  }
+
+  /** The request with what was decided about BOS. */
+  get request(): ResolvedRequest & { device: string } {
+    return begun(this.#inputs.request, this.begins.prependBos);
+  }
+
+  /** What the result says of the run, beside the sums. */
+  get facts(): RunFacts {
+    const { device, family, layers, width, vocabulary, parameters, notes } = this.model;
+    return {
+      request: this.request,
+      model: { device, family, layers, width, vocabulary, parameters, notes },
+      saes: this.evaluated.map(factsOf),
+      deviceName: this.#inputs.deviceName,
+      versions: versions(),
+      files: this.#inputs.files.listing,
+    };
+  }
+}
