@@ -4,7 +4,7 @@
  *
  * A message names the field or file, what was expected, what was found and what to do. `status` is
  * the HTTP status of the server, `exitCode` the exit code of the command line (1: the evaluation
- * failed, 2: the request is wrong).
+ * failed, 2: the request is wrong, 75: the same may succeed elsewhere or later).
  */
 export const errorTable = {
   'request-invalid': {
@@ -128,6 +128,17 @@ export const errorTable = {
   cancelled: { status: 409, exitCode: 1, title: 'The evaluation was cancelled' },
   'timed-out': { status: 504, exitCode: 1, title: 'The evaluation took longer than allowed' },
   'process-died': { status: 500, exitCode: 1, title: 'The compute process ended unexpectedly' },
+  'machine-differs': {
+    status: 409,
+    exitCode: 75,
+    title: 'Another kind of machine began the run; its sums would not be of the same bits',
+  },
+  preempted: { status: 503, exitCode: 75, title: 'The process was asked to end before its work' },
+  'shard-differs': {
+    status: 500,
+    exitCode: 1,
+    title: 'Two computations of one shard do not have the same bits',
+  },
   'setup-missing': {
     status: 500,
     exitCode: 1,
@@ -156,7 +167,7 @@ export const errorTable = {
   'rate-limited': { status: 429, exitCode: 1, title: 'Too many requests' },
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   unavailable: { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },
-  'storage-full': { status: 503, exitCode: 1, title: 'The disk is full' },
+  'storage-full': { status: 503, exitCode: 75, title: 'The disk is full' },
   'storage-damaged': {
     status: 500,
     exitCode: 1,
@@ -168,7 +179,7 @@ export const errorTable = {
     title: 'A setting of the server or its file of API keys is invalid',
   },
   internal: { status: 500, exitCode: 1, title: 'A fault in sae-eval itself' },
-} as const satisfies Record<string, { status: number; exitCode: 1 | 2; title: string }>;
+} as const satisfies Record<string, { status: number; exitCode: 1 | 2 | 75; title: string }>;
 
 export type ErrorCode = keyof typeof errorTable;
 

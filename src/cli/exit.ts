@@ -1,8 +1,11 @@
 /** Exit codes of the command line and the lines that explain them. */
 import { asSaeEvalError, errorTable } from '../errors.js';
 
-/** 1 if the evaluation failed, 2 if the request or the arguments are wrong. */
-export function exitCodeOf(thrown: unknown): 1 | 2 {
+/**
+ * 1 if the evaluation failed, 2 if the request or the arguments are wrong, 75 if the same may
+ * succeed on another machine or later.
+ */
+export function exitCodeOf(thrown: unknown): 1 | 2 | 75 {
   return errorTable[asSaeEvalError(thrown).code].exitCode;
 }
 

@@ -26,19 +26,38 @@ export const outOption = (): Option =>
 export const overwriteOption = (): Option =>
   new Option('--overwrite', 'replace the report or the journal of another run in --out');
 
-/** Options of a command that takes a request. */
-export const requestOptions = (): Option[] => [
+/** Options of a command that plans a run in shards. */
+export const planOptions = (): Option[] => [
+  new Option('--shard-samples <n>', 'samples of a shard, about (default: 1024, or fewer)'),
+  new Option('--saes-per-shard <n>', 'SAEs that a shard computes (default: all)'),
+];
+
+export const allowProgramOption = (): Option =>
+  new Option(
+    '--allow-program',
+    "let a model be a TorchScript program: its author's code then runs with your rights",
+  );
+
+/** Options that change a request. */
+export const changeOptions = (): Option[] => [
   new Option(
     '--set <path=value...>',
     'set a field of the request: --set saes.0.k=32 (JSON, else text; null removes it)',
   ),
   new Option('--name <name>', 'name of the run'),
+];
+
+/** Options of a command that shows a result. */
+export const resultOptions = (): Option[] => [
   new Option('--json', 'print the result as JSON, and nothing else, on standard output'),
   new Option(
     '--fail-if <expression...>',
     "exit with 3 if it holds: --fail-if 'TopK.strict.KLDivPerToken > 0.2'",
   ),
 ];
+
+/** Options of a command that takes a request and shows its result. */
+export const requestOptions = (): Option[] => [...changeOptions(), ...resultOptions()];
 
 /** Flags of a command that takes a request. */
 export interface RequestFlags {

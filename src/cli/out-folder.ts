@@ -104,6 +104,13 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
     if (differing.length > 0)
       return taken(folder, `the report of another run (${inWords(reported)}${when})`, differing);
   }
+  const plan = await readJson(join(folder, 'plan.json'));
+  const planned = isObject(plan) ? requestOf(plan['request']) : null;
+  if (planned !== null) {
+    const differing = differences(planned, known);
+    if (differing.length > 0)
+      return taken(folder, `the shards of another run (${inWords(planned)})`, differing);
+  }
   const hasJournal = await stat(journalIn(folder)).then(
     () => true,
     () => false,

@@ -9,17 +9,23 @@ import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { ConvertFlags } from './commands/convert.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
+import type { MergeFlags } from './commands/merge.js';
 import type { ReportFlags } from './commands/report.js';
+import type { ShardFlags } from './commands/shard.js';
 import type { SubmitFlags } from './commands/submit.js';
 import { shells, type Shell } from './completion.js';
 import {
+  allowProgramOption,
   deviceOption,
   dtypeOption,
   formats,
   langOption,
   outOption,
   overwriteOption,
+  planOptions,
   requestOptions,
+  resultOptions,
+  changeOptions,
   type RequestFlags,
 } from './options.js';
 import { withRequest } from './request-arguments.js';
@@ -59,24 +65,86 @@ function addEvaluate(program: Command): void {
     .addOption(langOption())
     .option('--keep-partial', 'on Ctrl-C, report on the samples done instead of ending without')
     .option('--explain', 'print the plan (passes, FLOPs per token) and stop')
+    .addOption(allowProgramOption())
     .option(
-      '--allow-program',
-      "let a model be a TorchScript program: its author's code then runs with your rights",
+      '--devices <list>',
+      'devices that share the run: all, or names separated by commas (instead of --device)',
+    );
+  for (const option of planOptions()) command.addOption(option);
+  command.action(
+    async (
+      request: string | undefined,
+      options: Omit<EvaluateFlags, 'child'> & RequestFlags & { explain?: boolean },
+    ) => {
+      const arguments_ = withRequest(request, options);
+      const run = async (child?: ChildProcess): Promise<void> =>
+        (await import('./commands/evaluate.js')).evaluateCommand(arguments_, {
+          ...options,
+          ...(child === undefined ? {} : { child }),
+        });
+      await (options.explain === true ? run() : withChild(run));
+    },
+  );
+}
+
+function addShards(program: Command): void {
+  const command = program
+    .command('shard')
+    .description('compute this process’s shards of a run that many processes share')
+    .argument('<request>', 'JSON or YAML file with the request; - reads standard input')
+    .argument('[i/n]', 'process i of n, from 0 (default: what the scheduler’s variables say)')
+    .requiredOption('--out <dir>', 'folder of the run, which all its processes share')
+    .addOption(overwriteOption());
+  for (const option of changeOptions()) command.addOption(option);
+  command.addOption(deviceOption()).addOption(dtypeOption()).addOption(allowProgramOption());
+  for (const option of planOptions()) command.addOption(option);
+  command
+    .addOption(
+      new Option('--machine <kinds>', 'whether kinds of machines may be mixed')
+        .choices(['same', 'any'])
+        .default('same'),
     )
     .action(
       async (
-        request: string | undefined,
-        options: Omit<EvaluateFlags, 'child'> & RequestFlags & { explain?: boolean },
-      ) => {
-        const arguments_ = withRequest(request, options);
-        const run = async (child?: ChildProcess): Promise<void> =>
-          (await import('./commands/evaluate.js')).evaluateCommand(arguments_, {
-            ...options,
-            ...(child === undefined ? {} : { child }),
-          });
-        await (options.explain === true ? run() : withChild(run));
-      },
+        request: string,
+        index: string | undefined,
+        { set, name, ...options }: Omit<ShardFlags, 'child'> & RequestFlags,
+      ) =>
+        withChild(async (child) =>
+          (await import('./commands/shard.js')).shardCommand(
+            withRequest(request, {
+              ...(set === undefined ? {} : { set }),
+              ...(name === undefined ? {} : { name }),
+            }),
+            index,
+            { ...options, child },
+          ),
+        ),
     );
+  const merge = program
+    .command('merge')
+    .description('write the report of a run from its shards; needs no model and no device')
+    .argument('<folder>', 'folder of the run')
+    .option('--allow-missing', 'report on the shards that are there');
+  for (const option of resultOptions()) merge.addOption(option);
+  merge
+    .addOption(langOption())
+    .action(async (folder: string, options: MergeFlags) =>
+      (await import('./commands/merge.js')).mergeCommand(folder, options),
+    );
+  program
+    .command('status')
+    .description('print which shards of a run are done, begun and missing')
+    .argument('<folder>', 'folder of the run')
+    .option('--json', 'print JSON')
+    .action(async (folder: string, options: { json?: boolean }) =>
+      (await import('./commands/status.js')).status(folder, options),
+    );
+  program
+    .command('cancel')
+    .description('stop all processes that compute shards of a run')
+    .argument('<folder>', 'folder of the run')
+    .action(async (folder: string) => (await import('./commands/status.js')).cancel(folder));
 }
 
 function addSubmit(program: Command): void {
@@ -221,6 +289,7 @@ export function createProgram(): Command {
       );
     });
   addEvaluate(program);
+  addShards(program);
   addSubmit(program);
   addServe(program);
   addFiles(program);

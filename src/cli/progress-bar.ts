@@ -65,12 +65,15 @@ function bar(stream: NodeJS.WriteStream): ProgressDisplay {
 
 function lines(stream: NodeJS.WriteStream): ProgressDisplay {
   let last = -Infinity;
+  let isComplete = false;
   return {
     update(progress) {
       const { samples, total, samplesPerSecond, secondsLeft } = progress;
       const now = performance.now();
-      if (now - last < secondsBetweenLines * 1000 && samples !== total) return;
+      const completes = samples === total && !isComplete;
+      if (now - last < secondsBetweenLines * 1000 && !completes) return;
       last = now;
+      isComplete ||= completes;
       stream.write(
         `evaluated ${samples}${total === null ? '' : `/${total}`} samples, ` +
           `${rate(samplesPerSecond)}/s, ${clock(secondsLeft)} left${losses(progress)}\n`,

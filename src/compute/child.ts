@@ -13,6 +13,7 @@ import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-t
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { devices, versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
+import { OpenRunner } from './open-runner.js';
 import { startComputeSpan } from './tracing.js';
 import { watchParent } from './watch-parent.js';
 
@@ -20,6 +21,7 @@ import { watchParent } from './watch-parent.js';
 const resultInterval = 1000;
 const cancellations = new Map<number, { cancel: AbortController; stop: AbortController }>();
 const cache = new WeightCache();
+const shards = new OpenRunner(cache);
 
 function send(message: FromChild): void {
   // The parent may be gone: then the watch ends this process.
@@ -44,19 +46,50 @@ async function runWithRoom(
   }
 }
 
+function usageOf(device: string): () => ProcessUsage {
+  const readMemory = memoryReader(device);
+  // Half of a device is left to what is computed there.
+  cache.limitBytes = Math.min(cache.limitBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
+  return () => ({
+    residentBytes: process.memoryUsage.rss(),
+    device: readMemory(),
+    cache: cache.counts(),
+  });
+}
+
+async function computeShard(message: Extract<ToChild, { type: 'shard' }>): Promise<void> {
+  const { call, cacheBytes } = message;
+  const device = resolveDevice(message.device ?? message.request.device, devices(), freeOnDevice);
+  const ends = { cancel: new AbortController(), stop: new AbortController() };
+  cancellations.set(call, ends);
+  cache.limitBytes = cacheBytes;
+  const usage = usageOf(device);
+  try {
+    const done = await shards.run(message, {
+      device,
+      signal: ends.cancel.signal,
+      stop: ends.stop.signal,
+      onProgress: (samples) => send({ type: 'shard-progress', call, samples }),
+      onNotice: (text) => send({ type: 'notice', call, text }),
+    });
+    send({ type: 'shard-done', call, done, usage: usage() });
+  } catch (thrown) {
+    const error = asSaeEvalError(thrown, 'The shard');
+    send({ type: 'error', call, error: error.toJSON(), usage: usage() });
+  } finally {
+    cancellations.delete(call);
+    globalThis.gc?.();
+  }
+}
+
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   const { call, request, id, createdAt, journal, sums, paths, cacheBytes, trace = {} } = message;
   const device = resolveDevice(message.device ?? request.device, devices(), freeOnDevice);
   const ends = { cancel: new AbortController(), stop: new AbortController() };
   cancellations.set(call, ends);
-  const readMemory = memoryReader(device);
-  const usage = (): ProcessUsage => ({
-    residentBytes: process.memoryUsage.rss(),
-    device: readMemory(),
-    cache: cache.counts(),
-  });
-  // Half of a device is left to what is computed there.
-  cache.limitBytes = Math.min(cacheBytes, (readMemory()?.totalBytes ?? Infinity) / 2);
+  shards.close();
+  cache.limitBytes = cacheBytes;
+  const usage = usageOf(device);
   const span = startComputeSpan(trace);
   try {
     const result = await runWithRoom(request, {
@@ -100,6 +133,7 @@ async function answer(message: ToChild): Promise<void> {
   }
   try {
     if (message.type === 'run') await run(message);
+    else if (message.type === 'shard') await computeShard(message);
     else send({ type: 'described', call: message.call, machine: describeMachine() });
   } catch (thrown) {
     const { call } = message;

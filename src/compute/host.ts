@@ -7,6 +7,7 @@ import { asSaeEvalError, SaeEvalError, type SerializedError } from '../errors.js
 import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
 import type { Bilingual, EvaluationResult, SaeResult } from '../schema/result.js';
+import type { ShardDone } from '../evaluation/shards/runner.js';
 import { describeDeath, outOfMemoryKills } from './death.js';
 import { forkChild, type ForkOptions } from './fork-child.js';
 import type { PathTable } from '../evaluation/request/path-table.js';
@@ -72,10 +73,35 @@ export interface ComputeRunOptions {
   onResult?: (results: SaeResult[]) => void;
 }
 
+export interface ComputeShardOptions {
+  /** Folder of the run in shards. */
+  folder: string;
+  /** Index of the shard. */
+  shard: number;
+  /** Device to compute on; default: chosen by the request. */
+  device?: string;
+  /** Paths of the request in the file system; null (default): as they stand. */
+  paths?: PathTable;
+  /** Whether the model may be a TorchScript program; default false. */
+  allowProgram?: boolean;
+  /** Whether another kind of machine may have begun the run; default false. */
+  anyMachine?: boolean;
+  /** Whether a shard that is done is computed again, to compare its bits; default false. */
+  repeat?: boolean;
+  signal?: AbortSignal;
+  /** Ends after the micro-batch under way; finished batches are kept. */
+  stop?: AbortSignal;
+  /** Samples of the shard that are done. */
+  onSamples?: (samples: number) => void;
+  onNotice?: (text: Bilingual) => void;
+}
+
+type Answer = EvaluationResult | Machine | ShardDone;
+
 interface Pending {
   call: number;
-  options: ComputeRunOptions;
-  resolve(value: EvaluationResult | Machine): void;
+  options: ComputeRunOptions & Pick<ComputeShardOptions, 'onSamples'>;
+  resolve(value: Answer): void;
   reject(error: unknown): void;
 }
 
@@ -140,6 +166,31 @@ export class ComputeProcess {
   }
 
   /**
+   * Computes a shard of a run; the model and the SAEs stay loaded for the next one.
+   * @throws SaeEvalError `process-died` ({@link ProcessDiedError}), `cancelled` or the reason of
+   *   the signal, `preempted` if it was stopped, and what a runner throws.
+   */
+  async shard(request: ResolvedRequest, options: ComputeShardOptions): Promise<ShardDone> {
+    const { folder, shard, device, paths = null } = options;
+    const { allowProgram = false, anyMachine = false, repeat = false } = options;
+    return (await this.#enqueue(
+      {
+        type: 'shard',
+        folder,
+        shard,
+        repeat,
+        request,
+        device,
+        paths,
+        allowProgram,
+        anyMachine,
+        cacheBytes: this.options.cacheBytes ?? 0,
+      },
+      options,
+    )) as ShardDone;
+  }
+
+  /**
    * Devices and versions, as libtorch sees them. A process that cannot tell them is ended; the next
    * call starts another.
    */
@@ -169,19 +220,13 @@ export class ComputeProcess {
     await gone;
   }
 
-  #enqueue(
-    message: WithoutCall<ToChild>,
-    options: ComputeRunOptions,
-  ): Promise<EvaluationResult | Machine> {
+  #enqueue(message: WithoutCall<ToChild>, options: Pending['options']): Promise<Answer> {
     const turn = this.#last.then(() => this.#call(message, options));
     this.#last = turn.catch(() => {});
     return turn;
   }
 
-  async #call(
-    message: WithoutCall<ToChild>,
-    options: ComputeRunOptions,
-  ): Promise<EvaluationResult | Machine> {
+  async #call(message: WithoutCall<ToChild>, options: Pending['options']): Promise<Answer> {
     const { signal, stop } = options;
     if (this.#closed) throw new SaeEvalError('cancelled', 'The compute process was stopped.');
     if (isAborted(signal)) throw abortReason(signal);
@@ -281,6 +326,8 @@ export class ComputeProcess {
     if (message.type === 'progress') pending.options.onProgress?.(message.progress);
     else if (message.type === 'notice') pending.options.onNotice?.(message.text);
     else if (message.type === 'partial') pending.options.onResult?.(message.results);
+    else if (message.type === 'shard-progress') pending.options.onSamples?.(message.samples);
+    else if (message.type === 'shard-done') pending.resolve(message.done);
     else if (message.type === 'result') pending.resolve(message.result);
     else if (message.type === 'described') pending.resolve(message.machine);
     else pending.reject(SaeEvalError.fromJSON(message.error as SerializedError));

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';
 import { resolvedRequestFields } from '../schema/request.js';
+import type { ShardDone } from '../evaluation/shards/runner.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from '../schema/result.js';
 import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
 
@@ -37,6 +38,12 @@ export const processUsageSchema = z.object({
 /** Resources of a compute process as of its last message. */
 export type ProcessUsage = z.infer<typeof processUsageSchema>;
 
+export const shardDoneSchema = z.object({
+  outcome: z.enum(['written', 'there']),
+  samples: z.number(),
+  seconds: z.number(),
+}) satisfies z.ZodType<ShardDone>;
+
 export const toChildSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('run'),
@@ -53,6 +60,23 @@ export const toChildSchema = z.discriminatedUnion('type', [
     allowProgram: z.boolean(),
     cacheBytes: z.number(),
     trace: z.record(z.string(), z.string()).optional(),
+  }),
+  z.object({
+    type: z.literal('shard'),
+    call: z.number().int(),
+    /** Folder of the run. */
+    folder: z.string(),
+    /** Index of the shard. */
+    shard: z.number().int(),
+    /** Whether it is computed again if it is done. */
+    repeat: z.boolean(),
+    request: z.object(resolvedRequestFields.shape),
+    device: z.string().optional(),
+    paths: pathTableSchema,
+    allowProgram: z.boolean(),
+    /** Whether another kind of machine may have begun the run. */
+    anyMachine: z.boolean(),
+    cacheBytes: z.number(),
   }),
   z.object({ type: z.literal('stop'), call: z.number().int() }),
   z.object({ type: z.literal('cancel'), call: z.number().int() }),
@@ -77,6 +101,13 @@ export const fromChildSchema = z.discriminatedUnion('type', [
     type: z.literal('result'),
     call: z.number().int(),
     result: resultSchema,
+    usage: processUsageSchema,
+  }),
+  z.object({ type: z.literal('shard-progress'), call: z.number().int(), samples: z.number() }),
+  z.object({
+    type: z.literal('shard-done'),
+    call: z.number().int(),
+    done: shardDoneSchema,
     usage: processUsageSchema,
   }),
   z.object({ type: z.literal('described'), call: z.number().int(), machine: machineSchema }),

@@ -80,6 +80,24 @@ export class Accumulator {
     for (const size of other.batchSizes) this.endBatch(size);
   }
 
+  /**
+   * One accumulator of several that are of the same batches and of different SAEs. What they share
+   * is taken from the first.
+   */
+  static beside(parts: readonly Accumulator[]): Accumulator {
+    const [first, ...others] = parts;
+    const joined = new Accumulator();
+    if (first === undefined) return joined;
+    joined.merge(first);
+    for (const other of others) {
+      for (const [name, { data, length }] of other.#columns)
+        if (!first.#columns.has(name)) joined.append(name, data.subarray(0, length));
+      for (const [name, sum] of other.#vectors)
+        if (!first.#vectors.has(name)) joined.#vector(name, sum.length).merge(sum);
+    }
+    return joined;
+  }
+
   /** The state to be stored. Views, which hold until something is added. */
   state(): AccumulatorState {
     return {

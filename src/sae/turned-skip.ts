@@ -10,6 +10,9 @@ const withSkip = (sae: SAE | null): Transcoder | CrossLayer | null =>
 /** Whether the data decided for the transpose of what is assumed. */
 export const isSkipTurned = (sae: SAE | null): boolean => withSkip(sae)?.openSkip.isTurned === true;
 
+/** Whether the data have still to decide. */
+export const isSkipOpen = (sae: SAE | null): boolean => withSkip(sae)?.openSkip.isOpen === true;
+
 /**
  * Begins a run with an SAE that an earlier run may have used.
  * @param earlier what an earlier part of this run decided; undefined if there is none.

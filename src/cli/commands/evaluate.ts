@@ -12,6 +12,7 @@ import {
   withoutAnnotations,
   type EvaluationRequest,
   type EvaluationResult,
+  type Progress,
 } from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
 import { checkGate, parseGate, type Gate } from '../gate.js';
@@ -21,36 +22,24 @@ import { finishFolder, journalIn, takeFolder } from '../out-folder.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
 import { requestOf, type RequestArguments } from '../request-arguments.js';
+import { withDevice } from '../request-device.js';
+import type { PlanFlags } from '../sharded-run.js';
 import { judge, showResult } from '../show-result.js';
+import { checkDevices, evaluateShards } from './evaluate-shards.js';
 import { writeReport } from '../write-report.js';
 
-export interface EvaluateFlags {
+export interface EvaluateFlags extends PlanFlags {
   out?: string;
-  overwrite?: boolean;
   device?: string;
+  /** Devices that share the run: `all`, or names separated by commas. */
+  devices?: string;
   dtype?: string;
   lang?: Language;
   json?: boolean;
   /** Whether the first Ctrl-C keeps the numbers of the samples done; default false. */
   keepPartial?: boolean;
-  /** Whether the model may be a TorchScript program. */
-  allowProgram?: boolean;
   /** A running compute process to use. */
   child?: ChildProcess;
-}
-
-/** The request with the options of the command line. */
-function withOptions(
-  input: unknown,
-  { device, dtype }: Pick<EvaluateFlags, 'device' | 'dtype'>,
-): EvaluationRequest {
-  if (input === null || typeof input !== 'object' || Array.isArray(input))
-    return input as EvaluationRequest; // Validation refuses it later.
-  return {
-    ...input,
-    ...(device === undefined ? {} : { device }),
-    ...(dtype === undefined ? {} : { dtype }),
-  } as EvaluationRequest;
 }
 
 /** Path of the journal of a run without `--out`; the same command gives the same path. */
@@ -80,23 +69,34 @@ export async function runRequest(
   const { out, child, json = false, lang = localeLanguage(), allowProgram = false } = flags;
   const compute = new ComputeProcess(child === undefined ? {} : { child });
   compute.prepare();
-  const request = withOptions(input, flags);
+  const request = withDevice(input, flags);
   const progress = progressDisplay();
   const { stop, cancel, listen } = interruptions({ keepPartial: flags.keepPartial ?? false });
   let journal: string | null = null;
-  const unlisten = listen(() => journal);
+  let shards: string | null = null;
+  const unlisten = listen(() => shards ?? journal);
   try {
+    if (flags.devices !== undefined) checkDevices(request);
     await prepare(await validateRequest(request, { allowProgram }), { ...flags, gates });
     journal = out === undefined ? journalBeside(request) : journalIn(out);
     await mkdir(dirname(journal), { recursive: true });
-    const evaluated = evaluateIn(compute, request, {
-      signal: cancel,
-      stop,
-      journal,
+    const shared = {
       ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
-      allowProgram,
-      onProgress: (at) => progress.update(at),
-    });
+      onProgress: (at: Progress) => progress.update(at),
+    };
+    shards = flags.devices === undefined ? null : (out ?? `${journal}.shards`);
+    const evaluated =
+      shards === null
+        ? evaluateIn(compute, request, { signal: cancel, stop, journal, allowProgram, ...shared })
+        : evaluateShards(request, {
+            ...flags,
+            ...shared,
+            devices: flags.devices!,
+            folder: shards,
+            compute,
+            stop,
+            cancel,
+          });
     // Loads the charts while the other process computes; errors show when the report is written.
     if (out !== undefined) void preloadHtml().catch(() => {});
     const result = await evaluated;
@@ -104,7 +104,10 @@ export async function runRequest(
     const written =
       out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
     // A run that was stopped can be continued.
-    if (result.status !== 'cancelled') await rm(journal, { force: true });
+    if (result.status !== 'cancelled') {
+      await rm(journal, { force: true });
+      if (shards !== null && out === undefined) await rm(shards, { recursive: true, force: true });
+    }
     showResult(result, { json, lang });
     const stream = json ? process.stderr : process.stdout;
     for (const path of written) stream.write(`wrote ${path}\n`);
@@ -130,5 +133,5 @@ export async function evaluateCommand(
     return;
   }
   const { explain } = await import('../../evaluation/run/plan/explain.js');
-  process.stdout.write(`${planTable(await explain(withOptions(input, options), options))}\n`);
+  process.stdout.write(`${planTable(await explain(withDevice(input, options), options))}\n`);
 }

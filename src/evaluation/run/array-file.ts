@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { z } from 'zod';
 import { FileBytes } from '../../checkpoint/file-bytes.js';
 
 export interface NamedArray {
@@ -56,15 +57,22 @@ function writeAll(file: number, bytes: Uint8Array): void {
     written += writeSync(file, bytes, written, Math.min(pieceBytes, bytes.length - written));
 }
 
-/** Writes the file beside `path` and renames it: a crash leaves the file before or this one. */
-export function writeArrayFile(path: string, content: ArrayFile): void {
+/**
+ * Writes the file beside `path` and renames it: a crash leaves the file before or this one.
+ * @param options.mode rights of the file; default its owner's alone.
+ */
+export function writeArrayFile(
+  path: string,
+  content: ArrayFile,
+  { mode = 0o600 }: { mode?: number } = {},
+): void {
   const header = headerOf(content);
   const hash = createHash('sha256').update(header);
   for (const array of content.arrays.values()) hash.update(bytesOf(array));
   header.write(hash.digest('hex'), checksumAt);
   const part = `${path}.part`;
   try {
-    const file = openSync(part, 'w', 0o600);
+    const file = openSync(part, 'w', mode);
     try {
       writeAll(file, header);
       for (const array of content.arrays.values()) writeAll(file, bytesOf(array));
@@ -95,41 +103,57 @@ function checkSum(file: FileBytes): void {
   if (hash.digest('hex') !== told) throw new DamagedFileError('its checksum does not fit');
 }
 
-interface Described {
-  shape: number[];
-  data_offsets: [number, number];
+const headerSchema = z.intersection(
+  z.object({ __metadata__: z.record(z.string(), z.string()) }),
+  z.record(z.string(), z.unknown()),
+);
+const describedSchema = z.object({
+  dtype: z.literal('F64'),
+  shape: z.array(z.number().int().nonnegative()),
+  data_offsets: z.tuple([z.number().int().nonnegative(), z.number().int().nonnegative()]),
+});
+
+/** The header, as far as it is one. */
+function headerIn(file: FileBytes): { header: z.infer<typeof headerSchema>; dataAt: number } {
+  const length = Number(file.read(0, 8).readBigUInt64LE());
+  if (length > file.size - 8) throw new DamagedFileError('its header is longer than the file');
+  try {
+    const header = headerSchema.parse(JSON.parse(file.read(8, length).toString('utf8')));
+    return { header, dataAt: 8 + length };
+  } catch {
+    throw new DamagedFileError('its header is not that of a safetensors file');
+  }
+}
+
+function readArray(file: FileBytes, described: unknown, dataAt: number): NamedArray {
+  const parsed = describedSchema.safeParse(described);
+  if (!parsed.success) throw new DamagedFileError('its header describes no float64 array');
+  const { shape, data_offsets } = parsed.data;
+  const [from, to] = data_offsets;
+  const values = shape.reduce((product, size) => product * size, 1);
+  if (to - from !== 8 * values || dataAt + to > file.size)
+    throw new DamagedFileError('an array is not as long as its header says');
+  const data = new Float64Array(values);
+  const bytes = bytesOf({ shape, data });
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const count = Math.min(pieceBytes, bytes.length - at);
+    bytes.set(file.read(dataAt + from + at, count), at);
+  }
+  return { shape, data };
 }
 
 /**
- * Content of such a file.
- * @throws DamagedFileError if a byte is not the one that was written.
+ * Content of such a file. Sizes are checked before memory is allocated.
+ * @throws DamagedFileError if a byte is not the one that was written, or it is no such file.
  * @throws Error with Node's code, such as `ENOENT`, if the file cannot be read.
  */
 export function readArrayFile(path: string): ArrayFile {
   return FileBytes.with(path, (file) => {
     checkSum(file);
-    const length = Number(file.read(0, 8).readBigUInt64LE());
-    const { __metadata__: metadata, ...described } = JSON.parse(
-      file.read(8, length).toString('utf8'),
-    ) as { __metadata__: Record<string, string> } & Record<string, Described>;
+    const { header, dataAt } = headerIn(file);
+    const { __metadata__: metadata, ...described } = header;
     const arrays = new Map(
-      Object.entries(described as Record<string, Described>).map(
-        ([
-          name,
-          {
-            shape,
-            data_offsets: [from, to],
-          },
-        ]) => {
-          const data = new Float64Array((to - from) / 8);
-          const bytes = bytesOf({ shape, data });
-          for (let at = 0; at < bytes.length; at += pieceBytes) {
-            const count = Math.min(pieceBytes, bytes.length - at);
-            bytes.set(file.read(8 + length + from + at, count), at);
-          }
-          return [name, { shape, data }] as const;
-        },
-      ),
+      Object.entries(described).map(([name, one]) => [name, readArray(file, one, dataAt)]),
     );
     return { arrays, metadata };
   });

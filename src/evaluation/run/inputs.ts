@@ -14,63 +14,82 @@ import { InputFiles } from './input-files.js';
 import type { RunIdentity } from './journal.js';
 import type { Loans, WeightCache } from './weight-cache.js';
 
-export interface InputOptions {
-  /** Device to compute on, one of those that the request allows; default: chosen by the request. */
-  device?: string | undefined;
+export interface CheckOptions {
   resolvePath?: ResolvePath;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
-  /** Keeps models and SAEs for later runs. */
-  cache: WeightCache;
+  /** Called with each path of the request before anything of it is read. */
+  see?: (path: string) => void;
 }
 
-/** Inputs of a run. What is borrowed through `loans` is given back by whoever opened them. */
-export interface RunInputs {
+/** A checked request, and its files as they are now. */
+export interface CheckedInputs {
   validated: ValidatedRequest;
-  request: ResolvedRequest & { device: string };
-  deviceName: string;
   files: InputFiles;
-  loans: Loans;
-  cache: WeightCache;
   resolvePath: ResolvePath;
   allowProgram: boolean;
 }
 
 /**
- * Checks a request and looks at its files.
- * @throws SaeEvalError for what is wrong with the request, its files or the device.
+ * Checks a request and looks at its files. Needs no libtorch.
+ * @throws SaeEvalError for what is wrong with the request or its files.
  */
-export async function openInputs(
+export async function checkInputs(
   input: EvaluationRequest | ResolvedRequest,
-  { device: wanted, resolvePath = located, allowProgram = false, cache }: InputOptions,
-): Promise<RunInputs> {
-  const loans = cache.open();
+  { resolvePath = located, allowProgram = false, see }: CheckOptions = {},
+): Promise<CheckedInputs> {
   const files = new InputFiles();
   const validated = await validateRequest(input, {
     allowProgram,
     resolvePath: (name, thing) => {
       const path = resolvePath(name, thing);
-      loans.see(path);
+      see?.(path);
       files.see(path, name);
       return path;
     },
   });
-  const device = resolveDevice(wanted ?? validated.request.device, devices(), freeOnDevice);
+  await files.take(validated);
+  return { validated, files, resolvePath, allowProgram };
+}
+
+export interface InputOptions extends Omit<CheckOptions, 'see'> {
+  /** Device to compute on, one of those that the request allows; default: chosen by the request. */
+  device?: string | undefined;
+  /** Keeps models and SAEs for later runs. */
+  cache: WeightCache;
+}
+
+/** Inputs of a run. What is borrowed through `loans` is given back by whoever opened them. */
+export interface RunInputs extends CheckedInputs {
+  request: ResolvedRequest & { device: string };
+  deviceName: string;
+  loans: Loans;
+  cache: WeightCache;
+}
+
+/**
+ * Checks a request, looks at its files and takes its device.
+ * @throws SaeEvalError for what is wrong with the request, its files or the device.
+ */
+export async function openInputs(
+  input: EvaluationRequest | ResolvedRequest,
+  { device: wanted, cache, ...options }: InputOptions,
+): Promise<RunInputs> {
+  const loans = cache.open();
+  const checked = await checkInputs(input, { ...options, see: (path) => loans.see(path) });
+  const { request } = checked.validated;
+  const device = resolveDevice(wanted ?? request.device, devices(), freeOnDevice);
   if (device !== 'cpu') {
     // Libraries that ask for "the" device must mean this one.
     cuda.setDevice(device);
     cuda.resetPeak(device);
   }
-  await files.take(validated);
   return {
-    validated,
-    request: { ...validated.request, device },
+    ...checked,
+    request: { ...request, device },
     deviceName: nameOfDevice(device),
-    files,
     loans,
     cache,
-    resolvePath,
-    allowProgram,
   };
 }
 

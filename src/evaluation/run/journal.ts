@@ -7,9 +7,10 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Bilingual } from '../../bilingual.js';
-import { Accumulator } from '../../metrics/accumulator.js';
+import type { Accumulator } from '../../metrics/accumulator.js';
 import type { ProductKind } from '../../sae/index.js';
 import type { MicroBatch } from '../engine/micro-batch.js';
+import { accumulatorOf, arraysOf } from './accumulator-arrays.js';
 import { DamagedFileError, readArrayFile, writeArrayFile, type NamedArray } from './array-file.js';
 import { fileContentSchema } from './file-content.js';
 import type { InputFiles } from './input-files.js';
@@ -41,22 +42,24 @@ export interface RunState {
   accumulator: Accumulator;
 }
 
+export const decisionsSchema = z.object({
+  microBatch: z.object({
+    sequences: z.number(),
+    lanesPerCall: z.number(),
+    logits: z.number(),
+    lanes: z.number().optional(),
+  }),
+  threads: z.number(),
+  saeProducts: z.enum(['float32', 'bfloat16-parts']),
+}) satisfies z.ZodType<Decisions>;
+
 const contentSchema = z.object({
   request: z.string(),
   machine: z.string(),
   files: z.array(fileContentSchema),
   id: z.string(),
   createdAt: z.string(),
-  decisions: z.object({
-    microBatch: z.object({
-      sequences: z.number(),
-      lanesPerCall: z.number(),
-      logits: z.number(),
-      lanes: z.number().optional(),
-    }),
-    threads: z.number(),
-    saeProducts: z.enum(['float32', 'bfloat16-parts']),
-  }),
+  decisions: decisionsSchema,
   turnedSkips: z.array(z.number()),
   seconds: z.number(),
   warnings: z.array(z.object({ en: z.string(), zh: z.string() })),
@@ -165,29 +168,4 @@ export class Journal {
     const now = performance.now();
     this.#nextWrite = now + (now - began) / partOfTime;
   }
-}
-
-function arraysOf(accumulator: Accumulator): Map<string, NamedArray> {
-  const { batchSizes, columns, vectors } = accumulator.state();
-  const arrays = new Map<string, NamedArray>();
-  const add = (name: string, data: Float64Array): void =>
-    void arrays.set(name, { shape: [data.length], data });
-  add('batchSizes', Float64Array.from(batchSizes));
-  for (const [name, values] of columns) add(`column|${name}`, values);
-  for (const [name, parts] of vectors)
-    for (const [index, part] of parts.entries()) add(`vector|${index}|${name}`, part);
-  return arrays;
-}
-
-function accumulatorOf(arrays: ReadonlyMap<string, NamedArray>): Accumulator {
-  const columns = new Map<string, Float64Array>();
-  const vectors = new Map<string, Float64Array[]>();
-  for (const [name, { data }] of arrays) {
-    const [, column] = /^column\|(.*)$/s.exec(name) ?? [];
-    const [, vector] = /^vector\|\d+\|(.*)$/s.exec(name) ?? [];
-    if (column !== undefined) columns.set(column, data);
-    if (vector !== undefined) vectors.set(vector, [...(vectors.get(vector) ?? []), data]);
-  }
-  const batchSizes = Array.from(arrays.get('batchSizes')?.data ?? []);
-  return Accumulator.restore({ batchSizes, columns, vectors });
 }

@@ -3,7 +3,7 @@ import type { Tokenizer } from '../../lm/index.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import type { ProductKind } from '../../sae/index.js';
-import { isSkipTurned } from '../../sae/turned-skip.js';
+import { isSkipOpen, isSkipTurned } from '../../sae/turned-skip.js';
 import { setInferenceMode, setMemoryCache, setNumThreads, versions } from '../../torch/index.js';
 import { memoryCacheBytes } from '../../torch/tuning.js';
 import { Engine } from '../engine/engine.js';
@@ -124,6 +124,11 @@ export class LoadedRun {
   /** Indices of the SAEs whose skip connections the texts turned so far. */
   get turnedSkips(): number[] {
     return this.evaluated.flatMap(({ sae, index }) => (isSkipTurned(sae) ? [index] : []));
+  }
+
+  /** Whether the first texts have still to decide about the skip connection of an SAE. */
+  get hasOpenSkips(): boolean {
+    return this.evaluated.some(({ sae }) => isSkipOpen(sae));
   }
 
   /** The request with what was decided about BOS. */

@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
-import { readChatTemplate, type ChatTemplate } from '../../lm/chat-template.js';
 import { chooseProducts } from '../../sae/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
@@ -16,6 +15,7 @@ import { JournalKeeper, notWritten } from './journal-keeper.js';
 import { LoadedRun } from './loaded-run.js';
 import { ProgressReports } from './progress-reports.js';
 import { stoppedAfter } from './stopped.js';
+import { textOptions } from './text-options.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
 import type {
@@ -72,11 +72,6 @@ export interface RunOptions {
   allowProgram?: boolean;
   /** Keeps models and SAEs for later runs; default: nothing is kept. */
   cache?: WeightCache;
-}
-
-/** The chat template of the model, if the request reads messages. */
-export function chatTemplateOf({ dataset }: ResolvedRequest, model: string): ChatTemplate | null {
-  return dataset.messagesField === undefined ? null : readChatTemplate(model);
 }
 
 /** Most memory that this process held so far. */
@@ -141,14 +136,11 @@ export async function run(
       createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
     };
     const stream = await openSamples({
-      ...request.dataset,
-      path: validated.paths.dataset,
-      name: request.dataset.path,
-      batchSize: request.batchSize,
-      tokenizer,
-      vocabulary: model.vocabulary,
-      template: chatTemplateOf(request, validated.paths.model),
-      prependBos: begins.prependBos,
+      ...textOptions(validated, {
+        tokenizer,
+        vocabulary: model.vocabulary,
+        prependBos: begins.prependBos,
+      }),
       skipBatches: accumulator.batchSizes.length,
     });
     const { facts } = loaded;

@@ -1,0 +1,53 @@
+/**
+ * What the first process that computes a group of SAEs decides for all: how much is computed at
+ * once, on which kind of machine, and what the result will say of the run.
+ */
+import { z } from 'zod';
+import { decisionsSchema, type Decisions } from '../run/journal.js';
+import type { MachineKind } from '../run/inputs.js';
+import type { RunFacts } from '../result/facts.js';
+
+export const decidedFormat = 'sae-eval decisions';
+
+const machineSchema = z.object({
+  device: z.string(),
+  version: z.string(),
+  versions: z.record(z.string(), z.union([z.string(), z.boolean()])),
+  processor: z.string(),
+  instructions: z.string(),
+});
+
+export const decidedSchema = z.object({
+  format: z.literal(decidedFormat),
+  version: z.literal(1),
+  plan: z.string(),
+  group: z.number().int().nonnegative(),
+  machine: machineSchema,
+  decisions: decisionsSchema,
+  /** Indices of the SAEs whose skip connections the first texts turned. */
+  turnedSkips: z.array(z.number().int().nonnegative()),
+  /** Written by this version of the package, and read by no other. */
+  facts: z.custom<RunFacts>((value) => typeof value === 'object' && value !== null),
+});
+
+export interface Decided {
+  plan: string;
+  group: number;
+  machine: MachineKind;
+  decisions: Decisions;
+  turnedSkips: number[];
+  facts: RunFacts;
+}
+
+/** A kind of machine in one line. */
+export function machineInWords({
+  device,
+  version,
+  versions,
+  processor,
+  instructions,
+}: MachineKind) {
+  const where =
+    device === 'cpu' ? `${processor} (${instructions || 'instructions unknown'})` : device;
+  return `${where}, sae-eval ${version}, libtorch ${String(versions['libtorch'] ?? '')}`;
+}
