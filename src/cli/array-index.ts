@@ -93,7 +93,7 @@ export function indexOfEnvironment(environment: Environment): ArrayIndex | null 
     .flatMap((one) => indexBy(one, environment) ?? [])
     .find(({ count }) => count !== null && count > 1);
   if (rank === undefined) return array;
-  if (array?.count == null) return array ?? rank;
+  if (array === null || array.count === null) return array ?? rank;
   return {
     index: array.index * rank.count! + rank.index,
     count: array.count * rank.count!,

@@ -1,5 +1,5 @@
 /** Computes the shards of a run on several devices of this machine, one process for each. */
-import { SaeEvalError, asSaeEvalError } from '../errors.js';
+import { type SaeEvalError, asSaeEvalError } from '../errors.js';
 import { samplesOf, type ShardPlan } from '../evaluation/shards/plan.js';
 import type { FolderStore } from '../evaluation/shards/folder-store.js';
 import type { PathTable } from '../evaluation/request/path-table.js';

@@ -70,7 +70,7 @@ export class FolderStore {
     const text = readIfThere(this.#planPath);
     if (text === null) return null;
     const parsed = planSchema.safeParse(parsedJson(this.#planPath, text));
-    if (parsed.success) return parsed.data as ShardPlan;
+    if (parsed.success) return parsed.data;
     const { path, message } = parsed.error.issues[0]!;
     throw damaged(this.#planPath, `it is no plan of this version (${path.join('.')}: ${message})`);
   }

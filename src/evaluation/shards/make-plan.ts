@@ -6,7 +6,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { loadTokenizer } from '../../lm/index.js';
-import type { ResolvedRequest } from '../../schema/index.js';
 import { beginOfSamples } from '../run/begin-of-samples.js';
 import type { CheckedInputs } from '../run/inputs.js';
 import { textOptions } from '../run/text-options.js';
@@ -128,11 +127,11 @@ async function makePlan(
       digest: planDigest(content),
       id: id ?? randomUUID(),
       createdAt: createdAt ?? new Date().toISOString(),
-      request: request as ResolvedRequest,
+      request: request,
       files: contentIdentities(inputs),
       ...content,
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings] },
-    } as ShardPlan);
+    });
   } catch (thrown) {
     throw signal?.aborted === true
       ? new SaeEvalError('cancelled', 'The run was cancelled.', { cause: thrown })
