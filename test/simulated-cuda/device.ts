@@ -60,7 +60,7 @@ export interface SimulatedEnvironmentOptions {
   devices?: number;
   /** Memory of each device; default 4 GiB. */
   bytes?: number;
-  /** File whose existence means that all devices are lost. */
+  /** File whose existence means that all devices are lost; with `.1` behind it, device 1 alone. */
   lossFile?: string;
 }
 
