@@ -71,10 +71,7 @@ function orderOf(column: Column): string {
   return [column.from, counted, column.name].join(' ');
 }
 
-/**
- * Columns that metrics need, each once. Their order does not depend on the order of metrics: the
- * place of a column in the bootstrap's product decides the last bits of its intervals.
- */
+/** Columns that metrics need, each once. Their order does not depend on the order of metrics. */
 export function columnsOf(table: Table): Column[] {
   return [...new Set(table.flatMap(({ columns = [] }) => columns))].sort((a, b) =>
     orderOf(a) < orderOf(b) ? -1 : 1,

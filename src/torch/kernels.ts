@@ -63,6 +63,13 @@ interface Kernels {
    * [n, k] each.
    */
   keepLargest(a: Tensor, k: number): [values: Tensor, indices: Tensor];
+
+  /**
+   * Sums of columns [n] float64 on the CPU over bootstrap resamples: [resamples, columns]. Each
+   * resample takes n draws of the generator (xorshift128) whose four words `state` holds. Bits
+   * depend neither on the CPU nor on the number of threads.
+   */
+  resampledSums(columns: readonly Tensor[], state: readonly number[], resamples: number): Tensor;
 }
 
 export const kernels = operatorTable<Kernels>({
@@ -74,4 +81,5 @@ export const kernels = operatorTable<Kernels>({
   hasBfloat16Unit: 'sae_eval::has_bfloat16_unit',
   onednnIsWider: 'sae_eval::onednn_is_wider',
   keepLargest: 'sae_eval::keep_largest',
+  resampledSums: 'sae_eval::resampled_sums',
 });

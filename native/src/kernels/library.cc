@@ -30,6 +30,8 @@ void registerOperators() {
     definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
     definitions.def("onednn_is_wider() -> bool", &onednnIsWider);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
+    definitions.def("resampled_sums(Tensor[] columns, int[] state, int resamples) -> Tensor",
+                    &resampledSums);
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__,
                               __LINE__);
     cpu.impl("compare_logits_", &compareLogitsCpu);
