@@ -143,6 +143,7 @@ export async function buildApp(
     jobTimeout: options.jobTimeout,
     cacheBytes: options.modelCacheBytes,
     computeNice: options.computeNice,
+    weights: options.weights,
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });
@@ -215,6 +216,7 @@ export async function buildApp(
     store,
     cacheBytes: options.modelCacheBytes,
     computeNice: options.computeNice,
+    weights: options.weights,
     log: app.log,
   });
   app.addHook('preClose', async () => {

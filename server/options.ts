@@ -51,6 +51,13 @@ export const serverOptionsSchema = z.strictObject({
       'Bytes of models and SAEs that each compute process keeps loaded between ' +
         'evaluations; 0: none.',
     ),
+  weights: z
+    .enum(['auto', 'map', 'read'])
+    .default('auto')
+    .describe(
+      'How weights come into memory: mapped, read, or (auto) read from network file systems and ' +
+        'mapped from others.',
+    ),
   computeNice: z
     .number()
     .int()
@@ -133,6 +140,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_MAX_QUEUED: 'maxQueued',
   SAE_EVAL_MAX_QUEUED_PER_CLIENT: 'maxQueuedPerClient',
   SAE_EVAL_MODEL_CACHE_BYTES: 'modelCacheBytes',
+  SAE_EVAL_WEIGHTS: 'weights',
   SAE_EVAL_COMPUTE_NICE: 'computeNice',
   SAE_EVAL_JOB_TIMEOUT: 'jobTimeout',
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
@@ -140,7 +148,15 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
 };
 /** Environment variable with the path of the settings file. */
 export const configVariable = 'SAE_EVAL_CONFIG';
-const textOptions = new Set<string>(['host', 'db', 'apiKeys', 'apiKey', 'logLevel', 'basePath']);
+const textOptions = new Set<string>([
+  'host',
+  'db',
+  'apiKeys',
+  'apiKey',
+  'logLevel',
+  'basePath',
+  'weights',
+]);
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
   return Object.fromEntries(

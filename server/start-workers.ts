@@ -4,6 +4,7 @@
  */
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError } from '../src/errors.js';
+import type { WeightMode } from '../src/compute/fork-child.js';
 import { ComputeProcess } from '../src/compute/host.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
@@ -16,6 +17,7 @@ interface Parts {
   store: Store;
   cacheBytes: number;
   computeNice: number;
+  weights: WeightMode;
   log: FastifyBaseLogger;
 }
 
@@ -24,7 +26,11 @@ const betweenTries = 2000;
 export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> } {
   let stopped = false;
   let wake = (): void => {};
-  const asking = new ComputeProcess({ cacheBytes: parts.cacheBytes, niceness: parts.computeNice });
+  const asking = new ComputeProcess({
+    cacheBytes: parts.cacheBytes,
+    niceness: parts.computeNice,
+    weights: parts.weights,
+  });
   const done = (async () => {
     while (!stopped) {
       if (await ask(asking, parts)) return;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -36,6 +37,27 @@ class File {
   ~File() { ::close(descriptor_); }
   File(const File&) = delete;
   File& operator=(const File&) = delete;
+
+  // Exactly these bytes. A network file system reports here what would be a SIGBUS in a mapping.
+  void read(uint64_t offset, uint64_t bytes, uint8_t* to) const {
+    constexpr uint64_t mostAtOnce = uint64_t{1} << 30;
+    while (bytes > 0) {
+      const ssize_t count =
+          pread(descriptor_, to, std::min(bytes, mostAtOnce), static_cast<off_t>(offset));
+      if (count < 0 && errno == EINTR) continue;
+      if (count < 0)
+        throw CodedError("file-unreadable", path_ + ": reading " + std::to_string(bytes) +
+                                                " bytes at " + std::to_string(offset) +
+                                                " failed: " + std::strerror(errno));
+      if (count == 0)
+        throw CodedError("checkpoint-format",
+                         path_ + ": ends at byte " + std::to_string(offset) + "; it had " +
+                             std::to_string(size_) + " bytes when it was opened");
+      to += count;
+      offset += static_cast<uint64_t>(count);
+      bytes -= static_cast<uint64_t>(count);
+    }
+  }
 
   const std::string& path() const { return path_; }
   int descriptor() const { return descriptor_; }
@@ -144,10 +166,11 @@ Napi::Function MappedFile::define(Napi::Env env) {
 
 MappedFile::MappedFile(const Napi::CallbackInfo& info) : Napi::ObjectWrap<MappedFile>(info) {
   guarded(info.Env(), "mapFile", [&] {
-    if (info.Length() != 1 || !info[0].IsString())
+    if (info.Length() < 1 || !info[0].IsString())
       throw CodedError("torch-argument", "mapFile: expected a path");
     file_ = std::make_unique<File>(info[0].As<Napi::String>().Utf8Value());
-    whole_ = std::make_shared<Mapping>(*file_, 0, file_->size());
+    const bool isRead = info.Length() > 1 && info[1].ToBoolean();
+    if (!isRead) whole_ = std::make_shared<Mapping>(*file_, 0, file_->size());
   });
 }
 
@@ -207,6 +230,12 @@ Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
     }
     const auto typed = at::TensorOptions().dtype(*dtype);
     if (bytes == 0) return TensorWrap::wrap(env, at::empty(sizes, typed));
+    if (!whole_) {
+      at::Tensor memory = at::empty({static_cast<int64_t>(bytes)}, at::kByte);
+      void* const data = memory.mutable_data_ptr();
+      file_->read(offset, bytes, static_cast<uint8_t*>(data));
+      return TensorWrap::wrap(env, at::from_blob(data, sizes, strides, [memory](void*) {}, typed));
+    }
     const auto [mapping, data] = mapped(offset, bytes);
     if (reinterpret_cast<uintptr_t>(data) % c10::elementSize(*dtype) != 0) {
       at::Tensor aligned = at::empty({static_cast<int64_t>(bytes)}, at::kByte);

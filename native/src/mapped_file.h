@@ -1,4 +1,4 @@
-// A file mapped into memory, and tensors over its bytes.
+// A file mapped into memory, and tensors over its bytes; or one from which tensors are read.
 #pragma once
 #include <napi.h>
 
@@ -25,7 +25,7 @@ class MappedFile : public Napi::ObjectWrap<MappedFile> {
   std::pair<std::shared_ptr<Mapping>, uint8_t*> mapped(uint64_t offset, uint64_t bytes) const;
 
   std::unique_ptr<File> file_;
-  std::shared_ptr<Mapping> whole_;
+  std::shared_ptr<Mapping> whole_;  // null if tensors are read into memory of their own
 };
 
 }  // namespace sae_eval

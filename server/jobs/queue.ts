@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { systemMemory, type DeviceMemory } from '../../src/evaluation/run/device-memory.js';
+import type { WeightMode } from '../../src/compute/fork-child.js';
 import { type ComputeProcess } from '../../src/compute/host.js';
 import {
   hasEnded,
@@ -30,6 +31,8 @@ export interface QueueOptions {
   cacheBytes: number;
   /** Niceness of compute processes, 0…19. */
   computeNice: number;
+  /** How weights come into memory. */
+  weights: WeightMode;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
@@ -101,6 +104,7 @@ export class JobQueue {
         jobTimeout: this.options.jobTimeout,
         cacheBytes: this.options.cacheBytes,
         computeNice: this.options.computeNice,
+        weights: this.options.weights,
       };
       this.workers.set(
         device,

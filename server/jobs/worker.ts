@@ -2,6 +2,7 @@
 import { rmSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
+import type { WeightMode } from '../../src/compute/fork-child.js';
 import { ComputeProcess, ProcessDiedError } from '../../src/compute/host.js';
 import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
 import type { EvaluationResult, SaeResult } from '../../src/schema/result.js';
@@ -40,6 +41,8 @@ export interface WorkerOptions {
   cacheBytes: number;
   /** Niceness of its compute process, 0…19. */
   computeNice: number;
+  /** How weights come into memory. */
+  weights: WeightMode;
   /** A running compute process to use; the worker ends it. */
   compute?: ComputeProcess;
 }
@@ -82,7 +85,11 @@ export class DeviceWorker {
   ) {
     this.compute =
       options.compute ??
-      new ComputeProcess({ cacheBytes: options.cacheBytes, niceness: options.computeNice });
+      new ComputeProcess({
+        cacheBytes: options.cacheBytes,
+        niceness: options.computeNice,
+        weights: options.weights,
+      });
     this.compute.onPid = (pid) => {
       if (this.#stop.signal.aborted) return;
       if (pid === null) {

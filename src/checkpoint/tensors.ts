@@ -1,8 +1,7 @@
-/** Opens the tensors of a checkpoint: they are mapped, not copied. */
+/** Opens the tensors of a checkpoint: mapped, or read (weights-file.ts). */
 import { SaeEvalError } from '../errors.js';
 import {
   fromTypedArray,
-  mapFile,
   ops,
   scope,
   type DType,
@@ -12,6 +11,7 @@ import {
 import type { TensorEntry } from './entries.js';
 import { inflateEntry } from './npz.js';
 import type { Checkpoint } from './read.js';
+import { openWeights } from './weights-file.js';
 
 export interface OpenOptions {
   /** Names of the tensors to open. Default all. */
@@ -20,7 +20,7 @@ export interface OpenOptions {
   device?: string;
   /** Dtype of the tensors. Default the stored one; any other takes a copy. */
   dtype?: DType;
-  /** The file, mapped by the caller, who closes it; default it is mapped for this call. */
+  /** The file, opened by the caller, who closes it; default it is opened for this call. */
   file?: MappedFile | undefined;
 }
 
@@ -90,7 +90,7 @@ export function openTensors(
 ): Map<string, Tensor> {
   const files = new Map<string, MappedFile>();
   const mapped = (path: string): MappedFile => {
-    const found = given ?? files.get(path) ?? mapFile(path);
+    const found = given ?? files.get(path) ?? openWeights(path);
     if (given === undefined) files.set(path, found);
     return found;
   };

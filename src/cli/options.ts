@@ -1,5 +1,5 @@
 /** Options that several commands share. */
-import { Option } from 'commander';
+import { Option, type Command } from 'commander';
 
 export const formats = ['md', 'html', 'json', 'csv'] as const;
 export const languages = ['en', 'zh'] as const;
@@ -13,6 +13,21 @@ export const dtypeOption = (): Option =>
     'bfloat16',
     'float16',
   ]);
+
+export const weightsOption = (): Option =>
+  new Option(
+    '--weights <how>',
+    'how weights come into memory: auto, map or read (default: SAE_EVAL_WEIGHTS, else auto: ' +
+      'files of a network file system are read, others are mapped)',
+  ).choices(['auto', 'map', 'read']);
+
+/** Adds the option to a command that computes: its processes inherit the variable. */
+export function takeWeights(command: Command): void {
+  command.addOption(weightsOption()).hook('preAction', () => {
+    const { weights } = command.opts<{ weights?: string }>();
+    if (weights !== undefined) process.env['SAE_EVAL_WEIGHTS'] = weights;
+  });
+}
 
 export const langOption = (): Option =>
   new Option(

@@ -26,6 +26,7 @@ import {
   requestOptions,
   resultOptions,
   changeOptions,
+  takeWeights,
   type RequestFlags,
 } from './options.js';
 import { withRequest } from './request-arguments.js';
@@ -71,6 +72,7 @@ function addEvaluate(program: Command): void {
       'devices that share the run: all, or names separated by commas (instead of --device)',
     );
   for (const option of planOptions()) command.addOption(option);
+  takeWeights(command);
   command.action(
     async (
       request: string | undefined,
@@ -98,6 +100,7 @@ function addShards(program: Command): void {
   for (const option of changeOptions()) command.addOption(option);
   command.addOption(deviceOption()).addOption(dtypeOption()).addOption(allowProgramOption());
   for (const option of planOptions()) command.addOption(option);
+  takeWeights(command);
   command
     .addOption(
       new Option('--machine <kinds>', 'whether kinds of machines may be mixed')

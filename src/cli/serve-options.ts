@@ -1,5 +1,6 @@
 /** The command `serve` and its flags. */
 import type { Command } from 'commander';
+import { weightsOption } from './options.js';
 
 /** Flags of `serve`; omitted ones come from the environment or the defaults of the server. */
 export interface ServeOptions {
@@ -8,6 +9,7 @@ export interface ServeOptions {
   root?: string[];
   db?: string;
   modelCacheBytes?: string;
+  weights?: 'auto' | 'map' | 'read';
   apiKeys?: string;
   basePath?: string;
   trustProxy?: string[];
@@ -31,6 +33,7 @@ export function addServe(program: Command): void {
       '--model-cache-bytes <bytes>',
       'bytes of models and SAEs to keep loaded (default: a quarter of the memory)',
     )
+    .addOption(weightsOption())
     .option(
       '--api-keys <file>',
       'file of hashed API keys; without keys only this machine may connect',

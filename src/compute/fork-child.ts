@@ -7,17 +7,23 @@ import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../inspect/child-environment.js';
 import { computeEnvironment, computeFlags } from '../torch/tuning.js';
 
+/** How weights come into memory: src/checkpoint/weights-file.ts. */
+export type WeightMode = 'auto' | 'map' | 'read';
+
 export interface ForkOptions {
   /** Niceness that is added to this process's own, 0…19; default 0. */
   niceness?: number;
+  /** Default: what the environment of this process says. */
+  weights?: WeightMode;
 }
 
-export function forkChild({ niceness = 0 }: ForkOptions = {}): ChildProcess {
+export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildProcess {
   return fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     env: {
       ...computeEnvironment,
       ...childEnvironment(),
+      ...(weights === undefined ? {} : { SAE_EVAL_WEIGHTS: weights }),
       SAE_EVAL_PROCESS_NICE: String(niceness),
       SAE_EVAL_PROCESS_PARENT: String(process.pid),
     },

@@ -1,13 +1,8 @@
 /** Weights of a language model, by name. */
 import { openTensors } from '../checkpoint/tensors.js';
+import { openWeights } from '../checkpoint/weights-file.js';
 import { SaeEvalError } from '../errors.js';
-import {
-  mapFile,
-  PackedWeights,
-  type DType,
-  type MappedFile,
-  type Tensor,
-} from '../torch/index.js';
+import { PackedWeights, type DType, type MappedFile, type Tensor } from '../torch/index.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -134,7 +129,8 @@ export class Weights {
 
   #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {
     let file = this.#mapped.get(checkpoint.path);
-    if (file === undefined) this.#mapped.set(checkpoint.path, (file = mapFile(checkpoint.path)));
+    if (file === undefined)
+      this.#mapped.set(checkpoint.path, (file = openWeights(checkpoint.path)));
     return openTensors(checkpoint, { names: [entry.name], file, ...options }).get(entry.name)!;
   }
 

@@ -32,7 +32,12 @@ export {
 export { cuda, type CudaMemory } from './cuda.js';
 export { TorchError } from './errors.js';
 export { kernels } from './kernels.js';
-export { mapFile, type MappedFile, type MappedTensorOptions } from './files.js';
+export {
+  mapFile,
+  type MapFileOptions,
+  type MappedFile,
+  type MappedTensorOptions,
+} from './files.js';
 export { Generator } from './generator.js';
 export { slice, type Index, type IndexPutOptions } from './indexing.js';
 export * as optim from './optim/index.js';

@@ -41,7 +41,7 @@ export interface Native {
   Tensor: { prototype: object };
   Generator: { new (device?: string): object; prototype: object };
   refusedCalls(): { operator: string; reason: string }[];
-  MappedFile: new (path: string) => NativeMappedFile;
+  MappedFile: new (path: string, read: boolean) => NativeMappedFile;
   operator(name: string): NativeOperator;
   /** The operator as a method of its first argument. */
   method(name: string): (this: Tensor, ...args: unknown[]) => unknown;

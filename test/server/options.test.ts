@@ -57,6 +57,7 @@ describe('settings', () => {
       apiKeys: ['keys.json', 'keys.json'],
       apiKey: ['a-key-of-some-length', 'a-key-of-some-length'],
       logLevel: ['warn', 'warn'],
+      weights: ['read', 'read'],
       basePath: ['/lab/sae/', '/lab/sae'],
       trustProxy: ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
       cors: ['https://a.example/, http://b:5173', ['https://a.example', 'http://b:5173']],
@@ -79,6 +80,7 @@ describe('settings', () => {
     [{}, { SAE_EVAL_API_KEY: 'short' }, /Setting apiKey/],
     [{}, { SAE_EVAL_CONFIG: '/no/such/file.json' }, /\/no\/such\/file\.json/],
     [{}, { SAE_EVAL_LOG_LEVEL: 'loud' }, /Setting logLevel/],
+    [{}, { SAE_EVAL_WEIGHTS: 'mmap' }, /Setting weights/],
     [{ basePath: '//evil' }, {}, /Setting basePath/],
     [{}, { SAE_EVAL_TRUST_PROXY: 'proxy.example' }, /Setting trustProxy/],
   ])('name what cannot be used: %j %j', (given, env, message) => {
