@@ -55,8 +55,8 @@ bool onednnIsWider();
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
 
-// Sums of columns [n] float64 over bootstrap resamples, n draws each: [resamples, columns]. `state`:
-// the four words of the generator (xorshift128). The bits do not depend on CPU or threads.
+// Sums of columns [n] float64 over bootstrap resamples of n draws: [resamples, columns]. `state`:
+// four words of the generator (xorshift128). The bits do not depend on CPU or threads.
 at::Tensor resampledSums(at::TensorList columns, at::IntArrayRef state, int64_t resamples);
 
 // x Wᵀ + b of float32 numbers, x [n, k], W [m, k] → [n, m]: from bfloat16 products with a relative

@@ -1,8 +1,8 @@
 // Sums of columns over bootstrap resamples, with bits that depend neither on the CPU nor on the
 // number of threads: the sum of a column over a resample is ((0 + c₀v₀) + c₁v₁) + …, in the order
-// of the rows, each product and each sum rounded to float64 (src/evaluation/result/resampled-sums.ts
-// is the same in TypeScript). This file is compiled without fused multiply-add and without other
-// orders of sums: vectors hold several columns, never several rows of one.
+// of the rows, each product and each sum rounded to float64. The definition in TypeScript is
+// src/evaluation/result/resampled-sums.ts. This file is compiled without fused multiply-add and
+// without other orders of sums: vectors hold several columns, never several rows of one.
 #include <ATen/Parallel.h>
 
 #include <algorithm>
