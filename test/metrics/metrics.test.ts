@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Accumulator } from '#src/metrics/accumulator.js';
-import { fewestSequences, percentileInterval, resample } from '#src/evaluation/result/bootstrap.js';
+import { fewestSequences, resample } from '#src/evaluation/result/bootstrap.js';
+import { percentileInterval } from '#src/evaluation/result/percentile-interval.js';
 import { histogramOf } from '#src/metrics/density-histogram.js';
 import { explainedVariance } from '#src/metrics/explained-variance.js';
 import type { Sums } from '#src/metrics/metric.js';
@@ -155,6 +156,33 @@ describe('bootstrap', () => {
     expect(percentileInterval(Float64Array.from({ length: 41 }, (_, i) => 40 - i))).toEqual([
       1, 39,
     ]);
+  });
+
+  it('finds the percentiles that sorting finds, in any order and with equal values', () => {
+    for (const length of [1, 2, 3, 39, 40, 1000, 1001])
+      for (const value of [
+        (i: number) => Math.sin(i * i),
+        (i: number) => i,
+        (i: number) => 1 - i,
+        (i: number) => i % 3,
+        () => 7,
+        (i: number) => (i % 7 === 0 ? -Infinity : i % 5),
+      ]) {
+        const values = Float64Array.from({ length }, (_, i) => value(i));
+        const sorted = values.slice().sort();
+        const expected = [0.025, 0.975].map((q) => {
+          const at = q * (length - 1);
+          const [low, high] = [sorted[Math.floor(at)]!, sorted[Math.ceil(at)]!];
+          return low === high ? low : low + (high - low) * (at - Math.floor(at));
+        });
+        const found = percentileInterval(values);
+        if (expected.every(Number.isFinite)) expect(found).toEqual(expected);
+        expect(values).toEqual(Float64Array.from({ length }, (_, i) => value(i)));
+      }
+  });
+
+  it('passes NaN on', () => {
+    expect(percentileInterval(Float64Array.of(NaN, 1, NaN, NaN))[1]).toBeNaN();
   });
 });
 

@@ -23,7 +23,8 @@ import {
   type StrictValues,
 } from '../../schema/index.js';
 import type { Slot } from '../engine/strategies/strategy.js';
-import { fewestSequences, percentileInterval, resample, type Resampled } from './bootstrap.js';
+import { fewestSequences, resample, type Resampled } from './bootstrap.js';
+import { percentileInterval } from './percentile-interval.js';
 import { resampledSums, sumsOver, type ColumnPlaces, type View } from './sums.js';
 
 /** An SAE variant whose values are wanted. */

@@ -59,15 +59,3 @@ function nativeSums(columns: readonly Float64Array[], state: GeneratorState): Fl
   });
   return sums;
 }
-
-/** The 2.5 and 97.5 percentiles, interpolated linearly. */
-export function percentileInterval(values: Float64Array): [number, number] {
-  const sorted = values.slice().sort();
-  const at = (q: number): number => {
-    const position = q * (sorted.length - 1);
-    const below = Math.floor(position);
-    const above = Math.min(below + 1, sorted.length - 1);
-    return sorted[below]! + (sorted[above]! - sorted[below]!) * (position - below);
-  };
-  return [at(0.025), at(0.975)];
-}
