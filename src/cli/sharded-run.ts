@@ -24,7 +24,8 @@ export interface PlannedRun {
   plan: ShardPlan;
 }
 
-function countOf(text: string | undefined, option: string): number | undefined {
+/** A count that an option gives. @throws SaeEvalError `request-invalid`. */
+export function countOf(text: string | undefined, option: string): number | undefined {
   if (text === undefined) return undefined;
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1)

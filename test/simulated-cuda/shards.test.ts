@@ -12,7 +12,7 @@ import { writeSmallFiles } from './small-files.js';
 const folder = temporaryFolder();
 const lossFile = join(folder.path, 'lost');
 const request = join(folder.path, 'request.json');
-const samples = 160;
+const samples = 80;
 let env: NodeJS.ProcessEnv;
 
 beforeAll(async () => {
@@ -22,7 +22,7 @@ beforeAll(async () => {
     request,
     JSON.stringify({
       model: join(folder.path, 'model'),
-      dataset: { path: join(folder.path, 'text.jsonl'), maxSamples: samples, seqLen: 32 },
+      dataset: { path: join(folder.path, 'text.jsonl'), maxSamples: samples, seqLen: 16 },
       saes: [{ kind: 'TopK', checkpoint: join(folder.path, 'sae.safetensors'), layer: 4, k: 4 }],
       batchSize: 4,
     }),
@@ -73,7 +73,7 @@ it('has the bits of a run on one, and costs a shard if one is lost', async () =>
   const result = resultIn(lossy!);
   expect(result.results).toEqual(single.results);
   expect(result.config.plan).toMatchObject({ shards: 20, merged: 20 });
-});
+}, 300_000);
 
 it('is refused beside a device of the request, and for devices that are not there', async () => {
   const out = join(folder.path, 'refused');

@@ -23,8 +23,9 @@ import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
 import { requestOf, type RequestArguments } from '../request-arguments.js';
 import { withDevice } from '../request-device.js';
-import type { PlanFlags } from '../sharded-run.js';
+import { countOf, type PlanFlags } from '../sharded-run.js';
 import { judge, showResult } from '../show-result.js';
+import { sizesTable } from '../sizes-table.js';
 import { checkDevices, evaluateShards } from './evaluate-shards.js';
 import { writeReport } from '../write-report.js';
 
@@ -133,5 +134,10 @@ export async function evaluateCommand(
     return;
   }
   const { explain } = await import('../../evaluation/run/plan/explain.js');
-  process.stdout.write(`${planTable(await explain(withDevice(input, options), options))}\n`);
+  const { shardSamples, ...rest } = options;
+  const explanation = await explain(withDevice(input, options), {
+    ...rest,
+    shardSamples: countOf(shardSamples, '--shard-samples'),
+  });
+  process.stdout.write(`${planTable(explanation)}\n${sizesTable(explanation.sizes)}\n`);
 }

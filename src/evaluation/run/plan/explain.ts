@@ -12,6 +12,7 @@ import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
 import { WeightCache } from '../weight-cache.js';
+import { sizesOf, type RunSizes } from './sizes.js';
 import { makePlan, type Plan, type PlannedSae } from './plan.js';
 
 export interface ExplainedRequest {
@@ -19,6 +20,8 @@ export interface ExplainedRequest {
   decisions: Decisions;
   seqLen: number;
   device: string;
+  /** Costs on disk and in time, if the run is divided. */
+  sizes: RunSizes;
 }
 
 /**
@@ -28,7 +31,10 @@ export interface ExplainedRequest {
  */
 export async function explain(
   input: EvaluationRequest,
-  { allowProgram = false }: { allowProgram?: boolean } = {},
+  {
+    allowProgram = false,
+    shardSamples,
+  }: { allowProgram?: boolean; shardSamples?: number | undefined } = {},
 ): Promise<ExplainedRequest> {
   const { request, saes, model } = await validateRequest(input, { allowProgram });
   const device = resolveDevice(request.device, devices());
@@ -54,8 +60,18 @@ export async function explain(
       return { label: resolved.label, sae, strategy };
     });
     const { seqLen } = request.dataset;
+    const plan = makePlan(planned, { cost: await forwardCost(model, seqLen), wanted });
     return {
-      plan: makePlan(planned, { cost: await forwardCost(model, seqLen), wanted }),
+      plan,
+      sizes: sizesOf(
+        { ...request, device },
+        {
+          plan,
+          wanted,
+          shardSamples,
+          saes: planned.map(({ sae: { m, d }, strategy }) => ({ strategy, m, d })),
+        },
+      ),
       decisions: decide({ ...request, device }, model, { evaluated, products }),
       seqLen,
       device,
