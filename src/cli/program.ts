@@ -95,8 +95,7 @@ function addShards(program: Command): void {
     .description('compute this process’s shards of a run that many processes share')
     .argument('<request>', 'JSON or YAML file with the request; - reads standard input')
     .argument('[i/n]', 'process i of n, from 0 (default: what the scheduler’s variables say)')
-    .requiredOption('--out <dir>', 'folder of the run, which all its processes share')
-    .addOption(overwriteOption());
+    .requiredOption('--out <dir>', 'folder of the run, which all its processes share');
   for (const option of changeOptions()) command.addOption(option);
   command.addOption(deviceOption()).addOption(dtypeOption()).addOption(allowProgramOption());
   for (const option of planOptions()) command.addOption(option);

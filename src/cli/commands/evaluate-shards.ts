@@ -22,9 +22,22 @@ export interface ShardedOptions extends PlanFlags {
   onProgress: (progress: Progress) => void;
 }
 
-/** @throws SaeEvalError `request-invalid` if the request names its device. */
-export function checkDevices({ device }: Pick<EvaluationRequest, 'device'>): void {
-  if (device !== undefined)
+/**
+ * Checks `--devices` and what belongs to it.
+ * @throws SaeEvalError `request-invalid` if the request names its device too, or an option would do
+ *   nothing.
+ */
+export function checkDevices(
+  { device }: Pick<EvaluationRequest, 'device'>,
+  { devices, shardSamples, saesPerShard }: PlanFlags & { devices?: string },
+): void {
+  const without = shardSamples === undefined ? '--saes-per-shard' : '--shard-samples';
+  if (devices === undefined && (shardSamples ?? saesPerShard) !== undefined)
+    throw new SaeEvalError(
+      'request-invalid',
+      `${without}: a run in one piece has no shards; give --devices too`,
+    );
+  if (devices !== undefined && device !== undefined)
     throw new SaeEvalError(
       'request-invalid',
       `--devices: the request names its device (${device}); give one or the other`,

@@ -77,8 +77,9 @@ export async function runRequest(
   let shards: string | null = null;
   const unlisten = listen(() => shards ?? journal);
   try {
-    if (flags.devices !== undefined) checkDevices(request);
-    await prepare(await validateRequest(request, { allowProgram }), { ...flags, gates });
+    const validated = await validateRequest(request, { allowProgram });
+    checkDevices(validated.request, flags);
+    await prepare(validated, { ...flags, gates });
     journal = out === undefined ? journalBeside(request) : journalIn(out);
     await mkdir(dirname(journal), { recursive: true });
     const shared = {

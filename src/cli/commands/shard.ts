@@ -9,7 +9,7 @@ import { requestOf, type RequestArguments } from '../request-arguments.js';
 import { withDevice } from '../request-device.js';
 import { plannedRun, type PlanFlags } from '../sharded-run.js';
 
-export interface ShardFlags extends PlanFlags {
+export interface ShardFlags extends Omit<PlanFlags, 'overwrite'> {
   /** Folder of the run, which all its processes share. */
   out: string;
   device?: string;

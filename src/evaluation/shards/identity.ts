@@ -69,6 +69,6 @@ export function checkJoins(inputs: CheckedInputs, plan: ShardPlan, folder: strin
   throw new SaeEvalError(
     'request-invalid',
     `--out: ${folder} holds the plan of another request, or of another version of sae-eval. ` +
-      'Choose another folder, or give --overwrite to replace it',
+      'Choose another folder, or remove what is there.',
   );
 }
