@@ -21,6 +21,7 @@ import { planRun } from '#src/evaluation/shards/make-plan.js';
 import { merge } from '#src/evaluation/shards/merge.js';
 import type { ShardPlan } from '#src/evaluation/shards/plan.js';
 import { ShardRunner } from '#src/evaluation/shards/runner.js';
+import { errorTable } from '#src/errors.js';
 import { Accumulator } from '#src/metrics/accumulator.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { shipped } from '../../golden/load.js';
@@ -221,6 +222,46 @@ describe('the shards of the eight kinds', () => {
       [0, 1, 2].map((index) => `0000${index}.safetensors`),
     );
   });
+});
+
+it('another kind of machine is refused, unless any will do, which the result says', async () => {
+  const own: EvaluationRequest = {
+    ...request,
+    dataset: { ...request.dataset, maxSamples: 8 },
+    saes: request.saes.slice(0, 1),
+  };
+  const { store, plan } = await planned(mkdtempSync(join(base, 'machines-')), own, {
+    shardSamples: 4,
+  });
+  const open = (anyMachine: boolean): Promise<ShardRunner> =>
+    ShardRunner.open({
+      ...{ store, plan, anyMachine },
+      group: 0,
+      request: own,
+      cache: new WeightCache(),
+    });
+  const first = await open(false);
+  await first.run(0);
+  first.close();
+  const path = join(store.folder, 'decisions.json');
+  const decided = JSON.parse(readFileSync(path, 'utf8')) as { machine: object };
+  const machine = { ...decided.machine, processor: 'Another processor' };
+  writeFileSync(path, JSON.stringify({ ...decided, machine }));
+  await expect(open(false)).rejects.toMatchObject({
+    code: 'machine-differs',
+    message: expect.stringMatching(/was begun on Another processor .*--machine any/s) as string,
+  });
+  expect(errorTable['machine-differs'].exitCode).toBe(75);
+  const second = await open(true);
+  await second.run(1);
+  second.close();
+  // As if the first shard came from there.
+  const { sums: _, ...there } = store.get(0);
+  rmSync(store.shardPath(0));
+  store.put({ ...there, host: 'elsewhere', machine: 'Another processor' });
+  const { config, data } = await merge(store);
+  expect(config.machines).toMatchObject([{ host: 'elsewhere', shards: 1 }, { shards: 1 }]);
+  expect(data.warnings.at(-1)!.en).toContain('Machines of several kinds');
 });
 
 /** A file with a header and the checksum that fits it. */
