@@ -268,6 +268,13 @@ export const configSchema = z
       .default('float32')
       .describe('How products of SAEs in float32 are computed.'),
     versions: z.record(z.string(), z.string()).describe('sae-eval, libtorch, node.'),
+    intervals: z
+      .object({ batches: z.number().int().describe('Batches that are resampled.') })
+      .optional()
+      .describe(
+        'What the bootstrap of the intervals resamples if it is not sequences: whole batches, ' +
+          'above 200,000 samples.',
+      ),
     plan: z
       .object({
         digest: z.string().describe('Equal for the same request on the same files and texts.'),

@@ -18,7 +18,10 @@ export const estimateSchema = z
       .tuple([z.number(), z.number()])
       .nullable()
       .optional()
-      .describe('95 % percentile bootstrap over sequences; null with fewer than 20.'),
+      .describe(
+        '95 % percentile bootstrap over sequences (above 200,000 over batches); null with ' +
+          'fewer than 20.',
+      ),
   })
   .meta({ id: 'Estimate' });
 

@@ -25,6 +25,7 @@ import {
 import type { Slot } from '../engine/strategies/strategy.js';
 import { fewestSequences, resample, type Resampled } from './bootstrap.js';
 import { percentileInterval } from './percentile-interval.js';
+import { drawnColumns } from './resampled-units.js';
 import { resampledSums, sumsOver, type ColumnPlaces, type View } from './sums.js';
 
 /** An SAE variant whose values are wanted. */
@@ -41,6 +42,8 @@ export interface AssemblyOptions {
   /** Whether the bootstrap runs; without it, values have no interval. */
   intervals: boolean;
   subjects: readonly Subject[];
+  /** Number of sequences above which batches are resampled; default 200,000. */
+  batchesAbove?: number | undefined;
   /** The metrics there are; default all. */
   table?: Table;
 }
@@ -56,15 +59,24 @@ export class Assembly {
   constructor(
     private readonly accumulator: Accumulator,
     asked: readonly MetricName[] | readonly string[],
-    { seed, intervals, subjects, table = metrics }: AssemblyOptions,
+    { seed, intervals, subjects, batchesAbove, table = metrics }: AssemblyOptions,
   ) {
     this.#table = table;
     this.#asked = metricsNamed(asked, table);
     this.#resampled =
-      intervals && accumulator.sequences >= fewestSequences ? this.#resample(seed, subjects) : null;
+      intervals && accumulator.sequences >= fewestSequences
+        ? this.#resample({ seed, subjects, batchesAbove })
+        : null;
   }
 
-  #resample(seed: number, subjects: readonly Subject[]): { sums: Resampled; places: ColumnPlaces } {
+  #resample({
+    seed,
+    subjects,
+    batchesAbove,
+  }: Pick<AssemblyOptions, 'seed' | 'subjects' | 'batchesAbove'>): {
+    sums: Resampled;
+    places: ColumnPlaces;
+  } {
     const sets = new Set(subjects.map(({ positions = allPositions }) => positions));
     const names = [
       ...[...sets].flatMap((set) =>
@@ -80,15 +92,10 @@ export class Assembly {
         ),
       ),
     ];
-    const present = names.filter(
-      (name) => this.accumulator.column(name)?.length === this.accumulator.sequences,
-    );
+    const drawn = drawnColumns(this.accumulator, names, batchesAbove);
     return {
-      sums: resample(
-        present.map((name) => this.accumulator.column(name)!),
-        seed,
-      ),
-      places: new Map(present.map((name, place) => [name, place])),
+      sums: resample([...drawn.values()], seed),
+      places: new Map([...drawn.keys()].map((name, place) => [name, place])),
     };
   }
 

@@ -14,6 +14,7 @@ import type { Decisions } from '../run/journal.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { positionsOf, specialShares } from './positions.js';
+import { aboutBatches, drawnBatches } from './resampled-units.js';
 import type {
   Comparison,
   DataSummary,
@@ -33,6 +34,8 @@ export interface ResultBuilderOptions {
   identity: { id: string; createdAt: string };
   /** Indices of the SAEs whose skip connections the first texts turned, as of now. */
   turnedSkips?: () => readonly number[];
+  /** Number of sequences above which intervals resample batches; default 200,000. */
+  batchesAbove?: number;
 }
 
 /** Time that a run took. */
@@ -91,6 +94,7 @@ export class ResultBuilder {
     );
     return new Assembly(accumulator, request.metrics, {
       seed: request.seed,
+      batchesAbove: this.options.batchesAbove,
       intervals: intervals && this.#asksFor('strict'),
       subjects,
     });
@@ -232,6 +236,9 @@ export class ResultBuilder {
     const failures = results.filter(({ error }) => error !== null).length;
     const devicePeak = devicePeakBytes === undefined ? {} : { devicePeakBytes };
     const { sequences, logits, lanes } = decisions.microBatch;
+    const batches = this.#asksFor('strict')
+      ? drawnBatches(accumulator, this.options.batchesAbove)
+      : null;
     const body = {
       ...identity,
       ...(isStopped ? { stopped: true } : {}),
@@ -263,10 +270,15 @@ export class ResultBuilder {
           libtorch: facts.versions.libtorch,
           node: process.versions.node,
         },
+        ...(batches === null ? {} : { intervals: { batches } }),
         ...shards,
       },
       data: {
         ...data,
+        warnings: [
+          ...data.warnings,
+          ...(batches === null ? [] : [aboutBatches(batches, this.options.batchesAbove)]),
+        ],
         samples: accumulator.sequences,
         batches: accumulator.batchSizes.length,
         realTokens,

@@ -6,6 +6,7 @@ import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey, slotKey, vectorKey, type CleanSum } from '../../metrics/keys.js';
 import type { Column, Protocol, Sums } from '../../metrics/metric.js';
 import type { Resampled } from './bootstrap.js';
+import { sequencesColumn } from './resampled-units.js';
 
 /** An SAE variant under a protocol, at some slots. */
 export interface View {
@@ -78,10 +79,13 @@ export function resampledSums(
   const [positions, nextPositions, ceClean] = (
     ['positions', 'nextPositions', 'ceClean'] as const
   ).map((name) => places.get(cleanKeyOf(view, name)));
+  const drawn = places.get(sequencesColumn);
   const value = (place: number | undefined): number =>
     place === undefined ? 0 : sums[row() * columns + place]!;
   return {
-    sequences,
+    get sequences() {
+      return drawn === undefined ? sequences : value(drawn);
+    },
     get positions() {
       return value(positions);
     },

@@ -21,7 +21,7 @@ export const en: Words = {
       'sequence, and each value is the mean over batches.',
     strict:
       'Counts real tokens only, measures at the layer of the splice, and sums over the whole ' +
-      'data set. Brackets hold 95 % bootstrap intervals over sequences.',
+      'data set. Brackets hold 95 % bootstrap intervals.',
   },
   losses: {
     title: 'Text that was left out',
@@ -58,7 +58,7 @@ export const en: Words = {
   },
   comparisons: 'Differences between SAEs',
   comparisonsLine:
-    'Paired differences under strict: both SAEs use the same resampled sequences. If an ' +
+    'Paired differences under strict: both SAEs use the same resamples. If an ' +
     'interval contains 0, the two SAEs cannot be told apart.',
   value: 'Value',
   differenceTo: (base) => `Minus ${base}`,
@@ -95,11 +95,16 @@ export const en: Words = {
     memory: 'Peak memory',
     override: 'Override',
     seed: 'Seed',
+    intervals: 'Intervals',
   },
   architecture: ({ family, layers, width, parameters }) =>
     `${family}, ${layers} layers, width ${width}, ${inMillions(parameters)} parameters`,
   samples: (count, batches, batchSize) =>
     `${count} (${batches} ${batches === 1 ? 'batch' : 'batches'} of at most ${batchSize})`,
+  intervals: (batches) =>
+    batches === null
+      ? 'bootstrap over sequences'
+      : `bootstrap over ${batches} batches, as there are many samples`,
   tokenCount: (count) => `${count} tokens`,
   shuffled: (seed) => `shuffled with seed ${seed}`,
   atATime: (sequences, logits) =>

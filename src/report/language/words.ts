@@ -68,6 +68,8 @@ export interface Words {
   field: Record<string, string>;
   architecture(of: EvaluationResult['config']['architecture']): string;
   samples(count: number, batches: number, batchSize: number): string;
+  /** What intervals resample. @param batches their number; null: sequences. */
+  intervals(batches: string | null): string;
   tokenCount(count: number): string;
   shuffled(seed: number): string;
   atATime(sequences: number, logits: string): string;

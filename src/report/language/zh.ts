@@ -16,7 +16,7 @@ export const zh: Words = {
   protocolLine: {
     reference: '与公开的 PyTorch 脚本一致：计入填充位置，KL 按序列求和，各值为批次平均。',
     strict:
-      '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内为以序列为单位的 bootstrap 95% 置信区间。',
+      '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内为 bootstrap 95% 置信区间。',
   },
   losses: {
     title: '未使用的文本',
@@ -48,7 +48,7 @@ export const zh: Words = {
   },
   comparisons: 'SAE 之间的差异',
   comparisonsLine:
-    'strict 协议下的配对差异：两个 SAE 使用相同的重采样序列。区间包含 0 表示差异不显著，无法判定优劣。',
+    'strict 协议下的配对差异：两个 SAE 使用相同的重采样。区间包含 0 表示差异不显著，无法判定优劣。',
   value: '数值',
   differenceTo: (base) => `与 ${base} 之差`,
   notToldFrom: '无法与之区分',
@@ -84,10 +84,15 @@ export const zh: Words = {
     memory: '内存峰值',
     override: '替换设置',
     seed: '随机种子',
+    intervals: '置信区间',
   },
   architecture: ({ family, layers, width, parameters }) =>
     `${family}，${layers} 层，宽度 ${width}，${inMillions(parameters).replace(' ', '')} 参数`,
   samples: (count, batches, batchSize) => `${count}（${batches} 批，每批至多 ${batchSize}）`,
+  intervals: (batches) =>
+    batches === null
+      ? '以序列为单位的 bootstrap'
+      : `样本较多，以 ${batches} 个批次为单位的 bootstrap`,
   tokenCount: (count) => `${count} 个词元`,
   shuffled: (seed) => `以种子 ${seed} 打乱顺序`,
   atATime: (sequences, logits) =>

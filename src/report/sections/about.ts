@@ -17,6 +17,9 @@ const runOnly = new Set([
   'microBatch',
   'saeProducts',
   'versions',
+  'intervals',
+  'plan',
+  'machines',
 ]);
 
 /** The request that gives this result again. */
@@ -44,6 +47,12 @@ export function configurationSection(
         : config.prefixes !== undefined
           ? `prefixes = ${JSON.stringify(config.prefixes)}`
           : null;
+  // Results of 0.1.0 say nothing, and had sequences; few sequences have no intervals.
+  const batches = config.intervals?.batches;
+  const intervals =
+    config.protocol.includes('strict') && data.samples >= 20
+      ? words.intervals(batches === undefined ? null : whole(batches))
+      : null;
   const optional = (key: string, value: string | null | undefined): [string, string][] =>
     value === null || value === undefined || value === '' ? [] : [[key, value]];
   const rows: [string, string][] = [
@@ -75,6 +84,7 @@ export function configurationSection(
     ['dtype', `${config.dtype} / ${config.saeDtype}`],
     ...optional('override', override),
     ['seed', String(config.seed)],
+    ...optional('intervals', intervals),
     ['threads', String(config.threads)],
     ['microBatch', words.atATime(config.microBatch.sequences, whole(config.microBatch.logits))],
     [

@@ -350,6 +350,16 @@ export interface RunConfig {
   saeProducts: 'float32' | 'bfloat16-parts';
   /** sae-eval, libtorch, node. */
   versions: Record<string, string>;
+  /**
+   * What the bootstrap of the intervals resamples if it is not sequences: whole batches, above
+   * 200,000 samples.
+   */
+  intervals?:
+    | {
+        /** Batches that are resampled. */
+        batches: number;
+      }
+    | undefined;
   /** The plan of a run in shards; left out for a run in one piece. */
   plan?:
     | {
