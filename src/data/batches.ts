@@ -123,7 +123,8 @@ export async function* readBatches(
           place,
           outside,
         );
-      else waiting.push(...assembly.push(own));
+      // One by one: a record of a whole book has more samples than a call has arguments.
+      else for (const sample of assembly.push(own)) waiting.push(sample);
     }
     pieces = [];
     characters = 0;
@@ -149,7 +150,7 @@ export async function* readBatches(
     }
   }
   await encode();
-  waiting.push(...assembly.end());
+  for (const sample of assembly.end()) waiting.push(sample);
   while (waiting.length > 0 && samples < maxSamples)
     yield handOut(Math.min(batchSize, maxSamples - samples, waiting.length));
   // Records after the last sample may have been skipped: the summary of an empty batch tells so.
