@@ -58,8 +58,7 @@ export function checkJoins(inputs: CheckedInputs, plan: ShardPlan, folder: strin
   };
   const changed = own.find(isOther);
   const isSameRequest =
-    JSON.stringify(withoutPaths(inputs.validated.request)) ===
-    JSON.stringify(withoutPaths(plan.request));
+    digestOf(withoutPaths(inputs.validated.request)) === digestOf(withoutPaths(plan.request));
   if (isSameRequest && (changed !== undefined || own.length !== plan.files.length))
     throw new SaeEvalError(
       'input-changed',

@@ -116,9 +116,18 @@ export function shardsOf(ranges: readonly [number, number][], groups: number): S
     .map(({ batches, group }, index) => ({ index, batches, group }));
 }
 
-/** SHA-256 of a value as JSON. */
+/** JSON with the keys of objects in order: what fills in defaults appends them as it comes. */
+function canonicalJson(value: unknown): string {
+  return JSON.stringify(value, (_, one: unknown) =>
+    typeof one === 'object' && one !== null && !Array.isArray(one)
+      ? Object.fromEntries(Object.entries(one).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : one,
+  );
+}
+
+/** SHA-256 of a value as JSON, whatever the order of its keys. */
 export const digestOf = (value: unknown): string =>
-  createHash('sha256').update(JSON.stringify(value)).digest('hex');
+  createHash('sha256').update(canonicalJson(value)).digest('hex');
 
 /** The digest of a plan. */
 export function planDigest({

@@ -215,6 +215,15 @@ describe('a plan', () => {
     expect(plans[0]!.id).toBe(plans[1]!.id);
   });
 
+  it('is taken by its request with the defaults filled in, in whatever order of keys', async () => {
+    const store = mkdtempSync(join(base, 'filled-'));
+    const plan = await planOf(requestIn(here), { store });
+    const { validated } = await checkInputs(requestIn(here));
+    expect(await planOf(validated.request, { store })).toEqual(plan);
+    const { model, dataset, ...rest } = requestIn(here);
+    expect(await planOf({ ...rest, dataset, model } as EvaluationRequest, { store })).toEqual(plan);
+  });
+
   it('is taken by its own request alone, on its own files', async () => {
     const folder = filesIn(mkdtempSync(join(base, 'joined-')));
     const store = mkdtempSync(join(base, 'store-'));
