@@ -16,6 +16,7 @@ import {
   type ProjectedHeads,
   type SelfAttentionLayers,
 } from './layers.js';
+import { ResidentBlocks, StreamedBlocks, type Blocks } from './streamed-blocks.js';
 import type { Weights } from './weights.js';
 
 export interface LinearSizes {
@@ -43,10 +44,16 @@ export interface LayerNormOptions {
 }
 
 export class Builder {
+  readonly #streams: boolean;
+
+  /** @param options.streams whether blocks are brought in one at a time; default all are there. */
   constructor(
     readonly config: ModelConfig,
     readonly weights: Weights,
-  ) {}
+    { streams = false }: { streams?: boolean } = {},
+  ) {
+    this.#streams = streams;
+  }
 
   linear(name: string, { from, to, bias }: LinearSizes): Linear {
     return new Linear(
@@ -168,8 +175,12 @@ export class Builder {
     return new GatedMLP({ gateAndUp: (x) => [gate.forward(x), up.forward(x)], down }, activation);
   }
 
-  blocks(block: (i: number) => Block): Block[] {
-    return Array.from({ length: this.config.layers }, (_, i) => block(i));
+  /** The blocks of the model; `block` makes one, from 0, and takes all of its weights. */
+  blocks(block: (i: number) => Block): Blocks {
+    const { layers } = this.config;
+    return this.#streams
+      ? new StreamedBlocks(layers, block, this.weights)
+      : new ResidentBlocks(Array.from({ length: layers }, (_, i) => block(i)));
   }
 
   /**

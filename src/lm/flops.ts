@@ -4,7 +4,7 @@
  */
 import type { ModelConfig } from './config.js';
 import type { DeltaNetConfig } from './delta-net-config.js';
-import { isBesideText, WeightFiles } from './weight-files.js';
+import { blockOf, isBesideText, WeightFiles } from './weight-files.js';
 
 export interface ForwardCost {
   /** Multiply-adds of one token in each block: L numbers, block 1 first. */
@@ -12,12 +12,6 @@ export interface ForwardCost {
   /** Multiply-adds of the logits of one token: d · V. */
   head: number;
 }
-
-/**
- * Index of a tensor's block in its name, such as `model.layers.3.mlp.up_proj.weight` or
- * `h.3.attn.c_attn.weight`.
- */
-const blockName = /(?:^|\.)(?:layers|h)\.(\d+)\./;
 
 /**
  * Multiply-adds of a token in one weight. Each of a block's experts meets the same share of the
@@ -71,9 +65,9 @@ export async function forwardCost(config: ModelConfig, T: number): Promise<Forwa
   const files = await WeightFiles.read(config.path);
   const weights = new Array<number>(config.layers).fill(0);
   for (const [name, shape] of files.shapes()) {
-    const block = isBesideText(name) ? undefined : blockName.exec(name)?.[1];
-    if (block !== undefined && Number(block) < config.layers)
-      weights[Number(block)]! += multiplyAdds(name, shape, config.experts);
+    const block = isBesideText(name) ? null : blockOf(name);
+    if (block !== null && block < config.layers)
+      weights[block]! += multiplyAdds(name, shape, config.experts);
   }
   const { heads, headDim, width, vocabulary, windows, deltaNet, attentionChunks } = config;
   const attention = (i: number): number =>

@@ -16,6 +16,11 @@ export interface LoadModelOptions {
   dtype?: DType;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
+  /**
+   * Whether the blocks' weights are brought in one block at a time, for a model that is larger than
+   * the memory. Default false: all are loaded.
+   */
+  streamBlocks?: boolean;
 }
 
 /**
@@ -31,23 +36,26 @@ function freeMemory(device: string): number {
 }
 
 /**
- * Refuses a model whose weights do not fit into memory, before they are copied. On the CPU weights
- * in their stored dtype are mapped, so the system can drop their pages.
+ * Refuses a model whose weights do not fit into memory, before they are copied: all of them, or if
+ * blocks are streamed one block beside what lies outside of the blocks. On the CPU weights in their
+ * stored dtype are mapped, so the system can drop their pages.
  * @throws SaeEvalError `device-memory`.
  */
 function checkMemory(
   files: WeightFiles,
   config: ModelConfig,
-  { device, dtype }: Required<Pick<LoadModelOptions, 'device' | 'dtype'>>,
+  { device, dtype, streamBlocks }: Required<Omit<LoadModelOptions, 'allowProgram'>>,
 ): void {
-  const { parameters, bytes } = modelSize(files, config, dtype);
+  const { parameters, bytes, endBytes, blockBytes } = modelSize(files, config, dtype);
   const free = freeMemory(device);
-  if ((device === 'cpu' && files.stores(dtype)) || bytes <= free) return;
+  const needed = streamBlocks ? endBytes + blockBytes : bytes;
+  if ((device === 'cpu' && files.stores(dtype)) || needed <= free) return;
   const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
   throw new SaeEvalError(
     'device-memory',
-    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ${device} ` +
-      `has ${gib(free)} free. Use a smaller dtype` +
+    `${config.path}: ${parameters} parameters in ${dtype} need ${gib(bytes)}, ` +
+      (streamBlocks ? `one block beside embedding and head ${gib(needed)}, ` : '') +
+      `${device} has ${gib(free)} free. Use a smaller dtype` +
       (device === 'cpu'
         ? ', best the one the files are stored in (nothing is copied then), or a machine with ' +
           'more memory.'
@@ -68,18 +76,24 @@ function checkMemory(
  */
 export async function loadLanguageModel(
   path: string,
-  { device = 'cpu', dtype = 'float32', allowProgram = false }: LoadModelOptions = {},
+  {
+    device = 'cpu',
+    dtype = 'float32',
+    allowProgram = false,
+    streamBlocks = false,
+  }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   const config = await readModelConfig(path, { allowProgram });
   const family = familyNamed(config.family);
   if (family === undefined) return new ScriptLanguageModel(config, { device, dtype });
   const files = await WeightFiles.read(config.path);
-  checkMemory(files, config, { device, dtype });
+  checkMemory(files, config, { device, dtype, streamBlocks });
   const prefixes = [...family.prefixes, ...multimodalPrefixes];
   const weights = new Weights(files, prefixes, { device, dtype });
   try {
-    const model = family.create(new Builder(config, weights));
-    weights.finish();
+    const model = family.create(new Builder(config, weights, { streams: streamBlocks }));
+    // Blocks that are streamed are opened again and again.
+    if (!streamBlocks) weights.finish();
     return model;
   } catch (thrown) {
     weights.dispose();

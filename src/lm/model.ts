@@ -76,6 +76,16 @@ export interface LanguageModel {
    * along dim 0.
    */
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor;
+  /**
+   * Whether the weights do not fit together: those of a block are brought in when its turn comes.
+   * Any order of blocks gives the same numbers; each change of the block costs its weights.
+   */
+  readonly isStreamed: boolean;
+  /**
+   * Waits until the weights of block i are there, and begins to read those of block `next`, null
+   * for none. Does nothing if all are there.
+   */
+  bring(i: number, next: number | null): Promise<void>;
   /** Final norm, r_L → h_L. */
   finalNorm(r: Tensor): Tensor;
   /**

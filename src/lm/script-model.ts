@@ -59,6 +59,7 @@ export class ScriptLanguageModel implements LanguageModel {
   readonly maxPositions: number;
   readonly parameters: number;
   readonly weightBytes: number;
+  readonly isStreamed = false;
   /** Nobody knows how a program attends. */
   readonly attentionBytes = 0;
   readonly device: string;
@@ -115,6 +116,8 @@ export class ScriptLanguageModel implements LanguageModel {
   }
 
   /** @throws SaeEvalError `model-unsupported` if there is a tap. */
+  async bring(): Promise<void> {}
+
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
     if (tap !== undefined)
       throw new SaeEvalError(

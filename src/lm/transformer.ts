@@ -6,7 +6,6 @@ import type { Bilingual } from '../schema/index.js';
 import { ops, scope, type DType, type Tensor } from '../torch/index.js';
 import { blockBytes } from './attention-blocks.js';
 import { BatchContext } from './batch-context.js';
-import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import type { Layer } from './layers.js';
 import type {
@@ -17,6 +16,7 @@ import type {
   VocabularyRange,
 } from './model.js';
 import { RopeTables } from './rope.js';
+import type { Blocks } from './streamed-blocks.js';
 import { bytesPer } from './weight-files.js';
 import type { Weights } from './weights.js';
 
@@ -27,7 +27,7 @@ export interface Head {
 
 export interface TransformerParts {
   embedding: Tensor; // [V, d]
-  blocks: readonly Block[];
+  blocks: Blocks;
   finalNorm: Layer;
   head: Head;
   /** Remarks on the weight files. */
@@ -118,7 +118,15 @@ export class Transformer implements LanguageModel {
   }
 
   block(i: number, r: Tensor, context: AttentionContext, tap?: Tap): Tensor {
-    return scope(() => this.parts.blocks[i - 1]!.forward(r, context as BatchContext, tap));
+    return scope(() => this.parts.blocks.at(i).forward(r, context as BatchContext, tap));
+  }
+
+  get isStreamed(): boolean {
+    return this.parts.blocks.areStreamed;
+  }
+
+  bring(i: number, next: number | null): Promise<void> {
+    return this.parts.blocks.bring(i, next);
   }
 
   finalNorm(r: Tensor): Tensor {
@@ -139,6 +147,7 @@ export class Transformer implements LanguageModel {
   }
 
   dispose(): void {
+    this.parts.blocks.dispose();
     this.#ropes.dispose();
     this.weights.dispose();
   }

@@ -93,14 +93,6 @@ export class WeightFiles {
       yield [name, entry.dtype === 'uint8' ? widenedShape(name, entry.shape) : entry.shape];
   }
 
-  /** Number of elements in all tensors except those that `skip` accepts by name. */
-  parameters({ skip = () => false }: { skip?: (name: string) => boolean } = {}): number {
-    let sum = 0;
-    for (const [name, shape] of this.shapes())
-      if (!skip(name)) sum += shape.reduce((product, size) => product * size, 1);
-    return sum;
-  }
-
   /** Whether every tensor is stored in that dtype. */
   stores(dtype: string): boolean {
     return [...this.stored.values()].every(({ entry }) => entry.dtype === dtype);
@@ -122,15 +114,52 @@ const besideText = new RegExp(
   '(^|\\.)(vision_tower|vision_model|visual|audio_tower|multi_modal_projector|connector|mtp)\\.',
 );
 
+/** Index of a tensor's block in its name, from 0. */
+const blockName = /(?:^|\.)(?:layers|h)\.(\d+)\./;
+
+/**
+ * Block that a tensor belongs to, from 0, by a name such as `model.layers.3.mlp.up_proj.weight` or
+ * `h.3.attn.c_attn.weight`; null if it belongs to none.
+ */
+export function blockOf(name: string): number | null {
+  const found = blockName.exec(name)?.[1];
+  return found === undefined ? null : Number(found);
+}
+
+export interface ModelSize {
+  parameters: number;
+  /** Bytes of all of them in a dtype. */
+  bytes: number;
+  /** Bytes of those outside the blocks: embedding, final norm, head. */
+  endBytes: number;
+  /** Bytes of the largest block. */
+  blockBytes: number;
+}
+
 /** Size of the weights that loading a model would use, from the headers alone. */
 export function modelSize(
   files: WeightFiles,
-  { tiedHead }: Pick<ModelConfig, 'tiedHead'>,
+  { tiedHead, layers }: Pick<ModelConfig, 'tiedHead' | 'layers'>,
   dtype: string,
-): { parameters: number; bytes: number } {
+): ModelSize {
   // A tied head and other parts than the text model may be stored too; they are not loaded.
   const skip = (name: string): boolean =>
     (tiedHead && /(^|\.)(lm_head|embed_out)\.weight$/.test(name)) || isBesideText(name);
-  const parameters = files.parameters({ skip });
-  return { parameters, bytes: parameters * bytesPer(dtype) };
+  const blocks = new Map<number, number>();
+  let ends = 0;
+  for (const [name, shape] of files.shapes()) {
+    if (skip(name)) continue;
+    const numbers = shape.reduce((product, size) => product * size, 1);
+    const block = blockOf(name);
+    if (block === null || block >= layers) ends += numbers;
+    else blocks.set(block, (blocks.get(block) ?? 0) + numbers);
+  }
+  const each = bytesPer(dtype);
+  const parameters = [...blocks.values()].reduce((sum, numbers) => sum + numbers, ends);
+  return {
+    parameters,
+    bytes: parameters * each,
+    endBytes: ends * each,
+    blockBytes: Math.max(0, ...blocks.values()) * each,
+  };
 }

@@ -1,8 +1,16 @@
 /** Weights of a language model, by name. */
+import { extentBytes } from '../checkpoint/entries.js';
 import { openTensors } from '../checkpoint/tensors.js';
 import { openWeights } from '../checkpoint/weights-file.js';
 import { SaeEvalError } from '../errors.js';
-import { PackedWeights, type DType, type MappedFile, type Tensor } from '../torch/index.js';
+import {
+  keep,
+  ops,
+  PackedWeights,
+  type DType,
+  type MappedFile,
+  type Tensor,
+} from '../torch/index.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -10,10 +18,37 @@ export interface WeightOptions {
   dtype: DType;
 }
 
+/** Bytes of a file. */
+export interface FileRange {
+  path: string;
+  from: number;
+  length: number;
+}
+
+/** The weights that something was built of. */
+export interface BuiltOf {
+  /** Where they lie in the files. */
+  ranges: readonly FileRange[];
+  /** Frees them, and what was made of them. */
+  letGo(): void;
+}
+
+/** Names, ranges and derived tensors of what is being built. */
+interface Building {
+  names: string[];
+  ranges: FileRange[];
+  derived: Tensor[];
+}
+
 /** Opens the weights of a model by name, checks and converts them, and owns them. */
 export class Weights {
   readonly #taken = new Map<string, Tensor>();
-  readonly #derived: Tensor[] = [];
+  readonly #derived = new Set<Tensor>();
+  /** Elements of all weights that were ever taken, by name. */
+  readonly #sizes = new Map<string, number>();
+  #building: Building | null = null;
+  /** Whether shapes alone are checked: what is taken has no values. */
+  #isRehearsal = false;
   /** Files by path: a mapping for each of a thousand experts would be too many for the system. */
   readonly #mapped = new Map<string, MappedFile>();
   /** Packed copies of the weights, kept while several calls of a layer share them. */
@@ -41,9 +76,7 @@ export class Weights {
         `${checkpoint.path}: ${name}: expected float32, float16, bfloat16 or float64, ` +
           `found ${entry.dtype}: quantized weights are not supported.`,
       );
-    const tensor = this.#open(found, this.options);
-    this.#taken.set(name, tensor);
-    return tensor;
+    return this.#hold(name, this.#open(found, this.options));
   }
 
   /**
@@ -63,8 +96,43 @@ export class Weights {
 
   /** Takes over and returns a weight that was made of others, under a name of its own. */
   put(name: string, weight: Tensor): Tensor {
-    this.#taken.set(name, weight);
-    return weight;
+    return this.#hold(name, weight);
+  }
+
+  /** Builds something, and tells which of the weights it alone was built of. */
+  building<T>(build: () => T): { value: T; of: BuiltOf } {
+    const parts: Building = { names: [], ranges: [], derived: [] };
+    const letGo = (): void => {
+      for (const name of parts.names.splice(0)) {
+        this.#taken.get(name)?.dispose();
+        this.#taken.delete(name);
+      }
+      for (const tensor of parts.derived.splice(0)) {
+        tensor.dispose();
+        this.#derived.delete(tensor);
+      }
+    };
+    this.#building = parts;
+    try {
+      return { value: build(), of: { ranges: parts.ranges, letGo } };
+    } catch (thrown) {
+      letGo();
+      throw thrown;
+    } finally {
+      this.#building = null;
+    }
+  }
+
+  /** Checks names and shapes of what is built, without reading a weight. Gives its ranges. */
+  rehearse(build: () => unknown): readonly FileRange[] {
+    this.#isRehearsal = true;
+    try {
+      const { of } = this.building(build);
+      of.letGo();
+      return of.ranges;
+    } finally {
+      this.#isRehearsal = false;
+    }
   }
 
   /** Ends what only the taking of weights needs. */
@@ -81,6 +149,7 @@ export class Weights {
   release(name: string): void {
     this.#taken.get(name)?.dispose();
     this.#taken.delete(name);
+    this.#sizes.delete(name);
   }
 
   /** Weight of that shape; null if it is not `present` in this model. */
@@ -90,19 +159,29 @@ export class Weights {
 
   /** Takes over and returns a tensor made from weights: a view, or a copy in another dtype. */
   own(derived: Tensor): Tensor {
-    this.#derived.push(derived);
+    // A block may be built inside a scope.
+    this.#derived.add(keep(derived));
+    this.#building?.derived.push(derived);
     return derived;
   }
 
   /** Number of elements in the weights taken so far. */
   get parameters(): number {
-    return [...this.#taken.values()].reduce((sum, { numel }) => sum + numel, 0);
+    return [...this.#sizes.values()].reduce((sum, numel) => sum + numel, 0);
+  }
+
+  #hold(name: string, weight: Tensor): Tensor {
+    this.#taken.set(name, keep(weight));
+    this.#sizes.set(name, weight.numel);
+    this.#building?.names.push(name);
+    return weight;
   }
 
   dispose(): void {
     this.finish();
     for (const tensor of [...this.#taken.values(), ...this.#derived]) tensor.dispose();
     this.#taken.clear();
+    this.#derived.clear();
   }
 
   #checked(name: string, shape: readonly number[]): StoredTensor {
@@ -128,6 +207,13 @@ export class Weights {
   }
 
   #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {
+    this.#building?.ranges.push({
+      path: entry.file ?? checkpoint.path,
+      from: entry.byteOffset,
+      length: extentBytes(entry.shape, entry.strides, entry.dtype),
+    });
+    if (this.#isRehearsal)
+      return ops.empty(entry.shape, { dtype: options.dtype ?? entry.dtype, device: 'meta' });
     let file = this.#mapped.get(checkpoint.path);
     if (file === undefined)
       this.#mapped.set(checkpoint.path, (file = openWeights(checkpoint.path)));

@@ -68,6 +68,22 @@ export async function asyncScope<T>(body: () => Promise<T>): Promise<T> {
   }
 }
 
+/**
+ * A scope that is entered again and again: tensors that are made in its runs, outside of scopes of
+ * their own, live until it is disposed of.
+ */
+export class HeldScope {
+  readonly #number = native().openAsyncScope();
+
+  run<T>(body: () => T): T {
+    return asyncScopes.run(this.#number, body);
+  }
+
+  dispose(): void {
+    native().closeAsyncScope(this.#number, []);
+  }
+}
+
 /** Takes a tensor out of its scopes, so that it lives until it is disposed of. Returns it. */
 export function keep(tensor: Tensor): Tensor {
   return native().keep(tensor);

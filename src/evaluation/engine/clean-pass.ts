@@ -20,41 +20,65 @@ export interface CleanPassOptions {
   context: AttentionContext;
   /** Layers (0…L) whose residual stream is kept. */
   keep: ReadonlySet<number>;
+  /** Sites that will be asked for: they are seen when their block has its turn. Default none. */
+  sites?: readonly SiteInBlock[];
   saeDtype: DType;
+}
+
+/** An SAE's input, and the layer that it belongs to. */
+interface KeptInput {
+  readonly layer: number;
+  readonly input: SaeInput;
 }
 
 export class CleanPass {
   readonly B: number;
   readonly T: number;
   readonly d: number;
-  /** h_L, after the final norm: [B, T, d]. */
-  readonly finalHidden: Tensor;
-  readonly #residuals: ReadonlyMap<number, Tensor>;
+  readonly #residuals = new Map<number, Tensor>();
+  readonly #keep: ReadonlySet<number>;
+  readonly #ahead: readonly SiteInBlock[];
   readonly #saeDtype: DType;
-  readonly #inputs = new Map<string, SaeInput>();
-  readonly #sites = new Map<string, Tensor>();
+  readonly #inputs = new Map<string, KeptInput>();
+  readonly #sites = new Map<string, { layer: number; values: Tensor }>();
   readonly #model: LanguageModel;
   readonly #context: AttentionContext;
   readonly #stacks = new Map<string, Tensor>();
+  /** The residual stream where the pass stands, and the layer of it. */
+  #r: Tensor; // [B, T, d]
+  #layer = 0;
+  #final: Tensor | null = null;
 
-  constructor({ model, ids, context, keep, saeDtype }: CleanPassOptions) {
-    const kept = new Map<number, Tensor>();
-    let r = model.embed(ids); // [B, T, d]
-    if (keep.has(0)) kept.set(0, r);
-    for (let i = 1; i <= model.layers; i++) {
-      const next = model.block(i, r, context);
-      if (!keep.has(i - 1)) r.dispose();
-      r = next;
-      if (keep.has(i)) kept.set(i, r);
-    }
-    this.finalHidden = model.finalNorm(r);
-    if (!keep.has(model.layers)) r.dispose();
+  /** Begins the pass: {@link through} takes it through the blocks. */
+  constructor({ model, ids, context, keep, sites = [], saeDtype }: CleanPassOptions) {
+    this.#r = model.embed(ids);
+    this.#keep = keep;
+    this.#ahead = sites;
+    if (keep.has(0)) this.#residuals.set(0, this.#r);
     [this.B, this.T] = ids.shape as [number, number];
     this.d = model.width;
-    this.#residuals = kept;
     this.#model = model;
     this.#context = context;
     this.#saeDtype = saeDtype;
+  }
+
+  /** Block i, the next one. After the last comes the final norm. */
+  through(i: number): void {
+    const before = this.#r;
+    this.#r = this.#model.block(i, before, this.#context);
+    this.#layer = i;
+    if (this.#keep.has(i)) this.#residuals.set(i, this.#r);
+    this.see(this.#ahead.filter(({ layer }) => layer === i));
+    if (!this.#residuals.has(i - 1)) before.dispose();
+    if (i < this.#model.layers) return;
+    this.#final = this.#model.finalNorm(this.#r);
+    if (!this.#keep.has(i)) this.#r.dispose();
+  }
+
+  /** h_L, after the final norm: [B, T, d]. */
+  get finalHidden(): Tensor {
+    if (this.#final === null) throw new Error('the clean pass has not ended');
+    return this.#final;
   }
 
   /** r_i: [B, T, d]. Shared: do not change it in place. */
@@ -78,14 +102,15 @@ export class CleanPass {
     const place =
       typeof site === 'object' ? `${site.site} ${site.layer} ${site.slice?.from ?? ''}` : site;
     const key = `${place} ${normalization.key}`;
-    let found = this.#inputs.get(key);
+    let found = this.#inputs.get(key)?.input;
     if (found === undefined) {
       const h = this.#activations(site);
       const rows = h.reshape([-1, h.shape.at(-1)!]); // [N, w]
       found = normalization.apply(rows, this.#saeDtype);
       // A view that stays would hold the memory of the residual stream.
       if (found.x !== rows) rows.dispose();
-      this.#inputs.set(key, found);
+      const layer = site === 'final' ? this.#model.layers : layerOf(site);
+      this.#inputs.set(key, { layer, input: found });
     }
     return found;
   }
@@ -110,7 +135,7 @@ export class CleanPass {
    */
   atSite({ slice, ...place }: SiteInBlock): Tensor {
     this.see([place]);
-    const values = this.#sites.get(keyOf(place))!;
+    const { values } = this.#sites.get(keyOf(place))!;
     return slice === undefined ? values : values.narrow(-1, slice.from, slice.width);
   }
 
@@ -148,10 +173,7 @@ export class CleanPass {
             `Block ${layer} of the model has no site ${site}: expected one of another hook point.`,
           );
         // It belongs to the scope around, which the kept one does not.
-        this.#sites.set(
-          keyOf({ site, layer }),
-          scope(() => held.clone()),
-        );
+        this.#sites.set(keyOf({ site, layer }), { layer, values: scope(() => held.clone()) });
       }
     } finally {
       for (const held of seen.values()) held.dispose();
@@ -161,39 +183,6 @@ export class CleanPass {
   /** Activations at a place, a layer's residual stream or a site inside its block: [B, T, w]. */
   at({ layer, site }: { layer: number; site: BlockSite | null }): Tensor {
     return site === null ? this.residual(layer) : this.atSite({ layer, site });
-  }
-
-  /**
-   * r_L of a pass from the residual stream of a layer on, [B, T, d], changed on its way.
-   * @param change what a site inside a block goes on with.
-   * @param edit what the residual stream after a block goes on with.
-   */
-  changedFrom(
-    layer: number,
-    {
-      change,
-      edit,
-    }: {
-      change: (place: SiteInBlock, value: Tensor) => Tensor;
-      edit: (layer: number, r: Tensor) => Tensor;
-    },
-  ): Tensor {
-    const step = (i: number, r: Tensor): Tensor =>
-      scope(() =>
-        edit(
-          i,
-          this.#model.block(i, r, this.#context, (site, value) =>
-            change({ site, layer: i }, value),
-          ),
-        ),
-      );
-    let r = scope(() => edit(layer, this.residual(layer).clone()));
-    for (let i = layer + 1; i <= this.#model.layers; i++) {
-      const next = step(i, r);
-      r.dispose();
-      r = next;
-    }
-    return r;
   }
 
   /**
@@ -213,11 +202,33 @@ export class CleanPass {
     );
   }
 
+  /** Frees the residual stream of a layer, sites in its block, and what was made of them. */
+  release(layer: number): void {
+    const residual = this.#residuals.get(layer);
+    this.#residuals.delete(layer);
+    // The pass goes on from where it stands.
+    if (layer < this.#layer || this.#final !== null) residual?.dispose();
+    for (const [key, kept] of this.#inputs) {
+      if (kept.layer !== layer) continue;
+      kept.input.dispose();
+      this.#inputs.delete(key);
+    }
+    for (const [key, site] of this.#sites) {
+      if (site.layer !== layer) continue;
+      site.values.dispose();
+      this.#sites.delete(key);
+    }
+  }
+
   /** Frees the residual streams of the sites and everything made of them; h_L stays. */
   releaseSites(): void {
-    for (const residual of this.#residuals.values()) residual.dispose();
-    for (const input of this.#inputs.values()) input.dispose();
-    for (const site of this.#sites.values()) site.dispose();
+    for (const { layer } of [...this.#inputs.values(), ...this.#sites.values()])
+      this.release(layer);
+    for (const layer of this.#residuals.keys()) this.release(layer);
     for (const stack of this.#stacks.values()) stack.dispose();
+    this.#stacks.clear();
   }
 }
+
+const layerOf = (site: number | SiteInBlock): number =>
+  typeof site === 'object' ? site.layer : site;

@@ -8,21 +8,19 @@ import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { cuda, fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import { cuda, fromTypedArray, scope, type DType } from '../../torch/index.js';
 import { protocolNames } from '../../schema/index.js';
-import type { Part, Strategy, Wanted } from './strategies/strategy.js';
-import { CleanPass } from './clean-pass.js';
+import type { Strategy, Wanted } from './strategies/strategy.js';
+import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
 import { cleanKey, lengthKey } from '../../metrics/keys.js';
 import { Collector } from './collector.js';
 import { everyPosition, type PositionSet } from '../positions.js';
-import { laneGroups } from './lane-groups.js';
+import { MicroBatchPass } from './micro-batch-pass.js';
 import { Positions, type MaskName } from './positions.js';
+import { planRounds, type Round } from './rounds.js';
 import { VectorSums } from './vectors.js';
-import { compareLogits } from './compare-logits.js';
-import { runLanes, type Lane, type SweptLanes } from './lanes.js';
-import { measureLogits } from './measure.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
-import { wholeZeroSites, ZeroAblation, zeroAt, zeroLanes, type ZeroLane } from './zero-ablation.js';
+import { ZeroAblation, zeroLanes, type ZeroLane } from './zero-ablation.js';
 
 export interface EngineOptions {
   model: LanguageModel;
@@ -32,43 +30,75 @@ export interface EngineOptions {
   wanted: Wanted;
   saeDtype: DType;
   microBatch: MicroBatch;
+  /**
+   * Micro-batches that go through a block before the next block is brought in, if the model's
+   * blocks are streamed; default 1. It changes no bit.
+   */
+  superBatch?: number;
 }
 
 export interface BatchOptions {
   signal?: AbortSignal | undefined;
-  /** Ends the batch after the micro-batch under way; its sums are then those of fewer samples. */
+  /**
+   * Ends the batch after the micro-batch under way, or the super-batch; its sums are then those of
+   * fewer samples.
+   */
   stop?: AbortSignal | undefined;
   /** Memory ran out: frees what is not needed now, and says whether that was anything. */
   makeRoom?: () => boolean;
   /** Memory ran out: from now on that much is computed at once. */
   onSmaller?: (microBatch: MicroBatch) => void;
+  /** Memory ran out: from now on so many micro-batches go through a block together. */
+  onFewer?: (superBatch: number) => void;
   /** Samples of the batch that are done, after each micro-batch but the last. */
-  onMicroBatch?: (samples: number) => void;
+  onMicroBatch?: ((samples: number) => void) | undefined;
+}
+
+/** A batch that was computed. */
+export interface ComputedBatch {
+  batch: readonly Sample[];
+  /** Its sums, or those of its first samples. */
+  sums: Accumulator;
+  /** Samples that were read and not computed, if the run was stopped. */
+  left: readonly Sample[] | null;
 }
 
 /** The sums of the micro-batches of a batch that are done. */
 interface BatchSums {
+  samples: readonly Sample[];
   accumulator: Accumulator;
   vectors: VectorSums;
+  /** Samples that are done. */
+  done: number;
+}
+
+/** A micro-batch that is next. */
+interface Slice {
+  of: BatchSums;
+  samples: readonly Sample[];
+  isLast: boolean;
 }
 
 export class Engine {
   readonly #options: EngineOptions;
-  readonly #keep: ReadonlySet<number>;
   readonly #zero: ZeroAblation;
   /** Sites set to zero at some positions, which a pass over one token does not give. */
   readonly #zeroLanes: readonly ZeroLane[];
   readonly #sets: ReadonlyMap<string, PositionSet>;
+  #rounds: readonly Round[];
   #microBatch: MicroBatch;
+  #superBatch: number;
 
   constructor(options: EngineOptions) {
+    const { model, strategies, microBatch, superBatch = 1 } = options;
     this.#options = options;
-    this.#keep = new Set(options.strategies.flatMap(({ residuals }) => residuals));
-    this.#zero = new ZeroAblation(options.model, options.strategies);
-    this.#zeroLanes = zeroLanes(options.strategies);
-    this.#microBatch = options.microBatch;
+    this.#zero = new ZeroAblation(model, strategies);
+    this.#zeroLanes = zeroLanes(strategies);
+    this.#microBatch = microBatch;
+    this.#superBatch = model.isStreamed ? superBatch : 1;
+    this.#rounds = this.#plannedRounds();
     this.#sets = new Map(
-      options.strategies.flatMap(({ variants, lanes, positions }) =>
+      strategies.flatMap(({ variants, lanes, positions }) =>
         [...variants, ...lanes.flatMap(({ targets }) => targets)].map(
           ({ owner }) => [owner, positions] as const,
         ),
@@ -76,55 +106,196 @@ export class Engine {
     );
   }
 
+  #plannedRounds(): Round[] {
+    const { strategies } = this.#options;
+    return planRounds({ strategies, zeros: this.#zeroLanes }, { most: this.#microBatch.lanes });
+  }
+
   /** How much is computed at once: less than at the beginning if memory ran out. */
   get microBatch(): MicroBatch {
     return this.#microBatch;
   }
 
+  /** The sums of one batch, as {@link each} gives them. */
+  async batch(samples: readonly Sample[], options: BatchOptions = {}): Promise<Accumulator> {
+    const [sums] = await this.#compute([samples], options);
+    return sums!.accumulator;
+  }
+
   /**
-   * The sums of one batch of samples, or of those that were done when `stop` aborted. Gives the
-   * event loop a turn between micro-batches; ends there when aborted. A micro-batch for which
-   * memory is short begins again as a smaller one.
+   * The sums of batches, one after the other: of all samples, or of those that were done when
+   * `stop` aborted; then it ends. Gives the event loop turns; ends there when aborted. What memory
+   * is short for begins again with less at once.
    * @throws SaeEvalError `device-memory` if one sequence by one lane does not fit.
    */
-  async batch(
-    samples: readonly Sample[],
-    { signal, stop, makeRoom, onSmaller, onMicroBatch }: BatchOptions = {},
-  ): Promise<Accumulator> {
-    const sums: BatchSums = { accumulator: new Accumulator(), vectors: new VectorSums() };
-    let from = 0;
+  async *each(
+    batches: AsyncIterable<readonly Sample[]>,
+    options: BatchOptions = {},
+  ): AsyncGenerator<ComputedBatch> {
+    for await (const together of this.#together(batches)) {
+      const all = await this.#compute(together, options);
+      for (const [n, { samples: batch, accumulator: sums, done }] of all.entries()) {
+        const isDone = done === batch.length;
+        const others = together.slice(n + 1).flat();
+        yield { batch, sums, left: isDone ? null : [...batch.slice(done), ...others] };
+        if (!isDone) return;
+      }
+      const others = together.slice(all.length).flat();
+      if (others.length === 0) continue;
+      yield { batch: [], sums: new Accumulator(), left: others };
+      return;
+    }
+  }
+
+  /** Batches that fill a super-batch together; one at a time if a batch is at least as large. */
+  async *#together(
+    batches: AsyncIterable<readonly Sample[]>,
+  ): AsyncGenerator<(readonly Sample[])[]> {
+    let waiting: (readonly Sample[])[] = [];
+    let microBatches = 0;
+    const sizeOf = (batch: readonly Sample[]): number =>
+      Math.ceil(batch.length / this.#microBatch.sequences);
+    for await (const batch of batches) {
+      if (waiting.length > 0 && microBatches + sizeOf(batch) > this.#superBatch) {
+        yield waiting;
+        waiting = [];
+        microBatches = 0;
+      }
+      waiting.push(batch);
+      microBatches += sizeOf(batch);
+      if (microBatches < this.#superBatch) continue;
+      yield waiting;
+      waiting = [];
+      microBatches = 0;
+    }
+    if (waiting.length > 0) yield waiting;
+  }
+
+  /** The sums of the batches that were begun. */
+  async #compute(
+    batches: readonly (readonly Sample[])[],
+    options: BatchOptions,
+  ): Promise<BatchSums[]> {
+    const { signal, stop, makeRoom, onSmaller, onFewer, onMicroBatch } = options;
+    const all = batches.map((samples): BatchSums => ({
+      samples,
+      accumulator: new Accumulator(),
+      vectors: new VectorSums(),
+      done: 0,
+    }));
+    const left = (): BatchSums[] => all.filter(({ samples, done }) => done < samples.length);
     try {
-      while (from < samples.length) {
+      for (;;) {
+        const [next] = left();
+        if (next === undefined) break;
         await new Promise(setImmediate);
         signal?.throwIfAborted();
-        if (stop?.aborted === true) {
-          sums.vectors.moveTo(sums.accumulator);
-          break;
-        }
-        const end = Math.min(samples.length, from + this.#microBatch.sequences);
-        const isLast = end === samples.length;
+        if (stop?.aborted === true) break;
         try {
-          scope(() => {
-            this.#compute(samples.slice(from, end), sums, { isLast });
-            return null;
-          });
+          await this.#take(this.#slices(left()), { signal, onMicroBatch });
         } catch (thrown) {
           if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
           // Blocks of the larger micro-batch's sizes would stand in the way.
           cuda.emptyCache();
           if (makeRoom?.() === true) continue;
-          this.#microBatch = this.#smallerAfter(thrown, samples[0]!.ids.length);
+          if (this.#superBatch > 1) {
+            this.#superBatch = Math.floor(this.#superBatch / 2);
+            onFewer?.(this.#superBatch);
+            continue;
+          }
+          this.#microBatch = this.#smallerAfter(thrown, next.samples[0]!.ids.length);
+          this.#rounds = this.#plannedRounds();
           onSmaller?.(this.#microBatch);
           continue;
         }
-        from = end;
-        if (!isLast) onMicroBatch?.(from);
+        if (next.done < next.samples.length) onMicroBatch?.(next.done);
       }
+      const begun = all.filter(({ done }, n) => n === 0 || done > 0);
+      for (const { samples, accumulator, vectors, done } of begun) {
+        if (done < samples.length) vectors.moveTo(accumulator);
+        if (done > 0) accumulator.endBatch(done);
+      }
+      return begun;
     } finally {
-      sums.vectors.dispose();
+      for (const { vectors } of all) vectors.dispose();
     }
-    if (from > 0) sums.accumulator.endBatch(from);
-    return sums.accumulator;
+  }
+
+  /** The next micro-batches, as many as go through a block together. */
+  #slices(batches: readonly BatchSums[]): Slice[] {
+    const slices: Slice[] = [];
+    for (const of of batches) {
+      const { samples, done } = of;
+      for (let from = done; from < samples.length; ) {
+        if (slices.length === this.#superBatch) return slices;
+        const end = Math.min(samples.length, from + this.#microBatch.sequences);
+        slices.push({ of, samples: samples.slice(from, end), isLast: end === samples.length });
+        from = end;
+      }
+    }
+    return slices;
+  }
+
+  /** Computes micro-batches and adds their sums, in their order. */
+  async #take(
+    slices: readonly Slice[],
+    { signal, onMicroBatch }: Pick<BatchOptions, 'signal' | 'onMicroBatch'>,
+  ): Promise<void> {
+    const { model } = this.#options;
+    if (model.isStreamed) {
+      await this.#sweep(slices, { signal, onMicroBatch });
+      return;
+    }
+    if (!this.#zero.isDone) goThrough(model, [this.#zero]);
+    for (const slice of slices)
+      scope(() => {
+        const pass = this.#passOf(slice.samples);
+        try {
+          goThrough(model, [pass]);
+          this.#add(pass, slice);
+        } finally {
+          pass.dispose();
+        }
+        return null;
+      });
+  }
+
+  /** The same with blocks that are streamed: each is brought in once for all micro-batches. */
+  async #sweep(
+    slices: readonly Slice[],
+    { signal, onMicroBatch }: Pick<BatchOptions, 'signal' | 'onMicroBatch'>,
+  ): Promise<void> {
+    const { model } = this.#options;
+    const passes: MicroBatchPass[] = [];
+    const held: HeldTraveler[] = [];
+    try {
+      for (const { samples } of slices)
+        held.push(
+          new HeldTraveler(() => {
+            const pass = this.#passOf(samples);
+            passes.push(pass);
+            return pass;
+          }),
+        );
+      const [{ of }] = slices as readonly [Slice];
+      const before = of.done;
+      const count = slices.reduce((sum, { samples }) => sum + samples.length, 0);
+      await sweepBlocks(model, [...(this.#zero.isDone ? [] : [this.#zero]), ...held], {
+        signal,
+        onBlock: (part) => onMicroBatch?.(before + Math.floor(count * part)),
+      });
+      for (const [n, slice] of slices.entries()) this.#add(passes[n]!, slice);
+    } finally {
+      for (const pass of passes) pass.dispose();
+      for (const one of held) one.dispose();
+    }
+  }
+
+  #add(pass: MicroBatchPass, { of, samples, isLast }: Slice): void {
+    const { accumulator, vectors } = of;
+    pass.flush(accumulator, vectors, { isLast });
+    this.#appendCounts(pass.positions, accumulator);
+    of.done += samples.length;
   }
 
   /** @throws SaeEvalError `device-memory` if nothing smaller is left. */
@@ -150,11 +321,7 @@ export class Engine {
     this.#zero.dispose();
   }
 
-  #compute(
-    samples: readonly Sample[],
-    { accumulator, vectors }: BatchSums,
-    { isLast }: { isLast: boolean },
-  ): void {
+  #passOf(samples: readonly Sample[]): MicroBatchPass {
     const { model, strategies, wanted, saeDtype } = this.#options;
     const lengths = samples.map(({ length }) => length);
     // Real positions never see padding, so where padded positions do not count, columns without a
@@ -166,103 +333,41 @@ export class Engine {
       [samples.length, T],
       { device },
     );
-    const positions = new Positions({
-      samples,
-      T,
-      device,
-      ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
-      ahead: this.#masks,
+    const context = model.context(lengths, T, {
+      seqLen: samples[0]!.ids.length,
+      paddedQueries: wanted.protocols.has('reference'),
     });
+    let positions: Positions;
+    try {
+      positions = new Positions({
+        samples,
+        T,
+        device,
+        ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
+        ahead: this.#masks,
+      });
+    } catch (thrown) {
+      context.dispose();
+      throw thrown;
+    }
     const into = new Collector({
       positions,
       setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
       ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
     });
-    const context = model.context(lengths, T, {
-      seqLen: samples[0]!.ids.length,
-      paddedQueries: wanted.protocols.has('reference'),
-    });
-    try {
-      const clean = new CleanPass({ model, ids, context, keep: this.#keep, saeDtype });
-      const zeros = this.#zeroLanes;
-      const groups = laneGroups(
-        [...strategies.map(({ lanes }) => lanes.length), ...zeros.map(() => 1)],
-        this.#microBatch.lanes ?? Infinity,
-      );
-      groups.forEach((parts, index) => {
-        const lanes = parts.flatMap(({ source, part }): Lane[] => {
-          const strategy = strategies[source];
-          if (strategy !== undefined) return enter(strategy, { clean, into, part });
-          const lane = zeros[source - strategies.length]!;
-          const excluded = positions.excluded(lane.positions);
-          return [{ ...lane, state: zeroAt(excluded, clean.residual(lane.start)) }];
-        });
-        if (index === groups.length - 1) clean.releaseSites();
-        if (lanes.length === 0) return;
-        scope(() => {
-          const { lanesPerCall } = this.#microBatch;
-          const swept = runLanes({ model, context, lanes, lanesPerCall });
-          this.#compare({ clean, lanes, ids, into, swept, isFirst: index === 0 });
-          return null;
-        });
-      });
-      into.flush(accumulator, vectors, { isLast });
-      this.#appendCounts(positions, accumulator);
-    } finally {
-      into.dispose();
-      positions.dispose();
-      context.dispose();
-    }
-  }
-
-  #compare({
-    clean,
-    lanes,
-    ids,
-    into,
-    swept: { hidden, order },
-    isFirst,
-  }: {
-    clean: CleanPass;
-    lanes: readonly Lane[];
-    ids: Tensor;
-    into: Collector;
-    swept: SweptLanes;
-    /** Whether what all lanes share is collected. */
-    isFirst: boolean;
-  }): void {
-    const { model, strategies, wanted } = this.#options;
-    const microBatch = this.#microBatch;
-    const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
-    // The last position has no next token: its label is never counted.
-    const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
-    const distances = compareLogits({
+    return new MicroBatchPass({
       model,
-      clean: rows(clean.finalHidden),
-      lanes: rows(hidden),
-      labels,
-      agreeing: new Set(order.flatMap((lane, at) => (lanes[lane]!.agreement ? [at] : []))),
-      lanesPerCall: microBatch.lanesPerCall,
-      logits: microBatch.logits,
+      strategies,
+      zeroLanes: this.#zeroLanes,
+      zero: this.#zero,
+      rounds: this.#rounds,
+      microBatch: this.#microBatch,
+      saeDtype,
+      ids,
+      context,
+      into,
+      counted: [...wanted.protocols].map((protocol) => [protocol, this.#setsUnder(protocol)]),
     });
-    for (const protocol of isFirst ? wanted.protocols : [])
-      for (const set of this.#setsUnder(protocol))
-        into.tokens(cleanKey(protocol, 'ceClean', set.key), {
-          mask: into.positions.mask(protocol, 'nextPositions', set),
-          values: distances.ceClean,
-        });
-    order.forEach((lane, place) => {
-      const { targets, zero } = lanes[lane]!;
-      const found = distances.lanes[place]!;
-      measureLogits({ logits: zero ? { ce: found.ce } : found, targets }, into);
-    });
-    if (!isFirst) return;
-    const zeroCrossEntropy = new Map<number, Tensor>();
-    for (const { layer, targets } of wholeZeroSites(strategies)) {
-      if (!zeroCrossEntropy.has(layer))
-        zeroCrossEntropy.set(layer, this.#zero.crossEntropy(layer, labels));
-      measureLogits({ logits: { ce: zeroCrossEntropy.get(layer)! }, targets }, into);
-    }
   }
 
   /** The masks of a micro-batch. */
@@ -295,16 +400,4 @@ export class Engine {
           );
     accumulator.append(cleanKey('strict', 'specials'), positions.specialCounts());
   }
-}
-
-/** The lanes of a part that a strategy declares, each with the state in which it begins. */
-function enter(
-  strategy: Strategy,
-  { clean, into, part }: { clean: CleanPass; into: Collector; part: Part },
-): Lane[] {
-  const starts = strategy.enter(clean, into, part);
-  const declared = strategy.lanes.filter((_, lane) => part.takes(lane));
-  if (starts.length !== declared.length)
-    throw new Error(`${starts.length} lanes began of ${declared.length} declared`);
-  return declared.map((lane, index) => ({ ...lane, ...starts[index]! }));
 }

@@ -4,10 +4,12 @@
  * gives the next-token distribution of every position of every text. If some positions are left as
  * they are, the ablation is a lane like a splice.
  */
-import type { LanguageModel } from '../../lm/index.js';
-import { ops, scope, zeros, type Tensor } from '../../torch/index.js';
+import type { AttentionContext, LanguageModel } from '../../lm/index.js';
+import { keep, ops, scope, zeros, type Tensor } from '../../torch/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
-import { runLanes, type LanePlan } from './lanes.js';
+import type { Traveler } from './block-sweep.js';
+import { LaneStack } from './lane-stack.js';
+import type { LanePlan } from './lanes.js';
 import type { Strategy, ZeroSite } from './strategies/strategy.js';
 
 type Ablating = Pick<Strategy, 'zeroSites'>;
@@ -42,32 +44,72 @@ export function zeroAt(excluded: Tensor | null, residual: Tensor): Tensor {
   return excluded === null ? ops.zeros_like(residual) : ops.where(excluded, residual, 0);
 }
 
-export class ZeroAblation {
+/** It goes through the blocks once, before or beside the first texts. */
+export class ZeroAblation implements Traveler {
+  readonly rounds = 1;
+  readonly #model: LanguageModel;
+  /** Layers that are zero at every position. */
+  readonly #layers: readonly number[];
   readonly #logProbabilities = new Map<number, Tensor>(); // [V]
+  #pass: { context: AttentionContext; stack: LaneStack } | null = null;
 
   constructor(model: LanguageModel, strategies: readonly Ablating[]) {
-    const layers = [...new Set(wholeZeroSites(strategies).map(({ layer }) => layer))].sort(
+    this.#model = model;
+    this.#layers = [...new Set(wholeZeroSites(strategies).map(({ layer }) => layer))].sort(
       (a, b) => a - b,
     );
-    if (layers.length === 0) return;
-    const kept = scope(() => {
-      const context = model.context([1], 1);
-      const { hidden, order } = runLanes({
-        model,
-        context,
-        lanesPerCall: layers.length,
-        lanes: layers.map((start) => ({
-          start,
-          state: zeros([1, 1, model.width], { dtype: model.dtype, device: model.device }),
-          zero: true,
-          targets: [],
-        })),
-      });
-      const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]
-      context.dispose();
-      return { order, rows: logits.log_softmax(-1, 'float32').unbind(0) };
+  }
+
+  /** Whether there is nothing left to compute. */
+  get isDone(): boolean {
+    return this.#logProbabilities.size === this.#layers.length;
+  }
+
+  begin(): void {
+    const model = this.#model;
+    this.#abandon();
+    const context = model.context([1], 1);
+    const layers = this.#layers;
+    const stack = new LaneStack({
+      model,
+      context,
+      B: 1,
+      lanesPerCall: layers.length,
+      lanes: layers.map((start) => ({ start, zero: true, targets: [] })),
     });
-    kept.order.forEach((lane, n) => this.#logProbabilities.set(layers[lane]!, kept.rows[n]!));
+    this.#pass = { context, stack };
+    const { dtype, device } = model;
+    layers.forEach((_, lane) =>
+      stack.begin(lane, { state: zeros([1, 1, model.width], { dtype, device }) }),
+    );
+    stack.at(0);
+  }
+
+  step(i: number): void {
+    this.#pass!.stack.through(i);
+    this.#pass!.stack.at(i);
+  }
+
+  end(): void {
+    const model = this.#model;
+    const { stack } = this.#pass!;
+    scope(() => {
+      const { hidden, order } = stack.finish();
+      const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]
+      const rows = logits.log_softmax(-1, 'float32').unbind(0);
+      order.forEach((lane, n) =>
+        this.#logProbabilities.set(this.#layers[lane]!, keep(rows[n]!)),
+      );
+      return null;
+    });
+    this.#abandon();
+  }
+
+  /** Frees the pass, at its end or where memory ran out. */
+  #abandon(): void {
+    this.#pass?.stack.dispose();
+    this.#pass?.context.dispose();
+    this.#pass = null;
   }
 
   /** Cross-entropy of the labels [N] with the residual stream of the layer at zero: [N]. */
@@ -76,6 +118,7 @@ export class ZeroAblation {
   }
 
   dispose(): void {
+    this.#abandon();
     for (const held of this.#logProbabilities.values()) held.dispose();
   }
 }

@@ -31,7 +31,7 @@ export interface BatchesOptions {
 
 /**
  * Computes all batches.
- * @returns the samples of the last batch that were not done; null if it was not stopped.
+ * @returns the samples that were read and not done; null if it was not stopped.
  */
 export async function computeBatches(
   batches: AsyncIterable<readonly Sample[]>,
@@ -51,24 +51,24 @@ export async function computeBatches(
   }: BatchesOptions,
 ): Promise<readonly Sample[] | null> {
   let isShort = false;
-  for await (const batch of batches) {
-    const sums = await engine.batch(batch, {
-      signal,
-      stop,
-      makeRoom: () => cache.clear() > 0,
-      onSmaller: (microBatch) => {
-        decisions.microBatch = microBatch;
-        if (!isShort) notice(memoryShort(device));
-        isShort = true;
-      },
-      onMicroBatch,
-    });
-    if (sums.sequences < batch.length) {
+  const computed = engine.each(batches, {
+    signal,
+    stop,
+    makeRoom: () => cache.clear() > 0,
+    onSmaller: (microBatch) => {
+      decisions.microBatch = microBatch;
+      if (!isShort) notice(memoryShort(device));
+      isShort = true;
+    },
+    onMicroBatch,
+  });
+  for await (const { sums, left } of computed) {
+    if (left !== null) {
       // A run that continues begins with a whole batch.
       keeper.keep();
       keeper.end();
       accumulator.merge(sums);
-      return batch.slice(sums.sequences);
+      return left;
     }
     accumulator.merge(sums);
     synchronize(device);

@@ -45,6 +45,7 @@ async function withPass(
       keep: new Set(keep),
       saeDtype: 'float32',
     });
+    for (let i = 1; i <= model.layers; i++) pass.through(i);
     body({ pass, expected, shape });
     context.dispose();
     return null;

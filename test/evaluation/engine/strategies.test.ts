@@ -5,6 +5,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Engine } from '#src/evaluation/engine/engine.js';
 import { CleanPass } from '#src/evaluation/engine/clean-pass.js';
+import type { LaneStart } from '#src/evaluation/engine/lanes.js';
 import { Collector } from '#src/evaluation/engine/collector.js';
 import { Positions } from '#src/evaluation/engine/positions.js';
 import { strategyFor } from '#src/evaluation/engine/strategies/index.js';
@@ -57,13 +58,26 @@ describe.each(cases)('%s', (_, file, given, place) => {
       const ids = fromTypedArray(new BigInt64Array(B * T).fill(7n), [B, T]);
       const context = model.context([T, T], T);
       const keep = new Set(strategy.residuals);
-      const clean = new CleanPass({ model, ids, context, keep, saeDtype: 'float32' });
+      const { sites } = strategy;
+      const clean = new CleanPass({ model, ids, context, keep, sites, saeDtype: 'float32' });
+      for (let i = 1; i <= model.layers; i++) clean.through(i);
       const row = { ids: new Int32Array(T).fill(7), length: T };
       const at = new Positions({ samples: [row, row], T, device: 'cpu' });
       const into = new Collector({ positions: at, setOf: () => positions });
-      const starts = strategy.enter(clean, into).map(({ state, edits }) => ({
-        shape: state.shape,
-        editedAt: [...(edits?.keys() ?? [])],
+      const stateOf = (start: LaneStart): readonly number[] => {
+        if ('state' in start) return start.state.shape;
+        if ('place' in start) return clean.withSite(start.place, start.value).shape;
+        start.walk.begin(clean.residual(start.walk.from));
+        for (let i = start.walk.from + 1; i <= model.layers; i++)
+          start.walk.through(i, model, context);
+        const end = start.walk.end();
+        const { shape } = end;
+        end.dispose();
+        return shape;
+      };
+      const starts = strategy.enter(clean, into).map((start) => ({
+        shape: stateOf(start),
+        editedAt: 'state' in start ? [...(start.edits?.keys() ?? [])] : [],
       }));
       into.dispose();
       at.dispose();

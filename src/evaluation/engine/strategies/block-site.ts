@@ -29,6 +29,7 @@ export class InsideBlock implements Strategy {
   readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'];
   /** The other sites go on, so a site at zero is a lane of its own. */
   readonly zeroSites: Strategy['zeroSites'] = [];
   readonly lanes: readonly LanePlan[];
@@ -48,6 +49,7 @@ export class InsideBlock implements Strategy {
     const slots = [{ layer, splicedAt: layer }];
     this.slots = { reference: slots, strict: slots };
     this.residuals = [layer - 1];
+    this.sites = [{ site: hook.site, layer }];
     this.#interventions = interventions(wanted.protocols, positions);
     const targets = this.#interventions.map(({ protocols }) =>
       variants.map(({ owner }) => targetsFor(owner, protocols, 0)),
@@ -81,7 +83,8 @@ export class InsideBlock implements Strategy {
       if (this.lanes.length === 0) return [];
       const own = clean.atSite(hook); // [B, T, w]
       const replacing = ({ positions }: Intervention, value: Tensor): LaneStart => ({
-        state: clean.withSite(hook, leaving(into.positions.excluded(positions), own, value)),
+        place: hook,
+        value: leaving(into.positions.excluded(positions), own, value),
       });
       const restored = (one: Tensor): Tensor => input.restore(one).reshape(own.shape);
       const zero = this.lanes.some((lane) => lane.zero);

@@ -5,7 +5,7 @@ import type { Target } from '../../../metrics/keys.js';
 import type { BlockSite } from '../../../lm/index.js';
 import type { DType, Tensor } from '../../../torch/index.js';
 import type { PositionSet } from '../../positions.js';
-import type { CleanPass } from '../clean-pass.js';
+import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import type { ZeroSite } from './strategy.js';
 
@@ -19,6 +19,10 @@ export interface ChangedPlace {
 export const residualOf = ({ layer, site }: ChangedPlace): number =>
   site === null ? layer : layer - 1;
 
+/** Those of some places that lie inside blocks. */
+export const sitesOf = (places: readonly ChangedPlace[]): SiteInBlock[] =>
+  places.flatMap(({ layer, site }) => (site === null ? [] : [{ layer, site }]));
+
 /** Activations of the clean pass at a place, in an SAE's dtype: [N, w]. */
 export function inputOf(clean: CleanPass, place: ChangedPlace, dtype: DType): Tensor {
   const own = clean.at(place);
@@ -26,8 +30,8 @@ export function inputOf(clean: CleanPass, place: ChangedPlace, dtype: DType): Te
 }
 
 /** The beginning of a lane in which `value` stands at a place. */
-export function startAt(clean: CleanPass, { layer, site }: ChangedPlace, value: Tensor): LaneStart {
-  return { state: site === null ? value : clean.withSite({ layer, site }, value) };
+export function startAt({ layer, site }: ChangedPlace, value: Tensor): LaneStart {
+  return site === null ? { state: value } : { place: { layer, site }, value };
 }
 
 /**

@@ -16,10 +16,12 @@ import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { measure } from '../measure.js';
+import { Walk } from '../walk.js';
 import { decideSkip, type OpenPrediction } from './decide-skip.js';
 import {
   inputOf,
   residualOf,
+  sitesOf,
   startAt,
   zeroLaneOrSite,
   type ChangedPlace,
@@ -55,6 +57,7 @@ export class CrossLayerStrategy implements Strategy {
   readonly positions: Strategy['positions'];
   readonly slots: Strategy['slots'];
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
@@ -75,6 +78,7 @@ export class CrossLayerStrategy implements Strategy {
     };
     this.residuals = [...new Set([...reads, ...predicts].map(residualOf))];
     const strict = wanted.protocols.has('strict');
+    this.sites = strict ? sitesOf([...reads, ...predicts]) : [];
     const splices = strict && wanted.splice;
     const isZeroed = splices && wanted.zero;
     const asked = wanted.metrics?.some(({ name }) => name === 'NextTokenAgreement') ?? true;
@@ -121,14 +125,14 @@ export class CrossLayerStrategy implements Strategy {
       const taken = this.#places.predicts.map(takes);
       const isReplaced = takes();
       const alone = scope(() => this.#alone(variant, { clean, into, part, taken }));
-      return isReplaced ? [...alone, { state: this.#replaced(clean, into, variant) }] : alone;
+      return isReplaced ? [...alone, { walk: this.#replaced(into, variant) }] : alone;
     });
     if (lane >= this.lanes.length) return starts;
     const zeros = (this.#hasZeroLanes ? this.#places.predicts : []).flatMap((place) =>
       takes() ? [scope(() => this.#zeroed(clean, into, place))] : [],
     );
     return takes()
-      ? [...starts, ...zeros, { state: this.#off(clean, into) }]
+      ? [...starts, ...zeros, { walk: this.#off(into) }]
       : [...starts, ...zeros];
   }
 
@@ -196,7 +200,7 @@ export class CrossLayerStrategy implements Strategy {
         if (taken[l] !== true) return [];
         const own = clean.at(place); // [B, T, d]
         const value = predicted.to({ dtype: own.dtype }).reshape(own.shape);
-        return [startAt(clean, place, this.#leaving(into, own, value))];
+        return [startAt(place, this.#leaving(into, own, value))];
       });
     } finally {
       sums.dispose();
@@ -207,8 +211,8 @@ export class CrossLayerStrategy implements Strategy {
     return leaving(into.positions.excluded(this.positions), own, value);
   }
 
-  /** r_L of the replacement model: [B, T, d]. */
-  #replaced(clean: CleanPass, into: Collector, variant: Variant): Tensor {
+  /** The pass of the replacement model. */
+  #replaced(into: Collector, variant: Variant): Walk {
     const sae = this.#sae;
     const { reads, predicts, saeDtype } = this.#places;
     const sums = new LayerSums(sae);
@@ -233,30 +237,31 @@ export class CrossLayerStrategy implements Strategy {
       if (own !== replaced) own.dispose();
       return result;
     };
-    try {
-      return clean.changedFrom(this.#start, {
-        change: step,
-        edit: (layer, r) => step({ layer, site: null }, r),
-      });
-    } finally {
-      sums.dispose();
-      for (const tensor of predicted.values()) tensor.dispose();
-    }
+    return new Walk({
+      from: this.#start,
+      change: step,
+      edit: (layer, r) => step({ layer, site: null }, r),
+      dispose: () => {
+        sums.dispose();
+        for (const tensor of predicted.values()) tensor.dispose();
+      },
+    });
   }
 
   #zeroed(clean: CleanPass, into: Collector, place: ChangedPlace): LaneStart {
     const own = clean.at(place);
-    return startAt(clean, place, this.#leaving(into, own, own.mul(0)));
+    return startAt(place, this.#leaving(into, own, own.mul(0)));
   }
 
-  /** r_L of a pass with all that is predicted at zero: [B, T, d]. */
-  #off(clean: CleanPass, into: Collector): Tensor {
+  /** A pass with all that is predicted at zero. */
+  #off(into: Collector): Walk {
     const { predicts } = this.#places;
     const step = (here: ChangedPlace, value: Tensor): Tensor =>
       predicts.some(({ layer, site }) => layer === here.layer && site === here.site)
         ? this.#leaving(into, value, value.mul(0))
         : value;
-    return clean.changedFrom(this.#start, {
+    return new Walk({
+      from: this.#start,
       change: step,
       edit: (layer, r) => step({ layer, site: null }, r),
     });

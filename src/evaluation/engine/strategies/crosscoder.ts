@@ -26,6 +26,7 @@ export class CrosscoderStrategy implements Strategy {
   readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'] = [];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];

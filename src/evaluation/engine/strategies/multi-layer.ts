@@ -33,6 +33,8 @@ export class MultiLayer implements Strategy {
   readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'] = [];
+  readonly isByLayer = true;
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
@@ -110,7 +112,7 @@ export class MultiLayer implements Strategy {
     let lane = 0;
     return this.residuals.flatMap((layer) => {
       const slot = this.#layers.indexOf(layer);
-      const measures = part.measures && slot >= 0;
+      const measures = part.measures && slot >= 0 && (part.layer ?? layer) === layer;
       // For each variant, the interventions whose lanes begin now.
       const wanted = this.variants.map(() =>
         this.#spliced.includes(layer)

@@ -36,6 +36,7 @@ export class Routed implements Strategy {
   readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'] = [];
   readonly zeroSites: Strategy['zeroSites'] = [];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];

@@ -29,6 +29,7 @@ export class SingleLayer implements Strategy {
   readonly positions: PositionSet;
   readonly slots: Record<Protocol, Slot[]>;
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'] = [];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];

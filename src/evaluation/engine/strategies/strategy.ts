@@ -5,7 +5,7 @@ import type { Table } from '../../../metrics/table.js';
 import type { Override } from '../../../sae/index.js';
 import { ops, type Tensor } from '../../../torch/index.js';
 import { everyPosition, type PositionSet } from '../../positions.js';
-import type { CleanPass } from '../clean-pass.js';
+import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 
@@ -78,6 +78,8 @@ export interface Part {
   readonly measures: boolean;
   /** Whether a lane, by its place in `lanes`, begins. */
   takes(lane: number): boolean;
+  /** The one layer that is done, of an SAE that works on each of its layers by itself. */
+  readonly layer?: number;
 }
 
 /** Everything at once. */
@@ -95,6 +97,10 @@ export interface Strategy {
   readonly slots: Readonly<Record<Protocol, readonly Slot[]>>;
   /** Layers whose clean residual stream it reads. */
   readonly residuals: readonly number[];
+  /** Sites inside blocks that it reads. */
+  readonly sites: readonly SiteInBlock[];
+  /** Whether it works on each of its layers by itself, so that each may be a part. */
+  readonly isByLayer?: true;
   /** The positions that it counts, and splices, under `strict`. */
   readonly positions: PositionSet;
   /** Layers whose residual stream is set to zero, and where their cross-entropy goes. */
@@ -106,10 +112,10 @@ export interface Strategy {
   /** Times that a token goes through the encoder, and through the decoder for each variant. */
   readonly passes: { readonly encode: number; readonly decode: readonly number[] };
   /**
-   * Measures the SAE on the clean pass.
+   * Measures the SAE on the clean pass, which has everything that the part reads.
    * @param part what of it is done; default everything.
-   * @returns a beginning for each of `lanes` that the part takes, in their order. Frees everything
-   *   else it makes.
+   * @returns a beginning for each of `lanes` that the part takes, in their order. Runs no block.
+   *   Frees everything else it makes.
    */
   enter(clean: CleanPass, into: Collector, part?: Part): LaneStart[];
 }

@@ -14,6 +14,7 @@ import { decideSkip } from './decide-skip.js';
 import {
   inputOf,
   residualOf,
+  sitesOf,
   startAt,
   zeroLaneOrSite,
   type ChangedPlace,
@@ -25,6 +26,7 @@ export class TranscoderStrategy implements Strategy {
   readonly positions: Strategy['positions'];
   readonly slots: Strategy['slots'];
   readonly residuals: readonly number[];
+  readonly sites: Strategy['sites'];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
@@ -46,6 +48,7 @@ export class TranscoderStrategy implements Strategy {
     this.slots = { reference: [], strict: [{ layer, splicedAt: layer }] };
     this.residuals = [...new Set([residualOf(reads), residualOf(predicts)])];
     const strict = wanted.protocols.has('strict');
+    this.sites = strict ? sitesOf([reads, predicts]) : [];
     const targets = variants.map(({ owner }) => targetsFor(owner, ['strict'], 0));
     const zero = zeroLaneOrSite(predicts, { positions, targets: targets.flat() });
     const isZeroed = strict && wanted.zero;
@@ -91,11 +94,11 @@ export class TranscoderStrategy implements Strategy {
           measure({ x: target, reconstruction: predicted, latents, targets }, into);
         if (!isSpliced) return [];
         const value = predicted.to({ dtype: own.dtype }).reshape(own.shape);
-        return [startAt(clean, this.#predicts, this.#leaving(into, own, value))];
+        return [startAt(this.#predicts, this.#leaving(into, own, value))];
       });
       const isZeroed = this.lanes.length > count && part.takes(count);
       const zero = isZeroed
-        ? [startAt(clean, this.#predicts, this.#leaving(into, own, own.mul(0)))]
+        ? [startAt(this.#predicts, this.#leaving(into, own, own.mul(0)))]
         : [];
       return [...states, ...zero];
     });

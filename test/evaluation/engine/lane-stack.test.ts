@@ -3,7 +3,8 @@
  * lane run alone through the model's own blocks.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runLanes, type Lane } from '#src/evaluation/engine/lanes.js';
+import { LaneStack, type SweptLanes } from '#src/evaluation/engine/lane-stack.js';
+import type { LanePlan, StateStart } from '#src/evaluation/engine/lanes.js';
 import { loadLanguageModel, type AttentionContext, type LanguageModel } from '#src/lm/index.js';
 import { manualSeed, memory, ops, scope, setInferenceMode, type Tensor } from '#src/torch/index.js';
 import { deviation, shipped } from '../../golden/load.js';
@@ -24,6 +25,7 @@ afterAll(() => {
   model.dispose();
 });
 
+type Lane = LanePlan & StateStart;
 type Edits = NonNullable<Lane['edits']>;
 const lane = (start: number, edits: Edits = new Map()): Lane => ({
   start,
@@ -32,6 +34,18 @@ const lane = (start: number, edits: Edits = new Map()): Lane => ({
   zero: false,
   targets: [],
 });
+
+/** Runs lanes through all blocks. */
+function runLanes(lanes: readonly Lane[], lanesPerCall: number): SweptLanes {
+  const stack = new LaneStack({ model, context, lanes, B, lanesPerCall });
+  lanes.forEach((one, n) => stack.begin(n, one));
+  stack.at(0);
+  for (let i = 1; i <= model.layers; i++) {
+    stack.through(i);
+    stack.at(i);
+  }
+  return stack.finish();
+}
 
 /** The final hidden state of one lane by itself: [B, T, d]. */
 function alone({ start, state, edits }: Lane): Tensor {
@@ -49,7 +63,7 @@ function alone({ start, state, edits }: Lane): Tensor {
 function check(lanes: readonly Lane[], lanesPerCall: number): readonly number[] {
   return scope(() => {
     const expected = lanes.map(alone);
-    const { hidden, order } = runLanes({ model, context, lanes, lanesPerCall });
+    const { hidden, order } = runLanes(lanes, lanesPerCall);
     expect(hidden.shape).toEqual([lanes.length * B, T, model.width]);
     expect([...order].sort((a, b) => a - b)).toEqual(lanes.map((_, index) => index));
     order.forEach((index, place) => {
@@ -115,7 +129,7 @@ describe('lanes', () => {
         [7, look(first)],
         [8, look(second)],
       ]);
-      runLanes({ model, context, lanes: [lane(5), { ...lane(6), state, edits }], lanesPerCall: 8 });
+      runLanes([lane(5), { ...lane(6), state, edits }], 8);
       expect(off).toHaveLength(2);
       expect(Math.max(...off)).toBeLessThan(tolerance);
       return null;
@@ -126,7 +140,7 @@ describe('lanes', () => {
     manualSeed(5);
     const lanes = [lane(10, new Map([[12, (r: Tensor) => r.neg()]])), lane(14), lane(14)];
     const before = memory().handles;
-    const { hidden } = runLanes({ model, context, lanes, lanesPerCall: 2 });
+    const { hidden } = runLanes(lanes, 2);
     expect(memory().handles).toBe(before - lanes.length + 1);
     hidden.dispose();
   });

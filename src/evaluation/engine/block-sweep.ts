@@ -1,0 +1,105 @@
+/**
+ * Block by block: everything that travels through the model goes through a block before any of it
+ * goes through the next, so that the weights of a block are needed once for all of them.
+ */
+import type { LanguageModel } from '../../lm/index.js';
+import { HeldScope } from '../../torch/scope.js';
+
+/** Something that goes through all blocks, once or several times. */
+export interface Traveler {
+  /** Times that it goes through the blocks. */
+  readonly rounds: number;
+  /** Before the first block of a round, the first of which is 0. */
+  begin(round: number): void;
+  /** Block i. */
+  step(i: number): void;
+  /** After the last block of a round. */
+  end(): void;
+}
+
+/** A traveler whose tensors live from step to step, until it is disposed of. */
+export class HeldTraveler implements Traveler {
+  readonly #scope = new HeldScope();
+  readonly #traveler: Traveler;
+
+  constructor(make: () => Traveler) {
+    try {
+      this.#traveler = this.#scope.run(make);
+    } catch (thrown) {
+      this.#scope.dispose();
+      throw thrown;
+    }
+  }
+
+  get rounds(): number {
+    return this.#traveler.rounds;
+  }
+
+  begin(round: number): void {
+    this.#scope.run(() => this.#traveler.begin(round));
+  }
+
+  step(i: number): void {
+    this.#scope.run(() => this.#traveler.step(i));
+  }
+
+  end(): void {
+    this.#scope.run(() => this.#traveler.end());
+  }
+
+  dispose(): void {
+    this.#scope.dispose();
+  }
+}
+
+/** Takes travelers through blocks that are all there. */
+export function goThrough(model: LanguageModel, travelers: readonly Traveler[]): void {
+  const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
+  for (let round = 0; round < rounds; round++) {
+    const present = travelers.filter((one) => round < one.rounds);
+    for (const one of present) one.begin(round);
+    for (let i = 1; i <= model.layers; i++) for (const one of present) one.step(i);
+    for (const one of present) one.end();
+  }
+}
+
+export interface SweepOptions {
+  signal?: AbortSignal | undefined;
+  /** Part of the way that is done, after each block. */
+  onBlock?: (part: number) => void;
+}
+
+async function turn(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise(setImmediate);
+  signal?.throwIfAborted();
+}
+
+/**
+ * Takes travelers through blocks that are brought in one after the other. Gives the event loop a
+ * turn after each step; ends there when aborted.
+ */
+export async function sweepBlocks(
+  model: LanguageModel,
+  travelers: readonly Traveler[],
+  { signal, onBlock }: SweepOptions = {},
+): Promise<void> {
+  const { layers } = model;
+  const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
+  for (let round = 0; round < rounds; round++) {
+    const present = travelers.filter((one) => round < one.rounds);
+    for (const one of present) one.begin(round);
+    for (let i = 1; i <= layers; i++) {
+      // After the last block comes the first, of the next round or of the next texts.
+      await model.bring(i, i < layers ? i + 1 : 1);
+      for (const one of present) {
+        one.step(i);
+        await turn(signal);
+      }
+      onBlock?.((round * layers + i) / (rounds * layers));
+    }
+    for (const one of present) {
+      one.end();
+      await turn(signal);
+    }
+  }
+}
