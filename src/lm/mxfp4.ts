@@ -17,6 +17,9 @@ const numberOf = (bits: number): number => (bits < 8 ? magnitudes[bits]! : -magn
 export function widenMxfp4(blocks: Tensor, factors: Tensor, dtype: DType): Tensor {
   return scope(() => {
     const { device } = blocks;
+    const [rows, groups] = factors.shape as [number, number];
+    // Tensors of shapes alone cannot be looked up.
+    if (device === 'meta') return ops.empty([rows, numbersPerBlock * groups], { dtype, device });
     const pairs = Float32Array.from({ length: 512 }, (_, i) =>
       numberOf(i % 2 === 0 ? (i >> 1) & 15 : i >> 5),
     );

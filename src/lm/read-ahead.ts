@@ -31,7 +31,7 @@ export async function readAhead(ranges: readonly FileRange[], signal: AbortSigna
     for (const { path, from, length } of ranges) {
       const file = await open(path, 'r');
       try {
-        for (let at = from; at < from + length && !signal.aborted; ) {
+        for (let at = from; at < from + length && !signal.aborted;) {
           const wanted = Math.min(pieceBytes, from + length - at);
           const { bytesRead } = await file.read(piece, 0, wanted, at);
           if (bytesRead === 0) break;

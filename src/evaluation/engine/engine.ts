@@ -226,7 +226,7 @@ export class Engine {
     const slices: Slice[] = [];
     for (const of of batches) {
       const { samples, done } = of;
-      for (let from = done; from < samples.length; ) {
+      for (let from = done; from < samples.length;) {
         if (slices.length === this.#superBatch) return slices;
         const end = Math.min(samples.length, from + this.#microBatch.sequences);
         slices.push({ of, samples: samples.slice(from, end), isLast: end === samples.length });

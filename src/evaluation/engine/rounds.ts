@@ -117,10 +117,7 @@ function workOf(
 
 function workFor(
   of: { source: number; part: Part },
-  {
-    reads,
-    lanes,
-  }: { reads: readonly number[]; lanes: readonly (readonly [number, LanePlan])[] },
+  { reads, lanes }: { reads: readonly number[]; lanes: readonly (readonly [number, LanePlan])[] },
 ): Work {
   const plans = lanes.map(([, plan]) => plan);
   const begins = plans.map(({ start, through = 0 }) => start - through);

@@ -97,9 +97,7 @@ export class ZeroAblation implements Traveler {
       const { hidden, order } = stack.finish();
       const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]
       const rows = logits.log_softmax(-1, 'float32').unbind(0);
-      order.forEach((lane, n) =>
-        this.#logProbabilities.set(this.#layers[lane]!, keep(rows[n]!)),
-      );
+      order.forEach((lane, n) => this.#logProbabilities.set(this.#layers[lane]!, keep(rows[n]!)));
       return null;
     });
     this.#abandon();

@@ -131,9 +131,7 @@ export class CrossLayerStrategy implements Strategy {
     const zeros = (this.#hasZeroLanes ? this.#places.predicts : []).flatMap((place) =>
       takes() ? [scope(() => this.#zeroed(clean, into, place))] : [],
     );
-    return takes()
-      ? [...starts, ...zeros, { walk: this.#off(into) }]
-      : [...starts, ...zeros];
+    return takes() ? [...starts, ...zeros, { walk: this.#off(into) }] : [...starts, ...zeros];
   }
 
   /** The layer from which the replacement model differs. */

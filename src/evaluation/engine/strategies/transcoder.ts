@@ -97,9 +97,7 @@ export class TranscoderStrategy implements Strategy {
         return [startAt(this.#predicts, this.#leaving(into, own, value))];
       });
       const isZeroed = this.lanes.length > count && part.takes(count);
-      const zero = isZeroed
-        ? [startAt(this.#predicts, this.#leaving(into, own, own.mul(0)))]
-        : [];
+      const zero = isZeroed ? [startAt(this.#predicts, this.#leaving(into, own, own.mul(0)))] : [];
       return [...states, ...zero];
     });
   }
