@@ -17,6 +17,7 @@ const mayImport = {
   'nearest-name': [],
   'json-fault': [],
   'hub-name': [],
+  'system-memory': [],
   'missing-path': ['errors', 'hub-name'],
   'hub-cache': ['errors', 'hub-name', 'missing-path'],
   setup: ['errors'],
@@ -28,7 +29,7 @@ const mayImport = {
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
   schema: ['errors', 'bilingual', 'metrics', 'kinds'],
   checkpoint: ['errors', 'torch'],
-  lm: ['errors', 'hub-cache', 'schema', 'torch', 'checkpoint'],
+  lm: ['errors', 'hub-cache', 'system-memory', 'schema', 'torch', 'checkpoint'],
   sae: [
     ...['errors', 'bilingual', 'missing-path', 'hub-cache', 'schema', 'torch', 'checkpoint'],
     'kinds',
@@ -40,6 +41,7 @@ const mayImport = {
     ...['errors', 'bilingual', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint'],
     ...['lm', 'sae', 'kinds', 'data', 'findings', 'summary', 'missing-path', 'hub-cache'],
     'hub-name',
+    'system-memory',
   ],
   inspect: [
     ...['errors', 'hub-cache', 'missing-path', 'schema', 'checkpoint', 'lm', 'sae', 'kinds'],
@@ -74,6 +76,7 @@ const pattern = {
   'missing-path': 'src/missing-path.ts',
   'hub-name': 'src/hub-name.ts',
   'hub-cache': 'src/hub-cache.ts',
+  'system-memory': 'src/system-memory.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys}.ts',
   setup: 'src/torch/setup/**',

@@ -1,6 +1,6 @@
 /** Loads a language model from its folder. */
-import { freemem } from 'node:os';
 import { SaeEvalError } from '../errors.js';
+import { systemMemory } from '../system-memory.js';
 import { cuda, type DType } from '../torch/index.js';
 import { Builder } from './builder.js';
 import { readModelConfig, type ModelConfig } from './config.js';
@@ -32,7 +32,7 @@ function freeMemory(device: string): number {
     const { freeBytes, reservedBytes, allocatedBytes } = cuda.memory(device);
     return freeBytes + reservedBytes - allocatedBytes;
   }
-  return typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
+  return systemMemory().freeBytes;
 }
 
 /**

@@ -2,24 +2,10 @@
  * How much memory a device has, and how much of it is free. This file loads no libtorch: the
  * compute process passes a function that asks it.
  */
-import { freemem, totalmem } from 'node:os';
+import { systemMemory, type MemoryCounts } from '../../system-memory.js';
 
-export interface DeviceMemory {
-  totalBytes: number;
-  freeBytes: number;
-}
-
-/**
- * The memory that this machine's processes may take: less than what is built in, in a container
- * with a limit.
- */
-export function systemMemory(): DeviceMemory {
-  const limit = process.constrainedMemory();
-  const totalBytes = limit > 0 && limit < totalmem() ? limit : totalmem();
-  const freeBytes =
-    typeof process.availableMemory === 'function' ? process.availableMemory() : freemem();
-  return { totalBytes, freeBytes: Math.min(freeBytes, totalBytes) };
-}
+export { systemMemory };
+export type DeviceMemory = MemoryCounts;
 
 /** Memory of a CUDA device as the binding tells it. */
 export interface CudaCounts extends DeviceMemory {
