@@ -1,6 +1,6 @@
 /** The plan of a run as a table for a terminal. */
 import CliTable from 'cli-table3';
-import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
+import type { ExplainedRequest, Streaming } from '../evaluation/run/plan/explain.js';
 import type { PlanStep } from '../evaluation/run/plan/plan.js';
 
 /** FLOPs with a unit. */
@@ -23,7 +23,29 @@ function describe({ pass, from, labels, count }: PlanStep): string {
   }
 }
 
-export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest): string {
+const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+
+/** How weights come in that do not fit. */
+function streamingText(
+  { weightBytes, memoryBytes, sequences, rounds, bytes, times }: Streaming,
+  device: string,
+): string {
+  const inAll = times === null ? '' : `, ${times} times in the run, ${gib(times * bytes)} in all`;
+  return (
+    `the weights (${gib(weightBytes)}) do not fit into the memory of ${device} ` +
+    `(${gib(memoryBytes)}): blocks are brought in one after the other, each ` +
+    `${rounds === 1 ? 'once' : `${rounds} times`} for ${sequences} ` +
+    `${sequences === 1 ? 'sequence' : 'sequences'}: ${gib(bytes)}${inAll}`
+  );
+}
+
+export function planTable({
+  plan,
+  decisions,
+  seqLen,
+  device,
+  streaming,
+}: ExplainedRequest): string {
   const table = new CliTable({
     head: ['pass', 'times', 'blocks each', 'per token', 'share'],
     style: { head: [], border: [], compact: true },
@@ -49,5 +71,6 @@ export function planTable({ plan, decisions, seqLen, device }: ExplainedRequest)
       `${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} ` +
       `spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} ` +
       'logits',
+    ...(streaming === null ? [] : [streamingText(streaming, device)]),
   ].join('\n');
 }

@@ -65,6 +65,8 @@ export function goThrough(model: LanguageModel, travelers: readonly Traveler[]):
 
 export interface SweepOptions {
   signal?: AbortSignal | undefined;
+  /** Whether another sweep is sure to follow, so that its first block may be read ahead. */
+  continues?: boolean;
   /** Part of the way that is done, after each block. */
   onBlock?: (part: number) => void;
 }
@@ -81,7 +83,7 @@ async function turn(signal: AbortSignal | undefined): Promise<void> {
 export async function sweepBlocks(
   model: LanguageModel,
   travelers: readonly Traveler[],
-  { signal, onBlock }: SweepOptions = {},
+  { signal, continues = false, onBlock }: SweepOptions = {},
 ): Promise<void> {
   const { layers } = model;
   const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
@@ -89,8 +91,8 @@ export async function sweepBlocks(
     const present = travelers.filter((one) => round < one.rounds);
     for (const one of present) one.begin(round);
     for (let i = 1; i <= layers; i++) {
-      // After the last block comes the first, of the next round or of the next texts.
-      await model.bring(i, i < layers ? i + 1 : 1);
+      const again = continues || round + 1 < rounds ? 1 : null;
+      await model.bring(i, i < layers ? i + 1 : again);
       for (const one of present) {
         one.step(i);
         await turn(signal);

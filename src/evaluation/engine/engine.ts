@@ -72,6 +72,11 @@ interface BatchSums {
   done: number;
 }
 
+interface TakeOptions extends Pick<BatchOptions, 'signal' | 'onMicroBatch'> {
+  /** Whether others are sure to follow. */
+  continues: boolean;
+}
+
 /** A micro-batch that is next. */
 interface Slice {
   of: BatchSums;
@@ -192,7 +197,10 @@ export class Engine {
         signal?.throwIfAborted();
         if (stop?.aborted === true) break;
         try {
-          await this.#take(this.#slices(left()), { signal, onMicroBatch });
+          const slices = this.#slices(left());
+          const { of, isLast } = slices.at(-1)!;
+          const continues = !isLast || of !== all.at(-1);
+          await this.#take(slices, { signal, continues, onMicroBatch });
         } catch (thrown) {
           if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
           // Blocks of the larger micro-batch's sizes would stand in the way.
@@ -239,11 +247,11 @@ export class Engine {
   /** Computes micro-batches and adds their sums, in their order. */
   async #take(
     slices: readonly Slice[],
-    { signal, onMicroBatch }: Pick<BatchOptions, 'signal' | 'onMicroBatch'>,
+    { signal, continues, onMicroBatch }: TakeOptions,
   ): Promise<void> {
     const { model } = this.#options;
     if (model.isStreamed) {
-      await this.#sweep(slices, { signal, onMicroBatch });
+      await this.#sweep(slices, { signal, continues, onMicroBatch });
       return;
     }
     if (!this.#zero.isDone) goThrough(model, [this.#zero]);
@@ -263,7 +271,7 @@ export class Engine {
   /** The same with blocks that are streamed: each is brought in once for all micro-batches. */
   async #sweep(
     slices: readonly Slice[],
-    { signal, onMicroBatch }: Pick<BatchOptions, 'signal' | 'onMicroBatch'>,
+    { signal, continues, onMicroBatch }: TakeOptions,
   ): Promise<void> {
     const { model } = this.#options;
     const passes: MicroBatchPass[] = [];
@@ -282,6 +290,7 @@ export class Engine {
       const count = slices.reduce((sum, { samples }) => sum + samples.length, 0);
       await sweepBlocks(model, [...(this.#zero.isDone ? [] : [this.#zero]), ...held], {
         signal,
+        continues,
         onBlock: (part) => onMicroBatch?.(before + Math.floor(count * part)),
       });
       for (const [n, slice] of slices.entries()) this.#add(passes[n]!, slice);

@@ -60,6 +60,9 @@ export async function computeBatches(
       if (!isShort) notice(memoryShort(device));
       isShort = true;
     },
+    onFewer: (superBatch) => {
+      decisions.superBatch = superBatch;
+    },
     onMicroBatch,
   });
   for await (const { sums, left } of computed) {

@@ -26,6 +26,11 @@ export interface Decisions {
   threads: number;
   /** Kind of the SAEs' products. */
   saeProducts: ProductKind;
+  /**
+   * Micro-batches that go through a block together, if the weights do not fit and blocks are
+   * brought in one after the other.
+   */
+  superBatch?: number | undefined;
 }
 
 /** State of a run after a batch. */
@@ -51,6 +56,7 @@ export const decisionsSchema = z.object({
   }),
   threads: z.number(),
   saeProducts: z.enum(['float32', 'bfloat16-parts']),
+  superBatch: z.number().int().positive().optional(),
 }) satisfies z.ZodType<Decisions>;
 
 const contentSchema = z.object({

@@ -4,16 +4,24 @@ import type { LanguageModel } from '../../lm/index.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import type { ProductKind } from '../../sae/index.js';
 import { isSkipOpen, isSkipTurned } from '../../sae/turned-skip.js';
-import { setInferenceMode, setMemoryCache, setNumThreads, versions } from '../../torch/index.js';
+import {
+  cuda,
+  setInferenceMode,
+  setMemoryCache,
+  setNumThreads,
+  versions,
+} from '../../torch/index.js';
 import { memoryCacheBytes } from '../../torch/tuning.js';
 import { Engine } from '../engine/engine.js';
 import type { Wanted } from '../engine/strategies/strategy.js';
 import { factsOf, type RunFacts } from '../result/facts.js';
 import { beginOfSamples, type BeginOfSamples } from './begin-of-samples.js';
 import type { RunInputs } from './inputs.js';
+import { deviceMemory } from './device-memory.js';
 import type { Decisions } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf, type EvaluatedSae } from './prepare.js';
+import { residencyOf, type Residency } from './residency.js';
 
 export interface LoadOptions {
   /** Kind of the SAEs' products. */
@@ -22,6 +30,8 @@ export interface LoadOptions {
   turnedSkips?: readonly number[] | undefined;
   /** Indices of the SAEs to load; default all. */
   only?: readonly number[] | undefined;
+  /** Whether an earlier part of the run brought blocks in one after the other. */
+  streams?: boolean | undefined;
 }
 
 /** The request with what was decided about BOS. */
@@ -38,6 +48,8 @@ export class LoadedRun {
   readonly evaluated: readonly EvaluatedSae[];
   readonly wanted: Wanted;
   readonly begins: BeginOfSamples;
+  /** Where the weights are, if blocks are brought in one after the other. */
+  readonly residency: Residency | null;
   readonly #inputs: RunInputs;
   readonly #products: ProductKind;
 
@@ -49,12 +61,14 @@ export class LoadedRun {
       evaluated,
       wanted,
       products,
+      residency,
     }: {
       model: LanguageModel;
       tokenizer: Tokenizer;
       evaluated: readonly EvaluatedSae[];
       wanted: Wanted;
       products: ProductKind;
+      residency: Residency | null;
     },
   ) {
     this.#inputs = inputs;
@@ -63,24 +77,36 @@ export class LoadedRun {
     this.evaluated = evaluated;
     this.wanted = wanted;
     this.#products = products;
+    this.residency = residency;
     this.begins = beginOfSamples(inputs.validated, tokenizer);
   }
 
   /** @throws SaeEvalError for the model and the tokenizer; an SAE fails alone. */
   static async load(
     inputs: RunInputs,
-    { products, turnedSkips, only }: LoadOptions,
+    { products, turnedSkips, only, streams = false }: LoadOptions,
   ): Promise<LoadedRun> {
     const { validated, request, loans, cache, resolvePath, allowProgram } = inputs;
     setInferenceMode(true);
     setMemoryCache(memoryCacheBytes);
     threadsOfProcess();
     const wanted = wantedOf(request);
+    const saes = validated.saes.filter((_, index) => only?.includes(index) ?? true);
+    const residency = (): Promise<Residency | null> =>
+      residencyOf(validated.model, {
+        request,
+        saes: saes.map(({ description }) => description),
+        memory: deviceMemory(request.device, cuda.memory),
+      });
     const model = await borrowModel(cache, loans, {
       path: validated.paths.model,
       device: request.device,
       dtype: request.dtype,
       allowProgram,
+      streams: async () => {
+        const found = await residency();
+        return found !== null && (streams || found.streams);
+      },
     });
     const tokenizer = await borrowTokenizer(loans, validated.paths.model);
     const evaluated = loadEvaluated(validated.saes, {
@@ -95,7 +121,14 @@ export class LoadedRun {
       loans,
       resolvePath,
     });
-    return new LoadedRun(inputs, { model, tokenizer, evaluated, wanted, products });
+    return new LoadedRun(inputs, {
+      model,
+      tokenizer,
+      evaluated,
+      wanted,
+      products,
+      residency: model.isStreamed ? { ...(await residency())!, streams: true } : null,
+    });
   }
 
   /** Decides how much is computed at once, and on how many threads. */
@@ -105,11 +138,12 @@ export class LoadedRun {
       evaluated,
       products: this.#products,
       attentionBytes: model.attentionBytes,
+      residency: this.residency,
     });
   }
 
   /** An engine for what was decided; the caller disposes of it. */
-  engine({ threads, microBatch }: Decisions): Engine {
+  engine({ threads, microBatch, superBatch }: Decisions): Engine {
     setNumThreads(threads);
     return new Engine({
       model: this.model,
@@ -118,6 +152,8 @@ export class LoadedRun {
       strategies: this.evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: this.#inputs.request.saeDtype,
       microBatch,
+      // Another machine may have decided, on which all weights fit.
+      superBatch: this.residency === null ? 1 : (superBatch ?? this.decide().superBatch ?? 1),
     });
   }
 

@@ -38,24 +38,40 @@ export async function borrowModel(
     device,
     dtype,
     allowProgram,
-  }: { path: string; device: string; dtype: DType; allowProgram: boolean },
+    streams,
+  }: {
+    path: string;
+    device: string;
+    dtype: DType;
+    allowProgram: boolean;
+    /** Decides whether blocks are streamed, of a model that is not there yet. */
+    streams: () => Promise<boolean>;
+  },
 ): Promise<LanguageModel> {
-  const load = async (): Promise<Loaded<LanguageModel>> => {
+  const load = async (streamBlocks: boolean): Promise<Loaded<LanguageModel>> => {
     const before = memory().bytes;
-    const model = await loadLanguageModel(path, { device, dtype, allowProgram });
+    const model = await loadLanguageModel(path, { device, dtype, allowProgram, streamBlocks });
     return {
       value: model,
-      bytes: withCopies(model.weightBytes, before),
+      // A streamed model holds little between runs.
+      bytes: withCopies(streamBlocks ? 0 : model.weightBytes, before),
       dispose: () => model.dispose(),
     };
   };
   const source: Source = { path, options: ['model', device, dtype, allowProgram] };
+  const streamed: Source = { path, options: ['streamed', device, dtype, allowProgram] };
+  if (!cache.holds(source)) {
+    let isStreamed = await streams();
+    // What earlier runs left may be in the way.
+    if (isStreamed && cache.clear() > 0) isStreamed = await streams();
+    if (isStreamed) return loans.borrowLater(streamed, () => load(true));
+  }
   try {
-    return await loans.borrowLater(source, load);
+    return await loans.borrowLater(source, () => load(false));
   } catch (thrown) {
     if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
     cache.clear();
-    return loans.borrowLater(source, load);
+    return loans.borrowLater(source, () => load(false));
   }
 }
 

@@ -8,8 +8,9 @@ import { bytesPer } from '../../lm/weight-files.js';
 import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
 import { beginSkip } from '../../sae/turned-skip.js';
-import { usedTensors } from '../../sae/used-tensors.js';
 import { cuda, numThreads } from '../../torch/index.js';
+import { planRounds } from '../engine/rounds.js';
+import { chooseSuperBatch } from '../engine/super-batch.js';
 import { chooseMicroBatch, constantsOf, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
@@ -21,6 +22,7 @@ import { strategyFor } from '../engine/strategies/index.js';
 import type { Strategy, Variant, Wanted } from '../engine/strategies/strategy.js';
 import type { ResolvePath } from '../request/path-table.js';
 import type { ResolvedSae } from '../request/resolve.js';
+import { valuesOf, type Residency } from './residency.js';
 import type { Loans } from './weight-cache.js';
 
 /** An SAE of a run, loaded or failed. */
@@ -133,14 +135,10 @@ function loadOne(
   const path = resolvePath(base.path, 'SAE');
   // Two SAEs of one file that differ only in the place they are used at share their weights.
   const { kind: _, place: __, notes: ___, checkpoint, ...form } = description;
-  const values = [...usedTensors(description)].reduce((sum, name) => {
-    const { shape } = checkpoint.entries.get(name)!;
-    return sum + shape.reduce((product, size) => product * size, 1);
-  }, 0);
   const source = {
     path,
     options: { form, prefix: checkpoint.prefix, dtype, device, products },
-    weightBytes: values * bytesPer(dtype),
+    weightBytes: valuesOf(description) * bytesPer(dtype),
   };
   try {
     const sae = borrowSae(loans, source, () => openSAE(description, { device, dtype, products }));
@@ -187,34 +185,57 @@ export function decide(
     evaluated,
     products,
     attentionBytes = 0,
+    residency = null,
   }: {
     evaluated: readonly EvaluatedSae[];
     products: ProductKind;
     /** Bytes that the attention of the language model takes by itself. */
     attentionBytes?: number;
+    /** Where the weights are; default all in memory. */
+    residency?: Residency | null;
   },
 ): Decisions {
   const strategies = evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy]));
   const constants = constantsOf(request.device);
   const free = deviceMemory(request.device, cuda.memory)?.freeBytes ?? null;
   const forOthers = free === null ? null : Math.max(0, free - attentionBytes);
-  const microBatch = chooseMicroBatch({
-    constants,
+  const zeros = zeroLanes(strategies);
+  const shape = {
     seqLen: request.dataset.seqLen,
-    // A run may have fewer samples than a batch.
-    batchSize: Math.min(request.batchSize, request.dataset.maxSamples ?? Infinity),
     width: model.width,
     bytes: { model: bytesPer(request.dtype), sae: bytesPer(request.saeDtype) },
-    latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.description.m)),
     kept: new Set(strategies.flatMap(({ residuals }) => residuals)).size,
-    lanes:
-      strategies.reduce((sum, { lanes }) => sum + lanes.length, 0) + zeroLanes(strategies).length,
-    budget: workingSetFor(forOthers, constants),
+    lanes: strategies.reduce((sum, { lanes }) => sum + lanes.length, 0) + zeros.length,
+  };
+  const budget = workingSetFor(forOthers, constants);
+  const microBatch = chooseMicroBatch({
+    ...shape,
+    constants,
+    // A run may have fewer samples than a batch.
+    batchSize: Math.min(request.batchSize, request.dataset.maxSamples ?? Infinity),
+    latents: Math.max(1, ...evaluated.map(({ resolved }) => resolved.description.m)),
+    budget,
   });
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
   return {
     microBatch,
     threads: values < worthThreads ? 1 : threadsOfProcess(),
     saeProducts: products,
+    ...(residency?.streams === true
+      ? {
+          superBatch: chooseSuperBatch({
+            ...shape,
+            microBatch,
+            rounds: planRounds({ strategies, zeros }, { most: microBatch.lanes }).length,
+            budget: ((forOthers ?? 0) - budget - inMemory(residency)) / 2,
+            batchSize: request.batchSize,
+          }),
+        }
+      : {}),
   };
+}
+
+/** Bytes of weights that are yet to come beside what streams hold. */
+function inMemory({ size, isMapped }: Residency): number {
+  return 2 * size.blockBytes + (isMapped ? size.endBytes : 0);
 }

@@ -14,6 +14,7 @@ import { Journal } from './journal.js';
 import { JournalKeeper, notWritten } from './journal-keeper.js';
 import { LoadedRun } from './loaded-run.js';
 import { ProgressReports } from './progress-reports.js';
+import { weightsStreamed } from './residency.js';
 import { stoppedAfter } from './stopped.js';
 import { textOptions } from './text-options.js';
 import { ResultBuilder } from '../result/result-builder.js';
@@ -126,6 +127,7 @@ export async function run(
     const loaded = await LoadedRun.load(inputs, {
       products: recovered?.decisions.saeProducts ?? chooseProducts(request),
       turnedSkips: recovered?.turnedSkips,
+      streams: recovered?.decisions.superBatch !== undefined,
     });
     const { model, tokenizer, begins } = loaded;
     const decisions = recovered?.decisions ?? loaded.decide();
@@ -175,7 +177,8 @@ export async function run(
     );
     // What was loaded is what was looked at.
     files.check({ loading: true });
-    if (isCuda) files.weightsAreCopied();
+    if (isCuda && !model.isStreamed) files.weightsAreCopied();
+    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, device));
     options.onLoaded?.();
     const left = await computeBatches(stream, {
       engine,

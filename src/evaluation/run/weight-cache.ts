@@ -91,6 +91,11 @@ export class WeightCache {
     };
   }
 
+  /** Whether a source is there, in use or not. */
+  holds(source: Source): boolean {
+    return this.#kept.has(keyOf(source));
+  }
+
   /** Frees everything that is not in use. Returns the number of bytes. */
   clear(): number {
     const before = this.counts().bytes;

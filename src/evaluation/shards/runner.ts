@@ -81,7 +81,8 @@ export class ShardRunner {
       )
         loaded = await load(inputs, options, decided);
       inputs.files.check({ loading: true });
-      if (inputs.request.device !== 'cpu') inputs.files.weightsAreCopied();
+      if (inputs.request.device !== 'cpu' && !loaded.model.isStreamed)
+        inputs.files.weightsAreCopied();
       return new ShardRunner(options, inputs, loaded, decided);
     } catch (thrown) {
       release(inputs);
@@ -269,6 +270,7 @@ function load(
   return LoadedRun.load(inputs, {
     products: decided?.decisions.saeProducts ?? chooseProducts(inputs.request),
     turnedSkips: decided?.turnedSkips,
+    streams: decided?.decisions.superBatch !== undefined,
     only: plan.groups[group],
   });
 }
