@@ -7,19 +7,15 @@ import { SaeEvalError } from '../../errors.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Sample } from '../../data/index.js';
 import { Accumulator } from '../../metrics/accumulator.js';
-import type { Protocol } from '../../metrics/metric.js';
-import { cuda, fromTypedArray, scope, type DType } from '../../torch/index.js';
-import { protocolNames } from '../../schema/index.js';
+import { cuda, scope, type DType } from '../../torch/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
-import { cleanKey, lengthKey } from '../../metrics/keys.js';
-import { Collector } from './collector.js';
-import { everyPosition, type PositionSet } from '../positions.js';
-import { MicroBatchPass } from './micro-batch-pass.js';
-import { Positions, type MaskName } from './positions.js';
-import { planRounds, type Round } from './rounds.js';
-import { VectorSums } from './vectors.js';
+import type { MicroBatchPass } from './micro-batch-pass.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
+import { PassMaker } from './pass-maker.js';
+import { planRounds, type Round } from './rounds.js';
+import { nextSlices, together, type Amounts, type BatchSums, type Slice } from './slices.js';
+import { VectorSums } from './vectors.js';
 import { ZeroAblation, zeroLanes, type ZeroLane } from './zero-ablation.js';
 
 export interface EngineOptions {
@@ -63,25 +59,9 @@ export interface ComputedBatch {
   left: readonly Sample[] | null;
 }
 
-/** The sums of the micro-batches of a batch that are done. */
-interface BatchSums {
-  samples: readonly Sample[];
-  accumulator: Accumulator;
-  vectors: VectorSums;
-  /** Samples that are done. */
-  done: number;
-}
-
 interface TakeOptions extends Pick<BatchOptions, 'signal' | 'onMicroBatch'> {
   /** Whether others are sure to follow. */
   continues: boolean;
-}
-
-/** A micro-batch that is next. */
-interface Slice {
-  of: BatchSums;
-  samples: readonly Sample[];
-  isLast: boolean;
 }
 
 export class Engine {
@@ -89,7 +69,7 @@ export class Engine {
   readonly #zero: ZeroAblation;
   /** Sites set to zero at some positions, which a pass over one token does not give. */
   readonly #zeroLanes: readonly ZeroLane[];
-  readonly #sets: ReadonlyMap<string, PositionSet>;
+  readonly #passes: PassMaker;
   #rounds: readonly Round[];
   #microBatch: MicroBatch;
   #superBatch: number;
@@ -102,13 +82,7 @@ export class Engine {
     this.#microBatch = microBatch;
     this.#superBatch = model.isStreamed ? superBatch : 1;
     this.#rounds = this.#plannedRounds();
-    this.#sets = new Map(
-      strategies.flatMap(({ variants, lanes, positions }) =>
-        [...variants, ...lanes.flatMap(({ targets }) => targets)].map(
-          ({ owner }) => [owner, positions] as const,
-        ),
-      ),
-    );
+    this.#passes = new PassMaker({ ...options, zero: this.#zero, zeroLanes: this.#zeroLanes });
   }
 
   #plannedRounds(): Round[] {
@@ -119,6 +93,14 @@ export class Engine {
   /** How much is computed at once: less than at the beginning if memory ran out. */
   get microBatch(): MicroBatch {
     return this.#microBatch;
+  }
+
+  get #amounts(): Amounts {
+    return { sequences: this.#microBatch.sequences, superBatch: this.#superBatch };
+  }
+
+  #passOf(samples: readonly Sample[]): MicroBatchPass {
+    return this.#passes.passOf(samples, { rounds: this.#rounds, microBatch: this.#microBatch });
   }
 
   /** The sums of one batch, as {@link each} gives them. */
@@ -137,43 +119,19 @@ export class Engine {
     batches: AsyncIterable<readonly Sample[]>,
     options: BatchOptions = {},
   ): AsyncGenerator<ComputedBatch> {
-    for await (const together of this.#together(batches)) {
-      const all = await this.#compute(together, options);
+    for await (const group of together(batches, () => this.#amounts)) {
+      const all = await this.#compute(group, options);
       for (const [n, { samples: batch, accumulator: sums, done }] of all.entries()) {
         const isDone = done === batch.length;
-        const others = together.slice(n + 1).flat();
+        const others = group.slice(n + 1).flat();
         yield { batch, sums, left: isDone ? null : [...batch.slice(done), ...others] };
         if (!isDone) return;
       }
-      const others = together.slice(all.length).flat();
+      const others = group.slice(all.length).flat();
       if (others.length === 0) continue;
       yield { batch: [], sums: new Accumulator(), left: others };
       return;
     }
-  }
-
-  /** Batches that fill a super-batch together; one at a time if a batch is at least as large. */
-  async *#together(
-    batches: AsyncIterable<readonly Sample[]>,
-  ): AsyncGenerator<(readonly Sample[])[]> {
-    let waiting: (readonly Sample[])[] = [];
-    let microBatches = 0;
-    const sizeOf = (batch: readonly Sample[]): number =>
-      Math.ceil(batch.length / this.#microBatch.sequences);
-    for await (const batch of batches) {
-      if (waiting.length > 0 && microBatches + sizeOf(batch) > this.#superBatch) {
-        yield waiting;
-        waiting = [];
-        microBatches = 0;
-      }
-      waiting.push(batch);
-      microBatches += sizeOf(batch);
-      if (microBatches < this.#superBatch) continue;
-      yield waiting;
-      waiting = [];
-      microBatches = 0;
-    }
-    if (waiting.length > 0) yield waiting;
   }
 
   /** The sums of the batches that were begun. */
@@ -197,7 +155,7 @@ export class Engine {
         signal?.throwIfAborted();
         if (stop?.aborted === true) break;
         try {
-          const slices = this.#slices(left());
+          const slices = nextSlices(left(), this.#amounts);
           const { of, isLast } = slices.at(-1)!;
           const continues = !isLast || of !== all.at(-1);
           await this.#take(slices, { signal, continues, onMicroBatch });
@@ -227,21 +185,6 @@ export class Engine {
     } finally {
       for (const { vectors } of all) vectors.dispose();
     }
-  }
-
-  /** The next micro-batches, as many as go through a block together. */
-  #slices(batches: readonly BatchSums[]): Slice[] {
-    const slices: Slice[] = [];
-    for (const of of batches) {
-      const { samples, done } = of;
-      for (let from = done; from < samples.length;) {
-        if (slices.length === this.#superBatch) return slices;
-        const end = Math.min(samples.length, from + this.#microBatch.sequences);
-        slices.push({ of, samples: samples.slice(from, end), isLast: end === samples.length });
-        from = end;
-      }
-    }
-    return slices;
   }
 
   /** Computes micro-batches and adds their sums, in their order. */
@@ -303,7 +246,7 @@ export class Engine {
   #add(pass: MicroBatchPass, { of, samples, isLast }: Slice): void {
     const { accumulator, vectors } = of;
     pass.flush(accumulator, vectors, { isLast });
-    this.#appendCounts(pass.positions, accumulator);
+    this.#passes.appendCounts(pass.positions, accumulator);
     of.done += samples.length;
   }
 
@@ -328,85 +271,5 @@ export class Engine {
 
   dispose(): void {
     this.#zero.dispose();
-  }
-
-  #passOf(samples: readonly Sample[]): MicroBatchPass {
-    const { model, strategies, wanted, saeDtype } = this.#options;
-    const lengths = samples.map(({ length }) => length);
-    // Real positions never see padding, so where padded positions do not count, columns without a
-    // real token are left out.
-    const T = wanted.protocols.has('reference') ? samples[0]!.ids.length : Math.max(...lengths);
-    const device = model.device;
-    const ids = fromTypedArray(
-      BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
-      [samples.length, T],
-      { device },
-    );
-    const context = model.context(lengths, T, {
-      seqLen: samples[0]!.ids.length,
-      paddedQueries: wanted.protocols.has('reference'),
-    });
-    let positions: Positions;
-    try {
-      positions = new Positions({
-        samples,
-        T,
-        device,
-        ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
-        ahead: this.#masks,
-      });
-    } catch (thrown) {
-      context.dispose();
-      throw thrown;
-    }
-    const into = new Collector({
-      positions,
-      setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
-      ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
-    });
-    return new MicroBatchPass({
-      model,
-      strategies,
-      zeroLanes: this.#zeroLanes,
-      zero: this.#zero,
-      rounds: this.#rounds,
-      microBatch: this.#microBatch,
-      saeDtype,
-      ids,
-      context,
-      into,
-      counted: [...wanted.protocols].map((protocol) => [protocol, this.#setsUnder(protocol)]),
-    });
-  }
-
-  /** The masks of a micro-batch. */
-  get #masks(): MaskName[] {
-    const sets = [everyPosition, ...this.#sets.values()];
-    return protocolNames.flatMap((protocol) =>
-      (['positions', 'nextPositions'] as const).flatMap((over) =>
-        sets.map((set) => ({ protocol, over, set })),
-      ),
-    );
-  }
-
-  /** The sets of positions that are counted under a protocol, that of all positions first. */
-  #setsUnder(protocol: Protocol): readonly PositionSet[] {
-    if (protocol === 'reference') return [everyPosition];
-    const others = new Map([...this.#sets.values()].map((set) => [set.key, set]));
-    others.delete(everyPosition.key);
-    return [everyPosition, ...others.values()];
-  }
-
-  #appendCounts(positions: Positions, accumulator: Accumulator): void {
-    accumulator.append(lengthKey, positions.lengths);
-    // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
-    for (const protocol of protocolNames)
-      for (const over of ['positions', 'nextPositions'] as const)
-        for (const set of this.#setsUnder(protocol))
-          accumulator.append(
-            cleanKey(protocol, over, set.key),
-            positions.counts(protocol, over, set),
-          );
-    accumulator.append(cleanKey('strict', 'specials'), positions.specialCounts());
   }
 }

@@ -1,0 +1,128 @@
+/** Makes the passes of micro-batches: ids, positions and masks on the device, and where sums go. */
+import type { LanguageModel } from '../../lm/index.js';
+import type { Sample } from '../../data/index.js';
+import type { Accumulator } from '../../metrics/accumulator.js';
+import { cleanKey, lengthKey } from '../../metrics/keys.js';
+import type { Protocol } from '../../metrics/metric.js';
+import { fromTypedArray, type DType } from '../../torch/index.js';
+import { protocolNames } from '../../schema/index.js';
+import { everyPosition, type PositionSet } from '../positions.js';
+import { Collector } from './collector.js';
+import { MicroBatchPass } from './micro-batch-pass.js';
+import type { MicroBatch } from './micro-batch.js';
+import { Positions, type MaskName } from './positions.js';
+import type { Round } from './rounds.js';
+import type { Strategy, Wanted } from './strategies/strategy.js';
+import type { ZeroAblation, ZeroLane } from './zero-ablation.js';
+
+export interface PassMakerOptions {
+  model: LanguageModel;
+  /** Ids of special tokens; default none. */
+  specials?: ReadonlySet<number>;
+  strategies: readonly Strategy[];
+  wanted: Wanted;
+  saeDtype: DType;
+  zero: ZeroAblation;
+  zeroLanes: readonly ZeroLane[];
+}
+
+export class PassMaker {
+  readonly #options: PassMakerOptions;
+  readonly #sets: ReadonlyMap<string, PositionSet>;
+
+  constructor(options: PassMakerOptions) {
+    this.#options = options;
+    this.#sets = new Map(
+      options.strategies.flatMap(({ variants, lanes, positions }) =>
+        [...variants, ...lanes.flatMap(({ targets }) => targets)].map(
+          ({ owner }) => [owner, positions] as const,
+        ),
+      ),
+    );
+  }
+
+  /** The passes of some sequences; the caller disposes of them. */
+  passOf(
+    samples: readonly Sample[],
+    { rounds, microBatch }: { rounds: readonly Round[]; microBatch: MicroBatch },
+  ): MicroBatchPass {
+    const { model, strategies, wanted, saeDtype } = this.#options;
+    const lengths = samples.map(({ length }) => length);
+    // Real positions never see padding, so where padded positions do not count, columns without a
+    // real token are left out.
+    const T = wanted.protocols.has('reference') ? samples[0]!.ids.length : Math.max(...lengths);
+    const device = model.device;
+    const ids = fromTypedArray(
+      BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
+      [samples.length, T],
+      { device },
+    );
+    const context = model.context(lengths, T, {
+      seqLen: samples[0]!.ids.length,
+      paddedQueries: wanted.protocols.has('reference'),
+    });
+    let positions: Positions;
+    try {
+      positions = new Positions({
+        samples,
+        T,
+        device,
+        ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
+        ahead: this.#masks,
+      });
+    } catch (thrown) {
+      context.dispose();
+      throw thrown;
+    }
+    const into = new Collector({
+      positions,
+      setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
+      ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
+    });
+    return new MicroBatchPass({
+      model,
+      strategies,
+      zeroLanes: this.#options.zeroLanes,
+      zero: this.#options.zero,
+      rounds,
+      microBatch,
+      saeDtype,
+      ids,
+      context,
+      into,
+      counted: [...wanted.protocols].map((protocol) => [protocol, this.#setsUnder(protocol)]),
+    });
+  }
+
+  /** The masks of a micro-batch. */
+  get #masks(): MaskName[] {
+    const sets = [everyPosition, ...this.#sets.values()];
+    return protocolNames.flatMap((protocol) =>
+      (['positions', 'nextPositions'] as const).flatMap((over) =>
+        sets.map((set) => ({ protocol, over, set })),
+      ),
+    );
+  }
+
+  /** The sets of positions that are counted under a protocol, that of all positions first. */
+  #setsUnder(protocol: Protocol): readonly PositionSet[] {
+    if (protocol === 'reference') return [everyPosition];
+    const others = new Map([...this.#sets.values()].map((set) => [set.key, set]));
+    others.delete(everyPosition.key);
+    return [everyPosition, ...others.values()];
+  }
+
+  /** Appends the numbers of positions that count. */
+  appendCounts(positions: Positions, accumulator: Accumulator): void {
+    accumulator.append(lengthKey, positions.lengths);
+    // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
+    for (const protocol of protocolNames)
+      for (const over of ['positions', 'nextPositions'] as const)
+        for (const set of this.#setsUnder(protocol))
+          accumulator.append(
+            cleanKey(protocol, over, set.key),
+            positions.counts(protocol, over, set),
+          );
+    accumulator.append(cleanKey('strict', 'specials'), positions.specialCounts());
+  }
+}
