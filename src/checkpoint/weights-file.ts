@@ -61,8 +61,13 @@ function isOnNetwork(path: string): boolean {
   }
 }
 
+/** Whether weights of a file, or of the files in a folder, are read and not mapped. */
+export function areWeightsRead(path: string): boolean {
+  const mode = weightMode();
+  return mode === 'read' || (mode === 'auto' && isOnNetwork(path));
+}
+
 /** Opens a file of weights, mapped or to be read. The caller closes it. */
 export function openWeights(path: string): MappedFile {
-  const mode = weightMode();
-  return mapFile(path, { read: mode === 'read' || (mode === 'auto' && isOnNetwork(path)) });
+  return mapFile(path, { read: areWeightsRead(path) });
 }

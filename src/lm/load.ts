@@ -49,7 +49,7 @@ function checkMemory(
   const { parameters, bytes, endBytes, blockBytes } = modelSize(files, config, dtype);
   const free = freeMemory(device);
   const needed = streamBlocks ? endBytes + blockBytes : bytes;
-  if ((device === 'cpu' && files.stores(dtype)) || needed <= free) return;
+  if (files.areMapped({ device, dtype }) || needed <= free) return;
   const gib = (count: number): string => `${(count / 2 ** 30).toFixed(2)} GiB`;
   throw new SaeEvalError(
     'device-memory',

@@ -1,6 +1,7 @@
 /** Weight files of a model folder: the tensors in them by name, read from the headers. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { areWeightsRead } from '../checkpoint/weights-file.js';
 import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint/read.js';
 import { SaeEvalError } from '../errors.js';
 import type { ModelConfig } from './config.js';
@@ -91,6 +92,11 @@ export class WeightFiles {
   *shapes(): Iterable<[name: string, shape: readonly number[]]> {
     for (const [name, { entry }] of this.stored)
       yield [name, entry.dtype === 'uint8' ? widenedShape(name, entry.shape) : entry.shape];
+  }
+
+  /** Whether weights in that dtype are pages of the files, which the system can take back. */
+  areMapped({ device, dtype }: { device: string; dtype: string }): boolean {
+    return device === 'cpu' && this.stores(dtype) && !areWeightsRead(this.folder);
   }
 
   /** Whether every tensor is stored in that dtype. */

@@ -64,7 +64,7 @@ export async function residencyOf(
   const { device, dtype, saeDtype } = request;
   const files = await WeightFiles.read(config.path);
   const size = modelSize(files, config, dtype);
-  const isMapped = device === 'cpu' && files.stores(dtype);
+  const isMapped = files.areMapped({ device, dtype });
   const memoryBytes = memory === null ? null : isMapped ? memory.totalBytes : memory.freeBytes;
   const ofSaes = saes.reduce((sum, one) => sum + valuesOf(one), 0) * bytesPer(saeDtype);
   const latents = Math.max(1, ...saes.map(({ m }) => m));
