@@ -48,18 +48,20 @@ function digestOf({ results }) {
 if (options.run !== undefined) {
   const { run } = await import('../dist/src/evaluation/run/run.js');
   const request = JSON.parse(readFileSync(options.run, 'utf8'));
-  // Bringing in a block shows in the journal's decisions.
   const notices = [];
   const journal = join(options.work, 'journal');
   const result = await run(request, { journal, onNotice: ({ en }) => notices.push(en) });
   const reads = /^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1];
+  // What was decided stands in the journal.
+  const { readArrayFile } = await import('../dist/src/evaluation/run/array-file.js');
+  const { decisions } = JSON.parse(readArrayFile(journal).metadata.content);
   rmSync(journal, { force: true });
   console.log(
     JSON.stringify({
       digest: digestOf(result),
       failed: result.results.filter(({ error }) => error !== null && error !== undefined),
       seconds: result.timing.seconds,
-      microBatch: result.config.microBatch,
+      decisions,
       readBytes: Number(reads),
       notices,
     }),
@@ -162,7 +164,14 @@ try {
   const whole = measure(request, null, work);
   forget(weights);
   const swept = measure(request, group, work);
-  const superBatches = Math.max(1, Math.round(swept.readBytes / weightBytes));
+  const { microBatch, superBatch = 1 } = swept.decisions;
+  const batchSize = Number(options['batch-size']);
+  const { superBatches } = await import('../dist/src/evaluation/engine/super-batch.js');
+  const sweeps = superBatches(samples, {
+    batchSize,
+    sequences: microBatch.sequences,
+    superBatch,
+  });
   const found = {
     shape: options.shape,
     samples,
@@ -172,14 +181,17 @@ try {
     streamed: swept.notices.some((text) => /one after the other/.test(text)),
     whole,
     swept,
-    superBatches,
+    sweeps,
+    /** Bytes that were read, against the weights once for each sweep. */
+    readShare: swept.readBytes / (sweeps * weightBytes),
   };
   if (options.json) console.log(JSON.stringify(found));
   else {
     const gb = (bytes) => `${(bytes / 1e9).toFixed(2)} GB`;
     console.log(
       `| ${options.shape} | ${gb(weightBytes)} | ${gb(limit)} | ` +
-        `${found.sameBits ? 'same bits' : 'OTHER BITS'} | ${gb(swept.readBytes)} | ` +
+        `${found.sameBits ? 'same bits' : 'OTHER BITS'} | ${sweeps} | ` +
+        `${gb(swept.readBytes)} (${found.readShare.toFixed(2)}) | ` +
         `${whole.seconds.toFixed(1)} s | ${swept.seconds.toFixed(1)} s |`,
     );
   }

@@ -17,7 +17,7 @@ import type { Wanted } from '../engine/strategies/strategy.js';
 import { factsOf, type RunFacts } from '../result/facts.js';
 import { beginOfSamples, type BeginOfSamples } from './begin-of-samples.js';
 import type { RunInputs } from './inputs.js';
-import { deviceMemory } from './device-memory.js';
+import { deviceMemory, systemMemory } from './device-memory.js';
 import type { Decisions } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf, type EvaluatedSae } from './prepare.js';
@@ -88,7 +88,8 @@ export class LoadedRun {
   ): Promise<LoadedRun> {
     const { validated, request, loans, cache, resolvePath, allowProgram } = inputs;
     setInferenceMode(true);
-    setMemoryCache(memoryCacheBytes);
+    // Where memory is short, none is kept for later tensors that is needed now.
+    setMemoryCache(Math.min(memoryCacheBytes, Math.floor(systemMemory().freeBytes / 8)));
     threadsOfProcess();
     const wanted = wantedOf(request);
     const saes = validated.saes.filter((_, index) => only?.includes(index) ?? true);

@@ -4,15 +4,18 @@
  */
 import { forwardCost } from '../../../lm/index.js';
 import { chooseProducts } from '../../../sae/index.js';
-import { devices } from '../../../torch/index.js';
+import { cuda, devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
+import { deviceMemory } from '../device-memory.js';
 import { decide, loadEvaluated, wantedOf } from '../prepare.js';
 import { borrowTokenizer } from '../loading.js';
+import { residencyOf } from '../residency.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
 import { WeightCache } from '../weight-cache.js';
 import { sizesOf, type RunSizes } from './sizes.js';
+import { streamingOf, type Streaming } from './streaming.js';
 import { makePlan, type Plan, type PlannedSae } from './plan.js';
 
 export interface ExplainedRequest {
@@ -22,6 +25,8 @@ export interface ExplainedRequest {
   device: string;
   /** Costs on disk and in time, if the run is divided. */
   sizes: RunSizes;
+  /** How weights come in that do not fit; null if they fit. */
+  streaming: Streaming | null;
 }
 
 /**
@@ -61,6 +66,13 @@ export async function explain(
     });
     const { seqLen } = request.dataset;
     const plan = makePlan(planned, { cost: await forwardCost(model, seqLen), wanted });
+    const residency = await residencyOf(model, {
+      request: { ...request, device },
+      saes: saes.map(({ description }) => description),
+      memory: deviceMemory(device, cuda.memory),
+    });
+    const decisions = decide({ ...request, device }, model, { evaluated, products, residency });
+    const strategies = planned.map(({ strategy }) => strategy);
     return {
       plan,
       sizes: sizesOf(
@@ -72,7 +84,8 @@ export async function explain(
           saes: planned.map(({ sae: { m, d }, strategy }) => ({ strategy, m, d })),
         },
       ),
-      decisions: decide({ ...request, device }, model, { evaluated, products }),
+      decisions,
+      streaming: streamingOf(request, { residency, decisions, strategies }),
       seqLen,
       device,
     };
