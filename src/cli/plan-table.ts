@@ -1,7 +1,8 @@
 /** The plan of a run as a table for a terminal. */
 import CliTable from 'cli-table3';
-import type { ExplainedRequest, Streaming } from '../evaluation/run/plan/explain.js';
+import type { ExplainedRequest } from '../evaluation/run/plan/explain.js';
 import type { PlanStep } from '../evaluation/run/plan/plan.js';
+import type { Streaming } from '../evaluation/run/plan/streaming.js';
 
 /** FLOPs with a unit. */
 function flopsText(flops: number): string {
