@@ -151,7 +151,7 @@ export const errorTable = {
     exitCode: 2,
     title: 'This address does not take the method',
   },
-  'not-finished': { status: 409, exitCode: 1, title: 'The evaluation has not ended yet' },
+  'not-finished': { status: 409, exitCode: 75, title: 'The evaluation has not ended yet' },
   'already-ended': { status: 409, exitCode: 1, title: 'The evaluation has ended already' },
   'idempotency-mismatch': {
     status: 422,

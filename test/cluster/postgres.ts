@@ -21,7 +21,8 @@ export class Postgres {
   }
 
   get url(): string {
-    return `postgres://postgres:${encodeURIComponent(password)}@${this.#host.address}:5432/postgres`;
+    const { address } = this.#host;
+    return `postgres://postgres:${encodeURIComponent(password)}@${address}:5432/postgres`;
   }
 
   /** Makes an empty database cluster and starts it. */

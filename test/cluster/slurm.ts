@@ -5,11 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { CommandOptions, Host, HostCommand } from './host.js';
 import type { Network } from './network.js';
 import { startService } from './service.js';
 import { slurmSettings } from './slurm-settings.js';
+import { until } from './until.js';
 
 /** Programs that this needs. */
 export const slurmPrograms = ['slurmctld', 'slurmd', 'munged', 'sbatch'] as const;
@@ -143,7 +143,7 @@ export class Slurm {
    * Waits until all tasks of a job have ended. Tasks that were put back into the queue start at
    * once, without Slurm's wait of two minutes.
    */
-  async untilEnded(job: number, { seconds = 60 } = {}): Promise<Task[]> {
+  async untilEnded(job: number, { seconds = 120 } = {}): Promise<Task[]> {
     let tasks: Task[] = [];
     await this.#until(
       async () => {
@@ -157,6 +157,11 @@ export class Slurm {
       seconds,
     );
     return tasks;
+  }
+
+  /** Environment of commands that ask this Slurm. */
+  get environment(): Record<string, string> {
+    return { SLURM_CONF: join(this.#folder, 'slurm.conf') };
   }
 
   /** Runs a command of Slurm on the controller's host. */
@@ -173,17 +178,15 @@ export class Slurm {
   }
 
   #options(env: Readonly<Record<string, string>> = {}): CommandOptions {
-    return { env: { ...env, SLURM_CONF: join(this.#folder, 'slurm.conf') } };
+    return { env: { ...env, ...this.environment } };
   }
 
-  async #until(condition: () => Promise<boolean>, what: string, seconds = 30): Promise<void> {
-    const deadline = Date.now() + seconds * 1000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) {
-        const { stdout } = await this.ask('squeue');
-        throw new Error(`Waited ${seconds} s for ${what}.\n${stdout}`);
-      }
-      await wait(100);
+  async #until(condition: () => Promise<boolean>, what: string, seconds = 60): Promise<void> {
+    try {
+      await until(condition, { what, seconds, every: 100 });
+    } catch (thrown) {
+      const { stdout } = await this.ask('squeue');
+      throw new Error(`${(thrown as Error).message}\n${stdout}`, { cause: thrown });
     }
   }
 }

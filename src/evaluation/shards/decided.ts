@@ -39,15 +39,18 @@ export interface Decided {
   facts: RunFacts;
 }
 
-/** A kind of machine in one line. */
+/** A kind of machine in one line, with all that tells it from another. */
 export function machineInWords({
   device,
   version,
   versions,
   processor,
   instructions,
-}: MachineKind) {
+}: MachineKind): string {
   const where =
     device === 'cpu' ? `${processor} (${instructions || 'instructions unknown'})` : device;
-  return `${where}, sae-eval ${version}, libtorch ${String(versions['libtorch'] ?? '')}`;
+  const built = Object.entries(versions)
+    .filter(([, value]) => value !== false)
+    .map(([name, value]) => (value === true ? name : `${name} ${value}`));
+  return [where, `sae-eval ${version}`, ...built].join(', ');
 }
