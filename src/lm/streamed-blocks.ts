@@ -3,8 +3,8 @@
  * the files whenever its turn comes, while the files of the next are read.
  */
 import type { Block } from './blocks.js';
-import { joined, readAhead } from './read-ahead.js';
-import type { BuiltOf, FileRange, Weights } from './weights.js';
+import { bytesIn, joined, ReadAhead, type FileRange } from './read-ahead.js';
+import type { Weights } from './weights.js';
 
 /** The blocks of a model by number, from 1. */
 export interface Blocks {
@@ -44,8 +44,9 @@ export class StreamedBlocks implements Blocks {
   readonly #build: (i: number) => Block;
   readonly #weights: Weights;
   readonly #ranges: readonly (readonly FileRange[])[];
-  #there: { i: number; block: Block; of: BuiltOf } | null = null;
-  #ahead: { i: number; done: Promise<void>; stop: AbortController } | null = null;
+  readonly #ahead: ReadAhead;
+  #there: { i: number; block: Block; letGo: () => void } | null = null;
+  #next: { i: number; isRead: Promise<void> } | null = null;
 
   /**
    * Checks names and shapes of all blocks.
@@ -58,34 +59,41 @@ export class StreamedBlocks implements Blocks {
     this.#ranges = Array.from({ length: count }, (_, i) =>
       joined(weights.rehearse(() => build(i))),
     );
+    this.#ahead = new ReadAhead(Math.max(0, ...this.#ranges.map(bytesIn)));
   }
 
   at(i: number): Block {
     if (this.#there?.i === i) return this.#there.block;
     this.#letGo();
-    const { value: block, of } = this.#weights.building(() => this.#build(i - 1));
-    this.#there = { i, block, of };
+    const { value: block, letGo } = this.#weights.building(
+      () => this.#build(i - 1),
+      (range, before) => this.#ahead.bytesOf(range, before),
+    );
+    this.#there = { i, block, letGo };
     return block;
   }
 
   async bring(i: number, next: number | null): Promise<void> {
-    if (this.#ahead?.i === i) await this.#ahead.done;
-    this.at(i);
-    if (next === null || next === i || next === this.#ahead?.i) return;
-    this.#ahead?.stop.abort();
-    const stop = new AbortController();
-    const ranges = this.#ranges[next - 1]!;
-    this.#ahead = { i: next, done: readAhead(ranges, stop.signal), stop };
+    if (this.#there?.i !== i) {
+      if (this.#next?.i !== i) this.#read(i);
+      await this.#next!.isRead;
+      this.at(i);
+    }
+    if (next !== null && next !== i && next !== this.#next?.i) this.#read(next);
+  }
+
+  #read(i: number): void {
+    this.#next = { i, isRead: this.#ahead.fill(this.#ranges[i - 1]!) };
   }
 
   #letGo(): void {
-    this.#there?.of.letGo();
+    this.#there?.letGo();
     this.#there = null;
   }
 
   dispose(): void {
-    this.#ahead?.stop.abort();
-    this.#ahead = null;
+    this.#next = null;
+    this.#ahead.dispose();
     this.#letGo();
   }
 }

@@ -1,16 +1,20 @@
 /** Weights of a language model, by name. */
+import { itemBytes } from '../checkpoint/dtypes.js';
 import { extentBytes } from '../checkpoint/entries.js';
 import { openTensors } from '../checkpoint/tensors.js';
 import { openWeights } from '../checkpoint/weights-file.js';
 import { SaeEvalError } from '../errors.js';
 import {
+  fromTypedArray,
   keep,
   ops,
   PackedWeights,
+  scope,
   type DType,
   type MappedFile,
   type Tensor,
 } from '../torch/index.js';
+import type { FileRange } from './read-ahead.js';
 import type { StoredTensor, WeightFiles } from './weight-files.js';
 
 export interface WeightOptions {
@@ -18,26 +22,21 @@ export interface WeightOptions {
   dtype: DType;
 }
 
-/** Bytes of a file. */
-export interface FileRange {
-  path: string;
-  from: number;
-  length: number;
-}
+/**
+ * Bytes of a range that were read already, after `before` bytes of any content; null if they were
+ * not.
+ */
+export type BytesRead = (range: FileRange, before: number) => Uint8Array | null;
 
-/** The weights that something was built of. */
-export interface BuiltOf {
-  /** Where they lie in the files. */
-  ranges: readonly FileRange[];
-  /** Frees them, and what was made of them. */
-  letGo(): void;
-}
+/** Alignment of a new tensor's memory. */
+const alignment = 64;
 
 /** Names, ranges and derived tensors of what is being built. */
 interface Building {
   names: string[];
   ranges: FileRange[];
   derived: Tensor[];
+  bytesRead: BytesRead;
 }
 
 /** Opens the weights of a model by name, checks and converts them, and owns them. */
@@ -99,9 +98,16 @@ export class Weights {
     return this.#hold(name, weight);
   }
 
-  /** Builds something, and tells which of the weights it alone was built of. */
-  building<T>(build: () => T): { value: T; of: BuiltOf } {
-    const parts: Building = { names: [], ranges: [], derived: [] };
+  /**
+   * Builds something of weights, of which `letGo` frees those that it alone was built of, and what
+   * was made of them.
+   * @param bytesRead bytes of the files that are in memory; default none.
+   */
+  building<T>(
+    build: () => T,
+    bytesRead: BytesRead = () => null,
+  ): { value: T; ranges: readonly FileRange[]; letGo: () => void } {
+    const parts: Building = { names: [], ranges: [], derived: [], bytesRead };
     const letGo = (): void => {
       for (const name of parts.names.splice(0)) {
         this.#taken.get(name)?.dispose();
@@ -114,7 +120,7 @@ export class Weights {
     };
     this.#building = parts;
     try {
-      return { value: build(), of: { ranges: parts.ranges, letGo } };
+      return { value: build(), ranges: parts.ranges, letGo };
     } catch (thrown) {
       letGo();
       throw thrown;
@@ -127,9 +133,9 @@ export class Weights {
   rehearse(build: () => unknown): readonly FileRange[] {
     this.#isRehearsal = true;
     try {
-      const { of } = this.building(build);
-      of.letGo();
-      return of.ranges;
+      const { ranges, letGo } = this.building(build);
+      letGo();
+      return ranges;
     } finally {
       this.#isRehearsal = false;
     }
@@ -207,13 +213,31 @@ export class Weights {
   }
 
   #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {
-    this.#building?.ranges.push({
+    const { shape, strides, dtype } = entry;
+    const range = {
       path: entry.file ?? checkpoint.path,
       from: entry.byteOffset,
-      length: extentBytes(entry.shape, entry.strides, entry.dtype),
-    });
+      length: extentBytes(shape, strides, dtype),
+    };
+    this.#building?.ranges.push(range);
     if (this.#isRehearsal)
-      return ops.empty(entry.shape, { dtype: options.dtype ?? entry.dtype, device: 'meta' });
+      return ops.empty(shape, { dtype: options.dtype ?? dtype, device: 'meta' });
+    const isPlain = entry.deflated === undefined && entry.weightNorm === undefined;
+    // Kernels may round by the place of numbers in a vector: it is that of a mapped tensor, which
+    // the binding copies if it does not lie at a whole number.
+    const before = range.from % itemBytes[dtype] === 0 ? range.from % alignment : 0;
+    const bytes = isPlain ? this.#building?.bytesRead(range, before) : null;
+    if (bytes)
+      return scope(() => {
+        const { device = 'cpu' } = options;
+        const stored = fromTypedArray(bytes)
+          .narrow(0, before, range.length)
+          .view(dtype)
+          .as_strided(shape, strides);
+        // The device converts, not the host.
+        const there = stored.to({ device });
+        return options.dtype === undefined ? there : there.to({ dtype: options.dtype });
+      });
     let file = this.#mapped.get(checkpoint.path);
     if (file === undefined)
       this.#mapped.set(checkpoint.path, (file = openWeights(checkpoint.path)));
