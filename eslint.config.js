@@ -60,7 +60,7 @@ const mayImport = {
     ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
     ...['evaluation', 'inspect', 'compute', 'report', 'sqlite', 'page', 'missing-path'],
   ],
-  // Only the two commands that start the server import it.
+  // Only the commands that start the server or its workers import it.
   'server-commands': ['errors', 'cli', 'server'],
   package: [
     ...['errors', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae', 'data', 'evaluation'],
@@ -78,7 +78,7 @@ const pattern = {
   'hub-cache': 'src/hub-cache.ts',
   'system-memory': 'src/system-memory.ts',
   version: 'src/version.ts',
-  'server-commands': 'src/cli/commands/{serve,keys}.ts',
+  'server-commands': 'src/cli/commands/{serve,keys,worker}.ts',
   setup: 'src/torch/setup/**',
   kinds: 'src/sae/kinds/**',
   page: 'server/page/**',

@@ -42,6 +42,7 @@ import { registerPage } from './routes/page.js';
 import { registerReports } from './routes/reports.js';
 import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
+import { startSharing } from './shards/start-sharing.js';
 import { startWorkers } from './start-workers.js';
 import { registerTracing } from './tracing.js';
 import { registerValidation } from './validation.js';
@@ -135,7 +136,12 @@ export async function buildApp(
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
   const inspectOptions = { timeoutMs: options.inspectTimeout * 1000 };
-  const metrics: Metrics = new Metrics({ store, hub, queue: () => queue });
+  const metrics: Metrics = new Metrics({
+    store,
+    hub,
+    queue: () => queue,
+    workers: () => services.coordinator?.workers() ?? [],
+  });
   const queue: JobQueue = new JobQueue(store, hub, {
     journals: `${options.db}.journals`,
     maxQueued: options.maxQueued,
@@ -156,6 +162,7 @@ export async function buildApp(
     queue,
     metrics,
     machine,
+    coordinator: null,
     catalogue: new Catalogue(roots, inspectOptions),
     inspections: new InspectionGate({ atOnce: 2, waiting: 200 }),
     reports: new ReportRenderer(),
@@ -210,15 +217,19 @@ export async function buildApp(
       reply.elapsedTime / 1000,
     );
   });
-  const workers = startWorkers({
-    machine,
-    queue,
-    store,
-    cacheBytes: options.modelCacheBytes,
-    computeNice: options.computeNice,
-    weights: options.weights,
-    log: app.log,
-  });
+  const workers =
+    options.queue === undefined
+      ? startWorkers({
+          machine,
+          queue,
+          store,
+          cacheBytes: options.modelCacheBytes,
+          computeNice: options.computeNice,
+          weights: options.weights,
+          localWorkers: options.localWorkers,
+          log: app.log,
+        })
+      : startSharing(services, options.queue, app.log);
   app.addHook('preClose', async () => {
     streams.endAll();
     stopWaiting();

@@ -4,11 +4,14 @@ import { evaluationStatuses, type EvaluationRecord } from '../src/schema/record.
 import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
+import type { SeenWorker } from './shards/worker-list.js';
 
 interface MetricSources {
   store: Store;
   queue: () => JobQueue;
   hub: EventHub;
+  /** Workers of the queue. */
+  workers: () => readonly SeenWorker[];
 }
 
 export class Metrics {
@@ -17,8 +20,9 @@ export class Metrics {
   readonly #tokens: Counter;
   readonly #tokensPerSecond: Gauge;
   readonly #requests: Histogram;
+  readonly #shards: Counter;
 
-  constructor({ store, queue, hub }: MetricSources) {
+  constructor({ store, queue, hub, workers }: MetricSources) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
@@ -149,6 +153,23 @@ export class Metrics {
       labelNames: ['device'],
       registers,
     });
+    this.#shards = new Counter({
+      name: 'sae_eval_shards_total',
+      help: 'Shards of runs on workers: done, lost with their worker, or failed.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    new Gauge({
+      name: 'sae_eval_workers',
+      help: 'Workers of the queue by host, kind of machine and state.',
+      labelNames: ['host', 'kind', 'state'],
+      registers,
+      collect() {
+        this.reset();
+        for (const { host, machine, state, isAlive } of workers())
+          this.inc({ host, kind: machine, state: isAlive ? state : 'gone' });
+      },
+    });
     this.#requests = new Histogram({
       name: 'sae_eval_http_request_seconds',
       help: 'Seconds to answer a request by method, route and status.',
@@ -164,6 +185,10 @@ export class Metrics {
     this.#tokens.inc(result.data.realTokens);
     const { device } = result.config;
     this.#tokensPerSecond.set({ device }, result.timing.tokensPerSecond);
+  }
+
+  shard(outcome: 'done' | 'lost' | 'failed'): void {
+    this.#shards.inc({ outcome });
   }
 
   answered(labels: { method: string; route: string; status: number }, seconds: number): void {

@@ -1,6 +1,6 @@
 /** Settings of a server and their defaults (docs/reference/operations.md). */
 import { readFileSync, realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
 import { systemMemory } from '../src/evaluation/run/device-memory.js';
@@ -65,6 +65,33 @@ export const serverOptionsSchema = z.strictObject({
     .max(19)
     .default(5)
     .describe('Niceness of compute processes, so that the server answers at once.'),
+  queue: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Address of a queue (Redis, Valkey or PostgreSQL) whose workers compute the evaluations; ' +
+        'may hold a password, so better set as SAE_EVAL_QUEUE.',
+    ),
+  runs: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder of runs in shards, which the workers share; default: DB.runs.'),
+  localWorkers: z
+    .union([z.literal('all'), nonNegative.int()])
+    .optional()
+    .describe(
+      'Devices of this machine that compute: `all`, or how many. Default: all, and none with ' +
+        'a queue.',
+    ),
+  shardSamples: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Samples of a shard, about; default 1,024, or fewer for small runs.'),
+  saesPerShard: z.number().int().min(1).optional().describe('SAEs of a shard; default all.'),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
   maxWatchers: nonNegative.int().default(1000).describe('Most open event streams.'),
   maxWatchersPerClient: nonNegative
@@ -123,7 +150,9 @@ export const serverOptionsSchema = z.strictObject({
 });
 
 export type ServerOptions = z.input<typeof serverOptionsSchema>;
-export type ResolvedServerOptions = z.output<typeof serverOptionsSchema>;
+export type ResolvedServerOptions = Omit<z.output<typeof serverOptionsSchema>, 'runs'> & {
+  runs: string;
+};
 
 /** Environment variables and the options that they set. */
 export const environmentVariables: Readonly<Record<string, keyof ServerOptions>> = {
@@ -142,6 +171,11 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_MODEL_CACHE_BYTES: 'modelCacheBytes',
   SAE_EVAL_WEIGHTS: 'weights',
   SAE_EVAL_COMPUTE_NICE: 'computeNice',
+  SAE_EVAL_QUEUE: 'queue',
+  SAE_EVAL_RUNS: 'runs',
+  SAE_EVAL_LOCAL_WORKERS: 'localWorkers',
+  SAE_EVAL_SHARD_SAMPLES: 'shardSamples',
+  SAE_EVAL_SAES_PER_SHARD: 'saesPerShard',
   SAE_EVAL_JOB_TIMEOUT: 'jobTimeout',
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
   SAE_EVAL_SUBMISSIONS_PER_MINUTE: 'submissionsPerMinute',
@@ -149,13 +183,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
 /** Environment variable with the path of the settings file. */
 export const configVariable = 'SAE_EVAL_CONFIG';
 const textOptions = new Set<string>([
-  'host',
-  'db',
-  'apiKeys',
-  'apiKey',
-  'logLevel',
-  'basePath',
-  'weights',
+  ...['host', 'db', 'apiKeys', 'apiKey', 'logLevel', 'basePath', 'queue', 'runs', 'weights'],
 ]);
 
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
@@ -166,7 +194,8 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
       if (option === 'roots') return [[option, text.split(':')]];
       if (option === 'trustProxy' || option === 'cors')
         return [[option, text.split(',').map((one) => one.trim())]];
-      return [[option, textOptions.has(option) ? text : Number(text)]];
+      const isText = textOptions.has(option) || text === 'all';
+      return [[option, isText ? text : Number(text)]];
     }),
   );
 }
@@ -220,7 +249,18 @@ export function resolveServerOptions(
       );
     }
   });
-  return { ...options, roots, db: resolve(options.db) };
+  const db = resolve(options.db);
+  return { ...options, roots, db, runs: realFolder(options.runs ?? `${db}.runs`) };
+}
+
+/** The real path of a folder that may not be there yet. */
+function realFolder(path: string): string {
+  const folder = resolve(path);
+  try {
+    return join(realpathSync(dirname(folder)), basename(folder));
+  } catch {
+    return folder;
+  }
 }
 
 /** Whether an address can be reached from this machine only. */

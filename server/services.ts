@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.js';
 import type { ResolvedServerOptions } from './options.js';
 import type { ReportRenderer } from './report-renderer.js';
 import type { Roots } from './roots.js';
+import type { Coordinator } from './shards/coordinator.js';
 
 export interface Services {
   options: ResolvedServerOptions;
@@ -21,6 +22,8 @@ export interface Services {
   metrics: Metrics;
   reports: ReportRenderer;
   machine: MachineState;
+  /** Gives evaluations to the workers of a queue; null without one. */
+  coordinator: Coordinator | null;
 }
 
 /** Devices of this machine, known after a compute process has described them. */

@@ -18,6 +18,8 @@ interface Parts {
   cacheBytes: number;
   computeNice: number;
   weights: WeightMode;
+  /** Devices that compute: all of them, or the first few. */
+  localWorkers: 'all' | number | undefined;
   log: FastifyBaseLogger;
 }
 
@@ -52,16 +54,21 @@ export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> 
 
 async function ask(
   asking: ComputeProcess,
-  { machine, queue, store, log }: Parts,
+  { machine, queue, store, log, localWorkers = 'all' }: Parts,
 ): Promise<boolean> {
   try {
     const described = await asking.describe();
     if (queue.stopping) return true;
-    queue.start(
-      described.devices.map(({ name }) => name),
-      asking,
-    );
-    machine.current = described;
+    const names = described.devices.map(({ name }) => name);
+    // The CPU stays: it is no accelerator that others could use.
+    const gpus = names.filter((name) => name !== 'cpu');
+    const left = localWorkers === 'all' ? [] : gpus.slice(Math.max(localWorkers, 0));
+    const own = names.filter((name) => !left.includes(name));
+    queue.start(own, asking);
+    machine.current = {
+      ...described,
+      devices: described.devices.filter(({ name }) => own.includes(name)),
+    };
     machine.problem = null;
     log.info(
       {

@@ -9,6 +9,7 @@ import { inspectRequest } from '../src/inspect/inspect.js';
 
 import { expansionOf } from './expansion.js';
 import { Roots } from './roots.js';
+import { deviceFamilies } from './shards/coordinator.js';
 import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
 
@@ -45,7 +46,29 @@ function submissionHash({ body, rerunOf }: Submission): string {
 /** Milliseconds that a request waits for the devices of a server that has just started. */
 const longestStart = 20_000;
 
-async function deviceFor({ machine, queue }: Services, request: ParsedRequest): Promise<string> {
+/** The kind of device that a server's workers compute a request on. */
+function familyFor({ coordinator }: Services, { device: wanted }: ParsedRequest): string {
+  const present = coordinator!.families();
+  if (wanted !== undefined && (deviceFamilies as readonly string[]).includes(wanted)) return wanted;
+  if (wanted !== undefined) {
+    const message = `expected ${deviceFamilies.join(' or ')}, found ${wanted}: workers are chosen by kind`;
+    throw new SaeEvalError('device-unavailable', `device: ${message}`, {
+      fields: [{ path: 'device', message }],
+    });
+  }
+  if (present.length === 0)
+    throw new SaeEvalError(
+      'unavailable',
+      'No worker is connected, so that nobody knows which device is meant. Start one with ' +
+        'sae-eval worker, or name the device.',
+    );
+  return askedDevice(undefined, ['cpu', ...present.filter((name) => name !== 'cpu')]);
+}
+
+async function deviceFor(services: Services, request: ParsedRequest): Promise<string> {
+  const { machine, queue } = services;
+  if (services.coordinator !== null) return familyFor(services, request);
+
   for (
     const until = Date.now() + longestStart;
     machine.current === null && machine.problem === null && !queue.stopping && Date.now() < until;

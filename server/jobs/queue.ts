@@ -17,7 +17,7 @@ import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
-import { takenBy, waitingFor } from './waiting-for.js';
+import { takenBy, waitingFor, waitingForWorker } from './waiting-for.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
@@ -36,6 +36,19 @@ export interface QueueOptions {
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
+}
+
+/** Workers of other processes, which compute evaluations for this server. */
+export interface RemoteWorkers {
+  /** Kinds of devices that live workers have. */
+  families(): readonly string[];
+  /** Why they cannot be reached; null if they can. */
+  readonly problem: string | null;
+  wake(): void;
+  cancel(id: string, options: { keep?: boolean }): boolean;
+  /** Removes what it keeps of an evaluation that was removed. */
+  forget(id: string): Promise<void>;
+  stop(): Promise<void>;
 }
 
 /** Ids that a device may take, the next one first, and the position of each from 1. */
@@ -71,6 +84,7 @@ export class JobQueue {
   readonly #taken = new Set<string>();
   #orders = new Map<string, Order>();
   #stopping = false;
+  #remote: RemoteWorkers | null = null;
 
   constructor(
     private readonly store: Store,
@@ -90,12 +104,7 @@ export class JobQueue {
    * device. `compute` is the process of the first device.
    */
   start(devices: readonly string[], compute?: ComputeProcess): void {
-    for (const { client, at } of this.store.lastStarts())
-      this.#lastServed.set(client, Date.parse(at));
-    for (const { id, pid } of this.store.leftRunning()) {
-      if (pid !== null) killOrphan(pid);
-      this.health.write(() => this.store.requeue(id));
-    }
+    this.#continue();
     for (const [index, device] of devices.entries()) {
       const options = {
         device,
@@ -120,6 +129,22 @@ export class JobQueue {
     this.#wakeAll();
   }
 
+  /** Requeues what was running, then gives evaluations to workers of other processes. */
+  startRemote(make: (host: WorkerHost) => RemoteWorkers): void {
+    this.#continue();
+    this.#remote = make(this.#workerHost());
+  }
+
+  /** Requeues the evaluations that an earlier server left running. */
+  #continue(): void {
+    for (const { client, at } of this.store.lastStarts())
+      this.#lastServed.set(client, Date.parse(at));
+    for (const { id, pid } of this.store.leftRunning()) {
+      if (pid !== null) killOrphan(pid);
+      this.health.write(() => this.store.requeue(id));
+    }
+  }
+
   /** The devices that may take what asks for a device or a kind. */
   #takersOf(asked: string): string[] {
     return [...this.workers.keys()].filter((device) => takenBy(device).includes(asked));
@@ -127,6 +152,7 @@ export class JobQueue {
 
   #wakeAll(): void {
     for (const worker of this.workers.values()) worker.wake();
+    this.#remote?.wake();
   }
 
   /**
@@ -171,6 +197,7 @@ export class JobQueue {
     if (stored.isNew) {
       this.#orders.clear();
       for (const device of this.#takersOf(evaluation.device)) this.workers.get(device)!.wake();
+      this.#remote?.wake();
     }
     return stored;
   }
@@ -179,6 +206,11 @@ export class JobQueue {
   withPresent<T extends EvaluationSummary>(summary: T): T {
     if (summary.status === 'queued') {
       const { id, device } = summary;
+      if (this.#remote !== null) {
+        if (!this.#remote.families().includes(device))
+          return { ...summary, waitingFor: waitingForWorker(device) };
+        return { ...summary, position: this.#taken.has(id) ? 1 : this.#position(id, [device]) };
+      }
       const present = [...this.workers].flatMap(([name, { isGone }]) => (isGone ? [] : [name]));
       // Before the devices are known nothing is said of them.
       const takers =
@@ -196,6 +228,7 @@ export class JobQueue {
     const status = this.store.status(id);
     if (status === null || hasEnded(status)) return;
     for (const worker of this.workers.values()) if (worker.cancel(id, { keep })) return;
+    if (this.#remote?.cancel(id, { keep }) === true) return;
     // No worker has a running one if an earlier server left it so and this one is not ready yet.
     this.#ended(id, 'cancelled', {
       error: new SaeEvalError(
@@ -210,6 +243,14 @@ export class JobQueue {
     } catch (error) {
       this.options.log.warn({ err: error, id }, 'a journal could not be removed');
     }
+  }
+
+  /** Removes an ended evaluation with everything that is kept of it. */
+  remove(id: string): void {
+    this.health.write(() => this.store.remove(id));
+    this.#remote?.forget(id).catch((error: unknown) => {
+      this.options.log.warn({ err: error, id }, 'the folder of a run could not be removed');
+    });
   }
 
   #journalOf(id: string): string {
@@ -238,6 +279,7 @@ export class JobQueue {
 
   /** Why no compute process answers; null if one does. */
   get problem(): string | null {
+    if (this.#remote !== null) return this.#remote.problem;
     const workers = [...this.workers.values()];
     if (workers.some(({ compute }) => compute.answers)) return null;
     return (
@@ -281,6 +323,7 @@ export class JobQueue {
   async stop(): Promise<void> {
     this.#stopping = true;
     for (const waiting of [...this.#ends.values()]) for (const done of [...waiting]) done();
+    await this.#remote?.stop();
     await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
   }
 

@@ -8,6 +8,16 @@ export function takenBy(device: string): readonly string[] {
   return kind === device ? [device] : [device, kind];
 }
 
+/** Why an evaluation of a server with a queue waits if no worker takes it. */
+export function waitingForWorker(asked: string): Bilingual {
+  return {
+    en:
+      `It waits for a worker with a device of the kind ${asked}; none is connected. Start one ` +
+      'with sae-eval worker.',
+    zh: `正在等待具有 ${asked} 类设备的工作进程，目前没有连接；请用 sae-eval worker 启动一个。`,
+  };
+}
+
 /** Why an evaluation waits for a device that none of `present` is. */
 export function waitingFor(asked: string, present: readonly string[]): Bilingual {
   const isKind = asked === kindOfDevice(asked);

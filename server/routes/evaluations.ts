@@ -177,7 +177,7 @@ export function registerEvaluations(app: Api, services: Services): void {
           `Evaluation ${id} is ${status}; cancel it before you remove it.`,
         );
       if (hasEnded(status)) {
-        queue.health.write(() => store.remove(id));
+        queue.remove(id);
         return reply.code(204).send();
       }
       queue.cancel(id, { keep: keep === 'partial' });

@@ -9,6 +9,7 @@ import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { ConvertFlags } from './commands/convert.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
+import type { WorkerFlags } from './commands/worker.js';
 import type { MergeFlags } from './commands/merge.js';
 import type { ReportFlags } from './commands/report.js';
 import type { ShardFlags } from './commands/shard.js';
@@ -147,6 +148,31 @@ function addShards(program: Command): void {
     .description('stop all processes that compute shards of a run')
     .argument('<folder>', 'folder of the run')
     .action(async (folder: string) => (await import('./commands/status.js')).cancel(folder));
+}
+
+function addWorker(program: Command): void {
+  program
+    .command('worker')
+    .description('compute shards of a server’s queue on the devices of this machine')
+    .option(
+      '--queue <url>',
+      'redis://, rediss:// or postgres:// (default, and better for passwords: SAE_EVAL_QUEUE)',
+    )
+    .option(
+      '--root <dir...>',
+      'folders below which runs and their files may lie (default: the current folder)',
+    )
+    .addOption(deviceOption())
+    .option('--devices <list>', 'devices that compute: all, or names separated by commas')
+    .option('--model-cache-bytes <bytes>', 'bytes of models and SAEs to keep loaded')
+    .addOption(
+      new Option('--machine <kinds>', 'whether runs of other kinds of machines are computed')
+        .choices(['same', 'any'])
+        .default('same'),
+    )
+    .action(async (options: WorkerFlags) =>
+      (await import('./commands/worker.js')).workerCommand(options),
+    );
 }
 
 function addSubmit(program: Command): void {
@@ -294,6 +320,7 @@ export function createProgram(): Command {
   addShards(program);
   addSubmit(program);
   addServe(program);
+  addWorker(program);
   addFiles(program);
   addUpkeep(program);
   return program;

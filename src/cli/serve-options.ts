@@ -14,6 +14,11 @@ export interface ServeOptions {
   basePath?: string;
   trustProxy?: string[];
   cors?: string[];
+  queue?: string;
+  runs?: string;
+  localWorkers?: string;
+  shardSamples?: string;
+  saesPerShard?: string;
   config?: string;
 }
 
@@ -47,6 +52,17 @@ export function addServe(program: Command): void {
       '--cors <origin...>',
       'origins whose pages may call the server, such as https://app.example',
     )
+    .option(
+      '--queue <url>',
+      'queue whose workers compute: redis://, rediss:// or postgres:// (better: SAE_EVAL_QUEUE)',
+    )
+    .option('--runs <dir>', 'folder of runs in shards, shared with the workers (default: DB.runs)')
+    .option(
+      '--local-workers <n>',
+      'devices of this machine that compute: all, or how many (default: all; with a queue none)',
+    )
+    .option('--shard-samples <n>', 'samples of a shard, about')
+    .option('--saes-per-shard <n>', 'SAEs of a shard (default: all)')
     .option('--config <file>', 'JSON file of settings (docs/reference/operations.md)')
     .action(async (options: ServeOptions) => (await import('./commands/serve.js')).serve(options));
 }

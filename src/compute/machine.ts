@@ -1,6 +1,7 @@
 /** Devices of this machine. Loads libtorch: for the compute process only. */
 import { cpus } from 'node:os';
 import { deviceMemory, systemMemory, type DeviceMemory } from '../evaluation/run/device-memory.js';
+import { kindOfMachine } from '../evaluation/run/inputs.js';
 import { cuda, devices, versions } from '../torch/index.js';
 import type { Machine } from './protocol.js';
 
@@ -27,8 +28,10 @@ function describeDevice(name: string): Machine['devices'][number] {
 /** @throws SaeEvalError `setup-missing`. */
 export function describeMachine(): Machine {
   const { libtorch, cpu, cudaBuild } = versions();
+  const names = devices();
   return {
-    devices: devices().map(describeDevice),
+    devices: names.map(describeDevice),
+    kinds: Object.fromEntries(names.map((name) => [name, kindOfMachine(name)])),
     versions: {
       libtorch,
       cpuKernels: cpu,

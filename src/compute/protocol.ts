@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { progressSchema } from '../schema/record.js';
 import { resolvedRequestFields } from '../schema/request.js';
+import { machineKindSchema } from '../evaluation/shards/decided.js';
 import type { ShardDone } from '../evaluation/shards/runner.js';
 import { bilingualSchema, resultSchema, saeResultSchema } from '../schema/result.js';
 import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
@@ -19,6 +20,8 @@ export const machineSchema = z.object({
     }),
   ),
   versions: z.record(z.string(), z.string()),
+  /** By device: what two machines must have in common to compute the same bits. */
+  kinds: z.record(z.string(), machineKindSchema).optional(),
 });
 /** Devices and versions of this machine. */
 export type Machine = z.infer<typeof machineSchema>;

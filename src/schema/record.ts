@@ -56,6 +56,18 @@ export const progressSchema = z
       .array(skippedSchema)
       .optional()
       .describe('Every reason for which records were skipped so far, with the first example.'),
+    shards: z
+      .object({
+        done: z.number().int(),
+        running: z.number().int(),
+        total: z.number().int(),
+        lost: z
+          .number()
+          .int()
+          .describe('Number of attempts that were lost; each was made again, or will be.'),
+      })
+      .optional()
+      .describe('Shards of a run that several workers or devices compute.'),
   })
   .meta({ id: 'Progress' });
 

@@ -25,10 +25,21 @@ export async function serve({
   basePath,
   trustProxy,
   cors,
+  queue,
+  runs,
+  localWorkers,
+  shardSamples,
+  saesPerShard,
   config,
 }: ServeOptions): Promise<void> {
   const number = wholeNumber('--port', port, 65_535);
   const cacheBytes = wholeNumber('--model-cache-bytes', modelCacheBytes, Number.MAX_SAFE_INTEGER);
+  const local =
+    localWorkers === 'all'
+      ? localWorkers
+      : wholeNumber('--local-workers', localWorkers, Number.MAX_SAFE_INTEGER);
+  const samples = wholeNumber('--shard-samples', shardSamples, Number.MAX_SAFE_INTEGER);
+  const saes = wholeNumber('--saes-per-shard', saesPerShard, Number.MAX_SAFE_INTEGER);
   const { url } = await startServer(
     {
       ...(host === undefined ? {} : { host }),
@@ -41,6 +52,11 @@ export async function serve({
       ...(basePath === undefined ? {} : { basePath }),
       ...(trustProxy === undefined ? {} : { trustProxy }),
       ...(cors === undefined ? {} : { cors }),
+      ...(queue === undefined ? {} : { queue }),
+      ...(runs === undefined ? {} : { runs }),
+      ...(local === undefined ? {} : { localWorkers: local }),
+      ...(samples === undefined ? {} : { shardSamples: samples }),
+      ...(saes === undefined ? {} : { saesPerShard: saes }),
     },
     config === undefined ? {} : { config },
   );

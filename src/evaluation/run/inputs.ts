@@ -131,8 +131,13 @@ function instructionSets(): string {
 
 /** The kind of machine that inputs are computed on. */
 export function machineKind({ request, deviceName }: RunInputs): MachineKind {
+  return kindOfMachine(request.device, deviceName);
+}
+
+/** The kind of this machine with one of its devices. */
+export function kindOfMachine(device: string, deviceName = nameOfDevice(device)): MachineKind {
   return {
-    device: request.device === 'cpu' ? 'cpu' : deviceName,
+    device: device === 'cpu' ? 'cpu' : deviceName,
     version: packageVersion,
     versions: versions(),
     processor: cpus()[0]?.model ?? '',

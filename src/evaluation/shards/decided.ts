@@ -9,7 +9,7 @@ import type { RunFacts } from '../result/facts.js';
 
 export const decidedFormat = 'sae-eval decisions';
 
-const machineSchema = z.object({
+export const machineKindSchema = z.object({
   device: z.string(),
   version: z.string(),
   versions: z.record(z.string(), z.union([z.string(), z.boolean()])),
@@ -22,7 +22,7 @@ export const decidedSchema = z.object({
   version: z.literal(1),
   plan: z.string(),
   group: z.number().int().nonnegative(),
-  machine: machineSchema,
+  machine: machineKindSchema,
   decisions: decisionsSchema,
   /** Indices of the SAEs whose skip connections the first texts turned. */
   turnedSkips: z.array(z.number().int().nonnegative()),

@@ -209,6 +209,16 @@ export interface Progress {
   truncatedTokens?: number | undefined;
   /** Every reason for which records were skipped so far, with the first example. */
   skipped?: Skipped[] | undefined;
+  /** Shards of a run that several workers or devices compute. */
+  shards?:
+    | {
+        done: number;
+        running: number;
+        total: number;
+        /** Number of attempts that were lost; each was made again, or will be. */
+        lost: number;
+      }
+    | undefined;
 }
 
 export interface Skipped {

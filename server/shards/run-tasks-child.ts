@@ -1,0 +1,67 @@
+/** The child process of run-tasks.ts: does one task and ends. */
+import { setPriority } from 'node:os';
+import { watchParent } from '../../src/compute/watch-parent.js';
+import { asSaeEvalError } from '../../src/errors.js';
+import { pathResolver, serverAllowsPrograms } from '../../src/evaluation/request/path-table.js';
+import { checkInputs } from '../../src/evaluation/run/inputs.js';
+import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
+import { planRun } from '../../src/evaluation/shards/make-plan.js';
+import { merge } from '../../src/evaluation/shards/merge.js';
+import type { ResolvedRequest } from '../../src/schema/request.js';
+import { taskSchema, type Task, type TaskAnswer } from './run-tasks.js';
+
+/** Milliseconds between counts of samples. */
+const betweenCounts = 500;
+
+function send(answer: TaskAnswer): Promise<void> {
+  return new Promise((resolve) => process.send!(answer, undefined, {}, () => resolve()));
+}
+
+async function plan(task: Extract<Task, { type: 'plan' }>): Promise<TaskAnswer> {
+  const { folder, id, createdAt, request, paths, shardSamples, saesPerShard } = task;
+  const inputs = await checkInputs(request as ResolvedRequest, {
+    resolvePath: pathResolver(paths),
+    allowProgram: serverAllowsPrograms(),
+  });
+  let told = 0;
+  await planRun(inputs, new FolderStore(folder), {
+    id,
+    createdAt,
+    shardSamples,
+    saesPerShard,
+    onSamples: (samples) => {
+      if (performance.now() - told < betweenCounts) return;
+      told = performance.now();
+      void send({ type: 'samples', samples });
+    },
+  });
+  return { type: 'planned' };
+}
+
+async function mergeShards(task: Extract<Task, { type: 'merge' }>): Promise<TaskAnswer> {
+  const { folder, sums, allowMissing, seconds } = task;
+  const result = await merge(new FolderStore(folder), {
+    sums,
+    allowMissing,
+    ...(seconds === undefined ? {} : { seconds }),
+  });
+  return { type: 'merged', result };
+}
+
+async function answer(raw: unknown): Promise<void> {
+  try {
+    const task = taskSchema.parse(raw);
+    await send(task.type === 'plan' ? await plan(task) : await mergeShards(task));
+  } catch (thrown) {
+    await send({ type: 'error', error: asSaeEvalError(thrown, 'The run').toJSON() });
+  }
+  process.exit(0);
+}
+
+try {
+  setPriority(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
+} catch {
+  // It stays as it is.
+}
+watchParent();
+process.once('message', (raw) => void answer(raw));
