@@ -40,6 +40,7 @@ import { registerEvents, Streams } from './routes/events.js';
 import { registerOperations } from './routes/operations.js';
 import { registerPage } from './routes/page.js';
 import { registerReports } from './routes/reports.js';
+import { registerShards } from './routes/shards.js';
 import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
 import { startSharing } from './shards/start-sharing.js';
@@ -191,6 +192,7 @@ export async function buildApp(
       registerEvents(api, services, streams);
       registerReports(api, services);
       registerCatalogue(api, services);
+      registerShards(api, services);
     },
     { prefix: '/v1' },
   );

@@ -13,8 +13,9 @@ import {
   type PostgresConnectionOptions,
   type RedisQueueBackend,
 } from 'bullmq';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
+import { SaeEvalError } from '../../src/errors.js';
 
 export interface LinkOptions {
   /** `redis://`, `rediss://` or `postgres://`. */
@@ -29,6 +30,9 @@ export class QueueUnreachable extends Error {}
 
 /** Milliseconds that a call may take. */
 const patience = 8000;
+/** Milliseconds that the first connection may take, and between looks at it. */
+const firstConnection = 3000;
+const betweenStates = 20;
 const redisProtocols = ['redis:', 'rediss:'];
 const postgresProtocols = ['postgres:', 'postgresql:'];
 /** Names of all that we keep in Redis begin with it; in PostgreSQL it is the schema. */
@@ -67,6 +71,7 @@ export class QueueLink {
   #isLost = false;
   #isChecked = false;
   #timeouts = 0;
+  #refusal: string | null = null;
 
   /** @throws SaeEvalError `configuration-invalid`. */
   constructor(private readonly options: LinkOptions) {
@@ -84,7 +89,7 @@ export class QueueLink {
       keepAlive: 10_000,
       retryStrategy: (times) => Math.min(200 * 2 ** Math.min(times, 6), 10_000),
     });
-    this.#redis.on('error', () => {}); // Each call tells.
+    this.#redis.on('error', (error) => (this.#refusal = error.message)); // Each call tells.
   }
 
   get lockMilliseconds(): number {
@@ -182,7 +187,7 @@ export class QueueLink {
 
   async #check(): Promise<void> {
     if (this.#isChecked || this.#redis === null) return;
-    if (this.#redis.status !== 'ready') throw new Error('it is not connected');
+    await this.#untilConnected(this.#redis);
     const text = await this.#redis.info('server');
     const version = /^redis_version:(\S+)/m.exec(text)?.[1] ?? '0';
     if (Number.parseInt(version, 10) < oldestRedis)
@@ -192,6 +197,15 @@ export class QueueLink {
           'Valkey.',
       );
     this.#isChecked = true;
+  }
+
+  /** Waits for a connection that is being made. */
+  async #untilConnected(redis: Redis): Promise<void> {
+    for (let waited = 0; redis.status !== 'ready'; waited += betweenStates) {
+      if (waited >= firstConnection || redis.status === 'reconnecting')
+        throw new Error(this.#refusal ?? 'it cannot be reached');
+      await delay(betweenStates);
+    }
   }
 
   /** Ends the link. Jobs that were taken stay so until their lock is over. */
@@ -230,7 +244,6 @@ export class QueueLink {
 
 /** Why a call failed, in a few words and without an address. */
 function reasonOf(thrown: unknown): string {
-  const { message } = asSaeEvalError(thrown);
-  const { code } = thrown as NodeJS.ErrnoException;
-  return message === '' ? (code ?? 'no reason given') : message.split('\n')[0]!.slice(0, 200);
+  const { message = '', code = 'no reason given' } = thrown as NodeJS.ErrnoException;
+  return message === '' ? code : message.split('\n')[0]!.slice(0, 200);
 }

@@ -19,6 +19,7 @@ import type {
 } from '../schema/record.js';
 import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
 import type { EvaluationRequest } from '../schema/request.js';
+import type { ShardList, Worker } from '../schema/shards.js';
 import { hasEnded } from '../schema/status.js';
 import {
   BusyError,
@@ -317,6 +318,16 @@ export class SaeEvalClient {
   /** Devices of the server. */
   async devices(options: CallOptions = {}): Promise<Device[]> {
     return this.#items('/v1/devices', options);
+  }
+
+  /** Shards of an evaluation that several workers compute, with the state of each. */
+  async shards(id: string, { signal }: CallOptions = {}): Promise<ShardList> {
+    return this.#transport.json({ method: 'GET', path: `${evaluationPath(id)}/shards`, signal });
+  }
+
+  /** Workers of the server's queue; none if it has no queue. */
+  async workers(options: CallOptions = {}): Promise<Worker[]> {
+    return this.#items('/v1/workers', options);
   }
 
   /** Checkpoint files below the server's roots. */

@@ -52,6 +52,7 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
+export type { ShardList, Worker } from '../schema/shards.js';
 export type { MetricName, ProtocolName, SaeKind } from '../schema/names.js';
 export type { EvaluationRequest } from '../schema/request.js';
 export type { ResolvedSaeSpec, SaeSpec } from '../schema/request-sae.js';

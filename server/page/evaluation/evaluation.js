@@ -10,6 +10,7 @@ import { useEvaluation } from './follow.js';
 import { Heading } from './heading.js';
 import { Losses } from './losses.js';
 import { Progress } from './progress.js';
+import { Shards } from './shards.js';
 import { ReportLinks } from './reports.js';
 import { Request } from './request.js';
 import { Summary } from './summary.js';
@@ -32,6 +33,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
     <${ConnectionNote} isLost=${isLost} />
     <${Summary} result=${record.result} />
     <${Progress} record=${record} />
+    <${Shards} record=${record} />
     <${Losses} record=${record} />
     ${
       results.length > 0 &&

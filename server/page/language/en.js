@@ -92,6 +92,14 @@ export const en = {
     of: (done, total) => `${done} of ${total}`,
     left: (time) => `${time} left`,
   },
+  shards: {
+    title: 'Shards',
+    counts: (done, total, running, lost) =>
+      `${done} of ${total} done, ${running} under way, ${lost} lost and made again`,
+    workers: 'Workers',
+    columns: ['Host', 'Device', 'Kind of machine', 'State', 'Shard'],
+    states: { idle: 'idle', computing: 'computes', resting: 'rests', gone: 'gives no sign' },
+  },
   facts: {
     samples: 'Samples',
     realTokens: 'Real tokens',

@@ -95,6 +95,14 @@ export const zh = {
     of: (done, total) => `${done} / ${total}`,
     left: (time) => `剩余 ${time}`,
   },
+  shards: {
+    title: '分片',
+    counts: (done, total, running, lost) =>
+      `已完成 ${done} / ${total}，正在计算 ${running} 个，丢失后重算 ${lost} 个`,
+    workers: '工作进程',
+    columns: ['主机', '设备', '机器种类', '状态', '分片'],
+    states: { idle: '空闲', computing: '计算中', resting: '暂歇', gone: '无响应' },
+  },
   facts: {
     samples: '样本数',
     realTokens: '有效词元数',
