@@ -43,7 +43,6 @@ import { registerReports } from './routes/reports.js';
 import { registerShards } from './routes/shards.js';
 import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
-import { startSharing } from './shards/start-sharing.js';
 import { startWorkers } from './start-workers.js';
 import { registerTracing } from './tracing.js';
 import { registerValidation } from './validation.js';
@@ -231,7 +230,7 @@ export async function buildApp(
           localWorkers: options.localWorkers,
           log: app.log,
         })
-      : startSharing(services, options.queue, app.log);
+      : (await import('./shards/start-sharing.js')).startSharing(services, options.queue, app.log);
   app.addHook('preClose', async () => {
     streams.endAll();
     stopWaiting();

@@ -9,7 +9,7 @@ import { inspectRequest } from '../src/inspect/inspect.js';
 
 import { expansionOf } from './expansion.js';
 import { Roots } from './roots.js';
-import { deviceFamilies } from './shards/coordinator.js';
+import { deviceFamilies } from './shards/families.js';
 import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
 
@@ -51,7 +51,9 @@ function familyFor({ coordinator }: Services, { device: wanted }: ParsedRequest)
   const present = coordinator!.families();
   if (wanted !== undefined && (deviceFamilies as readonly string[]).includes(wanted)) return wanted;
   if (wanted !== undefined) {
-    const message = `expected ${deviceFamilies.join(' or ')}, found ${wanted}: workers are chosen by kind`;
+    const message =
+      `expected ${deviceFamilies.join(' or ')}, found ${wanted}: workers are chosen by the kind ` +
+      'of their device';
     throw new SaeEvalError('device-unavailable', `device: ${message}`, {
       fields: [{ path: 'device', message }],
     });

@@ -11,6 +11,7 @@ import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { isStoreFault } from '../jobs/store-health.js';
 import type { WorkerHost } from '../jobs/worker.js';
 import { ActiveRun, type Outcome } from './active-run.js';
+import { deviceFamilies } from './families.js';
 import { QueueLink } from './queue-link.js';
 import { nameBelow } from './run-folder.js';
 import { mergeInChild, planInChild } from './run-tasks.js';
@@ -42,8 +43,6 @@ export interface CoordinatorOptions {
   onLook: (workers: readonly SeenWorker[]) => void;
 }
 
-/** Kinds of devices that a request may name. */
-export const deviceFamilies = ['cuda', 'cpu'] as const;
 /** Runs under way at once, most of which wait for a machine of their kind. */
 const mostRuns = 16;
 /** Milliseconds between looks while something is under way, and else. */

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { UnrecoverableError, type Job } from 'bullmq';
-import { ComputeProcess } from '../../src/compute/host.js';
+import { type ComputeProcess } from '../../src/compute/host.js';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../src/errors.js';
 import { kindOfDevice } from '../../src/evaluation/run/device.js';
 import type { MachineKind } from '../../src/evaluation/run/inputs.js';
@@ -205,7 +205,7 @@ export class DeviceLoop {
       device,
     });
     try {
-      const { outcome } = await compute.shard(plan.request as ResolvedRequest, {
+      const { outcome } = await compute.shard(plan.request, {
         folder: store.folder,
         shard,
         device,

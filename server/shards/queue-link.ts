@@ -233,7 +233,7 @@ export class QueueLink {
       keepAlive: true,
     };
     // BullMQ's types name one backend; its classes take any.
-    return { connection: connection as ConnectionOptions };
+    return { connection: connection };
   }
 
   get #factory(): BackendFactory<RedisQueueBackend, ConnectionOptions> {

@@ -38,7 +38,7 @@ export async function findRun(roots: Roots, name: string): Promise<FoundRun> {
   const store = new FolderStore(folder);
   const plan = store.plan();
   if (plan === null) throw new SaeEvalError('file-not-found', `${folder}: there is no plan.json.`);
-  const paths = await roots.table(plan.request as ResolvedRequest);
+  const paths = await roots.table(plan.request);
   for (const entry of paths)
     if ('error' in entry)
       throw SaeEvalError.fromJSON(entry.error as Parameters<typeof SaeEvalError.fromJSON>[0]);

@@ -19,7 +19,7 @@ function send(answer: TaskAnswer): Promise<void> {
 
 async function plan(task: Extract<Task, { type: 'plan' }>): Promise<TaskAnswer> {
   const { folder, id, createdAt, request, paths, shardSamples, saesPerShard } = task;
-  const inputs = await checkInputs(request as ResolvedRequest, {
+  const inputs = await checkInputs(request, {
     resolvePath: pathResolver(paths),
     allowProgram: serverAllowsPrograms(),
   });

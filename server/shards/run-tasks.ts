@@ -109,5 +109,5 @@ export async function mergeInChild(
   options: TaskOptions = {},
 ): Promise<EvaluationResult> {
   const answer = await runTask({ type: 'merge', ...task }, options);
-  return (answer as Extract<TaskAnswer, { type: 'merged' }>).result as EvaluationResult;
+  return (answer as Extract<TaskAnswer, { type: 'merged' }>).result;
 }

@@ -1,4 +1,4 @@
-/** `sae-eval worker`: the devices of this machine compute shards of a queue, until they are told. */
+/** `sae-eval worker`: the devices of this machine compute shards of a queue until SIGTERM. */
 import { asSaeEvalError } from '../../src/errors.js';
 import { ComputeProcess } from '../../src/compute/host.js';
 import { resolveDevice } from '../../src/evaluation/run/device.js';

@@ -59,6 +59,9 @@ describe('settings', () => {
       logLevel: ['warn', 'warn'],
       weights: ['read', 'read'],
       basePath: ['/lab/sae/', '/lab/sae'],
+      queue: ['redis://queue:6379', 'redis://queue:6379'],
+      runs: [join(folder.path, 'runs'), join(realpathSync(folder.path), 'runs')],
+      localWorkers: ['all', 'all'],
       trustProxy: ['10.0.0.0/8, ::1', ['10.0.0.0/8', '::1']],
       cors: ['https://a.example/, http://b:5173', ['https://a.example', 'http://b:5173']],
     };

@@ -14,15 +14,18 @@ function useWorkers(isRunning) {
     if (!isRunning) return undefined;
     const leave = new AbortController();
     const { signal } = leave;
+    let timer;
     const look = () =>
       call((api) => api.workers({ signal }))
         .then(setWorkers)
-        .catch(() => {});
+        .catch(() => {})
+        .finally(() => {
+          if (!signal.aborted) timer = setTimeout(look, betweenLooks);
+        });
     void look();
-    const timer = setInterval(look, betweenLooks);
     return () => {
       leave.abort();
-      clearInterval(timer);
+      clearTimeout(timer);
     };
   }, [isRunning]);
   return workers;

@@ -1,0 +1,172 @@
+/** A real Redis, and workers in processes of their own, for tests of a server with a queue. */
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { SaeEvalClient, type EvaluationRequest, type EvaluationResult } from '#src/client/index.js';
+import { programPath } from '../../cluster/needed-programs.js';
+import { packageRoot, spawnServer, until, type ServerProcess } from '../harness.js';
+
+export const redisProgram = programPath('redis-server');
+/** Why tests with Redis are skipped; '' if they are not. */
+export const withoutRedis = redisProgram === undefined ? ' (skipped without redis-server)' : '';
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+export class LocalRedis {
+  #child: ChildProcess | null = null;
+
+  private constructor(
+    private readonly folder: string,
+    private readonly port: number,
+    private readonly appendOnly: boolean,
+  ) {}
+
+  static async start(
+    folder: string,
+    { appendOnly = false }: { appendOnly?: boolean } = {},
+  ): Promise<LocalRedis> {
+    const redis = new LocalRedis(join(folder, 'redis'), await freePort(), appendOnly);
+    mkdirSync(redis.folder, { recursive: true });
+    await redis.start();
+    return redis;
+  }
+
+  get url(): string {
+    return `redis://:secret@127.0.0.1:${this.port}`;
+  }
+
+  async start(): Promise<void> {
+    const options = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', ''];
+    const append = ['--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'always'];
+    const child = spawn(
+      redisProgram!,
+      [...options, ...append, '--dir', this.folder, '--requirepass', 'secret'],
+      { stdio: 'ignore' },
+    );
+    this.#child = child;
+    await until(() => this.ask('PING') === 'PONG', { what: 'Redis to answer' });
+  }
+
+  /** What Redis answers. */
+  ask(...command: string[]): string {
+    const { stdout } = spawnSync(programPath('redis-cli')!, ['-p', String(this.port), ...command], {
+      encoding: 'utf8',
+      env: { ...process.env, REDISCLI_AUTH: 'secret' },
+    });
+    return stdout.trim();
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child!;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+export interface WorkerProcess {
+  child: ChildProcess;
+  output(): string;
+  ended: Promise<number | null>;
+}
+
+/** `sae-eval worker`, as a user would start one. */
+export function spawnWorker(
+  queue: string,
+  roots: readonly string[],
+  { env = {}, flags = [] }: { env?: Record<string, string>; flags?: readonly string[] } = {},
+): WorkerProcess {
+  const child = spawn(
+    process.execPath,
+    [
+      join(packageRoot, 'dist/src/cli/main.js'),
+      ...['worker', '--device', 'cpu', '--root', ...roots, ...flags],
+    ],
+    {
+      env: { ...process.env, SAE_EVAL_QUEUE: queue, SAE_EVAL_WORKER_LOCK: '2', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => (output += text.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  return { child, output: () => output, ended };
+}
+
+/** A server with a queue, over the shipped files. */
+export function spawnSharingServer(
+  folder: string,
+  queue: string,
+  env: Record<string, string> = {},
+): Promise<ServerProcess> {
+  return spawnServer(folder, {
+    SAE_EVAL_QUEUE: queue,
+    SAE_EVAL_RUNS: join(folder, 'runs'),
+    SAE_EVAL_ROOTS: `${packageRoot}:${folder}`,
+    SAE_EVAL_SHARD_SAMPLES: '4',
+    ...env,
+  });
+}
+
+export async function killed({ child, ended }: WorkerProcess | ServerProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await ended;
+}
+
+/** The numbers of a result, which must be of the same bits however it was computed. */
+export const numbersOf = ({ results, data }: EvaluationResult): string =>
+  JSON.stringify([
+    results.map((sae) => ({ ...sae, checkpoint: null })),
+    data.samples,
+    data.realTokens,
+  ]);
+
+/** Submits and gives the id. */
+export async function submitTo(url: string, request: EvaluationRequest): Promise<string> {
+  return (await new SaeEvalClient(url).evaluate(request)).id;
+}
+
+/** The result of an evaluation when it has ended well. @throws with its error if it has not. */
+export async function resultOf(
+  url: string | (() => string),
+  id: string,
+  seconds = 90,
+): Promise<EvaluationResult> {
+  const address = (): string => (typeof url === 'string' ? url : url());
+  let found: EvaluationResult | null = null;
+  await until(
+    async () => {
+      const record = await new SaeEvalClient(address()).get(id).catch(() => null);
+      if (record !== null && record.error !== null) throw new Error(JSON.stringify(record.error));
+      found = record?.result ?? null;
+      return found !== null;
+    },
+    { what: `evaluation ${id} to end`, seconds },
+  );
+  return found!;
+}
+
+/** Waits until a shard of an evaluation is computed. @returns the process id of its worker. */
+export async function workerAtWork(url: string, id: string, seconds = 60): Promise<number> {
+  let pid = 0;
+  await until(
+    async () => {
+      const workers = await new SaeEvalClient(url).workers();
+      const worker = workers.find(({ run, state }) => run === id && state === 'computing');
+      pid = Number(/-(\d+)-cpu-[0-9a-f]{6}$/.exec(worker?.id ?? '')?.[1] ?? 0);
+      return pid > 0;
+    },
+    { what: 'a worker to compute', seconds },
+  );
+  return pid;
+}
