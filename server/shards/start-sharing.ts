@@ -38,6 +38,7 @@ export function startSharing(
     devices: wanted,
     cacheBytes: options.modelCacheBytes,
     niceness: options.computeNice,
+    weights: options.weights,
     log: (message) => log.warn(message),
   });
   let isStopped = false;

@@ -1,6 +1,6 @@
 /** `sae-eval worker`: the devices of this machine compute shards of a queue until SIGTERM. */
 import { asSaeEvalError } from '../../src/errors.js';
-import { ComputeProcess } from '../../src/compute/host.js';
+import { ComputeProcess, type ComputeProcessOptions } from '../../src/compute/host.js';
 import { resolveDevice } from '../../src/evaluation/run/device.js';
 import type { Roots } from '../roots.js';
 import { DeviceLoop } from './device-loop.js';
@@ -18,6 +18,8 @@ export interface QueueWorkersOptions {
   /** Bytes of models and SAEs that each process keeps loaded; default none. */
   cacheBytes?: number;
   niceness?: number;
+  /** How weights come into memory. */
+  weights?: ComputeProcessOptions['weights'];
   log: (message: string) => void;
 }
 
@@ -33,7 +35,9 @@ export interface QueueWorkers {
 /** @throws SaeEvalError `configuration-invalid`, `device-unavailable`, `setup-missing`. */
 export async function startQueueWorkers(options: QueueWorkersOptions): Promise<QueueWorkers> {
   const { queue, roots, log, anyMachine = false, lockSeconds, cacheBytes, niceness } = options;
+  const { weights } = options;
   const processOptions = {
+    ...(weights === undefined ? {} : { weights }),
     ...(cacheBytes === undefined ? {} : { cacheBytes }),
     ...(niceness === undefined ? {} : { niceness }),
   };
