@@ -8,7 +8,6 @@ import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../src/errors.j
 import { kindOfDevice } from '../../src/evaluation/run/device.js';
 import type { MachineKind } from '../../src/evaluation/run/inputs.js';
 import { machineInWords } from '../../src/evaluation/shards/decided.js';
-import type { ResolvedRequest } from '../../src/schema/request.js';
 import type { Roots } from '../roots.js';
 import { OwnAttempt } from './attempts.js';
 import { QueueUnreachable, type QueueLink } from './queue-link.js';

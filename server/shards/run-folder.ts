@@ -4,7 +4,6 @@ import { SaeEvalError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
 import type { ShardPlan } from '../../src/evaluation/shards/plan.js';
-import type { ResolvedRequest } from '../../src/schema/request.js';
 import type { Roots } from '../roots.js';
 
 /** How a server names a folder to its workers: by its place below a root, if it lies below one. */

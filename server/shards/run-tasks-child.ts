@@ -7,7 +7,6 @@ import { checkInputs } from '../../src/evaluation/run/inputs.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { planRun } from '../../src/evaluation/shards/make-plan.js';
 import { merge } from '../../src/evaluation/shards/merge.js';
-import type { ResolvedRequest } from '../../src/schema/request.js';
 import { taskSchema, type Task, type TaskAnswer } from './run-tasks.js';
 
 /** Milliseconds between counts of samples. */
