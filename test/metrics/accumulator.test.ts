@@ -169,3 +169,20 @@ describe('accumulators', () => {
     expect(restored.vector('vector')![0]).toBe(rounded(300_000n * exactSum([0.1])));
   });
 });
+
+describe('a long column', () => {
+  it('keeps every value in order, whatever the pieces', () => {
+    const accumulator = new Accumulator();
+    const length = 600_000;
+    for (let at = 0; at < length; at += 1023)
+      accumulator.append(
+        'a',
+        Float64Array.from({ length: Math.min(1023, length - at) }, (_, i) => at + i),
+      );
+    const column = accumulator.column('a')!;
+    expect(column).toHaveLength(length);
+    expect(column.every((value, i) => value === i)).toBe(true);
+    // Gigabytes of room would lie idle in a large run.
+    expect(column.buffer.byteLength).toBeLessThan(1.3 * 8 * length);
+  });
+});
