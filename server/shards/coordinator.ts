@@ -123,7 +123,10 @@ export class Coordinator {
   /** Ends an evaluation that is under way; `keep`: with the numbers of the shards done. */
   cancel(id: string, { keep = false }: { keep?: boolean } = {}): boolean {
     const run = this.#runs.get(id);
-    if (run === undefined) return false;
+    if (run === undefined) {
+      this.#markLeft(id);
+      return false;
+    }
     if (run.outcome !== null || run.phase === 'merging') return true;
     const error = new SaeEvalError('cancelled', 'The evaluation was cancelled.');
     if (keep && run.plan !== null && run.done.size > 0) {
@@ -133,6 +136,16 @@ export class Coordinator {
       this.#end(run, { status: 'cancelled', error: error.toJSON() });
     }
     return true;
+  }
+
+  /** Ends what workers still compute of a run that an earlier server began. */
+  #markLeft(id: string): void {
+    try {
+      const store = this.storeOf(id);
+      if (store.plan() !== null) store.cancel();
+    } catch (error) {
+      this.host.log('the mark that ends a run could not be written', { err: error, id });
+    }
   }
 
   /** Removes the folder of an evaluation that was removed. */
