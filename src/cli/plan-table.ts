@@ -40,13 +40,26 @@ function streamingText(
   );
 }
 
-export function planTable({
-  plan,
-  decisions,
-  seqLen,
-  device,
-  streaming,
-}: ExplainedRequest): string {
+/** What splices cost, and what `spliceSamples` saves. */
+function spliceLines({ plan, measured, maxSamples, spliceSamples }: ExplainedRequest): string[] {
+  if (measured === null) return [];
+  const share = measured.flopsPerToken / plan.flopsPerToken;
+  const percent = (part: number): string => `${(100 * part).toFixed(1)} %`;
+  const line =
+    `splices are ${percent(1 - share)} of it: a sample that is only measured takes ` +
+    `${flopsText(measured.flopsPerToken)} per token`;
+  if (spliceSamples === undefined) return [`${line} (spliceSamples says how many are spliced)`];
+  if (spliceSamples >= maxSamples) return [line];
+  const spliced = spliceSamples / maxSamples;
+  return [
+    line,
+    `${spliceSamples} of at most ${maxSamples} samples are spliced: ` +
+      `${percent(spliced + (1 - spliced) * share)} of what splicing all would take`,
+  ];
+}
+
+export function planTable(explained: ExplainedRequest): string {
+  const { plan, decisions, seqLen, device, streaming } = explained;
   const table = new CliTable({
     head: ['pass', 'times', 'blocks each', 'per token', 'share'],
     style: { head: [], border: [], compact: true },
@@ -67,6 +80,7 @@ export function planTable({
     `in all ${flopsText(plan.flopsPerToken)} per token; one forward pass for each SAE, ` +
       `metric and splice would take ${flopsText(plan.flopsPerTokenApart)}, ` +
       `${(plan.flopsPerTokenApart / plan.flopsPerToken).toFixed(1)} times as much`,
+    ...spliceLines(explained),
     `at once on ${device}, ${decisions.threads} ` +
       `${decisions.threads === 1 ? 'thread' : 'threads'}: ${sequences} ` +
       `${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} ` +

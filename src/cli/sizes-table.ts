@@ -23,15 +23,17 @@ const devices = [1, 2, 4, 8, 16, 64, 256];
 const shortest = 20;
 const longest = 1800;
 
-function advice({ shardSeconds, shardSamples, shards }: RunSizes): string | null {
-  const fitting = (seconds: number): number =>
-    Math.max(1, Math.round((shardSamples * seconds) / shardSeconds));
-  if (shards > 1 && shardSeconds < shortest)
-    return `A shard takes little time: --shard-samples ${fitting(4 * shortest)} gives fewer files.`;
-  if (shardSeconds > longest)
+function advice({ shardSeconds, longestSeconds, shardSamples, shards }: RunSizes): string | null {
+  const fitting = (seconds: number, each: number): number =>
+    Math.max(1, Math.round((shardSamples * seconds) / each));
+  if (shards > 1 && shardSeconds < shortest) {
+    const more = fitting(4 * shortest, shardSeconds);
+    return `A shard takes little time: --shard-samples ${more} gives fewer files.`;
+  }
+  if (longestSeconds > longest)
     return (
       `A shard takes long, and a lost one is computed again: --shard-samples ` +
-      `${fitting(longest / 2)} gives smaller ones.`
+      `${fitting(longest / 2, longestSeconds)} gives smaller ones.`
     );
   return null;
 }
@@ -46,7 +48,11 @@ export function sizesTable(sizes: RunSizes): string {
   });
   for (const count of devices.filter((one) => one === 1 || one <= shards)) {
     const each = Math.ceil(shards / count);
-    table.push([String(count), String(each), timeText(each * sizes.shardSeconds)]);
+    table.push([
+      String(count),
+      String(each),
+      timeText(Math.max(each * sizes.shardSeconds, sizes.longestSeconds)),
+    ]);
   }
   const hint = advice(sizes);
   return [

@@ -1,5 +1,7 @@
 /**
  * The sums of a run in float64: columns hold one sum per sequence, vectors exact sums over the run.
+ * Columns of spliced passes may be shorter: they then hold the first sequences of the run, and a
+ * part of the run that begins later has none.
  * Accumulators of consecutive parts of a run merge, in any grouping, to the same bits as one
  * accumulator of all its batches: columns are appended, and vectors are rounded only when they are
  * read.
@@ -105,6 +107,21 @@ export class Accumulator {
         if (!first.#vectors.has(name)) joined.#vector(name, sum.length).merge(sum);
     }
     return joined;
+  }
+
+  /** The first sequences alone, or all if there are fewer: views of their columns, no vectors. */
+  first(sequences: number): Accumulator {
+    const part = new Accumulator();
+    for (const [name, { data, length }] of this.#columns) {
+      const view = data.subarray(0, Math.min(length, sequences));
+      part.#columns.set(name, { data: view, length: view.length });
+    }
+    for (const size of this.batchSizes) {
+      const left = sequences - part.sequences;
+      if (left <= 0) break;
+      part.endBatch(Math.min(size, left));
+    }
+    return part;
   }
 
   /** The state to be stored. Views, which hold until something is added. */

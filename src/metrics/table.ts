@@ -83,6 +83,12 @@ export function vectorsOf(table: Table): Vector[] {
   return [...new Set(table.flatMap(({ vectors = [] }) => vectors))];
 }
 
+/** Whether a metric reads intervened passes, so that it is over the samples that are spliced. */
+export function readsSplices(metric: Metric): boolean {
+  const { splice, zero } = needsOf(metric);
+  return splice || zero;
+}
+
 /** Whether a metric needs the logits of spliced passes, and of passes with sites set to zero. */
 export function needsOf({ columns = [] }: Metric): { splice: boolean; zero: boolean } {
   return {

@@ -17,6 +17,7 @@ const conditions: readonly (readonly [field: string, of: (result: EvaluationResu
       ],
     ],
     ['samples', ({ data }) => data.samples],
+    ['spliceSamples', ({ data }) => data.spliceSamples],
     ['seqLen', ({ config }) => config.dataset.seqLen],
     ['dtype', ({ config }) => [config.dtype, config.saeDtype]],
   ];

@@ -131,16 +131,23 @@ export function firingCounts(latents: Latents, chosen: Tensor): Tensor {
 const denseFrom = 8;
 
 /**
- * Decoder weights in the orientation that is needed. The transposed ones, once a sparse decode has
- * made them, serve for both.
+ * Decoder weights in the layouts that are needed. Dense products use the layout that was given,
+ * whatever came before them: the layout decides the last bits of a product. A sparse decode needs
+ * rows; unless there are dense ones too, the weights are then held as rows alone.
  */
 export class Decoder {
-  #weight: Tensor; // [d, m]: its own, or a view of #rows
+  #weight: Tensor | null; // [d, m]
   #rows: Tensor | null = null; // [m, d]
+  #hasDense = false;
+  readonly #m: number;
+  /** Whether the weights were given as the transpose of rows. */
+  readonly #isTransposed: boolean;
   readonly #products: Products;
 
   constructor(weight: Tensor, products: Products) {
     this.#weight = weight;
+    this.#m = weight.shape[1]!;
+    this.#isTransposed = weight.strides[0] === 1 && weight.shape[0] !== 1;
     this.#products = products;
   }
 
@@ -161,23 +168,34 @@ export class Decoder {
   /** z [N, m], or [N, prefix] of the first latents. */
   #product(z: Tensor, bias: Tensor | null): Tensor {
     const width = z.shape.at(-1)!;
-    if (width === this.#weight.shape[1]) return this.#products.linear(z, this.#weight, bias);
-    return scope(() => this.#products.linear(z, this.#weight.narrow(1, 0, width), bias));
+    const weight = this.#asGiven();
+    if (width === this.#m) return this.#products.linear(z, weight, bias);
+    return scope(() => this.#products.linear(z, weight.narrow(1, 0, width), bias));
+  }
+
+  /** W_d in the layout that was given: outlives the scope it is first needed in. */
+  #asGiven(): Tensor {
+    this.#hasDense = true;
+    this.#weight ??= keep(scope(() => this.#rows!.t().contiguous()));
+    return this.#weight;
   }
 
   /** W_dᵀ, row-major: outlives the scope it is first needed in. */
   #byLatent(): Tensor {
     if (this.#rows === null) {
-      this.#rows = keep(this.#weight.t().contiguous());
-      // A mapped tensor's pages go with it.
-      this.#weight.dispose();
-      this.#weight = keep(this.#rows.t());
+      const given = this.#weight!;
+      this.#rows = keep(scope(() => given.t().contiguous()));
+      if (this.#isTransposed || !this.#hasDense) {
+        // A mapped tensor's pages go with it.
+        given.dispose();
+        this.#weight = this.#isTransposed ? keep(this.#rows.t()) : null;
+      }
     }
     return this.#rows;
   }
 
   dispose(): void {
-    this.#weight.dispose();
+    this.#weight?.dispose();
     this.#rows?.dispose();
   }
 }

@@ -31,6 +31,13 @@ export const requestFields = z.strictObject({
     .max(1_000_000)
     .default(64)
     .describe('Samples per batch in the averages of `reference`; memory does not depend on it.'),
+  spliceSamples: positiveInt
+    .max(100_000_000)
+    .optional()
+    .describe(
+      'First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over ' +
+        'them, the other metrics over all. Splices take most of the time. Default: all samples.',
+    ),
   device: z
     .string()
     .regex(/^(cpu|cuda(:\d{1,3})?)$/, {

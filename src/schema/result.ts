@@ -302,6 +302,14 @@ export const configSchema = z
 export const dataSummarySchema = z
   .object({
     samples: z.number().int(),
+    spliceSamples: z
+      .number()
+      .int()
+      .optional()
+      .describe(
+        'First samples that KLDiv, DeltaCE, Recovered and NextTokenAgreement are over; left out ' +
+          'if that is all.',
+      ),
     batches: z.number().int(),
     realTokens: z.number().int(),
     paddedTokens: z

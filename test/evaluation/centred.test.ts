@@ -54,6 +54,7 @@ async function measured(centered?: boolean): Promise<Record<string, number>> {
   });
   const sums = await engine.batch(
     ids.map((row, i) => ({ ids: Int32Array.from(row), length: lengths[i]!, truncated: 0 })),
+    { first: 0 },
   );
   const subject = { owner: 'x', width: model.width, slots: strategy.slots };
   const strict = new Assembly(sums, ['NormMSE', 'KLDiv', 'L0'], {

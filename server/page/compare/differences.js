@@ -7,6 +7,7 @@ const values = {
   model: ({ config }) => config.model,
   data: ({ config: { dataset } }) => dataset.path,
   samples: ({ data }) => String(data.samples),
+  spliceSamples: ({ data }) => String(data.spliceSamples ?? data.samples),
   seqLen: ({ config }) => String(config.dataset.seqLen),
   dtype: ({ config }) => `${config.dtype}, ${config.saeDtype}`,
   batchSize: ({ config }) => String(config.batchSize),

@@ -25,6 +25,9 @@ function pairsOf({ status, progress: state, position, result, device }) {
   if (result !== null)
     return [
       [facts.samples, whole(result.data.samples)],
+      ...(result.data.spliceSamples === undefined
+        ? []
+        : [[facts.spliceSamples, whole(result.data.spliceSamples)]]),
       [facts.realTokens, whole(result.data.realTokens)],
       [facts.computeTime, duration(result.timing.seconds)],
       [facts.tokensPerSecond, whole(result.timing.tokensPerSecond)],

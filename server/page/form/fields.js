@@ -47,6 +47,7 @@ export const groups = [
     fields: [
       { path: 'protocol', type: 'choices', options: ['reference', 'strict'] },
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
+      { path: 'spliceSamples', type: 'whole' },
       { path: 'inferK', type: 'wholes' },
       { path: 'theta', type: 'reals' },
       { path: 'prefixes', type: 'prefixes' },

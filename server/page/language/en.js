@@ -102,6 +102,7 @@ export const en = {
   },
   facts: {
     samples: 'Samples',
+    spliceSamples: 'Samples that were spliced',
     realTokens: 'Real tokens',
     computeTime: 'Compute time',
     tokensPerSecond: 'Tokens per second',
@@ -241,6 +242,7 @@ export const en = {
       model: 'Model',
       data: 'Text',
       samples: 'Samples',
+      spliceSamples: 'Samples that were spliced',
       seqLen: 'Tokens per sample',
       dtype: 'dtype of model and SAEs',
       batchSize: 'Batch size',

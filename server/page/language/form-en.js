@@ -71,6 +71,10 @@ export const formEn = {
     'dataset.shuffle': ['Seed that shuffles', 'Not given: no shuffle.'],
     protocol: ['Protocols'],
     metrics: ['Metrics'],
+    spliceSamples: [
+      'Samples that are spliced',
+      'KL, ΔCE and loss recovered are over the first so many, the rest over all. Not given: all.',
+    ],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],
     theta: ['Threshold instead of the SAEs’', 'Several make a sweep; not beside k.'],
     prefixes: [

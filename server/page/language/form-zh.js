@@ -71,6 +71,10 @@ export const formZh = {
     'dataset.shuffle': ['打乱样本的种子', '未指定：不打乱。'],
     protocol: ['协议'],
     metrics: ['指标'],
+    spliceSamples: [
+      '替换的样本数',
+      'KL、ΔCE 和损失恢复率只基于前若干个样本，其余指标基于全部样本。未指定：全部。',
+    ],
     inferK: ['替换 SAE 的 k', '填写多个值即为扫描。'],
     theta: ['替换 SAE 的阈值', '填写多个值即为扫描；不能与 k 同时使用。'],
     prefixes: [

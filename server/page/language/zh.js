@@ -105,6 +105,7 @@ export const zh = {
   },
   facts: {
     samples: '样本数',
+    spliceSamples: '被替换的样本数',
     realTokens: '有效词元数',
     computeTime: '计算用时',
     tokensPerSecond: '每秒词元数',
@@ -234,6 +235,7 @@ export const zh = {
       model: '模型',
       data: '文本',
       samples: '样本数',
+      spliceSamples: '被替换的样本数',
       seqLen: '每个样本的词元数',
       dtype: '模型与 SAE 的 dtype',
       batchSize: '批大小',

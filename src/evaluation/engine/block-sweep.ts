@@ -9,6 +9,8 @@ import { HeldScope } from '../../torch/scope.js';
 export interface Traveler {
   /** Times that it goes through the blocks. */
   readonly rounds: number;
+  /** Blocks that it goes through, from the first on. */
+  readonly depth: number;
   /** Before the first block of a round, the first of which is 0. */
   begin(round: number): void;
   /** Block i. */
@@ -35,6 +37,10 @@ export class HeldTraveler implements Traveler {
     return this.#traveler.rounds;
   }
 
+  get depth(): number {
+    return this.#traveler.depth;
+  }
+
   begin(round: number): void {
     this.#scope.run(() => this.#traveler.begin(round));
   }
@@ -52,13 +58,18 @@ export class HeldTraveler implements Traveler {
   }
 }
 
+/** Blocks that some of the travelers go through. */
+const deepest = (travelers: readonly Traveler[]): number =>
+  Math.max(0, ...travelers.map(({ depth }) => depth));
+
 /** Takes travelers through blocks that are all there. */
-export function goThrough(model: LanguageModel, travelers: readonly Traveler[]): void {
+export function goThrough(travelers: readonly Traveler[]): void {
   const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
   for (let round = 0; round < rounds; round++) {
     const present = travelers.filter((one) => round < one.rounds);
     for (const one of present) one.begin(round);
-    for (let i = 1; i <= model.layers; i++) for (const one of present) one.step(i);
+    for (let i = 1; i <= deepest(present); i++)
+      for (const one of present) if (i <= one.depth) one.step(i);
     for (const one of present) one.end();
   }
 }
@@ -85,15 +96,16 @@ export async function sweepBlocks(
   travelers: readonly Traveler[],
   { signal, continues = false, onBlock }: SweepOptions = {},
 ): Promise<void> {
-  const { layers } = model;
   const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
   for (let round = 0; round < rounds; round++) {
     const present = travelers.filter((one) => round < one.rounds);
+    const layers = deepest(present);
     for (const one of present) one.begin(round);
     for (let i = 1; i <= layers; i++) {
       const again = continues || round + 1 < rounds ? 1 : null;
       await model.bring(i, i < layers ? i + 1 : again);
       for (const one of present) {
+        if (i > one.depth) continue;
         one.step(i);
         await turn(signal);
       }

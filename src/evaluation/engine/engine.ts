@@ -13,7 +13,7 @@ import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
 import type { MicroBatchPass } from './micro-batch-pass.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { PassMaker } from './pass-maker.js';
-import { planRounds, type Round } from './rounds.js';
+import { measuredRound, planRounds, type Round } from './rounds.js';
 import { nextSlices, together, type Amounts, type BatchSums, type Slice } from './slices.js';
 import { VectorSums } from './vectors.js';
 import { ZeroAblation, zeroLanes, type ZeroLane } from './zero-ablation.js';
@@ -31,9 +31,13 @@ export interface EngineOptions {
    * blocks are streamed; default 1. It changes no bit.
    */
   superBatch?: number;
+  /** First samples of the run that are spliced; the others are only measured. Default all. */
+  spliceSamples?: number | undefined;
 }
 
 export interface BatchOptions {
+  /** Index in the run of the first sample. */
+  first: number;
   signal?: AbortSignal | undefined;
   /**
    * Ends the batch after the micro-batch under way, or the super-batch; its sums are then those of
@@ -70,6 +74,9 @@ export class Engine {
   /** Sites set to zero at some positions, which a pass over one token does not give. */
   readonly #zeroLanes: readonly ZeroLane[];
   readonly #passes: PassMaker;
+  /** Samples of the run that are spliced. */
+  readonly #spliced: number;
+  readonly #measuredRounds: readonly Round[];
   #rounds: readonly Round[];
   #microBatch: MicroBatch;
   #superBatch: number;
@@ -81,6 +88,8 @@ export class Engine {
     this.#zeroLanes = zeroLanes(strategies);
     this.#microBatch = microBatch;
     this.#superBatch = model.isStreamed ? superBatch : 1;
+    this.#spliced = this.#laneCount === 0 ? 0 : (options.spliceSamples ?? Infinity);
+    this.#measuredRounds = [measuredRound(strategies)];
     this.#rounds = this.#plannedRounds();
     this.#passes = new PassMaker({ ...options, zero: this.#zero, zeroLanes: this.#zeroLanes });
   }
@@ -96,15 +105,20 @@ export class Engine {
   }
 
   get #amounts(): Amounts {
-    return { sequences: this.#microBatch.sequences, superBatch: this.#superBatch };
+    return {
+      sequences: this.#microBatch.sequences,
+      superBatch: this.#superBatch,
+      spliced: this.#spliced,
+    };
   }
 
-  #passOf(samples: readonly Sample[]): MicroBatchPass {
-    return this.#passes.passOf(samples, { rounds: this.#rounds, microBatch: this.#microBatch });
+  #passOf({ samples, isSpliced }: Slice): MicroBatchPass {
+    const rounds = isSpliced ? this.#rounds : this.#measuredRounds;
+    return this.#passes.passOf(samples, { rounds, microBatch: this.#microBatch });
   }
 
   /** The sums of one batch, as {@link each} gives them. */
-  async batch(samples: readonly Sample[], options: BatchOptions = {}): Promise<Accumulator> {
+  async batch(samples: readonly Sample[], options: BatchOptions): Promise<Accumulator> {
     const [sums] = await this.#compute([samples], options);
     return sums!.accumulator;
   }
@@ -117,10 +131,12 @@ export class Engine {
    */
   async *each(
     batches: AsyncIterable<readonly Sample[]>,
-    options: BatchOptions = {},
+    options: BatchOptions,
   ): AsyncGenerator<ComputedBatch> {
+    let { first } = options;
     for await (const group of together(batches, () => this.#amounts)) {
-      const all = await this.#compute(group, options);
+      const all = await this.#compute(group, { ...options, first });
+      first += group.reduce((sum, batch) => sum + batch.length, 0);
       for (const [n, { samples: batch, accumulator: sums, done }] of all.entries()) {
         const isDone = done === batch.length;
         const others = group.slice(n + 1).flat();
@@ -140,12 +156,12 @@ export class Engine {
     options: BatchOptions,
   ): Promise<BatchSums[]> {
     const { signal, stop, makeRoom, onSmaller, onFewer, onMicroBatch } = options;
-    const all = batches.map((samples): BatchSums => ({
-      samples,
-      accumulator: new Accumulator(),
-      vectors: new VectorSums(),
-      done: 0,
-    }));
+    let { first } = options;
+    const all = batches.map((samples): BatchSums => {
+      const place = { samples, first };
+      first += samples.length;
+      return { ...place, accumulator: new Accumulator(), vectors: new VectorSums(), done: 0 };
+    });
     const left = (): BatchSums[] => all.filter(({ samples, done }) => done < samples.length);
     try {
       for (;;) {
@@ -197,12 +213,12 @@ export class Engine {
       await this.#sweep(slices, { signal, continues, onMicroBatch });
       return;
     }
-    if (!this.#zero.isDone) goThrough(model, [this.#zero]);
+    goThrough(this.#zeroOf(slices));
     for (const slice of slices)
       scope(() => {
-        const pass = this.#passOf(slice.samples);
+        const pass = this.#passOf(slice);
         try {
-          goThrough(model, [pass]);
+          goThrough([pass]);
           this.#add(pass, slice);
         } finally {
           pass.dispose();
@@ -220,10 +236,10 @@ export class Engine {
     const passes: MicroBatchPass[] = [];
     const held: HeldTraveler[] = [];
     try {
-      for (const { samples } of slices)
+      for (const slice of slices)
         held.push(
           new HeldTraveler(() => {
-            const pass = this.#passOf(samples);
+            const pass = this.#passOf(slice);
             passes.push(pass);
             return pass;
           }),
@@ -231,7 +247,7 @@ export class Engine {
       const [{ of }] = slices as readonly [Slice];
       const before = of.done;
       const count = slices.reduce((sum, { samples }) => sum + samples.length, 0);
-      await sweepBlocks(model, [...(this.#zero.isDone ? [] : [this.#zero]), ...held], {
+      await sweepBlocks(model, [...this.#zeroOf(slices), ...held], {
         signal,
         continues,
         onBlock: (part) => onMicroBatch?.(before + Math.floor(count * part)),
@@ -241,6 +257,12 @@ export class Engine {
       for (const pass of passes) pass.dispose();
       for (const one of held) one.dispose();
     }
+  }
+
+  /** The zero ablation, if these are the first that need it. */
+  #zeroOf(slices: readonly Slice[]): ZeroAblation[] {
+    const isNeeded = !this.#zero.isDone && slices.some(({ isSpliced }) => isSpliced);
+    return isNeeded ? [this.#zero] : [];
   }
 
   #add(pass: MicroBatchPass, { of, samples, isLast }: Slice): void {

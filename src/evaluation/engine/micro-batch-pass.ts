@@ -52,6 +52,11 @@ export class MicroBatchPass implements Traveler {
     return this.#options.rounds.length;
   }
 
+  get depth(): number {
+    const { rounds, model } = this.#options;
+    return rounds[0]?.depth ?? model.layers;
+  }
+
   get positions(): Positions {
     return this.#options.into.positions;
   }

@@ -6,7 +6,7 @@
  */
 import { laneGroups, type GroupPart } from './lane-groups.js';
 import type { LanePlan } from './lanes.js';
-import type { Part, Strategy } from './strategies/strategy.js';
+import { measuredDepth, measuredPart, type Part, type Strategy } from './strategies/strategy.js';
 import type { ZeroLane } from './zero-ablation.js';
 
 /** The moment at which a strategy, or a lane with a site at zero, has its turn. */
@@ -24,6 +24,8 @@ export interface Round {
   /** Entries by layer, then as the strategies come. */
   readonly entries: readonly Entry[];
   readonly lanes: readonly LanePlan[];
+  /** Blocks that it goes through; null for all. */
+  readonly depth: number | null;
   /** The layers that nothing reads any more after the entries of a layer. */
   readonly releases: ReadonlyMap<number, readonly number[]>;
 }
@@ -41,6 +43,19 @@ interface Work extends Omit<Entry, 'at'> {
   readonly enterBy: number | null;
   /** The last layer at which one of its lanes begins. */
   readonly lastStart: number;
+}
+
+/** The round of samples that are measured and not spliced: as far as some SAE reads. */
+export function measuredRound(strategies: readonly Strategy[]): Round {
+  const parts = strategies.map((_, source) => ({ source, part: measuredPart }));
+  const works = workOf(parts, { strategies, zeros: [] }).works.map((work) => placed(work, false));
+  const entries = works.sort((a, b) => a.at - b.at);
+  return {
+    entries,
+    lanes: [],
+    depth: measuredDepth(strategies),
+    releases: new Map(),
+  };
 }
 
 /** @param most lanes that may be alive at the same time. */
@@ -75,7 +90,7 @@ export function planRounds(
     const releases = new Map<number, number[]>();
     for (const [layer, use] of lastUse)
       if (use.round === round) releases.set(use.at, [...(releases.get(use.at) ?? []), layer]);
-    return { lanes, releases, entries: [...works].sort((a, b) => a.at - b.at) };
+    return { lanes, depth: null, releases, entries: [...works].sort((a, b) => a.at - b.at) };
   });
 }
 
@@ -105,10 +120,11 @@ function workOf(
     if (strategy.isByLayer !== true) return [workFor({ source, part }, { reads, lanes: numbered })];
     return strategy.residuals.flatMap((layer) => {
       const here = numbered.filter(([, { start }]) => start === layer);
-      if (!part.measures && here.length === 0) return [];
+      const measures = part.measures && (strategy.measuredOn?.includes(layer) ?? true);
+      if (!measures && here.length === 0) return [];
       const takes = (lane: number): boolean =>
         strategy.lanes[lane]!.start === layer && part.takes(lane);
-      const ofLayer = { measures: part.measures, takes, layer };
+      const ofLayer = { measures, takes, layer };
       return [workFor({ source, part: ofLayer }, { reads: [layer], lanes: here })];
     });
   });

@@ -6,6 +6,8 @@ import type { VectorSums } from './vectors.js';
 /** The sums of the micro-batches of a batch that are done. */
 export interface BatchSums {
   samples: readonly Sample[];
+  /** Index in the run of the first of them. */
+  first: number;
   accumulator: Accumulator;
   vectors: VectorSums;
   /** Samples that are done. */
@@ -17,6 +19,8 @@ export interface Slice {
   of: BatchSums;
   samples: readonly Sample[];
   isLast: boolean;
+  /** Whether its samples are spliced, not only measured. */
+  isSpliced: boolean;
 }
 
 export interface Amounts {
@@ -24,20 +28,36 @@ export interface Amounts {
   sequences: number;
   /** Micro-batches that go through a block together. */
   superBatch: number;
+  /** Samples of the run that are spliced, the first ones. */
+  spliced: number;
 }
 
-/** The next micro-batches, as many as go through a block together. */
+/**
+ * The end of a micro-batch that begins at `from`: micro-batches begin at multiples of their size,
+ * so that one that was cut does not move those after it.
+ */
+function endOf(from: number, { sequences, within }: { sequences: number; within: number }): number {
+  return Math.min(within, (Math.floor(from / sequences) + 1) * sequences);
+}
+
+/**
+ * The next micro-batches, as many as go through a block together. None straddles the border between
+ * samples that are spliced and others.
+ */
 export function nextSlices(
   batches: readonly BatchSums[],
-  { sequences, superBatch }: Amounts,
+  { sequences, superBatch, spliced }: Amounts,
 ): Slice[] {
   const slices: Slice[] = [];
   for (const of of batches) {
-    const { samples, done } = of;
+    const { samples, done, first } = of;
     for (let from = done; from < samples.length;) {
       if (slices.length === superBatch) return slices;
-      const end = Math.min(samples.length, from + sequences);
-      slices.push({ of, samples: samples.slice(from, end), isLast: end === samples.length });
+      const isSpliced = first + from < spliced;
+      const within = Math.min(samples.length, isSpliced ? spliced - first : Infinity);
+      const end = endOf(from, { sequences, within });
+      const isLast = end === samples.length;
+      slices.push({ of, samples: samples.slice(from, end), isLast, isSpliced });
       from = end;
     }
   }

@@ -47,6 +47,7 @@ export function zeroAt(excluded: Tensor | null, residual: Tensor): Tensor {
 /** It goes through the blocks once, before or beside the first texts. */
 export class ZeroAblation implements Traveler {
   readonly rounds = 1;
+  readonly depth: number;
   readonly #model: LanguageModel;
   /** Layers that are zero at every position. */
   readonly #layers: readonly number[];
@@ -55,6 +56,7 @@ export class ZeroAblation implements Traveler {
 
   constructor(model: LanguageModel, strategies: readonly Ablating[]) {
     this.#model = model;
+    this.depth = model.layers;
     this.#layers = [...new Set(wholeZeroSites(strategies).map(({ layer }) => layer))].sort(
       (a, b) => a - b,
     );

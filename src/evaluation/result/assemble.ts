@@ -3,12 +3,12 @@
  * intervals and paired differences.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { allPositions, cleanKey, slotKey } from '../../metrics/keys.js';
-import type { Better, Formula, Metric, Protocol, ScalarField } from '../../metrics/metric.js';
+import { allPositions, slotKey } from '../../metrics/keys.js';
+import type { Better, Metric, Protocol } from '../../metrics/metric.js';
 import {
-  columnsOf,
   metrics,
   metricsNamed,
+  readsSplices,
   scalarFieldsOf,
   type Table,
 } from '../../metrics/table.js';
@@ -16,17 +16,15 @@ import type { ShapeValues } from '../../metrics/value.js';
 import {
   allPairsUpTo,
   type Comparison,
-  type Estimate,
   type MetricName,
   type PerLayer,
   type ReferenceValues,
   type StrictValues,
 } from '../../schema/index.js';
 import type { Slot } from '../engine/strategies/strategy.js';
-import { fewestSequences, resample, type Resampled } from './bootstrap.js';
 import { percentileInterval } from './percentile-interval.js';
-import { drawnColumns } from './resampled-units.js';
-import { resampledSums, sumsOver, type ColumnPlaces, type View } from './sums.js';
+import { SequencePart, splicedSequences } from './sequence-part.js';
+import type { View } from './sums.js';
 
 /** An SAE variant whose values are wanted. */
 export interface Subject {
@@ -54,49 +52,34 @@ type Values = Record<string, ShapeValues[keyof ShapeValues] | null>;
 export class Assembly {
   readonly #table: Table;
   readonly #asked: Table;
-  readonly #resampled: { sums: Resampled; places: ColumnPlaces } | null;
+  readonly #all: SequencePart;
+  /** The part of the metrics that read spliced passes. */
+  readonly #spliced: SequencePart;
+  readonly #accumulator: Accumulator;
 
   constructor(
-    private readonly accumulator: Accumulator,
+    accumulator: Accumulator,
     asked: readonly MetricName[] | readonly string[],
-    { seed, intervals, subjects, batchesAbove, table = metrics }: AssemblyOptions,
+    { table = metrics, ...options }: AssemblyOptions,
   ) {
     this.#table = table;
     this.#asked = metricsNamed(asked, table);
-    this.#resampled =
-      intervals && accumulator.sequences >= fewestSequences
-        ? this.#resample({ seed, subjects, batchesAbove })
-        : null;
+    this.#accumulator = accumulator;
+    const partOf = (over: Accumulator, own: Table): SequencePart =>
+      new SequencePart({ ...options, accumulator: over, metrics: own });
+    const spliced = splicedSequences(accumulator);
+    if (spliced >= accumulator.sequences) {
+      this.#all = partOf(accumulator, this.#asked);
+      this.#spliced = this.#all;
+      return;
+    }
+    const measured = this.#asked.filter((metric) => !readsSplices(metric));
+    this.#all = partOf(accumulator, measured);
+    this.#spliced = partOf(accumulator.first(spliced), this.#asked.filter(readsSplices));
   }
 
-  #resample({
-    seed,
-    subjects,
-    batchesAbove,
-  }: Pick<AssemblyOptions, 'seed' | 'subjects' | 'batchesAbove'>): {
-    sums: Resampled;
-    places: ColumnPlaces;
-  } {
-    const sets = new Set(subjects.map(({ positions = allPositions }) => positions));
-    const names = [
-      ...[...sets].flatMap((set) =>
-        (['positions', 'nextPositions', 'ceClean'] as const).map((name) =>
-          cleanKey('strict', name, set),
-        ),
-      ),
-      ...subjects.flatMap(({ owner, slots }) =>
-        slots.strict.flatMap((_, slot) =>
-          columnsOf(this.#asked).map(({ name }) =>
-            slotKey({ owner, protocol: 'strict', slot }, name),
-          ),
-        ),
-      ),
-    ];
-    const drawn = drawnColumns(this.accumulator, names, batchesAbove);
-    return {
-      sums: resample([...drawn.values()], seed),
-      places: new Map([...drawn.keys()].map((name, place) => [name, place])),
-    };
+  #partOf(metric: Metric): SequencePart {
+    return readsSplices(metric) ? this.#spliced : this.#all;
   }
 
   #view(
@@ -113,57 +96,21 @@ export class Assembly {
     };
   }
 
-  /** The plain mean of a formula's values on the batches. */
-  #overBatches(view: View, formula: Formula): number | null {
-    const { batchSizes } = this.accumulator;
-    let total = 0;
-    let from = 0;
-    for (const size of batchSizes) {
-      const value = formula(sumsOver(this.accumulator, view, { from, to: from + size }));
-      if (value === null) return null;
-      total += value;
-      from += size;
-    }
-    return batchSizes.length === 0 ? null : total / batchSizes.length;
-  }
-
-  /** A formula on every resample. */
-  #resampledValues(view: View, formula: Formula): Float64Array | null {
-    if (this.#resampled === null) return null;
-    const { sums, places } = this.#resampled;
-    let row = 0;
-    const read = resampledSums(sums, places, this.accumulator.sequences, view, () => row);
-    const values = new Float64Array(sums.rows);
-    for (row = 0; row < sums.rows; row++) {
-      const value = formula(read);
-      if (value === null) return null;
-      values[row] = value;
-    }
-    return values;
-  }
-
-  #estimate(view: View, { value: formula, interval }: ScalarField): Estimate | null {
-    const mean = formula(sumsOver(this.accumulator, view));
-    if (mean === null) return null;
-    if (interval !== true) return { mean };
-    const values = this.#resampledValues(view, formula);
-    return { mean, ci95: values === null ? null : percentileInterval(values) };
-  }
-
   /** The values of all fields, or of those that each layer has; null if not asked for. */
   #values(view: View, { perLayer = false }: { perLayer?: boolean } = {}): Values {
     const values: Values = {};
     for (const metric of this.#table) {
       const asked = this.#asked.includes(metric);
+      const part = this.#partOf(metric);
       for (const field of metric.fields) {
         if (field.protocol !== view.protocol || (perLayer && field.perLayer !== true)) continue;
         const isPossible = asked && this.#isThere(view, metric);
         if (field.optional === true && !isPossible) continue;
         if (!asked) values[field.field] = null;
         else if (field.shape === 'number')
-          values[field.field] = this.#overBatches(view, field.value);
-        else if (field.shape === 'estimate') values[field.field] = this.#estimate(view, field);
-        else values[field.field] = field.value(sumsOver(this.accumulator, view));
+          values[field.field] = part.overBatches(view, field.value);
+        else if (field.shape === 'estimate') values[field.field] = part.estimate(view, field);
+        else values[field.field] = field.value(part.sums(view));
       }
     }
     return values;
@@ -173,7 +120,7 @@ export class Assembly {
   #isThere({ owner, protocol, slots }: View, { columns = [] }: Metric): boolean {
     return columns.every(({ name }) =>
       slots.every(
-        (slot) => this.accumulator.column(slotKey({ owner, protocol, slot }, name)) !== null,
+        (slot) => this.#accumulator.column(slotKey({ owner, protocol, slot }, name)) !== null,
       ),
     );
   }
@@ -208,16 +155,18 @@ export class Assembly {
    * with the best one that is no near-identity, and with the baselines.
    */
   comparisons(subjects: readonly Compared[]): Comparison[] {
-    const compared = scalarFieldsOf('strict', this.#asked).filter(
-      ({ compared: has }) => has === true,
+    const compared = this.#asked.flatMap((metric) =>
+      scalarFieldsOf('strict', [metric])
+        .filter(({ compared: has }) => has === true)
+        .map((field) => ({ ...field, part: this.#partOf(metric) })),
     );
-    return compared.flatMap(({ field, better, value: formula }): Comparison[] => {
+    return compared.flatMap(({ field, better, value: formula, part }): Comparison[] => {
       const values = subjects.flatMap((subject) => {
         const view = this.#view(subject, 'strict');
-        const mean = formula(sumsOver(this.accumulator, view));
+        const mean = formula(part.sums(view));
         return mean === null
           ? []
-          : [{ ...subject, mean, resampled: this.#resampledValues(view, formula) }];
+          : [{ ...subject, mean, resampled: part.resampledValues(view, formula) }];
       });
       const groups = new Map<string | undefined, typeof values>();
       for (const one of values)

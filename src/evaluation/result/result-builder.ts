@@ -13,6 +13,7 @@ import { summarize } from '../../summary/index.js';
 import type { Decisions } from '../run/journal.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
+import { splicedSequences } from './sequence-part.js';
 import { positionsOf, specialShares } from './positions.js';
 import { aboutBatches, drawnBatches } from './resampled-units.js';
 import type {
@@ -59,6 +60,12 @@ const turnedSkip = {
 /** The values that are there. */
 const present = (values: StrictValues): ReplacementValues =>
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== null));
+
+/** The number of samples that were spliced, if they are fewer. */
+function splicedOf(accumulator: Accumulator): Pick<DataSummary, 'spliceSamples'> {
+  const spliced = splicedSequences(accumulator);
+  return spliced < accumulator.sequences ? { spliceSamples: spliced } : {};
+}
 
 export class ResultBuilder {
   constructor(private readonly options: ResultBuilderOptions) {}
@@ -213,7 +220,7 @@ export class ResultBuilder {
       devicePeakBytes,
       shards = {},
     }: {
-      data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens'>;
+      data: Omit<DataSummary, 'batches' | 'realTokens' | 'paddedTokens' | 'spliceSamples'>;
       timing: RunTiming;
       /** Most memory that a process of the run held. */
       peakBytes: number;
@@ -280,6 +287,7 @@ export class ResultBuilder {
           ...(batches === null ? [] : [aboutBatches(batches, this.options.batchesAbove)]),
         ],
         samples: accumulator.sequences,
+        ...splicedOf(accumulator),
         batches: accumulator.batchSizes.length,
         realTokens,
         paddedTokens: positions - realTokens,

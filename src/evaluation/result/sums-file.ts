@@ -42,6 +42,8 @@ interface Described {
   prefix?: number;
   layer?: number | null;
   splicedAt?: number | null;
+  /** Number of rows of a column that has those of the first sequences alone. */
+  rows?: number;
 }
 
 const cleanSums: readonly { name: CleanSum; meaning: string }[] = [
@@ -60,20 +62,19 @@ export function writeSums(path: string, options: SumsFileOptions): void {
     arrays.set(described.name, { shape: [data.length], data });
     tensors.push(described);
   };
-  add(
+  const addColumn = (described: Described, key: string): void => {
+    const data = accumulator.column(key);
+    const isShorter = data !== null && data.length < accumulator.sequences;
+    add(isShorter ? { ...described, rows: data.length } : described, data);
+  };
+  addColumn(
     { name: 'tokens', meaning: 'tokens that count under strict' },
-    accumulator.column(cleanKey('strict', 'positions')),
+    cleanKey('strict', 'positions'),
   );
-  add(
-    { name: 'length', meaning: 'tokens of the sequence, without padding' },
-    accumulator.column(lengthKey),
-  );
+  addColumn({ name: 'length', meaning: 'tokens of the sequence, without padding' }, lengthKey);
   for (const protocol of protocolNames)
     for (const { name, meaning } of cleanSums)
-      add(
-        { name: `clean/${protocol}/${name}`, meaning, protocol },
-        accumulator.column(cleanKey(protocol, name)),
-      );
+      addColumn({ name: `clean/${protocol}/${name}`, meaning, protocol }, cleanKey(protocol, name));
   for (const { identity, variants, measured } of saes) {
     if (measured === null) continue;
     for (const { owner, sparsity } of variants) {
@@ -84,14 +85,14 @@ export function writeSums(path: string, options: SumsFileOptions): void {
       const { positions: key } = measured;
       if (key !== allPositions)
         for (const { name, meaning } of cleanSums)
-          add(
+          addColumn(
             { name: `${prefix}/strict/${name}`, meaning, protocol: 'strict', sae, ...sparsity },
-            accumulator.column(cleanKey('strict', name, key)),
+            cleanKey('strict', name, key),
           );
       for (const protocol of protocolNames) {
         for (const [slot, place] of measured.slots[protocol].entries())
           for (const { name: column, meaning = '' } of columnsOf(metrics))
-            add(
+            addColumn(
               {
                 name: `${prefix}/${protocol}/${slot}/${column}`,
                 meaning,
@@ -100,7 +101,7 @@ export function writeSums(path: string, options: SumsFileOptions): void {
                 ...sparsity,
                 ...place,
               },
-              accumulator.column(slotKey({ owner, protocol, slot }, column)),
+              slotKey({ owner, protocol, slot }, column),
             );
         for (const { name: vector, meaning = '' } of vectorsOf(metrics))
           add(

@@ -13,6 +13,8 @@ import type { WeightCache } from './weight-cache.js';
 export interface BatchesOptions {
   engine: Engine;
   accumulator: Accumulator;
+  /** Index in the run of the accumulator's first sample. */
+  first: number;
   device: string;
   /** Gets the smaller micro-batch if memory runs out. */
   decisions: Decisions;
@@ -38,6 +40,7 @@ export async function computeBatches(
   {
     engine,
     accumulator,
+    first,
     device,
     decisions,
     files,
@@ -52,6 +55,7 @@ export async function computeBatches(
 ): Promise<readonly Sample[] | null> {
   let isShort = false;
   const computed = engine.each(batches, {
+    first: first + accumulator.sequences,
     signal,
     stop,
     makeRoom: () => cache.clear() > 0,

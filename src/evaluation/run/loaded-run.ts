@@ -153,6 +153,7 @@ export class LoadedRun {
       strategies: this.evaluated.flatMap(({ strategy }) => (strategy === null ? [] : [strategy])),
       saeDtype: this.#inputs.request.saeDtype,
       microBatch,
+      spliceSamples: this.#inputs.request.spliceSamples,
       // Another machine may have decided, on which all weights fit.
       superBatch: this.residency === null ? 1 : (superBatch ?? this.decide().superBatch ?? 1),
     });

@@ -183,6 +183,7 @@ export async function run(
     const left = await computeBatches(stream, {
       engine,
       accumulator,
+      first: 0,
       device,
       decisions,
       files,

@@ -170,6 +170,7 @@ export class ShardRunner {
       const left = await computeBatches(this.#batches(shard, accumulator.batchSizes.length), {
         engine,
         accumulator,
+        first: shard.batches[0] * plan.request.batchSize,
         device,
         decisions,
         files: inputs.files,
@@ -286,7 +287,7 @@ async function decideFor(
     const engine = loaded.engine(decisions);
     try {
       const [first] = tokensOf(options, options.plan.tokens.ranges[0]!.batches);
-      await engine.batch(first!.slice(0, decisions.microBatch.sequences));
+      await engine.batch(first!.slice(0, decisions.microBatch.sequences), { first: 0 });
     } finally {
       engine.dispose();
     }

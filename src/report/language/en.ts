@@ -77,6 +77,7 @@ export const en: Words = {
     model: 'Model',
     data: 'Text',
     samples: 'Samples',
+    spliceSamples: 'Samples that were spliced',
     tokens: 'Real tokens',
     padded: 'Padded positions',
     batchSize: 'Batch size',
@@ -105,6 +106,8 @@ export const en: Words = {
     batches === null
       ? 'bootstrap over sequences'
       : `bootstrap over ${batches} batches, as there are many samples`,
+  overFirst: (samples, names) =>
+    `Over the first ${samples} samples: ${names.join(', ')}; the rest is over all.`,
   tokenCount: (count) => `${count} tokens`,
   shuffled: (seed) => `shuffled with seed ${seed}`,
   atATime: (sequences, logits) =>

@@ -70,6 +70,8 @@ export interface Words {
   samples(count: number, batches: number, batchSize: number): string;
   /** What intervals resample. @param batches their number; null: sequences. */
   intervals(batches: string | null): string;
+  /** Said of metrics that are over the first samples alone. */
+  overFirst(samples: number, names: readonly string[]): string;
   tokenCount(count: number): string;
   shuffled(seed: number): string;
   atATime(sequences: number, logits: string): string;

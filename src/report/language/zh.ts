@@ -66,6 +66,7 @@ export const zh: Words = {
     model: '模型',
     data: '文本',
     samples: '样本数',
+    spliceSamples: '被替换的样本数',
     tokens: '真实词元',
     padded: '填充位置',
     batchSize: '批大小',
@@ -93,6 +94,8 @@ export const zh: Words = {
     batches === null
       ? '以序列为单位的 bootstrap'
       : `样本较多，以 ${batches} 个批次为单位的 bootstrap`,
+  overFirst: (samples, names) =>
+    `仅基于前 ${samples} 个样本：${names.join('、')}；其余基于全部样本。`,
   tokenCount: (count) => `${count} 个词元`,
   shuffled: (seed) => `以种子 ${seed} 打乱顺序`,
   atATime: (sequences, logits) =>

@@ -70,6 +70,7 @@ export function configurationSection(
     ['data', dataset.path],
     ...optional('split', dataset.split),
     ['samples', words.samples(data.samples, data.batches, config.batchSize)],
+    ...optional('spliceSamples', data.spliceSamples?.toString()),
     ['tokens', whole(data.realTokens)],
     ['padded', whole(data.paddedTokens)],
     ['seqLen', words.tokenCount(dataset.seqLen)],

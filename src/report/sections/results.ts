@@ -1,7 +1,13 @@
 /** Main tables and per-layer tables. */
 import { namesIn } from '../../findings/names.js';
 import type { Field } from '../../metrics/metric.js';
-import { fieldsOf, metrics, scalarFieldsOf, type Table as Metrics } from '../../metrics/table.js';
+import {
+  fieldsOf,
+  metrics,
+  readsSplices,
+  scalarFieldsOf,
+  type Table as Metrics,
+} from '../../metrics/table.js';
 import {
   protocolNames,
   type Estimate,
@@ -133,6 +139,19 @@ function missingLines(
   });
 }
 
+/** Which columns of a table are over the first samples alone. */
+function overFirstLine(
+  { data: { spliceSamples }, results }: EvaluationResult,
+  protocol: 'reference' | 'strict',
+  words: Words,
+): Block[] {
+  if (spliceSamples === undefined) return [];
+  const names = scalarFieldsOf(protocol, metrics.filter(readsSplices))
+    .filter((field) => results.some((sae) => valueOf(sae, field) !== null))
+    .map(({ name }) => name[words.lang]);
+  return names.length === 0 ? [] : [paragraph(words.overFirst(spliceSamples, names))];
+}
+
 export function resultsSection(result: EvaluationResult, words: Words): Block[] {
   const failed = result.results.filter(({ error }) => error !== null);
   return result.config.protocol
@@ -142,6 +161,7 @@ export function resultsSection(result: EvaluationResult, words: Words): Block[] 
         heading(2, words.resultsUnder(protocol), `results-${protocol}`),
         paragraph(words.protocolLine[protocol]),
         { kind: 'table', table: saeTable(entriesOf(result), protocol, words) },
+        ...overFirstLine(result, protocol, words),
         ...(lines.length === 0 ? [] : [{ kind: 'list' as const, items: lines }]),
       ];
     })

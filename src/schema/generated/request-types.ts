@@ -19,6 +19,11 @@ export interface EvaluationRequest {
   /** Samples per batch in the averages of `reference`; memory does not depend on it. @default 64 */
   batchSize?: number | undefined;
   /**
+   * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
+   * them, the other metrics over all. Splices take most of the time. Default: all samples.
+   */
+  spliceSamples?: number | undefined;
+  /**
    * Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if
    * there is one, else cpu.
    */

@@ -55,6 +55,11 @@ export interface ResolvedRequest {
   /** Samples per batch in the averages of `reference`; memory does not depend on it. */
   batchSize: number;
   /**
+   * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
+   * them, the other metrics over all. Splices take most of the time. Default: all samples.
+   */
+  spliceSamples?: number | undefined;
+  /**
    * Device to compute on: cpu, cuda (any CUDA device) or one such as cuda:1; default: cuda if
    * there is one, else cpu.
    */
@@ -294,6 +299,11 @@ export interface RunConfig {
   protocol: ProtocolName[];
   /** Samples per batch in the averages of `reference`; memory does not depend on it. */
   batchSize: number;
+  /**
+   * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
+   * them, the other metrics over all. Splices take most of the time. Default: all samples.
+   */
+  spliceSamples?: number | undefined;
   device: string;
   /** dtype of the language model. */
   dtype: FloatDtype;
@@ -393,6 +403,11 @@ export interface RunConfig {
 
 export interface DataSummary {
   samples: number;
+  /**
+   * First samples that KLDiv, DeltaCE, Recovered and NextTokenAgreement are over; left out if
+   * that is all.
+   */
+  spliceSamples?: number | undefined;
   batches: number;
   realTokens: number;
   /** Padded positions; they count under reference, not under strict. */

@@ -20,6 +20,7 @@ export const compared: SummaryRule = {
     const failed = results.filter(({ error }) => error !== null).length;
     const parameters = inMillions(architecture.parameters);
     const tokens = data.realTokens.toLocaleString('en');
+    const { spliceSamples } = data;
     return [
       {
         saes: results.map(({ label }) => label),
@@ -29,11 +30,15 @@ export const compared: SummaryRule = {
             `(${architecture.family}, ${architecture.layers} layers, ${parameters} parameters), ` +
             `on ${data.samples} ${data.samples === 1 ? 'text' : 'texts'} of ` +
             `${shortPath(dataset.path)} with ${tokens} tokens.` +
+            (spliceSamples === undefined
+              ? ''
+              : ` Metrics of spliced passes, such as KL, are over the first ${spliceSamples}.`) +
             (failed === 0 ? '' : ` ${failed} of them failed.`),
           zh:
             `在 ${shortPath(model)}（${architecture.family}，${architecture.layers} 层，` +
             `${parameters.replace(' ', '')} 参数）上评估 ${results.length} 个 SAE；文本为 ` +
             `${shortPath(dataset.path)} 的 ${data.samples} 条，共 ${tokens} 个词元。` +
+            (spliceSamples === undefined ? '' : `KL 等替换类指标仅基于前 ${spliceSamples} 条。`) +
             (failed === 0 ? '' : `其中 ${failed} 个失败。`),
         },
         evidence: {
@@ -41,6 +46,7 @@ export const compared: SummaryRule = {
           failed,
           parameters: architecture.parameters,
           samples: data.samples,
+          ...(spliceSamples === undefined ? {} : { spliceSamples }),
           realTokens: data.realTokens,
         },
       },

@@ -8,7 +8,7 @@ export const noIntervals: SummaryRule = {
     en: 'No SAE has a strict KLDivPerToken with an interval, and more than one was evaluated.',
     zh: '没有 SAE 的 strict KLDivPerToken 带有区间，且评估了不止一个 SAE。',
   },
-  check: ({ results, config }) => {
+  check: ({ results, config, data }) => {
     const working = results.filter(({ error }) => error === null);
     const hasInterval = working.some(({ strict }) => strict?.KLDivPerToken?.ci95);
     if (hasInterval || working.length < 2) return [];
@@ -16,7 +16,9 @@ export const noIntervals: SummaryRule = {
       ? { en: 'protocol strict was not asked for', zh: '未要求 strict 协议' }
       : !config.metrics.includes('KLDiv')
         ? { en: 'KLDiv was not asked for', zh: '未要求 KLDiv 指标' }
-        : { en: 'the text has too few sequences', zh: '文本的序列太少' };
+        : data.spliceSamples !== undefined
+          ? { en: 'too few samples were spliced', zh: '被替换的样本太少' }
+          : { en: 'the text has too few sequences', zh: '文本的序列太少' };
     return [
       {
         saes: [],

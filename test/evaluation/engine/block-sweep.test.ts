@@ -114,7 +114,7 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       superBatch,
     });
     const all: ComputedBatch[] = [];
-    for await (const one of engine.each(stream())) all.push(one);
+    for await (const one of engine.each(stream(), { first: 0 })) all.push(one);
     engine.dispose();
     // A streamed model holds its last block. What is made at a first use stays.
     if (model === whole && isWarm) expect(memory().handles).toBe(before);
@@ -185,7 +185,7 @@ describe('a sweep that ends early', () => {
 
   it('is cancelled between blocks, and leaves nothing behind', async () => {
     const first = engineOf(3);
-    await first.batch(batches[1]!); // what is made at a first use stays
+    await first.batch(batches[1]!, { first: 0 }); // what is made at a first use stays
     first.dispose();
     await model.bring(1, null);
     const before = memory().handles;
@@ -194,6 +194,7 @@ describe('a sweep that ends early', () => {
     const done: number[] = [];
     await expect(
       engine.batch(batches[0]!, {
+        first: 0,
         signal: cancel.signal,
         onMicroBatch: (samples) => {
           done.push(samples);
@@ -214,6 +215,7 @@ describe('a sweep that ends early', () => {
     const engine = engineOf(1);
     const all: ComputedBatch[] = [];
     const options = {
+      first: 0,
       stop: stop.signal,
       onMicroBatch: (samples: number) => (samples === 2 ? stop.abort() : undefined),
     };

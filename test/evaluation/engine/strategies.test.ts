@@ -100,10 +100,13 @@ describe.each(cases)('%s', (_, file, given, place) => {
       microBatch,
     });
     const ids = Int32Array.from({ length: T }, (_, i) => 3 + i);
-    await engine.batch([
-      { ids, length: T, truncated: 0 },
-      { ids, length: T, truncated: 0 },
-    ]);
+    await engine.batch(
+      [
+        { ids, length: T, truncated: 0 },
+        { ids, length: T, truncated: 0 },
+      ],
+      { first: 0 },
+    );
     engine.dispose();
     const decoded = strategy.passes.decode.reduce((sum, count) => sum + count, 0);
     // A pass in parts, token by token routed to its layer, adds up to whole passes.

@@ -35,11 +35,11 @@ export class MultiLayer implements Strategy {
   readonly residuals: readonly number[];
   readonly sites: Strategy['sites'] = [];
   readonly isByLayer = true;
+  readonly measuredOn: readonly number[];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
-  readonly #layers: readonly number[];
   readonly #protocols: readonly Protocol[];
   readonly #spliced: readonly number[];
 
@@ -50,7 +50,7 @@ export class MultiLayer implements Strategy {
   ) {
     this.#sae = sae;
     this.positions = positions;
-    this.#layers = layers;
+    this.measuredOn = layers;
     this.#protocols = [...wanted.protocols];
     this.variants = variants;
     this.slots = {
@@ -111,7 +111,7 @@ export class MultiLayer implements Strategy {
     const sae = this.#sae;
     let lane = 0;
     return this.residuals.flatMap((layer) => {
-      const slot = this.#layers.indexOf(layer);
+      const slot = this.measuredOn.indexOf(layer);
       const measures = part.measures && slot >= 0 && (part.layer ?? layer) === layer;
       // For each variant, the interventions whose lanes begin now.
       const wanted = this.variants.map(() =>

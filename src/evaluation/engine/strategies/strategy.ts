@@ -85,6 +85,9 @@ export interface Part {
 /** Everything at once. */
 export const wholePart: Part = { measures: true, takes: () => true };
 
+/** The SAE is measured, and nothing is spliced. */
+export const measuredPart: Part = { measures: true, takes: () => false };
+
 /** Settings that every strategy is made with. */
 export interface StrategyRun {
   readonly variants: readonly Variant[];
@@ -101,6 +104,8 @@ export interface Strategy {
   readonly sites: readonly SiteInBlock[];
   /** Whether it works on each of its layers by itself, so that each may be a part. */
   readonly isByLayer?: true;
+  /** Those of them on which it is measured; default all. */
+  readonly measuredOn?: readonly number[];
   /** The positions that it counts, and splices, under `strict`. */
   readonly positions: PositionSet;
   /** Layers whose residual stream is set to zero, and where their cross-entropy goes. */
@@ -118,6 +123,17 @@ export interface Strategy {
    *   Frees everything else it makes.
    */
   enter(clean: CleanPass, into: Collector, part?: Part): LaneStart[];
+}
+
+/** The highest layer at which an SAE is measured; 0 if there is none. */
+export function measuredDepth(
+  strategies: readonly Pick<Strategy, 'residuals' | 'measuredOn' | 'sites'>[],
+): number {
+  const layers = strategies.flatMap(({ residuals, measuredOn = residuals, sites }) => [
+    ...measuredOn,
+    ...sites.map(({ layer }) => layer),
+  ]);
+  return Math.max(0, ...layers);
 }
 
 /** Targets of one slot under all the protocols given. */

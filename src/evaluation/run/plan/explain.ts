@@ -7,7 +7,8 @@ import { chooseProducts } from '../../../sae/index.js';
 import { cuda, devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
 import { deviceMemory } from '../device-memory.js';
-import { decide, loadEvaluated, wantedOf } from '../prepare.js';
+import { decide, loadEvaluated, wantedOf, type EvaluatedSae } from '../prepare.js';
+import type { Wanted } from '../../engine/strategies/strategy.js';
 import { borrowTokenizer } from '../loading.js';
 import { residencyOf } from '../residency.js';
 import type { Decisions } from '../journal.js';
@@ -20,6 +21,11 @@ import { makePlan, type Plan, type PlannedSae } from './plan.js';
 
 export interface ExplainedRequest {
   plan: Plan;
+  /** The plan of samples that are measured and not spliced; null if none is ever spliced. */
+  measured: Plan | null;
+  /** Most samples of the run, and the first of them that are spliced, if the request says so. */
+  maxSamples: number;
+  spliceSamples: number | undefined;
   decisions: Decisions;
   seqLen: number;
   device: string;
@@ -27,6 +33,12 @@ export interface ExplainedRequest {
   sizes: RunSizes;
   /** How weights come in that do not fit; null if they fit. */
   streaming: Streaming | null;
+}
+
+/** @throws SaeEvalError if it could not be loaded. */
+function planned({ resolved, sae, strategy, error }: EvaluatedSae): PlannedSae {
+  if (sae === null || strategy === null) throw error!;
+  return { label: resolved.label, sae, strategy };
 }
 
 /**
@@ -51,37 +63,44 @@ export async function explain(
     const specialIds = needsIds
       ? (await borrowTokenizer(loans, model.path)).specialIds
       : new Set<number>();
-    const evaluated = loadEvaluated(saes, {
-      model,
-      device,
-      request,
-      wanted,
-      products,
-      loans,
-      specialIds,
-    });
-    const planned = evaluated.map(({ resolved, sae, strategy, error }): PlannedSae => {
-      if (sae === null || strategy === null) throw error!;
-      return { label: resolved.label, sae, strategy };
-    });
-    const { seqLen } = request.dataset;
-    const plan = makePlan(planned, { cost: await forwardCost(model, seqLen), wanted });
+    const load = (own: Wanted): EvaluatedSae[] =>
+      loadEvaluated(saes, {
+        model,
+        device,
+        request,
+        wanted: own,
+        products,
+        loans,
+        specialIds,
+      });
+    const { seqLen, maxSamples } = request.dataset;
+    const cost = await forwardCost(model, seqLen);
+    const evaluated = load(wanted);
+    const own = evaluated.map(planned);
+    const plan = makePlan(own, { cost, wanted });
+    const isSpliced = own.some(({ strategy }) => strategy.lanes.length > 0);
+    const alone = { ...wanted, splice: false, zero: false };
+    const measured = isSpliced ? makePlan(load(alone).map(planned), { cost, wanted: alone }) : null;
     const residency = await residencyOf(model, {
       request: { ...request, device },
       saes: saes.map(({ description }) => description),
       memory: deviceMemory(device, cuda.memory),
     });
     const decisions = decide({ ...request, device }, model, { evaluated, products, residency });
-    const strategies = planned.map(({ strategy }) => strategy);
+    const strategies = own.map(({ strategy }) => strategy);
     return {
       plan,
+      measured,
+      maxSamples,
+      spliceSamples: request.spliceSamples,
       sizes: sizesOf(
         { ...request, device },
         {
           plan,
+          measured,
           wanted,
           shardSamples,
-          saes: planned.map(({ sae: { m, d }, strategy }) => ({ strategy, m, d })),
+          saes: own.map(({ sae: { m, d }, strategy }) => ({ strategy, m, d })),
         },
       ),
       decisions,

@@ -6,7 +6,7 @@
 import type { ForwardCost } from '../../../lm/index.js';
 import type { CrossLayer, Override, SAE } from '../../../sae/index.js';
 import { zeroLanes } from '../../engine/zero-ablation.js';
-import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
+import { measuredDepth, type Strategy, type Wanted } from '../../engine/strategies/strategy.js';
 
 /** One line of the plan. */
 export interface PlanStep {
@@ -73,10 +73,6 @@ export function makePlan(
   const L = cost.blocks.length;
   const through = (from: number): number => 2 * sum(cost.blocks.slice(from));
   const head = 2 * cost.head;
-  const steps: PlanStep[] = [
-    { pass: 'clean', from: 0, labels: [], count: 1, blocks: L, flops: through(0) },
-  ];
-
   const starts = new Map<number, { labels: Set<string>; count: number }>();
   for (const { label, strategy } of saes) {
     for (const { start, through: before = 0 } of strategy.lanes) {
@@ -91,6 +87,14 @@ export function makePlan(
     const lanes = starts.get(start) ?? { labels: new Set<string>(), count: 0 };
     starts.set(start, { ...lanes, count: lanes.count + 1 });
   }
+  const lanes = sum([...starts.values()].map(({ count }) => count));
+  const strategies = saes.map(({ strategy }) => strategy);
+  // Without splices nothing above the highest measured layer is computed.
+  const depth = lanes > 0 ? L : measuredDepth(strategies);
+  const clean = through(0) - through(depth);
+  const steps: PlanStep[] = [
+    { pass: 'clean', from: 0, labels: [], count: 1, blocks: depth, flops: clean },
+  ];
   for (const [from, { labels, count }] of [...starts].sort(([a], [b]) => a - b)) {
     steps.push({
       pass: 'suffix',
@@ -101,8 +105,7 @@ export function makePlan(
       flops: count * through(from),
     });
   }
-  const lanes = sum([...starts.values()].map(({ count }) => count));
-  if (wanted.splice)
+  if (lanes > 0)
     steps.push({
       pass: 'head',
       from: null,

@@ -25,8 +25,10 @@ export interface RunSizes {
   tokenBytes: number;
   /** FLOPs of matmuls in a second, as measured now. */
   rate: number;
-  /** Seconds of a shard on this device, about. */
+  /** Seconds of a shard on this device, about; the mean, if some are spliced and some not. */
   shardSeconds: number;
+  /** Seconds of a shard that takes the longest. */
+  longestSeconds: number;
 }
 
 /** A float64. */
@@ -99,11 +101,14 @@ export function sizesOf(
   request: ResolvedRequest & { device: string },
   {
     plan,
+    measured,
     saes,
     wanted,
     shardSamples,
   }: {
     plan: Plan;
+    /** The plan of samples that are not spliced, if there are others. */
+    measured: Plan | null;
     saes: readonly { strategy: Strategy; m: number; d: number }[];
     wanted: Wanted;
     /** Samples of a shard, as asked for. */
@@ -117,7 +122,16 @@ export function sizesOf(
   const each = Math.min(samples, (to - from) * batchSize);
   const bytes = bytesOf(saes, wanted);
   const rate = matmulRate(device, dtype);
-  const flops = plan.flopsPerToken * dataset.seqLen * each;
+  const secondsOf = (flopsPerToken: number, count: number): number =>
+    (flopsPerToken * dataset.seqLen * count) / (rate * reached);
+  /** Seconds of the first samples of a run. */
+  const seconds = (count: number): number => {
+    const spliced = measured === null ? count : Math.min(count, request.spliceSamples ?? count);
+    return (
+      secondsOf(plan.flopsPerToken, spliced) +
+      (spliced === count ? 0 : secondsOf(measured!.flopsPerToken, count - spliced))
+    );
+  };
   return {
     samples,
     shards: ranges.length,
@@ -126,6 +140,7 @@ export function sizesOf(
     shardBytes: bytes.sample * each + bytes.vectors,
     tokenBytes: samples * recordBytesFor(dataset.seqLen, (dataset.roles ?? []).length > 0),
     rate,
-    shardSeconds: flops / (rate * reached),
+    shardSeconds: (seconds(samples) * each) / samples,
+    longestSeconds: seconds(each),
   };
 }
