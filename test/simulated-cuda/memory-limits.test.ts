@@ -63,7 +63,7 @@ describe('the demo with little memory', () => {
         ) as string,
       });
     }
-  });
+  }, 300_000); // the blocks of the model come in one after the other, for little at a time
 
   it('refuses a model that cannot fit before anything is copied', async () => {
     cuda.limit(1, 2 * megabyte);
