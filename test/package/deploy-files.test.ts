@@ -62,7 +62,7 @@ function commandsIn(text: string): string[] {
   return [...text.matchAll(after)].map((match) => match[1]!);
 }
 
-const files = ['slurm.sh', 'k8s-job.yaml', 'skypilot.yaml'];
+const files = ['slurm.sh', 'k8s-job.yaml', 'k8s-server.yaml', 'compose.yaml', 'skypilot.yaml'];
 
 describe.each(files)('deploy/%s', (name) => {
   it('calls commands that exist', () => {
@@ -86,7 +86,7 @@ describe('deploy/slurm.sh', () => {
   });
 });
 
-describe.each(['k8s-job.yaml'])('deploy/%s', (name) => {
+describe.each(['k8s-job.yaml', 'k8s-server.yaml'])('deploy/%s', (name) => {
   it('mounts volumes that it names, and claims of its own or of the administrator', () => {
     const claims = resources(name)
       .filter(({ kind }) => kind === 'PersistentVolumeClaim')
