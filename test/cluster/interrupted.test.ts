@@ -79,7 +79,7 @@ describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {
       const ends = [a, b].map(async (host, index) => {
         for (;;) {
           const process = run.compute(host, `${index}/2`);
-          await Promise.race([process.ended, wait(1.5 * random() * whole)]);
+          await Promise.race([process.ended, wait(random() * whole)]);
           process.child.kill('SIGKILL');
           const ended = await process.ended;
           if (ended.signal === null) return succeeded(ended);
@@ -92,6 +92,6 @@ describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {
       expect(readdirSync(join(run.out, 'partial'))).toEqual([]);
       run.clear();
     }
-    expect(kills).toBeGreaterThan(runs);
+    expect(kills).toBeGreaterThan(runs / 4);
   });
 });
