@@ -50,9 +50,9 @@ class File {
                                                 " bytes at " + std::to_string(offset) +
                                                 " failed: " + std::strerror(errno));
       if (count == 0)
-        throw CodedError("checkpoint-format",
-                         path_ + ": ends at byte " + std::to_string(offset) + "; it had " +
-                             std::to_string(size_) + " bytes when it was opened");
+        throw CodedError("checkpoint-format", path_ + ": ends at byte " + std::to_string(offset) +
+                                                  "; it had " + std::to_string(size_) +
+                                                  " bytes when it was opened");
       to += count;
       offset += static_cast<uint64_t>(count);
       bytes -= static_cast<uint64_t>(count);
@@ -231,9 +231,14 @@ Napi::Value MappedFile::tensor(const Napi::CallbackInfo& info) {
     const auto typed = at::TensorOptions().dtype(*dtype);
     if (bytes == 0) return TensorWrap::wrap(env, at::empty(sizes, typed));
     if (!whole_) {
-      at::Tensor memory = at::empty({static_cast<int64_t>(bytes)}, at::kByte);
-      void* const data = memory.mutable_data_ptr();
-      file_->read(offset, bytes, static_cast<uint8_t*>(data));
+      // Libraries choose kernels by the place of data in a cache line: it is that of a mapping, so
+      // that the bits are.
+      constexpr uint64_t line = 64;
+      const bool fits = offset % c10::elementSize(*dtype) == 0;
+      const uint64_t within = fits ? offset % line : 0;
+      at::Tensor memory = at::empty({static_cast<int64_t>(within + bytes)}, at::kByte);
+      uint8_t* const data = static_cast<uint8_t*>(memory.mutable_data_ptr()) + within;
+      file_->read(offset, bytes, data);
       return TensorWrap::wrap(env, at::from_blob(data, sizes, strides, [memory](void*) {}, typed));
     }
     const auto [mapping, data] = mapped(offset, bytes);

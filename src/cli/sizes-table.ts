@@ -56,9 +56,11 @@ export function sizesTable(sizes: RunSizes): string {
   }
   const hint = advice(sizes);
   return [
-    `in shards, for at most ${samples} samples: ${shards} ${shards === 1 ? 'shard' : 'shards'} of ` +
+    `in shards, for at most ${samples} samples: ${shards} ` +
+      `${shards === 1 ? 'shard' : 'shards'} of ` +
       `${shardSamples} samples, ${bytesText(sampleBytes)} a sample, ${bytesText(shardBytes)} ` +
-      `a shard, ${bytesText(shards * shardBytes)} in all, and ${bytesText(tokenBytes)} of token ids`,
+      `a shard, ${bytesText(shards * shardBytes)} in all, and ${bytesText(tokenBytes)} of ` +
+      'token ids',
     table.toString(),
     `time by three quarters of the matmul rate measured now, ${(sizes.rate / 1e9).toFixed(0)} ` +
       'GFLOP/s, without loading the model',

@@ -51,8 +51,8 @@ export class ReadAhead {
   }
 
   /**
-   * Fills the buffer with ranges that are {@link joined}; what it held is lost. A fault of a file is
-   * left to those who need the bytes: nothing is held then.
+   * Fills the buffer with ranges that are {@link joined}; what it held is lost. A fault of a file
+   * is left to those who need the bytes: nothing is held then.
    */
   fill(ranges: readonly FileRange[]): Promise<void> {
     this.#stop.abort();

@@ -48,22 +48,36 @@ async function logitsOf(model: LanguageModel): Promise<Float64Array> {
   return values;
 }
 
+/** A model whose weights are read instead of mapped, as on a network file system. */
+async function loadRead(path: string, dtype: 'float32' | 'bfloat16'): Promise<LanguageModel> {
+  process.env['SAE_EVAL_WEIGHTS'] = 'read';
+  try {
+    return await loadLanguageModel(path, { dtype });
+  } finally {
+    delete process.env['SAE_EVAL_WEIGHTS'];
+  }
+}
+
 describe('a model whose blocks are brought in', () => {
-  it.each(folders)('%s computes the bits of the whole one', async (folder) => {
-    const before = memory().handles;
-    const path = golden(folder);
-    for (const dtype of ['float32', 'bfloat16'] as const) {
-      const whole = await loadLanguageModel(path, { dtype });
-      const parts = await loadLanguageModel(path, { dtype, streamBlocks: true });
-      expect(parts.isStreamed).toBe(true);
-      const expected = await logitsOf(whole);
-      for (const _ of [1, 2]) expect(await logitsOf(parts)).toEqual(expected);
-      expect([parts.parameters, parts.notes]).toEqual([whole.parameters, whole.notes]);
-      whole.dispose();
-      parts.dispose();
-    }
-    expect(memory().handles).toBe(before);
-  });
+  it.each(folders)(
+    '%s computes the bits of the whole one, and so does one that is read',
+    async (folder) => {
+      const before = memory().handles;
+      const path = golden(folder);
+      for (const dtype of ['float32', 'bfloat16'] as const) {
+        const whole = await loadLanguageModel(path, { dtype });
+        const parts = await loadLanguageModel(path, { dtype, streamBlocks: true });
+        const read = await loadRead(path, dtype);
+        expect(parts.isStreamed).toBe(true);
+        const expected = await logitsOf(whole);
+        for (const _ of [1, 2]) expect(await logitsOf(parts)).toEqual(expected);
+        expect(await logitsOf(read)).toEqual(expected);
+        expect([parts.parameters, parts.notes]).toEqual([whole.parameters, whole.notes]);
+        for (const model of [whole, parts, read]) model.dispose();
+      }
+      expect(memory().handles).toBe(before);
+    },
+  );
 
   it('holds the weights of one block beside embedding, final norm and head', async () => {
     const before = memory().bytes;

@@ -116,7 +116,24 @@ export interface MachineKind {
 /** Instruction sets that numerical libraries look for. */
 const decisive = /^(avx|fma|amx|sse4|f16c|bf16|asimd|sve|neon|i8mm)/;
 
+/** Variables of the environment by which numerical libraries choose other kernels. */
+const choosing = [
+  'MKL_ENABLE_INSTRUCTIONS',
+  'MKL_CBWR',
+  'MKL_DEBUG_CPU_TYPE',
+  'ONEDNN_MAX_CPU_ISA',
+  'DNNL_MAX_CPU_ISA',
+];
+
 function instructionSets(): string {
+  const chosen = choosing.flatMap((name) => {
+    const value = process.env[name];
+    return value === undefined || value === '' ? [] : [`${name}=${value}`];
+  });
+  return [processorFlags(), ...chosen].join(' ').trim();
+}
+
+function processorFlags(): string {
   try {
     const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1];
     return (flags ?? '')

@@ -24,8 +24,8 @@ export function statusOf(store: FolderStore): RunStatus {
   if (plan === null)
     throw new SaeEvalError(
       'file-not-found',
-      `${store.folder}: there is no plan.json. Expected the folder of a run in shards; a run that ` +
-        'has just begun still reads its text.',
+      `${store.folder}: there is no plan.json. Expected the folder of a run in shards; a run ` +
+        'that has just begun still reads its text.',
     );
   const missing = store.missing(plan);
   const lacks = new Set(missing);

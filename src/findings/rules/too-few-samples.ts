@@ -11,7 +11,8 @@ export const tooFewSamples: Rule = {
   condition: {
     en:
       `Under strict, the run has fewer than ${fewestSequences} samples, or fewer are spliced, or ` +
-      `the half-width of an interval of KLDivPerToken exceeds ${100 * widestInterval} % of the mean.`,
+      `the half-width of an interval of KLDivPerToken exceeds ${100 * widestInterval} % of the ` +
+      'mean.',
     zh:
       `strict 协议下，样本或被替换的样本少于 ${fewestSequences} 个，或 KLDivPerToken ` +
       `区间的半宽超过均值的 ${100 * widestInterval}%。`,
@@ -61,7 +62,8 @@ export const tooFewSamples: Rule = {
           sae: sae.label,
           message: {
             en:
-              `${samples} ${spliced ? 'spliced ' : ''}samples give the KL per token of ${sae.label} to ±` +
+              `${samples} ${spliced ? 'spliced ' : ''}samples give the KL per token of ` +
+              `${sae.label} to ±` +
               `${cite(100 * half)} %; ±${cite(100 * widestInterval)} % would take about ${needed}.`,
             zh:
               `${samples} 个${spliced ? '被替换的' : ''}样本给出的 ${sae.label} 每词元 KL 精度为 ` +
