@@ -157,8 +157,7 @@ at::Tensor resampledSums(at::TensorList columns, at::IntArrayRef state, int64_t 
         for (int64_t c = 0; c < count; ++c) {
           const double sum = sums[(c / lanes * group + r) * lanes + c % lanes];
           // The sign and the payload of NaN depend on the CPU.
-          out[(from + r) * count + c] =
-              sum != sum ? std::numeric_limits<double>::quiet_NaN() : sum;
+          out[(from + r) * count + c] = sum != sum ? std::numeric_limits<double>::quiet_NaN() : sum;
         }
     }
   });

@@ -49,7 +49,7 @@ describe('the number of super-batches', () => {
     [35, 8, 2, 3, 9], // and the last of 3 samples, 2 micro-batches
     [3, 8, 2, 100, 1],
   ])('of %i samples in batches of %i by %i, %i at a time, is %i', (samples, ...rest) => {
-    const [batchSize, sequences, superBatch, times] = rest as [number, number, number, number];
+    const [batchSize, sequences, superBatch, times] = rest;
     expect(superBatches(samples, { batchSize, sequences, superBatch })).toBe(times);
   });
 });

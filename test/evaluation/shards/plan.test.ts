@@ -221,7 +221,7 @@ describe('a plan', () => {
     const { validated } = await checkInputs(requestIn(here));
     expect(await planOf(validated.request, { store })).toEqual(plan);
     const { model, dataset, ...rest } = requestIn(here);
-    expect(await planOf({ ...rest, dataset, model } as EvaluationRequest, { store })).toEqual(plan);
+    expect(await planOf({ ...rest, dataset, model }, { store })).toEqual(plan);
   });
 
   it('is taken by its own request alone, on its own files', async () => {
