@@ -11,6 +11,7 @@ import { machineKind, openInputs, type InputOptions, type RunInputs } from '../r
 import { Journal, type Decisions } from '../run/journal.js';
 import { JournalKeeper } from '../run/journal-keeper.js';
 import { LoadedRun } from '../run/loaded-run.js';
+import { weightsStreamed } from '../run/residency.js';
 import { peakBytes } from '../run/run.js';
 import { machineInWords, type Decided } from './decided.js';
 import type { FolderStore } from './folder-store.js';
@@ -142,12 +143,17 @@ export class ShardRunner {
     );
     const recovered = journal.recover().state;
     const decisions: Decisions = structuredClone(recovered?.decisions ?? this.decided.decisions);
+    // How many go through a block together changes no bit: a device of less memory decides for
+    // itself.
+    if (loaded.model.isStreamed) decisions.superBatch ??= loaded.decide().superBatch;
     const accumulator = recovered?.accumulator ?? new Accumulator();
     const warnings: Bilingual[] = [...(recovered?.warnings ?? [])];
     const notice = (text: Bilingual): void => {
+      if (warnings.some(({ en }) => en === text.en)) return;
       warnings.push(text);
       onNotice?.(text);
     };
+    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, device));
     const began = performance.now();
     const seconds = (): number => (recovered?.seconds ?? 0) + (performance.now() - began) / 1000;
     const keeper = new JournalKeeper({
