@@ -224,6 +224,23 @@ describe('the shards of the eight kinds', () => {
   });
 });
 
+it('shards before, at and after the last spliced sample have the bits of one piece', async () => {
+  const own: EvaluationRequest = { ...request, saes: request.saes.slice(0, 3), spliceSamples: 10 };
+  const { store, plan } = await planned(mkdtempSync(join(base, 'spliced-')), own, {
+    shardSamples: 8,
+  });
+  const runner = await ShardRunner.open({
+    ...{ store, plan, group: 0, request: own },
+    cache: new WeightCache(),
+  });
+  for (const index of [1, 2, 0]) await runner.run(index);
+  runner.close();
+  const [merged, single] = [await merge(store), await run(own)];
+  expect(single.data.spliceSamples).toBe(10);
+  expect(merged.data).toEqual(single.data);
+  expect(numbersOf(merged)).toBe(numbersOf(single));
+});
+
 it('another kind of machine is refused, unless any will do, which the result says', async () => {
   const own: EvaluationRequest = {
     ...request,
