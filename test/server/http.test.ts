@@ -246,11 +246,13 @@ describe('documents', () => {
       '/v1/evaluations/{id}/events',
       '/v1/evaluations/{id}/report',
       '/v1/evaluations/{id}/rerun',
+      '/v1/evaluations/{id}/shards',
       '/v1/evaluations/{id}/sums',
       '/v1/kinds',
       '/v1/metrics',
       '/v1/models',
       '/v1/reports',
+      '/v1/workers',
     ]);
     const { schemas } = document.components;
     expect(schemas.EvaluationRequest.required).toEqual(['model', 'dataset', 'saes']);
