@@ -127,7 +127,7 @@ it('a process killed in mid-shard costs nothing but time', async () => {
   for (const pid of computeProcesses(killed.child.pid!)) process.kill(pid, 'SIGKILL');
   killed.child.kill('SIGKILL');
   await killed.ended;
-  await expect(sae(['merge', out])).resolves.toMatchObject({ code: 1 });
+  await expect(sae(['merge', out])).resolves.toMatchObject({ code: 75 });
   expect(await sae(['shard', request, '0/1', '--out', out])).toMatchObject({ code: 0 });
   expect(await sae(['merge', out])).toMatchObject({ code: 0 });
   expect(numbersIn(out)).toBe(expected);

@@ -77,7 +77,7 @@ describe('MXFP4', () => {
     const config = await readModelConfig(path);
     const size = modelSize(await WeightFiles.read(path), config, 'bfloat16');
     const model = await loadLanguageModel(path, { dtype: 'bfloat16' });
-    expect(size).toEqual({ parameters: model.parameters, bytes: model.weightBytes });
+    expect(size).toMatchObject({ parameters: model.parameters, bytes: model.weightBytes });
     model.dispose();
     const { blocks } = await forwardCost(config, 4);
     const [d, m, E] = [32, 64, 3];
@@ -122,7 +122,7 @@ describe('the counts', () => {
           .reduce((sum, [, { shape }]) => sum + shape.reduce((product, n) => product * n, 1), 0);
       const all = numbers(() => true);
       const size = modelSize(await WeightFiles.read(folder(name)), config, 'bfloat16');
-      expect(size).toEqual({ parameters: all, bytes: 2 * all });
+      expect(size).toMatchObject({ parameters: all, bytes: 2 * all });
       const model = await loadLanguageModel(folder(name));
       expect(model.parameters).toBe(all);
       model.dispose();
