@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FolderStore } from '#src/evaluation/shards/folder-store.js';
 import type { EvaluationResult } from '#src/schema/index.js';
-import { packageRoot, temporaryFolder, until } from '../server/harness.js';
+import { full, packageRoot, temporaryFolder, until } from '../server/harness.js';
 import { simulatedEnvironment } from './device.js';
 import { writeSmallFiles } from './small-files.js';
 
@@ -53,11 +53,13 @@ function resultIn(out: string): EvaluationResult {
 it('has the bits of a run on one, and costs a shard if one is lost', async () => {
   const [one, both, lossy] = ['one', 'both', 'lossy'].map((name) => join(folder.path, name));
   expect(await evaluate('--device', 'cuda:0', '--out', one!)).toMatchObject({ code: 0 });
-  expect(await evaluate('--devices', 'all', '--out', both!)).toMatchObject({ code: 0 });
-  const [single, shared] = [resultIn(one!), resultIn(both!)];
-  expect(shared.results).toEqual(single.results);
-  expect(shared.comparisons).toEqual(single.comparisons);
-  expect(shared.config.plan?.shards).toBe(20);
+  const single = resultIn(one!);
+  if (full) {
+    expect(await evaluate('--devices', 'all', '--out', both!)).toMatchObject({ code: 0 });
+    const shared = resultIn(both!);
+    expect(shared.results).toEqual(single.results);
+    expect(shared.comparisons).toEqual(single.comparisons);
+  }
 
   const store = new FolderStore(lossy!);
   const running = evaluate('--devices', 'cuda:0,cuda:1', '--out', lossy!);
@@ -72,6 +74,7 @@ it('has the bits of a run on one, and costs a shard if one is lost', async () =>
   expect(stderr).toMatch(/cuda:1 is given up: .*CUDA error/);
   const result = resultIn(lossy!);
   expect(result.results).toEqual(single.results);
+  expect(result.comparisons).toEqual(single.comparisons);
   expect(result.config.plan).toMatchObject({ shards: 20, merged: 20 });
 }, 300_000);
 

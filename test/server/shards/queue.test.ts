@@ -10,6 +10,7 @@ import { Redis } from 'ioredis';
 import { evaluate } from '#src/index.js';
 import { SaeEvalClient, type EvaluationRequest } from '#src/client/index.js';
 import {
+  full,
   packageRoot,
   smallRequest,
   temporaryFolder,
@@ -142,34 +143,38 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
     expect((await client.summary(id)).attempts).toBe(2);
   }, 120_000);
 
-  it('gives a shard back on SIGTERM, and says why a worker computes nothing', async () => {
-    const { child, ended } = workers[0]!;
-    const stranger = work([join(packageRoot, 'docs')]);
-    await alive(3);
-    const id = await submitTo(server.url, {
-      ...request(1),
-      dataset: { ...request(1).dataset, maxSamples: 400 },
-      batchSize: 40,
-    });
-    await until(async () => (await workerAtWork(server.url, id)) === child.pid, {
-      what: 'it to compute',
-      seconds: 60,
-    });
-    child.kill('SIGTERM');
-    expect([75, 0]).toContain(await ended);
-    workers.shift();
-    await until(async () => (await client.workers()).some(({ problem }) => problem !== null), {
-      what: 'the worker of other roots to say so',
-      seconds: 60,
-    });
-    expect(stranger.child.exitCode).toBeNull();
-    await client.cancel(id);
-    await until(async () => (await client.summary(id)).status === 'cancelled', {
-      what: 'the end of the evaluation',
-    });
-    expect((await client.get(id)).error).toMatchObject({ code: 'cancelled' });
-    await until(async () => (await client.workers()).every(({ run }) => run !== id), {
-      what: 'workers to stop',
-    });
-  }, 120_000);
+  it.runIf(full)(
+    'gives a shard back on SIGTERM, and says why a worker computes nothing',
+    async () => {
+      const { child, ended } = workers[0]!;
+      const stranger = work([join(packageRoot, 'docs')]);
+      await alive(3);
+      const id = await submitTo(server.url, {
+        ...request(1),
+        dataset: { ...request(1).dataset, maxSamples: 400 },
+        batchSize: 40,
+      });
+      await until(async () => (await workerAtWork(server.url, id)) === child.pid, {
+        what: 'it to compute',
+        seconds: 60,
+      });
+      child.kill('SIGTERM');
+      expect([75, 0]).toContain(await ended);
+      workers.shift();
+      await until(async () => (await client.workers()).some(({ problem }) => problem !== null), {
+        what: 'the worker of other roots to say so',
+        seconds: 60,
+      });
+      expect(stranger.child.exitCode).toBeNull();
+      await client.cancel(id);
+      await until(async () => (await client.summary(id)).status === 'cancelled', {
+        what: 'the end of the evaluation',
+      });
+      expect((await client.get(id)).error).toMatchObject({ code: 'cancelled' });
+      await until(async () => (await client.workers()).every(({ run }) => run !== id), {
+        what: 'workers to stop',
+      });
+    },
+    120_000,
+  );
 });
