@@ -80,7 +80,7 @@ export class QueueLink {
     this.#name = withoutPassword(url);
     if (!redisProtocols.includes(new URL(url).protocol)) return;
     this.#redis = new Redis(url, {
-      // What was asked before the link broke is asked again by us, not by the client.
+      // Questions from before the link broke are asked again by us, not by the client.
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: null,

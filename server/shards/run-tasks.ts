@@ -1,5 +1,5 @@
 /**
- * What a server does with a run besides computing it, in a child process, so that its event loop
+ * Work of a server on a run besides computing it, in a child process, so that its event loop
  * stays free: reading the text to make the plan, and merging the shards.
  */
 import { fork } from 'node:child_process';

@@ -1,4 +1,4 @@
-/** What the queue holds: names of queues, ids and data of jobs. Nobody trusts it. */
+/** Content of the queue: names of queues, ids and data of jobs. Nobody trusts it. */
 import { z } from 'zod';
 import type { MachineKind } from '../../src/evaluation/run/inputs.js';
 import { digestOf } from '../../src/evaluation/shards/plan.js';

@@ -40,7 +40,7 @@ function streamingText(
   );
 }
 
-/** What splices cost, and what `spliceSamples` saves. */
+/** Cost of splices, and the part that `spliceSamples` saves. */
 function spliceLines({ plan, measured, maxSamples, spliceSamples }: ExplainedRequest): string[] {
   if (measured === null) return [];
   const share = measured.flopsPerToken / plan.flopsPerToken;

@@ -1,4 +1,4 @@
-/** What a run costs in shards, for a terminal. */
+/** Costs of a run in shards, for a terminal. */
 import CliTable from 'cli-table3';
 import type { RunSizes } from '../evaluation/run/plan/sizes.js';
 

@@ -49,7 +49,7 @@ export class OpenRunner {
     try {
       return await this.#open.runner.run(shard, { ...options, repeat });
     } catch (thrown) {
-      // What failed may be what was loaded; after a stop or a cancel nothing is due.
+      // The fault may lie in what was loaded; after a stop or a cancel nothing is due.
       this.close();
       throw thrown;
     }

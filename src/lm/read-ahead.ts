@@ -40,7 +40,7 @@ const margin = 64;
 export class ReadAhead {
   readonly #size: number;
   #buffer: Buffer | null = null;
-  /** What the buffer holds: ranges, one after the other. */
+  /** Content of the buffer: ranges, one after the other. */
   #held: readonly FileRange[] = [];
   #last: Promise<void> = Promise.resolve();
   #stop = new AbortController();

@@ -9,9 +9,9 @@ import type { SiteInBlock } from './clean-pass.js';
 export interface WalkOptions {
   /** The first layer that may be changed. */
   from: number;
-  /** What a site inside a block goes on with. */
+  /** Value that a site inside a block goes on with. */
   change: (place: SiteInBlock, value: Tensor) => Tensor;
-  /** What the residual stream after a block goes on with. */
+  /** Value that the residual stream after a block goes on with. */
   edit: (layer: number, r: Tensor) => Tensor;
   /** Frees what the changes hold. */
   dispose?: () => void;

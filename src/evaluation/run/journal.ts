@@ -42,7 +42,7 @@ export interface RunState {
   turnedSkips: readonly number[];
   /** Compute time so far, earlier parts included. */
   seconds: number;
-  /** What the result will say beside the data's own warnings. */
+  /** Warnings of the result beside the data's own. */
   warnings: readonly Bilingual[];
   accumulator: Accumulator;
 }

@@ -41,7 +41,7 @@ function begun<R extends ResolvedRequest>(request: R, prependBos: boolean | unde
     : { ...request, dataset: { ...request.dataset, prependBos } };
 }
 
-/** What a run computes with. The inputs' loans own it. */
+/** Model, tokenizer and SAEs of a run. The inputs' loans own it. */
 export class LoadedRun {
   readonly model: LanguageModel;
   readonly tokenizer: Tokenizer;
@@ -174,7 +174,7 @@ export class LoadedRun {
     return begun(this.#inputs.request, this.begins.prependBos);
   }
 
-  /** What the result says of the run, beside the sums. */
+  /** Facts that the result tells of the run, beside the sums. */
   get facts(): RunFacts {
     const { device, family, layers, width, vocabulary, parameters, notes } = this.model;
     return {

@@ -62,7 +62,7 @@ export async function borrowModel(
   const streamed: Source = { path, options: ['streamed', device, dtype, allowProgram] };
   if (!cache.holds(source)) {
     let isStreamed = await streams();
-    // What earlier runs left may be in the way.
+    // Remains of earlier runs may be in the way.
     if (isStreamed && cache.clear() > 0) isStreamed = await streams();
     if (isStreamed) return loans.borrowLater(streamed, () => load(true));
   }

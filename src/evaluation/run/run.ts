@@ -175,7 +175,7 @@ export async function run(
     const tellResults = interimResults(options, () =>
       builder.results(accumulator, { intervals: false }),
     );
-    // What was loaded is what was looked at.
+    // The files that were loaded are those that were looked at.
     files.check({ loading: true });
     if (isCuda && !model.isStreamed) files.weightsAreCopied();
     if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, device));

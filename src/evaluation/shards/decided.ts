@@ -1,5 +1,5 @@
 /**
- * What the first process that computes a group of SAEs decides for all: how much is computed at
+ * Decisions of the first process that computes a group of SAEs, for all: how much is computed at
  * once, on which kind of machine, and what the result will say of the run.
  */
 import { z } from 'zod';

@@ -1,4 +1,4 @@
-/** What decides the numbers of a run, whatever its paths: for plans and those who join them. */
+/** Identity of a run, by all that decides its numbers and no path: for plans and who joins them. */
 import { withoutAnnotations, type ResolvedRequest } from '../../schema/index.js';
 import { SaeEvalError } from '../../errors.js';
 import { packageVersion } from '../../version.js';

@@ -46,7 +46,7 @@ const tokensSchema = z.object({
 export const planSchema = z.object({
   format: z.literal(planFormat),
   version: z.literal(planVersion),
-  /** Of everything that decides the numbers; no path, no time and no name counts. */
+  /** Digest of everything that decides the numbers; no path, no time and no name counts. */
   digest: sha256,
   /** Digest of the request and its files alone, which a process that joins compares. */
   inputs: sha256,

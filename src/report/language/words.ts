@@ -68,7 +68,7 @@ export interface Words {
   field: Record<string, string>;
   architecture(of: EvaluationResult['config']['architecture']): string;
   samples(count: number, batches: number, batchSize: number): string;
-  /** What intervals resample. @param batches their number; null: sequences. */
+  /** Units that intervals resample. @param batches their number; null: sequences. */
   intervals(batches: string | null): string;
   /** Said of metrics that are over the first samples alone. */
   overFirst(samples: number, names: readonly string[]): string;

@@ -1,5 +1,5 @@
 /**
- * What a request costs in shards: bytes on disk, and time by the rate of this device's matmuls. For
+ * Costs of a request in shards: bytes on disk, and time by the rate of this device's matmuls. For
  * choosing devices and the size of a shard; the run itself does not use it.
  */
 import type { Table } from '../../../metrics/table.js';

@@ -1,4 +1,4 @@
-/** What the reading of weights costs that do not fit into memory. */
+/** Cost of reading weights that do not fit into memory. */
 import type { ResolvedRequest } from '../../../schema/index.js';
 import { planRounds } from '../../engine/rounds.js';
 import type { Strategy } from '../../engine/strategies/strategy.js';
