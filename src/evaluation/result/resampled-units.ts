@@ -1,6 +1,6 @@
 /**
- * Units that the bootstrap draws: sequences or, in large runs, whole batches. Drawing takes time and
- * memory for each of them, and above some number an interval has no more to gain. Batches are
+ * Units that the bootstrap draws: sequences or, in large runs, whole batches. Drawing takes time
+ * and memory for each of them, and above some number an interval has no more to gain. Batches are
  * consecutive parts of the text, so what neighbors have in common widens an interval, as it should.
  */
 import type { Bilingual } from '../../bilingual.js';
