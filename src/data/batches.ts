@@ -8,6 +8,7 @@ import type { Conversation } from './chat/conversation.js';
 import { fieldRead, readPieces, type Piece, type PieceSource } from './pieces.js';
 import { shuffled } from './shuffle.js';
 import { SkippedRecords } from './skipped.js';
+import { WaitingSamples } from './waiting-samples.js';
 
 export interface SampleSummary {
   samples: number;
@@ -77,12 +78,12 @@ export async function* readBatches(
   const { vocabulary } = source;
   const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source });
   const withBos = bosSetter(tokenizer, prependBos);
-  const waiting: Sample[] = [];
+  const waiting = new WaitingSamples();
   let samples = 0;
   let truncatedTokens = 0;
 
   const handOut = (count: number): Batch => {
-    const batch = waiting.splice(0, count);
+    const batch = waiting.take(count);
     samples += batch.length;
     truncatedTokens += batch.reduce((sum, { truncated }) => sum + truncated, 0);
     return {
@@ -124,7 +125,7 @@ export async function* readBatches(
           outside,
         );
       // One by one: a record of a whole book has more samples than a call has arguments.
-      else for (const sample of assembly.push(own)) waiting.push(sample);
+      else for (const sample of assembly.push(own)) waiting.add(sample);
     }
     pieces = [];
     characters = 0;
@@ -150,7 +151,7 @@ export async function* readBatches(
     }
   }
   await encode();
-  for (const sample of assembly.end()) waiting.push(sample);
+  for (const sample of assembly.end()) waiting.add(sample);
   while (waiting.length > 0 && samples < maxSamples)
     yield handOut(Math.min(batchSize, maxSamples - samples, waiting.length));
   // Records after the last sample may have been skipped: the summary of an empty batch tells so.
