@@ -150,6 +150,9 @@ export async function buildApp(
     cacheBytes: options.modelCacheBytes,
     computeNice: options.computeNice,
     weights: options.weights,
+    runs: options.runs,
+    shardSamples: options.shardSamples,
+    saesPerShard: options.saesPerShard,
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });

@@ -64,7 +64,12 @@ async function ask(
     const gpus = names.filter((name) => name !== 'cpu');
     const left = localWorkers === 'all' ? [] : gpus.slice(Math.max(localWorkers, 0));
     const own = names.filter((name) => !left.includes(name));
-    queue.start(own, asking);
+    queue.start(own, {
+      compute: asking,
+      kinds: new Map(
+        Object.entries(described.kinds ?? {}).map(([name, kind]) => [name, JSON.stringify(kind)]),
+      ),
+    });
     machine.current = {
       ...described,
       devices: described.devices.filter(({ name }) => own.includes(name)),

@@ -18,6 +18,8 @@ import { fairOrder } from './fair-order.js';
 import type { NewEvaluation, Store } from './store.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
 import { takenBy, waitingFor, waitingForWorker } from './waiting-for.js';
+import type { SharedRun } from './shared-run.js';
+import { Sharing } from './sharing.js';
 import { DeviceWorker, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
@@ -33,6 +35,10 @@ export interface QueueOptions {
   computeNice: number;
   /** How weights come into memory. */
   weights: WeightMode;
+  /** Folder of runs in shards. */
+  runs: string;
+  shardSamples?: number | undefined;
+  saesPerShard?: number | undefined;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
@@ -85,6 +91,7 @@ export class JobQueue {
   #orders = new Map<string, Order>();
   #stopping = false;
   #remote: RemoteWorkers | null = null;
+  #sharing: Sharing | null = null;
 
   constructor(
     private readonly store: Store,
@@ -101,18 +108,38 @@ export class JobQueue {
 
   /**
    * Requeues the evaluations that an earlier server left running, then starts a worker for each
-   * device. `compute` is the process of the first device.
+   * device.
+   * @param compute the process of the first device.
+   * @param kinds kind of each device, in whatever words.
    */
-  start(devices: readonly string[], compute?: ComputeProcess): void {
+  start(
+    devices: readonly string[],
+    { compute, kinds = new Map() }: { compute?: ComputeProcess; kinds?: Map<string, string> } = {},
+  ): void {
     this.#continue();
+    const journalOf = (id: string): string => this.#journalOf(id);
+    const sumsOf = (id: string): string => this.store.sumsOf(id);
+    const { runs, shardSamples, saesPerShard, computeNice } = this.options;
+    const sharing = (this.#sharing = new Sharing({
+      runs,
+      shardSamples,
+      saesPerShard,
+      niceness: computeNice,
+      journalOf,
+      sumsOf,
+      kinds,
+      isPresent: (device) => this.workers.get(device)?.isGone === false,
+      wake: () => this.#wakeAll(),
+    }));
     for (const [index, device] of devices.entries()) {
       const options = {
         device,
-        journalOf: (id: string) => this.#journalOf(id),
-        sumsOf: (id: string) => this.store.sumsOf(id),
+        journalOf,
+        sumsOf,
+        sharing,
         jobTimeout: this.options.jobTimeout,
         cacheBytes: this.options.cacheBytes,
-        computeNice: this.options.computeNice,
+        computeNice,
         weights: this.options.weights,
       };
       this.workers.set(
@@ -240,6 +267,7 @@ export class JobQueue {
     });
     try {
       rmSync(this.#journalOf(id), { force: true });
+      this.#sharing?.forget(id);
     } catch (error) {
       this.options.log.warn({ err: error, id }, 'a journal could not be removed');
     }
@@ -251,6 +279,11 @@ export class JobQueue {
     this.#remote?.forget(id).catch((error: unknown) => {
       this.options.log.warn({ err: error, id }, 'the folder of a run could not be removed');
     });
+  }
+
+  /** A run whose shards several devices of this server compute. */
+  sharedRun(id: string): SharedRun | null {
+    return this.#sharing?.get(id) ?? null;
   }
 
   #journalOf(id: string): string {
@@ -367,6 +400,14 @@ export class JobQueue {
             // It holds up nobody.
             this.#ended(id, 'failed', { error: error.toJSON() });
           }
+        }
+      },
+      hasWaiting: (device) => {
+        try {
+          return this.#order(device).ids.length > 0;
+        } catch (error) {
+          if (isStoreFault(error)) return false;
+          throw error;
         }
       },
       started: ({ id }) => {

@@ -8,6 +8,8 @@ import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
 import type { EvaluationResult, SaeResult } from '../../src/schema/result.js';
 import { startJobSpan, type JobSpan } from '../tracing.js';
 import { hasRoomFor } from './room.js';
+import type { SharedRun, SharedRunOptions } from './shared-run.js';
+import type { Sharing } from './sharing.js';
 import { isStoreFault } from './store-health.js';
 import type { Job } from './store.js';
 
@@ -15,6 +17,8 @@ import type { Job } from './store.js';
 export interface WorkerHost {
   /** The next evaluation that the device may take; no other worker gets it before it ends. */
   take(device: string): Job | null;
+  /** Whether an evaluation waits that the device may take. */
+  hasWaiting(device: string): boolean;
   started(job: Job): void;
   pid(id: string, pid: number | null): void;
   progress(id: string, progress: Progress): void;
@@ -45,6 +49,8 @@ export interface WorkerOptions {
   weights: WeightMode;
   /** A running compute process to use; the worker ends it. */
   compute?: ComputeProcess;
+  /** Evaluations that several devices share; default: each has one device. */
+  sharing?: Sharing;
 }
 
 const betweenWrites = 2000;
@@ -54,6 +60,22 @@ const longestRestOfDevice = 60_000;
 /** First and longest time between two tries of a store that fails. */
 const firstRest = 1000;
 const longestRest = 30_000;
+
+/** How an evaluation ended. */
+interface Ending {
+  status: EvaluationStatus;
+  result?: EvaluationResult;
+  error?: SerializedError;
+}
+
+interface Ends {
+  signal: AbortSignal;
+  stop: AbortSignal;
+  span: JobSpan;
+}
+
+/** What ends an evaluation, and what is told of it. */
+type News = Pick<SharedRunOptions, 'signal' | 'stop' | 'onProgress' | 'onNotice'>;
 
 /** The evaluation that a worker has. */
 interface Current {
@@ -158,9 +180,23 @@ export class DeviceWorker {
       if (this.#died) await this.#untilItAnswers({}, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       const current = await this.#take();
-      if (current === null) return;
-      await this.#runToItsEnd(current);
+      if (current !== null) await this.#runToItsEnd(current);
+      else if (!(await this.#help())) return;
     }
+  }
+
+  /** Computes shards of another device's evaluation. Returns whether there was one. */
+  async #help(): Promise<boolean> {
+    const { device, sharing } = this.options;
+    const run = sharing?.joinable(device) ?? null;
+    if (run === null || this.isGone) return false;
+    const error = await run.help({
+      device,
+      compute: this.compute,
+      mayLeave: () => this.#stop.signal.aborted || this.host.hasWaiting(device),
+    });
+    this.#losses = error?.code === 'device-lost' ? this.#losses + 1 : 0;
+    return true;
   }
 
   /** The next evaluation. From here on it can be cancelled here. */
@@ -254,50 +290,72 @@ export class DeviceWorker {
     }
   }
 
-  /**
-   * The outcome, or null if the server stops first or the device is gone. Tries again after an
-   * unexplained death of the process, or a loss of the device.
-   */
-  async #attempt(
+  /** The outcome, or null if the server stops first or the device is gone. */
+  async #attempt(job: Job, { signal, stop, span }: Ends): Promise<Ending | null> {
+    const { device, sharing } = this.options;
+    const seen = { batches: 0 };
+    const news: News = {
+      signal,
+      stop,
+      onProgress: (progress) => {
+        seen.batches = progress.batches;
+        this.host.progress(job.id, progress);
+      },
+      onNotice: ({ en }) => this.host.log(en, { id: job.id }),
+    };
+    const ends = AbortSignal.any([signal, this.#stop.signal]);
+    const shared = sharing?.begin(device, { job, ...news, signal: ends }) ?? null;
+    const end = async (): Promise<void> => {
+      if (shared !== null) await sharing!.end(shared);
+    };
+    try {
+      const outcome = await this.#tries(job, { news, seen, span, shared });
+      if (outcome !== null || this.#stop.signal.aborted) return outcome;
+      // Another device may take it when nobody writes into its folder any more.
+      await end();
+      await this.#untilStored(() => this.host.requeued(job.id));
+      return null;
+    } finally {
+      await end();
+    }
+  }
+
+  /** Tries again after an unexplained death of the process, or a loss of the device. */
+  async #tries(
     job: Job,
-    { signal, stop, span }: { signal: AbortSignal; stop: AbortSignal; span: JobSpan },
-  ): Promise<{
-    status: EvaluationStatus;
-    result?: EvaluationResult;
-    error?: SerializedError;
-  } | null> {
-    let batches = 0;
+    {
+      news,
+      seen,
+      span,
+      shared,
+    }: { news: News; seen: { batches: number }; span: JobSpan; shared: SharedRun | null },
+  ): Promise<Ending | null> {
+    const { signal, stop } = news;
+    const { device } = this.options;
     let batchesAtDeath = -1;
     for (;;) {
       try {
         await this.#untilItAnswers({ orIsGone: true }, signal, this.#stop.signal);
         signal.throwIfAborted();
         this.#stop.signal.throwIfAborted();
-        if (this.isGone) {
-          // Another device may take it.
-          await this.#untilStored(() => this.host.requeued(job.id));
-          return null;
-        }
+        if (this.isGone) return null;
         await this.#untilStored(() => this.host.started(job));
         span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
-        const result = await this.compute.run(job.request, {
-          id: job.id,
-          createdAt: job.createdAt,
-          device: this.options.device,
-          journal: this.options.journalOf(job.id),
-          sums: this.options.sumsOf(job.id),
-          paths: job.paths,
-          trace: span.carrier,
-          signal,
-          stop,
-          onProgress: (progress) => {
-            batches = progress.batches;
-            this.host.progress(job.id, progress);
-          },
-          onNotice: ({ en }) => this.host.log(en, { id: job.id }),
-          onResult: (results) => this.host.results(job.id, results),
-        });
+        const result =
+          shared === null
+            ? await this.compute.run(job.request, {
+                id: job.id,
+                createdAt: job.createdAt,
+                device,
+                journal: this.options.journalOf(job.id),
+                sums: this.options.sumsOf(job.id),
+                paths: job.paths,
+                trace: span.carrier,
+                ...news,
+                onResult: (results) => this.host.results(job.id, results),
+              })
+            : await shared.result({ device, compute: this.compute });
         return { status: result.status, result };
       } catch (thrown) {
         const error = asSaeEvalError(thrown, 'The evaluation');
@@ -330,8 +388,8 @@ export class DeviceWorker {
         // One unexplained death may be chance; two at the same batch are not.
         const mayBeChance =
           error.code === 'device-lost' || (error instanceof ProcessDiedError && !error.explained);
-        if (mayBeChance && batchesAtDeath < batches) {
-          batchesAtDeath = batches;
+        if (mayBeChance && batchesAtDeath < seen.batches && (shared?.fault ?? null) === null) {
+          batchesAtDeath = seen.batches;
           this.host.log('the compute process or its device failed; trying once more', {
             id: job.id,
             device: this.options.device,
@@ -375,6 +433,7 @@ export class DeviceWorker {
     const journal = this.options.journalOf(id);
     try {
       for (const file of [journal, `${journal}.part`]) rmSync(file, { force: true });
+      this.options.sharing?.forget(id);
     } catch (error) {
       this.host.log('the journal of an ended evaluation could not be removed', { err: error, id });
     }

@@ -25,7 +25,16 @@ function listOf(
   return { plan: plan.digest, done, total: items.length, items };
 }
 
-function shardsOf({ coordinator }: Services, id: string): ShardList | null {
+function shardsOf({ coordinator, queue }: Services, id: string): ShardList | null {
+  const shared = queue.sharedRun(id);
+  if (shared !== null)
+    return shared.plan === null
+      ? null
+      : listOf(
+          shared.plan,
+          (index) => shared.stateOf(index),
+          (index) => shared.workerOf(index),
+        );
   if (coordinator === null) return null;
   const run = coordinator.run(id);
   if (run !== null)
@@ -66,7 +75,7 @@ export function registerShards(app: Api, services: Services): void {
     schema: {
       operationId: 'listShards',
       tags: ['evaluations'],
-      summary: 'List the shards of an evaluation that several workers compute',
+      summary: 'List the shards of an evaluation that several workers or GPUs compute',
       params: idParameters,
       response: {
         200: shardListSchema.describe('The list.'),
