@@ -21,12 +21,26 @@ export const weightsOption = (): Option =>
       'files of a network file system are read, others are mapped)',
   ).choices(['auto', 'map', 'read']);
 
-/** Adds the option to a command that computes: its processes inherit the variable. */
+export const weightDevicesOption = (): Option =>
+  new Option(
+    '--weight-devices <list>',
+    'other GPUs that may hold blocks of a model which does not fit: all, or names (default: ' +
+      'SAE_EVAL_WEIGHT_DEVICES, else none)',
+  );
+
+/** Adds the options to a command that computes: its processes inherit the variables. */
 export function takeWeights(command: Command): void {
-  command.addOption(weightsOption()).hook('preAction', () => {
-    const { weights } = command.opts<{ weights?: string }>();
-    if (weights !== undefined) process.env['SAE_EVAL_WEIGHTS'] = weights;
-  });
+  command
+    .addOption(weightsOption())
+    .addOption(weightDevicesOption())
+    .hook('preAction', () => {
+      const { weights, weightDevices } = command.opts<{
+        weights?: string;
+        weightDevices?: string;
+      }>();
+      if (weights !== undefined) process.env['SAE_EVAL_WEIGHTS'] = weights;
+      if (weightDevices !== undefined) process.env['SAE_EVAL_WEIGHT_DEVICES'] = weightDevices;
+    });
 }
 
 export const langOption = (): Option =>

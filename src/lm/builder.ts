@@ -45,14 +45,22 @@ export interface LayerNormOptions {
 
 export class Builder {
   readonly #streams: boolean;
+  readonly #weightDevices: readonly string[];
 
-  /** @param options.streams whether blocks are brought in one at a time; default all are there. */
+  /**
+   * @param options.streams whether blocks are brought in one at a time; default all are there.
+   * @param options.weightDevices other devices that may hold blocks which are brought in.
+   */
   constructor(
     readonly config: ModelConfig,
     readonly weights: Weights,
-    { streams = false }: { streams?: boolean } = {},
+    {
+      streams = false,
+      weightDevices = [],
+    }: { streams?: boolean; weightDevices?: readonly string[] } = {},
   ) {
     this.#streams = streams;
+    this.#weightDevices = weightDevices;
   }
 
   linear(name: string, { from, to, bias }: LinearSizes): Linear {
@@ -179,7 +187,10 @@ export class Builder {
   blocks(block: (i: number) => Block): Blocks {
     const { layers } = this.config;
     return this.#streams
-      ? new StreamedBlocks(layers, block, this.weights)
+      ? new StreamedBlocks(layers, block, {
+          weights: this.weights,
+          weightDevices: this.#weightDevices,
+        })
       : new ResidentBlocks(Array.from({ length: layers }, (_, i) => block(i)));
   }
 

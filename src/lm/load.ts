@@ -21,6 +21,11 @@ export interface LoadModelOptions {
    * the memory. Default false: all are loaded.
    */
   streamBlocks?: boolean;
+  /**
+   * Other CUDA devices whose memory may hold blocks that are brought in, such as `['cuda:1']`.
+   * Default none: they come from the files.
+   */
+  weightDevices?: readonly string[];
 }
 
 /**
@@ -44,7 +49,11 @@ function freeMemory(device: string): number {
 function checkMemory(
   files: WeightFiles,
   config: ModelConfig,
-  { device, dtype, streamBlocks }: Required<Omit<LoadModelOptions, 'allowProgram'>>,
+  {
+    device,
+    dtype,
+    streamBlocks,
+  }: Required<Omit<LoadModelOptions, 'allowProgram' | 'weightDevices'>>,
 ): void {
   const { parameters, bytes, endBytes, blockBytes } = modelSize(files, config, dtype);
   const free = freeMemory(device);
@@ -81,6 +90,7 @@ export async function loadLanguageModel(
     dtype = 'float32',
     allowProgram = false,
     streamBlocks = false,
+    weightDevices = [],
   }: LoadModelOptions = {},
 ): Promise<LanguageModel> {
   const config = await readModelConfig(path, { allowProgram });
@@ -91,7 +101,8 @@ export async function loadLanguageModel(
   const prefixes = [...family.prefixes, ...multimodalPrefixes];
   const weights = new Weights(files, prefixes, { device, dtype });
   try {
-    const model = family.create(new Builder(config, weights, { streams: streamBlocks }));
+    const builder = new Builder(config, weights, { streams: streamBlocks, weightDevices });
+    const model = family.create(builder);
     // Blocks that are streamed are opened again and again.
     if (!streamBlocks) weights.finish();
     return model;

@@ -81,6 +81,8 @@ export interface LanguageModel {
    * Any order of blocks gives the same numbers; each change of the block costs its weights.
    */
   readonly isStreamed: boolean;
+  /** Number of blocks that other devices hold, by device; they are copied from there. */
+  readonly heldElsewhere: ReadonlyMap<string, number>;
   /**
    * Waits until the weights of block i are there, and begins to read those of block `next`, null
    * for none. Does nothing if all are there.

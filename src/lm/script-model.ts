@@ -60,6 +60,7 @@ export class ScriptLanguageModel implements LanguageModel {
   readonly parameters: number;
   readonly weightBytes: number;
   readonly isStreamed = false;
+  readonly heldElsewhere: ReadonlyMap<string, number> = new Map();
   /** Nobody knows how a program attends. */
   readonly attentionBytes = 0;
   readonly device: string;

@@ -1,9 +1,11 @@
 /**
  * The blocks of a model whose weights do not fit together: one is there at a time, built anew of
- * the files whenever its turn comes, while the files of the next are read.
+ * the files whenever its turn comes, while the files of the next are read. Blocks that other
+ * devices hold are copied from there.
  */
 import type { Block } from './blocks.js';
 import { bytesIn, joined, ReadAhead, type FileRange } from './read-ahead.js';
+import { WeightDevices } from './weight-devices.js';
 import type { Weights } from './weights.js';
 
 /** The blocks of a model by number, from 1. */
@@ -12,6 +14,8 @@ export interface Blocks {
   readonly count: number;
   /** Whether each is brought in when its turn comes. */
   readonly areStreamed: boolean;
+  /** Number of blocks that other devices hold, by device. */
+  readonly held: ReadonlyMap<string, number>;
   /** A block; one that is streamed replaces the one before. */
   at(i: number): Block;
   /** Waits until a block is there, and begins to read `next`; null if there is none. */
@@ -22,6 +26,7 @@ export interface Blocks {
 /** Blocks that are all there. */
 export class ResidentBlocks implements Blocks {
   readonly areStreamed = false;
+  readonly held: ReadonlyMap<string, number> = new Map();
 
   constructor(private readonly blocks: readonly Block[]) {}
 
@@ -41,6 +46,7 @@ export class ResidentBlocks implements Blocks {
 export class StreamedBlocks implements Blocks {
   readonly areStreamed = true;
   readonly count: number;
+  readonly held: ReadonlyMap<string, number>;
   readonly #build: (i: number) => Block;
   readonly #weights: Weights;
   readonly #ranges: readonly (readonly FileRange[])[];
@@ -51,14 +57,23 @@ export class StreamedBlocks implements Blocks {
   /**
    * Checks names and shapes of all blocks.
    * @param build makes block i, from 0, of weights.
+   * @param weightDevices names of other devices that may hold blocks.
    */
-  constructor(count: number, build: (i: number) => Block, weights: Weights) {
+  constructor(
+    count: number,
+    build: (i: number) => Block,
+    { weights, weightDevices = [] }: { weights: Weights; weightDevices?: readonly string[] },
+  ) {
     this.count = count;
     this.#build = build;
     this.#weights = weights;
-    this.#ranges = Array.from({ length: count }, (_, i) =>
-      joined(weights.rehearse(() => build(i))),
-    );
+    const others = new WeightDevices(weights, weightDevices);
+    this.#ranges = Array.from({ length: count }, (_, i) => {
+      const { ranges, opened } = weights.rehearse(() => build(i));
+      // What another device holds is not read again.
+      return others.take(opened) ? [] : joined(ranges);
+    });
+    this.held = others.held;
     this.#ahead = new ReadAhead(Math.max(0, ...this.#ranges.map(bytesIn)));
   }
 

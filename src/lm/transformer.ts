@@ -125,6 +125,10 @@ export class Transformer implements LanguageModel {
     return this.parts.blocks.areStreamed;
   }
 
+  get heldElsewhere(): ReadonlyMap<string, number> {
+    return this.parts.blocks.held;
+  }
+
   bring(i: number, next: number | null): Promise<void> {
     return this.parts.blocks.bring(i, next);
   }

@@ -31,13 +31,32 @@ export type BytesRead = (range: FileRange, before: number) => Uint8Array | null;
 /** Alignment of a new tensor's memory. */
 const alignment = 64;
 
+/** A tensor of the files, as a block needs it. */
+export interface OpenedTensor {
+  stored: StoredTensor;
+  options: Partial<WeightOptions>;
+}
+
 /** Names, ranges and derived tensors of what is being built. */
 interface Building {
   names: string[];
   ranges: FileRange[];
+  opened: OpenedTensor[];
   derived: Tensor[];
   bytesRead: BytesRead;
 }
+
+/** Something that was built of weights. */
+export interface Built<T> {
+  value: T;
+  /** Where in the files they lie. */
+  ranges: readonly FileRange[];
+  opened: readonly OpenedTensor[];
+  letGo: () => void;
+}
+
+const parkedName = ({ checkpoint, entry }: StoredTensor, { dtype }: Partial<WeightOptions>) =>
+  `${checkpoint.path}\0${entry.name}\0${dtype ?? ''}`;
 
 /** Opens the weights of a model by name, checks and converts them, and owns them. */
 export class Weights {
@@ -50,6 +69,8 @@ export class Weights {
   #isRehearsal = false;
   /** Files by path: a mapping for each of a thousand experts would be too many for the system. */
   readonly #mapped = new Map<string, MappedFile>();
+  /** Copies that other devices hold, by {@link parkedName}. */
+  readonly #parked = new Map<string, Tensor>();
   /** Packed copies of the weights, kept while several calls of a layer share them. */
   readonly packed = new PackedWeights();
 
@@ -103,11 +124,8 @@ export class Weights {
    * was made of them.
    * @param bytesRead bytes of the files that are in memory; default none.
    */
-  building<T>(
-    build: () => T,
-    bytesRead: BytesRead = () => null,
-  ): { value: T; ranges: readonly FileRange[]; letGo: () => void } {
-    const parts: Building = { names: [], ranges: [], derived: [], bytesRead };
+  building<T>(build: () => T, bytesRead: BytesRead = () => null): Built<T> {
+    const parts: Building = { names: [], ranges: [], opened: [], derived: [], bytesRead };
     const letGo = (): void => {
       for (const name of parts.names.splice(0)) {
         this.#taken.get(name)?.dispose();
@@ -120,7 +138,7 @@ export class Weights {
     };
     this.#building = parts;
     try {
-      return { value: build(), ranges: parts.ranges, letGo };
+      return { value: build(), ranges: parts.ranges, opened: parts.opened, letGo };
     } catch (thrown) {
       letGo();
       throw thrown;
@@ -129,15 +147,38 @@ export class Weights {
     }
   }
 
-  /** Checks names and shapes of what is built, without reading a weight. Gives its ranges. */
-  rehearse(build: () => unknown): readonly FileRange[] {
+  /** Checks names and shapes of what is built, without reading a weight. */
+  rehearse(build: () => unknown): Pick<Built<unknown>, 'ranges' | 'opened'> {
     this.#isRehearsal = true;
     try {
-      const { ranges, letGo } = this.building(build);
+      const { ranges, opened, letGo } = this.building(build);
       letGo();
-      return ranges;
+      return { ranges, opened };
     } finally {
       this.#isRehearsal = false;
+    }
+  }
+
+  /**
+   * Brings tensors into the memory of another device, from which they are copied when they are
+   * opened. The numbers are the same.
+   * @throws SaeEvalError `device-memory` if they do not fit; nothing is left there then.
+   */
+  park(tensors: readonly OpenedTensor[], device: string): void {
+    const names: string[] = [];
+    try {
+      for (const { stored, options } of tensors) {
+        const name = parkedName(stored, options);
+        if (this.#parked.has(name)) continue;
+        this.#parked.set(name, keep(this.#open(stored, { ...options, device })));
+        names.push(name);
+      }
+    } catch (thrown) {
+      for (const name of names) {
+        this.#parked.get(name)?.dispose();
+        this.#parked.delete(name);
+      }
+      throw thrown;
     }
   }
 
@@ -185,7 +226,9 @@ export class Weights {
 
   dispose(): void {
     this.finish();
-    for (const tensor of [...this.#taken.values(), ...this.#derived]) tensor.dispose();
+    for (const tensor of [...this.#taken.values(), ...this.#derived, ...this.#parked.values()])
+      tensor.dispose();
+    this.#parked.clear();
     this.#taken.clear();
     this.#derived.clear();
   }
@@ -212,7 +255,8 @@ export class Weights {
     return found;
   }
 
-  #open({ checkpoint, entry }: StoredTensor, options: Partial<WeightOptions>): Tensor {
+  #open(stored: StoredTensor, options: Partial<WeightOptions>): Tensor {
+    const { checkpoint, entry } = stored;
     const { shape, strides, dtype } = entry;
     const range = {
       path: entry.file ?? checkpoint.path,
@@ -220,8 +264,11 @@ export class Weights {
       length: extentBytes(shape, strides, dtype),
     };
     this.#building?.ranges.push(range);
+    this.#building?.opened.push({ stored, options });
     if (this.#isRehearsal)
       return ops.empty(shape, { dtype: options.dtype ?? dtype, device: 'meta' });
+    const parked = this.#parked.get(parkedName(stored, options));
+    if (parked !== undefined) return parked.to({ device: options.device ?? 'cpu' });
     const isPlain = entry.deflated === undefined && entry.weightNorm === undefined;
     // Kernels may round by the place of numbers in a vector: it is that of a mapped tensor, which
     // the binding copies if it does not lie at a whole number.
@@ -230,12 +277,12 @@ export class Weights {
     if (bytes)
       return scope(() => {
         const { device = 'cpu' } = options;
-        const stored = fromTypedArray(bytes)
+        const read = fromTypedArray(bytes)
           .narrow(0, before, range.length)
           .view(dtype)
           .as_strided(shape, strides);
         // The device converts, not the host.
-        const there = stored.to({ device });
+        const there = read.to({ device });
         return options.dtype === undefined ? there : there.to({ dtype: options.dtype });
       });
     let file = this.#mapped.get(checkpoint.path);

@@ -82,6 +82,39 @@ describe('a device smaller than the weights', () => {
     expect([2 * 1, 2 * 2]).toContain(sweeps); // two rounds for all of them, or for two at a time
   });
 
+  it('gives the same bits with blocks in the memory of another device', async () => {
+    const whole = await continued('whole-again', 2 ** 32);
+    const { blockBytes, endBytes, bytes } = size;
+    const limit = endBytes + 2 * blockBytes + (whole.counts.peak[1]! - bytes) + 4e6;
+    // Five of sixteen blocks lie there, and a part of its memory stays free.
+    cuda.limit(0, Math.ceil(5.5 * blockBytes * (16 / 15)));
+    process.env['SAE_EVAL_WEIGHT_DEVICES'] = 'all';
+    let spread: Measured;
+    try {
+      spread = await continued('spread', limit);
+    } finally {
+      delete process.env['SAE_EVAL_WEIGHT_DEVICES'];
+      cuda.limit(0, 2 ** 32);
+    }
+    expect(numbersOf(spread.result)).toEqual(numbersOf(whole.result));
+    expect(spread.notices).toEqual([expect.stringContaining('the memory of cuda:0 (5)')]);
+    expect(spread.counts.copiesBetweenDevices).toBeGreaterThan(0);
+    expect(spread.counts.peak[0]! / blockBytes).toBeGreaterThan(4.9);
+    expect(spread.counts.peak[0]! / blockBytes).toBeLessThan(5.5);
+  });
+
+  it('refuses a device for weights that is not there', async () => {
+    process.env['SAE_EVAL_WEIGHT_DEVICES'] = 'cuda:0,cuda:7';
+    try {
+      await expect(run(request)).rejects.toMatchObject({
+        code: 'configuration-invalid',
+        message: expect.stringContaining('some of cuda:0, cuda:1, found cuda:7') as string,
+      });
+    } finally {
+      delete process.env['SAE_EVAL_WEIGHT_DEVICES'];
+    }
+  });
+
   it('refuses what does not fit block by block before anything is copied', async () => {
     cuda.limit(1, size.endBytes);
     cuda.reset();

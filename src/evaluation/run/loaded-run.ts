@@ -6,6 +6,7 @@ import type { ProductKind } from '../../sae/index.js';
 import { isSkipOpen, isSkipTurned } from '../../sae/turned-skip.js';
 import {
   cuda,
+  devices,
   setInferenceMode,
   setMemoryCache,
   setNumThreads,
@@ -22,6 +23,7 @@ import type { Decisions } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf, type EvaluatedSae } from './prepare.js';
 import { residencyOf, type Residency } from './residency.js';
+import { weightDevices } from './weight-devices.js';
 
 export interface LoadOptions {
   /** Kind of the SAEs' products. */
@@ -104,6 +106,7 @@ export class LoadedRun {
       device: request.device,
       dtype: request.dtype,
       allowProgram,
+      weightDevices: weightDevices(request.device, devices()),
       streams: async () => {
         const found = await residency();
         return found !== null && (streams || found.streams);

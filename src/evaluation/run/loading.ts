@@ -38,19 +38,28 @@ export async function borrowModel(
     device,
     dtype,
     allowProgram,
+    weightDevices,
     streams,
   }: {
     path: string;
     device: string;
     dtype: DType;
     allowProgram: boolean;
+    /** Other devices that may hold blocks that are streamed. */
+    weightDevices: readonly string[];
     /** Decides whether blocks are streamed, of a model that is not there yet. */
     streams: () => Promise<boolean>;
   },
 ): Promise<LanguageModel> {
   const load = async (streamBlocks: boolean): Promise<Loaded<LanguageModel>> => {
     const before = memory().bytes;
-    const model = await loadLanguageModel(path, { device, dtype, allowProgram, streamBlocks });
+    const model = await loadLanguageModel(path, {
+      device,
+      dtype,
+      allowProgram,
+      streamBlocks,
+      weightDevices: streamBlocks ? weightDevices : [],
+    });
     return {
       value: model,
       // A streamed model holds little between runs.
@@ -59,7 +68,10 @@ export async function borrowModel(
     };
   };
   const source: Source = { path, options: ['model', device, dtype, allowProgram] };
-  const streamed: Source = { path, options: ['streamed', device, dtype, allowProgram] };
+  const streamed: Source = {
+    path,
+    options: ['streamed', device, dtype, allowProgram, weightDevices],
+  };
   if (!cache.holds(source)) {
     let isStreamed = await streams();
     // Remains of earlier runs may be in the way.

@@ -3,7 +3,7 @@
  * because they do not fit. It changes no bit of the numbers.
  */
 import type { Bilingual } from '../../bilingual.js';
-import type { ModelConfig } from '../../lm/index.js';
+import type { LanguageModel, ModelConfig } from '../../lm/index.js';
 import { bytesPer, modelSize, WeightFiles, type ModelSize } from '../../lm/weight-files.js';
 import { usedTensors } from '../../sae/used-tensors.js';
 import type { SaeDescription } from '../../sae/description.js';
@@ -75,14 +75,23 @@ export async function residencyOf(
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /** The remark of a result whose model was larger than the memory. */
-export function weightsStreamed({ size }: Residency, device: string): Bilingual {
+export function weightsStreamed(
+  { size }: Residency,
+  { device, heldElsewhere }: Pick<LanguageModel, 'device' | 'heldElsewhere'>,
+): Bilingual {
+  const held = [...heldElsewhere].map(([name, count]) => `${name} (${count})`).join(', ');
   return {
     en:
       `The language model's weights (${gib(size.bytes)}) do not fit into the memory of ${device} ` +
-      'beside what is computed, so its blocks were brought in one after the other. The numbers ' +
-      'are the same; it takes longer.',
+      'beside what is computed, so its blocks were brought in one after the other' +
+      (held === ''
+        ? '. '
+        : `, from the memory of ${held} and, if they are more, from its files. `) +
+      'The numbers are the same; it takes longer.',
     zh:
       `语言模型的权重（${gib(size.bytes)}）与计算所需内存一起放不进 ${device} 的内存，` +
-      '因此逐块载入各层。数值不变，但耗时更长。',
+      '因此逐块载入各层' +
+      (held === '' ? '' : `（来自 ${held} 的内存，其余来自文件）`) +
+      '。数值不变，但耗时更长。',
   };
 }

@@ -178,7 +178,7 @@ export async function run(
     // The files that were loaded are those that were looked at.
     files.check({ loading: true });
     if (isCuda && !model.isStreamed) files.weightsAreCopied();
-    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, device));
+    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, model));
     options.onLoaded?.();
     const left = await computeBatches(stream, {
       engine,

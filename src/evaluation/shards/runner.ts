@@ -153,7 +153,7 @@ export class ShardRunner {
       warnings.push(text);
       onNotice?.(text);
     };
-    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, device));
+    if (loaded.residency !== null) notice(weightsStreamed(loaded.residency, loaded.model));
     const began = performance.now();
     const seconds = (): number => (recovered?.seconds ?? 0) + (performance.now() - began) / 1000;
     const keeper = new JournalKeeper({
