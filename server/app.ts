@@ -8,11 +8,13 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { SaeEvalError } from '../src/errors.js';
 import { registerGuard } from './auth/guard.js';
 import { KeyRing } from './auth/keys.js';
+import { LocalCallers, tokenIn } from './auth/local-token.js';
+import { endWorkOfRevokedKeys } from './auth/revocation.js';
 import { registerBasePath, trustedProxies, withoutBasePath } from './base-path.js';
 import { Catalogue } from './catalogue.js';
 import { boundConnections } from './connections.js';
 import { registerCors } from './cors.js';
-import { InspectionGate } from './inspection-gate.js';
+import { FairGate } from './fair-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
 import { lockStore } from './jobs/store-lock.js';
@@ -45,6 +47,7 @@ import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
 import { startWorkers } from './start-workers.js';
 import { registerTracing } from './tracing.js';
+import { registerUnread, UnreadAnswers } from './unread.js';
 import { registerValidation } from './validation.js';
 
 declare module 'fastify' {
@@ -120,18 +123,21 @@ export async function buildApp(
 
   const stopWaiting = boundConnections(app.server, {
     most: options.maxConnections,
+    mostOfAddress: options.maxConnectionsPerClient,
+    isProxy: trustedProxies(options.trustProxy),
     silenceMs: options.requestTimeout * 1000,
   });
   keys.onFault = (err) =>
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
-  const store = storeOf(options.db, { otherwise: unlock });
+  const store = storeOf(options, { otherwise: unlock });
   const damaged = store.damaged(checkedAtStart);
   if (damaged.length > 0)
     app.log.error(
       { evaluations: damaged },
       'stored records are damaged and will not be served; restore a back-up or remove them',
     );
+  const local = keys.required ? null : new LocalCallers(tokenIn(`${options.db}.token`));
   const hub = new EventHub();
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
@@ -156,7 +162,9 @@ export async function buildApp(
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });
+  const stopRevoking = endWorkOfRevokedKeys({ keys, store, queue, log: app.log });
   const streams = new Streams();
+  const unread = new UnreadAnswers();
   const services: Services = {
     options,
     roots,
@@ -167,7 +175,13 @@ export async function buildApp(
     machine,
     coordinator: null,
     catalogue: new Catalogue(roots, inspectOptions),
-    inspections: new InspectionGate({ atOnce: 2, waiting: 200 }),
+    inspections: new FairGate({
+      atOnce: 3,
+      atOncePerClient: 2,
+      waiting: 2000,
+      waitingPerClient: 200,
+      full: 'Too many files are being inspected; try again in a moment.',
+    }),
     reports: new ReportRenderer(),
   };
 
@@ -180,9 +194,10 @@ export async function buildApp(
   registerProblems(app);
   registerJsonBodies(app);
   const countStranger = await registerRateLimit(app, options);
-  await registerGuard(app, keys, { refused: countStranger, cors: options.cors });
+  await registerGuard(app, { keys, local, refused: countStranger, cors: options.cors });
   registerNotFound(app);
   registerChecks(app);
+  registerUnread(app, unread);
   await registerPlugins(app);
   await registerDocuments(app, { withKeys: keys.required });
 
@@ -191,7 +206,7 @@ export async function buildApp(
       const api = scope.withTypeProvider<ZodTypeProvider>();
       registerSubmissions(api, services);
       registerEvaluations(api, services);
-      registerEvents(api, services, streams);
+      registerEvents(api, services, { streams, unread });
       registerReports(api, services);
       registerCatalogue(api, services);
       registerShards(api, services);
@@ -235,6 +250,7 @@ export async function buildApp(
         })
       : (await import('./shards/start-sharing.js')).startSharing(services, options.queue, app.log);
   app.addHook('preClose', async () => {
+    stopRevoking();
     streams.endAll();
     stopWaiting();
     services.inspections.close();
@@ -257,9 +273,12 @@ function withoutKeys(url: string): string {
 }
 
 /** @throws SaeEvalError `configuration-invalid` if the file is not a store of this version. */
-function storeOf(file: string, { otherwise }: { otherwise: () => void }): Store {
+function storeOf(
+  { db: file, shared }: { db: string; shared: boolean },
+  { otherwise }: { otherwise: () => void },
+): Store {
   try {
-    return new Store(file);
+    return new Store(file, { shared });
   } catch (thrown) {
     otherwise();
     const { code, message } = thrown as Partial<NodeJS.ErrnoException>;

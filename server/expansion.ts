@@ -10,6 +10,7 @@ import {
 } from '../src/evaluation/request/checkpoints/expand.js';
 import { splitPattern } from '../src/evaluation/request/checkpoints/pattern.js';
 import { inspectPatterns, type FoundStart } from '../src/inspect/inspect.js';
+import type { Turn } from './fair-gate.js';
 import { Roots } from './roots.js';
 import type { Services } from './services.js';
 
@@ -20,6 +21,7 @@ import type { Services } from './services.js';
 export async function expansionOf(
   { roots, inspections, options }: Pick<Services, 'roots' | 'inspections' | 'options'>,
   body: ParsedRequest,
+  turn: Turn,
 ): Promise<Expansion> {
   if (!hasPatterns(body)) return Expansion.of(body, () => []);
   const found = new Map<string, string[] | SaeEvalError>();
@@ -33,7 +35,7 @@ export async function expansionOf(
   const answers =
     starts.length === 0
       ? []
-      : await inspections.through((signal) =>
+      : await inspections.through(turn, (signal) =>
           inspectPatterns(starts, { timeoutMs: options.inspectTimeout * 1000, signal }),
         );
   for (const [at, { typed, real }] of starts.entries()) {

@@ -5,7 +5,7 @@ import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import { buildApp } from './app.js';
 import { configVariable, type ServerOptions } from './options.js';
 
-export { addKey } from './auth/keys.js';
+export { addKey } from './auth/key-file.js';
 export type { ServerOptions } from './options.js';
 
 export interface RunningServer {

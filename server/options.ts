@@ -40,6 +40,10 @@ export const serverOptionsSchema = z.strictObject({
     .min(16)
     .optional()
     .describe('One API key in plain text; better set as SAE_EVAL_API_KEY.'),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe('Whether every API key may read evaluations whose requests do not say.'),
   maxQueued: nonNegative.int().default(1000).describe('Most evaluations that wait.'),
   maxQueuedPerClient: nonNegative
     .int()
@@ -121,6 +125,12 @@ export const serverOptionsSchema = z.strictObject({
     .min(1)
     .default(connectionsThatFit)
     .describe('Most open connections; further ones are closed at once.'),
+  maxConnectionsPerClient: z
+    .number()
+    .int()
+    .min(1)
+    .default(() => Math.max(1, Math.floor(connectionsThatFit() / 2)))
+    .describe('Most open connections of one address that is no trusted proxy.'),
   basePath: z
     .string()
     .regex(/^(?:\/[\w.~!$&'()*+;=:@%-]+)*\/?$/, 'expected a path such as /sae-eval')
@@ -162,6 +172,7 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_DB: 'db',
   SAE_EVAL_API_KEYS: 'apiKeys',
   SAE_EVAL_API_KEY: 'apiKey',
+  SAE_EVAL_SHARED: 'shared',
   SAE_EVAL_LOG_LEVEL: 'logLevel',
   SAE_EVAL_BASE_PATH: 'basePath',
   SAE_EVAL_TRUST_PROXY: 'trustProxy',
@@ -186,6 +197,12 @@ const textOptions = new Set<string>([
   ...['host', 'db', 'apiKeys', 'apiKey', 'logLevel', 'basePath', 'queue', 'runs', 'weights'],
 ]);
 
+/** The value of a switch; a text that is none is refused with its name. */
+function flagOf(text: string): boolean | string {
+  if (text === '1' || text === 'true') return true;
+  return text === '0' || text === 'false' ? false : text;
+}
+
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(environmentVariables).flatMap(([variable, option]): [string, unknown][] => {
@@ -194,6 +211,7 @@ function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
       if (option === 'roots') return [[option, text.split(':')]];
       if (option === 'trustProxy' || option === 'cors')
         return [[option, text.split(',').map((one) => one.trim())]];
+      if (option === 'shared') return [[option, flagOf(text)]];
       const isText = textOptions.has(option) || text === 'all';
       return [[option, isText ? text : Number(text)]];
     }),

@@ -11,6 +11,10 @@ function tooMany(most: number, milliseconds: number): SaeEvalError {
   );
 }
 
+/** Other users of this machine count apart, so that they cannot lock its owner out. */
+const callerName = ({ keyLabel, peer, ip }: FastifyRequest): string =>
+  keyLabel !== null ? `key ${keyLabel}` : peer !== null ? `user ${peer}` : ip;
+
 /**
  * Limits every route. Call before the guard is registered.
  *
@@ -24,7 +28,7 @@ export async function registerRateLimit(
     global: true,
     max: requestsPerMinute,
     timeWindow: 60_000,
-    keyGenerator: (request) => request.keyLabel ?? request.ip,
+    keyGenerator: callerName,
     errorResponseBuilder: (_, { max, ttl }) => tooMany(max, ttl),
   });
   const count = app.createRateLimit();

@@ -1,7 +1,7 @@
 /** Services that the routes share; app.ts makes and ends them. */
 import type { Machine } from '../src/compute/protocol.js';
 import type { Catalogue } from './catalogue.js';
-import type { InspectionGate } from './inspection-gate.js';
+import type { FairGate } from './fair-gate.js';
 import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
@@ -15,7 +15,7 @@ export interface Services {
   options: ResolvedServerOptions;
   roots: Roots;
   catalogue: Catalogue;
-  inspections: InspectionGate;
+  inspections: FairGate;
   store: Store;
   queue: JobQueue;
   hub: EventHub;

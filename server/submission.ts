@@ -8,6 +8,7 @@ import { askedDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
 
 import { expansionOf } from './expansion.js';
+import { refuseIfGone } from './presence.js';
 import { Roots } from './roots.js';
 import { deviceFamilies } from './shards/families.js';
 import type { Services } from './services.js';
@@ -67,13 +68,21 @@ function familyFor({ coordinator }: Services, { device: wanted }: ParsedRequest)
   return askedDevice(undefined, ['cpu', ...present.filter((name) => name !== 'cpu')]);
 }
 
-async function deviceFor(services: Services, request: ParsedRequest): Promise<string> {
+async function deviceFor(
+  services: Services,
+  request: ParsedRequest,
+  signal: AbortSignal,
+): Promise<string> {
   const { machine, queue } = services;
   if (services.coordinator !== null) return familyFor(services, request);
 
   for (
-    const until = Date.now() + longestStart;
-    machine.current === null && machine.problem === null && !queue.stopping && Date.now() < until;
+    const until = performance.now() + longestStart;
+    machine.current === null &&
+    machine.problem === null &&
+    !queue.stopping &&
+    !signal.aborted &&
+    performance.now() < until;
   )
     await setTimeout(50);
   if (machine.current === null)
@@ -89,8 +98,10 @@ async function deviceFor(services: Services, request: ParsedRequest): Promise<st
 }
 
 /**
- * Checks a request and stores it, or finds the evaluation of a known Idempotency-Key.
+ * Checks a request and stores it, or finds the evaluation of a known Idempotency-Key. Nothing is
+ * stored for a caller that has left meanwhile.
  *
+ * @param signal aborts if the caller leaves or its key is revoked.
  * @returns the id of the evaluation.
  * @throws SaeEvalError naming the fields at fault; `queue-full`, `unavailable`,
  *   `idempotency-mismatch`.
@@ -99,6 +110,7 @@ export async function submit(
   services: Services,
   caller: FastifyRequest,
   submission: Submission,
+  signal: AbortSignal,
 ): Promise<string> {
   const { body, idempotencyKey, rerunOf = null } = submission;
   const { store, queue, roots, inspections, options } = services;
@@ -115,19 +127,24 @@ export async function submit(
     return found.id;
   };
   if (known !== null) return same(known);
-  const device = await deviceFor(services, body);
+  const device = await deviceFor(services, body, signal);
+  const turn = { client, signal };
   const giveBack = queue.reserve(client);
   try {
-    const expansion = await expansionOf(services, body);
+    const expansion = await expansionOf(services, body, turn);
     const { request } = expansion;
     const paths = await roots.table(request);
     const checked = await inspections
-      .through((signal) =>
-        inspectRequest(request, paths, { timeoutMs: options.inspectTimeout * 1000, signal }),
+      .through(turn, (ends) =>
+        inspectRequest(request, paths, {
+          timeoutMs: options.inspectTimeout * 1000,
+          signal: ends,
+        }),
       )
       .catch((thrown: unknown) => {
         throw expansion.told(thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown);
       });
+    refuseIfGone(signal);
     return same(
       queue.submit({
         id: randomUUID(),

@@ -164,6 +164,7 @@ export const errorTable = {
     exitCode: 2,
     title: 'The Host or Origin header is foreign and no API key is set',
   },
+  forbidden: { status: 403, exitCode: 2, title: 'The API key may not do this' },
   'rate-limited': { status: 429, exitCode: 1, title: 'Too many requests' },
   'queue-full': { status: 429, exitCode: 1, title: 'Too many evaluations are waiting' },
   unavailable: { status: 503, exitCode: 1, title: 'The server is not ready or is stopping' },

@@ -1,107 +1,63 @@
-/**
- * API keys: 32 random bytes each, shown once, stored as SHA-256 under a label. A key has 256 bits
- * of entropy and cannot be guessed, so a fast hash suffices. Keys are compared in constant time.
- */
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname } from 'node:path';
-import { z } from 'zod';
+/** API keys that a server accepts. Keys are compared in constant time. */
+import { timingSafeEqual } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
+import { existsSync, statSync } from 'node:fs';
 import { SaeEvalError } from '../../src/errors.js';
+import { digest, environmentLabel, readKeyFile } from './key-file.js';
+import type { Role } from './roles.js';
 
-const keyFileSchema = z.object({
-  keys: z.array(
-    z.object({
-      label: z.string(),
-      sha256: z.string().regex(/^[0-9a-f]{64}$/),
-      createdAt: z.string(),
-    }),
-  ),
-});
-type KeyFile = z.infer<typeof keyFileSchema>;
-
-const digest = (key: string): Buffer => createHash('sha256').update(key, 'utf8').digest();
-
-function readKeyFile(file: string): KeyFile {
-  try {
-    return keyFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (cause) {
-    throw new SaeEvalError(
-      'configuration-invalid',
-      `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add ` +
-        'LABEL` writes ' +
-        `(${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}).`,
-      { cause },
-    );
-  }
+/** A key that is accepted now. */
+export interface KnownKey {
+  label: string;
+  role: Role;
+  /** Aborts when the key is revoked or expires. */
+  revoked: AbortSignal;
 }
 
-/**
- * Makes a key and stores its hash. A new file is readable by its owner only; an existing file keeps
- * its owner, group and mode, so that a server of another user can still read it.
- *
- * @returns the key, which is stored nowhere.
- * @throws SaeEvalError `configuration-invalid` if the label is in use or malformed.
- */
-export function addKey({ file, label }: { file: string; label: string }): string {
-  if (!/^[\p{L}\p{N} ._@+-]{1,100}$/u.test(label))
-    throw new SaeEvalError(
-      'configuration-invalid',
-      `Expected a label of 1 to 100 letters, digits, spaces or . _ @ + -, ` +
-        `found '${label.slice(0, 100)}'.`,
-    );
-  const { keys } = existsSync(file) ? readKeyFile(file) : { keys: [] };
-  if (keys.some((key) => key.label === label))
-    throw new SaeEvalError(
-      'configuration-invalid',
-      `${file} already has a key labelled '${label}'; choose another label, or remove that ` +
-        'entry from the file.',
-    );
-  const key = `sae_${randomBytes(32).toString('base64url')}`;
-  keys.push({ label, sha256: digest(key).toString('hex'), createdAt: new Date().toISOString() });
-  mkdirSync(dirname(file), { recursive: true });
-  const part = `${file}.part`;
-  writeFileSync(part, `${JSON.stringify({ keys }, null, 2)}\n`, { mode: 0o600 });
-  keepOwner(file, part);
-  renameSync(part, file);
-  return key;
+interface Entry extends KnownKey {
+  hash: Buffer;
+  /** Milliseconds since 1970. */
+  expiresAt: number;
+  controller: AbortController;
 }
 
-function keepOwner(file: string, part: string): void {
-  const before = statSync(file, { throwIfNoEntry: false });
-  if (before === undefined) return;
-  try {
-    chownSync(part, before.uid, before.gid);
-  } catch {
-    // Only root may change owners; the file then belongs to this user.
-  }
-  chmodSync(part, before.mode & 0o777);
+function entryOf(key: Pick<Entry, 'label' | 'role' | 'hash' | 'expiresAt'>): Entry {
+  const controller = new AbortController();
+  // Each open stream of the key listens.
+  setMaxListeners(0, controller.signal);
+  return { ...key, controller, revoked: controller.signal };
 }
 
-/** Keys that a server accepts. A changed file is read again within a second, without a restart. */
+/** Milliseconds between two looks at the file. */
+const betweenLooks = 1000;
+
+/** Keys of the file and of the environment. A changed file is read again within a second. */
 export class KeyRing {
-  #fromFile: { label: string; hash: Buffer }[] = [];
-  readonly #single: { label: string; hash: Buffer }[];
-  #modified = 0;
-  #checked = 0;
+  #fromFile: Entry[] = [];
+  readonly #single: Entry[];
+  #stamp = '';
+  #checked = -Infinity;
   #isFaulty = false;
   /** Called once if the file becomes unusable; the keys read earlier stay valid. */
   onFault: (error: unknown) => void = () => {};
+  /** Called when the labels of the file may have changed. */
+  onChange: () => void = () => {};
 
   constructor(
     private readonly file: string | undefined,
     single: string | undefined,
   ) {
     this.#single =
-      single === undefined ? [] : [{ label: 'SAE_EVAL_API_KEY', hash: digest(single) }];
+      single === undefined
+        ? []
+        : [
+            entryOf({
+              label: environmentLabel,
+              role: 'admin',
+              hash: digest(single),
+              expiresAt: Infinity,
+            }),
+          ];
     if (file !== undefined) this.#load(file);
   }
 
@@ -110,14 +66,52 @@ export class KeyRing {
     return this.file !== undefined || this.#single.length > 0;
   }
 
+  /** Whether some key, valid or expired, has this label: its evaluations go on. */
+  hasLabel(label: string): boolean {
+    return [...this.#single, ...this.#fromFile].some((entry) => entry.label === label);
+  }
+
+  /** The key, or null if it is unknown, revoked or expired. */
+  find(key: string): KnownKey | null {
+    this.refresh();
+    const hash = digest(key);
+    // It may have been added since the last look.
+    let found = this.#entryOf(hash);
+    if (found === null) {
+      this.refresh({ atOnce: true });
+      found = this.#entryOf(hash);
+    }
+    return found === null || found.revoked.aborted ? null : found;
+  }
+
+  #entryOf(hash: Buffer): Entry | null {
+    let found: Entry | null = null;
+    for (const known of [...this.#single, ...this.#fromFile])
+      if (timingSafeEqual(known.hash, hash)) found = known;
+    return found;
+  }
+
   /** Label of a key; null if the key is unknown. */
   labelOf(key: string): string | null {
-    this.#refresh();
-    const hash = digest(key);
-    let found: string | null = null;
-    for (const known of [...this.#single, ...this.#fromFile])
-      if (timingSafeEqual(known.hash, hash)) found = known.label;
-    return found;
+    return this.find(key)?.label ?? null;
+  }
+
+  /** Reads a changed file, and revokes what is gone or has expired; at most once a second. */
+  refresh({ atOnce = false }: { atOnce?: boolean } = {}): void {
+    const now = performance.now();
+    if (!atOnce && now - this.#checked < betweenLooks) return;
+    this.#checked = now;
+    if (this.file !== undefined)
+      try {
+        if (this.#isFaulty || stampOf(this.file) !== this.#stamp) this.#load(this.file);
+        this.#isFaulty = false;
+      } catch (error) {
+        if (!this.#isFaulty) this.onFault(error);
+        this.#isFaulty = true;
+      }
+    // Wall time: the date is one for people.
+    for (const { expiresAt, controller } of this.#fromFile)
+      if (Date.now() >= expiresAt) controller.abort(revoked('has expired'));
   }
 
   #load(file: string): void {
@@ -126,23 +120,29 @@ export class KeyRing {
         'configuration-invalid',
         `There is no file of API keys at ${file}; create it with \`sae-eval keys add LABEL\`.`,
       );
-    this.#modified = statSync(file).mtimeMs;
-    this.#fromFile = readKeyFile(file).keys.map(({ label, sha256 }) => ({
-      label,
-      hash: Buffer.from(sha256, 'hex'),
-    }));
-  }
-
-  #refresh(): void {
-    const now = Date.now();
-    if (this.file === undefined || now - this.#checked < 1000) return;
-    this.#checked = now;
-    try {
-      if (this.#isFaulty || statSync(this.file).mtimeMs !== this.#modified) this.#load(this.file);
-      this.#isFaulty = false;
-    } catch (error) {
-      if (!this.#isFaulty) this.onFault(error);
-      this.#isFaulty = true;
-    }
+    const stamp = stampOf(file);
+    const before = this.#fromFile;
+    this.#fromFile = readKeyFile(file).keys.map(({ label, sha256, role = 'submit', expiresAt }) => {
+      const hash = Buffer.from(sha256, 'hex');
+      const expires = expiresAt === undefined ? Infinity : Date.parse(expiresAt);
+      const kept = before.find(
+        (entry) => entry.hash.equals(hash) && entry.label === label && entry.role === role,
+      );
+      return kept === undefined || kept.revoked.aborted
+        ? entryOf({ label, role, hash, expiresAt: expires })
+        : Object.assign(kept, { expiresAt: expires });
+    });
+    this.#stamp = stamp;
+    for (const entry of before)
+      if (!this.#fromFile.includes(entry)) entry.controller.abort(revoked('was revoked'));
+    this.onChange();
   }
 }
+
+function stampOf(file: string): string {
+  const { mtimeMs, size, ino } = statSync(file);
+  return `${mtimeMs} ${size} ${ino}`;
+}
+
+const revoked = (what: string): SaeEvalError =>
+  new SaeEvalError('unauthorized', `The API key ${what}.`);

@@ -28,6 +28,8 @@ export interface Place {
 }
 
 export interface ListFilter {
+  /** Label of the key whose evaluations are listed, with those that are shared; null: all. */
+  owner?: string | null;
   statuses?: readonly EvaluationStatus[];
   label?: string | undefined;
   name?: string | undefined;
@@ -89,12 +91,13 @@ export class Listing {
   /** Call with the insertion of the evaluation. */
   insert(seq: number, request: ResolvedRequest): void {
     this.db.run(
-      'INSERT INTO listing (seq, name, tags, searched, model) VALUES (?, ?, ?, ?, ?)',
+      'INSERT INTO listing (seq, name, tags, searched, model, shared) VALUES (?, ?, ?, ?, ?, ?)',
       seq,
       request.name ?? null,
       JSON.stringify(request.tags ?? []),
       searched(request),
       request.model.slice(0, sortedBy),
+      request.shared === undefined ? null : Number(request.shared),
     );
   }
 
@@ -149,6 +152,8 @@ export class Listing {
 
   /** Sequence numbers of a page, in order, and the place that continues it. */
   page({
+    owner = null,
+    shared = false,
     statuses,
     label,
     name,
@@ -158,7 +163,7 @@ export class Listing {
     order = defaultOrder(sort),
     limit,
     after,
-  }: ListFilter): { seqs: number[]; next: Place | null } {
+  }: ListFilter & { shared?: boolean }): { seqs: number[]; next: Place | null } {
     const value = columnsOfSorts[sort] ?? 'v.value';
     const seqOrder = sort === 'createdAt' ? order : 'desc';
     const [than, seqThan] = [order === 'asc' ? '>' : '<', seqOrder === 'asc' ? '>' : '<'];
@@ -174,7 +179,8 @@ export class Listing {
       `SELECT e.seq AS seq, ${value.replace(' COLLATE NOCASE', '')} AS value
        FROM evaluations e JOIN listing l ON l.seq = e.seq
          LEFT JOIN best_values v ON v.seq = e.seq AND v.field = @sort
-       WHERE (@statuses IS NULL OR e.status IN (SELECT value FROM json_each(@statuses)))
+       WHERE (@owner IS NULL OR e.submitted_by = @owner OR coalesce(l.shared, @shared) = 1)
+         AND (@statuses IS NULL OR e.status IN (SELECT value FROM json_each(@statuses)))
          AND (@label IS NULL OR EXISTS (SELECT 1 FROM json_each(e.labels) WHERE value = @label))
          AND (@name IS NULL OR l.name = @name)
          AND NOT EXISTS (SELECT 1 FROM json_each(@tags) asked
@@ -186,6 +192,8 @@ export class Listing {
        LIMIT @limit`,
       {
         sort,
+        owner,
+        shared: Number(shared),
         statuses: statuses === undefined ? null : JSON.stringify(statuses),
         label: label ?? null,
         name: name ?? null,

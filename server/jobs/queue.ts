@@ -1,5 +1,5 @@
 /** The queue: accepts evaluations, gives them to workers in fair order, and informs watchers. */
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
@@ -15,12 +15,13 @@ import {
 } from '../../src/schema/record.js';
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
+import { ownerOnlyFolder } from './owner-only.js';
 import type { NewEvaluation, Store } from './store.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
 import { takenBy, waitingFor, waitingForWorker } from './waiting-for.js';
 import type { SharedRun } from './shared-run.js';
 import { Sharing } from './sharing.js';
-import { DeviceWorker, type WorkerHost } from './worker.js';
+import { DeviceWorker, type CancelOptions, type WorkerHost } from './worker.js';
 
 export interface QueueOptions {
   /** Folder of the journals. */
@@ -51,7 +52,7 @@ export interface RemoteWorkers {
   /** Why they cannot be reached; null if they can. */
   readonly problem: string | null;
   wake(): void;
-  cancel(id: string, options: { keep?: boolean }): boolean;
+  cancel(id: string, options: CancelOptions): boolean;
   /** Removes what it keeps of an evaluation that was removed. */
   forget(id: string): Promise<void>;
   stop(): Promise<void>;
@@ -98,7 +99,7 @@ export class JobQueue {
     readonly hub: EventHub,
     private readonly options: QueueOptions,
   ) {
-    mkdirSync(options.journals, { recursive: true });
+    ownerOnlyFolder(options.journals);
     this.health = new StoreHealth(store, options.log, () => this.#wakeAll());
   }
 
@@ -250,21 +251,22 @@ export class JobQueue {
     return summary;
   }
 
-  /** Cancels a waiting or running evaluation. `keep`: a running one keeps what it did. */
-  cancel(id: string, { keep = false }: { keep?: boolean } = {}): void {
+  /** Cancels a waiting or running evaluation. */
+  cancel(id: string, options: CancelOptions = {}): void {
     const status = this.store.status(id);
     if (status === null || hasEnded(status)) return;
-    for (const worker of this.workers.values()) if (worker.cancel(id, { keep })) return;
-    if (this.#remote?.cancel(id, { keep }) === true) return;
+    for (const worker of this.workers.values()) if (worker.cancel(id, options)) return;
+    if (this.#remote?.cancel(id, options) === true) return;
     // No worker has a running one if an earlier server left it so and this one is not ready yet.
-    this.#ended(id, 'cancelled', {
-      error: new SaeEvalError(
+    const reason =
+      options.because ??
+      new SaeEvalError(
         'cancelled',
         status === 'queued'
           ? 'The evaluation was cancelled before it started.'
           : 'The evaluation was cancelled while no compute process ran it.',
-      ).toJSON(),
-    });
+      );
+    this.#ended(id, 'cancelled', { error: reason.toJSON() });
     try {
       rmSync(this.#journalOf(id), { force: true });
       this.#sharing?.forget(id);

@@ -60,6 +60,9 @@ const steps = [
      PRIMARY KEY (seq, field)
    ) STRICT, WITHOUT ROWID;
    ALTER TABLE evaluations ADD COLUMN rerun_of TEXT;`,
+  // Whether other keys may read it, as the request says; null if it does not.
+  `ALTER TABLE listing ADD COLUMN shared INTEGER;
+   CREATE INDEX evaluations_owner ON evaluations (submitted_by, seq);`,
 ];
 
 /** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */

@@ -8,12 +8,14 @@ import { dirname } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SaeEvalError } from '../../src/errors.js';
 import { Database } from '../../src/sqlite/database.js';
+import { ownerOnlyFile } from './owner-only.js';
 
 const betweenTries = 100;
 
 function openLock(file: string): Database {
   try {
     mkdirSync(dirname(file), { recursive: true });
+    ownerOnlyFile(`${file}.lock`);
     return new Database(`${file}.lock`, { busyTimeout: 0 });
   } catch (cause) {
     if (cause instanceof SaeEvalError) throw cause;

@@ -59,17 +59,22 @@ export function parsed<T>(row: Row, text: string): T {
   }
 }
 
-/** @throws SaeEvalError `storage-damaged`. */
-export function summaryOf(row: Row): EvaluationSummary {
+/**
+ * @param shared whether evaluations are shared whose requests do not say.
+ * @throws SaeEvalError `storage-damaged`.
+ */
+export function summaryOf(row: Row, { shared }: { shared: boolean }): EvaluationSummary {
+  const request = parsed<ResolvedRequest>(checked(row), row.request);
   return {
     id: row.id,
     status: row.status,
     createdAt: row.created_at,
     startedAt: row.started_at,
     endedAt: row.ended_at,
-    request: parsed<ResolvedRequest>(checked(row), row.request),
+    request,
     device: row.device,
     submittedBy: row.submitted_by,
+    shared: request.shared ?? shared,
     stopped: row.status === 'cancelled' && row.result_hash !== null,
     rerunOf: row.rerun_of,
     position: null,

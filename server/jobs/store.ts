@@ -2,7 +2,7 @@
  * All evaluations in one SQLite file (WAL): requests, states, progress, results. Every write is
  * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
@@ -17,6 +17,7 @@ import type { ResolvedRequest } from '../../src/schema/request.js';
 import type { EvaluationListItem, Headline } from '../../src/schema/list.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { Database, type Statement } from '../../src/sqlite/database.js';
+import type { Ownership } from '../auth/access.js';
 import {
   damagedFile,
   damagedRecord,
@@ -25,6 +26,7 @@ import {
   submissionChecksum,
 } from './checksums.js';
 import { Listing, type ListFilter, type Place } from './listing.js';
+import { ownerOnlyFile, ownerOnlyFolder } from './owner-only.js';
 import { migrate } from './store-layout.js';
 import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
 
@@ -77,13 +79,17 @@ export class Store {
   readonly #db: Database;
   readonly #listing: Listing;
   readonly #sums: string;
+  readonly #shared: boolean;
   readonly #statements = new Map<string, Statement>();
 
   /**
    * Opens the file, or makes it.
+   * @param shared whether other keys may read evaluations whose requests do not say.
    * @throws SaeEvalError `storage-damaged`, `configuration-invalid`.
    */
-  constructor(file: string) {
+  constructor(file: string, { shared = false }: { shared?: boolean } = {}) {
+    this.#shared = shared;
+    ownerOnlyFile(file);
     // The event loop waits with it; who writes tries again.
     this.#db = new Database(file, { busyTimeout: 1000 });
     const fault = structuralFault(this.#db);
@@ -108,7 +114,7 @@ export class Store {
       }),
     );
     this.#sums = `${file}.sums`;
-    mkdirSync(this.#sums, { recursive: true, mode: 0o700 });
+    ownerOnlyFolder(this.#sums);
   }
 
   /** Path of the sums of an evaluation (docs/reference/sums.md), which lie beside the database. */
@@ -172,7 +178,7 @@ export class Store {
 
   summary(id: string): EvaluationSummary | null {
     const row = this.#get<Row>(`SELECT ${columns} FROM evaluations WHERE id = ?`, id);
-    return row === undefined ? null : summaryOf(row);
+    return row === undefined ? null : this.#summaryOf(row);
   }
 
   record(id: string): EvaluationRecord | null {
@@ -181,7 +187,7 @@ export class Store {
       id,
     );
     if (row === undefined) return null;
-    const summary = summaryOf(row);
+    const summary = this.#summaryOf(row);
     if (row.result_hash !== null && row.result_hash !== resultHash(row.result))
       throw damagedRecord(id);
     return {
@@ -195,6 +201,30 @@ export class Store {
     return (
       this.#get<{ status: EvaluationStatus }>('SELECT status FROM evaluations WHERE id = ?', id)
         ?.status ?? null
+    );
+  }
+
+  /** Status and ownership alone, which a damaged record has too. */
+  access(id: string): (Ownership & { status: EvaluationStatus }) | null {
+    const row = this.#get<{
+      status: EvaluationStatus;
+      submitted_by: string | null;
+      shared: number | null;
+    }>(
+      'SELECT e.status, e.submitted_by, l.shared FROM evaluations e ' +
+        'LEFT JOIN listing l ON l.seq = e.seq WHERE e.id = ?',
+      id,
+    );
+    if (row === undefined) return null;
+    const shared = row.shared === null ? this.#shared : row.shared === 1;
+    return { status: row.status, submittedBy: row.submitted_by, shared };
+  }
+
+  /** Waiting and running evaluations with the labels of their keys. */
+  submitters(): { id: string; submittedBy: string }[] {
+    return this.#all(
+      'SELECT id, submitted_by AS submittedBy FROM evaluations ' +
+        "WHERE status IN ('queued', 'running') AND submitted_by IS NOT NULL ORDER BY seq",
     );
   }
 
@@ -217,7 +247,7 @@ export class Store {
     damaged: string[];
     next: Place | null;
   } {
-    const { seqs, next } = this.#listing.page(filter);
+    const { seqs, next } = this.#listing.page({ ...filter, shared: this.#shared });
     const rows = new Map(
       this.#all<Row>(
         `SELECT ${columns} FROM evaluations WHERE seq IN (SELECT value FROM json_each(?))`,
@@ -228,7 +258,7 @@ export class Store {
     const items = seqs.flatMap((seq): EvaluationListItem[] => {
       const row = rows.get(seq)!;
       try {
-        return [{ ...summaryOf(row), headline: this.#headline(row) }];
+        return [{ ...this.#summaryOf(row), headline: this.#headline(row) }];
       } catch (thrown) {
         if (!isDamage(thrown)) throw thrown;
         damaged.push(row.id);
@@ -236,6 +266,10 @@ export class Store {
       }
     });
     return { items, damaged, next };
+  }
+
+  #summaryOf(row: Row): EvaluationSummary {
+    return summaryOf(row, { shared: this.#shared });
   }
 
   #headline({ seq, id, status }: Row): Headline | null {

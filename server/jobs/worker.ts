@@ -53,6 +53,13 @@ export interface WorkerOptions {
   sharing?: Sharing;
 }
 
+export interface CancelOptions {
+  /** Whether a running evaluation keeps what it did; default false. */
+  keep?: boolean;
+  /** Reason that its record gives; default: it was cancelled. */
+  because?: SaeEvalError;
+}
+
 const betweenWrites = 2000;
 const betweenStarts = 2000;
 /** Longest rest after evaluations that lost their device. */
@@ -153,13 +160,15 @@ export class DeviceWorker {
    * Stops the running evaluation within a batch if it is this one; `keep`: with a result over what
    * was done. Returns whether it is.
    */
-  cancel(id: string, { keep = false }: { keep?: boolean } = {}): boolean {
+  cancel(id: string, { keep = false, because }: CancelOptions = {}): boolean {
     if (this.#current?.job.id !== id) return false;
     if (keep) {
       this.#current.stop.abort();
       return true;
     }
-    this.#current.controller.abort(new SaeEvalError('cancelled', 'The evaluation was cancelled.'));
+    this.#current.controller.abort(
+      because ?? new SaeEvalError('cancelled', 'The evaluation was cancelled.'),
+    );
     this.#resting?.abort();
     return true;
   }

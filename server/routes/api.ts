@@ -28,6 +28,7 @@ interface ProblemResponse {
 const descriptions: Readonly<Record<number, string>> = {
   400: 'The body is not JSON.',
   401: 'An API key is required.',
+  403: 'The API key may not do this.',
   404: 'There is nothing at this address.',
   406: 'The answer is not available in an accepted media type.',
   409: 'The state of the evaluation does not allow this.',

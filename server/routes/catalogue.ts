@@ -2,6 +2,7 @@
  * `/v1/kinds`, `/metrics`, `/checkpoints`, `/models`, `/datasets`, `/devices`: everything that a
  * request can name.
  */
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import type { Field, Metric } from '../../src/metrics/metric.js';
@@ -22,8 +23,11 @@ import {
 import { saeKinds } from '../../src/schema/names.js';
 import { kindNamed } from '../../src/sae/kinds/kinds.js';
 import type { Services } from '../services.js';
+import { presenceOf } from '../presence.js';
+import { clientOf } from '../submission.js';
 import { takenBy } from '../jobs/waiting-for.js';
 import { problems, type Api } from './api.js';
+import { mayKnow } from './records.js';
 
 const inspectQuery = z.object({
   path: z
@@ -68,6 +72,13 @@ function describeMetric(metric: Metric): MetricEntry {
 
 export function registerCatalogue(app: Api, services: Services): void {
   const { catalogue, inspections, machine, options, queue, roots } = services;
+  const runningOn = (device: string, request: FastifyRequest) => {
+    const running = queue.workers.get(device)?.running ?? null;
+    return {
+      busy: running !== null,
+      running: running !== null && mayKnow(services, request, running) ? running : null,
+    };
+  };
   const kinds = { items: saeKinds.map(describeKind) };
 
   app.route({
@@ -101,7 +112,11 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'List checkpoint files below the roots',
       response: { 200: checkpointListSchema.describe('The list.'), ...problems(406, 503) },
     },
-    handler: async () => inspections.through((signal) => catalogue.checkpoints(signal)),
+    handler: async (request, reply) =>
+      inspections.through(
+        { client: clientOf(request), signal: presenceOf(request, reply) },
+        (signal) => catalogue.checkpoints(signal),
+      ),
   });
   app.route({
     method: 'GET',
@@ -119,10 +134,11 @@ export function registerCatalogue(app: Api, services: Services): void {
         ...problems(406, 422, 429, 503),
       },
     },
-    handler: async (request) => {
+    handler: async (request, reply) => {
       const { path } = request.query;
       const file = await roots.resolveCheckpoint(path);
-      const [answer] = await inspections.through((signal) =>
+      const turn = { client: clientOf(request), signal: presenceOf(request, reply) };
+      const [answer] = await inspections.through(turn, (signal) =>
         inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000, signal }),
       );
       if (answer === undefined || 'error' in answer) {
@@ -148,7 +164,11 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'List language models below the roots and in the Hugging Face cache',
       response: { 200: modelListSchema.describe('The list.'), ...problems(406, 503) },
     },
-    handler: async () => inspections.through((signal) => catalogue.models(signal)),
+    handler: async (request, reply) =>
+      inspections.through(
+        { client: clientOf(request), signal: presenceOf(request, reply) },
+        (signal) => catalogue.models(signal),
+      ),
   });
   app.route({
     method: 'GET',
@@ -170,7 +190,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'List the devices of the server',
       response: { 200: deviceListSchema.describe('The list.'), ...problems(406, 503) },
     },
-    handler: async () => {
+    handler: async (request) => {
       if (machine.current === null)
         throw new SaeEvalError(
           'unavailable',
@@ -187,7 +207,7 @@ export function registerCatalogue(app: Api, services: Services): void {
           ...device,
           ...queue.memoryOn(device.name),
           isDefault: takenBy(device.name).includes(asked),
-          running: queue.workers.get(device.name)?.running ?? null,
+          ...runningOn(device.name, request),
           queued: queue.queuedOn(device.name),
         })),
       };

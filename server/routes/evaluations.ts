@@ -1,6 +1,7 @@
 /** `/v1/evaluations`: list, get, cancel, remove. */
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import { ownerOf, refuseUnlessOwn } from '../auth/access.js';
 import { evaluationListSchema, listSorts, sortOrders } from '../../src/schema/list.js';
 import {
   evaluationRecordSchema,
@@ -12,7 +13,7 @@ import { defaultOrder } from '../jobs/listing.js';
 import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 import { cursorOf, placeOf } from './cursor.js';
-import { existing, existingSummary, idParameters } from './records.js';
+import { existing, existingSummary, idParameters, readable } from './records.js';
 
 const listQuery = z.object({
   status: z
@@ -108,6 +109,7 @@ export function registerEvaluations(app: Api, services: Services): void {
       const { sort, order = defaultOrder(sort) } = rest;
       const { items, damaged, next } = store.list({
         ...rest,
+        owner: ownerOf(request),
         ...(tag === undefined ? {} : { tags: tag }),
         ...(status === undefined ? {} : { statuses: status }),
         ...(cursor === undefined ? {} : { after: placeOf(cursor, { sort, order }) }),
@@ -138,8 +140,8 @@ export function registerEvaluations(app: Api, services: Services): void {
     },
     handler: async (request) =>
       request.query.fields === 'summary'
-        ? existingSummary(services, request.params.id)
-        : existing(services, request.params.id),
+        ? existingSummary(services, request, request.params.id)
+        : existing(services, request, request.params.id),
   });
 
   app.route({
@@ -156,7 +158,7 @@ export function registerEvaluations(app: Api, services: Services): void {
           'The record; a running evaluation ends within a batch.',
         ),
         204: z.undefined().describe('The evaluation was removed.'),
-        ...problems(404, 409, 422, 503),
+        ...problems(403, 404, 409, 422, 503),
       },
     },
     handler: async (request, reply) => {
@@ -164,8 +166,9 @@ export function registerEvaluations(app: Api, services: Services): void {
       const { keep } = request.query;
       // Whoever wants to keep numbers wants to remove nothing.
       const { expect = keep === undefined ? undefined : 'active' } = request.query;
-      const status = store.status(id);
-      if (status === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
+      const found = readable(services, request, id);
+      refuseUnlessOwn(request, found);
+      const { status } = found;
       if (hasEnded(status) && expect === 'active')
         throw new SaeEvalError(
           'already-ended',
@@ -181,7 +184,7 @@ export function registerEvaluations(app: Api, services: Services): void {
         return reply.code(204).send();
       }
       queue.cancel(id, { keep: keep === 'partial' });
-      return reply.code(202).send(existingSummary(services, id));
+      return reply.code(202).send(existingSummary(services, request, id));
     },
   });
 }

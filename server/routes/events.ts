@@ -3,6 +3,7 @@
  * watcher can resume.
  */
 import type { ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import { hasEnded, type EvaluationEvent } from '../../src/schema/record.js';
@@ -10,6 +11,7 @@ import { endingEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
+import type { UnreadAnswers } from '../unread.js';
 import { existing, existingSummary, idParameters } from './records.js';
 
 const eventHeaders = z.object({
@@ -56,9 +58,18 @@ export class Streams {
     return count;
   }
 
-  add(stream: ServerResponse, client: string): void {
+  /** @param revoked aborts when the watcher's key is revoked, which ends the stream. */
+  add(
+    stream: ServerResponse,
+    { client, revoked }: { client: string; revoked: AbortSignal | null },
+  ): void {
+    const end = (): void => void stream.end(': the API key was revoked\n\n');
     this.#open.set(stream, client);
-    stream.once('close', () => this.#open.delete(stream));
+    revoked?.addEventListener('abort', end, { once: true });
+    stream.once('close', () => {
+      revoked?.removeEventListener('abort', end);
+      this.#open.delete(stream);
+    });
   }
 
   endAll(): void {
@@ -66,7 +77,11 @@ export class Streams {
   }
 }
 
-export function registerEvents(app: Api, services: Services, streams: Streams): void {
+export function registerEvents(
+  app: Api,
+  services: Services,
+  { streams, unread }: { streams: Streams; unread: UnreadAnswers },
+): void {
   const { hub, options } = services;
   app.route({
     method: 'GET',
@@ -90,11 +105,13 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
     },
     handler: async (request, reply) => {
       acceptable(request, ['text/event-stream']);
-      const record = existingSummary(services, request.params.id);
+      const record = existingSummary(services, request, request.params.id);
       const last = Number(request.headers['last-event-id']);
       const after = Number.isFinite(last) ? last : 0;
       const ended = hasEnded(record.status)
-        ? endingEvents(existing(services, record.id)).filter(({ id }) => Number(id) > after)
+        ? endingEvents(existing(services, request, record.id))
+            .filter(({ id }) => Number(id) > after)
+            .map(textOf)
         : null;
       if (ended?.length === 0) return reply.code(204).send();
       if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
@@ -112,6 +129,12 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
             'client; close some.',
         );
 
+      if (ended !== null)
+        unread.add(
+          reply,
+          ended.reduce((sum, text) => sum + Buffer.byteLength(text), 0),
+        );
+
       reply.hijack();
       const stream = reply.raw;
       for (const [name, value] of Object.entries(reply.getHeaders()))
@@ -122,17 +145,17 @@ export function registerEvents(app: Api, services: Services, streams: Streams): 
         'x-accel-buffering': 'no',
       });
       stream.write('retry: 2000\n\n');
+      stream.on('error', () => stream.destroy());
+      streams.add(stream, { client, revoked: request.keyRevoked });
       if (ended !== null) {
-        for (const event of ended) write(stream, event);
+        Readable.from(ended).pipe(stream);
         return reply;
       }
-      streams.add(stream, client);
       const heartbeat = setInterval(
         () => stream.write(': heartbeat\n\n'),
         options.heartbeat * 1000,
       );
       const unwatch = hub.watch(record, after, (event) => write(stream, event));
-      stream.on('error', () => stream.destroy());
       stream.once('close', () => {
         clearInterval(heartbeat);
         unwatch();

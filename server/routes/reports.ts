@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import {
@@ -48,8 +48,8 @@ const documents = {
 };
 
 /** @throws SaeEvalError `not-found`; `not-finished` if the evaluation has no result. */
-function resultOf(services: Services, id: string): EvaluationResult {
-  const { status, result } = existing(services, id);
+function resultOf(services: Services, caller: FastifyRequest, id: string): EvaluationResult {
+  const { status, result } = existing(services, caller, id);
   if (!hasEnded(status))
     throw new SaeEvalError(
       'not-finished',
@@ -110,7 +110,7 @@ export function registerReports(app: Api, services: Services): void {
         const type = acceptable(request, Object.values(mediaTypes));
         format = reportFormats.find((name) => mediaTypes[name] === type)!;
       }
-      return sendReport(services, reply, [resultOf(services, request.params.id)], {
+      return sendReport(services, reply, [resultOf(services, request, request.params.id)], {
         format,
         lang,
         languageOfReader: request.query.lang === undefined,
@@ -138,7 +138,7 @@ export function registerReports(app: Api, services: Services): void {
     handler: async (request, reply) => {
       const { id } = request.params;
       acceptable(request, [sumsType]);
-      const { status } = existingSummary(services, id);
+      const { status } = existingSummary(services, request, id);
       if (!hasEnded(status))
         throw new SaeEvalError(
           'not-finished',
@@ -162,7 +162,7 @@ export function registerReports(app: Api, services: Services): void {
   app.route({
     method: 'POST',
     url: '/reports',
-    config: { negotiates: true },
+    config: { negotiates: true, isReading: true },
     schema: {
       operationId: 'compareEvaluations',
       tags: ['reports'],
@@ -175,7 +175,7 @@ export function registerReports(app: Api, services: Services): void {
       return sendReport(
         services,
         reply,
-        evaluations.map((id) => resultOf(services, id)),
+        evaluations.map((id) => resultOf(services, request, id)),
         { format, lang },
       );
     },

@@ -6,7 +6,7 @@ import type { Services } from '../services.js';
 import type { ShardState } from '../shards/active-run.js';
 import type { SeenWorker } from '../shards/worker-list.js';
 import { problems, type Api } from './api.js';
-import { existingSummary, idParameters } from './records.js';
+import { existingSummary, idParameters, mayKnow } from './records.js';
 
 function listOf(
   plan: ShardPlan,
@@ -56,15 +56,19 @@ function shardsOf({ coordinator, queue }: Services, id: string): ShardList | nul
   );
 }
 
-const workerOf = ({ isAlive, state, machine, ...rest }: SeenWorker) => ({
+const workerOf = (
+  { isAlive, state, machine, ...rest }: SeenWorker,
+  { mayKnow, isAdmin }: { mayKnow: (id: string) => boolean; isAdmin: boolean },
+) => ({
   id: rest.id,
   host: rest.host,
   device: rest.device,
   kind: machine,
   state: isAlive ? state : ('gone' as const),
-  run: rest.run,
-  shard: rest.shard,
-  problem: rest.problem,
+  run: rest.run !== null && mayKnow(rest.run) ? rest.run : null,
+  shard: rest.run !== null && mayKnow(rest.run) ? rest.shard : null,
+  // It names files of any evaluation.
+  problem: isAdmin ? rest.problem : null,
   seenSecondsAgo: Math.round(rest.seenSecondsAgo),
 });
 
@@ -83,7 +87,7 @@ export function registerShards(app: Api, services: Services): void {
       },
     },
     handler: async (request) => {
-      const { id } = existingSummary(services, request.params.id);
+      const { id } = existingSummary(services, request, request.params.id);
       const shards = shardsOf(services, id);
       if (shards === null)
         throw new SaeEvalError(
@@ -102,6 +106,13 @@ export function registerShards(app: Api, services: Services): void {
       summary: 'List the workers of the queue; empty on a server without one',
       response: { 200: workerListSchema.describe('The list.'), ...problems(406) },
     },
-    handler: async () => ({ items: (services.coordinator?.workers() ?? []).map(workerOf) }),
+    handler: async (request) => ({
+      items: (services.coordinator?.workers() ?? []).map((worker) =>
+        workerOf(worker, {
+          mayKnow: (id) => mayKnow(services, request, id),
+          isAdmin: request.keyRole === 'admin',
+        }),
+      ),
+    }),
   });
 }

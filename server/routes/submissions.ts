@@ -11,6 +11,7 @@ import { requestSchema } from '../../src/schema/request.js';
 import { referenceTo } from '../base-path.js';
 import { mergePatch } from '../merge-patch.js';
 import type { Services } from '../services.js';
+import { presenceOf } from '../presence.js';
 import { submit, type Submission } from '../submission.js';
 import { parseWith } from '../validation.js';
 import { problems, type Api } from './api.js';
@@ -48,13 +49,6 @@ const patchSchema = z
     examples: [{ name: 'more samples', dataset: { maxSamples: 40 } }],
   });
 
-/** A signal that aborts when the caller disconnects. */
-function whenGone(reply: FastifyReply): AbortSignal {
-  const controller = new AbortController();
-  reply.raw.once('close', () => controller.abort());
-  return controller.signal;
-}
-
 export function registerSubmissions(app: Api, services: Services): void {
   const { queue, options } = services;
   const config = {
@@ -67,10 +61,14 @@ export function registerSubmissions(app: Api, services: Services): void {
     reply: FastifyReply,
     { wait, ...submission }: Submission & { wait: number | undefined },
   ): Promise<{ code: 200 | 202; record: EvaluationRecord }> {
-    const id = await submit(services, request, submission);
+    const signal = presenceOf(request, reply);
+    const id = await submit(services, request, submission, signal);
     reply.header('location', referenceTo(`/v1/evaluations/${id}`, request));
-    if (wait !== undefined && wait > 0) await queue.waitForEnd(id, wait * 1000, whenGone(reply));
-    const record = existing(services, id);
+    if (wait !== undefined && wait > 0) {
+      await queue.waitForEnd(id, wait * 1000, signal);
+      request.keyRevoked?.throwIfAborted();
+    }
+    const record = existing(services, request, id);
     return { code: wait !== undefined && hasEnded(record.status) ? 200 : 202, record };
   }
 
@@ -85,7 +83,7 @@ export function registerSubmissions(app: Api, services: Services): void {
       body: requestSchema,
       querystring: waitQuery,
       headers: submitHeaders,
-      response: { ...answers, ...problems(400, 406, 413, 415, 422, 429, 503) },
+      response: { ...answers, ...problems(400, 403, 406, 413, 415, 422, 429, 503) },
     },
     handler: async (request, reply) => {
       const { code, record } = await answer(request, reply, {
@@ -110,11 +108,11 @@ export function registerSubmissions(app: Api, services: Services): void {
       body: patchSchema,
       querystring: waitQuery,
       headers: submitHeaders,
-      response: { ...answers, ...problems(400, 404, 406, 413, 415, 422, 429, 500, 503) },
+      response: { ...answers, ...problems(400, 403, 404, 406, 413, 415, 422, 429, 500, 503) },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
-      const { request: origin } = existingSummary(services, id);
+      const { request: origin } = existingSummary(services, request, id);
       const { code, record } = await answer(request, reply, {
         body: parseWith(requestSchema, mergePatch(origin, request.body ?? {})),
         idempotencyKey: request.headers['idempotency-key'] ?? null,

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { isStoreFault } from '../jobs/store-health.js';
-import type { WorkerHost } from '../jobs/worker.js';
+import type { CancelOptions, WorkerHost } from '../jobs/worker.js';
 import { ActiveRun, type Outcome } from './active-run.js';
 import { deviceFamilies } from './families.js';
 import { QueueLink } from './queue-link.js';
@@ -121,14 +121,14 @@ export class Coordinator {
   }
 
   /** Ends an evaluation that is under way; `keep`: with the numbers of the shards done. */
-  cancel(id: string, { keep = false }: { keep?: boolean } = {}): boolean {
+  cancel(id: string, { keep = false, because }: CancelOptions = {}): boolean {
     const run = this.#runs.get(id);
     if (run === undefined) {
       this.#markLeft(id);
       return false;
     }
     if (run.outcome !== null || run.phase === 'merging') return true;
-    const error = new SaeEvalError('cancelled', 'The evaluation was cancelled.');
+    const error = because ?? new SaeEvalError('cancelled', 'The evaluation was cancelled.');
     if (keep && run.plan !== null && run.done.size > 0) {
       void this.#withdraw(run);
       void this.#merge(run, { allowMissing: true });

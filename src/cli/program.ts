@@ -9,6 +9,7 @@ import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { ConvertFlags } from './commands/convert.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
+import type { KeyFlags } from './commands/keys.js';
 import type { WorkerFlags } from './commands/worker.js';
 import type { MergeFlags } from './commands/merge.js';
 import type { ReportFlags } from './commands/report.js';
@@ -265,7 +266,13 @@ function addUpkeep(program: Command): void {
     .description('print a new API key once and store its hash')
     .argument('<label>', 'name of the key, such as its owner')
     .option('--api-keys <file>', 'file of hashed API keys', 'api-keys.json')
-    .action(async (label: string, options: { apiKeys: string }) =>
+    .addOption(
+      new Option('--role <role>', 'what the key may do')
+        .choices(['admin', 'submit', 'read'])
+        .default('submit'),
+    )
+    .option('--days <n>', 'days after which the key is refused (default: never)')
+    .action(async (label: string, options: KeyFlags) =>
       (await import('./commands/keys.js')).addKeyCommand(label, options),
     );
   program

@@ -11,6 +11,7 @@ export interface ServeOptions {
   modelCacheBytes?: string;
   weights?: 'auto' | 'map' | 'read';
   apiKeys?: string;
+  shared?: boolean;
   basePath?: string;
   trustProxy?: string[];
   cors?: string[];
@@ -43,6 +44,7 @@ export function addServe(program: Command): void {
       '--api-keys <file>',
       'file of hashed API keys; without keys only this machine may connect',
     )
+    .option('--shared', 'every API key may read evaluations whose requests do not say')
     .option('--base-path <path>', 'path under which a proxy passes requests on')
     .option(
       '--trust-proxy <address...>',

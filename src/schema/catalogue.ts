@@ -11,7 +11,11 @@ export const deviceSchema = z
     totalBytes: z.number().nullable(),
     freeBytes: z.number().nullable(),
     isDefault: z.boolean().describe('Whether a request without `device` may be computed on it.'),
-    running: z.string().nullable().describe('Id of the running evaluation.'),
+    busy: z.boolean().describe('Whether it computes an evaluation.'),
+    running: z
+      .string()
+      .nullable()
+      .describe('Id of the running evaluation, if the caller may read it.'),
     queued: z
       .number()
       .int()

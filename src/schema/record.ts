@@ -95,6 +95,11 @@ export const evaluationSummarySchema = z
       .string()
       .nullable()
       .describe('Label of the API key that submitted it; null without keys.'),
+    shared: z
+      .boolean()
+      .describe(
+        'Whether other API keys may read it: as its request says, else as the server is set.',
+      ),
     stopped: z
       .boolean()
       .describe('Whether it was stopped and has a result over the samples done until then.'),

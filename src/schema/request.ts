@@ -90,6 +90,10 @@ export const requestFields = z.strictObject({
     .refine((texts) => Object.keys(texts).length <= 100, 'expected at most 100 entries')
     .optional()
     .describe('Texts by name, such as the commit that wrote the checkpoints.'),
+  shared: z
+    .boolean()
+    .optional()
+    .describe('Whether other API keys of the server may read it; default: as the server is set.'),
 });
 
 /** Fields of a request whose `checkpoints` were found. */
@@ -149,13 +153,14 @@ export const annotationFields = [
   'tags',
   'notes',
   'metadata',
+  'shared',
 ] as const satisfies readonly (keyof typeof requestFields.shape)[];
 
 /** A request without its annotations: equal for two that compute the same. */
 export function withoutAnnotations<R extends { [field in AnnotationField]?: unknown }>(
   request: R,
 ): Omit<R, AnnotationField> {
-  const { name: _, tags: __, notes: ___, metadata: ____, ...rest } = request;
+  const { name: _, tags: __, notes: ___, metadata: ____, shared: _____, ...rest } = request;
   return rest;
 }
 

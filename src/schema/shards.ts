@@ -35,7 +35,10 @@ export const workerSchema = z
     state: z
       .enum(workerStates)
       .describe('`resting`: it met a fault of its own, `problem`; `gone`: it gives no sign.'),
-    run: z.string().nullable().describe('Id of the evaluation whose shard it computes.'),
+    run: z
+      .string()
+      .nullable()
+      .describe('Id of the evaluation whose shard it computes, if the caller may read it.'),
     shard: z.number().int().nullable(),
     problem: z.string().nullable(),
     seenSecondsAgo: z.number().describe('Seconds since its last sign.'),

@@ -90,7 +90,7 @@ describe('a request with a wrong field', () => {
     );
     expect(() => parseRequest({ ...good, ...fields })).toThrowError(
       owner === 'a request'
-        ? /he fields are model, dataset, saes, .*batchSize, .*metadata$/
+        ? /he fields are model, dataset, saes, .*batchSize, .*shared$/
         : owner === 'dataset'
           ? /The fields are path, .*seqLen/
           : /he fields are checkpoint, .*label$/,

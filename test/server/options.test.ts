@@ -58,6 +58,7 @@ describe('settings', () => {
       apiKey: ['a-key-of-some-length', 'a-key-of-some-length'],
       logLevel: ['warn', 'warn'],
       weights: ['read', 'read'],
+      shared: ['1', true],
       basePath: ['/lab/sae/', '/lab/sae'],
       queue: ['redis://queue:6379', 'redis://queue:6379'],
       runs: [join(folder.path, 'runs'), join(realpathSync(folder.path), 'runs')],

@@ -71,6 +71,7 @@ export const groups = [
       { path: 'tags', type: 'words', suggest: 'tags' },
       { path: 'notes', type: 'long' },
       { path: 'metadata', type: 'pairs', more: true },
+      { path: 'shared', type: 'bool', more: true },
     ],
   },
 ];

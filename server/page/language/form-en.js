@@ -94,6 +94,7 @@ export const formEn = {
     tags: ['Tags', 'Separated by commas.'],
     notes: ['Notes'],
     metadata: ['Metadata', 'Lines such as commit: 1a2b3c.'],
+    shared: ['Shared', 'Whether other API keys may read it. Not given: as the server is set.'],
   },
   saeLabels: {
     checkpoint: 'Checkpoint',

@@ -94,6 +94,7 @@ export const formZh = {
     tags: ['标签', '以逗号分隔。'],
     notes: ['备注'],
     metadata: ['元数据', '每行一项，例如 commit: 1a2b3c。'],
+    shared: ['共享', '其他 API 密钥是否可以读取。不填则按服务器的设置。'],
   },
   saeLabels: {
     checkpoint: '检查点',

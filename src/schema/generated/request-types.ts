@@ -58,6 +58,8 @@ export interface EvaluationRequest {
   notes?: string | undefined;
   /** Texts by name, such as the commit that wrote the checkpoints. */
   metadata?: Record<string, string> | undefined;
+  /** Whether other API keys of the server may read it; default: as the server is set. */
+  shared?: boolean | undefined;
 }
 
 export interface Dataset {

@@ -21,6 +21,8 @@ export interface EvaluationRecord {
   device: string;
   /** Label of the API key that submitted it; null without keys. */
   submittedBy: string | null;
+  /** Whether other API keys may read it: as its request says, else as the server is set. */
+  shared: boolean;
   /** Whether it was stopped and has a result over the samples done until then. */
   stopped: boolean;
   /** Id of the evaluation that this one repeats, with or without changes; else null. */
@@ -94,6 +96,8 @@ export interface ResolvedRequest {
   notes?: string | undefined;
   /** Texts by name, such as the commit that wrote the checkpoints. */
   metadata?: Record<string, string> | undefined;
+  /** Whether other API keys of the server may read it; default: as the server is set. */
+  shared?: boolean | undefined;
 }
 
 export interface Dataset {
@@ -335,6 +339,8 @@ export interface RunConfig {
   notes?: string | undefined;
   /** Texts by name, such as the commit that wrote the checkpoints. */
   metadata?: Record<string, string> | undefined;
+  /** Whether other API keys of the server may read it; default: as the server is set. */
+  shared?: boolean | undefined;
   deviceName: string;
   architecture: {
     family: string;
@@ -601,6 +607,8 @@ export interface EvaluationSummary {
   device: string;
   /** Label of the API key that submitted it; null without keys. */
   submittedBy: string | null;
+  /** Whether other API keys may read it: as its request says, else as the server is set. */
+  shared: boolean;
   /** Whether it was stopped and has a result over the samples done until then. */
   stopped: boolean;
   /** Id of the evaluation that this one repeats, with or without changes; else null. */
@@ -637,6 +645,8 @@ export interface EvaluationListItem {
   device: string;
   /** Label of the API key that submitted it; null without keys. */
   submittedBy: string | null;
+  /** Whether other API keys may read it: as its request says, else as the server is set. */
+  shared: boolean;
   /** Whether it was stopped and has a result over the samples done until then. */
   stopped: boolean;
   /** Id of the evaluation that this one repeats, with or without changes; else null. */

@@ -1,7 +1,10 @@
 /** API keys, and what holds without them. */
+import { execFile } from 'node:child_process';
 import { chmodSync, chownSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { KeyRing } from '#server/auth/keys.js';
 import { addKey, startServer } from '#server/main.js';
@@ -70,6 +73,28 @@ describe('keys', () => {
       ]);
     },
   );
+
+  it('are all stored if several are added at once', async () => {
+    const shared = join(folder.path, 'at-once.json');
+    const script = `import { addKey } from ${JSON.stringify(
+      pathToFileURL(join(packageRoot, 'dist/server/auth/key-file.js')).href,
+    )};
+      console.log(addKey({ file: ${JSON.stringify(shared)}, label: process.argv[1] }));`;
+    const labels = ['a', 'b', 'c', 'd', 'e', 'f'];
+    const printed = await Promise.all(
+      labels.map(async (label) => {
+        const { stdout } = await promisify(execFile)(process.execPath, [
+          '--input-type=module',
+          '-e',
+          script,
+          label,
+        ]);
+        return stdout.trim();
+      }),
+    );
+    const ring = new KeyRing(shared, undefined);
+    expect(printed.map((key) => ring.labelOf(key))).toEqual(labels);
+  });
 
   it('open the server, several with their labels; a new one works without a restart', async () => {
     const key = addKey({ file, label: 'bob' });
@@ -191,7 +216,16 @@ describe('without keys', () => {
     try {
       expect(await statusWith(server.url, { host: `localhost:${port}` })).toBe(200);
       expect(await statusWith(server.url, { host: '[::1]' })).toBe(200);
-      for (const host of ['evil.example', `127.0.0.1.evil.example:${port}`, '10.0.0.1'])
+      for (const host of [
+        'evil.example',
+        `127.0.0.1.evil.example:${port}`,
+        '10.0.0.1',
+        '127.0.0.1#.evil',
+        '127.0.0.1/evil',
+        'localhost\\.evil.example',
+        'evil@localhost',
+        '2130706433',
+      ])
         expect({ host, status: await statusWith(server.url, { host }) }).toEqual({
           host,
           status: 403,
@@ -204,6 +238,25 @@ describe('without keys', () => {
           origin: `http://127.0.0.1:${port}`,
         }),
       ).toBe(200);
+      // An image or a frame of another page sends no Origin; a link may lead here.
+      const sites = [
+        ['cross-site', 'no-cors', 'image', 403],
+        ['same-site', 'no-cors', 'image', 403],
+        ['cross-site', 'navigate', 'iframe', 403],
+        ['cross-site', 'navigate', 'document', 200],
+        ['same-origin', 'cors', 'empty', 200],
+        ['none', 'navigate', 'document', 200],
+      ] as const;
+      for (const [site, mode, dest, status] of sites)
+        expect({
+          site,
+          mode,
+          status: await statusWith(server.url, {
+            'sec-fetch-site': site,
+            'sec-fetch-mode': mode,
+            'sec-fetch-dest': dest,
+          }),
+        }).toEqual({ site, mode, status });
       expect(
         await statusWith(server.url, {
           host: `127.0.0.1:${port}`,
