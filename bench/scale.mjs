@@ -166,6 +166,7 @@ async function measure(samples, folder) {
     paths.push(path);
   }
   const accumulator = new Accumulator();
+  accumulator.reserve(samples);
   await timed(seconds, 'reading and merging the shards', () => {
     for (const path of paths) accumulator.merge(readShardFile(path).accumulator);
   });

@@ -24,6 +24,12 @@ export class Accumulator {
   readonly #columns = new Map<string, { data: Float64Array; length: number }>();
   readonly #vectors = new Map<string, ExactSum>();
   #sequences = 0;
+  #reserved = 64;
+
+  /** Gives columns that begin later room for so many sequences: nothing is moved when they grow. */
+  reserve(sequences: number): void {
+    this.#reserved = Math.max(this.#reserved, sequences);
+  }
 
   /** Appends the sums of some sequences to a column. */
   append(column: string, values: Float64Array): void {
@@ -31,7 +37,7 @@ export class Accumulator {
     if (held === undefined)
       this.#columns.set(
         column,
-        (held = { data: new Float64Array(Math.max(64, values.length)), length: 0 }),
+        (held = { data: new Float64Array(Math.max(this.#reserved, values.length)), length: 0 }),
       );
     if (held.length + values.length > held.data.length) {
       const { length: room } = held.data;
@@ -91,6 +97,12 @@ export class Accumulator {
     for (const size of other.batchSizes) this.endBatch(size);
   }
 
+  /** Takes over a column without copying it: what was appended to another one never changes. */
+  #adopt(column: string, values: Float64Array): void {
+    if (this.#columns.has(column)) this.append(column, values);
+    else this.#columns.set(column, { data: values, length: values.length });
+  }
+
   /**
    * One accumulator of several that are of the same batches and of different SAEs. What they share
    * is taken from the first.
@@ -99,10 +111,13 @@ export class Accumulator {
     const [first, ...others] = parts;
     const joined = new Accumulator();
     if (first === undefined) return joined;
-    joined.merge(first);
+    for (const [name, { data, length }] of first.#columns)
+      joined.#adopt(name, data.subarray(0, length));
+    for (const [name, sum] of first.#vectors) joined.#vector(name, sum.length).merge(sum);
+    for (const size of first.batchSizes) joined.endBatch(size);
     for (const other of others) {
       for (const [name, { data, length }] of other.#columns)
-        if (!first.#columns.has(name)) joined.append(name, data.subarray(0, length));
+        if (!first.#columns.has(name)) joined.#adopt(name, data.subarray(0, length));
       for (const [name, sum] of other.#vectors)
         if (!first.#vectors.has(name)) joined.#vector(name, sum.length).merge(sum);
     }
@@ -135,9 +150,10 @@ export class Accumulator {
     };
   }
 
+  /** The accumulator of a state, whose columns it takes over. */
   static restore({ batchSizes, columns, vectors }: AccumulatorState): Accumulator {
     const restored = new Accumulator();
-    for (const [name, values] of columns) restored.append(name, values);
+    for (const [name, values] of columns) restored.#adopt(name, values);
     for (const [name, parts] of vectors) for (const part of parts) restored.add(name, part);
     for (const size of batchSizes) restored.endBatch(size);
     return restored;

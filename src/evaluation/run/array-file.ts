@@ -88,25 +88,34 @@ export function writeArrayFile(
   }
 }
 
+/** Bytes of a file, of which a small one is read once. */
+type ReadBytes = (byteOffset: number, byteLength: number) => Buffer;
+
+/** Size up to which a file is read in one piece. */
+const smallFile = 2 ** 26;
+
+function reader(file: FileBytes): ReadBytes {
+  if (file.size > smallFile) return (at, length) => file.read(at, length);
+  const all = file.read(0, file.size);
+  return (at, length) => all.subarray(at, at + length);
+}
+
 /** Checks every byte before anything is believed. */
-function checkSum(file: FileBytes): void {
-  const size = checksumAt + noChecksum.length;
-  if (file.size < size) throw new DamagedFileError('it is too short');
-  const first = file.read(0, size);
+function checkSum(size: number, read: ReadBytes): void {
+  const checked = checksumAt + noChecksum.length;
+  if (size < checked) throw new DamagedFileError('it is too short');
+  const first = Buffer.from(read(0, checked));
   if (first.toString('latin1', 8, checksumAt) !== opening)
     throw new DamagedFileError('it does not begin as such a file does');
   const told = first.toString('latin1', checksumAt);
   first.write(noChecksum, checksumAt);
   const hash = createHash('sha256').update(first);
-  for (let at = size; at < file.size; at += pieceBytes)
-    hash.update(file.read(at, Math.min(pieceBytes, file.size - at)));
+  for (let at = checked; at < size; at += pieceBytes)
+    hash.update(read(at, Math.min(pieceBytes, size - at)));
   if (hash.digest('hex') !== told) throw new DamagedFileError('its checksum does not fit');
 }
 
-const headerSchema = z.intersection(
-  z.object({ __metadata__: z.record(z.string(), z.string()) }),
-  z.record(z.string(), z.unknown()),
-);
+const headerSchema = z.looseObject({ __metadata__: z.record(z.string(), z.string()) });
 const describedSchema = z.object({
   dtype: z.literal('F64'),
   shape: z.array(z.number().int().nonnegative()),
@@ -114,30 +123,45 @@ const describedSchema = z.object({
 });
 
 /** The header, as far as it is one. */
-function headerIn(file: FileBytes): { header: z.infer<typeof headerSchema>; dataAt: number } {
-  const length = Number(file.read(0, 8).readBigUInt64LE());
-  if (length > file.size - 8) throw new DamagedFileError('its header is longer than the file');
+function headerIn(
+  size: number,
+  read: ReadBytes,
+): { header: z.infer<typeof headerSchema>; dataAt: number } {
+  const length = Number(read(0, 8).readBigUInt64LE());
+  if (length > size - 8) throw new DamagedFileError('its header is longer than the file');
   try {
-    const header = headerSchema.parse(JSON.parse(file.read(8, length).toString('utf8')));
+    const header = headerSchema.parse(JSON.parse(read(8, length).toString('utf8')));
     return { header, dataAt: 8 + length };
   } catch {
     throw new DamagedFileError('its header is not that of a safetensors file');
   }
 }
 
-function readArray(file: FileBytes, described: unknown, dataAt: number): NamedArray {
+interface Content {
+  size: number;
+  read: ReadBytes;
+  /** Place of the first array. */
+  dataAt: number;
+}
+
+function readArray(described: unknown, { size, read, dataAt }: Content): NamedArray {
   const parsed = describedSchema.safeParse(described);
   if (!parsed.success) throw new DamagedFileError('its header describes no float64 array');
   const { shape, data_offsets } = parsed.data;
   const [from, to] = data_offsets;
-  const values = shape.reduce((product, size) => product * size, 1);
-  if (to - from !== 8 * values || dataAt + to > file.size)
+  const values = shape.reduce((product, length) => product * length, 1);
+  if (to - from !== 8 * values || dataAt + to > size)
     throw new DamagedFileError('an array is not as long as its header says');
+  if (to - from <= pieceBytes) {
+    const { buffer, byteOffset } = read(dataAt + from, to - from);
+    if (byteOffset % 8 === 0 && buffer instanceof ArrayBuffer)
+      return { shape, data: new Float64Array(buffer, byteOffset, values) };
+  }
   const data = new Float64Array(values);
   const bytes = bytesOf({ shape, data });
   for (let at = 0; at < bytes.length; at += pieceBytes) {
     const count = Math.min(pieceBytes, bytes.length - at);
-    bytes.set(file.read(dataAt + from + at, count), at);
+    bytes.set(read(dataAt + from + at, count), at);
   }
   return { shape, data };
 }
@@ -149,11 +173,16 @@ function readArray(file: FileBytes, described: unknown, dataAt: number): NamedAr
  */
 export function readArrayFile(path: string): ArrayFile {
   return FileBytes.with(path, (file) => {
-    checkSum(file);
-    const { header, dataAt } = headerIn(file);
+    const { size } = file;
+    const read = reader(file);
+    checkSum(size, read);
+    const { header, dataAt } = headerIn(size, read);
     const { __metadata__: metadata, ...described } = header;
     const arrays = new Map(
-      Object.entries(described).map(([name, one]) => [name, readArray(file, one, dataAt)]),
+      Object.entries(described).map(([name, one]) => [
+        name,
+        readArray(one, { size, read, dataAt }),
+      ]),
     );
     return { arrays, metadata };
   });

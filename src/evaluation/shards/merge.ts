@@ -87,6 +87,7 @@ function mergeShards(
   }: { missing: ReadonlySet<number>; onShard: MergeOptions['onShard'] | undefined },
 ): Merged {
   const accumulator = new Accumulator();
+  accumulator.reserve(plan.tokens.samples);
   const about: AboutShard[] = [];
   for (const shards of byRange(plan)) {
     if (shards.some(({ index }) => missing.has(index))) continue;
