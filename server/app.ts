@@ -18,6 +18,7 @@ import { FairGate } from './fair-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
 import { lockStore } from './jobs/store-lock.js';
+import { claimStore } from './jobs/store-owner.js';
 import { Store } from './jobs/store.js';
 import { registerJsonBodies } from './json-body.js';
 import { recordMethods } from './method-table.js';
@@ -131,6 +132,13 @@ export async function buildApp(
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options, { otherwise: unlock });
+  try {
+    await claimStore(store, options.db, { patienceMs: options.grace * 1000 });
+  } catch (thrown) {
+    store.close();
+    unlock();
+    throw thrown;
+  }
   const damaged = store.damaged(checkedAtStart);
   if (damaged.length > 0)
     app.log.error(
@@ -142,6 +150,7 @@ export async function buildApp(
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
   const inspectOptions = { timeoutMs: options.inspectTimeout * 1000 };
+  const limits = { silence: options.computeSilence, stall: options.computeStall };
   const metrics: Metrics = new Metrics({
     store,
     hub,
@@ -159,6 +168,7 @@ export async function buildApp(
     runs: options.runs,
     shardSamples: options.shardSamples,
     saesPerShard: options.saesPerShard,
+    limits,
     log: app.log,
     onEnd: (record) => metrics.ended(record),
   });
@@ -245,6 +255,7 @@ export async function buildApp(
           cacheBytes: options.modelCacheBytes,
           computeNice: options.computeNice,
           weights: options.weights,
+          limits,
           localWorkers: options.localWorkers,
           log: app.log,
         })

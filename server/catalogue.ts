@@ -219,8 +219,8 @@ export class Catalogue {
 
   /** All folders below the roots, walked again after two seconds. */
   #folders(): Promise<Folder[]> {
-    if (this.#walk === null || Date.now() - this.#walk.at > 2000)
-      this.#walk = { at: Date.now(), folders: this.#walkRoots() };
+    if (this.#walk === null || performance.now() - this.#walk.at > 2000)
+      this.#walk = { at: performance.now(), folders: this.#walkRoots() };
     return this.#walk.folders;
   }
 

@@ -74,6 +74,17 @@ export class Metrics {
       },
     });
     new Gauge({
+      name: 'sae_eval_compute_silence_seconds',
+      help: 'Seconds since the last sign of life of the compute process by device.',
+      labelNames: ['device'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [device, { compute }] of queue().workers)
+          if (compute.silence !== null) this.set({ device }, compute.silence);
+      },
+    });
+    new Gauge({
       name: 'sae_eval_device_memory_bytes',
       help: 'Memory of a device by state (total, free).',
       labelNames: ['device', 'state'],

@@ -3,6 +3,7 @@ import { readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
+import { defaultLimits } from '../src/compute/signs-of-life.js';
 import { systemMemory } from '../src/evaluation/run/device-memory.js';
 import { check } from '../src/schema/faults.js';
 import { isProxyEntry } from './base-path.js';
@@ -96,6 +97,17 @@ export const serverOptionsSchema = z.strictObject({
     .optional()
     .describe('Samples of a shard, about; default 1,024, or fewer for small runs.'),
   saesPerShard: z.number().int().min(1).optional().describe('SAEs of a shard; default all.'),
+  computeSilence: seconds
+    .default(defaultLimits.silence)
+    .describe(
+      'Seconds without a sign of life after which a compute process is replaced; 0: no limit.',
+    ),
+  computeStall: seconds
+    .default(defaultLimits.stall)
+    .describe(
+      'Seconds for which a compute process may do nothing, such as in the call of a driver, ' +
+        'before it is replaced; 0: no limit.',
+    ),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
   maxWatchers: nonNegative.int().default(1000).describe('Most open event streams.'),
   maxWatchersPerClient: nonNegative
@@ -187,6 +199,8 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_LOCAL_WORKERS: 'localWorkers',
   SAE_EVAL_SHARD_SAMPLES: 'shardSamples',
   SAE_EVAL_SAES_PER_SHARD: 'saesPerShard',
+  SAE_EVAL_COMPUTE_SILENCE: 'computeSilence',
+  SAE_EVAL_COMPUTE_STALL: 'computeStall',
   SAE_EVAL_JOB_TIMEOUT: 'jobTimeout',
   SAE_EVAL_REQUESTS_PER_MINUTE: 'requestsPerMinute',
   SAE_EVAL_SUBMISSIONS_PER_MINUTE: 'submissionsPerMinute',

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError } from '../src/errors.js';
 import type { WeightMode } from '../src/compute/fork-child.js';
 import { ComputeProcess } from '../src/compute/host.js';
+import type { LifeLimits } from '../src/compute/signs-of-life.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 import { isStoreFault, storeError } from './jobs/store-health.js';
@@ -18,6 +19,7 @@ interface Parts {
   cacheBytes: number;
   computeNice: number;
   weights: WeightMode;
+  limits: LifeLimits;
   /** Devices that compute: all of them, or the first few. */
   localWorkers: 'all' | number | undefined;
   log: FastifyBaseLogger;
@@ -32,6 +34,7 @@ export function startWorkers(parts: Parts): { stop(): void; done: Promise<void> 
     cacheBytes: parts.cacheBytes,
     niceness: parts.computeNice,
     weights: parts.weights,
+    limits: parts.limits,
   });
   const done = (async () => {
     while (!stopped) {

@@ -34,6 +34,14 @@ export function endingEvents({ result, ...summary }: EvaluationRecord): Evaluati
   return [...results, { event: 'end', id: String(base + 999), data: summary }];
 }
 
+/** The events of an ended evaluation that a watcher has not seen, who saw those up to `after`. */
+export function missedEvents(record: EvaluationRecord, after: number): EvaluationEvent[] {
+  const events = endingEvents(record);
+  // A later id is that of a progress from before the clock was set back.
+  const seen = after > Number(events.at(-1)!.id) ? 0 : after;
+  return events.filter(({ id }) => Number(id) > seen);
+}
+
 export class EventHub {
   readonly #topics = new Map<string, Topic>();
   #watchers = 0;
@@ -79,8 +87,10 @@ export class EventHub {
         ...(record.waitingFor === null ? {} : { waitingFor: record.waitingFor }),
       },
     };
+    // A later id than any given here is of an earlier server, before the clock was set back.
+    const seen = after > topic.lastId ? 0 : after;
     const missed = [topic.progress, ...topic.results.values()].filter(
-      ({ id }) => Number(id) > after,
+      ({ id }) => Number(id) > seen,
     );
     for (const event of missed.sort((a, b) => Number(a.id) - Number(b.id))) watcher(event);
     topic.watchers.add(watcher);

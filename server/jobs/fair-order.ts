@@ -7,7 +7,7 @@ export interface Waiting {
 
 /**
  * @param waiting evaluations, oldest first.
- * @param lastServed time of each client's last start; clients without one come first.
+ * @param lastServed number of each client's last serving; clients without one come first.
  */
 export function fairOrder(
   waiting: readonly Waiting[],

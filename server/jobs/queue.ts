@@ -1,11 +1,12 @@
 /** The queue: accepts evaluations, gives them to workers in fair order, and informs watchers. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { systemMemory, type DeviceMemory } from '../../src/evaluation/run/device-memory.js';
 import type { WeightMode } from '../../src/compute/fork-child.js';
-import { type ComputeProcess } from '../../src/compute/host.js';
+import { ComputeProcess } from '../../src/compute/host.js';
+import type { LifeLimits } from '../../src/compute/signs-of-life.js';
 import {
   hasEnded,
   type EvaluationRecord,
@@ -16,6 +17,7 @@ import {
 import type { EventHub } from './events.js';
 import { fairOrder } from './fair-order.js';
 import { ownerOnlyFolder } from './owner-only.js';
+import { killOrphan, processIdentity } from './process-identity.js';
 import type { NewEvaluation, Store } from './store.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
 import { takenBy, waitingFor, waitingForWorker } from './waiting-for.js';
@@ -40,6 +42,8 @@ export interface QueueOptions {
   runs: string;
   shardSamples?: number | undefined;
   saesPerShard?: number | undefined;
+  /** When a compute process that is stopped or hangs is replaced. */
+  limits: LifeLimits;
   log: FastifyBaseLogger;
   /** Called when an evaluation ends. */
   onEnd?: (record: EvaluationRecord) => void;
@@ -68,20 +72,12 @@ const betweenProgressWrites = 1000;
 /** Milliseconds. Batches may be much shorter, and each event goes to every watcher. */
 const betweenProgressEvents = 500;
 
-/** Kills a compute process that outlived its server, so that it does not write a journal. */
-function killOrphan(pid: number): void {
-  try {
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
-    if (/compute[/\\]child\.js/.test(command)) process.kill(pid, 'SIGKILL');
-  } catch {
-    // The process has ended.
-  }
-}
-
 export class JobQueue {
   readonly workers = new Map<string, DeviceWorker>();
   readonly health: StoreHealth;
+  /** By client, the number of its last serving; the clock may jump. */
   readonly #lastServed = new Map<string, number>();
+  #servings = 0;
   readonly #ends = new Map<string, Set<() => void>>();
   readonly #progressWritten = new Map<string, number>();
   readonly #progressTold = new Map<string, number>();
@@ -133,8 +129,13 @@ export class JobQueue {
       wake: () => this.#wakeAll(),
     }));
     for (const [index, device] of devices.entries()) {
+      const { cacheBytes, computeNice: niceness, weights, limits } = this.options;
       const options = {
         device,
+        compute:
+          index === 0 && compute !== undefined
+            ? compute
+            : new ComputeProcess({ cacheBytes, niceness, weights, limits }),
         journalOf,
         sumsOf,
         sharing,
@@ -143,13 +144,7 @@ export class JobQueue {
         computeNice,
         weights: this.options.weights,
       };
-      this.workers.set(
-        device,
-        new DeviceWorker(
-          this.#workerHost(),
-          index === 0 && compute !== undefined ? { ...options, compute } : options,
-        ),
-      );
+      this.workers.set(device, new DeviceWorker(this.#workerHost(), options));
     }
     for (const [device, waiting] of this.store.countQueuedByDevice())
       if (this.#takersOf(device).length === 0)
@@ -165,11 +160,27 @@ export class JobQueue {
 
   /** Requeues the evaluations that an earlier server left running. */
   #continue(): void {
-    for (const { client, at } of this.store.lastStarts())
-      this.#lastServed.set(client, Date.parse(at));
-    for (const { id, pid } of this.store.leftRunning()) {
-      if (pid !== null) killOrphan(pid);
+    for (const { client } of this.store.lastStarts())
+      this.#lastServed.set(client, ++this.#servings);
+    for (const { id, process } of this.store.leftRunning()) {
+      killOrphan(process);
       this.health.write(() => this.store.requeue(id));
+    }
+    this.#sweepJournals();
+  }
+
+  /** Removes the journals of evaluations that have ended or were removed. */
+  #sweepJournals(): void {
+    try {
+      for (const name of readdirSync(this.options.journals)) {
+        const [, id] = /^([\w-]+)\.journal(\.part)?$/.exec(name) ?? [];
+        const status = id === undefined ? undefined : this.store.status(id);
+        if (status === null || (status !== undefined && hasEnded(status)))
+          rmSync(join(this.options.journals, name), { force: true });
+      }
+      this.store.sweepSums();
+    } catch (error) {
+      this.options.log.warn({ err: error }, 'what earlier evaluations left could not be removed');
     }
   }
 
@@ -267,8 +278,13 @@ export class JobQueue {
           : 'The evaluation was cancelled while no compute process ran it.',
       );
     this.#ended(id, 'cancelled', { error: reason.toJSON() });
+    this.#removeJournal(id);
+  }
+
+  #removeJournal(id: string): void {
     try {
-      rmSync(this.#journalOf(id), { force: true });
+      for (const ending of ['', '.part'])
+        rmSync(`${this.#journalOf(id)}${ending}`, { force: true });
       this.#sharing?.forget(id);
     } catch (error) {
       this.options.log.warn({ err: error, id }, 'a journal could not be removed');
@@ -278,6 +294,7 @@ export class JobQueue {
   /** Removes an ended evaluation with everything that is kept of it. */
   remove(id: string): void {
     this.health.write(() => this.store.remove(id));
+    this.#removeJournal(id);
     this.#remote?.forget(id).catch((error: unknown) => {
       this.options.log.warn({ err: error, id }, 'the folder of a run could not be removed');
     });
@@ -393,7 +410,7 @@ export class JobQueue {
             const job = this.health.read(() => this.store.job(id));
             if (job === null) return null;
             this.#taken.add(id);
-            this.#lastServed.set(job.client, Date.now());
+            this.#lastServed.set(job.client, ++this.#servings);
             this.#orders.clear();
             return job;
           } catch (thrown) {
@@ -418,15 +435,16 @@ export class JobQueue {
         this.#orders.clear();
         this.hub.progress(id, 'running', progress);
       },
-      pid: (id, pid) => this.store.setPid(id, pid),
+      pid: (id, pid) => this.store.setProcess(id, pid === null ? null : processIdentity(pid)),
       progress: (id, progress) => {
         this.#live.set(id, progress);
-        if (Date.now() - (this.#progressTold.get(id) ?? 0) >= betweenProgressEvents) {
-          this.#progressTold.set(id, Date.now());
+        const now = performance.now();
+        if (now - (this.#progressTold.get(id) ?? -Infinity) >= betweenProgressEvents) {
+          this.#progressTold.set(id, now);
           this.hub.progress(id, 'running', progress);
         }
-        if (Date.now() - (this.#progressWritten.get(id) ?? 0) < betweenProgressWrites) return;
-        this.#progressWritten.set(id, Date.now());
+        if (now - (this.#progressWritten.get(id) ?? -Infinity) < betweenProgressWrites) return;
+        this.#progressWritten.set(id, now);
         try {
           this.health.write(() => this.store.setProgress(id, progress));
         } catch (error) {

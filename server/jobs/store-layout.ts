@@ -63,10 +63,27 @@ const steps = [
   // Whether other keys may read it, as the request says; null if it does not.
   `ALTER TABLE listing ADD COLUMN shared INTEGER;
    CREATE INDEX evaluations_owner ON evaluations (submitted_by, seq);`,
+  // Identity of the compute process (process-identity.ts); facts of the store: its owner, and the
+  // number of its changes (change-count.ts).
+  `ALTER TABLE evaluations ADD COLUMN process TEXT;
+   CREATE TABLE facts (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+   INSERT INTO facts (name, value) VALUES ('changes', 0), ('store', lower(hex(randomblob(16))));
+   CREATE TRIGGER evaluation_inserted AFTER INSERT ON evaluations BEGIN
+     UPDATE facts SET value = value + 1 WHERE name = 'changes';
+   END;
+   CREATE TRIGGER evaluation_changed AFTER UPDATE OF status ON evaluations BEGIN
+     UPDATE facts SET value = value + 1 WHERE name = 'changes';
+   END;
+   CREATE TRIGGER evaluation_removed AFTER DELETE ON evaluations BEGIN
+     UPDATE facts SET value = value + 1 WHERE name = 'changes';
+   END;`,
 ];
 
-/** @throws SaeEvalError `configuration-invalid` if a later version wrote the file. */
-export function migrate(db: Database): void {
+/**
+ * Returns whether anything was changed.
+ * @throws SaeEvalError `configuration-invalid` if a later version wrote the file.
+ */
+export function migrate(db: Database): boolean {
   const version = db.pragma('user_version')[0]!['user_version'] as number;
   if (version > steps.length)
     throw new SaeEvalError(
@@ -74,8 +91,11 @@ export function migrate(db: Database): void {
       `${db.name} was written by a later version of sae-eval; use that version, or another ` +
         '--db file.',
     );
+  // A full disk lets a store be opened that needs no change.
+  if (version === steps.length) return false;
   db.transaction(() => {
     for (const step of steps.slice(version)) db.exec(step);
     db.pragma(`user_version = ${steps.length}`);
   });
+  return true;
 }

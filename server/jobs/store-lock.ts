@@ -3,8 +3,8 @@
  * other's compute processes and write the same journals. The lock is SQLite's lock on a file beside
  * the store, so the system releases it however the server ends.
  */
-import { mkdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { mkdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SaeEvalError } from '../../src/errors.js';
 import { Database } from '../../src/sqlite/database.js';
@@ -12,11 +12,21 @@ import { ownerOnlyFile } from './owner-only.js';
 
 const betweenTries = 100;
 
+/** Path without links: whatever path leads to a store, its lock is the same. */
+function realPath(file: string): string {
+  try {
+    return realpathSync(file);
+  } catch {
+    return join(realpathSync(dirname(file)), basename(file));
+  }
+}
+
 function openLock(file: string): Database {
   try {
     mkdirSync(dirname(file), { recursive: true });
-    ownerOnlyFile(`${file}.lock`);
-    return new Database(`${file}.lock`, { busyTimeout: 0 });
+    const lock = `${realPath(file)}.lock`;
+    ownerOnlyFile(lock);
+    return new Database(lock, { busyTimeout: 0 });
   } catch (cause) {
     if (cause instanceof SaeEvalError) throw cause;
     throw new SaeEvalError(

@@ -2,7 +2,7 @@
  * All evaluations in one SQLite file (WAL): requests, states, progress, results. Every write is
  * complete before an answer is sent, so that a kill at any moment loses nothing that was promised.
  */
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import type { PathTable } from '../../src/evaluation/request/path-table.js';
@@ -18,6 +18,7 @@ import type { EvaluationListItem, Headline } from '../../src/schema/list.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { Database, type Statement } from '../../src/sqlite/database.js';
 import type { Ownership } from '../auth/access.js';
+import { ChangeCount, checkBeforeOpening, checkChanges, type Changes } from './change-count.js';
 import {
   damagedFile,
   damagedRecord,
@@ -28,7 +29,9 @@ import {
 import { Listing, type ListFilter, type Place } from './listing.js';
 import { ownerOnlyFile, ownerOnlyFolder } from './owner-only.js';
 import { migrate } from './store-layout.js';
+import type { ProcessIdentity } from './process-identity.js';
 import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
+import { Upkeep } from './upkeep.js';
 
 export interface NewEvaluation {
   id: string;
@@ -60,6 +63,10 @@ export interface Job {
 
 const now = (): string => new Date().toISOString();
 
+const changesQuery =
+  "SELECT max(CASE name WHEN 'store' THEN value END) AS store, " +
+  "max(CASE name WHEN 'changes' THEN value END) AS changes FROM facts";
+
 const isDamage = (thrown: unknown): boolean =>
   thrown instanceof SaeEvalError && thrown.code === 'storage-damaged';
 
@@ -81,6 +88,8 @@ export class Store {
   readonly #sums: string;
   readonly #shared: boolean;
   readonly #statements = new Map<string, Statement>();
+  readonly #count: ChangeCount;
+  readonly #upkeep = new Upkeep(() => this.#emptyLog());
 
   /**
    * Opens the file, or makes it.
@@ -88,6 +97,7 @@ export class Store {
    * @throws SaeEvalError `storage-damaged`, `configuration-invalid`.
    */
   constructor(file: string, { shared = false }: { shared?: boolean } = {}) {
+    checkBeforeOpening(file);
     this.#shared = shared;
     ownerOnlyFile(file);
     // The event loop waits with it; who writes tries again.
@@ -101,7 +111,17 @@ export class Store {
     // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
     this.#db.pragma('foreign_keys = ON');
-    migrate(this.#db);
+    // From here on the database itself says which store it is.
+    if (migrate(this.#db)) this.#emptyLog();
+    this.#count = new ChangeCount(file);
+    this.#statements.set(changesQuery, this.#db.prepare(changesQuery));
+    try {
+      checkChanges(file, this.#changes());
+    } catch (thrown) {
+      this.#db.close();
+      throw thrown;
+    }
+    this.#count.note(this.#changes());
     this.#listing = new Listing({
       run: (sql, ...values) => this.#run(sql, ...values),
       get: (sql, ...values) => this.#get(sql, ...values),
@@ -124,6 +144,12 @@ export class Store {
 
   /** Stores a new evaluation, or finds the one that has its idempotency key. */
   insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
+    const inserted = this.#insert(evaluation);
+    this.#changed();
+    return inserted;
+  }
+
+  #insert(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     return this.#db.transaction(() => {
       if (evaluation.idempotencyKey !== null) {
         const known = this.byIdempotencyKey(evaluation.client, evaluation.idempotencyKey);
@@ -327,11 +353,11 @@ export class Store {
     };
   }
 
-  /** Clients with the time of their last start of an evaluation. */
+  /** Clients with the time of their last start of an evaluation, in the order of these times. */
   lastStarts(): { client: string; at: string }[] {
     return this.#all(
       'SELECT client, max(started_at) AS at FROM evaluations WHERE started_at IS NOT NULL ' +
-        'GROUP BY client',
+        'GROUP BY client ORDER BY at',
     );
   }
 
@@ -351,22 +377,32 @@ export class Store {
     )!.n;
   }
 
-  /** Evaluations that an abruptly ended server left running, with their compute processes. */
-  leftRunning(): { id: string; pid: number | null }[] {
-    return this.#all("SELECT id, pid FROM evaluations WHERE status = 'running' ORDER BY seq");
+  /**
+   * Evaluations that an abruptly ended server left running, with the identities of their compute
+   * processes as JSON.
+   */
+  leftRunning(): { id: string; process: string | null }[] {
+    return this.#all("SELECT id, process FROM evaluations WHERE status = 'running' ORDER BY seq");
   }
 
   start(id: string): void {
-    this.#run(
-      "UPDATE evaluations SET status = 'running', started_at = coalesce(started_at, ?), " +
-        'attempts = attempts + 1 WHERE id = ?',
+    this.#change(
+      "UPDATE evaluations SET status = 'running', " +
+        // The clock may have been set back since.
+        'started_at = coalesce(started_at, max(?, created_at)), attempts = attempts + 1 WHERE id = ?',
       now(),
       id,
     );
   }
 
-  setPid(id: string, pid: number | null): void {
-    this.#run('UPDATE evaluations SET pid = ? WHERE id = ?', pid, id);
+  /** Stores the identity of the compute process. */
+  setProcess(id: string, identity: ProcessIdentity | null): void {
+    this.#run(
+      'UPDATE evaluations SET pid = ?, process = ? WHERE id = ?',
+      identity?.pid ?? null,
+      identity === null ? null : JSON.stringify(identity),
+      id,
+    );
   }
 
   setProgress(id: string, progress: Progress): void {
@@ -375,8 +411,8 @@ export class Store {
 
   /** Puts a running evaluation back into the queue, at its old place. */
   requeue(id: string): void {
-    this.#run(
-      "UPDATE evaluations SET status = 'queued', pid = NULL WHERE id = ? AND status = 'running'",
+    this.#change(
+      "UPDATE evaluations SET status = 'queued', pid = NULL, process = NULL WHERE id = ? AND status = 'running'",
       id,
     );
   }
@@ -390,23 +426,23 @@ export class Store {
     }: { result?: EvaluationResult | null; error?: SerializedError | null },
   ): void {
     const text = result === null ? null : JSON.stringify(result);
-    const found = this.#get<Pick<Row, 'seq' | 'started_at' | 'attempts' | 'progress'>>(
-      'SELECT seq, started_at, attempts, progress FROM evaluations WHERE id = ?',
-      id,
-    );
+    const found = this.#get<
+      Pick<Row, 'seq' | 'created_at' | 'started_at' | 'attempts' | 'progress'>
+    >('SELECT seq, created_at, started_at, attempts, progress FROM evaluations WHERE id = ?', id);
     if (found === undefined) return;
     const row = {
       ...found,
       id,
       status,
-      ended_at: now(),
+      // The clock may have been set back since the start.
+      ended_at: [now(), found.started_at ?? '', found.created_at].sort().at(-1)!,
       error: error === null ? null : JSON.stringify(error),
       result_hash: resultHash(text),
     };
     this.#db.transaction(() => {
       this.#run(
         'UPDATE evaluations SET status = ?, ended_at = ?, result = ?, error = ?, pid = NULL, ' +
-          'result_hash = ?, outcome_checksum = ? WHERE id = ?',
+          'process = NULL, result_hash = ?, outcome_checksum = ? WHERE id = ?',
         status,
         row.ended_at,
         text,
@@ -418,11 +454,21 @@ export class Store {
       this.#listing.finish(found.seq, result);
     });
     this.#emptyLog();
+    this.#changed();
   }
 
   remove(id: string): void {
-    this.#run('DELETE FROM evaluations WHERE id = ?', id);
+    this.#change('DELETE FROM evaluations WHERE id = ?', id);
     rmSync(this.sumsOf(id), { force: true });
+  }
+
+  /** Removes sums of evaluations that there are none of. */
+  sweepSums(): void {
+    for (const name of readdirSync(this.#sums)) {
+      const [, id] = /^([\w-]+)\.safetensors(\.part)?$/.exec(name) ?? [];
+      if (id !== undefined && this.status(id) === null)
+        rmSync(join(this.#sums, name), { force: true });
+    }
   }
 
   /** Writes an unchanged value to the file. @throws if the file cannot be written. */
@@ -431,8 +477,33 @@ export class Store {
     this.#db.pragma(`user_version = ${row!.user_version}`);
   }
 
+  /** A fact of the store itself; null if it has none of this name. */
+  fact(name: string): string | null {
+    const row = this.#get<{ value: unknown }>('SELECT value FROM facts WHERE name = ?', name);
+    return row === undefined ? null : String(row.value);
+  }
+
+  setFact(name: string, value: string): void {
+    this.#run('INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)', name, value);
+  }
+
   close(): void {
+    this.#upkeep.stop();
+    this.#count.close();
     this.#db.close();
+  }
+
+  #changes(): Changes {
+    return this.#get<Changes & Record<string, unknown>>(changesQuery)!;
+  }
+
+  /** Call after what changed the number of evaluations or a status was committed. */
+  #changed(): void {
+    try {
+      this.#count.note(this.#changes());
+    } catch {
+      // What was committed stays; the next change notes it.
+    }
   }
 
   /**
@@ -455,6 +526,13 @@ export class Store {
 
   #run(sql: string, ...values: unknown[]): void {
     this.#statement(sql).run(...values);
+    this.#upkeep.due();
+  }
+
+  /** {@link #run} for a change that is counted. */
+  #change(sql: string, ...values: unknown[]): void {
+    this.#run(sql, ...values);
+    this.#changed();
   }
 
   #get<T>(sql: string, ...values: unknown[]): T | undefined {

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
 import { hasEnded, type EvaluationEvent } from '../../src/schema/record.js';
-import { endingEvents } from '../jobs/events.js';
+import { missedEvents } from '../jobs/events.js';
 import type { Services } from '../services.js';
 import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
@@ -109,9 +109,7 @@ export function registerEvents(
       const last = Number(request.headers['last-event-id']);
       const after = Number.isFinite(last) ? last : 0;
       const ended = hasEnded(record.status)
-        ? endingEvents(existing(services, request, record.id))
-            .filter(({ id }) => Number(id) > after)
-            .map(textOf)
+        ? missedEvents(existing(services, request, record.id), after).map(textOf)
         : null;
       if (ended?.length === 0) return reply.code(204).send();
       if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');

@@ -1,6 +1,6 @@
 /** The child process of run-tasks.ts: does one task and ends. */
 import { setPriority } from 'node:os';
-import { watchParent } from '../../src/compute/watch-parent.js';
+import { startWatchThread } from '../../src/compute/watch-thread.js';
 import { asSaeEvalError } from '../../src/errors.js';
 import { pathResolver, serverAllowsPrograms } from '../../src/evaluation/request/path-table.js';
 import { checkInputs } from '../../src/evaluation/run/inputs.js';
@@ -62,5 +62,5 @@ try {
 } catch {
   // It stays as it is.
 }
-watchParent();
+startWatchThread();
 process.once('message', (raw) => void answer(raw));

@@ -15,7 +15,7 @@ import { devices, versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
 import { OpenRunner } from './open-runner.js';
 import { startComputeSpan } from './tracing.js';
-import { watchParent } from './watch-parent.js';
+import { startWatchThread } from './watch-thread.js';
 
 /** Milliseconds between numbers as they stand: to make them and to send them takes time. */
 const resultInterval = 1000;
@@ -155,6 +155,6 @@ function loadAhead(): void {
 
 goFirst();
 standBack(Number(process.env['SAE_EVAL_PROCESS_NICE'] ?? 0));
-watchParent();
+startWatchThread();
 process.on('message', (raw) => void answer(toChildSchema.parse(raw)));
 setImmediate(loadAhead);

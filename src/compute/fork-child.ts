@@ -6,6 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../inspect/child-environment.js';
 import { computeEnvironment, computeFlags } from '../torch/tuning.js';
+import { lifeVariable } from './watch-thread.js';
 
 /** How weights come into memory: src/checkpoint/weights-file.ts. */
 export type WeightMode = 'auto' | 'map' | 'read';
@@ -19,13 +20,15 @@ export interface ForkOptions {
 
 export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildProcess {
   return fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // The last pipe has the signs of life of watch-thread.ts.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     env: {
       ...computeEnvironment,
       ...childEnvironment(),
       ...(weights === undefined ? {} : { SAE_EVAL_WEIGHTS: weights }),
       SAE_EVAL_PROCESS_NICE: String(niceness),
       SAE_EVAL_PROCESS_PARENT: String(process.pid),
+      [lifeVariable]: '1',
     },
     execArgv: [...computeFlags, ...preloads(process.execArgv)],
   });

@@ -8,7 +8,8 @@ import type { Progress } from '../schema/record.js';
 import type { ResolvedRequest } from '../schema/request.js';
 import type { Bilingual, EvaluationResult, SaeResult } from '../schema/result.js';
 import type { ShardDone } from '../evaluation/shards/runner.js';
-import { describeDeath, outOfMemoryKills } from './death.js';
+import { describeDeath, outOfMemoryKills, type Death } from './death.js';
+import { limitsOfEnvironment, SignsOfLife, type LifeLimits } from './signs-of-life.js';
 import { forkChild, type ForkOptions } from './fork-child.js';
 import type { PathTable } from '../evaluation/request/path-table.js';
 import {
@@ -34,12 +35,16 @@ export class ProcessDiedError extends SaeEvalError {
 
 /** Milliseconds that a cancelled evaluation may take to stop by itself. */
 const cancelGraceMs = 1000;
+/** Milliseconds after which a killed process is given up: one in a driver's call cannot end. */
+const killGraceMs = 5000;
 
 export interface ComputeProcessOptions extends ForkOptions {
   /** A process that was started ahead; taken over by the first call. */
   child?: ChildProcess;
   /** Bytes of models and SAEs that stay loaded between evaluations; default none. */
   cacheBytes?: number;
+  /** When a process that is stopped or hangs is ended; default: what the environment says. */
+  limits?: LifeLimits;
 }
 
 export interface ComputeRunOptions {
@@ -121,6 +126,7 @@ export class ComputeProcess {
   #calls = 0;
   #closed = false;
   #answers = false;
+  #life: SignsOfLife | null = null;
   /** Resources of the process at its last message; null before one and without a process. */
   usage: ProcessUsage | null = null;
   /** Called with the process's id when one was started, with null when it ended. */
@@ -132,6 +138,11 @@ export class ComputeProcess {
 
   get pid(): number | null {
     return this.#child?.pid ?? null;
+  }
+
+  /** Seconds since the process's last sign of life; null without a process. */
+  get silence(): number | null {
+    return this.#child === null ? null : (this.#life?.silence ?? null);
   }
 
   /** Whether there is a process and it has answered since it was started. */
@@ -215,9 +226,16 @@ export class ComputeProcess {
   async end(): Promise<void> {
     const child = this.#child;
     if (child === null) return;
-    const gone = new Promise<void>((resolve) => child.once('close', () => resolve()));
+    const gone = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, killGraceMs);
+      child.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
     child.kill('SIGKILL');
     await gone;
+    if (this.#child === child) this.#gone(child, abandoned);
   }
 
   #enqueue(message: WithoutCall<ToChild>, options: Pending['options']): Promise<Answer> {
@@ -235,7 +253,7 @@ export class ComputeProcess {
     let timer: NodeJS.Timeout | undefined;
     const onAbort = (): void => {
       child.send({ type: 'cancel', call } satisfies ToChild, () => {});
-      timer = setTimeout(() => child.kill('SIGKILL'), cancelGraceMs);
+      timer = setTimeout(() => void this.end(), cancelGraceMs);
     };
     const onStop = (): void => void child.send({ type: 'stop', call } satisfies ToChild, () => {});
     try {
@@ -280,6 +298,12 @@ export class ComputeProcess {
     const killsBefore = outOfMemoryKills();
     const child = this.#takeStarted() ?? forkChild(this.options);
     let stderr = '';
+    let lost: string | null = null;
+    const life = new SignsOfLife(child, this.options.limits ?? limitsOfEnvironment(), (why) => {
+      lost = why;
+      void this.end();
+    });
+    this.#life = life;
     child
       .stderr!.setEncoding('utf8')
       .on('data', (text: string) => (stderr = (stderr + text).slice(-stderrKept)));
@@ -288,15 +312,25 @@ export class ComputeProcess {
       stderr += `\nerror: ${error.message}`;
     });
     child.on('close', (code, signal) => {
-      if (this.#child === child) this.#child = null;
-      this.#answers = false;
-      this.usage = null;
-      this.onPid(null);
+      life.stop();
+      if (this.#child !== child) return;
       const death = describeDeath({ code, signal, stderr, killsBefore });
-      this.#fail(new ProcessDiedError(death.sentence, death.explained));
+      this.#gone(child, lost === null ? death : { sentence: lost, explained: false });
     });
     this.onPid(child.pid ?? null);
     return child;
+  }
+
+  /** The process has ended, or is given up. */
+  #gone(child: ChildProcess, death: Death): void {
+    child.removeAllListeners('message');
+    this.#child = null;
+    this.#life?.stop();
+    this.#life = null;
+    this.#answers = false;
+    this.usage = null;
+    this.onPid(null);
+    this.#fail(new ProcessDiedError(death.sentence, death.explained));
   }
 
   #receive(raw: unknown): void {
@@ -337,6 +371,11 @@ export class ComputeProcess {
     this.#pending?.reject(error);
   }
 }
+
+const abandoned: Death = {
+  sentence: 'The compute process could not be ended (a driver or a file system holds it).',
+  explained: false,
+};
 
 /** A function, because the state changes while control flow analysis looks away. */
 function isAborted(signal: AbortSignal | undefined): boolean {

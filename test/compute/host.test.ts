@@ -3,6 +3,9 @@
  * outlives its parent.
  */
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
@@ -140,6 +143,75 @@ describe('ComputeProcess', () => {
     while (isAlive(pid) && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 20));
     expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('a compute process that is stopped', () => {
+  const stopped = (pid: number): void => void process.kill(pid, 'SIGSTOP');
+  const noSign = /gave no sign of life for 2 s .*was ended\.$/;
+
+  it('is noticed at its start, at work and in idle, and replaced', async () => {
+    const limits = { silence: 2, stall: 0 };
+    const watched = new ComputeProcess({ limits });
+    watched.prepare();
+    stopped(watched.pid!);
+    await expect(watched.describe()).rejects.toMatchObject({
+      code: 'process-died',
+      explained: false,
+      message: expect.stringMatching(noSign) as string,
+    });
+    // A start may take its time on a busy machine.
+    limits.silence = 60;
+    const first = await watched.run(request(4));
+    expect(watched.silence).toBeLessThan(30);
+    const running = watched.run(request(400, 512));
+    setTimeout(() => {
+      limits.silence = 2;
+      stopped(watched.pid!);
+    }, 300);
+    await expect(running).rejects.toMatchObject({ code: 'process-died', explained: false });
+    expect(watched.silence).toBeNull();
+    limits.silence = 60;
+    expect((await watched.run(request(4))).results).toEqual(first.results);
+    const ended = new Promise<void>((resolve) => {
+      watched.onPid = (pid) => {
+        if (pid === null) resolve();
+      };
+    });
+    limits.silence = 2;
+    stopped(watched.pid!);
+    await ended;
+    expect(watched.answers).toBe(false);
+    await watched.close();
+  });
+});
+
+describe('a compute process that hangs', () => {
+  it('is told from one that works: it does nothing, though it sends signs of life', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sae-eval-hang-'));
+    // A preloaded module blocks the main thread, as a call of a driver does.
+    const hang = join(folder, 'hang.cjs');
+    writeFileSync(
+      hang,
+      `setInterval(() => {
+         if (require('node:fs').existsSync(${JSON.stringify(join(folder, 'now'))}))
+           Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
+       }, 50).unref();`,
+    );
+    process.execArgv.push(`--require=${hang}`);
+    try {
+      const hanging = new ComputeProcess({ limits: { silence: 30, stall: 2 } });
+      await hanging.describe();
+      writeFileSync(join(folder, 'now'), '');
+      await expect(hanging.run(request(4000, 512))).rejects.toMatchObject({
+        code: 'process-died',
+        message: expect.stringMatching(/did nothing for 2 s .* was ended\.$/) as string,
+      });
+      await hanging.close();
+    } finally {
+      process.execArgv.pop();
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 

@@ -52,6 +52,11 @@ it('opens a store of version 2, and lists what is in it', () => {
    ALTER TABLE evaluations DROP COLUMN outcome_checksum;
    ALTER TABLE evaluations DROP COLUMN result_hash;
    ALTER TABLE evaluations DROP COLUMN rerun_of;
+   DROP TRIGGER evaluation_inserted;
+   DROP TRIGGER evaluation_changed;
+   DROP TRIGGER evaluation_removed;
+   DROP TABLE facts;
+   ALTER TABLE evaluations DROP COLUMN process;
    DROP TABLE best_values;
    DROP TABLE listing;
    PRAGMA user_version = 2;`);
