@@ -45,7 +45,7 @@ export class SignsOfLife {
       this.#idle = Number(text.trimEnd().split('\n').at(-1)) || 0;
     });
     pipe?.on('error', () => {});
-    const shortest = Math.min(...Object.values(limits).filter((limit: number) => limit > 0));
+    const shortest = Math.min(...[limits.silence, limits.stall].filter((limit) => limit > 0));
     const tick = Math.min(longestTick, shortest * 250);
     let last = performance.now();
     this.#timer = setInterval(() => {
