@@ -52,6 +52,7 @@ it('opens a store of version 2, and lists what is in it', () => {
    ALTER TABLE evaluations DROP COLUMN outcome_checksum;
    ALTER TABLE evaluations DROP COLUMN result_hash;
    ALTER TABLE evaluations DROP COLUMN rerun_of;
+   DROP INDEX evaluations_owner;
    DROP TRIGGER evaluation_inserted;
    DROP TRIGGER evaluation_changed;
    DROP TRIGGER evaluation_removed;
