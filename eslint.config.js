@@ -18,8 +18,9 @@ const mayImport = {
   'json-fault': [],
   'hub-name': [],
   'system-memory': [],
-  'missing-path': ['errors', 'hub-name'],
-  'hub-cache': ['errors', 'hub-name', 'missing-path'],
+  files: ['errors'],
+  'missing-path': ['errors', 'files', 'hub-name'],
+  'hub-cache': ['errors', 'files', 'hub-name', 'missing-path'],
   setup: ['errors'],
   version: ['setup'],
   torch: ['errors', 'setup'],
@@ -28,24 +29,23 @@ const mayImport = {
   // The request names the kinds; a kind computes, so that it reads like its paper.
   kinds: ['errors', 'bilingual', 'torch', 'sae'],
   schema: ['errors', 'bilingual', 'metrics', 'kinds'],
-  checkpoint: ['errors', 'torch'],
-  lm: ['errors', 'hub-cache', 'system-memory', 'schema', 'torch', 'checkpoint'],
+  checkpoint: ['errors', 'files', 'torch'],
+  lm: ['errors', 'files', 'hub-cache', 'system-memory', 'schema', 'torch', 'checkpoint'],
   sae: [
     ...['errors', 'bilingual', 'missing-path', 'hub-cache', 'schema', 'torch', 'checkpoint'],
-    'kinds',
+    ...['kinds', 'files'],
   ],
-  data: ['errors', 'missing-path', 'schema', 'torch', 'checkpoint', 'lm'],
+  data: ['errors', 'files', 'missing-path', 'schema', 'torch', 'checkpoint', 'lm'],
   findings: ['bilingual', 'errors', 'schema'],
   summary: ['bilingual', 'schema', 'kinds', 'findings'],
   evaluation: [
     ...['errors', 'bilingual', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint'],
     ...['lm', 'sae', 'kinds', 'data', 'findings', 'summary', 'missing-path', 'hub-cache'],
-    'hub-name',
-    'system-memory',
+    ...['hub-name', 'system-memory', 'files'],
   ],
   inspect: [
     ...['errors', 'hub-cache', 'missing-path', 'schema', 'checkpoint', 'lm', 'sae', 'kinds'],
-    'evaluation',
+    ...['evaluation', 'files'],
   ],
   compute: ['errors', 'version', 'schema', 'torch', 'evaluation', 'inspect'],
   report: ['bilingual', 'errors', 'version', 'metrics', 'schema', 'kinds', 'findings', 'summary'],
@@ -59,6 +59,7 @@ const mayImport = {
   server: [
     ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
     ...['evaluation', 'inspect', 'compute', 'report', 'sqlite', 'page', 'missing-path'],
+    'files',
   ],
   // Only the commands that start the server or its workers import it.
   'server-commands': ['errors', 'cli', 'server'],
@@ -147,6 +148,37 @@ const runsInBrowsers = {
     'no-restricted-imports': [
       'error',
       { patterns: [{ group: ['node:*'], message: 'This code runs in browsers too.' }] },
+    ],
+  },
+};
+
+/** Readers of the files that requests name. They open them by `src/files/` alone, which checks. */
+const opensByFiles = {
+  files: [
+    'src/{checkpoint,lm,sae,data,inspect}/**/*.ts',
+    'src/evaluation/{request,engine,result,run}/**/*.ts',
+    'src/{hub-cache,missing-path}.ts',
+  ],
+  ignores: [
+    // They write, or read what this program wrote.
+    'src/checkpoint/{file-bytes,write-file}.ts',
+    'src/sae/convert/convert.ts',
+    'src/evaluation/run/array-file.ts',
+    // The kind of file system, by a file that is held; /proc/cpuinfo; the cache's own refs.
+    'src/checkpoint/weights-file.ts',
+    'src/evaluation/run/inputs.ts',
+    'src/hub-cache.ts',
+  ],
+  rules: {
+    '@typescript-eslint/no-restricted-imports': [
+      'error',
+      {
+        paths: ['node:fs', 'node:fs/promises'].map((name) => ({
+          name,
+          allowTypeImports: true,
+          message: 'Files that requests name are opened by src/files/, which checks them.',
+        })),
+      },
     ],
   },
 };
@@ -240,6 +272,7 @@ export default tseslint.config(
   },
   { files: ['src/**/*.ts', 'server/**/*.ts'], ...oneWayImports },
   runsInBrowsers,
+  opensByFiles,
   {
     files: ['server/page/**/*.js'],
     languageOptions: {

@@ -2,10 +2,10 @@
  * Lists checkpoints, models and texts below the roots. Names are read here, files in an inspection
  * process; an answer is kept until its file changes.
  */
-import type { Dirent } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
-import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/data-file.js';
+import { SaeEvalError } from '../src/errors.js';
+import { hidePaths } from '../src/evaluation/request/path-table.js';
+import { entriesLater } from '../src/files/index.js';
 import { findInHubCache, modelOfCacheFolder } from '../src/hub-cache.js';
 import {
   inspectCheckpoints,
@@ -21,33 +21,21 @@ import type {
   ModelEntry,
 } from '../src/schema/catalogue.js';
 import type { RecordError } from '../src/schema/record.js';
+import { FolderWalk, inOrder, type Folder, type Found } from './folder-walk.js';
 import type { Roots } from './roots.js';
 
-const deepest = 5;
 const mostFiles = 500;
-const mostFolders = 2000;
-const skipped = new Set(['node_modules', 'dist', 'build', '__pycache__']);
-
-interface Found {
-  /** Path in a request. */
-  name: string;
-  file: string;
-  bytes: number;
-  modified: number;
-}
-interface Folder {
-  name: string;
-  file: string;
-  files: Found[];
-}
 
 function failure(
   answer: Inspected<unknown> | undefined,
   { file, name }: Found,
+  within: string[],
 ): RecordError | null {
-  return answer !== undefined && 'error' in answer
-    ? { code: answer.error.code, message: answer.error.message.replaceAll(file, name) }
-    : null;
+  if (answer === undefined || !('error' in answer)) return null;
+  const { code, message } = hidePaths(SaeEvalError.fromJSON(answer.error), [
+    { name, path: file, within },
+  ]);
+  return { code, message };
 }
 
 export class Catalogue {
@@ -56,12 +44,14 @@ export class Catalogue {
     { stamp: string; answer: Inspected<CheckpointDescription> }
   >();
   readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
-  #walk: { at: number; folders: Promise<Folder[]> } | null = null;
+  readonly #walk: FolderWalk;
 
   constructor(
     private readonly roots: Roots,
     private readonly inspectOptions: InspectOptions,
-  ) {}
+  ) {
+    this.#walk = new FolderWalk(roots.folders);
+  }
 
   async checkpoints(
     signal: AbortSignal,
@@ -74,13 +64,14 @@ export class Catalogue {
       return described.has(file) && (answer === undefined || 'ok' in answer);
     };
     // A folder that cannot be read as a language model may hold an SAE with a config.json.
-    const all = (await this.#folders())
+    const all = (await this.#walk.folders())
       .filter(({ file }) => !isModel(file))
       .flatMap(({ file, files }) => files.map((found) => ({ ...found, folder: file })))
       .filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
+    const within = await this.roots.within();
     const answers = await this.#cached(this.#checkpoints, listed, (files) =>
-      inspectCheckpoints(files, { ...this.inspectOptions, signal }),
+      inspectCheckpoints(files, { ...this.inspectOptions, within, signal }),
     );
     return {
       truncated: all.length > listed.length,
@@ -117,7 +108,7 @@ export class Catalogue {
             namedKind,
             obstacle,
             choices,
-            error: failure(answer, found),
+            error: failure(answer, found, within),
           },
         ];
       }),
@@ -131,8 +122,9 @@ export class Catalogue {
     }));
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
+    const within = await this.roots.within();
     const answers = await this.#cached(this.#models, listed, (files) =>
-      inspectModels(files, { ...this.inspectOptions, signal }),
+      inspectModels(files, { ...this.inspectOptions, within, signal }),
     );
     return {
       truncated: all.length > listed.length,
@@ -155,7 +147,7 @@ export class Catalogue {
           width,
           vocabulary,
           maxPositions,
-          error: failure(answer, found),
+          error: failure(answer, found, within),
         };
       }),
     };
@@ -168,9 +160,10 @@ export class Catalogue {
   async #modelFolders(
     signal: AbortSignal,
   ): Promise<(Found & { answer: Inspected<ModelFacts> | undefined })[]> {
-    const folders = (await this.#folders()).flatMap((folder) => describedBy(folder) ?? []);
+    const folders = (await this.#walk.folders()).flatMap((folder) => describedBy(folder) ?? []);
+    const within = await this.roots.within();
     const answers = await this.#cached(this.#models, folders.slice(0, mostFiles), (files) =>
-      inspectModels(files, { ...this.inspectOptions, signal }),
+      inspectModels(files, { ...this.inspectOptions, within, signal }),
     );
     // Other tools have manifests too. A program counts even if this server does not run programs.
     return folders
@@ -180,7 +173,7 @@ export class Catalogue {
 
   /** Folders with text files, and the files that a request for the folder would read. */
   async datasets(): Promise<{ items: DatasetEntry[]; truncated: boolean }> {
-    const items = (await this.#folders()).flatMap(({ name, files }): DatasetEntry[] => {
+    const items = (await this.#walk.folders()).flatMap(({ name, files }): DatasetEntry[] => {
       const texts = textExtensions
         .map((extensions) =>
           files.filter((entry) => extensions.some((extension) => entry.name.endsWith(extension))),
@@ -217,51 +210,9 @@ export class Catalogue {
     return files.map(({ file }) => memory.get(file)?.answer);
   }
 
-  /** All folders below the roots, walked again after two seconds. */
-  #folders(): Promise<Folder[]> {
-    if (this.#walk === null || performance.now() - this.#walk.at > 2000)
-      this.#walk = { at: performance.now(), folders: this.#walkRoots() };
-    return this.#walk.folders;
-  }
-
-  async #walkRoots(): Promise<Folder[]> {
-    const folders: Folder[] = [];
-    const seen = new Set<string>();
-    for (const root of this.roots.folders) {
-      const waiting: { path: string; depth: number }[] = [{ path: root, depth: 0 }];
-      for (
-        let next = waiting.shift();
-        next !== undefined && folders.length < mostFolders;
-        next = waiting.shift()
-      ) {
-        const { path, depth } = next;
-        const name = relative(root, path) || '.';
-        const files: Found[] = [];
-        for (const entry of await entriesOf(path)) {
-          const file = join(path, entry.name);
-          const entryName = relative(root, file);
-          // Links are left out; their targets are checked when a request names them.
-          if (
-            entry.isDirectory() &&
-            depth < deepest &&
-            !skipped.has(entry.name) &&
-            !entry.name.startsWith('.')
-          )
-            waiting.push({ path: file, depth: depth + 1 });
-          if (!entry.isFile() || seen.has(entryName)) continue;
-          const facts = await stat(file).catch(() => null);
-          if (facts === null) continue;
-          seen.add(entryName);
-          files.push({ name: entryName, file, bytes: facts.size, modified: facts.mtimeMs });
-        }
-        folders.push({ name, file: path, files });
-      }
-    }
-    return folders;
-  }
-
   async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
-    const names = (await entriesOf(this.roots.hub)).map((entry) => modelOfCacheFolder(entry.name));
+    const found = await entriesLater(this.roots.hub, { within: null }).catch(() => []);
+    const names = inOrder(found).map((entry) => modelOfCacheFolder(entry.name));
     return names.flatMap((name) => {
       const file = name === null ? null : findInHubCache(name, { hub: this.roots.hub });
       return name === null || file === null
@@ -293,14 +244,4 @@ function describedBy({ name, file, files }: Folder): (Found & { byName: boolean 
 
 function isModelAnswer(answer: Inspected<ModelFacts> | undefined): boolean {
   return answer !== undefined && ('ok' in answer || answer.error.code === 'model-unsupported');
-}
-
-async function entriesOf(path: string): Promise<Dirent[]> {
-  try {
-    return (await readdir(path, { withFileTypes: true })).sort((a, b) =>
-      a.name < b.name ? -1 : 1,
-    );
-  } catch {
-    return [];
-  }
 }

@@ -9,9 +9,9 @@ import {
   type ParsedRequest,
 } from '../src/evaluation/request/checkpoints/expand.js';
 import { splitPattern } from '../src/evaluation/request/checkpoints/pattern.js';
+import { hidePaths } from '../src/evaluation/request/path-table.js';
 import { inspectPatterns, type FoundStart } from '../src/inspect/inspect.js';
 import type { Turn } from './fair-gate.js';
-import { Roots } from './roots.js';
 import type { Services } from './services.js';
 
 /**
@@ -38,12 +38,12 @@ export async function expansionOf(
       : await inspections.through(turn, (signal) =>
           inspectPatterns(starts, { timeoutMs: options.inspectTimeout * 1000, signal }),
         );
-  for (const [at, { typed, real }] of starts.entries()) {
+  for (const [at, { typed, real, within }] of starts.entries()) {
     const answer = answers[at]!;
-    const table = [{ name: splitPattern(typed).base, path: real }];
+    const table = [{ name: splitPattern(typed).base, path: real, within }];
     found.set(
       typed,
-      'ok' in answer ? answer.ok : Roots.hide(SaeEvalError.fromJSON(answer.error), table),
+      'ok' in answer ? answer.ok : hidePaths(SaeEvalError.fromJSON(answer.error), table),
     );
   }
   return Expansion.of(body, (typed) => {

@@ -1,5 +1,5 @@
 /** Settings of a server and their defaults (docs/reference/operations.md). */
-import { readFileSync, realpathSync } from 'node:fs';
+import { readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../src/errors.js';
@@ -272,7 +272,8 @@ export function resolveServerOptions(
   }
   const roots = options.roots.map((root) => {
     try {
-      return realpathSync(resolve(root));
+      const real = realpathSync(resolve(root));
+      if (statSync(real).isDirectory()) return real;
     } catch (cause) {
       throw new SaeEvalError(
         'configuration-invalid',
@@ -280,6 +281,10 @@ export function resolveServerOptions(
         { cause },
       );
     }
+    throw new SaeEvalError(
+      'configuration-invalid',
+      `The root ${root} is a file; give an existing folder with --root.`,
+    );
   });
   const db = resolve(options.db);
   return { ...options, roots, db, runs: realFolder(options.runs ?? `${db}.runs`) };

@@ -4,9 +4,10 @@
  * too.
  */
 import { readdir, realpath, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join, normalize, relative, resolve, sep } from 'node:path';
+import { basename, dirname, isAbsolute, join, normalize, relative, resolve } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import type { PathTable } from '../src/evaluation/request/path-table.js';
+import { entriesLater, isBelow, leadsOutside, leavesOnItsWay } from '../src/files/index.js';
 import {
   findInHubCache,
   hubCacheFolder,
@@ -16,19 +17,6 @@ import {
 import { fetchAdvice } from '../src/missing-path.js';
 import { nearestName } from '../src/nearest-name.js';
 import type { ResolvedRequest } from '../src/schema/request.js';
-
-function isBelow(folder: string, path: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
-}
-
-function outside(path: string): SaeEvalError {
-  return new SaeEvalError(
-    'path-outside-roots',
-    `'${path}' leads outside the server's root folders; expected a path below one of them, such ` +
-      "as 'checkpoints/model'.",
-  );
-}
 
 /**
  * Refuses pipes, sockets and devices: opening a pipe can wait for ever.
@@ -81,7 +69,7 @@ export class Roots {
       const candidate = isAbsolute(path) ? normalize(path) : resolve(root, path);
       return isBelow(root, candidate) ? [candidate] : [];
     });
-    if (candidates.length === 0) throw outside(path);
+    if (candidates.length === 0) throw leadsOutside(path);
     for (const candidate of candidates) {
       const real = await this.#real(candidate, path);
       if (real === null) continue;
@@ -104,8 +92,9 @@ export class Roots {
     for (const folder of new Set(candidates.map((candidate) => dirname(candidate)))) {
       if (!this.folders.some((root) => isBelow(root, folder))) continue;
       const real = await this.#real(folder, path).catch(() => null);
-      const names = real === null ? [] : await readdir(real).catch(() => []);
-      const visible = names.filter((name) => !name.startsWith('.'));
+      const entries =
+        real === null ? [] : await entriesLater(real, { within: this.folders }).catch(() => []);
+      const visible = entries.map(({ name }) => name).filter((name) => !name.startsWith('.'));
       const meant = nearestName(basename(path), visible);
       if (meant !== null) return `; did you mean '${join(dirname(path), meant)}'?`;
     }
@@ -138,6 +127,15 @@ export class Roots {
     return { real, within: [await realpath(this.#repository(path, 'SAE'))] };
   }
 
+  /** Real paths of the folders in which the files of a path may lie, or of any without one. */
+  async within(path?: string): Promise<string[]> {
+    if (path !== undefined && this.folders.some((root) => isBelow(root, path)))
+      return [...this.folders];
+    const hub = await realpath(this.hub).catch(() => null);
+    if (path !== undefined && hub !== null && isBelow(hub, path)) return [hub];
+    return hub === null ? [...this.folders] : [...this.folders, hub];
+  }
+
   #repository(path: string, thing: HubThing): string {
     return repositoryFolder(path, { hub: this.hub, thing })!;
   }
@@ -157,14 +155,17 @@ export class Roots {
   }
 
   async #cached(path: string, thing: HubThing): Promise<string | null> {
-    const found = findInHubCache(path, { hub: this.hub, thing });
-    if (found === null || thing === 'model') return found;
+    const cached = findInHubCache(path, { hub: this.hub, thing });
+    if (cached === null) return null;
+    const place = this.#repository(path, thing);
+    const repository = await realpath(place);
+    const found = join(repository, relative(place, cached));
+    if (thing === 'model') return found;
     // A snapshot's files are links to the blobs of its repository, and lead nowhere else.
-    const repository = await realpath(this.#repository(path, thing));
     const names = (await stat(found)).isDirectory() ? await readdir(found) : [];
     for (const one of [found, ...names.map((name) => join(found, name))]) {
       const real = await realpath(one);
-      if (!isBelow(repository, real)) throw outside(path);
+      if (!isBelow(repository, real)) throw leadsOutside(path);
       await ordinary(real, path);
     }
     return found;
@@ -205,7 +206,8 @@ export class Roots {
       const key = `${thing} ${name}`;
       if (table.has(key)) return;
       try {
-        table.set(key, { name, thing, path: await body(name) });
+        const path = await body(name);
+        table.set(key, { name, thing, path, within: await this.within(path) });
       } catch (thrown) {
         table.set(key, { name, thing, error: asSaeEvalError(thrown, name).toJSON() });
       }
@@ -217,34 +219,21 @@ export class Roots {
     return [...table.values()];
   }
 
-  /** The same error with the request's paths in place of real ones, which stay private. */
-  static hide(error: SaeEvalError, table: NonNullable<PathTable>): SaeEvalError {
-    const known = table.flatMap((entry) =>
-      'path' in entry && entry.path !== entry.name ? [[entry.path, entry.name] as const] : [],
-    );
-    // Longer paths first: a file before its folder.
-    known.sort(([a], [b]) => b.length - a.length);
-    const hidden = (text: string): string =>
-      known.reduce((result, [real, typed]) => result.replaceAll(real, typed), text);
-    return new SaeEvalError(error.code, hidden(error.message), {
-      fields: error.fields.map(({ path, message }) => ({ path, message: hidden(message) })),
-      cause: error,
-    });
-  }
-
   async #real(candidate: string, path: string): Promise<string | null> {
     let real: string;
     try {
       real = await realpath(candidate);
     } catch (thrown) {
       const code = (thrown as NodeJS.ErrnoException).code;
+      // Nobody learns whether there is anything outside.
+      if (leavesOnItsWay(candidate, this.folders)) throw leadsOutside(path);
       if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'ELOOP' || code === 'ENAMETOOLONG')
         return null;
       throw new SaeEvalError('file-unreadable', `'${path}' cannot be read (${code}).`, {
         cause: thrown,
       });
     }
-    if (!this.folders.some((root) => isBelow(root, real))) throw outside(path);
+    if (!this.folders.some((root) => isBelow(root, real))) throw leadsOutside(path);
     return real;
   }
 

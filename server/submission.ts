@@ -4,12 +4,12 @@ import { setTimeout } from 'node:timers/promises';
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../src/errors.js';
 import type { ParsedRequest } from '../src/evaluation/request/checkpoints/expand.js';
+import { hidePaths } from '../src/evaluation/request/path-table.js';
 import { askedDevice } from '../src/evaluation/run/device.js';
 import { inspectRequest } from '../src/inspect/inspect.js';
 
 import { expansionOf } from './expansion.js';
 import { refuseIfGone } from './presence.js';
-import { Roots } from './roots.js';
 import { deviceFamilies } from './shards/families.js';
 import type { Services } from './services.js';
 import { carrierOf } from './tracing.js';
@@ -142,7 +142,7 @@ export async function submit(
         }),
       )
       .catch((thrown: unknown) => {
-        throw expansion.told(thrown instanceof SaeEvalError ? Roots.hide(thrown, paths) : thrown);
+        throw expansion.told(thrown instanceof SaeEvalError ? hidePaths(thrown, paths) : thrown);
       });
     refuseIfGone(signal);
     return same(

@@ -3,21 +3,14 @@
  * has a folder `models--org--name` or `datasets--org--name` for each repository;
  * `refs/<revision>` in it names a commit, and the files of the commit lie in `snapshots/<commit>`.
  */
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { factsIfAny, isFolder, isThere } from './files/index.js';
 import { parseHubName, type HubThing } from './hub-name.js';
 import { missingPath } from './missing-path.js';
 
 export type { HubThing } from './hub-name.js';
-
-function isFolder(path: string): boolean {
-  try {
-    return statSync(path).isDirectory();
-  } catch {
-    return false;
-  }
-}
 
 /** Folder in which huggingface_hub keeps its downloads. */
 export function hubCacheFolder(env: NodeJS.ProcessEnv = process.env): string {
@@ -77,7 +70,7 @@ export function findInHubCache(name: string, options: HubOptions = {}): string |
   const { path = null } = parseHubName(name) ?? {};
   if (snapshot === null || path === null) return snapshot;
   const inside = join(snapshot, path);
-  return statSync(inside, { throwIfNoEntry: false }) === undefined ? null : inside;
+  return factsIfAny(inside) === null ? null : inside;
 }
 
 /**
@@ -85,7 +78,7 @@ export function findInHubCache(name: string, options: HubOptions = {}): string |
  * cache has under that name, else the path, whose reader tells that it is missing.
  */
 export function located(path: string, thing: HubThing): string {
-  if (statSync(path, { throwIfNoEntry: false }) !== undefined) return path;
+  if (isThere(path)) return path;
   return findInHubCache(path, { thing }) ?? path;
 }
 

@@ -1,7 +1,7 @@
 /** The error of a path that leads nowhere: what lies there instead, and what was probably meant. */
-import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, normalize } from 'node:path';
 import { SaeEvalError } from './errors.js';
+import { confinedTo, factsIfAny, namesIn as allNamesIn } from './files/index.js';
 import { fetchCommand, parseHubName, type HubThing } from './hub-name.js';
 import { nearestName } from './nearest-name.js';
 
@@ -20,7 +20,7 @@ const mostNamed = 8;
 /** Names in a folder, hidden ones left out; null if there is no such folder. */
 function namesIn(folder: string): string[] | null {
   try {
-    return readdirSync(folder)
+    return allNamesIn(folder)
       .filter((name) => !name.startsWith('.'))
       .sort();
   } catch {
@@ -32,13 +32,15 @@ function namesIn(folder: string): string[] | null {
 function brokenAt(path: string): { folder: string; name: string; isLast: boolean } {
   let [folder, name] = [dirname(path), basename(path)];
   const last = name;
-  while (statSync(folder, { throwIfNoEntry: false }) === undefined && dirname(folder) !== folder)
+  while (factsIfAny(folder) === null && dirname(folder) !== folder)
     [folder, name] = [dirname(folder), basename(folder)];
   return { folder, name, isLast: name === last && folder === dirname(path) };
 }
 
 /** The names in a folder as a clause, or only the one that was probably meant. */
 function neighbors(path: string, { nearOnly }: { nearOnly: boolean }): string {
+  // Whoever asks a server is not told what lies in folders that were not named.
+  if (confinedTo() !== null) return '';
   const { folder, name, isLast } = brokenAt(path);
   const names = namesIn(folder);
   const shownFolder = folder === '.' ? 'this folder' : folder;
@@ -75,11 +77,7 @@ export function fetchAdvice(path: string, hub: HubThing): string {
 function isBegun(path: string): boolean {
   const [owner, name] = path.split('/');
   // Only a name of the hub has a colon.
-  return (
-    !path.includes(':') &&
-    name !== undefined &&
-    statSync(owner!, { throwIfNoEntry: false }) !== undefined
-  );
+  return !path.includes(':') && name !== undefined && factsIfAny(owner!) !== null;
 }
 
 /**

@@ -8,6 +8,7 @@ import { SaeEvalError } from '../../src/errors.js';
 import type { Field, Metric } from '../../src/metrics/metric.js';
 import { metrics, needsOf } from '../../src/metrics/table.js';
 import { askedDevice } from '../../src/evaluation/run/device.js';
+import { hidePaths } from '../../src/evaluation/request/path-table.js';
 import { inspectCheckpoints } from '../../src/inspect/inspect.js';
 import {
   checkpointDescriptionSchema,
@@ -137,20 +138,24 @@ export function registerCatalogue(app: Api, services: Services): void {
     handler: async (request, reply) => {
       const { path } = request.query;
       const file = await roots.resolveCheckpoint(path);
+      const within = await roots.within(file);
       const turn = { client: clientOf(request), signal: presenceOf(request, reply) };
       const [answer] = await inspections.through(turn, (signal) =>
-        inspectCheckpoints([file], { timeoutMs: options.inspectTimeout * 1000, signal }),
+        inspectCheckpoints([file], {
+          within,
+          timeoutMs: options.inspectTimeout * 1000,
+          signal,
+        }),
       );
       if (answer === undefined || 'error' in answer) {
         const { code, message } = answer?.error ?? {
           code: 'internal',
           message: 'The inspection gave no answer.',
         };
-        throw SaeEvalError.fromJSON({
-          code,
-          message: message.replaceAll(file, path),
-          fields: [{ path: 'path', message: message.replaceAll(file, path) }],
-        });
+        throw hidePaths(
+          SaeEvalError.fromJSON({ code, message, fields: [{ path: 'path', message }] }),
+          [{ name: path, path: file, within }],
+        );
       }
       return { ...answer.ok, path };
     },

@@ -2,7 +2,12 @@
 import { setPriority } from 'node:os';
 import { startWatchThread } from '../../src/compute/watch-thread.js';
 import { asSaeEvalError } from '../../src/errors.js';
-import { pathResolver, serverAllowsPrograms } from '../../src/evaluation/request/path-table.js';
+import {
+  hidePaths,
+  openPaths,
+  serverAllowsPrograms,
+  type PathTable,
+} from '../../src/evaluation/request/path-table.js';
 import { checkInputs } from '../../src/evaluation/run/inputs.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { planRun } from '../../src/evaluation/shards/make-plan.js';
@@ -19,7 +24,7 @@ function send(answer: TaskAnswer): Promise<void> {
 async function plan(task: Extract<Task, { type: 'plan' }>): Promise<TaskAnswer> {
   const { folder, id, createdAt, request, paths, shardSamples, saesPerShard } = task;
   const inputs = await checkInputs(request, {
-    resolvePath: pathResolver(paths),
+    resolvePath: openPaths(paths, [folder]),
     allowProgram: serverAllowsPrograms(),
   });
   let told = 0;
@@ -48,11 +53,14 @@ async function mergeShards(task: Extract<Task, { type: 'merge' }>): Promise<Task
 }
 
 async function answer(raw: unknown): Promise<void> {
+  let paths: PathTable = null;
   try {
     const task = taskSchema.parse(raw);
+    if (task.type === 'plan') ({ paths } = task);
     await send(task.type === 'plan' ? await plan(task) : await mergeShards(task));
   } catch (thrown) {
-    await send({ type: 'error', error: asSaeEvalError(thrown, 'The run').toJSON() });
+    const error = hidePaths(asSaeEvalError(thrown, 'The run'), paths);
+    await send({ type: 'error', error: error.toJSON() });
   }
   process.exit(0);
 }

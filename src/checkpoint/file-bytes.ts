@@ -1,6 +1,7 @@
 /** Positioned reads of a file, which are checked against its size. */
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
+import { openFile } from '../files/index.js';
 
 /**
  * Open file. Reads are synchronous, because headers are small and take a few reads only. The caller
@@ -11,23 +12,10 @@ export class FileBytes {
   readonly size: number;
   readonly #file: number;
 
-  /**
-   * @throws SaeEvalError `file-unreadable` for a folder or a device.
-   * @throws Error with Node's code, such as `ENOENT`, if the file cannot be opened.
-   */
-  constructor(path: string) {
+  private constructor(path: string, file: number) {
     this.path = path;
-    // Not blocking: opening a pipe would wait for its other end.
-    this.#file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    const status = fstatSync(this.#file);
-    if (!status.isFile()) {
-      closeSync(this.#file);
-      throw new SaeEvalError(
-        'file-unreadable',
-        `${path}: expected a file, found ${status.isDirectory() ? 'a folder' : 'something else'}.`,
-      );
-    }
-    this.size = status.size;
+    this.#file = file;
+    this.size = fstatSync(file).size;
   }
 
   /**
@@ -65,9 +53,21 @@ export class FileBytes {
     closeSync(this.#file);
   }
 
-  /** Result of `use`. The file is closed afterwards. */
+  /**
+   * Result of `use` on a file that a request names. The file is closed afterwards.
+   * @throws SaeEvalError `file-unreadable` for a folder or a device; `path-outside-roots`.
+   * @throws Error with Node's code, such as `ENOENT`, if the file cannot be opened.
+   */
   static with<T>(path: string, use: (file: FileBytes) => T): T {
-    const file = new FileBytes(path);
+    return FileBytes.#using(new FileBytes(path, openFile(path)), use);
+  }
+
+  /** The same of a file that this program made, wherever that lies. */
+  static withOwn<T>(path: string, use: (file: FileBytes) => T): T {
+    return FileBytes.#using(new FileBytes(path, openSync(path, 'r')), use);
+  }
+
+  static #using<T>(file: FileBytes, use: (file: FileBytes) => T): T {
     try {
       return use(file);
     } finally {

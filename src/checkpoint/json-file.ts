@@ -1,6 +1,7 @@
 /** JSON and text files that lie beside weights: read whole, but only if they are small. */
 import type { z } from 'zod';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../errors.js';
+import { jsonFault, placeIn } from '../json-fault.js';
 import { FileBytes } from './file-bytes.js';
 import { mistakenContent } from './mistaken-file.js';
 
@@ -12,6 +13,8 @@ export interface TextFileOptions {
 }
 
 const mebibyte = 2 ** 20;
+/** Characters of a text in which the fault is looked for. */
+const mostSearched = 4 * mebibyte;
 
 /**
  * Text of a file; null if there is no such file.
@@ -45,16 +48,22 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
   if (text === null) return undefined;
   try {
     return JSON.parse(text);
-  } catch (thrown) {
-    const mistake = mistakenContent(text);
-    throw new SaeEvalError(
-      options.code,
-      mistake === null
-        ? `${path}: expected JSON, found something else ` +
-            `(${thrown instanceof Error ? thrown.message : String(thrown)}).`
-        : `${path}: expected JSON; ${mistake}.`,
-    );
+  } catch {
+    throw new SaeEvalError(options.code, `${path}: expected JSON${notJson(text)}.`);
   }
+}
+
+/**
+ * What a text that is not JSON is, as the end of a sentence. The text itself is not quoted: it may
+ * be somebody's, who did not mean to show it.
+ */
+export function notJson(text: string): string {
+  const mistake = mistakenContent(text);
+  if (mistake !== null) return `; ${mistake}`;
+  const fault = text.length > mostSearched ? null : jsonFault(text);
+  if (fault === null) return ', found something else';
+  const { line, col } = placeIn(text, fault.at);
+  return `, found something else at line ${line}, column ${col}`;
 }
 
 /**

@@ -6,7 +6,8 @@
  * the file system of each.
  */
 import { statfsSync } from 'node:fs';
-import { SaeEvalError } from '../errors.js';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { holding, holdingFile } from '../files/index.js';
 import { mapFile, type MappedFile } from '../torch/index.js';
 
 export const weightModes = ['auto', 'map', 'read'] as const;
@@ -55,7 +56,7 @@ export function weightMode(env: NodeJS.ProcessEnv = process.env): WeightMode {
 
 function isOnNetwork(path: string): boolean {
   try {
-    return networkFileSystem(statfsSync(path).type) !== null;
+    return holding(path, ({ through }) => networkFileSystem(statfsSync(through).type) !== null);
   } catch {
     return false; // Opening the file says why.
   }
@@ -67,7 +68,27 @@ export function areWeightsRead(path: string): boolean {
   return mode === 'read' || (mode === 'auto' && isOnNetwork(path));
 }
 
+/** What `use` makes of a file; errors name it by its path, not by the way it was opened. */
+function named<T>({ path, through }: { path: string; through: string }, use: () => T): T {
+  try {
+    return use();
+  } catch (thrown) {
+    const { code, message } = asSaeEvalError(thrown, path);
+    throw new SaeEvalError(code, message.replaceAll(through, path), { cause: thrown });
+  }
+}
+
 /** Opens a file of weights, mapped or to be read. The caller closes it. */
 export function openWeights(path: string): MappedFile {
-  return mapFile(path, { read: areWeightsRead(path) });
+  return named({ path, through: path }, () =>
+    holdingFile(path, ({ through }) => {
+      const file = named({ path, through }, () => mapFile(through, { read: areWeightsRead(path) }));
+      return {
+        path,
+        byteLength: file.byteLength,
+        tensor: (options) => named({ path, through }, () => file.tensor(options)),
+        close: () => file.close(),
+      };
+    }),
+  );
 }

@@ -9,7 +9,7 @@ import { run as runEvaluation, type RunOptions } from '../evaluation/run/run.js'
 import type { EvaluationResult } from '../schema/result.js';
 import { WeightCache } from '../evaluation/run/weight-cache.js';
 import { describeMachine, memoryReader } from './machine.js';
-import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
+import { hidePaths, openPaths, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { devices, versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
@@ -74,7 +74,7 @@ async function computeShard(message: Extract<ToChild, { type: 'shard' }>): Promi
     });
     send({ type: 'shard-done', call, done, usage: usage() });
   } catch (thrown) {
-    const error = asSaeEvalError(thrown, 'The shard');
+    const error = hidePaths(asSaeEvalError(thrown, 'The shard'), message.paths);
     send({ type: 'error', call, error: error.toJSON(), usage: usage() });
   } finally {
     cancellations.delete(call);
@@ -101,7 +101,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       cache,
       signal: ends.cancel.signal,
       stop: ends.stop.signal,
-      resolvePath: pathResolver(paths),
+      resolvePath: openPaths(paths),
       allowProgram: paths === null ? message.allowProgram : serverAllowsPrograms(),
       onLoaded: () => span.loaded(),
       onBatch: (samples) => span.batch(samples),
@@ -113,7 +113,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
     span.end();
     send({ type: 'result', call, result, usage: usage() });
   } catch (thrown) {
-    const error = asSaeEvalError(thrown, 'The evaluation');
+    const error = hidePaths(asSaeEvalError(thrown, 'The evaluation'), paths);
     span.end(error.message);
     send({ type: 'error', call, error: error.toJSON(), usage: usage() });
   } finally {

@@ -1,5 +1,5 @@
 /** The runner of shards of a compute process, kept open from one shard to the next of a run. */
-import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
+import { openPaths, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import type { WeightCache } from '../evaluation/run/weight-cache.js';
 import { FolderStore } from '../evaluation/shards/folder-store.js';
 import { ShardRunner, type ShardDone, type ShardOptions } from '../evaluation/shards/runner.js';
@@ -19,6 +19,7 @@ export class OpenRunner {
     { device, ...options }: ShardOptions & { device: string },
   ): Promise<ShardDone> {
     const { folder, shard, repeat, request, paths, allowProgram, anyMachine } = message;
+    const resolvePath = openPaths(paths, [folder]);
     const store = new FolderStore(folder);
     const plan = store.plan();
     const planned = plan?.shards[shard];
@@ -40,7 +41,7 @@ export class OpenRunner {
         request,
         device,
         anyMachine,
-        resolvePath: pathResolver(paths),
+        resolvePath,
         allowProgram: paths === null ? allowProgram : serverAllowsPrograms(),
         cache: this.cache,
       });

@@ -1,8 +1,8 @@
 /** Reads the bytes of a file piece by piece, decompressed. */
-import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { openFileHandle } from '../files/index.js';
 import type { DataFile } from './data-file.js';
 
 const pieceBytes = 1 << 18;
@@ -13,7 +13,7 @@ const pieceBytes = 1 << 18;
 const zstdPieceBytes = 1 << 10;
 
 async function* filePieces(path: string): AsyncGenerator<Buffer, void, undefined> {
-  const file = await open(path);
+  const file = await openFileHandle(path);
   try {
     for (;;) {
       const piece = Buffer.allocUnsafe(pieceBytes);

@@ -1,9 +1,8 @@
 /** Files that hold records, by their names, and what to do with others. */
-import { existsSync } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
+import { factsOf, isThere, namesIn } from '../files/index.js';
 
 export interface DataFile {
   path: string;
@@ -90,7 +89,7 @@ function dataFile(path: string, format: DataFile['format']): DataFile {
 
 /** A file given by its own name: `.parquet`, `.txt`, or else JSON. */
 export function singleFile(path: string): DataFile {
-  const isSaved = existsSync(join(dirname(path), 'state.json'));
+  const isSaved = isThere(join(dirname(path), 'state.json'));
   const clause = unreadClause(path, { isSaved });
   if (clause !== null) throw new SaeEvalError('dataset-invalid', `${path}: ${clause}.`);
   if (path.endsWith('.parquet')) return dataFile(path, 'parquet');
@@ -122,19 +121,36 @@ export interface Folder {
 }
 
 /**
+ * Whether a name of a folder is a file; a folder may have the name of one.
+ * @throws SaeEvalError `file-not-found` for a link to nothing, `file-unreadable` for a pipe: text
+ *   would be missing without a word.
+ */
+function isDataFile(path: string): boolean {
+  const facts = factsOf(path);
+  if (facts === null)
+    throw new SaeEvalError('file-not-found', `${path}: this link leads to nothing.`);
+  if (!facts.isFile() && !facts.isDirectory())
+    throw new SaeEvalError(
+      'file-unreadable',
+      `${path}: expected a file, found a pipe, a socket or a device.`,
+    );
+  return facts.isFile();
+}
+
+/**
  * The data files of a folder, not of its sub-folders. `.jsonl` files are taken; if it has none, the
  * compressed ones; else the parquet files; else the JSON documents; else the texts. Documents
  * beside texts are a fault, since either may be meant.
  */
-export async function folderAt(path: string): Promise<Folder> {
-  const names = inCodePointOrder(await readdir(path));
+export function folderAt(path: string): Folder {
+  const names = inCodePointOrder(namesIn(path));
   const found: Record<string, DataFile[]> = {};
   for (const { extensions, format } of sorts) {
     const files: DataFile[] = [];
     for (const name of names) {
       if (!extensions.some((extension) => name.endsWith(extension))) continue;
       if (extensions[0] === '.json' && describing.test(name)) continue;
-      if ((await stat(join(path, name))).isFile()) files.push(dataFile(join(path, name), format));
+      if (isDataFile(join(path, name))) files.push(dataFile(join(path, name), format));
     }
     if (files.length === 0) continue;
     found[extensions[0]!] = files;

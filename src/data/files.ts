@@ -2,9 +2,10 @@
  * Files of a data set: one file, a folder of files, or a folder as the Hugging Face hub or
  * `save_to_disk` leave it, with the files of one split in a sub-folder.
  */
-import { readdir, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { entriesIn, holding } from '../files/index.js';
 import {
   folderAt,
   refuseMistaken,
@@ -26,20 +27,38 @@ interface Found extends Folder {
   name: string;
 }
 
+/** Entries of a folder; none if it cannot be read. */
+function listed(folder: string): Dirent[] {
+  try {
+    return entriesIn(folder);
+  } catch {
+    return [];
+  }
+}
+
+function folderIfReadable(path: string): Folder | null {
+  try {
+    return folderAt(path);
+  } catch (thrown) {
+    if (thrown instanceof SaeEvalError) throw thrown; // it leads outside
+    return null;
+  }
+}
+
 /** Sub-folders with data files, or with files that are named as not read. */
-async function subFolders(path: string): Promise<Found[]> {
+function subFolders(path: string): Found[] {
   const found: Found[] = [];
   let waiting = [path];
   for (let depth = 0, seen = 0; depth < deepest && waiting.length > 0; depth++) {
     const next: string[] = [];
     for (const parent of waiting)
-      for (const entry of await readdir(parent, { withFileTypes: true }).catch(() => [])) {
+      for (const entry of listed(parent)) {
         if (!entry.isDirectory() || entry.name.startsWith('.') || ++seen > mostFolders) continue;
         next.push(join(parent, entry.name));
       }
     waiting = next.sort();
     for (const each of waiting) {
-      const folder = await folderAt(each).catch(() => null);
+      const folder = folderIfReadable(each);
       if (folder !== null) found.push({ ...folder, name: relative(path, each) });
     }
   }
@@ -96,9 +115,9 @@ function noSuchSplit(path: string, split: string, there: readonly (string | null
 }
 
 /** The one sub-folder with data, or an error that names what there is. */
-async function filesBelow(folder: Folder, split: string | null): Promise<DataFile[] | null> {
+function filesBelow(folder: Folder, split: string | null): DataFile[] | null {
   const { path } = folder;
-  const below = await subFolders(path);
+  const below = subFolders(path);
   const holding = below.filter(({ files, besides }) => files.length > 0 && !besides);
   const wanted = split === null ? null : splitNamed(split);
   const ofSplit =
@@ -164,7 +183,7 @@ export async function listFiles(
   { split = null }: { split?: string | null } = {},
 ): Promise<DataFile[]> {
   try {
-    const facts = await stat(path);
+    const facts = holding(path, (held) => held.facts);
     if (!facts.isDirectory()) {
       const file = singleFile(path);
       if (split !== null && splitOf(file) !== splitNamed(split))
@@ -172,9 +191,8 @@ export async function listFiles(
       if (facts.isFile()) refuseMistaken(file);
       return [file];
     }
-    const folder = await folderAt(path);
-    const below =
-      folder.files.length === 0 || folder.besides ? await filesBelow(folder, split) : null;
+    const folder = folderAt(path);
+    const below = folder.files.length === 0 || folder.besides ? filesBelow(folder, split) : null;
     const files = below ?? filesOfSplit(folder, { path, split });
     files.forEach(refuseMistaken);
     return files;

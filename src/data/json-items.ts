@@ -14,7 +14,7 @@ export async function* readItems(
   layout: Exclude<JsonLayout, { kind: 'lines' }>,
   { onBytes }: { onBytes?: (count: number) => void } = {},
 ): AsyncGenerator<Line, void, undefined> {
-  const longest = await longestLineOf(file);
+  const longest = longestLineOf(file);
   const decoder = new TextDecoder('utf-8', { fatal: true });
   const nesting = new Nesting();
   const level = layout.kind === 'record' ? 0 : layout.under === null ? 1 : 2;

@@ -1,5 +1,5 @@
 /** Reads the lines of a file piece by piece: memory does not grow with the file. */
-import { stat } from 'node:fs/promises';
+import { factsIfAny } from '../files/index.js';
 import { readBytes } from './bytes.js';
 import type { DataFile } from './data-file.js';
 
@@ -17,10 +17,10 @@ const longestLineOfCompressed = (fileBytes: number): number =>
   Math.min(longestLine, 2 ** 24 + 32 * fileBytes);
 
 /** Longest line of a file, in bytes. */
-export async function longestLineOf({ path, compression }: DataFile): Promise<number> {
+export function longestLineOf({ path, compression }: DataFile): number {
   return compression === 'none'
     ? longestLine
-    : longestLineOfCompressed((await stat(path).catch(() => null))?.size ?? 0);
+    : longestLineOfCompressed(Number(factsIfAny(path)?.size ?? 0));
 }
 
 /** Offset of the next line end, `\n`, `\r\n` or `\r` as in Python; −1 for none. */
@@ -52,7 +52,7 @@ export async function* readLines(
   file: DataFile,
   { onBytes }: { onBytes?: (count: number) => void } = {},
 ): AsyncGenerator<Line, void, undefined> {
-  const longest = await longestLineOf(file);
+  const longest = longestLineOf(file);
   // The decoder would drop a byte-order mark at the beginning of every line.
   const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
   let first = true;

@@ -2,7 +2,7 @@
  * Worker thread of parquet.ts: decodes one column, one row group at a time, and sends a slice of it
  * for each message it receives.
  */
-import { open, type FileHandle } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import {
   parquetMetadataAsync,
@@ -13,7 +13,9 @@ import {
 } from 'hyparquet';
 import { decompress as decompressZstd } from 'fzstd';
 import { compressors } from 'hyparquet-compressors';
-import type { FromParquetWorker } from './parquet.js';
+import { SaeEvalError } from '../errors.js';
+import { confineTo, openFileHandle } from '../files/index.js';
+import type { FromParquetWorker, ParquetTask } from './parquet.js';
 
 const rowsPerMessage = 512;
 /** Limit on one column of one row group, decompressed. */
@@ -107,12 +109,11 @@ function checkRowGroup(
 async function* slices({
   path,
   column,
-}: {
-  path: string;
-  column: string;
-}): AsyncGenerator<FromParquetWorker, void, undefined> {
+  within,
+}: ParquetTask): AsyncGenerator<FromParquetWorker, void, undefined> {
+  confineTo(within);
   let bytes = 0;
-  const file = await open(path);
+  const file = await openFileHandle(path);
   try {
     const { size } = await file.stat();
     const buffer = bufferOf(file, size, (count) => {
@@ -164,7 +165,7 @@ async function* slices({
 }
 
 const port = parentPort!;
-const source = slices(workerData as { path: string; column: string });
+const source = slices(workerData as ParquetTask);
 port.on('message', () => {
   source.next().then(
     ({ done, value }) =>
@@ -172,6 +173,7 @@ port.on('message', () => {
     (thrown: unknown) => {
       const message = thrown instanceof Error ? thrown.message : String(thrown);
       port.postMessage({
+        ...(thrown instanceof SaeEvalError ? { fault: thrown.toJSON() } : {}),
         error:
           thrown instanceof Unreadable
             ? message

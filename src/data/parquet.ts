@@ -3,11 +3,22 @@
  * with false sizes ends the worker at the memory or time limit, never this process.
  */
 import { Worker } from 'node:worker_threads';
-import { SaeEvalError } from '../errors.js';
+import { SaeEvalError, type SerializedError } from '../errors.js';
+import { confinedTo, type Within } from '../files/index.js';
 
 /** Message of the worker: values of the column, the end, or the reason why there is none. */
 export type FromParquetWorker =
-  { values: unknown[]; bytes: number } | { done: true } | { error: string };
+  | { values: unknown[]; bytes: number }
+  | { done: true }
+  | { error: string; fault?: SerializedError };
+
+/** Work of a worker. */
+export interface ParquetTask {
+  path: string;
+  column: string;
+  /** Folders that it may read. */
+  within: Within;
+}
 
 /** Limit on the worker's heap, in MiB. */
 const heapMebibytes = 1024;
@@ -58,7 +69,7 @@ export async function* readParquetColumn(
 ): AsyncGenerator<unknown, void, undefined> {
   const worker = new Worker(new URL('./parquet-worker.js', import.meta.url), {
     execArgv: [],
-    workerData: { path, column },
+    workerData: { path, column, within: confinedTo() } satisfies ParquetTask,
     resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },
   });
   try {
@@ -66,6 +77,8 @@ export async function* readParquetColumn(
       worker.postMessage('next');
       const message = await answer(worker, patienceMs);
       if ('done' in message) return;
+      if ('fault' in message && message.fault !== undefined)
+        throw SaeEvalError.fromJSON(message.fault);
       if ('error' in message)
         throw new SaeEvalError('dataset-invalid', `${path}: ${message.error}.`);
       onBytes?.(message.bytes);

@@ -1,7 +1,7 @@
 /** The SAEs that lie in a folder which is none itself: files and folders of published formats. */
-import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { asSaeEvalError, type SaeEvalError } from '../errors.js';
+import { factsIfAny, namesIn } from '../files/index.js';
 import type { CheckpointDescription } from '../schema/catalogue.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
 
@@ -14,8 +14,7 @@ const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/;
 /** Most entries that are described. */
 const most = 200;
 
-const isFolder = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+const isFolder = (path: string): boolean => factsIfAny(path)?.isDirectory() === true;
 
 async function found(path: string): Promise<FoundCheckpoint> {
   try {
@@ -31,7 +30,7 @@ async function found(path: string): Promise<FoundCheckpoint> {
  */
 export async function describeFolder(folder: string): Promise<FoundCheckpoint[]> {
   if (!isFolder(folder)) return [];
-  const names = readdirSync(folder).filter((name) => !name.startsWith('.'));
+  const names = namesIn(folder).filter((name) => !name.startsWith('.'));
   const described: FoundCheckpoint[] = [];
   for (const name of names.sort().slice(0, most)) {
     const path = join(folder, name);

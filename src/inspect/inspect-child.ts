@@ -2,14 +2,13 @@
  * A short-lived process that reads untrusted files for a server: checks a request, describes
  * checkpoints and models. It takes one message, answers it and ends.
  */
-import { realpathSync } from 'node:fs';
-import { join, sep } from 'node:path';
 import { asSaeEvalError } from '../errors.js';
+import { confineTo, factsOf } from '../files/index.js';
 import { readModelConfig } from '../lm/config.js';
 import { findCheckpoints } from '../evaluation/request/checkpoints/find.js';
 import { validateRequest } from '../evaluation/request/resolve.js';
 import { describeCheckpoint } from './describe-checkpoint.js';
-import { pathResolver, serverAllowsPrograms } from '../evaluation/request/path-table.js';
+import { openPaths, serverAllowsPrograms } from '../evaluation/request/path-table.js';
 import { toInspectorSchema, type ToInspector } from './protocol.js';
 
 /** Each item's answer, or why it has none. */
@@ -34,32 +33,33 @@ const forEachPath = <T>(
   body: (path: string) => Promise<T>,
 ): Promise<unknown[]> => forEach(paths, body, String);
 
-/** Whether a path, links followed, lies in one of the folders. */
-function isWithin(folders: readonly string[]): (path: string) => boolean {
-  return (path) => {
-    try {
-      const real = realpathSync(path);
-      return folders.some((folder) => real === folder || real.startsWith(join(folder, sep)));
-    } catch {
-      return false;
-    }
-  };
+/** Whether something is at a path, links followed, that may be read. */
+function mayRead(path: string): boolean {
+  try {
+    return factsOf(path) !== null;
+  } catch {
+    return false;
+  }
 }
 
 async function answer(message: ToInspector): Promise<unknown> {
   if (message.type === 'validate')
     return (
       await validateRequest(message.input, {
-        resolvePath: pathResolver(message.paths),
+        resolvePath: openPaths(message.paths),
         allowProgram: serverAllowsPrograms(),
       })
     ).request;
   if (message.type === 'find')
     return forEach(
       message.patterns,
-      ({ typed, real, within }) => findCheckpoints(typed, real, { mayRead: isWithin(within) }),
+      ({ typed, real, within }) => {
+        confineTo(within);
+        return findCheckpoints(typed, real, { mayRead });
+      },
       ({ typed }) => typed,
     );
+  confineTo(message.within);
   if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
   return forEachPath(message.paths, async (path) => {
     const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path, {

@@ -28,6 +28,11 @@ export interface InspectOptions {
   signal?: AbortSignal;
 }
 
+export interface ListOptions extends InspectOptions {
+  /** Real paths of the folders that may be read. */
+  within: readonly string[];
+}
+
 /** Heap of an inspecting process, in MiB: enough for the largest header that is read. */
 const heapMebibytes = 512;
 
@@ -122,10 +127,10 @@ function listSchema<T extends z.ZodType>(item: T) {
 /** Describes checkpoint files, an answer or an error for each. */
 export async function inspectCheckpoints(
   paths: readonly string[],
-  options?: InspectOptions,
+  { within, ...options }: ListOptions,
 ): Promise<Inspected<CheckpointDescription>[]> {
   return listSchema(checkpointDescriptionSchema).parse(
-    await inspect({ type: 'checkpoints', paths: [...paths] }, options),
+    await inspect({ type: 'checkpoints', paths: [...paths], within: [...within] }, options),
   ) as Inspected<CheckpointDescription>[];
 }
 
@@ -145,9 +150,9 @@ export async function inspectPatterns(
 /** Reads the configurations of model folders, an answer or an error for each. */
 export async function inspectModels(
   paths: readonly string[],
-  options?: InspectOptions,
+  { within, ...options }: ListOptions,
 ): Promise<Inspected<ModelFacts>[]> {
   return listSchema(modelFactsSchema).parse(
-    await inspect({ type: 'models', paths: [...paths] }, options),
+    await inspect({ type: 'models', paths: [...paths], within: [...within] }, options),
   ) as Inspected<ModelFacts>[];
 }

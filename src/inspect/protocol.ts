@@ -2,9 +2,12 @@
 import { z } from 'zod';
 import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/path-table.js';
 
+/** Real paths of the folders that may be read. */
+const within = z.array(z.string());
+
 export const toInspectorSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('validate'), input: z.unknown(), paths: pathTableSchema }),
-  z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()) }),
+  z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()), within }),
   z.object({
     type: z.literal('find'),
     patterns: z.array(
@@ -13,12 +16,11 @@ export const toInspectorSchema = z.discriminatedUnion('type', [
         typed: z.string(),
         /** Where its part before the first wildcard lies. */
         real: z.string(),
-        /** Real paths of the folders that may be read. */
-        within: z.array(z.string()),
+        within,
       }),
     ),
   }),
-  z.object({ type: z.literal('models'), paths: z.array(z.string()) }),
+  z.object({ type: z.literal('models'), paths: z.array(z.string()), within }),
 ]);
 export type ToInspector = z.infer<typeof toInspectorSchema>;
 

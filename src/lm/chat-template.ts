@@ -4,9 +4,9 @@
  * of named texts. Of several, `default` is the one. It is a program of its author: whoever runs it
  * bounds its time and memory.
  */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalError } from '../errors.js';
+import { namesIn } from '../files/index.js';
 import { readTextFile } from '../checkpoint/json-file.js';
 import { JsonFields } from './json-fields.js';
 
@@ -34,8 +34,9 @@ function inFile(file: string, name: string): Named[] {
 function inFolder(folder: string): Named[] {
   let names: string[];
   try {
-    names = readdirSync(folder).sort();
-  } catch {
+    names = namesIn(folder).sort();
+  } catch (thrown) {
+    if (thrown instanceof SaeEvalError) throw thrown; // it leads outside
     return [];
   }
   return names

@@ -1,6 +1,6 @@
 /** Files of a model folder that decide what the model and its tokenizer compute. */
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { namesIn } from '../files/index.js';
 import type { ModelConfig } from './config.js';
 import { weightPaths } from './weight-files.js';
 
@@ -18,12 +18,12 @@ export interface ModelFiles {
  * Files of a model as they are now.
  * @throws SaeEvalError `model-invalid` for an index that names none.
  */
-export async function modelFiles({ path, script }: ModelConfig): Promise<ModelFiles> {
-  const names = (await readdir(path)).filter((name) => settings.test(name)).sort();
+export function modelFiles({ path, script }: ModelConfig): ModelFiles {
+  const names = namesIn(path)
+    .filter((name) => settings.test(name))
+    .sort();
   const { index, files } =
-    script === undefined
-      ? await weightPaths(path)
-      : { index: null, files: [join(path, script.program)] };
+    script === undefined ? weightPaths(path) : { index: null, files: [join(path, script.program)] };
   return {
     settings: [...names.map((name) => join(path, name)), ...(index === null ? [] : [index])],
     weights: files,

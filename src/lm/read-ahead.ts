@@ -3,7 +3,7 @@
  * mapped: each byte is touched once, so that the system, where memory is short, drops those of
  * blocks that are done and not those that are about to be used.
  */
-import { open } from 'node:fs/promises';
+import { openFileHandle } from '../files/index.js';
 
 /** Bytes of a file. */
 export interface FileRange {
@@ -68,7 +68,7 @@ export class ReadAhead {
     const buffer = (this.#buffer ??= Buffer.allocUnsafeSlow(margin + this.#size));
     let to = margin;
     for (const { path, from, length } of ranges) {
-      const file = await open(path, 'r');
+      const file = await openFileHandle(path);
       try {
         for (let done = 0; done < length;) {
           if (signal.aborted) return false;

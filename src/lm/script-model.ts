@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import type { Bilingual } from '../schema/index.js';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
 import { SaeEvalError } from '../errors.js';
+import { holdingFile } from '../files/index.js';
 import {
   fromTypedArray,
   keep,
@@ -90,7 +91,9 @@ export class ScriptLanguageModel implements LanguageModel {
         `${this.#program}: expected a TorchScript program; ${mistake}.`,
       );
     const module = this.#guard('loading', () =>
-      new ScriptModule(this.#program, { device }).to({ dtype }).eval(),
+      holdingFile(this.#program, ({ through }) => new ScriptModule(through, { device }))
+        .to({ dtype })
+        .eval(),
     );
     const found = new Set(module.methods());
     const missing = methods.filter((method) => !found.has(method));

@@ -2,7 +2,7 @@
  * Checks a `tokenizer.json` before the native library reads it. The library checks most of the file
  * itself, but the faults refused here would end the process.
  */
-import { mistakenContent } from '../checkpoint/mistaken-file.js';
+import { notJson } from '../checkpoint/json-file.js';
 import { SaeEvalError } from '../errors.js';
 import { JsonFields } from './json-fields.js';
 
@@ -76,9 +76,8 @@ export function checkTokenizerFile(text: string, file: string): JsonFields {
   let json: unknown;
   try {
     json = JSON.parse(text);
-  } catch (thrown) {
-    const mistake = mistakenContent(text);
-    refuse(file, mistake ?? (thrown instanceof Error ? thrown.message : String(thrown)));
+  } catch {
+    refuse(file, `expected JSON${notJson(text)}`);
   }
   const tokenizer = JsonFields.from(json, file, { code: 'tokenizer-invalid' });
   const model = tokenizer.section('model');

@@ -1,9 +1,9 @@
 /** Weight files of a model folder: the tensors in them by name, read from the headers. */
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { areWeightsRead } from '../checkpoint/weights-file.js';
 import { readCheckpoint, type Checkpoint, type TensorEntry } from '../checkpoint/read.js';
 import { SaeEvalError } from '../errors.js';
+import { isThere } from '../files/index.js';
 import type { ModelConfig } from './config.js';
 import { JsonFields } from './json-fields.js';
 
@@ -14,15 +14,6 @@ const candidates = [
   'pytorch_model.bin',
   'pytorch_model.bin.index.json',
 ];
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await stat(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /** Files of the shards that an index names. They lie beside it. */
 function shardsOf(index: string, folder: string): string[] {
@@ -37,12 +28,10 @@ function shardsOf(index: string, folder: string): string[] {
 }
 
 /** Weight files of a model folder, with the index that names them; none if it has no weights. */
-export async function weightPaths(
-  folder: string,
-): Promise<{ index: string | null; files: readonly string[] }> {
+export function weightPaths(folder: string): { index: string | null; files: readonly string[] } {
   for (const candidate of candidates) {
     const path = join(folder, candidate);
-    if (!(await exists(path))) continue;
+    if (!isThere(path)) continue;
     return candidate.endsWith('.index.json')
       ? { index: path, files: shardsOf(path, folder) }
       : { index: null, files: [path] };
@@ -70,7 +59,7 @@ export class WeightFiles {
 
   /** @throws SaeEvalError `model-invalid` if there are no weights, `checkpoint-*`, `file-*`. */
   static async read(folder: string): Promise<WeightFiles> {
-    const { files } = await weightPaths(folder);
+    const { files } = weightPaths(folder);
     if (files.length === 0)
       throw new SaeEvalError(
         'model-invalid',

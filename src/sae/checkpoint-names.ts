@@ -1,5 +1,5 @@
 /** Names in folders that may hold checkpoints. Nothing is read but the folders. */
-import { readdirSync, statSync, type Dirent } from 'node:fs';
+import { factsIfAny, namesIn as allNamesIn } from '../files/index.js';
 
 /** Files of a folder that may be checkpoints, by their names. */
 export const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/i;
@@ -22,14 +22,13 @@ const passedOver = new Set(['node_modules', '__pycache__']);
 
 /** Names in a folder in natural order, hidden ones left out; none if it cannot be read. */
 export function namesIn(folder: string): string[] {
-  let entries: Dirent[];
+  let names: string[];
   try {
-    entries = readdirSync(folder, { withFileTypes: true });
+    names = allNamesIn(folder);
   } catch {
     return []; // one that may not be read hides no other
   }
-  return entries
-    .map(({ name }) => name)
+  return names
     .filter((name) => !name.startsWith('.') && !passedOver.has(name))
     .sort(byNaturalOrder);
 }
@@ -38,6 +37,6 @@ type Sort = 'file' | 'folder' | 'other';
 
 /** The kind of thing that a path leads to; links are followed. */
 export function sortOf(path: string): Sort {
-  const facts = statSync(path, { throwIfNoEntry: false });
+  const facts = factsIfAny(path);
   return facts?.isFile() === true ? 'file' : facts?.isDirectory() === true ? 'folder' : 'other';
 }

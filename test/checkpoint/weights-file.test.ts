@@ -120,8 +120,8 @@ describe('a file that is read', () => {
 
   it('that is a folder, or not there, is an error that says so', () => {
     process.env['SAE_EVAL_WEIGHTS'] = 'read';
-    expect(() => openWeights(folder)).toThrow(/not a regular file/);
-    expect(() => openWeights(join(folder, 'none'))).toThrow(/No such file/);
+    expect(() => openWeights(folder)).toThrow(/expected a file, found a folder/);
+    expect(() => openWeights(join(folder, 'none'))).toThrow(/no such file/);
   });
 });
 

@@ -5,7 +5,7 @@
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
@@ -246,14 +246,15 @@ describe('describeDeath', () => {
 describe('inspection', () => {
   it('fills a request in, and describes files one by one', async () => {
     expect((await inspectRequest(request(8), null)).saes[0]?.label).toBe('TopK');
-    const [good, bad] = await inspectCheckpoints([
-      shipped('Gated_tiny.pt'),
-      shipped('eval/eval.jsonl'),
-    ]);
+    const [good, bad, outside] = await inspectCheckpoints(
+      [shipped('Gated_tiny.pt'), shipped('eval/eval.jsonl'), '/etc/passwd'],
+      { within: [dirname(shipped('Gated_tiny.pt'))] },
+    );
     expect(good).toMatchObject({
       ok: { candidates: ['Gated'], m: 1024, mustGive: { Gated: ['layer'] } },
     });
     expect(bad).toMatchObject({ error: { code: 'checkpoint-format' } });
+    expect(outside).toMatchObject({ error: { code: 'path-outside-roots' } });
   });
 
   it('is given up after its time', async () => {

@@ -19,6 +19,15 @@ afterAll(() => folder.remove());
 const db = join(folder.path, 'x.db');
 
 describe('settings', () => {
+  it('refuses a root that is a file, or is not there', () => {
+    const file = join(folder.path, 'a-file');
+    writeFileSync(file, '');
+    expect(() => resolveServerOptions({ roots: [file] }, {})).toThrow(
+      /is a file; give an existing/,
+    );
+    expect(() => resolveServerOptions({ roots: [`${file}2`] }, {})).toThrow(/does not exist/);
+  });
+
   it('come from flags, else the environment, else the file, else the defaults', () => {
     writeFileSync(
       config,

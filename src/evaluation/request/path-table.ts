@@ -3,8 +3,10 @@
  * hands its decisions to the process that reads, as data: a request's path is either a path of the
  * file system or an error.
  */
+import { dirname, sep } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../../errors.js';
+import { confineTo } from '../../files/index.js';
 import { located, type HubThing } from '../../hub-cache.js';
 
 export const serializedErrorSchema = z.object({
@@ -24,7 +26,14 @@ const entry = z.object({
 });
 export const pathTableSchema = z
   .array(
-    z.union([entry.extend({ path: z.string() }), entry.extend({ error: serializedErrorSchema })]),
+    z.union([
+      entry.extend({
+        path: z.string(),
+        /** Real paths of the folders in which its files lie, links followed; default its own. */
+        within: z.array(z.string()).optional(),
+      }),
+      entry.extend({ error: serializedErrorSchema }),
+    ]),
   )
   .nullable();
 export type PathTable = z.infer<typeof pathTableSchema>;
@@ -40,9 +49,19 @@ export function serverAllowsPrograms(): boolean {
   return process.env['SAE_EVAL_TORCHSCRIPT'] === '1';
 }
 
-/** The function that `validateRequest` and `run` ask for paths. */
-export function pathResolver(table: PathTable): ResolvePath {
-  if (table === null) return located;
+/**
+ * The function that `validateRequest` and `run` ask for paths. From now on this process reads the
+ * files of requests only in the folders of the table, and in those `besides`.
+ */
+export function openPaths(table: PathTable, besides: readonly string[] = []): ResolvePath {
+  if (table === null) {
+    confineTo(null);
+    return located;
+  }
+  const folders = table.flatMap((one) =>
+    'path' in one ? (one.within ?? [dirname(one.path)]) : [],
+  );
+  confineTo([...new Set([...folders, ...besides])]);
   const entries = new Map(table.map((one) => [`${one.thing ?? ''} ${one.name}`, one]));
   return (path, thing) => {
     const entry = entries.get(`${thing} ${path}`) ?? entries.get(` ${path}`);
@@ -54,4 +73,41 @@ export function pathResolver(table: PathTable): ResolvePath {
     if ('error' in entry) throw SaeEvalError.fromJSON(entry.error as SerializedError);
     return entry.path;
   };
+}
+
+/** The text of a regular expression that finds a text. */
+const literally = (text: string): string => text.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+
+/** A text with the request's paths in place of real ones, which stay private. */
+function hiddenIn(text: string, table: NonNullable<PathTable>): string {
+  const found = table.flatMap((one) => ('path' in one ? [one] : []));
+  const known = found.filter(({ path, name }) => path !== name);
+  // Longer paths first: a file before its folder.
+  known.sort((a, b) => b.path.length - a.path.length);
+  const named = known.reduce((result, { path, name }) => result.replaceAll(path, name), text);
+  // What lies beside them is named as from the folder that may be read.
+  const folders = [...new Set(found.flatMap(({ within = [] }) => within))].filter(
+    (folder) => folder !== sep,
+  );
+  folders.sort((a, b) => b.length - a.length);
+  return folders.reduce(
+    (result, folder) =>
+      result.replaceAll(
+        new RegExp(`(?<![\\w./-])${literally(folder)}(?:/|(?![\\w.-]))`, 'g'),
+        (all) => (all.endsWith(sep) ? '' : '.'),
+      ),
+    named,
+  );
+}
+
+/** An error with the request's paths in place of real ones, which stay private. */
+export function hidePaths(error: SaeEvalError, table: PathTable): SaeEvalError {
+  if (table === null) return error;
+  return new SaeEvalError(error.code, hiddenIn(error.message, table), {
+    fields: error.fields.map(({ path, message }) => ({
+      path,
+      message: hiddenIn(message, table),
+    })),
+    cause: error,
+  });
 }

@@ -2,9 +2,9 @@
  * Checks a request against the headers of the files it names, before anything is loaded, and fills
  * in what the files and the defaults decide. No tensor is read.
  */
-import { stat } from 'node:fs/promises';
 import type { Bilingual } from '../../bilingual.js';
 import { asSaeEvalError, SaeEvalError, type ErrorCode } from '../../errors.js';
+import { factsOf } from '../../files/index.js';
 import { missingPath } from '../../missing-path.js';
 import { checkField } from '../../data/index.js';
 import { readChatTemplate } from '../../lm/chat-template.js';
@@ -55,6 +55,15 @@ export interface ValidateOptions {
   resolvePath?: ResolvePath;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
+}
+
+/** Whether nothing is at a path. @throws SaeEvalError if that cannot be told; it has the name. */
+function isMissing(path: string, name: string): boolean {
+  try {
+    return factsOf(path) === null;
+  } catch (thrown) {
+    throw asSaeEvalError(thrown, name);
+  }
 }
 
 /** @throws SaeEvalError `tokenizer-invalid` if the model has no chat template. */
@@ -119,11 +128,8 @@ async function validateExpanded(
   );
   const dataset = await problems.at('dataset.path', async () => {
     const path = resolvePath(request.dataset.path, 'dataset');
-    await stat(path).catch((thrown: NodeJS.ErrnoException) => {
-      throw thrown.code === 'ENOENT'
-        ? missingPath(request.dataset.path, { hub: 'dataset' })
-        : asSaeEvalError(thrown, request.dataset.path);
-    });
+    if (isMissing(path, request.dataset.path))
+      throw missingPath(request.dataset.path, { hub: 'dataset' });
     return path;
   });
   if (dataset !== null)

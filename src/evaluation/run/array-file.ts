@@ -172,7 +172,7 @@ function readArray(described: unknown, { size, read, dataAt }: Content): NamedAr
  * @throws Error with Node's code, such as `ENOENT`, if the file cannot be read.
  */
 export function readArrayFile(path: string): ArrayFile {
-  return FileBytes.with(path, (file) => {
+  return FileBytes.withOwn(path, (file) => {
     const { size } = file;
     const read = reader(file);
     checkSum(size, read);

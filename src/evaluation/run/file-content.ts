@@ -4,10 +4,10 @@
  * of a few bytes; so their times count too.
  */
 import { createHash } from 'node:crypto';
-import { realpathSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { z } from 'zod';
 import { FileBytes } from '../../checkpoint/file-bytes.js';
+import { factsIfAny, holding } from '../../files/index.js';
 
 /** Bytes up to which a file is hashed whole: 20 ms on one core. */
 export const hashedWhole = 32 * 2 ** 20;
@@ -38,17 +38,15 @@ export type FileContent = z.infer<typeof fileContentSchema>;
 
 /** Times of a file now; null if there is no such file. */
 export function fileTimes(path: string): FileTimes | null {
-  try {
-    const { size, ino, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
-    return {
-      size: Number(size),
-      inode: String(ino),
-      modified: String(mtimeNs),
-      changed: String(ctimeNs),
-    };
-  } catch {
-    return null;
-  }
+  const facts = factsIfAny(path);
+  if (facts === null) return null;
+  const { size, ino, mtimeNs, ctimeNs } = facts;
+  return {
+    size: Number(size),
+    inode: String(ino),
+    modified: String(mtimeNs),
+    changed: String(ctimeNs),
+  };
 }
 
 /** Whether nothing was written to the file between the two, nor was it replaced. */
@@ -60,7 +58,7 @@ export function sameTimes(a: FileTimes, b: FileTimes): boolean {
 
 function blobOf(path: string): string | null {
   try {
-    const real = realpathSync(path);
+    const real = holding(path, (held) => held.real);
     const name = basename(real);
     return basename(dirname(real)) === 'blobs' && /^[0-9a-f]{64}$/.test(name) ? name : null;
   } catch {

@@ -1,6 +1,7 @@
 /** Identity of a file, or of the files of a folder: equal as long as nothing was replaced. */
-import { readdirSync, statSync, type BigIntStats } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { join } from 'node:path';
+import { holding, namesIn } from '../../files/index.js';
 
 /**
  * A file that was replaced, also by one of the same size and time, has another inode or another
@@ -15,10 +16,10 @@ function identityOfFile(path: string, stats: BigIntStats): string {
 const deepest = 1;
 
 function identityOf(path: string, depth: number): string {
-  const stats = statSync(path, { bigint: true });
+  const stats = holding(path, ({ facts }) => facts);
   if (!stats.isDirectory()) return identityOfFile(path, stats);
   if (depth > deepest) return path;
-  return readdirSync(path)
+  return namesIn(path)
     .sort()
     .map((name) => identityOf(join(path, name), depth + 1))
     .join('\n');

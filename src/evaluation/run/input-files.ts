@@ -3,11 +3,11 @@
  * piece by piece, and its weights through mappings, for as long as it lasts: a file that is written
  * in place meanwhile would give numbers of two files.
  */
-import { readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { filesOf } from '../../checkpoint/parts.js';
 import { listFiles } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { namesIn } from '../../files/index.js';
 import { modelFiles } from '../../lm/index.js';
 import type { RunConfig } from '../../schema/index.js';
 import type { ValidatedRequest } from '../request/resolve.js';
@@ -57,7 +57,7 @@ export class InputFiles {
     this.#names.set(path, name);
     const files = [path];
     try {
-      for (const entry of readdirSync(path).slice(0, mostSeen)) files.push(join(path, entry));
+      for (const entry of namesIn(path).slice(0, mostSeen)) files.push(join(path, entry));
     } catch {
       // a file; or it cannot be read, which whoever reads it tells
     }
@@ -69,7 +69,7 @@ export class InputFiles {
 
   /** Takes the content of every file that the request reads. @throws SaeEvalError. */
   async take({ model, saes, paths, request }: ValidatedRequest): Promise<void> {
-    const { settings, weights } = await modelFiles(model);
+    const { settings, weights } = modelFiles(model);
     const uses = new Map<string, Use>();
     const add = (files: readonly string[], use: Use): void => {
       for (const file of files) uses.set(file, use);

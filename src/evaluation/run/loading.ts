@@ -1,7 +1,7 @@
 /** Loads a run's model, tokenizer and SAEs, or borrows them from the cache of an earlier run. */
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalError } from '../../errors.js';
+import { factsIfAny } from '../../files/index.js';
 import {
   loadLanguageModel,
   loadTokenizer,
@@ -91,7 +91,7 @@ export async function borrowModel(
 export async function borrowTokenizer(loans: Loans, path: string): Promise<Tokenizer> {
   return loans.borrowLater({ path, options: ['tokenizer'] }, async () => {
     const value = await loadTokenizer(path);
-    const bytes = statSync(join(path, 'tokenizer.json'), { throwIfNoEntry: false })?.size ?? 0;
+    const bytes = Number(factsIfAny(join(path, 'tokenizer.json'))?.size ?? 0);
     return { value, bytes: bytes * tokenizerGrowth, dispose: () => {} };
   });
 }

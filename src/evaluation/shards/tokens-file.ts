@@ -103,7 +103,7 @@ export function readTokens(
   path: string,
   { seqLen, recordBytes, batchSize, samples, batches: [from, to], sha256 }: TokensRange,
 ): Sample[][] {
-  return FileBytes.with(path, (file) => {
+  return FileBytes.withOwn(path, (file) => {
     const read: Buffer[] = [];
     for (let batch = from; batch < to; batch++) {
       const first = batch * batchSize;

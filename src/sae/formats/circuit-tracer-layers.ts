@@ -4,10 +4,10 @@
  * the hook points of a block. ReLU, or JumpReLU if there are thresholds; a skip connection adds x
  * W.
  */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readYamlConfig } from '../../checkpoint/yaml-file.js';
+import { isThere } from '../../files/index.js';
 import type { Activation, CrossLayerPart } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { FolderParts, Format, FormatDescription, FormatFile } from './format.js';
@@ -42,7 +42,7 @@ function parts(folder: string): FolderParts | null {
   const config = join(folder, 'config.yaml');
   return {
     files: [...encoders, ...decoders].map((path) => ({ path, nameOf: (tensor) => tensor })),
-    configPath: existsSync(config) ? config : null,
+    configPath: isThere(config) ? config : null,
   };
 }
 

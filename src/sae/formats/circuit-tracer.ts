@@ -8,12 +8,12 @@
  *
  * Encoder and decoder are both stored [m, d].
  */
-import { existsSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { readScalar } from '../../checkpoint/scalar.js';
 import { readYamlConfig, readYamlFile } from '../../checkpoint/yaml-file.js';
+import { isThere } from '../../files/index.js';
 import type { Activation, DictionaryForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import { transcoding } from '../transcoding.js';
@@ -52,7 +52,7 @@ const vocabulary: Vocabulary = {
 /** The configuration in the folder of a file, if it names hook points. */
 function configBeside(path: string): string | null {
   const config = join(dirname(resolve(path)), 'config.yaml');
-  if (!existsSync(config)) return null;
+  if (!isThere(config)) return null;
   let value: unknown;
   try {
     value = readYamlFile(config, { code: 'checkpoint-format' });
@@ -78,7 +78,7 @@ function file(checkpoint: Checkpoint): FormatFile | null {
     configPath !== null ||
     !isSquare ||
     [thresholdName, 'W_skip'].some((name) => entries.has(name)) ||
-    trainingRecords.some((name) => existsSync(join(dirname(resolve(checkpoint.path)), name)));
+    trainingRecords.some((name) => isThere(join(dirname(resolve(checkpoint.path)), name)));
   return isKnown ? { checkpoint, configPath } : null;
 }
 

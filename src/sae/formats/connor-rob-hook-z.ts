@@ -2,11 +2,11 @@
  * Attention SAEs of Connor Kissane and Rob Krzyzanowski (2024, GPT-2 and small models): `NAME.pt`
  * and `NAME_cfg.json`; ReLU with a pre-bias on the outputs of all heads, concatenated.
  */
-import { statSync } from 'node:fs';
 import { z } from 'zod';
 import type { Bilingual } from '../../bilingual.js';
 import { readConfig } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
+import { isFile } from '../../files/index.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
@@ -34,7 +34,7 @@ const vocabulary: Vocabulary = {
 /** Path of `NAME_cfg.json` beside `NAME.pt`, if it is there and is of this format. */
 function configBeside(path: string): string | null {
   const config = path.replace(/\.[a-z]+$/, '_cfg.json');
-  if (statSync(config, { throwIfNoEntry: false })?.isFile() !== true) return null;
+  if (!isFile(config)) return null;
   try {
     const found = readConfig(config, z.looseObject({}));
     return Object.keys(schema.shape).some((key) => Object.hasOwn(found, key)) ? config : null;

@@ -4,11 +4,11 @@
  * `params_layer_0.safetensors` and so on with a `config.json`. Each layer has a JumpReLU encoder of
  * its own; its decoder [m, layers, d] writes to every layer from its own on.
  */
-import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
+import { isThere } from '../../files/index.js';
 import type { CrossLayerPart } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { FolderParts, Format, FormatDescription, FormatFile } from './format.js';
@@ -38,7 +38,7 @@ function parts(folder: string): FolderParts | null {
   const config = join(folder, 'config.json');
   return {
     files: files.map((path, l) => ({ path, nameOf: (tensor) => `${tensor}.${l}` })),
-    configPath: existsSync(config) ? config : null,
+    configPath: isThere(config) ? config : null,
   };
 }
 

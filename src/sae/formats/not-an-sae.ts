@@ -1,8 +1,8 @@
 /** Paths that lead to no SAE: a language model, weights alone, a folder of checkpoints. */
-import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readJsonFile } from '../../checkpoint/json-file.js';
 import { SaeEvalError } from '../../errors.js';
+import { isFile, namesIn } from '../../files/index.js';
 import { checkpointEnding } from './renamed.js';
 
 /** Weights of language models, as Hugging Face names them. */
@@ -50,9 +50,7 @@ function withoutConfig(
   formats: readonly { weights: readonly string[]; config: string; name: string }[],
 ): string | null {
   for (const { weights, config, name } of formats) {
-    const there = weights.find((one) =>
-      statSync(join(folder, one), { throwIfNoEntry: false })?.isFile(),
-    );
+    const there = weights.find((one) => isFile(join(folder, one)));
     if (there !== undefined && name === 'saelens')
       return `${there} looks like SAELens weights; ${config}, which belongs beside it, is missing`;
   }
@@ -71,7 +69,7 @@ export function unknownFolder(
     new SaeEvalError('checkpoint-format', `${folder}: ${message}.`);
   const alone = withoutConfig(folder, formats);
   if (alone !== null) return wrong(alone);
-  const names = readdirSync(folder).filter((name) => checkpointEnding.test(name));
+  const names = namesIn(folder).filter((name) => checkpointEnding.test(name));
   if (names.length > 0) {
     const shown = names.sort().slice(0, mostNamed).join(', ');
     const more = names.length > mostNamed ? ` and ${names.length - mostNamed} more` : '';

@@ -2,16 +2,17 @@
  * Files of a folder that are numbered by layer: `params_layer_0.safetensors`,
  * `W_enc_0.safetensors`.
  */
-import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { mostParts } from '../../checkpoint/parts.js';
 import { SaeEvalError } from '../../errors.js';
+import { namesIn as allNamesIn } from '../../files/index.js';
 
 /** Names in a folder; none if it cannot be listed. */
 function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder);
-  } catch {
+    return allNamesIn(folder);
+  } catch (thrown) {
+    if (thrown instanceof SaeEvalError) throw thrown; // it leads outside
     return [];
   }
 }

@@ -2,13 +2,13 @@
  * Recognises the format of a folder or file by its configuration and its tensors, never by the name
  * of a file alone, and describes the SAE in it.
  */
-import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { withWeights } from '../../checkpoint/parametrizations.js';
 import { readParts } from '../../checkpoint/parts.js';
 import { readCheckpoint, type Checkpoint } from '../../checkpoint/read.js';
 import { onlyByCode, pickledModule } from '../../checkpoint/state-dict.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
+import { factsOf, isFile } from '../../files/index.js';
 import { missingPath } from '../../missing-path.js';
 import type { SaeKind } from '../../schema/index.js';
 import type { Place, SaeDescription } from '../description.js';
@@ -116,9 +116,6 @@ export class SaeFile implements FormatFile {
   }
 }
 
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
-
 const folders = formats.flatMap((format) =>
   format.folder === undefined ? [] : [{ format, ...format.folder }],
 );
@@ -143,16 +140,19 @@ function inFolder(path: string, isFolder: boolean): Located | null {
   return null;
 }
 
+function lookedAt(path: string): ReturnType<typeof factsOf> {
+  try {
+    return factsOf(path);
+  } catch (thrown) {
+    throw asSaeEvalError(thrown, path);
+  }
+}
+
 /** @throws SaeEvalError `file-not-found`, or `checkpoint-format` for a folder of no format. */
 function locate(path: string): Located {
-  let isFolder: boolean;
-  try {
-    isFolder = statSync(path).isDirectory();
-  } catch (error) {
-    throw (error as NodeJS.ErrnoException).code === 'ENOENT'
-      ? missingPath(path, { hub: 'SAE' })
-      : asSaeEvalError(error, path);
-  }
+  const facts = lookedAt(path);
+  if (facts === null) throw missingPath(path, { hub: 'SAE' });
+  const isFolder = facts.isDirectory();
   refuseLanguageModel(path, { isFolder });
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
     return locate(dirname(path));
@@ -173,10 +173,10 @@ const partName = /^(?:\w+_\d{1,4}\.safetensors|config\.(?:json|yaml))$/;
 
 /** The SAE of the folder that a path is, or of whose files it is one, if they are parts of one. */
 async function inParts(path: string): Promise<SaeFile | null> {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = lookedAt(path);
   // Folders are listed only for files that could be a part: a folder may have thousands of SAEs.
   const isPossible = stat?.isDirectory() === true || partName.test(basename(path));
-  if (stat === undefined || !isPossible) return null;
+  if (stat === null || !isPossible) return null;
   const folder = stat.isDirectory() ? path : dirname(path);
   for (const format of formats) {
     const parts = format.parts?.(folder) ?? null;

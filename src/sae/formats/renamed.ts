@@ -2,8 +2,8 @@
  * Weights that lie beside the configuration of a folder format under another name than the one that
  * is published: the configuration is theirs if it describes them.
  */
-import { readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { isFile, namesIn } from '../../files/index.js';
 import type { Format } from './format.js';
 
 /** A format that is a folder. */
@@ -14,9 +14,6 @@ export interface FolderFormat {
 }
 
 export const checkpointEnding = /\.(?:pt|pth|bin|ckpt|npz|safetensors)$/;
-
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
 
 /** Formats whose configuration lies in a folder, and whose own weights do not. */
 function configuredIn(
@@ -49,6 +46,6 @@ export function configuredBeside(
 /** The one file of weights in a folder with such a configuration; null if none or several. */
 export function onlyWeights(folder: string, formats: readonly FolderFormat[]): string | null {
   if (configuredIn(folder, formats).length === 0) return null;
-  const names = readdirSync(folder).filter((name) => checkpointEnding.test(name));
+  const names = namesIn(folder).filter((name) => checkpointEnding.test(name));
   return names.length === 1 ? join(folder, names[0]!) : null;
 }

@@ -4,11 +4,11 @@
  * encoder unless it is the decoder, `b` the bias; the input is multiplied by `sae.scaling_factor`.
  * SAELens calls this layout `temporal`.
  */
-import { statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
+import { isFile } from '../../files/index.js';
 import type { GivenSettings } from '../given.js';
 import { readAnyConfig } from './any-config.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
@@ -47,9 +47,6 @@ const vocabulary: Vocabulary = {
   },
   tensors: { ...all('honored', 'D', 'E', 'b'), 'attn_layers.*': 'honored' },
 };
-
-const isFile = (path: string): boolean =>
-  statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /** Its configuration beside the weights, or null. */
 function configBeside(path: string): string | null {
