@@ -23,6 +23,7 @@ async function lint(filePath: string, code: string): Promise<string[]> {
         'boundaries/dependencies',
         'boundaries/no-unknown-files',
         'no-restricted-imports',
+        '@typescript-eslint/no-restricted-imports',
         'project/file-name',
         'no-restricted-syntax',
       ].includes(ruleId),
@@ -56,6 +57,9 @@ describe('the linter', () => {
     ['server/example.ts', "import '../src/torch/index.js';", 'server may not import torch'],
     ['src/example.ts', 'export {};', 'does not match any file pattern'],
     ['src/client/example.ts', "import 'node:fs';", 'runs in browsers'],
+    ['src/data/example.ts', "import { open } from 'node:fs/promises';", 'opened by src/files/'],
+    ['src/sae/formats/example.ts', "import 'node:fs';", 'opened by src/files/'],
+    ['src/evaluation/run/example.ts', "import 'node:fs';", 'opened by src/files/'],
     ['src/client/utils.ts', 'export {};', 'Name the file after the idea'],
     ['src/sae/example.ts', 'export default 1;', 'Export by name'],
   ])('refuses in %s: %s', async (file, code, message) => {
