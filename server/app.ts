@@ -17,6 +17,7 @@ import { registerCors } from './cors.js';
 import { FairGate } from './fair-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
+import { Retention } from './jobs/retention.js';
 import { lockStore } from './jobs/store-lock.js';
 import { claimStore } from './jobs/store-owner.js';
 import { Store } from './jobs/store.js';
@@ -24,7 +25,12 @@ import { registerJsonBodies } from './json-body.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { registerDocuments } from './openapi.js';
-import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
+import {
+  isLoopback,
+  resolveServerOptions,
+  type ResolvedServerOptions,
+  type ServerOptions,
+} from './options.js';
 import { registerOverload } from './overload.js';
 import {
   codedError,
@@ -146,6 +152,7 @@ export async function buildApp(
       'stored records are damaged and will not be served; restore a back-up or remove them',
     );
   const local = keys.required ? null : new LocalCallers(tokenIn(`${options.db}.token`));
+  const streams = new Streams();
   const hub = new EventHub();
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
@@ -153,7 +160,7 @@ export async function buildApp(
   const limits = { silence: options.computeSilence, stall: options.computeStall };
   const metrics: Metrics = new Metrics({
     store,
-    hub,
+    watchers: () => streams.size,
     queue: () => queue,
     workers: () => services.coordinator?.workers() ?? [],
   });
@@ -170,10 +177,17 @@ export async function buildApp(
     saesPerShard: options.saesPerShard,
     limits,
     log: app.log,
-    onEnd: (record) => metrics.ended(record),
+    onEnd: (record) => {
+      metrics.ended(record);
+      retention.ended();
+    },
+  });
+  const { keepDays, keepEvaluations } = options;
+  const retention: Retention = new Retention({
+    ...{ store, queue, keepDays, keepEvaluations },
+    log: app.log,
   });
   const stopRevoking = endWorkOfRevokedKeys({ keys, store, queue, log: app.log });
-  const streams = new Streams();
   const unread = new UnreadAnswers();
   const services: Services = {
     options,
@@ -265,11 +279,11 @@ export async function buildApp(
     streams.endAll();
     stopWaiting();
     services.inspections.close();
+    const reports = services.reports.close();
     workers.stop();
-    await queue.stop();
+    await Promise.all([queue.stop(), reports, retention.stop()]);
   });
   app.addHook('onClose', async () => {
-    await services.reports.close();
     await workers.done;
     store.close();
     unlock();
@@ -285,11 +299,12 @@ function withoutKeys(url: string): string {
 
 /** @throws SaeEvalError `configuration-invalid` if the file is not a store of this version. */
 function storeOf(
-  { db: file, shared }: { db: string; shared: boolean },
+  { db: file, shared, keepDays, keepEvaluations }: ResolvedServerOptions,
   { otherwise }: { otherwise: () => void },
 ): Store {
   try {
-    return new Store(file, { shared });
+    const rewrite = keepDays !== undefined || keepEvaluations !== undefined;
+    return new Store(file, { shared, rewrite });
   } catch (thrown) {
     otherwise();
     const { code, message } = thrown as Partial<NodeJS.ErrnoException>;

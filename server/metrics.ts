@@ -1,7 +1,6 @@
 /** Metrics for Prometheus. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { evaluationStatuses, type EvaluationRecord } from '../src/schema/record.js';
-import type { EventHub } from './jobs/events.js';
 import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 import type { SeenWorker } from './shards/worker-list.js';
@@ -9,7 +8,8 @@ import type { SeenWorker } from './shards/worker-list.js';
 interface MetricSources {
   store: Store;
   queue: () => JobQueue;
-  hub: EventHub;
+  /** Number of open event streams. */
+  watchers: () => number;
   /** Workers of the queue. */
   workers: () => readonly SeenWorker[];
 }
@@ -22,7 +22,7 @@ export class Metrics {
   readonly #requests: Histogram;
   readonly #shards: Counter;
 
-  constructor({ store, queue, hub, workers }: MetricSources) {
+  constructor({ store, queue, watchers, workers }: MetricSources) {
     const registers = [this.registry];
     collectDefaultMetrics({ register: this.registry });
     new Gauge({
@@ -143,7 +143,7 @@ export class Metrics {
       help: 'Open event streams.',
       registers,
       collect() {
-        this.set(hub.watchers);
+        this.set(watchers());
       },
     });
     this.#seconds = new Histogram({

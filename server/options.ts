@@ -109,6 +109,18 @@ export const serverOptionsSchema = z.strictObject({
         'before it is replaced; 0: no limit.',
     ),
   jobTimeout: seconds.default(0).describe('Seconds an evaluation may compute; 0: no limit.'),
+  keepDays: z
+    .number()
+    .positive()
+    .max(36_500)
+    .optional()
+    .describe('Days that an evaluation is kept after its end; default: for ever.'),
+  keepEvaluations: z
+    .number()
+    .int()
+    .min(1)
+    .optional()
+    .describe('Ended evaluations that are kept, the newest ones; default: all.'),
   maxWatchers: nonNegative.int().default(1000).describe('Most open event streams.'),
   maxWatchersPerClient: nonNegative
     .int()
@@ -185,6 +197,8 @@ export const environmentVariables: Readonly<Record<string, keyof ServerOptions>>
   SAE_EVAL_API_KEYS: 'apiKeys',
   SAE_EVAL_API_KEY: 'apiKey',
   SAE_EVAL_SHARED: 'shared',
+  SAE_EVAL_KEEP_DAYS: 'keepDays',
+  SAE_EVAL_KEEP_EVALUATIONS: 'keepEvaluations',
   SAE_EVAL_LOG_LEVEL: 'logLevel',
   SAE_EVAL_BASE_PATH: 'basePath',
   SAE_EVAL_TRUST_PROXY: 'trustProxy',

@@ -44,11 +44,6 @@ export function missedEvents(record: EvaluationRecord, after: number): Evaluatio
 
 export class EventHub {
   readonly #topics = new Map<string, Topic>();
-  #watchers = 0;
-
-  get watchers(): number {
-    return this.#watchers;
-  }
 
   progress(id: string, status: EvaluationSummary['status'], progress: Progress | null): void {
     const topic = this.#topic(id);
@@ -94,10 +89,8 @@ export class EventHub {
     );
     for (const event of missed.sort((a, b) => Number(a.id) - Number(b.id))) watcher(event);
     topic.watchers.add(watcher);
-    this.#watchers += 1;
     return () => {
       if (!topic.watchers.delete(watcher)) return;
-      this.#watchers -= 1;
       if (topic.watchers.size === 0 && !hasEnded(record.status) && topic.results.size === 0)
         this.#topics.delete(record.id);
     };

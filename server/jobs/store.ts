@@ -30,6 +30,7 @@ import { Listing, type ListFilter, type Place } from './listing.js';
 import { ownerOnlyFile, ownerOnlyFolder } from './owner-only.js';
 import { migrate } from './store-layout.js';
 import type { ProcessIdentity } from './process-identity.js';
+import { giveBackSpace, letShrink, rewriteToShrink } from './store-space.js';
 import { checked, columns, parsed, summaryOf, type Row } from './store-rows.js';
 import { Upkeep } from './upkeep.js';
 
@@ -94,9 +95,13 @@ export class Store {
   /**
    * Opens the file, or makes it.
    * @param shared whether other keys may read evaluations whose requests do not say.
+   * @param rewrite whether a large file of an earlier version is written anew, so that it shrinks.
    * @throws SaeEvalError `storage-damaged`, `configuration-invalid`.
    */
-  constructor(file: string, { shared = false }: { shared?: boolean } = {}) {
+  constructor(
+    file: string,
+    { shared = false, rewrite = false }: { shared?: boolean; rewrite?: boolean } = {},
+  ) {
     checkBeforeOpening(file);
     this.#shared = shared;
     ownerOnlyFile(file);
@@ -107,6 +112,7 @@ export class Store {
       this.#db.close();
       throw damagedFile(file, fault);
     }
+    letShrink(this.#db);
     this.#db.pragma('journal_mode = WAL');
     // FULL: a commit survives a power cut too.
     this.#db.pragma('synchronous = FULL');
@@ -122,6 +128,7 @@ export class Store {
       throw thrown;
     }
     this.#count.note(this.#changes());
+    rewriteToShrink(this.#db, { evenIfLarge: rewrite });
     this.#listing = new Listing({
       run: (sql, ...values) => this.#run(sql, ...values),
       get: (sql, ...values) => this.#get(sql, ...values),
@@ -220,6 +227,22 @@ export class Store {
       ...summary,
       result: row.result === null ? null : parsed<EvaluationResult>(row, row.result),
     };
+  }
+
+  /** The stored text of a result with its checksum; null without a result. */
+  resultText(id: string): { id: string; text: string; hash: string | null } | null {
+    const row = this.#get<{ result: string | null; result_hash: string | null }>(
+      'SELECT result, result_hash FROM evaluations WHERE id = ?',
+      id,
+    );
+    if (row === undefined || row.result === null) return null;
+    return { id, text: row.result, hash: row.result_hash };
+  }
+
+  hasResult(id: string): boolean {
+    return (
+      this.#get('SELECT 1 FROM evaluations WHERE id = ? AND result IS NOT NULL', id) !== undefined
+    );
   }
 
   /** Status alone, which a damaged record has too. */
@@ -457,9 +480,41 @@ export class Store {
     this.#changed();
   }
 
+  /** Ended evaluations that ended before a time, or are more than the newest `keep`. */
+  toRemove({
+    before,
+    keep,
+    most,
+  }: {
+    before: string | null;
+    keep: number | null;
+    most: number;
+  }): string[] {
+    const ended = "status NOT IN ('queued', 'running')";
+    const old =
+      before === null
+        ? []
+        : this.#all<{ id: string }>(
+            `SELECT id FROM evaluations WHERE ${ended} AND ended_at < ? ORDER BY seq LIMIT ?`,
+            before,
+            most,
+          );
+    const many =
+      keep === null || old.length === most
+        ? []
+        : this.#all<{ id: string }>(
+            `SELECT id FROM evaluations WHERE ${ended} ORDER BY seq DESC LIMIT ? OFFSET ?`,
+            most,
+            keep,
+          );
+    return [...new Set([...old, ...many].map(({ id }) => id))].slice(0, most);
+  }
+
   remove(id: string): void {
     this.#change('DELETE FROM evaluations WHERE id = ?', id);
     rmSync(this.sumsOf(id), { force: true });
+    giveBackSpace(this.#db);
+    this.#emptyLog();
   }
 
   /** Removes sums of evaluations that there are none of. */

@@ -12,13 +12,14 @@ import {
   reportLanguages,
   type ReportFormat,
 } from '../../src/schema/record.js';
-import type { EvaluationResult } from '../../src/schema/result.js';
 import { negotiateLanguage } from '../negotiate.js';
+import { presenceOf } from '../presence.js';
 import type { ReportSettings } from '../report-renderer.js';
 import type { Services } from '../services.js';
+import { clientOf } from '../submission.js';
 import { reportScriptSource } from '../report-script.js';
 import { acceptable, problems, type Api } from './api.js';
-import { existing, existingSummary, idParameters } from './records.js';
+import { existingSummary, idParameters } from './records.js';
 
 const mediaTypes: Record<ReportFormat, string> = {
   md: 'text/markdown',
@@ -48,28 +49,43 @@ const documents = {
 };
 
 /** @throws SaeEvalError `not-found`; `not-finished` if the evaluation has no result. */
-function resultOf(services: Services, caller: FastifyRequest, id: string): EvaluationResult {
-  const { status, result } = existing(services, caller, id);
+function refuseUnlessReady(services: Services, caller: FastifyRequest, id: string): void {
+  const { status } = existingSummary(services, caller, id);
   if (!hasEnded(status))
     throw new SaeEvalError(
       'not-finished',
       `Evaluation ${id} is ${status}; it has a report when it has ended.`,
     );
-  if (result === null)
+  if (!services.store.hasResult(id))
     throw new SaeEvalError(
       'not-finished',
       `Evaluation ${id} ${status === 'failed' ? '' : 'was '}${status} and has no result.`,
     );
-  return result;
 }
 
 async function sendReport(
-  { reports }: Services,
+  services: Services,
   reply: FastifyReply,
-  results: EvaluationResult[],
+  ids: readonly string[],
   settings: ReportSettings,
 ): Promise<FastifyReply> {
-  const text = await reports.render(results, settings);
+  const { request } = reply;
+  for (const id of ids) refuseUnlessReady(services, request, id);
+  const text = await services.reports.render(
+    {
+      count: ids.length,
+      read: (index) => {
+        const id = ids[index]!;
+        // It may have been removed meanwhile.
+        const found = services.store.resultText(id);
+        if (found === null)
+          throw new SaeEvalError('not-found', `There is no evaluation ${id} any more.`);
+        return found;
+      },
+    },
+    settings,
+    { client: clientOf(request), signal: presenceOf(request, reply) },
+  );
   const { format, lang } = settings;
   if (format === 'html') reply.header('content-security-policy', reportPolicy);
   return reply
@@ -77,7 +93,7 @@ async function sendReport(
     .header('content-language', lang)
     .header(
       'content-disposition',
-      `inline; filename="sae-eval-${results[0]!.id.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`,
+      `inline; filename="sae-eval-${ids[0]!.replaceAll(/[^\w-]/g, '')}.${lang}.${format}"`,
     )
     .send(text);
 }
@@ -98,7 +114,7 @@ export function registerReports(app: Api, services: Services): void {
       summary: 'Get the report of an ended evaluation',
       params: idParameters,
       querystring: reportQuery,
-      response: { ...documents, ...problems(404, 406, 409, 422) },
+      response: { ...documents, ...problems(404, 406, 409, 422, 500, 503) },
     },
     handler: async (request, reply) => {
       reply.header('vary', 'accept, accept-language');
@@ -110,7 +126,7 @@ export function registerReports(app: Api, services: Services): void {
         const type = acceptable(request, Object.values(mediaTypes));
         format = reportFormats.find((name) => mediaTypes[name] === type)!;
       }
-      return sendReport(services, reply, [resultOf(services, request, request.params.id)], {
+      return sendReport(services, reply, [request.params.id], {
         format,
         lang,
         languageOfReader: request.query.lang === undefined,
@@ -168,16 +184,11 @@ export function registerReports(app: Api, services: Services): void {
       tags: ['reports'],
       summary: 'Render a comparison of several evaluations; it is not stored',
       body: comparisonRequestSchema,
-      response: { ...documents, ...problems(400, 404, 409, 413, 415, 422) },
+      response: { ...documents, ...problems(400, 404, 409, 413, 415, 422, 500, 503) },
     },
     handler: async (request, reply) => {
       const { evaluations, format, lang } = request.body;
-      return sendReport(
-        services,
-        reply,
-        evaluations.map((id) => resultOf(services, request, id)),
-        { format, lang },
-      );
+      return sendReport(services, reply, evaluations, { format, lang });
     },
   });
 }

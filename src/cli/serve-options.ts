@@ -12,6 +12,8 @@ export interface ServeOptions {
   weights?: 'auto' | 'map' | 'read';
   apiKeys?: string;
   shared?: boolean;
+  keepDays?: string;
+  keepEvaluations?: string;
   basePath?: string;
   trustProxy?: string[];
   cors?: string[];
@@ -45,6 +47,8 @@ export function addServe(program: Command): void {
       'file of hashed API keys; without keys only this machine may connect',
     )
     .option('--shared', 'every API key may read evaluations whose requests do not say')
+    .option('--keep-days <n>', 'days that evaluations are kept after their end (default: for ever)')
+    .option('--keep-evaluations <n>', 'ended evaluations that are kept, the newest (default: all)')
     .option('--base-path <path>', 'path under which a proxy passes requests on')
     .option(
       '--trust-proxy <address...>',

@@ -68,6 +68,7 @@ describe('settings', () => {
       logLevel: ['warn', 'warn'],
       weights: ['read', 'read'],
       shared: ['1', true],
+      keepDays: ['0.5', 0.5],
       basePath: ['/lab/sae/', '/lab/sae'],
       queue: ['redis://queue:6379', 'redis://queue:6379'],
       runs: [join(folder.path, 'runs'), join(realpathSync(folder.path), 'runs')],

@@ -23,6 +23,8 @@ export async function serve({
   weights,
   apiKeys,
   shared,
+  keepDays,
+  keepEvaluations,
   basePath,
   trustProxy,
   cors,
@@ -39,6 +41,7 @@ export async function serve({
     localWorkers === 'all'
       ? localWorkers
       : wholeNumber('--local-workers', localWorkers, Number.MAX_SAFE_INTEGER);
+  const evaluations = wholeNumber('--keep-evaluations', keepEvaluations, Number.MAX_SAFE_INTEGER);
   const samples = wholeNumber('--shard-samples', shardSamples, Number.MAX_SAFE_INTEGER);
   const saes = wholeNumber('--saes-per-shard', saesPerShard, Number.MAX_SAFE_INTEGER);
   const { url } = await startServer(
@@ -51,6 +54,8 @@ export async function serve({
       ...(weights === undefined ? {} : { weights }),
       ...(apiKeys === undefined ? {} : { apiKeys }),
       ...(shared === undefined ? {} : { shared }),
+      ...(keepDays === undefined ? {} : { keepDays: Number(keepDays) }),
+      ...(evaluations === undefined ? {} : { keepEvaluations: evaluations }),
       ...(basePath === undefined ? {} : { basePath }),
       ...(trustProxy === undefined ? {} : { trustProxy }),
       ...(cors === undefined ? {} : { cors }),

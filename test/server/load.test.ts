@@ -1,0 +1,217 @@
+/** One client that asks for much, or reads nothing, beside another. */
+import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Store } from '#server/jobs/store.js';
+import { addKey, type RunningServer } from '#server/main.js';
+import type { EvaluationRecord } from '#src/schema/record.js';
+import {
+  full,
+  serve,
+  shippedRoot,
+  smallRequest,
+  temporaryFolder,
+  until,
+  untilReady,
+} from './harness.js';
+
+const folder = temporaryFolder();
+const file = join(folder.path, 'keys.json');
+const keys = {
+  mallory: addKey({ file, label: 'mallory' }),
+  bob: addKey({ file, label: 'bob' }),
+};
+type Name = keyof typeof keys;
+const as = (name: Name): { authorization: string } => ({ authorization: `Bearer ${keys[name]}` });
+
+let server: RunningServer;
+const large: string[] = [];
+let small = '';
+const start = (): Promise<RunningServer> =>
+  serve(folder.path, {
+    apiKeys: file,
+    roots: [join(folder.path, 'root')],
+    requestTimeout: 2,
+    maxWatchersPerClient: 5,
+  });
+
+/** Stores evaluations of mallory whose results have some 3 MB. */
+function storeLarge({ request, result }: EvaluationRecord, count: number): void {
+  const store = new Store(join(folder.path, 'jobs.db'));
+  const [sae] = result!.results;
+  const { reference, strict } = sae!;
+  const sweep = Array.from({ length: 40 }, (_, k) => ({ inferK: k + 1, reference, strict }));
+  const one = { ...sae!, sweep } as NonNullable<EvaluationRecord['result']>['results'][number];
+  const results = Array.from(
+    { length: Math.ceil(3_000_000 / JSON.stringify(one).length) },
+    (_, i) => ({ ...one, label: `SAE ${i}` }),
+  );
+  for (let i = 0; i < count; i++) {
+    const id = randomUUID();
+    store.insert({
+      id,
+      request,
+      device: 'cpu',
+      submittedBy: 'mallory',
+      client: 'mallory',
+      paths: [],
+      idempotencyKey: null,
+      bodyHash: '',
+      trace: {},
+    });
+    store.finish(id, 'succeeded', { result: { ...result!, id, results } });
+    large.push(id);
+  }
+  store.close();
+}
+
+async function submit(name: Name, query = ''): Promise<Response> {
+  return fetch(`${server.url}/v1/evaluations${query}`, {
+    method: 'POST',
+    headers: { ...as(name), 'content-type': 'application/json' },
+    body: JSON.stringify(smallRequest()),
+  });
+}
+
+beforeAll(async () => {
+  shippedRoot(folder.path);
+  server = await start();
+  await untilReady(server.url);
+  const record = (await (await submit('bob', '?wait=60')).json()) as EvaluationRecord;
+  expect(record.status).toBe('succeeded');
+  small = record.id;
+  await server.close();
+  storeLarge(record, 20);
+  server = await start();
+  await untilReady(server.url);
+}, 120_000);
+const sockets: Socket[] = [];
+afterAll(async () => {
+  for (const socket of sockets) socket.destroy();
+  await server.close();
+  folder.remove();
+});
+
+/** A connection that asks and then reads nothing. */
+function askWithoutReading(path: string): Socket {
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined).pause();
+  socket.write(
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${as('mallory').authorization}\r\n\r\n`,
+  );
+  sockets.push(socket);
+  return socket;
+}
+const descriptors = (): number => readdirSync('/proc/self/fd').length;
+async function pathsTo(count: number): Promise<void> {
+  await until(() => descriptors() <= count, { what: `at most ${count} descriptors`, seconds: 20 });
+}
+
+async function metric(name: string): Promise<number> {
+  const text = await (await fetch(`${server.url}/metrics`, { headers: as('bob') })).text();
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+describe('answers that nobody reads', () => {
+  it('are bounded in number and bytes, and given up after a while', async () => {
+    const before = descriptors();
+    const paths = Array.from({ length: 40 }, (_, i) =>
+      `/v1/evaluations/${large[i % large.length]}`.concat(i % 2 === 0 ? '' : '/events'),
+    );
+    const memory = process.memoryUsage().rss;
+    for (const path of paths) askWithoutReading(path);
+    await until(async () => (await metric('sae_eval_watchers')) > 0, { what: 'watchers' });
+    // Others are served, and what is refused to mallory says why.
+    expect((await fetch(`${server.url}/v1/evaluations/${small}`, { headers: as('bob') })).ok).toBe(
+      true,
+    );
+    const refused = await fetch(`${server.url}/v1/evaluations/${large[0]}`, {
+      headers: as('mallory'),
+    });
+    expect(refused.status).toBe(503);
+    expect(await refused.text()).toContain('You have not read');
+    expect(await metric('sae_eval_watchers')).toBeLessThanOrEqual(5);
+    // 32 MiB of answers, and what makes them.
+    expect(process.memoryUsage().rss - memory).toBeLessThan(400 * 1024 * 1024);
+    await pathsTo(before + sockets.length / 2 + 10);
+    expect(await metric('sae_eval_watchers')).toBe(0);
+    const again = await fetch(`${server.url}/v1/evaluations/${large[0]}`, {
+      headers: as('mallory'),
+    });
+    const record = (await again.json()) as EvaluationRecord;
+    expect(record.result?.results.length).toBeGreaterThan(10);
+    for (const socket of sockets) socket.destroy();
+    await pathsTo(before + 10);
+  });
+
+  it('of an ended evaluation arrive whole at those who read', async () => {
+    const answer = await fetch(`${server.url}/v1/evaluations/${large[1]}/events`, {
+      headers: as('mallory'),
+    });
+    const text = await answer.text();
+    expect(text.match(/^event: result$/gm)?.length).toBeGreaterThan(10);
+    expect(text).toMatch(/event: end\ndata: \{.*\}\n\n$/);
+  });
+});
+
+describe('reports', () => {
+  it('of one client do not hold up those of another, nor other answers', async () => {
+    let done = 0;
+    const many = Array.from({ length: 6 }, (_, i) =>
+      fetch(`${server.url}/v1/evaluations/${large[i]}/report?format=html`, {
+        headers: as('mallory'),
+      }).then(async (answer) => {
+        await answer.text();
+        done += 1;
+        return answer.status;
+      }),
+    );
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const quick = await fetch(`${server.url}/v1/evaluations/${small}/report?format=csv`, {
+      headers: as('bob'),
+    });
+    expect(quick.status).toBe(200);
+    expect(done).toBeLessThan(6);
+    expect(await Promise.all(many)).toEqual(many.map(() => 200));
+  });
+
+  it('that compare much are made beside the event loop, in bounded memory', async () => {
+    const comparison = fetch(`${server.url}/v1/reports`, {
+      method: 'POST',
+      headers: { ...as('mallory'), 'content-type': 'application/json' },
+      body: JSON.stringify({ evaluations: large.slice(0, full ? 20 : 8), format: 'csv' }),
+    });
+    let isOver = false;
+    void comparison.finally(() => (isOver = true));
+    let slowest = 0;
+    while (!isOver) {
+      const began = performance.now();
+      await (await fetch(`${server.url}/healthz`)).text();
+      slowest = Math.max(slowest, performance.now() - began);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const answer = await comparison;
+    expect(answer.status).toBe(200);
+    expect((await answer.text()).length).toBeGreaterThan(100_000);
+    expect(slowest).toBeLessThan(500);
+  });
+});
+
+describe('inspections', () => {
+  it('of one client do not hold up the submission of another', async () => {
+    let done = 0;
+    const many = Array.from({ length: 12 }, () =>
+      submit('mallory').then(({ status }) => {
+        done += 1;
+        return status;
+      }),
+    );
+    const own = await submit('bob');
+    expect(own.status).toBe(202);
+    expect(done).toBeLessThan(8);
+    expect(await Promise.all(many)).toEqual(many.map(() => 202));
+  });
+});
