@@ -79,7 +79,7 @@ const pattern = {
   'hub-cache': 'src/hub-cache.ts',
   'system-memory': 'src/system-memory.ts',
   version: 'src/version.ts',
-  'server-commands': 'src/cli/commands/{serve,keys,worker}.ts',
+  'server-commands': 'src/cli/commands/{serve,keys,worker,db}.ts',
   setup: 'src/torch/setup/**',
   kinds: 'src/sae/kinds/**',
   page: 'server/page/**',

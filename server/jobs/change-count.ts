@@ -6,12 +6,20 @@
 import { closeSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
+import type { Database } from '../../src/sqlite/database.js';
 
 export interface Changes {
   /** Identity of the store, which a back-up of `sae-eval db backup` does not share. */
   store: string;
   changes: number;
 }
+
+const query =
+  "SELECT max(CASE name WHEN 'store' THEN value END) AS store, " +
+  "max(CASE name WHEN 'changes' THEN value END) AS changes FROM facts";
+
+/** What a database itself says. */
+export const changesOf = (db: Database): Changes => db.prepare(query).get() as unknown as Changes;
 
 const changesSchema = z.object({ store: z.string(), changes: z.number() });
 /** Bytes of the file: one write replaces all of it. */

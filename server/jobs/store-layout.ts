@@ -79,6 +79,9 @@ const steps = [
    END;`,
 ];
 
+/** Version of the tables that this version reads and writes. */
+export const layoutVersion = steps.length;
+
 /**
  * Returns whether anything was changed.
  * @throws SaeEvalError `configuration-invalid` if a later version wrote the file.

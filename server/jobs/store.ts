@@ -18,7 +18,13 @@ import type { EvaluationListItem, Headline } from '../../src/schema/list.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { Database, type Statement } from '../../src/sqlite/database.js';
 import type { Ownership } from '../auth/access.js';
-import { ChangeCount, checkBeforeOpening, checkChanges, type Changes } from './change-count.js';
+import {
+  ChangeCount,
+  changesOf,
+  checkBeforeOpening,
+  checkChanges,
+  type Changes,
+} from './change-count.js';
 import {
   damagedFile,
   damagedRecord,
@@ -63,10 +69,6 @@ export interface Job {
 }
 
 const now = (): string => new Date().toISOString();
-
-const changesQuery =
-  "SELECT max(CASE name WHEN 'store' THEN value END) AS store, " +
-  "max(CASE name WHEN 'changes' THEN value END) AS changes FROM facts";
 
 const isDamage = (thrown: unknown): boolean =>
   thrown instanceof SaeEvalError && thrown.code === 'storage-damaged';
@@ -120,7 +122,6 @@ export class Store {
     // From here on the database itself says which store it is.
     if (migrate(this.#db)) this.#emptyLog();
     this.#count = new ChangeCount(file);
-    this.#statements.set(changesQuery, this.#db.prepare(changesQuery));
     try {
       checkChanges(file, this.#changes());
     } catch (thrown) {
@@ -549,7 +550,7 @@ export class Store {
   }
 
   #changes(): Changes {
-    return this.#get<Changes & Record<string, unknown>>(changesQuery)!;
+    return changesOf(this.#db);
   }
 
   /** Call after what changed the number of evaluations or a status was committed. */

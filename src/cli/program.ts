@@ -14,6 +14,7 @@ import type { WorkerFlags } from './commands/worker.js';
 import type { MergeFlags } from './commands/merge.js';
 import type { ReportFlags } from './commands/report.js';
 import type { ShardFlags } from './commands/shard.js';
+import { addDb } from './db-commands.js';
 import type { SubmitFlags } from './commands/submit.js';
 import { shells, type Shell } from './completion.js';
 import {
@@ -330,5 +331,6 @@ export function createProgram(): Command {
   addWorker(program);
   addFiles(program);
   addUpkeep(program);
+  addDb(program);
   return program;
 }

@@ -16,6 +16,7 @@ import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import { deviceMemory } from './device-memory.js';
+import { checkFits } from './fits.js';
 import { zeroLanes } from '../engine/zero-ablation.js';
 import { positionSet } from '../positions.js';
 import { strategyFor } from '../engine/strategies/index.js';
@@ -141,6 +142,13 @@ function loadOne(
     weightBytes: valuesOf(description) * bytesPer(dtype),
   };
   try {
+    checkFits(description, {
+      label: resolved.label,
+      device,
+      dtype,
+      seqLen: request.dataset.seqLen,
+      memory: deviceMemory(device, cuda.memory),
+    });
     const sae = borrowSae(loans, source, () => openSAE(description, { device, dtype, products }));
     beginSkip(sae, turnedSkips?.includes(index));
     const strategy = strategyFor(sae, {
