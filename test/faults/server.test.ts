@@ -157,7 +157,7 @@ describe.skipIf(faultLibrary() === null)('a server', () => {
         faults.set([{ call: 'any', path: database, first, count: 1, then }]);
         const options = { idempotencyKey: `round ${round}` };
         const accepted = await client.evaluate(request, options).catch(() => null);
-        await Promise.race([server.ended, pause(8000)]);
+        await Promise.race([server.ended, pause(4000)]);
         faults.clear();
         if (server.child.exitCode === null && server.child.signalCode === null)
           server.child.kill('SIGKILL');
