@@ -96,6 +96,11 @@ export const errorTable = {
     exitCode: 2,
     title: 'The text files have no usable sample or cannot be read',
   },
+  'not-comparable': {
+    status: 422,
+    exitCode: 2,
+    title: 'Two runs cannot be compared in pairs: their text, positions, model or protocol differ',
+  },
   'device-unavailable': {
     status: 422,
     exitCode: 2,

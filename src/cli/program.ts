@@ -7,6 +7,7 @@ import { Command, Option } from 'commander';
 import { forkChild } from '../compute/fork-child.js';
 import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
+import type { CompareFlags } from './commands/compare.js';
 import type { ConvertFlags } from './commands/convert.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
 import type { KeyFlags } from './commands/keys.js';
@@ -248,6 +249,21 @@ function addFiles(program: Command): void {
     .option('--out <file>', 'file to write instead of standard output')
     .action(async (runs: string[], options: ReportFlags) =>
       (await import('./commands/report.js')).report(runs, options),
+    );
+  program
+    .command('compare')
+    .description('compare runs on the same text in pairs, from their sums')
+    .argument('<base>', 'folder of the run that others are compared with, or its sums.safetensors')
+    .argument('<run...>', 'folders of the others')
+    .option('--metrics <names...>', 'metrics of strict, separated by commas (default: all)')
+    .option(
+      '--fail-if <gate...>',
+      "exit 3 if it holds: 'KLDivPerToken worse', 'TopK.NormMSE worse by 2%'",
+    )
+    .option('--json', 'print JSON')
+    .addOption(langOption())
+    .action(async (base: string, runs: string[], options: CompareFlags) =>
+      (await import('./commands/compare.js')).compare(base, runs, options),
     );
   program
     .command('list')

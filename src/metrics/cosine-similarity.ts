@@ -10,10 +10,9 @@ const cosine: ReconstructionColumn = {
   meaning: 'cosine between input and reconstruction',
   from: 'reconstruction',
   protocols: ['strict'],
-  values: ({ x, reconstruction, squaredInput, squaredReconstruction }) => {
-    const dot = x.mul(reconstruction).sum([-1], { dtype: 'float64' });
+  values: ({ product, squaredInput, squaredReconstruction }) => {
     // A zero vector has no direction: its cosine counts as 0.
-    return dot.div(squaredInput.sqrt().mul(squaredReconstruction.sqrt()).clamp_min(smallest));
+    return product.div(squaredInput.sqrt().mul(squaredReconstruction.sqrt()).clamp_min(smallest));
   },
 };
 

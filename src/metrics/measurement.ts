@@ -1,5 +1,5 @@
 /** A reconstruction beside its input, as columns and vectors read it, token by token. */
-import type { Tensor } from '../torch/index.js';
+import { kernels, type Tensor } from '../torch/index.js';
 
 /** Latents of N tokens, reduced to what metrics count. A latent is active if it is not zero. */
 export interface LatentCounts {
@@ -21,8 +21,8 @@ export interface Measured {
   readonly routed: ((counted: Tensor) => Tensor) | null;
 }
 
-/** Squared norms of rows: [N, d] → [N] float64. */
-const squaredNorm = (rows: Tensor): Tensor => rows.mul(rows).sum([-1], { dtype: 'float64' });
+/** Sums of rows: [N, d] → [N] float64. */
+const total = (rows: Tensor): Tensor => rows.sum([-1], { dtype: 'float64' });
 
 /** Values in float32 if they are of half precision: a square leaves float16's range at 256. */
 const wide = (values: Tensor): Tensor =>
@@ -44,6 +44,7 @@ export class Measurement {
   #squaredInput: Tensor | undefined;
   #squaredError: Tensor | undefined;
   #squaredReconstruction: Tensor | undefined;
+  #all: Tensor | undefined;
 
   constructor({ x, reconstruction, latents, routed }: Measured) {
     this.#given = { x, reconstruction };
@@ -63,16 +64,32 @@ export class Measurement {
 
   /** ‖x‖²: [N] float64. */
   get squaredInput(): Tensor {
-    return (this.#squaredInput ??= squaredNorm(this.x));
+    return (this.#squaredInput ??= this.#products?.select(0, 0) ?? total(this.x.mul(this.x)));
   }
 
   /** ‖x̂ − x‖²: [N] float64. */
   get squaredError(): Tensor {
-    return (this.#squaredError ??= squaredNorm(this.reconstruction.sub(this.x)));
+    if (this.#squaredError !== undefined) return this.#squaredError;
+    const known = this.#products?.select(0, 1);
+    if (known !== undefined) return (this.#squaredError = known);
+    const error = this.reconstruction.sub(this.x);
+    return (this.#squaredError = total(error.mul(error)));
   }
 
   /** ‖x̂‖²: [N] float64. */
   get squaredReconstruction(): Tensor {
-    return (this.#squaredReconstruction ??= squaredNorm(this.reconstruction));
+    return (this.#squaredReconstruction ??=
+      this.#products?.select(0, 2) ?? total(this.reconstruction.mul(this.reconstruction)));
+  }
+
+  /** x · x̂: [N] float64. */
+  get product(): Tensor {
+    return this.#products?.select(0, 3) ?? total(this.x.mul(this.reconstruction));
+  }
+
+  /** All of them in one pass over memory, on the CPU; null elsewhere. */
+  get #products(): Tensor | null {
+    if (this.x.device !== 'cpu') return null;
+    return (this.#all ??= kernels.rowProducts(this.x, this.reconstruction)); // [4, N]
   }
 }

@@ -64,6 +64,9 @@ interface Kernels {
    */
   keepLargest(a: Tensor, k: number): [values: Tensor, indices: Tensor];
 
+  /** Σ x², Σ (y − x)², Σ y² and Σ x y of each row of x and y [n, d]: [4, n] float64. */
+  rowProducts(x: Tensor, y: Tensor): Tensor;
+
   /**
    * Sums of columns [n] float64 on the CPU over bootstrap resamples: [resamples, columns]. Each
    * resample takes n draws of the generator (xorshift128) whose four words `state` holds. Bits
@@ -81,5 +84,6 @@ export const kernels = operatorTable<Kernels>({
   hasBfloat16Unit: 'sae_eval::has_bfloat16_unit',
   onednnIsWider: 'sae_eval::onednn_is_wider',
   keepLargest: 'sae_eval::keep_largest',
+  rowProducts: 'sae_eval::row_products',
   resampledSums: 'sae_eval::resampled_sums',
 });

@@ -57,6 +57,40 @@ describe('threads', () => {
   });
 });
 
+describe('row_products', () => {
+  it.each([
+    [5, 128],
+    [300, 129],
+    [3, 7],
+    [0, 16],
+  ])('of %i rows of %i are those of float64', (n, d) => {
+    const [x, y] = [ops.randn([n, d]), ops.randn([n, d])];
+    const [wideX, wideY] = [x.to({ dtype: 'float64' }), y.to({ dtype: 'float64' })];
+    const error = wideY.sub(wideX);
+    const expected = ops.stack(
+      [wideX.mul(wideX), error.mul(error), wideY.mul(wideY), wideX.mul(wideY)].map((all) =>
+        all.sum([-1]),
+      ),
+    );
+    const found = kernels.rowProducts(x, y);
+    expect(found.shape).toEqual([4, n]);
+    expect(found.dtype).toBe('float64');
+    if (n > 0) expect(farthest(found, expected) / d).toBeLessThan(1e-13);
+    // Strides are honoured.
+    if (n > 0) expect(farthest(kernels.rowProducts(x.t().contiguous().t(), y), found)).toBe(0);
+  });
+
+  it('keep NaN and infinity, and refuse what does not fit', () => {
+    const x = tensor([
+      [NaN, 1],
+      [Infinity, 1],
+    ]);
+    const [squares] = kernels.rowProducts(x, ops.zeros([2, 2])).toArray() as number[][];
+    expect(squares).toEqual([NaN, Infinity]);
+    expect(() => kernels.rowProducts(x, ops.zeros([2, 3]))).toThrow(/two matrices \[n, d\]/);
+  });
+});
+
 describe('keep_largest', () => {
   const sorted = ({
     values,

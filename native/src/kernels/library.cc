@@ -30,6 +30,7 @@ void registerOperators() {
     definitions.def("has_bfloat16_unit() -> bool", &canMultiplyParts);
     definitions.def("onednn_is_wider() -> bool", &onednnIsWider);
     definitions.def("keep_largest(Tensor a, int k) -> (Tensor values, Tensor indices)");
+    definitions.def("row_products(Tensor x, Tensor y) -> Tensor");
     definitions.def("resampled_sums(Tensor[] columns, int[] state, int resamples) -> Tensor",
                     &resampledSums);
     static torch::Library cpu(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CPU, __FILE__,
@@ -41,6 +42,7 @@ void registerOperators() {
     cpu.impl("rms_norm", &rmsNormCpu);
     cpu.impl("linear_from_parts", &linearFromPartsCpu);
     cpu.impl("keep_largest", &keepLargestCpu);
+    cpu.impl("row_products", &rowProductsCpu);
     static torch::Library cuda(torch::Library::IMPL, "sae_eval", c10::DispatchKey::CUDA, __FILE__,
                                __LINE__);
     cuda.impl("compare_logits_", &compareLogitsCuda);
@@ -51,6 +53,7 @@ void registerOperators() {
     other.impl("rms_norm", &rmsNormComposite);
     other.impl("linear_from_parts", &linearFromPartsComposite);
     other.impl("keep_largest", &keepLargestComposite);
+    other.impl("row_products", &rowProductsComposite);
   });
 }
 

@@ -55,6 +55,10 @@ bool onednnIsWider();
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& a, int64_t k);
 std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k);
 
+// Σ x², Σ (y − x)², Σ y² and Σ x y of each row of x and y [n, d]: [4, n] float64.
+at::Tensor rowProductsCpu(const at::Tensor& x, const at::Tensor& y);
+at::Tensor rowProductsComposite(const at::Tensor& x, const at::Tensor& y);
+
 // Sums of columns [n] float64 over bootstrap resamples of n draws: [resamples, columns]. `state`:
 // four words of the generator (xorshift128). The bits do not depend on CPU or threads.
 at::Tensor resampledSums(at::TensorList columns, at::IntArrayRef state, int64_t resamples);

@@ -4,7 +4,7 @@
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { allPositions, slotKey } from '../../metrics/keys.js';
-import type { Better, Metric, Protocol } from '../../metrics/metric.js';
+import type { Better, Metric, Protocol, ScalarField } from '../../metrics/metric.js';
 import {
   metrics,
   metricsNamed,
@@ -177,12 +177,54 @@ export class Assembly {
           metric: field,
           a: a.label,
           b: b.label,
-          difference: a.mean - b.mean,
-          ci95: paired(a.resampled, b.resampled, (one, other) => one - other),
-          ...ratioOf(a, b),
+          ...numbersOf(a, b),
         }));
     });
   }
+
+  /**
+   * Differences of given pairs (the first minus the second) in every number of `strict` that both
+   * have, on the same resamples.
+   */
+  differences(pairs: readonly (readonly [Compared, Compared])[]): PairedDifference[] {
+    return this.#asked.flatMap((metric) => {
+      const part = this.#partOf(metric);
+      const valueOf = (subject: Compared, { value: formula, interval }: ScalarField) => {
+        const view = this.#view(subject, 'strict');
+        const mean = this.#isThere(view, metric) ? formula(part.sums(view)) : null;
+        const resampled = interval === true ? part.resampledValues(view, formula) : null;
+        return mean === null ? null : { ...subject, mean, resampled };
+      };
+      return scalarFieldsOf('strict', [metric]).flatMap((field) =>
+        pairs.flatMap(([first, second]): PairedDifference[] => {
+          const a = valueOf(first, field);
+          const b = valueOf(second, field);
+          return a === null || b === null ? [] : [{ field, a, b, ...numbersOf(a, b) }];
+        }),
+      );
+    });
+  }
+}
+
+/** A difference of two subjects in a number. */
+export interface PairedDifference extends Pick<
+  Comparison,
+  'difference' | 'ci95' | 'ratio' | 'ratioCi95'
+> {
+  field: ScalarField;
+  a: { label: string; mean: number };
+  b: { label: string; mean: number };
+}
+
+function numbersOf(
+  a: Value,
+  b: Value,
+): Pick<Comparison, 'difference' | 'ci95' | 'ratio' | 'ratioCi95'> {
+  return {
+    difference: a.mean - b.mean,
+    ci95: paired(a.resampled, b.resampled, (one, other) => one - other),
+    ...ratioOf(a, b),
+  };
 }
 
 /** An SAE whose values are compared in pairs. */

@@ -14,7 +14,7 @@ import {
 } from '../../metrics/keys.js';
 import { columnsOf, vectorsOf, type Table } from '../../metrics/table.js';
 import { protocolNames } from '../../schema/index.js';
-import type { ResolvedRequest } from '../../schema/index.js';
+import type { ResolvedRequest, RunConfig } from '../../schema/index.js';
 import { writeArrayFile, type NamedArray } from '../run/array-file.js';
 import type { SaeFacts } from './facts.js';
 
@@ -27,6 +27,8 @@ export interface SumsFileOptions {
   /** Id of the evaluation. */
   id: string;
   version: string;
+  /** The files that were read. */
+  files?: RunConfig['files'];
 }
 
 /** Description of a tensor of the file, in the header's `tensors`. */
@@ -123,6 +125,13 @@ export function writeSums(path: string, options: SumsFileOptions): void {
       'sae-eval': version,
       id,
       request: JSON.stringify(request),
+      files: JSON.stringify(
+        (options.files ?? []).map(({ path: name, use, sha256, sampled }) => ({
+          path: name,
+          use,
+          digest: sha256 ?? sampled,
+        })),
+      ),
       tensors: JSON.stringify(tensors),
     },
   });

@@ -197,6 +197,7 @@ export async function merge(
       metrics: metricsNamed(facts.request.metrics),
       id: plan.id,
       version: packageVersion,
+      files: facts.files,
     });
   const computeSeconds = about.reduce((total, one) => total + one.seconds, 0);
   const devicePeaks = about.flatMap(({ devicePeakBytes }) => devicePeakBytes ?? []);
