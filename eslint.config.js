@@ -16,6 +16,7 @@ const mayImport = {
   bilingual: [],
   'nearest-name': [],
   'json-fault': [],
+  'shown-text': [],
   'hub-name': [],
   'system-memory': [],
   files: ['errors'],
@@ -74,6 +75,7 @@ const pattern = {
   bilingual: 'src/bilingual.ts',
   'nearest-name': 'src/nearest-name.ts',
   'json-fault': 'src/json-fault.ts',
+  'shown-text': 'src/shown-text.ts',
   'missing-path': 'src/missing-path.ts',
   'hub-name': 'src/hub-name.ts',
   'hub-cache': 'src/hub-cache.ts',
@@ -112,8 +114,8 @@ const oneWayImports = {
         default: 'disallow',
         policies: [
           { allow: { to: { module: { origin: ['external', 'core'] } } } },
-          // Every layer has names that people mistype.
-          { allow: { to: { file: { categories: ['nearest-name', 'json-fault'] } } } },
+          // Every layer has names that people mistype, and shows text of others.
+          { allow: { to: { file: { categories: ['nearest-name', 'json-fault', 'shown-text'] } } } },
           // The table of metrics runs in browsers: it knows tensors by their type alone.
           {
             from: { file: { categories: 'metrics' } },
@@ -138,6 +140,7 @@ const runsInBrowsers = {
     'src/errors.ts',
     'src/nearest-name.ts',
     'src/json-fault.ts',
+    'src/shown-text.ts',
     'src/schema/**',
     'src/metrics/**',
     'src/client/**',

@@ -23,6 +23,7 @@ export const mediaTypes: Readonly<Record<string, string>> = {
 const entries = [
   'client/index.js',
   'schema/status.js',
+  'shown-text.js',
   'report/best.js',
   'report/sweep-setting.js',
   'report/comparable.js',

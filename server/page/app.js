@@ -12,6 +12,7 @@ import { announce } from './shell/announce.js';
 import { Header } from './shell/header.js';
 import { KeyDialog } from './shell/key-dialog.js';
 import { useAddress } from './shell/address.js';
+import './shell/shown-texts.js';
 
 const routes = [
   [/^$/, 'list', () => html`<${List} />`, ({ titles }) => titles.list],

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { importMapSource, mediaTypes, pageFiles, pageShell } from '../page-files.js';
-import { reportScriptSource } from '../report-script.js';
+import { htmlScriptSource } from '../../src/report/html-policy.js';
 
 /**
  * Allows scripts and requests of this server only, and the page's import map. A report in a tab of
@@ -11,7 +11,7 @@ import { reportScriptSource } from '../report-script.js';
  */
 function policyOf(shell: string): string {
   return (
-    `default-src 'none'; script-src 'self' ${importMapSource(shell)} ${reportScriptSource}; ` +
+    `default-src 'none'; script-src 'self' ${importMapSource(shell)} ${htmlScriptSource}; ` +
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; " +
     "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
   );

@@ -17,7 +17,7 @@ import { presenceOf } from '../presence.js';
 import type { ReportSettings } from '../report-renderer.js';
 import type { Services } from '../services.js';
 import { clientOf } from '../submission.js';
-import { reportScriptSource } from '../report-script.js';
+import { htmlPolicy } from '../../src/report/html-policy.js';
 import { acceptable, problems, type Api } from './api.js';
 import { existingSummary, idParameters } from './records.js';
 
@@ -98,10 +98,8 @@ async function sendReport(
     .send(text);
 }
 
-/** A report has inline styles and one script. */
-const reportPolicy =
-  `default-src 'none'; script-src ${reportScriptSource}; style-src 'unsafe-inline'; img-src ` +
-  "data:; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
+/** The policy that the file has too, and where it may be framed. */
+const reportPolicy = `${htmlPolicy}; frame-ancestors 'self'`;
 
 export function registerReports(app: Api, services: Services): void {
   app.route({

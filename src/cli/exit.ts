@@ -1,5 +1,6 @@
 /** Exit codes of the command line and the lines that explain them. */
 import { asSaeEvalError, errorTable } from '../errors.js';
+import { say } from './say.js';
 
 /**
  * 1 if the evaluation failed, 2 if the request or the arguments are wrong, 75 if the same may
@@ -16,7 +17,7 @@ export function printError(thrown: unknown): void {
     error.fields.length > 0
       ? error.fields.map(({ path, message }) => `${path || 'the request'}: ${message}`)
       : [error.message];
-  for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
+  for (const line of lines) say(`sae-eval: ${line}`);
   if (process.env['SAE_EVAL_DEBUG'] !== undefined && thrown instanceof Error)
-    process.stderr.write(`${thrown.stack ?? ''}\n`);
+    say(thrown.stack ?? '');
 }

@@ -3,6 +3,8 @@ import type { EvaluationResult } from '../schema/index.js';
 import { renderFindings, renderLosses, renderSummary, renderTable } from '../report/terminal.js';
 import { checkResult, type Gate } from './gate.js';
 import type { Language } from './language.js';
+import { say } from './say.js';
+import { shownJson } from '../shown-text.js';
 
 export interface ShowOptions {
   /** Whether the result is printed as JSON, and nothing else. */
@@ -12,10 +14,10 @@ export interface ShowOptions {
 
 /** Prints the summary, the tables and the findings, or the whole result as JSON. */
 export function showResult(result: EvaluationResult, { json = false, lang }: ShowOptions): void {
-  const { stdout, stderr } = process;
+  const { stdout } = process;
   const color = stdout.isTTY;
   const columns = stdout.isTTY ? stdout.columns : 160;
-  if (json) stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  if (json) stdout.write(`${shownJson(result)}\n`);
   else {
     const tables = result.config.protocol.map((protocol) =>
       renderTable(result, { protocol, lang, color, columns }),
@@ -26,10 +28,10 @@ export function showResult(result: EvaluationResult, { json = false, lang }: Sho
       ...renderFindings(result, { lang, color }),
     ];
     for (const line of lines) stdout.write(`${line}\n`);
-    for (const line of renderLosses(result, { lang })) stderr.write(`${line}\n`);
+    for (const line of renderLosses(result, { lang })) say(line);
   }
   for (const { label, error } of result.results)
-    if (error !== null) stderr.write(`sae-eval: ${label}: ${error.message}\n`);
+    if (error !== null) say(`sae-eval: ${label}: ${error.message}`);
 }
 
 /**
@@ -38,8 +40,7 @@ export function showResult(result: EvaluationResult, { json = false, lang }: Sho
  */
 export function judge(result: EvaluationResult, gates: readonly Gate[]): 0 | 1 | 2 | 3 {
   const outcomes = gates.map((gate) => checkResult(gate, result));
-  for (const { lines } of outcomes)
-    for (const line of lines) process.stderr.write(`sae-eval: ${line}\n`);
+  for (const { lines } of outcomes) for (const line of lines) say(`sae-eval: ${line}`);
   if (result.status !== 'succeeded') return 1;
   if (outcomes.some(({ fired }) => fired)) return 3;
   return outcomes.some(({ open }) => open) ? 2 : 0;

@@ -24,7 +24,7 @@ export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildPro
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     env: {
       ...computeEnvironment,
-      ...childEnvironment(),
+      ...childEnvironment({ also: isTraced() ? ['OTEL_*'] : [] }),
       ...(weights === undefined ? {} : { SAE_EVAL_WEIGHTS: weights }),
       SAE_EVAL_PROCESS_NICE: String(niceness),
       SAE_EVAL_PROCESS_PARENT: String(process.pid),
@@ -32,6 +32,14 @@ export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildPro
     },
     execArgv: [...computeFlags, ...preloads(process.execArgv)],
   });
+}
+
+/** Whether this process loads something ahead, such as an OpenTelemetry SDK with its settings. */
+function isTraced(): boolean {
+  const options = (process.env['NODE_OPTIONS'] ?? '').split(/[\s=]/);
+  return [...options, ...preloads(process.execArgv)].some((option) =>
+    /^(?:--(?:import|require)|-r)/.test(option),
+  );
 }
 
 /**

@@ -3,6 +3,7 @@ import * as Plot from '@observablehq/plot';
 import { parseHTML } from 'linkedom';
 import type { Chart } from './charts/chart.js';
 import { drawChart } from './charts/draw.js';
+import { shown } from '../shown-text.js';
 import { number } from './numbers.js';
 
 /** A chart as one SVG element; its points have titles, which a script can show. */
@@ -14,7 +15,7 @@ export function chartSvg(chart: Chart): string {
     format: number,
   }) as { outerHTML: string };
   return (
-    svg.outerHTML
+    shown(svg.outerHTML)
       .replace('<svg ', '<svg role="img" ')
       // Coordinates need no more than hundredths of a pixel.
       .replace(/ (?:d|transform|c?[xy][12]?|width|height)="[^"]*"/g, (attribute) =>

@@ -1,5 +1,6 @@
 /** Results as CSV (RFC 4180): a row for each SAE, metric, protocol, layer and sweep point. */
 import { scalarFieldsOf } from '../metrics/table.js';
+import { shown } from '../shown-text.js';
 import {
   protocolNames,
   type Estimate,
@@ -27,11 +28,18 @@ const head = [
   'prefix',
 ];
 
+/**
+ * Beginnings of formulas: at the beginning of a field, and behind what other spreadsheets take for
+ * the end of one (semicolons in many countries, tabs, lines); space before them and full-width
+ * signs count too.
+ */
+const formula = /(?<=^|[;\t\n])(?=\s*[=+\-@＝＋－＠])/gu;
+
 /** A field of a row. Spreadsheets run text that begins like a formula, so it gets a quote. */
 function field(value: string | number | null | undefined): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
-  const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
+  const safe = shown(value.replace(/\r\n?/g, '\n')).replace(formula, "'");
   return /[",\r\n]/.test(safe) ? `"${safe.replace(/"/g, '""')}"` : safe;
 }
 

@@ -5,9 +5,11 @@
 import { chartSvg } from './chart-svg.js';
 import { colorsOf } from './charts/colors.js';
 import type { Block, Cell, Document, Table } from './document.js';
+import { htmlPolicy } from './html-policy.js';
 import { htmlScript } from './html-script.js';
 import { htmlStyle } from './html-style.js';
 import type { Words } from './language/words.js';
+import { shown } from '../shown-text.js';
 
 export interface HtmlInput {
   document: Document;
@@ -19,7 +21,8 @@ export interface HtmlOptions {
   languageOfReader?: boolean;
 }
 
-const escape = (text: string): string => text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const escape = (text: string): string =>
+  shown(text).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
 /** A value with its interval below, so that columns stay narrow. */
 function withInterval(text: string): string {
@@ -168,6 +171,7 @@ export function renderHtml(
 <html lang="${code}" data-lang="${code}"${languageOfReader ? ' data-language-of-reader' : ''}>
 <head>
 <meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${htmlPolicy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${escape(first.document.title)}</title>
 <link rel="icon" href="data:,">

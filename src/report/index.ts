@@ -4,6 +4,7 @@ import { buildComparison, buildDocument, wordsOf, type Language } from './build.
 import type { Document } from './document.js';
 import { renderCsv } from './csv.js';
 import { renderMarkdown } from './markdown.js';
+import { shownJson } from '../shown-text.js';
 
 export type { ReportFormat };
 
@@ -32,8 +33,7 @@ export async function renderReport(
   const results = Array.isArray(input)
     ? (input as readonly EvaluationResult[])
     : [input as EvaluationResult];
-  if (format === 'json')
-    return `${JSON.stringify(results.length === 1 ? results[0] : results, null, 2)}\n`;
+  if (format === 'json') return `${shownJson(results.length === 1 ? results[0] : results)}\n`;
   if (format === 'csv') return renderCsv(results);
   const build = (language: Language): Document =>
     results.length === 1

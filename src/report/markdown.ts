@@ -1,10 +1,29 @@
 /** A document as Markdown. */
+import { shown, shownOnOneLine } from '../shown-text.js';
 import type { Block, Cell, Document, Table } from './document.js';
+
+/**
+ * Addresses that Markdown of GitHub makes links of, without being asked. Nothing but code is left
+ * as it stands: some readers look for addresses after they have taken escapes away.
+ */
+const address = new RegExp(
+  '(?:(?:https?|ftp|mailto|xmpp):|www\\.)[^\\s`|]+|[\\w.+-]+@[\\w-]+\\.[\\w.-]+',
+  'giu',
+);
 
 /** Escapes markup in text that a user typed. */
 function escape(text: string): string {
-  return text.replace(/[\r\n]+/g, ' ').replace(/[\\`*_[\]<>|#]/g, '\\$&');
+  const line = shownOnOneLine(text.replace(/[\r\n\t]+/g, ' '));
+  let escaped = '';
+  let from = 0;
+  for (const { 0: found, index } of line.matchAll(address)) {
+    escaped += `${marked(line.slice(from, index))}\`${found}\``;
+    from = index + found.length;
+  }
+  return escaped + marked(line.slice(from));
 }
+
+const marked = (text: string): string => text.replace(/[\\`*_[\]<>|#]/g, '\\$&');
 
 function cellText({ text, best = false }: Cell): string {
   return best ? `**${escape(text)}**` : escape(text);
@@ -44,7 +63,7 @@ function block(one: Block): string {
     case 'chart':
       return '';
     case 'code':
-      return `${fence(one.text)}${one.language}\n${one.text}\n${fence(one.text)}`;
+      return `${fence(one.text)}${one.language}\n${shown(one.text)}\n${fence(one.text)}`;
   }
 }
 

@@ -9,6 +9,7 @@ import { terminalWords } from './language/terminal.js';
 import { lossLines } from './sections/losses.js';
 import { entriesOf, mainTable } from './sections/results.js';
 import { statementsOf } from './sections/summary.js';
+import { shownOnOneLine } from '../shown-text.js';
 
 export interface TerminalOptions {
   /** Language; default en. */
@@ -16,11 +17,6 @@ export interface TerminalOptions {
   color?: boolean;
   /** Width of the terminal in columns; default 160, for output that is no terminal's. */
   columns?: number;
-}
-
-/** Replaces control characters: those of a label could control the terminal. */
-function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
 }
 
 /** Columns that an SAE and the names of the metrics take, roughly, without intervals. */
@@ -34,7 +30,7 @@ function tableLines(
 ): string {
   const pick = <T>(row: readonly T[]): T[] => [row[0]!, ...row.slice(from, to)];
   const shown = new CliTable({
-    head: pick(head).map(printable),
+    head: pick(head).map(shownOnOneLine),
     style: { head: [], border: [], compact: true },
     colAligns: pick(head).map((_, i) => (i === 0 ? 'left' : 'right')),
   });
@@ -91,7 +87,7 @@ export function renderLosses(
     ...(data.skipped ?? []).map(
       (one) => `  ${one.count} × ${one[lang]}${first}${colon}${exampleOf(one)[lang]}`,
     ),
-  ].map(printable);
+  ].map(shownOnOneLine);
 }
 
 /** The summary of a result as lines. */
@@ -104,7 +100,7 @@ export function renderSummary(
   const colors = pc.createColors(color);
   return [
     colors.bold(wordsOf[lang].summary),
-    ...statements.map(({ message }) => printable(`  ${message[lang]}`)),
+    ...statements.map(({ message }) => shownOnOneLine(`  ${message[lang]}`)),
   ];
 }
 
@@ -123,7 +119,7 @@ export function renderFindings(
       .filter(({ severity }) => severity !== 'info')
       .map(
         ({ severity, message }) =>
-          `${paint[severity](`${names[severity]}${separator}`)}${printable(message[lang])}`,
+          `${paint[severity](`${names[severity]}${separator}`)}${shownOnOneLine(message[lang])}`,
       ),
     ...(notes === 0 ? [] : [terminalWords[lang].notes(notes)]),
   ];

@@ -73,6 +73,7 @@ export async function simulatedEnvironment({
   const addon = await buildSimulatedCuda();
   return {
     ...process.env,
+    SAE_EVAL_PASS_ENV: 'SIMULATED_CUDA_*',
     NODE_OPTIONS: `${process.env['NODE_OPTIONS'] ?? ''} --require ${JSON.stringify(addon)}`,
     ...(devices === undefined ? {} : { SIMULATED_CUDA_DEVICES: String(devices) }),
     ...(bytes === undefined ? {} : { SIMULATED_CUDA_BYTES: String(bytes) }),

@@ -37,6 +37,7 @@ const request = (device?: string, maxSamples = many): EvaluationRequest => ({
 });
 
 async function start(devices: number): Promise<void> {
+  process.env['SAE_EVAL_PASS_ENV'] = 'SIMULATED_CUDA_*';
   process.env['SIMULATED_CUDA_DEVICES'] = String(devices);
   server = await serve(folder.path, { roots: [folder.path] });
   client = new SaeEvalClient(server.url);

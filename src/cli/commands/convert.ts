@@ -4,6 +4,8 @@ import { settingsInName } from '../../sae/formats/file-name.js';
 import { saeKinds, type SaeKind } from '../../schema/index.js';
 import { hookNameOf, parseHookName } from '../../lm/hook-names.js';
 import { convertCheckpoint, type ConversionTarget } from '../../sae/convert/convert.js';
+import { say } from '../say.js';
+import { shown } from '../../shown-text.js';
 
 export interface ConvertFlags {
   to: ConversionTarget;
@@ -80,6 +82,6 @@ export async function convert(
     hookName: (hookPoint) =>
       transformerLensName(hookPoint, layer ?? (hookPoint === null ? named.layer : undefined)),
   });
-  for (const note of notes) process.stderr.write(`sae-eval: ${note}\n`);
-  for (const written of paths) process.stdout.write(`wrote ${written}\n`);
+  for (const note of notes) say(`sae-eval: ${note}`);
+  for (const written of paths) process.stdout.write(shown(`wrote ${written}\n`));
 }

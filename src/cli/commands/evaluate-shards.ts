@@ -6,6 +6,7 @@ import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { merge } from '../../evaluation/shards/merge.js';
 import type { EvaluationRequest, EvaluationResult, Progress } from '../../schema/index.js';
 import { plannedRun, processesFor, type PlanFlags } from '../sharded-run.js';
+import { say } from '../say.js';
 
 export interface ShardedOptions extends PlanFlags {
   /** `all`, or names of devices separated by commas. */
@@ -70,8 +71,7 @@ export async function evaluateShards(
       stop,
       signal: cancel,
       onProgress,
-      onDeviceLost: (device, error) =>
-        process.stderr.write(`${device} is given up: ${error.message}\n`),
+      onDeviceLost: (device, error) => say(`${device} is given up: ${error.message}`),
     });
   } catch (thrown) {
     isStopped = stop.aborted && asSaeEvalError(thrown).code === 'preempted';

@@ -28,6 +28,7 @@ import { judge, showResult } from '../show-result.js';
 import { sizesTable } from '../sizes-table.js';
 import { checkDevices, evaluateShards } from './evaluate-shards.js';
 import { writeReport } from '../write-report.js';
+import { shown } from '../../shown-text.js';
 
 export interface EvaluateFlags extends PlanFlags {
   out?: string;
@@ -140,5 +141,5 @@ export async function evaluateCommand(
     ...rest,
     shardSamples: countOf(shardSamples, '--shard-samples'),
   });
-  process.stdout.write(`${planTable(explanation)}\n${sizesTable(explanation.sizes)}\n`);
+  process.stdout.write(shown(`${planTable(explanation)}\n${sizesTable(explanation.sizes)}\n`));
 }

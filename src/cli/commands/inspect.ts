@@ -6,8 +6,8 @@ import { describeCheckpoint } from '../../inspect/describe-checkpoint.js';
 import { describeFolder, type FoundCheckpoint } from '../../inspect/describe-folder.js';
 import { renderDescription } from '../../inspect/render.js';
 import { exitCodeOf, printError } from '../exit.js';
-
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+import { shown as withoutControls, shownJson, shownOnOneLine } from '../../shown-text.js';
+import { say } from '../say.js';
 
 function tableOf(found: readonly FoundCheckpoint[]): string {
   const table = new CliTable({
@@ -26,7 +26,7 @@ function tableOf(found: readonly FoundCheckpoint[]): string {
         String(m ?? ''),
         candidates.join(', ') || 'none of the kinds',
         needs.join('; '),
-      ].map(printable),
+      ].map(shownOnOneLine),
     );
   }
   return table.length === 0 ? '' : `${table.toString()}\n`;
@@ -42,8 +42,7 @@ async function inspectOne(typed: string): Promise<{ text: string; json: unknown[
     const found = await describeFolder(path);
     const described = found.flatMap((one) => ('description' in one ? [one.description] : []));
     if (described.length === 0) throw thrown;
-    for (const one of found)
-      if ('error' in one) process.stderr.write(`sae-eval: ${one.error.message}\n`);
+    for (const one of found) if ('error' in one) say(`sae-eval: ${one.error.message}`);
     return { text: tableOf(found), json: described };
   }
 }
@@ -51,7 +50,7 @@ async function inspectOne(typed: string): Promise<{ text: string; json: unknown[
 /** One description as an object, several as a list. */
 function asJson(descriptions: readonly unknown[], isOne: boolean): string {
   const shown = isOne && descriptions.length === 1 ? descriptions[0] : descriptions;
-  return `${JSON.stringify(shown, null, 2)}\n`;
+  return `${shownJson(shown)}\n`;
 }
 
 /** Prints every checkpoint that can be read; the exit code tells of those that cannot. */
@@ -64,7 +63,7 @@ export async function inspect(
   for (const [index, path] of paths.entries())
     try {
       const found = await inspectOne(path);
-      if (!json) process.stdout.write(`${index === 0 ? '' : '\n'}${found.text}`);
+      if (!json) process.stdout.write(withoutControls(`${index === 0 ? '' : '\n'}${found.text}`));
       described.push(...found.json);
     } catch (thrown) {
       errors.push(asSaeEvalError(thrown, path));

@@ -1,6 +1,8 @@
 /** `sae-eval list`: the runs whose reports lie below a folder, newest first. */
 import CliTable from 'cli-table3';
 import { listRuns, type StoredRun } from '../stored-runs.js';
+import { shownJson, shownOnOneLine } from '../../shown-text.js';
+import { say } from '../say.js';
 
 /** `0.12`, or `0.12…0.3` for several SAEs. */
 function range(values: readonly (number | null)[]): string {
@@ -28,8 +30,6 @@ function shortLabels(labels: readonly string[]): string {
   return labels.length > mostLabels ? `${shown}, +${labels.length - mostLabels}` : shown;
 }
 
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
-
 function tableOf(runs: readonly StoredRun[]): string {
   const table = new CliTable({
     head: ['run', 'name', 'when', 'model', 'SAEs', 'KL/token', 'L0', 'status'],
@@ -46,15 +46,15 @@ function tableOf(runs: readonly StoredRun[]): string {
         range(saes.map(({ klPerToken }) => klPerToken)),
         range(saes.map(({ l0 }) => l0)),
         status,
-      ].map(printable),
+      ].map(shownOnOneLine),
     );
   return table.toString();
 }
 
 export async function list(folder: string, { json = false }: { json?: boolean }): Promise<void> {
   const { runs, damaged } = await listRuns(folder);
-  for (const { message } of damaged) process.stderr.write(`sae-eval: left out: ${message}\n`);
-  if (json) process.stdout.write(`${JSON.stringify(runs, null, 2)}\n`);
+  for (const { message } of damaged) say(`sae-eval: left out: ${message}`);
+  if (json) process.stdout.write(`${shownJson(runs)}\n`);
   else if (runs.length > 0) process.stdout.write(`${tableOf(runs)}\n`);
-  else process.stderr.write(`There is no report.json below ${folder}.\n`);
+  else say(`There is no report.json below ${folder}.`);
 }

@@ -6,6 +6,7 @@ import { renderReport } from '../../report/index.js';
 import { localeLanguage, type Language } from '../language.js';
 import type { formats } from '../options.js';
 import { readResult } from '../stored-result.js';
+import { say } from '../say.js';
 
 export interface ReportFlags {
   format: (typeof formats)[number];
@@ -31,5 +32,5 @@ export async function report(
   } catch (thrown) {
     throw asSaeEvalError(thrown, `--out ${out}`);
   }
-  process.stderr.write(`wrote ${out}\n`);
+  say(`wrote ${out}`);
 }

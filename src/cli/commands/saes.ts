@@ -1,8 +1,8 @@
 /** `sae-eval saes`: the SAEs that lie below a folder or in a repository of the local cache. */
 import CliTable from 'cli-table3';
 import { listSaes, type ListedSae } from '../../inspect/list-saes.js';
-
-const printable = (text: string): string => text.replace(/[\p{Cc}\p{Cf}]/gu, '�');
+import { shownJson, shownOnOneLine } from '../../shown-text.js';
+import { say } from '../say.js';
 
 /** A hook point, or the first and last of several. */
 function shortened(hooks: string): string {
@@ -26,7 +26,7 @@ function tableOf(saes: readonly ListedSae[]): string {
         String(m),
         k === null ? '' : String(k),
         publishedL0 === null ? '' : String(Number(publishedL0.toPrecision(6))),
-      ].map(printable),
+      ].map(shownOnOneLine),
     );
   return table.toString();
 }
@@ -36,11 +36,9 @@ const mostFaults = 10;
 
 export async function saes(folder: string, { json = false }: { json?: boolean }): Promise<void> {
   const { saes: found, damaged, others } = await listSaes(folder);
-  for (const { message } of damaged.slice(0, mostFaults))
-    process.stderr.write(`sae-eval: left out: ${printable(message)}\n`);
-  if (damaged.length > mostFaults)
-    process.stderr.write(`sae-eval: left out: ${damaged.length - mostFaults} more\n`);
-  if (json) process.stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+  for (const { message } of damaged.slice(0, mostFaults)) say(`sae-eval: left out: ${message}`);
+  if (damaged.length > mostFaults) say(`sae-eval: left out: ${damaged.length - mostFaults} more`);
+  if (json) process.stdout.write(`${shownJson(found)}\n`);
   else if (found.length > 0) process.stdout.write(`${tableOf(found)}\n`);
   else
     process.stderr.write(

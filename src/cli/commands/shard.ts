@@ -8,6 +8,7 @@ import { progressDisplay } from '../progress-bar.js';
 import { requestOf, type RequestArguments } from '../request-arguments.js';
 import { withDevice } from '../request-device.js';
 import { plannedRun, type PlanFlags } from '../sharded-run.js';
+import { say } from '../say.js';
 
 export interface ShardFlags extends Omit<PlanFlags, 'overwrite'> {
   /** Folder of the run, which all its processes share. */
@@ -76,12 +77,12 @@ export async function shardCommand(
       anyMachine: machine === 'any',
       stop: stop.signal,
       onProgress: (at) => progress.update(at),
-      onNotice: ({ en }) => process.stderr.write(`${en}\n`),
+      onNotice: ({ en }) => say(en),
     });
     progress.stop();
     const computed = indices.filter((index) => missing.has(index)).length;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-    process.stderr.write(`computed ${computed} shards in ${seconds} s; ${out} has them\n`);
+    say(`computed ${computed} shards in ${seconds} s; ${out} has them`);
   } finally {
     progress.stop();
     unlisten();

@@ -1,6 +1,7 @@
 /** `sae-eval status` and `sae-eval cancel`: the state of a run in shards, and its end. */
 import { FolderStore } from '../../evaluation/shards/folder-store.js';
 import { statusOf } from '../../evaluation/shards/status.js';
+import { shownJson } from '../../shown-text.js';
 
 /** A time ago in a few words. */
 function ago(seconds: number): string {
@@ -20,7 +21,7 @@ export function status(folder: string, { json = false }: { json?: boolean }): vo
   const found = statusOf(new FolderStore(folder));
   const { stdout } = process;
   if (json) {
-    stdout.write(`${JSON.stringify(found, null, 2)}\n`);
+    stdout.write(`${shownJson(found)}\n`);
     return;
   }
   const { shards, samples, begun, isCancelled, isMerged } = found;

@@ -13,6 +13,8 @@ import { localeLanguage, type Language } from '../language.js';
 import { progressDisplay } from '../progress-bar.js';
 import { requestOf, type RequestArguments } from '../request-arguments.js';
 import { judge, showResult } from '../show-result.js';
+import { say } from '../say.js';
+import { shownJson } from '../../shown-text.js';
 
 export interface SubmitFlags {
   server: string;
@@ -106,12 +108,10 @@ export async function submit(arguments_: RequestArguments, flags: SubmitFlags): 
   try {
     const record = await client.evaluate(request as EvaluationRequest);
     if (flags.wait !== true) {
-      process.stdout.write(
-        flags.json === true ? `${JSON.stringify(record, null, 2)}\n` : `${record.id}\n`,
-      );
+      process.stdout.write(flags.json === true ? `${shownJson(record)}\n` : `${record.id}\n`);
       return;
     }
-    process.stderr.write(`submitted ${record.id}\n`);
+    say(`submitted ${record.id}`);
     for (const gate of gates) checkGate(gate, record.request);
     showEnded(await waitFor(client, record, server), { ...flags, gates });
   } catch (thrown) {

@@ -4,6 +4,7 @@ import { resolve } from 'node:path';
 import { Roots } from '../../../server/roots.js';
 import { runWorker } from '../../../server/shards/worker-process.js';
 import { SaeEvalError } from '../../errors.js';
+import { say } from '../say.js';
 
 export interface WorkerFlags {
   queue?: string;
@@ -79,6 +80,6 @@ export async function workerCommand({
     anyMachine: machine === 'any',
     ...lockSeconds(),
     ...bytesOf(modelCacheBytes),
-    log: (message) => process.stderr.write(`${message}\n`),
+    log: say,
   });
 }

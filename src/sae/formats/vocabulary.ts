@@ -8,6 +8,7 @@ import type { Bilingual } from '../../bilingual.js';
 import { SaeEvalError } from '../../errors.js';
 import { readAnyConfig } from './any-config.js';
 import type { FormatDescription, FormatFile } from './format.js';
+import { shownOnOneLine } from '../../shown-text.js';
 
 /** A word whose values are refused, apart from those that change nothing. */
 export class Refused {
@@ -63,8 +64,7 @@ const isMeaning = (entry: KeyMeaning | Keys): entry is KeyMeaning =>
   typeof entry === 'string' || entry instanceof Refused;
 const text = (value: unknown): string => JSON.stringify(value)?.slice(0, mostCharacters) ?? 'none';
 // Control and format characters of a file's texts could move the cursor of a terminal.
-const printable = (name: string): string =>
-  name.slice(0, mostCharacters).replace(/[\p{Cc}\p{Cf}]/gu, '�');
+const printable = (name: string): string => shownOnOneLine(name.slice(0, mostCharacters));
 
 /** Meaning of a name in a list whose names may end in `*`. */
 function meaningOf<M>(words: Readonly<Record<string, M>>, name: string): M | undefined {
