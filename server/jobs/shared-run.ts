@@ -125,7 +125,8 @@ export class SharedRun {
     if (plan === null) throw new SaeEvalError('internal', `${folder}: the plan was not written.`);
     const missing = this.store.missing(plan);
     this.#waiting = new WaitingShards(missing);
-    this.#progress = new PoolProgress(plan, new Set(missing), this.options.onProgress);
+    const { onProgress } = this.options;
+    this.#progress = new PoolProgress(plan, new Set(missing), { store: this.store, onProgress });
     this.#plan = plan;
   }
 

@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
+import { RunWork } from '../../src/evaluation/shards/run-work.js';
 import { samplesOf, type ShardPlan } from '../../src/evaluation/shards/plan.js';
 import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
@@ -42,8 +43,9 @@ export class ActiveRun {
   outcome: Outcome | null = null;
   readonly ends = new AbortController();
   readonly began = performance.now();
-  /** Samples of its groups that were done at the first look. */
-  #unitsBefore: number | null = null;
+  /** Shards that were done at the first look. */
+  #before: ReadonlySet<number> | null = null;
+  #work: RunWork | null = null;
   readonly #counted = new Set<string>();
 
   constructor(
@@ -62,7 +64,7 @@ export class ActiveRun {
 
   /** Whether it went on from what an earlier server began. */
   get isResumed(): boolean {
-    return (this.#unitsBefore ?? 0) > 0;
+    return (this.#before?.size ?? 0) > 0;
   }
 
   get isComplete(): boolean {
@@ -94,14 +96,14 @@ export class ActiveRun {
     const { plan, store } = this;
     if (plan === null) return;
     const names = new Set(await readdir(join(store.folder, 'shards')));
-    const isFirst = this.#unitsBefore === null;
+    const isFirst = this.#before === null;
     for (const { index } of plan.shards) {
       if (this.done.has(index) || !names.has(fileNameOf(store, index))) continue;
       this.done.add(index);
       this.queued.delete(index);
       if (!isFirst) onShard('done');
     }
-    this.#unitsBefore ??= this.#units();
+    this.#before ??= new Set(this.done);
     if (this.kind === null) {
       const decided = store.decided(0);
       if (decided !== null) this.kind = kindDigest(decided.machine);
@@ -138,32 +140,34 @@ export class ActiveRun {
     for (const [shard, lost] of losses) if (lost.length >= mostLosses) throw poison(shard, lost);
   }
 
-  /** Samples of shards that are done, for all groups of SAEs together. */
-  #units(): number {
-    const { plan } = this;
-    if (plan === null) return 0;
-    return [...this.done].reduce((sum, index) => sum + samplesOf(plan, plan.shards[index]!), 0);
+  /** Samples of shards, for all groups of SAEs together. */
+  #units(plan: ShardPlan, shards: Iterable<number>): number {
+    return [...shards].reduce((sum, index) => sum + samplesOf(plan, plan.shards[index]!), 0);
   }
 
   progress(): Progress | null {
     const { plan } = this;
     if (plan === null) return null;
     const { tokens, groups, data } = plan;
-    const within = [...this.running].reduce((sum, [index, { samples }]) => {
-      const shard = plan.shards[index];
-      return shard === undefined ? sum : sum + Math.min(samples, samplesOf(plan, shard));
-    }, 0);
-    const units = this.#units() + within;
+    const before = this.#before ?? new Set();
+    const underWay = new Map(
+      [...this.running].flatMap(([index, { samples }]) => {
+        const shard = plan.shards[index];
+        return shard === undefined ? [] : [[index, Math.min(samples, samplesOf(plan, shard))]];
+      }),
+    );
+    const within = [...underWay.values()].reduce((sum, samples) => sum + samples, 0);
+    const units = this.#units(plan, this.done) + within;
     const seconds = Math.max((performance.now() - this.began) / 1000, 1e-3);
-    const rate = (units - (this.#unitsBefore ?? 0)) / groups.length / seconds;
-    const left = tokens.samples - units / groups.length;
+    const rate = (units - this.#units(plan, before)) / groups.length / seconds;
     const samples = Math.min(tokens.samples, Math.floor(units / groups.length));
+    this.#work ??= new RunWork(plan, this.store);
     return {
       samples,
       total: tokens.samples,
       batches: Math.floor((samples * tokens.batches) / tokens.samples),
       samplesPerSecond: Math.max(rate, 0),
-      secondsLeft: rate > 0 ? left / rate : null,
+      secondsLeft: this.#work.left({ seconds, before, done: this.done, underWay }),
       truncatedTokens: data.truncatedTokens,
       skipped: data.skipped,
       shards: {

@@ -28,10 +28,10 @@ const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /** How weights come in that do not fit. */
 function streamingText(
-  { weightBytes, memoryBytes, sequences, rounds, bytes, times }: Streaming,
-  device: string,
+  { weightBytes, memoryBytes, sequences, rounds, bytes, bytesFor }: Streaming,
+  { device, maxSamples }: Pick<ExplainedRequest, 'device' | 'maxSamples'>,
 ): string {
-  const inAll = times === null ? '' : `, ${times} times in the run, ${gib(times * bytes)} in all`;
+  const inAll = `, ${gib(bytesFor(maxSamples))} for the run of at most ${maxSamples} samples`;
   return (
     `the weights (${gib(weightBytes)}) do not fit into the memory of ${device} ` +
     `(${gib(memoryBytes)}): blocks are brought in one after the other, each ` +
@@ -86,6 +86,6 @@ export function planTable(explained: ExplainedRequest): string {
       `${sequences === 1 ? 'sequence' : 'sequences'} of ${seqLen} tokens, ${lanesPerCall} ` +
       `spliced ${lanesPerCall === 1 ? 'copy' : 'copies'} of them through a block, ${logits} ` +
       'logits',
-    ...(streaming === null ? [] : [streamingText(streaming, device)]),
+    ...(streaming === null ? [] : [streamingText(streaming, explained)]),
   ].join('\n');
 }

@@ -38,6 +38,13 @@ function advice({ shardSeconds, longestSeconds, shardSamples, shards }: RunSizes
   return null;
 }
 
+/** The rate at which weights are read that do not fit. */
+const reading = (rate: number | null): string =>
+  rate === null
+    ? ''
+    : `, or by the reading of weights, ${(rate / 1e9).toPrecision(2)} GB/s as measured now, if ` +
+      'that takes longer';
+
 /** Sizes on disk, and the time of a run by its number of devices. */
 export function sizesTable(sizes: RunSizes): string {
   const { samples, shards, shardSamples, sampleBytes, shardBytes, tokenBytes } = sizes;
@@ -63,7 +70,7 @@ export function sizesTable(sizes: RunSizes): string {
       'token ids',
     table.toString(),
     `time by three quarters of the matmul rate measured now, ${(sizes.rate / 1e9).toFixed(0)} ` +
-      'GFLOP/s, without loading the model',
+      `GFLOP/s${reading(sizes.readRate)}, without loading the model`,
     ...(hint === null ? [] : [hint]),
   ].join('\n');
 }

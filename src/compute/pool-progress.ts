@@ -1,25 +1,34 @@
 /** Progress of a run whose shards several devices of this machine compute. */
+import type { FolderStore } from '../evaluation/shards/folder-store.js';
 import { samplesOf, type ShardPlan } from '../evaluation/shards/plan.js';
+import { RunWork } from '../evaluation/shards/run-work.js';
 import type { Progress } from '../schema/index.js';
 
 export class PoolProgress {
   readonly #began = performance.now();
   readonly #underWay = new Map<number, number>();
-  #done: number;
-  #shardsDone: number;
+  readonly #before: ReadonlySet<number>;
+  readonly #done: Set<number>;
+  readonly #work: RunWork;
+  readonly #onProgress: ((progress: Progress) => void) | undefined;
   #lost = 0;
-  readonly #before: number;
 
   constructor(
     private readonly plan: ShardPlan,
     missing: ReadonlySet<number>,
-    private readonly onProgress: ((progress: Progress) => void) | undefined,
+    {
+      store,
+      onProgress,
+    }: {
+      store: Pick<FolderStore, 'decided'>;
+      onProgress?: ((progress: Progress) => void) | undefined;
+    },
   ) {
-    this.#done = plan.shards
-      .filter(({ index }) => !missing.has(index))
-      .reduce((sum, shard) => sum + samplesOf(plan, shard), 0);
-    this.#before = this.#done;
-    this.#shardsDone = plan.shards.length - missing.size;
+    const indices = plan.shards.map(({ index }) => index);
+    this.#before = new Set(indices.filter((index) => !missing.has(index)));
+    this.#done = new Set(this.#before);
+    this.#work = new RunWork(plan, store);
+    this.#onProgress = onProgress;
   }
 
   within(index: number, samples: number): void {
@@ -30,34 +39,37 @@ export class PoolProgress {
   /** A shard is under way no more. `lost`: its device or process failed. */
   end(index: number, how: 'done' | 'lost' | 'stopped'): void {
     this.#underWay.delete(index);
-    if (how === 'done') {
-      this.#done += samplesOf(this.plan, this.plan.shards[index]!);
-      this.#shardsDone += 1;
-    } else if (how === 'lost') {
-      this.#lost += 1;
-    }
+    if (how === 'done') this.#done.add(index);
+    else if (how === 'lost') this.#lost += 1;
     this.#tell();
   }
 
+  /** Samples of shards, for all groups of SAEs together. */
+  #units(shards: ReadonlySet<number>): number {
+    const { plan } = this;
+    return [...shards].reduce((sum, index) => sum + samplesOf(plan, plan.shards[index]!), 0);
+  }
+
   #tell(): void {
-    const { tokens, groups, data } = this.plan;
-    const units = [...this.#underWay.values()].reduce((sum, one) => sum + one, this.#done);
+    const { tokens, groups, data, shards } = this.plan;
+    const [before, done, underWay] = [this.#before, this.#done, this.#underWay];
+    const within = [...underWay.values()].reduce((sum, one) => sum + one, 0);
+    const units = this.#units(done) + within;
     // A sample is done when all groups of SAEs are.
     const samples = Math.floor(units / groups.length);
     const seconds = Math.max((performance.now() - this.#began) / 1000, 1e-9);
-    const rate = (units - this.#before) / groups.length / seconds;
-    this.onProgress?.({
+    this.#onProgress?.({
       samples,
       total: tokens.samples,
       batches: Math.floor((samples * tokens.batches) / tokens.samples),
-      samplesPerSecond: rate,
-      secondsLeft: rate > 0 ? (tokens.samples - units / groups.length) / rate : null,
+      samplesPerSecond: (units - this.#units(before)) / groups.length / seconds,
+      secondsLeft: this.#work.left({ seconds, before, done, underWay }),
       truncatedTokens: data.truncatedTokens,
       skipped: data.skipped,
       shards: {
-        done: this.#shardsDone,
-        running: this.#underWay.size,
-        total: this.plan.shards.length,
+        done: done.size,
+        running: underWay.size,
+        total: shards.length,
         lost: this.#lost,
       },
     });

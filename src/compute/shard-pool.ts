@@ -47,7 +47,7 @@ export async function computeShards(options: PoolOptions): Promise<void> {
   const missing = store.missing(plan);
   const asked = options.indices === undefined ? null : new Set(options.indices);
   const waiting = new WaitingShards(missing.filter((index) => asked?.has(index) !== false));
-  const progress = new PoolProgress(plan, new Set(missing), options.onProgress);
+  const progress = new PoolProgress(plan, new Set(missing), options);
   const ends = new AbortController();
   const onAbort = (): void => ends.abort(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });

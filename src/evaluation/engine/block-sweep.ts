@@ -4,6 +4,7 @@
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { HeldScope } from '../../torch/scope.js';
+import { SweepPace } from './sweep-pace.js';
 
 /** Something that goes through all blocks, once or several times. */
 export interface Traveler {
@@ -11,6 +12,8 @@ export interface Traveler {
   readonly rounds: number;
   /** Blocks that it goes through, from the first on. */
   readonly depth: number;
+  /** Sequences of it that go through block i in a round: of its clean stream and its lanes. */
+  streams(round: number, i: number): number;
   /** Before the first block of a round, the first of which is 0. */
   begin(round: number): void;
   /** Block i. */
@@ -39,6 +42,10 @@ export class HeldTraveler implements Traveler {
 
   get depth(): number {
     return this.#traveler.depth;
+  }
+
+  streams(round: number, i: number): number {
+    return this.#traveler.streams(round, i);
   }
 
   begin(round: number): void {
@@ -78,13 +85,25 @@ export interface SweepOptions {
   signal?: AbortSignal | undefined;
   /** Whether another sweep is sure to follow, so that its first block may be read ahead. */
   continues?: boolean;
-  /** Part of the way that is done, after each block. */
+  /** Gets to know how long blocks take. */
+  pace?: SweepPace;
+  /** Part of the way that is done, after each block. It does not fall. */
   onBlock?: (part: number) => void;
 }
 
 async function turn(signal: AbortSignal | undefined): Promise<void> {
   await new Promise(setImmediate);
   signal?.throwIfAborted();
+}
+
+/** Streams of all travelers through every block of every round, in the order of the way. */
+function streamsOn(travelers: readonly Traveler[], rounds: number): number[] {
+  return Array.from({ length: rounds }, (_, round) => {
+    const present = travelers.filter((one) => round < one.rounds);
+    return Array.from({ length: deepest(present) }, (__, n) =>
+      present.reduce((sum, one) => sum + (n + 1 > one.depth ? 0 : one.streams(round, n + 1)), 0),
+    );
+  }).flat();
 }
 
 /**
@@ -94,22 +113,34 @@ async function turn(signal: AbortSignal | undefined): Promise<void> {
 export async function sweepBlocks(
   model: LanguageModel,
   travelers: readonly Traveler[],
-  { signal, continues = false, onBlock }: SweepOptions = {},
+  { signal, continues = false, pace = new SweepPace(), onBlock }: SweepOptions = {},
 ): Promise<void> {
   const rounds = Math.max(0, ...travelers.map((one) => one.rounds));
+  const streams = streamsOn(travelers, rounds);
+  let done = 0;
+  let told = 0;
   for (let round = 0; round < rounds; round++) {
     const present = travelers.filter((one) => round < one.rounds);
     const layers = deepest(present);
     for (const one of present) one.begin(round);
     for (let i = 1; i <= layers; i++) {
       const again = continues || round + 1 < rounds ? 1 : null;
+      const asked = performance.now();
       await model.bring(i, i < layers ? i + 1 : again);
+      const began = performance.now();
       for (const one of present) {
         if (i > one.depth) continue;
         one.step(i);
         await turn(signal);
       }
-      onBlock?.((round * layers + i) / (rounds * layers));
+      pace.add({
+        waited: (began - asked) / 1000,
+        computed: (performance.now() - began) / 1000,
+        streams: streams[done]!,
+      });
+      done += 1;
+      told = Math.max(told, pace.part(streams, done));
+      onBlock?.(told);
     }
     for (const one of present) {
       one.end();

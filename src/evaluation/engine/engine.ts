@@ -14,6 +14,8 @@ import type { MicroBatchPass } from './micro-batch-pass.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { PassMaker } from './pass-maker.js';
 import { measuredRound, planRounds, type Round } from './rounds.js';
+import { SweepPace } from './sweep-pace.js';
+import { blocksBrought } from './super-batch.js';
 import { nextSlices, together, type Amounts, type BatchSums, type Slice } from './slices.js';
 import { VectorSums } from './vectors.js';
 import { ZeroAblation, zeroLanes, type ZeroLane } from './zero-ablation.js';
@@ -77,6 +79,7 @@ export class Engine {
   /** Samples of the run that are spliced. */
   readonly #spliced: number;
   readonly #measuredRounds: readonly Round[];
+  readonly #pace = new SweepPace();
   #rounds: readonly Round[];
   #microBatch: MicroBatch;
   #superBatch: number;
@@ -102,6 +105,23 @@ export class Engine {
   /** How much is computed at once: less than at the beginning if memory ran out. */
   get microBatch(): MicroBatch {
     return this.#microBatch;
+  }
+
+  /** Blocks that were brought in so far, and seconds that were spent on waiting for them. */
+  get brought(): { blocks: number; waited: number } {
+    const { blocks, waited } = this.#pace;
+    return { blocks, waited };
+  }
+
+  /** Number of blocks that the first samples of a run bring in; 0 if all are there. */
+  blocksFor(samples: number, { batchSize }: { batchSize: number }): number {
+    const { model } = this.#options;
+    if (!model.isStreamed) return 0;
+    const blocks = {
+      spliced: this.#rounds.length * model.layers,
+      measured: this.#measuredRounds[0]!.depth ?? model.layers,
+    };
+    return blocksBrought(samples, { ...this.#amounts, batchSize, blocks });
   }
 
   get #amounts(): Amounts {
@@ -250,6 +270,7 @@ export class Engine {
       await sweepBlocks(model, [...this.#zeroOf(slices), ...held], {
         signal,
         continues,
+        pace: this.#pace,
         onBlock: (part) => onMicroBatch?.(before + Math.floor(count * part)),
       });
       for (const [n, slice] of slices.entries()) this.#add(passes[n]!, slice);

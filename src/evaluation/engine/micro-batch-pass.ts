@@ -57,6 +57,14 @@ export class MicroBatchPass implements Traveler {
     return rounds[0]?.depth ?? model.layers;
   }
 
+  streams(round: number, i: number): number {
+    const { rounds, ids } = this.#options;
+    const [B] = ids.shape as [number];
+    const { lanes } = rounds[round]!;
+    const alive = lanes.filter(({ start, through = 0 }) => start - through < i).length;
+    return B * (alive + (round === 0 ? 1 : 0));
+  }
+
   get positions(): Positions {
     return this.#options.into.positions;
   }

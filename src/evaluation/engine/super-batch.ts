@@ -64,10 +64,32 @@ export function superBatches(
   }: { batchSize: number; sequences: number; superBatch: number },
 ): number {
   const inBatch = Math.ceil(batchSize / sequences);
-  if (superBatch >= inBatch)
-    return Math.ceil(Math.ceil(samples / batchSize) / Math.floor(superBatch / inBatch));
+  const whole = Math.floor(samples / batchSize);
   const last = Math.ceil((samples % batchSize) / sequences);
-  return (
-    Math.floor(samples / batchSize) * Math.ceil(inBatch / superBatch) + Math.ceil(last / superBatch)
-  );
+  if (superBatch < inBatch)
+    return whole * Math.ceil(inBatch / superBatch) + Math.ceil(last / superBatch);
+  const together = Math.floor(superBatch / inBatch);
+  // The last batch joins those before it if there is room.
+  const before = whole === 0 ? superBatch : (whole % together || together) * inBatch;
+  return Math.ceil(whole / together) + (last > 0 && before + last > superBatch ? 1 : 0);
+}
+
+export interface BroughtInput {
+  batchSize: number;
+  sequences: number;
+  superBatch: number;
+  /** Number of samples that are spliced, the first ones. */
+  spliced: number;
+  /** Blocks that samples bring in that are spliced, in all rounds, and those that are not. */
+  blocks: { spliced: number; measured: number };
+}
+
+/** Number of blocks that are brought in for the first samples of a run. */
+export function blocksBrought(
+  samples: number,
+  { spliced, blocks, ...sizes }: BroughtInput,
+): number {
+  const all = superBatches(samples, sizes);
+  const first = superBatches(Math.min(samples, spliced), sizes);
+  return first * blocks.spliced + (all - first) * blocks.measured;
 }

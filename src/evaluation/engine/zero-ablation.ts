@@ -67,6 +67,10 @@ export class ZeroAblation implements Traveler {
     return this.#logProbabilities.size === this.#layers.length;
   }
 
+  streams(_: number, i: number): number {
+    return this.#layers.filter((layer) => layer < i).length;
+  }
+
   begin(): void {
     const model = this.#model;
     this.#abandon();

@@ -1,6 +1,5 @@
 /** The model, the tokenizer and the SAEs of a run, with what it has decided. */
-import type { Tokenizer } from '../../lm/index.js';
-import type { LanguageModel } from '../../lm/index.js';
+import { forwardCost, type LanguageModel, type Tokenizer } from '../../lm/index.js';
 import type { ResolvedRequest } from '../../schema/index.js';
 import type { ProductKind } from '../../sae/index.js';
 import { isSkipOpen, isSkipTurned } from '../../sae/turned-skip.js';
@@ -22,6 +21,8 @@ import { deviceMemory, systemMemory } from './device-memory.js';
 import type { Decisions } from './journal.js';
 import { borrowModel, borrowTokenizer } from './loading.js';
 import { decide, loadEvaluated, threadsOfProcess, wantedOf, type EvaluatedSae } from './prepare.js';
+import { measuredWork } from './plan/measured-work.js';
+import { sameWork, type SampleWork } from './sample-work.js';
 import { residencyOf, type Residency } from './residency.js';
 import { weightDevices } from './weight-devices.js';
 
@@ -160,6 +161,18 @@ export class LoadedRun {
       // Another machine may have decided, on which all weights fit.
       superBatch: this.residency === null ? 1 : (superBatch ?? this.decide().superBatch ?? 1),
     });
+  }
+
+  /** Work of the samples, compared with each other. */
+  async sampleWork(): Promise<SampleWork> {
+    const { spliceSamples, dataset } = this.#inputs.request;
+    const saes = this.evaluated.flatMap(({ resolved: { label }, sae, strategy }) =>
+      sae === null || strategy === null ? [] : [{ label, sae, strategy }],
+    );
+    if (spliceSamples === undefined || saes.length === 0) return sameWork;
+    const cost = await forwardCost(this.#inputs.validated.model, dataset.seqLen);
+    const measured = measuredWork(saes, { cost, wanted: this.wanted });
+    return { spliced: spliceSamples, measured };
   }
 
   /** Indices of the SAEs whose skip connections the texts turned so far. */

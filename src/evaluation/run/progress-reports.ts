@@ -2,6 +2,8 @@
 import type { SampleStream } from '../../data/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import type { Progress } from '../../schema/index.js';
+import { sameWork, workOf, type SampleWork } from './sample-work.js';
+import { timeLeft, type Amount } from './time-left.js';
 
 export interface ProgressReportsOptions {
   accumulator: Accumulator;
@@ -11,7 +13,32 @@ export interface ProgressReportsOptions {
   interval: number;
   /** Compute time of earlier parts of the run. */
   secondsBefore: number;
+  /** Work of the samples, compared with each other; default: they are alike. */
+  work?: SampleWork;
+  /** The blocks that are brought in; default none. */
+  brought?: BroughtBlocks;
   onProgress?: (progress: Progress) => void;
+}
+
+/** Blocks of the language model that are brought in, if its weights do not fit. */
+export interface BroughtBlocks {
+  /** Number of blocks so far in this process, and seconds that were spent on waiting for them. */
+  soFar(): { blocks: number; waited: number };
+  /** Number of blocks for the first samples of the run. */
+  forFirst(samples: number): number;
+}
+
+const noBlocks: BroughtBlocks = {
+  soFar: () => ({ blocks: 0, waited: 0 }),
+  forFirst: () => 0,
+};
+
+/** A moment of the run. */
+interface Moment {
+  samples: number;
+  at: number;
+  blocks: number;
+  waited: number;
 }
 
 export class ProgressReports {
@@ -20,10 +47,16 @@ export class ProgressReports {
   /** Samples of earlier parts, which say nothing about the speed. */
   readonly #before: number;
   #last = this.#began;
+  readonly #start: Moment;
+  /** Most samples that were told. */
+  #told = 0;
+  /** The first moment at which all samples were done that are spliced. */
+  #border: Moment | null = null;
 
   constructor(options: ProgressReportsOptions) {
     this.#options = options;
     this.#before = options.accumulator.sequences;
+    this.#start = { samples: this.#before, at: this.#began, blocks: 0, waited: 0 };
   }
 
   /** Compute time so far, earlier parts included. */
@@ -38,18 +71,42 @@ export class ProgressReports {
 
   /** After a batch, or `done` samples of the next one. */
   tell(done = 0): void {
-    const { accumulator, stream, onProgress } = this.#options;
+    const { accumulator, stream, brought = noBlocks, onProgress } = this.#options;
     this.#last = performance.now();
-    const samples = accumulator.sequences + done;
+    // Batches that went through the blocks together are told one after the other.
+    const samples = (this.#told = Math.max(this.#told, accumulator.sequences + done));
     const rate = (samples - this.#before) / Math.max((this.#last - this.#began) / 1000, 1e-9);
     onProgress?.({
       samples,
       total: stream.total,
       batches: accumulator.batchSizes.length,
       samplesPerSecond: rate,
-      secondsLeft: stream.total === null ? null : Math.max(stream.total - samples, 0) / rate,
+      secondsLeft:
+        stream.total === null
+          ? null
+          : this.#left({ samples, at: this.#last, ...brought.soFar() }, stream.total),
       truncatedTokens: stream.summary.truncatedTokens,
       skipped: stream.summary.skipped,
     });
+  }
+
+  #left(now: Moment, total: number): number | null {
+    const { work = sameWork, brought = noBlocks } = this.#options;
+    const { samples } = now;
+    if (samples >= work.spliced) this.#border ??= now;
+    // Samples that are only measured tell their own pace, as soon as there are any.
+    const from =
+      this.#border !== null && samples > this.#border.samples ? this.#border : this.#start;
+    const done: Amount = {
+      work: workOf(from.samples, samples, work),
+      blocks: now.blocks - from.blocks,
+    };
+    const all = brought.forFirst(total) - brought.forFirst(this.#before);
+    const left: Amount = {
+      work: workOf(Math.min(samples, total), total, work),
+      blocks: Math.max(0, all - now.blocks),
+    };
+    const spent = { seconds: (now.at - from.at) / 1000, waited: now.waited - from.waited };
+    return timeLeft({ ...done, ...spent }, left);
   }
 }

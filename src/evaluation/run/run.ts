@@ -13,7 +13,7 @@ import { openInputs, runIdentity } from './inputs.js';
 import { Journal } from './journal.js';
 import { JournalKeeper, notWritten } from './journal-keeper.js';
 import { LoadedRun } from './loaded-run.js';
-import { ProgressReports } from './progress-reports.js';
+import { ProgressReports, type BroughtBlocks } from './progress-reports.js';
 import { weightsStreamed } from './residency.js';
 import { stoppedAfter } from './stopped.js';
 import { textOptions } from './text-options.js';
@@ -77,6 +77,12 @@ export interface RunOptions {
 
 /** Most memory that this process held so far. */
 export const peakBytes = (): number => process.resourceUsage().maxRSS * 1024;
+
+/** The blocks that an engine brings in. */
+const broughtBy = (engine: Engine, { batchSize }: ResolvedRequest): BroughtBlocks => ({
+  soFar: () => engine.brought,
+  forFirst: (samples) => engine.blocksFor(samples, { batchSize }),
+});
 
 /** Calls with numbers as they stand, at most for a part of the time. */
 function interimResults(
@@ -157,6 +163,8 @@ export async function run(
       stream,
       interval: options.progressInterval ?? 250,
       secondsBefore: recovered?.seconds ?? 0,
+      work: await loaded.sampleWork(),
+      brought: broughtBy(engine, request),
       ...(options.onProgress === undefined ? {} : { onProgress: options.onProgress }),
     });
     keeper = new JournalKeeper({

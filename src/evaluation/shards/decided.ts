@@ -26,6 +26,8 @@ export const decidedSchema = z.object({
   decisions: decisionsSchema,
   /** Indices of the SAEs whose skip connections the first texts turned. */
   turnedSkips: z.array(z.number().int().nonnegative()),
+  /** Work of a sample that is only measured, as a part of that of one that is spliced. */
+  measuredWork: z.number().min(0).max(1).optional(),
   /** Written by this version of the package, and read by no other. */
   facts: z.custom<RunFacts>((value) => typeof value === 'object' && value !== null),
 });
@@ -36,6 +38,7 @@ export interface Decided {
   machine: MachineKind;
   decisions: Decisions;
   turnedSkips: number[];
+  measuredWork?: number | undefined;
   facts: RunFacts;
 }
 

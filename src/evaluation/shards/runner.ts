@@ -298,9 +298,11 @@ async function decideFor(
       engine.dispose();
     }
   }
+  const { measured } = await loaded.sampleWork();
   return {
     plan: options.plan.digest,
     group: options.group,
+    ...(measured === 1 ? {} : { measuredWork: measured }),
     machine: machineKind(inputs),
     decisions,
     turnedSkips: loaded.turnedSkips,

@@ -59,6 +59,8 @@ function strategies(
 interface Sums {
   bits: object;
   batches: ComputedBatch[];
+  /** Blocks that the engine says it brought in, and would for these samples. */
+  blocks: { brought: number; planned: number };
 }
 
 async function* stream(): AsyncGenerator<Sample[]> {
@@ -101,7 +103,14 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       superBatch = 1,
       lanes,
       wanted = everything,
-    }: { names?: readonly string[]; superBatch?: number; lanes?: number; wanted?: Wanted },
+      spliceSamples,
+    }: {
+      names?: readonly string[];
+      superBatch?: number;
+      lanes?: number;
+      wanted?: Wanted;
+      spliceSamples?: number;
+    },
   ): Promise<Sums> {
     const before = memory().handles;
     const isWarm = brought.length > 0;
@@ -112,13 +121,16 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       saeDtype: 'float32',
       microBatch: { sequences: 2, lanesPerCall: 8, logits: 50_000, lanes },
       superBatch,
+      spliceSamples,
     });
     const all: ComputedBatch[] = [];
     for await (const one of engine.each(stream(), { first: 0 })) all.push(one);
+    const planned = engine.blocksFor(6, { batchSize: 4 });
+    const blocks = { brought: engine.brought.blocks, planned };
     engine.dispose();
     // A streamed model holds its last block. What is made at a first use stays.
     if (model === whole && isWarm) expect(memory().handles).toBe(before);
-    return { bits: all.map((one) => bitsOf(one.sums)), batches: all };
+    return { bits: all.map((one) => bitsOf(one.sums)), batches: all, blocks };
   }
 
   let alone: Promise<Sums> | null = null;
@@ -137,6 +149,8 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       const supers = { 1: 3, 2: 2, 3: 1 }[superBatch]!;
       const once = Array.from({ length: 16 }, (_, i) => i + 1);
       expect(brought).toEqual(Array.from({ length: 2 * supers }, () => once).flat());
+      expect(found.blocks).toEqual({ brought: brought.length, planned: brought.length });
+      expect(expected.blocks).toEqual({ brought: 0, planned: 0 });
     },
   );
 
@@ -148,6 +162,17 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
     brought.length = 0;
     expect((await sums(parts, { names, superBatch: 3 })).bits).toEqual(expected.bits);
     expect(brought).toHaveLength(16);
+  });
+
+  it('samples that are only measured bring in the blocks up to the last SAE, once', async () => {
+    const options = { names: ['a layer', 'hard routing'], spliceSamples: 2 };
+    const expected = await sums(whole, options);
+    brought.length = 0;
+    const found = await sums(parts, { ...options, superBatch: 1 });
+    expect(found.bits).toEqual(expected.bits);
+    // Two rounds for the first micro-batch; the two others end at layer 12.
+    expect(brought).toHaveLength(2 * 16 + 2 * 12);
+    expect(found.blocks).toEqual({ brought: brought.length, planned: brought.length });
   });
 
   it('lanes in groups take a round for each', async () => {

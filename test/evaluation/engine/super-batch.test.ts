@@ -1,6 +1,10 @@
 /** How many micro-batches go through a block together, and how often blocks are brought in. */
 import { describe, expect, it } from 'vitest';
-import { chooseSuperBatch, superBatches } from '#src/evaluation/engine/super-batch.js';
+import {
+  blocksBrought,
+  chooseSuperBatch,
+  superBatches,
+} from '#src/evaluation/engine/super-batch.js';
 
 const input = {
   microBatch: { sequences: 2, lanesPerCall: 4, logits: 1000 },
@@ -48,8 +52,19 @@ describe('the number of super-batches', () => {
     [32, 8, 2, 3, 8], // 3 + 1
     [35, 8, 2, 3, 9], // and the last of 3 samples, 2 micro-batches
     [3, 8, 2, 100, 1],
+    [6, 4, 2, 3, 1], // 2 + 1
+    [10, 4, 2, 4, 2], // 2 + 2, 1
+    [14, 4, 2, 5, 2], // 2 + 2, 2 + 1
   ])('of %i samples in batches of %i by %i, %i at a time, is %i', (samples, ...rest) => {
     const [batchSize, sequences, superBatch, times] = rest;
     expect(superBatches(samples, { batchSize, sequences, superBatch })).toBe(times);
   });
+});
+
+it('samples that are only measured bring in fewer blocks', () => {
+  const sizes = { batchSize: 8, sequences: 2, superBatch: 4, blocks: { spliced: 32, measured: 5 } };
+  expect(blocksBrought(80, { ...sizes, spliced: Infinity })).toBe(10 * 32);
+  // The third sweep has samples of both.
+  expect(blocksBrought(80, { ...sizes, spliced: 18 })).toBe(3 * 32 + 7 * 5);
+  expect(blocksBrought(80, { ...sizes, spliced: 0 })).toBe(10 * 5);
 });

@@ -8,13 +8,14 @@ import { cuda, devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
 import { deviceMemory } from '../device-memory.js';
 import { decide, loadEvaluated, wantedOf, type EvaluatedSae } from '../prepare.js';
-import type { Wanted } from '../../engine/strategies/strategy.js';
+import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 import { borrowTokenizer } from '../loading.js';
 import { residencyOf } from '../residency.js';
 import type { Decisions } from '../journal.js';
 import type { EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
 import { WeightCache } from '../weight-cache.js';
+import { readRate } from './read-rate.js';
 import { sizesOf, type RunSizes } from './sizes.js';
 import { streamingOf, type Streaming } from './streaming.js';
 import { makePlan, type Plan, type PlannedSae } from './plan.js';
@@ -36,7 +37,12 @@ export interface ExplainedRequest {
 }
 
 /** @throws SaeEvalError if it could not be loaded. */
-function planned({ resolved, sae, strategy, error }: EvaluatedSae): PlannedSae {
+function planned({
+  resolved,
+  sae,
+  strategy,
+  error,
+}: EvaluatedSae): PlannedSae & { strategy: Strategy } {
   if (sae === null || strategy === null) throw error!;
   return { label: resolved.label, sae, strategy };
 }
@@ -88,6 +94,9 @@ export async function explain(
     });
     const decisions = decide({ ...request, device }, model, { evaluated, products, residency });
     const strategies = own.map(({ strategy }) => strategy);
+    const { layers } = model;
+    const streaming = streamingOf(request, { residency, decisions, strategies, layers });
+    const bytesPerSecond = streaming === null ? null : await readRate(model.path);
     return {
       plan,
       measured,
@@ -100,11 +109,15 @@ export async function explain(
           measured,
           wanted,
           shardSamples,
+          reading:
+            streaming === null || bytesPerSecond === null
+              ? null
+              : { bytesPerSecond, bytesFor: streaming.bytesFor },
           saes: own.map(({ sae: { m, d }, strategy }) => ({ strategy, m, d })),
         },
       ),
       decisions,
-      streaming: streamingOf(request, { residency, decisions, strategies }),
+      streaming,
       seqLen,
       device,
     };

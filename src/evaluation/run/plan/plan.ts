@@ -34,7 +34,10 @@ export interface Plan {
 export interface PlannedSae {
   label: string;
   sae: SAE;
-  strategy: Strategy;
+  strategy: Pick<
+    Strategy,
+    'lanes' | 'zeroSites' | 'residuals' | 'sites' | 'measuredOn' | 'variants' | 'passes'
+  >;
 }
 
 /** Multiply-adds of one encoder pass: a Crosscoder's goes over its sites together. */

@@ -25,6 +25,8 @@ export interface RunSizes {
   tokenBytes: number;
   /** FLOPs of matmuls in a second, as measured now. */
   rate: number;
+  /** Bytes of weights that are read in a second, as measured now; null if the weights fit. */
+  readRate: number | null;
   /** Seconds of a shard on this device, about; the mean, if some are spliced and some not. */
   shardSeconds: number;
   /** Seconds of a shard that takes the longest. */
@@ -96,6 +98,46 @@ function matmulRate(device: string, dtype: DType): number {
   });
 }
 
+/** Reading of weights that do not fit. */
+export interface Reading {
+  bytesPerSecond: number;
+  /** Bytes that are read for a number of samples, the first of which are spliced. */
+  bytesFor(samples: number, spliced: number): number;
+}
+
+/**
+ * Seconds of a shard: blocks are read while others compute, so that the longer of both counts, for
+ * samples that are spliced and for the others.
+ */
+export function shardSecondsOf(
+  { samples, spliced }: { samples: number; spliced: number },
+  {
+    flops,
+    rate,
+    seqLen,
+    reading,
+  }: {
+    /** FLOPs of a token. */
+    flops: { spliced: number; measured: number };
+    /** FLOPs in a second. */
+    rate: number;
+    seqLen: number;
+    reading: Reading | null;
+  },
+): number {
+  const computing = (flopsPerToken: number, count: number): number =>
+    (flopsPerToken * seqLen * count) / rate;
+  const bytes = (count: number): number => reading?.bytesFor(count, spliced) ?? 0;
+  const readingOf = (more: number): number => more / (reading?.bytesPerSecond ?? 1);
+  return (
+    Math.max(computing(flops.spliced, spliced), readingOf(bytes(spliced))) +
+    Math.max(
+      computing(flops.measured, samples - spliced),
+      readingOf(bytes(samples) - bytes(spliced)),
+    )
+  );
+}
+
 /** Sizes of the shards of a request. */
 export function sizesOf(
   request: ResolvedRequest & { device: string },
@@ -105,6 +147,7 @@ export function sizesOf(
     saes,
     wanted,
     shardSamples,
+    reading = null,
   }: {
     plan: Plan;
     /** The plan of samples that are not spliced, if there are others. */
@@ -113,6 +156,8 @@ export function sizesOf(
     wanted: Wanted;
     /** Samples of a shard, as asked for. */
     shardSamples?: number | undefined;
+    /** Reading of weights that do not fit; default null, they fit. */
+    reading?: Reading | null;
   },
 ): RunSizes {
   const { dataset, batchSize, device, dtype } = request;
@@ -122,16 +167,14 @@ export function sizesOf(
   const each = Math.min(samples, (to - from) * batchSize);
   const bytes = bytesOf(saes, wanted);
   const rate = matmulRate(device, dtype);
-  const secondsOf = (flopsPerToken: number, count: number): number =>
-    (flopsPerToken * dataset.seqLen * count) / (rate * reached);
-  /** Seconds of the first samples of a run. */
-  const seconds = (count: number): number => {
-    const spliced = measured === null ? count : Math.min(count, request.spliceSamples ?? count);
-    return (
-      secondsOf(plan.flopsPerToken, spliced) +
-      (spliced === count ? 0 : secondsOf(measured!.flopsPerToken, count - spliced))
-    );
-  };
+  const spliced = measured === null ? samples : Math.min(samples, request.spliceSamples ?? samples);
+  const time = { rate: rate * reached, seqLen: dataset.seqLen, reading };
+  const flops = { spliced: plan.flopsPerToken, measured: measured?.flopsPerToken ?? 0 };
+  const seconds = ranges.map(([first, end]) => {
+    const [begin, stop] = [first * batchSize, Math.min(samples, end * batchSize)];
+    const ofSplices = Math.max(0, Math.min(stop, spliced) - begin);
+    return shardSecondsOf({ samples: stop - begin, spliced: ofSplices }, { ...time, flops });
+  });
   return {
     samples,
     shards: ranges.length,
@@ -140,7 +183,8 @@ export function sizesOf(
     shardBytes: bytes.sample * each + bytes.vectors,
     tokenBytes: samples * recordBytesFor(dataset.seqLen, (dataset.roles ?? []).length > 0),
     rate,
-    shardSeconds: (seconds(samples) * each) / samples,
-    longestSeconds: seconds(each),
+    readRate: reading?.bytesPerSecond ?? null,
+    shardSeconds: (seconds.reduce((sum, one) => sum + one, 0) * each) / samples,
+    longestSeconds: Math.max(...seconds),
   };
 }

@@ -1,8 +1,8 @@
 /** Cost of reading weights that do not fit into memory. */
 import type { ResolvedRequest } from '../../../schema/index.js';
 import { planRounds } from '../../engine/rounds.js';
-import type { Strategy } from '../../engine/strategies/strategy.js';
-import { superBatches } from '../../engine/super-batch.js';
+import { measuredDepth, type Strategy } from '../../engine/strategies/strategy.js';
+import { blocksBrought } from '../../engine/super-batch.js';
 import { zeroLanes } from '../../engine/zero-ablation.js';
 import type { Decisions } from '../journal.js';
 import type { Residency } from '../residency.js';
@@ -18,33 +18,40 @@ export interface Streaming {
   rounds: number;
   /** Bytes that are brought in for them. */
   bytes: number;
-  /** Number of times that this happens in the run; null if nobody knows how many samples it has. */
-  times: number | null;
+  /** Bytes that are brought in for the first samples of a run, or of a shard. */
+  bytesFor(samples: number, spliced?: number): number;
 }
 
 /** Null if the weights fit. */
 export function streamingOf(
-  { dataset: { maxSamples }, batchSize }: ResolvedRequest,
+  { dataset: { maxSamples }, batchSize, spliceSamples = Infinity }: ResolvedRequest,
   {
     residency,
     decisions: { superBatch, microBatch },
     strategies,
-  }: { residency: Residency | null; decisions: Decisions; strategies: readonly Strategy[] },
+    layers,
+  }: {
+    residency: Residency | null;
+    decisions: Decisions;
+    strategies: readonly Strategy[];
+    /** Number of blocks of the model. */
+    layers: number;
+  },
 ): Streaming | null {
   if (residency === null || superBatch === undefined) return null;
   const sources = { strategies, zeros: zeroLanes(strategies) };
   const rounds = planRounds(sources, { most: microBatch.lanes }).length;
   const { sequences } = microBatch;
   const { bytes, endBytes } = residency.size;
+  const blocks = { spliced: rounds * layers, measured: measuredDepth(strategies) };
+  const sizes = { batchSize, sequences, superBatch };
   return {
     weightBytes: bytes,
     memoryBytes: residency.memoryBytes ?? 0,
-    sequences: Math.min(superBatch * sequences, maxSamples ?? Infinity),
+    sequences: Math.min(superBatch * sequences, maxSamples),
     rounds,
     bytes: rounds * (bytes - endBytes),
-    times:
-      maxSamples === undefined
-        ? null
-        : superBatches(maxSamples, { batchSize, sequences, superBatch }),
+    bytesFor: (samples, spliced = spliceSamples) =>
+      (blocksBrought(samples, { ...sizes, spliced, blocks }) * (bytes - endBytes)) / layers,
   };
 }
