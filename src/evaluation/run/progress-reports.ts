@@ -50,7 +50,7 @@ export class ProgressReports {
   readonly #start: Moment;
   /** Most samples that were told. */
   #told = 0;
-  /** The first moment at which all samples were done that are spliced. */
+  /** The end of the first batch after which all samples are done that are spliced. */
   #border: Moment | null = null;
 
   constructor(options: ProgressReportsOptions) {
@@ -71,20 +71,21 @@ export class ProgressReports {
 
   /** After a batch, or `done` samples of the next one. */
   tell(done = 0): void {
-    const { accumulator, stream, brought = noBlocks, onProgress } = this.#options;
+    const { accumulator, stream, onProgress } = this.#options;
+    const { work = sameWork, brought = noBlocks } = this.#options;
     this.#last = performance.now();
     // Batches that went through the blocks together are told one after the other.
     const samples = (this.#told = Math.max(this.#told, accumulator.sequences + done));
+    const now = { samples, at: this.#last, ...brought.soFar() };
+    // Within a batch, samples of both kinds may be under way together.
+    if (done === 0 && samples >= work.spliced) this.#border ??= now;
     const rate = (samples - this.#before) / Math.max((this.#last - this.#began) / 1000, 1e-9);
     onProgress?.({
       samples,
       total: stream.total,
       batches: accumulator.batchSizes.length,
       samplesPerSecond: rate,
-      secondsLeft:
-        stream.total === null
-          ? null
-          : this.#left({ samples, at: this.#last, ...brought.soFar() }, stream.total),
+      secondsLeft: stream.total === null ? null : this.#left(now, stream.total),
       truncatedTokens: stream.summary.truncatedTokens,
       skipped: stream.summary.skipped,
     });
@@ -93,7 +94,6 @@ export class ProgressReports {
   #left(now: Moment, total: number): number | null {
     const { work = sameWork, brought = noBlocks } = this.#options;
     const { samples } = now;
-    if (samples >= work.spliced) this.#border ??= now;
     // Samples that are only measured tell their own pace, as soon as there are any.
     const from =
       this.#border !== null && samples > this.#border.samples ? this.#border : this.#start;

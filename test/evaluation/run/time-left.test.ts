@@ -37,14 +37,15 @@ describe('the time left', () => {
   });
 });
 
-/** Progress of a run over 30 samples after some of them. */
+/** Progress of a run over 30 samples after some of them; a negative number ends a batch. */
 function told(
   samples: readonly number[],
   more: Partial<ConstructorParameters<typeof ProgressReports>[0]> = {},
 ): Progress[] {
   const all: Progress[] = [];
+  const accumulator = new Accumulator();
   const reports = new ProgressReports({
-    accumulator: new Accumulator(),
+    accumulator,
     stream: {
       total: 30,
       summary: { truncatedTokens: 0, skipped: [] },
@@ -57,7 +58,11 @@ function told(
   for (const done of samples) {
     const until = performance.now() + 5;
     while (performance.now() < until);
-    reports.tell(done);
+    if (done >= 0) reports.tell(done - accumulator.sequences);
+    else {
+      accumulator.endBatch(-done - accumulator.sequences);
+      reports.tell();
+    }
   }
   return all;
 }
@@ -66,7 +71,7 @@ const secondsOf = ({ samples, samplesPerSecond }: Progress): number => samples /
 
 describe('progress', () => {
   it('counts on samples that are only measured to take less', () => {
-    const [inSplices, atBorder, beyond] = told([5, 10, 20], { work }) as [
+    const [inSplices, atBorder, beyond] = told([5, -10, 20], { work }) as [
       Progress,
       Progress,
       Progress,
