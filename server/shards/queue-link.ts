@@ -71,7 +71,7 @@ export class QueueLink {
   #isLost = false;
   #isChecked = false;
   #timeouts = 0;
-  #refusal: string | null = null;
+  #refusal: NodeJS.ErrnoException | null = null;
 
   /** @throws SaeEvalError `configuration-invalid`. */
   constructor(private readonly options: LinkOptions) {
@@ -89,7 +89,7 @@ export class QueueLink {
       keepAlive: 10_000,
       retryStrategy: (times) => Math.min(200 * 2 ** Math.min(times, 6), 10_000),
     });
-    this.#redis.on('error', (error) => (this.#refusal = error.message)); // Each call tells.
+    this.#redis.on('error', (error) => (this.#refusal = error)); // Each call tells.
   }
 
   get lockMilliseconds(): number {
@@ -202,10 +202,21 @@ export class QueueLink {
   /** Waits for a connection that is being made. */
   async #untilConnected(redis: Redis): Promise<void> {
     for (let waited = 0; redis.status !== 'ready'; waited += betweenStates) {
+      const refusal = this.#refusal;
+      if (refusal !== null && isOfCertificate(refusal)) throw this.#notTrusted(refusal);
       if (waited >= firstConnection || redis.status === 'reconnecting')
-        throw new Error(this.#refusal ?? 'it cannot be reached');
+        throw new Error(refusal?.message ?? 'it cannot be reached');
       await delay(betweenStates);
     }
+  }
+
+  #notTrusted({ message }: Error): SaeEvalError {
+    return new SaeEvalError(
+      'configuration-invalid',
+      `queue: the certificate of ${this.#name} is not trusted (${message}); expected one of a ` +
+        'known authority, or of one whose certificates are in a PEM file that ' +
+        'NODE_EXTRA_CA_CERTS names.',
+    );
   }
 
   /** Ends the link. Jobs that were taken stay so until their lock is over. */
@@ -241,6 +252,10 @@ export class QueueLink {
     return factory as unknown as BackendFactory<RedisQueueBackend, ConnectionOptions>;
   }
 }
+
+/** Whether a connection failed because of the other side's certificate, which no wait mends. */
+const isOfCertificate = ({ code = '' }: NodeJS.ErrnoException): boolean =>
+  /CERT|^UNABLE_TO_(GET_ISSUER|VERIFY)/.test(code);
 
 /** Why a call failed, in a few words and without an address. */
 function reasonOf(thrown: unknown): string {

@@ -4,6 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { SaeEvalClient, type EvaluationRequest, type EvaluationResult } from '#src/client/index.js';
+import { makeCertificate, type Certificate } from '../../cluster/certificate.js';
 import { programPath } from '../../cluster/needed-programs.js';
 import { packageRoot, spawnServer, until, type ServerProcess } from '../harness.js';
 
@@ -28,24 +29,37 @@ export class LocalRedis {
     private readonly folder: string,
     private readonly port: number,
     private readonly appendOnly: boolean,
+    /** Its certificate, if it speaks TLS. */
+    readonly tls: Certificate | null,
   ) {}
 
   static async start(
     folder: string,
-    { appendOnly = false }: { appendOnly?: boolean } = {},
+    { appendOnly = false, tls = false }: { appendOnly?: boolean; tls?: boolean } = {},
   ): Promise<LocalRedis> {
-    const redis = new LocalRedis(join(folder, 'redis'), await freePort(), appendOnly);
-    mkdirSync(redis.folder, { recursive: true });
+    mkdirSync(join(folder, 'redis'), { recursive: true });
+    const certificate = tls ? makeCertificate(folder, '127.0.0.1') : null;
+    const port = await freePort();
+    const redis = new LocalRedis(join(folder, 'redis'), port, appendOnly, certificate);
     await redis.start();
     return redis;
   }
 
   get url(): string {
-    return `redis://:secret@127.0.0.1:${this.port}`;
+    return `${this.tls === null ? 'redis' : 'rediss'}://:secret@127.0.0.1:${this.port}`;
   }
 
   async start(): Promise<void> {
-    const options = ['--port', String(this.port), '--bind', '127.0.0.1', '--save', ''];
+    const { tls } = this;
+    const port =
+      tls === null
+        ? ['--port', String(this.port)]
+        : [
+            ...['--port', '0', '--tls-port', String(this.port), '--tls-auth-clients', 'no'],
+            ...['--tls-cert-file', tls.certificate, '--tls-key-file', tls.key],
+            ...['--tls-ca-cert-file', tls.certificate],
+          ];
+    const options = [...port, '--bind', '127.0.0.1', '--save', ''];
     const append = ['--appendonly', this.appendOnly ? 'yes' : 'no', '--appendfsync', 'always'];
     const child = spawn(
       redisProgram!,
@@ -56,12 +70,18 @@ export class LocalRedis {
     await until(() => this.ask('PING') === 'PONG', { what: 'Redis to answer' });
   }
 
+  get version(): string {
+    return /^redis_version:(\S+)/m.exec(this.ask('INFO', 'server'))![1]!;
+  }
+
   /** What Redis answers. */
   ask(...command: string[]): string {
-    const { stdout } = spawnSync(programPath('redis-cli')!, ['-p', String(this.port), ...command], {
-      encoding: 'utf8',
-      env: { ...process.env, REDISCLI_AUTH: 'secret' },
-    });
+    const tls = this.tls === null ? [] : ['--tls', '--cacert', this.tls.certificate];
+    const { stdout } = spawnSync(
+      programPath('redis-cli')!,
+      ['-p', String(this.port), ...tls, ...command],
+      { encoding: 'utf8', env: { ...process.env, REDISCLI_AUTH: 'secret' } },
+    );
     return stdout.trim();
   }
 
