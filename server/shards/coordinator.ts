@@ -1,43 +1,31 @@
 /**
  * Gives the evaluations of a server to the workers of a queue, shard by shard. The folder of a run
- * is its truth and the queue a cache: what has no file and no job is put again. Few shards are in
- * the queue at a time, so that the server's fair order decides what comes next.
+ * is its truth and the queue a cache that may be lost at any moment.
  */
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { isStoreFault } from '../jobs/store-health.js';
 import type { CancelOptions, WorkerHost } from '../jobs/worker.js';
+import { familyOf, mayCompute } from './able-workers.js';
 import { ActiveRun, type Outcome } from './active-run.js';
 import { deviceFamilies } from './families.js';
 import { QueueLink } from './queue-link.js';
+import { QueuedShards } from './queued-shards.js';
 import { nameBelow } from './run-folder.js';
-import { mergeInChild, planInChild } from './run-tasks.js';
-import {
-  jobId,
-  jobName,
-  queueOfAny,
-  queueOfDevice,
-  queueOfKind,
-  type ShardJob,
-} from './shard-job.js';
+import { mergeRunOf, planRunOf, type RunStepsOptions } from './run-steps.js';
 import { WorkerList, type SeenWorker } from './worker-list.js';
 
-export interface CoordinatorOptions {
+export interface CoordinatorOptions extends RunStepsOptions {
   queue: string;
   /** Folder of the runs. */
   runs: string;
   /** Root folders of the server. */
   roots: readonly string[];
-  shardSamples?: number | undefined;
-  saesPerShard?: number | undefined;
   /** Seconds an evaluation may take; 0: no limit. */
   jobTimeout: number;
-  /** File for the sums of an evaluation. */
-  sumsOf(id: string): string;
-  niceness: number;
   onShard: (outcome: 'done' | 'lost' | 'failed') => void;
   /** Called after each look, with the workers that live. */
   onLook: (workers: readonly SeenWorker[]) => void;
@@ -48,14 +36,12 @@ const mostRuns = 16;
 /** Milliseconds between looks while something is under way, and else. */
 const betweenLooks = 500;
 const betweenIdleLooks = 2000;
-const shardsForEachWorker = 2;
 
 export class Coordinator {
   readonly #link: QueueLink;
   readonly #workers: WorkerList;
+  readonly #queued: QueuedShards;
   readonly #runs = new Map<string, ActiveRun>();
-  /** Jobs that wait, by the queue's name; null if the queue cannot be asked. */
-  #waiting: Map<string, number> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #pass: Promise<void> | null = null;
   #isStopping = false;
@@ -71,6 +57,7 @@ export class Coordinator {
       log: (message) => host.log(message, {}),
     });
     this.#workers = new WorkerList(this.#link);
+    this.#queued = new QueuedShards(this.#link);
     this.wake();
   }
 
@@ -178,45 +165,16 @@ export class Coordinator {
     }
     if (alive !== null) this.options.onLook(alive);
     // The queue is asked before the folder: what leaves it meanwhile is there.
-    await this.#askQueue(alive);
+    if (alive === null) this.#queued.forget();
+    else await this.#queued.compare([...this.#runs.values()]);
     for (const run of [...this.#runs.values()]) await this.#lookAt(run, alive);
     if (alive === null) return;
     for (const device of deviceFamilies) {
       const able = alive.filter((worker) => familyOf(worker) === device);
       if (able.length > 0) this.#takeMore(device, able);
-      await this.#fill(device, able);
+      const runs = [...this.#runs.values()].filter((run) => run.device === device);
+      await this.#queued.fill(runs, { device, able });
     }
-  }
-
-  /** Compares what we think is in the queue with what is there. */
-  async #askQueue(alive: readonly SeenWorker[] | null): Promise<void> {
-    this.#waiting = null;
-    if (alive === null || this.#runs.size === 0) return;
-    const names = new Set(
-      [...this.#runs.values()].flatMap((run) => [
-        queueOfDevice(run.device),
-        queueOfAny(run.device),
-        ...(run.kind === null ? [] : [queueOfKind(run.kind)]),
-        ...run.queued.values(),
-      ]),
-    );
-    const live = new Set<string>();
-    const waiting = new Map<string, number>();
-    try {
-      for (const name of names) {
-        const queue = this.#link.queue(name);
-        const [waits, active] = await this.#link.ask(() =>
-          Promise.all([queue.getJobs(['waiting']), queue.getJobs(['active'])]),
-        );
-        waiting.set(name, waits.length);
-        for (const job of [...waits, ...active]) if (job?.id !== undefined) live.add(job.id);
-      }
-    } catch (thrown) {
-      if (thrown instanceof SaeEvalError) throw thrown;
-      return;
-    }
-    this.#waiting = waiting;
-    for (const run of this.#runs.values()) run.compareQueue(live);
   }
 
   async #lookAt(run: ActiveRun, alive: readonly SeenWorker[] | null): Promise<void> {
@@ -270,24 +228,8 @@ export class Coordinator {
   }
 
   async #plan(run: ActiveRun): Promise<void> {
-    const { id, createdAt, request, paths } = run.job;
-    const { shardSamples, saesPerShard, niceness } = this.options;
     try {
-      mkdirSync(run.place.folder, { recursive: true });
-      // An earlier server may have been told to end it.
-      rmSync(join(run.place.folder, 'cancel'), { force: true });
-      await planInChild(
-        {
-          folder: run.place.folder,
-          id,
-          createdAt,
-          request,
-          paths,
-          ...(shardSamples === undefined ? {} : { shardSamples }),
-          ...(saesPerShard === undefined ? {} : { saesPerShard }),
-        },
-        { signal: run.ends.signal, niceness },
-      );
+      await planRunOf(run, this.options);
       if (run.ends.signal.aborted) return;
       run.plan = run.store.plan();
       run.phase = 'computing';
@@ -300,17 +242,8 @@ export class Coordinator {
 
   async #merge(run: ActiveRun, { allowMissing }: { allowMissing: boolean }): Promise<void> {
     run.phase = 'merging';
-    const { sumsOf, niceness } = this.options;
     try {
-      const result = await mergeInChild(
-        {
-          folder: run.place.folder,
-          sums: sumsOf(run.id),
-          allowMissing,
-          ...(run.isResumed ? {} : { seconds: (performance.now() - run.began) / 1000 }),
-        },
-        { signal: run.ends.signal, niceness },
-      );
+      const result = await mergeRunOf(run, { ...this.options, allowMissing });
       if (!this.#isStopping) this.#end(run, { status: result.status, result });
     } catch (thrown) {
       if (this.#isStopping || run.ends.signal.aborted) return;
@@ -325,8 +258,7 @@ export class Coordinator {
     } catch (error) {
       this.host.log('the mark that ends a run could not be written', { err: error, id: run.id });
     }
-    for (const [index, name] of [...run.queued])
-      await this.#link.tell(() => this.#link.queue(name).remove(jobId(run.id, index)));
+    await this.#queued.remove(run);
   }
 
   #end(run: ActiveRun, outcome: Outcome): void {
@@ -346,54 +278,4 @@ export class Coordinator {
       if (!isStoreFault(thrown)) throw thrown;
     }
   }
-
-  /** Puts shards into the queues, as many as the workers that read them can take soon. */
-  async #fill(device: string, able: readonly SeenWorker[]): Promise<void> {
-    const waiting = this.#waiting;
-    if (waiting === null) return;
-    const room = (name: string, readers: number): number =>
-      shardsForEachWorker * readers - (waiting.get(name) ?? 0);
-    const put = async (run: ActiveRun, index: number, name: string): Promise<void> => {
-      const data: ShardJob = { run: run.place.name, shard: index };
-      await this.#link.ask(() =>
-        this.#link.queue(name).add(jobName, data, {
-          jobId: jobId(run.id, index),
-          removeOnComplete: true,
-          removeOnFail: true,
-        }),
-      );
-      run.queued.set(index, name);
-      waiting.set(name, (waiting.get(name) ?? 0) + 1);
-    };
-    try {
-      for (const run of this.#runs.values()) {
-        if (run.device !== device || run.phase !== 'computing' || run.outcome !== null) continue;
-        if (run.kind === null) {
-          const [first] = run.unqueued();
-          const name = queueOfDevice(device);
-          // One shard decides for all.
-          if (run.queued.size === 0 && first !== undefined && room(name, able.length) > 0)
-            await put(run, first, name);
-          continue;
-        }
-        const [own, any] = [queueOfKind(run.kind), queueOfAny(device)];
-        const same = able.filter(({ kind }) => kind === run.kind).length;
-        const others = able.filter((worker) => worker.any && worker.kind !== run.kind).length;
-        for (const index of run.unqueued()) {
-          if (room(own, same) > 0) await put(run, index, own);
-          else if (room(any, others) > 0) await put(run, index, any);
-          else break;
-        }
-      }
-    } catch (thrown) {
-      if (thrown instanceof SaeEvalError) throw thrown;
-    }
-  }
-}
-
-const familyOf = ({ device }: SeenWorker): string => device.replace(/:\d+$/, '');
-
-/** Whether a worker computes shards of a run. */
-function mayCompute(worker: SeenWorker, run: ActiveRun): boolean {
-  return run.kind === null || worker.any || worker.kind === run.kind;
 }

@@ -16,6 +16,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { SaeEvalError } from '../../src/errors.js';
+import { checkQueueUrl, isRedis, withoutPassword } from './queue-address.js';
 
 export interface LinkOptions {
   /** `redis://`, `rediss://` or `postgres://`. */
@@ -33,35 +34,11 @@ const patience = 8000;
 /** Milliseconds that the first connection may take, and between looks at it. */
 const firstConnection = 3000;
 const betweenStates = 20;
-const redisProtocols = ['redis:', 'rediss:'];
-const postgresProtocols = ['postgres:', 'postgresql:'];
 /** Names of all that we keep in Redis begin with it; in PostgreSQL it is the schema. */
 const namespace = 'sae_eval';
 const oldestRedis = 7;
 
 export const defaultLockSeconds = 30;
-
-/** The address without its password. */
-export function withoutPassword(url: string): string {
-  try {
-    const parsed = new URL(url);
-    const user = parsed.username === '' && parsed.password === '' ? '' : `${parsed.username}:***@`;
-    return `${parsed.protocol}//${user}${parsed.host}${parsed.pathname}`;
-  } catch {
-    return 'the address of the queue';
-  }
-}
-
-/** @throws SaeEvalError `configuration-invalid` if it is no address of a queue. */
-export function checkQueueUrl(url: string): void {
-  const { protocol = '', hostname = '' } = URL.canParse(url) ? new URL(url) : {};
-  if ([...redisProtocols, ...postgresProtocols].includes(protocol) && hostname !== '') return;
-  throw new SaeEvalError(
-    'configuration-invalid',
-    'queue: expected an address such as redis://host:6379, rediss://:password@host:6379 or ' +
-      `postgres://user:password@host/database, found ${withoutPassword(url)}.`,
-  );
-}
 
 export class QueueLink {
   readonly #redis: Redis | null = null;
@@ -78,7 +55,7 @@ export class QueueLink {
     const { url } = options;
     checkQueueUrl(url);
     this.#name = withoutPassword(url);
-    if (!redisProtocols.includes(new URL(url).protocol)) return;
+    if (!isRedis(url)) return;
     this.#redis = new Redis(url, {
       // Questions from before the link broke are asked again by us, not by the client.
       enableOfflineQueue: false,

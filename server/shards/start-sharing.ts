@@ -3,7 +3,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError } from '../../src/errors.js';
 import type { Services } from '../services.js';
 import { Coordinator } from './coordinator.js';
-import { checkQueueUrl } from './queue-link.js';
+import { checkQueueUrl } from './queue-address.js';
 import type { SeenWorker } from './worker-list.js';
 import { startQueueWorkers, type QueueWorkers } from './worker-process.js';
 

@@ -16,6 +16,7 @@ import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { Postgres } from './postgres.js';
 import { Redis } from './redis.js';
+import { compiler, shiftedClock } from './shifted-clock.js';
 import { commandLine, digestOf, root, smallRequest } from './sharded-run.js';
 import { until } from './until.js';
 
@@ -64,7 +65,7 @@ class Cluster {
       env: {
         SAE_EVAL_PORT: '8787',
         SAE_EVAL_API_KEY: apiKey,
-        SAE_EVAL_QUEUE: this.carrier.url,
+        ...this.#environment,
         SAE_EVAL_ROOTS: `${root}:${this.folder}`,
         SAE_EVAL_RUNS: join(this.folder, 'runs'),
         SAE_EVAL_DB: join(this.folder, 'jobs.db'),
@@ -74,11 +75,21 @@ class Cluster {
     });
   }
 
-  startWorker(host: Host): void {
+  startWorker(host: Host, env: Readonly<Record<string, string>> = {}): void {
     const roots = ['--root', root, this.folder, '--device', 'cpu'];
     host.start(process.execPath, [commandLine, 'worker', ...roots], {
-      env: { SAE_EVAL_QUEUE: this.carrier.url, SAE_EVAL_WORKER_LOCK: String(lock) },
+      env: { ...this.#environment, SAE_EVAL_WORKER_LOCK: String(lock), ...env },
     });
+  }
+
+  /** Environment of the server and of workers: the queue, and who vouches for it. */
+  get #environment(): Record<string, string> {
+    const { carrier } = this;
+    const certificate = carrier instanceof Redis ? carrier.tls?.certificate : undefined;
+    return {
+      SAE_EVAL_QUEUE: carrier.url,
+      ...(certificate === undefined ? {} : { NODE_EXTRA_CA_CERTS: certificate }),
+    };
   }
 
   async untilWorkers(count: number): Promise<void> {
@@ -153,15 +164,32 @@ const faults: Record<string, Fault> = {
     await cluster.server.kill();
     cluster.startServer();
   },
+  'the clock of a worker is 26 hours ahead': async (cluster) => {
+    const [first, second] = cluster.workers;
+    await first.kill();
+    cluster.startWorker(first, shiftedClock(cluster.folder, 26 * 3600));
+    // It computes while the other one does not, whose shard it takes over.
+    second.freeze();
+    await until(() => first.processes().length > 1, { what: 'its compute process', seconds: 60 });
+    await wait(4000 * lock);
+    second.thaw();
+  },
   'the host of a worker is killed for good': ({ workers: [first] }) => first.kill(),
 };
 
 describe.each([
   {
     name: 'Redis',
-    programs: ['redis-server'],
+    programs: ['redis-server', compiler],
     rounds: Object.keys(faults),
     queue: (host: Host, folder: string) => new Redis(host, folder, { appendOnly: true }),
+  },
+  {
+    name: 'Redis with TLS and a password',
+    programs: ['redis-server', 'openssl'],
+    rounds: Object.keys(faults).slice(0, 4),
+    queue: (host: Host, folder: string) =>
+      new Redis(host, folder, { appendOnly: true, tls: true, password: 'a b/c' }),
   },
   {
     name: 'PostgreSQL',
