@@ -78,6 +78,8 @@ export class SystemFaults {
   get environment(): Record<string, string> {
     return {
       LD_PRELOAD: faultLibrary()!,
+      // The library is in the children too, whose environment has only what is on a list.
+      SAE_EVAL_PASS_ENV: 'SYSTEM_FAULTS*',
       SYSTEM_FAULTS: this.#rules,
       SYSTEM_FAULTS_LOG: this.#log,
       SYSTEM_FAULTS_LOGGED: this.logged,
