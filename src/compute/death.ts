@@ -1,5 +1,6 @@
 /** Says in one sentence why a child process ended. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 export interface Death {
   /** One sentence for the user. */
@@ -11,20 +12,38 @@ export interface Death {
   explained: boolean;
 }
 
-/**
- * Times that the kernel killed a process of this control group for want of memory; null if it
- * cannot be told.
- */
-export function outOfMemoryKills(): number | null {
+function contentOf(path: string): string | null {
   try {
-    const own = /^0::(.*)$/m.exec(readFileSync('/proc/self/cgroup', 'utf8'))?.[1] ?? '/';
-    const count = /^oom_kill (\d+)$/m.exec(
-      readFileSync(`/sys/fs/cgroup${own === '/' ? '' : own}/memory.events`, 'utf8'),
-    )?.[1];
-    return count === undefined ? null : Number(count);
+    return readFileSync(path, 'utf8');
   } catch {
     return null;
   }
+}
+
+/**
+ * Times that the kernel killed a process of this control group, of version 1 or 2, for want of
+ * memory; null if it cannot be told.
+ * @param options.groups content of `/proc/self/cgroup`.
+ * @param options.mounted folder at which control groups are mounted.
+ */
+export function outOfMemoryKills({
+  groups = contentOf('/proc/self/cgroup') ?? '',
+  mounted = '/sys/fs/cgroup',
+}: { groups?: string; mounted?: string } = {}): number | null {
+  for (const line of groups.split('\n')) {
+    const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? [];
+    if (controllers === undefined || path === undefined) continue;
+    const isFirst = controllers.split(',').includes('memory');
+    if (!isFirst && controllers !== '') continue;
+    const root = isFirst ? join(mounted, 'memory') : mounted;
+    const name = isFirst ? 'memory.oom_control' : 'memory.events';
+    // In a container the group of the path may be mounted as the root.
+    for (const folder of [join(root, path), root]) {
+      const count = /^oom_kill (\d+)$/m.exec(contentOf(join(folder, name)) ?? '')?.[1];
+      if (count !== undefined) return Number(count);
+    }
+  }
+  return null;
 }
 
 const crashes: Record<string, string> = {

@@ -3,13 +3,13 @@
  * outlives its parent.
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { SaeEvalError } from '#src/errors.js';
-import { describeDeath } from '#src/compute/death.js';
+import { describeDeath, outOfMemoryKills } from '#src/compute/death.js';
 import { forkChild } from '#src/compute/fork-child.js';
 import { ComputeProcess } from '#src/compute/host.js';
 import { inspectCheckpoints, inspectRequest } from '#src/inspect/inspect.js';
@@ -213,6 +213,23 @@ describe('a compute process that hangs', () => {
       rmSync(folder, { recursive: true });
     }
   });
+});
+
+it.each([
+  ['11:memory:/job\n0::/\n', 'memory/job', 'memory.oom_control', 3],
+  ['4:cpu,memory:/docker/x\n', 'memory', 'memory.oom_control', 5],
+  ['0::/user/job\n', 'user/job', 'memory.events', 7],
+  ['3:cpu:/\n', 'cpu', 'memory.events', null],
+])('counts kills for want of memory in control groups of both versions: %j', (...row) => {
+  const [groups, folder, name, kills] = row;
+  const mounted = mkdtempSync(join(tmpdir(), 'sae-eval-groups-'));
+  try {
+    mkdirSync(join(mounted, folder), { recursive: true });
+    writeFileSync(join(mounted, folder, name), `oom_kill_disable 0\noom_kill ${kills ?? 9}\n`);
+    expect(outOfMemoryKills({ groups, mounted })).toBe(kills);
+  } finally {
+    rmSync(mounted, { recursive: true });
+  }
 });
 
 describe('describeDeath', () => {

@@ -3,7 +3,7 @@
  * files (RLIMIT_FSIZE), which SQLite reports like EIO. Nothing stops for ever, nothing is lost.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient } from '#src/client/index.js';
@@ -140,6 +140,10 @@ it('cancels what an earlier server left running, before a worker has it', async 
   await twoBatches(id);
   server.child.kill('SIGKILL');
   await server.ended;
+  // What the removal of an evaluation left is swept.
+  for (const name of ['removed.journal', 'removed.journal.part'])
+    writeFileSync(join(folder.path, 'jobs.db.journals', name), '');
+  writeFileSync(join(folder.path, 'jobs.db.sums', 'removed.safetensors'), '');
   await start();
   const answer = await client.cancel(id);
   expect((await fetch(`${server.url}/readyz`)).status).toBe(503);
@@ -148,4 +152,5 @@ it('cancels what an earlier server left running, before a worker has it', async 
   expect((await client.evaluate(smallRequest(), { wait: true })).status).toBe('succeeded');
   expect(await client.get(id)).toMatchObject({ status: 'cancelled', attempts: 1 });
   expect(readdirSync(join(folder.path, 'jobs.db.journals'))).toEqual([]);
+  expect(readdirSync(join(folder.path, 'jobs.db.sums'))).not.toContain('removed.safetensors');
 });
