@@ -19,6 +19,7 @@ const mayImport = {
   'shown-text': [],
   'hub-name': [],
   'system-memory': [],
+  'process-identity': [],
   files: ['errors'],
   'missing-path': ['errors', 'files', 'hub-name'],
   'hub-cache': ['errors', 'files', 'hub-name', 'missing-path'],
@@ -55,12 +56,12 @@ const mayImport = {
   cli: [
     ...['errors', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae'],
     ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'sqlite'],
-    ...['server-commands', 'missing-path', 'hub-cache'],
+    ...['server-commands', 'missing-path', 'hub-cache', 'files', 'process-identity'],
   ],
   server: [
     ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
     ...['evaluation', 'inspect', 'compute', 'report', 'sqlite', 'page', 'missing-path'],
-    'files',
+    ...['files', 'process-identity'],
   ],
   // Only the commands that start the server or its workers import it.
   'server-commands': ['errors', 'cli', 'server'],
@@ -80,6 +81,7 @@ const pattern = {
   'hub-name': 'src/hub-name.ts',
   'hub-cache': 'src/hub-cache.ts',
   'system-memory': 'src/system-memory.ts',
+  'process-identity': 'src/process-identity.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys,worker,db}.ts',
   setup: 'src/torch/setup/**',

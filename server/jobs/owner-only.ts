@@ -1,5 +1,6 @@
 /** Keeps files and folders of the store to their owner: they hold what everybody evaluated. */
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { chmodSync, closeSync, openSync, statSync } from 'node:fs';
+import { makeFolder } from '../../src/files/index.js';
 
 function tighten(path: string): void {
   try {
@@ -22,6 +23,6 @@ export function ownerOnlyFile(file: string): void {
 
 /** Makes a folder that only its owner may read, or makes it so. */
 export function ownerOnlyFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, { mode: 0o700 });
   tighten(folder);
 }

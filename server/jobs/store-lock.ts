@@ -3,12 +3,13 @@
  * other's compute processes and write the same journals. The lock is SQLite's lock on a file beside
  * the store, so the system releases it however the server ends.
  */
-import { mkdirSync, realpathSync } from 'node:fs';
+import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { SaeEvalError } from '../../src/errors.js';
 import { Database } from '../../src/sqlite/database.js';
 import { ownerOnlyFile } from './owner-only.js';
+import { makeFolder } from '../../src/files/index.js';
 
 const betweenTries = 100;
 
@@ -23,7 +24,7 @@ function realPath(file: string): string {
 
 function openLock(file: string): Database {
   try {
-    mkdirSync(dirname(file), { recursive: true });
+    makeFolder(dirname(file));
     const lock = `${realPath(file)}.lock`;
     ownerOnlyFile(lock);
     return new Database(lock, { busyTimeout: 0 });

@@ -2,18 +2,21 @@
  * The folder that `--out` names: free, of the same request (which then continues or is written
  * again), or of another one, which is left alone.
  */
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
+import { makeFolder } from '../files/index.js';
 import {
   resolvedRequestFields,
   withoutAnnotations,
   type ResolvedRequest,
 } from '../schema/index.js';
+import { takeLock } from './run-lock.js';
 
 /** Path of the journal in a folder. */
 export const journalIn = (folder: string): string => join(folder, '.journal');
+const lockIn = (folder: string): string => join(folder, '.lock');
 /** The request whose journal lies beside it. */
 const requestIn = (folder: string): string => join(folder, '.request.json');
 
@@ -122,6 +125,17 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
     : taken(folder, `an unfinished run of another request (${inWords(begun)})`, differing);
 }
 
+/** @throws SaeEvalError `request-invalid` if a part of the path is a file. */
+function makeOut(folder: string): void {
+  try {
+    makeFolder(folder);
+  } catch (thrown) {
+    const { code } = thrown as NodeJS.ErrnoException;
+    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw asSaeEvalError(thrown, folder);
+    throw new SaeEvalError('request-invalid', `--out: ${folder}: a part of this path is a file`);
+  }
+}
+
 /**
  * Takes a folder for a run: makes it, and notes the request beside the journal to come.
  * @throws SaeEvalError `request-invalid` if it holds another run, unless that is overwritten.
@@ -133,15 +147,34 @@ export async function takeFolder(
 ): Promise<void> {
   const other = await otherRun(folder, known);
   if (other !== null && !overwrite) throw other;
+  makeOut(folder);
   try {
-    await mkdir(folder, { recursive: true });
     if (other !== null) await rm(journalIn(folder), { force: true });
     await writeFile(requestIn(folder), `${JSON.stringify(withoutAnnotations(known.request))}\n`);
   } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw asSaeEvalError(thrown, folder);
-    throw new SaeEvalError('request-invalid', `--out: ${folder}: a part of this path is a file`);
+    throw asSaeEvalError(thrown, folder);
   }
+}
+
+/**
+ * Makes the folder of a run and locks it, so that no other run writes there meanwhile.
+ * @returns the function that gives it back.
+ * @throws SaeEvalError `request-invalid` if another run has it, or it cannot be made.
+ */
+export function lockFolder(folder: string): () => void {
+  makeOut(folder);
+  let lock: ReturnType<typeof takeLock>;
+  try {
+    lock = takeLock(lockIn(folder));
+  } catch (thrown) {
+    throw asSaeEvalError(thrown, folder);
+  }
+  if (typeof lock === 'function') return lock;
+  throw new SaeEvalError(
+    'request-invalid',
+    `--out: ${lock.heldBy} is writing to ${folder}: wait for its end, or choose another folder ` +
+      `(if that process is gone, remove ${lockIn(folder)})`,
+  );
 }
 
 /** Removes what a run needed to continue, once its report is written. */

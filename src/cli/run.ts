@@ -2,6 +2,7 @@
 import { CommanderError } from 'commander';
 import { exitCodeOf, printError } from './exit.js';
 import { createProgram } from './program.js';
+import { checkArguments } from './utf8-arguments.js';
 
 /** A reader that closes its end, such as `head`, is no fault; what is left goes nowhere. */
 function outliveReaders(stream: NodeJS.WriteStream): void {
@@ -16,6 +17,7 @@ function outliveReaders(stream: NodeJS.WriteStream): void {
 /** Runs the command of `argv` and sets the exit code of the process. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
   try {
+    checkArguments(argv);
     await createProgram().parseAsync(argv);
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;

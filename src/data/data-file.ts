@@ -128,7 +128,12 @@ export interface Folder {
 function isDataFile(path: string): boolean {
   const facts = factsOf(path);
   if (facts === null)
-    throw new SaeEvalError('file-not-found', `${path}: this link leads to nothing.`);
+    throw new SaeEvalError(
+      'file-not-found',
+      path.includes('\ufffd')
+        ? `${path}: its name is not UTF-8, so that it cannot be opened: rename it.`
+        : `${path}: this link leads to nothing.`,
+    );
   if (!facts.isFile() && !facts.isDirectory())
     throw new SaeEvalError(
       'file-unreadable',

@@ -18,4 +18,5 @@ export {
   isThere,
   namesIn,
 } from './look.js';
+export { makeFolder } from './make-folder.js';
 export { holdingFile, openFile, openFileHandle } from './open.js';

@@ -1,24 +1,19 @@
 /** `sae-eval evaluate`: one evaluation in a child process, without a server. */
 import type { ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { evaluateIn } from '../../compute/evaluate.js';
 import { ComputeProcess } from '../../compute/host.js';
 import { validateRequest, type ValidatedRequest } from '../../evaluation/request/resolve.js';
-import {
-  withoutAnnotations,
-  type EvaluationRequest,
-  type EvaluationResult,
-  type Progress,
-} from '../../schema/index.js';
+import type { EvaluationResult, Progress } from '../../schema/index.js';
 import { preloadHtml } from '../../report/index.js';
 import { checkGate, parseGate, type Gate } from '../gate.js';
 import { interruptions } from '../interruptions.js';
 import { localeLanguage, type Language } from '../language.js';
-import { finishFolder, journalIn, takeFolder } from '../out-folder.js';
+import { finishFolder, journalIn, lockFolder, takeFolder } from '../out-folder.js';
+import { ownJournal } from '../own-journal.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
 import { requestOf, type RequestArguments } from '../request-arguments.js';
@@ -44,16 +39,6 @@ export interface EvaluateFlags extends PlanFlags {
   child?: ChildProcess;
 }
 
-/** Path of the journal of a run without `--out`; the same command gives the same path. */
-function journalBeside(request: EvaluationRequest): string {
-  const state = process.env['XDG_STATE_HOME'] ?? join(homedir(), '.local', 'state');
-  const key = createHash('sha256')
-    .update(JSON.stringify([process.cwd(), withoutAnnotations(request)]))
-    .digest('hex')
-    .slice(0, 32);
-  return join(state, 'sae-eval', `${key}.journal`);
-}
-
 /** Checks the gates and the folder of a request, before anything is computed. */
 async function prepare(
   validated: ValidatedRequest,
@@ -76,21 +61,32 @@ export async function runRequest(
   const { stop, cancel, listen } = interruptions({ keepPartial: flags.keepPartial ?? false });
   let journal: string | null = null;
   let shards: string | null = null;
+  let release = (): void => {};
   const unlisten = listen(() => shards ?? journal);
   try {
     const validated = await validateRequest(request, { allowProgram });
     checkDevices(validated.request, flags);
+    release = out === undefined ? release : lockFolder(out);
     await prepare(validated, { ...flags, gates });
-    journal = out === undefined ? journalBeside(request) : journalIn(out);
-    await mkdir(dirname(journal), { recursive: true });
+    if (out === undefined) ({ path: journal, release } = ownJournal(request));
+    else journal = journalIn(out);
     const shared = {
       ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
       onProgress: (at: Progress) => progress.update(at),
     };
-    shards = flags.devices === undefined ? null : (out ?? `${journal}.shards`);
+    if (flags.devices !== undefined)
+      shards =
+        out ??
+        (journal === null ? await mkdtemp(join(tmpdir(), 'sae-eval-')) : `${journal}.shards`);
     const evaluated =
       shards === null
-        ? evaluateIn(compute, request, { signal: cancel, stop, journal, allowProgram, ...shared })
+        ? evaluateIn(compute, request, {
+            signal: cancel,
+            stop,
+            ...(journal === null ? {} : { journal }),
+            allowProgram,
+            ...shared,
+          })
         : evaluateShards(request, {
             ...flags,
             ...shared,
@@ -108,7 +104,7 @@ export async function runRequest(
       out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
     // A run that was stopped can be continued.
     if (result.status !== 'cancelled') {
-      await rm(journal, { force: true });
+      if (journal !== null) await rm(journal, { force: true });
       if (shards !== null && out === undefined) await rm(shards, { recursive: true, force: true });
     }
     showResult(result, { json, lang });
@@ -122,6 +118,7 @@ export async function runRequest(
     await compute.close();
     // Without a journal there is nothing to continue.
     if (out !== undefined && journal !== null && !existsSync(journal)) await finishFolder(out);
+    release();
   }
 }
 
