@@ -48,7 +48,9 @@ import { registerEvaluations } from './routes/evaluations.js';
 import { registerEvents, Streams } from './routes/events.js';
 import { registerOperations } from './routes/operations.js';
 import { registerPage } from './routes/page.js';
+import { registerComparisons } from './routes/comparisons.js';
 import { registerReports } from './routes/reports.js';
+import { RunComparer } from './run-comparer.js';
 import { registerShards } from './routes/shards.js';
 import { registerSubmissions } from './routes/submissions.js';
 import type { MachineState, Services } from './services.js';
@@ -207,6 +209,7 @@ export async function buildApp(
       full: 'Too many files are being inspected; try again in a moment.',
     }),
     reports: new ReportRenderer(),
+    comparer: new RunComparer({ niceness: options.computeNice }),
   };
 
   app.addHook('onRequest', async (request, reply) => void reply.header('x-request-id', request.id));
@@ -232,6 +235,7 @@ export async function buildApp(
       registerEvaluations(api, services);
       registerEvents(api, services, { streams, unread });
       registerReports(api, services);
+      registerComparisons(api, services);
       registerCatalogue(api, services);
       registerShards(api, services);
     },
@@ -279,6 +283,7 @@ export async function buildApp(
     streams.endAll();
     stopWaiting();
     services.inspections.close();
+    services.comparer.close();
     const reports = services.reports.close();
     workers.stop();
     await Promise.all([queue.stop(), reports, retention.stop()]);

@@ -9,6 +9,7 @@ import type { Metrics } from './metrics.js';
 import type { ResolvedServerOptions } from './options.js';
 import type { ReportRenderer } from './report-renderer.js';
 import type { Roots } from './roots.js';
+import type { RunComparer } from './run-comparer.js';
 import type { Coordinator } from './shards/coordinator.js';
 
 export interface Services {
@@ -21,6 +22,7 @@ export interface Services {
   hub: EventHub;
   metrics: Metrics;
   reports: ReportRenderer;
+  comparer: RunComparer;
   machine: MachineState;
   /** Gives evaluations to the workers of a queue; null without one. */
   coordinator: Coordinator | null;

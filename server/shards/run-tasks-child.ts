@@ -2,6 +2,8 @@
 import { setPriority } from 'node:os';
 import { startWatchThread } from '../../src/compute/watch-thread.js';
 import { asSaeEvalError } from '../../src/errors.js';
+import { compareRuns } from '../../src/evaluation/compare/compare-runs.js';
+import { readSums } from '../../src/evaluation/compare/sums-of-run.js';
 import {
   hidePaths,
   openPaths,
@@ -52,12 +54,22 @@ async function mergeShards(task: Extract<Task, { type: 'merge' }>): Promise<Task
   return { type: 'merged', result };
 }
 
+function comparison({ base, others, metrics }: Extract<Task, { type: 'compare' }>): TaskAnswer {
+  const [first, ...rest] = [base, ...others].map(({ path, name }) => readSums(path, name));
+  return { type: 'compared', comparison: compareRuns(first!, rest, { metrics }) };
+}
+
+async function done(task: Task): Promise<TaskAnswer> {
+  if (task.type === 'plan') return plan(task);
+  return task.type === 'merge' ? mergeShards(task) : comparison(task);
+}
+
 async function answer(raw: unknown): Promise<void> {
   let paths: PathTable = null;
   try {
     const task = taskSchema.parse(raw);
     if (task.type === 'plan') ({ paths } = task);
-    await send(task.type === 'plan' ? await plan(task) : await mergeShards(task));
+    await send(await done(task));
   } catch (thrown) {
     const error = hidePaths(asSaeEvalError(thrown, 'The run'), paths);
     await send({ type: 'error', error: error.toJSON() });

@@ -10,6 +10,10 @@ import { pathTableSchema, serializedErrorSchema } from '../../src/evaluation/req
 import { childEnvironment } from '../../src/inspect/child-environment.js';
 import { resolvedRequestFields } from '../../src/schema/request.js';
 import { resultSchema, type EvaluationResult } from '../../src/schema/result.js';
+import { runComparisonSchema, type RunComparison } from '../../src/schema/run-comparison.js';
+
+/** A file of sums, and how messages call its run. */
+const comparedSchema = z.object({ path: z.string(), name: z.string() });
 
 export const taskSchema = z.discriminatedUnion('type', [
   z.object({
@@ -30,6 +34,12 @@ export const taskSchema = z.discriminatedUnion('type', [
     allowMissing: z.boolean(),
     seconds: z.number().optional(),
   }),
+  z.object({
+    type: z.literal('compare'),
+    base: comparedSchema,
+    others: z.array(comparedSchema),
+    metrics: z.array(z.string()).optional(),
+  }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
 
@@ -37,6 +47,7 @@ export const taskAnswerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('samples'), samples: z.number() }),
   z.object({ type: z.literal('planned') }),
   z.object({ type: z.literal('merged'), result: resultSchema }),
+  z.object({ type: z.literal('compared'), comparison: runComparisonSchema }),
   z.object({ type: z.literal('error'), error: serializedErrorSchema }),
 ]);
 export type TaskAnswer = z.infer<typeof taskAnswerSchema>;
@@ -110,4 +121,13 @@ export async function mergeInChild(
 ): Promise<EvaluationResult> {
   const answer = await runTask({ type: 'merge', ...task }, options);
   return (answer as Extract<TaskAnswer, { type: 'merged' }>).result;
+}
+
+/** Paired differences between runs. */
+export async function compareInChild(
+  task: Omit<Extract<Task, { type: 'compare' }>, 'type'>,
+  options: TaskOptions = {},
+): Promise<RunComparison> {
+  const answer = await runTask({ type: 'compare', ...task }, options);
+  return (answer as Extract<TaskAnswer, { type: 'compared' }>).comparison;
 }

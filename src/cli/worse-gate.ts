@@ -73,7 +73,7 @@ export function checkWorse(
       fired: false,
       open: true,
       lines: [
-        `--fail-if '${gate.text}': there is no such difference with an interval (at least 8 ` +
+        `--fail-if '${gate.text}': there is no such difference with an interval (at least 20 ` +
           'sequences, and the metric in both runs).',
       ],
     };

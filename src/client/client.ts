@@ -19,6 +19,7 @@ import type {
 } from '../schema/record.js';
 import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
 import type { EvaluationRequest } from '../schema/request.js';
+import type { RunComparison, RunComparisonRequest } from '../schema/run-comparison.js';
 import type { ShardList, Worker } from '../schema/shards.js';
 import { hasEnded } from '../schema/status.js';
 import {
@@ -291,6 +292,23 @@ export class SaeEvalClient {
       method: 'POST',
       path: '/v1/reports',
       body,
+      signal,
+      repeatable: true,
+    });
+  }
+
+  /**
+   * Paired differences of evaluations on the same text from one of them.
+   * @throws InvalidRequestError `not-comparable` if text, positions, model or protocol differ.
+   */
+  async compareInPairs(
+    request: RunComparisonRequest,
+    { signal }: CallOptions = {},
+  ): Promise<RunComparison> {
+    return this.#transport.json({
+      method: 'POST',
+      path: '/v1/comparisons',
+      body: request,
       signal,
       repeatable: true,
     });

@@ -52,6 +52,12 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
+export type {
+  RunComparison,
+  RunComparisonRequest,
+  RunDifference,
+  Verdict,
+} from '../schema/run-comparison.js';
 export type { ShardList, Worker } from '../schema/shards.js';
 export type { MetricName, ProtocolName, SaeKind } from '../schema/names.js';
 export type { EvaluationRequest } from '../schema/request.js';

@@ -17,7 +17,7 @@ export const runDifferenceSchema = z
       .nullable()
       .describe(
         '95 % interval of the difference, on the same resamples of both; null of metrics without ' +
-          'intervals, and of fewer than 8 sequences.',
+          'intervals, and of fewer than 20 sequences.',
       ),
     ratio: z.number().optional().describe('Left out if the means are not both above 0.'),
     ratioCi95: z.tuple([z.number(), z.number()]).optional(),

@@ -239,6 +239,7 @@ describe('documents', () => {
       '/readyz',
       '/v1/checkpoints',
       '/v1/checkpoints/inspect',
+      '/v1/comparisons',
       '/v1/datasets',
       '/v1/devices',
       '/v1/evaluations',

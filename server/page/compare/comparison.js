@@ -9,6 +9,7 @@ import { useLoaded, Waiting } from '../shell/loading.js';
 import { Differences } from './differences.js';
 import { FrontierChart } from './frontier.js';
 import { differences, loadRuns } from './load.js';
+import { Pairs } from './pairs.js';
 import { nameOf, Runs } from './runs.js';
 
 /** The SAEs of all runs, named by their run too. */
@@ -40,6 +41,10 @@ export function Comparison({ ids }) {
     ${problem !== null && html`<p class="problem" role="alert">${problem.message}</p>`}
     <${Runs} records=${records} />
     <${Differences} records=${records} names=${records.map(nameOf)} differ=${differ} />
+    ${
+      ids.length > 1 &&
+      html`<${Pairs} ids=${ids} names=${records.map(nameOf)} metrics=${metrics} />`
+    }
     <${FrontierChart} records=${records} isComparable=${marks.strict} />
     <${ResultsTable}
       metrics=${metrics}

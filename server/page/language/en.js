@@ -249,5 +249,15 @@ export const en = {
     },
     caption: 'a 95% interval stands below its value',
     unmarked: 'nothing is marked, since the runs differ',
+    pairs: {
+      title: 'Differences in pairs',
+      base: 'Base',
+      caption: 'difference of the means, and its 95% interval over the same resampled sequences',
+      columns: ['Metric', 'SAE', 'Base', 'Run', 'Difference', '95% interval', ''],
+      verdicts: { better: 'better', worse: 'worse', undecided: 'undecided', unknown: '' },
+      against: (run, base, sequences) =>
+        `${run} against ${base}, ${many(sequences, 'sequence')} in pairs`,
+      left: (sae, reason) => `${sae} is left out: ${reason}.`,
+    },
   },
 };

@@ -242,5 +242,14 @@ export const zh = {
     },
     caption: '数值下方为 95% 置信区间',
     unmarked: '各运行设置不同，不作标记',
+    pairs: {
+      title: '配对差异',
+      base: '基准',
+      caption: '均值之差，以及在相同重采样序列上的 95% 置信区间',
+      columns: ['指标', 'SAE', '基准', '运行', '差值', '95% 区间', ''],
+      verdicts: { better: '更好', worse: '更差', undecided: '无法区分', unknown: '' },
+      against: (run, base, sequences) => `${run} 对比 ${base}，共 ${sequences} 个配对序列`,
+      left: (sae, reason) => `${sae} 未参与比较：${reason}。`,
+    },
   },
 };

@@ -8,8 +8,8 @@ export interface Pair {
 }
 
 /**
- * The pairs of two runs. If no label is in both and the base has one SAE, it is compared with every
- * SAE of the other run.
+ * The pairs of two runs. If no label is in both and a run has one SAE, it is compared with every SAE
+ * of the other run.
  * @throws SaeEvalError `not-comparable`.
  */
 export function pairsOf(base: RunSums, other: RunSums): Pair[] {
@@ -17,9 +17,8 @@ export function pairsOf(base: RunSums, other: RunSums): Pair[] {
     other.saes.filter(({ label }) => label === one.label).map((two) => ({ base: one, other: two })),
   );
   if (named.length > 0) return named;
-  const [only, ...more] = base.saes;
-  if (only !== undefined && more.length === 0)
-    return other.saes.map((two) => ({ base: only, other: two }));
+  if (base.saes.length === 1 || other.saes.length === 1)
+    return base.saes.flatMap((one) => other.saes.map((two) => ({ base: one, other: two })));
   const labels = (run: RunSums): string => run.saes.map(({ label }) => label).join(', ') || 'none';
   throw new SaeEvalError(
     'not-comparable',

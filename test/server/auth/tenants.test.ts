@@ -96,6 +96,7 @@ describe('an evaluation', () => {
     for (const [path, body] of [
       [`/v1/evaluations/${id}/rerun`, {}],
       ['/v1/reports', { evaluations: [id] }],
+      ['/v1/comparisons', { base: id, others: [id] }],
     ] as const) {
       expect((await postAs('bob', path, body)).status).toBe(404);
     }

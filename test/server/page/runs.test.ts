@@ -186,12 +186,18 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
     expect(await note.innerText()).toMatch(/cannot be ranked[^]*Tokens per sample\s+16\s+32/);
     expect(await page.locator('td.best').count()).toBe(0);
     expect(await page.locator('[stroke-dasharray="4 4"]').count()).toBe(0);
+    const pairs = page.locator('section.card', { hasText: 'Differences in pairs' });
+    await pairs.getByText('cannot be compared in pairs').waitFor();
 
     await page.goto(`${server.url}/#/compare/${ids['kinds']},${ids['again']}`);
     await page.getByText('are the same in all runs').waitFor();
     await page.locator('figure.chart svg').first().waitFor();
     await picture('comparison', page);
     expect(await page.locator('td.best').count()).toBeGreaterThan(0);
+    // SAEs of one label, sequence by sequence.
+    const row = pairs.locator('tr', { hasText: 'KL per token' }).first();
+    await row.waitFor();
+    expect(await row.innerText()).toMatch(/\[.*, .*\]|–/);
     const [report] = await Promise.all([
       context.waitForEvent('page'),
       page.getByRole('button', { name: 'Comparison as HTML, 中文' }).click(),

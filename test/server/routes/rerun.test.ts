@@ -182,6 +182,23 @@ describe('an evaluation that is run again', () => {
     expect(warnings.at(-1)!.en).toContain(`stopped after ${samples} of 150 samples`);
     expect(await client.report(running.id)).toContain(`over the ${samples} samples done`);
     expect((await fetch(`${server.url}/v1/evaluations/${running.id}/sums`)).status).toBe(200);
+    // Runs of different texts are refused; one is its own equal.
+    await expect(
+      client.compareInPairs({ base: first.id, others: [running.id] }),
+    ).rejects.toMatchObject({ code: 'not-comparable', status: 422 });
+    await expect(
+      client.compareInPairs({ base: first.id, others: [waiting.id] }),
+    ).rejects.toMatchObject({ code: 'not-finished', status: 409 });
+    const { runs, base } = await client.compareInPairs({
+      base: first.id,
+      others: [first.id],
+      metrics: ['NormMSE'],
+    });
+    expect(base).toEqual({ id: first.id, name: first.id });
+    expect(runs[0]!.differences.map(({ difference, metric }) => [metric, difference])).toEqual(
+      runs[0]!.differences.map(() => ['NormMSE', 0]),
+    );
+    expect(runs[0]!.differences.length).toBeGreaterThan(0);
     const [item] = (await client.list({ status: 'cancelled', order: 'asc' })).items;
     expect(item).toMatchObject({ id: running.id, stopped: true });
     expect(item!.headline!.saes[0]!.values).toHaveProperty(['strict.KLDivPerToken']);
