@@ -76,8 +76,10 @@ const isDamage = (thrown: unknown): boolean =>
 /** What is wrong with the structure of a file; null if nothing is. @throws Error of SQLite. */
 function structuralFault(db: Database): string | null {
   try {
-    const [found] = db.pragma('quick_check(1)') as { quick_check: string }[];
-    return found === undefined || found.quick_check === 'ok' ? null : found.quick_check;
+    const [found] = db.pragma('integrity_check(1)') as {
+      integrity_check: string;
+    }[];
+    return found === undefined || found.integrity_check === 'ok' ? null : found.integrity_check;
   } catch (thrown) {
     if ((thrown as NodeJS.ErrnoException).code?.startsWith('SQLITE_CORRUPT') === true)
       return (thrown as Error).message;
