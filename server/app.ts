@@ -18,6 +18,7 @@ import { FairGate } from './fair-gate.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
 import { Retention } from './jobs/retention.js';
+import { isStoreFault } from './jobs/store-health.js';
 import { lockStore } from './jobs/store-lock.js';
 import { claimStore } from './jobs/store-owner.js';
 import { Store } from './jobs/store.js';
@@ -313,7 +314,15 @@ function storeOf(
   } catch (thrown) {
     otherwise();
     const { code, message } = thrown as Partial<NodeJS.ErrnoException>;
-    if (!/^SQLITE_(NOTADB|CORRUPT|CANTOPEN|READONLY)/.test(code ?? '')) throw thrown;
+    if (!/^SQLITE_(NOTADB|CORRUPT|CANTOPEN|READONLY)/.test(code ?? '')) {
+      if (!isStoreFault(thrown)) throw thrown;
+      throw new SaeEvalError(
+        code?.startsWith('SQLITE_FULL') === true ? 'storage-full' : 'unavailable',
+        `The store ${file} cannot be opened at present (${code}: ${message}): the disk is full, ` +
+          'fails, or is mounted read-only. Start the server again when it is mended.',
+        { cause: thrown },
+      );
+    }
     throw new SaeEvalError(
       'configuration-invalid',
       `${file} cannot be used as the store (${message}); give another file with --db.`,
