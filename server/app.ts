@@ -159,7 +159,6 @@ export async function buildApp(
   const hub = new EventHub();
   const roots = new Roots(options.roots);
   const machine: MachineState = { current: null, problem: null };
-  const inspectOptions = { timeoutMs: options.inspectTimeout * 1000 };
   const limits = { silence: options.computeSilence, stall: options.computeStall };
   const metrics: Metrics = new Metrics({
     store,
@@ -201,7 +200,7 @@ export async function buildApp(
     metrics,
     machine,
     coordinator: null,
-    catalogue: new Catalogue(roots, inspectOptions),
+    catalogue: new Catalogue(roots, { timeoutMs: options.inspectTimeout * 1000 }),
     inspections: new FairGate({
       atOnce: 3,
       atOncePerClient: 2,
@@ -285,6 +284,7 @@ export async function buildApp(
     stopWaiting();
     services.inspections.close();
     services.comparer.close();
+    services.catalogue.close();
     const reports = services.reports.close();
     workers.stop();
     await Promise.all([queue.stop(), reports, retention.stop()]);

@@ -1,19 +1,15 @@
 /**
- * Lists checkpoints, models and texts below the roots. Names are read here, files in an inspection
- * process; an answer is kept until its file changes.
+ * Lists checkpoints, models and texts below the roots. Names are read here, files one by one in
+ * inspection processes. A list waits for them for a while, then says how many are left; what was
+ * read is kept until its file changes.
  */
 import { textExtensions } from '../src/data/data-file.js';
-import { SaeEvalError } from '../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import { hidePaths } from '../src/evaluation/request/path-table.js';
 import { entriesLater } from '../src/files/index.js';
 import { findInHubCache, modelOfCacheFolder } from '../src/hub-cache.js';
-import {
-  inspectCheckpoints,
-  inspectModels,
-  type Inspected,
-  type InspectOptions,
-  type ModelFacts,
-} from '../src/inspect/inspect.js';
+import type { Inspected, ModelFacts } from '../src/inspect/inspect.js';
+import { inspectEachCheckpoint, inspectEachModel } from '../src/inspect/inspect-each.js';
 import type {
   CheckpointDescription,
   CheckpointEntry,
@@ -22,16 +18,24 @@ import type {
 } from '../src/schema/catalogue.js';
 import type { RecordError } from '../src/schema/record.js';
 import { FolderWalk, inOrder, type Folder, type Found } from './folder-walk.js';
+import { GradualReader } from './gradual-reader.js';
 import type { Roots } from './roots.js';
 
 const mostFiles = 500;
+/** Part of the time for one file that a list waits for all of them. */
+const partOfTimeout = 2 / 3;
+
+const unread = (answers: readonly unknown[]): number =>
+  answers.filter((answer) => answer === undefined).length;
 
 function failure(
   answer: Inspected<unknown> | undefined,
   { file, name }: Found,
   within: string[],
 ): RecordError | null {
-  if (answer === undefined || !('error' in answer)) return null;
+  if (answer === undefined)
+    return { code: 'unavailable', message: 'It has not been read yet; ask again in a moment.' };
+  if (!('error' in answer)) return null;
   const { code, message } = hidePaths(SaeEvalError.fromJSON(answer.error), [
     { name, path: file, within },
   ]);
@@ -39,23 +43,48 @@ function failure(
 }
 
 export class Catalogue {
-  readonly #checkpoints = new Map<
-    string,
-    { stamp: string; answer: Inspected<CheckpointDescription> }
-  >();
-  readonly #models = new Map<string, { stamp: string; answer: Inspected<ModelFacts> }>();
+  readonly #checkpoints: GradualReader<CheckpointDescription>;
+  readonly #models: GradualReader<ModelFacts>;
   readonly #walk: FolderWalk;
+  readonly #timeoutMs: number;
+  readonly #closed = new AbortController();
 
+  /** @param timeoutMs milliseconds that one file may take, and more than a list takes. */
   constructor(
     private readonly roots: Roots,
-    private readonly inspectOptions: InspectOptions,
+    { timeoutMs = 30_000 }: { timeoutMs?: number } = {},
   ) {
+    this.#timeoutMs = timeoutMs;
     this.#walk = new FolderWalk(roots.folders);
+    const each = async () => ({
+      within: await roots.within(),
+      timeoutMs,
+      signal: this.#closed.signal,
+    });
+    this.#checkpoints = new GradualReader(async (files, onAnswer) =>
+      inspectEachCheckpoint(files, { ...(await each()), onAnswer }),
+    );
+    this.#models = new GradualReader(async (files, onAnswer) =>
+      inspectEachModel(files, { ...(await each()), onAnswer }),
+    );
   }
 
+  /** Reads no further. */
+  close(): void {
+    this.#closed.abort();
+  }
+
+  /** A signal that aborts when a list is to say what it has. */
+  #patience(caller: AbortSignal): AbortSignal {
+    const longest = AbortSignal.timeout(Math.round(this.#timeoutMs * partOfTimeout));
+    return AbortSignal.any([caller, longest, this.#closed.signal]);
+  }
+
+  /** @param caller aborts if nobody waits for the list. */
   async checkpoints(
-    signal: AbortSignal,
-  ): Promise<{ items: CheckpointEntry[]; truncated: boolean }> {
+    caller: AbortSignal,
+  ): Promise<{ items: CheckpointEntry[]; truncated: boolean; pending: number }> {
+    const signal = this.#patience(caller);
     const described = new Map(
       (await this.#modelFolders(signal)).map(({ file, answer }) => [file, answer]),
     );
@@ -70,11 +99,10 @@ export class Catalogue {
       .filter(({ name }) => /\.(pt|pth|safetensors|npz)$/.test(name));
     const listed = all.slice(0, mostFiles);
     const within = await this.roots.within();
-    const answers = await this.#cached(this.#checkpoints, listed, (files) =>
-      inspectCheckpoints(files, { ...this.inspectOptions, within, signal }),
-    );
+    const answers = await this.#checkpoints.answers(listed, signal);
     return {
       truncated: all.length > listed.length,
+      pending: unread(answers) + unread([...described.values()]),
       items: listed.flatMap((found, index): CheckpointEntry[] => {
         const { name, bytes, modified, folder } = found;
         const answer = answers[index];
@@ -115,7 +143,11 @@ export class Catalogue {
     };
   }
 
-  async models(signal: AbortSignal): Promise<{ items: ModelEntry[]; truncated: boolean }> {
+  /** @param caller aborts if nobody waits for the list. */
+  async models(
+    caller: AbortSignal,
+  ): Promise<{ items: ModelEntry[]; truncated: boolean; pending: number }> {
+    const signal = this.#patience(caller);
     const below = (await this.#modelFolders(signal)).map((found) => ({
       ...found,
       source: 'root' as const,
@@ -123,11 +155,10 @@ export class Catalogue {
     const all = [...below, ...(await this.#cachedModels())];
     const listed = all.slice(0, mostFiles);
     const within = await this.roots.within();
-    const answers = await this.#cached(this.#models, listed, (files) =>
-      inspectModels(files, { ...this.inspectOptions, within, signal }),
-    );
+    const answers = await this.#models.answers(listed, signal);
     return {
       truncated: all.length > listed.length,
+      pending: unread(answers),
       items: listed.map((found, index): ModelEntry => {
         const { name, source } = found;
         const answer = answers[index];
@@ -161,10 +192,7 @@ export class Catalogue {
     signal: AbortSignal,
   ): Promise<(Found & { answer: Inspected<ModelFacts> | undefined })[]> {
     const folders = (await this.#walk.folders()).flatMap((folder) => describedBy(folder) ?? []);
-    const within = await this.roots.within();
-    const answers = await this.#cached(this.#models, folders.slice(0, mostFiles), (files) =>
-      inspectModels(files, { ...this.inspectOptions, within, signal }),
-    );
+    const answers = await this.#models.answers(folders.slice(0, mostFiles), signal);
     // Other tools have manifests too. A program counts even if this server does not run programs.
     return folders
       .map((folder, index) => ({ ...folder, answer: answers[index] }))
@@ -193,25 +221,11 @@ export class Catalogue {
     return { items: items.slice(0, mostFiles), truncated: items.length > mostFiles };
   }
 
-  /** Answers for files; those of unchanged files come from memory. */
-  async #cached<T>(
-    memory: Map<string, { stamp: string; answer: T }>,
-    files: readonly Found[],
-    read: (files: string[]) => Promise<T[]>,
-  ): Promise<(T | undefined)[]> {
-    const stampOf = ({ bytes, modified }: Found): string => `${bytes} ${modified}`;
-    const missing = files.filter((file) => memory.get(file.file)?.stamp !== stampOf(file));
-    if (missing.length > 0) {
-      const answers = await read(missing.map(({ file }) => file));
-      missing.forEach((file, index) =>
-        memory.set(file.file, { stamp: stampOf(file), answer: answers[index]! }),
-      );
-    }
-    return files.map(({ file }) => memory.get(file)?.answer);
-  }
-
   async #cachedModels(): Promise<(Found & { source: 'hugging-face' })[]> {
-    const found = await entriesLater(this.roots.hub, { within: null }).catch(() => []);
+    const found = await entriesLater(this.roots.hub, { within: null }).catch((thrown: unknown) => {
+      if (asSaeEvalError(thrown).code === 'unavailable') throw thrown;
+      return [];
+    });
     const names = inOrder(found).map((entry) => modelOfCacheFolder(entry.name));
     return names.flatMap((name) => {
       const file = name === null ? null : findInHubCache(name, { hub: this.roots.hub });

@@ -6,7 +6,7 @@ import type { Dirent } from 'node:fs';
 import { lstat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { textExtensions } from '../src/data/data-file.js';
-import { SaeEvalError } from '../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
 import { entriesLater } from '../src/files/index.js';
 
 const deepest = 5;
@@ -103,6 +103,7 @@ export class FolderWalk {
     try {
       return inOrder(await entriesLater(path, { within: this.roots }));
     } catch (thrown) {
+      if (asSaeEvalError(thrown).code === 'unavailable') throw thrown;
       if (!isRoot) return [];
       throw new SaeEvalError(
         'unavailable',

@@ -57,6 +57,8 @@ export function codedError(error: unknown): SaeEvalError {
   if (isStoreFault(error)) return storeError(error);
   const stored = asSaeEvalError(error, 'The store');
   if (stored.code === 'storage-full') return stored;
+  const passing = asSaeEvalError(error, 'The call could not be answered');
+  if (passing.code === 'unavailable') return passing;
   if (statusCode === 429)
     return new SaeEvalError('rate-limited', message ?? 'Too many requests.', { cause: error });
   if (statusCode === 400)

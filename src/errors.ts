@@ -237,6 +237,9 @@ const ofFiles = {
   EISDIR: { code: 'file-unreadable', says: 'expected a file, found a folder' },
 } as const satisfies Record<string, { code: ErrorCode; says: string }>;
 
+/** What the system refuses for lack of something that other work holds: it passes. */
+const passing: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
+
 /** EDQUOT of Linux, for which Node has no code. */
 const quotaErrno = -122;
 
@@ -263,6 +266,13 @@ export function asSaeEvalError(thrown: unknown, what = 'The operation'): SaeEval
       cause: thrown,
     });
   }
+  if (passing.includes(systemCode))
+    return new SaeEvalError(
+      'unavailable',
+      `${what}: the system has too few descriptors, processes or memory left (${systemCode}); ` +
+        'try again in a moment.',
+      { cause: thrown },
+    );
   // The code of a DOMException is a number.
   if (/^SQLITE_(NOTADB|CORRUPT)/.test(String(systemCode)))
     return new SaeEvalError(

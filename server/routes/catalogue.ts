@@ -113,11 +113,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'List checkpoint files below the roots',
       response: { 200: checkpointListSchema.describe('The list.'), ...problems(406, 503) },
     },
-    handler: async (request, reply) =>
-      inspections.through(
-        { client: clientOf(request), signal: presenceOf(request, reply) },
-        (signal) => catalogue.checkpoints(signal),
-      ),
+    handler: async (request, reply) => catalogue.checkpoints(presenceOf(request, reply)),
   });
   app.route({
     method: 'GET',
@@ -169,11 +165,7 @@ export function registerCatalogue(app: Api, services: Services): void {
       summary: 'List language models below the roots and in the Hugging Face cache',
       response: { 200: modelListSchema.describe('The list.'), ...problems(406, 503) },
     },
-    handler: async (request, reply) =>
-      inspections.through(
-        { client: clientOf(request), signal: presenceOf(request, reply) },
-        (signal) => catalogue.models(signal),
-      ),
+    handler: async (request, reply) => catalogue.models(presenceOf(request, reply)),
   });
   app.route({
     method: 'GET',

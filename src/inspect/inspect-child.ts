@@ -16,22 +16,31 @@ async function forEach<I, T>(
   items: readonly I[],
   body: (item: I) => Promise<T>,
   nameOf: (item: I) => string,
+  { isEach = false }: { isEach?: boolean | undefined } = {},
 ): Promise<unknown[]> {
   const answers: unknown[] = [];
-  for (const item of items) {
+  for (const [index, item] of items.entries()) {
+    let answer: object;
     try {
-      answers.push({ ok: await body(item) });
+      answer = { ok: await body(item) };
     } catch (thrown) {
-      answers.push({ error: asSaeEvalError(thrown, nameOf(item)).toJSON() });
+      answer = { error: asSaeEvalError(thrown, nameOf(item)).toJSON() };
     }
+    if (isEach) await sent({ part: index, answer });
+    else answers.push(answer);
   }
   return answers;
 }
 
+/** Sends a message, and waits until it has left: the next file may end the process. */
+const sent = (message: object): Promise<void> =>
+  new Promise((resolve) => process.send!(message, undefined, {}, () => resolve()));
+
 const forEachPath = <T>(
   paths: readonly string[],
   body: (path: string) => Promise<T>,
-): Promise<unknown[]> => forEach(paths, body, String);
+  options: { isEach?: boolean | undefined },
+): Promise<unknown[]> => forEach(paths, body, String, options);
 
 /** Whether something is at a path, links followed, that may be read. */
 function mayRead(path: string): boolean {
@@ -60,13 +69,18 @@ async function answer(message: ToInspector): Promise<unknown> {
       ({ typed }) => typed,
     );
   confineTo(message.within);
-  if (message.type === 'checkpoints') return forEachPath(message.paths, describeCheckpoint);
-  return forEachPath(message.paths, async (path) => {
-    const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path, {
-      allowProgram: serverAllowsPrograms(),
-    });
-    return { family, layers, width, vocabulary, maxPositions };
-  });
+  if (message.type === 'checkpoints')
+    return forEachPath(message.paths, describeCheckpoint, message);
+  return forEachPath(
+    message.paths,
+    async (path) => {
+      const { family, layers, width, vocabulary, maxPositions } = await readModelConfig(path, {
+        allowProgram: serverAllowsPrograms(),
+      });
+      return { family, layers, width, vocabulary, maxPositions };
+    },
+    message,
+  );
 }
 
 process.on('disconnect', () => process.exit(0));

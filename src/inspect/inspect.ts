@@ -2,7 +2,7 @@
  * The host's side of inspect-child.ts: untrusted files are read there, with a time limit and a
  * memory limit.
  */
-import { fork } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { SaeEvalError, type SerializedError } from '../errors.js';
@@ -13,7 +13,7 @@ import { childEnvironment } from './child-environment.js';
 import { serializedErrorSchema, type PathTable } from '../evaluation/request/path-table.js';
 import { fromInspectorSchema, type ToInspector } from './protocol.js';
 
-const modelFactsSchema = z.object({
+export const modelFactsSchema = z.object({
   family: z.string(),
   layers: z.number(),
   width: z.number(),
@@ -42,34 +42,39 @@ class InspectorDiedError extends SaeEvalError {}
 /** System errors that keep a process from starting; no file can cause them. */
 const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
+/** Starts a process that waits for its message. */
+export function forkInspector(): ChildProcess {
+  return fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    env: childEnvironment(),
+    execArgv: [`--max-old-space-size=${heapMebibytes}`],
+  });
+}
+
+/** The error of a process that could not be started. */
+export function startFault(error: NodeJS.ErrnoException): Error {
+  return passing.has(error.code ?? '')
+    ? new SaeEvalError(
+        'unavailable',
+        `No process could be started to read the files (${error.code}); try again in a moment.`,
+        { cause: error },
+      )
+    : error;
+}
+
 async function inspectOnce(
   message: ToInspector,
   { timeoutMs = 30_000, signal }: InspectOptions,
 ): Promise<unknown> {
   if (signal?.aborted === true) throw new SaeEvalError('cancelled', 'The request was given up.');
-  const child = fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
-    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    env: childEnvironment(),
-    execArgv: [`--max-old-space-size=${heapMebibytes}`],
-  });
+  const child = forkInspector();
   const kill = (): void => void child.kill('SIGKILL');
   const timer = setTimeout(kill, timeoutMs);
   signal?.addEventListener('abort', kill, { once: true });
   try {
     const reply = await new Promise<unknown>((resolve, reject) => {
       child.once('message', resolve);
-      child.once('error', (error: NodeJS.ErrnoException) =>
-        reject(
-          passing.has(error.code ?? '')
-            ? new SaeEvalError(
-                'unavailable',
-                `No process could be started to read the files (${error.code}); try again ` +
-                  'in a moment.',
-                { cause: error },
-              )
-            : error,
-        ),
-      );
+      child.once('error', (error: NodeJS.ErrnoException) => reject(startFault(error)));
       child.once('close', (code, signalName) => {
         if (signal?.aborted === true)
           reject(new SaeEvalError('cancelled', 'The request was given up.'));
@@ -83,7 +88,8 @@ async function inspectOnce(
             ),
           );
       });
-      child.send(message, () => {});
+      // Without a channel the process could not be started, and the error comes.
+      if (child.connected) child.send(message, () => {});
     });
     const parsed = fromInspectorSchema.parse(reply);
     if ('error' in parsed) throw SaeEvalError.fromJSON(parsed.error as SerializedError);
@@ -145,14 +151,4 @@ export async function inspectPatterns(
   return listSchema(z.array(z.string())).parse(
     await inspect({ type: 'find', patterns: [...patterns] }, options),
   ) as Inspected<string[]>[];
-}
-
-/** Reads the configurations of model folders, an answer or an error for each. */
-export async function inspectModels(
-  paths: readonly string[],
-  { within, ...options }: ListOptions,
-): Promise<Inspected<ModelFacts>[]> {
-  return listSchema(modelFactsSchema).parse(
-    await inspect({ type: 'models', paths: [...paths], within: [...within] }, options),
-  ) as Inspected<ModelFacts>[];
 }

@@ -5,9 +5,12 @@ import { pathTableSchema, serializedErrorSchema } from '../evaluation/request/pa
 /** Real paths of the folders that may be read. */
 const within = z.array(z.string());
 
+/** Whether each answer is sent as it comes, as a part; the last message is then empty. */
+const isEach = z.boolean().optional();
+
 export const toInspectorSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('validate'), input: z.unknown(), paths: pathTableSchema }),
-  z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()), within }),
+  z.object({ type: z.literal('checkpoints'), paths: z.array(z.string()), within, isEach }),
   z.object({
     type: z.literal('find'),
     patterns: z.array(
@@ -20,9 +23,11 @@ export const toInspectorSchema = z.discriminatedUnion('type', [
       }),
     ),
   }),
-  z.object({ type: z.literal('models'), paths: z.array(z.string()), within }),
+  z.object({ type: z.literal('models'), paths: z.array(z.string()), within, isEach }),
 ]);
 export type ToInspector = z.infer<typeof toInspectorSchema>;
+
+export const partSchema = z.object({ part: z.number(), answer: z.unknown() });
 
 export const fromInspectorSchema = z.union([
   z.object({ ok: z.unknown() }),

@@ -156,10 +156,17 @@ export const checkpointSchema = z
     error: recordErrorSchema.nullable().describe('Why the file cannot be read as an SAE.'),
   })
   .meta({ id: 'Checkpoint' });
+/** Number of files that a list says nothing of yet. */
+const pending = z
+  .number()
+  .int()
+  .describe('Number of files that have not been read yet; they are read meanwhile: ask again.');
+
 export const checkpointListSchema = z
   .object({
     items: z.array(checkpointSchema),
     truncated: z.boolean().describe('Whether there are more files than are listed.'),
+    pending,
   })
   .meta({ id: 'CheckpointList' });
 
@@ -282,7 +289,7 @@ export const modelSchema = z
   })
   .meta({ id: 'Model' });
 export const modelListSchema = z
-  .object({ items: z.array(modelSchema), truncated: z.boolean() })
+  .object({ items: z.array(modelSchema), truncated: z.boolean(), pending })
   .meta({ id: 'ModelList' });
 
 export const datasetEntrySchema = z

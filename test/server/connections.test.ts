@@ -46,7 +46,8 @@ describe('a server that stops', () => {
 describe('a server with short times', () => {
   let server: RunningServer;
   beforeAll(async () => {
-    server = await serve(folder.path, { requestTimeout: 1, keepAlive: 1, maxConnections: 4 });
+    const most = { maxConnections: 4, maxConnectionsPerClient: 3 };
+    server = await serve(folder.path, { requestTimeout: 1, keepAlive: 1, ...most });
   });
   afterAll(() => server.close());
 
@@ -67,8 +68,18 @@ describe('a server with short times', () => {
   });
 
   it('refuses more connections than it may have, and goes on when some have ended', async () => {
-    const held = Array.from({ length: 4 }, () => open(server.url));
+    const held = Array.from({ length: 3 }, () => open(server.url));
     await Promise.all(held.map((socket) => once(socket, 'connect')));
+    const ofTheSame = open(server.url);
+    await closed(ofTheSame);
+    expect(ofTheSame.bytesRead).toBe(0);
+    // Of another address there may be one more.
+    const { port } = new URL(server.url);
+    const other = connect({ port: Number(port), host: '127.0.0.1', localAddress: '127.0.0.2' });
+    other.on('error', () => undefined);
+    held.push(other);
+    sockets.push(other);
+    await once(other, 'connect');
     const refused = open(server.url);
     refused.write('GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
     await closed(refused);
@@ -82,7 +93,8 @@ describe('a server with short times', () => {
 
 it('a server without a descriptor left goes on when there are some again', async () => {
   const settings = join(folder.path, 'settings.json');
-  writeFileSync(settings, `\uFEFF${JSON.stringify({ maxConnections: 10_000, port: 0 })}`);
+  const settingsOf = { maxConnections: 10_000, maxConnectionsPerClient: 10_000, port: 0 };
+  writeFileSync(settings, `\uFEFF${JSON.stringify(settingsOf)}`);
   const child = spawn(
     'bash',
     [
@@ -107,6 +119,8 @@ it('a server without a descriptor left goes on when there are some again', async
     child.stdout.on('data', (text: Buffer) => (output += text.toString()));
     await until(() => /listens on/.test(output), { what: 'the server', seconds: 60 });
     const url = /listens on (http:\S+)/.exec(output)![1]!;
+    const kept = open(url);
+    await once(kept, 'connect');
     const many = Array.from({ length: 500 }, () => open(url));
     await Promise.all(
       many.map(
@@ -117,6 +131,17 @@ it('a server without a descriptor left goes on when there are some again', async
     // Timers that read the process's state run every second.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(child.exitCode).toBeNull();
+    // What needs a descriptor says that this passes.
+    const paths = ['checkpoints', 'models', 'checkpoints/inspect?path=checkpoints/TopK_tiny.pt'];
+    let answers = '';
+    kept.on('data', (text: Buffer) => (answers += text.toString()));
+    for (const [index, path] of paths.entries()) {
+      kept.write(`GET /v1/${path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
+      await until(() => answers.match(/^HTTP\/1\.1 503 /gm)?.length === index + 1, {
+        what: `503 for ${path}, found ${answers}`,
+      });
+    }
+    expect(answers.match(/^retry-after: \d+/gim)?.length).toBe(paths.length);
     for (const socket of many) socket.destroy();
     await until(async () => (await fetch(`${url}/healthz`).catch(() => null))?.ok === true, {
       what: 'an answer',
