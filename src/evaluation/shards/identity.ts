@@ -27,7 +27,7 @@ export function contentIdentities({ files }: Pick<CheckedInputs, 'files'>): Cont
 
 /** Digest of the request and of its files' content. */
 export function inputsDigest(inputs: CheckedInputs): string {
-  const { validated, allowProgram } = inputs;
+  const { validated } = inputs;
   const described = JSON.parse(
     JSON.stringify(describedSaes(validated), (key, value: unknown) =>
       places.has(key) ? undefined : value,
@@ -37,7 +37,8 @@ export function inputsDigest(inputs: CheckedInputs): string {
     packageVersion,
     withoutPaths(validated.request),
     described,
-    allowProgram,
+    // What a program may do on a host is the host's own affair; whether the model is one is not.
+    validated.model.script !== undefined,
     contentIdentities(inputs).map(({ use, bytes, digest }) => [use, bytes, digest]),
   ]);
 }
