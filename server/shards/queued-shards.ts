@@ -82,6 +82,7 @@ export class QueuedShards {
         const [own, any] = [queueOfKind(run.kind), queueOfAny(device)];
         const same = able.filter(({ kind }) => kind === run.kind).length;
         const others = able.filter((worker) => worker.any && worker.kind !== run.kind).length;
+        if (same === 0 && others > 0) await this.#takeBack(run, own);
         for (const index of run.unqueued()) {
           if (this.#hasRoom(own, same)) await this.#put(run, index, own);
           else if (this.#hasRoom(any, others)) await this.#put(run, index, any);
@@ -109,6 +110,16 @@ export class QueuedShards {
     );
     run.queued.set(index, name);
     this.#waiting?.set(name, (this.#waiting.get(name) ?? 0) + 1);
+  }
+
+  /** Takes shards out of a queue that nobody reads any more, so that others compute them. */
+  async #takeBack(run: ActiveRun, unread: string): Promise<void> {
+    for (const [index, name] of [...run.queued]) {
+      if (name !== unread) continue;
+      // One that a lost worker holds stays there, and is computed by others all the same.
+      await this.link.tell(() => this.link.queue(name).remove(jobId(run.id, index)));
+      run.queued.delete(index);
+    }
   }
 
   /** Takes the shards of a run out. */
