@@ -60,7 +60,7 @@ export class GradualReader<T> {
         this.#listeners.delete(look);
         signal.removeEventListener('abort', look);
         if (isOver) resolve();
-        else reject(this.#fault as Error);
+        else reject(this.#fault);
       };
       this.#listeners.add(look);
       signal.addEventListener('abort', look, { once: true });

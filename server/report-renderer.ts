@@ -89,7 +89,7 @@ export class ReportRenderer {
   }
 
   #giveBack(worker: Worker): void {
-    const timer = setTimeout(() => worker.terminate(), idleMs).unref();
+    const timer = setTimeout(() => void worker.terminate(), idleMs).unref();
     this.#idle.push({ worker, timer });
     worker.once('exit', () => {
       const place = this.#idle.findIndex((one) => one.worker === worker);
@@ -130,7 +130,7 @@ async function work(
         try {
           worker.postMessage(read(message.wants) satisfies ToReportThread);
         } catch (thrown) {
-          reject(thrown as Error);
+          reject(thrown);
         }
     });
     worker.on('error', (error: NodeJS.ErrnoException) =>

@@ -96,7 +96,7 @@ async function untilItEnds<T>(
         try {
           onPart(part.data.part, part.data.answer);
         } catch (thrown) {
-          reject(thrown as Error);
+          reject(thrown);
         }
       });
       child.once('error', (error) => reject(startFault(error)));
