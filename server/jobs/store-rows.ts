@@ -43,6 +43,8 @@ export function checked<R extends Row>(row: R): R {
   const { checksum, outcome_checksum: outcome, status } = row;
   if (
     !evaluationStatuses.includes(status) ||
+    // A column whose name is another now.
+    row.submitted_by === undefined ||
     (checksum !== null && checksum !== submissionChecksum(row)) ||
     (outcome === null ? checksum !== null && hasEnded(status) : outcome !== outcomeChecksum(row))
   )

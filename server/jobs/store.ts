@@ -111,38 +111,36 @@ export class Store {
     ownerOnlyFile(file);
     // The event loop waits with it; who writes tries again.
     this.#db = new Database(file, { busyTimeout: 1000 });
-    const fault = structuralFault(this.#db);
-    if (fault !== null) {
-      this.#db.close();
-      throw damagedFile(file, fault);
-    }
-    letShrink(this.#db);
-    this.#db.pragma('journal_mode = WAL');
-    // FULL: a commit survives a power cut too.
-    this.#db.pragma('synchronous = FULL');
-    this.#db.pragma('foreign_keys = ON');
-    // From here on the database itself says which store it is.
-    if (migrate(this.#db)) this.#emptyLog();
-    this.#count = new ChangeCount(file);
     try {
+      const fault = structuralFault(this.#db);
+      if (fault !== null) throw damagedFile(file, fault);
+      letShrink(this.#db);
+      this.#db.pragma('journal_mode = WAL');
+      // FULL: a commit survives a power cut too.
+      this.#db.pragma('synchronous = FULL');
+      this.#db.pragma('foreign_keys = ON');
+      // From here on the database itself says which store it is.
+      if (migrate(this.#db)) this.#emptyLog();
+      this.#count = new ChangeCount(file);
       checkChanges(file, this.#changes());
+      this.#count.note(this.#changes());
+      rewriteToShrink(this.#db, { evenIfLarge: rewrite });
+      this.#listing = new Listing({
+        run: (sql, ...values) => this.#run(sql, ...values),
+        get: (sql, ...values) => this.#get(sql, ...values),
+        all: (sql, ...values) => this.#all(sql, ...values),
+      });
+      this.#db.transaction(() =>
+        this.#listing.complete({
+          requestOf: (id) => this.#ifSound(() => this.summary(id)?.request),
+          resultOf: (id) => this.#ifSound(() => this.record(id)?.result),
+        }),
+      );
     } catch (thrown) {
+      // An open file would keep its locks.
       this.#db.close();
       throw thrown;
     }
-    this.#count.note(this.#changes());
-    rewriteToShrink(this.#db, { evenIfLarge: rewrite });
-    this.#listing = new Listing({
-      run: (sql, ...values) => this.#run(sql, ...values),
-      get: (sql, ...values) => this.#get(sql, ...values),
-      all: (sql, ...values) => this.#all(sql, ...values),
-    });
-    this.#db.transaction(() =>
-      this.#listing.complete({
-        requestOf: (id) => this.#ifSound(() => this.summary(id)?.request),
-        resultOf: (id) => this.#ifSound(() => this.record(id)?.result),
-      }),
-    );
     this.#sums = `${file}.sums`;
     ownerOnlyFolder(this.#sums);
   }
