@@ -66,7 +66,8 @@ export function checkStore(file: string): StoreCheck {
  * Writes a back-up, which appears in one step and is a store of its own: whoever restores it has no
  * log to put back.
  * @returns the check of the back-up.
- * @throws SaeEvalError `configuration-invalid` if there is such a file, and what `checkStore` throws.
+ * @throws SaeEvalError `configuration-invalid` if there is such a file, and what `checkStore`
+ * throws.
  */
 export function backUpStore(file: string, to: string): StoreCheck {
   if (existsSync(to))

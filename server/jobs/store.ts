@@ -413,7 +413,8 @@ export class Store {
     this.#change(
       "UPDATE evaluations SET status = 'running', " +
         // The clock may have been set back since.
-        'started_at = coalesce(started_at, max(?, created_at)), attempts = attempts + 1 WHERE id = ?',
+        'started_at = coalesce(started_at, max(?, created_at)), attempts = attempts + 1 ' +
+        'WHERE id = ?',
       now(),
       id,
     );
@@ -436,7 +437,8 @@ export class Store {
   /** Puts a running evaluation back into the queue, at its old place. */
   requeue(id: string): void {
     this.#change(
-      "UPDATE evaluations SET status = 'queued', pid = NULL, process = NULL WHERE id = ? AND status = 'running'",
+      "UPDATE evaluations SET status = 'queued', pid = NULL, process = NULL WHERE id = ? AND " +
+        "status = 'running'",
       id,
     );
   }

@@ -24,8 +24,8 @@ export const runDifferenceSchema = z
     verdict: z
       .enum(verdicts)
       .describe(
-        '`better` or `worse`: the interval leaves 0 out; `undecided`: it does not; `unknown`: there ' +
-          'is no interval, or no direction is better.',
+        '`better` or `worse`: the interval leaves 0 out; `undecided`: it does not; `unknown`: ' +
+          'there is no interval, or no direction is better.',
       ),
   })
   .meta({ id: 'RunDifference' });

@@ -1,4 +1,6 @@
-/** What labels, names and paths of others would do to a terminal, the command line does not write. */
+/**
+ * What labels, names and paths of others would do to a terminal, the command line does not write.
+ */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,5 @@
-// Runs the request of argv[2] in this process with the journal of argv[3], in whole or, with a folder
+// Runs the request of argv[2] in this process with the journal of argv[3], in whole or, with a
+// folder
 // in argv[4], as shards that are merged; prints the numbers.
 import { readFileSync, writeSync } from 'node:fs';
 import { run } from '#src/evaluation/run/run.js';

@@ -1,4 +1,5 @@
-// Does the steps of store-steps.mjs on the store of argv[2], and prints `done STEP` after each. After
+// Does the steps of store-steps.mjs on the store of argv[2], and prints `done STEP` after each.
+// After
 // a fault it tries again up to argv[3] times, then ends with exit code 3. With `read` in argv[3] it
 // prints what is served.
 import { writeSync } from 'node:fs';

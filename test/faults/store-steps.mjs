@@ -1,4 +1,6 @@
-/** Steps of a store's life, done by a process that may be killed or meet faults (store-process.mjs). */
+/**
+ * Steps of a store's life, done by a process that may be killed or meet faults (store-process.mjs).
+ */
 import { resolvedRequestSchema } from '#src/schema/record.js';
 
 const request = resolvedRequestSchema.parse({

@@ -1,6 +1,7 @@
 /**
  * Faults of the operating system in processes of a test: a small library (system-faults.c) is built
- * into a temporary folder and preloaded. Without a C compiler the tests are skipped, which they say.
+ * into a temporary folder and preloaded. Without a C compiler the tests are skipped, which they
+ * say.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

@@ -108,7 +108,8 @@ function askWithoutReading(path: string): Socket {
   const socket = connect(Number(port), hostname);
   socket.on('error', () => undefined).pause();
   socket.write(
-    `GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: ${as('mallory').authorization}\r\n\r\n`,
+    `GET ${path} HTTP/1.1\r\nHost: localhost\r\n` +
+      `Authorization: ${as('mallory').authorization}\r\n\r\n`,
   );
   sockets.push(socket);
   return socket;

@@ -103,7 +103,7 @@ function tellsNothing(text: string): void {
 }
 
 describe('a run', () => {
-  it('succeeds if nothing changes, and if a file is replaced by a link that stays inside', async () => {
+  it('succeeds if nothing changes, and if a file becomes a link that stays inside', async () => {
     expect(await runAfter(() => {})).toBeNull();
     const error = await runAfter(() =>
       replace('saes/TopK_tiny.pt', (path) => {
@@ -148,7 +148,7 @@ describe('a run', () => {
     10_000,
   );
 
-  it('names files of the roots as the request does, and quotes nothing that is not JSON', async () => {
+  it('names files as the request does, and quotes nothing that is not JSON', async () => {
     const error = await runAfter(() =>
       replace('model/config.json', (path) => writeFileSync(path, 'TOPSECRET of another user')),
     );
@@ -183,7 +183,7 @@ describe('a check of a request', () => {
 });
 
 describe('the lists', () => {
-  it('follow no link beside a listed file out of the roots, and hide where the roots lie', async () => {
+  it('follow no link beside a listed file out of the roots, and hide where these lie', async () => {
     for (const [name, weights] of [
       ['pub', 'ae.pt'],
       ['pub2', 'sae_weights.safetensors'],

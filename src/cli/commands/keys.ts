@@ -27,6 +27,7 @@ export async function addKeyCommand(
   });
   process.stdout.write(`${key}\n`);
   process.stderr.write(
-    `Stored the hash of this key for '${label}' (role ${role}) in ${apiKeys}. It is not shown again.\n`,
+    `Stored the hash of this key for '${label}' (role ${role}) in ${apiKeys}. It is not shown ` +
+      'again.\n',
   );
 }

@@ -1,7 +1,7 @@
 /**
  * Whether runs can be compared in pairs: the same text, cut in the same way, and the same language
- * model computing in the same dtype. Files may lie elsewhere, so contents decide: the tokens of each
- * sequence, and the cross-entropy that the model has on it without any SAE.
+ * model computing in the same dtype. Files may lie elsewhere, so contents decide: the tokens of
+ * each sequence, and the cross-entropy that the model has on it without any SAE.
  */
 import { SaeEvalError } from '../../errors.js';
 import type { RunSums, SaeSums } from './sums-of-run.js';

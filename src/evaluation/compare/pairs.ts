@@ -8,8 +8,8 @@ export interface Pair {
 }
 
 /**
- * The pairs of two runs. If no label is in both and a run has one SAE, it is compared with every SAE
- * of the other run.
+ * The pairs of two runs. If no label is in both and a run has one SAE, it is compared with every
+ * SAE of the other run.
  * @throws SaeEvalError `not-comparable`.
  */
 export function pairsOf(base: RunSums, other: RunSums): Pair[] {

@@ -9,8 +9,8 @@ import { valuesOf } from './residency.js';
 const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
 
 /**
- * Compares the least memory that an SAE needs, its weights and the latents of one sequence, with all
- * that the device has.
+ * Compares the least memory that an SAE needs, its weights and the latents of one sequence, with
+ * all that the device has.
  * @throws SaeEvalError `device-memory`.
  */
 export function checkFits(

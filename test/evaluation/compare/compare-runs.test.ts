@@ -89,16 +89,19 @@ it('pairs SAEs by label, or one with all, and picks metrics', () => {
   expect(() => compareRuns(base, [base], { metrics: ['KLDivPerTokn'] })).toThrow(
     /metrics: strict has no number 'KLDivPerTokn'; did you mean KLDivPerToken/,
   );
-  const two = sums('two');
-  expect(() =>
-    compareRuns(
-      { ...base, saes: [...base.saes].map((sae) => ({ ...sae, label: `${sae.label}!` })) },
-      [two],
-    ),
-  ).toThrow(
+  const renamed = (run: RunSums): RunSums => ({
+    ...run,
+    saes: run.saes.map((sae) => ({ ...sae, label: `${sae.label}!` })),
+  });
+  const labels = compareRuns(renamed(base), [sums('two')], { metrics: ['NormMSE'] }).runs[0]!;
+  expect(labels.differences.map(({ sae, otherSae }) => [sae, otherSae])).toEqual([
+    ['one!', 'two'],
+    ['two!', 'two'],
+  ]);
+  expect(() => compareRuns(renamed(base), [base])).toThrow(
     expect.objectContaining({
       code: 'not-comparable',
-      message: expect.stringContaining('no SAE of the same label (one!, two!; two)') as string,
+      message: expect.stringContaining('no SAE of the same label (one!, two!; one, two)') as string,
     }),
   );
 });

@@ -1,4 +1,6 @@
-/** `db check` and `db backup`, of a store that is open: what is damaged is named, copies are whole. */
+/**
+ * `db check` and `db backup`, of a store that is open: what is damaged is named, copies are whole.
+ */
 import { copyFileSync, existsSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';

@@ -7,8 +7,8 @@ const pieceBytes = 2 ** 23;
 const pieces = 8;
 
 /**
- * Bytes of a second. What the system holds in memory of the files is read faster than the rest. Null
- * if there are no files.
+ * Bytes of a second. What the system holds in memory of the files is read faster than the rest.
+ * Null if there are no files.
  */
 export async function readRate(folder: string): Promise<number | null> {
   const { files } = await weightPaths(folder);
