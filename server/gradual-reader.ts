@@ -2,6 +2,7 @@
  * Answers for files, read one after the other in the background and kept until the file changes. A
  * list does not wait for the last of them.
  */
+import { asSaeEvalError } from '../src/errors.js';
 import type { Inspected } from '../src/inspect/inspect.js';
 
 /** What tells a file and its state. */
@@ -60,7 +61,7 @@ export class GradualReader<T> {
         this.#listeners.delete(look);
         signal.removeEventListener('abort', look);
         if (isOver) resolve();
-        else reject(this.#fault);
+        else reject(asSaeEvalError(this.#fault, 'The list'));
       };
       this.#listeners.add(look);
       signal.addEventListener('abort', look, { once: true });

@@ -3,7 +3,7 @@
  * other answers. There are two threads with a bounded heap; clients take turns.
  */
 import { Worker } from 'node:worker_threads';
-import { SaeEvalError, type SerializedError } from '../src/errors.js';
+import { asSaeEvalError, SaeEvalError, type SerializedError } from '../src/errors.js';
 import type { ReportFormat, ReportLanguage } from '../src/schema/record.js';
 import { FairGate, type Turn } from './fair-gate.js';
 
@@ -130,7 +130,7 @@ async function work(
         try {
           worker.postMessage(read(message.wants) satisfies ToReportThread);
         } catch (thrown) {
-          reject(thrown);
+          reject(asSaeEvalError(thrown, 'The report'));
         }
     });
     worker.on('error', (error: NodeJS.ErrnoException) =>

@@ -96,11 +96,6 @@ export const errorTable = {
     exitCode: 2,
     title: 'The text files have no usable sample or cannot be read',
   },
-  'not-comparable': {
-    status: 422,
-    exitCode: 2,
-    title: 'Two runs cannot be compared in pairs: their text, positions, model or protocol differ',
-  },
   'device-unavailable': {
     status: 422,
     exitCode: 2,
@@ -155,6 +150,11 @@ export const errorTable = {
     status: 405,
     exitCode: 2,
     title: 'This address does not take the method',
+  },
+  'not-comparable': {
+    status: 422,
+    exitCode: 2,
+    title: 'Two runs cannot be compared in pairs: their text, positions, model or protocol differ',
   },
   'not-finished': { status: 409, exitCode: 75, title: 'The evaluation has not ended yet' },
   'already-ended': { status: 409, exitCode: 1, title: 'The evaluation has ended already' },

@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { z } from 'zod';
-import { SaeEvalError } from '../errors.js';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { serializedErrorSchema } from '../evaluation/request/path-table.js';
 import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/catalogue.js';
 import {
@@ -96,7 +96,7 @@ async function untilItEnds<T>(
         try {
           onPart(part.data.part, part.data.answer);
         } catch (thrown) {
-          reject(thrown);
+          reject(asSaeEvalError(thrown, 'An inspection'));
         }
       });
       child.once('error', (error) => reject(startFault(error)));

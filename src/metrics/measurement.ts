@@ -1,5 +1,5 @@
 /** A reconstruction beside its input, as columns and vectors read it, token by token. */
-import { kernels, type Tensor } from '../torch/index.js';
+import type { Tensor } from '../torch/index.js';
 
 /** Latents of N tokens, reduced to what metrics count. A latent is active if it is not zero. */
 export interface LatentCounts {
@@ -19,6 +19,11 @@ export interface Measured {
   readonly latents: LatentCounts | null;
   /** Counted positions that a router sends to each layer: [R] float64. Null without a router. */
   readonly routed: ((counted: Tensor) => Tensor) | null;
+  /**
+   * Σ x², Σ (x̂ − x)², Σ x̂² and Σ x x̂ of each row in one pass over memory: [4, N] float64. Null
+   * if the device has no such kernel.
+   */
+  readonly rowProducts?: ((x: Tensor, reconstruction: Tensor) => Tensor) | null;
 }
 
 /** Sums of rows: [N, d] → [N] float64. */
@@ -44,12 +49,14 @@ export class Measurement {
   #squaredInput: Tensor | undefined;
   #squaredError: Tensor | undefined;
   #squaredReconstruction: Tensor | undefined;
+  readonly #rowProducts: NonNullable<Measured['rowProducts']> | null;
   #all: Tensor | undefined;
 
-  constructor({ x, reconstruction, latents, routed }: Measured) {
+  constructor({ x, reconstruction, latents, routed, rowProducts = null }: Measured) {
     this.#given = { x, reconstruction };
     this.latents = latents;
     this.routed = routed;
+    this.#rowProducts = rowProducts;
   }
 
   /** x: [N, d], in float32 at least. */
@@ -87,9 +94,9 @@ export class Measurement {
     return this.#products?.select(0, 3) ?? total(this.x.mul(this.reconstruction));
   }
 
-  /** All of them in one pass over memory, on the CPU; null elsewhere. */
+  /** All of them; null if they are not computed together. */
   get #products(): Tensor | null {
-    if (this.x.device !== 'cpu') return null;
-    return (this.#all ??= kernels.rowProducts(this.x, this.reconstruction)); // [4, N]
+    if (this.#rowProducts === null) return null;
+    return (this.#all ??= this.#rowProducts(this.x, this.reconstruction)); // [4, N]
   }
 }

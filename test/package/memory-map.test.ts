@@ -34,8 +34,9 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const leavingMaps = (maps: string): { MAPS: string; NODE_OPTIONS: string } => ({
+const leavingMaps = (maps: string): Record<string, string> => ({
   MAPS: maps,
+  SAE_EVAL_PASS_ENV: 'MAPS',
   NODE_OPTIONS: `--import=file://${join(folder, 'leave-map.mjs')}`,
 });
 const mapsIn = (maps: string): string[] =>

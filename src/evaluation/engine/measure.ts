@@ -3,7 +3,7 @@ import { slotKey, specialsKey, vectorKey, type Target } from '../../metrics/keys
 import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
 import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
-import type { Tensor } from '../../torch/index.js';
+import { kernels, type Tensor } from '../../torch/index.js';
 import type { Collector } from './collector.js';
 
 export interface Measured {
@@ -29,6 +29,7 @@ export function measure(
     x,
     reconstruction,
     routed,
+    rowProducts: x.device === 'cpu' ? kernels.rowProducts : null,
     latents:
       latents === null
         ? null

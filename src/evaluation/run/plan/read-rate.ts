@@ -1,5 +1,5 @@
 /** The rate at which weight files are read, as measured now. */
-import { open, stat } from 'node:fs/promises';
+import { openFileHandle } from '../../../files/index.js';
 import { weightPaths } from '../../../lm/weight-files.js';
 
 /** Bytes of one read, and number of reads in a file, which lie apart from each other. */
@@ -11,15 +11,15 @@ const pieces = 8;
  * Null if there are no files.
  */
 export async function readRate(folder: string): Promise<number | null> {
-  const { files } = await weightPaths(folder);
+  const { files } = weightPaths(folder);
   const [path] = files;
   if (path === undefined) return null;
-  const { size } = await stat(path);
   const buffer = Buffer.allocUnsafe(pieceBytes);
-  const file = await open(path, 'r');
+  const file = await openFileHandle(path);
   let bytes = 0;
   const began = performance.now();
   try {
+    const { size } = await file.stat();
     for (let piece = 0; piece < pieces; piece++) {
       const from = Math.floor(((piece + 0.5) * Math.max(0, size - pieceBytes)) / pieces);
       bytes += (await file.read(buffer, 0, pieceBytes, from)).bytesRead;
