@@ -11,7 +11,7 @@
 import { join } from 'node:path';
 import type { Bilingual } from '../schema/index.js';
 import { mistakenFile } from '../checkpoint/mistaken-file.js';
-import { SaeEvalError } from '../errors.js';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { holdingFile } from '../files/index.js';
 import {
   fromTypedArray,
@@ -177,9 +177,11 @@ export class ScriptLanguageModel implements LanguageModel {
       return run();
     } catch (thrown) {
       // A missing or damaged file keeps its code. An error of the program is the model's fault.
+      const isOfSystem = /^E[A-Z]+$/.test((thrown as NodeJS.ErrnoException).code ?? '');
+      const error = isOfSystem ? asSaeEvalError(thrown, this.#program) : thrown;
       const code =
-        thrown instanceof SaeEvalError && /^(file|checkpoint)-/.test(thrown.code)
-          ? thrown.code
+        error instanceof SaeEvalError && /^(file|checkpoint|path)-/.test(error.code)
+          ? error.code
           : 'model-invalid';
       throw new SaeEvalError(
         code,

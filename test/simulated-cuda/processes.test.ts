@@ -123,6 +123,7 @@ describe('a server with two GPUs', () => {
         freeBytes: bytes,
         isDefault: true,
         running: null,
+        busy: false,
         queued: 0,
       })),
     );

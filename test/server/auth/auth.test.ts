@@ -152,6 +152,7 @@ describe('keys', () => {
         server
           .output()
           .split('\n')
+          .slice(0, -1) // the last one may not be whole
           .filter((line) => line.startsWith('{'))
           .map((line) => JSON.parse(line) as Record<string, unknown>);
       const linesOf = (id: string): Record<string, unknown>[] =>

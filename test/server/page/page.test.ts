@@ -69,7 +69,7 @@ describe.skipIf(executable === undefined)('the page', () => {
     await page.getByLabel('Checkpoint').fill('checkpoints/RouteSAE_tiny.pt');
     await page.getByText('routed layers').or(page.getByText('latents')).first().waitFor();
     await page.locator('[data-path="saes[0].k"]').fill('16');
-    await page.getByText('1 more field', { exact: true }).click();
+    await page.getByText('2 more fields', { exact: true }).last().click();
     await page.getByRole('button', { name: 'Submit evaluation' }).click();
     await page.getByRole('heading', { name: 'RouteSAE on tiny-llama' }).waitFor();
     await page.locator('.pill.succeeded').waitFor({ timeout: 60_000 });
@@ -293,7 +293,7 @@ describe.skipIf(executable === undefined)('the page', () => {
     const { items } = await client.list({ status: 'succeeded', limit: 1 });
     await server.close();
     const file = join(folder.path, 'keys.json');
-    const key = addKey({ file, label: 'page' });
+    const key = addKey({ file, label: 'page', role: 'admin' });
     server = await serve(folder.path, { apiKeys: file, roots: [root] });
     const fresh = await browser.newContext({ locale: 'en-US' });
     try {
