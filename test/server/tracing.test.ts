@@ -53,7 +53,11 @@ beforeAll(async () => {
       example.replace('new ConsoleSpanExporter()', 'new LineExporter()').replace('1000', '50'),
   );
   symlinkSync(join(packageRoot, 'node_modules'), join(folder.path, 'node_modules'));
-  server = await spawnServer(folder.path, { SPANS_FILE: spansFile, SAE_EVAL_PASS_ENV: 'SPANS_FILE' }, ['--import', tracingFile]);
+  server = await spawnServer(
+    folder.path,
+    { SPANS_FILE: spansFile, SAE_EVAL_PASS_ENV: 'SPANS_FILE' },
+    ['--import', tracingFile],
+  );
   await untilReady(server.url);
 });
 afterAll(async () => {
