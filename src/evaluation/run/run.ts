@@ -225,7 +225,7 @@ export async function run(
           metrics: metricsNamed(request.metrics),
           id: identity.id,
           version: packageVersion,
-      files: facts.files,
+          files: facts.files,
         });
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
