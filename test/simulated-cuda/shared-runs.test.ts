@@ -121,7 +121,7 @@ it.runIf(full)('lets the helper go to what waits for it', async () => {
   expect(Date.parse(other.startedAt!)).toBeLessThan(Date.parse(one.endedAt!));
 });
 
-it('goes on if the helper is lost, or its process is killed', async () => {
+it('goes on if the helper is lost, and if a process is killed', async () => {
   const id = await submit(request());
   const { items } = await shardsWhen(id, both);
   expect(items.some(({ worker }) => worker === 'cuda:1')).toBe(true);
@@ -130,9 +130,12 @@ it('goes on if the helper is lost, or its process is killed', async () => {
     what: 'a lost shard',
   });
   rmSync(`${lossFile}.1`);
-  await shardsWhen(id, both);
-  for (const pid of computeProcesses(process.pid).slice(-1)) process.kill(pid, 'SIGKILL');
   expectSameNumbers(await ended(id));
+  const killed = await submit(request());
+  await shardsWhen(killed, ({ done }) => done > 2);
+  // That of the helper, or of the one device if the other has not come back yet.
+  for (const pid of computeProcesses(process.pid).slice(-1)) process.kill(pid, 'SIGKILL');
+  expectSameNumbers(await ended(killed));
 });
 
 it.runIf(full)('ends with the numbers so far, or without, and leaves no files', async () => {
