@@ -35,7 +35,7 @@ export interface ConnectionBounds {
   silenceMs: number;
 }
 
-/** What leaves through a socket. */
+/** Bytes that leave through a socket. */
 class Outflow {
   #since = performance.now();
   #written = 0;

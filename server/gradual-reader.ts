@@ -5,7 +5,7 @@
 import { asSaeEvalError } from '../src/errors.js';
 import type { Inspected } from '../src/inspect/inspect.js';
 
-/** What tells a file and its state. */
+/** Text that identifies a file and its state. */
 export interface ReadFile {
   file: string;
   bytes: number;

@@ -99,7 +99,7 @@ export class ReportRenderer {
   }
 }
 
-/** What a report that is too large answers. */
+/** Error of a report that is too large. */
 const tooLarge = (what: string): SaeEvalError =>
   new SaeEvalError(
     'request-invalid',

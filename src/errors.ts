@@ -237,7 +237,7 @@ const ofFiles = {
   EISDIR: { code: 'file-unreadable', says: 'expected a file, found a folder' },
 } as const satisfies Record<string, { code: ErrorCode; says: string }>;
 
-/** What the system refuses for lack of something that other work holds: it passes. */
+/** Refusals of the system for lack of something that other work holds: they pass. */
 const passing: readonly (string | undefined)[] = ['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN'];
 
 /** EDQUOT of Linux, for which Node has no code. */

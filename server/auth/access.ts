@@ -2,7 +2,7 @@
 import type { FastifyRequest } from 'fastify';
 import { SaeEvalError } from '../../src/errors.js';
 
-/** What decides about an evaluation. */
+/** Facts that decide who may read and change an evaluation. */
 export interface Ownership {
   /** Label of the API key that submitted it; null without keys. */
   submittedBy: string | null;

@@ -79,7 +79,7 @@ export class LocalCallers {
     if (asked === undefined) {
       asked = peerUser(socket);
       this.#users.set(socket, asked);
-      // What could not be read now is asked again.
+      // A token that could not be read now is asked for again.
       asked.catch(() => this.#users.delete(socket));
     }
     const user = await asked;

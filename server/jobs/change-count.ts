@@ -18,7 +18,7 @@ const query =
   "SELECT max(CASE name WHEN 'store' THEN value END) AS store, " +
   "max(CASE name WHEN 'changes' THEN value END) AS changes FROM facts";
 
-/** What a database itself says. */
+/** Count that a database itself holds. */
 export const changesOf = (db: Database): Changes => db.prepare(query).get() as unknown as Changes;
 
 const changesSchema = z.object({ store: z.string(), changes: z.number() });
@@ -29,7 +29,7 @@ export const countFile = (database: string): string => `${database}.count`;
 
 const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
-/** What the file says; null if there is none, or none that can be read. */
+/** Content of the file; null if there is none, or none that can be read. */
 export function notedChanges(database: string): Changes | null {
   try {
     return changesSchema.parse(JSON.parse(readFileSync(countFile(database), 'utf8')));

@@ -132,6 +132,10 @@ export class SharedRun {
 
   /** Drops what an earlier server computed: it does not fit. */
   async #forget(): Promise<void> {
+    // Whoever helps ends its shard first: it would write into the folder of the new run.
+    this.#isJoinable = false;
+    this.#waiting?.close();
+    await Promise.allSettled(this.#members);
     await rm(this.store.folder, { recursive: true, force: true });
     this.#plan = null;
     this.#isContinued = false;

@@ -51,7 +51,7 @@ export class Sharing {
   #shares(device: string, { id, asked }: { id: string; asked: string | undefined }): boolean {
     const { kinds, isPresent, journalOf } = this.options;
     if (asked === device || kindOfDevice(device) === device) return false;
-    // What one device began it continues.
+    // A device continues alone if it began alone.
     if (existsSync(journalOf(id))) return false;
     const kind = kinds.get(device);
     return [...kinds].some(([other, its]) => other !== device && its === kind && isPresent(other));

@@ -560,7 +560,7 @@ export class Store {
     try {
       this.#count.note(this.#changes());
     } catch {
-      // What was committed stays; the next change notes it.
+      // A committed change stays; the next change notes it.
     }
   }
 

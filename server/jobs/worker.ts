@@ -81,7 +81,7 @@ interface Ends {
   span: JobSpan;
 }
 
-/** What ends an evaluation, and what is told of it. */
+/** Signals that end an evaluation, and receivers of its news. */
 type News = Pick<SharedRunOptions, 'signal' | 'stop' | 'onProgress' | 'onNotice'>;
 
 /** The evaluation that a worker has. */

@@ -9,7 +9,7 @@ import type { Services } from '../services.js';
 export const idParameters = z.object({ id: z.string().max(100) });
 
 /**
- * What decides about an evaluation, if the caller may read it; one that it may not is absent.
+ * Facts that decide about an evaluation, if the caller may read it; else it is absent.
  * @throws SaeEvalError `not-found`.
  */
 export function readable(

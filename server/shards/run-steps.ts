@@ -1,4 +1,4 @@
-/** What a server itself does for a run of workers, in children: its plan and its merge. */
+/** Steps of a run of workers that the server does in children: its plan and its merge. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../../src/schema/result.js';

@@ -54,8 +54,8 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
 }
 
 /**
- * What a text that is not JSON is, as the end of a sentence. The text itself is not quoted: it may
- * be somebody's, who did not mean to show it.
+ * Description of a text that is not JSON, as the end of a sentence. The text itself is not quoted:
+ * it may be somebody's, who did not mean to show it.
  */
 export function notJson(text: string): string {
   const mistake = mistakenContent(text);

@@ -68,7 +68,7 @@ export function areWeightsRead(path: string): boolean {
   return mode === 'read' || (mode === 'auto' && isOnNetwork(path));
 }
 
-/** What `use` makes of a file; errors name it by its path, not by the way it was opened. */
+/** Result of `use` on a file; errors name it by its path, not by the way it was opened. */
 function named<T>({ path, through }: { path: string; through: string }, use: () => T): T {
   try {
     return use();

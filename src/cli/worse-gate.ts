@@ -11,7 +11,7 @@ export interface WorseGate {
   /** Label of the SAE in the base; null for any. */
   label: string | null;
   field: ScalarField;
-  /** What it may be worse by: a difference, or a part of the base's mean. */
+  /** Margin by which it may be worse: a difference, or a part of the base's mean. */
   margin: { value: number; isPart: boolean };
 }
 
@@ -51,7 +51,7 @@ function isWorse({ ci95, base }: RunDifference, { field, margin }: WorseGate): b
 }
 
 /**
- * What a gate says of a comparison.
+ * Outcome of a gate on a comparison.
  * @returns a line for each difference that is worse; `open` if it had no interval to look at.
  */
 export function checkWorse(

@@ -76,7 +76,7 @@ export function startWatchThread(): void {
     eval: true,
     stdout: true,
     stderr: true,
-    // What is preloaded into the process is not meant for this thread.
+    // Modules preloaded into the process are not meant for this thread.
     execArgv: [],
     workerData: { turns, lifeDescriptor: hasPipe ? lifeDescriptor : null },
   });

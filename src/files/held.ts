@@ -16,7 +16,7 @@ import {
 /** `O_PATH` of Linux on x86-64 and arm64, which Node.js does not name. */
 const O_PATH = 0o10000000;
 
-/** What a path leads to. */
+/** Thing that a path leads to. */
 export interface Held {
   /** Path by which it is opened, listed or mapped. */
   readonly through: string;
@@ -60,7 +60,7 @@ export interface HoldOptions {
 }
 
 /**
- * What `use` makes of the thing at a path; it is let go afterwards.
+ * Result of `use` on the thing at a path; it is let go afterwards.
  * @throws SaeEvalError `path-outside-roots` if it lies outside the folders that may be read.
  * @throws Error with Node's code, such as `ENOENT`.
  */

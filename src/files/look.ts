@@ -1,4 +1,4 @@
-/** What lies at a path or in a folder that a request names, without opening any file. */
+/** Looks at a path or into a folder that a request names, without opening any file. */
 import { readdirSync, type BigIntStats, type Dirent } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { SaeEvalError } from '../errors.js';

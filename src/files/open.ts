@@ -17,7 +17,7 @@ const ofTheSystem = new Set([
 ]);
 
 /**
- * What `use` makes of a file that may be read and has an end.
+ * Result of `use` on a file that may be read and has an end.
  * @throws SaeEvalError `path-outside-roots`; `file-unreadable` for a folder, a pipe or a device.
  * @throws Error with Node's code, such as `ENOENT`.
  */

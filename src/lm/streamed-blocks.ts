@@ -70,7 +70,7 @@ export class StreamedBlocks implements Blocks {
     const others = new WeightDevices(weights, weightDevices);
     this.#ranges = Array.from({ length: count }, (_, i) => {
       const { ranges, opened } = weights.rehearse(() => build(i));
-      // What another device holds is not read again.
+      // A block that another device holds is not read again.
       return others.take(opened) ? [] : joined(ranges);
     });
     this.held = others.held;

@@ -1,5 +1,5 @@
 /**
- * What labels, names and paths of others would do to a terminal, the command line does not write.
+ * Labels, names and paths of others: the command line writes nothing that a terminal would obey.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

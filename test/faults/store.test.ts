@@ -56,7 +56,7 @@ async function live(
   return { file, done, code, signal, output };
 }
 
-/** What the next server finds. */
+/** State that the next server finds. */
 function found(file: string): string {
   const store = new Store(file);
   try {

@@ -19,7 +19,7 @@ export interface Fault {
   first?: number;
   /** Number of calls that meet it; default `for ever`. */
   count?: number | 'for ever';
-  /** What happens: an error by its name, SIGKILL, or milliseconds of delay. */
+  /** Fault that happens: an error by its name, SIGKILL, or milliseconds of delay. */
   then: ErrorName | 'kill before' | 'kill after' | number;
 }
 

@@ -1,4 +1,4 @@
-/** What was checked is what is opened: links, races, pipes and devices against src/files/. */
+/** A file that was checked is the one opened: links, races, pipes, devices against src/files/. */
 import { execFileSync, spawn } from 'node:child_process';
 import {
   closeSync,

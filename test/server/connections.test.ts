@@ -73,7 +73,7 @@ describe('a server with short times', () => {
     const ofTheSame = open(server.url);
     await closed(ofTheSame);
     expect(ofTheSame.bytesRead).toBe(0);
-    // Of another address there may be one more.
+    // Another address may have one more.
     const { port } = new URL(server.url);
     const other = connect({ port: Number(port), host: '127.0.0.1', localAddress: '127.0.0.2' });
     other.on('error', () => undefined);
@@ -131,7 +131,7 @@ it('a server without a descriptor left goes on when there are some again', async
     // Timers that read the process's state run every second.
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(child.exitCode).toBeNull();
-    // What needs a descriptor says that this passes.
+    // Answers that need a descriptor say that this passes.
     const paths = ['checkpoints', 'models', 'checkpoints/inspect?path=checkpoints/TopK_tiny.pt'];
     let answers = '';
     kept.on('data', (text: Buffer) => (answers += text.toString()));

@@ -127,7 +127,7 @@ async function metric(name: string): Promise<number> {
 describe('answers that nobody reads', () => {
   it('are bounded in number and bytes, and given up after a while', async () => {
     const before = descriptors();
-    // Of 32 MiB two have room.
+    // Two have room in 32 MiB.
     askWithoutReading(`/v1/evaluations/${huge}/events`);
     askWithoutReading(`/v1/evaluations/${huge}`);
     const ask = (name: Name, id: string): Promise<Response> =>

@@ -133,7 +133,7 @@ it('goes on if the helper is lost, and if a process is killed', async () => {
   expectSameNumbers(await ended(id));
   const killed = await submit(request());
   await shardsWhen(killed, ({ done }) => done > 2);
-  // That of the helper, or of the one device if the other has not come back yet.
+  // The helper's, or that of the one device if the other has not come back yet.
   for (const pid of computeProcesses(process.pid).slice(-1)) process.kill(pid, 'SIGKILL');
   expectSameNumbers(await ended(killed));
 });

@@ -124,7 +124,7 @@ function differences({
   wanted: readonly string[] | undefined;
 }): RunDifference[] {
   const joined = new Accumulator();
-  // What all sequences share tells how many were spliced.
+  // The columns of all sequences tell how many were spliced.
   for (const name of ['positions', 'nextPositions', 'ceClean'] as const) {
     const column = base.clean.get(name);
     if (column !== undefined) joined.append(cleanKey('strict', name), column);

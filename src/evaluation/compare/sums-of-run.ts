@@ -14,7 +14,7 @@ const describedSchema = z.object({
   splicedAt: z.number().nullish(),
 });
 
-/** What a request says that a comparison reads. Files of other versions may say more. */
+/** Fields of a request that a comparison reads. Files of other versions may say more. */
 const requestSchema = z.looseObject({
   model: z.string(),
   dtype: z.string(),

@@ -85,7 +85,7 @@ function hiddenIn(text: string, table: NonNullable<PathTable>): string {
   // Longer paths first: a file before its folder.
   known.sort((a, b) => b.path.length - a.path.length);
   const named = known.reduce((result, { path, name }) => result.replaceAll(path, name), text);
-  // What lies beside them is named as from the folder that may be read.
+  // A file beside them is named as from the folder that may be read.
   const folders = [...new Set(found.flatMap(({ within = [] }) => within))].filter(
     (folder) => folder !== sep,
   );

@@ -1,4 +1,4 @@
-/** What can never fit into the memory of a device is refused before any of it is taken. */
+/** Weights that can never fit into the memory of a device are refused before any is taken. */
 import { SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import type { SaeDescription } from '../../sae/description.js';

@@ -28,6 +28,6 @@ export function weightDevices(
       `${weightDevicesVariable}: expected all, or some of ${gpus.join(', ') || 'no GPU'}, ` +
         `found ${unknown}.`,
     );
-  // What the CPU computes with lies in its own memory.
+  // The CPU computes with its own memory alone.
   return device === 'cpu' ? [] : [...new Set(asked)].filter((name) => name !== device);
 }

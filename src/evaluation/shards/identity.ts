@@ -37,7 +37,7 @@ export function inputsDigest(inputs: CheckedInputs): string {
     packageVersion,
     withoutPaths(validated.request),
     described,
-    // What a program may do on a host is the host's own affair; whether the model is one is not.
+    // The rights of a program on a host are the host's own affair; whether the model is one is not.
     validated.model.script !== undefined,
     contentIdentities(inputs).map(({ use, bytes, digest }) => [use, bytes, digest]),
   ]);

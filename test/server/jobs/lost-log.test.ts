@@ -1,4 +1,4 @@
-/** What SQLite loses without a word is told: a write-ahead log that is gone or damaged. */
+/** Losses that SQLite does not tell: a write-ahead log that is gone or damaged. */
 import {
   copyFileSync,
   existsSync,

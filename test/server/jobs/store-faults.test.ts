@@ -140,7 +140,7 @@ it('cancels what an earlier server left running, before a worker has it', async 
   await twoBatches(id);
   server.child.kill('SIGKILL');
   await server.ended;
-  // What the removal of an evaluation left is swept.
+  // Remains of a removed evaluation are swept.
   for (const name of ['removed.journal', 'removed.journal.part'])
     writeFileSync(join(folder.path, 'jobs.db.journals', name), '');
   writeFileSync(join(folder.path, 'jobs.db.sums', 'removed.safetensors'), '');
