@@ -141,8 +141,9 @@ export async function buildApp(
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
   const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
   const store = storeOf(options, { otherwise: unlock });
+  let giveUp: () => void;
   try {
-    await claimStore(store, options.db, { patienceMs: options.grace * 1000 });
+    giveUp = await claimStore(store, options.db, { patienceMs: options.grace * 1000 });
   } catch (thrown) {
     store.close();
     unlock();
@@ -291,6 +292,7 @@ export async function buildApp(
   });
   app.addHook('onClose', async () => {
     await workers.done;
+    giveUp();
     store.close();
     unlock();
   });

@@ -28,15 +28,25 @@ function otherOwner(store: Store, database: string): number | null {
   return living(owner)?.pid ?? null;
 }
 
+/** Writes who owns a store; a store that cannot be written stays locked beside its file. */
+function write(store: Store, owner: { place?: string; identity?: string }): void {
+  try {
+    store.setFact('owner', JSON.stringify(owner));
+  } catch (thrown) {
+    if (!isStoreFault(thrown)) throw thrown;
+  }
+}
+
 /**
  * Makes this process the owner of a store, and waits meanwhile for a server that is stopping.
+ * @returns a function that gives the store up: its process may live on after its server.
  * @throws SaeEvalError `configuration-invalid` if another server has it after `patienceMs`.
  */
 export async function claimStore(
   store: Store,
   database: string,
   { patienceMs }: { patienceMs: number },
-): Promise<void> {
+): Promise<() => void> {
   const until = performance.now() + patienceMs;
   for (;;) {
     const other = otherOwner(store, database);
@@ -49,11 +59,7 @@ export async function claimStore(
       );
     await setTimeout(betweenTries);
   }
-  try {
-    const identity = JSON.stringify(processIdentity(process.pid));
-    store.setFact('owner', JSON.stringify({ place: placeOf(database), identity }));
-  } catch (thrown) {
-    // The lock beside the database keeps others away all the same.
-    if (!isStoreFault(thrown)) throw thrown;
-  }
+  const identity = JSON.stringify(processIdentity(process.pid));
+  write(store, { place: placeOf(database), identity });
+  return () => write(store, {});
 }
