@@ -11,8 +11,8 @@ import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { compiler, shiftedClock } from './shifted-clock.js';
 import { commandLine, digestOf, ShardedRun, smallRequest, succeeded } from './sharded-run.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const missing = missingFor(compiler);
 const shift = 26 * 3600;
 const timeout = 300_000;

@@ -9,8 +9,8 @@ import type { Host } from './host.js';
 import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { ShardedRun, smallRequest, succeeded } from './sharded-run.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const missing = missingFor();
 
 describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {

@@ -11,8 +11,8 @@ import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { runCommand, tryCommand } from './run-command.js';
 import { digestOf, ShardedRun, smallRequest, succeeded } from './sharded-run.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const missing = missingFor();
 
 describe.runIf(full && missing === '')(`a full disk${missing}`, () => {

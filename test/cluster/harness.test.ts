@@ -20,8 +20,8 @@ import { Postgres } from './postgres.js';
 import { Redis } from './redis.js';
 import { runCommand } from './run-command.js';
 import { Slurm, slurmPrograms } from './slurm.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-cluster-'));
 chmodSync(folder, 0o711);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -13,8 +13,8 @@ import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { seededRandom } from './random.js';
 import { digestOf, ShardedRun, smallRequest, succeeded } from './sharded-run.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const missing = missingFor();
 /** Signals that are sent, and runs whose processes are killed again and again. */
 const terminations = 20;

@@ -19,8 +19,8 @@ import { Redis } from './redis.js';
 import { compiler, shiftedClock } from './shifted-clock.js';
 import { commandLine, digestOf, root, smallRequest } from './sharded-run.js';
 import { until } from './until.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const timeout = 400_000;
 const apiKey = 'a key of the tests';
 /** Seconds after which a shard whose worker gives no sign goes to another one. */

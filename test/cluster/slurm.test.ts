@@ -11,8 +11,8 @@ import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import { commandLine, digestOf, root, ShardedRun, smallRequest, succeeded } from './sharded-run.js';
 import { Slurm, slurmPrograms } from './slurm.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const missing = missingFor(...slurmPrograms);
 const timeout = 400_000;
 

@@ -8,6 +8,7 @@ import { openSamples, type Sample, type SampleOptions } from '#src/data/index.js
 import { readParquetColumn, type ParquetOptions } from '#src/data/parquet.js';
 import { loadTokenizer, type Tokenizer } from '#src/lm/index.js';
 import { root, shipped } from '../golden/load.js';
+import { full } from '../full.js';
 
 /** Files of pyarrow and what is in them (fixtures/parquet/make.py). */
 const fixtures = `${root}test/data/fixtures/parquet/`;
@@ -18,7 +19,6 @@ const written = JSON.parse(readFileSync(`${fixtures}expected.json`, 'utf8')) as 
   ids: number[][];
 };
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 let folder: string;
 let tokenizer: Tokenizer;
 beforeAll(async () => {

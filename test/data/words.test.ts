@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { chunk, words } from '#src/data/chunks.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { full } from '../full.js';
 
 interface Golden {
   white: number[];
@@ -47,7 +48,7 @@ describe('chunk', () => {
         });
         expect(pieces.every((piece) => piece.length > 0)).toBe(true);
       }),
-      { seed: 5, numRuns: process.env['SAE_EVAL_TEST_FULL'] === undefined ? 500 : 20_000 },
+      { seed: 5, numRuns: !full ? 500 : 20_000 },
     );
   });
 });

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
-import { full, packageRoot, serve, temporaryFolder } from '../server/harness.js';
+import { full } from '../full.js';
+import { packageRoot, serve, temporaryFolder } from '../server/harness.js';
 
 const page = readFileSync(join(packageRoot, 'docs/guide/python.md'), 'utf8');
 const notebookPath = join(packageRoot, 'docs/guide/evaluate.ipynb');

@@ -30,8 +30,8 @@ import { describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
 import type { EvaluationRequest, FloatDtype, SaeKind, SaeResult } from '#src/schema/index.js';
 import { shipped } from '../golden/load.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const single = (kind: SaeKind, options: { k?: number } = {}) => ({
   kind,
   checkpoint: shipped(`${kind}_tiny.pt`),

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { run } from '#src/evaluation/run/run.js';
 import type { Estimate, EvaluationResult, SaeResult, StrictValues } from '#src/schema/index.js';
 import { referenceCase, requestFor, strictCase } from './golden-case.js';
+import { full } from '../full.js';
 
 // Tolerances, relative: what the numbers promise is 1e-4 for NormMSE and 1e-3 for the rest; float32
 // in another order of
@@ -18,10 +19,7 @@ function near(found: number | null | undefined, expected: number, field: string)
 }
 
 /** The whole text four times takes minutes: one override of the sparsity stands for both. */
-const cases =
-  process.env['SAE_EVAL_TEST_FULL'] === undefined
-    ? ['main', 'theta', 'soft']
-    : ['main', 'inferK', 'theta', 'soft'];
+const cases = !full ? ['main', 'theta', 'soft'] : ['main', 'inferK', 'theta', 'soft'];
 
 describe.each(cases)('case %s against PyTorch', (name) => {
   const reference = referenceCase(name);

@@ -8,8 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { root } from '../golden/load.js';
-
-const isFull = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
+import { full } from '../full.js';
 
 interface Found {
   sameBits: boolean;
@@ -22,7 +21,7 @@ interface Found {
 
 describe('a model larger than the memory', () => {
   it('gives the same bits, and its weights are read once in a sweep', (context) => {
-    const of = isFull
+    const of = full
       ? ['--shape', '1b', '--fraction', '0.6', '--samples', '32']
       : ['--shape', 'small', '--fraction', '0.9', '--samples', '8', '--seq-len', '32'];
     const { status, stdout, stderr } = spawnSync(
@@ -40,6 +39,6 @@ describe('a model larger than the memory', () => {
     expect([found.streamed, found.sameBits]).toEqual([true, true]);
     // SAEs, and the parts of the files by which a run knows them, are read too: of a small model
     // they are more.
-    expect(found.readShare).toBeLessThanOrEqual(isFull ? 1.1 : 1.5);
+    expect(found.readShare).toBeLessThanOrEqual(full ? 1.1 : 1.5);
   }, 3_600_000);
 });

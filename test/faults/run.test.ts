@@ -18,7 +18,8 @@ import { merge } from '#src/evaluation/shards/merge.js';
 import { ShardRunner } from '#src/evaluation/shards/runner.js';
 import type { EvaluationRequest, SaeResult } from '#src/schema/index.js';
 import { shipped } from '../golden/load.js';
-import { full, temporaryFolder } from '../server/harness.js';
+import { full } from '../full.js';
+import { temporaryFolder } from '../server/harness.js';
 import { errorNames, faultLibrary, sample, SystemFaults, type Fault } from './system-faults.js';
 
 const folder = temporaryFolder();

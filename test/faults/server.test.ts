@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
+import { full } from '../full.js';
 import {
-  full,
   smallRequest,
   spawnServer,
   temporaryFolder,

@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import { Database } from '#src/sqlite/database.js';
-import { full, temporaryFolder } from '../server/harness.js';
+import { full } from '../full.js';
+import { temporaryFolder } from '../server/harness.js';
 import { stateOf, steps } from './store-steps.mjs';
 import { errorNames, faultLibrary, sample, SystemFaults, type Fault } from './system-faults.js';
 

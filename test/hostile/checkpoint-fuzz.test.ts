@@ -9,8 +9,8 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { scope } from '#src/torch/index.js';
 import { readMutations, seeds, type Parser } from './checkpoint-mutations.js';
+import { full } from '../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const count = full ? 10_000 : 300;
 let folder: string;
 beforeAll(() => {

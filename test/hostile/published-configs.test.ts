@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeSAE } from '#src/sae/load.js';
 import { SaeEvalError } from '#src/errors.js';
 import { safetensorsOf } from './checkpoint-files.js';
+import { full } from '../full.js';
 
 const layout = (name: string): string =>
   fileURLToPath(new URL(`../sae/formats/fixtures/${name}`, import.meta.url));
@@ -262,7 +263,7 @@ function mutated(text: string, random: () => number): string {
   return result;
 }
 
-const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 10_000;
+const rounds = !full ? 60 : 10_000;
 
 describe(`${rounds} mutations of each configuration`, () => {
   it.each(formats)(

@@ -19,8 +19,9 @@ import { loadTokenizer } from '#src/lm/index.js';
 import { root } from '../golden/load.js';
 import { mutated, randomBits } from './checkpoint-mutations.js';
 import { zipOf } from './checkpoint-files.js';
+import { full } from '../full.js';
 
-const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 300 : 10_000;
+const count = !full ? 300 : 10_000;
 let folder: string;
 let vocabulary: Vocabulary;
 beforeAll(async () => {

@@ -10,6 +10,7 @@ import { SaeEvalError } from '#src/errors.js';
 import { describeSAE } from '#src/sae/load.js';
 import { root } from '../golden/load.js';
 import { randomBits } from './checkpoint-mutations.js';
+import { full } from '../full.js';
 
 let folder: string;
 beforeAll(() => {
@@ -75,7 +76,7 @@ function mutated(text: string, random: () => number): string {
   return result;
 }
 
-const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 5000;
+const rounds = !full ? 60 : 5000;
 
 /** Nine levels of nine aliases: 387 million texts when they are followed. */
 const laughs = ['a: &a [lol, lol, lol, lol, lol, lol, lol, lol, lol]']

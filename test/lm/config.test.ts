@@ -10,6 +10,7 @@ import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { root } from './reference.js';
+import { full } from '../full.js';
 
 const tiny = JSON.parse(
   readFileSync(`${root}checkpoints/tiny-llama/config.json`, 'utf8'),
@@ -299,7 +300,7 @@ describe('mutated config.json files', () => {
             }
           },
         ),
-        { seed: 7, numRuns: process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1250 },
+        { seed: 7, numRuns: !full ? 60 : 1250 },
       );
     },
   );

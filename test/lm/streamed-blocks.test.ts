@@ -10,6 +10,7 @@ import { loadLanguageModel, type LanguageModel } from '#src/lm/index.js';
 import { joined } from '#src/lm/read-ahead.js';
 import { fromTypedArray, memory, scope, setInferenceMode } from '#src/torch/index.js';
 import { golden, shipped } from '../golden/load.js';
+import { full } from '../full.js';
 
 beforeAll(() => setInferenceMode(true));
 
@@ -19,10 +20,7 @@ const folders = ['models', 'models-odd'].flatMap((list) =>
   readdirSync(golden(list), { withFileTypes: true })
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => `${list}/${name}`)
-    .filter(
-      (name) =>
-        process.env['SAE_EVAL_TEST_FULL'] !== undefined || list === 'models' || odd.test(name),
-    ),
+    .filter((name) => full || list === 'models' || odd.test(name)),
 );
 
 /** Logits of 7 tokens in every precision as float64, and the parameters. */

@@ -7,6 +7,7 @@ import { promisify } from 'node:util';
 import { loadTokenizer } from '#src/lm/index.js';
 import { describe, expect, it } from 'vitest';
 import { root } from './reference.js';
+import { full } from '../full.js';
 
 interface Expected {
   texts: string[];
@@ -237,7 +238,7 @@ describe('special tokens', () => {
 });
 
 describe('mutated tokenizer files', () => {
-  const count = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 200 : 10_000;
+  const count = !full ? 200 : 10_000;
 
   it.each(['byte-level', 'sentencepiece', 'unigram'])(
     'of %s load or are refused, and end no process',

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { loadTokenizer } from '#src/lm/index.js';
 import { afterAll, describe, expect, it } from 'vitest';
+import { full } from '../full.js';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-tokenizers-'));
@@ -98,7 +99,7 @@ async function fetched(name: string): Promise<string | null> {
   }
 }
 
-describe.skipIf(process.env['SAE_EVAL_TEST_FULL'] === undefined)('the tokenizer of', () => {
+describe.skipIf(!full)('the tokenizer of', () => {
   it.each(packages)('%s gives the ids of Python', { timeout: 400_000 }, async (name) => {
     if (python === undefined)
       return console.log('not compared: SAE_EVAL_PYTHON names no Python with tokenizers');

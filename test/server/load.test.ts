@@ -7,15 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import { addKey, type RunningServer } from '#server/main.js';
 import type { EvaluationRecord } from '#src/schema/record.js';
-import {
-  full,
-  serve,
-  shippedRoot,
-  smallRequest,
-  temporaryFolder,
-  until,
-  untilReady,
-} from './harness.js';
+import { full } from '../full.js';
+import { serve, shippedRoot, smallRequest, temporaryFolder, until, untilReady } from './harness.js';
 
 const folder = temporaryFolder();
 const file = join(folder.path, 'keys.json');

@@ -10,8 +10,8 @@ import { demoRequest } from '#src/cli/demo-request.js';
 import { run } from '#src/evaluation/run/run.js';
 import { root } from '../lm/reference.js';
 import { simulatedCuda, simulatedEnvironment, type Counts } from './device.js';
+import { full } from '../full.js';
 
-const isFull = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const program = join(root, 'bench/gpu-check/main.mjs');
 
 interface Checked {
@@ -35,14 +35,14 @@ async function check(options: readonly string[], environment = {}): Promise<Chec
 
 describe('gpu-check on the simulated device', () => {
   it(
-    isFull ? 'finds no fault' : 'finds no fault in the parts that are fast',
+    full ? 'finds no fault' : 'finds no fault in the parts that are fast',
     async () => {
-      const parts = isFull ? [] : ['--parts', 'device,logits'];
+      const parts = full ? [] : ['--parts', 'device,logits'];
       // Some parts take minutes here.
       const patience = ['--patience', '60', '--seconds', '7200'];
       const { status, rows, output } = await check(['--device', 'cuda:1', ...parts, ...patience]);
       expect(rows.get('FAILED') ?? [], output).toEqual([]);
-      expect(rows.get('ok')!.length).toBeGreaterThan(isFull ? 60 : 8);
+      expect(rows.get('ok')!.length).toBeGreaterThan(full ? 60 : 8);
       expect(status).toBe(0);
     },
     7_200_000,
@@ -58,7 +58,7 @@ describe('gpu-check on the simulated device', () => {
     expect(rows.get('ok')).toContain('generators repeat');
   });
 
-  it.runIf(isFull)('skips by name what has no time left', async () => {
+  it.runIf(full)('skips by name what has no time left', async () => {
     const { status, rows, output } = await check(['--parts', 'device,golden', '--seconds', '3']);
     expect(status, output).toBe(0);
     expect(rows.get('skipped')!.join()).toMatch(/golden/);
@@ -70,14 +70,14 @@ describe('gpu-check on the simulated device', () => {
     expect(output).toMatch(/there is no part devices/);
   });
 
-  it.runIf(isFull)('refuses a device that is not there', async () => {
+  it.runIf(full)('refuses a device that is not there', async () => {
     const { status, output } = await check(['--device', 'cuda:7']);
     expect(status).toBe(1);
     expect(output).toMatch(/gpu-check: cuda:7: /);
   });
 });
 
-describe.runIf(isFull)('the counts of a micro-batch that a GPU is compared with', () => {
+describe.runIf(full)('the counts of a micro-batch that a GPU is compared with', () => {
   it('are those of the simulated device', async () => {
     const file = join(root, 'bench/gpu-check/micro-batch.json');
     const { request, simulated } = JSON.parse(readFileSync(file, 'utf8')) as {

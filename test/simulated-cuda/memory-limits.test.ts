@@ -8,14 +8,14 @@ import { run } from '#src/evaluation/run/run.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import { differences } from './compare-results.js';
 import { simulatedCuda, type SimulatedCuda } from './device.js';
+import { full } from '../full.js';
 
 const device = 'cuda:1';
 const megabyte = 1e6;
 /** The whole table of limits, on more samples, where there is time. */
-const isFull = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const request: EvaluationRequest = {
   ...demoRequest(),
-  dataset: { ...demoRequest().dataset, maxSamples: isFull ? 8 : 3 },
+  dataset: { ...demoRequest().dataset, maxSamples: full ? 8 : 3 },
   device,
 };
 
@@ -40,12 +40,12 @@ async function limited(bytes: number): Promise<EvaluationResult> {
 }
 
 describe('the demo with little memory', () => {
-  it.each(isFull ? [112, 100, 60] : [60])(
+  it.each(full ? [112, 100, 60] : [60])(
     'ends with the same numbers at %d MB',
     async (megabytes) => {
       const result = await limited(megabytes * megabyte);
       expect(differences(result, unlimited, { relative: 1e-5, absolute: 1e-6 })).toEqual([]);
-      if (!isFull) return;
+      if (!full) return;
       const again = await limited(megabytes * megabyte);
       expect(differences(again, result, { relative: 0, absolute: 0 })).toEqual([]);
     },
@@ -76,7 +76,7 @@ describe('the demo with little memory', () => {
   });
 });
 
-describe.skipIf(!isFull)('a hundred SAEs', () => {
+describe.skipIf(!full)('a hundred SAEs', () => {
   it('take no more memory than a few: their lanes run in groups', async () => {
     const layers = Array.from({ length: 96 }, (_, i) => 1 + (i % 16));
     const many: EvaluationRequest = {

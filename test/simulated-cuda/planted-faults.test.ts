@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addonPath, packageRoot } from '#src/torch/setup/paths.js';
 import { buildSimulatedCuda } from './build.js';
 import type { Counts } from './device.js';
+import { full } from '../full.js';
 
 interface Fault {
   what: string;
@@ -166,9 +167,7 @@ interface Outcome {
 }
 
 /** Each is a process: all of them where there is time, else every fourth. */
-const tried = faults.filter(
-  (_, index) => process.env['SAE_EVAL_TEST_FULL'] !== undefined || index % 4 === 0,
-);
+const tried = faults.filter((_, index) => full || index % 4 === 0);
 
 const folder = join(packageRoot, 'build', 'planted-faults');
 let device: string;

@@ -16,9 +16,9 @@ import {
   type EvaluationRequest,
   type EvaluationResult,
 } from '#src/schema/index.js';
+import { full } from '../full.js';
 import {
   computeProcesses,
-  full,
   packageRoot,
   serve,
   temporaryFolder,

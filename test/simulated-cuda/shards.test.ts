@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { FolderStore } from '#src/evaluation/shards/folder-store.js';
 import type { EvaluationResult } from '#src/schema/index.js';
-import { full, packageRoot, temporaryFolder, until } from '../server/harness.js';
+import { full } from '../full.js';
+import { packageRoot, temporaryFolder, until } from '../server/harness.js';
 import { simulatedEnvironment } from './device.js';
 import { writeSmallFiles } from './small-files.js';
 

@@ -9,14 +9,8 @@ import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type EvaluationRecord } from '#src/client/index.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
 import type { ShardList } from '#src/schema/shards.js';
-import {
-  computeProcesses,
-  full,
-  serve,
-  temporaryFolder,
-  until,
-  untilReady,
-} from '../server/harness.js';
+import { full } from '../full.js';
+import { computeProcesses, serve, temporaryFolder, until, untilReady } from '../server/harness.js';
 import { buildSimulatedCuda } from './build.js';
 import { writeSmallFiles } from './small-files.js';
 

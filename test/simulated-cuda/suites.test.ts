@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packageRoot } from '#src/torch/setup/paths.js';
 import { simulatedEnvironment } from './device.js';
+import { full } from '../full.js';
 
 interface Suite {
   name: string;
@@ -38,7 +39,7 @@ interface Report {
 }
 
 describe('on a simulated device', () => {
-  it.each(process.env['SAE_EVAL_TEST_FULL'] === undefined ? part : all)(
+  it.each(!full ? part : all)(
     '$name',
     async ({ args, least }) => {
       const vitest = join(packageRoot, 'node_modules/vitest/vitest.mjs');

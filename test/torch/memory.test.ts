@@ -1,6 +1,7 @@
 /** Handles and bytes: scopes, disposal, and loops whose memory stays flat. */
 import { describe, expect, it } from 'vitest';
 import { keep, memory, scope, zeros, type Tensor } from '#src/torch/index.js';
+import { full } from '../full.js';
 
 describe('memory', () => {
   it('frees what a scope made, also when it throws, and leaves nothing behind', () => {
@@ -49,7 +50,7 @@ describe('memory', () => {
     expect(memory().bytes).toBe(before);
   });
 
-  const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 60 : 1000;
+  const rounds = !full ? 60 : 1000;
   it(`stays flat over ${rounds} temporaries of 64 MB in scopes`, () => {
     const resident = process.memoryUsage.rss();
     for (let i = 0; i < rounds; i++)

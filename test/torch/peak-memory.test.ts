@@ -2,11 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { full } from '../full.js';
 
 const binding = JSON.stringify(
   fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)),
 );
-const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 100 : 1000;
+const rounds = !full ? 100 : 1000;
 
 it(
   'a long loop that never returns to the event loop leaves nothing of the tensors it ' +

@@ -18,11 +18,12 @@ import {
   tensor,
   type Tensor,
 } from '#src/torch/index.js';
+import { full } from '../full.js';
 
 const binding = JSON.stringify(
   fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)),
 );
-const rounds = process.env['SAE_EVAL_TEST_FULL'] === undefined ? 5 : 100;
+const rounds = !full ? 5 : 100;
 
 const worker = (code: string): Worker =>
   new Worker(

@@ -12,7 +12,7 @@ import { compareRuns } from '#src/evaluation/compare/compare-runs.js';
 import { readSums, type RunSums } from '#src/evaluation/compare/sums-of-run.js';
 import { run } from '#src/evaluation/run/run.js';
 import type { EvaluationRequest, EvaluationResult } from '#src/schema/index.js';
-import { full } from '../../server/harness.js';
+import { full } from '../../full.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
 afterAll(() => rmSync(folder, { recursive: true }));

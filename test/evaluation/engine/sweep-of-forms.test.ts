@@ -16,8 +16,8 @@ import { Accumulator } from '#src/metrics/accumulator.js';
 import { chooseProducts } from '#src/sae/index.js';
 import type { EvaluationRequest, SaeSpec } from '#src/schema/index.js';
 import { golden, shipped } from '../../golden/load.js';
+import { full } from '../../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-sweep-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 

@@ -7,10 +7,10 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
 import { Database } from '#src/sqlite/database.js';
+import { full } from '../../full.js';
 import {
   childProcesses,
   computeProcesses,
-  full,
   post,
   smallRequest,
   spawnServer,

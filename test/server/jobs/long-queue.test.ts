@@ -9,15 +9,8 @@ import { Store } from '#server/jobs/store.js';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type EvaluationSummary } from '#src/client/index.js';
 import { resolvedRequestSchema } from '#src/schema/index.js';
-import {
-  full,
-  packageRoot,
-  post,
-  serve,
-  smallRequest,
-  temporaryFolder,
-  untilReady,
-} from '../harness.js';
+import { full } from '../../full.js';
+import { packageRoot, post, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 
 const count = full ? 10_000 : 1000;
 const folder = temporaryFolder();

@@ -6,9 +6,9 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { SaeEvalClient, type EvaluationFailedError } from '#src/client/index.js';
+import { full } from '../../full.js';
 import {
   computeProcesses,
-  full,
   smallRequest,
   spawnServer,
   temporaryFolder,

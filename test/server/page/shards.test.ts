@@ -5,9 +5,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient } from '#src/client/index.js';
+import { full } from '../../full.js';
 import {
   computeProcesses,
-  full,
   packageRoot,
   smallRequest,
   temporaryFolder,

@@ -10,8 +10,8 @@ import {
   type EvaluationRequest,
   type EvaluationResult,
 } from '#src/client/index.js';
+import { full } from '../../full.js';
 import {
-  full,
   packageRoot,
   post,
   serve,

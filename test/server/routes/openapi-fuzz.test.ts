@@ -5,7 +5,8 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
-import { full, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
+import { full } from '../../full.js';
+import { serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 
 const folder = temporaryFolder();
 let server: RunningServer;

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient, type EvaluationRequest } from '#src/client/index.js';
 import { programPath } from '../../cluster/needed-programs.js';
+import { full } from '../../full.js';
 import {
   computeProcesses,
-  full,
   packageRoot,
   smallRequest,
   temporaryFolder,

@@ -6,8 +6,8 @@ import { copyFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient } from '#src/client/index.js';
+import { full } from '../../full.js';
 import {
-  full,
   packageRoot,
   smallRequest,
   temporaryFolder,

@@ -9,8 +9,8 @@ import { Queue } from 'bullmq';
 import { Redis } from 'ioredis';
 import { evaluate } from '#src/index.js';
 import { SaeEvalClient, type EvaluationRequest } from '#src/client/index.js';
+import { full } from '../../full.js';
 import {
-  full,
   packageRoot,
   smallRequest,
   temporaryFolder,

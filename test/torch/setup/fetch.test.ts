@@ -15,6 +15,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PackageCopy, writeLibtorch, writeWheel } from './package-copy.js';
+import { full } from '../../full.js';
 
 const hasPip = spawnSync('python3', ['-m', 'pip', '--version']).status === 0;
 
@@ -23,7 +24,7 @@ const version = { SAE_EVAL_TORCH_VERSION: '2.13.0' };
 const torchWheel = 'torch-2.13.0-py3-none-any.whl';
 
 /** Cases that take ten seconds each, where there is time. */
-const inFull = it.skipIf(process.env['SAE_EVAL_TEST_FULL'] === undefined);
+const inFull = it.skipIf(!full);
 
 describe.skipIf(!hasPip)('fetching libtorch', () => {
   let copy: PackageCopy;

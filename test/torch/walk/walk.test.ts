@@ -23,8 +23,8 @@ import {
 } from '#src/torch/index.js';
 import { hash } from './draw.mjs';
 import { parseSchema } from './schema.mjs';
+import { full } from '../../full.js';
 
-const full = process.env['SAE_EVAL_TEST_FULL'] !== undefined;
 /** Folder in which the children run: some operators write files by name. */
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-walk-'));
 afterAll(() => rmSync(folder, { recursive: true }));
