@@ -183,7 +183,7 @@ describe('parquet', () => {
       state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
       return state % below;
     };
-    const count = full ? 10_000 : 40;
+    const count = full ? 10_000 : 20;
     let [read, refused, next] = [0, 0, 0];
     // Several at a time, since each waits for a worker to start; the mutations come in one order
     // all the same.

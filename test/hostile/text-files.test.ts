@@ -21,7 +21,7 @@ import { mutated, randomBits } from './checkpoint-mutations.js';
 import { zipOf } from './checkpoint-files.js';
 import { full } from '../full.js';
 
-const count = !full ? 300 : 10_000;
+const count = full ? 10_000 : 100;
 let folder: string;
 let vocabulary: Vocabulary;
 beforeAll(async () => {

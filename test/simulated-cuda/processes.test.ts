@@ -204,7 +204,7 @@ describe('a GPU that is lost', () => {
   });
 });
 
-describe('a server that starts with fewer GPUs', () => {
+describe.runIf(full)('a server that starts with fewer GPUs', () => {
   let anywhere: string;
   let gone: string;
   let unwanted: string;
