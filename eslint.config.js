@@ -13,6 +13,7 @@ import tseslint from 'typescript-eslint';
  */
 const mayImport = {
   errors: [],
+  statistics: [],
   bilingual: [],
   'nearest-name': [],
   'json-fault': [],
@@ -43,7 +44,7 @@ const mayImport = {
   evaluation: [
     ...['errors', 'bilingual', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint'],
     ...['lm', 'sae', 'kinds', 'data', 'findings', 'summary', 'missing-path', 'hub-cache'],
-    ...['hub-name', 'system-memory', 'files'],
+    ...['hub-name', 'system-memory', 'files', 'statistics'],
   ],
   inspect: [
     ...['errors', 'hub-cache', 'missing-path', 'schema', 'checkpoint', 'lm', 'sae', 'kinds'],
@@ -145,6 +146,7 @@ const runsInBrowsers = {
     'src/shown-text.ts',
     'src/schema/**',
     'src/metrics/**',
+    'src/statistics/**',
     'src/client/**',
     'src/report/{best,comparable}.ts',
     'src/report/charts/**',

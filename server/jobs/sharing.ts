@@ -2,6 +2,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { kindOfDevice } from '../../src/evaluation/run/device.js';
+import { keepsWhole } from '../../src/schema/index.js';
 import { SharedRun, type SharedRunOptions } from './shared-run.js';
 
 export interface SharingOptions {
@@ -33,7 +34,11 @@ export class Sharing {
     const { id, request } = news.job;
     const folder = this.#folderOf(id);
     const isBegun = existsSync(join(folder, 'plan.json'));
-    if (!isBegun && !this.#shares(device, { id, asked: request.device })) return null;
+    if (
+      !isBegun &&
+      (keepsWhole(request) !== null || !this.#shares(device, { id, asked: request.device }))
+    )
+      return null;
     const run = new SharedRun({
       ...news,
       folder,

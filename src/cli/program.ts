@@ -9,6 +9,7 @@ import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { CompareFlags } from './commands/compare.js';
 import type { ConvertFlags } from './commands/convert.js';
+import type { DictionariesFlags } from './commands/dictionaries.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
 import type { KeyFlags } from './commands/keys.js';
 import type { WorkerFlags } from './commands/worker.js';
@@ -264,6 +265,20 @@ function addFiles(program: Command): void {
     .addOption(langOption())
     .action(async (base: string, runs: string[], options: CompareFlags) =>
       (await import('./commands/compare.js')).compare(base, runs, options),
+    );
+  program
+    .command('dictionaries')
+    .description('compare the decoders of SAEs: PW-MCC and MMCS of each pair')
+    .argument('<checkpoint...>', 'files or folders of SAEs on one place of one model')
+    .option('--kind <kind>', 'kind of those whose files do not say it')
+    .option('--absolute', 'count the size of a cosine, not its sign')
+    .option('--exact-up-to <n>', 'most pairs for an exact matching (default: 16777216)')
+    .option('--candidates <n>', 'nearest latents among which an auction matches (default: 32)')
+    .addOption(deviceOption())
+    .option('--json', 'print JSON')
+    .addOption(langOption())
+    .action(async (checkpoints: string[], options: DictionariesFlags) =>
+      (await import('./commands/dictionaries.js')).dictionaries(checkpoints, options),
     );
   program
     .command('list')

@@ -8,6 +8,7 @@ import { zh } from './language/zh.js';
 import { appendixSections, configurationSection, modelsSection } from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
 import { lossesSection } from './sections/losses.js';
+import { dictionariesSection } from './sections/dictionaries.js';
 import { differencesSection } from './sections/differences.js';
 import { findingsSection } from './sections/findings.js';
 import { perLayerSection, resultsSection, saeTable } from './sections/results.js';
@@ -34,6 +35,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...lossesSection(result, words),
       ...chartsSection(result, words),
       ...differencesSection(result, words),
+      ...dictionariesSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSections(result, words),
       ...modelsSection(result, words),

@@ -1,6 +1,7 @@
 /** Schemas of requests, results and records, with their types. */
 export * from './block-sites.js';
 export * from './catalogue.js';
+export * from './dictionaries.js';
 export * from './list.js';
 export * from './names.js';
 export * from './record.js';
@@ -10,3 +11,4 @@ export * from './request-sae.js';
 export * from './result.js';
 export * from './result-of.js';
 export * from './skipped.js';
+export * from './whole-run.js';

@@ -71,6 +71,13 @@ export const requestFields = z.strictObject({
         'SAE, zero beyond the prefix. "groups": the nested groups of Matryoshka SAEs, as their ' +
         'files tell. Not beside inferK or theta.',
     ),
+  dictionaries: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS ' +
+        'of their decoders and of their latents on the same tokens. Not in shards. Default false.',
+    ),
   seed: z
     .number()
     .int()

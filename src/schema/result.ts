@@ -9,7 +9,9 @@ import { z } from 'zod';
 import type { Bilingual } from '../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
+import { bilingualSchema } from './bilingual-text.js';
 import { blockSites } from './block-sites.js';
+import { dictionaryComparisonSchema } from './dictionaries.js';
 import { skippedSchema } from './skipped.js';
 import { protocolNames, saeKinds } from './names.js';
 import { resolvedRequestFields } from './request.js';
@@ -23,6 +25,7 @@ import {
   type ReplacementValues,
 } from './values.js';
 
+export { bilingualSchema };
 export {
   densityHistogramSchema,
   estimateSchema,
@@ -30,10 +33,6 @@ export {
   referenceValuesSchema,
   strictValuesSchema,
 } from './values.js';
-
-export const bilingualSchema = z
-  .object({ en: z.string(), zh: z.string() })
-  .meta({ id: 'Bilingual' });
 
 export const sweepPointSchema = z
   .object({
@@ -347,6 +346,10 @@ export const resultSchema = z
     results: z.array(saeResultSchema),
     comparisons: z.array(comparisonSchema),
     findings: z.array(findingSchema),
+    dictionaries: z
+      .array(dictionaryComparisonSchema)
+      .optional()
+      .describe('How much the dictionaries of each pair on one place are the same, if asked for.'),
     summary: summarySchema.optional().describe('Left out in results of 0.1.0.'),
     timing: z.object({
       seconds: z.number(),

@@ -3,6 +3,7 @@ import { html } from 'htm/preact';
 import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
+import { Dictionaries } from '../results/dictionaries.js';
 import { Sweeps } from '../results/sweeps.js';
 import { entriesOf, ResultsTable } from '../results/table.js';
 import { ConnectionNote, useLoaded, Waiting } from '../shell/loading.js';
@@ -48,6 +49,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
         <${Sweeps} metrics=${metrics} results=${results} />
       `
     }
+    <${Dictionaries} result=${record.result} />
     ${hasEnd && html`<${ReportLinks} id=${record.id} onProblem=${setProblem} />`}
     <${Request} record=${record} />
   `;

@@ -51,6 +51,7 @@ export const groups = [
       { path: 'inferK', type: 'wholes' },
       { path: 'theta', type: 'reals' },
       { path: 'prefixes', type: 'prefixes' },
+      { path: 'dictionaries', type: 'bool', more: true },
       { path: 'exclude', type: 'exclude', more: true },
       { path: 'batchSize', type: 'whole', initial: '64', more: true },
     ],

@@ -194,6 +194,19 @@ export const en = {
       'Near-identities, and SAEs that the random baseline beats, are not marked.',
     nearIdentity: 'Close to an identity: low errors do not show a good dictionary.',
   },
+  dictionaries: {
+    title: 'Are dictionaries the same',
+    help:
+      'PW-MCC: mean similarity of the pairs of the best one-to-one matching of latents. MMCS: ' +
+      'mean of the largest similarity of each latent. Decoders by cosines, activations by ' +
+      'correlations.',
+    none: 'No two SAEs of this run read one place by one dictionary.',
+    head: ['Pair', 'Latents', 'PW-MCC', 'Pairs ≥ 0.7', 'MMCS a → b', 'MMCS b → a', 'By'],
+    decoders: 'decoders',
+    activations: 'activations',
+    exact: 'exact assignment',
+    auction: (gap) => `auction, at most ${gap} below the best`,
+  },
   sweeps: {
     title: 'Sweeps',
     curves: 'KL per token over L0, along each sweep',

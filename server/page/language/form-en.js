@@ -75,6 +75,7 @@ export const formEn = {
       'Samples that are spliced',
       'KL, ΔCE and loss recovered are over the first so many, the rest over all. Not given: all.',
     ],
+    dictionaries: ['Compare dictionaries', 'PW-MCC and MMCS of each pair of SAEs on one place.'],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],
     theta: ['Threshold instead of the SAEs’', 'Several make a sweep; not beside k.'],
     prefixes: [

@@ -75,6 +75,7 @@ export const formZh = {
       '替换的样本数',
       'KL、ΔCE 和损失恢复率只基于前若干个样本，其余指标基于全部样本。未指定：全部。',
     ],
+    dictionaries: ['比较字典', '同一位置各对 SAE 的 PW-MCC 与 MMCS。'],
     inferK: ['替换 SAE 的 k', '填写多个值即为扫描。'],
     theta: ['替换 SAE 的阈值', '填写多个值即为扫描；不能与 k 同时使用。'],
     prefixes: [

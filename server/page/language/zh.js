@@ -192,6 +192,18 @@ export const zh = {
       '绿色：最优值，以及配对区间无法与之区分的值。近似恒等映射的 SAE 和不如随机基线的 SAE 不作标记。',
     nearIdentity: '近似恒等映射：误差低并不说明字典良好。',
   },
+  dictionaries: {
+    title: '字典是否相同',
+    help:
+      'PW-MCC：潜变量最优一一匹配中各配对相似度的均值。MMCS：每个潜变量最大相似度的均值。' +
+      '解码器按余弦相似度比较，激活按相关系数比较。',
+    none: '本次运行中没有两个 SAE 以单一字典读取同一位置。',
+    head: ['配对', '潜变量', 'PW-MCC', '≥ 0.7 的配对', 'MMCS a → b', 'MMCS b → a', '方法'],
+    decoders: '解码器',
+    activations: '激活',
+    exact: '精确指派',
+    auction: (gap) => `拍卖算法，距最优至多 ${gap}`,
+  },
   sweeps: {
     title: '扫描',
     curves: '各扫描中每词元 KL 随 L0 的变化',

@@ -17,6 +17,7 @@ import { ProgressReports, type BroughtBlocks } from './progress-reports.js';
 import { weightsStreamed } from './residency.js';
 import { stoppedAfter } from './stopped.js';
 import { textOptions } from './text-options.js';
+import { checkWholeRun, wholeRunParts } from './whole-run.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
 import type {
@@ -135,6 +136,7 @@ export async function run(
       turnedSkips: recovered?.turnedSkips,
       streams: recovered?.decisions.superBatch !== undefined,
     });
+    checkWholeRun(loaded, request);
     const { model, tokenizer, begins } = loaded;
     const decisions = recovered?.decisions ?? loaded.decide();
     engine = loaded.engine(decisions);
@@ -207,6 +209,12 @@ export async function run(
         tellResults();
       },
     });
+    const parts = await wholeRunParts(loaded, {
+      validated,
+      decisions,
+      samples: accumulator.sequences,
+      signal,
+    });
     files.check();
     const summary =
       left === null
@@ -230,13 +238,14 @@ export async function run(
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
     }
-    return builder.result(accumulator, {
+    const result = builder.result(accumulator, {
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },
       timing: { seconds: progress.seconds },
       peakBytes: peakBytes(),
       isStopped: left !== null,
       devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,
     });
+    return { ...result, ...parts };
   } catch (thrown) {
     const error = asSaeEvalError(thrown, 'The evaluation');
     if (error.code !== 'input-changed') keeper?.keepQuietly();

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { loadTokenizer } from '../../lm/index.js';
+import { keepsWhole, type ResolvedRequest } from '../../schema/index.js';
 import { beginOfSamples } from '../run/begin-of-samples.js';
 import type { CheckedInputs } from '../run/inputs.js';
 import { textOptions } from '../run/text-options.js';
@@ -73,6 +74,16 @@ export async function planRun(
   }
 }
 
+/** @throws SaeEvalError `request-invalid` for a request that one process must compute whole. */
+function refuseWhole(request: ResolvedRequest): void {
+  const field = keepsWhole(request);
+  if (field === null) return;
+  const message = 'is not computed in shards: leave it out, or run without shards and workers';
+  throw new SaeEvalError('request-invalid', `${field}: ${message}`, {
+    fields: [{ path: field, message }],
+  });
+}
+
 async function makePlan(
   inputs: CheckedInputs,
   store: FolderStore,
@@ -80,6 +91,7 @@ async function makePlan(
 ): Promise<ShardPlan> {
   const { validated, files } = inputs;
   const { request, paths, model } = validated;
+  refuseWhole(request);
   const tokenizer = await loadTokenizer(paths.model);
   const begins = beginOfSamples(validated, tokenizer);
   const stream = await openSamples(

@@ -48,6 +48,11 @@ export interface EvaluationRequest {
    * Not beside inferK or theta.
    */
   prefixes?: 'groups' | number[] | undefined;
+  /**
+   * Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS of
+   * their decoders and of their latents on the same tokens. Not in shards. Default false.
+   */
+  dictionaries?: boolean | undefined;
   /** Seed of RandomK's layer and of the bootstrap. @default 42 */
   seed?: number | undefined;
   /** Name of the run, to find it by. */

@@ -86,6 +86,11 @@ export interface ResolvedRequest {
    * Not beside inferK or theta.
    */
   prefixes?: 'groups' | number[] | undefined;
+  /**
+   * Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS of
+   * their decoders and of their latents on the same tokens. Not in shards. Default false.
+   */
+  dictionaries?: boolean | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -274,6 +279,8 @@ export interface EvaluationResult {
   results: SaeResult[];
   comparisons: Comparison[];
   findings: Finding[];
+  /** How much the dictionaries of each pair on one place are the same, if asked for. */
+  dictionaries?: DictionaryComparison[] | undefined;
   /** Left out in results of 0.1.0. */
   summary?: Summary | undefined;
   timing: {
@@ -329,6 +336,11 @@ export interface RunConfig {
    * Not beside inferK or theta.
    */
   prefixes?: 'groups' | number[] | undefined;
+  /**
+   * Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS of
+   * their decoders and of their latents on the same tokens. Not in shards. Default false.
+   */
+  dictionaries?: boolean | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -578,6 +590,70 @@ export interface Finding {
   sae: string | null;
   message: Bilingual;
   evidence: Record<string, number | string>;
+}
+
+export interface DictionaryComparison {
+  a: string;
+  b: string;
+  /** Whether a similarity keeps its sign, or its size counts. */
+  similarity: 'signed' | 'absolute';
+  /** By cosines of the decoder rows. */
+  decoders: DictionarySimilarity;
+  /** By correlations of the latents on the same tokens; null: see notes. */
+  activations: {
+    /** Latents of a and of b that are compared. */
+    latents: [number, number];
+    /**
+     * Latents of a and of b without a direction (a decoder row of zeros), or whose activation
+     * never changes.
+     */
+    leftOut: [number, number];
+    /** Pairs of the matching: the smaller number of latents. */
+    pairs: number;
+    /** Mean similarity of the pairs of the best one-to-one matching. */
+    pwMcc: number | null;
+    /** Share of the pairs whose similarity is at least 0.7. */
+    shared: number | null;
+    /** `exact`: the best assignment. `auction`: among the candidates of each latent. */
+    method: 'exact' | 'auction';
+    /** What pwMcc may fall short of the best matching at most. */
+    gap: number;
+    /** Nearest latents on either side among which the auction matched; null: all. */
+    candidates: number | null;
+    /** Mean over a's latents of the largest similarity to a latent of b. */
+    mmcs: number | null;
+    /** Mean over b's latents of the largest similarity to a latent of a. */
+    mmcsTurned: number | null;
+    /** Positions that the correlations are over. */
+    tokens: number;
+  } | null;
+  notes: Bilingual[];
+}
+
+export interface DictionarySimilarity {
+  /** Latents of a and of b that are compared. */
+  latents: [number, number];
+  /**
+   * Latents of a and of b without a direction (a decoder row of zeros), or whose activation
+   * never changes.
+   */
+  leftOut: [number, number];
+  /** Pairs of the matching: the smaller number of latents. */
+  pairs: number;
+  /** Mean similarity of the pairs of the best one-to-one matching. */
+  pwMcc: number | null;
+  /** Share of the pairs whose similarity is at least 0.7. */
+  shared: number | null;
+  /** `exact`: the best assignment. `auction`: among the candidates of each latent. */
+  method: 'exact' | 'auction';
+  /** What pwMcc may fall short of the best matching at most. */
+  gap: number;
+  /** Nearest latents on either side among which the auction matched; null: all. */
+  candidates: number | null;
+  /** Mean over a's latents of the largest similarity to a latent of b. */
+  mmcs: number | null;
+  /** Mean over b's latents of the largest similarity to a latent of a. */
+  mmcsTurned: number | null;
 }
 
 /** What the numbers say, in the order of a report; empty if they say nothing. */

@@ -1,0 +1,124 @@
+/**
+ * Latents of SAEs on one place each, on the clean pass of some samples, one micro-batch after the
+ * other: for what is no sum over tokens of one SAE alone.
+ */
+import type { Sample } from '../../data/index.js';
+import type { LanguageModel } from '../../lm/index.js';
+import type { Dictionary, Override } from '../../sae/index.js';
+import { denseValues } from '../../sae/latents.js';
+import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import type { PositionSet } from '../positions.js';
+import { CleanPass, type SiteInBlock } from './clean-pass.js';
+import { Positions } from './positions.js';
+
+/** A place of the clean pass: the residual stream after a block, or a site inside it. */
+export type ReadSite = number | SiteInBlock;
+
+/** An SAE, where it reads, and the positions that count for it. */
+export interface PlacedDictionary {
+  sae: Dictionary;
+  site: ReadSite;
+  positions: PositionSet;
+  /** Change of its own sparsity that the request makes. */
+  override: Override;
+}
+
+export interface SiteLatentsOptions {
+  model: LanguageModel;
+  saes: readonly PlacedDictionary[];
+  saeDtype: DType;
+  /** Sequences that go through the model together. */
+  sequences: number;
+}
+
+/** What one SAE makes of the sequences of a micro-batch. */
+export interface SiteLatents {
+  /** Sequences and positions of each. */
+  B: number;
+  T: number;
+  /** Activations as the model has them, [B · T, w]. */
+  activations: Tensor;
+  /** All latents, [B · T, m], in the SAE's dtype. */
+  latents: Tensor;
+  /** The positions that count, [B, T] bool. */
+  counted: Tensor;
+}
+
+const layerOf = (site: ReadSite): number => (typeof site === 'object' ? site.layer : site);
+const residualOf = (site: ReadSite): number => (typeof site === 'object' ? site.layer - 1 : site);
+
+/** The latents of all m, with those beyond a prefix as zeros. */
+function latentsOf(
+  { sae, override }: Pick<PlacedDictionary, 'sae' | 'override'>,
+  x: Tensor,
+  T: number,
+): Tensor {
+  const values = denseValues(sae.activate(sae.preactivate(x, T), override));
+  const left = sae.m - values.shape.at(-1)!;
+  return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
+}
+
+function pass(
+  samples: readonly Sample[],
+  { model, saes, saeDtype }: SiteLatentsOptions,
+  use: (all: readonly SiteLatents[]) => void,
+): void {
+  const lengths = samples.map(({ length }) => length);
+  const T = Math.max(...lengths);
+  const B = samples.length;
+  const ids = fromTypedArray(
+    BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
+    [B, T],
+    { device: model.device },
+  );
+  const options = { seqLen: samples[0]!.ids.length, paddedQueries: false };
+  const context = model.context(lengths, T, options);
+  const positions = new Positions({ samples, T, device: model.device });
+  try {
+    const clean = new CleanPass({
+      model,
+      ids,
+      context,
+      keep: new Set(saes.map(({ site }) => residualOf(site))),
+      sites: saes.flatMap(({ site }) => (typeof site === 'object' ? [site] : [])),
+      saeDtype,
+    });
+    const depth = Math.max(...saes.map(({ site }) => layerOf(site)));
+    for (let i = 1; i <= depth; i++) clean.through(i);
+    use(
+      saes.map((placed) => {
+        const { sae, site, positions: set } = placed;
+        const own = typeof site === 'object' ? clean.atSite(site) : clean.residual(site);
+        const { x } = clean.input(site, sae.normalization);
+        return {
+          B,
+          T,
+          activations: own.reshape([-1, own.shape.at(-1)!]),
+          latents: latentsOf(placed, x, T),
+          counted: positions.mask('strict', 'positions', set),
+        };
+      }),
+    );
+  } finally {
+    positions.dispose();
+    context.dispose();
+  }
+}
+
+/**
+ * Calls `use` with the latents of each micro-batch; its tensors are freed after the call.
+ * @throws Error if the model's blocks are streamed.
+ */
+export function eachSiteLatents(
+  samples: readonly Sample[],
+  options: SiteLatentsOptions,
+  use: (all: readonly SiteLatents[], samples: readonly Sample[]) => void,
+): void {
+  for (let from = 0; from < samples.length; from += options.sequences) {
+    const some = samples.slice(from, from + options.sequences);
+    scope(() => {
+      pass(some, options, (all) => use(all, some));
+      return null;
+    });
+  }
+}

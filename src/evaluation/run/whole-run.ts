@@ -1,0 +1,114 @@
+/**
+ * The parts of a result that are no sums over tokens of one SAE: they are computed after the passes,
+ * on the same text, by the one process that has the whole run.
+ */
+import { openSamples, type Sample } from '../../data/index.js';
+import { SaeEvalError } from '../../errors.js';
+import { Dictionary, RoutedDictionary, Transcoder } from '../../sae/index.js';
+import { keepsWhole, type EvaluationResult, type ResolvedRequest } from '../../schema/index.js';
+import { compareRunDictionaries, type ComparedSae } from '../dictionaries/compare-run.js';
+import type { ReadSite } from '../engine/site-latents.js';
+import type { ValidatedRequest } from '../request/resolve.js';
+import type { Decisions } from './journal.js';
+import type { LoadedRun } from './loaded-run.js';
+import type { EvaluatedSae } from './prepare.js';
+import { textOptions } from './text-options.js';
+
+/** The place that an SAE on one place reads; null for SAEs over several. */
+function readSite({ sae, resolved }: EvaluatedSae): ReadSite | null {
+  const { layer, site, head, reads } = resolved;
+  if (sae instanceof Transcoder) {
+    const [read] = reads ?? [];
+    if (read === undefined) return null;
+    return read.site === null ? read.layer : { site: read.site, layer: read.layer };
+  }
+  if (layer === null) return null;
+  const slice = head === undefined ? {} : { slice: { from: head * sae!.d, width: sae!.d } };
+  return site === null ? layer : { site, layer, ...slice };
+}
+
+/** The SAEs of a run that read one place by one dictionary. */
+export function placedSaes(loaded: LoadedRun): ComparedSae[] {
+  return loaded.evaluated.flatMap((one) => {
+    const { sae, strategy, resolved, variants } = one;
+    if (!(sae instanceof Dictionary) || sae instanceof RoutedDictionary || strategy === null)
+      return [];
+    const site = readSite(one);
+    if (site === null) return [];
+    return [
+      {
+        sae,
+        site,
+        positions: strategy.positions,
+        override: variants[0]!.sparsity,
+        label: resolved.label,
+        description: resolved.description,
+      },
+    ];
+  });
+}
+
+/** @throws SaeEvalError `request-invalid` if the model's blocks are brought in one by one. */
+export function checkWholeRun(loaded: LoadedRun, request: ResolvedRequest): void {
+  const field = keepsWhole(request);
+  if (field !== null && loaded.model.isStreamed)
+    throw new SaeEvalError(
+      'request-invalid',
+      `${field}: expected a model whose weights fit on ${loaded.model.device}, which brings its ` +
+        'blocks in one by one. Use a device with more memory, or leave the field out.',
+      { fields: [{ path: field, message: 'needs a model whose weights fit on the device' }] },
+    );
+}
+
+async function* firstSamples(
+  batches: AsyncIterable<readonly Sample[]>,
+  count: number,
+): AsyncGenerator<readonly Sample[]> {
+  let left = count;
+  for await (const batch of batches) {
+    if (left <= 0) return;
+    yield batch.slice(0, left);
+    left -= batch.length;
+  }
+}
+
+/** Values of a tensor of latents that are held at a time. */
+const heldLatents = 2 ** 25;
+
+/** Computes what the request asks for beside the metrics; `samples` is the number that was done. */
+export async function wholeRunParts(
+  loaded: LoadedRun,
+  {
+    validated,
+    decisions,
+    samples,
+    signal,
+  }: {
+    validated: ValidatedRequest;
+    decisions: Decisions;
+    samples: number;
+    signal?: AbortSignal | undefined;
+  },
+): Promise<Pick<EvaluationResult, 'dictionaries'>> {
+  const { request } = validated;
+  if (request.dictionaries !== true) return {};
+  const { model, tokenizer, begins } = loaded;
+  const saes = placedSaes(loaded);
+  const perSequence =
+    request.dataset.seqLen * Math.max(1, ...saes.map(({ sae }) => sae.m)) * saes.length;
+  const sequences = Math.max(
+    1,
+    Math.min(decisions.microBatch.sequences, Math.floor(heldLatents / Math.max(1, perSequence))),
+  );
+  const stream = await openSamples(
+    textOptions(validated, {
+      tokenizer,
+      vocabulary: model.vocabulary,
+      prependBos: begins.prependBos,
+    }),
+  );
+  const dictionaries = await compareRunDictionaries(firstSamples(stream, samples), {
+    ...{ model, saes, saeDtype: request.saeDtype, sequences, signal },
+  });
+  return { dictionaries };
+}
