@@ -1,6 +1,6 @@
 // Names of dtypes, devices, layouts and memory formats as JavaScript writes them.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <optional>
 #include <string>

@@ -1,6 +1,6 @@
 // State of one loaded instance of the addon, one per JavaScript thread.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <c10/util/intrusive_ptr.h>
 #include <napi.h>
 

@@ -1,5 +1,9 @@
 #include "typed_array.h"
 
+#include <ATen/ops/empty.h>
+#include <ATen/ops/from_blob.h>
+#include <ATen/ops/zeros.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Memory between typed arrays and tensors: copied either way, or shared.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <napi.h>
 
 #include <memory>

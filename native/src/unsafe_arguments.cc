@@ -1,6 +1,6 @@
 #include "unsafe_arguments.h"
 
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <algorithm>
 

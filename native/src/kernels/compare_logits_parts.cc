@@ -1,6 +1,6 @@
 // The comparison of logits by the parts of logit_parts.h: on CUDA devices as one launch, and on the
 // CPU by the same text, so that it can be checked where there is no device.
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 #include <c10/core/DeviceGuard.h>
 
 #include <map>

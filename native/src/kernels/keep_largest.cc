@@ -2,6 +2,7 @@
 // too many, the threshold rises to the k-th of them. Most of a wide row is only compared with the
 // threshold.
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
 
 #include <algorithm>
 #include <cmath>

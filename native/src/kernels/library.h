@@ -1,6 +1,6 @@
 // Operators of our own, reached through the dispatcher as `sae_eval::…`.
 #pragma once
-#include <ATen/ATen.h>
+#include <ATen/core/Tensor.h>
 
 #include <cstdint>
 #include <optional>

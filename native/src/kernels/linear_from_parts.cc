@@ -3,6 +3,8 @@
 // x₁W₂ᵀ, accumulated in float32 (Henry, Tang and Heinecke 2019, arXiv:1904.06376). The parts of W
 // are computed for a block of rows at a time, in cache, and not kept.
 #include <ATen/Parallel.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/linear.h>
 
 #include <algorithm>
 #include <atomic>

@@ -2,6 +2,10 @@
 // scaling.
 #include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/rms_norm.h>
 
 #include <cmath>
 #include <cstdint>

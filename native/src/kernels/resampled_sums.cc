@@ -4,6 +4,7 @@
 // src/evaluation/result/resampled-sums.ts. This file is compiled without fused multiply-add and
 // without other orders of sums: vectors hold several columns, never several rows of one.
 #include <ATen/Parallel.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <array>
