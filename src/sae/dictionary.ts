@@ -121,6 +121,13 @@ export class Dictionary extends ComputingSAE {
     return this.#decoder.apply(z, this.#decoderBias); // [N, d]
   }
 
+  /**
+   * Weights of each latent, up to a factor above 0 of each row; views: [m, d]. The SAE keeps them.
+   */
+  get weightRows(): { encoder: Tensor; decoder: Tensor } {
+    return { encoder: this.#encoder, decoder: this.#decoder.rows };
+  }
+
   dispose(): void {
     const tensors = [this.#encoder, this.#encoderBias, this.#decoderBias, this.#norms, this.#shift];
     for (const owned of [...tensors, this.#glu?.weight, this.#glu?.bias]) owned?.dispose();

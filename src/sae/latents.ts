@@ -173,6 +173,11 @@ export class Decoder {
     return scope(() => this.#products.linear(z, weight.narrow(1, 0, width), bias));
   }
 
+  /** W_dᵀ as it lies now, a view: [m, d]. */
+  get rows(): Tensor {
+    return this.#rows ?? this.#weight!.t();
+  }
+
   /** W_d in the layout that was given: outlives the scope it is first needed in. */
   #asGiven(): Tensor {
     this.#hasDense = true;

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { found } from './issue-message.js';
-import { floatDtypes, metricNames, protocolNames } from './names.js';
+import { floatDtypes, metricNames, protocolNames, requestProtocols } from './names.js';
 import { datasetSchema } from './request-dataset.js';
 import { excludeSchema, resolvedSaeSpecSchema, saeSpecSchema } from './request-sae.js';
 import { annotation, oneOrMany, path, positiveInt } from './request-values.js';
@@ -23,14 +23,27 @@ export const requestFields = z.strictObject({
     .default([...metricNames])
     .describe('Metrics to compute; default all.'),
   protocol: z
-    .array(z.enum(protocolNames))
+    .array(z.enum(requestProtocols))
     .min(1)
     .default([...protocolNames])
-    .describe('Protocols to measure under.'),
+    .describe(
+      'Protocols to measure under. saelens and saebench, with a version or without, give the ' +
+        'numbers of those tools beside ours, under their names, whatever metrics says.',
+    ),
+  excludeSpecialsFromReconstruction: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the splice of saebench leaves special tokens as they are, as its option ' +
+        '--exclude_special_tokens_from_reconstruction does; default: false.',
+    ),
   batchSize: positiveInt
     .max(1_000_000)
     .default(64)
-    .describe('Samples per batch in the averages of `reference`; memory does not depend on it.'),
+    .describe(
+      'Samples per batch in the averages of `reference`, saelens and saebench; memory depends on ' +
+        'it under the latter two alone.',
+    ),
   spliceSamples: positiveInt
     .max(100_000_000)
     .optional()

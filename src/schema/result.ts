@@ -18,6 +18,7 @@ import { resolvedRequestFields } from './request.js';
 import { chatRoles } from './request-dataset.js';
 import { excludeSchema } from './request-sae.js';
 import {
+  peerResultFields,
   perLayerSchema,
   referenceValuesSchema,
   replacementSchema,
@@ -45,6 +46,7 @@ export const sweepPointSchema = z
       .describe('Number of first latents that count; the whole SAE has its own values.'),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
+    ...peerResultFields,
   })
   .meta({ id: 'SweepPoint' });
 
@@ -160,6 +162,7 @@ export const saeResultSchema = z
     specials: specialSharesSchema.nullable().optional(),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
+    ...peerResultFields,
     perLayer: z.array(perLayerSchema).nullable(),
     replacement: replacementSchema
       .nullable()

@@ -5,6 +5,7 @@ import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
 import { Dictionaries } from '../results/dictionaries.js';
 import { Sweeps } from '../results/sweeps.js';
+import { PeerTables } from '../results/peers.js';
 import { entriesOf, ResultsTable } from '../results/table.js';
 import { ConnectionNote, useLoaded, Waiting } from '../shell/loading.js';
 import { useEvaluation } from './follow.js';
@@ -45,6 +46,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
           marks=${{ strict: hasEnd, reference: hasEnd }}
           caption=${hasEnd ? evaluation.final : evaluation.soFar}
         />
+        <${PeerTables} entries=${entries} />
         <${ResultsCharts} metrics=${metrics} entries=${entries} />
         <${Sweeps} metrics=${metrics} results=${results} />
       `

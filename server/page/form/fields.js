@@ -45,7 +45,11 @@ export const groups = [
   {
     name: 'measures',
     fields: [
-      { path: 'protocol', type: 'choices', options: ['reference', 'strict'] },
+      {
+        path: 'protocol',
+        type: 'choices',
+        options: ['reference', 'strict', 'saelens', 'saebench'],
+      },
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
       { path: 'spliceSamples', type: 'whole' },
       { path: 'inferK', type: 'wholes' },
@@ -54,6 +58,7 @@ export const groups = [
       { path: 'dictionaries', type: 'bool', more: true },
       { path: 'exclude', type: 'exclude', more: true },
       { path: 'batchSize', type: 'whole', initial: '64', more: true },
+      { path: 'excludeSpecialsFromReconstruction', type: 'bool', more: true },
     ],
   },
   {

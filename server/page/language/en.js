@@ -185,6 +185,10 @@ export const en = {
     none: 'n/a',
     plainNumbers: 'averages over batches, without intervals',
     best: 'best',
+    number: 'Number',
+    peers: 'As SAELens and SAEBench count',
+    peersLine:
+      'The same passes under the definitions of these tools. −1 stands for NaN, as they save it.',
     together: 'all layers replaced together',
     baseline: 'baseline',
     failed: (message) => `failed: ${message}`,

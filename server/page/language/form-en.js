@@ -86,7 +86,14 @@ export const formEn = {
       'Positions left out under strict',
       'none, specials, ids, or {"positions": [from, to]}. Not given: as the files say.',
     ],
-    batchSize: ['Batch size', 'Samples per batch in the averages of the reference protocol.'],
+    batchSize: [
+      'Batch size',
+      'Samples per batch in the averages of reference, saelens and saebench.',
+    ],
+    excludeSpecialsFromReconstruction: [
+      'saebench leaves special tokens unspliced',
+      'As its option of that name does. Not given: it splices all.',
+    ],
     device: ['Device'],
     dtype: ['dtype of the model'],
     saeDtype: ['dtype of the SAEs'],

@@ -86,7 +86,11 @@ export const formZh = {
       'strict 下不计入的位置',
       'none、specials、id 列表或 {"positions": [from, to]}。未指定：按文件中的说明。',
     ],
-    batchSize: ['批大小', 'reference 协议求平均时每批的样本数。'],
+    batchSize: ['批大小', 'reference、saelens 与 saebench 求平均时每批的样本数。'],
+    excludeSpecialsFromReconstruction: [
+      'saebench 不替换特殊词元',
+      '与其同名选项一致。未指定：全部替换。',
+    ],
     device: ['设备'],
     dtype: ['模型的 dtype'],
     saeDtype: ['SAE 的 dtype'],

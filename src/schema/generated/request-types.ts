@@ -14,9 +14,32 @@ export interface EvaluationRequest {
   saes: SaeSpec[];
   /** Metrics to compute; default all. */
   metrics?: MetricName[] | undefined;
-  /** Protocols to measure under. @default ["reference","strict"] */
-  protocol?: ProtocolName[] | undefined;
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. @default 64 */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says. @default
+   * ["reference","strict"]
+   */
+  protocol?:
+    | (
+        | 'reference'
+        | 'strict'
+        | 'saelens@6.52'
+        | 'saelens@6.45.2'
+        | 'saelens@6.44'
+        | 'saebench@0.6'
+        | 'saelens'
+        | 'saebench'
+      )[]
+    | undefined;
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone. @default 64
+   */
   batchSize?: number | undefined;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over

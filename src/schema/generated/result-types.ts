@@ -52,9 +52,29 @@ export interface ResolvedRequest {
   saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
-  /** Protocols to measure under. */
-  protocol: ProtocolName[];
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says.
+   */
+  protocol: (
+    | 'reference'
+    | 'strict'
+    | 'saelens@6.52'
+    | 'saelens@6.45.2'
+    | 'saelens@6.44'
+    | 'saebench@0.6'
+    | 'saelens'
+    | 'saebench'
+  )[];
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone.
+   */
   batchSize: number;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
@@ -306,9 +326,29 @@ export interface RunConfig {
   saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
-  /** Protocols to measure under. */
-  protocol: ProtocolName[];
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says.
+   */
+  protocol: (
+    | 'reference'
+    | 'strict'
+    | 'saelens@6.52'
+    | 'saelens@6.45.2'
+    | 'saelens@6.44'
+    | 'saebench@0.6'
+    | 'saelens'
+    | 'saebench'
+  )[];
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone.
+   */
   batchSize: number;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
@@ -515,6 +555,26 @@ export interface SaeResult {
   specials?: SpecialShares | null | undefined;
   reference: ReferenceValues | null;
   strict: StrictValues | null;
+  /**
+   * Numbers as saelens@6.52 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.52'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.45.2 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.45.2'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.44 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.44'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saebench@0.6 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saebench@0.6'?: ToolValues | null | undefined;
   perLayer: PerLayer[] | null;
   /**
    * Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all
@@ -554,6 +614,57 @@ export interface SpecialShares {
   activeLatents: number | null;
 }
 
+export interface ToolValues {
+  /** Share of the KL of a zeroed site that the splice avoids. */
+  kl_div_score: number | null;
+  /** KL(clean ‖ spliced), nats per token. */
+  kl_div_with_sae: number | null;
+  /** KL(clean ‖ site at zero), nats per token. */
+  kl_div_with_ablation: number | null;
+  /** Share of the loss of a zeroed site that the splice avoids. */
+  ce_loss_score: number | null;
+  /** Cross-entropy with the splice. */
+  ce_loss_with_sae: number | null;
+  /** Cross-entropy of the model itself. */
+  ce_loss_without_sae: number | null;
+  /** Cross-entropy with the site at zero. */
+  ce_loss_with_ablation: number | null;
+  /** Explained variance of the activations, as this version defines it. */
+  explained_variance: number | null;
+  /** Mean over tokens of 1 − squared error over squared distance from the mean of the batch. */
+  explained_variance_legacy: number | null;
+  /** Squared error of a token, as this version averages it. */
+  mse: number | null;
+  /** Cosine of activations and reconstructions. */
+  cossim: number | null;
+  /** Mean norm of the activations. */
+  l2_norm_in: number | null;
+  /** Mean norm of the reconstructions. */
+  l2_norm_out: number | null;
+  /** Mean of the ratio of both norms. */
+  l2_ratio: number | null;
+  /** Mean over batches of the mean ‖ĥ‖² over the mean h · ĥ. */
+  relative_reconstruction_bias: number | null;
+  /** Active latents per token. */
+  l0: number | null;
+  /** Sum of the latents of a token. */
+  l1: number | null;
+  /** Share of latents that were active. */
+  frac_alive: number | null;
+  /** Share of latents active on more than 1 % of the tokens. */
+  freq_over_1_percent: number | null;
+  /** Share of latents active on more than 10 % of the tokens. */
+  freq_over_10_percent: number | null;
+  /** Part of all activity that these have (1 %). */
+  normalized_freq_over_1_percent: number | null;
+  /** Part of all activity that these have (10 %). */
+  normalized_freq_over_10_percent: number | null;
+  /** Mean over latents of the largest cosine with another encoder row. */
+  average_max_encoder_cosine_sim?: number | null | undefined;
+  /** Mean over latents of the largest cosine with another decoder row. */
+  average_max_decoder_cosine_sim?: number | null | undefined;
+}
+
 export interface SweepPoint {
   inferK?: number | undefined;
   theta?: number | undefined;
@@ -561,6 +672,26 @@ export interface SweepPoint {
   prefix?: number | undefined;
   reference: ReferenceValues | null;
   strict: StrictValues | null;
+  /**
+   * Numbers as saelens@6.52 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.52'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.45.2 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.45.2'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.44 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.44'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saebench@0.6 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saebench@0.6'?: ToolValues | null | undefined;
 }
 
 export interface Note {
