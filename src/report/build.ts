@@ -12,6 +12,7 @@ import { dictionariesSection } from './sections/dictionaries.js';
 import { differencesSection } from './sections/differences.js';
 import { findingsSection } from './sections/findings.js';
 import { peersSection } from './sections/peers.js';
+import { probesSection } from './sections/probes.js';
 import { perLayerSection, resultsSection, saeTable } from './sections/results.js';
 import { summarySection } from './sections/summary.js';
 import { sweepSections } from './sections/sweeps.js';
@@ -38,6 +39,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...chartsSection(result, words),
       ...differencesSection(result, words),
       ...dictionariesSection(result, words),
+      ...probesSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSections(result, words),
       ...modelsSection(result, words),

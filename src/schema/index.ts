@@ -4,6 +4,7 @@ export * from './catalogue.js';
 export * from './dictionaries.js';
 export * from './list.js';
 export * from './names.js';
+export * from './probes.js';
 export * from './record.js';
 export * from './request.js';
 export * from './request-dataset.js';

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { found } from './issue-message.js';
 import { floatDtypes, metricNames, protocolNames, requestProtocols } from './names.js';
+import { probeSchema } from './probes.js';
 import { datasetSchema } from './request-dataset.js';
 import { excludeSchema, resolvedSaeSpecSchema, saeSpecSchema } from './request-sae.js';
 import { annotation, oneOrMany, path, positiveInt } from './request-values.js';
@@ -90,6 +91,15 @@ export const requestFields = z.strictObject({
     .describe(
       'Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS ' +
         'of their decoders and of their latents on the same tokens. Not in shards. Default false.',
+    ),
+  probes: z
+    .array(probeSchema)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in ' +
+        'shards.',
     ),
   seed: z
     .number()

@@ -12,6 +12,7 @@ import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { bilingualSchema } from './bilingual-text.js';
 import { blockSites } from './block-sites.js';
 import { dictionaryComparisonSchema } from './dictionaries.js';
+import { probeResultSchema } from './probes.js';
 import { skippedSchema } from './skipped.js';
 import { protocolNames, saeKinds } from './names.js';
 import { resolvedRequestFields } from './request.js';
@@ -353,6 +354,10 @@ export const resultSchema = z
       .array(dictionaryComparisonSchema)
       .optional()
       .describe('How much the dictionaries of each pair on one place are the same, if asked for.'),
+    probes: z
+      .array(probeResultSchema)
+      .optional()
+      .describe('What probes find on the labelled data sets, if the request names some.'),
     summary: summarySchema.optional().describe('Left out in results of 0.1.0.'),
     timing: z.object({
       seconds: z.number(),

@@ -4,6 +4,7 @@ import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
 import { Dictionaries } from '../results/dictionaries.js';
+import { Probes } from '../results/probes.js';
 import { Sweeps } from '../results/sweeps.js';
 import { PeerTables } from '../results/peers.js';
 import { entriesOf, ResultsTable } from '../results/table.js';
@@ -52,6 +53,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
       `
     }
     <${Dictionaries} result=${record.result} />
+    <${Probes} result=${record.result} />
     ${hasEnd && html`<${ReportLinks} id=${record.id} onProblem=${setProblem} />`}
     <${Request} record=${record} />
   `;

@@ -211,6 +211,17 @@ export const en = {
     exact: 'exact assignment',
     auction: (gap) => `auction, at most ${gap} below the best`,
   },
+  probes: {
+    title: 'Concepts',
+    help:
+      'Share of documents that a logistic regression told right which was not fitted on them, ' +
+      'averaged over the labels; 0.5 is chance.',
+    size: (k) => (k === 1 ? '1 latent' : `${k} latents`),
+    all: 'All',
+    latents: 'latents',
+    activations: 'activations themselves',
+    documents: (labels) => `Documents: ${labels}.`,
+  },
   sweeps: {
     title: 'Sweeps',
     curves: 'KL per token over L0, along each sweep',

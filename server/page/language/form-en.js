@@ -20,6 +20,7 @@ export const formEn = {
     reals: 'numbers separated by commas',
     exclude: 'none, specials, ids separated by commas, or JSON',
     words: 'texts separated by commas',
+    probes: 'paths in lines, or a list as JSON',
     pairs: 'lines such as commit: 1a2b3c',
   },
   defaultIs: (value) => `${value} (default)`,
@@ -74,6 +75,10 @@ export const formEn = {
     spliceSamples: [
       'Samples that are spliced',
       'KL, ΔCE and loss recovered are over the first so many, the rest over all. Not given: all.',
+    ],
+    probes: [
+      'Labelled texts',
+      'A path in each line, or a list as JSON; how well do latents tell the labels?',
     ],
     dictionaries: ['Compare dictionaries', 'PW-MCC and MMCS of each pair of SAEs on one place.'],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],

@@ -207,6 +207,15 @@ export const zh = {
     exact: '精确指派',
     auction: (gap) => `拍卖算法，距最优至多 ${gap}`,
   },
+  probes: {
+    title: '概念',
+    help: '逻辑回归在未参与拟合的文档上判断正确的比例，对标签取平均；0.5 相当于随机猜测。',
+    size: (k) => `${k} 个潜变量`,
+    all: '全部',
+    latents: '潜变量',
+    activations: '激活本身',
+    documents: (labels) => `文档：${labels}。`,
+  },
   sweeps: {
     title: '扫描',
     curves: '各扫描中每词元 KL 随 L0 的变化',

@@ -17,7 +17,7 @@ import { ProgressReports, type BroughtBlocks } from './progress-reports.js';
 import { weightsStreamed } from './residency.js';
 import { stoppedAfter } from './stopped.js';
 import { textOptions } from './text-options.js';
-import { checkWholeRun, wholeRunParts } from './whole-run.js';
+import { WholeRun } from './whole-run.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
 import type {
@@ -136,7 +136,7 @@ export async function run(
       turnedSkips: recovered?.turnedSkips,
       streams: recovered?.decisions.superBatch !== undefined,
     });
-    checkWholeRun(loaded, request);
+    const whole = await WholeRun.prepare(loaded, validated);
     const { model, tokenizer, begins } = loaded;
     const decisions = recovered?.decisions ?? loaded.decide();
     engine = loaded.engine(decisions);
@@ -209,12 +209,7 @@ export async function run(
         tellResults();
       },
     });
-    const parts = await wholeRunParts(loaded, {
-      validated,
-      decisions,
-      samples: accumulator.sequences,
-      signal,
-    });
+    const parts = await whole.parts({ decisions, samples: accumulator.sequences, signal });
     files.check();
     const summary =
       left === null

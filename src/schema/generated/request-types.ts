@@ -76,6 +76,11 @@ export interface EvaluationRequest {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. @default 42 */
   seed?: number | undefined;
   /** Name of the run, to find it by. */
@@ -208,3 +213,25 @@ export type Exclude =
       /** Range of positions that stays, as a slice: from, to and step. */
       positions: [number | null, number | null] | [number | null, number | null, number | null];
     };
+
+export interface ProbeDataset {
+  /** Path of a data file, or of a folder of them, whose records have a text and a label. */
+  path: string;
+  /** Name of the data set in the result; default: its path. */
+  name?: string | undefined;
+  /** Split to read, if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text. @default "text" */
+  textField?: string | undefined;
+  /**
+   * Field of a record that has its label: a string, a whole number or a boolean. @default
+   * "label"
+   */
+  labelField?: string | undefined;
+  /** Tokens of a text that are read, from its beginning. @default 128 */
+  seqLen?: number | undefined;
+  /** Documents of each label, the first ones. @default 1000 */
+  maxPerLabel?: number | undefined;
+  /** What is done with the labels; default all. @default ["sparseProbing"] */
+  tasks?: 'sparseProbing'[] | undefined;
+}

@@ -111,6 +111,11 @@ export interface ResolvedRequest {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -230,6 +235,25 @@ export interface ResolvedSaeSpec {
   label?: string | undefined;
 }
 
+export interface ProbeDataset {
+  /** Path of a data file, or of a folder of them, whose records have a text and a label. */
+  path: string;
+  /** Name of the data set in the result; default: its path. */
+  name?: string | undefined;
+  /** Split to read, if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text. */
+  textField: string;
+  /** Field of a record that has its label: a string, a whole number or a boolean. */
+  labelField: string;
+  /** Tokens of a text that are read, from its beginning. */
+  seqLen: number;
+  /** Documents of each label, the first ones. */
+  maxPerLabel: number;
+  /** What is done with the labels; default all. */
+  tasks: 'sparseProbing'[];
+}
+
 export interface Progress {
   /** Number of samples done, in the current batch too. */
   samples: number;
@@ -301,6 +325,8 @@ export interface EvaluationResult {
   findings: Finding[];
   /** How much the dictionaries of each pair on one place are the same, if asked for. */
   dictionaries?: DictionaryComparison[] | undefined;
+  /** What probes find on the labelled data sets, if the request names some. */
+  probes?: ProbeResult[] | undefined;
   /** Left out in results of 0.1.0. */
   summary?: Summary | undefined;
   timing: {
@@ -381,6 +407,11 @@ export interface RunConfig {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -785,6 +816,67 @@ export interface DictionarySimilarity {
   mmcs: number | null;
   /** Mean over b's latents of the largest similarity to a latent of a. */
   mmcsTurned: number | null;
+}
+
+export interface ProbeResult {
+  name: string;
+  path: string;
+  labels: {
+    label: string;
+    documents: number;
+  }[];
+  /** Records without a usable text or label. Those beyond maxPerLabel do not count. */
+  skippedRecords: number;
+  saes: {
+    sae: string;
+    sparseProbing: SparseProbing | null;
+    error: {
+      code: string;
+      message: string;
+    } | null;
+  }[];
+}
+
+export interface SparseProbing {
+  /** Probes on the latents' means over a document. */
+  latents: {
+    /** Probes on the k features whose means differ most between the classes. */
+    top: {
+      k: number;
+      accuracy: ProbeAccuracy;
+    }[];
+    /** Probes on all features. */
+    all: ProbeAccuracy;
+  };
+  /** Probes on the means of the activations themselves. */
+  activations: {
+    /** Probes on the k features whose means differ most between the classes. */
+    top: {
+      k: number;
+      accuracy: ProbeAccuracy;
+    }[];
+    /** Probes on all features. */
+    all: ProbeAccuracy;
+  };
+  labels: {
+    label: string;
+    /** Latents whose means differ most over all documents, the first one first. */
+    latents: number[];
+    /** Share of documents that the probes on k latents told right. */
+    accuracy: {
+      k: number;
+      mean: number;
+    }[];
+  }[];
+}
+
+export interface ProbeAccuracy {
+  /** Share of documents that were told right, averaged over the labels. */
+  mean: number;
+  /** 95 % percentile bootstrap over documents; null with fewer than 20. */
+  ci95: [number, number] | null;
+  /** The same on the documents of each fold. */
+  folds: number[];
 }
 
 /** What the numbers say, in the order of a report; empty if they say nothing. */
