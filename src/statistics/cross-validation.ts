@@ -75,7 +75,7 @@ export function crossValidate(
   return { right };
 }
 
-/** Mean over the tasks of the share of documents that were judged right, by weights of documents. */
+/** Mean over the tasks of the share of documents judged right, by weights of documents. */
 export function accuracyOf(
   tasks: readonly LabelTask[],
   { right }: Judged,
