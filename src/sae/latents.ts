@@ -165,6 +165,11 @@ export class Decoder {
     return bias === null ? sum : sum.add(bias);
   }
 
+  /** W_dᵀ as it lies: [m, d], a handle of the caller's. */
+  latentRows(): Tensor {
+    return this.#rows === null ? this.#weight!.t() : this.#rows.narrow(0, 0, this.#m);
+  }
+
   /** z [N, m], or [N, prefix] of the first latents. */
   #product(z: Tensor, bias: Tensor | null): Tensor {
     const width = z.shape.at(-1)!;

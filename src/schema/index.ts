@@ -2,6 +2,7 @@
 export * from './block-sites.js';
 export * from './catalogue.js';
 export * from './dictionaries.js';
+export * from './latents.js';
 export * from './list.js';
 export * from './names.js';
 export * from './probes.js';

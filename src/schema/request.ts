@@ -13,6 +13,9 @@ import { annotation, oneOrMany, path, positiveInt } from './request-values.js';
 /** Most SAEs of a request. */
 export const mostSaes = 256;
 
+/** Most contexts of a latent in the latents table. */
+export const mostContexts = 100;
+
 /** Fields of a request; {@link requestSchema} adds the rules between them. */
 export const requestFields = z.strictObject({
   model: path.describe('Folder of a Hugging Face model, or its name in the local cache.'),
@@ -64,6 +67,16 @@ export const requestFields = z.strictObject({
     ),
   dtype: z.enum(floatDtypes).default('float32').describe('dtype of the language model.'),
   saeDtype: z.enum(floatDtypes).default('float32').describe('dtype of the SAEs.'),
+  latents: z
+    .number()
+    .int()
+    .min(0)
+    .max(mostContexts)
+    .optional()
+    .describe(
+      'Makes a table of all latents of every SAE, with so many top contexts each; 0: the table ' +
+        'without contexts. Default: no table.',
+    ),
   exclude: excludeSchema
     .optional()
     .describe(

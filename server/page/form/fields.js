@@ -53,6 +53,7 @@ export const groups = [
       },
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
       { path: 'spliceSamples', type: 'whole' },
+      { path: 'latents', type: 'whole' },
       { path: 'inferK', type: 'wholes' },
       { path: 'theta', type: 'reals' },
       { path: 'prefixes', type: 'prefixes' },

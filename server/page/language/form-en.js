@@ -81,6 +81,10 @@ export const formEn = {
       'A path in each line, or a list as JSON; how well do latents tell the labels?',
     ],
     dictionaries: ['Compare dictionaries', 'PW-MCC and MMCS of each pair of SAEs on one place.'],
+    latents: [
+      'Latents one by one',
+      'A table of all latents, with so many top contexts each (0: none). Not given: no table.',
+    ],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],
     theta: ['Threshold instead of the SAEs’', 'Several make a sweep; not beside k.'],
     prefixes: [

@@ -78,6 +78,10 @@ export const formZh = {
     ],
     probes: ['带标签的文本', '每行一个路径，或 JSON 列表；潜变量能否判断标签？'],
     dictionaries: ['比较字典', '同一位置各对 SAE 的 PW-MCC 与 MMCS。'],
+    latents: [
+      '逐个潜变量',
+      '列出全部潜变量的表，每个附若干最强上下文（0：不附）。未指定：不生成该表。',
+    ],
     inferK: ['替换 SAE 的 k', '填写多个值即为扫描。'],
     theta: ['替换 SAE 的阈值', '填写多个值即为扫描；不能与 k 同时使用。'],
     prefixes: [

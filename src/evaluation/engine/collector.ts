@@ -4,7 +4,9 @@ import type { Target } from '../../metrics/keys.js';
 import { isPeerProtocol } from '../../metrics/peers/protocols.js';
 import { metrics, type Table } from '../../metrics/table.js';
 import { keep, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import type { Latents } from '../../sae/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
+import { LatentsSeen, type SeenAt } from './latents-seen.js';
 import type { Over, Positions } from './positions.js';
 import { BatchTokens, disposeHeld, type HeldByPlace } from './peers/batch-tokens.js';
 import { onHost, VectorSums } from './vectors.js';
@@ -15,6 +17,17 @@ export interface CollectorOptions {
   setOf?: (of: Omit<Target, 'slot'>) => PositionSet;
   /** Metrics whose sums are collected; default all. */
   table?: Table;
+  /** Contexts of each latent in the latents table; default: there is no table. */
+  contexts?: number | undefined;
+}
+
+export interface FlushOptions {
+  /** Whether the batch ends with this micro-batch; default true. */
+  isLast?: boolean;
+  /** Index in the run of the first sequence; default 0. */
+  first?: number;
+  /** Tokens of the batch that wait for its means. */
+  tokens?: BatchTokens;
 }
 
 /** float32, or a wider dtype as it is. */
@@ -45,9 +58,16 @@ export class Collector {
   readonly #summed: Summed[] = [];
   readonly #vectors: { key: string; values: Tensor }[] = [];
   readonly #held: HeldByPlace = new Map();
+  readonly #seen: LatentsSeen | null;
 
-  constructor({ positions, setOf = () => everyPosition, table = metrics }: CollectorOptions) {
+  constructor({
+    positions,
+    setOf = () => everyPosition,
+    table = metrics,
+    contexts,
+  }: CollectorOptions) {
     this.table = table;
+    this.#seen = contexts === undefined ? null : new LatentsSeen(contexts);
     this.positions = positions;
     this.#setOf = setOf;
   }
@@ -111,6 +131,11 @@ export class Collector {
     held.errors.push({ target, values });
   }
 
+  /** Counts latents [N, m] in the table of their SAE, if there is one. */
+  latents(owner: string, latents: Latents, at?: SeenAt): void {
+    this.#seen?.see(owner, latents, at);
+  }
+
   /** Adds up the columns that wait. */
   #sum(): void {
     const groups = new Map<Tensor, Map<DType, Waiting[]>>();
@@ -148,7 +173,7 @@ export class Collector {
   flush(
     accumulator: Accumulator,
     batch = new VectorSums(),
-    { isLast = true, tokens = new BatchTokens() }: { isLast?: boolean; tokens?: BatchTokens } = {},
+    { isLast = true, tokens = new BatchTokens(), first = 0 }: FlushOptions = {},
   ): void {
     const { B } = this.positions;
     this.#sum();
@@ -168,6 +193,11 @@ export class Collector {
     for (const { places } of this.#summed) for (const place of places) columns[place] = take(B);
     this.#keys.forEach((key, place) => accumulator.append(key, columns[place]!));
     totals.forEach(([key], index) => accumulator.add(key, take(lengths[index]!)));
+    this.#seen?.moveTo(accumulator, {
+      first,
+      positions: this.positions,
+      setOf: this.#setOf,
+    });
     for (const [key, values] of ofBatch) accumulator.append(key, values);
     if (isLast) {
       batch.dispose();

@@ -306,7 +306,7 @@ export class Engine {
     const ofWeights = isBegin
       ? this.#options.strategies.flatMap((strategy) => strategy.ofWeights?.() ?? [])
       : [];
-    pass.flush(accumulator, vectors, { isLast, tokens });
+    pass.flush(accumulator, vectors, { isLast, tokens, first: of.first + of.done });
     for (const [key, values] of ofWeights) accumulator.add(key, values);
     this.#passes.appendCounts(pass.positions, accumulator);
     of.done += samples.length;

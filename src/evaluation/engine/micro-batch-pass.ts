@@ -11,7 +11,7 @@ import { ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import type { PositionSet } from '../positions.js';
 import type { Traveler } from './block-sweep.js';
 import { CleanPass } from './clean-pass.js';
-import type { Collector } from './collector.js';
+import type { Collector, FlushOptions } from './collector.js';
 import { compareLogits } from './compare-logits.js';
 import { LaneStack, type SweptLanes } from './lane-stack.js';
 import type { LanePlan, LaneStart } from './lanes.js';
@@ -185,11 +185,7 @@ export class MicroBatchPass implements Traveler {
   }
 
   /** Moves the sums on. Nothing is added anywhere if memory runs out on the way. */
-  flush(
-    accumulator: Accumulator,
-    vectors: VectorSums,
-    options: { isLast: boolean; tokens: BatchTokens },
-  ): void {
+  flush(accumulator: Accumulator, vectors: VectorSums, options: FlushOptions): void {
     this.#options.into.flush(accumulator, vectors, options);
   }
 

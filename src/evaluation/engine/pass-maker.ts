@@ -84,6 +84,7 @@ export class PassMaker {
       setOf: ({ owner, protocol }) =>
         this.#peerSets.get(protocol) ?? this.#sets.get(owner) ?? everyPosition,
       ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
+      contexts: wanted.contexts,
     });
     return new MicroBatchPass({
       model,

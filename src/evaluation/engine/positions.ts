@@ -156,6 +156,16 @@ export class Positions {
     return found;
   }
 
+  /** Positions that count, 1 each: [B · T]. */
+  flags(protocol: Protocol, over: Over = 'positions', set = everyPosition): Uint8Array {
+    return this.#flagsOf(protocol, over, set);
+  }
+
+  /** Positions of a sequence of the run, T or more. */
+  get seqLen(): number {
+    return this.#options.samples[0]?.ids.length ?? this.T;
+  }
+
   /** Number of positions of each sequence that count: [B]. */
   counts(protocol: Protocol, over: Over = 'positions', set = everyPosition): Float64Array {
     return this.#perSequence(this.#flagsOf(protocol, over, set));

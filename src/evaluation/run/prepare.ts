@@ -73,6 +73,7 @@ export function wantedOf(request: ResolvedRequest): Wanted {
     splice: metrics.some((metric) => needsOf(metric).splice),
     zero: metrics.some((metric) => needsOf(metric).zero),
     metrics,
+    contexts: request.latents,
   };
 }
 

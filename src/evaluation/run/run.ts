@@ -1,5 +1,6 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { chooseProducts } from '../../sae/index.js';
@@ -20,6 +21,7 @@ import { textOptions } from './text-options.js';
 import { WholeRun } from './whole-run.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
+import { writeLatentsOfRun } from '../latents/latents-of-run.js';
 import type {
   Bilingual,
   EvaluationRequest,
@@ -62,6 +64,8 @@ export interface RunOptions {
   journal?: string;
   /** File for the sums of a run that has ended (docs/reference/sums.md). */
   sums?: string;
+  /** File for the latents table, if the request has `latents` (docs/reference/latents.md). */
+  latents?: string;
   /**
    * Device to compute on, one of those that the request allows; default: chosen by the request. It
    * is no part of a run's identity, so that a journal continues on another GPU of the same name.
@@ -145,14 +149,13 @@ export async function run(
       id: recovered?.id ?? options.id ?? randomUUID(),
       createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
     };
-    const stream = await openSamples({
-      ...textOptions(validated, {
-        tokenizer,
-        vocabulary: model.vocabulary,
-        prependBos: begins.prependBos,
-      }),
-      skipBatches: accumulator.batchSizes.length,
+    const text = textOptions(validated, {
+      tokenizer,
+      vocabulary: model.vocabulary,
+      prependBos: begins.prependBos,
     });
+    const skipBatches = accumulator.batchSizes.length;
+    const stream = await openSamples({ ...text, skipBatches });
     const { facts } = loaded;
     const builder = new ResultBuilder({
       facts,
@@ -232,6 +235,26 @@ export async function run(
         });
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
+    }
+    try {
+      // That of another run may lie there.
+      if (options.latents !== undefined) rmSync(options.latents, { force: true });
+      if (options.latents !== undefined && request.latents !== undefined)
+        await writeLatentsOfRun(options.latents, {
+          accumulator,
+          evaluated: loaded.evaluated,
+          saes: facts.saes,
+          contexts: request.latents,
+          seqLen: request.dataset.seqLen,
+          text,
+          tokenizer,
+          id: identity.id,
+          version: packageVersion,
+          signal,
+        });
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      notice(notWritten(thrown, { en: 'latents table', zh: '潜变量表' }));
     }
     const result = builder.result(accumulator, {
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },

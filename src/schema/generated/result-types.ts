@@ -91,6 +91,11 @@ export interface ResolvedRequest {
   /** dtype of the SAEs. */
   saeDtype: FloatDtype;
   /**
+   * Makes a table of all latents of every SAE, with so many top contexts each; 0: the table
+   * without contexts. Default: no table.
+   */
+  latents?: number | undefined;
+  /**
    * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
    * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
    * else none.
@@ -386,6 +391,11 @@ export interface RunConfig {
   dtype: FloatDtype;
   /** dtype of the SAEs. */
   saeDtype: FloatDtype;
+  /**
+   * Makes a table of all latents of every SAE, with so many top contexts each; 0: the table
+   * without contexts. Default: no table.
+   */
+  latents?: number | undefined;
   /**
    * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
    * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,

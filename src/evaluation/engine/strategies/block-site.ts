@@ -112,6 +112,7 @@ export class InsideBlock implements Strategy {
             },
             into,
           );
+        if (part.measures) into.latents(owner, latents);
         return reconstruction;
       });
       if (this.lanes.length === 0) return [];

@@ -134,6 +134,7 @@ export class MultiLayer implements Strategy {
               ({ protocol }) => protocol === 'strict' || !changesSparsity(sparsity),
             );
             measure({ x: input.x, reconstruction, latents, targets: own }, into);
+            into.latents(owner, latents, { slot, slots: this.measuredOn.length });
             const unchanged = all.filter((target) => !own.includes(target));
             if (unchanged.length > 0) this.#measureUnchanged(input.x, latentsOf, unchanged, into);
           }

@@ -110,6 +110,8 @@ export class SingleLayer implements Strategy {
           const reconstruction = sae.decode(latents); // [N, d]
           const targets = targetsFor(owner, protocols, 0);
           if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);
+          // The table is of the activations that are spliced.
+          if (part.measures && index === 0) into.latents(owner, latents);
           const forPeers = part.measures && index === 0 && this.peers.length > 0;
           if (wanted.length === 0 && !forPeers) return [];
           const restored = input.restore(reconstruction); // [N, d]

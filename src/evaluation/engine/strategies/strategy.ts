@@ -29,6 +29,8 @@ export interface Wanted {
   zero: boolean;
   /** The requested metrics; default all. */
   metrics?: Table;
+  /** Contexts of each latent in the latents table; default: there is no table. */
+  contexts?: number | undefined;
 }
 
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
