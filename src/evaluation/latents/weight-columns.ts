@@ -5,10 +5,10 @@
  */
 import type { WeightColumns } from '../../metrics/latent-tally.js';
 import type { LatentRows, SAE } from '../../sae/index.js';
-import { ops, scope, type Tensor } from '../../torch/index.js';
+import { fromTypedArray, ops, scope, type Tensor } from '../../torch/index.js';
 
-/** Latents of a block: the cosines of two blocks take 16 MiB. */
-const block = 2048;
+/** Latents of a block: the cosines of two blocks take 4 MiB, which stay in a cache. */
+const block = 1024;
 
 interface Block {
   from: number;
@@ -24,18 +24,23 @@ function blocksOf(m: number): Block[] {
 
 /** Rows of a block, their parts side by side, in float32 at least: [count, w]. */
 function rowsOf(parts: readonly Tensor[], { from, count }: Block): Tensor {
-  const rows = ops.cat(
-    parts.map((part) => part.narrow(0, from, count)),
-    -1,
-  );
+  const each = parts.map((part) => part.narrow(0, from, count));
+  const rows = each.length === 1 ? each[0]! : ops.cat(each, -1);
   return rows.dtype === 'float64' ? rows : rows.to({ dtype: 'float32' });
 }
 
 const norms = (rows: Tensor): Tensor =>
   ops.linalg_vector_norm(rows, 2, [-1], { keepdim: false, dtype: 'float64' });
 
-const float64 = (values: Tensor): Float64Array =>
-  scope(() => values.to({ dtype: 'float64' })).toTypedArray() as Float64Array;
+/** Values on the host, in float64. */
+function float64(values: Tensor): Float64Array {
+  const wide = scope(() => values.to({ dtype: 'float64' }));
+  try {
+    return wide.toTypedArray() as Float64Array;
+  } finally {
+    wide.dispose();
+  }
+}
 
 /** Norms, and cosines of encoder and decoder rows, of a block. */
 function ownOf(rows: LatentRows, at: Block): Record<'encoder' | 'decoder' | 'cosine', Tensor> {
@@ -51,32 +56,23 @@ function ownOf(rows: LatentRows, at: Block): Record<'encoder' | 'decoder' | 'cos
   });
 }
 
-/** Rows of a block as unit vectors, and which of them have no direction: [count, w], [count]. */
-function unitRows(rows: LatentRows, at: Block): { unit: Tensor; isNull: Tensor } {
+/** Rows of a block as unit vectors, and which of them have no direction; null if all have one. */
+interface UnitRows {
+  unit: Tensor; // [count, w]
+  isNull: Tensor | null; // [count]
+}
+
+function unitRows(rows: LatentRows, at: Block, lengths: Float64Array): UnitRows {
+  const own = lengths.subarray(at.from, at.from + at.count);
+  const isNull = own.map((length) => (length > 0 ? 0 : 1));
+  const factors = own.map((length) => (length > 0 ? 1 / length : 0));
   const decoder = rowsOf(rows.decoder, at);
-  const lengths = norms(decoder).unsqueeze(-1).to({ dtype: decoder.dtype });
-  const isNull = lengths.gt(0).logical_not();
-  return { unit: decoder.div(lengths.masked_fill(isNull, 1)), isNull: isNull.squeeze(-1) };
-}
-
-/** The largest cosine of each row of a block with the rows of another, and with which. */
-interface Nearest {
-  cosine: Float64Array;
-  index: BigInt64Array;
-}
-
-/** @param along 1: of each row of the first block; 0: of each row of the second. */
-function nearestAlong(cosines: Tensor, along: 0 | 1): Nearest {
-  const { largest, index } = scope(() => {
-    const found = cosines.argmax(along);
-    return { largest: cosines.gather(along, found.unsqueeze(along)).squeeze(along), index: found };
-  });
-  try {
-    return { cosine: float64(largest), index: index.toTypedArray() as BigInt64Array };
-  } finally {
-    largest.dispose();
-    index.dispose();
-  }
+  const { device, dtype } = decoder;
+  const factor = fromTypedArray(factors, [at.count, 1], { device }).to({ dtype });
+  return {
+    unit: decoder.mul(factor),
+    isNull: isNull.includes(1) ? fromTypedArray(isNull, [at.count], { device }).gt(0) : null,
+  };
 }
 
 interface Twins {
@@ -84,16 +80,32 @@ interface Twins {
   twin: Float64Array;
 }
 
-/** Keeps what is nearer than what was found. Blocks come in order, so the first of equals stays. */
-function take(twins: Twins, own: Block, other: Block, { cosine, index }: Nearest): void {
-  for (let row = 0; row < own.count; row++) {
+/**
+ * Keeps what is nearer than what was found: of each row of a block, the largest of its cosines
+ * [count, others] with the rows of another. Blocks come in order, so the first of equals stays. The
+ * places are looked for in those rows alone whose cosine is larger, few after the first blocks.
+ */
+function take(twins: Twins, own: Block, other: Block, cosines: Tensor): void {
+  const largest = float64(scope(() => cosines.amax([1])));
+  const nearer: number[] = [];
+  largest.forEach((value, row) => {
     const latent = own.from + row;
-    const value = cosine[row]!;
-    if (value === -Infinity || !(Number.isNaN(twins.twin[latent]) || value > twins.cosine[latent]!))
-      continue;
+    if (value === -Infinity || Number.isNaN(value)) return;
+    if (!Number.isNaN(twins.twin[latent]) && value <= twins.cosine[latent]!) return;
     twins.cosine[latent] = value;
-    twins.twin[latent] = other.from + Number(index[row]!);
-  }
+    nearer.push(row);
+  });
+  if (nearer.length === 0) return;
+  const { device } = cosines;
+  const places = scope(() => {
+    const rows = fromTypedArray(BigInt64Array.from(nearer, BigInt), [nearer.length], { device });
+    return cosines.index_select(0, rows).contiguous().argmax(1);
+  });
+  const found = places.toTypedArray() as BigInt64Array;
+  places.dispose();
+  nearer.forEach((row, i) => {
+    twins.twin[own.from + row] = other.from + Number(found[i]!);
+  });
 }
 
 async function turn(signal: AbortSignal | undefined): Promise<void> {
@@ -103,26 +115,28 @@ async function turn(signal: AbortSignal | undefined): Promise<void> {
 
 async function twinsOf(
   rows: LatentRows,
-  { m, signal }: { m: number; signal: AbortSignal | undefined },
+  { lengths, signal }: { lengths: Float64Array; signal: AbortSignal | undefined },
 ): Promise<Twins> {
+  const m = lengths.length;
   const twins = { cosine: new Float64Array(m).fill(NaN), twin: new Float64Array(m).fill(NaN) };
   const blocks = blocksOf(m);
-  for (const [i, own] of blocks.entries())
+  for (const [i, own] of blocks.entries()) {
     for (const other of blocks.slice(i)) {
       await turn(signal);
       scope(() => {
-        const first = unitRows(rows, own);
-        const second = other === own ? first : unitRows(rows, other);
+        const first = unitRows(rows, own, lengths);
+        const second = other === own ? first : unitRows(rows, other, lengths);
         const cosines = first.unit.matmul(second.unit.t());
         // A row is no twin of itself, and one without direction is nobody's.
         if (other === own) cosines.fill_diagonal_(-Infinity);
-        cosines.masked_fill_(first.isNull.unsqueeze(1), -Infinity);
-        cosines.masked_fill_(second.isNull.unsqueeze(0), -Infinity);
-        if (other !== own) take(twins, other, own, nearestAlong(cosines, 0));
-        take(twins, own, other, nearestAlong(cosines, 1));
+        if (first.isNull !== null) cosines.masked_fill_(first.isNull.unsqueeze(1), -Infinity);
+        if (second.isNull !== null) cosines.masked_fill_(second.isNull.unsqueeze(0), -Infinity);
+        if (other !== own) take(twins, other, own, cosines.t());
+        take(twins, own, other, cosines);
         return null;
       });
     }
+  }
   return twins;
 }
 
@@ -149,7 +163,7 @@ export async function weightColumns(
       for (const one of Object.values(own)) one.dispose();
       await turn(signal);
     }
-    const { cosine, twin } = await twinsOf(rows, { m, signal });
+    const { cosine, twin } = await twinsOf(rows, { lengths: decoderNorm, signal });
     return { encoderNorm, decoderNorm, encoderDecoderCosine, twinCosine: cosine, twin };
   } finally {
     for (const one of [...rows.encoder, ...rows.decoder, rows.encoderDivisor]) one?.dispose();

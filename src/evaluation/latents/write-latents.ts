@@ -31,7 +31,9 @@ export interface WriteLatentsOptions {
 }
 
 /** Latents of a row group: with their contexts some megabytes. */
-const groupRows = 4096;
+const groupRows = 2048;
+/** Bytes of a page, which a reader of single rows decodes whole. */
+const pageBytes = 65_536;
 
 interface Tallied {
   facts: SaeFacts;
@@ -98,6 +100,7 @@ export async function writeLatents(path: string, options: WriteLatentsOptions): 
             data: storedColumn(name, rows),
           })),
           rowGroupSize: groupRows,
+          pageSize: pageBytes,
         });
       }
     }
