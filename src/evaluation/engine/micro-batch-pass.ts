@@ -17,7 +17,6 @@ import { LaneStack, type SweptLanes } from './lane-stack.js';
 import type { LanePlan, LaneStart } from './lanes.js';
 import { measureLogits } from './measure.js';
 import type { MicroBatch } from './micro-batch.js';
-import type { BatchTokens } from './peers/batch-tokens.js';
 import type { Positions } from './positions.js';
 import type { Entry, Round } from './rounds.js';
 import type { Strategy } from './strategies/strategy.js';

@@ -8,19 +8,26 @@ import { addWeights } from './add-weights.js';
 import { ContextTexts, writeTokens } from './context-texts.js';
 import { writeLatents, type WriteLatentsOptions } from './write-latents.js';
 
-export interface LatentsOfRunOptions extends Omit<WriteLatentsOptions, 'texts'> {
+export interface LatentsOfRunOptions extends Omit<WriteLatentsOptions, 'texts' | 'contexts'> {
+  /** Contexts of each latent; undefined: no table. */
+  contexts: number | undefined;
   evaluated: readonly EvaluatedSae[];
   /** The text of the run, as its first pass opened it. */
   text: SampleOptions;
   tokenizer: Tokenizer;
 }
 
-/** Writes the table. The text is read once more for its contexts. */
+/**
+ * Writes the table, or removes that of another run if none is asked for. The text is read once more
+ * for its contexts.
+ */
 export async function writeLatentsOfRun(path: string, options: LatentsOfRunOptions): Promise<void> {
   const { accumulator, evaluated, contexts, seqLen, text, tokenizer, signal } = options;
+  rmSync(path, { force: true });
+  if (contexts === undefined) return;
   await addWeights(accumulator, evaluated, { signal });
   if (contexts === 0) {
-    await writeLatents(path, { ...options, texts: null });
+    await writeLatents(path, { ...options, contexts, texts: null });
     return;
   }
   const tokens = `${path}.tokens`;
@@ -34,7 +41,7 @@ export async function writeLatentsOfRun(path: string, options: LatentsOfRunOptio
     const file = FileBytes.openOwn(tokens);
     try {
       const texts = new ContextTexts(file, { seqLen, recordBytes, tokenizer });
-      await writeLatents(path, { ...options, texts });
+      await writeLatents(path, { ...options, contexts, texts });
     } finally {
       file.close();
     }

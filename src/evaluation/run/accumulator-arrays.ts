@@ -4,7 +4,7 @@ import type { NamedArray } from './array-file.js';
 
 /** Views of the accumulator: they hold until something is added to it. */
 export function arraysOf(accumulator: Accumulator): Map<string, NamedArray> {
-  const { batchSizes, columns, vectors, tallies = new Map() } = accumulator.state();
+  const { batchSizes, columns, vectors, tallies } = accumulator.state();
   const arrays = new Map<string, NamedArray>();
   const add = (name: string, data: Float64Array): void =>
     void arrays.set(name, { shape: [data.length], data });
@@ -12,7 +12,7 @@ export function arraysOf(accumulator: Accumulator): Map<string, NamedArray> {
   for (const [name, values] of columns) add(`column|${name}`, values);
   for (const [name, parts] of vectors)
     for (const [index, part] of parts.entries()) add(`vector|${index}|${name}`, part);
-  for (const [owner, state] of tallies)
+  for (const [owner, state] of tallies ?? [])
     for (const [name, data] of state) add(`tally|${name}|${owner}`, data);
   return arrays;
 }

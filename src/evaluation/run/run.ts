@@ -1,6 +1,5 @@
 /** One evaluation in this process: request → plan → passes over the data → result. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { openSamples } from '../../data/index.js';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { chooseProducts } from '../../sae/index.js';
@@ -237,9 +236,7 @@ export async function run(
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
     }
     try {
-      // That of another run may lie there.
-      if (options.latents !== undefined) rmSync(options.latents, { force: true });
-      if (options.latents !== undefined && request.latents !== undefined)
+      if (options.latents !== undefined)
         await writeLatentsOfRun(options.latents, {
           accumulator,
           evaluated: loaded.evaluated,

@@ -66,9 +66,10 @@ function expectRow(found: Latent, wanted: Latent): void {
     if (typeof value !== 'number') expect(own, at).toEqual(value);
     else if (counts.has(name)) expect(own, at).toBe(value);
     else
-      expect(Math.abs((own as number) - value), `${at}: ${String(own)}, ${value}`).toBeLessThan(
-        (tolerances[name as keyof Latent] ?? 1e-6) * Math.max(1, Math.abs(value)),
-      );
+      expect(
+        Math.abs((own as number) - value),
+        `${at}: ${String(own as number)}, ${value}`,
+      ).toBeLessThan((tolerances[name as keyof Latent] ?? 1e-6) * Math.max(1, Math.abs(value)));
   }
   expect(found.contexts.length).toBe(wanted.contexts.length);
   wanted.contexts.forEach(({ value, ...place }, i) => {
