@@ -34,7 +34,7 @@ export const groups = [
       {
         path: 'dataset.chunking',
         type: 'choice',
-        options: ['words', 'document', 'packed'],
+        options: ['words', 'document', 'packed', 'saelens'],
         initial: 'words',
         more: true,
       },

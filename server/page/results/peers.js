@@ -1,4 +1,4 @@
-/** Numbers of SAELens and SAEBench: for each SAE a row for each number, a column for each version. */
+/** Numbers of SAELens and SAEBench: for each SAE a row for each number, a column for a version. */
 import { html } from 'htm/preact';
 import { allPeerFields } from '../src/metrics/peers/fields.js';
 import { number } from '../format.js';

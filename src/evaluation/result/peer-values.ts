@@ -113,8 +113,8 @@ export function hasPadding(accumulator: Accumulator, seqLen: number): boolean {
 export const paddedNote: Bilingual = {
   en:
     'Some samples are padded, which the tool never does: padding does not count here, and the ' +
-    'numbers are not number for number those of the tool. dataset.chunking "saelens" cuts text as ' +
-    'the tool does.',
+    'numbers are not number for number those of the tool. dataset.chunking "saelens" cuts text ' +
+    'as the tool does.',
   zh:
     '部分样本含填充，而该工具从不填充：此处填充不计入，因此这些数值并非逐一等于该工具的结果。' +
     'dataset.chunking 取 "saelens" 即按该工具的方式切分文本。',

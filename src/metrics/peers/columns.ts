@@ -1,6 +1,7 @@
 /**
- * The sums per sequence and over the run from which the numbers of other tools are made. Activations
- * h and reconstructions ĥ are those of the language model, the SAE's normalization undone.
+ * The sums per sequence and over the run from which the numbers of other tools are made.
+ * Activations h and reconstructions ĥ are those of the language model, the SAE's normalization
+ * undone.
  */
 import type { Tensor } from '../../torch/index.js';
 import type { PeerRules } from './protocols.js';

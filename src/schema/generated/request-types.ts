@@ -125,9 +125,11 @@ export interface Dataset {
   roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
   /**
    * How records become samples. words (default): chunks of seqLen words. document (default of
-   * conversations): one sample for each record. packed: all tokens one after another.
+   * conversations): one sample for each record. packed: all tokens one after another. saelens:
+   * as SAELens packs text, without special tokens but a BOS at the head of each sample and
+   * between records; the tail is dropped.
    */
-  chunking?: 'words' | 'document' | 'packed' | undefined;
+  chunking?: 'words' | 'document' | 'packed' | 'saelens' | undefined;
   /**
    * Whether each sample begins with the BOS token. Default: what the files of the SAEs say where
    * they agree, else the tokenizer's own way.

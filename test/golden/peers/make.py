@@ -5,8 +5,8 @@ the models, the SAEs, the tokens and expected.json. It follows the definitions i
 docs/reference/saelens-and-saebench.md and knows neither the code under test nor the tools' own: the
 language model and everything after it run in float64.
 
-`llama` has a BOS whose embedding is 40 times as long as the others; `gpt2` has positions of its own.
-Contexts begin with BOS, and some hold one between two texts. The last batch is smaller.
+`llama` has a BOS whose embedding is 40 times as long as the others; `gpt2` has positions of its
+own. Contexts begin with BOS, and some hold one between two texts. The last batch is smaller.
 """
 import json
 import shutil
@@ -152,7 +152,7 @@ class Sae:
         if self.kind == "gated":
             a = x @ w["W_enc"]
             return (a + w["b_gate"] > 0) * (a * w["r_mag"].exp() + w["b_mag"]).relu()
-        if self.kind == "signed topk":  # values are kept as they are, negative ones too
+        if self.kind == "signed topk":
             a = (x - w["b_dec"]) @ w["W_enc"] + w["b_enc"]
             values, at = a.topk(self.k, -1)
             return torch.zeros_like(a).scatter(-1, at, values)
@@ -337,7 +337,45 @@ def rules_of(protocol, sae, leaves_specials):
     }[protocol]
 
 
+def packed(tokenizer, texts, length, head):
+    """Contexts of `length` tokens: BOS before each (`head`) and between texts, the tail dropped."""
+    stream, found = [], []
+    for text in texts:
+        ids = tokenizer.encode(text, add_special_tokens=False)
+        while ids:
+            if not stream:
+                start = [BOS] if head and ids[0] != BOS else []
+            else:
+                start = [] if ids[0] == BOS else [BOS]
+            stream += start
+            room = length - len(stream)
+            stream, ids = stream + ids[:room], ids[room:]
+            if len(stream) == length:
+                found.append(stream)
+                stream = []
+    return found
+
+
+def packing():
+    own = tokenizer()
+    generator = torch.Generator().manual_seed(3)
+    texts = []
+    for length in (7, 1, 4, 11, 2, 5, 3, 8):
+        words = torch.randint(3, V, (length,), generator=generator).tolist()
+        texts.append(" ".join(f"w{word}" for word in words))
+    texts[2] = "<s> " + texts[2]
+    texts[4] = texts[4] + " </s>"
+    cases = [
+        {"seqLen": length, "prependBos": head, "contexts": packed(own, texts, length, head)}
+        for length in (2, 3, 5, 8)
+        for head in (True, False)
+    ]
+    (here / "text.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    (here / "packing.json").write_text(json.dumps(cases).replace("}, {", "},\n{") + "\n")
+
+
 def main():
+    packing()
     ids = contexts()
     (here / "tokens.jsonl").write_text(
         "".join(json.dumps({"ids": row.tolist()}) + "\n" for row in ids)
