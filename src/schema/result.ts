@@ -164,6 +164,15 @@ export const saeResultSchema = z
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
     ...peerResultFields,
+    explainedVarianceCi95: z
+      .tuple([z.number(), z.number()])
+      .nullable()
+      .optional()
+      .describe(
+        'With saelens or saebench: 95 % interval of explained variance over sequences, from ' +
+          'distances to the mean of a batch, by which definitions are told apart; null with ' +
+          'fewer than 20.',
+      ),
     perLayer: z.array(perLayerSchema).nullable(),
     replacement: replacementSchema
       .nullable()

@@ -14,6 +14,8 @@ import { FolderStore } from '#src/evaluation/shards/folder-store.js';
 import { planRun } from '#src/evaluation/shards/make-plan.js';
 import { merge } from '#src/evaluation/shards/merge.js';
 import { ShardRunner } from '#src/evaluation/shards/runner.js';
+import { renderReport } from '#src/report/index.js';
+import { resultSchema } from '#src/schema/index.js';
 import type { EvaluationRequest, EvaluationResult, SaeSpec } from '#src/schema/index.js';
 import { golden, shipped } from '../golden/load.js';
 
@@ -97,6 +99,19 @@ describe('beside the other protocols', () => {
     expect(
       differing(own(await runOn('llama', { protocol: [...both] })), own(await single)),
     ).toEqual([]);
+  });
+
+  it('a finding tells definitions apart, and reports show them', async () => {
+    const result = await single;
+    expect(result.findings.map(({ code }) => code)).toContain('definitions-differ');
+    for (const { explainedVarianceCi95: interval } of result.results)
+      expect(interval![0]).toBeLessThan(interval![1]);
+    const markdown = await renderReport(result, { format: 'md', lang: 'zh' });
+    expect(markdown).toContain('按 SAELens 与 SAEBench 的算法');
+    expect(markdown).toContain('explained\\_variance ↑ |');
+    const csv = await renderReport(result, { format: 'csv', lang: 'en' });
+    expect(csv).toContain('saebench@0.6,,,,average_max_decoder_cosine_sim');
+    expect(resultSchema.safeParse(result).success).toBe(true);
   });
 
   it("metrics filters this project's numbers alone", async () => {

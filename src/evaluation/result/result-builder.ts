@@ -16,6 +16,7 @@ import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { splicedSequences } from './sequence-part.js';
 import { positionsOf, specialShares } from './positions.js';
+import { varianceIntervals } from './variance-interval.js';
 import { aboutBatches, drawnBatches } from './resampled-units.js';
 import { ownProtocols, peersAmong } from '../../schema/index.js';
 import type {
@@ -268,7 +269,7 @@ export class ResultBuilder {
     const { facts, decisions, identity } = this.options;
     const { request, model, files } = facts;
     const assembly = this.#assembly(accumulator, true);
-    const results = this.#results(accumulator, assembly);
+    const results = this.#withVarianceIntervals(this.#results(accumulator, assembly), accumulator);
     const realTokens = (
       accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()
     ).reduce((total, value) => total + value, 0);
@@ -332,6 +333,23 @@ export class ResultBuilder {
     };
     const withFindings = { ...body, findings: findings(body) };
     return { ...withFindings, summary: summarize(withFindings) };
+  }
+
+  /** The results, and if other tools' definitions were asked for, what tells them apart. */
+  #withVarianceIntervals(results: readonly SaeResult[], accumulator: Accumulator): SaeResult[] {
+    const { facts, batchesAbove } = this.options;
+    if (peersAmong(facts.request.protocol).length === 0) return [...results];
+    const subjects = facts.saes.map(({ variants, measured }) => ({
+      owner: variants[0]!.owner,
+      peers: measured?.peers ?? [],
+    }));
+    const { seed } = facts.request;
+    const intervals = varianceIntervals(accumulator, subjects, { seed, batchesAbove });
+    return results.map((sae, index) =>
+      sae.error !== null || subjects[index]!.peers.length === 0
+        ? sae
+        : { ...sae, explainedVarianceCi95: intervals[index]! },
+    );
   }
 
   /** Paired differences of the SAEs that have values. */

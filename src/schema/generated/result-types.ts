@@ -618,6 +618,11 @@ export interface SaeResult {
    * request does not ask for it.
    */
   'saebench@0.6'?: ToolValues | null | undefined;
+  /**
+   * With saelens or saebench: 95 % interval of explained variance over sequences, from distances
+   * to the mean of a batch, by which definitions are told apart; null with fewer than 20.
+   */
+  explainedVarianceCi95?: [number, number] | null | undefined;
   perLayer: PerLayer[] | null;
   /**
    * Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all
