@@ -24,6 +24,7 @@ const entries = [
   'client/index.js',
   'schema/status.js',
   'shown-text.js',
+  'metrics/peers/fields.js',
   'report/best.js',
   'report/sweep-setting.js',
   'report/comparable.js',

@@ -215,6 +215,8 @@ export class Roots {
     for (const { checkpoint } of request.saes)
       await add(checkpoint, 'SAE', (name) => this.resolveCheckpoint(name));
     await add(request.dataset.path, 'dataset', (name) => this.resolveDataset(name));
+    for (const { path } of request.probes ?? [])
+      await add(path, 'dataset', (name) => this.resolveDataset(name));
     await add(request.model, 'model', (name) => this.resolveModel(name));
     return [...table.values()];
   }

@@ -67,6 +67,11 @@ export class FileBytes {
     return FileBytes.#using(new FileBytes(path, openSync(path, 'r')), use);
   }
 
+  /** A file that this program made; the caller closes it. */
+  static openOwn(path: string): FileBytes {
+    return new FileBytes(path, openSync(path, 'r'));
+  }
+
   static #using<T>(file: FileBytes, use: (file: FileBytes) => T): T {
     try {
       return use(file);

@@ -1,5 +1,5 @@
 /** A result on standard output, and the exit code that it and its gates give. */
-import type { EvaluationResult } from '../schema/index.js';
+import { ownProtocols, type EvaluationResult } from '../schema/index.js';
 import { renderFindings, renderLosses, renderSummary, renderTable } from '../report/terminal.js';
 import { checkResult, type Gate } from './gate.js';
 import type { Language } from './language.js';
@@ -19,7 +19,7 @@ export function showResult(result: EvaluationResult, { json = false, lang }: Sho
   const columns = stdout.isTTY ? stdout.columns : 160;
   if (json) stdout.write(`${shownJson(result)}\n`);
   else {
-    const tables = result.config.protocol.map((protocol) =>
+    const tables = ownProtocols(result.config.protocol).map((protocol) =>
       renderTable(result, { protocol, lang, color, columns }),
     );
     const lines = [

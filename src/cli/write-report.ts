@@ -13,6 +13,12 @@ const files = [
   { name: 'report.csv', format: 'csv', lang: 'en' },
 ] as const;
 
+/** Files that a run writes to its folder beside the report, if it has what is in them. */
+export const filesIn = (folder: string): { sums: string; latents: string } => ({
+  sums: join(folder, 'sums.safetensors'),
+  latents: join(folder, 'latents.parquet'),
+});
+
 /** Writes all formats to `folder`, each file in one step. @returns their paths. */
 export async function writeReport(result: EvaluationResult, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });

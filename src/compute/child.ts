@@ -83,7 +83,8 @@ async function computeShard(message: Extract<ToChild, { type: 'shard' }>): Promi
 }
 
 async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
-  const { call, request, id, createdAt, journal, sums, paths, cacheBytes, trace = {} } = message;
+  const { call, request, id, createdAt, journal, sums, latents, paths, cacheBytes } = message;
+  const { trace = {} } = message;
   const device = resolveDevice(message.device ?? request.device, devices(), freeOnDevice);
   const ends = { cancel: new AbortController(), stop: new AbortController() };
   cancellations.set(call, ends);
@@ -98,6 +99,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       ...(createdAt === undefined ? {} : { createdAt }),
       ...(journal === undefined ? {} : { journal }),
       ...(sums === undefined ? {} : { sums }),
+      ...(latents === undefined ? {} : { latents }),
       cache,
       signal: ends.cancel.signal,
       stop: ends.stop.signal,

@@ -25,6 +25,11 @@ export interface EvaluateOptions {
   journal?: string;
   /** File for the sums of the run, a row for each sequence (docs/reference/sums.md). */
   sums?: string;
+  /**
+   * File for the latents table, if the request has `latents`: Parquet, a row for each latent
+   * (docs/reference/latents.md).
+   */
+  latents?: string;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
 }

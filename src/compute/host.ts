@@ -59,6 +59,8 @@ export interface ComputeRunOptions {
   journal?: string;
   /** File for the sums of a run that has ended (docs/reference/sums.md). */
   sums?: string;
+  /** File for the latents table, if the request has `latents` (docs/reference/latents.md). */
+  latents?: string;
   /** Paths of the request in the file system; null (default): as they stand. */
   paths?: PathTable;
   /** Whether the model may be a TorchScript program; default false. */
@@ -156,7 +158,7 @@ export class ComputeProcess {
    *   the signal, and what `run` throws.
    */
   async run(request: ResolvedRequest, options: ComputeRunOptions = {}): Promise<EvaluationResult> {
-    const { id, createdAt, device, journal, sums, trace } = options;
+    const { id, createdAt, device, journal, sums, latents, trace } = options;
     const { paths = null, allowProgram = false } = options;
     return (await this.#enqueue(
       {
@@ -167,6 +169,7 @@ export class ComputeProcess {
         createdAt,
         journal,
         sums,
+        latents,
         paths,
         allowProgram,
         cacheBytes: this.options.cacheBytes ?? 0,

@@ -58,6 +58,7 @@ export const toChildSchema = z.discriminatedUnion('type', [
     createdAt: z.string().optional(),
     journal: z.string().optional(),
     sums: z.string().optional(),
+    latents: z.string().optional(),
     paths: pathTableSchema,
     /** Whether the model may be a program; a server's own setting decides for its requests. */
     allowProgram: z.boolean(),

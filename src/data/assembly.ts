@@ -1,6 +1,8 @@
 /** Cuts and pads token ids to samples of one length. */
 import type { Tokenizer } from '../lm/tokenizer.js';
+import type { PrependBos } from './bos.js';
 import type { Chunking } from './pieces.js';
+import { SaelensPacking } from './saelens-packing.js';
 
 export interface Sample {
   /** T token ids, padded on the right. */
@@ -22,12 +24,22 @@ export interface PieceTokens {
   isRendered?: boolean;
 }
 
+const packingOf = ({
+  tokenizer,
+  ...options
+}: {
+  tokenizer: Tokenizer;
+  seqLen: number;
+  prependBos?: PrependBos;
+}): SaelensPacking => new SaelensPacking(tokenizer, { prependBos: undefined, ...options });
+
 /** Makes samples of pieces, which are given in order. */
 export class Assembly {
   /** Tokens that wait for the rest of their sample (`packed` only). */
   #open: number[] = [];
   /** Which of them count; absent if all do. */
   #openCounted: number[] = [];
+  readonly #saelens: SaelensPacking | null;
 
   constructor(
     private readonly options: {
@@ -35,12 +47,21 @@ export class Assembly {
       padId: number;
       seqLen: number;
       chunking: Chunking;
+      /** Of `saelens` alone: whether contexts begin with BOS. */
+      prependBos?: PrependBos;
     },
-  ) {}
+  ) {
+    this.#saelens = options.chunking === 'saelens' ? packingOf(options) : null;
+  }
 
   /** Samples that the ids of one piece complete. */
   *push({ ids, counted, isRendered = false }: PieceTokens): Generator<Sample, void, undefined> {
     const { tokenizer, seqLen, chunking } = this.options;
+    if (this.#saelens !== null) {
+      for (const context of this.#saelens.push(ids))
+        yield this.#sample(context, { truncated: 0, counted: undefined });
+      return;
+    }
     if (chunking !== 'packed') {
       const kept =
         ids.length <= seqLen

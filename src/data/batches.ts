@@ -50,10 +50,17 @@ const isConversation = (content: Piece['content']): content is Conversation =>
 /** Token ids of each piece, in order, or why it has none. */
 async function tokenize(
   pieces: readonly Piece[],
-  { tokenizer, chat }: { tokenizer: Tokenizer; chat: ChatTokens | null },
+  {
+    tokenizer,
+    chat,
+    specials,
+  }: { tokenizer: Tokenizer; chat: ChatTokens | null; specials: 'own' | 'none' },
 ): Promise<(PieceTokens | NoTokens)[]> {
   const contents = pieces.map(({ content }) => content);
-  const encoded = await tokenizer.encodeBatch(contents.filter((each) => typeof each === 'string'));
+  const encoded = await tokenizer.encodeBatch(
+    contents.filter((each) => typeof each === 'string'),
+    { specials },
+  );
   const rendered = (await chat?.of(contents.filter(isConversation))) ?? [];
   let [nextText, nextChat] = [0, 0];
   return contents.map((each) =>
@@ -76,8 +83,11 @@ export async function* readBatches(
   const skipped = new SkippedRecords(source.folder ?? null);
   const field = fieldRead(source);
   const { vocabulary } = source;
-  const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source });
-  const withBos = bosSetter(tokenizer, prependBos);
+  const assembly = new Assembly({ tokenizer, padId: vocabulary.padId, ...source, prependBos });
+  // SAELens' contexts bring BOS themselves.
+  const isBare = source.chunking === 'saelens';
+  const specials = isBare ? 'none' : 'own';
+  const withBos = bosSetter(tokenizer, isBare ? undefined : prependBos);
   const waiting = new WaitingSamples();
   let samples = 0;
   let truncatedTokens = 0;
@@ -106,7 +116,7 @@ export async function* readBatches(
   let pieces: Piece[] = [];
   let characters = 0;
   const encode = async (): Promise<void> => {
-    for (const [index, found] of (await tokenize(pieces, { tokenizer, chat })).entries()) {
+    for (const [index, found] of (await tokenize(pieces, { tokenizer, chat, specials })).entries()) {
       const { content, place } = pieces[index]!;
       if ('reason' in found) {
         skipped.add(found.reason, place, found.words);

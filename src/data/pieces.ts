@@ -15,9 +15,9 @@ import type { Vocabulary } from './vocabulary.js';
  * Way from records to samples. `words`: the chunks of the evaluation protocols, `seqLen` words
  * each. `document`: a record is a sample, cut to `seqLen` tokens. `packed`: the tokens of all
  * records one after the other, `seqLen` at a time; nothing is cut, and only the last sample is
- * padded.
+ * padded. `saelens`: the same as SAELens does it.
  */
-export type Chunking = 'words' | 'document' | 'packed';
+export type Chunking = 'words' | 'document' | 'packed' | 'saelens';
 
 export interface PieceSource {
   /** Path of the data set, below which examples name their files. */

@@ -74,7 +74,7 @@ const countingBudget = 64 * 2 ** 20;
  * tokens would have to be counted.
  */
 async function countSamples(source: PieceSource, maxSamples: number): Promise<number | null> {
-  if (source.chunking === 'packed') return null;
+  if (source.chunking === 'packed' || source.chunking === 'saelens') return null;
   let bytes = 0;
   let count = 0;
   for await (const _ of readPieces(source, {

@@ -2,6 +2,7 @@
 import type { Rule } from './rule.js';
 import { baselineWins } from './rules/baseline-wins.js';
 import { deadDictionary } from './rules/dead-dictionary.js';
+import { definitionsDiffer } from './rules/definitions-differ.js';
 import { denseDictionary } from './rules/dense-dictionary.js';
 import { errorAgainstKl } from './rules/error-against-kl.js';
 import { inputSpaces } from './rules/input-spaces.js';
@@ -40,6 +41,7 @@ export const rules: readonly Rule[] = [
   baselineWins,
   inputSpaces,
   positionsDiffer,
+  definitionsDiffer,
   layersDiffer,
   errorAgainstKl,
   measuredAfterNorm,

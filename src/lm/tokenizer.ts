@@ -54,6 +54,8 @@ export interface Tokenizer {
   readonly specialIds: ReadonlySet<number>;
   /** Texts of the special tokens by name: `bos_token`, `eos_token`, …. */
   readonly named: ReadonlyMap<string, string>;
+  /** Ids of those that the tokenizer has. */
+  readonly namedIds: ReadonlyMap<string, number>;
   /** Number of tokens; every id is below it. */
   readonly vocabulary: number;
   decode(ids: readonly number[]): string;
@@ -97,7 +99,16 @@ function findSpecialIds({ native, model }: Sources, texts: Iterable<string>): Se
   return new Set([...ids, ...modelIdFields.flatMap((name) => modelIds(model, name))]);
 }
 
-interface TokenizerIds extends Pick<Tokenizer, 'bosId' | 'specialIds' | 'named'> {
+function idsOf(native: NativeTokenizer, named: Tokens['named']): Map<string, number> {
+  return new Map(
+    [...named].flatMap(([name, text]) => {
+      const id = native.tokenToId(text);
+      return id === null ? [] : [[name, id] as const];
+    }),
+  );
+}
+
+interface TokenizerIds extends Pick<Tokenizer, 'bosId' | 'specialIds' | 'named' | 'namedIds'> {
   padIds: readonly [number, ...number[]];
   /** Special tokens that the post-processor adds at the beginning and at the end. */
   around: { prefix: readonly number[]; suffix: readonly number[] };
@@ -110,12 +121,13 @@ class FileTokenizer implements Tokenizer {
   readonly addsBos: boolean;
   readonly specialIds: ReadonlySet<number>;
   readonly named: ReadonlyMap<string, string>;
+  readonly namedIds: ReadonlyMap<string, number>;
   readonly #suffix: readonly number[];
 
   constructor(
     private readonly native: NativeTokenizer,
     private readonly file: string,
-    { padIds, bosId, specialIds, named, around }: TokenizerIds,
+    { padIds, bosId, specialIds, named, namedIds, around }: TokenizerIds,
   ) {
     this.padId = padIds[0];
     this.padIds = padIds;
@@ -123,6 +135,7 @@ class FileTokenizer implements Tokenizer {
     this.addsBos = bosId !== null && around.prefix[0] === bosId;
     this.specialIds = specialIds;
     this.named = named;
+    this.namedIds = namedIds;
     this.#suffix = around.suffix;
   }
 
@@ -229,6 +242,7 @@ export async function loadTokenizer(modelPath: string): Promise<Tokenizer> {
     bosId: findBosId(sources),
     specialIds: findSpecialIds(sources, specials),
     named: tokens.named,
+    namedIds: idsOf(native, tokens.named),
     around: await idsAround(native, file),
   });
 }

@@ -7,12 +7,15 @@
  * read.
  */
 import { ExactSum } from './exact-sum.js';
+import { LatentTally, type TallyShape, type TallyState } from './latent-tally.js';
 
 export interface AccumulatorState {
   batchSizes: readonly number[];
   columns: ReadonlyMap<string, Float64Array>;
   /** Vectors that add up to a vector exactly. */
   vectors: ReadonlyMap<string, readonly Float64Array[]>;
+  /** Tallies of latents, by owner. */
+  tallies?: ReadonlyMap<string, TallyState>;
 }
 
 /** Length from which a column grows by a quarter instead of twice: gigabytes would lie idle. */
@@ -23,6 +26,7 @@ export class Accumulator {
   readonly batchSizes: number[] = [];
   readonly #columns = new Map<string, { data: Float64Array; length: number }>();
   readonly #vectors = new Map<string, ExactSum>();
+  readonly #tallies = new Map<string, LatentTally>();
   #sequences = 0;
   #reserved = 64;
 
@@ -65,6 +69,18 @@ export class Accumulator {
     return held;
   }
 
+  /** The tally of an owner's latents, which begins if there is none. */
+  tally(owner: string, shape: TallyShape): LatentTally {
+    let held = this.#tallies.get(owner);
+    if (held === undefined) this.#tallies.set(owner, (held = new LatentTally(shape)));
+    return held;
+  }
+
+  /** The tallies that were begun, by owner. */
+  get tallies(): ReadonlyMap<string, LatentTally> {
+    return this.#tallies;
+  }
+
   endBatch(sequences: number): void {
     this.batchSizes.push(sequences);
     this.#sequences += sequences;
@@ -94,6 +110,7 @@ export class Accumulator {
     for (const [name, { data, length }] of other.#columns)
       this.append(name, data.subarray(0, length));
     for (const [name, sum] of other.#vectors) this.#vector(name, sum.length).merge(sum);
+    for (const [owner, tally] of other.#tallies) this.tally(owner, tally.shape).merge(tally);
     for (const size of other.batchSizes) this.endBatch(size);
   }
 
@@ -121,6 +138,9 @@ export class Accumulator {
       for (const [name, sum] of other.#vectors)
         if (!first.#vectors.has(name)) joined.#vector(name, sum.length).merge(sum);
     }
+    // A tally belongs to one SAE. Nothing is added to what was joined.
+    for (const part of parts)
+      for (const [owner, tally] of part.#tallies) joined.#tallies.set(owner, tally);
     return joined;
   }
 
@@ -147,14 +167,17 @@ export class Accumulator {
         [...this.#columns].map(([name, { data, length }]) => [name, data.subarray(0, length)]),
       ),
       vectors: new Map([...this.#vectors].map(([name, sum]) => [name, sum.parts()])),
+      tallies: new Map([...this.#tallies].map(([owner, tally]) => [owner, tally.state()])),
     };
   }
 
   /** The accumulator of a state, whose columns it takes over. */
-  static restore({ batchSizes, columns, vectors }: AccumulatorState): Accumulator {
+  static restore({ batchSizes, columns, vectors, tallies }: AccumulatorState): Accumulator {
     const restored = new Accumulator();
     for (const [name, values] of columns) restored.#adopt(name, values);
     for (const [name, parts] of vectors) for (const part of parts) restored.add(name, part);
+    for (const [owner, state] of tallies ?? [])
+      restored.#tallies.set(owner, LatentTally.restore(state));
     for (const size of batchSizes) restored.endBatch(size);
     return restored;
   }

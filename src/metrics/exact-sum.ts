@@ -19,7 +19,7 @@ export class ExactSum {
   add(values: Float64Array): void {
     if (values.length !== this.length)
       throw new RangeError(`expected ${this.length} values, found ${values.length}`);
-    for (let i = 0; i < values.length; i++) if (values[i] !== 0) this.#addAt(i, values[i]!);
+    for (let i = 0; i < values.length; i++) if (values[i] !== 0) this.addAt(i, values[i]!);
   }
 
   /** Adds all that was added to `other`. */
@@ -27,7 +27,8 @@ export class ExactSum {
     for (const part of other.parts()) this.add(part);
   }
 
-  #addAt(index: number, value: number): void {
+  /** Adds to one element. */
+  addAt(index: number, value: number): void {
     const planes = this.#planes;
     let sum = value;
     let kept = 0;

@@ -1,12 +1,15 @@
 /** Names under which an accumulator keeps sums. */
-import type { Protocol } from './metric.js';
+import type { AnyProtocol, Protocol } from './metric.js';
 
 /** A slot of an SAE variant under one protocol. */
 export interface Target {
   readonly owner: string;
-  readonly protocol: Protocol;
+  readonly protocol: AnyProtocol;
   readonly slot: number;
 }
+
+/** A slot under one of this project's protocols. */
+export type OwnTarget = Target & { readonly protocol: Protocol };
 
 /** Sums of every pass that belong to no SAE. */
 export type CleanSum = 'positions' | 'nextPositions' | 'ceClean' | 'specials';
@@ -16,7 +19,7 @@ export const allPositions = 'all';
 
 export const slotKey = ({ owner, protocol, slot }: Target, column: string): string =>
   `${owner}|${protocol}|${slot}|${column}`;
-export const vectorKey = (owner: string, protocol: Protocol, name: string): string =>
+export const vectorKey = (owner: string, protocol: AnyProtocol, name: string): string =>
   `${owner}|${protocol}|${name}`;
 /** Column of the real tokens of each sequence. */
 export const lengthKey = 'length';

@@ -9,9 +9,13 @@
 import type { Bilingual } from '../bilingual.js';
 import type { Tensor } from '../torch/index.js';
 import type { Measurement } from './measurement.js';
+import type { PeerProtocol } from './peers/protocols.js';
 import type { ShapeValues } from './value.js';
 
 export type Protocol = 'reference' | 'strict';
+
+/** A protocol of this project, or one of another tool. */
+export type AnyProtocol = Protocol | PeerProtocol;
 
 /** Sums per sequence of a reconstruction's values, for each slot. */
 export interface ReconstructionColumn {

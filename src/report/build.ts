@@ -11,6 +11,8 @@ import { lossesSection } from './sections/losses.js';
 import { dictionariesSection } from './sections/dictionaries.js';
 import { differencesSection } from './sections/differences.js';
 import { findingsSection } from './sections/findings.js';
+import { peersSection } from './sections/peers.js';
+import { probesSection } from './sections/probes.js';
 import { perLayerSection, resultsSection, saeTable } from './sections/results.js';
 import { summarySection } from './sections/summary.js';
 import { sweepSections } from './sections/sweeps.js';
@@ -32,10 +34,12 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...summarySection(result, words),
       ...findingsSection(result, words),
       ...resultsSection(result, words),
+      ...peersSection(result, words),
       ...lossesSection(result, words),
       ...chartsSection(result, words),
       ...differencesSection(result, words),
       ...dictionariesSection(result, words),
+      ...probesSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSections(result, words),
       ...modelsSection(result, words),

@@ -2,9 +2,11 @@
 import { scalarFieldsOf } from '../metrics/table.js';
 import { shown } from '../shown-text.js';
 import {
+  peerProtocolNames,
   protocolNames,
   type Estimate,
   type EvaluationResult,
+  type PeerProtocol,
   type PerLayer,
   type SaeResult,
   type StrictValues,
@@ -86,16 +88,20 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
     sae: SaeResult,
     place: Place,
     values: SaeResult | PerLayer | SweepPoint,
+    peers: Pick<SweepPoint, PeerProtocol> = {},
   ): void => {
     for (const protocol of protocolNames)
       for (const metric of scalarFieldsOf(protocol)) {
         const value = estimateOf(values, metric);
         if (value !== null) row(run, sae, protocol, place, metric.field, value);
       }
+    for (const protocol of peerProtocolNames)
+      for (const [name, value] of Object.entries(peers[protocol] ?? {}))
+        if (typeof value === 'number') row(run, sae, protocol, place, name, { mean: value });
   };
   for (const run of results) {
     for (const sae of run.results) {
-      rows(run, sae, {}, sae);
+      rows(run, sae, {}, sae, sae);
       for (const one of sae.perLayer ?? []) rows(run, sae, { layer: one.layer }, one);
       if (sae.replacement)
         rows(
@@ -105,7 +111,13 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
           { reference: null, strict: sae.replacement as StrictValues },
         );
       for (const point of sae.sweep ?? [])
-        rows(run, sae, { inferK: point.inferK, theta: point.theta, prefix: point.prefix }, point);
+        rows(
+          run,
+          sae,
+          { inferK: point.inferK, theta: point.theta, prefix: point.prefix },
+          point,
+          point,
+        );
     }
   }
   return `${lines.join('\r\n')}\r\n`;

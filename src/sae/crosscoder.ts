@@ -18,7 +18,7 @@ import {
 } from './latents.js';
 import { inputNormalization, type InputNormalization } from './normalization.js';
 import type { Products } from './product.js';
-import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
+import { ComputingSAE, type LatentRows, type Making, type TakeTensor } from './sae.js';
 
 /** The matrices of the sites: n × [d, m] (encoder) or n × [m, d] (decoder). */
 function matricesOf(matrices: SiteMatrices, n: number, take: TakeTensor): Tensor[] {
@@ -101,6 +101,16 @@ export class Crosscoder extends ComputingSAE {
   /** One set of latents [N, m] for counting: a latent is active if it is active on any site. */
   shared(z: Latents): Latents {
     return this.#norms === null ? z : { form: 'dense', values: z.values.abs().amax([1]) };
+  }
+
+  /** The rows of all sites side by side. */
+  override latentRows(): LatentRows {
+    return {
+      encoder: this.#encoders.map((one) => one.narrow(0, 0, this.m)),
+      decoder: this.#decoders.map((one) => one.latentRows()),
+      encoderDivisor: null,
+      sharesSpace: true,
+    };
   }
 
   dispose(): void {

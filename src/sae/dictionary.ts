@@ -21,7 +21,7 @@ import {
 import { MatchingPursuit } from './matching-pursuit.js';
 import { inputNormalization, type InputNormalization } from './normalization.js';
 import type { Products } from './product.js';
-import { ComputingSAE, type Making, type TakeTensor } from './sae.js';
+import { ComputingSAE, type LatentRows, type Making, type TakeTensor } from './sae.js';
 
 /** A matrix of the file as [d, m] (encoder) or [m, d] (decoder). */
 export function oriented({ tensor, transpose, factor }: Weight, take: TakeTensor): Tensor {
@@ -119,6 +119,22 @@ export class Dictionary extends ComputingSAE {
 
   decode(z: Latents): Tensor {
     return this.#decoder.apply(z, this.#decoderBias); // [N, d]
+  }
+
+  /**
+   * Weights of each latent, up to a factor above 0 of each row; views: [m, d]. The SAE keeps them.
+   */
+  get weightRows(): { encoder: Tensor; decoder: Tensor } {
+    return { encoder: this.#encoder, decoder: this.#decoder.rows };
+  }
+
+  override latentRows(): LatentRows {
+    return {
+      encoder: [this.#encoder.narrow(0, 0, this.m)],
+      decoder: [this.#decoder.latentRows()],
+      encoderDivisor: this.#norms?.narrow(0, 0, this.m) ?? null,
+      sharesSpace: this.form !== 'transcoder',
+    };
   }
 
   dispose(): void {

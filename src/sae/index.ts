@@ -23,4 +23,5 @@ export { type InputNormalization, type SaeInput } from './normalization.js';
 export { chooseProducts, type ProductKind } from './product.js';
 export { registry, type RegistryEntry } from './registry.js';
 export { RoutedDictionary } from './routed.js';
+export { type LatentRows } from './sae.js';
 export { Transcoder } from './transcoder.js';

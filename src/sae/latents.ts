@@ -165,12 +165,22 @@ export class Decoder {
     return bias === null ? sum : sum.add(bias);
   }
 
+  /** W_dᵀ as it lies: [m, d], a handle of the caller's. */
+  latentRows(): Tensor {
+    return this.#rows === null ? this.#weight!.t() : this.#rows.narrow(0, 0, this.#m);
+  }
+
   /** z [N, m], or [N, prefix] of the first latents. */
   #product(z: Tensor, bias: Tensor | null): Tensor {
     const width = z.shape.at(-1)!;
     const weight = this.#asGiven();
     if (width === this.#m) return this.#products.linear(z, weight, bias);
     return scope(() => this.#products.linear(z, weight.narrow(1, 0, width), bias));
+  }
+
+  /** W_dᵀ as it lies now, a view: [m, d]. */
+  get rows(): Tensor {
+    return this.#rows ?? this.#weight!.t();
   }
 
   /** W_d in the layout that was given: outlives the scope it is first needed in. */

@@ -54,7 +54,24 @@ export abstract class ComputingSAE {
 
   /** → [N, d]. */
   abstract decode(z: Latents): Tensor;
+
+  /** The weights of the latents one by one; null if a latent has no row of its own to decode. */
+  latentRows(): LatentRows | null {
+    return null;
+  }
+
   abstract dispose(): void;
+}
+
+/** The rows by which latents read and write, as the SAE computes with them; the caller's. */
+export interface LatentRows {
+  /** Parts that are one row side by side: [m, w] each. */
+  readonly encoder: readonly Tensor[];
+  readonly decoder: readonly Tensor[];
+  /** Number of each latent that its encoder row is divided by: [m]; null for 1. */
+  readonly encoderDivisor: Tensor | null;
+  /** Whether both lie in one space: a transcoder writes to another place than it reads. */
+  readonly sharesSpace: boolean;
 }
 
 export interface SaeIdentity {

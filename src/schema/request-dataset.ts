@@ -49,11 +49,13 @@ export const datasetSchema = z
           'exclude. Default: every token counts. With messagesField only.',
       ),
     chunking: z
-      .enum(['words', 'document', 'packed'])
+      .enum(['words', 'document', 'packed', 'saelens'])
       .optional()
       .describe(
         'How records become samples. words (default): chunks of seqLen words. document (default ' +
-          'of conversations): one sample for each record. packed: all tokens one after another.',
+          'of conversations): one sample for each record. packed: all tokens one after another. ' +
+          'saelens: as SAELens packs text, without special tokens but a BOS at the head of each ' +
+          'sample and between records; the tail is dropped.',
       ),
     prependBos: z
       .boolean()
@@ -89,9 +91,13 @@ export const datasetSchema = z
     path: ['roles'],
     message: 'roles are those of messages: give messagesField too, or leave roles out',
   })
-  .refine(({ messagesField, chunking }) => messagesField === undefined || chunking !== 'words', {
-    path: ['chunking'],
-    message: 'expected document or packed for conversations, found words',
+  .superRefine(({ messagesField, chunking }, { addIssue }) => {
+    if (messagesField === undefined || (chunking !== 'words' && chunking !== 'saelens')) return;
+    addIssue({
+      code: 'custom',
+      path: ['chunking'],
+      message: `expected document or packed for conversations, found ${chunking}`,
+    });
   })
   .meta({ id: 'Dataset' });
 

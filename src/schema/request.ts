@@ -4,13 +4,17 @@
  */
 import { z } from 'zod';
 import { found } from './issue-message.js';
-import { floatDtypes, metricNames, protocolNames } from './names.js';
+import { floatDtypes, metricNames, protocolNames, requestProtocols } from './names.js';
+import { probeSchema } from './probes.js';
 import { datasetSchema } from './request-dataset.js';
 import { excludeSchema, resolvedSaeSpecSchema, saeSpecSchema } from './request-sae.js';
 import { annotation, oneOrMany, path, positiveInt } from './request-values.js';
 
 /** Most SAEs of a request. */
 export const mostSaes = 256;
+
+/** Most contexts of a latent in the latents table. */
+export const mostContexts = 100;
 
 /** Fields of a request; {@link requestSchema} adds the rules between them. */
 export const requestFields = z.strictObject({
@@ -23,14 +27,27 @@ export const requestFields = z.strictObject({
     .default([...metricNames])
     .describe('Metrics to compute; default all.'),
   protocol: z
-    .array(z.enum(protocolNames))
+    .array(z.enum(requestProtocols))
     .min(1)
     .default([...protocolNames])
-    .describe('Protocols to measure under.'),
+    .describe(
+      'Protocols to measure under. saelens and saebench, with a version or without, give the ' +
+        'numbers of those tools beside ours, under their names, whatever metrics says.',
+    ),
+  excludeSpecialsFromReconstruction: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether the splice of saebench leaves special tokens as they are, as its option ' +
+        '--exclude_special_tokens_from_reconstruction does; default: false.',
+    ),
   batchSize: positiveInt
     .max(1_000_000)
     .default(64)
-    .describe('Samples per batch in the averages of `reference`; memory does not depend on it.'),
+    .describe(
+      'Samples per batch in the averages of `reference`, saelens and saebench; memory depends on ' +
+        'it under the latter two alone.',
+    ),
   spliceSamples: positiveInt
     .max(100_000_000)
     .optional()
@@ -50,6 +67,16 @@ export const requestFields = z.strictObject({
     ),
   dtype: z.enum(floatDtypes).default('float32').describe('dtype of the language model.'),
   saeDtype: z.enum(floatDtypes).default('float32').describe('dtype of the SAEs.'),
+  latents: z
+    .number()
+    .int()
+    .min(0)
+    .max(mostContexts)
+    .optional()
+    .describe(
+      'Makes a table of all latents of every SAE, with so many top contexts each; 0: the table ' +
+        'without contexts. Default: no table.',
+    ),
   exclude: excludeSchema
     .optional()
     .describe(
@@ -77,6 +104,15 @@ export const requestFields = z.strictObject({
     .describe(
       'Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS ' +
         'of their decoders and of their latents on the same tokens. Not in shards. Default false.',
+    ),
+  probes: z
+    .array(probeSchema)
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in ' +
+        'shards.',
     ),
   seed: z
     .number()

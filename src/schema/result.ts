@@ -12,12 +12,14 @@ import type { DensityHistogram, Estimate } from '../metrics/value.js';
 import { bilingualSchema } from './bilingual-text.js';
 import { blockSites } from './block-sites.js';
 import { dictionaryComparisonSchema } from './dictionaries.js';
+import { probeResultSchema } from './probes.js';
 import { skippedSchema } from './skipped.js';
 import { protocolNames, saeKinds } from './names.js';
 import { resolvedRequestFields } from './request.js';
 import { chatRoles } from './request-dataset.js';
 import { excludeSchema } from './request-sae.js';
 import {
+  peerResultFields,
   perLayerSchema,
   referenceValuesSchema,
   replacementSchema,
@@ -45,6 +47,7 @@ export const sweepPointSchema = z
       .describe('Number of first latents that count; the whole SAE has its own values.'),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
+    ...peerResultFields,
   })
   .meta({ id: 'SweepPoint' });
 
@@ -160,6 +163,16 @@ export const saeResultSchema = z
     specials: specialSharesSchema.nullable().optional(),
     reference: referenceValuesSchema.nullable(),
     strict: strictValuesSchema.nullable(),
+    ...peerResultFields,
+    explainedVarianceCi95: z
+      .tuple([z.number(), z.number()])
+      .nullable()
+      .optional()
+      .describe(
+        'With saelens or saebench: 95 % interval of explained variance over sequences, from ' +
+          'distances to the mean of a batch, by which definitions are told apart; null with ' +
+          'fewer than 20.',
+      ),
     perLayer: z.array(perLayerSchema).nullable(),
     replacement: replacementSchema
       .nullable()
@@ -350,6 +363,10 @@ export const resultSchema = z
       .array(dictionaryComparisonSchema)
       .optional()
       .describe('How much the dictionaries of each pair on one place are the same, if asked for.'),
+    probes: z
+      .array(probeResultSchema)
+      .optional()
+      .describe('What probes find on the labelled data sets, if the request names some.'),
     summary: summarySchema.optional().describe('Left out in results of 0.1.0.'),
     timing: z.object({
       seconds: z.number(),

@@ -9,6 +9,8 @@ import {
   type StrictValues,
   type Table,
 } from '../metrics/table.js';
+import { allPeerFields, type PeerValues } from '../metrics/peers/fields.js';
+import { peerProtocolNames, type PeerProtocol } from '../metrics/peers/protocols.js';
 import type { Shape, ShapeValues } from '../metrics/value.js';
 
 export const estimateSchema = z
@@ -81,6 +83,33 @@ export const referenceValuesSchema = (
 export const strictValuesSchema = (
   valuesSchema('strict') as z.ZodType<StrictValues, StrictValues>
 ).meta({ id: 'StrictValues' });
+
+/** The values of a protocol of another tool, under the tool's names. */
+const peerValuesSchema = (
+  z.object(
+    Object.fromEntries(
+      allPeerFields.map(({ field, meaning, ofWeights }) => {
+        const text = `${meaning.en}.`.replace(/^./, (c) => c.toUpperCase());
+        const value = z.number().nullable();
+        return [field, (ofWeights === true ? value.optional() : value).describe(text)];
+      }),
+    ),
+  ) as z.ZodType as z.ZodType<PeerValues, PeerValues>
+).meta({ id: 'ToolValues' });
+
+/** Fields of a result for the protocols of other tools. */
+export const peerResultFields = Object.fromEntries(
+  peerProtocolNames.map((protocol) => [
+    protocol,
+    peerValuesSchema
+      .nullable()
+      .optional()
+      .describe(
+        `Numbers as ${protocol} defines them; null if it has none for such an SAE, left out if ` +
+          'the request does not ask for it.',
+      ),
+  ]),
+) as Record<PeerProtocol, z.ZodOptional<z.ZodNullable<z.ZodType<PeerValues, PeerValues>>>>;
 
 export type ReplacementValues = {
   [F in keyof StrictValues]?: StrictValues[F] | undefined;

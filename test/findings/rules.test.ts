@@ -65,6 +65,19 @@ const lost = (count: number, records: number): EvaluationResult['data'] => ({
   ],
 });
 
+/** An SAE with an explained variance under two protocols, and an interval 0.03 wide. */
+function varying(one: number, other: number): SaeResult {
+  const values = { explained_variance: one, explained_variance_legacy: one } as ToolValues;
+  return {
+    ...topk,
+    strict: null,
+    'saelens@6.52': values,
+    'saebench@0.6': { ...values, explained_variance: other },
+    explainedVarianceCi95: [0.79, 0.82],
+  };
+}
+type ToolValues = NonNullable<SaeResult['saelens@6.52']>;
+
 /** For each rule a result on which it fires and one, nearly the same, on which it must not. */
 const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult }> = {
   'sae-failed': {
@@ -111,6 +124,16 @@ const cases: Record<string, { fires: EvaluationResult; silent: EvaluationResult 
         { ...topk, specials: { tokens: 0.02, squaredError: 0.2, activeLatents: 0.2 } },
         { ...topk, specials: { tokens: 0.02, squaredError: null, activeLatents: null } },
         { ...topk, specials: null },
+      ],
+    }),
+  },
+  'definitions-differ': {
+    fires: of({ results: [varying(0.8, 0.84)] }),
+    silent: of({
+      results: [
+        varying(0.8, 0.82),
+        { ...varying(0.8, 0.84), explainedVarianceCi95: null },
+        { ...topk, explainedVarianceCi95: [0.5, 0.51] },
       ],
     }),
   },

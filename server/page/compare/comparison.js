@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import { ComparisonLinks } from '../evaluation/reports.js';
 import { words } from '../language/words.js';
 import { ResultsCharts } from '../results/charts.js';
+import { PeerTables } from '../results/peers.js';
 import { named, ResultsTable } from '../results/table.js';
 import { useLoaded, Waiting } from '../shell/loading.js';
 import { Differences } from './differences.js';
@@ -52,6 +53,7 @@ export function Comparison({ ids }) {
       marks=${marks}
       caption=${marks.strict ? compare.caption : compare.unmarked}
     />
+    <${PeerTables} entries=${entries} />
     <${ResultsCharts} metrics=${metrics} entries=${entries} withFrontier=${false} />
     <${ComparisonLinks} ids=${ids} onProblem=${setProblem} />
   `;

@@ -4,7 +4,9 @@ import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
 import { Dictionaries } from '../results/dictionaries.js';
+import { Probes } from '../results/probes.js';
 import { Sweeps } from '../results/sweeps.js';
+import { PeerTables } from '../results/peers.js';
 import { entriesOf, ResultsTable } from '../results/table.js';
 import { ConnectionNote, useLoaded, Waiting } from '../shell/loading.js';
 import { useEvaluation } from './follow.js';
@@ -45,11 +47,13 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
           marks=${{ strict: hasEnd, reference: hasEnd }}
           caption=${hasEnd ? evaluation.final : evaluation.soFar}
         />
+        <${PeerTables} entries=${entries} />
         <${ResultsCharts} metrics=${metrics} entries=${entries} />
         <${Sweeps} metrics=${metrics} results=${results} />
       `
     }
     <${Dictionaries} result=${record.result} />
+    <${Probes} result=${record.result} />
     ${hasEnd && html`<${ReportLinks} id=${record.id} onProblem=${setProblem} />`}
     <${Request} record=${record} />
   `;

@@ -102,11 +102,12 @@ export function Field({
     (field.type === 'choice' && (choices !== undefined || field.options !== undefined));
   const listId = choices === undefined || isSelect || isGroup ? undefined : `${id}-list`;
   const isNumber = field.type === 'whole' || field.type === 'real';
+  const isLong = ['long', 'pairs', 'probes'].includes(field.type);
   const control = isGroup
     ? html`<${CheckList} id=${id} ...${{ field, value, choices, onChange }} />`
     : isSelect
       ? html`<${Select} ...${{ field, choices, required, attributes }} value=${value ?? ''} />`
-      : field.type === 'long' || field.type === 'pairs'
+      : isLong
         ? html`<textarea
             ...${attributes}
             rows="3"
@@ -125,7 +126,7 @@ export function Field({
           />`;
   const text = html`${label} ${required && html`<span class="soft"> ${form.required}</span>`}
   ${mark && html`<span class=${`mark ${mark}`}>${form.marks[mark]}</span>`}`;
-  const wide = isGroup || field.type === 'long' || field.type === 'pairs';
+  const wide = isGroup || isLong;
   const kind = wide ? 'field wide' : spans.has(field.path) ? 'field span' : 'field';
   const notes = html`
     ${hint && html`<p class="hint" id=${`${id}-hint`}>${hint}</p>`}

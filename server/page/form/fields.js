@@ -4,7 +4,8 @@
  *
  * Types: `text`; `long` text; `whole` and `real` number; `reals`, `wholes`: one or several numbers;
  * `prefixes`: `groups` or numbers; `bool`; `choice` of `options`; `choices`: several of them;
- * `words`: texts separated by commas; `pairs`: lines `name: value`; `exclude`: a word, ids, JSON.
+ * `words`: texts separated by commas; `pairs`: lines `name: value`; `exclude`: a word, ids, JSON;
+ * `probes`: lines of paths, or JSON.
  *
  * `more` fields are folded up; `initial` is the server's default, shown as a placeholder.
  */
@@ -33,7 +34,7 @@ export const groups = [
       {
         path: 'dataset.chunking',
         type: 'choice',
-        options: ['words', 'document', 'packed'],
+        options: ['words', 'document', 'packed', 'saelens'],
         initial: 'words',
         more: true,
       },
@@ -45,15 +46,22 @@ export const groups = [
   {
     name: 'measures',
     fields: [
-      { path: 'protocol', type: 'choices', options: ['reference', 'strict'] },
+      {
+        path: 'protocol',
+        type: 'choices',
+        options: ['reference', 'strict', 'saelens', 'saebench'],
+      },
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
       { path: 'spliceSamples', type: 'whole' },
+      { path: 'latents', type: 'whole' },
       { path: 'inferK', type: 'wholes' },
       { path: 'theta', type: 'reals' },
       { path: 'prefixes', type: 'prefixes' },
       { path: 'dictionaries', type: 'bool', more: true },
+      { path: 'probes', type: 'probes', more: true },
       { path: 'exclude', type: 'exclude', more: true },
       { path: 'batchSize', type: 'whole', initial: '64', more: true },
+      { path: 'excludeSpecialsFromReconstruction', type: 'bool', more: true },
     ],
   },
   {

@@ -38,6 +38,16 @@ function exclude(text) {
   return /^[\d\s,，、]+$/.test(text) ? parts(text).map(Number) : text;
 }
 
+/** Labelled data sets: a path in each line, or a list as JSON. */
+function probes(text) {
+  if (text.startsWith('[')) return JSON.parse(text);
+  return text
+    .split('\n')
+    .map((line) => line.trim())
+    .filter(Boolean)
+    .map((path) => ({ path }));
+}
+
 /** A text that cannot be a value of its field. */
 export class ValueError extends Error {
   constructor(expected, found) {
@@ -73,6 +83,7 @@ export function valueOf({ type }, text) {
       pairs,
       exclude,
       prefixes,
+      probes,
     }[type]?.(text.trim());
     if (value === undefined) return type === 'long' ? text : text.trim();
     if (checks[type]?.(value) === false) throw new ValueError(type, text.trim());

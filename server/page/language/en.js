@@ -185,6 +185,10 @@ export const en = {
     none: 'n/a',
     plainNumbers: 'averages over batches, without intervals',
     best: 'best',
+    number: 'Number',
+    peers: 'As SAELens and SAEBench count',
+    peersLine:
+      'The same passes under the definitions of these tools. −1 stands for NaN, as they save it.',
     together: 'all layers replaced together',
     baseline: 'baseline',
     failed: (message) => `failed: ${message}`,
@@ -206,6 +210,17 @@ export const en = {
     activations: 'activations',
     exact: 'exact assignment',
     auction: (gap) => `auction, at most ${gap} below the best`,
+  },
+  probes: {
+    title: 'Concepts',
+    help:
+      'Share of documents that a logistic regression told right which was not fitted on them, ' +
+      'averaged over the labels; 0.5 is chance.',
+    size: (k) => (k === 1 ? '1 latent' : `${k} latents`),
+    all: 'All',
+    latents: 'latents',
+    activations: 'activations themselves',
+    documents: (labels) => `Documents: ${labels}.`,
   },
   sweeps: {
     title: 'Sweeps',

@@ -20,6 +20,7 @@ export const formEn = {
     reals: 'numbers separated by commas',
     exclude: 'none, specials, ids separated by commas, or JSON',
     words: 'texts separated by commas',
+    probes: 'paths in lines, or a list as JSON',
     pairs: 'lines such as commit: 1a2b3c',
   },
   defaultIs: (value) => `${value} (default)`,
@@ -75,7 +76,15 @@ export const formEn = {
       'Samples that are spliced',
       'KL, ΔCE and loss recovered are over the first so many, the rest over all. Not given: all.',
     ],
+    probes: [
+      'Labelled texts',
+      'A path in each line, or a list as JSON; how well do latents tell the labels?',
+    ],
     dictionaries: ['Compare dictionaries', 'PW-MCC and MMCS of each pair of SAEs on one place.'],
+    latents: [
+      'Latents one by one',
+      'A table of all latents, with so many top contexts each (0: none). Not given: no table.',
+    ],
     inferK: ['k instead of the SAEs’', 'Several make a sweep.'],
     theta: ['Threshold instead of the SAEs’', 'Several make a sweep; not beside k.'],
     prefixes: [
@@ -86,7 +95,14 @@ export const formEn = {
       'Positions left out under strict',
       'none, specials, ids, or {"positions": [from, to]}. Not given: as the files say.',
     ],
-    batchSize: ['Batch size', 'Samples per batch in the averages of the reference protocol.'],
+    batchSize: [
+      'Batch size',
+      'Samples per batch in the averages of reference, saelens and saebench.',
+    ],
+    excludeSpecialsFromReconstruction: [
+      'saebench leaves special tokens unspliced',
+      'As its option of that name does. Not given: it splices all.',
+    ],
     device: ['Device'],
     dtype: ['dtype of the model'],
     saeDtype: ['dtype of the SAEs'],

@@ -20,6 +20,7 @@ export const formZh = {
     reals: '以逗号分隔的数字',
     exclude: ' none、specials、以逗号分隔的 id 或 JSON',
     words: '以逗号分隔的文本',
+    probes: '每行一个路径，或 JSON 列表',
     pairs: '形如 commit: 1a2b3c 的行',
   },
   defaultIs: (value) => `${value}（默认）`,
@@ -75,7 +76,12 @@ export const formZh = {
       '替换的样本数',
       'KL、ΔCE 和损失恢复率只基于前若干个样本，其余指标基于全部样本。未指定：全部。',
     ],
+    probes: ['带标签的文本', '每行一个路径，或 JSON 列表；潜变量能否判断标签？'],
     dictionaries: ['比较字典', '同一位置各对 SAE 的 PW-MCC 与 MMCS。'],
+    latents: [
+      '逐个潜变量',
+      '列出全部潜变量的表，每个附若干最强上下文（0：不附）。未指定：不生成该表。',
+    ],
     inferK: ['替换 SAE 的 k', '填写多个值即为扫描。'],
     theta: ['替换 SAE 的阈值', '填写多个值即为扫描；不能与 k 同时使用。'],
     prefixes: [
@@ -86,7 +92,11 @@ export const formZh = {
       'strict 下不计入的位置',
       'none、specials、id 列表或 {"positions": [from, to]}。未指定：按文件中的说明。',
     ],
-    batchSize: ['批大小', 'reference 协议求平均时每批的样本数。'],
+    batchSize: ['批大小', 'reference、saelens 与 saebench 求平均时每批的样本数。'],
+    excludeSpecialsFromReconstruction: [
+      'saebench 不替换特殊词元',
+      '与其同名选项一致。未指定：全部替换。',
+    ],
     device: ['设备'],
     dtype: ['模型的 dtype'],
     saeDtype: ['SAE 的 dtype'],

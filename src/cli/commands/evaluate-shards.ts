@@ -15,6 +15,8 @@ export interface ShardedOptions extends PlanFlags {
   folder: string;
   /** File of the sums. */
   sums?: string;
+  /** File of the latents table. */
+  latents?: string;
   /** A process that was started ahead. */
   compute: ComputeProcess;
   /** Stops and keeps the shards that are done. */
@@ -51,7 +53,7 @@ export function checkDevices(
  */
 export async function evaluateShards(
   request: EvaluationRequest,
-  { devices, folder, sums, compute, stop, cancel, onProgress, ...flags }: ShardedOptions,
+  { devices, folder, sums, latents, compute, stop, cancel, onProgress, ...flags }: ShardedOptions,
 ): Promise<EvaluationResult> {
   const began = performance.now();
   await mkdir(folder, { recursive: true }).catch((thrown: unknown) => {
@@ -82,6 +84,7 @@ export async function evaluateShards(
   return merge(store, {
     allowMissing: isStopped,
     ...(sums === undefined ? {} : { sums }),
+    ...(latents === undefined ? {} : { latents }),
     // The time of earlier attempts is not known by the clock.
     ...(resumed ? {} : { seconds: (performance.now() - began) / 1000 }),
   });

@@ -22,7 +22,7 @@ import { countOf, type PlanFlags } from '../sharded-run.js';
 import { judge, showResult } from '../show-result.js';
 import { sizesTable } from '../sizes-table.js';
 import { checkDevices, evaluateShards } from './evaluate-shards.js';
-import { writeReport } from '../write-report.js';
+import { filesIn, writeReport } from '../write-report.js';
 import { shown } from '../../shown-text.js';
 
 export interface EvaluateFlags extends PlanFlags {
@@ -71,7 +71,7 @@ export async function runRequest(
     if (out === undefined) ({ path: journal, release } = ownJournal(request));
     else journal = journalIn(out);
     const shared = {
-      ...(out === undefined ? {} : { sums: join(out, 'sums.safetensors') }),
+      ...(out === undefined ? {} : filesIn(out)),
       onProgress: (at: Progress) => progress.update(at),
     };
     if (flags.devices !== undefined)
@@ -101,7 +101,12 @@ export async function runRequest(
     const result = await evaluated;
     progress.stop();
     const written =
-      out === undefined ? [] : [...(await writeReport(result, out)), join(out, 'sums.safetensors')];
+      out === undefined
+        ? []
+        : [
+            ...(await writeReport(result, out)),
+            ...Object.values(filesIn(out)).filter((path) => existsSync(path)),
+          ];
     // A run that was stopped can be continued.
     if (result.status !== 'cancelled') {
       if (journal !== null) await rm(journal, { force: true });

@@ -1,11 +1,11 @@
 /** `sae-eval merge`: the result of a run in shards, from its folder alone. */
-import { join } from 'node:path';
+import { existsSync } from 'node:fs';
 import { FolderStore } from '../../evaluation/shards/folder-store.js';
 import { merge } from '../../evaluation/shards/merge.js';
 import { checkGate, parseGate } from '../gate.js';
 import { localeLanguage, type Language } from '../language.js';
 import { judge, showResult } from '../show-result.js';
-import { writeReport } from '../write-report.js';
+import { filesIn, writeReport } from '../write-report.js';
 
 export interface MergeFlags {
   /** Whether the numbers may be of the shards that are there. */
@@ -24,9 +24,12 @@ export async function mergeCommand(
   const store = new FolderStore(folder);
   const plan = store.plan();
   if (plan !== null) for (const gate of gates) checkGate(gate, plan.request);
-  const sums = join(folder, 'sums.safetensors');
-  const result = await merge(store, { allowMissing, sums });
-  const written = [...(await writeReport(result, folder)), sums];
+  const files = filesIn(folder);
+  const result = await merge(store, { allowMissing, ...files });
+  const written = [
+    ...(await writeReport(result, folder)),
+    ...Object.values(files).filter((path) => existsSync(path)),
+  ];
   showResult(result, { json, lang });
   const stream = json ? process.stderr : process.stdout;
   for (const path of written) stream.write(`wrote ${path}\n`);

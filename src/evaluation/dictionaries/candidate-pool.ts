@@ -1,4 +1,4 @@
-/** The pairs among which an auction matches: the nearest of both sides, and those that rounds add. */
+/** The pairs among which an auction matches: the nearest ones, and those that rounds add. */
 import type { Candidates } from '../../statistics/auction.js';
 import type { Nearest } from './similarities.js';
 

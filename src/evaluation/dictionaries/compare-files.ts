@@ -46,7 +46,9 @@ export function placeNotes(a: Side, b: Side): Bilingual[] {
   const [one, two] = [a, b].map(({ description }) => hookPointsOf(description)[0]!);
   return [
     {
-      en: `${a.label} reads ${one} and ${b.label} reads ${two}: their directions are of two spaces.`,
+      en:
+        `${a.label} reads ${one} and ${b.label} reads ${two}: ` +
+        'their directions are of two spaces.',
       zh: `${a.label} 读取 ${one}，${b.label} 读取 ${two}：两者的方向属于不同的空间。`,
     },
   ];

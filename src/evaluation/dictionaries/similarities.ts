@@ -1,6 +1,6 @@
 /**
- * Similarities between the rows of two matrices, a block of rows at a time, so that no m × m' matrix
- * is held unless it is small: cosines of unit vectors, or correlations of latents.
+ * Similarities between the rows of two matrices, a block of rows at a time, so that no m × m'
+ * matrix is held unless it is small: cosines of unit vectors, or correlations of latents.
  */
 import { fromTypedArray, ops, scope, type Tensor } from '../../torch/index.js';
 

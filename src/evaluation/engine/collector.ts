@@ -1,19 +1,37 @@
 /** Reduces the values of a micro-batch's tokens to sums per sequence, in float64. */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import type { Target } from '../../metrics/keys.js';
+import { isPeerProtocol } from '../../metrics/peers/protocols.js';
 import { metrics, type Table } from '../../metrics/table.js';
 import { keep, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import type { Latents } from '../../sae/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
+import { LatentsSeen, type SeenAt } from './latents-seen.js';
 import type { Over, Positions } from './positions.js';
+import { BatchTokens, disposeHeld, type HeldByPlace } from './peers/batch-tokens.js';
 import { onHost, VectorSums } from './vectors.js';
 
 export interface CollectorOptions {
   positions: Positions;
-  /** The positions that an SAE counts, by the owner of its sums; default all. */
-  setOf?: (owner: string) => PositionSet;
+  /** The positions that an SAE counts under a protocol, by the owner of its sums; default all. */
+  setOf?: (of: Omit<Target, 'slot'>) => PositionSet;
   /** Metrics whose sums are collected; default all. */
   table?: Table;
+  /** Contexts of each latent in the latents table; default: there is no table. */
+  contexts?: number | undefined;
 }
+
+export interface FlushOptions {
+  /** Whether the batch ends with this micro-batch; default true. */
+  isLast?: boolean;
+  /** Index in the run of the first sequence; default 0. */
+  first?: number;
+  /** Tokens of the batch that wait for its means. */
+  tokens?: BatchTokens;
+}
+
+/** float32, or a wider dtype as it is. */
+const widened = (dtype: DType): DType => (dtype === 'float64' ? dtype : 'float32');
 
 /** Columns that wait for their sums are added up together, so that there are few launches. */
 const mostWaiting = 64;
@@ -34,26 +52,40 @@ interface Summed {
 export class Collector {
   readonly table: Table;
   readonly positions: Positions;
-  readonly #setOf: (owner: string) => PositionSet;
+  readonly #setOf: (of: Omit<Target, 'slot'>) => PositionSet;
   readonly #keys: string[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #summed: Summed[] = [];
   readonly #vectors: { key: string; values: Tensor }[] = [];
+  readonly #held: HeldByPlace = new Map();
+  readonly #seen: LatentsSeen | null;
 
-  constructor({ positions, setOf = () => everyPosition, table = metrics }: CollectorOptions) {
+  constructor({
+    positions,
+    setOf = () => everyPosition,
+    table = metrics,
+    contexts,
+  }: CollectorOptions) {
     this.table = table;
+    this.#seen = contexts === undefined ? null : new LatentsSeen(contexts);
     this.positions = positions;
     this.#setOf = setOf;
   }
 
   /** Positions that count for an SAE: [B, T] bool. */
-  mask({ owner, protocol }: Omit<Target, 'slot'>, over: Over = 'positions'): Tensor {
-    return this.positions.mask(protocol, over, this.#setOf(owner));
+  mask(of: Omit<Target, 'slot'>, over: Over = 'positions'): Tensor {
+    const { protocol } = of;
+    // Other tools count real positions, as strict does.
+    return this.positions.mask(
+      isPeerProtocol(protocol) ? 'strict' : protocol,
+      over,
+      this.#setOf(of),
+    );
   }
 
   /** Whether special tokens count for an SAE. */
-  countsSpecials({ owner, protocol }: Omit<Target, 'slot'>): boolean {
-    return protocol === 'strict' && this.#setOf(owner).key === everyPosition.key;
+  countsSpecials(of: Omit<Target, 'slot'>): boolean {
+    return of.protocol === 'strict' && this.#setOf(of).key === everyPosition.key;
   }
 
   /**
@@ -73,6 +105,35 @@ export class Collector {
   /** Adds to a vector of the run. */
   vector(key: string, values: Tensor): void {
     this.#vectors.push({ key, values: keep(values) });
+  }
+
+  /**
+   * Holds the counted tokens of a place until the mean of their batch is known: activations
+   * h [B·T, d] and ‖ĥ − h‖² [B·T] of an SAE. Both are copied.
+   */
+  hold(
+    place: string,
+    { target, h, squaredError }: { target: Target; h: Tensor; squaredError: Tensor },
+  ): void {
+    const set = this.#setOf(target);
+    const key = `${place}|${set.key}`;
+    const rows = this.positions.rows(set);
+    let held = this.#held.get(key);
+    if (held === undefined) {
+      held = {
+        h: keep(scope(() => h.index_select(0, rows).to({ dtype: widened(h.dtype) }))),
+        counts: this.positions.counts('strict', 'positions', set),
+        errors: [],
+      };
+      this.#held.set(key, held);
+    }
+    const values = keep(scope(() => squaredError.index_select(0, rows)));
+    held.errors.push({ target, values });
+  }
+
+  /** Counts latents [N, m] in the table of their SAE, if there is one. */
+  latents(owner: string, latents: Latents, at?: SeenAt): void {
+    this.#seen?.see(owner, latents, at);
   }
 
   /** Adds up the columns that wait. */
@@ -112,10 +173,11 @@ export class Collector {
   flush(
     accumulator: Accumulator,
     batch = new VectorSums(),
-    { isLast = true }: { isLast?: boolean } = {},
+    { isLast = true, tokens = new BatchTokens(), first = 0 }: FlushOptions = {},
   ): void {
     const { B } = this.positions;
     this.#sum();
+    const ofBatch = isLast ? tokens.columns(this.#held) : [];
     const vectors = this.#vectors.map(({ key, values }) => [key, values] as const);
     const totals = [...(isLast ? batch.with(vectors) : [])];
     const lengths = totals.map(([, total]) => total.numel);
@@ -131,8 +193,20 @@ export class Collector {
     for (const { places } of this.#summed) for (const place of places) columns[place] = take(B);
     this.#keys.forEach((key, place) => accumulator.append(key, columns[place]!));
     totals.forEach(([key], index) => accumulator.add(key, take(lengths[index]!)));
-    if (isLast) batch.dispose();
-    else batch.add(this.#vectors.splice(0).map(({ key, values }) => [key, values]));
+    this.#seen?.moveTo(accumulator, {
+      first,
+      positions: this.positions,
+      setOf: this.#setOf,
+    });
+    for (const [key, values] of ofBatch) accumulator.append(key, values);
+    if (isLast) {
+      batch.dispose();
+      tokens.dispose();
+    } else {
+      batch.add(this.#vectors.splice(0).map(({ key, values }) => [key, values]));
+      tokens.add(this.#held);
+      this.#held.clear();
+    }
     this.dispose();
   }
 
@@ -140,6 +214,8 @@ export class Collector {
     this.#release();
     for (const { sums } of this.#summed) sums.dispose();
     for (const { values } of this.#vectors) values.dispose();
+    disposeHeld(this.#held.values());
+    this.#held.clear();
     this.#keys.length = 0;
     this.#summed.length = 0;
     this.#vectors.length = 0;

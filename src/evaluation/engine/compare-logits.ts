@@ -46,6 +46,19 @@ export class LogitSums {
     );
   }
 
+  /** Adds a lane that has the same log-probabilities [V] in every row. */
+  addConstant(
+    clean: Tensor,
+    logProbabilities: Tensor,
+    { from, count }: { from: number; count: number },
+  ): void {
+    scope(() => {
+      const lane = logProbabilities.narrow(0, from, count).expand([1, clean.shape[0]!, count]);
+      this.add(clean.to({ dtype: lane.dtype }), lane.contiguous(), { from });
+      return null;
+    });
+  }
+
   /** KL(clean ‖ lane) and both cross-entropies: [lanes, n] float64 each. Frees the sums. */
   finish(): { kl: Tensor; ceClean: Tensor; ceSpliced: Tensor } {
     const result = scope(() => {
@@ -79,6 +92,8 @@ export interface LogitComparison {
   lanes: Tensor;
   /** The next token of each row, any token if a row has none: [N] int64. */
   labels: Tensor;
+  /** Log-probabilities that are the same at every position: [V] float32 each. Default none. */
+  constants?: readonly Tensor[];
   /** Lanes, by their place, whose most likely next tokens are compared with the clean ones. */
   agreeing?: ReadonlySet<number>;
   /** Number of lanes that go through the head in one matmul. */
@@ -95,6 +110,8 @@ export interface LogitDistances {
    * the same most likely next token, else 0: [N] each.
    */
   lanes: { kl: Tensor; ce: Tensor; agrees?: Tensor }[];
+  /** KL(clean ‖ constant): [N] each. */
+  constants: Tensor[];
 }
 
 /** The most likely token of each row, while the vocabulary is seen range by range. */
@@ -134,6 +151,7 @@ export function compareLogits({
   clean,
   lanes,
   labels,
+  constants = [],
   agreeing = new Set(),
   lanesPerCall,
   logits,
@@ -141,6 +159,7 @@ export function compareLogits({
   const N = clean.shape[0]!;
   const count = lanes.shape[0]! / N;
   const sums = new LogitSums(labels, { lanes: count });
+  const ofConstants = constants.map(() => new LogitSums(labels));
   const ofClean = new Likeliest();
   const likeliest = new Map([...agreeing].map((lane) => [lane, new Likeliest()]));
   const seeLanes = (lanesLogits: Tensor, first: number, from: number): void => {
@@ -156,6 +175,7 @@ export function compareLogits({
         model.sharingWeights(() => {
           const cleanLogits = model.head(clean, range); // [N, Vc]
           if (likeliest.size > 0) ofClean.see(cleanLogits, from);
+          ofConstants.forEach((own, at) => own.addConstant(cleanLogits, constants[at]!, range));
           for (let first = 0; first < count; first += lanesPerCall) {
             const together = Math.min(lanesPerCall, count - first);
             scope(() => {
@@ -175,6 +195,7 @@ export function compareLogits({
     const ces = ceSpliced.unbind(0);
     return {
       ceClean: ceClean.select(0, 0),
+      constants: ofConstants.map((own) => own.finish().kl.select(0, 0)),
       lanes: kl.unbind(0).map((each, lane) => ({
         kl: each,
         ce: ces[lane]!,

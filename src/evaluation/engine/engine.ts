@@ -13,6 +13,7 @@ import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
 import type { MicroBatchPass } from './micro-batch-pass.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { PassMaker } from './pass-maker.js';
+import { BatchTokens } from './peers/batch-tokens.js';
 import { measuredRound, planRounds, type Round } from './rounds.js';
 import { SweepPace } from './sweep-pace.js';
 import { blocksBrought } from './super-batch.js';
@@ -180,7 +181,13 @@ export class Engine {
     const all = batches.map((samples): BatchSums => {
       const place = { samples, first };
       first += samples.length;
-      return { ...place, accumulator: new Accumulator(), vectors: new VectorSums(), done: 0 };
+      return {
+        ...place,
+        accumulator: new Accumulator(),
+        vectors: new VectorSums(),
+        tokens: new BatchTokens(),
+        done: 0,
+      };
     });
     const left = (): BatchSums[] => all.filter(({ samples, done }) => done < samples.length);
     try {
@@ -213,13 +220,19 @@ export class Engine {
         if (next.done < next.samples.length) onMicroBatch?.(next.done);
       }
       const begun = all.filter(({ done }, n) => n === 0 || done > 0);
-      for (const { samples, accumulator, vectors, done } of begun) {
-        if (done < samples.length) vectors.moveTo(accumulator);
+      for (const { samples, accumulator, vectors, tokens, done } of begun) {
+        if (done < samples.length) {
+          vectors.moveTo(accumulator);
+          tokens.moveTo(accumulator);
+        }
         if (done > 0) accumulator.endBatch(done);
       }
       return begun;
     } finally {
-      for (const { vectors } of all) vectors.dispose();
+      for (const { vectors, tokens } of all) {
+        vectors.dispose();
+        tokens.dispose();
+      }
     }
   }
 
@@ -287,8 +300,14 @@ export class Engine {
   }
 
   #add(pass: MicroBatchPass, { of, samples, isLast }: Slice): void {
-    const { accumulator, vectors } = of;
-    pass.flush(accumulator, vectors, { isLast });
+    const { accumulator, vectors, tokens } = of;
+    // Once in a run: a vector adds up what its shards have.
+    const isBegin = of.first === 0 && of.done === 0;
+    const ofWeights = isBegin
+      ? this.#options.strategies.flatMap((strategy) => strategy.ofWeights?.() ?? [])
+      : [];
+    pass.flush(accumulator, vectors, { isLast, tokens, first: of.first + of.done });
+    for (const [key, values] of ofWeights) accumulator.add(key, values);
     this.#passes.appendCounts(pass.positions, accumulator);
     of.done += samples.length;
   }

@@ -1,6 +1,9 @@
 /** Collects the columns and vectors of the requested metrics from what the passes computed. */
-import { slotKey, specialsKey, vectorKey, type Target } from '../../metrics/keys.js';
+import { slotKey, specialsKey, vectorKey } from '../../metrics/keys.js';
+import type { OwnTarget, Target } from '../../metrics/keys.js';
 import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
+import { passColumns } from '../../metrics/peers/columns.js';
+import { isPeerProtocol } from '../../metrics/peers/protocols.js';
 import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
 import { kernels, type Tensor } from '../../torch/index.js';
@@ -16,7 +19,7 @@ export interface Measured {
   firing?: ((counted: Tensor) => Tensor | null) | undefined;
   /** Counted positions that a router sends to each layer: [N] bool → [R]. */
   routed?: Measurable['routed'];
-  targets: readonly Target[];
+  targets: readonly OwnTarget[];
 }
 
 /** Measures a reconstruction against its input. */
@@ -64,20 +67,36 @@ export function measure(
 }
 
 export interface MeasuredLogits {
-  /** KL(clean ‖ lane) and cross-entropy: [N] each. With the site at zero only the latter counts. */
-  logits: { kl: Tensor; ce: Tensor; agrees?: Tensor } | { ce: Tensor };
+  /**
+   * KL(clean ‖ lane) and cross-entropy: [N] each. With the site at zero this project's protocols
+   * have no use for the former.
+   */
+  logits: { kl?: Tensor; ce: Tensor; agrees?: Tensor };
+  /** Whether the site is at zero. */
+  zero: boolean;
   targets: readonly Target[];
 }
 
 /** Collects the columns of a spliced pass, or of a pass with the site set to zero. */
-export function measureLogits({ logits, targets }: MeasuredLogits, into: Collector): void {
-  for (const column of columnsOf(into.table)) {
+export function measureLogits(
+  { logits: { kl, ...logits }, zero, targets }: MeasuredLogits,
+  into: Collector,
+): void {
+  const own = targets.filter(({ protocol }) => !isPeerProtocol(protocol));
+  for (const column of own.length === 0 ? [] : columnsOf(into.table)) {
     let values: Tensor | null;
-    if (column.from === 'splice' && 'kl' in logits) values = column.values(logits);
-    else if (column.from === 'zero' && !('kl' in logits)) values = column.values(logits);
+    if (column.from === 'splice' && !zero) values = column.values({ kl: kl!, ...logits });
+    else if (column.from === 'zero' && zero) values = column.values(logits);
     else continue;
     if (values === null) continue;
-    for (const target of targets)
+    for (const target of own)
       into.tokens(slotKey(target, column.name), { mask: into.mask(target, column.over), values });
   }
+  for (const target of targets)
+    if (isPeerProtocol(target.protocol))
+      for (const [column, values] of [
+        [zero ? passColumns.klZero : passColumns.kl, kl!],
+        [zero ? passColumns.ceZero : passColumns.ceSpliced, logits.ce],
+      ] as const)
+        into.tokens(slotKey(target, column.name), { mask: into.mask(target, column.over), values });
 }

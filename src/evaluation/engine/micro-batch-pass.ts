@@ -6,11 +6,12 @@ import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey } from '../../metrics/keys.js';
 import type { Protocol } from '../../metrics/metric.js';
+import { isPeerProtocol } from '../../metrics/peers/protocols.js';
 import { ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import type { PositionSet } from '../positions.js';
 import type { Traveler } from './block-sweep.js';
 import { CleanPass } from './clean-pass.js';
-import type { Collector } from './collector.js';
+import type { Collector, FlushOptions } from './collector.js';
 import { compareLogits } from './compare-logits.js';
 import { LaneStack, type SweptLanes } from './lane-stack.js';
 import type { LanePlan, LaneStart } from './lanes.js';
@@ -36,6 +37,14 @@ export interface MicroBatchPassOptions {
   into: Collector;
   /** The sets of positions that are counted, by protocol. */
   counted: readonly (readonly [Protocol, readonly PositionSet[]])[];
+}
+
+/** Layers at zero everywhere whose KL another tool reports. */
+function layersWithKl(strategies: readonly Strategy[]): number[] {
+  const sites = wholeZeroSites(strategies).filter(({ targets }) =>
+    targets.some(({ protocol }) => isPeerProtocol(protocol)),
+  );
+  return [...new Set(sites.map(({ layer }) => layer))];
 }
 
 export class MicroBatchPass implements Traveler {
@@ -142,8 +151,10 @@ export class MicroBatchPass implements Traveler {
     const rows = (h: Tensor): Tensor => h.reshape([-1, model.width]); // [N, d]
     // The last position has no next token: its label is never counted.
     const labels = ops.roll(ids, [-1], [1]).reshape([-1]); // [N]
+    const zeroLayers = isFirst ? layersWithKl(strategies) : [];
     const distances = compareLogits({
       model,
+      constants: zeroLayers.map((layer) => zero.logProbabilities(layer)),
       clean: rows(this.#clean!.finalHidden),
       lanes: rows(hidden),
       labels,
@@ -160,19 +171,21 @@ export class MicroBatchPass implements Traveler {
     order.forEach((lane, place) => {
       const { targets, zero: isZero } = lanes[lane]!;
       const found = distances.lanes[place]!;
-      measureLogits({ logits: isZero ? { ce: found.ce } : found, targets }, into);
+      measureLogits({ logits: found, zero: isZero, targets }, into);
     });
     if (!isFirst) return;
     const crossEntropies = new Map<number, Tensor>();
     for (const { layer, targets } of wholeZeroSites(strategies)) {
       if (!crossEntropies.has(layer)) crossEntropies.set(layer, zero.crossEntropy(layer, labels));
-      measureLogits({ logits: { ce: crossEntropies.get(layer)! }, targets }, into);
+      const kl = distances.constants[zeroLayers.indexOf(layer)];
+      const logits = { ce: crossEntropies.get(layer)!, ...(kl === undefined ? {} : { kl }) };
+      measureLogits({ logits, zero: true, targets }, into);
     }
   }
 
   /** Moves the sums on. Nothing is added anywhere if memory runs out on the way. */
-  flush(accumulator: Accumulator, vectors: VectorSums, { isLast }: { isLast: boolean }): void {
-    this.#options.into.flush(accumulator, vectors, { isLast });
+  flush(accumulator: Accumulator, vectors: VectorSums, options: FlushOptions): void {
+    this.#options.into.flush(accumulator, vectors, options);
   }
 
   dispose(): void {

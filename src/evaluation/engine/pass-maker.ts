@@ -29,9 +29,14 @@ export interface PassMakerOptions {
 export class PassMaker {
   readonly #options: PassMakerOptions;
   readonly #sets: ReadonlyMap<string, PositionSet>;
+  /** Sets of positions that other tools count. */
+  readonly #peerSets: ReadonlyMap<string, PositionSet>;
 
   constructor(options: PassMakerOptions) {
     this.#options = options;
+    this.#peerSets = new Map(
+      (options.wanted.peers ?? []).map(({ protocol, counted }) => [protocol, counted]),
+    );
     this.#sets = new Map(
       options.strategies.flatMap(({ variants, lanes, positions }) =>
         [...variants, ...lanes.flatMap(({ targets }) => targets)].map(
@@ -76,8 +81,10 @@ export class PassMaker {
     }
     const into = new Collector({
       positions,
-      setOf: (owner) => this.#sets.get(owner) ?? everyPosition,
+      setOf: ({ owner, protocol }) =>
+        this.#peerSets.get(protocol) ?? this.#sets.get(owner) ?? everyPosition,
       ...(wanted.metrics === undefined ? {} : { table: wanted.metrics }),
+      contexts: wanted.contexts,
     });
     return new MicroBatchPass({
       model,
@@ -90,13 +97,23 @@ export class PassMaker {
       ids,
       context,
       into,
-      counted: [...wanted.protocols].map((protocol) => [protocol, this.#setsUnder(protocol)]),
+      counted: this.#counted.map((protocol) => [protocol, this.#setsUnder(protocol)]),
     });
+  }
+
+  /** Protocols whose clean cross-entropy is summed: other tools count real positions. */
+  get #counted(): Protocol[] {
+    const { protocols, peers = [] } = this.#options.wanted;
+    return [...new Set([...protocols, ...(peers.length > 0 ? (['strict'] as const) : [])])];
   }
 
   /** The masks of a micro-batch. */
   get #masks(): MaskName[] {
-    const sets = [everyPosition, ...this.#sets.values()];
+    const spliced = (this.#options.wanted.peers ?? []).flatMap((peer) => [
+      peer.spliced,
+      peer.splicedAtHeads,
+    ]);
+    const sets = [everyPosition, ...this.#sets.values(), ...this.#peerSets.values(), ...spliced];
     return protocolNames.flatMap((protocol) =>
       (['positions', 'nextPositions'] as const).flatMap((over) =>
         sets.map((set) => ({ protocol, over, set })),
@@ -107,7 +124,8 @@ export class PassMaker {
   /** The sets of positions that are counted under a protocol, that of all positions first. */
   #setsUnder(protocol: Protocol): readonly PositionSet[] {
     if (protocol === 'reference') return [everyPosition];
-    const others = new Map([...this.#sets.values()].map((set) => [set.key, set]));
+    const all = [...this.#sets.values(), ...this.#peerSets.values()];
+    const others = new Map(all.map((set) => [set.key, set]));
     others.delete(everyPosition.key);
     return [everyPosition, ...others.values()];
   }

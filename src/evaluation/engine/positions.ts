@@ -43,6 +43,7 @@ export class Positions {
   readonly #flags = new Map<string, Uint8Array>(); // [B · T]
   readonly #masks = new Map<string, Tensor>(); // [B, T] bool
   readonly #excluded = new Map<string, Tensor | null>(); // [B, T, 1] bool
+  readonly #rows = new Map<string, Tensor>(); // [n] int64
   /** The masks that were sent ahead: [M, B, T] bool. */
   #ahead: Tensor | null = null;
 
@@ -139,6 +140,32 @@ export class Positions {
     return found;
   }
 
+  /** Real positions that count, as rows of [B · T]: [n] int64. */
+  rows(set: PositionSet): Tensor {
+    let found = this.#rows.get(set.key);
+    if (found === undefined) {
+      const flags = this.#flagsOf('strict', 'positions', set);
+      const rows = [...flags.keys()].filter((row) => flags[row] === 1);
+      found = keep(
+        fromTypedArray(BigInt64Array.from(rows, BigInt), [rows.length], {
+          device: this.#options.device,
+        }),
+      );
+      this.#rows.set(set.key, found);
+    }
+    return found;
+  }
+
+  /** Positions that count, 1 each: [B · T]. */
+  flags(protocol: Protocol, over: Over = 'positions', set = everyPosition): Uint8Array {
+    return this.#flagsOf(protocol, over, set);
+  }
+
+  /** Positions of a sequence of the run, T or more. */
+  get seqLen(): number {
+    return this.#options.samples[0]?.ids.length ?? this.T;
+  }
+
   /** Number of positions of each sequence that count: [B]. */
   counts(protocol: Protocol, over: Over = 'positions', set = everyPosition): Float64Array {
     return this.#perSequence(this.#flagsOf(protocol, over, set));
@@ -192,7 +219,9 @@ export class Positions {
   dispose(): void {
     for (const mask of this.#masks.values()) mask.dispose();
     for (const mask of this.#excluded.values()) mask?.dispose();
+    for (const rows of this.#rows.values()) rows.dispose();
     this.#ahead?.dispose();
+    this.#rows.clear();
     this.#masks.clear();
     this.#excluded.clear();
   }

@@ -1,6 +1,7 @@
 /** Batches in micro-batches, and the batches whose micro-batches go through a block together. */
 import type { Sample } from '../../data/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
+import type { BatchTokens } from './peers/batch-tokens.js';
 import type { VectorSums } from './vectors.js';
 
 /** The sums of the micro-batches of a batch that are done. */
@@ -10,6 +11,8 @@ export interface BatchSums {
   first: number;
   accumulator: Accumulator;
   vectors: VectorSums;
+  /** Tokens that wait for the mean of the batch. */
+  tokens: BatchTokens;
   /** Samples that are done. */
   done: number;
 }

@@ -116,9 +116,14 @@ export class ZeroAblation implements Traveler {
     this.#pass = null;
   }
 
+  /** Log-probabilities of the next token with the residual stream of the layer at zero: [V]. */
+  logProbabilities(layer: number): Tensor {
+    return this.#logProbabilities.get(layer)!;
+  }
+
   /** Cross-entropy of the labels [N] with the residual stream of the layer at zero: [N]. */
   crossEntropy(layer: number, labels: Tensor): Tensor {
-    return this.#logProbabilities.get(layer)!.index_select(0, labels).neg();
+    return this.logProbabilities(layer).index_select(0, labels).neg();
   }
 
   dispose(): void {

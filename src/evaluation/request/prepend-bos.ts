@@ -11,7 +11,8 @@ export function choosePrependBos(
 ): boolean | undefined {
   if (dataset.prependBos !== undefined) return dataset.prependBos;
   // Token ids in a data set are somebody's decision already.
-  if (dataset.tokensField !== undefined || !protocol.includes('strict')) return undefined;
+  if (dataset.tokensField !== undefined || protocol.every((one) => one === 'reference'))
+    return undefined;
   const saying = (value: boolean): string[] =>
     saes
       .filter(({ description }) => description.prependBos === value)

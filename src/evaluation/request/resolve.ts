@@ -23,6 +23,7 @@ import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
 import { placedByPath } from './path-hook.js';
 import type { ResolvePath } from './path-table.js';
+import { probePaths } from './probe-paths.js';
 import { placeSae, type PlacedSae } from './place.js';
 import { choosePrependBos } from './prepend-bos.js';
 import { choosePrefixes } from './prefixes.js';
@@ -48,7 +49,7 @@ export interface ValidatedRequest {
   /** Whether samples begin with BOS, by the request or the files; else as the tokenizer does. */
   prependBos: boolean | undefined;
   /** Paths as the file system knows them. */
-  paths: { model: string; dataset: string };
+  paths: { model: string; dataset: string; probes: readonly string[] };
 }
 
 export interface ValidateOptions {
@@ -138,6 +139,7 @@ async function validateExpanded(
       () => checkField(dataset, request.dataset),
       (field) => `dataset.${field}`,
     );
+  const probes = await probePaths(request, { model, resolvePath, problems });
   const { seqLen, messagesField } = request.dataset;
   if (model !== null && messagesField !== undefined)
     await problems.at('dataset.messagesField', () => checkChatTemplate(model));
@@ -206,7 +208,7 @@ async function validateExpanded(
     model: model!,
     saes,
     prependBos,
-    paths: { model: model!.path, dataset: dataset! },
+    paths: { model: model!.path, dataset: dataset!, probes },
   };
 }
 

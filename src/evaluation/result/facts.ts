@@ -18,6 +18,7 @@ import type { Note, ResolvedRequest, RunConfig, SaeResult } from '../../schema/i
 import type { Slot, Strategy, Variant } from '../engine/strategies/strategy.js';
 import type { ChosenExclusion } from '../request/exclusion.js';
 import type { ResolvedSae } from '../request/resolve.js';
+import type { PeerMeasured } from './peer-values.js';
 
 /** Fields of an SAE's result that say what it is. */
 export type SaeIdentity = Omit<
@@ -38,6 +39,8 @@ export interface Measured {
   slots: Readonly<Record<Protocol, readonly Slot[]>>;
   /** Key of the positions that count under `strict`. */
   positions: string;
+  /** The protocols of other tools under which it was measured; left out without any. */
+  peers?: readonly PeerMeasured[];
 }
 
 /** Facts of an SAE of a run. */
@@ -80,7 +83,7 @@ export interface LoadedSae {
   resolved: ResolvedSae;
   /** As the request names it. */
   path: string;
-  strategy: Pick<Strategy, 'slots' | 'positions'> | null;
+  strategy: Pick<Strategy, 'slots' | 'positions' | 'peers'> | null;
   variants: readonly Variant[];
   error: SaeEvalError | null;
 }
@@ -146,7 +149,16 @@ export function factsOf({ resolved, path, strategy, variants, error }: LoadedSae
     ],
     variants,
     measured:
-      strategy === null ? null : { slots: strategy.slots, positions: strategy.positions.key },
+      strategy === null
+        ? null
+        : {
+            slots: strategy.slots,
+            positions: strategy.positions.key,
+            peers: (strategy.peers ?? []).map(({ protocol, counted }) => ({
+              protocol,
+              positions: counted.key,
+            })),
+          },
     error: error === null ? null : { code: error.code, message: error.message },
   };
 }

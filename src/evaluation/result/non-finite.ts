@@ -3,7 +3,7 @@ import type { Accumulator } from '../../metrics/accumulator.js';
 import { squaredInput } from '../../metrics/columns.js';
 import { cleanKey, slotKey } from '../../metrics/keys.js';
 import { squaredReconstruction } from '../../metrics/norm-ratio.js';
-import type { ResolvedRequest } from '../../schema/index.js';
+import { ownProtocols, type ResolvedRequest } from '../../schema/index.js';
 import type { Subject } from './assemble.js';
 
 /** Path of the first value that is not finite; null if all are. */
@@ -31,7 +31,7 @@ export function causeOf(
     slots.strict.map((_, slot) =>
       accumulator.column(slotKey({ owner, protocol: 'strict', slot }, name)),
     );
-  if (protocol.some((one) => !isFinite(accumulator.column(cleanKey(one, 'ceClean')))))
+  if (ownProtocols(protocol).some((one) => !isFinite(accumulator.column(cleanKey(one, 'ceClean')))))
     return (
       `The language model itself gives NaN or infinity in dtype ${dtype}` +
       (dtype === 'float16' ? ` (${limit}): give dtype bfloat16 or float32.` : '.')

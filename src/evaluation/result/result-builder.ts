@@ -11,15 +11,19 @@ import { findings } from '../../findings/index.js';
 import { isNearIdentity } from '../../findings/rules/near-identity.js';
 import { summarize } from '../../summary/index.js';
 import type { Decisions } from '../run/journal.js';
+import { hasPadding, notOneHook, paddedNote, peerResult, type PeerResults } from './peer-values.js';
 import { causeOf, notFinite } from './non-finite.js';
 import { notesOn } from './notes.js';
 import { splicedSequences } from './sequence-part.js';
 import { positionsOf, specialShares } from './positions.js';
+import { varianceIntervals } from './variance-interval.js';
 import { aboutBatches, drawnBatches } from './resampled-units.js';
+import { ownProtocols, peersAmong } from '../../schema/index.js';
 import type {
   Comparison,
   DataSummary,
   EvaluationResult,
+  Note,
   ReferenceValues,
   ReplacementValues,
   RunConfig,
@@ -142,15 +146,17 @@ export class ResultBuilder {
     if (sae.measured === null)
       return failed(error?.code ?? 'internal', error?.message ?? 'could not be loaded');
     const values = this.#values(sae, 0, assembly);
+    const peers = this.#peers(sae, 0, accumulator);
     // RouteSAE uses its layers together, single-layer kinds have one.
     const isTogether = form === 'cross-layer';
     const perLayer =
       kind === 'MLSAE' || kind === 'Crosscoder'
-        ? assembly.perLayer(this.#subject(sae), request.protocol)
+        ? assembly.perLayer(this.#subject(sae), ownProtocols(request.protocol))
         : null;
     const sweep = sae.variants.slice(1).map(({ sparsity }, i): SweepPoint => ({
       ...sparsity,
       ...this.#values(sae, i + 1, assembly),
+      ...this.#peers(sae, i + 1, accumulator).values,
     }));
     const replacement =
       isTogether && values.strict !== null
@@ -167,6 +173,7 @@ export class ResultBuilder {
       error: null,
       ...this.#positions(sae, accumulator),
       ...values,
+      ...peers.values,
       perLayer,
       ...replacement,
       sweep: sweep.length === 0 ? null : sweep,
@@ -179,6 +186,7 @@ export class ResultBuilder {
           routing,
           hasNoReference: sae.hasNoReference,
         }),
+        ...peers.notes,
       ],
     };
   }
@@ -194,6 +202,32 @@ export class ResultBuilder {
         sae.measured!.positions,
       ),
       specials: specialShares(accumulator, this.#subject(sae)),
+    };
+  }
+
+  /** The values under the protocols of other tools that the request asks for. */
+  #peers(
+    sae: SaeFacts,
+    variant: number,
+    accumulator: Accumulator,
+  ): { values: PeerResults; notes: Note[] } {
+    const { request } = this.options.facts;
+    const found = peersAmong(request.protocol).map((protocol) => {
+      const measured = sae.measured!.peers?.find((one) => one.protocol === protocol);
+      if (measured === undefined)
+        return { protocol, values: null, notes: [{ metric: protocol, ...notOneHook }] };
+      const subject = this.#subject(sae, variant);
+      const { values, notes } = peerResult(accumulator, subject, measured);
+      const isPadded = hasPadding(accumulator, request.dataset.seqLen);
+      return {
+        protocol,
+        values,
+        notes: [...notes, ...(isPadded ? [{ metric: protocol, ...paddedNote }] : [])],
+      };
+    });
+    return {
+      values: Object.fromEntries(found.map(({ protocol, values }) => [protocol, values])),
+      notes: found.flatMap(({ notes }) => notes),
     };
   }
 
@@ -235,7 +269,7 @@ export class ResultBuilder {
     const { facts, decisions, identity } = this.options;
     const { request, model, files } = facts;
     const assembly = this.#assembly(accumulator, true);
-    const results = this.#results(accumulator, assembly);
+    const results = this.#withVarianceIntervals(this.#results(accumulator, assembly), accumulator);
     const realTokens = (
       accumulator.column(cleanKey('strict', 'positions')) ?? new Float64Array()
     ).reduce((total, value) => total + value, 0);
@@ -299,6 +333,23 @@ export class ResultBuilder {
     };
     const withFindings = { ...body, findings: findings(body) };
     return { ...withFindings, summary: summarize(withFindings) };
+  }
+
+  /** The results, and if other tools' definitions were asked for, what tells them apart. */
+  #withVarianceIntervals(results: readonly SaeResult[], accumulator: Accumulator): SaeResult[] {
+    const { facts, batchesAbove } = this.options;
+    if (peersAmong(facts.request.protocol).length === 0) return [...results];
+    const subjects = facts.saes.map(({ variants, measured }) => ({
+      owner: variants[0]!.owner,
+      peers: measured?.peers ?? [],
+    }));
+    const { seed } = facts.request;
+    const intervals = varianceIntervals(accumulator, subjects, { seed, batchesAbove });
+    return results.map((sae, index) =>
+      sae.error !== null || subjects[index]!.peers.length === 0
+        ? sae
+        : { ...sae, explainedVarianceCi95: intervals[index]! },
+    );
   }
 
   /** Paired differences of the SAEs that have values. */

@@ -12,6 +12,7 @@ import {
   vectorKey,
   type CleanSum,
 } from '../../metrics/keys.js';
+import { allPeerColumns, peerVectors } from '../../metrics/peers/columns.js';
 import { columnsOf, vectorsOf, type Table } from '../../metrics/table.js';
 import { protocolNames } from '../../schema/index.js';
 import type { ResolvedRequest, RunConfig } from '../../schema/index.js';
@@ -111,10 +112,31 @@ export function writeSums(path: string, options: SumsFileOptions): void {
             accumulator.vector(vectorKey(owner, protocol, vector)),
           );
       }
+      for (const { protocol, positions } of measured.peers ?? []) {
+        const described = { protocol, sae, ...sparsity };
+        for (const { name, meaning } of cleanSums)
+          addColumn(
+            { ...described, name: `${prefix}/${protocol}/${name}`, meaning },
+            cleanKey('strict', name, positions),
+          );
+        for (const { name: column, meaning } of allPeerColumns)
+          addColumn(
+            { ...described, name: `${prefix}/${protocol}/0/${column}`, meaning },
+            slotKey({ owner, protocol, slot: 0 }, column),
+          );
+        for (const { name: vector, meaning } of Object.values(peerVectors))
+          add(
+            { ...described, name: `${prefix}/${protocol}/${vector}`, meaning },
+            accumulator.vector(vectorKey(owner, protocol, vector)),
+          );
+      }
     }
   }
   add(
-    { name: 'batches', meaning: 'sequences of each batch, whose values reference averages' },
+    {
+      name: 'batches',
+      meaning: 'sequences of each batch, whose values reference, saelens and saebench average',
+    },
     Float64Array.from(accumulator.batchSizes),
   );
   writeArrayFile(path, {

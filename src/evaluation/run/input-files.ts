@@ -87,6 +87,13 @@ export class InputFiles {
       texts.map(({ path }) => path),
       'text',
     );
+    for (const [index, path] of paths.probes.entries()) {
+      const own = await listFiles(path, { split: request.probes![index]!.split ?? null });
+      add(
+        own.map((file) => file.path),
+        'text',
+      );
+    }
     let budget = hashedInAll;
     this.#files = [...uses].flatMap(([path, use]): InputFile[] => {
       const times = this.#seen.get(path) ?? fileTimes(path);

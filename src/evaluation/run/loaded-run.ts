@@ -13,6 +13,7 @@ import {
 } from '../../torch/index.js';
 import { memoryCacheBytes } from '../../torch/tuning.js';
 import { Engine } from '../engine/engine.js';
+import { peerRuns } from '../peers.js';
 import type { Wanted } from '../engine/strategies/strategy.js';
 import { factsOf, type RunFacts } from '../result/facts.js';
 import { beginOfSamples, type BeginOfSamples } from './begin-of-samples.js';
@@ -94,7 +95,6 @@ export class LoadedRun {
     // Where memory is short, none is kept for later tensors that is needed now.
     setMemoryCache(Math.min(memoryCacheBytes, Math.floor(systemMemory().freeBytes / 8)));
     threadsOfProcess();
-    const wanted = wantedOf(request);
     const saes = validated.saes.filter((_, index) => only?.includes(index) ?? true);
     const residency = (): Promise<Residency | null> =>
       residencyOf(validated.model, {
@@ -114,6 +114,7 @@ export class LoadedRun {
       },
     });
     const tokenizer = await borrowTokenizer(loans, validated.paths.model);
+    const wanted = { ...wantedOf(request), peers: peerRuns(request, tokenizer) };
     const evaluated = loadEvaluated(validated.saes, {
       model,
       specialIds: tokenizer.specialIds,

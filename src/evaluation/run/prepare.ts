@@ -14,7 +14,7 @@ import { chooseSuperBatch } from '../engine/super-batch.js';
 import { chooseMicroBatch, constantsOf, workingSetFor } from '../engine/micro-batch.js';
 import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
-import type { ResolvedRequest } from '../../schema/index.js';
+import { ownProtocols, type ResolvedRequest } from '../../schema/index.js';
 import { deviceMemory } from './device-memory.js';
 import { checkFits } from './fits.js';
 import { zeroLanes } from '../engine/zero-ablation.js';
@@ -69,10 +69,11 @@ function variantsOf(
 export function wantedOf(request: ResolvedRequest): Wanted {
   const metrics = metricsNamed(request.metrics);
   return {
-    protocols: new Set(request.protocol),
+    protocols: new Set(ownProtocols(request.protocol)),
     splice: metrics.some((metric) => needsOf(metric).splice),
     zero: metrics.some((metric) => needsOf(metric).zero),
     metrics,
+    contexts: request.latents,
   };
 }
 

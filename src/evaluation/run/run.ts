@@ -17,9 +17,10 @@ import { ProgressReports, type BroughtBlocks } from './progress-reports.js';
 import { weightsStreamed } from './residency.js';
 import { stoppedAfter } from './stopped.js';
 import { textOptions } from './text-options.js';
-import { checkWholeRun, wholeRunParts } from './whole-run.js';
+import { WholeRun } from './whole-run.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
+import { writeLatentsOfRun } from '../latents/latents-of-run.js';
 import type {
   Bilingual,
   EvaluationRequest,
@@ -62,6 +63,8 @@ export interface RunOptions {
   journal?: string;
   /** File for the sums of a run that has ended (docs/reference/sums.md). */
   sums?: string;
+  /** File for the latents table, if the request has `latents` (docs/reference/latents.md). */
+  latents?: string;
   /**
    * Device to compute on, one of those that the request allows; default: chosen by the request. It
    * is no part of a run's identity, so that a journal continues on another GPU of the same name.
@@ -136,7 +139,7 @@ export async function run(
       turnedSkips: recovered?.turnedSkips,
       streams: recovered?.decisions.superBatch !== undefined,
     });
-    checkWholeRun(loaded, request);
+    const whole = await WholeRun.prepare(loaded, validated);
     const { model, tokenizer, begins } = loaded;
     const decisions = recovered?.decisions ?? loaded.decide();
     engine = loaded.engine(decisions);
@@ -145,14 +148,13 @@ export async function run(
       id: recovered?.id ?? options.id ?? randomUUID(),
       createdAt: recovered?.createdAt ?? options.createdAt ?? new Date().toISOString(),
     };
-    const stream = await openSamples({
-      ...textOptions(validated, {
-        tokenizer,
-        vocabulary: model.vocabulary,
-        prependBos: begins.prependBos,
-      }),
-      skipBatches: accumulator.batchSizes.length,
+    const text = textOptions(validated, {
+      tokenizer,
+      vocabulary: model.vocabulary,
+      prependBos: begins.prependBos,
     });
+    const skipBatches = accumulator.batchSizes.length;
+    const stream = await openSamples({ ...text, skipBatches });
     const { facts } = loaded;
     const builder = new ResultBuilder({
       facts,
@@ -209,12 +211,7 @@ export async function run(
         tellResults();
       },
     });
-    const parts = await wholeRunParts(loaded, {
-      validated,
-      decisions,
-      samples: accumulator.sequences,
-      signal,
-    });
+    const parts = await whole.parts({ decisions, samples: accumulator.sequences, signal });
     files.check();
     const summary =
       left === null
@@ -237,6 +234,24 @@ export async function run(
         });
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
+    }
+    try {
+      if (options.latents !== undefined)
+        await writeLatentsOfRun(options.latents, {
+          accumulator,
+          evaluated: loaded.evaluated,
+          saes: facts.saes,
+          contexts: request.latents,
+          seqLen: request.dataset.seqLen,
+          text,
+          tokenizer,
+          id: identity.id,
+          version: packageVersion,
+          signal,
+        });
+    } catch (thrown) {
+      signal?.throwIfAborted();
+      notice(notWritten(thrown, { en: 'latents table', zh: '潜变量表' }));
     }
     const result = builder.result(accumulator, {
       data: { ...summary, warnings: [...begins.warnings, ...summary.warnings, ...warnings] },

@@ -1,12 +1,13 @@
 /**
- * The parts of a result that are no sums over tokens of one SAE: they are computed after the passes,
- * on the same text, by the one process that has the whole run.
+ * The parts of a result that are no sums over tokens of one SAE: they are computed after the
+ * passes, by the one process that has the whole run.
  */
 import { openSamples, type Sample } from '../../data/index.js';
 import { SaeEvalError } from '../../errors.js';
 import { Dictionary, RoutedDictionary, Transcoder } from '../../sae/index.js';
-import { keepsWhole, type EvaluationResult, type ResolvedRequest } from '../../schema/index.js';
+import { keepsWhole, type EvaluationResult } from '../../schema/index.js';
 import { compareRunDictionaries, type ComparedSae } from '../dictionaries/compare-run.js';
+import { probeRun, readProbeDatasets, type LabelledDataset } from '../probes/probe-run.js';
 import type { ReadSite } from '../engine/site-latents.js';
 import type { ValidatedRequest } from '../request/resolve.js';
 import type { Decisions } from './journal.js';
@@ -48,18 +49,6 @@ export function placedSaes(loaded: LoadedRun): ComparedSae[] {
   });
 }
 
-/** @throws SaeEvalError `request-invalid` if the model's blocks are brought in one by one. */
-export function checkWholeRun(loaded: LoadedRun, request: ResolvedRequest): void {
-  const field = keepsWhole(request);
-  if (field !== null && loaded.model.isStreamed)
-    throw new SaeEvalError(
-      'request-invalid',
-      `${field}: expected a model whose weights fit on ${loaded.model.device}, which brings its ` +
-        'blocks in one by one. Use a device with more memory, or leave the field out.',
-      { fields: [{ path: field, message: 'needs a model whose weights fit on the device' }] },
-    );
-}
-
 async function* firstSamples(
   batches: AsyncIterable<readonly Sample[]>,
   count: number,
@@ -75,40 +64,85 @@ async function* firstSamples(
 /** Values of a tensor of latents that are held at a time. */
 const heldLatents = 2 ** 25;
 
-/** Computes what the request asks for beside the metrics; `samples` is the number that was done. */
-export async function wholeRunParts(
-  loaded: LoadedRun,
-  {
-    validated,
-    decisions,
-    samples,
-    signal,
-  }: {
-    validated: ValidatedRequest;
-    decisions: Decisions;
-    samples: number;
-    signal?: AbortSignal | undefined;
-  },
-): Promise<Pick<EvaluationResult, 'dictionaries'>> {
-  const { request } = validated;
-  if (request.dictionaries !== true) return {};
-  const { model, tokenizer, begins } = loaded;
-  const saes = placedSaes(loaded);
-  const perSequence =
-    request.dataset.seqLen * Math.max(1, ...saes.map(({ sae }) => sae.m)) * saes.length;
-  const sequences = Math.max(
-    1,
-    Math.min(decisions.microBatch.sequences, Math.floor(heldLatents / Math.max(1, perSequence))),
-  );
-  const stream = await openSamples(
-    textOptions(validated, {
+/** What a request asks for beside the metrics. */
+export class WholeRun {
+  private constructor(
+    private readonly loaded: LoadedRun,
+    private readonly validated: ValidatedRequest,
+    private readonly datasets: readonly LabelledDataset[],
+  ) {}
+
+  /**
+   * Reads what is needed, before anything is computed.
+   * @throws SaeEvalError `request-invalid` if the model's blocks are brought in one by one;
+   *   `dataset-invalid` for labelled texts that cannot be used.
+   */
+  static async prepare(loaded: LoadedRun, validated: ValidatedRequest): Promise<WholeRun> {
+    const { request, paths } = validated;
+    const field = keepsWhole(request);
+    if (field !== null && loaded.model.isStreamed)
+      throw new SaeEvalError(
+        'request-invalid',
+        `${field}: expected a model whose weights fit on ${loaded.model.device}, which brings ` +
+          'its blocks in one by one. Use a device with more memory, or leave the field out.',
+        { fields: [{ path: field, message: 'needs a model whose weights fit on the device' }] },
+      );
+    const { model, tokenizer, begins } = loaded;
+    const datasets = await readProbeDatasets(request, paths.probes, {
       tokenizer,
       vocabulary: model.vocabulary,
       prependBos: begins.prependBos,
-    }),
-  );
-  const dictionaries = await compareRunDictionaries(firstSamples(stream, samples), {
-    ...{ model, saes, saeDtype: request.saeDtype, sequences, signal },
-  });
-  return { dictionaries };
+    });
+    return new WholeRun(loaded, validated, datasets);
+  }
+
+  /** Computes it, after the passes; `samples` is the number that was done. */
+  async parts(options: {
+    decisions: Decisions;
+    samples: number;
+    signal?: AbortSignal | undefined;
+  }): Promise<Pick<EvaluationResult, 'dictionaries' | 'probes'>> {
+    const { request } = this.validated;
+    if (keepsWhole(request) === null) return {};
+    const { signal, decisions } = options;
+    const saes = placedSaes(this.loaded);
+    const shared = { model: this.loaded.model, saes, saeDtype: request.saeDtype, signal };
+    const sequencesOf = (seqLen: number): number => {
+      const each = seqLen * Math.max(1, ...saes.map(({ sae }) => sae.m)) * saes.length;
+      const most = Math.floor(heldLatents / Math.max(1, each));
+      return Math.max(1, Math.min(decisions.microBatch.sequences, most));
+    };
+    return {
+      ...(request.dictionaries === true
+        ? {
+            dictionaries: await compareRunDictionaries(
+              firstSamples(await this.#text(), options.samples),
+              { ...shared, sequences: sequencesOf(request.dataset.seqLen) },
+            ),
+          }
+        : {}),
+      ...(request.probes === undefined
+        ? {}
+        : {
+            probes: await probeRun(this.datasets, {
+              ...shared,
+              specials: this.loaded.tokenizer.specialIds,
+              sequencesOf,
+              seed: request.seed,
+            }),
+          }),
+    };
+  }
+
+  /** The text of the run once more. */
+  async #text(): Promise<AsyncIterable<readonly Sample[]>> {
+    const { model, tokenizer, begins } = this.loaded;
+    return openSamples(
+      textOptions(this.validated, {
+        tokenizer,
+        vocabulary: model.vocabulary,
+        prependBos: begins.prependBos,
+      }),
+    );
+  }
 }

@@ -1,4 +1,5 @@
 /** Merges the shards of a run to its result. Needs no weights and no libtorch. */
+import { rmSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Bilingual } from '../../bilingual.js';
 import { SaeEvalError } from '../../errors.js';
@@ -9,6 +10,9 @@ import { packageVersion } from '../../version.js';
 import type { RunFacts } from '../result/facts.js';
 import { ResultBuilder } from '../result/result-builder.js';
 import { writeSums } from '../result/sums-file.js';
+import { located } from '../../hub-cache.js';
+import { writeLatentsOfShards } from '../latents/latents-of-shards.js';
+import { notWritten } from '../run/journal-keeper.js';
 import type { Decisions } from '../run/journal.js';
 import type { Decided } from './decided.js';
 import type { FolderStore } from './folder-store.js';
@@ -20,6 +24,10 @@ export interface MergeOptions {
   allowMissing?: boolean;
   /** File for the sums, a row for each sequence. */
   sums?: string;
+  /** File for the latents table, if the request has `latents`. */
+  latents?: string;
+  /** Path of the request's model on this machine; default: as the request names it. */
+  resolveModel?: (name: string) => string;
   /** Seconds that the run took by the clock; default the time of all devices together. */
   seconds?: number;
   /** Shards that are merged, and how many there are. */
@@ -136,6 +144,13 @@ const mixedKinds: Bilingual = {
   zh: '各分片由不同种类的机器计算（见 config.machines），因此再次运行时最后几位数字可能不同。',
 };
 
+const withoutText: Bilingual = {
+  en:
+    'The contexts in the latents table have no text: the tokenizer of the model does not lie on ' +
+    'the machine that merged the shards.',
+  zh: '潜变量表中的上下文没有文本：合并分片的机器上没有该模型的分词器。',
+};
+
 /** The smallest micro-batch of all shards: memory may have run out in one. */
 function leastDecisions(decisions: Decisions, about: readonly AboutShard[]): Decisions {
   const [least] = about
@@ -151,7 +166,7 @@ function leastDecisions(decisions: Decisions, about: readonly AboutShard[]): Dec
  */
 export async function merge(
   store: FolderStore,
-  { allowMissing = false, sums, seconds, onShard }: MergeOptions = {},
+  { allowMissing = false, sums, latents, resolveModel, seconds, onShard }: MergeOptions = {},
 ): Promise<EvaluationResult> {
   const plan = store.plan();
   if (plan === null)
@@ -199,6 +214,26 @@ export async function merge(
       version: packageVersion,
       files: facts.files,
     });
+  const { request } = facts;
+  // That of another run may lie there.
+  if (latents !== undefined) rmSync(latents, { force: true });
+  if (latents !== undefined && request.latents !== undefined)
+    try {
+      const { hasText } = await writeLatentsOfShards(latents, {
+        accumulator,
+        saes: facts.saes,
+        contexts: request.latents,
+        seqLen: request.dataset.seqLen,
+        tokens: store.tokensPath,
+        recordBytes: plan.tokens.recordBytes,
+        model: (resolveModel ?? ((name) => located(name, 'model')))(request.model),
+        id: plan.id,
+        version: packageVersion,
+      });
+      if (!hasText) warnings.push(withoutText);
+    } catch (thrown) {
+      warnings.push(notWritten(thrown, { en: 'latents table', zh: '潜变量表' }));
+    }
   const computeSeconds = about.reduce((total, one) => total + one.seconds, 0);
   const devicePeaks = about.flatMap(({ devicePeakBytes }) => devicePeakBytes ?? []);
   const builder = new ResultBuilder({

@@ -6,6 +6,7 @@ import { Accumulator } from '../../metrics/accumulator.js';
 import { chooseProducts } from '../../sae/index.js';
 import type { Bilingual, EvaluationRequest, ResolvedRequest } from '../../schema/index.js';
 import { cuda, trimMemory } from '../../torch/index.js';
+import { addWeights } from '../latents/add-weights.js';
 import { computeBatches } from '../run/compute-batches.js';
 import { machineKind, openInputs, type InputOptions, type RunInputs } from '../run/inputs.js';
 import { Journal, type Decisions } from '../run/journal.js';
@@ -197,6 +198,8 @@ export class ShardRunner {
           );
       }
       inputs.files.check();
+      // Of all shards of a group one has the columns of the weights.
+      if (shard.batches[0] === 0) await addWeights(accumulator, loaded.evaluated, { signal });
     } catch (thrown) {
       if (asSaeEvalError(thrown).code !== 'input-changed') keeper.keepQuietly();
       throw thrown;

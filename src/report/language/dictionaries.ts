@@ -20,7 +20,8 @@ export const dictionaryWords: Record<'en' | 'zh', DictionaryWords> = {
     line:
       'Pairs of SAEs on one place. PW-MCC: mean similarity of the pairs of the best one-to-one ' +
       'matching of latents. MMCS: mean of the largest similarity of each latent, in either ' +
-      'direction. Decoders are compared by cosines, activations by correlations on the same tokens.',
+      'direction. Decoders are compared by cosines, activations by correlations on the same ' +
+      'tokens.',
     none: 'No two SAEs of this run read one place by one dictionary.',
     decoders: 'Decoders',
     activations: 'Activations',

@@ -23,6 +23,13 @@ export const en: Words = {
       'Counts real tokens only, measures at the layer of the splice, and sums over the whole ' +
       'data set. Brackets hold 95 % bootstrap intervals.',
   },
+  peers: {
+    title: 'As SAELens and SAEBench count',
+    line:
+      'The same passes under the definitions of these tools, in the space of the language ' +
+      "model's activations; a name with a version is a definition. The column strict has the " +
+      'number of this report that is meant alike.',
+  },
   losses: {
     title: 'Text that was left out',
     reason: 'Reason',

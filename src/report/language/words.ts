@@ -18,6 +18,8 @@ export interface Words {
   configuration: string;
   resultsUnder(protocol: 'reference' | 'strict'): string;
   protocolLine: Record<'reference' | 'strict', string>;
+  /** Numbers of other tools. */
+  peers: { title: string; line: string };
   losses: {
     title: string;
     reason: string;

@@ -18,6 +18,12 @@ export const zh: Words = {
     strict:
       '只计真实词元，在替换所在的层测量，并对整个数据集求和。方括号内为 bootstrap 95% 置信区间。',
   },
+  peers: {
+    title: '按 SAELens 与 SAEBench 的算法',
+    line:
+      '同一次前向计算，按这些工具的定义，在语言模型激活的空间中给出；带版本号的名称即一种定义。' +
+      'strict 一列是本报告中含义相近的数值。',
+  },
   losses: {
     title: '未使用的文本',
     reason: '原因',

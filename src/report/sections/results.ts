@@ -9,6 +9,7 @@ import {
   type Table as Metrics,
 } from '../../metrics/table.js';
 import {
+  ownProtocols,
   protocolNames,
   type Estimate,
   type EvaluationResult,
@@ -154,7 +155,7 @@ function overFirstLine(
 
 export function resultsSection(result: EvaluationResult, words: Words): Block[] {
   const failed = result.results.filter(({ error }) => error !== null);
-  return result.config.protocol
+  return ownProtocols(result.config.protocol)
     .flatMap((protocol): Block[] => {
       const lines = missingLines(result, protocol, words);
       return [

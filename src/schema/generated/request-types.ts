@@ -14,9 +14,32 @@ export interface EvaluationRequest {
   saes: SaeSpec[];
   /** Metrics to compute; default all. */
   metrics?: MetricName[] | undefined;
-  /** Protocols to measure under. @default ["reference","strict"] */
-  protocol?: ProtocolName[] | undefined;
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. @default 64 */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says. @default
+   * ["reference","strict"]
+   */
+  protocol?:
+    | (
+        | 'reference'
+        | 'strict'
+        | 'saelens@6.52'
+        | 'saelens@6.45.2'
+        | 'saelens@6.44'
+        | 'saebench@0.6'
+        | 'saelens'
+        | 'saebench'
+      )[]
+    | undefined;
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone. @default 64
+   */
   batchSize?: number | undefined;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
@@ -32,6 +55,11 @@ export interface EvaluationRequest {
   dtype?: FloatDtype | undefined;
   /** dtype of the SAEs. @default "float32" */
   saeDtype?: FloatDtype | undefined;
+  /**
+   * Makes a table of all latents of every SAE, with so many top contexts each; 0: the table
+   * without contexts. Default: no table.
+   */
+  latents?: number | undefined;
   /**
    * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
    * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
@@ -53,6 +81,11 @@ export interface EvaluationRequest {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. @default 42 */
   seed?: number | undefined;
   /** Name of the run, to find it by. */
@@ -92,9 +125,11 @@ export interface Dataset {
   roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
   /**
    * How records become samples. words (default): chunks of seqLen words. document (default of
-   * conversations): one sample for each record. packed: all tokens one after another.
+   * conversations): one sample for each record. packed: all tokens one after another. saelens:
+   * as SAELens packs text, without special tokens but a BOS at the head of each sample and
+   * between records; the tail is dropped.
    */
-  chunking?: 'words' | 'document' | 'packed' | undefined;
+  chunking?: 'words' | 'document' | 'packed' | 'saelens' | undefined;
   /**
    * Whether each sample begins with the BOS token. Default: what the files of the SAEs say where
    * they agree, else the tokenizer's own way.
@@ -185,3 +220,25 @@ export type Exclude =
       /** Range of positions that stays, as a slice: from, to and step. */
       positions: [number | null, number | null] | [number | null, number | null, number | null];
     };
+
+export interface ProbeDataset {
+  /** Path of a data file, or of a folder of them, whose records have a text and a label. */
+  path: string;
+  /** Name of the data set in the result; default: its path. */
+  name?: string | undefined;
+  /** Split to read, if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text. @default "text" */
+  textField?: string | undefined;
+  /**
+   * Field of a record that has its label: a string, a whole number or a boolean. @default
+   * "label"
+   */
+  labelField?: string | undefined;
+  /** Tokens of a text that are read, from its beginning. @default 128 */
+  seqLen?: number | undefined;
+  /** Documents of each label, the first ones. @default 1000 */
+  maxPerLabel?: number | undefined;
+  /** What is done with the labels; default all. @default ["sparseProbing"] */
+  tasks?: 'sparseProbing'[] | undefined;
+}

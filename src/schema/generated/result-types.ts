@@ -52,9 +52,29 @@ export interface ResolvedRequest {
   saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
-  /** Protocols to measure under. */
-  protocol: ProtocolName[];
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says.
+   */
+  protocol: (
+    | 'reference'
+    | 'strict'
+    | 'saelens@6.52'
+    | 'saelens@6.45.2'
+    | 'saelens@6.44'
+    | 'saebench@0.6'
+    | 'saelens'
+    | 'saebench'
+  )[];
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone.
+   */
   batchSize: number;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
@@ -70,6 +90,11 @@ export interface ResolvedRequest {
   dtype: FloatDtype;
   /** dtype of the SAEs. */
   saeDtype: FloatDtype;
+  /**
+   * Makes a table of all latents of every SAE, with so many top contexts each; 0: the table
+   * without contexts. Default: no table.
+   */
+  latents?: number | undefined;
   /**
    * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
    * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
@@ -91,6 +116,11 @@ export interface ResolvedRequest {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -130,9 +160,11 @@ export interface Dataset {
   roles?: ('system' | 'developer' | 'user' | 'assistant' | 'tool')[] | undefined;
   /**
    * How records become samples. words (default): chunks of seqLen words. document (default of
-   * conversations): one sample for each record. packed: all tokens one after another.
+   * conversations): one sample for each record. packed: all tokens one after another. saelens:
+   * as SAELens packs text, without special tokens but a BOS at the head of each sample and
+   * between records; the tail is dropped.
    */
-  chunking?: 'words' | 'document' | 'packed' | undefined;
+  chunking?: 'words' | 'document' | 'packed' | 'saelens' | undefined;
   /**
    * Whether each sample begins with the BOS token. Default: what the files of the SAEs say where
    * they agree, else the tokenizer's own way.
@@ -210,6 +242,25 @@ export interface ResolvedSaeSpec {
   label?: string | undefined;
 }
 
+export interface ProbeDataset {
+  /** Path of a data file, or of a folder of them, whose records have a text and a label. */
+  path: string;
+  /** Name of the data set in the result; default: its path. */
+  name?: string | undefined;
+  /** Split to read, if the files of several lie together. */
+  split?: string | undefined;
+  /** Field of a record that has its text. */
+  textField: string;
+  /** Field of a record that has its label: a string, a whole number or a boolean. */
+  labelField: string;
+  /** Tokens of a text that are read, from its beginning. */
+  seqLen: number;
+  /** Documents of each label, the first ones. */
+  maxPerLabel: number;
+  /** What is done with the labels; default all. */
+  tasks: 'sparseProbing'[];
+}
+
 export interface Progress {
   /** Number of samples done, in the current batch too. */
   samples: number;
@@ -281,6 +332,8 @@ export interface EvaluationResult {
   findings: Finding[];
   /** How much the dictionaries of each pair on one place are the same, if asked for. */
   dictionaries?: DictionaryComparison[] | undefined;
+  /** What probes find on the labelled data sets, if the request names some. */
+  probes?: ProbeResult[] | undefined;
   /** Left out in results of 0.1.0. */
   summary?: Summary | undefined;
   timing: {
@@ -306,9 +359,29 @@ export interface RunConfig {
   saes: ResolvedSaeSpec[];
   /** Metrics to compute; default all. */
   metrics: MetricName[];
-  /** Protocols to measure under. */
-  protocol: ProtocolName[];
-  /** Samples per batch in the averages of `reference`; memory does not depend on it. */
+  /**
+   * Protocols to measure under. saelens and saebench, with a version or without, give the
+   * numbers of those tools beside ours, under their names, whatever metrics says.
+   */
+  protocol: (
+    | 'reference'
+    | 'strict'
+    | 'saelens@6.52'
+    | 'saelens@6.45.2'
+    | 'saelens@6.44'
+    | 'saebench@0.6'
+    | 'saelens'
+    | 'saebench'
+  )[];
+  /**
+   * Whether the splice of saebench leaves special tokens as they are, as its option
+   * --exclude_special_tokens_from_reconstruction does; default: false.
+   */
+  excludeSpecialsFromReconstruction?: boolean | undefined;
+  /**
+   * Samples per batch in the averages of `reference`, saelens and saebench; memory depends on it
+   * under the latter two alone.
+   */
   batchSize: number;
   /**
    * First samples that are spliced: KLDiv, DeltaCE, Recovered and NextTokenAgreement are over
@@ -320,6 +393,11 @@ export interface RunConfig {
   dtype: FloatDtype;
   /** dtype of the SAEs. */
   saeDtype: FloatDtype;
+  /**
+   * Makes a table of all latents of every SAE, with so many top contexts each; 0: the table
+   * without contexts. Default: no table.
+   */
+  latents?: number | undefined;
   /**
    * Positions that strict neither measures nor splices: none, specials, a list of token ids, or
    * { positions: [from, to] }, the range that stays. Default: what the file of each SAE says,
@@ -341,6 +419,11 @@ export interface RunConfig {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
+   * shards.
+   */
+  probes?: ProbeDataset[] | undefined;
   /** Seed of RandomK's layer and of the bootstrap. */
   seed: number;
   /** Name of the run, to find it by. */
@@ -515,6 +598,31 @@ export interface SaeResult {
   specials?: SpecialShares | null | undefined;
   reference: ReferenceValues | null;
   strict: StrictValues | null;
+  /**
+   * Numbers as saelens@6.52 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.52'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.45.2 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.45.2'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.44 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.44'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saebench@0.6 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saebench@0.6'?: ToolValues | null | undefined;
+  /**
+   * With saelens or saebench: 95 % interval of explained variance over sequences, from distances
+   * to the mean of a batch, by which definitions are told apart; null with fewer than 20.
+   */
+  explainedVarianceCi95?: [number, number] | null | undefined;
   perLayer: PerLayer[] | null;
   /**
    * Cross-layer transcoders and weakly causal crosscoders: the values of one pass in which all
@@ -554,6 +662,57 @@ export interface SpecialShares {
   activeLatents: number | null;
 }
 
+export interface ToolValues {
+  /** Share of the KL of a zeroed site that the splice avoids. */
+  kl_div_score: number | null;
+  /** KL(clean ‖ spliced), nats per token. */
+  kl_div_with_sae: number | null;
+  /** KL(clean ‖ site at zero), nats per token. */
+  kl_div_with_ablation: number | null;
+  /** Share of the loss of a zeroed site that the splice avoids. */
+  ce_loss_score: number | null;
+  /** Cross-entropy with the splice. */
+  ce_loss_with_sae: number | null;
+  /** Cross-entropy of the model itself. */
+  ce_loss_without_sae: number | null;
+  /** Cross-entropy with the site at zero. */
+  ce_loss_with_ablation: number | null;
+  /** Explained variance of the activations, as this version defines it. */
+  explained_variance: number | null;
+  /** Mean over tokens of 1 − squared error over squared distance from the mean of the batch. */
+  explained_variance_legacy: number | null;
+  /** Squared error of a token, as this version averages it. */
+  mse: number | null;
+  /** Cosine of activations and reconstructions. */
+  cossim: number | null;
+  /** Mean norm of the activations. */
+  l2_norm_in: number | null;
+  /** Mean norm of the reconstructions. */
+  l2_norm_out: number | null;
+  /** Mean of the ratio of both norms. */
+  l2_ratio: number | null;
+  /** Mean over batches of the mean ‖ĥ‖² over the mean h · ĥ. */
+  relative_reconstruction_bias: number | null;
+  /** Active latents per token. */
+  l0: number | null;
+  /** Sum of the latents of a token. */
+  l1: number | null;
+  /** Share of latents that were active. */
+  frac_alive: number | null;
+  /** Share of latents active on more than 1 % of the tokens. */
+  freq_over_1_percent: number | null;
+  /** Share of latents active on more than 10 % of the tokens. */
+  freq_over_10_percent: number | null;
+  /** Part of all activity that these have (1 %). */
+  normalized_freq_over_1_percent: number | null;
+  /** Part of all activity that these have (10 %). */
+  normalized_freq_over_10_percent: number | null;
+  /** Mean over latents of the largest cosine with another encoder row. */
+  average_max_encoder_cosine_sim?: number | null | undefined;
+  /** Mean over latents of the largest cosine with another decoder row. */
+  average_max_decoder_cosine_sim?: number | null | undefined;
+}
+
 export interface SweepPoint {
   inferK?: number | undefined;
   theta?: number | undefined;
@@ -561,6 +720,26 @@ export interface SweepPoint {
   prefix?: number | undefined;
   reference: ReferenceValues | null;
   strict: StrictValues | null;
+  /**
+   * Numbers as saelens@6.52 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.52'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.45.2 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.45.2'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saelens@6.44 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saelens@6.44'?: ToolValues | null | undefined;
+  /**
+   * Numbers as saebench@0.6 defines them; null if it has none for such an SAE, left out if the
+   * request does not ask for it.
+   */
+  'saebench@0.6'?: ToolValues | null | undefined;
 }
 
 export interface Note {
@@ -654,6 +833,67 @@ export interface DictionarySimilarity {
   mmcs: number | null;
   /** Mean over b's latents of the largest similarity to a latent of a. */
   mmcsTurned: number | null;
+}
+
+export interface ProbeResult {
+  name: string;
+  path: string;
+  labels: {
+    label: string;
+    documents: number;
+  }[];
+  /** Records without a usable text or label. Those beyond maxPerLabel do not count. */
+  skippedRecords: number;
+  saes: {
+    sae: string;
+    sparseProbing: SparseProbing | null;
+    error: {
+      code: string;
+      message: string;
+    } | null;
+  }[];
+}
+
+export interface SparseProbing {
+  /** Probes on the latents' means over a document. */
+  latents: {
+    /** Probes on the k features whose means differ most between the classes. */
+    top: {
+      k: number;
+      accuracy: ProbeAccuracy;
+    }[];
+    /** Probes on all features. */
+    all: ProbeAccuracy;
+  };
+  /** Probes on the means of the activations themselves. */
+  activations: {
+    /** Probes on the k features whose means differ most between the classes. */
+    top: {
+      k: number;
+      accuracy: ProbeAccuracy;
+    }[];
+    /** Probes on all features. */
+    all: ProbeAccuracy;
+  };
+  labels: {
+    label: string;
+    /** Latents whose means differ most over all documents, the first one first. */
+    latents: number[];
+    /** Share of documents that the probes on k latents told right. */
+    accuracy: {
+      k: number;
+      mean: number;
+    }[];
+  }[];
+}
+
+export interface ProbeAccuracy {
+  /** Share of documents that were told right, averaged over the labels. */
+  mean: number;
+  /** 95 % percentile bootstrap over documents; null with fewer than 20. */
+  ci95: [number, number] | null;
+  /** The same on the documents of each fold. */
+  folds: number[];
 }
 
 /** What the numbers say, in the order of a report; empty if they say nothing. */

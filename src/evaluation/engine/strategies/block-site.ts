@@ -6,16 +6,20 @@
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
-import type { PositionSet } from '../../positions.js';
+import type { PeerRun } from '../../peers.js';
+import { everyPosition, type PositionSet } from '../../positions.js';
 import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
+import { measurePeers } from '../peers/measure-peers.js';
+import { ofWeights } from '../peers/of-weights.js';
 import {
   interventions,
   leaving,
   targetsFor,
+  withPeers,
   wholePart,
   type Intervention,
   type Slot,
@@ -33,9 +37,11 @@ export class InsideBlock implements Strategy {
   /** The other sites go on, so a site at zero is a lane of its own. */
   readonly zeroSites: Strategy['zeroSites'] = [];
   readonly lanes: readonly LanePlan[];
+  readonly peers: readonly PeerRun[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
   readonly #interventions: readonly Intervention[];
+  readonly #zeroed: readonly Intervention[];
   readonly #hook: SiteInBlock;
   readonly #protocols: ReadonlySet<Protocol>;
 
@@ -50,18 +56,34 @@ export class InsideBlock implements Strategy {
     this.slots = { reference: slots, strict: slots };
     this.residuals = [layer - 1];
     this.sites = [{ site: hook.site, layer }];
-    this.#interventions = interventions(wanted.protocols, positions);
-    const targets = this.#interventions.map(({ protocols }) =>
-      variants.map(({ owner }) => targetsFor(owner, protocols, 0)),
+    const { peers = [] } = wanted;
+    this.peers = peers;
+    const own = interventions(wanted.protocols, positions);
+    const isHeads = hook.site === 'attn_z';
+    this.#interventions = withPeers(
+      wanted.splice ? own : [],
+      peers.map(({ protocol, spliced, splicedAtHeads }) => ({
+        protocol,
+        positions: isHeads ? splicedAtHeads : spliced,
+      })),
     );
-    const spliced = targets.flatMap((each) =>
-      each.map((own) => ({ start: layer, zero: false, targets: own })),
+    this.#zeroed = withPeers(
+      wanted.splice && wanted.zero ? own : [],
+      peers.map(({ protocol }) => ({ protocol, positions: everyPosition })),
     );
-    const zero = wanted.zero
-      ? targets.map((each) => ({ start: layer, zero: true, targets: each.flat() }))
-      : [];
-    this.lanes = wanted.splice ? [...spliced, ...zero] : [];
+    const targets = (each: Intervention) =>
+      variants.map(({ owner }) => targetsFor(owner, each.protocols, 0));
+    this.lanes = [
+      ...this.#interventions
+        .flatMap(targets)
+        .map((each) => ({ start: layer, zero: false, targets: each })),
+      ...this.#zeroed.map((each) => ({ start: layer, zero: true, targets: targets(each).flat() })),
+    ];
     this.passes = { encode: 1, decode: variants.map(() => 1) };
+  }
+
+  ofWeights(): [key: string, values: Float64Array][] {
+    return ofWeights(this.#sae, this);
   }
 
   enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
@@ -78,6 +100,19 @@ export class InsideBlock implements Strategy {
         const reconstruction = sae.decode(latents); // [N, w]
         const targets = targetsFor(owner, this.#protocols, 0);
         if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);
+        if (part.measures && this.peers.length > 0)
+          measurePeers(
+            {
+              place: `${hook.site} ${hook.layer} ${hook.slice?.from ?? ''}`,
+              h: clean.atSite(hook).reshape(input.x.shape),
+              reconstruction: input.restore(reconstruction),
+              latents,
+              owner,
+              protocols: this.peers.map(({ protocol }) => protocol),
+            },
+            into,
+          );
+        if (part.measures) into.latents(owner, latents);
         return reconstruction;
       });
       if (this.lanes.length === 0) return [];
@@ -87,7 +122,6 @@ export class InsideBlock implements Strategy {
         value: leaving(into.positions.excluded(positions), own, value),
       });
       const restored = (one: Tensor): Tensor => input.restore(one).reshape(own.shape);
-      const zero = this.lanes.some((lane) => lane.zero);
       let lane = 0;
       return [
         ...this.#interventions.flatMap((each) =>
@@ -95,11 +129,9 @@ export class InsideBlock implements Strategy {
             part.takes(lane++) ? [replacing(each, restored(one!))] : [],
           ),
         ),
-        ...(zero
-          ? this.#interventions.flatMap((each) =>
-              part.takes(lane++) ? [replacing(each, own.mul(0))] : [],
-            )
-          : []),
+        ...this.#zeroed.flatMap((each) =>
+          part.takes(lane++) ? [replacing(each, own.mul(0))] : [],
+        ),
       ];
     });
   }

@@ -194,6 +194,8 @@ export class CrossLayerStrategy implements Strategy {
           const targets = targetsFor(variant.owner, ['strict'], l);
           const target = inputOf(clean, place, saeDtype);
           measure({ x: target, reconstruction: predicted, latents, firing, targets }, into);
+          const own = sae.m / predicts.length;
+          into.latents(variant.owner, latents, { slot: 0, slots: 1, offset: l * own, m: sae.m });
         }
         if (taken[l] !== true) return [];
         const own = clean.at(place); // [B, T, d]

@@ -78,6 +78,7 @@ export class CrosscoderStrategy implements Strategy {
         const latents = latentsOf.under(sparsity);
         const counted = sae.shared(latents); // [N, m]
         const reconstruction = sae.decode(latents); // [N, R, d]
+        if (part.measures) into.latents(owner, counted);
         return sites.flatMap((site, slot): LaneStart[] => {
           const own = reconstruction.select(1, slot); // [N, d]
           const targets = targetsFor(owner, this.#protocols, slot);

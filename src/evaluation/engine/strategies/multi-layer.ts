@@ -3,7 +3,7 @@
  * inferK and theta, but splices at r_{i+1}, one block later; `strict` splices at the layer it
  * measures. The splices of both at one layer are one lane.
  */
-import type { Target } from '../../../metrics/keys.js';
+import type { OwnTarget } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary, Override } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
@@ -91,7 +91,7 @@ export class MultiLayer implements Strategy {
   }
 
   /** The interventions at that layer, for the protocols that splice there. */
-  #interventionsAt(layer: number): Intervention[] {
+  #interventionsAt(layer: number): Intervention<Protocol>[] {
     const here = this.#protocols.filter((protocol) =>
       this.slots[protocol].some(({ splicedAt }) => splicedAt === layer),
     );
@@ -99,7 +99,7 @@ export class MultiLayer implements Strategy {
   }
 
   /** Targets of a splice at that layer. */
-  #targetsAt(owner: string, layer: number, protocols: readonly Protocol[]): Target[] {
+  #targetsAt(owner: string, layer: number, protocols: readonly Protocol[]): OwnTarget[] {
     return protocols.flatMap((protocol) =>
       this.slots[protocol].flatMap((slot, index) =>
         slot.splicedAt === layer ? [{ owner, protocol, slot: index }] : [],
@@ -134,6 +134,7 @@ export class MultiLayer implements Strategy {
               ({ protocol }) => protocol === 'strict' || !changesSparsity(sparsity),
             );
             measure({ x: input.x, reconstruction, latents, targets: own }, into);
+            into.latents(owner, latents, { slot, slots: this.measuredOn.length });
             const unchanged = all.filter((target) => !own.includes(target));
             if (unchanged.length > 0) this.#measureUnchanged(input.x, latentsOf, unchanged, into);
           }
@@ -153,7 +154,7 @@ export class MultiLayer implements Strategy {
   #measureUnchanged(
     x: Tensor,
     latentsOf: LatentsOf,
-    targets: readonly Target[],
+    targets: readonly OwnTarget[],
     into: Collector,
   ): void {
     const latents = latentsOf.under(null);

@@ -99,7 +99,10 @@ export class Routed implements Strategy {
         const reconstruction = sae.decode(latents); // [N, d]
         const targets = targetsFor(owner, this.#protocols, 0);
         const routed = (counted: Tensor): Tensor => this.#routedPositions(routes, counted);
-        if (part.measures) measure({ x: input, reconstruction, latents, routed, targets }, into);
+        if (part.measures) {
+          measure({ x: input, reconstruction, latents, routed, targets }, into);
+          into.latents(owner, latents);
+        }
         return this.lanes.length === 0 || this.#isHard ? null : reconstruction.sub(input);
       });
       const zero = this.lanes.some((lane) => lane.zero);

@@ -6,16 +6,20 @@ import type { Target } from '../../../metrics/keys.js';
 import type { Protocol } from '../../../metrics/metric.js';
 import type { Dictionary } from '../../../sae/index.js';
 import { scope, type Tensor } from '../../../torch/index.js';
-import type { PositionSet } from '../../positions.js';
+import type { PeerRun } from '../../peers.js';
+import { everyPosition, type PositionSet } from '../../positions.js';
 import type { CleanPass } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
 import type { LanePlan, LaneStart } from '../lanes.js';
 import { LatentsOf } from '../latents-of.js';
 import { measure } from '../measure.js';
+import { measurePeers } from '../peers/measure-peers.js';
+import { ofWeights } from '../peers/of-weights.js';
 import {
   interventions,
   leaving,
   targetsFor,
+  withPeers,
   wholePart,
   type Intervention,
   type Slot,
@@ -32,6 +36,7 @@ export class SingleLayer implements Strategy {
   readonly sites: Strategy['sites'] = [];
   readonly zeroSites: Strategy['zeroSites'];
   readonly lanes: readonly LanePlan[];
+  readonly peers: readonly PeerRun[];
   readonly passes: Strategy['passes'];
   readonly #sae: Dictionary;
   readonly #interventions: readonly Intervention[];
@@ -56,27 +61,36 @@ export class SingleLayer implements Strategy {
       { site: layer, protocols: here },
       ...(afterNorm ? [{ site: 'final' as const, protocols: ['reference' as const] }] : []),
     ];
-    this.#interventions = interventions(protocols, positions);
+    const { peers = [] } = wanted;
+    this.peers = peers;
+    const own = interventions(protocols, positions);
+    this.#interventions = withPeers(
+      wanted.splice ? own : [],
+      peers.map(({ protocol, spliced }) => ({ protocol, positions: spliced })),
+    );
     const targetsOf = (owner: string, { protocols: own }: Intervention): Target[] =>
       targetsFor(owner, own, 0);
-    this.zeroSites = wanted.zero
-      ? this.#interventions.map((each) => ({
-          layer,
-          positions: each.positions,
-          targets: variants.flatMap(({ owner }) => targetsOf(owner, each)),
-        }))
-      : [];
-    this.lanes = wanted.splice
-      ? variants.flatMap(({ owner }) =>
-          this.#interventions.map((each) => ({
-            start: layer,
-            zero: false,
-            targets: targetsOf(owner, each),
-          })),
-        )
-      : [];
+    this.zeroSites = withPeers(
+      wanted.zero ? own : [],
+      peers.map(({ protocol }) => ({ protocol, positions: everyPosition })),
+    ).map((each) => ({
+      layer,
+      positions: each.positions,
+      targets: variants.flatMap(({ owner }) => targetsOf(owner, each)),
+    }));
+    this.lanes = variants.flatMap(({ owner }) =>
+      this.#interventions.map((each) => ({
+        start: layer,
+        zero: false,
+        targets: targetsOf(owner, each),
+      })),
+    );
     const { length } = this.#measurements;
     this.passes = { encode: length, decode: variants.map(() => length) };
+  }
+
+  ofWeights(): [key: string, values: Float64Array][] {
+    return ofWeights(this.#sae, this);
   }
 
   enter(clean: CleanPass, into: Collector, part = wholePart): LaneStart[] {
@@ -96,8 +110,24 @@ export class SingleLayer implements Strategy {
           const reconstruction = sae.decode(latents); // [N, d]
           const targets = targetsFor(owner, protocols, 0);
           if (part.measures) measure({ x: input.x, reconstruction, latents, targets }, into);
-          if (wanted.length === 0) return [];
-          const spliced = input.restore(reconstruction).reshape([clean.B, clean.T, clean.d]);
+          // The table is of the activations that are spliced.
+          if (part.measures && index === 0) into.latents(owner, latents);
+          const forPeers = part.measures && index === 0 && this.peers.length > 0;
+          if (wanted.length === 0 && !forPeers) return [];
+          const restored = input.restore(reconstruction); // [N, d]
+          if (forPeers)
+            measurePeers(
+              {
+                place: `resid ${this.residuals[0]!}`,
+                h: clean.residual(this.residuals[0]!).reshape([-1, clean.d]),
+                reconstruction: restored,
+                latents,
+                owner,
+                protocols: this.peers.map(({ protocol }) => protocol),
+              },
+              into,
+            );
+          const spliced = restored.reshape([clean.B, clean.T, clean.d]);
           return wanted.map((each) => {
             const excluded = into.positions.excluded(each.positions);
             return leaving(excluded, clean.residual(this.residuals[0]!), spliced);

@@ -1,9 +1,10 @@
 /** The strategy of an SAE: how it is measured and spliced, as the engine needs to know it. */
 import type { Target } from '../../../metrics/keys.js';
-import type { Protocol } from '../../../metrics/metric.js';
+import type { AnyProtocol, Protocol } from '../../../metrics/metric.js';
 import type { Table } from '../../../metrics/table.js';
 import type { Override } from '../../../sae/index.js';
 import { ops, type Tensor } from '../../../torch/index.js';
+import type { PeerRun } from '../../peers.js';
 import { everyPosition, type PositionSet } from '../../positions.js';
 import type { CleanPass, SiteInBlock } from '../clean-pass.js';
 import type { Collector } from '../collector.js';
@@ -20,12 +21,16 @@ export interface Slot {
 /** The parts of a run that a request asks for. */
 export interface Wanted {
   protocols: ReadonlySet<Protocol>;
+  /** The protocols of other tools; default none. */
+  peers?: readonly PeerRun[];
   /** Whether a metric compares logits of spliced passes. */
   splice: boolean;
   /** Whether a metric needs the sites set to zero. */
   zero: boolean;
   /** The requested metrics; default all. */
   metrics?: Table;
+  /** Contexts of each latent in the latents table; default: there is no table. */
+  contexts?: number | undefined;
 }
 
 /** One setting of an SAE in a run: the request's own, or a point of a sweep. */
@@ -43,8 +48,8 @@ export interface ZeroSite {
 }
 
 /** Protocols that share the passes of an intervention. */
-export interface Intervention {
-  readonly protocols: readonly Protocol[];
+export interface Intervention<P extends AnyProtocol = AnyProtocol> {
+  readonly protocols: readonly P[];
   /** Positions that the passes change. */
   readonly positions: PositionSet;
 }
@@ -56,7 +61,7 @@ export interface Intervention {
 export function interventions(
   protocols: Iterable<Protocol>,
   positions: PositionSet,
-): Intervention[] {
+): Intervention<Protocol>[] {
   const all = [...protocols];
   if (positions.key === everyPosition.key || !all.includes('strict'))
     return all.length === 0 ? [] : [{ protocols: all, positions: everyPosition }];
@@ -65,6 +70,20 @@ export function interventions(
     ...(others.length === 0 ? [] : [{ protocols: others, positions: everyPosition }]),
     { protocols: ['strict'], positions },
   ];
+}
+
+/** Interventions, and those of other tools: they share passes that change the same positions. */
+export function withPeers(
+  own: readonly Intervention[],
+  peers: readonly { protocol: AnyProtocol; positions: PositionSet }[],
+): Intervention[] {
+  const all = [...own];
+  for (const { protocol, positions } of peers) {
+    const at = all.findIndex((one) => one.positions.key === positions.key);
+    if (at < 0) all.push({ protocols: [protocol], positions });
+    else all[at] = { ...all[at]!, protocols: [...all[at]!.protocols, protocol] };
+  }
+  return all;
 }
 
 /** `changed` [B, T, w], but `own` at the positions that are left as they are. */
@@ -106,6 +125,10 @@ export interface Strategy {
   readonly isByLayer?: true;
   /** Those of them on which it is measured; default all. */
   readonly measuredOn?: readonly number[];
+  /** The protocols of other tools that it has numbers under; default none. */
+  readonly peers?: readonly PeerRun[];
+  /** Vectors that depend on the SAE alone, by key: they are added once in a run. */
+  ofWeights?(): [key: string, values: Float64Array][];
   /** The positions that it counts, and splices, under `strict`. */
   readonly positions: PositionSet;
   /** Layers whose residual stream is set to zero, and where their cross-entropy goes. */
@@ -137,6 +160,10 @@ export function measuredDepth(
 }
 
 /** Targets of one slot under all the protocols given. */
-export function targetsFor(owner: string, protocols: Iterable<Protocol>, slot: number): Target[] {
+export function targetsFor<P extends AnyProtocol>(
+  owner: string,
+  protocols: Iterable<P>,
+  slot: number,
+): (Target & { protocol: P })[] {
   return [...protocols].map((protocol) => ({ owner, protocol, slot }));
 }

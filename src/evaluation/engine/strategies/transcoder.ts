@@ -90,8 +90,10 @@ export class TranscoderStrategy implements Strategy {
         const latents = latentsOf.under(sparsity);
         const predicted = sae.predict(latents, skipped); // [N, dOut]
         const targets = targetsFor(owner, ['strict'], 0);
-        if (part.measures)
+        if (part.measures) {
           measure({ x: target, reconstruction: predicted, latents, targets }, into);
+          into.latents(owner, latents);
+        }
         if (!isSpliced) return [];
         const value = predicted.to({ dtype: own.dtype }).reshape(own.shape);
         return [startAt(this.#predicts, this.#leaving(into, own, value))];

@@ -8,11 +8,12 @@ import { cuda, devices } from '../../../torch/index.js';
 import { resolveDevice } from '../device.js';
 import { deviceMemory } from '../device-memory.js';
 import { decide, loadEvaluated, wantedOf, type EvaluatedSae } from '../prepare.js';
+import { peerRuns } from '../../peers.js';
 import type { Strategy, Wanted } from '../../engine/strategies/strategy.js';
 import { borrowTokenizer } from '../loading.js';
 import { residencyOf } from '../residency.js';
 import type { Decisions } from '../journal.js';
-import type { EvaluationRequest } from '../../../schema/index.js';
+import { peersAmong, type EvaluationRequest } from '../../../schema/index.js';
 import { validateRequest } from '../../request/resolve.js';
 import { WeightCache } from '../weight-cache.js';
 import { readRate } from './read-rate.js';
@@ -61,14 +62,18 @@ export async function explain(
 ): Promise<ExplainedRequest> {
   const { request, saes, model } = await validateRequest(input, { allowProgram });
   const device = resolveDevice(request.device, devices());
-  const wanted = wantedOf(request);
   const products = chooseProducts({ ...request, device });
   const loans = new WeightCache().open();
   try {
-    const needsIds = saes.some(({ excluding }) => excluding.exclusion.specials);
-    const specialIds = needsIds
-      ? (await borrowTokenizer(loans, model.path)).specialIds
-      : new Set<number>();
+    const needsIds =
+      peersAmong(request.protocol).length > 0 ||
+      saes.some(({ excluding }) => excluding.exclusion.specials);
+    const tokenizer = needsIds ? await borrowTokenizer(loans, model.path) : null;
+    const specialIds = tokenizer?.specialIds ?? new Set<number>();
+    const wanted = {
+      ...wantedOf(request),
+      peers: tokenizer === null ? [] : peerRuns(request, tokenizer),
+    };
     const load = (own: Wanted): EvaluatedSae[] =>
       loadEvaluated(saes, {
         model,
@@ -85,7 +90,7 @@ export async function explain(
     const own = evaluated.map(planned);
     const plan = makePlan(own, { cost, wanted });
     const isSpliced = own.some(({ strategy }) => strategy.lanes.length > 0);
-    const alone = { ...wanted, splice: false, zero: false };
+    const alone = { ...wanted, splice: false, zero: false, peers: [] };
     const measured = isSpliced ? makePlan(load(alone).map(planned), { cost, wanted: alone }) : null;
     const residency = await residencyOf(model, {
       request: { ...request, device },

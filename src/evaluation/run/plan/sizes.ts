@@ -3,6 +3,7 @@
  * choosing devices and the size of a shard; the run itself does not use it.
  */
 import type { Table } from '../../../metrics/table.js';
+import { allPeerColumns } from '../../../metrics/peers/columns.js';
 import { columnsOf, vectorsOf } from '../../../metrics/table.js';
 import { protocolNames, type ResolvedRequest } from '../../../schema/index.js';
 import { ops, rand, scope, synchronize, type DType } from '../../../torch/index.js';
@@ -37,12 +38,14 @@ export interface RunSizes {
 const valueBytes = 8;
 /** Columns of every sample: its length, special tokens, three sums under each protocol. */
 const sharedColumns = 2 + 3 * protocolNames.length;
+/** Counts and the clean cross-entropy over positions that another tool counts. */
+const peerCounts = 3;
 /** Parts that the exact sum of a vector has, about. */
 const vectorParts = 2;
 /** Part of the matmuls' rate that a run reaches, on the devices that were measured. */
 const reached = 0.75;
 
-function columnsFor({ variants, slots }: Strategy, table: Table, wanted: Wanted): number {
+function columnsFor({ variants, slots, peers }: Strategy, table: Table, wanted: Wanted): number {
   const columns = columnsOf(table);
   let count = 0;
   for (const protocol of wanted.protocols)
@@ -51,7 +54,8 @@ function columnsFor({ variants, slots }: Strategy, table: Table, wanted: Wanted)
         if (column.from !== 'reconstruction') count += splicedAt === null ? 0 : 1;
         else if (column.protocols.includes(protocol))
           count += column.ofSpecials === true && protocol === 'strict' ? 2 : 1;
-  return count * variants.length;
+  const ofPeers = (peers?.length ?? 0) * (allPeerColumns.length + peerCounts);
+  return (count + ofPeers) * variants.length;
 }
 
 /** Bytes of a sample and of a shard's vectors. */
@@ -65,14 +69,11 @@ function bytesOf(
     sharedColumns,
   );
   const hasVectors = wanted.protocols.has('strict') && vectorsOf(table).length > 0;
-  const values = strategies.reduce(
-    (sum, { strategy, m, d }) => sum + strategy.variants.length * (m + d),
-    0,
-  );
-  return {
-    sample: columns * valueBytes,
-    vectors: hasVectors ? values * valueBytes * vectorParts : 0,
-  };
+  const values = strategies.reduce((sum, { strategy, m, d }) => {
+    const protocols = (hasVectors ? 1 : 0) + (strategy.peers?.length ?? 0);
+    return sum + strategy.variants.length * protocols * (m + d);
+  }, 0);
+  return { sample: columns * valueBytes, vectors: values * valueBytes * vectorParts };
 }
 
 /** FLOPs of a matmul in a second on a device. Takes a third of a second. */
