@@ -69,7 +69,7 @@ Napi::Value backward(const Napi::CallbackInfo& info) {
 }
 
 // (outputs, inputs, gradients of outputs, retainGraph, createGraph, allowUnused)
-Napi::Value grad(const Napi::CallbackInfo& info) {
+Napi::Value gradientsOf(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   return guarded(env, "grad", [&]() -> Napi::Value {
     const auto outputs = tensors(env, info[0], "grad: outputs");
@@ -94,7 +94,7 @@ void exportAutograd(Napi::Env env, Napi::Object exports) {
   exports.Set("setGradEnabled", Napi::Function::New(env, setGradEnabled, "setGradEnabled"));
   exports.Set("isGradEnabled", Napi::Function::New(env, isGradEnabled, "isGradEnabled"));
   exports.Set("backward", Napi::Function::New(env, backward, "backward"));
-  exports.Set("grad", Napi::Function::New(env, grad, "grad"));
+  exports.Set("grad", Napi::Function::New(env, gradientsOf, "grad"));
 }
 
 }  // namespace sae_eval

@@ -19,7 +19,7 @@ struct Closing {
 };
 using Handle = std::unique_ptr<void, Closing>;
 
-Handle open(const char* name) {
+Handle openLibrary(const char* name) {
   return Handle(dlopen(name, RTLD_NOW));
 }
 
@@ -47,7 +47,7 @@ std::string textOf(const Uuid& uuid) {
 // NVML numbers devices otherwise than the driver where CUDA_VISIBLE_DEVICES is set, so that the
 // device is found by its UUID.
 std::optional<size_t> freeBytesOf(const Uuid& uuid) {
-  const Handle nvml = open("libnvidia-ml.so.1");
+  const Handle nvml = openLibrary("libnvidia-ml.so.1");
   if (!nvml) return std::nullopt;
   struct Memory {
     unsigned long long total, free, used;
@@ -68,7 +68,7 @@ std::optional<size_t> freeBytesOf(const Uuid& uuid) {
 }  // namespace
 
 DriverDevice driverDevice(int index) {
-  const Handle driver = open("libcuda.so.1");
+  const Handle driver = openLibrary("libcuda.so.1");
   if (!driver)
     throw CodedError("device-unavailable",
                      "cuda: the CUDA driver libcuda.so.1 is not on this machine");
@@ -111,7 +111,7 @@ struct DeviceProgram::Library {
  private:
   static std::shared_ptr<Library> make() {
     auto library = std::make_shared<Library>();
-    library->handle = sae_eval::open("libcaffe2_nvrtc.so");
+    library->handle = openLibrary("libcaffe2_nvrtc.so");
     const Handle& handle = library->handle;
     if (!handle) return nullptr;
     const auto take = [&](auto& function, const char* name) {

@@ -9,7 +9,7 @@ namespace sae_eval {
 
 namespace {
 
-using Arguments = std::vector<c10::IValue>;
+using Values = std::vector<c10::IValue>;
 
 // Found by test/torch/walk, each seen to end a process; docs/internals/dispatcher-walk.md lists
 // them.
@@ -212,7 +212,7 @@ const Refusal* refusalOf(const c10::OperatorName& name) {
   return nullptr;
 }
 
-void requireSafe(const Refusal* refusal, const Arguments& arguments) {
+void requireSafe(const Refusal* refusal, const Values& arguments) {
   if (refusal == nullptr || (refusal->fatal != nullptr && !refusal->fatal(arguments))) return;
   throw CodedError(
       "torch-refused",

@@ -3,8 +3,8 @@
 // meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so the scores of
 // a whole sequence never exist.
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <atomic>
@@ -13,6 +13,7 @@
 #include <limits>
 #include <vector>
 
+#include "bfloat16_rows.h"
 #include "every_cpu.h"
 #include "library.h"
 
@@ -196,13 +197,6 @@ struct AttendHead {
     }
   }
 };
-
-FOR_EVERY_CPU void widenRow(const uint16_t* bfloat16, int64_t count, float* out) {
-  widen(bfloat16, count, out);
-}
-FOR_EVERY_CPU void narrowRow(const float* row, int64_t count, uint16_t* bfloat16) {
-  narrow(row, count, bfloat16);
-}
 
 void readRow(const float* row, int64_t count, float* out) {
   std::copy_n(row, count, out);

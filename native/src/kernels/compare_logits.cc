@@ -6,10 +6,10 @@
 //
 //   KL(p ‖ q) = Σ p (a − b) − lse(a) + lse(b),   p = softmax(a), q = softmax(b)
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/maximum.h>
 #include <ATen/ops/where.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +25,7 @@ namespace sae_eval {
 namespace {
 
 // Elements summed in float32 before the partial sum goes to float64.
-constexpr int64_t block = 2048;
+constexpr int64_t logitsPerBlock = 2048;
 
 struct LargestOf {
   template <int64_t width>
@@ -119,11 +119,11 @@ inline const float* asFloat(const c10::Half* values, int64_t count, float* buffe
 template <typename T>
 void addRange(RowSums* rows, int64_t sumStride, const T* a, const T* b, int64_t stride,
               int64_t lanes, int64_t V) {
-  alignas(64) float bufferA[block];
-  alignas(64) float bufferB[block];
-  alignas(64) float exponentialsA[block];
-  for (int64_t from = 0; from < V; from += block) {
-    const int64_t count = std::min(block, V - from);
+  alignas(64) float bufferA[logitsPerBlock];
+  alignas(64) float bufferB[logitsPerBlock];
+  alignas(64) float exponentialsA[logitsPerBlock];
+  for (int64_t from = 0; from < V; from += logitsPerBlock) {
+    const int64_t count = std::min(logitsPerBlock, V - from);
     const float* pa = asFloat(a + from, count, bufferA);
     const double highA = std::max<double>(rows->maxA, onWidestVectors<LargestOf>(pa, count));
     const double scaleA = std::exp(rows->maxA - highA);  // 0 in a row's first block

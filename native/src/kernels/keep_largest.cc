@@ -1,8 +1,8 @@
 // The k largest values of each row. Values above a running threshold are collected; when there are
 // too many, the threshold rises to the k-th of them. Most of a wide row is only compared with the
 // threshold.
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <cmath>
@@ -25,7 +25,7 @@ namespace sae_eval {
 
 namespace {
 
-constexpr int64_t block = 64;
+constexpr int64_t valuesPerBlock = 64;
 
 // Candidates for the k largest values of a row, in the order of the row.
 struct Candidates {
@@ -90,17 +90,17 @@ int64_t collectAnywhere(const float* row, int64_t from, int64_t count, float thr
                         float* values, int32_t* indices, int64_t capacity, int64_t* size) {
   int64_t found = *size;
   int64_t i = from;
-  for (; i + block <= count && found + block <= capacity; i += block) {
+  for (; i + valuesPerBlock <= count && found + valuesPerBlock <= capacity; i += valuesPerBlock) {
     int32_t above = 0;
-    for (int64_t j = i; j < i + block; ++j) above |= !(row[j] <= threshold);
+    for (int64_t j = i; j < i + valuesPerBlock; ++j) above |= !(row[j] <= threshold);
     if (above == 0) continue;
-    for (int64_t j = i; j < i + block; ++j) {
+    for (int64_t j = i; j < i + valuesPerBlock; ++j) {
       values[found] = row[j];
       indices[found] = static_cast<int32_t>(j);
       found += !(row[j] <= threshold);
     }
   }
-  if (found + block <= capacity) {
+  if (found + valuesPerBlock <= capacity) {
     for (; i < count; ++i) {
       values[found] = row[i];
       indices[found] = static_cast<int32_t>(i);
@@ -124,13 +124,14 @@ __attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, 
   int64_t i = from;
   // Whole vectors are stored although only their first values count: the buffer needs room for one
   // more vector at its end.
-  for (; i + block <= count && found + 2 * block <= capacity; i += block) {
-    __mmask16 masks[block / 16];
+  for (; i + valuesPerBlock <= count && found + 2 * valuesPerBlock <= capacity;
+       i += valuesPerBlock) {
+    __mmask16 masks[valuesPerBlock / 16];
     uint32_t any = 0;
-    for (int64_t v = 0; v < block / 16; ++v)
+    for (int64_t v = 0; v < valuesPerBlock / 16; ++v)
       any |= masks[v] = _mm512_cmp_ps_mask(_mm512_loadu_ps(row + i + 16 * v), limit, _CMP_NLE_UQ);
     if (any == 0) continue;
-    for (int64_t v = 0; v < block / 16; ++v) {
+    for (int64_t v = 0; v < valuesPerBlock / 16; ++v) {
       if (masks[v] == 0) continue;
       const int64_t at = i + 16 * v;
       _mm512_storeu_ps(values + found,
@@ -143,7 +144,7 @@ __attribute__((target("avx512f"))) int64_t collectCompressing(const float* row, 
     }
   }
   *size = found;
-  if (i + block <= count) return i;
+  if (i + valuesPerBlock <= count) return i;
   return collectAnywhere(row, i, count, threshold, values, indices, capacity, size);
 }
 
@@ -173,10 +174,10 @@ std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64
   float* valueOut = values.mutable_data_ptr<float>();
   int64_t* indexOut = indices.mutable_data_ptr<int64_t>();
   at::parallel_for(0, n, 1, [&](int64_t begin, int64_t end) {
-    Candidates candidates(4 * k + 6 * block);
+    Candidates candidates(4 * k + 6 * valuesPerBlock);
     for (int64_t row = begin; row < end; ++row) {
       const float* from = rows + row * m;
-      const int64_t first = std::min(m, candidates.capacity - 2 * block);  // at least k
+      const int64_t first = std::min(m, candidates.capacity - 2 * valuesPerBlock);  // at least k
       std::copy_n(from, first, candidates.values.begin());
       std::iota(candidates.indices.begin(), candidates.indices.begin() + first, 0);
       candidates.size = first;

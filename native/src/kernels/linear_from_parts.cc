@@ -2,9 +2,9 @@
 // the sum of two bfloat16 parts, a = a₁ + a₂ + ε with |ε| ≤ 2⁻¹⁷ |a|, and x Wᵀ ≈ x₁W₁ᵀ + x₂W₁ᵀ +
 // x₁W₂ᵀ, accumulated in float32 (Henry, Tang and Heinecke 2019, arXiv:1904.06376). The parts of W
 // are computed for a block of rows at a time, in cache, and not kept.
-#include <ATen/Parallel.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <atomic>

@@ -1,17 +1,18 @@
 // Normalization of rows in one pass over memory: a row stays in cache between its sums and its
 // scaling.
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/rms_norm.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 
 #include <cmath>
 #include <cstdint>
 #include <tuple>
 #include <vector>
 
+#include "bfloat16_rows.h"
 #include "every_cpu.h"
 #include "library.h"
 
@@ -20,12 +21,12 @@ namespace sae_eval {
 namespace {
 
 // Sum of a row: float32 within a block, float64 over the blocks.
-constexpr int64_t block = 1024;
+constexpr int64_t summedBlock = 1024;
 
 FOR_EVERY_CPU double sumOf(const float* row, int64_t count) {
   double total = 0;
-  for (int64_t from = 0; from < count; from += block) {
-    const int64_t to = from + block < count ? from + block : count;
+  for (int64_t from = 0; from < count; from += summedBlock) {
+    const int64_t to = from + summedBlock < count ? from + summedBlock : count;
     float part = 0;
     for (int64_t i = from; i < to; ++i) part += row[i];
     total += part;
@@ -35,8 +36,8 @@ FOR_EVERY_CPU double sumOf(const float* row, int64_t count) {
 
 FOR_EVERY_CPU double squaresOf(const float* row, int64_t count) {
   double total = 0;
-  for (int64_t from = 0; from < count; from += block) {
-    const int64_t to = from + block < count ? from + block : count;
+  for (int64_t from = 0; from < count; from += summedBlock) {
+    const int64_t to = from + summedBlock < count ? from + summedBlock : count;
     float part = 0;
     for (int64_t i = from; i < to; ++i) part += row[i] * row[i];
     total += part;
@@ -55,10 +56,6 @@ FOR_EVERY_CPU void divide(float* row, float divisor, int64_t count) {
 FOR_EVERY_CPU void scaleRow(const float* row, float scale, const float* weight, int64_t count,
                             float* out) {
   for (int64_t i = 0; i < count; ++i) out[i] = row[i] * scale * weight[i];
-}
-
-FOR_EVERY_CPU void widenRow(const uint16_t* row, int64_t count, float* out) {
-  widen(row, count, out);
 }
 
 // Half precision as in Llama: rounded before and after the weight is applied.

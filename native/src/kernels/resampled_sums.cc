@@ -3,8 +3,8 @@
 // of the rows, each product and each sum rounded to float64. The definition in TypeScript is
 // src/evaluation/result/resampled-sums.ts. This file is compiled without fused multiply-add and
 // without other orders of sums: vectors hold several columns, never several rows of one.
-#include <ATen/Parallel.h>
 #include <ATen/ops/zeros.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <array>

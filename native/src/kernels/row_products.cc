@@ -1,9 +1,9 @@
 // Squared norms and inner products of the rows of two matrices in one pass over memory, where ATen
 // makes three matrices of products first.
-#include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/stack.h>
+#include <ATen/Parallel.h>
+#include <ATen/TensorOperators.h>
 
 #include <cstdint>
 

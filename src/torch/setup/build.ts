@@ -67,7 +67,6 @@ export async function buildAddon({
       `The native addon was built but does not load (${trouble}): set LIBTORCH to another ` +
         'libtorch and run `npx sae-eval setup` again.',
     );
-  // The precompiled header alone takes 400 MB.
   if (process.env['SAE_EVAL_KEEP_OBJECTS'] !== '1')
     await rm(join(folder, 'CMakeFiles'), { recursive: true, force: true });
   const compiler = toolchain.compilerVersion;
@@ -232,8 +231,7 @@ async function compile({
     ['--build', folder, '--parallel', String(jobs)],
     {
       onLine: (line) => {
-        const step =
-          /^\[\s*(\d+)%\] (?:Building CXX \S+ \S*?\.dir\/(\S+?)(?:\.o|\.gch)?|(Linking) .*)$/;
+        const step = /^\[\s*(\d+)%\] (?:Building CXX \S+ \S*?(\w+)\.dir\/\S+|(Linking) .*)$/;
         const found = step.exec(line);
         if (found !== null)
           log(

@@ -32,7 +32,7 @@ describe('building the addon', () => {
     expect(first.stderr).toMatch(/building the native addon: +\d+ %/);
     expect(first).toMatchObject({ code: 0 });
     expect(copy.answer()).toBe('1');
-    // Objects and the precompiled header, which takes 400 MB, are not kept.
+    // Objects are not kept.
     expect(readdirSync(join(copy.package, 'build/addon'))).not.toContain('CMakeFiles');
     const built = statSync(copy.addon).mtimeMs;
     const second = await copy.run(libtorch);
