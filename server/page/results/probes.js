@@ -23,7 +23,7 @@ const Row = ({ name, at, sizes, side }) => html`
   </tr>
 `;
 
-/** Scores by the number of latents at zero: `of` takes what was found from the results of an SAE. */
+/** Scores by the number of latents at zero: `of` takes what was found from an SAE's results. */
 function Scores({ name, title, help, saes, of }) {
   const { probes, results } = words();
   const found = saes.filter((sae) => of(sae) !== null);

@@ -1,8 +1,8 @@
 """Probes by scikit-learn: on random features, and on latents of a shipped SAE over labelled texts.
 
 Needs torch, transformers, numpy, safetensors and scikit-learn. Run in this folder: `python make.py`
-writes small SAEs (`*.safetensors`) and expected.json. It follows docs/reference/probes.md and knows nothing of the code under test: the
-language model runs in float32, everything after it in float64. No document's score may lie so near
+writes small SAEs (`*.safetensors`) and expected.json. It follows docs/reference/probes.md and knows
+nothing of the code under test: the language model runs in float32, everything after it in float64. No document's score may lie so near
 to 0 that rounding decides it.
 """
 import json
@@ -240,7 +240,8 @@ def removal(sae, documents, labels, spurious):
     means = np.array([written(sae, hidden[i]) for i in documents])
     m = means.shape[1]
     sizes = [n for n in ABLATED if n <= m]
-    before, clean = [np.zeros(len(rows), bool) for _ in "ab"], [np.zeros(len(rows), bool) for _ in "ab"]
+    before = [np.zeros(len(rows), bool) for _ in "ab"]
+    clean = [np.zeros(len(rows), bool) for _ in "ab"]
     after = {n: [np.zeros(len(rows), bool) for _ in "ab"] for n in sizes}
     for f in range(FOLDS):
         keep = np.array([fold[row] != f for row in biased])
