@@ -1,7 +1,7 @@
 /** Options that several commands share. */
 import { Option, type Command } from 'commander';
 
-export const formats = ['md', 'html', 'json', 'csv'] as const;
+export const formats = ['md', 'html', 'json', 'csv', 'saebench'] as const;
 export const languages = ['en', 'zh'] as const;
 
 export const deviceOption = (): Option =>

@@ -15,6 +15,8 @@ export interface LabelledOptions {
   split?: string | undefined;
   textField: string;
   labelField: string;
+  /** Field of a second label. */
+  spuriousField?: string | undefined;
   /** Documents of each label; later ones are passed over. */
   maxPerLabel: number;
 }
@@ -22,7 +24,9 @@ export interface LabelledOptions {
 export interface LabelledTexts {
   /** The labels, in the order of their text. */
   names: string[];
-  documents: { text: string; label: number }[];
+  /** Values of the second label, in the order of their text; empty without one. */
+  spuriousNames: string[];
+  documents: { text: string; label: number; spurious: number }[];
   /** Records without a usable text or label. */
   skipped: number;
 }
@@ -86,11 +90,14 @@ export async function readLabelled({
   split = undefined,
   textField,
   labelField,
+  spuriousField,
   maxPerLabel,
 }: LabelledOptions): Promise<LabelledTexts> {
   const files = await listFiles(path, { split: split ?? null });
   const counts = new Map<string, number>();
-  const found: { text: string; label: string }[] = [];
+  const found: { text: string; label: string; spurious: string }[] = [];
+  const spuriousValues = new Set<string>();
+  const fields = [textField, labelField, ...(spuriousField === undefined ? [] : [spuriousField])];
   const seen = new Set<string>();
   const refuse = (message: string): never => {
     throw new SaeEvalError('dataset-invalid', `${name}: ${message}`);
@@ -100,11 +107,12 @@ export async function readLabelled({
   let records = 0;
   for (const file of files) {
     if (file.format === 'text') refuse('expected records with labels, found a text file');
-    for await (const record of recordsWith(file, [textField, labelField])) {
+    for await (const record of recordsWith(file, fields)) {
       if (++records > mostRecords) break;
       const text = valueAt(record, textField);
       const label = labelIn(valueAt(record, labelField));
-      if (typeof text !== 'string' || text.trim() === '' || label === null) {
+      const spurious = spuriousField === undefined ? '' : labelIn(valueAt(record, spuriousField));
+      if (typeof text !== 'string' || text.trim() === '' || label === null || spurious === null) {
         skipped++;
         if (seen.size < 50) for (const key of Object.keys(record)) seen.add(key);
         continue;
@@ -119,17 +127,28 @@ export async function readLabelled({
         );
       if ((characters += text.length) > mostCharacters)
         refuse(`the texts have more than ${mostCharacters} characters: lower maxPerLabel`);
-      found.push({ text, label });
+      spuriousValues.add(spurious);
+      found.push({ text, label, spurious });
     }
   }
   if (found.length === 0) throw noField(name, labelField, seen);
   const names = [...counts.keys()].sort();
   if (names.length < 2)
     refuse(`expected at least two labels, found ${names.length}: \`${names[0]!.slice(0, 100)}\``);
-  const place = new Map(names.map((label, at) => [label, at]));
+  const spuriousNames = [...spuriousValues].sort();
+  if (spuriousField !== undefined && (names.length !== 2 || spuriousNames.length !== 2))
+    refuse(
+      `expected two values in each of \`${labelField}\` and \`${spuriousField}\`, found ` +
+        `${names.length} and ${spuriousNames.length}`,
+    );
   return {
     names,
-    documents: found.map(({ text, label }) => ({ text, label: place.get(label)! })),
+    spuriousNames: spuriousField === undefined ? [] : spuriousNames,
+    documents: found.map(({ text, label, spurious }) => ({
+      text,
+      label: names.indexOf(label),
+      spurious: spuriousNames.indexOf(spurious),
+    })),
     skipped,
   };
 }

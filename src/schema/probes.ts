@@ -3,11 +3,14 @@ import { z } from 'zod';
 import { path, positiveInt, text } from './request-values.js';
 
 /** What is done with a labelled data set. */
-export const probeTasks = ['sparseProbing'] as const;
+export const probeTasks = ['sparseProbing', 'targetedPerturbation', 'spuriousRemoval'] as const;
 export type ProbeTask = (typeof probeTasks)[number];
 
 /** Numbers of latents that a probe may use, beside all. */
 export const probeSizes = [1, 2, 5] as const;
+
+/** Numbers of latents that are set to zero together. */
+export const ablationSizes = [2, 5, 10, 20, 50, 100, 500] as const;
 
 /** Folds of the cross-validation. */
 export const probeFolds = 5;
@@ -43,9 +46,23 @@ export const probeSchema = z
     tasks: z
       .array(z.enum(probeTasks))
       .min(1)
-      .default([...probeTasks])
-      .describe('What is done with the labels; default all.'),
+      .optional()
+      .describe(
+        'What is done with the labels; default: sparseProbing and targetedPerturbation, and ' +
+          'spuriousRemoval if there is a spuriousField.',
+      ),
+    spuriousField: field
+      .optional()
+      .describe(
+        'Field of a record with a second label that goes along with the first by chance, such ' +
+          'as a gender beside a profession; both have two values.',
+      ),
   })
+  .refine(
+    ({ tasks, spuriousField }) =>
+      spuriousField !== undefined || tasks?.includes('spuriousRemoval') !== true,
+    { path: ['spuriousField'], message: 'is missing; spuriousRemoval needs it' },
+  )
   .meta({ id: 'ProbeDataset' });
 
 export const probeAccuracySchema = z
@@ -84,6 +101,43 @@ export const sparseProbingSchema = z
   })
   .meta({ id: 'SparseProbing' });
 
+const shareSchema = z.object({
+  mean: z.number(),
+  ci95: z.tuple([z.number(), z.number()]).nullable(),
+});
+
+export const targetedPerturbationSchema = z
+  .object({
+    clean: z.number().describe('Accuracy of the probes, averaged over the labels.'),
+    top: z.array(
+      z.object({
+        latents: z.number().int().describe('Latents of a label that were set to zero.'),
+        score: shareSchema.describe('Accuracy lost by the own probe less that of the others.'),
+        intended: z.number().describe('Accuracy that the probe of the label itself lost.'),
+        unintended: z.number().describe('Accuracy that the probes of the others lost.'),
+      }),
+    ),
+  })
+  .meta({ id: 'TargetedPerturbation' });
+
+export const spuriousRemovalSchema = z
+  .object({
+    biased: z.string().describe('What the biased probe was fitted on: the two kinds of documents.'),
+    direction: z
+      .enum(['label', 'spurious'])
+      .describe('What the scores are about: what the biased probe tells worse before.'),
+    before: z.number().describe('Accuracy of the biased probe on balanced documents.'),
+    clean: z.number().describe('Accuracy of a probe that was fitted on balanced documents.'),
+    top: z.array(
+      z.object({
+        latents: z.number().int().describe('Latents of the other direction set to zero.'),
+        score: shareSchema.describe('(after − before) / (clean − before).'),
+        after: z.number().describe('Accuracy of the biased probe with them at zero.'),
+      }),
+    ),
+  })
+  .meta({ id: 'SpuriousRemoval' });
+
 export const probeResultSchema = z
   .object({
     name: z.string(),
@@ -96,7 +150,13 @@ export const probeResultSchema = z
     saes: z.array(
       z.object({
         sae: z.string(),
-        sparseProbing: sparseProbingSchema.nullable(),
+        sparseProbing: sparseProbingSchema.nullable().describe('Null if it was not asked for.'),
+        targetedPerturbation: targetedPerturbationSchema
+          .nullable()
+          .describe('Null if it was not asked for, and of transcoders.'),
+        spuriousRemoval: spuriousRemovalSchema
+          .nullable()
+          .describe('Null if it was not asked for, and of transcoders.'),
         error: z.object({ code: z.string(), message: z.string() }).nullable(),
       }),
     ),
@@ -105,5 +165,7 @@ export const probeResultSchema = z
 
 export type ProbeAccuracy = z.infer<typeof probeAccuracySchema>;
 export type SparseProbing = z.infer<typeof sparseProbingSchema>;
+export type TargetedPerturbation = z.infer<typeof targetedPerturbationSchema>;
+export type SpuriousRemoval = z.infer<typeof spuriousRemovalSchema>;
 export type ProbeResult = z.infer<typeof probeResultSchema>;
 export type ProbeDataset = z.infer<typeof probeSchema>;

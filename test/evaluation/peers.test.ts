@@ -3,7 +3,7 @@
  * which compute in float64; the run computes in float32 products on every CPU. Its values differ by
  * rounding, below 1e-5 of each value.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -194,6 +194,26 @@ describe('the numbers of the tools', () => {
     expect(long.results[0]!.notes.map(({ metric }) => metric)).toContain('saelens@6.52');
   });
 
+  it('are −1 if SAEBench takes the logarithm of a probability that is zero', async () => {
+    const model = join(base, 'loud');
+    cpSync(golden('peers/llama'), model, { recursive: true });
+    scaleTensor(join(model, 'model.safetensors'), 'lm_head.weight', 100);
+    const { results } = await run({
+      ...requestOn('llama'),
+      model,
+      saes: [specOf('topk'), specOf('heads')],
+    });
+    for (const sae of results) {
+      expect(sae['saebench@0.6']).toMatchObject({
+        kl_div_with_sae: -1,
+        kl_div_with_ablation: -1,
+        kl_div_score: -1,
+      });
+      expect(sae['saelens@6.52']!.kl_div_with_sae).toBeGreaterThan(0);
+      expect(sae.notes.map(({ metric }) => metric)).toContain('saebench@0.6.kl_div_with_sae');
+    }
+  });
+
   it('cover the samples that are spliced, and all for the rest', async () => {
     const [some, first, all] = await Promise.all([
       runOn('gpt2', { spliceSamples: batchSize }),
@@ -207,6 +227,20 @@ describe('the numbers of the tools', () => {
     expect(valuesOf(some).mse).toBeCloseTo(valuesOf(all).mse!, 9);
   });
 });
+
+/** Multiplies a float32 tensor of a safetensors file in place. */
+function scaleTensor(path: string, name: string, factor: number): void {
+  const bytes = readFileSync(path);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, 8 + length)) as Record<
+    string,
+    { data_offsets: [number, number] }
+  >;
+  const [from, to] = header[name]!.data_offsets;
+  for (let at = 8 + length + from; at < 8 + length + to; at += 4)
+    bytes.writeFloatLE(bytes.readFloatLE(at) * factor, at);
+  writeFileSync(path, bytes);
+}
 
 /**
  * Paths of numbers that differ: more lanes in one product may change the last bits of a float32

@@ -220,6 +220,13 @@ export const en = {
     all: 'All',
     latents: 'latents',
     activations: 'activations themselves',
+    zeroed: (latents) => `${latents} at zero`,
+    perturbation: 'Targeted perturbation',
+    perturbationHelp:
+      'The latents of a label at zero: accuracy that its probe loses, less that of the others.',
+    removal: 'Spurious correlation',
+    removalHelp:
+      'The latents of one label at zero: part of the way to a probe of the other without bias.',
     documents: (labels) => `Documents: ${labels}.`,
   },
   sweeps: {

@@ -214,6 +214,11 @@ export const zh = {
     all: '全部',
     latents: '潜变量',
     activations: '激活本身',
+    zeroed: (latents) => `置零 ${latents} 个`,
+    perturbation: '定向扰动',
+    perturbationHelp: '将某标签的潜变量置零：其探针损失的准确率，减去其他探针损失的准确率。',
+    removal: '虚假相关',
+    removalHelp: '将一个标签的潜变量置零：另一标签的探针向无偏探针靠近的比例。',
     documents: (labels) => `文档：${labels}。`,
   },
   sweeps: {

@@ -23,6 +23,47 @@ const Row = ({ name, at, sizes, side }) => html`
   </tr>
 `;
 
+/** Scores by the number of latents at zero: `of` takes what was found from an SAE's results. */
+function Scores({ name, title, help, saes, of }) {
+  const { probes, results } = words();
+  const found = saes.filter((sae) => of(sae) !== null);
+  if (found.length === 0) return null;
+  const sizes = of(found[0]).top.map(({ latents }) => latents);
+  return html`
+    <${Scroller} label=${`${name}: ${title}`}>
+      <table class="results">
+        <caption>
+          <span>${name}: ${title}</span>
+        </caption>
+        <thead>
+          <tr>
+            <th scope="col">${results.sae}</th>
+            ${sizes.map((size) => html`<th scope="col" key=${size}>${probes.zeroed(size)}</th>`)}
+          </tr>
+        </thead>
+        <tbody>
+          ${found.map(
+            (sae) => html`
+              <tr key=${sae.sae}>
+                <th scope="row">${sae.sae}</th>
+                ${sizes.map(
+                  (size) => html`
+                    <${Accuracy}
+                      key=${size}
+                      value=${of(sae).top.find(({ latents }) => latents === size)?.score}
+                    />
+                  `,
+                )}
+              </tr>
+            `,
+          )}
+        </tbody>
+      </table>
+    <//>
+    <p class="small">${help}</p>
+  `;
+}
+
 function Dataset({ one }) {
   const { probes, results } = words();
   const found = one.saes.filter(({ sparseProbing }) => sparseProbing !== null);
@@ -32,7 +73,7 @@ function Dataset({ one }) {
   const labels = one.labels.map(({ label, documents }) => `${label} ${documents}`).join(', ');
   return html`
     <${Scroller} label=${one.name}>
-      <table class="results">
+      <table class="results" hidden=${found.length === 0}>
         <caption>
           <span>${one.name}</span>
         </caption>
@@ -57,6 +98,20 @@ function Dataset({ one }) {
       </table>
     <//>
     <p class="small">${probes.documents(labels)}</p>
+    <${Scores}
+      name=${one.name}
+      title=${probes.perturbation}
+      help=${probes.perturbationHelp}
+      saes=${one.saes}
+      of=${({ targetedPerturbation }) => targetedPerturbation}
+    />
+    <${Scores}
+      name=${one.name}
+      title=${probes.removal}
+      help=${probes.removalHelp}
+      saes=${one.saes}
+      of=${({ spuriousRemoval }) => spuriousRemoval}
+    />
     ${one.saes.map(
       ({ sae, error }) =>
         error !== null && html`<p class="small" key=${sae}>${sae}: ${error.message}</p>`,

@@ -6,6 +6,7 @@
  */
 import type { LanguageModel } from '../../lm/index.js';
 import { keep, kernels, ops, scope, type Tensor } from '../../torch/index.js';
+import { LeastLogit } from './peers/underflow.js';
 
 /**
  * Running sums of the clean distribution and of each lane's, for n rows. Ranges of the vocabulary
@@ -59,8 +60,11 @@ export class LogitSums {
     });
   }
 
-  /** KL(clean ‖ lane) and both cross-entropies: [lanes, n] float64 each. Frees the sums. */
-  finish(): { kl: Tensor; ceClean: Tensor; ceSpliced: Tensor } {
+  /**
+   * KL(clean ‖ lane), both cross-entropies and log-sum-exps: [lanes, n] float64 each. Frees the
+   * sums.
+   */
+  finish(): Record<'kl' | 'ceClean' | 'ceSpliced' | 'lseClean' | 'lse', Tensor> {
     const result = scope(() => {
       const [maxA, sumA, maxB, sumB, difference, labelA, labelB] = this.#sums.unbind(-1) as [
         Tensor,
@@ -77,6 +81,8 @@ export class LogitSums {
         kl: difference.div(sumA).sub(lseA).add(lseB),
         ceClean: lseA.sub(labelA),
         ceSpliced: lseB.sub(labelB),
+        lseClean: lseA,
+        lse: lseB,
       };
     });
     this.#sums.dispose();
@@ -96,6 +102,8 @@ export interface LogitComparison {
   constants?: readonly Tensor[];
   /** Lanes, by their place, whose most likely next tokens are compared with the clean ones. */
   agreeing?: ReadonlySet<number>;
+  /** Lanes, by their place, of which it is told where a probability is zero. */
+  underflowing?: ReadonlySet<number>;
   /** Number of lanes that go through the head in one matmul. */
   lanesPerCall: number;
   /** Number of logits held at a time, of the lanes of one call. */
@@ -109,7 +117,9 @@ export interface LogitDistances {
    * KL(clean ‖ lane) and cross-entropy of each lane, and where that was asked for 1 if both have
    * the same most likely next token, else 0: [N] each.
    */
-  lanes: { kl: Tensor; ce: Tensor; agrees?: Tensor }[];
+  lanes: { kl: Tensor; ce: Tensor; agrees?: Tensor; underflows?: Tensor }[];
+  /** 1 where a probability of the clean pass is zero in its dtype, else 0, if asked for: [N]. */
+  cleanUnderflows?: Tensor;
   /** KL(clean ‖ constant): [N] each. */
   constants: Tensor[];
 }
@@ -153,6 +163,7 @@ export function compareLogits({
   labels,
   constants = [],
   agreeing = new Set(),
+  underflowing = new Set(),
   lanesPerCall,
   logits,
 }: LogitComparison): LogitDistances {
@@ -161,11 +172,16 @@ export function compareLogits({
   const sums = new LogitSums(labels, { lanes: count });
   const ofConstants = constants.map(() => new LogitSums(labels));
   const ofClean = new Likeliest();
+  const leastClean = underflowing.size > 0 ? new LeastLogit() : null;
+  const least = new Map([...underflowing].map((lane) => [lane, new LeastLogit()]));
   const likeliest = new Map([...agreeing].map((lane) => [lane, new Likeliest()]));
   const seeLanes = (lanesLogits: Tensor, first: number, from: number): void => {
     for (const [lane, own] of likeliest)
       if (lane >= first && lane < first + lanesLogits.shape[0]!)
         own.see(lanesLogits.select(0, lane - first), from);
+    for (const [lane, own] of least)
+      if (lane >= first && lane < first + lanesLogits.shape[0]!)
+        own.see(lanesLogits.select(0, lane - first));
   };
   const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
   try {
@@ -175,6 +191,7 @@ export function compareLogits({
         model.sharingWeights(() => {
           const cleanLogits = model.head(clean, range); // [N, Vc]
           if (likeliest.size > 0) ofClean.see(cleanLogits, from);
+          leastClean?.see(cleanLogits);
           ofConstants.forEach((own, at) => own.addConstant(cleanLogits, constants[at]!, range));
           for (let first = 0; first < count; first += lanesPerCall) {
             const together = Math.min(lanesPerCall, count - first);
@@ -191,7 +208,9 @@ export function compareLogits({
         }),
       );
     }
-    const { kl, ceClean, ceSpliced } = sums.finish();
+    const { kl, ceClean, ceSpliced, lseClean, lse } = sums.finish();
+    const { dtype } = lanes;
+    const lses = lse.unbind(0);
     const ces = ceSpliced.unbind(0);
     return {
       ceClean: ceClean.select(0, 0),
@@ -200,9 +219,14 @@ export function compareLogits({
         kl: each,
         ce: ces[lane]!,
         ...(likeliest.has(lane) ? { agrees: likeliest.get(lane)!.agrees(ofClean) } : {}),
+        ...(least.has(lane) ? { underflows: least.get(lane)!.underflows(lses[lane]!, dtype) } : {}),
       })),
+      ...(leastClean === null
+        ? {}
+        : { cleanUnderflows: leastClean.underflows(lseClean.select(0, 0), dtype) }),
     };
   } finally {
-    for (const one of [ofClean, ...likeliest.values()]) one.dispose();
+    for (const one of [ofClean, ...likeliest.values(), ...least.values()]) one.dispose();
+    leastClean?.dispose();
   }
 }

@@ -3,7 +3,7 @@ import { slotKey, specialsKey, vectorKey } from '../../metrics/keys.js';
 import type { OwnTarget, Target } from '../../metrics/keys.js';
 import { Measurement, type Measured as Measurable } from '../../metrics/measurement.js';
 import { passColumns } from '../../metrics/peers/columns.js';
-import { isPeerProtocol } from '../../metrics/peers/protocols.js';
+import { isPeerProtocol, peerRules } from '../../metrics/peers/protocols.js';
 import { columnsOf, vectorsOf } from '../../metrics/table.js';
 import { activeCounts, firingCounts, type Latents } from '../../sae/index.js';
 import { kernels, type Tensor } from '../../torch/index.js';
@@ -72,6 +72,8 @@ export interface MeasuredLogits {
    * have no use for the former.
    */
   logits: { kl?: Tensor; ce: Tensor; agrees?: Tensor };
+  /** Positions at which some probability is zero, of the pass and of the clean one: [N] each. */
+  underflows?: { own: Tensor; clean?: Tensor } | undefined;
   /** Whether the site is at zero. */
   zero: boolean;
   targets: readonly Target[];
@@ -79,7 +81,7 @@ export interface MeasuredLogits {
 
 /** Collects the columns of a spliced pass, or of a pass with the site set to zero. */
 export function measureLogits(
-  { logits: { kl, ...logits }, zero, targets }: MeasuredLogits,
+  { logits: { kl, ...logits }, underflows, zero, targets }: MeasuredLogits,
   into: Collector,
 ): void {
   const own = targets.filter(({ protocol }) => !isPeerProtocol(protocol));
@@ -97,6 +99,12 @@ export function measureLogits(
       for (const [column, values] of [
         [zero ? passColumns.klZero : passColumns.kl, kl!],
         [zero ? passColumns.ceZero : passColumns.ceSpliced, logits.ce],
+        ...(underflows === undefined || !peerRules[target.protocol].klUnderflows
+          ? []
+          : ([
+              [zero ? passColumns.zeroUnderflows : passColumns.underflows, underflows.own],
+              ...(zero ? [] : ([[passColumns.cleanUnderflows, underflows.clean!]] as const)),
+            ] as const)),
       ] as const)
         into.tokens(slotKey(target, column.name), { mask: into.mask(target, column.over), values });
 }

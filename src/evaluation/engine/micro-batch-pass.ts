@@ -4,9 +4,9 @@
  */
 import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
-import { cleanKey } from '../../metrics/keys.js';
+import { cleanKey, type Target } from '../../metrics/keys.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { isPeerProtocol } from '../../metrics/peers/protocols.js';
+import { isPeerProtocol, peerRules } from '../../metrics/peers/protocols.js';
 import { ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import type { PositionSet } from '../positions.js';
 import type { Traveler } from './block-sweep.js';
@@ -38,6 +38,10 @@ export interface MicroBatchPassOptions {
   /** The sets of positions that are counted, by protocol. */
   counted: readonly (readonly [Protocol, readonly PositionSet[]])[];
 }
+
+/** Whether a tool's KL is lost where a probability is zero. */
+const seesUnderflow = ({ protocol }: Target): boolean =>
+  isPeerProtocol(protocol) && peerRules[protocol].klUnderflows;
 
 /** Layers at zero everywhere whose KL another tool reports. */
 function layersWithKl(strategies: readonly Strategy[]): number[] {
@@ -159,6 +163,9 @@ export class MicroBatchPass implements Traveler {
       lanes: rows(hidden),
       labels,
       agreeing: new Set(order.flatMap((lane, at) => (lanes[lane]!.agreement ? [at] : []))),
+      underflowing: new Set(
+        order.flatMap((lane, at) => (lanes[lane]!.targets.some(seesUnderflow) ? [at] : [])),
+      ),
       lanesPerCall: microBatch.lanesPerCall,
       logits: microBatch.logits,
     });
@@ -171,7 +178,10 @@ export class MicroBatchPass implements Traveler {
     order.forEach((lane, place) => {
       const { targets, zero: isZero } = lanes[lane]!;
       const found = distances.lanes[place]!;
-      measureLogits({ logits: found, zero: isZero, targets }, into);
+      const { underflows: own, ...logits } = found;
+      const clean = distances.cleanUnderflows;
+      const underflows = own === undefined || clean === undefined ? undefined : { own, clean };
+      measureLogits({ logits, underflows, zero: isZero, targets }, into);
     });
     if (!isFirst) return;
     const crossEntropies = new Map<number, Tensor>();
@@ -179,7 +189,9 @@ export class MicroBatchPass implements Traveler {
       if (!crossEntropies.has(layer)) crossEntropies.set(layer, zero.crossEntropy(layer, labels));
       const kl = distances.constants[zeroLayers.indexOf(layer)];
       const logits = { ce: crossEntropies.get(layer)!, ...(kl === undefined ? {} : { kl }) };
-      measureLogits({ logits, zero: true, targets }, into);
+      const own = targets.some(seesUnderflow) ? zero.underflows(layer, labels) : undefined;
+      const underflows = own === undefined ? undefined : { own };
+      measureLogits({ logits, underflows, zero: true, targets }, into);
     }
   }
 

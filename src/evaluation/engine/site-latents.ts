@@ -40,6 +40,8 @@ export interface SiteLatents {
   activations: Tensor;
   /** All latents, [B · T, m], in the SAE's dtype. */
   latents: Tensor;
+  /** What a change of the reconstruction is multiplied by in the activations: [B · T, 1]. */
+  scale: Tensor;
   /** The positions that count, [B, T] bool. */
   counted: Tensor;
 }
@@ -89,12 +91,16 @@ function pass(
       saes.map((placed) => {
         const { sae, site, positions: set } = placed;
         const own = typeof site === 'object' ? clean.atSite(site) : clean.residual(site);
-        const { x } = clean.input(site, sae.normalization);
+        const input = clean.input(site, sae.normalization);
         return {
           B,
           T,
           activations: own.reshape([-1, own.shape.at(-1)!]),
-          latents: latentsOf(placed, x, T),
+          latents: latentsOf(placed, input.x, T),
+          scale: scope(() => {
+            const ones = ops.ones_like(input.x);
+            return input.restoreDifference(ones).narrow(1, 0, 1).contiguous();
+          }),
           counted: positions.mask('strict', 'positions', set),
         };
       }),

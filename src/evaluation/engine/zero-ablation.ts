@@ -8,6 +8,7 @@ import type { AttentionContext, LanguageModel } from '../../lm/index.js';
 import { keep, ops, scope, zeros, type Tensor } from '../../torch/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
 import type { Traveler } from './block-sweep.js';
+import { LeastLogit } from './peers/underflow.js';
 import { LaneStack } from './lane-stack.js';
 import type { LanePlan } from './lanes.js';
 import type { Strategy, ZeroSite } from './strategies/strategy.js';
@@ -119,6 +120,21 @@ export class ZeroAblation implements Traveler {
   /** Log-probabilities of the next token with the residual stream of the layer at zero: [V]. */
   logProbabilities(layer: number): Tensor {
     return this.#logProbabilities.get(layer)!;
+  }
+
+  /** 1 if a probability is zero in the model's dtype, else 0, for each row of `like`: [N] float32. */
+  underflows(layer: number, like: Tensor): Tensor {
+    const least = new LeastLogit();
+    try {
+      return scope(() => {
+        const own = this.logProbabilities(layer).unsqueeze(0); // [1, V]
+        least.see(own);
+        const none = ops.zeros([1], { dtype: 'float64', device: own.device });
+        return least.underflows(none, this.#model.dtype).expand(like.shape).contiguous();
+      });
+    } finally {
+      least.dispose();
+    }
   }
 
   /** Cross-entropy of the labels [N] with the residual stream of the layer at zero: [N]. */

@@ -11,6 +11,8 @@ import { positionSet } from '../positions.js';
 
 export interface DocumentMeans {
   latents: SparseRows; // [documents, m]
+  /** Of the latents times what the decoder's output is multiplied by: [documents, m]. */
+  written: SparseRows;
   /** Shared by the SAEs of one place. */
   activations: SparseRows; // [documents, w]
   /** Whether a mean is NaN or infinite. */
@@ -49,6 +51,7 @@ export async function documentMeans(
   const placed = saes.map((sae) => ({ ...sae, positions }));
   const places = placed.map(({ site }) => JSON.stringify(site));
   const builders = placed.map(({ sae }) => new SparseBuilder(sae.m));
+  const writers = placed.map(({ sae }) => new SparseBuilder(sae.m));
   const activations = new Map<string, SparseBuilder>();
   const finite = placed.map(() => true);
   for (let from = 0; from < samples.length; from += sequences) {
@@ -56,10 +59,11 @@ export async function documentMeans(
     const some = samples.slice(from, from + sequences);
     eachSiteLatents(some, { model, saes: placed, saeDtype, sequences }, (all) => {
       const done = new Set<string>();
-      all.forEach(({ latents, activations: own, counted, T }, at) => {
+      all.forEach(({ latents, scale, activations: own, counted, T }, at) => {
         const found = means(latents, counted, T);
         if (!found.every(Number.isFinite)) finite[at] = false;
         builders[at]!.add(found);
+        writers[at]!.add(scope(() => means(latents.mul(scale), counted, T)));
         const place = places[at]!;
         if (done.has(place)) return;
         done.add(place);
@@ -73,6 +77,7 @@ export async function documentMeans(
   const rows = new Map([...activations].map(([place, builder]) => [place, builder.rows()]));
   return placed.map((_, at) => ({
     latents: builders[at]!.rows(),
+    written: writers[at]!.rows(),
     activations: rows.get(places[at]!)!,
     isFinite: finite[at]!,
   }));

@@ -10,6 +10,8 @@ const atOnce = 256;
 export interface TokenizedDocuments {
   samples: Sample[];
   labels: number[];
+  /** Second label of each; 0 without one. */
+  spurious: number[];
   /** Documents without a token that counts. */
   skipped: number;
 }
@@ -31,6 +33,7 @@ export async function tokenizeDocuments(
   const withBos = bosSetter(tokenizer, prependBos);
   const samples: Sample[] = [];
   const labels: number[] = [];
+  const spurious: number[] = [];
   let skipped = 0;
   for (let from = 0; from < documents.length; from += atOnce) {
     const some = documents.slice(from, from + atOnce);
@@ -47,7 +50,8 @@ export async function tokenizeDocuments(
       padded.set(ids);
       samples.push({ ids: padded, length: ids.length, truncated: all.length - ids.length });
       labels.push(some[n]!.label);
+      spurious.push(some[n]!.spurious);
     });
   }
-  return { samples, labels, skipped };
+  return { samples, labels, spurious, skipped };
 }

@@ -4,6 +4,8 @@ import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import type { LanguageModel } from '../../lm/index.js';
 import {
   probeFolds,
+  probeTasks,
+  type ProbeTask,
   type ProbeDataset,
   type ProbeResult,
   type ResolvedRequest,
@@ -13,6 +15,9 @@ import type { DType } from '../../torch/index.js';
 import type { PlacedDictionary } from '../engine/site-latents.js';
 import { documentMeans, type DocumentMeans } from './document-means.js';
 import { tokenizeDocuments, type DocumentOptions, type TokenizedDocuments } from './documents.js';
+import { Transcoder, type Dictionary } from '../../sae/index.js';
+import { smallestCell, spuriousRemoval, type SpuriousOptions } from './spurious-removal.js';
+import { targetedPerturbation } from './targeted-perturbation.js';
 import { sparseProbing, type ProbedActivations, type ProbingOptions } from './sparse-probing.js';
 
 /** A labelled data set that was read. */
@@ -20,12 +25,20 @@ export interface LabelledDataset {
   dataset: ProbeDataset;
   /** Names of the labels. */
   names: readonly string[];
+  /** Values of the second label; empty without one. */
+  spuriousNames: readonly string[];
   documents: TokenizedDocuments;
   skippedRecords: number;
 }
 
 /** @throws SaeEvalError `dataset-invalid` if a label has fewer documents than there are folds. */
-function checkCounts({ names, documents, dataset }: LabelledDataset): void {
+function checkCounts({ names, spuriousNames, documents, dataset }: LabelledDataset): void {
+  if (spuriousNames.length > 0 && smallestCell(documents) < probeFolds)
+    throw new SaeEvalError(
+      'dataset-invalid',
+      `${dataset.path}: expected at least ${probeFolds} documents of each pair of a label and a ` +
+        `second label, found ${smallestCell(documents)} of one pair`,
+    );
   for (const [label, rows] of rowsByLabel(documents.labels, names.length).entries())
     if (rows.length < probeFolds)
       throw new SaeEvalError(
@@ -51,6 +64,7 @@ export async function readProbeDatasets(
     const read = {
       dataset,
       names: texts.names,
+      spuriousNames: texts.spuriousNames,
       documents,
       skippedRecords: texts.skipped + documents.skipped,
     };
@@ -72,45 +86,83 @@ export interface ProbeRunOptions {
   signal?: AbortSignal | undefined;
 }
 
+type Probed = Omit<ProbeResult['saes'][number], 'sae'>;
+
+/** What is done with a data set, if its entry does not say. */
+const usualTasks = ({ tasks, spuriousField }: ProbeDataset): readonly ProbeTask[] =>
+  tasks ?? probeTasks.filter((one) => one !== 'spuriousRemoval' || spuriousField !== undefined);
+
 function probed(
   means: DocumentMeans,
-  options: ProbingOptions,
-  known: ProbedActivations,
-): Omit<ProbeResult['saes'][number], 'sae'> {
+  { sae, device }: { sae: Dictionary; device: string },
+  {
+    known,
+    tasks,
+    probing,
+    spurious,
+  }: {
+    known: ProbedActivations;
+    tasks: readonly ProbeTask[];
+    probing: ProbingOptions;
+    spurious: SpuriousOptions;
+  },
+): Probed {
+  const none = { sparseProbing: null, targetedPerturbation: null, spuriousRemoval: null };
   if (!means.isFinite) {
     const message = 'Latents or activations are NaN or infinite: probes need finite ones.';
-    return { sparseProbing: null, error: { code: 'non-finite', message } };
+    return { ...none, error: { code: 'non-finite', message } };
   }
+  // What a transcoder writes does not go where it reads.
+  const ablates = !(sae instanceof Transcoder);
+  const does = (task: ProbeTask): boolean =>
+    tasks.includes(task) && (ablates || task === 'sparseProbing');
+  const decoder = { sae, device };
   try {
-    return { sparseProbing: sparseProbing(means, options, known), error: null };
+    return {
+      sparseProbing: does('sparseProbing') ? sparseProbing(means, probing, known) : null,
+      targetedPerturbation: does('targetedPerturbation')
+        ? targetedPerturbation(means, decoder, probing)
+        : null,
+      spuriousRemoval: does('spuriousRemoval') ? spuriousRemoval(means, decoder, spurious) : null,
+      error: null,
+    };
   } catch (thrown) {
     const { code, message } = asSaeEvalError(thrown, 'The probes');
-    return { sparseProbing: null, error: { code, message } };
+    return { ...none, error: { code, message } };
   }
 }
 
 async function probeDataset(
-  { dataset, names, documents, skippedRecords }: LabelledDataset,
+  { dataset, names, spuriousNames, documents, skippedRecords }: LabelledDataset,
   { saes, sequencesOf, seed, ...rest }: ProbeRunOptions,
 ): Promise<ProbeResult> {
   const { path, name = path, seqLen } = dataset;
-  const { samples, labels } = documents;
+  const { samples, labels, spurious } = documents;
   const rows = rowsByLabel(labels, names.length);
   const means = await documentMeans(samples, { ...rest, saes, sequences: sequencesOf(seqLen) });
-  const options: ProbingOptions = {
-    names,
-    tasks: names.map((_, label) => taskOf(rows, label)),
-    folds: probeFolds,
-    foldOf: foldsOf(labels, names.length, probeFolds),
-    seed,
+  const folds = probeFolds;
+  const options = {
+    known: new Map() as ProbedActivations,
+    tasks: usualTasks(dataset),
+    probing: {
+      names,
+      tasks: names.map((_, label) => taskOf(rows, label)),
+      folds,
+      foldOf: foldsOf(labels, names.length, folds),
+      seed,
+    },
+    spurious: { labels, spurious, names, spuriousNames, folds, seed },
   };
-  const known: ProbedActivations = new Map();
+  const { device } = rest.model;
   return {
     name,
     path,
     labels: names.map((label, at) => ({ label, documents: rows[at]!.length })),
     skippedRecords,
-    saes: saes.map(({ label }, at) => ({ sae: label, ...probed(means[at]!, options, known) })),
+    saes: saes.map(({ label, sae }, at) => ({
+      sae: label,
+      ...probed(means[at]!, { sae, device }, options),
+    })),
   };
 }
 

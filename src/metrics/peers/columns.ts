@@ -105,6 +105,21 @@ export const passColumns = {
     meaning: 'cross-entropy with the site set to zero, in nats',
     over: 'nextPositions',
   },
+  cleanUnderflows: {
+    name: 'cleanUnderflows',
+    meaning: 'positions at which a probability of the clean pass is zero in its dtype',
+    over: 'positions',
+  },
+  underflows: {
+    name: 'underflows',
+    meaning: 'positions at which a probability with the splice is zero in its dtype',
+    over: 'positions',
+  },
+  zeroUnderflows: {
+    name: 'zeroUnderflows',
+    meaning: 'positions at which a probability with the site set to zero is zero in its dtype',
+    over: 'positions',
+  },
 } as const satisfies Record<
   string,
   { name: string; meaning: string; over: 'positions' | 'nextPositions' }

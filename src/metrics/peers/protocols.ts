@@ -34,6 +34,8 @@ export interface PeerRules {
   mseShrinks: boolean;
   /** Positions that a splice leaves as they are. */
   leaves: 'specials' | 'specials, not at heads' | 'none unless asked';
+  /** Whether its KL takes logarithms of probabilities, which may be zero. */
+  klUnderflows: boolean;
   /** Whether the tool saves numbers that depend on the weights alone. */
   weights: boolean;
 }
@@ -47,6 +49,7 @@ const saelens: PeerRules = {
   explainedVariance: 'pooled',
   mseShrinks: false,
   leaves: 'specials',
+  klUnderflows: false,
   weights: false,
 };
 
@@ -71,6 +74,7 @@ export const peerRules: Readonly<Record<PeerProtocol, PeerRules>> = {
     explainedVariance: 'means of batches',
     mseShrinks: true,
     leaves: 'none unless asked',
+    klUnderflows: true,
     weights: true,
   },
 };

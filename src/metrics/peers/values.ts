@@ -86,8 +86,15 @@ export function peerValues(protocol: PeerProtocol, sums: PeerSums): PeerValues {
     if (spliced === null || total === null) return null;
     return total / (column.over === 'positions' ? spliced.tokens : spliced.nextTokens);
   };
-  const klSae = pass(passColumns.kl);
-  const klZero = pass(passColumns.klZero);
+  // 0 · log 0 is NaN, p · log (p / 0) is infinite.
+  const klOf = (column: { name: string; over: string }, zeros: { name: string }): number | null => {
+    const kl = pass(column);
+    if (kl === null || !rules.klUnderflows) return kl;
+    if ((spliced?.total(passColumns.cleanUnderflows.name) ?? 0) > 0) return Number.NaN;
+    return (spliced?.total(zeros.name) ?? 0) > 0 ? Infinity : kl;
+  };
+  const klSae = klOf(passColumns.kl, passColumns.underflows);
+  const klZero = klOf(passColumns.klZero, passColumns.zeroUnderflows);
   const ceSae = pass(passColumns.ceSpliced);
   const ceZero = pass(passColumns.ceZero);
   const ceClean = spliced === null ? null : spliced.ceClean / spliced.nextTokens;

@@ -16,6 +16,16 @@ export interface ProbeWords {
   bestMeaning: string;
   none: string;
   failed(sae: string, message: string): string;
+  perturbation: { caption(name: string): string; clean: string; line: string };
+  removal: {
+    caption(name: string): string;
+    line(biased: string): string;
+    before: string;
+    clean: string;
+    direction: Record<'label' | 'spurious', string>;
+  };
+  /** Column of so many latents set to zero. */
+  zeroed(latents: number): string;
 }
 
 export const probeWords: Record<'en' | 'zh', ProbeWords> = {
@@ -42,6 +52,24 @@ export const probeWords: Record<'en' | 'zh', ProbeWords> = {
     bestMeaning: 'latent whose mean differs most, over all documents, and its accuracy',
     none: 'No SAE of this run reads one place by one dictionary.',
     failed: (sae, message) => `${sae}: ${message}`,
+    perturbation: {
+      caption: (name) => `${name}: Targeted perturbation`,
+      clean: 'Before',
+      line:
+        'The latents of a label are set to zero: accuracy that the probe of that label loses, ' +
+        'less what those of the other labels lose. Higher means latents of one label alone.',
+    },
+    removal: {
+      caption: (name) => `${name}: Spurious correlation`,
+      line: (biased) =>
+        `A probe is fitted on ${biased}, where the two labels go together. The latents of the ` +
+        'one are set to zero: part of the way from its accuracy on balanced documents to that ' +
+        'of a probe without the bias, for the label that it tells worse.',
+      before: 'Before',
+      clean: 'Without bias',
+      direction: { label: 'label', spurious: 'second label' },
+    },
+    zeroed: (latents) => `${latents} at zero`,
   },
   zh: {
     title: '概念',
@@ -63,5 +91,22 @@ export const probeWords: Record<'en' | 'zh', ProbeWords> = {
     bestMeaning: '在全部文档上均值差异最大的潜变量及其准确率',
     none: '本次运行中没有以单一字典读取单一位置的 SAE。',
     failed: (sae, message) => `${sae}：${message}`,
+    perturbation: {
+      caption: (name) => `${name}：定向扰动`,
+      clean: '扰动前',
+      line:
+        '将某个标签的潜变量置零：该标签的探针损失的准确率，减去其他标签的探针损失的准确率。' +
+        '数值越高，说明这些潜变量只属于一个标签。',
+    },
+    removal: {
+      caption: (name) => `${name}：虚假相关`,
+      line: (biased) =>
+        `探针在 ${biased} 上拟合，两个标签在其中同时出现。将其中一个标签的潜变量置零：在均衡文档上，` +
+        '准确率向无偏探针准确率靠近的比例，取原先判断较差的那个标签。',
+      before: '之前',
+      clean: '无偏',
+      direction: { label: '标签', spurious: '第二标签' },
+    },
+    zeroed: (latents) => `置零 ${latents} 个`,
   },
 };

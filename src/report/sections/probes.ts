@@ -66,6 +66,79 @@ function tableOf({ name, saes }: ProbeResult, lang: Words['lang']): Block[] {
   ];
 }
 
+type Sae = ProbeResult['saes'][number];
+type Top = readonly {
+  latents: number;
+  score: { mean: number; ci95: [number, number] | null };
+}[];
+
+/** A table of scores by the number of latents at zero, after some columns of its own. */
+function scoresTable(
+  { caption, head }: { caption: string; head: readonly string[] },
+  entries: readonly { cells: Cell[]; top: Top }[],
+  lang: Words['lang'],
+): Block {
+  const words = probeWords[lang];
+  const sizes = [
+    ...new Set(entries.flatMap(({ top }) => top.map(({ latents }) => latents))),
+  ].toSorted((a, b) => a - b);
+  return {
+    kind: 'table',
+    table: {
+      caption,
+      numeric: true,
+      head: [...head, ...sizes.map((size) => words.zeroed(size))],
+      rows: entries.map(({ cells, top }) => [
+        ...cells,
+        ...sizes.map((size) => {
+          const found = top.find(({ latents }) => latents === size)?.score;
+          return found === undefined ? cell(notAvailable) : cell(estimate(found), found.mean);
+        }),
+      ]),
+    },
+  };
+}
+
+function perturbationTable({ name, saes }: ProbeResult, lang: Words['lang']): Block[] {
+  const words = probeWords[lang];
+  const entries = saes.flatMap(({ sae, targetedPerturbation: found }: Sae) =>
+    found === null
+      ? []
+      : [{ cells: [cell(sae), cell(number(found.clean), found.clean)], top: found.top }],
+  );
+  if (entries.length === 0) return [];
+  const { caption, clean, line } = words.perturbation;
+  return [
+    scoresTable({ caption: caption(name), head: [words.sae, clean] }, entries, lang),
+    paragraph(line),
+  ];
+}
+
+function removalTable({ name, saes }: ProbeResult, lang: Words['lang']): Block[] {
+  const words = probeWords[lang];
+  const { caption, line, before, clean, direction } = words.removal;
+  const all = saes.flatMap(({ sae, spuriousRemoval: found }: Sae) =>
+    found === null ? [] : [{ sae, found }],
+  );
+  const [first] = all;
+  if (first === undefined) return [];
+  return [
+    scoresTable(
+      { caption: caption(name), head: [words.sae, before, clean] },
+      all.map(({ sae, found }) => ({
+        cells: [
+          cell(`${sae} (${direction[found.direction]})`),
+          cell(number(found.before), found.before),
+          cell(number(found.clean), found.clean),
+        ],
+        top: found.top,
+      })),
+      lang,
+    ),
+    paragraph(line(first.found.biased)),
+  ];
+}
+
 export function probesSection({ probes }: EvaluationResult, { lang }: Words): Block[] {
   if (probes === undefined) return [];
   const words = probeWords[lang];
@@ -75,6 +148,8 @@ export function probesSection({ probes }: EvaluationResult, { lang }: Words): Bl
     ...(probes.every(({ saes }) => saes.length === 0) ? [paragraph(words.none)] : []),
     ...probes.flatMap((one) => [
       ...tableOf(one, lang),
+      ...perturbationTable(one, lang),
+      ...removalTable(one, lang),
       paragraph(
         `${one.name}: ` +
           words.documents(

@@ -239,6 +239,14 @@ export interface ProbeDataset {
   seqLen?: number | undefined;
   /** Documents of each label, the first ones. @default 1000 */
   maxPerLabel?: number | undefined;
-  /** What is done with the labels; default all. @default ["sparseProbing"] */
-  tasks?: 'sparseProbing'[] | undefined;
+  /**
+   * What is done with the labels; default: sparseProbing and targetedPerturbation, and
+   * spuriousRemoval if there is a spuriousField.
+   */
+  tasks?: ('sparseProbing' | 'targetedPerturbation' | 'spuriousRemoval')[] | undefined;
+  /**
+   * Field of a record with a second label that goes along with the first by chance, such as a
+   * gender beside a profession; both have two values.
+   */
+  spuriousField?: string | undefined;
 }

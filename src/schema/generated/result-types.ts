@@ -257,8 +257,16 @@ export interface ProbeDataset {
   seqLen: number;
   /** Documents of each label, the first ones. */
   maxPerLabel: number;
-  /** What is done with the labels; default all. */
-  tasks: 'sparseProbing'[];
+  /**
+   * What is done with the labels; default: sparseProbing and targetedPerturbation, and
+   * spuriousRemoval if there is a spuriousField.
+   */
+  tasks?: ('sparseProbing' | 'targetedPerturbation' | 'spuriousRemoval')[] | undefined;
+  /**
+   * Field of a record with a second label that goes along with the first by chance, such as a
+   * gender beside a profession; both have two values.
+   */
+  spuriousField?: string | undefined;
 }
 
 export interface Progress {
@@ -846,7 +854,12 @@ export interface ProbeResult {
   skippedRecords: number;
   saes: {
     sae: string;
+    /** Null if it was not asked for. */
     sparseProbing: SparseProbing | null;
+    /** Null if it was not asked for, and of transcoders. */
+    targetedPerturbation: TargetedPerturbation | null;
+    /** Null if it was not asked for, and of transcoders. */
+    spuriousRemoval: SpuriousRemoval | null;
     error: {
       code: string;
       message: string;
@@ -894,6 +907,46 @@ export interface ProbeAccuracy {
   ci95: [number, number] | null;
   /** The same on the documents of each fold. */
   folds: number[];
+}
+
+export interface TargetedPerturbation {
+  /** Accuracy of the probes, averaged over the labels. */
+  clean: number;
+  top: {
+    /** Latents of a label that were set to zero. */
+    latents: number;
+    /** Accuracy lost by the own probe less that of the others. */
+    score: {
+      mean: number;
+      ci95: [number, number] | null;
+    };
+    /** Accuracy that the probe of the label itself lost. */
+    intended: number;
+    /** Accuracy that the probes of the others lost. */
+    unintended: number;
+  }[];
+}
+
+export interface SpuriousRemoval {
+  /** What the biased probe was fitted on: the two kinds of documents. */
+  biased: string;
+  /** What the scores are about: what the biased probe tells worse before. */
+  direction: 'label' | 'spurious';
+  /** Accuracy of the biased probe on balanced documents. */
+  before: number;
+  /** Accuracy of a probe that was fitted on balanced documents. */
+  clean: number;
+  top: {
+    /** Latents of the other direction set to zero. */
+    latents: number;
+    /** (after − before) / (clean − before). */
+    score: {
+      mean: number;
+      ci95: [number, number] | null;
+    };
+    /** Accuracy of the biased probe with them at zero. */
+    after: number;
+  }[];
 }
 
 /** What the numbers say, in the order of a report; empty if they say nothing. */
