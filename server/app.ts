@@ -50,6 +50,7 @@ import { registerEvents, Streams } from './routes/events.js';
 import { registerOperations } from './routes/operations.js';
 import { registerPage } from './routes/page.js';
 import { registerComparisons } from './routes/comparisons.js';
+import { registerLatents } from './routes/latents.js';
 import { registerReports } from './routes/reports.js';
 import { RunComparer } from './run-comparer.js';
 import { registerShards } from './routes/shards.js';
@@ -237,6 +238,7 @@ export async function buildApp(
       registerEvents(api, services, { streams, unread });
       registerReports(api, services);
       registerComparisons(api, services);
+      registerLatents(api, services);
       registerCatalogue(api, services);
       registerShards(api, services);
     },

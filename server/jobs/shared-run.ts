@@ -238,11 +238,12 @@ export class SharedRun {
 
   /** The result; of the shards that are done if some are missing. */
   #merge({ allowMissing }: { allowMissing: boolean }): Promise<EvaluationResult> {
-    const { sums, folder, niceness } = this.options;
+    const { sums, job, folder, niceness } = this.options;
     return mergeInChild(
       {
         folder,
         sums,
+        paths: job.paths,
         allowMissing,
         // The time of earlier attempts is not known by the clock.
         ...(this.#isContinued ? {} : { seconds: (performance.now() - this.#began) / 1000 }),

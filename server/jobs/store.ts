@@ -32,6 +32,7 @@ import {
   resultHash,
   submissionChecksum,
 } from './checksums.js';
+import { latentsBeside } from './latents-beside.js';
 import { Listing, type ListFilter, type Place } from './listing.js';
 import { ownerOnlyFile, ownerOnlyFolder } from './owner-only.js';
 import { migrate } from './store-layout.js';
@@ -86,6 +87,9 @@ function structuralFault(db: Database): string | null {
     throw thrown;
   }
 }
+
+/** A file of sums or a latents table, finished or not. */
+const sumsName = /^([\w-]+)\.(?:safetensors|latents\.parquet(?:\.tokens)?)(?:\.part)?$/;
 
 export class Store {
   readonly #db: Database;
@@ -516,14 +520,15 @@ export class Store {
   remove(id: string): void {
     this.#change('DELETE FROM evaluations WHERE id = ?', id);
     rmSync(this.sumsOf(id), { force: true });
+    rmSync(latentsBeside(this.sumsOf(id)), { force: true });
     giveBackSpace(this.#db);
     this.#emptyLog();
   }
 
-  /** Removes sums of evaluations that there are none of. */
+  /** Removes sums and latents tables of evaluations that there are none of. */
   sweepSums(): void {
     for (const name of readdirSync(this.#sums)) {
-      const [, id] = /^([\w-]+)\.safetensors(\.part)?$/.exec(name) ?? [];
+      const [, id] = sumsName.exec(name) ?? [];
       if (id !== undefined && this.status(id) === null)
         rmSync(join(this.#sums, name), { force: true });
     }

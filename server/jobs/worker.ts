@@ -12,6 +12,7 @@ import type { SharedRun, SharedRunOptions } from './shared-run.js';
 import type { Sharing } from './sharing.js';
 import { isStoreFault } from './store-health.js';
 import type { Job } from './store.js';
+import { latentsBeside } from './latents-beside.js';
 
 /** Source of a worker's evaluations, and receiver of its news. */
 export interface WorkerHost {
@@ -359,6 +360,7 @@ export class DeviceWorker {
                 device,
                 journal: this.options.journalOf(job.id),
                 sums: this.options.sumsOf(job.id),
+                latents: latentsBeside(this.options.sumsOf(job.id)),
                 paths: job.paths,
                 trace: span.carrier,
                 ...news,

@@ -38,13 +38,14 @@ export async function planRunOf(
 
 /** The result of the shards of a run that are done. */
 export function mergeRunOf(
-  { id, place, ends, isResumed, began }: ActiveRun,
+  { id, job, place, ends, isResumed, began }: ActiveRun,
   { sumsOf, niceness, allowMissing }: RunStepsOptions & { allowMissing: boolean },
 ): Promise<EvaluationResult> {
   return mergeInChild(
     {
       folder: place.folder,
       sums: sumsOf(id),
+      paths: job.paths,
       allowMissing,
       ...(isResumed ? {} : { seconds: (performance.now() - began) / 1000 }),
     },

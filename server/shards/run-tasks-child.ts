@@ -14,6 +14,7 @@ import { checkInputs } from '../../src/evaluation/run/inputs.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { planRun } from '../../src/evaluation/shards/make-plan.js';
 import { merge } from '../../src/evaluation/shards/merge.js';
+import { latentsBeside } from '../jobs/latents-beside.js';
 import { taskSchema, type Task, type TaskAnswer } from './run-tasks.js';
 
 /** Milliseconds between counts of samples. */
@@ -45,9 +46,12 @@ async function plan(task: Extract<Task, { type: 'plan' }>): Promise<TaskAnswer> 
 }
 
 async function mergeShards(task: Extract<Task, { type: 'merge' }>): Promise<TaskAnswer> {
-  const { folder, sums, allowMissing, seconds } = task;
+  const { folder, sums, paths, allowMissing, seconds } = task;
+  const resolvePath = openPaths(paths, [folder]);
   const result = await merge(new FolderStore(folder), {
     sums,
+    latents: latentsBeside(sums),
+    resolveModel: (name) => resolvePath(name, 'model'),
     allowMissing,
     ...(seconds === undefined ? {} : { seconds }),
   });
@@ -68,7 +72,7 @@ async function answer(raw: unknown): Promise<void> {
   let paths: PathTable = null;
   try {
     const task = taskSchema.parse(raw);
-    if (task.type === 'plan') ({ paths } = task);
+    if (task.type !== 'compare') ({ paths } = task);
     await send(await done(task));
   } catch (thrown) {
     const error = hidePaths(asSaeEvalError(thrown, 'The run'), paths);

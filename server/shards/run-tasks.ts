@@ -30,6 +30,8 @@ export const taskSchema = z.discriminatedUnion('type', [
     type: z.literal('merge'),
     folder: z.string(),
     sums: z.string(),
+    /** The model's path, for its tokenizer. */
+    paths: pathTableSchema.default(null),
     /** Whether the numbers may be of the shards that are there. */
     allowMissing: z.boolean(),
     seconds: z.number().optional(),
@@ -42,6 +44,7 @@ export const taskSchema = z.discriminatedUnion('type', [
   }),
 ]);
 export type Task = z.infer<typeof taskSchema>;
+type GivenTask = z.input<typeof taskSchema>;
 
 export const taskAnswerSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('samples'), samples: z.number() }),
@@ -61,7 +64,7 @@ interface TaskOptions {
 
 /** @throws SaeEvalError that of the task; `cancelled`; `process-died`. */
 function runTask(
-  task: Task,
+  task: GivenTask,
   { signal, niceness = 0, onSamples }: TaskOptions,
 ): Promise<Exclude<TaskAnswer, { type: 'error' | 'samples' }>> {
   return new Promise((resolve, reject) => {
@@ -116,7 +119,7 @@ export async function planInChild(
 
 /** The result of a run's shards. */
 export async function mergeInChild(
-  task: Omit<Extract<Task, { type: 'merge' }>, 'type'>,
+  task: Omit<Extract<GivenTask, { type: 'merge' }>, 'type'>,
   options: TaskOptions = {},
 ): Promise<EvaluationResult> {
   const answer = await runTask({ type: 'merge', ...task }, options);

@@ -3,14 +3,16 @@
  * compute process is started before its command is imported.
  */
 import type { ChildProcess } from 'node:child_process';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { forkChild } from '../compute/fork-child.js';
+import { latentSorts } from '../schema/latents.js';
 import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { CompareFlags } from './commands/compare.js';
 import type { ConvertFlags } from './commands/convert.js';
 import type { DictionariesFlags } from './commands/dictionaries.js';
 import type { EvaluateFlags } from './commands/evaluate.js';
+import type { LatentsFlags } from './commands/latents.js';
 import type { KeyFlags } from './commands/keys.js';
 import type { WorkerFlags } from './commands/worker.js';
 import type { MergeFlags } from './commands/merge.js';
@@ -36,6 +38,12 @@ import {
 } from './options.js';
 import { withRequest } from './request-arguments.js';
 import { addServe } from './serve-options.js';
+
+/** @throws InvalidArgumentError unless it is a whole number. */
+function wholeNumber(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
+  return Number(text);
+}
 
 /** Runs `body` with a compute process that is ended after it. */
 async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<void> {
@@ -279,6 +287,31 @@ function addFiles(program: Command): void {
     .addOption(langOption())
     .action(async (checkpoints: string[], options: DictionariesFlags) =>
       (await import('./commands/dictionaries.js')).dictionaries(checkpoints, options),
+    );
+  program
+    .command('latents')
+    .description('show the latents of a run one by one, sorted, or print them as CSV')
+    .argument('<run>', 'folder of a run whose request has `latents`, or its latents.parquet')
+    .option('--sae <label>', 'SAE whose latents are shown (default: the first; CSV: all)')
+    .addOption(
+      new Option('--sort <column>', 'column to sort by (default: latent)').choices(latentSorts),
+    )
+    .addOption(
+      new Option('--order <order>', 'direction (default: desc, by latent asc)').choices([
+        'asc',
+        'desc',
+      ]),
+    )
+    .option('--limit <n>', 'number of rows (default: 20; CSV: all)', wholeNumber)
+    .option('--latent <number>', 'one latent', wholeNumber)
+    .option('--contexts', 'CSV: a row for each context instead of each latent')
+    .addOption(
+      new Option('--format <format>', 'table, csv or json')
+        .choices(['table', 'csv', 'json'])
+        .default('table'),
+    )
+    .action(async (run: string, options: LatentsFlags) =>
+      (await import('./commands/latents.js')).latents(run, options),
     );
   program
     .command('list')

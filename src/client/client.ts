@@ -18,6 +18,7 @@ import type {
   ReportLanguage,
 } from '../schema/record.js';
 import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
+import type { Latents, LatentSort } from '../schema/latents.js';
 import type { EvaluationRequest } from '../schema/request.js';
 import type { RunComparison, RunComparisonRequest } from '../schema/run-comparison.js';
 import type { ShardList, Worker } from '../schema/shards.js';
@@ -54,6 +55,20 @@ export interface EvaluateOptions extends CallOptions {
   idempotencyKey?: string;
   /** Called with each event while waiting. */
   onEvent?: (event: EvaluationEvent) => void;
+}
+
+export interface LatentsOptions extends CallOptions {
+  /** Label of the SAE; default: the first. */
+  sae?: string;
+  /** Column to sort by; default: by number. */
+  sort?: LatentSort;
+  order?: SortOrder;
+  /** Number of rows, up to 500; default 50. */
+  limit?: number;
+  /** Rows that are left out before. */
+  offset?: number;
+  /** The one latent that is wanted. */
+  latent?: number;
 }
 
 /** Changes of a request (JSON Merge Patch, RFC 7396). */
@@ -294,6 +309,19 @@ export class SaeEvalClient {
       body,
       signal,
       repeatable: true,
+    });
+  }
+
+  /**
+   * Latents of an ended evaluation one by one, if its request has `latents`.
+   * @throws NotFoundError if it has no latents table.
+   */
+  async latents(id: string, { signal, ...query }: LatentsOptions = {}): Promise<Latents> {
+    return this.#transport.json({
+      method: 'GET',
+      path: `${evaluationPath(id)}/latents`,
+      query,
+      signal,
     });
   }
 

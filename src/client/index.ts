@@ -7,6 +7,7 @@ export {
   type CallOptions,
   type CancelOptions,
   type EvaluateOptions,
+  type LatentsOptions,
   type ListOptions,
   type ReportOptions,
   type RequestPatch,
@@ -52,6 +53,7 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
+export type { Latent, LatentContext, Latents, LatentSort } from '../schema/latents.js';
 export type {
   RunComparison,
   RunComparisonRequest,

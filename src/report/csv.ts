@@ -38,7 +38,7 @@ const head = [
 const formula = /(?<=^|[;\t\n])(?=\s*[=+\-@＝＋－＠])/gu;
 
 /** A field of a row. Spreadsheets run text that begins like a formula, so it gets a quote. */
-function field(value: string | number | null | undefined): string {
+export function csvField(value: string | number | null | undefined): string {
   if (value === null || value === undefined) return '';
   if (typeof value === 'number') return String(value);
   const safe = shown(value.replace(/\r\n?/g, '\n')).replace(formula, "'");
@@ -79,7 +79,7 @@ export function renderCsv(results: readonly EvaluationResult[]): string {
         ci95?.[1],
         place.prefix,
       ]
-        .map(field)
+        .map(csvField)
         .join(','),
     );
   };

@@ -245,6 +245,7 @@ describe('documents', () => {
       '/v1/evaluations',
       '/v1/evaluations/{id}',
       '/v1/evaluations/{id}/events',
+      '/v1/evaluations/{id}/latents',
       '/v1/evaluations/{id}/report',
       '/v1/evaluations/{id}/rerun',
       '/v1/evaluations/{id}/shards',

@@ -1,5 +1,6 @@
 /** One evaluation: its summary, live progress, numbers as they come, charts, reports, request. */
 import { html } from 'htm/preact';
+import { Latents } from '../latents/latents.js';
 import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
@@ -54,6 +55,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
     }
     <${Dictionaries} result=${record.result} />
     <${Probes} result=${record.result} />
+    <${Latents} record=${record} />
     ${hasEnd && html`<${ReportLinks} id=${record.id} onProblem=${setProblem} />`}
     <${Request} record=${record} />
   `;

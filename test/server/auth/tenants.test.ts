@@ -64,7 +64,10 @@ const long = { dataset: { path: 'checkpoints/eval', maxSamples: 100_000, seqLen:
 
 describe('an evaluation', () => {
   it('is there for its key and for admins, and absent for others', async () => {
-    const { id, shared, submittedBy } = await evaluated('alice', { name: 'of alice' });
+    const { id, shared, submittedBy } = await evaluated('alice', {
+      name: 'of alice',
+      latents: 1,
+    });
     expect({ shared, submittedBy }).toEqual({ shared: false, submittedBy: 'alice' });
     const paths = [
       `/v1/evaluations/${id}`,
@@ -72,6 +75,7 @@ describe('an evaluation', () => {
       `/v1/evaluations/${id}/events`,
       `/v1/evaluations/${id}/report`,
       `/v1/evaluations/${id}/sums`,
+      `/v1/evaluations/${id}/latents`,
     ];
     for (const path of paths) {
       const seen = await Promise.all(

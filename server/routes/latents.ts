@@ -1,0 +1,87 @@
+/** `/v1/evaluations/:id/latents`: the latents of an ended evaluation, one by one. */
+import { createReadStream, existsSync, statSync } from 'node:fs';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { SaeEvalError } from '../../src/errors.js';
+import { readLatents } from '../../src/evaluation/latents/read-latents.js';
+import { latentsSchema, latentSorts } from '../../src/schema/latents.js';
+import { hasEnded } from '../../src/schema/record.js';
+import { latentsBeside } from '../jobs/latents-beside.js';
+import type { Services } from '../services.js';
+import { problems, type Api } from './api.js';
+import { existingSummary, idParameters } from './records.js';
+
+const parquetType = 'application/vnd.apache.parquet';
+/** Most rows of an answer: each has its contexts. */
+const mostRows = 500;
+
+const latentsQuery = z.object({
+  sae: z.string().max(1000).optional().describe('Label of the SAE; default: the first.'),
+  sort: z
+    .enum(latentSorts)
+    .optional()
+    .describe('Column to sort by; rows without a value come last. Default: latent.'),
+  order: z
+    .enum(['asc', 'desc'])
+    .optional()
+    .describe('Direction; default: ascending by latent, else descending.'),
+  limit: z.coerce.number().int().min(0).max(mostRows).default(50).describe('Number of rows.'),
+  offset: z.coerce.number().int().min(0).default(0).describe('Rows that are left out before.'),
+  latent: z.coerce.number().int().min(0).optional().describe('The one latent that is wanted.'),
+  format: z
+    .enum(['json', 'parquet'])
+    .default('json')
+    .describe('parquet: the whole table as a file, of all SAEs.'),
+});
+
+/** @throws SaeEvalError `not-found`; `not-finished` if it has not ended. */
+function latentsOf(services: Services, caller: FastifyRequest, id: string): string {
+  const { status } = existingSummary(services, caller, id);
+  if (!hasEnded(status))
+    throw new SaeEvalError(
+      'not-finished',
+      `Evaluation ${id} is ${status}; it has latents when it has ended.`,
+    );
+  const path = latentsBeside(services.store.sumsOf(id));
+  if (!existsSync(path))
+    throw new SaeEvalError(
+      'not-found',
+      `Evaluation ${id} (${status}) has no latents table: its request has no field latents.`,
+    );
+  return path;
+}
+
+export function registerLatents(app: Api, services: Services): void {
+  app.route({
+    method: 'GET',
+    url: '/evaluations/:id/latents',
+    schema: {
+      operationId: 'getLatents',
+      tags: ['reports'],
+      summary: 'Get latents of an ended evaluation one by one, sorted, with their top contexts',
+      params: idParameters,
+      querystring: latentsQuery,
+      response: {
+        200: {
+          description: 'Rows of the table, or the table as a file (docs/reference/latents.md).',
+          content: {
+            'application/json': { schema: latentsSchema },
+            [parquetType]: { schema: z.any() },
+          },
+        },
+        ...problems(404, 406, 409, 422, 500),
+      },
+    },
+    handler: async (request, reply) => {
+      const { id } = request.params;
+      const path = latentsOf(services, request, id);
+      const { format, ...query } = request.query;
+      if (format === 'json') return readLatents(path, query);
+      return reply
+        .type(parquetType)
+        .header('content-length', statSync(path).size)
+        .header('content-disposition', `attachment; filename="${id}.latents.parquet"`)
+        .send(createReadStream(path));
+    },
+  });
+}
