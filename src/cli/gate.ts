@@ -1,10 +1,16 @@
 /** `--fail-if`: a limit on a number of a result, such as `TopK.strict.KLDivPerToken > 0.2`. */
 import { SaeEvalError } from '../errors.js';
 import type { Field, Metric, Protocol } from '../metrics/metric.js';
+import { peerFields } from '../metrics/peers/fields.js';
+import { isPeerProtocol, peerAliases } from '../metrics/peers/protocols.js';
 import { fieldsOf, metrics } from '../metrics/table.js';
 import { didYouMean } from '../nearest-name.js';
 import {
+  fullProtocols,
+  peerProtocolNames,
+  peersAmong,
   protocolNames,
+  type PeerProtocol,
   type EvaluationResult,
   type ResolvedRequest,
   type SaeResult,
@@ -24,7 +30,7 @@ export interface Gate {
   text: string;
   /** Label of the SAE; null for any. */
   label: string | null;
-  protocol: Protocol;
+  protocol: Protocol | PeerProtocol;
   field: string;
   comparison: keyof typeof compare;
   limit: number;
@@ -63,6 +69,35 @@ function fieldOf(name: string, protocol: Protocol, gate: string): Field {
   throw wrong(gate, `${name} is not a single number; expected one of ${known.join(', ')}`);
 }
 
+/** A number of another tool, such as `TopK.saelens@6.52.explained_variance`. */
+const peerPattern = new RegExp(
+  `^(.+)\\.(${Object.keys(peerAliases).join('|')})(@[\\d.]*\\d)?\\.([^.]*)$`,
+  's',
+);
+
+/** The label, protocol and field of a tool's number; null if it is none. */
+function peerNumber(
+  left: string,
+  gate: string,
+): { label: string; protocol: PeerProtocol; field: string } | null {
+  const [, label, tool, version = '', field] = peerPattern.exec(left) ?? [];
+  if (label === undefined) return null;
+  const [protocol] = peersAmong([`${tool}${version}`]);
+  if (protocol === undefined)
+    throw wrong(
+      gate,
+      `${tool} has no version '${version.slice(1)}': there are ${peerProtocolNames.join(', ')}`,
+    );
+  const known = peerFields(protocol).map((one) => one.field);
+  if (!known.includes(field!))
+    throw wrong(
+      gate,
+      `${protocol} has no number '${field}'` +
+        (didYouMean(field!, known) || `: it has ${known.join(', ')}`),
+    );
+  return { label, protocol, field: field! };
+}
+
 /** A gate from its text. @throws SaeEvalError `request-invalid`. */
 export function parseGate(text: string): Gate {
   const [, left, comparison, right] = /^(.*?)\s*([<>=!]+)\s*([^<>=!]*)$/s.exec(text) ?? [];
@@ -73,6 +108,9 @@ export function parseGate(text: string): Gate {
   const limit = Number(right);
   if (right.trim() === '' || !Number.isFinite(limit))
     throw wrong(text, `expected a number after ${comparison}, found '${right.trim()}'`);
+  const compared = { text, comparison: comparison as Gate['comparison'], limit };
+  const ofTool = peerNumber(left.trim(), text);
+  if (ofTool !== null) return { ...ofTool, ...compared, label: labelOf(ofTool.label, text) };
   const [, label, protocolName, name] = /^(.+)\.([^.]*)\.([^.]*)$/s.exec(left.trim()) ?? [];
   if (label === undefined)
     throw wrong(text, `expected LABEL.PROTOCOL.METRIC before ${comparison}: ${example}`);
@@ -84,14 +122,7 @@ export function parseGate(text: string): Gate {
         `'${protocolName}'${didYouMean(protocolName!, protocolNames)}`,
     );
   const { field } = fieldOf(name!, protocol, text);
-  return {
-    text,
-    label: labelOf(label, text),
-    protocol,
-    field,
-    comparison: comparison as Gate['comparison'],
-    limit,
-  };
+  return { ...compared, label: labelOf(label, text), protocol, field };
 }
 
 /**
@@ -109,8 +140,10 @@ export function checkGate(
       `no SAE of the request is labelled '${label}'` +
         (didYouMean(label, labels) || `: there are ${labels.join(', ')}`),
     );
-  if (!request.protocol.includes(protocol))
+  if (!fullProtocols(request.protocol).includes(protocol))
     throw wrong(text, `the request does not ask for the protocol ${protocol}`);
+  // metrics filters no number of another tool.
+  if (isPeerProtocol(protocol)) return;
   const { name } = (metrics as readonly Metric[]).find(({ fields }) =>
     fields.some((one) => one.field === field && one.protocol === protocol),
   )!;
@@ -119,7 +152,7 @@ export function checkGate(
 }
 
 function numberOf(sae: SaeResult, { protocol, field }: Gate): number | null {
-  const value = (sae[protocol] as Record<string, unknown> | null)?.[field] ?? null;
+  const value = (sae[protocol] as Record<string, unknown> | null | undefined)?.[field] ?? null;
   return typeof value === 'object'
     ? ((value as { mean: number } | null)?.mean ?? null)
     : Number(value);

@@ -1,6 +1,12 @@
 /** A result on standard output, and the exit code that it and its gates give. */
 import { ownProtocols, type EvaluationResult } from '../schema/index.js';
-import { renderFindings, renderLosses, renderSummary, renderTable } from '../report/terminal.js';
+import {
+  renderFindings,
+  renderLosses,
+  renderPeers,
+  renderSummary,
+  renderTable,
+} from '../report/terminal.js';
 import { checkResult, type Gate } from './gate.js';
 import type { Language } from './language.js';
 import { say } from './say.js';
@@ -25,6 +31,7 @@ export function showResult(result: EvaluationResult, { json = false, lang }: Sho
     const lines = [
       ...renderSummary(result, { lang, color }),
       ...tables,
+      ...renderPeers(result, { lang, color, columns }),
       ...renderFindings(result, { lang, color }),
     ];
     for (const line of lines) stdout.write(`${line}\n`);

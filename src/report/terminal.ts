@@ -8,6 +8,7 @@ import type { Cell, Table } from './document.js';
 import { terminalWords } from './language/terminal.js';
 import { lossLines } from './sections/losses.js';
 import { entriesOf, mainTable } from './sections/results.js';
+import { peerTables } from './sections/peers.js';
 import { statementsOf } from './sections/summary.js';
 import { shownOnOneLine } from '../shown-text.js';
 
@@ -54,8 +55,20 @@ export function renderTable(
     columns = 160,
   }: TerminalOptions & { protocol: 'reference' | 'strict' },
 ): string {
+  return fitted(mainTable(entriesOf(result), protocol, wordsOf[lang]), { lang, color, columns });
+}
+
+/** Numbers of SAELens and SAEBench, a table for each SAE; none if they were not asked for. */
+export function renderPeers(
+  result: EvaluationResult,
+  { lang = 'en', color = false, columns = 160 }: TerminalOptions = {},
+): string[] {
+  return peerTables(result, wordsOf[lang]).map((table) => fitted(table, { lang, color, columns }));
+}
+
+/** A table, or in a narrow terminal several below one another. */
+function fitted(table: Table, { lang, color, columns }: Required<TerminalOptions>): string {
   const colors = pc.createColors(color);
-  const table = mainTable(entriesOf(result), protocol, wordsOf[lang]);
   const { caption, head, notes = [] } = table;
   const marked = ({ text, best = false }: Cell, shown = text): string =>
     best ? colors.bold(`${shown}${color ? '' : '*'}`) : shown;

@@ -13,6 +13,8 @@ describe('parseGate', () => {
     ['*.strict.L0 <= 16', null, 'strict', 'L0', '<=', 16],
     ['any.strict.L0 < 16', null, 'strict', 'L0', '<', 16],
     ['"any".strict.L0 < 16', 'any', 'strict', 'L0', '<', 16],
+    ['a.saelens@6.52.mse > 9', 'a', 'saelens@6.52', 'mse', '>', 9],
+    ['a.b.saebench.l0 > 9', 'a.b', 'saebench@0.6', 'l0', '>', 9],
   ])('reads %s', (text, label, protocol, field, comparison, limit) =>
     expect(parseGate(text)).toEqual({ text, label, protocol, field, comparison, limit }),
   );
@@ -30,6 +32,8 @@ describe('parseGate', () => {
     ['TopK.strict.xyzzy > 1', /no metric 'xyzzy': it has NormMSE, /],
     ['TopK.strict.DensityHistogram > 1', /is not a single number; expected one of NormMSE/],
     ['"TopK.strict.L0 > 1', /expected a label in double quotes/],
+    ['TopK.saelens@6.5.l0 > 1', /saelens has no version '6.5': there are saelens@6.52, /],
+    ['TopK.saelens.l_0 > 1', /saelens@6.52 has no number 'l_0'; did you mean l0\?/],
   ])('refuses %s', (text, message) => expect(() => parseGate(text)).toThrow(message));
 });
 
@@ -50,6 +54,8 @@ describe('checkGate', () => {
     expect(() => check('*.strict.L0 > 1', { protocol: ['reference'] })).toThrow(
       'does not ask for the protocol strict',
     );
+    expect(() => check('*.saelens.l0 > 1')).toThrow('ask for the protocol saelens@6.52');
+    check('*.saelens.l0 > 1', { protocol: ['saelens'], metrics: ['L0'] });
     expect(() => check('*.strict.KLDivPerToken > 1', { metrics: ['L0'] })).toThrow(
       'leaves the metric KLDiv out',
     );

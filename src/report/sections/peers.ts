@@ -102,15 +102,20 @@ function linesOf(
   return [...byText].map(([text, who]) => `${few(who)}${separator}${text}`);
 }
 
+/** The tables of a result: none without numbers of other tools. */
+export function peerTables(result: EvaluationResult, words: Words): Table[] {
+  const protocols = peersAmong(result.config.protocol);
+  const saes = result.results.filter((sae) => protocols.some((one) => sae[one]));
+  const hasStrict = result.config.protocol.includes('strict');
+  return saes.length <= mostTables
+    ? saes.map((sae) => tableOf(sae, protocols, { words, hasStrict }))
+    : protocols.map((protocol) => tableUnder(saes, protocol, words));
+}
+
 export function peersSection(result: EvaluationResult, words: Words): Block[] {
   const protocols = peersAmong(result.config.protocol);
   if (protocols.length === 0) return [];
-  const saes = result.results.filter((sae) => protocols.some((one) => sae[one]));
-  const hasStrict = result.config.protocol.includes('strict');
-  const tables =
-    saes.length <= mostTables
-      ? saes.map((sae) => tableOf(sae, protocols, { words, hasStrict }))
-      : protocols.map((protocol) => tableUnder(saes, protocol, words));
+  const tables = peerTables(result, words);
   const lines = linesOf(result, protocols, words);
   return [
     heading(2, words.peers.title, 'tools'),
