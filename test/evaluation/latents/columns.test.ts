@@ -129,7 +129,8 @@ describe('the latents table', () => {
     for (const from of ['models/llama3', 'models-tokenizers/words'])
       for (const file of readdirSync(golden(from)))
         symlinkSync(golden(`${from}/${file}`), join(model, file));
-    const [found] = await runTo('transcoder.parquet', {}, {
+    const path = join(folder, 'transcoder.parquet');
+    const asked = {
       model,
       dataset: {
         path: golden('transcoders/tokens.jsonl'),
@@ -137,9 +138,26 @@ describe('the latents table', () => {
         chunking: 'document',
         seqLen: 12,
       },
-      saes: [{ label: 'transcoder', checkpoint: golden('transcoders/saelens') }],
-    } satisfies Partial<EvaluationRequest>);
+      saes: [
+        { label: 'transcoder', checkpoint: golden('transcoders/saelens') },
+        { label: 'clt', checkpoint: golden('transcoders/clt') },
+      ],
+      metrics: ['L0', 'DeadLatents'],
+    } satisfies Partial<EvaluationRequest>;
+    const { results } = await run(request(asked), { latents: path });
+    const [found, layered] = await tables(path, ['transcoder', 'clt']);
     expectTable(found!, saes['transcoder']!);
+    // The layers of a cross-layer SAE have latents of their own, each of which writes to several.
+    const { m, latents } = layered!;
+    const { layers, strict } = results[1]!;
+    const own = m / layers!.length;
+    expect(latents.map(({ layer }) => layer)).toEqual(
+      latents.map((_, latent) => layers![Math.floor(latent / own)]),
+    );
+    expect(layered!.dead / m).toBe(strict!.DeadLatents!.mean);
+    const density = latents.reduce((sum, row) => sum + row.density!, 0);
+    expect(density / layers!.length).toBeCloseTo(strict!.L0!.mean, 10);
+    expect(latents[0]).toMatchObject({ encoderNorm: null, decoderNorm: null, twin: null });
   });
 
   it('is the same, bit for bit, of shards that were merged', async () => {
