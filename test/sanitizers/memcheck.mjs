@@ -1,0 +1,48 @@
+/**
+ * `npm run test:memcheck`: reads the test files of every format (pickle, zip, NumPy, safetensors)
+ * with valgrind's memcheck, whole and cut after each eighth, and every number of their tensors.
+ * Errors with a frame of the addon fail it; others are counted by library. The log is
+ * bench/results/memcheck.log.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const readers = fileURLToPath(new URL('./read-files.mjs', import.meta.url));
+
+const folder = mkdtempSync(join(tmpdir(), 'sae-eval-memcheck-'));
+const report = join(folder, 'report');
+const { status, stdout } = spawnSync(
+  'valgrind',
+  [
+    ...['--error-limit=no', '--num-callers=40', `--log-file=${report}`],
+    ...[process.execPath, readers, folder],
+  ],
+  { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
+);
+// An error begins with a line that is indented once, its frames follow: "   at 0x…: name (in file)".
+const errors = readFileSync(report, 'utf8')
+  .replaceAll(/^==\d+== ?/gm, '')
+  .split(/\n\s*\n/)
+  .filter((text) => /^ {3}at 0x/m.test(text));
+rmSync(folder, { recursive: true });
+const ofAddon = errors.filter((text) => text.includes('sae_eval.node'));
+const others = new Map();
+for (const text of errors.filter((one) => !ofAddon.includes(one))) {
+  const what = text.trim().split('\n')[0];
+  const library = /\(in \S*\/([^/)]+)\)/.exec(text)?.[1] ?? 'generated code';
+  others.set(`${library}: ${what}`, (others.get(`${library}: ${what}`) ?? 0) + 1);
+}
+const lines = [
+  spawnSync('valgrind', ['--version'], { encoding: 'utf8' }).stdout.trim(),
+  stdout.trim(),
+  ...[...others].map(([what, count]) => `others, ${count} places: ${what}`),
+  ...ofAddon.map((text) => `the addon: ${text}`),
+  status === 0 && ofAddon.length === 0 ? 'passed' : 'FAILED',
+];
+writeFileSync(join(root, 'bench/results/memcheck.log'), `${lines.join('\n')}\n`);
+console.log(lines.join('\n'));
+process.exitCode = lines.at(-1) === 'passed' ? 0 : 1;
