@@ -5,6 +5,7 @@ import { heading, paragraph, type Block, type Document } from './document.js';
 import type { Words } from './language/words.js';
 import { en } from './language/en.js';
 import { zh } from './language/zh.js';
+import { absorptionSection } from './sections/absorption.js';
 import { appendixSections, configurationSection, modelsSection } from './sections/about.js';
 import { chartsSection } from './sections/charts.js';
 import { lossesSection } from './sections/losses.js';
@@ -40,6 +41,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...differencesSection(result, words),
       ...dictionariesSection(result, words),
       ...probesSection(result, words),
+      ...absorptionSection(result, words),
       ...perLayerSection(result, words),
       ...sweepSections(result, words),
       ...modelsSection(result, words),

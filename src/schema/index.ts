@@ -1,4 +1,5 @@
 /** Schemas of requests, results and records, with their types. */
+export * from './absorption.js';
 export * from './block-sites.js';
 export * from './catalogue.js';
 export * from './dictionaries.js';

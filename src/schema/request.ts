@@ -105,6 +105,14 @@ export const requestFields = z.strictObject({
       'Whether the dictionaries of each pair of SAEs on one place are compared: PW-MCC and MMCS ' +
         'of their decoders and of their latents on the same tokens. Not in shards. Default false.',
     ),
+  absorption: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether first-letter absorption is measured: do latents for words take over from the ' +
+        "latent for their first letter? By the words of the model's vocabulary. Not in shards. " +
+        'Default false.',
+    ),
   probes: z
     .array(probeSchema)
     .min(1)

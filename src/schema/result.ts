@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Bilingual } from '../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../metrics/table.js';
 import type { DensityHistogram, Estimate } from '../metrics/value.js';
+import { absorptionSchema } from './absorption.js';
 import { bilingualSchema } from './bilingual-text.js';
 import { blockSites } from './block-sites.js';
 import { dictionaryComparisonSchema } from './dictionaries.js';
@@ -363,6 +364,7 @@ export const resultSchema = z
       .array(dictionaryComparisonSchema)
       .optional()
       .describe('How much the dictionaries of each pair on one place are the same, if asked for.'),
+    absorption: absorptionSchema.optional().describe('First-letter absorption, if asked for.'),
     probes: z
       .array(probeResultSchema)
       .optional()

@@ -1,5 +1,5 @@
 /** Fields of a request whose numbers are no sums, so that one process computes the whole run. */
-export const wholeRunFields = ['dictionaries', 'probes'] as const;
+export const wholeRunFields = ['dictionaries', 'probes', 'absorption'] as const;
 
 /** The field for which a run cannot be divided into shards; null if it can be. */
 export const keepsWhole = (

@@ -14,6 +14,8 @@ export interface LogisticModel {
 export interface LogisticOptions extends MinimumOptions {
   /** Weight of the data against the penalty; default 1. */
   C?: number;
+  /** Whether both classes weigh the same, whatever their sizes; default false. */
+  balanced?: boolean;
 }
 
 /** log(1 + exp(x)), without overflow. */
@@ -35,9 +37,12 @@ export function score(
 export function fitLogistic(
   features: SparseRows,
   { rows, positive }: { rows: readonly number[]; positive: readonly boolean[] },
-  { C = 1, ...options }: LogisticOptions = {},
+  { C = 1, balanced = false, ...options }: LogisticOptions = {},
 ): LogisticModel {
   const { columns, starts, columnAt, valueAt } = features;
+  const own = positive.filter(Boolean).length;
+  const weightOf = (isOwn: boolean): number =>
+    balanced ? (C * rows.length) / (2 * Math.max(1, isOwn ? own : rows.length - own)) : C;
   const found = minimum(
     (point, gradient) => {
       const model = { weights: point, intercept: point[columns]! };
@@ -49,10 +54,11 @@ export function fitLogistic(
       gradient[columns] = 0;
       rows.forEach((row, n) => {
         const sign = positive[n] === true ? 1 : -1;
+        const weight = weightOf(sign === 1);
         const margin = sign * score(features, row, model);
-        value += C * softplus(-margin);
-        // −C y / (1 + exp(margin))
-        const slope = (-C * sign) / (1 + Math.exp(Math.min(margin, 700)));
+        value += weight * softplus(-margin);
+        // −weight · y / (1 + exp(margin))
+        const slope = (-weight * sign) / (1 + Math.exp(Math.min(margin, 700)));
         for (let entry = starts[row]!; entry < starts[row + 1]!; entry++)
           gradient[columnAt[entry]!]! += slope * valueAt[entry]!;
         gradient[columns]! += slope;

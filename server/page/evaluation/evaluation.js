@@ -5,6 +5,7 @@ import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { ResultsCharts } from '../results/charts.js';
 import { Dictionaries } from '../results/dictionaries.js';
+import { Absorption } from '../results/absorption.js';
 import { Probes } from '../results/probes.js';
 import { Sweeps } from '../results/sweeps.js';
 import { PeerTables } from '../results/peers.js';
@@ -55,6 +56,7 @@ function Loaded({ metrics, record, results, isLost, setProblem, problem }) {
     }
     <${Dictionaries} result=${record.result} />
     <${Probes} result=${record.result} />
+    <${Absorption} result=${record.result} />
     <${Latents} record=${record} />
     ${hasEnd && html`<${ReportLinks} id=${record.id} onProblem=${setProblem} />`}
     <${Request} record=${record} />

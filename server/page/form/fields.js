@@ -59,6 +59,7 @@ export const groups = [
       { path: 'prefixes', type: 'prefixes' },
       { path: 'dictionaries', type: 'bool', more: true },
       { path: 'probes', type: 'probes', more: true },
+      { path: 'absorption', type: 'bool', more: true },
       { path: 'exclude', type: 'exclude', more: true },
       { path: 'batchSize', type: 'whole', initial: '64', more: true },
       { path: 'excludeSpecialsFromReconstruction', type: 'bool', more: true },

@@ -245,6 +245,13 @@ export const en = {
     exact: 'exact assignment',
     auction: (gap) => `auction, at most ${gap} below the best`,
   },
+  absorption: {
+    title: 'Absorption of first letters',
+    help:
+      'How often latents for words take over from the latent for their first letter. Lower is ' +
+      'better.',
+    head: ['SAE', 'Letters', 'Fraction absorbed', 'Fully absorbed', 'Latents beyond one'],
+  },
   probes: {
     title: 'Concepts',
     help:

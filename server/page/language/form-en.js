@@ -76,6 +76,7 @@ export const formEn = {
       'Samples that are spliced',
       'KL, ΔCE and loss recovered are over the first so many, the rest over all. Not given: all.',
     ],
+    absorption: ['Absorption of first letters', 'By the words of the model’s vocabulary.'],
     probes: [
       'Labelled texts',
       'A path in each line, or a list as JSON; how well do latents tell the labels?',

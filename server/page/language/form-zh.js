@@ -76,6 +76,7 @@ export const formZh = {
       '替换的样本数',
       'KL、ΔCE 和损失恢复率只基于前若干个样本，其余指标基于全部样本。未指定：全部。',
     ],
+    absorption: ['首字母吸收', '取模型词表中的单词。'],
     probes: ['带标签的文本', '每行一个路径，或 JSON 列表；潜变量能否判断标签？'],
     dictionaries: ['比较字典', '同一位置各对 SAE 的 PW-MCC 与 MMCS。'],
     latents: [

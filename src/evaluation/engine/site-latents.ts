@@ -29,11 +29,13 @@ export interface SiteLatentsOptions {
   saeDtype: DType;
   /** Sequences that go through the model together. */
   sequences: number;
+  /** Whether the last position of each is wanted alone, of sequences of one length. */
+  lastOnly?: boolean;
 }
 
 /** What one SAE makes of the sequences of a micro-batch. */
 export interface SiteLatents {
-  /** Sequences and positions of each. */
+  /** Sequences, and positions of each that are here: 1 if only the last is wanted. */
   B: number;
   T: number;
   /** Activations as the model has them, [B · T, w]. */
@@ -60,14 +62,20 @@ function latentsOf(
   return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
 }
 
+/** Whether latents of a token depend on the tokens before it. */
+const looksBack = ({ form }: Dictionary): boolean => form === 'temporal';
+
 function pass(
   samples: readonly Sample[],
-  { model, saes, saeDtype }: SiteLatentsOptions,
+  { model, saes, saeDtype, lastOnly = false }: SiteLatentsOptions,
   use: (all: readonly SiteLatents[]) => void,
 ): void {
   const lengths = samples.map(({ length }) => length);
   const T = Math.max(...lengths);
   const B = samples.length;
+  const shown = lastOnly ? 1 : T;
+  const wanted = (rows: Tensor): Tensor =>
+    lastOnly ? rows.reshape([B, T, rows.shape[1]!]).select(1, T - 1) : rows;
   const ids = fromTypedArray(
     BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
     [B, T],
@@ -94,12 +102,14 @@ function pass(
         const input = clean.input(site, sae.normalization);
         return {
           B,
-          T,
-          activations: own.reshape([-1, own.shape.at(-1)!]),
-          latents: latentsOf(placed, input.x, T),
+          T: shown,
+          activations: wanted(own.reshape([-1, own.shape.at(-1)!])),
+          latents: looksBack(sae)
+            ? wanted(latentsOf(placed, input.x, T))
+            : latentsOf(placed, wanted(input.x), shown),
           scale: scope(() => {
             const ones = ops.ones_like(input.x);
-            return input.restoreDifference(ones).narrow(1, 0, 1).contiguous();
+            return wanted(input.restoreDifference(ones).narrow(1, 0, 1)).contiguous();
           }),
           counted: positions.mask('strict', 'positions', set),
         };

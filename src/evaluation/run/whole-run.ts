@@ -6,6 +6,8 @@ import { openSamples, type Sample } from '../../data/index.js';
 import { SaeEvalError } from '../../errors.js';
 import { Dictionary, RoutedDictionary, Transcoder } from '../../sae/index.js';
 import { keepsWhole, type EvaluationResult } from '../../schema/index.js';
+import { absorptionRun } from '../absorption/absorption-run.js';
+import { letterWords, type LetterWords } from '../absorption/words.js';
 import { compareRunDictionaries, type ComparedSae } from '../dictionaries/compare-run.js';
 import { probeRun, readProbeDatasets, type LabelledDataset } from '../probes/probe-run.js';
 import type { ReadSite } from '../engine/site-latents.js';
@@ -70,6 +72,7 @@ export class WholeRun {
     private readonly loaded: LoadedRun,
     private readonly validated: ValidatedRequest,
     private readonly datasets: readonly LabelledDataset[],
+    private readonly words: LetterWords | null,
   ) {}
 
   /**
@@ -93,7 +96,15 @@ export class WholeRun {
       vocabulary: model.vocabulary,
       prependBos: begins.prependBos,
     });
-    return new WholeRun(loaded, validated, datasets);
+    const words =
+      request.absorption === true
+        ? await letterWords(tokenizer, {
+            vocabulary: model.vocabulary,
+            maxPositions: model.maxPositions,
+            prependBos: begins.prependBos,
+          })
+        : null;
+    return new WholeRun(loaded, validated, datasets, words);
   }
 
   /** Computes it, after the passes; `samples` is the number that was done. */
@@ -101,7 +112,7 @@ export class WholeRun {
     decisions: Decisions;
     samples: number;
     signal?: AbortSignal | undefined;
-  }): Promise<Pick<EvaluationResult, 'dictionaries' | 'probes'>> {
+  }): Promise<Pick<EvaluationResult, 'dictionaries' | 'probes' | 'absorption'>> {
     const { request } = this.validated;
     if (keepsWhole(request) === null) return {};
     const { signal, decisions } = options;
@@ -121,6 +132,15 @@ export class WholeRun {
             ),
           }
         : {}),
+      ...(this.words === null
+        ? {}
+        : {
+            absorption: await absorptionRun(this.words, {
+              ...shared,
+              sequencesOf,
+              seed: request.seed,
+            }),
+          }),
       ...(request.probes === undefined
         ? {}
         : {

@@ -82,6 +82,12 @@ export interface EvaluationRequest {
    */
   dictionaries?: boolean | undefined;
   /**
+   * Whether first-letter absorption is measured: do latents for words take over from the latent
+   * for their first letter? By the words of the model's vocabulary. Not in shards. Default
+   * false.
+   */
+  absorption?: boolean | undefined;
+  /**
    * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
    * shards.
    */

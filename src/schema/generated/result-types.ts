@@ -117,6 +117,12 @@ export interface ResolvedRequest {
    */
   dictionaries?: boolean | undefined;
   /**
+   * Whether first-letter absorption is measured: do latents for words take over from the latent
+   * for their first letter? By the words of the model's vocabulary. Not in shards. Default
+   * false.
+   */
+  absorption?: boolean | undefined;
+  /**
    * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
    * shards.
    */
@@ -340,6 +346,8 @@ export interface EvaluationResult {
   findings: Finding[];
   /** How much the dictionaries of each pair on one place are the same, if asked for. */
   dictionaries?: DictionaryComparison[] | undefined;
+  /** First-letter absorption, if asked for. */
+  absorption?: Absorption | undefined;
   /** What probes find on the labelled data sets, if the request names some. */
   probes?: ProbeResult[] | undefined;
   /** Left out in results of 0.1.0. */
@@ -427,6 +435,12 @@ export interface RunConfig {
    * their decoders and of their latents on the same tokens. Not in shards. Default false.
    */
   dictionaries?: boolean | undefined;
+  /**
+   * Whether first-letter absorption is measured: do latents for words take over from the latent
+   * for their first letter? By the words of the model's vocabulary. Not in shards. Default
+   * false.
+   */
+  absorption?: boolean | undefined;
   /**
    * Labelled data sets with which the SAEs are probed: does a latent tell the label? Not in
    * shards.
@@ -841,6 +855,43 @@ export interface DictionarySimilarity {
   mmcs: number | null;
   /** Mean over b's latents of the largest similarity to a latent of a. */
   mmcsTurned: number | null;
+}
+
+export interface Absorption {
+  /** Words of the vocabulary: tokens of letters alone. */
+  words: number;
+  saes: {
+    sae: string;
+    /** Mean share of a letter that other latents took over. */
+    fraction: {
+      mean: number;
+      /** 95 % percentile bootstrap over the tested words; null with fewer than 20. */
+      ci95: [number, number] | null;
+    } | null;
+    /** Share of words whose letter one other latent took over. */
+    full: {
+      mean: number;
+      /** 95 % percentile bootstrap over the tested words; null with fewer than 20. */
+      ci95: [number, number] | null;
+    } | null;
+    /** Mean number of latents beyond the first that a letter is split among. */
+    splits: number | null;
+    letters: {
+      letter: string;
+      /** F1 of the activations' own probe on the tested words. */
+      f1: number;
+      /** Tested words whose letter that probe tells. */
+      words: number;
+      /** Latents of the letter. */
+      latents: number[];
+      fraction: number;
+      full: number;
+    }[];
+    error: {
+      code: string;
+      message: string;
+    } | null;
+  }[];
 }
 
 export interface ProbeResult {

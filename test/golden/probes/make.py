@@ -2,8 +2,8 @@
 
 Needs torch, transformers, numpy, safetensors and scikit-learn. Run in this folder: `python make.py`
 writes small SAEs (`*.safetensors`) and expected.json. It follows docs/reference/probes.md and knows
-nothing of the code under test: the language model runs in float32, everything after it in float64. No document's score may lie so near
-to 0 that rounding decides it.
+nothing of the code under test: the language model runs in float32, everything after it in float64.
+No document's score may lie so near to 0 that rounding decides it.
 """
 import json
 from math import ceil
