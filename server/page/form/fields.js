@@ -49,7 +49,14 @@ export const groups = [
       {
         path: 'protocol',
         type: 'choices',
-        options: ['reference', 'strict', 'saelens', 'saebench'],
+        options: [
+          'reference',
+          'strict',
+          'saelens@6.52',
+          'saelens@6.45.2',
+          'saelens@6.44',
+          'saebench@0.6',
+        ],
       },
       { path: 'metrics', type: 'choices', suggest: 'metrics' },
       { path: 'spliceSamples', type: 'whole' },

@@ -1,6 +1,7 @@
 /** Reduces the values of a micro-batch's tokens to sums per sequence, in float64. */
 import type { Accumulator } from '../../metrics/accumulator.js';
-import type { Target } from '../../metrics/keys.js';
+import { slotKey, type Target } from '../../metrics/keys.js';
+import { batchColumns } from '../../metrics/peers/columns.js';
 import { isPeerProtocol } from '../../metrics/peers/protocols.js';
 import { metrics, type Table } from '../../metrics/table.js';
 import { keep, ops, scope, type DType, type Tensor } from '../../torch/index.js';
@@ -123,12 +124,12 @@ export class Collector {
       held = {
         h: keep(scope(() => h.index_select(0, rows).to({ dtype: widened(h.dtype) }))),
         counts: this.positions.counts('strict', 'positions', set),
-        errors: [],
+        errors: new Map(),
       };
       this.#held.set(key, held);
     }
     const values = keep(scope(() => squaredError.index_select(0, rows)));
-    held.errors.push({ target, values });
+    held.errors.set(slotKey(target, batchColumns.legacy.name), { target, values });
   }
 
   /** Counts latents [N, m] in the table of their SAE, if there is one. */

@@ -15,8 +15,8 @@ export interface HeldTokens {
   readonly h: Tensor;
   /** Number of counted tokens of each sequence. */
   readonly counts: Float64Array;
-  /** ‖ĥ − h‖² of these tokens, of each SAE: [n] float64. */
-  readonly errors: { target: Target; values: Tensor }[];
+  /** ‖ĥ − h‖² of these tokens, of each SAE, by its column: [n] float64. */
+  readonly errors: Map<string, { target: Target; values: Tensor }>;
 }
 
 /** Held tokens by their place and the positions that count. */
@@ -25,7 +25,7 @@ export type HeldByPlace = Map<string, HeldTokens>;
 export function disposeHeld(held: Iterable<HeldTokens>): void {
   for (const { h, errors } of held) {
     h.dispose();
-    for (const { values } of errors) values.dispose();
+    for (const { values } of errors.values()) values.dispose();
   }
 }
 
@@ -67,7 +67,10 @@ const joined = (parts: readonly Tensor[]): Tensor =>
 
 /** The columns of one place, from its micro-batches in order. */
 function columnsOf(pieces: readonly HeldTokens[]): Columns {
-  const [{ errors }] = pieces as [HeldTokens, ...HeldTokens[]];
+  const [first] = pieces as [HeldTokens, ...HeldTokens[]];
+  // SAEs may have had their turns in another order after memory ran out.
+  const keys = [...first.errors.keys()];
+  const errors = [...first.errors.values()];
   const counts = pieces.flatMap((piece) => [...piece.counts]);
   const n = counts.reduce((total, count) => total + count, 0);
   if (n === 0)
@@ -79,8 +82,8 @@ function columnsOf(pieces: readonly HeldTokens[]): Columns {
     const mean = h.sum([0], { dtype: 'float64' }).div(n).to({ dtype: h.dtype }); // [d]
     const centered = h.sub(mean);
     const distances = centered.mul(centered).sum([-1], { dtype: 'float64' }); // [n]
-    const shares = errors.map((_, index) =>
-      joined(pieces.map((piece) => piece.errors[index]!.values)).div(distances),
+    const shares = keys.map((key) =>
+      joined(pieces.map((piece) => piece.errors.get(key)!.values)).div(distances),
     );
     return onHost([distances, ...shares]);
   });
