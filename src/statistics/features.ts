@@ -36,8 +36,8 @@ export class SparseBuilder {
     const columnAt = new Int32Array(this.#entries);
     const valueAt = new Float32Array(this.#entries);
     this.#columns.forEach((at, row) => {
-      columnAt.set(at, this.#starts[row]!);
-      valueAt.set(this.#values[row]!, this.#starts[row]!);
+      columnAt.set(at, this.#starts[row]);
+      valueAt.set(this.#values[row]!, this.#starts[row]);
     });
     return { columns: this.columns, starts: Float64Array.from(this.#starts), columnAt, valueAt };
   }

@@ -163,20 +163,18 @@ export interface LetterProbe {
   f1: number;
 }
 
-/** The probes of the letters, the same for all SAEs of a place. */
-export function letterProbes(
+/** The probe of a letter, the same for all SAEs of a place. */
+export function letterProbe(
   { activations, letterOf }: Pick<WordData, 'activations' | 'letterOf'>,
-  letters: number,
-): LetterProbe[] {
+  letter: number,
+): LetterProbe {
   const tested = testedWords(letterOf);
   const rows = [...letterOf.keys()];
   const [train, test] = [rows.filter((row) => !tested[row]), rows.filter((row) => tested[row])];
-  return Array.from({ length: letters }, (_, letter) => {
-    const isOwn = (row: number): boolean => letterOf[row] === letter;
-    const part = { rows: train, positive: train.map(isOwn) };
-    const model = fitLogistic(activations, part, { steps: mostSteps });
-    return { model, f1: f1(test, isOwn, (row) => score(activations, row, model) > 0) };
-  });
+  const isOwn = (row: number): boolean => letterOf[row] === letter;
+  const part = { rows: train, positive: train.map(isOwn) };
+  const model = fitLogistic(activations, part, { steps: mostSteps });
+  return { model, f1: f1(test, isOwn, (row) => score(activations, row, model) > 0) };
 }
 
 /** Absorption of each letter that the activations' probe tells. */

@@ -1,16 +1,17 @@
 /** First-letter absorption of the SAEs of a run, from the words of the model's own vocabulary. */
 import type { LanguageModel } from '../../lm/index.js';
-import { Transcoder, type Dictionary } from '../../sae/index.js';
+import { Transcoder } from '../../sae/index.js';
 import type { Absorption } from '../../schema/index.js';
 import { SparseBuilder } from '../../statistics/features.js';
 import type { DType } from '../../torch/index.js';
 import { eachSiteLatents, type PlacedDictionary } from '../engine/site-latents.js';
 import { everyPosition } from '../positions.js';
 import { alongDecoder, decoderNorms } from '../probes/ablation.js';
+import { turnOf } from '../probes/turn.js';
 import { resampledInterval } from '../probes/uncertainty.js';
 import {
   absorb,
-  letterProbes,
+  letterProbe,
   type AbsorbedLetter,
   type LetterProbe,
   type WordData,
@@ -131,21 +132,30 @@ export async function absorptionRun(
   const saes = options.saes.filter(({ sae }) => !(sae instanceof Transcoder));
   const data = saes.length === 0 ? [] : await atWords(words, { ...options, saes });
   const known = new Map<string, LetterProbe[]>();
-  const one = (label: string, sae: Dictionary, at: number): Absorption['saes'][number] => {
+  const turn = turnOf(options.signal);
+  const probesOf = async (own: WordData, place: string): Promise<LetterProbe[]> => {
+    const found = known.get(place) ?? [];
+    known.set(place, found);
+    while (found.length < words.letters.length) {
+      await turn();
+      found.push(letterProbe(own, found.length));
+    }
+    return found;
+  };
+  const results: Absorption['saes'] = [];
+  for (const [at, { label, sae, site }] of saes.entries()) {
     const own = data[at]!;
-    if (!own.isFinite)
-      return failed(label, 'non-finite', 'Latents or activations are NaN or infinite.');
-    const place = JSON.stringify(saes[at]!.site);
-    const probes = known.get(place) ?? letterProbes(own, words.letters.length);
-    known.set(place, probes);
+    if (!own.isFinite) {
+      results.push(failed(label, 'non-finite', 'Latents or activations are NaN or infinite.'));
+      continue;
+    }
+    const probes = await probesOf(own, JSON.stringify(site));
+    await turn();
     const found = absorb(own, probes, {
       along: (vectors) => alongDecoder(sae, vectors, model.device),
       norms: decoderNorms(sae, model.device),
     });
-    return absorptionOf(label, found, { letters: words.letters, seed });
-  };
-  return {
-    words: words.samples.length,
-    saes: saes.map(({ label, sae }, at) => one(label, sae, at)),
-  };
+    results.push(absorptionOf(label, found, { letters: words.letters, seed }));
+  }
+  return { words: words.samples.length, saes: results };
 }

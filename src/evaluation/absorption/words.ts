@@ -62,7 +62,7 @@ export async function letterWords(
   const text = `\n${examples.map((id) => asked(tokenizer.decode([id]))).join('')}`;
   const [prompt] = await tokenizer.encodeBatch([text], { specials: 'none' });
   const bos = (prependBos ?? tokenizer.addsBos) && tokenizer.bosId !== null;
-  const before = [...(bos ? [tokenizer.bosId!] : []), ...prompt!];
+  const before = [...(bos ? [tokenizer.bosId] : []), ...prompt!];
   const letters = [...all.keys()]
     .sort()
     .filter((letter) => all.get(letter)!.length >= fewestPerLetter);

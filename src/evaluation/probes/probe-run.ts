@@ -18,6 +18,7 @@ import { tokenizeDocuments, type DocumentOptions, type TokenizedDocuments } from
 import { Transcoder, type Dictionary } from '../../sae/index.js';
 import { smallestCell, spuriousRemoval, type SpuriousOptions } from './spurious-removal.js';
 import { targetedPerturbation } from './targeted-perturbation.js';
+import { turnOf } from './turn.js';
 import { sparseProbing, type ProbedActivations, type ProbingOptions } from './sparse-probing.js';
 
 /** A labelled data set that was read. */
@@ -92,21 +93,23 @@ type Probed = Omit<ProbeResult['saes'][number], 'sae'>;
 const usualTasks = ({ tasks, spuriousField }: ProbeDataset): readonly ProbeTask[] =>
   tasks ?? probeTasks.filter((one) => one !== 'spuriousRemoval' || spuriousField !== undefined);
 
-function probed(
+async function probed(
   means: DocumentMeans,
   { sae, device }: { sae: Dictionary; device: string },
   {
+    signal,
     known,
     tasks,
     probing,
     spurious,
   }: {
+    signal: AbortSignal | undefined;
     known: ProbedActivations;
     tasks: readonly ProbeTask[];
     probing: ProbingOptions;
     spurious: SpuriousOptions;
   },
-): Probed {
+): Promise<Probed> {
   const none = { sparseProbing: null, targetedPerturbation: null, spuriousRemoval: null };
   if (!means.isFinite) {
     const message = 'Latents or activations are NaN or infinite: probes need finite ones.';
@@ -116,17 +119,23 @@ function probed(
   const ablates = !(sae instanceof Transcoder);
   const does = (task: ProbeTask): boolean =>
     tasks.includes(task) && (ablates || task === 'sparseProbing');
-  const decoder = { sae, device };
+  const turn = turnOf(signal);
+  const decoder = { sae, device, turn };
   try {
     return {
-      sparseProbing: does('sparseProbing') ? sparseProbing(means, probing, known) : null,
-      targetedPerturbation: does('targetedPerturbation')
-        ? targetedPerturbation(means, decoder, probing)
+      sparseProbing: does('sparseProbing')
+        ? await sparseProbing(means, probing, { known, turn })
         : null,
-      spuriousRemoval: does('spuriousRemoval') ? spuriousRemoval(means, decoder, spurious) : null,
+      targetedPerturbation: does('targetedPerturbation')
+        ? await targetedPerturbation(means, decoder, probing)
+        : null,
+      spuriousRemoval: does('spuriousRemoval')
+        ? await spuriousRemoval(means, decoder, spurious)
+        : null,
       error: null,
     };
   } catch (thrown) {
+    signal?.throwIfAborted();
     const { code, message } = asSaeEvalError(thrown, 'The probes');
     return { ...none, error: { code, message } };
   }
@@ -142,6 +151,7 @@ async function probeDataset(
   const means = await documentMeans(samples, { ...rest, saes, sequences: sequencesOf(seqLen) });
   const folds = probeFolds;
   const options = {
+    signal: rest.signal,
     known: new Map() as ProbedActivations,
     tasks: usualTasks(dataset),
     probing: {
@@ -154,15 +164,15 @@ async function probeDataset(
     spurious: { labels, spurious, names, spuriousNames, folds, seed },
   };
   const { device } = rest.model;
+  const found: ProbeResult['saes'] = [];
+  for (const [at, { label, sae }] of saes.entries())
+    found.push({ sae: label, ...(await probed(means[at]!, { sae, device }, options)) });
   return {
     name,
     path,
     labels: names.map((label, at) => ({ label, documents: rows[at]!.length })),
     skippedRecords,
-    saes: saes.map(({ label, sae }, at) => ({
-      sae: label,
-      ...probed(means[at]!, { sae, device }, options),
-    })),
+    saes: found,
   };
 }
 

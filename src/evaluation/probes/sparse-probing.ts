@@ -7,6 +7,7 @@ import { crossValidate, selectByMeans, type Judged } from '../../statistics/cros
 import type { SparseRows } from '../../statistics/features.js';
 import type { LabelTask } from '../../statistics/label-task.js';
 import type { DocumentMeans } from './document-means.js';
+import type { Turn } from './turn.js';
 import { withUncertainty, type UncertaintyOptions } from './uncertainty.js';
 
 export interface ProbingOptions extends UncertaintyOptions {
@@ -22,11 +23,18 @@ interface Probed {
 }
 
 /** Probes of every size on some features; sizes above their number are left out. */
-function probe(features: SparseRows, options: UncertaintyOptions): Probed {
+async function probe(
+  features: SparseRows,
+  options: UncertaintyOptions,
+  turn: Turn,
+): Promise<Probed> {
   const { tasks, foldOf, folds } = options;
-  const judged = probeSizes
-    .filter((k) => k <= features.columns)
-    .map((k) => ({ k, judged: crossValidate(features, tasks, { folds, foldOf, k }) }));
+  const judged: Probed['judged'] = [];
+  for (const k of probeSizes.filter((size) => size <= features.columns)) {
+    await turn();
+    judged.push({ k, judged: crossValidate(features, tasks, { folds, foldOf, k }) });
+  }
+  await turn();
   const all = crossValidate(features, tasks, { folds, foldOf, k: null });
   return {
     judged,
@@ -40,14 +48,14 @@ function probe(features: SparseRows, options: UncertaintyOptions): Probed {
 /** The activations of a place, probed once for all SAEs there. */
 export type ProbedActivations = Map<SparseRows, Accuracies>;
 
-export function sparseProbing(
+export async function sparseProbing(
   { latents, activations }: DocumentMeans,
   { names, ...options }: ProbingOptions,
-  known: ProbedActivations,
-): SparseProbing {
+  { known, turn }: { known: ProbedActivations; turn: Turn },
+): Promise<SparseProbing> {
   const { tasks } = options;
-  const own = probe(latents, options);
-  const base = known.get(activations) ?? probe(activations, options).accuracies;
+  const own = await probe(latents, options, turn);
+  const base = known.get(activations) ?? (await probe(activations, options, turn)).accuracies;
   known.set(activations, base);
   const shareOf = (right: Uint8Array): number =>
     right.reduce((sum, one) => sum + one, 0) / right.length;

@@ -11,6 +11,7 @@ import { fitLogistic, score } from '../../statistics/logistic-regression.js';
 import { accuracyOf, type Judged } from '../../statistics/cross-validation.js';
 import { alongDecoder, lostScores, ranksOf, sizesFor } from './ablation.js';
 import type { DocumentMeans } from './document-means.js';
+import type { Turn } from './turn.js';
 import { resampledInterval } from './uncertainty.js';
 
 export interface SpuriousOptions {
@@ -57,11 +58,11 @@ interface Outcome {
   after: Judged[];
 }
 
-export function spuriousRemoval(
+export async function spuriousRemoval(
   { activations, written }: DocumentMeans,
-  { sae, device }: { sae: Dictionary; device: string },
+  { sae, device, turn }: { sae: Dictionary; device: string; turn: Turn },
   options: SpuriousOptions,
-): SpuriousRemoval {
+): Promise<SpuriousRemoval> {
   const { labels, folds, seed, names, spuriousNames } = options;
   const cells = cellsOf(options);
   const foldOf = new Int32Array(labels.length);
@@ -80,6 +81,7 @@ export function spuriousRemoval(
     after: sizes.map(judged),
   }));
   for (let fold = 0; fold < folds; fold++) {
+    await turn();
     const train = (task: LabelTask) => partOf(task, (row) => foldOf[row] !== fold);
     const biasedProbe = fitLogistic(activations, train(biased));
     const probes = tasks.map((task) => fitLogistic(activations, train(task)));

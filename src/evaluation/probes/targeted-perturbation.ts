@@ -10,6 +10,7 @@ import { partOf, type LabelTask } from '../../statistics/label-task.js';
 import { fitLogistic, score } from '../../statistics/logistic-regression.js';
 import { alongDecoder, lostScores, ranksOf, sizesFor } from './ablation.js';
 import type { DocumentMeans } from './document-means.js';
+import type { Turn } from './turn.js';
 import { resampledInterval, type UncertaintyOptions } from './uncertainty.js';
 
 const blank = (tasks: readonly LabelTask[]): Judged => ({
@@ -55,16 +56,17 @@ function losses(
   return { intended: intended / tasks.length, unintended: unintended / tasks.length };
 }
 
-export function targetedPerturbation(
+export async function targetedPerturbation(
   means: DocumentMeans,
-  { sae, device }: { sae: Dictionary; device: string },
+  { sae, device, turn }: { sae: Dictionary; device: string; turn: Turn },
   { tasks, folds, foldOf, seed }: UncertaintyOptions,
-): TargetedPerturbation {
+): Promise<TargetedPerturbation> {
   const { activations, written } = means;
   const sizes = sizesFor(sae.m);
   const clean = blank(tasks);
   const ablated = sizes.map(() => tasks.map(() => blank(tasks)));
   for (let fold = 0; fold < folds; fold++) {
+    await turn();
     const parts = tasks.map((task) => partOf(task, (row) => foldOf[row] !== fold));
     const probes = parts.map((part) => fitLogistic(activations, part));
     const along = alongDecoder(

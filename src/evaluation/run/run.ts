@@ -211,7 +211,9 @@ export async function run(
         tellResults();
       },
     });
-    const parts = await whole.parts({ decisions, samples: accumulator.sequences, signal });
+    // Whoever stops a run waits for what is done.
+    const parts =
+      left === null ? await whole.parts({ decisions, samples: accumulator.sequences, signal }) : {};
     files.check();
     const summary =
       left === null

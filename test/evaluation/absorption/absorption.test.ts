@@ -5,9 +5,11 @@
 import { describe, expect, it } from 'vitest';
 import {
   absorb,
-  letterProbes,
+  letterProbe,
   testedWords,
   type DecoderGeometry,
+  type LetterProbe,
+  type WordData,
 } from '#src/evaluation/absorption/absorb.js';
 import { absorptionOf, absorptionRun } from '#src/evaluation/absorption/absorption-run.js';
 import { letterWords } from '#src/evaluation/absorption/words.js';
@@ -84,9 +86,12 @@ function planted({ isAbsorbed, left = 0 }: Plant) {
   return { data: { written, activations, letterOf }, geometry };
 }
 
+const probesOf = (data: WordData): LetterProbe[] =>
+  letters.map((_, letter) => letterProbe(data, letter));
+
 function measured(plant: Plant) {
   const { data, geometry } = planted(plant);
-  const found = absorb(data, letterProbes(data, letters.length), geometry);
+  const found = absorb(data, probesOf(data), geometry);
   return absorptionOf('planted', found, { letters, seed: 1 });
 }
 
@@ -135,7 +140,7 @@ describe('planted absorption', () => {
       builder.add(z);
     });
     const split = { ...data, written: builder.rows() };
-    const found = absorb(split, letterProbes(split, letters.length), geometry);
+    const found = absorb(split, probesOf(split), geometry);
     expect(found.map(({ latents }) => latents.length)).toEqual([2, 2, 2, 2]);
     expect(absorptionOf('split', found, { letters, seed: 1 })).toMatchObject({
       splits: 1,

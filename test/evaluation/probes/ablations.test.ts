@@ -10,6 +10,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { DocumentMeans } from '#src/evaluation/probes/document-means.js';
 import { spuriousRemoval } from '#src/evaluation/probes/spurious-removal.js';
 import { targetedPerturbation } from '#src/evaluation/probes/targeted-perturbation.js';
+import { turnOf } from '#src/evaluation/probes/turn.js';
 import { run } from '#src/evaluation/run/run.js';
 import { renderReport } from '#src/report/index.js';
 import { loadSAE, type Dictionary } from '#src/sae/index.js';
@@ -159,6 +160,7 @@ describe('planted concepts', () => {
   const axes = async (): Promise<Dictionary> =>
     (await loadSAE(golden('probes/axes.safetensors'), { kind: 'Vanilla' })) as Dictionary;
   const folds = 5;
+  const turn = turnOf(undefined);
 
   it('are perturbed one by one', async () => {
     const sae = await axes();
@@ -166,9 +168,9 @@ describe('planted concepts', () => {
     const rows = rowsByLabel(labels, 3);
     // Each label has a dimension, and so a latent, of its own.
     const means = meansOf(labels.map((label) => [0, 1, 2].map((at) => (at === label ? 5 : 0))));
-    const { clean, top } = targetedPerturbation(
+    const { clean, top } = await targetedPerturbation(
       means,
-      { sae, device: 'cpu' },
+      { sae, device: 'cpu', turn },
       {
         tasks: [0, 1, 2].map((label) => taskOf(rows, label)),
         foldOf: foldsOf(labels, 3, folds),
@@ -192,9 +194,9 @@ describe('planted concepts', () => {
     const means = meansOf(
       labels.map((label, i) => [label, 1 - label, 3 * spurious[i]!, 3 * (1 - spurious[i]!)]),
     );
-    const found = spuriousRemoval(
+    const found = await spuriousRemoval(
       means,
-      { sae, device: 'cpu' },
+      { sae, device: 'cpu', turn },
       { labels, spurious, names: ['a', 'b'], spuriousNames: ['x', 'y'], folds, seed: 1 },
     );
     sae.dispose();
