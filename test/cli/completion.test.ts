@@ -30,6 +30,7 @@ describe('bash', () => {
       'html',
       'json',
       'csv',
+      'saebench',
     ]);
     expect(completed(['sae-eval', 'evaluate', '--out', ''])).toEqual([]); // files, by bash
     expect(completed(['sae-eval', 'completion', 'f'])).toEqual(['fish']);
