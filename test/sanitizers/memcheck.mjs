@@ -1,7 +1,7 @@
 /**
  * `npm run test:memcheck`: reads the test files of every format (pickle, zip, NumPy, safetensors)
  * with valgrind's memcheck, whole and cut after each eighth, and every number of their tensors.
- * Errors with a frame of the addon fail it; others are counted by library. The log is
+ * An error in the addon's own code fails it; others are counted by library. The log is
  * bench/results/memcheck.log.
  */
 import { spawnSync } from 'node:child_process';
@@ -25,16 +25,18 @@ const { status, stdout } = spawnSync(
 );
 // An error begins with a line that is indented once, its frames follow: "   at 0x…: name (in file)".
 const errors = readFileSync(report, 'utf8')
-  .replaceAll(/^==\d+== ?/gm, '')
+  .replaceAll(/^==\d+== ?(Warning: .*\n)?/gm, '')
   .split(/\n\s*\n/)
   .filter((text) => /^ {3}at 0x/m.test(text));
 rmSync(folder, { recursive: true });
-const ofAddon = errors.filter((text) => text.includes('sae_eval.node'));
+/** The library of the innermost frame; its source file if that is known. */
+const libraryOf = (text) =>
+  /^ {3}at .*\((?:in \S*\/)?([^/)]+)\)/m.exec(text)?.[1] ?? 'generated code';
+const ofAddon = errors.filter((text) => /^(sae_eval\.node|.*\.cc:)/.test(libraryOf(text)));
 const others = new Map();
 for (const text of errors.filter((one) => !ofAddon.includes(one))) {
-  const what = text.trim().split('\n')[0];
-  const library = /\(in \S*\/([^/)]+)\)/.exec(text)?.[1] ?? 'generated code';
-  others.set(`${library}: ${what}`, (others.get(`${library}: ${what}`) ?? 0) + 1);
+  const what = `${libraryOf(text)}: ${text.trim().split('\n')[0]}`;
+  others.set(what, (others.get(what) ?? 0) + 1);
 }
 const lines = [
   spawnSync('valgrind', ['--version'], { encoding: 'utf8' }).stdout.trim(),
