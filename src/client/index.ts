@@ -53,7 +53,7 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
-export type { Latent, LatentContext, Latents, LatentSort } from '../schema/latents.js';
+export type { Latent, LatentContext, Latents, LatentsSummary, LatentSort } from '../schema/latents.js';
 export type {
   RunComparison,
   RunComparisonRequest,

@@ -12,6 +12,7 @@ import { lossesSection } from './sections/losses.js';
 import { dictionariesSection } from './sections/dictionaries.js';
 import { differencesSection } from './sections/differences.js';
 import { findingsSection } from './sections/findings.js';
+import { latentsSection } from './sections/latents.js';
 import { peersSection } from './sections/peers.js';
 import { probesSection } from './sections/probes.js';
 import { perLayerSection, resultsSection, saeTable } from './sections/results.js';
@@ -40,6 +41,7 @@ export function buildDocument(result: EvaluationResult, lang: Language): Documen
       ...chartsSection(result, words),
       ...differencesSection(result, words),
       ...dictionariesSection(result, words),
+      ...latentsSection(result, words),
       ...probesSection(result, words),
       ...absorptionSection(result, words),
       ...perLayerSection(result, words),

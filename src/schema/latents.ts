@@ -46,6 +46,25 @@ export const latentSchema = z
   })
   .meta({ id: 'Latent', description: 'A row of the latents table.' });
 
+/** Cosine of two decoder rows from which a result counts twins. */
+export const twinsFrom = 0.9;
+
+export const latentsSummarySchema = z
+  .object({
+    sae: z.string().describe('Label of the SAE.'),
+    m: count.describe('Number of its latents.'),
+    positions: count.describe('Positions that count; of an MLSAE position-layer pairs.'),
+    dead: count.describe('Latents that are never active.'),
+    dense: count.describe('Latents that are active on more than a tenth of the positions.'),
+    twins: count
+      .nullable()
+      .describe('Latents whose decoder row has a cosine of 0.9 or more with another one.'),
+  })
+  .meta({ id: 'LatentsSummary', description: 'What a latents table says of an SAE.' });
+
+/** What a latents table says of an SAE. */
+export type LatentsSummary = z.infer<typeof latentsSummarySchema>;
+
 /** Columns that rows can be sorted by. */
 export const latentSorts = [
   'latent',

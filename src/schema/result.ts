@@ -13,6 +13,7 @@ import { absorptionSchema } from './absorption.js';
 import { bilingualSchema } from './bilingual-text.js';
 import { blockSites } from './block-sites.js';
 import { dictionaryComparisonSchema } from './dictionaries.js';
+import { latentsSummarySchema } from './latents.js';
 import { probeResultSchema } from './probes.js';
 import { skippedSchema } from './skipped.js';
 import { protocolNames, saeKinds } from './names.js';
@@ -365,6 +366,10 @@ export const resultSchema = z
       .optional()
       .describe('How much the dictionaries of each pair on one place are the same, if asked for.'),
     absorption: absorptionSchema.optional().describe('First-letter absorption, if asked for.'),
+    latents: z
+      .array(latentsSummarySchema)
+      .optional()
+      .describe('Dead, dense and twin latents of each SAE, if the run has a latents table.'),
     probes: z
       .array(probeResultSchema)
       .optional()

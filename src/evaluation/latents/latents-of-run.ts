@@ -2,10 +2,12 @@
 import { rmSync } from 'node:fs';
 import { FileBytes } from '../../checkpoint/file-bytes.js';
 import { openSamples, type SampleOptions } from '../../data/index.js';
+import type { LatentsSummary } from '../../schema/index.js';
 import type { Tokenizer } from '../../lm/index.js';
 import type { EvaluatedSae } from '../run/prepare.js';
 import { addWeights } from './add-weights.js';
 import { ContextTexts, writeTokens } from './context-texts.js';
+import { latentsSummary } from './summary.js';
 import { writeLatents, type WriteLatentsOptions } from './write-latents.js';
 
 export interface LatentsOfRunOptions extends Omit<WriteLatentsOptions, 'texts' | 'contexts'> {
@@ -21,14 +23,17 @@ export interface LatentsOfRunOptions extends Omit<WriteLatentsOptions, 'texts' |
  * Writes the table, or removes that of another run if none is asked for. The text is read once more
  * for its contexts.
  */
-export async function writeLatentsOfRun(path: string, options: LatentsOfRunOptions): Promise<void> {
+export async function writeLatentsOfRun(
+  path: string,
+  options: LatentsOfRunOptions,
+): Promise<LatentsSummary[] | undefined> {
   const { accumulator, evaluated, contexts, seqLen, text, tokenizer, signal } = options;
   rmSync(path, { force: true });
-  if (contexts === undefined) return;
+  if (contexts === undefined) return undefined;
   await addWeights(accumulator, evaluated, { signal });
   if (contexts === 0) {
     await writeLatents(path, { ...options, contexts, texts: null });
-    return;
+    return latentsSummary(accumulator, options.saes);
   }
   const tokens = `${path}.tokens`;
   try {
@@ -45,6 +50,7 @@ export async function writeLatentsOfRun(path: string, options: LatentsOfRunOptio
     } finally {
       file.close();
     }
+    return latentsSummary(accumulator, options.saes);
   } finally {
     rmSync(tokens, { force: true });
   }

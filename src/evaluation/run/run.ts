@@ -25,6 +25,7 @@ import type {
   Bilingual,
   EvaluationRequest,
   EvaluationResult,
+  LatentsSummary,
   Progress,
   ResolvedRequest,
   SaeResult,
@@ -237,9 +238,10 @@ export async function run(
     } catch (thrown) {
       notice(notWritten(thrown, { en: 'file of sums', zh: '逐序列求和文件' }));
     }
+    let latents: LatentsSummary[] | undefined;
     try {
       if (options.latents !== undefined)
-        await writeLatentsOfRun(options.latents, {
+        latents = await writeLatentsOfRun(options.latents, {
           accumulator,
           evaluated: loaded.evaluated,
           saes: facts.saes,
@@ -262,7 +264,7 @@ export async function run(
       isStopped: left !== null,
       devicePeakBytes: isCuda ? cuda.memory(device).peakBytes : undefined,
     });
-    return { ...result, ...parts };
+    return { ...result, ...parts, ...(latents === undefined ? {} : { latents }) };
   } catch (thrown) {
     const error = asSaeEvalError(thrown, 'The evaluation');
     if (error.code !== 'input-changed') keeper?.keepQuietly();

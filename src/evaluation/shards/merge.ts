@@ -5,7 +5,8 @@ import type { Bilingual } from '../../bilingual.js';
 import { SaeEvalError } from '../../errors.js';
 import { Accumulator } from '../../metrics/accumulator.js';
 import { metricsNamed } from '../../metrics/table.js';
-import type { EvaluationResult, RunConfig } from '../../schema/index.js';
+import { latentsSummary } from '../latents/summary.js';
+import type { EvaluationResult, LatentsSummary, RunConfig } from '../../schema/index.js';
 import { packageVersion } from '../../version.js';
 import type { RunFacts } from '../result/facts.js';
 import { ResultBuilder } from '../result/result-builder.js';
@@ -215,6 +216,7 @@ export async function merge(
       files: facts.files,
     });
   const { request } = facts;
+  let found: LatentsSummary[] | undefined;
   // That of another run may lie there.
   if (latents !== undefined) rmSync(latents, { force: true });
   if (latents !== undefined && request.latents !== undefined)
@@ -231,6 +233,7 @@ export async function merge(
         version: packageVersion,
       });
       if (!hasText) warnings.push(withoutText);
+      found = latentsSummary(accumulator, facts.saes);
     } catch (thrown) {
       warnings.push(notWritten(thrown, { en: 'latents table', zh: '潜变量表' }));
     }
@@ -242,7 +245,7 @@ export async function merge(
     identity,
     turnedSkips: () => [...turned],
   });
-  return builder.result(accumulator, {
+  const result = builder.result(accumulator, {
     data: { ...plan.data, warnings: [...plan.data.warnings, ...warnings] },
     timing: { seconds: seconds ?? computeSeconds, computeSeconds },
     peakBytes: about.reduce((most, one) => Math.max(most, one.peakBytes), 0),
@@ -256,6 +259,7 @@ export async function merge(
       machines,
     },
   });
+  return found === undefined ? result : { ...result, latents: found };
 }
 
 function withoutSome(missing: ReadonlySet<number>, { shards }: ShardPlan): Bilingual {

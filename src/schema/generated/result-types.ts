@@ -348,6 +348,8 @@ export interface EvaluationResult {
   dictionaries?: DictionaryComparison[] | undefined;
   /** First-letter absorption, if asked for. */
   absorption?: Absorption | undefined;
+  /** Dead, dense and twin latents of each SAE, if the run has a latents table. */
+  latents?: LatentsSummary[] | undefined;
   /** What probes find on the labelled data sets, if the request names some. */
   probes?: ProbeResult[] | undefined;
   /** Left out in results of 0.1.0. */
@@ -892,6 +894,22 @@ export interface Absorption {
       message: string;
     } | null;
   }[];
+}
+
+/** What a latents table says of an SAE. */
+export interface LatentsSummary {
+  /** Label of the SAE. */
+  sae: string;
+  /** Number of its latents. */
+  m: number;
+  /** Positions that count; of an MLSAE position-layer pairs. */
+  positions: number;
+  /** Latents that are never active. */
+  dead: number;
+  /** Latents that are active on more than a tenth of the positions. */
+  dense: number;
+  /** Latents whose decoder row has a cosine of 0.9 or more with another one. */
+  twins: number | null;
 }
 
 export interface ProbeResult {

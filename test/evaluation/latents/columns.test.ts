@@ -144,9 +144,19 @@ describe('the latents table', () => {
       ],
       metrics: ['L0', 'DeadLatents'],
     } satisfies Partial<EvaluationRequest>;
-    const { results } = await run(request(asked), { latents: path });
+    const { results, latents: summary } = await run(request(asked), { latents: path });
     const [found, layered] = await tables(path, ['transcoder', 'clt']);
     expectTable(found!, saes['transcoder']!);
+    const twins = found!.latents.filter(({ twinCosine }) => twinCosine! >= 0.9).length;
+    const dense = found!.latents.filter(({ density }) => density! > 0.1).length;
+    expect(summary![0]).toEqual({
+      sae: 'transcoder',
+      m: 64,
+      positions: found!.positions,
+      dead: found!.dead,
+      dense,
+      twins,
+    });
     // The layers of a cross-layer SAE have latents of their own, each of which writes to several.
     const { m, latents } = layered!;
     const { layers, strict } = results[1]!;
@@ -173,7 +183,8 @@ describe('the latents table', () => {
       runner.close();
     }
     const path = join(folder, 'merged.parquet');
-    const { data } = await merge(store, { latents: path });
+    const { data, latents: summary } = await merge(store, { latents: path });
+    expect(summary!.map(({ dead }) => dead)).toEqual(whole.map(({ dead }) => dead));
     expect(data.warnings).toEqual([]);
     expect(
       await tables(
