@@ -116,7 +116,8 @@ export async function* readBatches(
   let pieces: Piece[] = [];
   let characters = 0;
   const encode = async (): Promise<void> => {
-    for (const [index, found] of (await tokenize(pieces, { tokenizer, chat, specials })).entries()) {
+    const tokenized = await tokenize(pieces, { tokenizer, chat, specials });
+    for (const [index, found] of tokenized.entries()) {
       const { content, place } = pieces[index]!;
       if ('reason' in found) {
         skipped.add(found.reason, place, found.words);

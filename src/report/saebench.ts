@@ -1,6 +1,6 @@
 /**
- * Results in the layout of SAEBench's core evaluation (`eval_output_schema_core` of SAEBench 0.6), a
- * document for each SAE, so that tools that read its files read ours.
+ * Results in the layout of SAEBench's core evaluation (`eval_output_schema_core` of SAEBench 0.6):
+ * a document for each SAE, so that tools that read its files read ours.
  */
 import { SaeEvalError } from '../errors.js';
 import type { PeerValues } from '../metrics/peers/fields.js';
@@ -133,7 +133,7 @@ export function saebenchDocuments(result: EvaluationResult): SaebenchDocument[] 
   if (found.length > 0) return found;
   throw new SaeEvalError(
     'request-invalid',
-    `--format saebench: expected a result with numbers of ${protocol}, found none in ${result.id}. ` +
-      'Evaluate with protocol ["saebench"]; SAEs of several layers have none.',
+    `--format saebench: expected a result with numbers of ${protocol}, found none in ` +
+      `${result.id}. Evaluate with protocol ["saebench"]; SAEs of several layers have none.`,
   );
 }

@@ -122,7 +122,7 @@ export class ZeroAblation implements Traveler {
     return this.#logProbabilities.get(layer)!;
   }
 
-  /** 1 if a probability is zero in the model's dtype, else 0, for each row of `like`: [N] float32. */
+  /** 1 if a probability is zero in the model's dtype, else 0, in the shape of `like`: float32. */
   underflows(layer: number, like: Tensor): Tensor {
     const least = new LeastLogit();
     try {

@@ -1,7 +1,7 @@
 /**
  * Intervals of explained variances of activations, by which their definitions can be told apart:
- * 1 − Σ‖ĥ − h‖² / Σ‖h − h̄_b‖² over the resampled sequences, h̄_b the mean of a batch. No definition
- * is this one exactly, but all of them vary as it does from text to text.
+ * 1 − Σ‖ĥ − h‖² / Σ‖h − h̄_b‖² over the resampled sequences, h̄_b the mean of a batch. No
+ * definition is this one exactly, but all of them vary as it does from text to text.
  */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { slotKey } from '../../metrics/keys.js';

@@ -1,7 +1,7 @@
 /**
- * Sums of other tools' numbers do not depend on how much is computed at once: the mean of a batch is
- * that of all its tokens, and no tensor is left behind. Micro-batches of other sizes may change the
- * last bits of float32 passes: below 1e-5 of the largest sum.
+ * Sums of other tools' numbers do not depend on how much is computed at once: the mean of a batch
+ * is that of all its tokens, and no tensor is left behind. Micro-batches of other sizes may change
+ * the last bits of float32 passes: below 1e-5 of the largest sum.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Engine } from '#src/evaluation/engine/engine.js';
