@@ -53,7 +53,13 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
-export type { Latent, LatentContext, Latents, LatentsSummary, LatentSort } from '../schema/latents.js';
+export type {
+  Latent,
+  LatentContext,
+  Latents,
+  LatentsSummary,
+  LatentSort,
+} from '../schema/latents.js';
 export type {
   RunComparison,
   RunComparisonRequest,

@@ -23,7 +23,7 @@ const { status, stdout } = spawnSync(
   ],
   { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] },
 );
-// An error begins with a line that is indented once, its frames follow: "   at 0x…: name (in file)".
+// The frames of an error have a form of their own: "   at 0x…: name (in file)".
 const errors = readFileSync(report, 'utf8')
   .replaceAll(/^==\d+== ?(Warning: .*\n)?/gm, '')
   .split(/\n\s*\n/)

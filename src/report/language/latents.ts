@@ -3,8 +3,8 @@ export const latentsWords = {
   en: {
     title: 'Latents',
     line: (from: number) =>
-      'Dead: active on no position of this run. Dense: active on more than a tenth of them. Twins: ' +
-      `latents whose decoder row has a cosine of ${from} or more with another one. ` +
+      'Dead: active on no position of this run. Dense: active on more than a tenth of them. ' +
+      `Twins: latents whose decoder row has a cosine of ${from} or more with another one. ` +
       'The table latents.parquet has every latent with its contexts.',
     head: ['SAE', 'Latents', 'Positions', 'Dead', 'Dense', 'Twins'],
   },

@@ -206,7 +206,7 @@ describe('the latents table', () => {
     expect(await runTo('continued.parquet', { journal })).toEqual(whole);
   });
 
-  it('has places without text if no context is asked for, and counts under reference too', async () => {
+  it('has places without text if none is asked for, and counts under reference too', async () => {
     const found = await runTo('none.parquet', {}, { latents: 0, protocol: ['reference'] });
     const bare = ({ latents, ...rest }: Latents): unknown => ({
       ...rest,
