@@ -44,7 +44,7 @@ describe('the declarations', () => {
       await pretty(
         head(
           'Requests as users write them',
-          'import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } ' +
+          'import type { FloatDtype, MetricName, NormalizationName, SaeKind } ' +
             "from '../names.js';",
         ) + declarations(requests, { imported: [] }),
       ),
@@ -59,7 +59,7 @@ describe('the declarations', () => {
           `import type { Bilingual } from '../../bilingual.js';
            import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
            import type {
-             FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind,
+             FloatDtype, MetricName, NormalizationName, SaeKind,
            } from '../names.js';
            import type { PerLayer, ReplacementValues } from '../result.js';
            import type { EvaluationStatus } from '../status.js';

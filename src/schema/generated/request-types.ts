@@ -2,7 +2,7 @@
  * Requests as users write them.
  * Made from the schemas by `npx vitest run test/schema --update`: do not edit.
  */
-import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } from '../names.js';
+import type { FloatDtype, MetricName, NormalizationName, SaeKind } from '../names.js';
 
 /** An evaluation as a user asks for it; defaults may be left out. */
 export interface EvaluationRequest {

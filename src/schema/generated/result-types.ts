@@ -4,7 +4,7 @@
  */
 import type { Bilingual } from '../../bilingual.js';
 import type { ReferenceValues, StrictValues } from '../../metrics/table.js';
-import type { FloatDtype, MetricName, NormalizationName, ProtocolName, SaeKind } from '../names.js';
+import type { FloatDtype, MetricName, NormalizationName, SaeKind } from '../names.js';
 import type { PerLayer, ReplacementValues } from '../result.js';
 import type { EvaluationStatus } from '../status.js';
 import type { Exclude } from './request-types.js';

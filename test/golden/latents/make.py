@@ -77,7 +77,9 @@ def histogram(values):
     return np.bincount(bins, minlength=20).tolist()
 
 
-def table(z, ids, counted, encoder, decoder, *, layers=None, shared_space=True, text=True, step=STEP):
+def table(
+    z, ids, counted, encoder, decoder, *, layers=None, shared_space=True, text=True, step=STEP
+):
     """z: one [N, T, m] for each place that is read; encoder and decoder: [m, w]."""
     values = torch.stack(z, 2).numpy()  # [N, T, places, m]
     places = values.shape[2]
@@ -217,5 +219,11 @@ def rounded(value):
     return float(f"{value:.9g}") if isinstance(value, float) else value
 
 
-content = {"seqLen": T, "contexts": CONTEXTS, "step": STEP, "layers": ROUTED, "saes": rounded(found)}
+content = {
+    "seqLen": T,
+    "contexts": CONTEXTS,
+    "step": STEP,
+    "layers": ROUTED,
+    "saes": rounded(found),
+}
 (here / "expected.json").write_text(json.dumps(content) + "\n")
