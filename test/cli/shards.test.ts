@@ -12,6 +12,7 @@ import { FolderStore } from '#src/evaluation/shards/folder-store.js';
 import type { EvaluationResult } from '#src/schema/index.js';
 import { shipped } from '../golden/load.js';
 import { computeProcesses, packageRoot, until } from '../server/harness.js';
+import { full } from '../full.js';
 
 const base = mkdtempSync(join(tmpdir(), 'sae-eval-shards-'));
 const request = join(base, 'request.json');
@@ -113,7 +114,7 @@ it('members of an array compute their shards, and merge needs no libtorch', asyn
   expect(JSON.parse(merged.stdout)).toMatchObject({ status: 'succeeded' });
 });
 
-it('a process killed in mid-shard costs nothing but time', async () => {
+it.runIf(full)('a process killed in mid-shard costs nothing but time', async () => {
   const out = join(base, 'killed');
   const store = new FolderStore(out);
   const killed = start(['shard', request, '0/1', '--out', out]);

@@ -12,7 +12,7 @@ import { shipped } from '../golden/load.js';
 
 const small: EvaluationRequest = {
   model: shipped('tiny-llama'),
-  dataset: { path: shipped('eval'), seqLen: 48, maxSamples: 24 },
+  dataset: { path: shipped('eval'), seqLen: 32, maxSamples: 24 },
   batchSize: 8,
   saes: [
     { kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 },

@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SaeEvalClient } from '#src/client/index.js';
 import { childProcesses, spawnServer, untilReady, type ServerProcess } from '../server/harness.js';
+import { full } from '../full.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const main = join(root, 'dist/src/cli/main.js');
@@ -107,7 +108,7 @@ describe.skipIf(!existsSync('/proc/self/maps'))('libtorch is mapped', () => {
       await server.ended;
     });
 
-    it('by its compute process, not by the server or its inspectors', async () => {
+    it.runIf(full)('by its compute process, not by the server or its inspectors', async () => {
       const client = new SaeEvalClient(server.url);
       expect((await client.checkpoints()).length).toBeGreaterThan(0);
       expect((await client.models()).length).toBeGreaterThan(0);

@@ -129,38 +129,41 @@ describe('a server with two GPUs', () => {
     );
   });
 
-  it('gives what asks for any to the free ones, and what asks for one to that one', async () => {
-    const ids = await Promise.all([submit(request(many)), submit(request(many, 'cuda'))]);
-    await Promise.all(ids.map((id) => untilBatches(id, 1)));
-    stopComputing('SIGSTOP');
-    const third = await submit(request(few, 'cuda:1'));
-    const fourth = await submit(request(few, 'cuda'));
-    expect(await client.summary(third)).toMatchObject({
-      status: 'queued',
-      device: 'cuda:1',
-      position: 1,
-      waitingFor: null,
-    });
-    // The first of cuda:0, though the second of cuda:1.
-    expect(await client.summary(fourth)).toMatchObject({ device: 'cuda', position: 1 });
-    expect((await client.devices()).map(({ queued }) => queued)).toEqual([0, 1, 2]);
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    for (const [device, waiting] of Object.entries({ cpu: 0, cuda: 1, 'cuda:0': 0, 'cuda:1': 1 }))
-      expect(metrics).toContain(`sae_eval_queue_length{device="${device}"} ${waiting}`);
+  it.runIf(full)(
+    'gives what asks for any to the free ones, and what asks for one to that one',
+    async () => {
+      const ids = await Promise.all([submit(request(many)), submit(request(many, 'cuda'))]);
+      await Promise.all(ids.map((id) => untilBatches(id, 1)));
+      stopComputing('SIGSTOP');
+      const third = await submit(request(few, 'cuda:1'));
+      const fourth = await submit(request(few, 'cuda'));
+      expect(await client.summary(third)).toMatchObject({
+        status: 'queued',
+        device: 'cuda:1',
+        position: 1,
+        waitingFor: null,
+      });
+      // The first of cuda:0, though the second of cuda:1.
+      expect(await client.summary(fourth)).toMatchObject({ device: 'cuda', position: 1 });
+      expect((await client.devices()).map(({ queued }) => queued)).toEqual([0, 1, 2]);
+      const metrics = await (await fetch(`${server.url}/metrics`)).text();
+      for (const [device, waiting] of Object.entries({ cpu: 0, cuda: 1, 'cuda:0': 0, 'cuda:1': 1 }))
+        expect(metrics).toContain(`sae_eval_queue_length{device="${device}"} ${waiting}`);
 
-    stopComputing('SIGCONT');
-    const records = await Promise.all(ids.map(ended));
-    const results = records.map(({ result }) => result!);
-    expect(results.map(({ config }) => config.device).sort()).toEqual(['cuda:0', 'cuda:1']);
-    expect(records.map(({ device, request: { device: asked } }) => [device, asked])).toEqual([
-      ['cuda', 'cuda'],
-      ['cuda', 'cuda'],
-    ]);
-    expected = numbers(results[0]!);
-    expect(numbers(results[1]!)).toBe(expected);
-    expect((await resultOf(third)).config.device).toBe('cuda:1');
-    await ended(fourth);
-  });
+      stopComputing('SIGCONT');
+      const records = await Promise.all(ids.map(ended));
+      const results = records.map(({ result }) => result!);
+      expect(results.map(({ config }) => config.device).sort()).toEqual(['cuda:0', 'cuda:1']);
+      expect(records.map(({ device, request: { device: asked } }) => [device, asked])).toEqual([
+        ['cuda', 'cuda'],
+        ['cuda', 'cuda'],
+      ]);
+      expected = numbers(results[0]!);
+      expect(numbers(results[1]!)).toBe(expected);
+      expect((await resultOf(third)).config.device).toBe('cuda:1');
+      await ended(fourth);
+    },
+  );
 
   it('refuses a device that is not there', async () => {
     await expect(client.evaluate(request(few, 'cuda:7'))).rejects.toMatchObject({

@@ -146,7 +146,7 @@ it.runIf(full)('ends with the numbers so far, or without, and leaves no files', 
   await until(() => readdirSync(runs).length === 0, { what: 'an empty folder' });
 });
 
-it('continues after a restart, with one device', async () => {
+it.runIf(full)('continues after a restart, with one device', async () => {
   const id = await submit(request());
   await shardsWhen(id, ({ done }) => done > 2);
   await server.close();

@@ -16,7 +16,7 @@ import type { Decisions } from './journal.js';
 import { borrowSae } from './loading.js';
 import { ownProtocols, type ResolvedRequest } from '../../schema/index.js';
 import { deviceMemory } from './device-memory.js';
-import { checkFits } from './fits.js';
+import { checkFits, checkTablesFit } from './fits.js';
 import { zeroLanes } from '../engine/zero-ablation.js';
 import { positionSet } from '../positions.js';
 import { strategyFor } from '../engine/strategies/index.js';
@@ -110,9 +110,12 @@ export function loadEvaluated(
   options: LoadEvaluatedOptions,
 ): EvaluatedSae[] {
   const { only } = options;
-  return saes.flatMap((resolved, index) =>
-    only === undefined || only.includes(index) ? [loadOne(resolved, index, options)] : [],
-  );
+  let latents = 0;
+  return saes.flatMap((resolved, index) => {
+    if (only !== undefined && !only.includes(index)) return [];
+    latents += resolved.description.m;
+    return [loadOne(resolved, index, { ...options, latents })];
+  });
 }
 
 function loadOne(
@@ -128,7 +131,11 @@ function loadOne(
     loans,
     specialIds,
     resolvePath = located,
-  }: LoadEvaluatedOptions,
+    latents,
+  }: LoadEvaluatedOptions & {
+    /** Latents of this SAE and those before it. */
+    latents: number;
+  },
 ): EvaluatedSae {
   const { description, layer, layers, site, head, reads, excluding } = resolved;
   const { saeDtype: dtype } = request;
@@ -150,6 +157,8 @@ function loadOne(
       seqLen: request.dataset.seqLen,
       memory: deviceMemory(device, cuda.memory),
     });
+    if (wanted.contexts !== undefined)
+      checkTablesFit({ label: resolved.label, latents, contexts: wanted.contexts });
     const sae = borrowSae(loans, source, () => openSAE(description, { device, dtype, products }));
     beginSkip(sae, turnedSkips?.includes(index));
     const strategy = strategyFor(sae, {

@@ -59,3 +59,33 @@ it('tells what is needed and what there is', async () => {
   expect(results[1]!.error).toBeNull();
   expect(process.memoryUsage.rss() - before).toBeLessThan(2 ** 30);
 });
+
+it('counts the tables of latents, which a wide SAE may have no room for', async () => {
+  const d = 128;
+  // Each latent takes 1 kB of weights, and 3.6 kB with a hundred contexts.
+  const m = Math.ceil(systemMemory().totalBytes / 3584);
+  const wide = join(folder, 'wide.safetensors');
+  sparse(wide, {
+    'encoder.weight': [m, d],
+    'decoder.weight': [d, m],
+    pre_bias: [d],
+    latent_bias: [m],
+  });
+  const { results } = await run({
+    model: shipped('tiny-llama'),
+    dataset: { path: shipped('eval'), maxSamples: 4, seqLen: 8 },
+    device: 'cpu',
+    latents: 100,
+    saes: [
+      { kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16, label: 'tiny' },
+      { kind: 'TopK', checkpoint: wide, layer: 16, k: 16, label: 'wide' },
+    ],
+  });
+  expect(results[0]!.error).toBeNull();
+  expect(results[1]!.error).toMatchObject({
+    code: 'device-memory',
+    message: expect.stringMatching(
+      /^wide: the tables of \d+ latents, .* do not fit into the memory of this machine/,
+    ) as string,
+  });
+});

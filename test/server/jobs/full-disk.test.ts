@@ -17,6 +17,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BusyError, SaeEvalClient } from '#src/client/index.js';
 import { smallRequest, spawnServer, until, untilReady, type ServerProcess } from '../harness.js';
+import { full } from '../../full.js';
 
 /** A file system of 8 MB, or null where this user may not mount one. */
 function smallDisk(): { path: string; remove(): void } | null {
@@ -128,7 +129,7 @@ describe.skipIf(disk === null)('a full disk', () => {
     },
   );
 
-  it(
+  it.runIf(full)(
     'does not keep an evaluation from being cancelled, nor the server from stopping; both ' +
       'are known after the next start',
     async () => {

@@ -16,6 +16,7 @@ import {
   untilReady,
   type ServerProcess,
 } from '../harness.js';
+import { full } from '../../full.js';
 
 const hasPrlimit = spawnSync('prlimit', ['--version']).status === 0;
 if (!hasPrlimit) console.warn("A store's passing fault is not tested: there is no prlimit.");
@@ -135,7 +136,7 @@ describe.skipIf(!hasPrlimit)('a store that cannot be written', () => {
   });
 });
 
-it('cancels what an earlier server left running, before a worker has it', async () => {
+it.runIf(full)('cancels what an earlier server left running, before a worker has it', async () => {
   const { id } = await client.evaluate(long);
   await twoBatches(id);
   server.child.kill('SIGKILL');

@@ -111,7 +111,7 @@ function expectGolden({ results }: EvaluationResult, { results: expected }: Gold
 }
 
 describe('the numbers', () => {
-  it(
+  it.runIf(full)(
     'equal those of the PyTorch scripts, by plain fetch and by the client, while the ' +
       'server stays responsive',
     { timeout: full ? 900_000 : 120_000 },
