@@ -48,6 +48,8 @@ async function proxy(
         path: strips ? url.slice(prefix.length) : url,
         method: incoming.method,
         headers: own,
+        // A connection that was kept may be closed just when it is used again.
+        agent: false,
       },
       (answer) => {
         outgoing.writeHead(answer.statusCode!, answer.headers);
@@ -58,6 +60,7 @@ async function proxy(
     outgoing.on('close', () => upstream.destroy());
     incoming.pipe(upstream);
   });
+  server.keepAliveTimeout = 120_000;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   proxies.push(server);
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}${prefix}`;
