@@ -61,7 +61,7 @@ export function checkTablesFit({
   throw new SaeEvalError(
     'device-memory',
     `${label}: the tables of ${latents} latents, its own and those of SAEs before it ` +
-      `(${gib(bytes)}), do not fit into the memory of this machine, ${gib(totalBytes)} in all. Ask ` +
-      'for fewer contexts (latents), or evaluate fewer SAEs at once.',
+      `(${gib(bytes)}), do not fit into the memory of this machine, ${gib(totalBytes)} in all. ` +
+      'Ask for fewer contexts (latents), or evaluate fewer SAEs at once.',
   );
 }
