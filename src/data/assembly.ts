@@ -47,7 +47,7 @@ export class Assembly {
       padId: number;
       seqLen: number;
       chunking: Chunking;
-      /** Of `saelens` alone: whether contexts begin with BOS. */
+      /** Whether contexts begin with BOS; `saelens` alone asks. */
       prependBos?: PrependBos;
     },
   ) {

@@ -1,5 +1,5 @@
 /**
- * What the latents table counts of one SAE: for each latent the positions on which it is active,
+ * Counts of the latents table of one SAE: for each latent the positions on which it is active,
  * the sum of its activations, the samples, a histogram, and its top contexts. A latent is active if
  * it is not zero. Sums are exact and ties are broken by place, so that tallies of consecutive parts
  * of a run merge, in any grouping, to the same bits as one of all of them.

@@ -62,7 +62,7 @@ class Auction {
   readonly columnOf: Int32Array;
   readonly rowOf: Int32Array;
   readonly prices: Float64Array;
-  /** What each row gains: [rows]. */
+  /** Gain of each row: [rows]. */
   readonly #gains: Float64Array;
   readonly #turned: ByColumn;
 

@@ -1,4 +1,4 @@
-/** What probes find on labelled data sets: how well k latents tell a label. */
+/** Findings of probes on labelled data sets: how well k latents tell a label. */
 import { html } from 'htm/preact';
 import { number } from '../format.js';
 import { words } from '../language/words.js';

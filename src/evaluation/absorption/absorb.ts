@@ -110,7 +110,7 @@ function latentsOf(
   return chosen;
 }
 
-/** What the latents of a word contribute to the probe, and which have the letter itself. */
+/** Contributions of a word's latents to the probe, and those that have the letter itself. */
 function absorbedWord(
   row: number,
   {

@@ -37,7 +37,7 @@ export class CorrelationSums {
     const values = scope(() => {
       const side = (sum: Tensor, squares: Tensor): { kept: Tensor; deviation: Tensor } => {
         const scatter = squares.sub(sum.square().div(n));
-        // What rounding leaves of a constant is no variance.
+        // A constant has no variance; rounding leaves some.
         const varies = scatter.gt(squares.mul(1e-12)).logical_and(scatter.gt(0));
         const kept = ops.nonzero(varies).squeeze(-1);
         return { kept, deviation: scatter.index_select(0, kept).sqrt() };

@@ -27,7 +27,7 @@ export interface Matching {
   values: Float64Array;
   /** The latent of the larger side that each latent of the smaller side has. */
   partnerOf: Int32Array;
-  /** What the mean may fall short of the best; 0 if the assignment is exact. */
+  /** Most that the mean may fall short of the best; 0 if the assignment is exact. */
   gap: number;
   /** Candidates of each latent; null if all were. */
   candidates: number | null;

@@ -56,7 +56,7 @@ export function absolute(similarities: Similarities): Similarities {
 const blockRows = ({ columns }: Similarities): number =>
   Math.max(1, Math.floor(blockValues / Math.max(1, columns)));
 
-/** What each column is worth to each row at its price: the similarity minus the price. */
+/** Worth of each column to each row at its price: the similarity minus the price. */
 export function worthAt(similarities: Similarities, prices: Float64Array): Similarities {
   const { rows, columns } = similarities;
   return {

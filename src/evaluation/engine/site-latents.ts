@@ -33,7 +33,7 @@ export interface SiteLatentsOptions {
   lastOnly?: boolean;
 }
 
-/** What one SAE makes of the sequences of a micro-batch. */
+/** Latents of one SAE on the sequences of a micro-batch. */
 export interface SiteLatents {
   /** Sequences, and positions of each that are here: 1 if only the last is wanted. */
   B: number;
@@ -42,7 +42,7 @@ export interface SiteLatents {
   activations: Tensor;
   /** All latents, [B · T, m], in the SAE's dtype. */
   latents: Tensor;
-  /** What a change of the reconstruction is multiplied by in the activations: [B · T, 1]. */
+  /** Factor of a change of the reconstruction in the activations: [B · T, 1]. */
   scale: Tensor;
   /** The positions that count, [B, T] bool. */
   counted: Tensor;

@@ -111,7 +111,7 @@ export function restoredRow(row: Record<string, unknown>): Latent {
   } as Latent;
 }
 
-/** What the metadata says of the table. */
+/** Metadata of the table. */
 export const latentsAboutSchema = z.object({
   format: z.literal(latentsFormat),
   version: z.literal(1),

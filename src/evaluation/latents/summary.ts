@@ -1,4 +1,4 @@
-/** What a result says of the latents tables: dead latents and twins of each SAE. */
+/** Summary of the latents tables in a result: dead latents and twins of each SAE. */
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { twinsFrom, type LatentsSummary } from '../../schema/index.js';
 import type { SaeFacts } from '../result/facts.js';

@@ -74,7 +74,7 @@ export function ranksOf(effects: Float64Array): Int32Array {
 export const sizesFor = (m: number): number[] => ablationSizes.filter((size) => size <= m);
 
 /**
- * What the scores of probes lose in a document if the first latents are set to zero: for each size
+ * Losses of the probes' scores in a document if the first latents are set to zero: for each size
  * and probe.
  */
 export function lostScores(

@@ -11,7 +11,7 @@ import { positionSet } from '../positions.js';
 
 export interface DocumentMeans {
   latents: SparseRows; // [documents, m]
-  /** Of the latents times what the decoder's output is multiplied by: [documents, m]. */
+  /** Means of latents times the factor of the decoder's output: [documents, m]. */
   written: SparseRows;
   /** Shared by the SAEs of one place. */
   activations: SparseRows; // [documents, w]

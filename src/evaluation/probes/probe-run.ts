@@ -89,7 +89,7 @@ export interface ProbeRunOptions {
 
 type Probed = Omit<ProbeResult['saes'][number], 'sae'>;
 
-/** What is done with a data set, if its entry does not say. */
+/** Tasks of a data set whose entry names none. */
 const usualTasks = ({ tasks, spuriousField }: ProbeDataset): readonly ProbeTask[] =>
   tasks ?? probeTasks.filter((one) => one !== 'spuriousRemoval' || spuriousField !== undefined);
 
@@ -115,7 +115,7 @@ async function probed(
     const message = 'Latents or activations are NaN or infinite: probes need finite ones.';
     return { ...none, error: { code: 'non-finite', message } };
   }
-  // What a transcoder writes does not go where it reads.
+  // A transcoder writes elsewhere than it reads.
   const ablates = !(sae instanceof Transcoder);
   const does = (task: ProbeTask): boolean =>
     tasks.includes(task) && (ablates || task === 'sparseProbing');

@@ -1,4 +1,4 @@
-/** What can never fit into memory is refused before any is taken: weights, tables of latents. */
+/** Weights and tables of latents that can never fit are refused before memory is taken. */
 import { SaeEvalError } from '../../errors.js';
 import { bytesPer } from '../../lm/weight-files.js';
 import type { SaeDescription } from '../../sae/description.js';

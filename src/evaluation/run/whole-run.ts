@@ -66,7 +66,7 @@ async function* firstSamples(
 /** Values of a tensor of latents that are held at a time. */
 const heldLatents = 2 ** 25;
 
-/** What a request asks for beside the metrics. */
+/** Parts of a request beside the metrics. */
 export class WholeRun {
   private constructor(
     private readonly loaded: LoadedRun,

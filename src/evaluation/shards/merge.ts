@@ -217,7 +217,7 @@ export async function merge(
     });
   const { request } = facts;
   let found: LatentsSummary[] | undefined;
-  // That of another run may lie there.
+  // The file of another run may lie there.
   if (latents !== undefined) rmSync(latents, { force: true });
   if (latents !== undefined && request.latents !== undefined)
     try {

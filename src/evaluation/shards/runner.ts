@@ -198,7 +198,7 @@ export class ShardRunner {
           );
       }
       inputs.files.check();
-      // Of all shards of a group one has the columns of the weights.
+      // One shard of a group has the columns of the weights.
       if (shard.batches[0] === 0) await addWeights(accumulator, loaded.evaluated, { signal });
     } catch (thrown) {
       if (asSaeEvalError(thrown).code !== 'input-changed') keeper.keepQuietly();

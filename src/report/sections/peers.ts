@@ -83,7 +83,7 @@ function tableUnder(saes: readonly SaeResult[], protocol: PeerProtocol, words: W
   };
 }
 
-/** What the tools' notes say of this run, each once. */
+/** Notes on the tools' numbers in this run, each once. */
 function linesOf(
   { results }: EvaluationResult,
   protocols: readonly PeerProtocol[],

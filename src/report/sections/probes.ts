@@ -1,4 +1,4 @@
-/** What probes find on the labelled data sets of a run. */
+/** Findings of probes on the labelled data sets of a run. */
 import type {
   EvaluationResult,
   ProbeAccuracy,
