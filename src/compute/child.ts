@@ -104,6 +104,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
       signal: ends.cancel.signal,
       stop: ends.stop.signal,
       resolvePath: openPaths(paths),
+      paths,
       allowProgram: paths === null ? message.allowProgram : serverAllowsPrograms(),
       onLoaded: () => span.loaded(),
       onBatch: (samples) => span.batch(samples),

@@ -42,6 +42,7 @@ export class OpenRunner {
         device,
         anyMachine,
         resolvePath,
+        paths,
         allowProgram: paths === null ? allowProgram : serverAllowsPrograms(),
         cache: this.cache,
       });

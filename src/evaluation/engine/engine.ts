@@ -10,7 +10,9 @@ import { Accumulator } from '../../metrics/accumulator.js';
 import { cuda, scope, type DType } from '../../torch/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
+import { MicroBatchQueue, type Companions, type OfferedMicroBatch } from './companions.js';
 import type { MicroBatchPass } from './micro-batch-pass.js';
+import { HostVectors, type MicroBatchSums } from './micro-batch-sums.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { PassMaker } from './pass-maker.js';
 import { BatchTokens } from './peers/batch-tokens.js';
@@ -36,6 +38,11 @@ export interface EngineOptions {
   superBatch?: number;
   /** First samples of the run that are spliced; the others are only measured. Default all. */
   spliceSamples?: number | undefined;
+  /**
+   * Others that compute micro-batches at the same time; default none. They change no bit. They
+   * cannot hand over the tables of latents, nor tokens that wait for the mean of their batch.
+   */
+  companions?: Companions | null | undefined;
 }
 
 export interface BatchOptions {
@@ -65,6 +72,12 @@ export interface ComputedBatch {
   /** Samples that were read and not computed, if the run was stopped. */
   left: readonly Sample[] | null;
 }
+
+/** Seconds of work ahead for which companions are called: they take about one to come. */
+const worthCompanions = 2;
+
+/** Micro-batches for each thread, at least, that are begun together if there are so many. */
+const sharesTogether = 4;
 
 interface TakeOptions extends Pick<BatchOptions, 'signal' | 'onMicroBatch'> {
   /** Whether others are sure to follow. */
@@ -114,6 +127,13 @@ export class Engine {
     return { blocks, waited };
   }
 
+  /** Computes that much at once from now on. */
+  useMicroBatch(microBatch: MicroBatch): void {
+    if (JSON.stringify(microBatch) === JSON.stringify(this.#microBatch)) return;
+    this.#microBatch = microBatch;
+    this.#rounds = this.#plannedRounds();
+  }
+
   /** Number of blocks that the first samples of a run bring in; 0 if all are there. */
   blocksFor(samples: number, { batchSize }: { batchSize: number }): number {
     const { model } = this.#options;
@@ -126,14 +146,15 @@ export class Engine {
   }
 
   get #amounts(): Amounts {
+    const { companions } = this.#options;
     return {
       sequences: this.#microBatch.sequences,
-      superBatch: this.#superBatch,
+      superBatch: companions ? sharesTogether * (companions.most + 1) : this.#superBatch,
       spliced: this.#spliced,
     };
   }
 
-  #passOf({ samples, isSpliced }: Slice): MicroBatchPass {
+  #passOf({ samples, isSpliced }: OfferedMicroBatch): MicroBatchPass {
     const rounds = isSpliced ? this.#rounds : this.#measuredRounds;
     return this.#passes.passOf(samples, { rounds, microBatch: this.#microBatch });
   }
@@ -185,6 +206,7 @@ export class Engine {
         ...place,
         accumulator: new Accumulator(),
         vectors: new VectorSums(),
+        hostVectors: new HostVectors(),
         tokens: new BatchTokens(),
         done: 0,
       };
@@ -198,6 +220,10 @@ export class Engine {
         signal?.throwIfAborted();
         if (stop?.aborted === true) break;
         try {
+          if (this.#options.companions) {
+            await this.#share(left(), this.#options.companions, options);
+            continue;
+          }
           const slices = nextSlices(left(), this.#amounts);
           const { of, isLast } = slices.at(-1)!;
           const continues = !isLast || of !== all.at(-1);
@@ -206,23 +232,24 @@ export class Engine {
           if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
           // Blocks of the larger micro-batch's sizes would stand in the way.
           cuda.emptyCache();
+          this.#options.companions?.close();
           if (makeRoom?.() === true) continue;
           if (this.#superBatch > 1) {
             this.#superBatch = Math.floor(this.#superBatch / 2);
             onFewer?.(this.#superBatch);
             continue;
           }
-          this.#microBatch = this.#smallerAfter(thrown, next.samples[0]!.ids.length);
-          this.#rounds = this.#plannedRounds();
+          this.useMicroBatch(this.#smallerAfter(thrown, next.samples[0]!.ids.length));
           onSmaller?.(this.#microBatch);
           continue;
         }
         if (next.done < next.samples.length) onMicroBatch?.(next.done);
       }
       const begun = all.filter(({ done }, n) => n === 0 || done > 0);
-      for (const { samples, accumulator, vectors, tokens, done } of begun) {
+      for (const { samples, accumulator, vectors, hostVectors, tokens, done } of begun) {
         if (done < samples.length) {
           vectors.moveTo(accumulator);
+          hostVectors.moveTo(accumulator);
           tokens.moveTo(accumulator);
         }
         if (done > 0) accumulator.endBatch(done);
@@ -234,6 +261,71 @@ export class Engine {
         tokens.dispose();
       }
     }
+  }
+
+  /** Computes the micro-batches of some batches together with companions. */
+  async #share(
+    batches: readonly BatchSums[],
+    companions: Companions,
+    { signal, stop, onMicroBatch }: BatchOptions,
+  ): Promise<void> {
+    const slices = nextSlices(batches, { ...this.#amounts, superBatch: Infinity });
+    const queue = new MicroBatchQueue(slices.length);
+    const waiting = new Map<number, MicroBatchSums>();
+    let added = 0;
+    const addInOrder = (place: number, sums: MicroBatchSums): void => {
+      waiting.set(place, sums);
+      for (let next; (next = waiting.get(added)) !== undefined; added++) {
+        waiting.delete(added);
+        const { of, samples, isLast } = slices[added]!;
+        this.#append(of, next, { isLast });
+        of.done += samples.length;
+        if (of.done < of.samples.length) onMicroBatch?.(of.done);
+      }
+    };
+    const compute = (place: number): void => addInOrder(place, this.microBatchSums(slices[place]!));
+    const end = companions.offer({
+      queue,
+      microBatches: slices,
+      microBatch: this.#microBatch,
+      onSums: addInOrder,
+    });
+    try {
+      const began = performance.now();
+      for (let place; (place = queue.take()) !== null;) {
+        compute(place);
+        const seconds = (performance.now() - began) / 1000;
+        if ((seconds / (place + 1)) * (slices.length - place - 1) > worthCompanions)
+          companions.call();
+        await new Promise(setImmediate);
+        if (signal?.aborted === true || stop?.aborted === true) queue.close();
+      }
+    } finally {
+      queue.close();
+      await end();
+    }
+    signal?.throwIfAborted();
+    // What was taken and not computed by a companion that failed.
+    while (stop?.aborted !== true && added < slices.length) compute(added);
+  }
+
+  /** The sums of one micro-batch. */
+  microBatchSums({ samples, isSpliced }: OfferedMicroBatch): MicroBatchSums {
+    goThrough(this.#zeroFor(isSpliced));
+    return scope(() => {
+      const pass = this.#passOf({ samples, isSpliced });
+      const accumulator = new Accumulator();
+      const vectors = new VectorSums();
+      try {
+        goThrough([pass]);
+        pass.flush(accumulator, vectors, { isLast: false });
+        this.#passes.appendCounts(pass.positions, accumulator);
+        return { columns: accumulator.state().columns, vectors: vectors.take() };
+      } finally {
+        vectors.dispose();
+        pass.dispose();
+      }
+    });
   }
 
   /** Computes micro-batches and adds their sums, in their order. */
@@ -295,17 +387,32 @@ export class Engine {
 
   /** The zero ablation, if these are the first that need it. */
   #zeroOf(slices: readonly Slice[]): ZeroAblation[] {
-    const isNeeded = !this.#zero.isDone && slices.some(({ isSpliced }) => isSpliced);
-    return isNeeded ? [this.#zero] : [];
+    return this.#zeroFor(slices.some(({ isSpliced }) => isSpliced));
+  }
+
+  #zeroFor(isSpliced: boolean): ZeroAblation[] {
+    return isSpliced && !this.#zero.isDone ? [this.#zero] : [];
+  }
+
+  /** Vectors of the weights, once in a run: a vector adds up what its shards have. */
+  #ofWeights({ first, done }: BatchSums): (readonly [key: string, values: Float64Array])[] {
+    if (first > 0 || done > 0) return [];
+    return this.#options.strategies.flatMap((strategy) => strategy.ofWeights?.() ?? []);
+  }
+
+  /** Adds the sums of the next micro-batch of a batch. */
+  #append(of: BatchSums, sums: MicroBatchSums, { isLast }: Pick<Slice, 'isLast'>): void {
+    const { accumulator, hostVectors } = of;
+    const ofWeights = this.#ofWeights(of);
+    for (const [key, values] of sums.columns) accumulator.append(key, values);
+    hostVectors.add(sums.vectors);
+    if (isLast) hostVectors.moveTo(accumulator);
+    for (const [key, values] of ofWeights) accumulator.add(key, values);
   }
 
   #add(pass: MicroBatchPass, { of, samples, isLast }: Slice): void {
     const { accumulator, vectors, tokens } = of;
-    // Once in a run: a vector adds up what its shards have.
-    const isBegin = of.first === 0 && of.done === 0;
-    const ofWeights = isBegin
-      ? this.#options.strategies.flatMap((strategy) => strategy.ofWeights?.() ?? [])
-      : [];
+    const ofWeights = this.#ofWeights(of);
     pass.flush(accumulator, vectors, { isLast, tokens, first: of.first + of.done });
     for (const [key, values] of ofWeights) accumulator.add(key, values);
     this.#passes.appendCounts(pass.positions, accumulator);
@@ -332,6 +439,7 @@ export class Engine {
   }
 
   dispose(): void {
+    this.#options.companions?.close();
     this.#zero.dispose();
   }
 }

@@ -1,6 +1,7 @@
 /** Batches in micro-batches, and the batches whose micro-batches go through a block together. */
 import type { Sample } from '../../data/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
+import type { HostVectors } from './micro-batch-sums.js';
 import type { BatchTokens } from './peers/batch-tokens.js';
 import type { VectorSums } from './vectors.js';
 
@@ -11,6 +12,8 @@ export interface BatchSums {
   first: number;
   accumulator: Accumulator;
   vectors: VectorSums;
+  /** Vectors of micro-batches that several threads compute, instead of `vectors`. */
+  hostVectors: HostVectors;
   /** Tokens that wait for the mean of the batch. */
   tokens: BatchTokens;
   /** Samples that are done. */

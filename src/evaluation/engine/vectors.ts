@@ -58,11 +58,19 @@ export class VectorSums {
 
   /** Moves the sums to an accumulator, in one transfer. */
   moveTo(accumulator: Accumulator): void {
+    for (const [key, values] of this.take()) accumulator.add(key, values);
+  }
+
+  /** The sums on the host, in one transfer. Nothing is left here. */
+  take(): Map<string, Float64Array> {
     const sums = [...this.#sums];
     const all = onHost(sums.map(([, sum]) => sum));
     let offset = 0;
-    for (const [key, { numel }] of sums) accumulator.add(key, all.slice(offset, (offset += numel)));
+    const taken = sums.map(
+      ([key, { numel }]) => [key, all.slice(offset, (offset += numel))] as const,
+    );
     this.dispose();
+    return new Map(taken);
   }
 
   dispose(): void {

@@ -6,7 +6,7 @@ import { withoutAnnotations } from '../../schema/index.js';
 import type { EvaluationRequest, ResolvedRequest } from '../../schema/index.js';
 import { cuda, devices, versions } from '../../torch/index.js';
 import { packageVersion } from '../../version.js';
-import type { ResolvePath } from '../request/path-table.js';
+import type { PathTable, ResolvePath } from '../request/path-table.js';
 import { validateRequest, type ValidatedRequest } from '../request/resolve.js';
 import { freeOnDevice, nameOfDevice } from './cuda-device.js';
 import { resolveDevice } from './device.js';
@@ -57,6 +57,8 @@ export interface InputOptions extends Omit<CheckOptions, 'see'> {
   device?: string | undefined;
   /** Keeps models and SAEs for later runs. */
   cache: WeightCache;
+  /** The table of `resolvePath`, for other threads of the run; default: they are not used. */
+  paths?: PathTable | undefined;
 }
 
 /** Inputs of a run. What is borrowed through `loans` is given back by whoever opened them. */
@@ -65,6 +67,8 @@ export interface RunInputs extends CheckedInputs {
   deviceName: string;
   loans: Loans;
   cache: WeightCache;
+  /** The table from which other threads find the same files; undefined if they cannot. */
+  paths: PathTable | undefined;
 }
 
 /**
@@ -73,7 +77,7 @@ export interface RunInputs extends CheckedInputs {
  */
 export async function openInputs(
   input: EvaluationRequest | ResolvedRequest,
-  { device: wanted, cache, ...options }: InputOptions,
+  { device: wanted, cache, paths, ...options }: InputOptions,
 ): Promise<RunInputs> {
   const loans = cache.open();
   const checked = await checkInputs(input, { ...options, see: (path) => loans.see(path) });
@@ -90,6 +94,7 @@ export async function openInputs(
     deviceName: nameOfDevice(device),
     loans,
     cache,
+    paths: options.resolvePath === undefined ? null : paths,
   };
 }
 

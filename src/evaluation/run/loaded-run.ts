@@ -12,11 +12,13 @@ import {
   versions,
 } from '../../torch/index.js';
 import { memoryCacheBytes } from '../../torch/tuning.js';
+import type { Companions } from '../engine/companions.js';
 import { Engine } from '../engine/engine.js';
 import { peerRuns } from '../peers.js';
 import type { Wanted } from '../engine/strategies/strategy.js';
 import { factsOf, type RunFacts } from '../result/facts.js';
 import { beginOfSamples, type BeginOfSamples } from './begin-of-samples.js';
+import { companionsOf } from './companions-of.js';
 import type { RunInputs } from './inputs.js';
 import { deviceMemory, systemMemory } from './device-memory.js';
 import type { Decisions } from './journal.js';
@@ -54,6 +56,8 @@ export class LoadedRun {
   readonly begins: BeginOfSamples;
   /** Where the weights are, if blocks are brought in one after the other. */
   readonly residency: Residency | null;
+  /** Indices of the SAEs that it has; undefined: all. */
+  readonly only: readonly number[] | undefined;
   readonly #inputs: RunInputs;
   readonly #products: ProductKind;
 
@@ -66,6 +70,7 @@ export class LoadedRun {
       wanted,
       products,
       residency,
+      only,
     }: {
       model: LanguageModel;
       tokenizer: Tokenizer;
@@ -73,9 +78,11 @@ export class LoadedRun {
       wanted: Wanted;
       products: ProductKind;
       residency: Residency | null;
+      only: readonly number[] | undefined;
     },
   ) {
     this.#inputs = inputs;
+    this.only = only;
     this.model = model;
     this.tokenizer = tokenizer;
     this.evaluated = evaluated;
@@ -134,6 +141,7 @@ export class LoadedRun {
       wanted,
       products,
       residency: model.isStreamed ? { ...(await residency())!, streams: true } : null,
+      only,
     });
   }
 
@@ -143,15 +151,25 @@ export class LoadedRun {
     return decide(this.#inputs.request, model, {
       evaluated,
       products: this.#products,
+      wanted: this.wanted,
       attentionBytes: model.attentionBytes,
       residency: this.residency,
     });
   }
 
-  /** An engine for what was decided; the caller disposes of it. */
-  engine({ threads, microBatch, superBatch }: Decisions): Engine {
+  /** An engine for what was decided, with companions if they help. The caller disposes of it. */
+  engine(decisions: Decisions): Engine {
+    return this.soleEngine(decisions, companionsOf(this.#inputs, this, decisions));
+  }
+
+  /** An engine without companions, or with given ones. */
+  soleEngine(
+    { threads, microBatch, superBatch }: Decisions,
+    companions: Companions | null = null,
+  ): Engine {
     setNumThreads(threads);
     return new Engine({
+      companions,
       model: this.model,
       specials: this.tokenizer.specialIds,
       wanted: this.wanted,

@@ -9,6 +9,7 @@ import { metricsNamed, needsOf } from '../../metrics/table.js';
 import { openSAE, type ProductKind, type SAE } from '../../sae/index.js';
 import { beginSkip } from '../../sae/turned-skip.js';
 import { cuda, numThreads } from '../../torch/index.js';
+import { canHandOver } from '../engine/companions.js';
 import { planRounds } from '../engine/rounds.js';
 import { chooseSuperBatch } from '../engine/super-batch.js';
 import { chooseMicroBatch, constantsOf, workingSetFor } from '../engine/micro-batch.js';
@@ -195,6 +196,22 @@ export function threadsOfProcess(): number {
 /** Values of a residual stream below which threads wait for each other longer than they compute. */
 const worthThreads = 2 ** 17;
 
+/**
+ * Values of a residual stream below which threads with micro-batches of their own are faster than
+ * threads that share each operator (bench.mjs, section `shipped`).
+ */
+const worthSharing = 2 ** 20;
+
+/** Threads of an operator: one, if other threads compute other micro-batches. */
+function threadsFor(
+  values: number,
+  { request, wanted }: { request: ResolvedRequest & { device: string }; wanted: Wanted },
+): number {
+  if (values < worthThreads) return 1;
+  const isApart = values < worthSharing && request.device === 'cpu' && canHandOver(wanted);
+  return isApart ? 1 : threadsOfProcess();
+}
+
 /** Decides how much a run computes at once, and on how many threads. */
 export function decide(
   request: ResolvedRequest & { device: string },
@@ -202,11 +219,13 @@ export function decide(
   {
     evaluated,
     products,
+    wanted,
     attentionBytes = 0,
     residency = null,
   }: {
     evaluated: readonly EvaluatedSae[];
     products: ProductKind;
+    wanted: Wanted;
     /** Bytes that the attention of the language model takes by itself. */
     attentionBytes?: number;
     /** Where the weights are; default all in memory. */
@@ -237,7 +256,7 @@ export function decide(
   const values = microBatch.sequences * request.dataset.seqLen * model.width;
   return {
     microBatch,
-    threads: values < worthThreads ? 1 : threadsOfProcess(),
+    threads: threadsFor(values, { request, wanted }),
     saeProducts: products,
     ...(residency?.streams === true
       ? {

@@ -30,7 +30,7 @@ import type {
   ResolvedRequest,
   SaeResult,
 } from '../../schema/index.js';
-import type { ResolvePath } from '../request/path-table.js';
+import type { PathTable, ResolvePath } from '../request/path-table.js';
 import { WeightCache } from './weight-cache.js';
 
 /** Part of the time of a run that numbers as they stand may take. */
@@ -74,6 +74,8 @@ export interface RunOptions {
   /** Something that the result's warnings will tell: a journal was not used, or not written. */
   onNotice?: (text: Bilingual) => void;
   resolvePath?: ResolvePath;
+  /** The table of `resolvePath`, for other threads of the run; default: they are not used. */
+  paths?: PathTable;
   /** Whether the model may be a TorchScript program, which is code of its author; default false. */
   allowProgram?: boolean;
   /** Keeps models and SAEs for later runs; default: nothing is kept. */

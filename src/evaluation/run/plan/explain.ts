@@ -97,7 +97,12 @@ export async function explain(
       saes: saes.map(({ description }) => description),
       memory: deviceMemory(device, cuda.memory),
     });
-    const decisions = decide({ ...request, device }, model, { evaluated, products, residency });
+    const decisions = decide({ ...request, device }, model, {
+      evaluated,
+      products,
+      wanted,
+      residency,
+    });
     const strategies = own.map(({ strategy }) => strategy);
     const { layers } = model;
     const streaming = streamingOf(request, { residency, decisions, strategies, layers });

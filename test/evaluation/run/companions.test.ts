@@ -1,0 +1,197 @@
+/** Companions: other threads compute micro-batches of a run, and change no bit of it. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Companions, Offer } from '#src/evaluation/engine/companions.js';
+import { companionsOf } from '#src/evaluation/run/companions-of.js';
+import { CompanionThreads } from '#src/evaluation/run/companion-threads.js';
+import { openInputs, type RunInputs } from '#src/evaluation/run/inputs.js';
+import type { Decisions } from '#src/evaluation/run/journal.js';
+import { LoadedRun } from '#src/evaluation/run/loaded-run.js';
+import { arraysOf } from '#src/evaluation/run/accumulator-arrays.js';
+import { WeightCache } from '#src/evaluation/run/weight-cache.js';
+import { openSamples, type Sample } from '#src/data/index.js';
+import type { Accumulator } from '#src/metrics/accumulator.js';
+import { setNumThreads } from '#src/torch/index.js';
+import { shipped } from '../../golden/load.js';
+
+const request = {
+  model: shipped('tiny-llama'),
+  dataset: { path: shipped('eval'), maxSamples: 20, seqLen: 32 },
+  saes: [
+    { kind: 'TopK' as const, checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 },
+    { kind: 'MLSAE' as const, checkpoint: shipped('MLSAE_tiny.pt'), k: 16 },
+  ],
+  batchSize: 8,
+  spliceSamples: 13,
+};
+
+let inputs: RunInputs;
+let loaded: LoadedRun;
+let decisions: Decisions;
+let batches: Sample[][];
+let expected: Accumulator[];
+
+beforeAll(async () => {
+  inputs = await openInputs(request, { cache: new WeightCache(), device: 'cpu' });
+  loaded = await LoadedRun.load(inputs, { products: 'float32' });
+  decisions = { ...loaded.decide(), threads: 1 };
+  decisions.microBatch = { ...decisions.microBatch, sequences: 1 };
+  batches = [];
+  const { path, maxSamples, seqLen } = request.dataset;
+  const { tokenizer } = loaded;
+  const { batchSize } = request;
+  const vocabulary = loaded.model.vocabulary;
+  const stream = await openSamples({ path, tokenizer, vocabulary, seqLen, maxSamples, batchSize });
+  for await (const batch of stream) batches.push([...batch]);
+  const engine = loaded.soleEngine(decisions);
+  expected = [];
+  let first = 0;
+  for (const batch of batches) {
+    expected.push(await engine.batch(batch, { first }));
+    first += batch.length;
+  }
+  engine.dispose();
+});
+afterAll(() => inputs.loans.release());
+
+const arrays = (accumulator: Accumulator) => [...arraysOf(accumulator)];
+
+/** Companions that tell what they computed. */
+class Watched implements Companions {
+  computed = 0;
+
+  constructor(private readonly own: Companions) {}
+
+  get most(): number {
+    return this.own.most;
+  }
+
+  call(): void {
+    this.own.call();
+  }
+
+  offer(offer: Offer): () => Promise<void> {
+    return this.own.offer({
+      ...offer,
+      onSums: (place, sums) => {
+        this.computed += 1;
+        offer.onSums(place, sums);
+      },
+    });
+  }
+
+  close(): void {
+    this.own.close();
+  }
+}
+
+const task = (over: object = {}) => ({
+  request: inputs.request,
+  paths: null,
+  decisions,
+  turnedSkips: [],
+  ...over,
+});
+
+describe('companions', () => {
+  it('change no bit, whoever computes which micro-batch', async () => {
+    const companions = new Watched(new CompanionThreads(task(), 2));
+    const engine = loaded.soleEngine(decisions, companions);
+    companions.call();
+    // They take a moment to come: the batches are computed again until they have had some.
+    for (let round = 0; companions.computed < 8 && round < 200; round++) {
+      let first = 0;
+      for (const [n, batch] of batches.entries()) {
+        expect(arrays(await engine.batch(batch, { first }))).toEqual(arrays(expected[n]!));
+        first += batch.length;
+      }
+    }
+    expect(companions.computed).toBeGreaterThanOrEqual(8);
+    engine.dispose();
+  });
+
+  it('that fail leave their micro-batches to the run', async () => {
+    // These find no model.
+    const companions = new Watched(
+      new CompanionThreads(task({ request: { ...inputs.request, model: '/nowhere' } }), 2),
+    );
+    const engine = loaded.soleEngine(decisions, companions);
+    companions.call();
+    for (let round = 0; round < 4; round++)
+      expect(arrays(await engine.batch(batches[0]!, { first: 0 }))).toEqual(arrays(expected[0]!));
+    expect(companions.computed).toBe(0);
+    engine.dispose();
+  });
+
+  it('that end in the middle of a micro-batch leave it to the run', async () => {
+    const taken: number[] = [];
+    // Takes the first micro-batch and never computes it.
+    const companions: Companions = {
+      most: 1,
+      call: () => {},
+      offer: ({ queue }) => {
+        taken.push(queue.take()!);
+        return () => Promise.resolve();
+      },
+      close: () => {},
+    };
+    const engine = loaded.soleEngine(decisions, companions);
+    const sums = await engine.batch(batches[0]!, { first: 0 });
+    expect(taken).toEqual([0]);
+    expect(arrays(sums)).toEqual(arrays(expected[0]!));
+    engine.dispose();
+  });
+
+  it('stop with the run, which keeps the samples that follow each other', async () => {
+    const companions = new Watched(new CompanionThreads(task(), 2));
+    const engine = loaded.soleEngine(decisions, companions);
+    companions.call();
+    while (companions.computed === 0) await engine.batch(batches[0]!, { first: 0 });
+    const stop = new AbortController();
+    const done: number[] = [];
+    async function* stream() {
+      yield* batches;
+    }
+    const onMicroBatch = (samples: number): void => {
+      done.push(samples);
+      stop.abort();
+    };
+    const parts = [];
+    for await (const part of engine.each(stream(), { first: 0, stop: stop.signal, onMicroBatch }))
+      parts.push(part);
+    const { sums, left } = parts.at(-1)!;
+    expect(done[0]).toBe(1);
+    expect(sums.sequences).toBeLessThan(8);
+    expect(sums.sequences).toBeGreaterThanOrEqual(1);
+    expect(left).not.toBeNull();
+    // The same samples in a batch of their own, in one thread.
+    const alone = loaded.soleEngine(decisions);
+    const whole = await alone.batch(batches[0]!.slice(0, sums.sequences), { first: 0 });
+    expect(arrays(sums)).toEqual(arrays(whole));
+    alone.dispose();
+    engine.dispose();
+  });
+
+  it('stop when the run is cancelled', async () => {
+    const companions = new Watched(new CompanionThreads(task(), 2));
+    const engine = loaded.soleEngine(decisions, companions);
+    companions.call();
+    const cancel = new AbortController();
+    const running = engine.batch(batches[0]!, {
+      first: 0,
+      signal: cancel.signal,
+      onMicroBatch: () => cancel.abort(),
+    });
+    await expect(running).rejects.toThrow(/abort/i);
+    engine.dispose();
+  });
+
+  it('are none if the sums cannot be handed over or the paths are unknown', () => {
+    setNumThreads(2);
+    const of = (over: object, more: object = {}) =>
+      companionsOf({ ...inputs, ...over }, Object.assign(Object.create(loaded), more), decisions);
+    expect(of({ paths: undefined })).toBeNull();
+    expect(of({ allowProgram: true })).toBeNull();
+    expect(of({}, { wanted: { ...loaded.wanted, contexts: 3 } })).toBeNull();
+    expect(companionsOf(inputs, loaded, { ...decisions, threads: 2 })).toBeNull();
+  });
+});
