@@ -94,8 +94,8 @@ export interface LogitComparison {
   model: LanguageModel;
   /** h_L of the clean pass: [N, d]. */
   clean: Tensor;
-  /** h_L of the lanes, one after the other: [n·N, d]. */
-  lanes: Tensor;
+  /** h_L of the lanes, one after the other; those of a part go through the head in one matmul. */
+  lanes: readonly Tensor[]; // [n·N, d] each
   /** The next token of each row, any token if a row has none: [N] int64. */
   labels: Tensor;
   /** Log-probabilities that are the same at every position: [V] float32 each. Default none. */
@@ -104,8 +104,6 @@ export interface LogitComparison {
   agreeing?: ReadonlySet<number>;
   /** Lanes, by their place, of which it is told where a probability is zero. */
   underflowing?: ReadonlySet<number>;
-  /** Number of lanes that go through the head in one matmul. */
-  lanesPerCall: number;
   /** Number of logits held at a time, of the lanes of one call. */
   logits: number;
 }
@@ -164,11 +162,11 @@ export function compareLogits({
   constants = [],
   agreeing = new Set(),
   underflowing = new Set(),
-  lanesPerCall,
   logits,
 }: LogitComparison): LogitDistances {
   const N = clean.shape[0]!;
-  const count = lanes.shape[0]! / N;
+  const sizes = lanes.map((part) => part.shape[0]! / N);
+  const count = sizes.reduce((sum, size) => sum + size, 0);
   const sums = new LogitSums(labels, { lanes: count });
   const ofConstants = constants.map(() => new LogitSums(labels));
   const ofClean = new Likeliest();
@@ -183,7 +181,7 @@ export function compareLogits({
       if (lane >= first && lane < first + lanesLogits.shape[0]!)
         own.see(lanesLogits.select(0, lane - first));
   };
-  const most = Math.max(1, Math.floor(logits / (Math.min(count, lanesPerCall) * N)));
+  const most = Math.max(1, Math.floor(logits / (Math.max(...sizes) * N)));
   try {
     for (let from = 0; from < model.vocabulary; from += most) {
       const range = { from, count: Math.min(most, model.vocabulary - from) };
@@ -193,23 +191,23 @@ export function compareLogits({
           if (likeliest.size > 0) ofClean.see(cleanLogits, from);
           leastClean?.see(cleanLogits);
           ofConstants.forEach((own, at) => own.addConstant(cleanLogits, constants[at]!, range));
-          for (let first = 0; first < count; first += lanesPerCall) {
-            const together = Math.min(lanesPerCall, count - first);
+          let first = 0;
+          for (const [n, part] of lanes.entries()) {
+            const together = sizes[n]!;
             scope(() => {
-              const ofLanes = model
-                .head(lanes.narrow(0, first * N, together * N), range)
-                .unflatten(0, [together, N]); // [lanes, N, Vc]
+              const ofLanes = model.head(part, range).unflatten(0, [together, N]); // [lanes, N, Vc]
               sums.add(cleanLogits, ofLanes, { from, first });
               seeLanes(ofLanes, first, from);
               return null;
             });
+            first += together;
           }
           return null;
         }),
       );
     }
     const { kl, ceClean, ceSpliced, lseClean, lse } = sums.finish();
-    const { dtype } = lanes;
+    const { dtype } = clean;
     const lses = lse.unbind(0);
     const ces = ceSpliced.unbind(0);
     return {

@@ -21,8 +21,8 @@ export interface LaneStackOptions {
 
 /** Lanes after the last block and the final norm. */
 export interface SweptLanes {
-  /** h_L of all lanes, one after the other: [n·B, T, d]. */
-  hidden: Tensor;
+  /** h_L of all lanes, one after the other, in parts of `lanesPerCall` lanes: [n·B, T, d] each. */
+  hidden: readonly Tensor[];
   /** The lanes, as declared, in the order in which they lie there. */
   order: readonly number[];
 }
@@ -32,7 +32,8 @@ export class LaneStack {
   /** Lanes by the layer they begin at, then as declared. */
   readonly #order: readonly number[];
   readonly #starts = new Map<number, LaneStart>();
-  #stack: Tensor | null = null; // [n·B, T, d], lanes in that order
+  /** Lanes in that order, as many in a part as go through a block in one call: [n·B, T, d] each. */
+  #parts: Tensor[] = [];
   #joined = 0;
 
   constructor(options: LaneStackOptions) {
@@ -50,32 +51,17 @@ export class LaneStack {
 
   /** Block i, on the lanes that have joined and on those that go by themselves. */
   through(i: number): void {
-    const { model, context, B } = this.#options;
+    const { model, context } = this.#options;
     for (const start of this.#starts.values())
       if ('walk' in start && start.walk.hasBegun) start.walk.through(i, model, context);
-    const current = this.#stack;
-    if (current === null) return;
-    this.#stack = scope(() => this.#block(i, current, current.shape[0]! / B));
-    current.dispose();
-  }
-
-  /** One block, some lanes at a time. */
-  #block(i: number, stack: Tensor, count: number): Tensor {
-    const { model, context, B, lanesPerCall } = this.#options;
-    if (count <= lanesPerCall) return model.block(i, stack, context);
-    return model.sharingWeights(() => {
-      const parts: Tensor[] = [];
-      for (let from = 0; from < count; from += lanesPerCall) {
-        parts.push(
-          model.block(
-            i,
-            stack.narrow(0, from * B, Math.min(lanesPerCall, count - from) * B),
-            context,
-          ),
-        );
+    const go = (): void => {
+      for (const [n, part] of this.#parts.entries()) {
+        this.#parts[n] = model.block(i, part, context);
+        part.dispose();
       }
-      return ops.cat(parts, 0);
-    });
+    };
+    if (this.#parts.length > 1) model.sharingWeights(go);
+    else go();
   }
 
   /** At a layer: edits of the lanes that have joined, then those join that begin there. */
@@ -88,20 +74,38 @@ export class LaneStack {
     if (this.#joined === from) return;
     const joining = this.#order.slice(from, this.#joined);
     const states = joining.map((lane) => this.#stateOf(lane));
-    const before = this.#stack;
-    this.#stack = ops.cat(before === null ? states : [before, ...states], 0);
-    before?.dispose();
+    this.#add(states);
     // Lanes may share what they begin with.
     for (const state of states) state.dispose();
     for (const lane of joining) this.#valueOf(lane)?.dispose();
   }
 
+  /** Fills the last part, then begins others. */
+  #add(states: readonly Tensor[]): void {
+    const { B, lanesPerCall } = this.#options;
+    for (let from = 0; from < states.length;) {
+      const last = this.#parts.at(-1);
+      const held = last === undefined ? lanesPerCall : last.shape[0]! / B;
+      if (last === undefined || held === lanesPerCall) {
+        const own = states.slice(from, from + lanesPerCall);
+        this.#parts.push(ops.cat(own, 0));
+        from += own.length;
+        continue;
+      }
+      const own = states.slice(from, from + lanesPerCall - held);
+      this.#parts[this.#parts.length - 1] = ops.cat([last, ...own], 0);
+      last.dispose();
+      from += own.length;
+    }
+  }
+
   #edit(layer: number): void {
-    const { B } = this.#options;
+    const { B, lanesPerCall } = this.#options;
     for (let n = 0; n < this.#joined; n++) {
       const edit = this.#editsOf(this.#order[n]!)?.get(layer);
       if (edit === undefined) continue;
-      const view: Tensor = this.#stack!.narrow(0, n * B, B);
+      const part = this.#parts[Math.floor(n / lanesPerCall)]!;
+      const view: Tensor = part.narrow(0, (n % lanesPerCall) * B, B);
       scope(() => {
         view.copy_(edit(view));
         return null;
@@ -143,14 +147,19 @@ export class LaneStack {
   /** Ends after the last block. */
   finish(): SweptLanes {
     const { model } = this.#options;
-    const hidden = model.finalNorm(this.#stack!);
+    const hidden = this.#parts.map((part) => {
+      const normed = model.finalNorm(part);
+      part.dispose();
+      return normed;
+    });
+    this.#parts = [];
     this.dispose();
     return { hidden, order: this.#order };
   }
 
   dispose(): void {
-    this.#stack?.dispose();
-    this.#stack = null;
+    for (const part of this.#parts) part.dispose();
+    this.#parts = [];
     for (const start of this.#starts.values()) if ('walk' in start) start.walk.dispose();
     this.#starts.clear();
   }

@@ -160,13 +160,12 @@ export class MicroBatchPass implements Traveler {
       model,
       constants: zeroLayers.map((layer) => zero.logProbabilities(layer)),
       clean: rows(this.#clean!.finalHidden),
-      lanes: rows(hidden),
+      lanes: hidden.map(rows),
       labels,
       agreeing: new Set(order.flatMap((lane, at) => (lanes[lane]!.agreement ? [at] : []))),
       underflowing: new Set(
         order.flatMap((lane, at) => (lanes[lane]!.targets.some(seesUnderflow) ? [at] : [])),
       ),
-      lanesPerCall: microBatch.lanesPerCall,
       logits: microBatch.logits,
     });
     for (const [protocol, sets] of isFirst ? counted : [])

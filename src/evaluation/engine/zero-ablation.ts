@@ -101,8 +101,9 @@ export class ZeroAblation implements Traveler {
     const model = this.#model;
     const { stack } = this.#pass!;
     scope(() => {
-      const { hidden, order } = stack.finish();
-      const logits = model.head(hidden.reshape([-1, model.width])); // [n, V]
+      const { hidden: parts, order } = stack.finish();
+      // All lanes go through a block in one call, so there is one part.
+      const logits = model.head(parts[0]!.reshape([-1, model.width])); // [n, V]
       const rows = logits.log_softmax(-1, 'float32').unbind(0);
       order.forEach((lane, n) => this.#logProbabilities.set(this.#layers[lane]!, keep(rows[n]!)));
       return null;
