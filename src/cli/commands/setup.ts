@@ -8,11 +8,11 @@ import { setup, streamLog } from '../../torch/setup/index.js';
 
 export async function setupCommand(): Promise<void> {
   const log = streamLog();
+  // Its compiler works while libtorch is fetched.
+  const sqlite = setUpSqlite({ log }).catch((thrown: unknown) =>
+    log(asSaeEvalError(thrown, 'Set-up of SQLite').message, 'line'),
+  );
   const { addon, libtorch } = await setup({ log });
-  try {
-    await setUpSqlite({ log });
-  } catch (thrown) {
-    log(asSaeEvalError(thrown, 'Set-up of SQLite').message, 'line');
-  }
+  await sqlite;
   log(`ready: ${addon}, libtorch ${libtorch.version}`, 'line');
 }

@@ -8,6 +8,9 @@ import { pipeline } from 'node:stream/promises';
 import { open, type Entry, type ZipFile } from 'yauzl';
 import { SaeEvalError } from '../../errors.js';
 
+/** Files that are unpacked at once: most are headers of a few kilobytes. */
+const atOnce = 8;
+
 /**
  * Unpacks the entries of a wheel that `select` accepts into `folder`. `onProgress` receives the
  * fraction done, 0…1. The zip reader refuses names that lead out of the folder.
@@ -23,20 +26,24 @@ export async function unpackWheel(
 ): Promise<void> {
   try {
     const zip = await openZip(path);
-    const made = new Set<string>();
-    const entries = on(zip, 'entry', { close: ['end'] });
-    zip.readEntry();
-    for await (const [entry] of entries as AsyncIterable<[Entry]>) {
-      const name = entry.fileName;
-      if (!name.endsWith('/') && select(name)) {
-        const target = join(folder, name);
-        const parent = dirname(target);
-        if (!made.has(parent)) await mkdir(parent, { recursive: true });
-        made.add(parent);
-        await pipeline(await openEntry(zip, entry), createWriteStream(target));
-        onProgress?.(entry.relativeOffsetOfLocalHeader / zip.fileSize);
-      }
-      zip.readEntry();
+    try {
+      const entries = await selected(zip, select);
+      const parents = new Set(entries.map(({ fileName }) => dirname(join(folder, fileName))));
+      for (const parent of parents) await mkdir(parent, { recursive: true });
+      const bytes = entries.reduce((sum, { compressedSize }) => sum + compressedSize, 0);
+      let done = 0;
+      const unpack = async (): Promise<void> => {
+        for (let entry; (entry = entries.pop()) !== undefined;) {
+          const target = createWriteStream(join(folder, entry.fileName));
+          await pipeline(await openEntry(zip, entry), target);
+          done += entry.compressedSize;
+          onProgress?.(done / bytes);
+        }
+      };
+      const outcomes = await Promise.allSettled(Array.from({ length: atOnce }, unpack));
+      for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    } finally {
+      zip.close();
     }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
@@ -49,9 +56,21 @@ export async function unpackWheel(
   }
 }
 
+/** The entries that are files and that `select` accepts, the largest last. */
+async function selected(zip: ZipFile, select: (entry: string) => boolean): Promise<Entry[]> {
+  const found: Entry[] = [];
+  const entries = on(zip, 'entry', { close: ['end'] });
+  zip.readEntry();
+  for await (const [entry] of entries as AsyncIterable<[Entry]>) {
+    if (!entry.fileName.endsWith('/') && select(entry.fileName)) found.push(entry);
+    zip.readEntry();
+  }
+  return found.sort((a, b) => a.compressedSize - b.compressedSize);
+}
+
 function openZip(path: string): Promise<ZipFile> {
   return new Promise((resolve, reject) => {
-    open(path, { lazyEntries: true }, (error, zip) =>
+    open(path, { lazyEntries: true, autoClose: false }, (error, zip) =>
       error === null ? resolve(zip) : reject(error),
     );
   });
