@@ -244,17 +244,24 @@ void writeRow(const float* row, int64_t count, c10::Half* out) {
   std::copy_n(row, count, out);
 }
 
-// Rotates one head's first 2 · half numbers by a position's cosines and sines.
-FOR_EVERY_CPU void rotateRow(float* row, const float* cosine, const float* sine, int64_t half) {
-  for (int64_t d = 0; d < half; ++d) {
-    const float x = row[d], y = row[d + half];
-    row[d] = x * cosine[d] - y * sine[d];
-    row[d + half] = y * cosine[d + half] + x * sine[d + half];
+// Rotates the first 2 · half numbers of a head's rows, `dim` apart, by the cosines and sines of
+// their positions.
+FOR_EVERY_CPU void rotateRows(float* rows, int64_t count, int64_t dim, const float* cosines,
+                              const float* sines, int64_t half) {
+  for (int64_t t = 0; t < count; ++t) {
+    float* row = rows + t * dim;
+    const float* cosine = cosines + t * 2 * half;
+    const float* sine = sines + t * 2 * half;
+    for (int64_t d = 0; d < half; ++d) {
+      const float x = row[d], y = row[d + half];
+      row[d] = x * cosine[d] - y * sine[d];
+      row[d + half] = y * cosine[d + half] + x * sine[d + half];
+    }
   }
 }
 
-FOR_EVERY_CPU void scaleRow(float* row, int64_t count, float scale) {
-  for (int64_t d = 0; d < count; ++d) row[d] *= scale;
+FOR_EVERY_CPU void scaleRows(float* rows, int64_t count, float scale) {
+  for (int64_t i = 0; i < count; ++i) rows[i] *= scale;
 }
 
 }  // namespace
@@ -299,10 +306,11 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kBFloat16, at::kHalf, q.scalar_type(), "attend", [&] {
     const float* cosineData = rotated > 0 ? cosine.const_data_ptr<float>() : nullptr;
     const float* sineData = rotated > 0 ? sine.const_data_ptr<float>() : nullptr;
-    const auto loadRotated = [&](const scalar_t* row, int64_t t, float* out) {
-      readRow(row, headDim, out);
-      if (rotated > 0)
-        rotateRow(out, cosineData + t * rotated, sineData + t * rotated, rotated / 2);
+    const auto read = [&](const scalar_t* first, int64_t stride, int64_t count, float* out) {
+      for (int64_t t = 0; t < count; ++t) readRow(first + t * stride, headDim, out + t * dim);
+    };
+    const auto rotate = [&](float* of, int64_t count) {
+      if (rotated > 0) rotateRows(of, count, dim, cosineData, sineData, rotated / 2);
     };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
     // Sequences of different lengths take different time: an idle thread takes the next one.
@@ -317,21 +325,16 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
         const int64_t row = job / groups, group = job % groups;
         const int64_t length = lengths[row % batch];
         std::fill_n(kRows.begin() + length * dim, keyTile * dim, 0.0f);
-        for (int64_t t = 0; t < length; ++t) {
-          loadRotated(k.const_data_ptr<scalar_t>() + row * k.stride(0) + t * k.stride(1) +
-                          group * k.stride(2),
-                      t, kRows.data() + t * dim);
-          readRow(v.const_data_ptr<scalar_t>() + row * v.stride(0) + t * v.stride(1) +
-                      group * v.stride(2),
-                  headDim, vRows.data() + t * dim);
-        }
+        read(k.const_data_ptr<scalar_t>() + row * k.stride(0) + group * k.stride(2), k.stride(1),
+             length, kRows.data());
+        rotate(kRows.data(), length);
+        read(v.const_data_ptr<scalar_t>() + row * v.stride(0) + group * v.stride(2), v.stride(1),
+             length, vRows.data());
         for (int64_t h = group * perGroup; h < (group + 1) * perGroup; ++h) {
-          for (int64_t t = 0; t < T; ++t) {
-            loadRotated(q.const_data_ptr<scalar_t>() + row * q.stride(0) + t * q.stride(1) +
-                            h * q.stride(2),
-                        t, qRows.data() + t * dim);
-            scaleRow(qRows.data() + t * dim, headDim, static_cast<float>(scale));
-          }
+          read(q.const_data_ptr<scalar_t>() + row * q.stride(0) + h * q.stride(2), q.stride(1), T,
+               qRows.data());
+          rotate(qRows.data(), T);
+          scaleRows(qRows.data(), T * dim, static_cast<float>(scale));
           const Head head{qRows.data(), kRows.data(), vRows.data(),  T,         dim,
                           length,       window,       turned.data(), out.data()};
           onWidestVectors<AttendHead>(&head);

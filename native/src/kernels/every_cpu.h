@@ -85,9 +85,10 @@ PART_OF_KERNEL float sumOfVector(Vector<width> values) {
   float each[width];  // numbers of `values` itself, asked for one by one, would keep it out of the
                       // registers
   store(each, values);
-  float total = each[0];
-  for (int64_t i = 1; i < width; ++i) total += each[i];
-  return total;
+  // In halves: additions one after the other would wait for each other.
+  for (int64_t half = width / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i) each[i] += each[i + half];
+  return each[0];
 }
 
 template <typename V>
@@ -99,9 +100,9 @@ template <int64_t width>
 PART_OF_KERNEL float largestOfVector(Vector<width> values) {
   float each[width];
   store(each, values);
-  float largest = each[0];
-  for (int64_t i = 1; i < width; ++i) largest = each[i] > largest ? each[i] : largest;
-  return largest;
+  for (int64_t half = width / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i) each[i] = each[i + half] > each[i] ? each[i + half] : each[i];
+  return each[0];
 }
 
 // exp(x) for x ≤ 0 by 2^n · polynomial; relative error below 2e-7; 1.6e-38 below −87.

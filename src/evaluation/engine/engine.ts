@@ -73,11 +73,11 @@ export interface ComputedBatch {
   left: readonly Sample[] | null;
 }
 
-/** Seconds of work ahead for which companions are called: they take about one to come. */
+/**
+ * Seconds of work in a batch for which companions are called, or seconds that a run has computed by
+ * itself: they take about one to come.
+ */
 const worthCompanions = 2;
-
-/** Micro-batches for each thread, at least, that are begun together if there are so many. */
-const sharesTogether = 4;
 
 interface TakeOptions extends Pick<BatchOptions, 'signal' | 'onMicroBatch'> {
   /** Whether others are sure to follow. */
@@ -97,6 +97,7 @@ export class Engine {
   #rounds: readonly Round[];
   #microBatch: MicroBatch;
   #superBatch: number;
+  #secondsAlone = 0;
 
   constructor(options: EngineOptions) {
     const { model, strategies, microBatch, superBatch = 1 } = options;
@@ -146,10 +147,9 @@ export class Engine {
   }
 
   get #amounts(): Amounts {
-    const { companions } = this.#options;
     return {
       sequences: this.#microBatch.sequences,
-      superBatch: companions ? sharesTogether * (companions.most + 1) : this.#superBatch,
+      superBatch: this.#superBatch,
       spliced: this.#spliced,
     };
   }
@@ -291,12 +291,13 @@ export class Engine {
       onSums: addInOrder,
     });
     try {
-      const began = performance.now();
       for (let place; (place = queue.take()) !== null;) {
+        const began = performance.now();
         compute(place);
         const seconds = (performance.now() - began) / 1000;
-        if ((seconds / (place + 1)) * (slices.length - place - 1) > worthCompanions)
-          companions.call();
+        this.#secondsAlone += seconds;
+        const ahead = seconds * (slices.length - place - 1);
+        if (Math.max(ahead, this.#secondsAlone) > worthCompanions) companions.call();
         await new Promise(setImmediate);
         if (signal?.aborted === true || stop?.aborted === true) queue.close();
       }

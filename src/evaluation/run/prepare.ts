@@ -198,9 +198,10 @@ const worthThreads = 2 ** 17;
 
 /**
  * Values of a residual stream below which threads with micro-batches of their own are faster than
- * threads that share each operator (bench.mjs, section `shipped`).
+ * threads that share each operator: 1.2 to 1.4 times at 2¹⁷, the shipped model's; at 3 · 2¹⁸,
+ * GPT-2's, they are slower (AMD EPYC with AVX-512, 2 cores).
  */
-const worthSharing = 2 ** 20;
+const worthSharing = 2 ** 18;
 
 /** Threads of an operator: one, if other threads compute other micro-batches. */
 function threadsFor(
