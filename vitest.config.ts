@@ -20,15 +20,27 @@ const sharing = [
   'schema',
   'statistics',
   'summary',
+  'torch',
 ];
 
-/** Files of these folders that measure the memory of their process or replace its functions. */
+/**
+ * Files of these folders that measure the memory of their process, replace its functions, or start
+ * from a process without libtorch.
+ */
 const alone = [
   'test/data/samples.test.ts',
   'test/evaluation/engine/collector.test.ts',
   'test/evaluation/larger-than-memory.test.ts',
   'test/evaluation/run/fits.test.ts',
   'test/lm/config-keys.test.ts',
+  'test/torch/memory.test.ts',
+  'test/torch/misuse.test.ts',
+  'test/torch/peak-memory.test.ts',
+  'test/torch/threads.test.ts',
+  'test/torch/setup/build.test.ts',
+  'test/torch/setup/fetch.test.ts',
+  'test/torch/setup/platform.test.ts',
+  'test/torch/walk/walk.test.ts',
 ];
 
 const shared = sharing.map((folder) => `test/${folder}/**/*.test.ts`);
