@@ -3,9 +3,9 @@ import { defineConfig } from 'vitest/config';
 const report = process.env['SAE_EVAL_TEST_REPORT'];
 
 /**
- * Folders of tests that compute, read files or serve in their own process. Half of the time of a
- * small file goes into starting a process, importing the package and loading libtorch: these files
- * share processes. test/leaves-nothing.ts checks that none leaves settings of the process behind.
+ * Folders of tests that compute and read files in their own process. Half of the time of a small
+ * file goes into starting a process, importing the package and loading libtorch: these files share
+ * processes. test/leaves-nothing.ts checks that none leaves settings of the process behind.
  */
 const sharing = [
   'checkpoint',
@@ -18,7 +18,6 @@ const sharing = [
   'report',
   'sae',
   'schema',
-  'server',
   'statistics',
   'summary',
   'torch',
@@ -34,10 +33,6 @@ const alone = [
   'test/evaluation/larger-than-memory.test.ts',
   'test/evaluation/run/fits.test.ts',
   'test/lm/config-keys.test.ts',
-  'test/server/connections.test.ts',
-  'test/server/jobs/memory.test.ts',
-  'test/server/load.test.ts',
-  'test/server/slow-files.test.ts',
   'test/torch/memory.test.ts',
   'test/torch/misuse.test.ts',
   'test/torch/peak-memory.test.ts',
