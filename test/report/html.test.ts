@@ -15,7 +15,6 @@ import { estimate, number } from '#src/report/numbers.js';
 import { scalarFieldsOf } from '#src/metrics/table.js';
 import { estimateOf } from '#src/report/metric-rows.js';
 import { evaluationResult, klPairs, saeResult } from './fixture.js';
-import { full } from '../full.js';
 
 const full = (change: Partial<EvaluationResult> = {}): EvaluationResult => {
   const result = evaluationResult(change);
@@ -201,7 +200,7 @@ describe.skipIf(!existsSync(executablePath))('HTML in Chromium (skipped without 
     },
   );
 
-  it.runIf(full)('stays readable with a hundred SAEs', async () => {
+  it('stays readable with a hundred SAEs', async () => {
     const results = Array.from({ length: 100 }, (_, i) => {
       const sae = saeResult((['TopK', 'MLSAE', 'JumpReLU'] as const)[i % 3]!, {
         label: `runs/step_${i}/ae.pt`,

@@ -256,7 +256,7 @@ describe('cancellation', () => {
       what: 'the cancellation',
     });
     const { progress } = await client.get(running.id);
-    expect(progress!.samples).toBeLessThan(progress!.total);
+    expect(progress!.samples).toBeLessThan(progress!.total!);
     const next = await client.evaluate(smallRequest({ seed: 99 }), { wait: true });
     expect(next.status).toBe('succeeded');
     expect(await client.cancel(next.id)).toMatchObject({ id: next.id, status: 'succeeded' });
