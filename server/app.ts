@@ -59,7 +59,7 @@ import type { MachineState, Services } from './services.js';
 import { startWorkers } from './start-workers.js';
 import { registerTracing } from './tracing.js';
 import { registerUnread, UnreadAnswers } from './unread.js';
-import { registerValidation } from './validation.js';
+import { schemaCompilers } from './validation.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -128,6 +128,7 @@ export async function buildApp(
     ...(options.trustProxy.length === 0 ? {} : { trustProxy: trustedProxies(options.trustProxy) }),
     clientErrorHandler: refuseConnection,
     frameworkErrors: (error, _, reply) => void sendProblem(reply, codedError(error)),
+    schemaController: { compilersFactory: schemaCompilers },
     forceCloseConnections: 'idle',
     return503OnClosing: true,
   });
@@ -219,7 +220,6 @@ export async function buildApp(
   registerBasePath(app, options);
   registerCors(app, options);
   registerTracing(app);
-  registerValidation(app);
   registerProblems(app);
   registerJsonBodies(app);
   const countStranger = await registerRateLimit(app, options);

@@ -1,5 +1,5 @@
 /** Validates requests with their zod schemas; faults become `request-invalid` with field paths. */
-import type { FastifyInstance, FastifySchemaCompiler } from 'fastify';
+import type { FastifySchemaCompiler, FastifyServerOptions } from 'fastify';
 import type { z } from 'zod';
 import { SaeEvalError, type FieldError } from '../src/errors.js';
 import { check } from '../src/schema/faults.js';
@@ -25,8 +25,18 @@ const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
     return faults === null ? { value: data } : { error: invalid(faults) };
   };
 
-/** Requests are checked by zod. Responses are typed by zod and sent unchecked. */
-export function registerValidation(app: FastifyInstance): void {
-  app.setValidatorCompiler(validatorCompiler);
-  app.setSerializerCompiler(() => (data) => JSON.stringify(data));
-}
+/** Fastify's types of them know its own compilers alone. */
+type SchemaCompilers = NonNullable<
+  NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']
+>;
+
+/**
+ * Compilers of a server's schemas, given as it is made, since Fastify would load its own ones
+ * otherwise: requests are checked by zod; responses are typed by zod and sent unchecked.
+ */
+export const schemaCompilers: SchemaCompilers = {
+  buildValidator: (() => validatorCompiler) as unknown as NonNullable<
+    SchemaCompilers['buildValidator']
+  >,
+  buildSerializer: () => () => (data: unknown) => JSON.stringify(data),
+};

@@ -2,7 +2,8 @@
  * Small YAML configurations that lie beside weights. They come from outside: nothing in them makes
  * an object other than mappings, lists and scalars, and a small file cannot grow without bound.
  */
-import { type CST, isScalar, LineCounter, parseDocument, Parser, visit } from 'yaml';
+import { createRequire } from 'node:module';
+import type * as Yaml from 'yaml';
 import type { z } from 'zod';
 import { SaeEvalError, type ErrorCode } from '../errors.js';
 import { fitSchema, readTextFile, type TextFileOptions } from './json-file.js';
@@ -17,6 +18,12 @@ const mostAliases = 100;
 /** Mappings and lists that may lie within each other. */
 const deepest = 64;
 
+/**
+ * The library. It takes a tenth of a second to load, which processes without a YAML file are
+ * spared.
+ */
+const library = (): typeof Yaml => createRequire(import.meta.url)('yaml') as typeof Yaml;
+
 /** Whether a value nests deeper than `left` more levels; one that contains itself does. */
 function isDeeperThan(value: unknown, left: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -28,7 +35,8 @@ function isDeeperThan(value: unknown, left: number): boolean {
  * document recurses, and where the stack ends there the whole process may end.
  */
 function isWrittenDeeperThan(text: string, most: number): boolean {
-  const open: [token: CST.Token | null | undefined, level: number][] = [];
+  const { Parser } = library();
+  const open: [token: Yaml.CST.Token | null | undefined, level: number][] = [];
   for (const token of new Parser().parse(text)) open.push([token, 0]);
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const [token, level] = next;
@@ -42,6 +50,7 @@ function isWrittenDeeperThan(text: string, most: number): boolean {
 }
 
 function parseYaml(text: string, path: string, code: ErrorCode): unknown {
+  const { isScalar, LineCounter, parseDocument, visit } = library();
   const lineCounter = new LineCounter();
   const refused = (found: string, at?: number) => {
     const { line, col } = lineCounter.linePos(at ?? 0);

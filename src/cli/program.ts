@@ -5,7 +5,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { forkChild } from '../compute/fork-child.js';
-import { latentSorts } from '../schema/latents.js';
+import { latentSorts } from '../schema/latent-sorts.js';
 import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { CompareFlags } from './commands/compare.js';

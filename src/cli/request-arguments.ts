@@ -1,8 +1,6 @@
 /** The request of a command line: its file, and the options that change it. */
 import { SaeEvalError } from '../errors.js';
 import type { RequestFlags } from './options.js';
-import { readRequest } from './request-file.js';
-import { setField } from './set-field.js';
 
 export interface RequestArguments extends RequestFlags {
   /** File of the request, or `-`. */
@@ -37,16 +35,4 @@ export function withRequest(
       'expected a file with the request (JSON or YAML), or - for standard input',
     );
   return { ...flags, request: found, set: settings, failIf: gates };
-}
-
-/**
- * Content of the request's file with `--set` and `--name`.
- * @throws SaeEvalError `file-not-found`, `file-unreadable`, `body-malformed`, `request-invalid`.
- */
-export async function requestOf({ request, set = [], name }: RequestArguments): Promise<unknown> {
-  const content = await readRequest(request);
-  const isObject = content !== null && typeof content === 'object' && !Array.isArray(content);
-  if (!isObject) return content; // Validation refuses it later.
-  const changed = set.reduce<unknown>(setField, content);
-  return name === undefined ? changed : { ...(changed as object), name };
 }

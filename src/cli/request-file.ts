@@ -1,7 +1,8 @@
 /** Requests as people write them: JSON or YAML, in a file or on standard input. */
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { extname } from 'node:path';
-import { LineCounter, parseDocument } from 'yaml';
+import type * as Yaml from 'yaml';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { missingPath } from '../missing-path.js';
 import { jsonFault, placeIn } from '../json-fault.js';
@@ -27,6 +28,8 @@ function parseJson(text: string, name: string): unknown {
 }
 
 function parseYaml(text: string, name: string): unknown {
+  // A tenth of a second to load, which commands without a YAML file are spared.
+  const { LineCounter, parseDocument } = createRequire(import.meta.url)('yaml') as typeof Yaml;
   const lineCounter = new LineCounter();
   const document = parseDocument(text, {
     lineCounter,

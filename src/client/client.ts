@@ -18,7 +18,8 @@ import type {
   ReportLanguage,
 } from '../schema/record.js';
 import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
-import type { Latents, LatentSort } from '../schema/latents.js';
+import type { LatentSort } from '../schema/latent-sorts.js';
+import type { Latents } from '../schema/latents.js';
 import type { EvaluationRequest } from '../schema/request.js';
 import type { RunComparison, RunComparisonRequest } from '../schema/run-comparison.js';
 import type { ShardList, Worker } from '../schema/shards.js';

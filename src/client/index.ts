@@ -53,13 +53,8 @@ export type {
   ListSort,
   SortOrder,
 } from '../schema/list.js';
-export type {
-  Latent,
-  LatentContext,
-  Latents,
-  LatentsSummary,
-  LatentSort,
-} from '../schema/latents.js';
+export type { LatentSort } from '../schema/latent-sorts.js';
+export type { Latent, LatentContext, Latents, LatentsSummary } from '../schema/latents.js';
 export type {
   RunComparison,
   RunComparisonRequest,

@@ -13,8 +13,8 @@ import { hidePaths, openPaths, serverAllowsPrograms } from '../evaluation/reques
 import { toChildSchema, type FromChild, type ProcessUsage, type ToChild } from './protocol.js';
 import { devices, versions } from '../torch/index.js';
 import { goFirst, standBack } from '../torch/tuning.js';
+import { computeSpan } from './compute-span.js';
 import { OpenRunner } from './open-runner.js';
-import { startComputeSpan } from './tracing.js';
 import { startWatchThread } from './watch-thread.js';
 
 /** Milliseconds between numbers as they stand: to make them and to send them takes time. */
@@ -91,7 +91,7 @@ async function run(message: Extract<ToChild, { type: 'run' }>): Promise<void> {
   shards.close();
   cache.limitBytes = cacheBytes;
   const usage = usageOf(device);
-  const span = startComputeSpan(trace);
+  const span = await computeSpan(trace);
   try {
     const result = await runWithRoom(request, {
       device,

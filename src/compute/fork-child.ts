@@ -6,6 +6,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { childEnvironment } from '../inspect/child-environment.js';
 import { computeEnvironment, computeFlags } from '../torch/tuning.js';
+import { hasPreloads, preloads } from './preloads.js';
 import { lifeVariable } from './watch-thread.js';
 
 /** How weights come into memory: src/checkpoint/weights-file.ts. */
@@ -24,32 +25,13 @@ export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildPro
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     env: {
       ...computeEnvironment,
-      ...childEnvironment({ also: isTraced() ? ['OTEL_*'] : [] }),
+      // What was loaded ahead may be an OpenTelemetry SDK, with settings of its own.
+      ...childEnvironment({ also: hasPreloads() ? ['OTEL_*'] : [] }),
       ...(weights === undefined ? {} : { SAE_EVAL_WEIGHTS: weights }),
       SAE_EVAL_PROCESS_NICE: String(niceness),
       SAE_EVAL_PROCESS_PARENT: String(process.pid),
       [lifeVariable]: '1',
     },
     execArgv: [...computeFlags, ...preloads(process.execArgv)],
-  });
-}
-
-/** Whether this process loads something ahead, such as an OpenTelemetry SDK with its settings. */
-function isTraced(): boolean {
-  const options = (process.env['NODE_OPTIONS'] ?? '').split(/[\s=]/);
-  return [...options, ...preloads(process.execArgv)].some((option) =>
-    /^(?:--(?:import|require)|-r)/.test(option),
-  );
-}
-
-/**
- * `--import` and `--require` of this process's command line, such as an OpenTelemetry SDK's: a
- * forked process has its own.
- */
-function preloads(flags: readonly string[]): string[] {
-  return flags.flatMap((flag, index) => {
-    if (/^--(import|require)=/.test(flag)) return [flag];
-    const value = flags[index + 1];
-    return /^(--import|--require|-r)$/.test(flag) && value !== undefined ? [flag, value] : [];
   });
 }

@@ -1,17 +1,7 @@
-/**
- * OpenTelemetry spans of the compute process: loading, and each batch. Nothing without an SDK
- * (docs/reference/operations.md).
- */
+/** OpenTelemetry spans of the compute process: loading, and each batch. */
 import { propagation, ROOT_CONTEXT, SpanStatusCode, trace } from '@opentelemetry/api';
 import { packageVersion } from '../version.js';
-
-export interface ComputeSpan {
-  /** The model and the SAEs are there. */
-  loaded(): void;
-  /** A batch was done; `samples` are those of the run so far. */
-  batch(samples: number): void;
-  end(error?: string): void;
-}
+import type { ComputeSpan } from './compute-span.js';
 
 /** The span of a run, a child of the evaluation's in the process that asked for it. */
 export function startComputeSpan(carrier: Record<string, string>): ComputeSpan {

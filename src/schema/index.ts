@@ -3,6 +3,7 @@ export * from './absorption.js';
 export * from './block-sites.js';
 export * from './catalogue.js';
 export * from './dictionaries.js';
+export * from './latent-sorts.js';
 export * from './latents.js';
 export * from './list.js';
 export * from './names.js';

@@ -65,23 +65,6 @@ export const latentsSummarySchema = z
 /** What a latents table says of an SAE. */
 export type LatentsSummary = z.infer<typeof latentsSummarySchema>;
 
-/** Columns that rows can be sorted by. */
-export const latentSorts = [
-  'latent',
-  'active',
-  'density',
-  'samples',
-  'sampleShare',
-  'mean',
-  'max',
-  'encoderNorm',
-  'decoderNorm',
-  'encoderDecoderCosine',
-  'twinCosine',
-] as const;
-
-export type LatentSort = (typeof latentSorts)[number];
-
 export const latentsSchema = z
   .object({
     sae: z.string().describe('Label of the SAE whose latents these are.'),

@@ -160,7 +160,7 @@ describe('retries', () => {
 
   it('nobody is kept waiting for an hour', async () => {
     const url = await listen((_, response) =>
-      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '3600' }),
+      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '60' }),
     );
     await expect(new SaeEvalClient(url).kinds()).rejects.toMatchObject({
       name: 'BusyError',
@@ -231,14 +231,19 @@ describe('watch', () => {
   });
 
   it('gives up after so many attempts, and waits as long as a busy server says', async () => {
-    const busy = await listen((_, response, call) =>
-      call === 1
-        ? json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '1' })
-        : response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event(2, 'end')),
-    );
-    const before = performance.now();
+    let isOver = false;
+    const busy = await listen((_, response, call) => {
+      if (call === 1) {
+        // Of two timers of the same length the one that is set first ends first.
+        setTimeout(() => (isOver = true), 1000);
+        json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '1' });
+        return;
+      }
+      expect(isOver).toBe(true);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).end(event(2, 'end'));
+    });
     for await (const { id } of new SaeEvalClient(busy).watch('a')) expect(id).toBe('2');
-    expect(performance.now() - before).toBeGreaterThan(990);
+    expect(isOver).toBe(true);
     await expect(
       new SaeEvalClient('http://127.0.0.1:1').watch('a', { attempts: 1 }).next(),
     ).rejects.toBeInstanceOf(ConnectionError);
@@ -306,12 +311,12 @@ describe('a result', () => {
 
 describe('signals', () => {
   it('give up a call, also while it waits to be sent again', async () => {
-    const url = await listen((incoming) => incoming.socket.destroy());
-    const started = Date.now();
+    const url = await listen((_, response) =>
+      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '60' }),
+    );
     await expect(
       new SaeEvalClient(url, { retries: 100 }).kinds({ signal: AbortSignal.timeout(300) }),
     ).rejects.toMatchObject({ name: 'TimeoutError' });
-    expect(Date.now() - started).toBeLessThan(2000);
   });
 });
 

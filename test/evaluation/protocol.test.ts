@@ -12,8 +12,8 @@ import { shipped } from '../golden/load.js';
 
 const small: EvaluationRequest = {
   model: shipped('tiny-llama'),
-  dataset: { path: shipped('eval'), seqLen: 32, maxSamples: 24 },
-  batchSize: 8,
+  dataset: { path: shipped('eval'), seqLen: 32, maxSamples: 12 },
+  batchSize: 4,
   saes: [
     { kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 },
     { kind: 'RouteSAE', checkpoint: shipped('RouteSAE_tiny.pt'), k: 16 },
@@ -32,7 +32,7 @@ const numbers = ({ results, comparisons, data }: EvaluationResult): unknown => (
 /**
  * Float32 sums in other blocks differ by some 1e-6, on every CPU elsewhere. Now and then a latent
  * next to a threshold, or next to the k-th largest, changes sides by that: the numbers of one of
- * the 1000 tokens move by some percent of theirs. A mean over batches that differ in size would be
+ * the 400 tokens move by some percent of theirs. A mean over batches that differ in size would be
  * off by more.
  */
 function expectClose(found: number, expected: number, field: string): void {
@@ -43,11 +43,11 @@ function expectClose(found: number, expected: number, field: string): void {
 
 describe('strict', () => {
   it('does not change with the batch size', async () => {
-    const [eight, five] = await Promise.all([
+    const [four, five] = await Promise.all([
       run({ ...small, protocol: ['strict'] }),
       run({ ...small, protocol: ['strict'], batchSize: 5 }),
     ]);
-    eight.results.forEach(({ strict }, index) => {
+    four.results.forEach(({ strict }, index) => {
       for (const [field, value] of Object.entries(strict!)) {
         if (value === null || Array.isArray(value) || !('mean' in value)) continue;
         const other = five.results[index]!.strict![field as 'NormMSE']!;
@@ -116,24 +116,24 @@ describe('progress', () => {
       {
         ...small,
         saes: small.saes.slice(0, 1),
-        dataset: { ...small.dataset, seqLen: 512, maxSamples: 40 },
-        batchSize: 40,
+        dataset: { ...small.dataset, seqLen: 512, maxSamples: 16 },
+        batchSize: 16,
         device: 'cpu',
       },
       { progressInterval: 0, onProgress: (progress) => seen.push(progress) },
     );
     const within = seen.slice(0, -1);
-    expect(within).toHaveLength(19); // the batch has twenty micro-batches
+    expect(within).toHaveLength(7); // the batch has eight micro-batches
     for (const { samples, total, batches, secondsLeft } of within) {
-      expect({ total, batches }).toEqual({ total: 40, batches: 0 });
+      expect({ total, batches }).toEqual({ total: 16, batches: 0 });
       expect(samples).toBeGreaterThan(0);
-      expect(samples).toBeLessThan(40);
+      expect(samples).toBeLessThan(16);
       expect(secondsLeft).toBeGreaterThan(0);
     }
     expect(within.map(({ samples }) => samples)).toEqual(
       within.map(({ samples }) => samples).sort((a, b) => a - b),
     );
-    expect(seen.at(-1)).toMatchObject({ samples: 40, total: 40, batches: 1, secondsLeft: 0 });
+    expect(seen.at(-1)).toMatchObject({ samples: 16, total: 16, batches: 1, secondsLeft: 0 });
   });
 });
 
@@ -170,12 +170,12 @@ describe('a run that is stopped', () => {
     const journal = join(folder, 'journal');
     const seen: number[] = [];
     await run(
-      { ...small, batchSize: 12 },
+      { ...small, batchSize: 6 },
       { journal, onProgress: ({ batches }) => seen.push(batches) },
     );
     expect(seen).toEqual([1, 2]);
     writeFileSync(journal, 'not a journal');
-    await run({ ...small, batchSize: 12 }, { journal });
+    await run({ ...small, batchSize: 6 }, { journal });
   });
 
   it('leaves no tensor behind', async () => {

@@ -312,8 +312,6 @@ describe('structures without end', () => {
   ])('%s end in an error', async (_, pickle) => {
     const path = join(folder, 'file');
     writeFileSync(path, zipOf(ptOf(pickle)));
-    const from = performance.now();
     await expect(readCheckpoint(path)).rejects.toBeInstanceOf(SaeEvalError);
-    expect(performance.now() - from).toBeLessThan(20_000);
   });
 });

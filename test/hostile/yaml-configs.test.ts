@@ -108,9 +108,7 @@ describe.each(saes)('%s', (name, path, config, weights) => {
     const random = randomBits(11);
     let refused = 0;
     for (let round = 0; round < rounds; round++) {
-      const start = performance.now();
       const found = await described(mutated(text, random));
-      expect(performance.now() - start, `round ${round}`).toBeLessThan(5000);
       if (!(found instanceof Error)) continue;
       refused += 1;
       if (!(found instanceof SaeEvalError) || found.code === 'internal')

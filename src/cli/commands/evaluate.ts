@@ -16,7 +16,8 @@ import { finishFolder, journalIn, lockFolder, takeFolder } from '../out-folder.j
 import { ownJournal } from '../own-journal.js';
 import { planTable } from '../plan-table.js';
 import { progressDisplay } from '../progress-bar.js';
-import { requestOf, type RequestArguments } from '../request-arguments.js';
+import { requestOf } from '../changed-request.js';
+import type { RequestArguments } from '../request-arguments.js';
 import { withDevice } from '../request-device.js';
 import { countOf, type PlanFlags } from '../sharded-run.js';
 import { judge, showResult } from '../show-result.js';

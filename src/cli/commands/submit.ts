@@ -11,7 +11,8 @@ import type { EvaluationRecord, EvaluationRequest } from '../../schema/index.js'
 import { checkGate, parseGate, type Gate } from '../gate.js';
 import { localeLanguage, type Language } from '../language.js';
 import { progressDisplay } from '../progress-bar.js';
-import { requestOf, type RequestArguments } from '../request-arguments.js';
+import { requestOf } from '../changed-request.js';
+import type { RequestArguments } from '../request-arguments.js';
 import { judge, showResult } from '../show-result.js';
 import { say } from '../say.js';
 import { shownJson } from '../../shown-text.js';

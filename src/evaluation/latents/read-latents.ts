@@ -1,11 +1,6 @@
 /** Reads rows of a run's `latents.parquet`: sorted, a page at a time, or one latent. */
 import { open, type FileHandle } from 'node:fs/promises';
-import {
-  parquetMetadataAsync,
-  parquetReadObjects,
-  type AsyncBuffer,
-  type FileMetaData,
-} from 'hyparquet';
+import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { SaeEvalError } from '../../errors.js';
 import { nearestName } from '../../nearest-name.js';
 import type { Latent, Latents, LatentSort } from '../../schema/index.js';
@@ -49,6 +44,9 @@ function aboutOf({ key_value_metadata }: FileMetaData): LatentsAbout {
   return latentsAboutSchema.parse(JSON.parse(text ?? 'null'));
 }
 
+/** The library, which servers and commands load with the first table. */
+const library = () => import('hyparquet');
+
 async function using<T>(path: string, use: (table: Table) => Promise<T>): Promise<T> {
   const file = await open(path, 'r');
   try {
@@ -56,7 +54,7 @@ async function using<T>(path: string, use: (table: Table) => Promise<T>): Promis
     const buffer = bufferOf(file, size);
     let table: Table;
     try {
-      const metadata = await parquetMetadataAsync(buffer);
+      const metadata = await (await library()).parquetMetadataAsync(buffer);
       table = { buffer, metadata, about: aboutOf(metadata) };
     } catch (thrown) {
       throw new SaeEvalError(
@@ -89,7 +87,7 @@ async function rowsAt(
   { buffer, metadata }: Table,
   { from, count, columns }: { from: number; count: number; columns?: string[] },
 ): Promise<Record<string, unknown>[]> {
-  return parquetReadObjects({
+  return (await library()).parquetReadObjects({
     file: buffer,
     metadata,
     rowStart: from,

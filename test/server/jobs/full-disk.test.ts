@@ -143,10 +143,9 @@ describe.skipIf(disk === null)('a full disk', () => {
       await until(() => server.output().split('continues when there is room').length > metBefore, {
         what: 'the evaluation to meet the full disk',
       });
-      const asked = Date.now();
       server.child.kill('SIGTERM');
+      // A server that is not done by its grace ends with 1.
       expect(await server.ended).toEqual({ code: 0, signal: null });
-      expect(Date.now() - asked).toBeLessThan(8000);
       giveBack();
       server = await spawnServer(folder);
       client = new SaeEvalClient(server.url, { retries: 0 });

@@ -115,10 +115,9 @@ describe('kill -9', () => {
       await until(async () => ((await client.get(id)).progress?.batches ?? 0) >= 2, {
         what: 'two batches',
       });
-      const before = Date.now();
       server.child.kill('SIGTERM');
+      // A server that is not done by its grace ends with 1.
       expect(await server.ended).toEqual({ code: 0, signal: null });
-      expect(Date.now() - before).toBeLessThan(8000);
       expect(await ended).toContain('the server stops');
       const db = new Database(join(folder.path, 'jobs.db'), { readOnly: true });
       expect(db.prepare('SELECT status FROM evaluations WHERE id = ?').get(id)).toEqual({

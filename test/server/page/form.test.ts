@@ -10,6 +10,7 @@ import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type CheckpointEntry, type EvaluationRecord } from '#src/client/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
 import { executable, launch, picture, watch, type Watched } from './browser.js';
+import { full } from '../../full.js';
 
 const shipped = join(packageRoot, 'checkpoints');
 
@@ -129,7 +130,7 @@ describe.skipIf(executable === undefined)('the form', () => {
     expect(await sent()).toEqual({ checkpoint });
   });
 
-  it('takes a hook point instead of a layer that the file lacks', async () => {
+  it.runIf(full)('takes a hook point instead of a layer that the file lacks', async () => {
     await choose('openai/sae.pt');
     expect(await submit()).toEqual([
       'Please check the marked fields.',
@@ -140,7 +141,7 @@ describe.skipIf(executable === undefined)('the form', () => {
     expect(await submit()).toMatchObject({ request: { saes: [{ hook }] } });
   });
 
-  it('requires a scale that the file lacks', async () => {
+  it.runIf(full)('requires a scale that the file lacks', async () => {
     await choose('saelens-scale/sae_weights.safetensors');
     expect(await page.getByLabel('Scale').getAttribute('required')).not.toBeNull();
     expect(await submit()).toHaveLength(2);

@@ -122,24 +122,18 @@ describe('the numbers', () => {
       });
       expect(accepted.status).toBe(202);
       const location = new URL(accepted.headers.get('location')!, accepted.url);
-      const started = performance.now();
-      const delays: number[] = [];
+      let answers = 0;
       let record = await (await fetch(location)).json();
       while (['queued', 'running'].includes(record.status)) {
-        const before = performance.now();
         expect((await fetch(`${server.url}/healthz`)).status).toBe(200);
-        delays.push(performance.now() - before);
+        answers += 1;
         await new Promise((resolve) => setTimeout(resolve, 50));
         record = await (await fetch(location)).json();
       }
       expect(record.error).toBeNull();
       expectGolden(record.result, chosen);
-      delays.sort((a, b) => a - b);
-      // A loop that is not free answers once in a batch. The median is compared with the whole, so
-      // that it holds on slow CPUs too; a single answer may wait for a core.
-      expect(delays[Math.floor(delays.length / 2)]).toBeLessThan(
-        (performance.now() - started) / 20,
-      );
+      // A loop that is not free would answer once in a batch.
+      expect(answers).toBeGreaterThan(record.progress.batches);
 
       // In the short run the client finds the evaluation that fetch submitted; in the long one it
       // is computed again.
@@ -257,12 +251,12 @@ describe('cancellation', () => {
       status: 409,
       code: 'not-finished',
     });
-    const before = Date.now();
     await client.cancel(running.id);
     await until(async () => (await client.get(running.id)).status === 'cancelled', {
       what: 'the cancellation',
     });
-    expect(Date.now() - before).toBeLessThan(5000);
+    const { progress } = await client.get(running.id);
+    expect(progress!.samples).toBeLessThan(progress!.total!);
     const next = await client.evaluate(smallRequest({ seed: 99 }), { wait: true });
     expect(next.status).toBe('succeeded');
     expect(await client.cancel(next.id)).toMatchObject({ id: next.id, status: 'succeeded' });
