@@ -38,10 +38,7 @@ export type ResultTask =
   | { type: 'latents'; count: 0; path: string; query: ReadLatentsOptions };
 
 export type ToResultReader = { task: ResultTask } | ResultText;
-export type FromResultReader =
-  | { wants: number }
-  | { answer: unknown }
-  | { error: SerializedError };
+export type FromResultReader = { wants: number } | { answer: unknown } | { error: SerializedError };
 
 export interface ResultReaderLimits {
   /** Heap of a process, in MiB. Default: a comparison of a hundred megabytes of results. */

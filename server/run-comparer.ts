@@ -3,9 +3,10 @@
  * memory, by the sizes of the files, and a bounded time.
  */
 import { stat } from 'node:fs/promises';
-import { SaeEvalError } from '../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import { hidePaths } from '../src/evaluation/request/path-table.js';
 import type { RunComparison } from '../src/schema/run-comparison.js';
-import { systemMemory } from '../src/system-memory.js';
+import { systemMemory } from '../src/evaluation/run/device-memory.js';
 import { FairGate, type Turn } from './fair-gate.js';
 import { compareInChild } from './shards/run-tasks.js';
 
@@ -52,10 +53,10 @@ export class RunComparer {
     }: { others: readonly ComparedSums[]; metrics?: readonly string[] | undefined; turn: Turn },
   ): Promise<RunComparison> {
     return this.#gate.through(turn, async (signal) => {
-      await this.#refuseIfLarge([base, ...others]);
       const { longestMs = 600_000, niceness } = this.options;
       const longest = AbortSignal.timeout(longestMs);
       try {
+        await this.#refuseIfLarge([base, ...others]);
         return await compareInChild(
           {
             base,
@@ -67,7 +68,9 @@ export class RunComparer {
       } catch (thrown) {
         if (longest.aborted && !signal.aborted)
           throw tooLarge(`the comparison takes more than ${longestMs / 1000} s`);
-        throw thrown;
+        // One may have been removed meanwhile; where the store lies is nobody's business.
+        const named = [base, ...others].map(({ name, path }) => ({ name, path, within: [] }));
+        throw hidePaths(asSaeEvalError(thrown, 'The comparison'), named);
       }
     });
   }

@@ -7,11 +7,7 @@ import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import {
-  hasEnded,
-  type EvaluationEvent,
-  type EvaluationSummary,
-} from '../../src/schema/record.js';
+import { hasEnded, type EvaluationEvent, type EvaluationSummary } from '../../src/schema/record.js';
 import { endIdOf, resultIdOf } from '../jobs/events.js';
 import { presenceOf, refuseIfGone } from '../presence.js';
 import type { Services } from '../services.js';
@@ -43,10 +39,7 @@ const texts = new WeakMap<EvaluationEvent, string>();
 function textOf(event: EvaluationEvent): string {
   let text = texts.get(event);
   if (text === undefined)
-    texts.set(
-      event,
-      (text = eventText(event.event, event.id, JSON.stringify(event.data))),
-    );
+    texts.set(event, (text = eventText(event.event, event.id, JSON.stringify(event.data))));
   return text;
 }
 

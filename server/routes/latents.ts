@@ -2,7 +2,8 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { SaeEvalError } from '../../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
+import { hidePaths } from '../../src/evaluation/request/path-table.js';
 import { latentsSchema, latentSorts } from '../../src/schema/latents.js';
 import { hasEnded } from '../../src/schema/record.js';
 import { latentsBeside } from '../jobs/latents-beside.js';
@@ -77,11 +78,17 @@ export function registerLatents(app: Api, services: Services): void {
       const { id } = request.params;
       const path = latentsOf(services, request, id);
       const { format, ...query } = request.query;
-      if (format === 'json')
-        return services.reads.latents(path, query, {
-          client: clientOf(request),
-          signal: presenceOf(request, reply),
+      if (format === 'json') {
+        const turn = { client: clientOf(request), signal: presenceOf(request, reply) };
+        return services.reads.latents(path, query, turn).catch((thrown: unknown) => {
+          // It may have been removed meanwhile.
+          if (!existsSync(path))
+            throw new SaeEvalError('not-found', `There is no evaluation ${id} any more.`);
+          throw hidePaths(asSaeEvalError(thrown), [
+            { name: `The latents of ${id}`, path, within: [] },
+          ]);
         });
+      }
       return reply
         .type(parquetType)
         .header('content-length', statSync(path).size)

@@ -1,11 +1,7 @@
 /** `POST /v1/evaluations` and `/v1/evaluations/:id/rerun`: new evaluations, and old ones again. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import {
-  evaluationRecordSchema,
-  hasEnded,
-  longestWait,
-} from '../../src/schema/record.js';
+import { evaluationRecordSchema, hasEnded, longestWait } from '../../src/schema/record.js';
 import { requestSchema } from '../../src/schema/request.js';
 import { referenceTo } from '../base-path.js';
 import { mergePatch } from '../merge-patch.js';

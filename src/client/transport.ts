@@ -133,10 +133,9 @@ export class Transport {
       });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new ConnectionError(
-        `${method} ${target} did not reach a server: ${reasonOf(cause)}.`,
-        { cause },
-      );
+      throw new ConnectionError(`${method} ${target} did not reach a server: ${reasonOf(cause)}.`, {
+        cause,
+      });
     }
     if (!response.ok) throw await errorOf(response);
     return response;
@@ -147,7 +146,5 @@ export class Transport {
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return String(thrown);
   const { cause, message } = thrown;
-  return cause instanceof Error && cause.message !== ''
-    ? `${message} (${cause.message})`
-    : message;
+  return cause instanceof Error && cause.message !== '' ? `${message} (${cause.message})` : message;
 }

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ResultReaders, type ResultText } from '#server/result-readers.js';
 import { run } from '#src/evaluation/run/run.js';
-import type { EvaluationResult } from '#src/schema/index.js';
 import { shipped } from '../golden/load.js';
 
 let small: ResultText;
@@ -15,13 +14,13 @@ const pool = (limits = {}): ResultReaders => {
 };
 
 beforeAll(async () => {
-  const { results, ...rest } = (await run({
+  const { results, ...rest } = await run({
     model: shipped('tiny-llama'),
     dataset: { path: shipped('eval'), seqLen: 8, maxSamples: 12 },
     saes: [{ kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }],
     batchSize: 4,
     device: 'cpu',
-  })) as EvaluationResult;
+  });
   const text = (count: number): string =>
     JSON.stringify({
       ...rest,

@@ -119,8 +119,10 @@ describe.skipIf(faultLibrary() === null)('a clock that is a year ahead', () => {
       await server.ended;
       // As an earlier version left it, which noted no date.
       const db = new Database(join(place, 'jobs.db'));
-      db.exec("DELETE FROM facts WHERE name = 'last-date'; DELETE FROM evaluations WHERE " +
-        `id = '${id}'`);
+      db.exec(
+        "DELETE FROM facts WHERE name = 'last-date'; DELETE FROM evaluations WHERE " +
+          `id = '${id}'`,
+      );
       db.close();
       server = await start();
       await untilDistrusted(server);
