@@ -82,8 +82,8 @@ export class RunComparer {
     const bytes = sizes.reduce((sum, { size }) => sum + size, 0);
     if (bytes > mostBytes)
       throw tooLarge(
-        `the sums have ${Math.ceil(bytes / 1e6)} MB, more than the ${Math.floor(mostBytes / 1e6)} ` +
-          'MB that a comparison may take',
+        `the sums have ${Math.ceil(bytes / 1e6)} MB, more than the ` +
+          `${Math.floor(mostBytes / 1e6)} MB that a comparison may take`,
       );
   }
 

@@ -10,7 +10,8 @@ export function drawRanking(Plot, { title, description, x, rows }, { width, form
   const marginLeft = Math.min(0.4 * width, 24 + 6.6 * longest);
   const fits = Math.max(6, Math.floor((marginLeft - 20) / 6.6));
   const titleOf = ({ label, mean, ci95 }) =>
-    `${shownOnOneLine(label)}\n${x.name}: ${format(mean)}${ci95 ? ` [${ci95.map(format).join(', ')}]` : ''}`;
+    `${shownOnOneLine(label)}\n${x.name}: ${format(mean)}` +
+    (ci95 ? ` [${ci95.map(format).join(', ')}]` : '');
   const withInterval = rows.filter(({ ci95 }) => ci95);
   return Plot.plot({
     width,
