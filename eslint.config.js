@@ -20,6 +20,7 @@ const mayImport = {
   'shown-text': [],
   'hub-name': [],
   'system-memory': [],
+  'fetch-fault': [],
   'process-identity': [],
   files: ['errors'],
   'missing-path': ['errors', 'files', 'hub-name'],
@@ -57,12 +58,12 @@ const mayImport = {
   cli: [
     ...['errors', 'version', 'setup', 'torch', 'metrics', 'schema', 'checkpoint', 'lm', 'sae'],
     ...['data', 'evaluation', 'inspect', 'compute', 'report', 'client', 'sqlite'],
-    ...['server-commands', 'missing-path', 'hub-cache', 'files', 'process-identity'],
+    ...['server-commands', 'missing-path', 'hub-cache', 'files', 'process-identity', 'fetch-fault'],
   ],
   server: [
     ...['errors', 'hub-cache', 'version', 'setup', 'metrics', 'schema', 'sae', 'kinds', 'data'],
     ...['evaluation', 'inspect', 'compute', 'report', 'sqlite', 'page', 'missing-path'],
-    ...['files', 'process-identity'],
+    ...['files', 'process-identity', 'fetch-fault'],
   ],
   // Only the commands that start the server or its workers import it.
   'server-commands': ['errors', 'cli', 'server'],
@@ -82,6 +83,7 @@ const pattern = {
   'hub-name': 'src/hub-name.ts',
   'hub-cache': 'src/hub-cache.ts',
   'system-memory': 'src/system-memory.ts',
+  'fetch-fault': 'src/fetch-fault.ts',
   'process-identity': 'src/process-identity.ts',
   version: 'src/version.ts',
   'server-commands': 'src/cli/commands/{serve,keys,worker,db}.ts',

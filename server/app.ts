@@ -41,9 +41,10 @@ import {
   sendProblem,
 } from './problems.js';
 import { registerRateLimit } from './rate-limit.js';
-import { ReportRenderer } from './report-renderer.js';
+import { ResultReaders } from './result-readers.js';
 import { Roots } from './roots.js';
 import { acceptable } from './routes/api.js';
+import { registerCaller } from './routes/caller.js';
 import { registerCatalogue } from './routes/catalogue.js';
 import { registerEvaluations } from './routes/evaluations.js';
 import { registerEvents, Streams } from './routes/events.js';
@@ -211,7 +212,8 @@ export async function buildApp(
       waitingPerClient: 200,
       full: 'Too many files are being inspected; try again in a moment.',
     }),
-    reports: new ReportRenderer(),
+    reports: new ResultReaders(),
+    reads: new ResultReaders({ longestMs: 30_000 }),
     comparer: new RunComparer({ niceness: options.computeNice }),
   };
 
@@ -241,6 +243,7 @@ export async function buildApp(
       registerLatents(api, services);
       registerCatalogue(api, services);
       registerShards(api, services);
+      registerCaller(api);
     },
     { prefix: '/v1' },
   );
@@ -288,9 +291,9 @@ export async function buildApp(
     services.inspections.close();
     services.comparer.close();
     services.catalogue.close();
-    const reports = services.reports.close();
+    const readers = [services.reports.close(), services.reads.close()];
     workers.stop();
-    await Promise.all([queue.stop(), reports, retention.stop()]);
+    await Promise.all([queue.stop(), ...readers, retention.stop()]);
   });
   app.addHook('onClose', async () => {
     await workers.done;

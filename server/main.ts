@@ -2,6 +2,7 @@
 import closeWithGrace from 'close-with-grace';
 import type { AddressInfo } from 'node:net';
 import { asSaeEvalError, SaeEvalError } from '../src/errors.js';
+import { outliveFetchFault } from '../src/fetch-fault.js';
 import { buildApp } from './app.js';
 import { configVariable, type ServerOptions } from './options.js';
 
@@ -59,10 +60,14 @@ export async function startServer(
   }
   const { address, family, port: bound } = app.server.address() as AddressInfo;
   if (handleSignals) {
-    closeWithGrace({ delay: grace * 1000, logger: app.log }, async ({ err }) => {
-      if (err !== undefined) app.log.fatal({ err }, 'the server ends after a fault');
-      await app.close();
-    });
+    outliveFetchFault((err) => app.log.warn({ err }, 'Node has too few addresses for fetch'));
+    closeWithGrace(
+      { delay: grace * 1000, logger: app.log, skip: ['unhandledRejection'] },
+      async ({ err }) => {
+        if (err !== undefined) app.log.fatal({ err }, 'the server ends after a fault');
+        await app.close();
+      },
+    );
   }
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}${basePath}`,

@@ -7,7 +7,7 @@ import type { JobQueue } from './jobs/queue.js';
 import type { Store } from './jobs/store.js';
 import type { Metrics } from './metrics.js';
 import type { ResolvedServerOptions } from './options.js';
-import type { ReportRenderer } from './report-renderer.js';
+import type { ResultReaders } from './result-readers.js';
 import type { Roots } from './roots.js';
 import type { RunComparer } from './run-comparer.js';
 import type { Coordinator } from './shards/coordinator.js';
@@ -21,7 +21,10 @@ export interface Services {
   queue: JobQueue;
   hub: EventHub;
   metrics: Metrics;
-  reports: ReportRenderer;
+  /** Renders reports. */
+  reports: ResultReaders;
+  /** Reads results and tables of latents, beside reports, which may take minutes. */
+  reads: ResultReaders;
   comparer: RunComparer;
   machine: MachineState;
   /** Gives evaluations to the workers of a queue; null without one. */

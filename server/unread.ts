@@ -17,7 +17,8 @@ export class UnreadAnswers {
    * @throws SaeEvalError `unavailable` if too much is unread. One answer of any size is allowed.
    */
   add(reply: FastifyReply, bytes: number): void {
-    if (bytes < smallest) return;
+    // The caller may have left already, who is not going to leave again.
+    if (bytes < smallest || reply.raw.destroyed) return;
     const client = clientOf(reply.request);
     const own = this.#owed.get(client) ?? 0;
     if (own > 0 && own + bytes > most.ofClient)

@@ -11,7 +11,7 @@ import { isAllowed } from '../cors.js';
 import { isLoopback } from '../options.js';
 import type { KeyRing } from './keys.js';
 import type { LocalCallers } from './local-token.js';
-import type { Role } from './roles.js';
+import type { Role } from '../../src/schema/caller.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

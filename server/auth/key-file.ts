@@ -20,7 +20,7 @@ import {
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { roles, type Role } from './roles.js';
+import { roles, type Role } from '../../src/schema/caller.js';
 
 /** Label of the key that comes from the environment. */
 export const environmentLabel = 'SAE_EVAL_API_KEY';

@@ -4,7 +4,8 @@ import { setMaxListeners } from 'node:events';
 import { existsSync, statSync } from 'node:fs';
 import { SaeEvalError } from '../../src/errors.js';
 import { digest, environmentLabel, readKeyFile } from './key-file.js';
-import type { Role } from './roles.js';
+import type { Role } from '../../src/schema/caller.js';
+export type { Role } from '../../src/schema/caller.js';
 
 /** A key that is accepted now. */
 export interface KnownKey {

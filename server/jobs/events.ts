@@ -23,23 +23,20 @@ interface Topic {
   watchers: Set<Watcher>;
 }
 
-/** Events of an ended evaluation: its results, then the end. Their ids are always the same. */
-export function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
-  const base = Date.parse(summary.endedAt ?? summary.createdAt) * 1000;
+/** Events of an ended evaluation have the same ids always: its results, then the end. */
+const baseOf = ({ endedAt, createdAt }: EvaluationSummary): number =>
+  Date.parse(endedAt ?? createdAt) * 1000;
+export const resultIdOf = (summary: EvaluationSummary, index: number): number =>
+  baseOf(summary) + 500 + index;
+export const endIdOf = (summary: EvaluationSummary): number => baseOf(summary) + 999;
+
+function endingEvents({ result, ...summary }: EvaluationRecord): EvaluationEvent[] {
   const results = (result?.results ?? []).map((data, index): EvaluationEvent => ({
     event: 'result',
-    id: String(base + 500 + index),
+    id: String(resultIdOf(summary, index)),
     data,
   }));
-  return [...results, { event: 'end', id: String(base + 999), data: summary }];
-}
-
-/** The events of an ended evaluation that a watcher has not seen, who saw those up to `after`. */
-export function missedEvents(record: EvaluationRecord, after: number): EvaluationEvent[] {
-  const events = endingEvents(record);
-  // A later id is that of a progress from before the clock was set back.
-  const seen = after > Number(events.at(-1)!.id) ? 0 : after;
-  return events.filter(({ id }) => Number(id) > seen);
+  return [...results, { event: 'end', id: String(endIdOf(summary)), data: summary }];
 }
 
 export class EventHub {

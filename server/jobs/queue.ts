@@ -317,8 +317,9 @@ export class JobQueue {
       this.#ends.set(id, waiting);
       const done = (): void => {
         clearTimeout(timer);
+        signal.removeEventListener('abort', done);
         waiting.delete(done);
-        if (waiting.size === 0) this.#ends.delete(id);
+        if (waiting.size === 0 && this.#ends.get(id) === waiting) this.#ends.delete(id);
         resolve();
       };
       const timer = setTimeout(done, milliseconds);

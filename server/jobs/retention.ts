@@ -20,6 +20,8 @@ const betweenSweeps = 3600_000;
 const atOnce = 100;
 /** Difference of the clocks, in milliseconds, above which the date is not believed at first. */
 const jump = 3600_000;
+/** Fact of the store: the last date that was believed. */
+const lastDate = 'last-date';
 
 export class Retention {
   readonly #timer: NodeJS.Timeout | undefined;
@@ -28,6 +30,7 @@ export class Retention {
   #isStopping = false;
   /** Wall time minus monotonic time as it was, and the monotonic time since it has been so. */
   #clock = { difference: Date.now() - performance.now(), since: -Infinity };
+  #hasStarted = false;
 
   constructor(private readonly options: RetentionOptions) {
     const { keepDays, keepEvaluations } = options;
@@ -68,6 +71,7 @@ export class Retention {
         keepDays === undefined || !this.#dateIsBelieved()
           ? null
           : new Date(Date.now() - keepDays * day).toISOString();
+      if (before !== null) store.setFact(lastDate, new Date().toISOString());
       const ids = store.toRemove({ before, keep: keepEvaluations ?? null, most: atOnce });
       for (const id of ids) {
         if (this.#isStopping) break;
@@ -83,10 +87,25 @@ export class Retention {
   /** A clock that jumps must not remove everything: what it says counts after a day. */
   #dateIsBelieved(): boolean {
     const difference = Date.now() - performance.now();
-    if (Math.abs(difference - this.#clock.difference) > jump) {
-      this.options.log.warn('the clock has jumped; no evaluation is removed by age for a day');
+    const hasJumped = this.#hasStarted
+      ? Math.abs(difference - this.#clock.difference) > jump
+      : this.#jumpedBeforeStart();
+    this.#hasStarted = true;
+    if (hasJumped) {
+      this.options.log.warn(
+        'the clock has jumped, or the server was off for long; no evaluation is removed by age ' +
+          'for a day',
+      );
       this.#clock = { difference, since: performance.now() };
     }
     return performance.now() - this.#clock.since > day;
+  }
+
+  /** A machine may start with a wrong clock: no date is believed far beyond the last one. */
+  #jumpedBeforeStart(): boolean {
+    const { store } = this.options;
+    const last = Date.parse(store.fact(lastDate) ?? store.newestEnd() ?? '');
+    // Without any there is nothing to remove.
+    return Date.now() - last > day;
   }
 }

@@ -517,6 +517,13 @@ export class Store {
     return [...new Set([...old, ...many].map(({ id }) => id))].slice(0, most);
   }
 
+  /** Time at which the newest evaluation was made or ended; null without one. */
+  newestEnd(): string | null {
+    return this.#get<{ at: string | null }>(
+      'SELECT max(coalesce(ended_at, created_at)) AS at FROM evaluations',
+    )!.at;
+  }
+
   remove(id: string): void {
     this.#change('DELETE FROM evaluations WHERE id = ?', id);
     rmSync(this.sumsOf(id), { force: true });

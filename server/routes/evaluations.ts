@@ -9,12 +9,11 @@ import {
   evaluationSummarySchema,
   hasEnded,
 } from '../../src/schema/record.js';
-import { damagedRecord, resultHash } from '../jobs/checksums.js';
 import { defaultOrder } from '../jobs/listing.js';
 import type { Services } from '../services.js';
 import { problems, type Api } from './api.js';
 import { cursorOf, placeOf } from './cursor.js';
-import { existingSummary, idParameters, readable } from './records.js';
+import { existingSummary, idParameters, readable, recordText } from './records.js';
 
 const listQuery = z.object({
   status: z
@@ -143,11 +142,7 @@ export function registerEvaluations(app: Api, services: Services): void {
       const { id } = request.params;
       const summary = existingSummary(services, request, id);
       if (request.query.fields === 'summary') return summary;
-      const result = store.resultText(id);
-      if (result === null) return { ...summary, result: null };
-      if (result.hash !== null && result.hash !== resultHash(result.text)) throw damagedRecord(id);
-      // As it is stored: reading a large result and writing it again would hold up everybody.
-      const text = `${JSON.stringify(summary).slice(0, -1)},"result":${result.text}}`;
+      const text = recordText(services, summary);
       return reply.type('application/json; charset=utf-8').send(text as never);
     },
   });

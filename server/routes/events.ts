@@ -4,15 +4,18 @@
  */
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
+import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import { hasEnded, type EvaluationEvent } from '../../src/schema/record.js';
-import { missedEvents } from '../jobs/events.js';
+import { hasEnded, type EvaluationEvent, type EvaluationSummary } from '../../src/schema/record.js';
+import { endIdOf, resultIdOf } from '../jobs/events.js';
+import { presenceOf, refuseIfGone } from '../presence.js';
 import type { Services } from '../services.js';
+import { readResult, splitResult } from '../split-result.js';
 import { acceptable, problems, type Api } from './api.js';
 import { clientOf } from '../submission.js';
 import type { UnreadAnswers } from '../unread.js';
-import { existing, existingSummary, idParameters } from './records.js';
+import { existingSummary, idParameters } from './records.js';
 
 const eventHeaders = z.object({
   'last-event-id': z
@@ -24,16 +27,19 @@ const eventHeaders = z.object({
 /** Bytes that may wait for a slow watcher before it is cut off. The watcher can resume. */
 const mostBuffered = 4 * 1024 * 1024;
 
+/** Characters of a stored result up to which reading it delays others less than a thread would. */
+const quicklyRead = 128 * 1024;
+
+const eventText = (event: string, id: number | string, data: string): string =>
+  `id: ${id}\nevent: ${event}\ndata: ${data}\n\n`;
+
 /** Texts of events, made once for all watchers. */
 const texts = new WeakMap<EvaluationEvent, string>();
 
 function textOf(event: EvaluationEvent): string {
   let text = texts.get(event);
   if (text === undefined)
-    texts.set(
-      event,
-      (text = `id: ${event.id}\nevent: ${event.event}\ndata: ${JSON.stringify(event.data)}\n\n`),
-    );
+    texts.set(event, (text = eventText(event.event, event.id, JSON.stringify(event.data))));
   return text;
 }
 
@@ -42,6 +48,32 @@ function write(stream: ServerResponse, event: EvaluationEvent): void {
   if (stream.writableLength > mostBuffered) return void stream.destroy();
   stream.write(textOf(event));
   if (event.event === 'end') stream.end();
+}
+
+/** Events of an ended evaluation that a watcher has not seen, who saw those up to `after`. */
+async function endingTexts(
+  { store, reads }: Services,
+  { request, signal }: { request: FastifyRequest; signal: AbortSignal },
+  { summary, after }: { summary: EvaluationSummary; after: number },
+): Promise<string[]> {
+  const end = endIdOf(summary);
+  // A later id is that of a progress from before the clock was set back.
+  const seen = after > end ? 0 : after;
+  if (seen === end) return [];
+  const stored = store.resultText(summary.id);
+  let results: string[] = [];
+  if (stored !== null)
+    results =
+      stored.text.length <= quicklyRead
+        ? splitResult(readResult(stored))
+        : await reads.split(stored, { client: clientOf(request), signal });
+  return [
+    ...results.flatMap((data, index) => {
+      const id = resultIdOf(summary, index);
+      return id > seen ? [eventText('result', id, data)] : [];
+    }),
+    eventText('end', end, JSON.stringify(summary)),
+  ];
 }
 
 /** Open streams by client, so that they can be counted and ended. */
@@ -100,7 +132,7 @@ export function registerEvents(
           content: { 'text/event-stream': { schema: z.string() } },
         },
         204: z.undefined().describe('The caller has received all events, the end included.'),
-        ...problems(404, 406, 503),
+        ...problems(404, 406, 422, 500, 503),
       },
     },
     handler: async (request, reply) => {
@@ -108,9 +140,11 @@ export function registerEvents(
       const record = existingSummary(services, request, request.params.id);
       const last = Number(request.headers['last-event-id']);
       const after = Number.isFinite(last) ? last : 0;
+      const signal = presenceOf(request, reply);
       const ended = hasEnded(record.status)
-        ? missedEvents(existing(services, request, record.id), after).map(textOf)
+        ? await endingTexts(services, { request, signal }, { summary: record, after })
         : null;
+      refuseIfGone(signal);
       if (ended?.length === 0) return reply.code(204).send();
       if (services.queue.stopping) throw new SaeEvalError('unavailable', 'The server is stopping.');
       if (streams.size >= options.maxWatchers)

@@ -2,13 +2,15 @@
 import { createReadStream, existsSync, statSync } from 'node:fs';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { SaeEvalError } from '../../src/errors.js';
-import { readLatents } from '../../src/evaluation/latents/read-latents.js';
+import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
+import { hidePaths } from '../../src/evaluation/request/path-table.js';
 import { latentSorts } from '../../src/schema/latent-sorts.js';
 import { latentsSchema } from '../../src/schema/latents.js';
 import { hasEnded } from '../../src/schema/record.js';
 import { latentsBeside } from '../jobs/latents-beside.js';
+import { presenceOf } from '../presence.js';
 import type { Services } from '../services.js';
+import { clientOf } from '../submission.js';
 import { problems, type Api } from './api.js';
 import { existingSummary, idParameters } from './records.js';
 
@@ -70,14 +72,24 @@ export function registerLatents(app: Api, services: Services): void {
             [parquetType]: { schema: z.any() },
           },
         },
-        ...problems(404, 406, 409, 422, 500),
+        ...problems(404, 406, 409, 422, 500, 503),
       },
     },
     handler: async (request, reply) => {
       const { id } = request.params;
       const path = latentsOf(services, request, id);
       const { format, ...query } = request.query;
-      if (format === 'json') return readLatents(path, query);
+      if (format === 'json') {
+        const turn = { client: clientOf(request), signal: presenceOf(request, reply) };
+        return services.reads.latents(path, query, turn).catch((thrown: unknown) => {
+          // It may have been removed meanwhile.
+          if (!existsSync(path))
+            throw new SaeEvalError('not-found', `There is no evaluation ${id} any more.`);
+          throw hidePaths(asSaeEvalError(thrown), [
+            { name: `The latents of ${id}`, path, within: [] },
+          ]);
+        });
+      }
       return reply
         .type(parquetType)
         .header('content-length', statSync(path).size)

@@ -2,8 +2,9 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { SaeEvalError } from '../../src/errors.js';
-import type { EvaluationRecord, EvaluationSummary } from '../../src/schema/record.js';
+import type { EvaluationSummary } from '../../src/schema/record.js';
 import { mayRead } from '../auth/access.js';
+import { damagedRecord, resultHash } from '../jobs/checksums.js';
 import type { Services } from '../services.js';
 
 export const idParameters = z.object({ id: z.string().max(100) });
@@ -29,15 +30,6 @@ export function mayKnow({ store }: Services, caller: FastifyRequest, id: string)
   return access !== null && mayRead(caller, access);
 }
 
-/** @throws SaeEvalError `not-found`, `storage-damaged`. */
-export function existing(services: Services, caller: FastifyRequest, id: string): EvaluationRecord {
-  readable(services, caller, id);
-  const { store, queue } = services;
-  const record = store.record(id);
-  if (record === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
-  return queue.withPresent(record);
-}
-
 /** An evaluation without its result, which may be large. */
 export function existingSummary(
   services: Services,
@@ -49,4 +41,17 @@ export function existingSummary(
   const summary = store.summary(id);
   if (summary === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
   return queue.withPresent(summary);
+}
+
+/**
+ * The record of an evaluation as JSON, with its result as it is stored: reading a large one and
+ * writing it again would hold up everybody.
+ * @throws SaeEvalError `storage-damaged`.
+ */
+export function recordText({ store }: Services, summary: EvaluationSummary): string {
+  const { id } = summary;
+  const result = store.resultText(id);
+  if (result === null) return JSON.stringify({ ...summary, result: null });
+  if (result.hash !== null && result.hash !== resultHash(result.text)) throw damagedRecord(id);
+  return `${JSON.stringify(summary).slice(0, -1)},"result":${result.text}}`;
 }

@@ -14,7 +14,7 @@ import {
 } from '../../src/schema/record.js';
 import { negotiateLanguage } from '../negotiate.js';
 import { presenceOf } from '../presence.js';
-import type { ReportSettings } from '../report-renderer.js';
+import type { ReportSettings } from '../result-readers.js';
 import type { Services } from '../services.js';
 import { clientOf } from '../submission.js';
 import { htmlPolicy } from '../../src/report/html-policy.js';

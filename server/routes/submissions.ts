@@ -1,12 +1,7 @@
 /** `POST /v1/evaluations` and `/v1/evaluations/:id/rerun`: new evaluations, and old ones again. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import {
-  evaluationRecordSchema,
-  hasEnded,
-  longestWait,
-  type EvaluationRecord,
-} from '../../src/schema/record.js';
+import { evaluationRecordSchema, hasEnded, longestWait } from '../../src/schema/record.js';
 import { requestSchema } from '../../src/schema/request.js';
 import { referenceTo } from '../base-path.js';
 import { mergePatch } from '../merge-patch.js';
@@ -15,7 +10,7 @@ import { presenceOf } from '../presence.js';
 import { submit, type Submission } from '../submission.js';
 import { parseWith } from '../validation.js';
 import { problems, type Api } from './api.js';
-import { existing, existingSummary, idParameters } from './records.js';
+import { existingSummary, idParameters, recordText } from './records.js';
 
 const waitQuery = z.object({
   wait: z.coerce
@@ -55,12 +50,12 @@ export function registerSubmissions(app: Api, services: Services): void {
     rateLimit: { max: options.submissionsPerMinute, timeWindow: 60_000, groupId: 'submit' },
   };
 
-  /** Submits, waits if asked to, and gives the record with its status. */
+  /** Submits, waits if asked to, and answers with the record. */
   async function answer(
     request: FastifyRequest,
     reply: FastifyReply,
     { wait, ...submission }: Submission & { wait: number | undefined },
-  ): Promise<{ code: 200 | 202; record: EvaluationRecord }> {
+  ): Promise<FastifyReply> {
     const signal = presenceOf(request, reply);
     const id = await submit(services, request, submission, signal);
     reply.header('location', referenceTo(`/v1/evaluations/${id}`, request));
@@ -68,8 +63,11 @@ export function registerSubmissions(app: Api, services: Services): void {
       await queue.waitForEnd(id, wait * 1000, signal);
       request.keyRevoked?.throwIfAborted();
     }
-    const record = existing(services, request, id);
-    return { code: wait !== undefined && hasEnded(record.status) ? 200 : 202, record };
+    const summary = existingSummary(services, request, id);
+    return reply
+      .code(wait !== undefined && hasEnded(summary.status) ? 200 : 202)
+      .type('application/json; charset=utf-8')
+      .send(recordText(services, summary));
   }
 
   app.route({
@@ -85,14 +83,12 @@ export function registerSubmissions(app: Api, services: Services): void {
       headers: submitHeaders,
       response: { ...answers, ...problems(400, 403, 406, 413, 415, 422, 429, 503) },
     },
-    handler: async (request, reply) => {
-      const { code, record } = await answer(request, reply, {
+    handler: (request, reply) =>
+      answer(request, reply, {
         body: request.body,
         idempotencyKey: request.headers['idempotency-key'] ?? null,
         wait: request.query.wait,
-      });
-      return reply.code(code).send(record);
-    },
+      }) as never,
   });
 
   app.route({
@@ -113,13 +109,12 @@ export function registerSubmissions(app: Api, services: Services): void {
     handler: async (request, reply) => {
       const { id } = request.params;
       const { request: origin } = existingSummary(services, request, id);
-      const { code, record } = await answer(request, reply, {
+      return answer(request, reply, {
         body: parseWith(requestSchema, mergePatch(origin, request.body ?? {})),
         idempotencyKey: request.headers['idempotency-key'] ?? null,
         rerunOf: id,
         wait: request.query.wait,
-      });
-      return reply.code(code).send(record);
+      }) as never;
     },
   });
 }

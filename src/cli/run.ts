@@ -1,5 +1,6 @@
 /** Runs the command line: arguments → command → exit code. */
 import { CommanderError } from 'commander';
+import { outliveFetchFault } from '../fetch-fault.js';
 import { exitCodeOf, printError } from './exit.js';
 import { createProgram } from './program.js';
 import { checkArguments } from './utf8-arguments.js';
@@ -32,5 +33,6 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
 export async function run(argv: readonly string[]): Promise<void> {
   outliveReaders(process.stdout);
   outliveReaders(process.stderr);
+  outliveFetchFault();
   await runCommand(argv);
 }

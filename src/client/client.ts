@@ -1,4 +1,5 @@
 /** The client of an sae-eval server, for Node and browsers. */
+import type { Caller } from '../schema/caller.js';
 import type {
   CheckpointDescription,
   CheckpointEntry,
@@ -351,6 +352,11 @@ export class SaeEvalClient {
       query: { path },
       signal,
     });
+  }
+
+  /** Label and role of the client's API key; without keys `null` and `admin`. */
+  async caller({ signal }: CallOptions = {}): Promise<Caller> {
+    return this.#transport.json({ method: 'GET', path: '/v1/caller', signal });
   }
 
   /** Kinds of SAE. */

@@ -61,6 +61,7 @@ export type {
   RunDifference,
   Verdict,
 } from '../schema/run-comparison.js';
+export type { Caller, Role } from '../schema/caller.js';
 export type { ShardList, Worker } from '../schema/shards.js';
 export type { MetricName, ProtocolName, SaeKind } from '../schema/names.js';
 export type { EvaluationRequest } from '../schema/request.js';

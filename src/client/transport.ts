@@ -133,13 +133,18 @@ export class Transport {
       });
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new ConnectionError(
-        `${method} ${target} did not reach a server: ` +
-          `${cause instanceof Error ? cause.message : String(cause)}.`,
-        { cause },
-      );
+      throw new ConnectionError(`${method} ${target} did not reach a server: ${reasonOf(cause)}.`, {
+        cause,
+      });
     }
     if (!response.ok) throw await errorOf(response);
     return response;
   }
+}
+
+/** Text of an error of `fetch`, which says in its cause what went wrong. */
+function reasonOf(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const { cause, message } = thrown;
+  return cause instanceof Error && cause.message !== '' ? `${message} (${cause.message})` : message;
 }

@@ -49,6 +49,8 @@ static struct timespec read_at;
 static ino_t read_inode;
 static volatile long clock_shift = 0;
 static int kill_after = 0;
+/// Whether this thread has the lock: handlers of signals, which interrupt it, call functions below.
+static __thread volatile int inside __attribute__((tls_model("initial-exec"))) = 0;
 
 static void read_rules(const char *file) {
   int fd = syscall(SYS_openat, AT_FDCWD, file, O_RDONLY | O_CLOEXEC, 0);
@@ -108,9 +110,10 @@ static void die(void) {
 
 /// Does what the rules say before a call. Returns the errno to fail with, or 0.
 static int before(const char *call, const char *path) {
-  if (path == NULL) return 0;
+  if (path == NULL || inside) return 0;
   int saved = errno, error = 0;
   long delay = 0;
+  inside = 1;
   pthread_mutex_lock(&lock);
   note(call, path);
   refresh();
@@ -127,6 +130,7 @@ static int before(const char *call, const char *path) {
     else kill_after = 1;
   }
   pthread_mutex_unlock(&lock);
+  inside = 0;
   if (delay > 0) {
     struct timespec time = {delay / 1000, delay % 1000 * 1000000};
     syscall(SYS_nanosleep, &time, NULL);
@@ -267,9 +271,13 @@ int mkdir(const char *path, mode_t mode) {
 int clock_gettime(clockid_t clock, struct timespec *time) {
   int result = syscall(SYS_clock_gettime, clock, time);
   if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_COARSE) return result;
-  if (pthread_mutex_trylock(&lock) == 0) {
-    refresh();
-    pthread_mutex_unlock(&lock);
+  if (!inside) {
+    inside = 1;
+    if (pthread_mutex_trylock(&lock) == 0) {
+      refresh();
+      pthread_mutex_unlock(&lock);
+    }
+    inside = 0;
   }
   time->tv_sec += clock_shift;
   return result;

@@ -237,6 +237,7 @@ describe('documents', () => {
       '/metrics',
       '/problems/{code}',
       '/readyz',
+      '/v1/caller',
       '/v1/checkpoints',
       '/v1/checkpoints/inspect',
       '/v1/comparisons',

@@ -122,12 +122,17 @@ describe('answers that nobody reads', () => {
     const before = descriptors();
     // Two have room in 32 MiB.
     askWithoutReading(`/v1/evaluations/${huge}/events`);
+    await until(async () => (await metric('sae_eval_watchers')) === 1, { what: 'the stream' });
     askWithoutReading(`/v1/evaluations/${huge}`);
     const ask = (name: Name, id: string): Promise<Response> =>
       fetch(`${server.url}/v1/evaluations/${id}`, { headers: as(name) });
-    let refused: Response;
-    do refused = await ask('mallory', huge);
-    while (refused.status === 200 && (await refused.text()) !== '');
+    let refused = await ask('mallory', huge);
+    while (refused.status === 200) {
+      // The one before was refused, since this one was being read.
+      askWithoutReading(`/v1/evaluations/${huge}`);
+      await refused.text();
+      refused = await ask('mallory', huge);
+    }
     expect(refused.status).toBe(503);
     expect(await refused.text()).toContain('You have not read');
     expect((await ask('bob', small)).status).toBe(200);
@@ -155,6 +160,15 @@ describe('answers that nobody reads', () => {
     const text = await answer.text();
     expect(text.match(/^event: result$/gm)?.length).toBeGreaterThan(10);
     expect(text).toMatch(/event: end\ndata: \{.*\}\n\n$/);
+    // A watcher that comes back gets what it has not seen.
+    const ids = [...text.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id!);
+    const after = async (id: string): Promise<Response> =>
+      fetch(`${server.url}/v1/evaluations/${huge}/events`, {
+        headers: { ...as('mallory'), 'last-event-id': id },
+      });
+    const rest = await (await after(ids.at(-3)!)).text();
+    expect([...rest.matchAll(/^id: (\d+)$/gm)].map(([, id]) => id)).toEqual(ids.slice(-2));
+    expect((await after(ids.at(-1)!)).status).toBe(204);
   });
 });
 
@@ -214,5 +228,44 @@ describe('inspections', () => {
     expect(own.status).toBe(202);
     expect(done).toBeLessThan(8);
     expect(await Promise.all(many)).toEqual(many.map(() => 202));
+  });
+});
+
+describe('clients that leave while they wait', () => {
+  it('take their connections with them', async () => {
+    const long = { dataset: { path: 'checkpoints/eval', maxSamples: 100_000, seqLen: 64 } };
+    const count = full ? 60 : 6;
+    const before = descriptors();
+    const { hostname, port } = new URL(server.url);
+    const left = Array.from({ length: count }, () => {
+      const body = JSON.stringify(smallRequest(long));
+      const socket = connect(Number(port), hostname);
+      socket.on('error', () => undefined);
+      socket.write(
+        'POST /v1/evaluations?wait=300 HTTP/1.1\r\nHost: localhost\r\n' +
+          `Authorization: ${as('bob').authorization}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${body.length}\r\n\r\n${body}`,
+      );
+      return socket;
+    });
+    const accepted = async (): Promise<string[]> => {
+      const answer = await fetch(`${server.url}/v1/evaluations?limit=100&status=queued,running`, {
+        headers: as('bob'),
+      });
+      return ((await answer.json()) as { items: { id: string }[] }).items.map(({ id }) => id);
+    };
+    await until(async () => (await accepted()).length === count, {
+      what: 'all to wait',
+      seconds: 100,
+    });
+    expect(descriptors()).toBeGreaterThanOrEqual(before + count);
+    for (const socket of left) socket.destroy();
+    await untilDescriptors(before + 3);
+    // What was accepted stays, until somebody cancels it.
+    const ids = await accepted();
+    expect(ids.length).toBe(count);
+    for (const id of ids)
+      await fetch(`${server.url}/v1/evaluations/${id}`, { method: 'DELETE', headers: as('bob') });
+    await until(async () => (await accepted()).length === 0, { what: 'the ends' });
   });
 });

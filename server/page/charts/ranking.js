@@ -1,4 +1,5 @@
 /** Values of one metric, an SAE in each line, with intervals. */
+import { shownOnOneLine } from '../src/shown-text.js';
 
 /**
  * @param chart `{ title, description, x, rows: [{ label, mean, ci95, color }] }`, the first on top
@@ -9,7 +10,8 @@ export function drawRanking(Plot, { title, description, x, rows }, { width, form
   const marginLeft = Math.min(0.4 * width, 24 + 6.6 * longest);
   const fits = Math.max(6, Math.floor((marginLeft - 20) / 6.6));
   const titleOf = ({ label, mean, ci95 }) =>
-    `${label}\n${x.name}: ${format(mean)}${ci95 ? ` [${ci95.map(format).join(', ')}]` : ''}`;
+    `${shownOnOneLine(label)}\n${x.name}: ${format(mean)}` +
+    (ci95 ? ` [${ci95.map(format).join(', ')}]` : '');
   const withInterval = rows.filter(({ ci95 }) => ci95);
   return Plot.plot({
     width,
@@ -33,7 +35,10 @@ export function drawRanking(Plot, { title, description, x, rows }, { width, form
       label: null,
       domain: rows.map(({ label }) => label),
       tickSize: 0,
-      tickFormat: (text) => (text.length > fits ? `${text.slice(0, fits - 1)}…` : text),
+      tickFormat: (label) => {
+        const text = shownOnOneLine(label);
+        return text.length > fits ? `${text.slice(0, fits - 1)}…` : text;
+      },
     },
     marks: [
       Plot.ruleY(withInterval, {

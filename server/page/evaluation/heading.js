@@ -6,6 +6,8 @@ import { words } from '../language/words.js';
 import { StatusPill } from '../list/progress.js';
 import { go } from '../shell/address.js';
 import { announce } from '../shell/announce.js';
+import { loadCaller, mayEnd, maySubmit } from '../shell/caller.js';
+import { useLoaded } from '../shell/loading.js';
 import { call } from '../shell/session.js';
 import { hasEnded } from '../src/schema/status.js';
 import { CancelDialog } from './cancel.js';
@@ -25,6 +27,8 @@ function Tags({ tags }) {
 export function Heading({ record, onProblem }) {
   const { id, status, request } = record;
   const { evaluation } = words();
+  const { value: caller } = useLoaded(loadCaller, []);
+  const isOwn = mayEnd(caller, record);
   const cancelling = useRef(null);
   const heading = useRef(null);
   const isOver = hasEnded(status);
@@ -64,10 +68,16 @@ export function Heading({ record, onProblem }) {
         <${Tags} tags=${request.tags ?? []} />
       </div>
       <div ref=${actions}>
-        <button type="button" onClick=${() => void runAgain()}>${evaluation.runAgain}</button>
-        <a class="button" href=${`#/new?from=${id}`}>${evaluation.edit}</a>
         ${
-          isOver
+          maySubmit(caller) &&
+          html`
+            <button type="button" onClick=${() => void runAgain()}>${evaluation.runAgain}</button>
+            <a class="button" href=${`#/new?from=${id}`}>${evaluation.edit}</a>
+          `
+        }
+        ${
+          isOwn &&
+          (isOver
             ? html`<button
                 key="remove"
                 type="button"
@@ -83,7 +93,7 @@ export function Heading({ record, onProblem }) {
                 onClick=${() => cancelling.current.showModal()}
               >
                 ${evaluation.cancel}
-              </button>`
+              </button>`)
         }
       </div>
     </div>

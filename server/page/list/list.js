@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import { words } from '../language/words.js';
 import { loadMetrics } from '../metrics.js';
 import { currentQuery, useAddress } from '../shell/address.js';
+import { loadCaller } from '../shell/caller.js';
 import { ConnectionNote, useLoaded, Waiting } from '../shell/loading.js';
 import { ColumnChoice, columnsOf, rememberColumns, rememberedColumns } from './columns.js';
 import { Filters } from './filters.js';
@@ -36,6 +37,7 @@ export function List() {
   const { selected, select, clear } = useSelection();
   const { items, hasMore, error, isLost, more } = usePages(shown);
   const { value: metrics, error: metricsError } = useLoaded(loadMetrics, []);
+  const { value: caller } = useLoaded(loadCaller, []);
   const all = columnsOf(metrics ?? []);
   const chosen = columns.flatMap((id) => all.filter((column) => column.id === id));
   const change = (fields) => writeQuery({ ...readQuery(currentQuery()), ...fields });
@@ -45,7 +47,10 @@ export function List() {
   return html`
     <div class="heading">
       <h1>${words().titles.list}</h1>
-      <a class="button primary" href="#/new">${words().titles.form}</a>
+      ${
+        caller?.role !== 'read' &&
+        html`<a class="button primary" href="#/new">${words().titles.form}</a>`
+      }
     </div>
     <${Filters} shown=${shown} columns=${chosen} onChange=${change} />
     <${ConnectionNote} isLost=${isLost} />

@@ -2,6 +2,7 @@
  * Draws a chart with Observable Plot, in a browser or into a document without one. Many series
  * become small multiples. Runs in browsers too.
  */
+import { shown, shownOnOneLine } from '../../shown-text.js';
 import type { Chart, Point, Series } from './chart.js';
 import { colorsOf } from './colors.js';
 import { paretoOf } from './pareto.js';
@@ -60,7 +61,7 @@ function titleOf({ x, y }: Chart, series: Series, point: Point, format: DrawOpti
   const interval =
     point.interval === undefined ? '' : ` [${point.interval.map((one) => say(one)).join(', ')}]`;
   return (
-    `${point.label ?? series.name}\n${x.name}: ${say(point.x)}\n` +
+    `${shownOnOneLine(point.label ?? series.name)}\n${x.name}: ${say(point.x)}\n` +
     `${y.name}: ${say(point.y)}${interval}`
   );
 }
@@ -107,8 +108,8 @@ export function drawChart(
     marginTop: isPaneled ? 36 : 20,
     ...(document === undefined ? {} : { document }),
     style: { fontSize: `${fontSize}px`, background: 'none', overflow: 'visible' },
-    ariaLabel: chart.title,
-    ariaDescription: chart.description,
+    ariaLabel: shown(chart.title),
+    ariaDescription: shown(chart.description),
     x: {
       label: chart.x.name,
       labelAnchor: 'center',
@@ -205,8 +206,9 @@ export function drawChart(
   return plot.plot({ ...scales, marks: [...base, ...texts] });
 }
 
-/** The text, with its middle left out if it is longer than `most` characters. */
-function shortened(text: string, most = 28): string {
+/** The text as it is shown, with its middle left out if it is longer than `most` characters. */
+function shortened(name: string, most = 28): string {
+  const text = shownOnOneLine(name);
   if (text.length <= most) return text;
   const half = (most - 1) / 2;
   return `${text.slice(0, Math.ceil(half))}…${text.slice(text.length - Math.floor(half))}`;

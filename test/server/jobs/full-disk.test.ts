@@ -43,19 +43,26 @@ const disk = smallDisk();
 if (disk === null)
   console.warn('A full disk is not tested: mounting a small file system needs root.');
 
-/** Takes what is left. Returns what gives it back. */
+/** Takes what is left, and what the server gives back meanwhile. Returns what gives it back. */
 function fill(folder: string): () => void {
   const path = join(folder, 'filler');
-  const file = openSync(path, 'a');
   const block = Buffer.alloc(4096, 1);
-  try {
-    for (;;) writeSync(file, block);
-  } catch (error) {
-    expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
-  } finally {
-    closeSync(file);
-  }
-  return () => rmSync(path);
+  const take = (): void => {
+    const file = openSync(path, 'a');
+    try {
+      for (;;) writeSync(file, block);
+    } catch (error) {
+      expect((error as NodeJS.ErrnoException).code).toBe('ENOSPC');
+    } finally {
+      closeSync(file);
+    }
+  };
+  take();
+  const timer = setInterval(take, 10);
+  return () => {
+    clearInterval(timer);
+    rmSync(path);
+  };
 }
 
 describe.skipIf(disk === null)('a full disk', () => {

@@ -1,9 +1,20 @@
 /** Evaluations that are no longer kept, and the space that they leave. */
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
-import { serve, temporaryFolder, until } from '../harness.js';
+import { Database } from '#src/sqlite/database.js';
+import { faultLibrary, SystemFaults } from '../../faults/system-faults.js';
+import {
+  post,
+  serve,
+  smallRequest,
+  spawnServer,
+  temporaryFolder,
+  until,
+  untilReady,
+  type ServerProcess,
+} from '../harness.js';
 
 const folder = temporaryFolder();
 afterAll(() => folder.remove());
@@ -71,5 +82,54 @@ describe('retention', () => {
     const server = await serve(folder.path, { db, roots: [folder.path], keepDays: daysOf(50) });
     await until(async () => (await idsOf(server.url)).length === 0, { what: 'the sweep' });
     await server.close();
+  });
+});
+
+describe.skipIf(faultLibrary() === null)('a clock that is a year ahead', () => {
+  const year = 365 * 24 * 3600;
+  const place = join(folder.path, 'clock');
+  const faults = new SystemFaults(place);
+  const start = (): Promise<ServerProcess> =>
+    spawnServer(place, {
+      ...faults.environment,
+      SAE_EVAL_KEEP_DAYS: '30',
+      SAE_EVAL_KEEP_EVALUATIONS: '1000',
+    });
+  const untilDistrusted = (server: ServerProcess): Promise<void> =>
+    until(() => server.output().includes('the clock has jumped'), { what: 'the distrust' });
+
+  it('removes nothing: while the server runs, at its next start, or at a first start', async () => {
+    mkdirSync(place);
+    fill(join(place, 'jobs.db'), ['a', 'b']);
+    faults.set([], { clock: 0 });
+    let server = await start();
+    try {
+      await untilReady(server.url);
+      faults.set([], { clock: year });
+      // Its end is a reason to remove others.
+      const { id } = (await (await post(server.url, smallRequest())).json()) as { id: string };
+      await untilDistrusted(server);
+      expect(await idsOf(server.url)).toEqual([id, 'b', 'a']);
+      server.child.kill('SIGKILL');
+      await server.ended;
+      server = await start();
+      await untilDistrusted(server);
+      expect(await idsOf(server.url)).toEqual([id, 'b', 'a']);
+      server.child.kill('SIGKILL');
+      await server.ended;
+      // As an earlier version left it, which noted no date.
+      const db = new Database(join(place, 'jobs.db'));
+      db.exec(
+        "DELETE FROM facts WHERE name = 'last-date'; DELETE FROM evaluations WHERE " +
+          `id = '${id}'`,
+      );
+      db.close();
+      server = await start();
+      await untilDistrusted(server);
+      expect(await idsOf(server.url)).toEqual(['b', 'a']);
+    } finally {
+      server.child.kill('SIGKILL');
+      await server.ended;
+    }
   });
 });
