@@ -101,7 +101,8 @@ PART_OF_KERNEL float largestOfVector(Vector<width> values) {
   float each[width];
   store(each, values);
   for (int64_t half = width / 2; half > 0; half /= 2)
-    for (int64_t i = 0; i < half; ++i) each[i] = each[i + half] > each[i] ? each[i + half] : each[i];
+    for (int64_t i = 0; i < half; ++i)
+      each[i] = each[i + half] > each[i] ? each[i + half] : each[i];
   return each[0];
 }
 
