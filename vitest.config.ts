@@ -20,7 +20,6 @@ const sharing = [
   'schema',
   'statistics',
   'summary',
-  'torch',
 ];
 
 /**

@@ -13,12 +13,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { kernels, versions } from '../dist/src/torch/index.js';
+import { longTexts, manySaes } from './growth.mjs';
 import { bestMatmul, compareKernels } from './kernels.mjs';
 import { writeTables } from './tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const evaluator = join(root, 'bench/pytorch_evaluator.py');
-const usage = `npm run bench -- [--sections shipped,large,peak,scaling,kernels] [--samples N]
+const usage = `npm run bench -- [--sections shipped,gpt2,large,peak,scaling,many,long,kernels] [--samples N]
   [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]`;
 const options = readOptions();
 
@@ -26,7 +27,7 @@ function readOptions() {
   try {
     const { values } = parseArgs({
       options: {
-        sections: { type: 'string', default: 'kernels,peak,shipped,scaling,large' },
+        sections: { type: 'string', default: 'kernels,peak,shipped,gpt2,scaling,many,long,large' },
         samples: { type: 'string', default: '32' },
         runs: { type: 'string', default: 'float32,bfloat16,single,apart' },
         python: { type: 'string' },
@@ -132,6 +133,29 @@ function scripts(request, { apart = false } = {}) {
   };
 }
 
+/** Three forward passes for each SAE and batch, with hooks on transformers. */
+function hooked({ model, dataset, saes }) {
+  const one = saes.filter(({ layer }) => layer !== undefined);
+  const started = performance.now();
+  const printed = JSON.parse(
+    run(python(), [
+      join(root, 'bench/hooked_evaluator.py'),
+      ...['--model', model, '--data', dataset.path, '--saes', JSON.stringify(one)],
+      ...['--seq-len', String(dataset.seqLen), '--max-samples', String(dataset.maxSamples)],
+      ...['--threads', String(cpus().length)],
+    ]),
+  );
+  const seconds = (performance.now() - started) / 1000;
+  return { saes: one.length, seconds, peakBytes: printed.peakBytes, results: printed.results };
+}
+
+/** Ours for the SAEs that {@link hooked} takes, with SAEBench's metrics. */
+function likeHooked(request) {
+  const saes = request.saes.filter(({ layer }) => layer !== undefined);
+  const done = ours({ ...request, saes, protocol: ['saebench'] });
+  return { seconds: done.seconds, peakBytes: done.peakBytes };
+}
+
 async function plan(request) {
   const { explain } = await import('../dist/src/evaluation/run/plan/explain.js');
   return (await explain({ device: 'cpu', ...request })).plan;
@@ -188,10 +212,47 @@ if (sections.has('shipped')) {
     oursReference: { seconds: same.seconds, peakBytes: same.peakBytes },
     single: { seconds: single.seconds, peakBytes: single.peakBytes },
     apart: { seconds: apart.seconds, peakBytes: apart.peakBytes },
+    hooked: hooked(request),
+    likeHooked: likeHooked(request),
     deviation: deviation(same.report, single.results),
     flopsPerToken: (await plan(request)).flopsPerToken,
   });
 }
+
+if (sections.has('gpt2')) {
+  const folder = join(work, 'gpt2-small-size');
+  if (!existsSync(join(folder, 'Crosscoder.pt'))) {
+    mkdirSync(folder, { recursive: true });
+    const args = ['--tokenizer', join(shipped, 'tiny-llama'), '--latents', '6144'];
+    run(python(), [evaluator, 'make', '--shape', 'gpt2-small-size', '--out', folder, ...args]);
+  }
+  const request = smallRequest({
+    model: join(folder, 'model'),
+    dataset: { path: join(shipped, 'eval'), seqLen: 256, maxSamples: 8 },
+    saes: eight({ folder, suffix: '', L: 12, k: 32 }),
+  });
+  const whole = ours(request);
+  const same = ours({ ...request, ...scriptsAsk });
+  const single = scripts(request);
+  const byHooks = hooked(request);
+  record('gpt2', {
+    samples: 8,
+    ours: { seconds: whole.seconds, peakBytes: whole.peakBytes },
+    oursReference: { seconds: same.seconds, peakBytes: same.peakBytes },
+    single: { seconds: single.seconds, peakBytes: single.peakBytes },
+    hooked: byHooks,
+    likeHooked: likeHooked(request),
+    deviation: deviation(same.report, single.results),
+    computing: same.computing,
+    tokens: same.tokens,
+    flopsPerToken: (await plan({ ...request, ...scriptsAsk })).flopsPerToken,
+    peak: await bestMatmul(),
+  });
+}
+
+if (sections.has('many'))
+  record('many', manySaes({ ours, work, shipped, samples: Number(options.samples) }));
+if (sections.has('long')) record('long', longTexts({ ours, work, shipped }));
 
 if (sections.has('scaling')) {
   const repeats = 3;

@@ -386,6 +386,19 @@ SHAPES = {
         "rms_norm_eps": 1e-5,
         "tie_word_embeddings": True,
     },
+    # As many numbers as GPT-2 small: two thirds of its MLP's width, since there are three factors.
+    "gpt2-small-size": {
+        "hidden_size": 768,
+        "intermediate_size": 2048,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 12,
+        "num_key_value_heads": 12,
+        "head_dim": 64,
+        "vocab_size": 50257,
+        "max_position_embeddings": 1024,
+        "rms_norm_eps": 1e-5,
+        "tie_word_embeddings": True,
+    },
     # For trying a bench out.
     "tiny": {
         "hidden_size": 32,

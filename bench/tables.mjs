@@ -35,6 +35,83 @@ function shipped(section) {
       ],
     ),
     `\nLargest relative deviation of our numbers from theirs: ${deviation.toExponential(1)}.`,
+    ...besideHooks(section),
+  ];
+}
+
+/** Ours beside three forward passes for each SAE and batch. */
+function besideHooks({ hooked, likeHooked }) {
+  if (hooked === undefined) return [];
+  const { saes, seconds: took } = hooked;
+  return [
+    `\nSAEBench’s numbers of the ${saes} SAEs that have one site: ours ` +
+      `${seconds(likeHooked.seconds)}; hooks on transformers, three forward passes for each SAE ` +
+      `and batch, ${seconds(took)}, ${ratio(took / likeHooked.seconds)} as long.`,
+  ];
+}
+
+function gpt2(section) {
+  const { ours, oursReference, single, samples, deviation } = section;
+  const { computing, tokens, flopsPerToken, peak: best } = section;
+  const row = (name, { seconds: took, peakBytes }) => [
+    name,
+    seconds(took),
+    gigabytes(peakBytes),
+    ratio(took / ours.seconds),
+  ];
+  const fastest = Math.max(best.float32.best, best.float32Onednn?.best ?? 0);
+  const share = (flopsPerToken * tokens) / computing / 1e9 / fastest;
+  return [
+    heading('A model of GPT-2 small’s size', section),
+    `Llama’s architecture, random weights, eight SAEs of 6,144 latents, ${samples} samples of ` +
+      '256 tokens, start-up included.\n',
+    table(
+      ['', 'time', 'peak memory', 'of our time'],
+      [
+        row('ours: every metric, both protocols', ours),
+        row('ours: what the scripts compute', oursReference),
+        row('PyTorch, one process', single),
+      ],
+    ),
+    `\nWhat the scripts compute ran at ${(100 * share).toFixed(0)} % of the best matmul ` +
+      `(${fastest.toFixed(0)} GFLOP/s), loading included. Largest relative deviation of our ` +
+      `numbers from theirs: ${deviation.toExponential(1)}.`,
+    ...besideHooks(section),
+  ];
+}
+
+function many({ oneSite, sites, samples, ...section }) {
+  const rows = (all) =>
+    all.map(({ saes, seconds: took, peakBytes }, i) => [
+      saes,
+      seconds(took),
+      i === 0 ? '' : `${(1000 * ((took - all[0].seconds) / (saes - all[0].saes))).toFixed(0)} ms`,
+      gigabytes(peakBytes),
+    ]);
+  return [
+    heading('Many SAEs', section),
+    `TopK SAEs of files of their own, the shipped model, ${samples} samples of 256 tokens, every ` +
+      'metric under both protocols, start-up apart.\n',
+    table(['SAEs on one site', 'time', 'each beyond the first', 'peak memory'], rows(oneSite)),
+    '',
+    table(['sites, an SAE on each', 'time', 'each beyond the first', 'peak memory'], rows(sites)),
+  ];
+}
+
+function long({ rows, tokens, shape, ...section }) {
+  return [
+    heading('Long texts', section),
+    `${tokens} tokens in all under \`strict\`, a random model of ${shape.layers} blocks of width ` +
+      `${shape.width}, one SAE of 2,048 latents, start-up apart.\n`,
+    table(
+      ['tokens of a text', 'time', 'of the first', 'peak memory'],
+      rows.map(({ length, seconds: took, peakBytes }) => [
+        length,
+        seconds(took),
+        ratio(took / rows[0].seconds),
+        gigabytes(peakBytes),
+      ]),
+    ),
   ];
 }
 
@@ -172,7 +249,7 @@ function kernels(section) {
   ];
 }
 
-const sections = { shipped, large, scaling, peak, kernels };
+const sections = { shipped, gpt2, large, scaling, many, long, peak, kernels };
 
 /** The page with its prose broken at 100 columns. */
 const wrapped = (page) =>

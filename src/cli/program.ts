@@ -343,7 +343,10 @@ function addUpkeep(program: Command): void {
   program
     .command('setup')
     .description('find or fetch libtorch and build the native addon')
-    .action(async () => (await import('./commands/setup.js')).setupCommand());
+    .option('--without-server', 'leave SQLite out, which the server keeps its store in')
+    .action(async ({ withoutServer = false }: { withoutServer?: boolean }) =>
+      (await import('./commands/setup.js')).setupCommand({ server: !withoutServer }),
+    );
   program
     .command('completion')
     .description('print a script that completes the commands in a shell')

@@ -266,7 +266,12 @@ export const configSchema = z
       )
       .optional()
       .describe('Files that were read, by their content; left out in results of 0.1.0.'),
-    threads: z.number().int(),
+    threads: z
+      .number()
+      .int()
+      .describe(
+        'Threads that shared an operator. With one, others may have computed other micro-batches.',
+      ),
     microBatch: z
       .object({
         sequences: z.number().int(),

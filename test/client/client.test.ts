@@ -160,7 +160,7 @@ describe('retries', () => {
 
   it('nobody is kept waiting for an hour', async () => {
     const url = await listen((_, response) =>
-      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '60' }),
+      json(response, 429, problem(429, 'rate-limited'), { 'retry-after': '3600' }),
     );
     await expect(new SaeEvalClient(url).kinds()).rejects.toMatchObject({
       name: 'BusyError',

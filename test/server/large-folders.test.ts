@@ -60,7 +60,7 @@ describe('a folder of very many files', () => {
   });
 });
 
-describe('a configuration of 57 MiB', () => {
+describe.runIf(full)('a configuration of 57 MiB', () => {
   const root = join(folder.path, 'large');
   const bytes = 57 * 1024 * 1024;
   let server: RunningServer;

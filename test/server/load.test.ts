@@ -128,9 +128,10 @@ describe('answers that nobody reads', () => {
       fetch(`${server.url}/v1/evaluations/${id}`, { headers: as(name) });
     let refused = await ask('mallory', huge);
     while (refused.status === 200) {
-      // The one before was refused, since this one was being read.
-      askWithoutReading(`/v1/evaluations/${huge}`);
       await refused.text();
+      // The one before was refused, since this one was being read: once more, and before the next.
+      askWithoutReading(`/v1/evaluations/${huge}`);
+      await (await ask('bob', small)).text();
       refused = await ask('mallory', huge);
     }
     expect(refused.status).toBe(503);
@@ -201,17 +202,17 @@ describe('reports', () => {
     });
     let isOver = false;
     void comparison.finally(() => (isOver = true));
-    let slowest = 0;
+    let others = 0;
     while (!isOver) {
-      const began = performance.now();
       await (await fetch(`${server.url}/healthz`)).text();
-      slowest = Math.max(slowest, performance.now() - began);
+      others += 1;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     const answer = await comparison;
     expect(answer.status).toBe(200);
     expect((await answer.text()).length).toBeGreaterThan(100_000);
-    expect(slowest).toBeLessThan(500);
+    // One answer would wait for a comparison on the event loop, and one could come before it.
+    expect(others).toBeGreaterThan(4);
   });
 });
 

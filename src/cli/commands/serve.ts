@@ -2,6 +2,7 @@
 import { startServer } from '../../../server/main.js';
 import { SaeEvalError } from '../../errors.js';
 import type { ServeOptions } from '../serve-options.js';
+import { makeStoreReady } from '../store-ready.js';
 
 function wholeNumber(flag: string, text: string | undefined, most: number): number | undefined {
   if (text === undefined) return undefined;
@@ -44,6 +45,7 @@ export async function serve({
   const evaluations = wholeNumber('--keep-evaluations', keepEvaluations, Number.MAX_SAFE_INTEGER);
   const samples = wholeNumber('--shard-samples', shardSamples, Number.MAX_SAFE_INTEGER);
   const saes = wholeNumber('--saes-per-shard', saesPerShard, Number.MAX_SAFE_INTEGER);
+  await makeStoreReady();
   const { url } = await startServer(
     {
       ...(host === undefined ? {} : { host }),

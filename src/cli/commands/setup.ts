@@ -6,12 +6,14 @@ import { asSaeEvalError } from '../../errors.js';
 import { setUpSqlite } from '../../sqlite/setup.js';
 import { setup, streamLog } from '../../torch/setup/index.js';
 
-export async function setupCommand(): Promise<void> {
+export async function setupCommand({ server }: { server: boolean }): Promise<void> {
   const log = streamLog();
   // Its compiler works while libtorch is fetched.
-  const sqlite = setUpSqlite({ log }).catch((thrown: unknown) =>
-    log(asSaeEvalError(thrown, 'Set-up of SQLite').message, 'line'),
-  );
+  const sqlite = !server
+    ? undefined
+    : setUpSqlite({ log }).catch((thrown: unknown) =>
+        log(asSaeEvalError(thrown, 'Set-up of SQLite').message, 'line'),
+      );
   const { addon, libtorch } = await setup({ log });
   await sqlite;
   log(`ready: ${addon}, libtorch ${libtorch.version}`, 'line');

@@ -32,7 +32,8 @@ export function companionsOf(
     .reduce((sum, { description }) => sum + valuesOf(description), 0);
   const bytes = bytesOfThread + model.weightBytes + ofSaes * bytesPer(request.saeDtype);
   const fitting = Math.floor((memoryShare * systemMemory().freeBytes) / bytes);
-  const most = Math.min(threadsOfProcess() - 1, fitting);
+  const inBatch = Math.ceil(request.batchSize / decisions.microBatch.sequences);
+  const most = Math.min(threadsOfProcess() - 1, inBatch - 1, fitting);
   return most < 1
     ? null
     : new CompanionThreads({ request, paths, decisions, turnedSkips, only }, most);

@@ -481,6 +481,7 @@ export interface RunConfig {
         sampled?: string | undefined;
       }[]
     | undefined;
+  /** Threads that shared an operator. With one, others may have computed other micro-batches. */
   threads: number;
   /**
    * Sequences that go through the model together; logits held at a time; lanes that are alive
