@@ -19,8 +19,8 @@ import { writeTables } from './tables.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const evaluator = join(root, 'bench/pytorch_evaluator.py');
-const usage = `npm run bench -- [--sections shipped,gpt2,large,peak,scaling,many,long,kernels] [--samples N]
-  [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]`;
+const usage = `npm run bench -- [--sections shipped,gpt2,large,peak,scaling,many,long,kernels]
+  [--samples N] [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]`;
 const options = readOptions();
 
 function readOptions() {

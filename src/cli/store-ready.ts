@@ -1,4 +1,4 @@
-/** Makes the server's store ready where set-up left SQLite out (`sae-eval setup --without-server`). */
+/** Makes the store ready where set-up left SQLite out (`sae-eval setup --without-server`). */
 import { betterSqlite3, packageFolder } from '../sqlite/better-sqlite3.js';
 import { nodeSqlite } from '../sqlite/node-sqlite.js';
 import { setUpSqlite } from '../sqlite/setup.js';
@@ -14,7 +14,7 @@ function isReady(): boolean {
 }
 
 /**
- * Builds the native part of an installed better-sqlite3 that has none. Nothing is installed: whoever
+ * Builds the native part of a better-sqlite3 that has none. Nothing is installed. Whoever
  * opens the store without the package is told what to do.
  * @throws SaeEvalError `setup-missing`.
  */
