@@ -29,7 +29,9 @@ export function manySaes({ ours, work, shipped, samples, repeats = 2 }) {
   const layers = 16;
   const sites = (count) =>
     copies(count).map((sae, n) =>
-      n < layers ? { ...sae, layer: n + 1 } : { ...sae, layer: n - layers + 8, site: 'mlp_out' },
+      n < layers
+        ? { ...sae, layer: n + 1 }
+        : { ...sae, hook: `blocks.${n - layers + 8}.hook_mlp_out` },
     );
   return {
     samples,
