@@ -32,14 +32,6 @@ const alone = [
   'test/evaluation/larger-than-memory.test.ts',
   'test/evaluation/run/fits.test.ts',
   'test/lm/config-keys.test.ts',
-  'test/torch/memory.test.ts',
-  'test/torch/misuse.test.ts',
-  'test/torch/peak-memory.test.ts',
-  'test/torch/threads.test.ts',
-  'test/torch/setup/build.test.ts',
-  'test/torch/setup/fetch.test.ts',
-  'test/torch/setup/platform.test.ts',
-  'test/torch/walk/walk.test.ts',
 ];
 
 const shared = sharing.map((folder) => `test/${folder}/**/*.test.ts`);

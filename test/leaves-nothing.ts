@@ -1,9 +1,9 @@
 /**
  * Checks of the files that share a process: each leaves its settings as it found them, but for the
- * number of threads, which every evaluation sets for itself.
+ * number of threads and the inference mode, which every evaluation sets for itself.
  */
 import { afterAll, beforeAll, expect } from 'vitest';
-import { numThreads, setNumThreads } from '#src/torch/index.js';
+import { numThreads, setInferenceMode, setNumThreads } from '#src/torch/index.js';
 
 /** Settings of the process. */
 const settings = (): object => ({
@@ -22,5 +22,6 @@ beforeAll(() => {
 });
 afterAll(() => {
   setNumThreads(threads);
+  setInferenceMode(false);
   expect(settings()).toEqual(before);
 });

@@ -306,7 +306,7 @@ export class Engine {
       await end();
     }
     signal?.throwIfAborted();
-    // What was taken and not computed by a companion that failed.
+    // Companions that failed took these and did not compute them.
     while (stop?.aborted !== true && added < slices.length) compute(added);
   }
 

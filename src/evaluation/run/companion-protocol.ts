@@ -6,7 +6,7 @@ import type { MicroBatch } from '../engine/micro-batch.js';
 import type { PathTable } from '../request/path-table.js';
 import type { Decisions } from './journal.js';
 
-/** What a companion loads. */
+/** Model and SAEs that a companion loads. */
 export interface CompanionTask {
   request: ResolvedRequest;
   paths: PathTable;
