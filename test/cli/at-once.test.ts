@@ -20,6 +20,7 @@ import { takeLock } from '#src/cli/run-lock.js';
 import { makeFolder } from '#src/files/index.js';
 import type { EvaluationRequest } from '#src/schema/index.js';
 import { root, shipped } from '../golden/load.js';
+import { isRunning } from '../running.js';
 import { commandLines } from './command-lines.js';
 
 const main = `${root}dist/src/cli/main.js`;
@@ -37,15 +38,6 @@ beforeAll(() => {
   writeFileSync(join(folder, 'request.json'), JSON.stringify(request));
 });
 afterAll(() => rmSync(folder, { recursive: true }));
-
-const isAlive = (pid: number): boolean => {
-  try {
-    // A process that has ended and was not waited for is no more.
-    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  } catch {
-    return false;
-  }
-};
 
 describe('a lock', () => {
   it("is one process's until it gives it back", () => {
@@ -127,8 +119,8 @@ describe('evaluate', () => {
     const found = children();
     expect(found.length).toBeGreaterThan(0);
     cli.kill('SIGKILL');
-    await until(() => !found.some(isAlive));
-    expect(found.filter(isAlive)).toEqual([]);
+    await until(() => !found.some(isRunning));
+    expect(found.filter(isRunning)).toEqual([]);
   }, 60_000);
 
   it('says of a path that is not UTF-8 what it is, and touches no other', () => {

@@ -6,6 +6,7 @@
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
+import { isRunning } from '../running.js';
 import { Host, processesOf, signalAll } from './host.js';
 import { runCommand, tryCommand } from './run-command.js';
 
@@ -92,20 +93,12 @@ function removeLeftovers(): void {
     return;
   }
   for (const id of ids) {
-    if (isAlive(Number.parseInt(id, 10))) continue;
+    if (isRunning(Number.parseInt(id, 10))) continue;
     try {
       removeNetwork(id);
     } catch {
       // Another run removes it at this moment.
     }
-  }
-}
-
-function isAlive(id: number): boolean {
-  try {
-    return process.kill(id, 0);
-  } catch {
-    return false;
   }
 }
 

@@ -14,6 +14,7 @@ import { forkChild } from '#src/compute/fork-child.js';
 import { ComputeProcess } from '#src/compute/host.js';
 import { inspectCheckpoints, inspectRequest } from '#src/inspect/inspect.js';
 import { resolvedRequestSchema, type ResolvedRequest } from '#src/schema/index.js';
+import { isRunning } from '../running.js';
 
 const shipped = (name: string): string =>
   fileURLToPath(new URL(`../../checkpoints/${name}`, import.meta.url));
@@ -29,14 +30,6 @@ function request(samples: number, seqLen = 32): ResolvedRequest {
     saes: [{ kind: 'TopK', checkpoint: shipped('TopK_tiny.pt'), layer: 16, k: 16 }],
   });
 }
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
 
 describe('ComputeProcess', () => {
   it(
@@ -140,9 +133,9 @@ describe('ComputeProcess', () => {
     );
     expect(pid).toBeGreaterThan(0);
     const deadline = Date.now() + 3000;
-    while (isAlive(pid) && Date.now() < deadline)
+    while (isRunning(pid) && Date.now() < deadline)
       await new Promise((resolve) => setTimeout(resolve, 20));
-    expect(isAlive(pid)).toBe(false);
+    expect(isRunning(pid)).toBe(false);
   });
 });
 

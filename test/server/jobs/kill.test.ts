@@ -3,11 +3,12 @@
  * results have the same bytes.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SaeEvalClient } from '#src/client/index.js';
 import { Database } from '#src/sqlite/database.js';
 import { full } from '../../full.js';
+import { isRunning } from '../../running.js';
 import {
   childProcesses,
   computeProcesses,
@@ -150,7 +151,7 @@ describe('a server that is told to stop', () => {
       expect(await slow.ended).toEqual({ code: 0, signal: null });
       const { status } = await answer;
       expect(status).toBe(503);
-      expect(existsSync(`/proc/${inspector}`)).toBe(false);
+      expect(isRunning(inspector!)).toBe(false);
     } finally {
       slow.child.kill('SIGKILL');
       other.remove();
