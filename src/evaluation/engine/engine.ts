@@ -10,13 +10,14 @@ import { Accumulator } from '../../metrics/accumulator.js';
 import { cuda, scope, type DType } from '../../torch/index.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
 import { goThrough, HeldTraveler, sweepBlocks } from './block-sweep.js';
-import { MicroBatchQueue, type Companions, type OfferedMicroBatch } from './companions.js';
+import type { Companions, OfferedMicroBatch } from './companions.js';
 import type { MicroBatchPass } from './micro-batch-pass.js';
 import { HostVectors, type MicroBatchSums } from './micro-batch-sums.js';
 import { smallerMicroBatch, type MicroBatch } from './micro-batch.js';
 import { PassMaker } from './pass-maker.js';
 import { BatchTokens } from './peers/batch-tokens.js';
 import { measuredRound, planRounds, type Round } from './rounds.js';
+import { SharedWork } from './shared-work.js';
 import { SweepPace } from './sweep-pace.js';
 import { blocksBrought } from './super-batch.js';
 import { nextSlices, together, type Amounts, type BatchSums, type Slice } from './slices.js';
@@ -73,12 +74,6 @@ export interface ComputedBatch {
   left: readonly Sample[] | null;
 }
 
-/**
- * Seconds of work in a batch for which companions are called, or seconds that a run has computed by
- * itself: they take about one to come.
- */
-const worthCompanions = 2;
-
 interface TakeOptions extends Pick<BatchOptions, 'signal' | 'onMicroBatch'> {
   /** Whether others are sure to follow. */
   continues: boolean;
@@ -94,14 +89,15 @@ export class Engine {
   readonly #spliced: number;
   readonly #measuredRounds: readonly Round[];
   readonly #pace = new SweepPace();
+  readonly #shared: SharedWork | null;
   #rounds: readonly Round[];
   #microBatch: MicroBatch;
   #superBatch: number;
-  #secondsAlone = 0;
 
   constructor(options: EngineOptions) {
     const { model, strategies, microBatch, superBatch = 1 } = options;
     this.#options = options;
+    this.#shared = options.companions ? new SharedWork(options.companions) : null;
     this.#zero = new ZeroAblation(model, strategies);
     this.#zeroLanes = zeroLanes(strategies);
     this.#microBatch = microBatch;
@@ -220,8 +216,8 @@ export class Engine {
         signal?.throwIfAborted();
         if (stop?.aborted === true) break;
         try {
-          if (this.#options.companions) {
-            await this.#share(left(), this.#options.companions, options);
+          if (this.#shared !== null) {
+            await this.#share(left(), this.#shared, options);
             continue;
           }
           const slices = nextSlices(left(), this.#amounts);
@@ -232,7 +228,7 @@ export class Engine {
           if (!(thrown instanceof SaeEvalError) || thrown.code !== 'device-memory') throw thrown;
           // Blocks of the larger micro-batch's sizes would stand in the way.
           cuda.emptyCache();
-          this.#options.companions?.close();
+          this.#shared?.close();
           if (makeRoom?.() === true) continue;
           if (this.#superBatch > 1) {
             this.#superBatch = Math.floor(this.#superBatch / 2);
@@ -264,50 +260,25 @@ export class Engine {
   }
 
   /** Computes the micro-batches of some batches together with companions. */
-  async #share(
+  #share(
     batches: readonly BatchSums[],
-    companions: Companions,
+    work: SharedWork,
     { signal, stop, onMicroBatch }: BatchOptions,
   ): Promise<void> {
     const slices = nextSlices(batches, { ...this.#amounts, superBatch: Infinity });
-    const queue = new MicroBatchQueue(slices.length);
-    const waiting = new Map<number, MicroBatchSums>();
-    let added = 0;
-    const addInOrder = (place: number, sums: MicroBatchSums): void => {
-      waiting.set(place, sums);
-      for (let next; (next = waiting.get(added)) !== undefined; added++) {
-        waiting.delete(added);
-        const { of, samples, isLast } = slices[added]!;
-        this.#append(of, next, { isLast });
-        of.done += samples.length;
-        if (of.done < of.samples.length) onMicroBatch?.(of.done);
-      }
-    };
-    const compute = (place: number): void => addInOrder(place, this.microBatchSums(slices[place]!));
-    const end = companions.offer({
-      queue,
+    return work.share({
       microBatches: slices,
       microBatch: this.#microBatch,
-      onSums: addInOrder,
+      compute: (place) => this.microBatchSums(slices[place]!),
+      onSums: (place, sums) => {
+        const { of, samples, isLast } = slices[place]!;
+        this.#append(of, sums, { isLast });
+        of.done += samples.length;
+        if (of.done < of.samples.length) onMicroBatch?.(of.done);
+      },
+      signal,
+      stop,
     });
-    try {
-      for (let place; (place = queue.take()) !== null;) {
-        const began = performance.now();
-        compute(place);
-        const seconds = (performance.now() - began) / 1000;
-        this.#secondsAlone += seconds;
-        const ahead = seconds * (slices.length - place - 1);
-        if (Math.max(ahead, this.#secondsAlone) > worthCompanions) companions.call();
-        await new Promise(setImmediate);
-        if (signal?.aborted === true || stop?.aborted === true) queue.close();
-      }
-    } finally {
-      queue.close();
-      await end();
-    }
-    signal?.throwIfAborted();
-    // Companions that failed took these and did not compute them.
-    while (stop?.aborted !== true && added < slices.length) compute(added);
   }
 
   /** The sums of one micro-batch. */
@@ -440,7 +411,7 @@ export class Engine {
   }
 
   dispose(): void {
-    this.#options.companions?.close();
+    this.#shared?.close();
     this.#zero.dispose();
   }
 }
