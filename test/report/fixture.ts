@@ -66,7 +66,7 @@ export function saeResult(kind: SaeKind, change: Partial<SaeResult> = {}): SaeRe
     perLayer:
       strict['perLayer'] === undefined
         ? null
-        : Object.entries(strict['perLayer']).map(([layer, values], i) => ({
+        : Object.entries<Record<string, number>>(strict['perLayer']).map(([layer, values], i) => ({
             layer: Number(layer),
             reference: {
               NormMSE: reference['NormMSEPerLayer']?.[i] ?? null,

@@ -150,7 +150,8 @@ describe('answers that nobody reads', () => {
     const record = (await again.json()) as EvaluationRecord;
     expect(record.result?.results.length).toBeGreaterThan(10);
     expect(await metric('sae_eval_watchers')).toBe(0);
-    await untilDescriptors(before + 10);
+    // Ends of this process that read nothing are open until they are destroyed.
+    await untilDescriptors(before + sockets.length + 10);
     for (const socket of sockets) socket.destroy();
   });
 

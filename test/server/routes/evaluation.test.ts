@@ -239,7 +239,7 @@ describe('cancellation', () => {
   it('stops a running evaluation within a batch, a waiting one at once', async () => {
     const running = await client.evaluate(long());
     const waiting = await client.evaluate(long());
-    await until(async () => (await client.get(running.id)).status === 'running', {
+    await until(async () => (await client.get(running.id)).progress !== null, {
       what: 'the evaluation to run',
     });
     expect(await client.get(waiting.id)).toMatchObject({ status: 'queued', position: 1 });
