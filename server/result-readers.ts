@@ -8,7 +8,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
+import { entryFile } from '../src/entry.js';
 import { asSaeEvalError, SaeEvalError, type SerializedError } from '../src/errors.js';
 import type { ReadLatentsOptions } from '../src/evaluation/latents/read-latents.js';
 import { childEnvironment } from '../src/inspect/child-environment.js';
@@ -123,7 +123,7 @@ export class ResultReaders {
       clearTimeout(idle.timer);
       return idle.child;
     }
-    const child = fork(fileURLToPath(new URL('./result-reader-child.js', import.meta.url)), {
+    const child = fork(entryFile('server/result-reader-child.js'), {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: { ...childEnvironment(), SAE_EVAL_PROCESS_PARENT: String(process.pid) },
       execArgv: [`--max-old-space-size=${this.#limits.heapMebibytes}`],

@@ -1,11 +1,6 @@
-/** Entry of a server process; its settings come from the environment. */
-import { asSaeEvalError } from '../src/errors.js';
-import { startServer } from './main.js';
+/** Entry of a server process. */
+import { entryUrl } from '../src/entry.js';
+import type { start as Start } from './start.js';
 
-try {
-  const { url } = await startServer();
-  process.stdout.write(`sae-eval listens on ${url}\n`);
-} catch (thrown) {
-  process.stderr.write(`${asSaeEvalError(thrown, 'The server').message}\n`);
-  process.exitCode = 2;
-}
+const { start } = (await import(entryUrl('server/start.js').href)) as { start: typeof Start };
+await start();

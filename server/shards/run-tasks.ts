@@ -3,8 +3,8 @@
  * stays free: reading the text to make the plan, and merging the shards.
  */
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { entryFile } from '../../src/entry.js';
 import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import { pathTableSchema, serializedErrorSchema } from '../../src/evaluation/request/path-table.js';
 import { childEnvironment } from '../../src/inspect/child-environment.js';
@@ -68,7 +68,7 @@ function runTask(
   { signal, niceness = 0, onSamples }: TaskOptions,
 ): Promise<Exclude<TaskAnswer, { type: 'error' | 'samples' }>> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('./run-tasks-child.js', import.meta.url)), {
+    const child = fork(entryFile('server/shards/run-tasks-child.js'), {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: {
         ...childEnvironment(),

@@ -3,6 +3,8 @@
  * Start of the command line. It is written in what every Node since 14 can read, and imports
  * nothing, so that an old Node is told from a fault of the program.
  */
+import type { run as Run } from './run.js';
+
 const oldest = [20, 15];
 const [major, minor] = process.versions.node.split('.').map(Number);
 
@@ -13,5 +15,7 @@ if (major! < oldest[0]! || (major === oldest[0] && minor! < oldest[1]!)) {
   );
   process.exitCode = 2;
 } else {
-  void import('./run.js').then(({ run }) => run(process.argv));
+  void import('../entry.js')
+    .then(({ entryUrl }) => import(entryUrl('src/cli/run.js').href))
+    .then(({ run }: { run: typeof Run }) => run(process.argv));
 }

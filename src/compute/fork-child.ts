@@ -3,7 +3,7 @@
  * command can start the process before it loads anything else.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { entryFile } from '../entry.js';
 import { childEnvironment } from '../inspect/child-environment.js';
 import { computeEnvironment, computeFlags } from '../torch/tuning.js';
 import { hasPreloads, preloads } from './preloads.js';
@@ -20,7 +20,7 @@ export interface ForkOptions {
 }
 
 export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildProcess {
-  return fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
+  return fork(entryFile('src/compute/child.js'), {
     // The last pipe has the signs of life of watch-thread.ts.
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     env: {

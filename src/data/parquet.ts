@@ -3,6 +3,7 @@
  * with false sizes ends the worker at the memory or time limit, never this process.
  */
 import { Worker } from 'node:worker_threads';
+import { entryUrl } from '../entry.js';
 import { SaeEvalError, type SerializedError } from '../errors.js';
 import { confinedTo, type Within } from '../files/index.js';
 
@@ -67,7 +68,7 @@ export async function* readParquetColumn(
   column: string,
   { onBytes, patienceMs = 120_000 }: ParquetOptions = {},
 ): AsyncGenerator<unknown, void, undefined> {
-  const worker = new Worker(new URL('./parquet-worker.js', import.meta.url), {
+  const worker = new Worker(entryUrl('src/data/parquet-worker.js'), {
     execArgv: [],
     workerData: { path, column, within: confinedTo() } satisfies ParquetTask,
     resourceLimits: { maxOldGenerationSizeMb: heapMebibytes },

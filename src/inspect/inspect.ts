@@ -3,8 +3,8 @@
  * memory limit.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { entryFile } from '../entry.js';
 import { SaeEvalError, type SerializedError } from '../errors.js';
 import { checkpointDescriptionSchema, type CheckpointDescription } from '../schema/catalogue.js';
 import { resolvedRequestSchema } from '../schema/record.js';
@@ -44,7 +44,7 @@ const passing = new Set(['EAGAIN', 'ENOMEM', 'EMFILE', 'ENFILE']);
 
 /** Starts a process that waits for its message. */
 export function forkInspector(): ChildProcess {
-  return fork(fileURLToPath(new URL('./inspect-child.js', import.meta.url)), {
+  return fork(entryFile('src/inspect/inspect-child.js'), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     env: childEnvironment(),
     execArgv: [`--max-old-space-size=${heapMebibytes}`],

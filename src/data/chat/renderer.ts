@@ -3,6 +3,7 @@
  * that runs for ever or fills the memory ends the worker, never this process.
  */
 import { Worker } from 'node:worker_threads';
+import { entryUrl } from '../../entry.js';
 import { SaeEvalError } from '../../errors.js';
 import type { Message } from './conversation.js';
 import type { Rendered, RenderOptions } from './render.js';
@@ -28,7 +29,7 @@ export class ConversationRenderer {
   constructor({ file, patienceMs = patience, ...options }: RendererOptions) {
     this.#file = file;
     this.#patienceMs = patienceMs;
-    this.#worker = new Worker(new URL('./render-worker.js', import.meta.url), {
+    this.#worker = new Worker(entryUrl('src/data/chat/render-worker.js'), {
       execArgv: [],
       workerData: options,
       resourceLimits: { maxOldGenerationSizeMb: heapMebibytes, stackSizeMb: 2 },

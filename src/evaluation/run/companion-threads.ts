@@ -3,6 +3,7 @@
  * share one wait for each other half of the time; threads with micro-batches of their own do not.
  */
 import { Worker } from 'node:worker_threads';
+import { entryUrl } from '../../entry.js';
 import type { Companions, Offer } from '../engine/companions.js';
 import type { CompanionTask, FromCompanion, ToCompanion } from './companion-protocol.js';
 
@@ -36,7 +37,7 @@ export class CompanionThreads implements Companions {
   }
 
   #start(): void {
-    const worker = new Worker(new URL('./companion-thread.js', import.meta.url), {
+    const worker = new Worker(entryUrl('src/evaluation/run/companion-thread.js'), {
       // Modules preloaded into the process are not meant for this thread.
       execArgv: [],
       workerData: this.task,

@@ -1,0 +1,47 @@
+/**
+ * Bundles what a process of sae-eval imports at its start: Node takes about a millisecond for each
+ * module, and there are hundreds. src/entry.ts says who starts from which.
+ */
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'rolldown';
+
+const dist = fileURLToPath(new URL('dist/', import.meta.url));
+/** Each in a folder below dist/bundle, as chunks are. */
+const entries = [
+  'src/cli/run',
+  'src/compute/child',
+  'src/data/parquet-worker',
+  'src/data/chat/render-worker',
+  'src/evaluation/run/companion-thread',
+  'src/inspect/inspect-child',
+  'server/result-reader-child',
+  'server/shards/run-tasks-child',
+  'server/start',
+];
+
+/** A module finds files beside itself by its own address, wherever its text went. */
+const ownAddress = {
+  name: 'own-address',
+  transform(code, id) {
+    if (!id.startsWith(dist) || !/\bimport\.meta\.url\b/.test(code)) return null;
+    const own = `new URL('../../${relative(dist, id)}', import.meta.url).href`;
+    return code.replaceAll(/\bimport\.meta\.url\b/g, own);
+  },
+};
+
+await build({
+  input: Object.fromEntries(
+    entries.map((entry) => [entry.split('/').slice(-2).join('/'), `${dist}${entry}.js`]),
+  ),
+  platform: 'node',
+  external: (id) => !/^[./]/.test(id),
+  plugins: [ownAddress],
+  output: {
+    dir: `${dist}bundle`,
+    entryFileNames: '[name].js',
+    chunkFileNames: 'chunks/[name]-[hash].js',
+    keepNames: true,
+    cleanDir: true,
+  },
+});

@@ -1,0 +1,41 @@
+/** Bundles of what processes start from: that they are taken, and when they are not. */
+import { cpSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { entryFile } from '#src/entry.js';
+import { root } from '../golden/load.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'sae-eval-bundle-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+describe('what a process starts from', () => {
+  it('is its bundle once the project is built', () => {
+    for (const [module, bundle] of [
+      ['src/compute/child.js', 'compute/child.js'],
+      ['src/data/chat/render-worker.js', 'chat/render-worker.js'],
+      ['server/start.js', 'server/start.js'],
+    ] as const)
+      expect(entryFile(module)).toBe(join(root, 'dist/bundle', bundle));
+  });
+
+  it('is the module itself if something was compiled since, or if there is no bundle', async () => {
+    for (const file of ['src/entry.js', 'src/compute/child.js', 'bundle/compute/child.js'])
+      cpSync(join(root, 'dist', file), join(folder, file));
+    writeFileSync(join(folder, 'package.json'), '{"type": "module"}');
+    const copy = (await import(pathToFileURL(join(folder, 'src/entry.js')).href)) as {
+      entryFile: typeof entryFile;
+    };
+    const found = (): string => copy.entryFile('src/compute/child.js');
+    const module = join(folder, 'src/compute/child.js');
+    const bundle = join(folder, 'bundle/compute/child.js');
+    // A package has no record of compilation.
+    expect(found()).toBe(bundle);
+    writeFileSync(join(folder, '.tsbuildinfo'), '');
+    utimesSync(bundle, 1000, 1000);
+    expect(found()).toBe(module);
+    rmSync(bundle);
+    expect(found()).toBe(module);
+  });
+});
