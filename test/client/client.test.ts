@@ -5,7 +5,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { readFileSync, readdirSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   BusyError,
   ConnectionError,
@@ -270,8 +270,7 @@ describe('watch', () => {
         controller.abort(new Error('enough'));
     })();
     await expect(watching).rejects.toThrow('enough');
-    await new Promise((resolve) => setTimeout(resolve, 100));
-    expect(closed).toBe(2);
+    await vi.waitUntil(() => closed === 2, { timeout: 10_000 });
   });
 });
 

@@ -52,7 +52,8 @@ describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {
   it('ends with 75 at SIGTERM, at any moment, and continues', { timeout }, async () => {
     const random = seededRandom(20);
     let stopped = 0;
-    for (let round = 0; round < terminations; round += 1) {
+    // Signals that come before the arguments are read stop nothing.
+    for (let round = 0; round < terminations || stopped <= terminations / 4; round += 1) {
       const process = run.compute(a, '0/1');
       await Promise.race([process.ended, wait(random() * whole)]);
       process.child.kill('SIGTERM');
@@ -67,7 +68,6 @@ describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {
       expect(ended, ended.stderr).toMatchObject({ code: 75, signal: null });
       stopped += 1;
     }
-    expect(stopped).toBeGreaterThan(terminations / 4);
     succeeded(await run.compute(a, '0/1').ended);
     expect(digestOf(await run.merged())).toBe(single);
   });
@@ -79,7 +79,8 @@ describe.runIf(full && missing === '')(`a run in shards${missing}`, () => {
       const ends = [a, b].map(async (host, index) => {
         for (;;) {
           const process = run.compute(host, `${index}/2`);
-          await Promise.race([process.ended, wait(random() * whole)]);
+          // Two runs at once take longer than one alone.
+          await Promise.race([process.ended, wait(random() * 2 * whole)]);
           process.child.kill('SIGKILL');
           const ended = await process.ended;
           if (ended.signal === null) return succeeded(ended);

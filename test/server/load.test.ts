@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { readdirSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Store } from '#server/jobs/store.js';
 import { addKey, type RunningServer } from '#server/main.js';
 import type { EvaluationRecord } from '#src/schema/record.js';
@@ -89,6 +89,19 @@ beforeAll(async () => {
   await untilReady(server.url);
 }, 120_000);
 const sockets: Socket[] = [];
+const ask = (name: Name, id: string): Promise<Response> =>
+  fetch(`${server.url}/v1/evaluations/${id}`, { headers: as(name) });
+// The server shares its event loop with the tests, which read megabytes: it may be late.
+const untilCalm = (): Promise<void> =>
+  until(
+    async () => {
+      const answer = await ask('bob', small);
+      await answer.text();
+      return answer.status === 200;
+    },
+    { what: 'an answer to bob' },
+  );
+beforeEach(untilCalm);
 afterAll(async () => {
   for (const socket of sockets) socket.destroy();
   await server.close();
@@ -124,19 +137,18 @@ describe('answers that nobody reads', () => {
     askWithoutReading(`/v1/evaluations/${huge}/events`);
     await until(async () => (await metric('sae_eval_watchers')) === 1, { what: 'the stream' });
     askWithoutReading(`/v1/evaluations/${huge}`);
-    const ask = (name: Name, id: string): Promise<Response> =>
-      fetch(`${server.url}/v1/evaluations/${id}`, { headers: as(name) });
     let refused = await ask('mallory', huge);
-    while (refused.status === 200) {
-      await refused.text();
+    let why = await refused.text();
+    while (refused.status === 200 || why.includes('overloaded')) {
       // The one before was refused, since this one was being read: once more, and before the next.
       askWithoutReading(`/v1/evaluations/${huge}`);
       await (await ask('bob', small)).text();
       refused = await ask('mallory', huge);
+      why = await refused.text();
     }
     expect(refused.status).toBe(503);
-    expect(await refused.text()).toContain('You have not read');
-    expect((await ask('bob', small)).status).toBe(200);
+    expect(why).toContain('You have not read');
+    await untilCalm();
     let again = await ask('mallory', huge);
     await until(
       async () => {

@@ -26,17 +26,20 @@ export interface ShardFlags extends Omit<PlanFlags, 'overwrite'> {
  * Ends the work after the micro-batch under way, so that finished batches are kept: schedulers send
  * SIGTERM some time before they kill.
  */
-function onTermination(end: () => void): () => void {
+function onTermination(end: () => void): { forget(): void; isDone(): void } {
+  let isDone = false;
   const listener = (): void => {
-    unlisten(); // A further one ends the process.
+    // The process ends by itself, with the exit code of work that is done.
+    if (isDone) return;
+    forget(); // A further one ends the process.
     process.stderr.write('Stopping; finished batches are kept.\n');
     end();
   };
-  const unlisten = (): void => {
+  const forget = (): void => {
     process.removeListener('SIGTERM', listener).removeListener('SIGINT', listener);
   };
   process.on('SIGTERM', listener).on('SIGINT', listener);
-  return unlisten;
+  return { forget, isDone: () => (isDone = true) };
 }
 
 /** Computes the shards of this process; the run's result comes from `merge`. */
@@ -49,7 +52,7 @@ export async function shardCommand(
   compute.prepare();
   const progress = progressDisplay();
   const stop = new AbortController();
-  const unlisten = onTermination(() => stop.abort());
+  const termination = onTermination(() => stop.abort());
   const begun = performance.now();
   try {
     const own = indexText === undefined ? indexOfEnvironment(process.env) : indexOfText(indexText);
@@ -80,13 +83,16 @@ export async function shardCommand(
       onProgress: (at) => progress.update(at),
       onNotice: ({ en }) => say(en),
     });
+    termination.isDone();
     progress.stop();
     const computed = indices.filter((index) => missing.has(index)).length;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     say(`computed ${computed} shards in ${seconds} s; ${out} has them`);
+  } catch (thrown) {
+    termination.forget();
+    throw thrown;
   } finally {
     progress.stop();
-    unlisten();
     await compute.close();
   }
 }
