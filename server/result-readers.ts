@@ -190,7 +190,7 @@ async function work(
 ): Promise<unknown> {
   const left = new AbortController();
   const send = (message: ToResultReader): void => {
-    // Of one that has ended the exit tells more.
+    // The exit of a process that has ended tells more than a failed send.
     if (child.connected) child.send(message, () => undefined);
   };
   try {

@@ -25,7 +25,7 @@ export function forkChild({ niceness = 0, weights }: ForkOptions = {}): ChildPro
     stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     env: {
       ...computeEnvironment,
-      // What was loaded ahead may be an OpenTelemetry SDK, with settings of its own.
+      // A module that was loaded ahead may be an OpenTelemetry SDK, with settings of its own.
       ...childEnvironment({ also: hasPreloads() ? ['OTEL_*'] : [] }),
       ...(weights === undefined ? {} : { SAE_EVAL_WEIGHTS: weights }),
       SAE_EVAL_PROCESS_NICE: String(niceness),

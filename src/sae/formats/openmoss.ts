@@ -49,7 +49,7 @@ const vocabulary: Vocabulary = {
     ...all('harmless', 'sparsity_threshold_for_csr', 'tp_size', 'ddp_size'),
     ...all('harmless', 'model_parallel_size_training', 'sae_pretrained_name_or_path'),
     ...all('harmless', 'strict_loading'),
-    // Of training.
+    // Settings of training.
     ...all('harmless', 'jumprelu_threshold_window', 'force_unit_decoder_norm', 'lp', 'initial_k'),
     ...all('harmless', 'decoder_exactly_fixed_norm', 'decoder_exactly_unit_norm'),
     ...all('harmless', 'init_decoder_norm', 'init_encoder_norm', 'k_warmup_steps'),

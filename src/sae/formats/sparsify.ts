@@ -32,10 +32,10 @@ const vocabulary: Vocabulary = {
   keys: {
     ...all('honored', 'd_in', 'k', 'num_latents', 'expansion_factor', 'activation', 'signed'),
     ...all('honored', 'transcode', 'skip_connection'),
-    // Of training: a loss, a constraint on the weights, starting values, a way to compute.
+    // Settings of training: a loss, a constraint on the weights, starting values, a way to compute.
     ...all('harmless', 'normalize_decoder', 'multi_topk', 'auxk_alpha', 'pkm_init_scale'),
     ...all('harmless', 'decoder_xformers', 'optimized_encoder_config', 'train_post_encoder'),
-    // Of the project's branches, whose files have the same two names.
+    // Encoders of the project's branches: their files have the same two names.
     ...all(encoderOfItsOwn, 'encoder_halut', 'encoder_pkm', 'encoder_mpnet', 'encoder_kron'),
     ...all(encoderOfItsOwn, 'encoder_monarch', 'monet', 'matching_pursuit', 'ito', 'mp_encoder'),
     normalize_io: new Refused('inputs and outputs that were scaled before training'),
