@@ -1,13 +1,13 @@
 /**
  * Bundles what a process of sae-eval imports at its start: Node takes about a millisecond for each
- * module, and there are hundreds. src/entry.ts says who starts from which.
+ * module, and there are hundreds. src/entry.ts finds the bundle of a module.
  */
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
 
 const dist = fileURLToPath(new URL('dist/', import.meta.url));
-/** Each in a folder below dist/bundle, as chunks are. */
+/** Modules to start from; each bundle lies in a folder below dist/bundle, as chunks do. */
 const entries = [
   'src/cli/run',
   'src/compute/child',

@@ -5,7 +5,6 @@
 import { statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-/** Each is bundled under the names of its folder and of itself. */
 const dist = new URL('../', import.meta.url);
 
 function writtenAt(file: URL): number | null {
@@ -15,6 +14,7 @@ function writtenAt(file: URL): number | null {
 /**
  * The address of a module with all that it imports if there is such a bundle and nothing was
  * compiled since, else that of the module.
+ * A bundle has the names of the module and of its folder.
  * @param module its path below `dist`, such as `src/compute/child.js`.
  */
 export function entryUrl(module: string): URL {

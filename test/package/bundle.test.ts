@@ -1,5 +1,14 @@
 /** Bundles of what processes start from: that they are taken, and when they are not. */
-import { cpSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -12,12 +21,24 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe('what a process starts from', () => {
   it('is its bundle once the project is built', () => {
-    for (const [module, bundle] of [
-      ['src/compute/child.js', 'compute/child.js'],
-      ['src/data/chat/render-worker.js', 'chat/render-worker.js'],
-      ['server/start.js', 'server/start.js'],
-    ] as const)
-      expect(entryFile(module)).toBe(join(root, 'dist/bundle', bundle));
+    const started = ['src', 'server'].flatMap((part) =>
+      readdirSync(join(root, part), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts'))
+        .flatMap((file) => [
+          ...readFileSync(join(root, part, file), 'utf8').matchAll(
+            /\bentry(?:File|Url)\('(.+?)'\)/g,
+          ),
+        ])
+        .map(([, module]) => module!),
+    );
+    expect(started).toContain('src/compute/child.js');
+    expect(started.length).toBeGreaterThan(8);
+    for (const module of started) {
+      expect(existsSync(join(root, 'dist', module)), module).toBe(true);
+      expect(entryFile(module)).toBe(
+        join(root, 'dist/bundle', module.split('/').slice(-2).join('/')),
+      );
+    }
   });
 
   it('is the module itself if something was compiled since, or if there is no bundle', async () => {

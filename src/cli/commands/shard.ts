@@ -26,7 +26,7 @@ export interface ShardFlags extends Omit<PlanFlags, 'overwrite'> {
  * Ends the work after the micro-batch under way, so that finished batches are kept: schedulers send
  * SIGTERM some time before they kill.
  */
-function onTermination(end: () => void): { forget(): void; isDone(): void } {
+function onTermination(end: () => void): { forget(): void; endsByItself(): void } {
   let isDone = false;
   const listener = (): void => {
     // The process ends by itself, with the exit code of work that is done.
@@ -39,7 +39,7 @@ function onTermination(end: () => void): { forget(): void; isDone(): void } {
     process.removeListener('SIGTERM', listener).removeListener('SIGINT', listener);
   };
   process.on('SIGTERM', listener).on('SIGINT', listener);
-  return { forget, isDone: () => (isDone = true) };
+  return { forget, endsByItself: () => (isDone = true) };
 }
 
 /** Computes the shards of this process; the run's result comes from `merge`. */
@@ -83,7 +83,7 @@ export async function shardCommand(
       onProgress: (at) => progress.update(at),
       onNotice: ({ en }) => say(en),
     });
-    termination.isDone();
+    termination.endsByItself();
     progress.stop();
     const computed = indices.filter((index) => missing.has(index)).length;
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
