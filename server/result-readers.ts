@@ -104,25 +104,32 @@ export class ResultReaders {
 
   #done(task: ResultTask, read: (index: number) => ResultText, turn: Turn): Promise<unknown> {
     return this.#gate.through(turn, async (signal) => {
-      const child = this.#take();
-      try {
-        const answer = await work(child, { task, read, signal, limits: this.#limits });
-        this.#giveBack(child);
-        return answer;
-      } catch (thrown) {
-        // Nobody knows what the process is at.
-        await ended(child);
-        throw thrown;
+      for (;;) {
+        const idle = this.#takeIdle();
+        const child = idle ?? this.#start();
+        try {
+          const answer = await work(child, { task, read, signal, limits: this.#limits });
+          this.#giveBack(child);
+          return answer;
+        } catch (thrown) {
+          // Nobody knows what the process is at.
+          await ended(child);
+          // The death of one that was idle, perhaps before this task, says nothing about the task.
+          const isOfTask = !(thrown instanceof SaeEvalError && thrown.code === 'process-died');
+          if (idle === null || isOfTask || signal.aborted) throw thrown;
+        }
       }
     });
   }
 
-  #take(): ChildProcess {
+  #takeIdle(): ChildProcess | null {
     const idle = this.#idle.pop();
-    if (idle !== undefined) {
-      clearTimeout(idle.timer);
-      return idle.child;
-    }
+    if (idle === undefined) return null;
+    clearTimeout(idle.timer);
+    return idle.child;
+  }
+
+  #start(): ChildProcess {
     const child = fork(entryFile('server/result-reader-child.js'), {
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
       env: { ...childEnvironment(), SAE_EVAL_PROCESS_PARENT: String(process.pid) },
@@ -134,18 +141,26 @@ export class ResultReaders {
     // One that could not be started does not exit.
     for (const event of ['exit', 'error'] as const)
       child.on(event, () => {
-        const place = this.#idle.findIndex((one) => one.child === child);
-        if (place >= 0) this.#idle.splice(place, 1);
+        this.#forget(child);
         this.#all.delete(child);
       });
     return child;
+  }
+
+  #forget(child: ChildProcess): void {
+    const place = this.#idle.findIndex((one) => one.child === child);
+    if (place >= 0) this.#idle.splice(place, 1);
   }
 
   #giveBack(child: ChildProcess): void {
     if (!this.#all.has(child)) return;
     child.unref();
     child.channel?.unref();
-    const timer = setTimeout(() => child.kill('SIGKILL'), idleMs).unref();
+    const timer = setTimeout(() => {
+      // Its exit is seen only later; until then a task could be given to it.
+      this.#forget(child);
+      child.kill('SIGKILL');
+    }, idleMs).unref();
     this.#idle.push({ child, timer });
   }
 }

@@ -1,4 +1,5 @@
 /** Processes that read results: bounded in memory and time, and never the end of the server. */
+import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ResultReaders, type ResultText } from '#server/result-readers.js';
 import { run } from '#src/evaluation/run/run.js';
@@ -30,6 +31,14 @@ beforeAll(async () => {
   large = { id: 'large', text: text(6000), hash: null };
 });
 afterAll(() => Promise.all(pools.map((one) => one.close())));
+
+/** Ids of the processes that this one started. */
+const childrenOfThis = (): number[] =>
+  readdirSync('/proc/self/task')
+    .flatMap((task) =>
+      readFileSync(`/proc/self/task/${task}/children`, 'latin1').trim().split(' ').map(Number),
+    )
+    .filter((pid) => pid > 0);
 
 const turn = { client: 'c' };
 const report = (readers: ResultReaders, result: ResultText): Promise<string> =>
@@ -84,6 +93,17 @@ describe('a report', () => {
     const [one] = await readers.split(small, turn);
     expect(JSON.parse(one!)).toMatchObject({ label: 'SAE 0' });
   });
+});
+
+it('a reader that died while it was idle costs no answer', async () => {
+  const readers = pool();
+  const before = new Set(childrenOfThis());
+  expect(await report(readers, small)).toContain('TopK');
+  const idle = childrenOfThis().filter((pid) => !before.has(pid));
+  expect(idle).toHaveLength(1);
+  // The pool does not know yet: the exit of a process is an event.
+  process.kill(idle[0]!, 'SIGKILL');
+  expect(await report(readers, small)).toContain('TopK');
 });
 
 it('readers end with the server, whatever they are at', async () => {
