@@ -20,7 +20,7 @@ import { writeTables } from './tables.mjs';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const evaluator = join(root, 'bench/pytorch_evaluator.py');
 const usage = `npm run bench -- [--sections shipped,gpt2,large,peak,scaling,many,long,kernels]
-  [--samples N] [--runs float32,bfloat16,single,apart] [--python PYTHON] [--work DIR]`;
+  [--samples N] [--runs bfloat16,report,hooks,single,apart] [--python PYTHON] [--work DIR]`;
 const options = readOptions();
 
 function readOptions() {
@@ -29,7 +29,7 @@ function readOptions() {
       options: {
         sections: { type: 'string', default: 'kernels,peak,shipped,gpt2,scaling,many,long,large' },
         samples: { type: 'string', default: '32' },
-        runs: { type: 'string', default: 'float32,bfloat16,single,apart' },
+        runs: { type: 'string', default: 'bfloat16,report,hooks,single,apart' },
         python: { type: 'string' },
         work: { type: 'string' },
         help: { type: 'boolean', default: false },
@@ -133,6 +133,8 @@ function scripts(request, { apart = false } = {}) {
   };
 }
 
+const hookedBatch = 16;
+
 /** Three forward passes for each SAE and batch, with hooks on transformers. */
 function hooked({ model, dataset, saes }) {
   const one = saes.filter(({ layer }) => layer !== undefined);
@@ -142,19 +144,39 @@ function hooked({ model, dataset, saes }) {
       join(root, 'bench/hooked_evaluator.py'),
       ...['--model', model, '--data', dataset.path, '--saes', JSON.stringify(one)],
       ...['--seq-len', String(dataset.seqLen), '--max-samples', String(dataset.maxSamples)],
-      ...['--threads', String(cpus().length)],
+      ...['--threads', String(cpus().length), '--batch-size', String(hookedBatch)],
     ]),
   );
   const seconds = (performance.now() - started) / 1000;
   return { saes: one.length, seconds, peakBytes: printed.peakBytes, results: printed.results };
 }
 
-/** Ours for the SAEs that {@link hooked} takes, with SAEBench's metrics. */
-function likeHooked(request) {
+/** Hooks on transformers, and ours for the same SAEs with SAEBench's metrics and batches. */
+function besideHooks(request) {
+  const theirs = hooked(request);
   const saes = request.saes.filter(({ layer }) => layer !== undefined);
-  const done = ours({ ...request, saes, protocol: ['saebench'] });
-  return { seconds: done.seconds, peakBytes: done.peakBytes };
+  const done = ours({ ...request, saes, protocol: ['saebench'], batchSize: hookedBatch });
+  let largest = 0;
+  for (const result of done.report.results) {
+    const [mine] = Object.entries(result)
+      .find(([name]) => name.startsWith('saebench@'))
+      .slice(1);
+    for (const [name, wanted] of Object.entries(theirs.results[result.kind]))
+      largest = Math.max(largest, Math.abs(mine[name] - wanted) / Math.abs(wanted));
+  }
+  return {
+    hooked: theirs,
+    likeHooked: { seconds: done.seconds, peakBytes: done.peakBytes },
+    hookedDeviation: largest,
+  };
 }
+
+const pick = ({ seconds, computing, peakBytes, tokens }) => ({
+  seconds,
+  computing,
+  peakBytes,
+  tokens,
+});
 
 async function plan(request) {
   const { explain } = await import('../dist/src/evaluation/run/plan/explain.js');
@@ -208,14 +230,14 @@ if (sections.has('shipped')) {
   const apart = scripts(request, { apart: true });
   record('shipped', {
     samples: Number(options.samples),
-    ours: { seconds: whole.seconds, peakBytes: whole.peakBytes },
-    oursReference: { seconds: same.seconds, peakBytes: same.peakBytes },
+    ours: pick(whole),
+    oursReference: pick(same),
     single: { seconds: single.seconds, peakBytes: single.peakBytes },
     apart: { seconds: apart.seconds, peakBytes: apart.peakBytes },
-    hooked: hooked(request),
-    likeHooked: likeHooked(request),
+    ...besideHooks(request),
     deviation: deviation(same.report, single.results),
     flopsPerToken: (await plan(request)).flopsPerToken,
+    peak: await bestMatmul(),
   });
 }
 
@@ -234,14 +256,13 @@ if (sections.has('gpt2')) {
   const whole = ours(request);
   const same = ours({ ...request, ...scriptsAsk });
   const single = scripts(request);
-  const byHooks = hooked(request);
+  const beside = besideHooks(request);
   record('gpt2', {
     samples: 8,
     ours: { seconds: whole.seconds, peakBytes: whole.peakBytes },
     oursReference: { seconds: same.seconds, peakBytes: same.peakBytes },
     single: { seconds: single.seconds, peakBytes: single.peakBytes },
-    hooked: byHooks,
-    likeHooked: likeHooked(request),
+    ...beside,
     deviation: deviation(same.report, single.results),
     computing: same.computing,
     tokens: same.tokens,
@@ -303,14 +324,10 @@ if (sections.has('large')) {
     batchSize: 2,
     ...scriptsAsk,
   };
+  const whole = { ...request, protocol: ['reference', 'strict'], metrics: undefined };
   const { flopsPerToken, flopsPerTokenApart } = await plan(request);
   const measured = { flopsPerToken, flopsPerTokenApart, peak: await bestMatmul() };
-  const pick = ({ seconds, computing, peakBytes, tokens }) => ({
-    seconds,
-    computing,
-    peakBytes,
-    tokens,
-  });
+  measured.reportFlopsPerToken = (await plan(whole)).flopsPerToken;
   const runs = new Set(options.runs.split(','));
   const float32 = ours(request);
   record('large', Object.assign(measured, { float32: pick(float32) }));
@@ -329,6 +346,12 @@ if (sections.has('large')) {
       }),
     );
   }
+  if (runs.has('report')) {
+    record('large', Object.assign(measured, { float32Report: pick(ours(whole)) }));
+    const halves = pick(ours({ ...whole, dtype: 'bfloat16' }));
+    record('large', Object.assign(measured, { bfloat16Report: halves }));
+  }
+  if (runs.has('hooks')) record('large', Object.assign(measured, besideHooks(request)));
   for (const [name, how] of [
     ['apart', { apart: true }],
     ['single', {}],

@@ -2,9 +2,9 @@
 
 `npm run bench` compares with it. It computes what SAEBench's core evaluation computes for one SAE:
 the cross-entropy clean, with the reconstruction spliced in, and with the site at zero; the KL
-divergence of the second from the first; the squared error, L0 and the explained variance. It takes
-the kinds that have one site; a batch's clean pass is computed again for every SAE, as one call for
-each SAE does.
+divergence of the second from the first; L0 and the explained variance. Special tokens count
+nowhere. It takes the kinds that have one site; a batch's clean pass is computed again for every
+SAE, as one call for each SAE does.
 
     python hooked_evaluator.py --model DIR --data FILE --saes JSON
 """
@@ -19,44 +19,63 @@ import pytorch_evaluator as scripts
 STARTED = time.perf_counter()
 
 
-def cross_entropy(logits, ids, mask):
-    import torch.nn.functional as F
-
-    real = mask[:, 1:].bool()
-    return F.cross_entropy(logits[:, :-1][real], ids[:, 1:][real]).item()
-
-
-def scores(model, sae, layer, ids, mask):
-    """One batch of one SAE."""
+def scores(model, sae, layer, ids, mask, counted):
+    """Sums over the counted positions of one batch of one SAE."""
     import torch
     import torch.nn.functional as F
 
-    real = mask.bool()
     seen = {}
 
     def splice(h):
-        seen["h"] = h[real]
-        seen["latents"] = sae.encode(scripts.normalize(h))[real]
+        seen["h"] = h[counted]
+        seen["latents"] = sae.encode(scripts.normalize(h))[counted]
         change = sae.splice(h)
-        seen["out"] = change[real]
+        seen["out"] = change[counted]
         return change
+
+    # The last position predicts nothing, and neither does the last one before padding.
+    predicts = counted[:, :-1] & mask[:, 1:].bool()
+
+    def cross_entropy(logits):
+        wanted = ids[:, 1:][predicts]
+        return F.cross_entropy(logits[:, :-1][predicts], wanted, reduction="sum").item()
 
     clean, _ = scripts.forward(model, ids, mask, [(layer, lambda h: h)])
     spliced, _ = scripts.forward(model, ids, mask, [(layer, splice)])
     zeroed, _ = scripts.forward(model, ids, mask, [(layer, torch.zeros_like)])
     h, out = seen["h"], seen["out"]
     kl = F.kl_div(
-        spliced.log_softmax(-1)[real], clean.log_softmax(-1)[real], log_target=True, reduction="sum"
+        spliced.log_softmax(-1)[counted],
+        clean.log_softmax(-1)[counted],
+        log_target=True,
+        reduction="sum",
     )
-    error = (out - h).square().sum(-1)
     return {
-        "ce_clean": cross_entropy(clean, ids, mask),
-        "ce_spliced": cross_entropy(spliced, ids, mask),
-        "ce_zeroed": cross_entropy(zeroed, ids, mask),
-        "kl": (kl / real.sum()).item(),
-        "l2": error.mean().item(),
-        "l0": (seen["latents"] > 0).sum(-1).float().mean().item(),
-        "explained": (1 - error.sum() / (h - h.mean(0)).square().sum()).item(),
+        "counted": counted.sum().item(),
+        "predicting": predicts.sum().item(),
+        "ce_clean": cross_entropy(clean),
+        "ce_spliced": cross_entropy(spliced),
+        "ce_zeroed": cross_entropy(zeroed),
+        "kl": kl.item(),
+        "l0": (seen["latents"] != 0).sum().item(),
+        "error_mean": (out - h).square().sum(-1).mean().item(),
+        "square_mean": h.square().sum(-1).mean().item(),
+        "width": h.shape[-1],
+    }
+
+
+def result(parts):
+    """One SAE's numbers under SAEBench's names; its explained variance is one of batches."""
+    total = {name: sum(part[name] for part in parts) for name in parts[0]}
+    error, square = total["error_mean"] / len(parts), total["square_mean"] / len(parts)
+    of_all_dimensions = square / parts[0]["width"]
+    return {
+        "ce_loss_without_sae": total["ce_clean"] / total["predicting"],
+        "ce_loss_with_sae": total["ce_spliced"] / total["predicting"],
+        "ce_loss_with_ablation": total["ce_zeroed"] / total["predicting"],
+        "kl_div_with_sae": total["kl"] / total["counted"],
+        "l0": total["l0"] / total["counted"],
+        "explained_variance": 1 - error / (square - of_all_dimensions**2),
     }
 
 
@@ -75,19 +94,26 @@ def main():
     options.device, options.dtype = "cpu", "float32"
     model, tokenizer = scripts.load(options)
     texts = scripts.chunks(options.data, "text", options.seq_len, options.max_samples)
+    special = torch.tensor(
+        [
+            token
+            for token in (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+            if token is not None
+        ]
+    )
     results = {}
     for spec in json.loads(options.saes):
         weights = torch.load(spec["checkpoint"], weights_only=True)
         sae = scripts.Sae(spec["kind"], weights, spec.get("k"))
         parts = [
-            scores(model, sae, spec["layer"], ids, mask)
+            scores(
+                model, sae, spec["layer"], ids, mask, mask.bool() & ~torch.isin(ids, special)
+            )
             for ids, mask in scripts.batches(
                 tokenizer, texts, options.seq_len, options.batch_size, "cpu"
             )
         ]
-        results[spec["kind"]] = {
-            name: sum(part[name] for part in parts) / len(parts) for name in parts[0]
-        }
+        results[spec["kind"]] = result(parts)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     seconds = time.perf_counter() - STARTED
     print(json.dumps({"results": results, "seconds": {"total": seconds}, "peakBytes": peak}))

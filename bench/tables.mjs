@@ -34,33 +34,44 @@ function shipped(section) {
         row('PyTorch, a process for each SAE and metric', apart),
       ],
     ),
-    `\nLargest relative deviation of our numbers from theirs: ${deviation.toExponential(1)}.`,
+    (section.peak === undefined
+      ? '\n'
+      : `\nEvery metric ran at ${share({ ...section, ...ours }, fastest(section.peak))} of the best ` +
+        `matmul (${fastest(section.peak).toFixed(0)} GFLOP/s), loading included. `) +
+      `Largest relative deviation of our numbers from theirs: ${deviation.toExponential(1)}.`,
     ...besideHooks(section),
   ];
 }
 
 /** Ours beside three forward passes for each SAE and batch. */
-function besideHooks({ hooked, likeHooked }) {
+function besideHooks({ hooked, likeHooked, hookedDeviation }) {
   if (hooked === undefined) return [];
   const { saes, seconds: took } = hooked;
   return [
     `\nSAEBench’s numbers of the ${saes} SAEs that have one site: ours ` +
       `${seconds(likeHooked.seconds)}; hooks on transformers, three forward passes for each SAE ` +
-      `and batch, ${seconds(took)}, ${ratio(took / likeHooked.seconds)} as long.`,
+      `and batch, ${seconds(took)}, ${ratio(took / likeHooked.seconds)} as long` +
+      (hookedDeviation === undefined
+        ? '.'
+        : `. Largest relative deviation: ${hookedDeviation.toExponential(1)}.`),
   ];
 }
 
+/** GFLOP/s of the fastest matmul in float32. */
+const fastest = ({ float32, float32Onednn }) => Math.max(float32.best, float32Onednn?.best ?? 0);
+/** Share of a matmul's speed at which a run did the arithmetic that it needs. */
+const share = ({ flopsPerToken, tokens, computing }, gflops) =>
+  `${((100 * flopsPerToken * tokens) / computing / 1e9 / gflops).toFixed(0)} %`;
+
 function gpt2(section) {
   const { ours, oursReference, single, samples, deviation } = section;
-  const { computing, tokens, flopsPerToken, peak: best } = section;
+  const best = fastest(section.peak);
   const row = (name, { seconds: took, peakBytes }) => [
     name,
     seconds(took),
     gigabytes(peakBytes),
     ratio(took / ours.seconds),
   ];
-  const fastest = Math.max(best.float32.best, best.float32Onednn?.best ?? 0);
-  const share = (flopsPerToken * tokens) / computing / 1e9 / fastest;
   return [
     heading('A model of GPT-2 small’s size', section),
     `Llama’s architecture, random weights, eight SAEs of 6,144 latents, ${samples} samples of ` +
@@ -73,8 +84,8 @@ function gpt2(section) {
         row('PyTorch, one process', single),
       ],
     ),
-    `\nWhat the scripts compute ran at ${(100 * share).toFixed(0)} % of the best matmul ` +
-      `(${fastest.toFixed(0)} GFLOP/s), loading included. Largest relative deviation of our ` +
+    `\nWhat the scripts compute ran at ${share(section, best)} of the best matmul ` +
+      `(${best.toFixed(0)} GFLOP/s), loading included. Largest relative deviation of our ` +
       `numbers from theirs: ${deviation.toExponential(1)}.`,
     ...besideHooks(section),
   ];
@@ -119,11 +130,14 @@ function large(section) {
   const {
     float32,
     bfloat16,
+    float32Report,
+    bfloat16Report,
     single,
     apart,
     peak,
     flopsPerToken,
     flopsPerTokenApart,
+    reportFlopsPerToken,
     deviation,
     bfloat16Deviation,
   } = section;
@@ -134,12 +148,9 @@ function large(section) {
     single === undefined ? '' : ratio(single.seconds / of.seconds),
     apart === undefined ? '' : ratio(apart.seconds / of.seconds),
   ];
-  const reached = (of, best) =>
-    `${((100 * (flopsPerToken * of.tokens)) / of.computing / 1e9 / best).toFixed(0)} %`;
-  const [best32, best16] = [
-    Math.max(peak.float32.best, peak.float32Onednn?.best ?? 0),
-    peak.bfloat16.best,
-  ];
+  const [best32, best16] = [fastest(peak), peak.bfloat16.best];
+  const reached = (of, best) => share({ ...of, flopsPerToken }, best);
+  const reachedByReport = (of, best) => share({ ...of, flopsPerToken: reportFlopsPerToken }, best);
   return [
     heading('A model of Llama-3.2-1B’s shape', section),
     'Random weights, SAEs of 16,384 latents, k = 64, 2 sequences of 512 tokens, NormMSE ' +
@@ -149,6 +160,12 @@ function large(section) {
       [
         row('ours, float32', float32),
         ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
+        ...(float32Report === undefined
+          ? []
+          : [
+              row('ours, float32: every metric, both protocols', float32Report),
+              row('ours, bfloat16: every metric, both protocols', bfloat16Report),
+            ]),
         ...(single === undefined ? [] : [row('PyTorch float32, one process', single)]),
         ...(apart === undefined
           ? []
@@ -170,7 +187,11 @@ function large(section) {
         ? ''
         : ` and ${reached(bfloat16, best16)} in bfloat16, where metrics stay in float32 and SAEs ` +
           'compute in it (on AMX from bfloat16 parts)') +
-      '.',
+      (float32Report === undefined
+        ? '.'
+        : `; every metric at ${reachedByReport(float32Report, best32)} and ` +
+          `${reachedByReport(bfloat16Report, best16)}, with ` +
+          `${(reportFlopsPerToken / 1e9).toFixed(1)} GFLOP per token.`),
     ...(deviation === undefined
       ? []
       : [
@@ -181,6 +202,7 @@ function large(section) {
               : '') +
             '.',
         ]),
+    ...besideHooks(section),
   ];
 }
 
