@@ -56,25 +56,35 @@ export function longTexts({ ours, work, shipped, tokens = 16_384 }) {
   writeFileSync(configFile, JSON.stringify({ ...config, max_position_embeddings: 8192 }));
   const checkpoint = join(folder, 'sae.safetensors');
   makeRandomSae(checkpoint, { width: shape.width, latents: 2048, seed: 7 });
+  const run = (name, lengths, seqLen) => {
+    // Ids as they are: every text has exactly that many.
+    const data = join(folder, `${name}.jsonl`);
+    const texts = lengths.map((length, text) =>
+      JSON.stringify({
+        ids: Array.from({ length }, (_, t) => 10 + ((31 * text + 7 * t) % 4000)),
+      }),
+    );
+    writeFileSync(data, `${texts.join('\n')}\n`);
+    const done = ours({
+      model,
+      dataset: { path: data, tokensField: 'ids', seqLen, maxSamples: texts.length },
+      saes: [{ kind: 'TopK', checkpoint, layer: 2, k: 32 }],
+      protocol: ['strict'],
+    });
+    return measured(done);
+  };
+  const equal = (length) => Array.from({ length: tokens / length }, () => length);
+  // In pairs whose mean is 128, from 8 to 248 tokens.
+  const mixed = equal(128).map(
+    (mean, n) => mean + (n % 2 === 0 ? 1 : -1) * ((37 * (n >> 1)) % 121),
+  );
   return {
     shape,
     tokens,
-    rows: [512, 2048, 8192].map((length) => {
-      // Ids as they are: every text has exactly that many.
-      const data = join(folder, `${length}.jsonl`);
-      const texts = Array.from({ length: tokens / length }, (_, text) =>
-        JSON.stringify({
-          ids: Array.from({ length }, (__, t) => 10 + ((31 * text + 7 * t) % 4000)),
-        }),
-      );
-      writeFileSync(data, `${texts.join('\n')}\n`);
-      const done = ours({
-        model,
-        dataset: { path: data, tokensField: 'ids', seqLen: length, maxSamples: texts.length },
-        saes: [{ kind: 'TopK', checkpoint, layer: 2, k: 32 }],
-        protocol: ['strict'],
-      });
-      return { length, ...measured(done) };
-    }),
+    rows: [512, 2048, 8192].map((length) => ({
+      length,
+      ...run(String(length), equal(length), length),
+    })),
+    short: { equal: run('equal', equal(128), 128), mixed: run('mixed', mixed, 256) },
   };
 }

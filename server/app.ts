@@ -152,7 +152,7 @@ export async function buildApp(
     unlock();
     throw thrown;
   }
-  const damaged = store.damaged(checkedAtStart);
+  const damaged = store.evaluations.damaged(checkedAtStart);
   if (damaged.length > 0)
     app.log.error(
       { evaluations: damaged },

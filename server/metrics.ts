@@ -31,7 +31,7 @@ export class Metrics {
       labelNames: ['status'],
       registers,
       collect() {
-        const counts = store.countByStatus();
+        const counts = store.jobs.countByStatus();
         for (const status of evaluationStatuses) this.set({ status }, counts.get(status) ?? 0);
       },
     });

@@ -82,7 +82,7 @@ async function ask(
       {
         devices: described.devices.map(({ name }) => name),
         versions: described.versions,
-        left: store.countQueued(),
+        left: store.jobs.countQueued(),
       },
       'ready',
     );

@@ -116,7 +116,8 @@ export async function submit(
   const { store, queue, roots, inspections, options } = services;
   const client = clientOf(caller);
   const hash = submissionHash(submission);
-  const known = idempotencyKey === null ? null : store.byIdempotencyKey(client, idempotencyKey);
+  const known =
+    idempotencyKey === null ? null : store.evaluations.byIdempotencyKey(client, idempotencyKey);
   const same = (found: { id: string; bodyHash: string | null }): string => {
     if (found.bodyHash !== hash)
       throw new SaeEvalError(

@@ -17,7 +17,7 @@ import {
 import type { FastifyInstance } from 'fastify';
 import type { EvaluationStatus } from '../src/schema/record.js';
 import { packageVersion } from '../src/version.js';
-import type { Job } from './jobs/store.js';
+import type { Job } from './jobs/stored-jobs.js';
 
 declare module 'fastify' {
   interface FastifyRequest {

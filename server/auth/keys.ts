@@ -5,7 +5,6 @@ import { existsSync, statSync } from 'node:fs';
 import { SaeEvalError } from '../../src/errors.js';
 import { digest, environmentLabel, readKeyFile } from './key-file.js';
 import type { Role } from '../../src/schema/caller.js';
-export type { Role } from '../../src/schema/caller.js';
 
 /** A key that is accepted now. */
 export interface KnownKey {

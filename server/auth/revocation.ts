@@ -29,7 +29,7 @@ export function endWorkOfRevokedKeys({
     keys.refresh();
     if (!isDue) return;
     try {
-      for (const { id, submittedBy } of store.submitters())
+      for (const { id, submittedBy } of store.evaluations.submitters())
         if (!keys.hasLabel(submittedBy)) {
           log.warn({ id, submittedBy }, 'cancelled: the API key that submitted it was revoked');
           queue.cancel(id, {

@@ -1,4 +1,4 @@
-/** The queue: accepts evaluations, gives them to workers in fair order, and informs watchers. */
+/** The queue: accepts evaluations, gives them to workers, and tells watchers what becomes of them. */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
@@ -10,20 +10,24 @@ import type { LifeLimits } from '../../src/compute/signs-of-life.js';
 import {
   hasEnded,
   type EvaluationRecord,
-  type EvaluationStatus,
   type EvaluationSummary,
   type Progress,
 } from '../../src/schema/record.js';
 import type { EventHub } from './events.js';
-import { fairOrder } from './fair-order.js';
+import { EndWaits } from './end-waits.js';
+import { LiveProgress } from './live-progress.js';
 import { ownerOnlyFolder } from './owner-only.js';
 import { killOrphan, processIdentity } from './process-identity.js';
-import type { NewEvaluation, Store } from './store.js';
+import { QueuePlaces } from './queue-places.js';
+import type { Store } from './store.js';
+import type { NewEvaluation } from './stored-evaluations.js';
 import { isStoreFault, StoreHealth } from './store-health.js';
 import { takenBy, waitingFor, waitingForWorker } from './waiting-for.js';
 import type { SharedRun } from './shared-run.js';
 import { Sharing } from './sharing.js';
-import { DeviceWorker, type CancelOptions, type WorkerHost } from './worker.js';
+import { WaitingOrder } from './waiting-order.js';
+import { DeviceWorker } from './worker.js';
+import type { CancelOptions, Ending, WorkerHost } from './worker-host.js';
 
 export interface QueueOptions {
   /** Folder of the journals. */
@@ -62,30 +66,13 @@ export interface RemoteWorkers {
   stop(): Promise<void>;
 }
 
-/** Ids that a device may take, the next one first, and the position of each from 1. */
-interface Order {
-  ids: string[];
-  positions: ReadonlyMap<string, number>;
-}
-
-const betweenProgressWrites = 1000;
-/** Milliseconds. Batches may be much shorter, and each event goes to every watcher. */
-const betweenProgressEvents = 500;
-
 export class JobQueue {
   readonly workers = new Map<string, DeviceWorker>();
   readonly health: StoreHealth;
-  /** By client, the number of its last serving; the clock may jump. */
-  readonly #lastServed = new Map<string, number>();
-  #servings = 0;
-  readonly #ends = new Map<string, Set<() => void>>();
-  readonly #progressWritten = new Map<string, number>();
-  readonly #progressTold = new Map<string, number>();
-  readonly #reserved = new Map<string, number>();
-  readonly #live = new Map<string, Progress>();
-  /** Evaluations that a worker has, whether its process has started them or not. */
-  readonly #taken = new Set<string>();
-  #orders = new Map<string, Order>();
+  readonly #order: WaitingOrder;
+  readonly #places: QueuePlaces;
+  readonly #ends = new EndWaits();
+  readonly #live: LiveProgress;
   #stopping = false;
   #remote: RemoteWorkers | null = null;
   #sharing: Sharing | null = null;
@@ -97,6 +84,12 @@ export class JobQueue {
   ) {
     ownerOnlyFolder(options.journals);
     this.health = new StoreHealth(store, options.log, () => this.#wakeAll());
+    this.#order = new WaitingOrder(store.jobs);
+    this.#places = new QueuePlaces(store.jobs, options);
+    this.#live = new LiveProgress({
+      tell: (id, progress) => hub.progress(id, 'running', progress),
+      write: (id, progress) => this.#writeProgress(id, progress),
+    });
   }
 
   get stopping(): boolean {
@@ -115,7 +108,7 @@ export class JobQueue {
   ): void {
     this.#continue();
     const journalOf = (id: string): string => this.#journalOf(id);
-    const sumsOf = (id: string): string => this.store.sumsOf(id);
+    const sumsOf = (id: string): string => this.store.sums.pathOf(id);
     const { runs, shardSamples, saesPerShard, computeNice } = this.options;
     const sharing = (this.#sharing = new Sharing({
       runs,
@@ -146,7 +139,7 @@ export class JobQueue {
       };
       this.workers.set(device, new DeviceWorker(this.#workerHost(), options));
     }
-    for (const [device, waiting] of this.store.countQueuedByDevice())
+    for (const [device, waiting] of this.store.jobs.countQueuedByDevice())
       if (this.#takersOf(device).length === 0)
         this.options.log.warn({ device, waiting }, 'evaluations wait for a device that is gone');
     this.#wakeAll();
@@ -160,11 +153,10 @@ export class JobQueue {
 
   /** Requeues the evaluations that an earlier server left running. */
   #continue(): void {
-    for (const { client } of this.store.lastStarts())
-      this.#lastServed.set(client, ++this.#servings);
-    for (const { id, process } of this.store.leftRunning()) {
+    this.#order.restore();
+    for (const { id, process } of this.store.jobs.leftRunning()) {
       killOrphan(process);
-      this.health.write(() => this.store.requeue(id));
+      this.health.write(() => this.store.jobs.requeue(id));
     }
     this.#sweepJournals();
   }
@@ -174,11 +166,11 @@ export class JobQueue {
     try {
       for (const name of readdirSync(this.options.journals)) {
         const [, id] = /^([\w-]+)\.journal(\.part)?$/.exec(name) ?? [];
-        const status = id === undefined ? undefined : this.store.status(id);
+        const status = id === undefined ? undefined : this.store.evaluations.status(id);
         if (status === null || (status !== undefined && hasEnded(status)))
           rmSync(join(this.options.journals, name), { force: true });
       }
-      this.store.sweepSums();
+      this.store.evaluations.sweepSums();
     } catch (error) {
       this.options.log.warn({ err: error }, 'what earlier evaluations left could not be removed');
     }
@@ -203,26 +195,7 @@ export class JobQueue {
   reserve(client: string): () => void {
     if (this.#stopping)
       throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
-    const { maxQueued, maxQueuedPerClient } = this.options;
-    const own = this.#reserved.get(client) ?? 0;
-    const all = [...this.#reserved.values()].reduce((sum, count) => sum + count, 0);
-    if (this.store.countQueued() + all >= maxQueued)
-      throw new SaeEvalError(
-        'queue-full',
-        `${maxQueued} evaluations are waiting, the server's limit; try again when some have run.`,
-      );
-    if (this.store.countQueued(client) + own >= maxQueuedPerClient)
-      throw new SaeEvalError(
-        'queue-full',
-        `${maxQueuedPerClient} of your evaluations are waiting, the limit for one client; try ` +
-          'again when some have run.',
-      );
-    this.#reserved.set(client, own + 1);
-    return () => {
-      const left = (this.#reserved.get(client) ?? 1) - 1;
-      if (left > 0) this.#reserved.set(client, left);
-      else this.#reserved.delete(client);
-    };
+    return this.#places.reserve(client);
   }
 
   /**
@@ -232,9 +205,9 @@ export class JobQueue {
   submit(evaluation: NewEvaluation): { id: string; bodyHash: string | null; isNew: boolean } {
     if (this.#stopping)
       throw new SaeEvalError('unavailable', 'The server is stopping and takes no new evaluations.');
-    const stored = this.health.write(() => this.store.insert(evaluation));
+    const stored = this.health.write(() => this.store.evaluations.insert(evaluation));
     if (stored.isNew) {
-      this.#orders.clear();
+      this.#order.changed();
       for (const device of this.#takersOf(evaluation.device)) this.workers.get(device)!.wake();
       this.#remote?.wake();
     }
@@ -248,14 +221,14 @@ export class JobQueue {
       if (this.#remote !== null) {
         if (!this.#remote.families().includes(device))
           return { ...summary, waitingFor: waitingForWorker(device) };
-        return { ...summary, position: this.#taken.has(id) ? 1 : this.#position(id, [device]) };
+        return { ...summary, position: this.#order.position(id, [device]) };
       }
       const present = [...this.workers].flatMap(([name, { isGone }]) => (isGone ? [] : [name]));
       // Before the devices are known nothing is said of them.
       const takers =
         present.length === 0 ? [device] : present.filter((name) => takenBy(name).includes(device));
       if (takers.length === 0) return { ...summary, waitingFor: waitingFor(device, present) };
-      return { ...summary, position: this.#taken.has(id) ? 1 : this.#position(id, takers) };
+      return { ...summary, position: this.#order.position(id, takers) };
     }
     if (summary.status === 'running')
       return { ...summary, progress: this.#live.get(summary.id) ?? summary.progress };
@@ -264,7 +237,7 @@ export class JobQueue {
 
   /** Cancels a waiting or running evaluation. */
   cancel(id: string, options: CancelOptions = {}): void {
-    const status = this.store.status(id);
+    const status = this.store.evaluations.status(id);
     if (status === null || hasEnded(status)) return;
     for (const worker of this.workers.values()) if (worker.cancel(id, options)) return;
     if (this.#remote?.cancel(id, options) === true) return;
@@ -277,7 +250,7 @@ export class JobQueue {
           ? 'The evaluation was cancelled before it started.'
           : 'The evaluation was cancelled while no compute process ran it.',
       );
-    this.#ended(id, 'cancelled', { error: reason.toJSON() });
+    this.#ended(id, { status: 'cancelled', error: reason.toJSON() });
     this.#removeJournal(id);
   }
 
@@ -293,7 +266,7 @@ export class JobQueue {
 
   /** Removes an ended evaluation with everything that is kept of it. */
   remove(id: string): void {
-    this.health.write(() => this.store.remove(id));
+    this.health.write(() => this.store.evaluations.remove(id));
     this.#removeJournal(id);
     this.#remote?.forget(id).catch((error: unknown) => {
       this.options.log.warn({ err: error, id }, 'the folder of a run could not be removed');
@@ -311,23 +284,12 @@ export class JobQueue {
 
   /** Resolves when the evaluation ends, the time is over, the signal aborts or the server stops. */
   async waitForEnd(id: string, milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || this.#stopping) return;
-    await new Promise<void>((resolve) => {
-      const waiting = this.#ends.get(id) ?? new Set();
-      this.#ends.set(id, waiting);
-      const done = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        waiting.delete(done);
-        if (waiting.size === 0 && this.#ends.get(id) === waiting) this.#ends.delete(id);
-        resolve();
-      };
-      const timer = setTimeout(done, milliseconds);
-      waiting.add(done);
-      signal.addEventListener('abort', done, { once: true });
-      const status = this.store.status(id);
-      if (status === null || hasEnded(status)) done();
-    });
+    if (this.#stopping) return;
+    const hasItEnded = (): boolean => {
+      const status = this.store.evaluations.status(id);
+      return status === null || hasEnded(status);
+    };
+    await this.#ends.wait(id, { milliseconds, signal, hasEnded: hasItEnded });
   }
 
   /** Why no compute process answers; null if one does. */
@@ -343,7 +305,7 @@ export class JobQueue {
 
   /** Number of waiting evaluations that a device may take. */
   queuedOn(device: string): number {
-    const counts = this.store.countQueuedByDevice();
+    const counts = this.store.jobs.countQueuedByDevice();
     return takenBy(device).reduce((sum, asked) => sum + (counts.get(asked) ?? 0), 0);
   }
 
@@ -353,7 +315,7 @@ export class JobQueue {
    */
   queuedByDevice(): Map<string, number> {
     const none = [...this.workers.keys()].flatMap(takenBy).map((asked) => [asked, 0] as const);
-    return new Map([...none, ...this.store.countQueuedByDevice()]);
+    return new Map([...none, ...this.store.jobs.countQueuedByDevice()]);
   }
 
   /**
@@ -375,121 +337,88 @@ export class JobQueue {
   /** Takes no new evaluations; stops the running ones and keeps them for the next start. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    for (const waiting of [...this.#ends.values()]) for (const done of [...waiting]) done();
+    this.#ends.stop();
     await this.#remote?.stop();
     await Promise.all([...this.workers.values()].map((worker) => worker.stop()));
-  }
-
-  /** The best place of an evaluation among those that wait for each of these devices. */
-  #position(id: string, devices: readonly string[]): number | null {
-    const places = devices.flatMap((device) => this.#order(device).positions.get(id) ?? []);
-    return places.length === 0 ? null : Math.min(...places);
-  }
-
-  #order(device: string): Order {
-    let order = this.#orders.get(device);
-    if (order === undefined) {
-      const waiting = this.store.queued(takenBy(device)).filter(({ id }) => !this.#taken.has(id));
-      const ids = fairOrder(waiting, this.#lastServed);
-      this.#orders.set(
-        device,
-        (order = { ids, positions: new Map(ids.map((id, index) => [id, index + 1])) }),
-      );
-    }
-    return order;
   }
 
   #workerHost(): WorkerHost {
     return {
       take: (device) => {
         for (;;) {
-          const id = this.#stopping
-            ? undefined
-            : this.health.read(() => this.#order(device).ids[0]);
-          if (id === undefined) return null;
+          const id = this.#stopping ? null : this.health.read(() => this.#order.next(device));
+          if (id === null) return null;
           try {
-            const job = this.health.read(() => this.store.job(id));
+            const job = this.health.read(() => this.store.jobs.job(id));
             if (job === null) return null;
-            this.#taken.add(id);
-            this.#lastServed.set(job.client, ++this.#servings);
-            this.#orders.clear();
+            this.#order.take(job);
             return job;
           } catch (thrown) {
             const error = asSaeEvalError(thrown, 'The store');
             if (error.code !== 'storage-damaged') throw error;
             // It holds up nobody.
-            this.#ended(id, 'failed', { error: error.toJSON() });
+            this.#ended(id, { status: 'failed', error: error.toJSON() });
           }
         }
       },
       hasWaiting: (device) => {
         try {
-          return this.#order(device).ids.length > 0;
+          return this.#order.next(device) !== null;
         } catch (error) {
           if (isStoreFault(error)) return false;
           throw error;
         }
       },
       started: ({ id }) => {
-        const progress = this.store.summary(id)?.progress ?? null;
-        this.health.write(() => this.store.start(id));
-        this.#orders.clear();
+        const progress = this.store.evaluations.summary(id)?.progress ?? null;
+        this.health.write(() => this.store.jobs.start(id));
+        this.#order.changed();
         this.hub.progress(id, 'running', progress);
       },
-      pid: (id, pid) => this.store.setProcess(id, pid === null ? null : processIdentity(pid)),
-      progress: (id, progress) => {
-        this.#live.set(id, progress);
-        const now = performance.now();
-        if (now - (this.#progressTold.get(id) ?? -Infinity) >= betweenProgressEvents) {
-          this.#progressTold.set(id, now);
-          this.hub.progress(id, 'running', progress);
-        }
-        if (now - (this.#progressWritten.get(id) ?? -Infinity) < betweenProgressWrites) return;
-        this.#progressWritten.set(id, now);
-        try {
-          this.health.write(() => this.store.setProgress(id, progress));
-        } catch (error) {
-          if (isStoreFault(error)) return;
-          this.options.log.warn({ err: error, id }, 'progress could not be stored');
-        }
-      },
+      pid: (id, pid) => this.store.jobs.setProcess(id, pid === null ? null : processIdentity(pid)),
+      progress: (id, progress) => this.#live.set(id, progress),
       results: (id, results) => this.hub.results(id, results),
       requeued: (id) => {
         const progress = this.#live.get(id);
-        if (progress !== undefined) this.store.setProgress(id, progress);
-        this.store.requeue(id);
-        this.#taken.delete(id);
-        this.#orders.clear();
+        if (progress !== null) this.store.jobs.setProgress(id, progress);
+        this.store.jobs.requeue(id);
+        this.#order.release(id);
         if (this.#stopping) return;
-        this.hub.progress(id, 'queued', progress ?? null);
+        this.hub.progress(id, 'queued', progress);
         this.#wakeAll();
       },
-      ended: (id, status, outcome) => this.#ended(id, status, outcome),
+      ended: (id, ending) => this.#ended(id, ending),
       log: (message, details) => this.options.log.warn(details, message),
       fault: (message, details) => this.options.log.error(details, message),
     };
   }
 
-  #ended(id: string, status: EvaluationStatus, outcome: Parameters<Store['finish']>[2]): void {
+  #writeProgress(id: string, progress: Progress): void {
+    try {
+      this.health.write(() => this.store.jobs.setProgress(id, progress));
+    } catch (error) {
+      if (isStoreFault(error)) return;
+      this.options.log.warn({ err: error, id }, 'progress could not be stored');
+    }
+  }
+
+  #ended(id: string, { status, ...outcome }: Ending): void {
     const progress = this.#live.get(id);
     this.health.write(() => {
-      if (progress !== undefined)
-        this.store.setProgress(id, {
+      if (progress !== null)
+        this.store.jobs.setProgress(id, {
           ...progress,
           secondsLeft: status === 'cancelled' || status === 'failed' ? null : 0,
         });
-      this.store.finish(id, status, outcome);
+      this.store.jobs.finish(id, status, outcome);
     });
     this.#live.delete(id);
-    this.#taken.delete(id);
-    this.#progressWritten.delete(id);
-    this.#progressTold.delete(id);
-    this.#orders.clear();
-    for (const done of [...(this.#ends.get(id) ?? [])]) done();
+    this.#order.release(id);
+    this.#ends.ended(id);
     this.options.log.info({ id, status, error: outcome.error?.code }, 'evaluation ended');
     let summary: EvaluationSummary | null;
     try {
-      summary = this.store.summary(id);
+      summary = this.store.evaluations.summary(id);
     } catch (error) {
       if (isStoreFault(error)) throw error;
       this.options.log.error({ err: error, id }, 'the record of an ended evaluation is damaged');

@@ -72,7 +72,11 @@ export class Retention {
           ? null
           : new Date(Date.now() - keepDays * day).toISOString();
       if (before !== null) store.setFact(lastDate, new Date().toISOString());
-      const ids = store.toRemove({ before, keep: keepEvaluations ?? null, most: atOnce });
+      const ids = store.evaluations.toRemove({
+        before,
+        keep: keepEvaluations ?? null,
+        most: atOnce,
+      });
       for (const id of ids) {
         if (this.#isStopping) break;
         queue.remove(id);
@@ -104,7 +108,7 @@ export class Retention {
   /** A machine may start with a wrong clock: no date is believed far beyond the last one. */
   #jumpedBeforeStart(): boolean {
     const { store } = this.options;
-    const last = Date.parse(store.fact(lastDate) ?? store.newestEnd() ?? '');
+    const last = Date.parse(store.fact(lastDate) ?? store.evaluations.newestEnd() ?? '');
     // Without any there is nothing to remove.
     return Date.now() - last > day;
   }

@@ -11,7 +11,7 @@ import type { Progress } from '../../src/schema/record.js';
 import type { EvaluationResult } from '../../src/schema/result.js';
 import { mergeInChild, planInChild } from '../shards/run-tasks.js';
 import type { ShardState } from '../shards/active-run.js';
-import type { Job } from './store.js';
+import type { Job } from './stored-jobs.js';
 
 export interface SharedRunOptions {
   job: Job;

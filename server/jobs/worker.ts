@@ -1,80 +1,19 @@
 /** Runs the evaluations of one device, one after another, in a compute process of its own. */
 import { rmSync } from 'node:fs';
-import { setTimeout } from 'node:timers/promises';
-import { asSaeEvalError, SaeEvalError, type SerializedError } from '../../src/errors.js';
-import type { WeightMode } from '../../src/compute/fork-child.js';
-import { ComputeProcess, ProcessDiedError } from '../../src/compute/host.js';
-import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
-import type { EvaluationResult, SaeResult } from '../../src/schema/result.js';
+import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
+import { ProcessDiedError, type ComputeProcess } from '../../src/compute/host.js';
 import { startJobSpan, type JobSpan } from '../tracing.js';
+import { DeviceProcess } from './device-process.js';
+import { latentsBeside } from './latents-beside.js';
+import { longestRest, Patience, pause } from './patience.js';
 import { hasRoomFor } from './room.js';
 import type { SharedRun, SharedRunOptions } from './shared-run.js';
-import type { Sharing } from './sharing.js';
-import { isStoreFault } from './store-health.js';
-import type { Job } from './store.js';
-import { latentsBeside } from './latents-beside.js';
-
-/** Source of a worker's evaluations, and receiver of its news. */
-export interface WorkerHost {
-  /** The next evaluation that the device may take; no other worker gets it before it ends. */
-  take(device: string): Job | null;
-  /** Whether an evaluation waits that the device may take. */
-  hasWaiting(device: string): boolean;
-  started(job: Job): void;
-  pid(id: string, pid: number | null): void;
-  progress(id: string, progress: Progress): void;
-  results(id: string, results: SaeResult[]): void;
-  requeued(id: string): void;
-  ended(
-    id: string,
-    status: EvaluationStatus,
-    outcome: { result?: EvaluationResult; error?: SerializedError },
-  ): void;
-  log(message: string, details: object): void;
-  /** A fault that nobody expects. */
-  fault(message: string, details: object): void;
-}
-
-export interface WorkerOptions {
-  device: string;
-  journalOf(id: string): string;
-  /** File for the sums of an evaluation. */
-  sumsOf(id: string): string;
-  /** Seconds an evaluation may compute; 0: no limit. */
-  jobTimeout: number;
-  /** Bytes of models and SAEs that its compute process keeps loaded. */
-  cacheBytes: number;
-  /** Niceness of its compute process, 0…19. */
-  computeNice: number;
-  /** How weights come into memory. */
-  weights: WeightMode;
-  /** A running compute process to use; the worker ends it. */
-  compute?: ComputeProcess;
-  /** Evaluations that several devices share; default: each has one device. */
-  sharing?: Sharing;
-}
-
-export interface CancelOptions {
-  /** Whether a running evaluation keeps what it did; default false. */
-  keep?: boolean;
-  /** Reason that its record gives; default: it was cancelled. */
-  because?: SaeEvalError;
-}
+import type { Job } from './stored-jobs.js';
+import type { CancelOptions, Ending, WorkerHost, WorkerOptions } from './worker-host.js';
 
 const betweenWrites = 2000;
-const betweenStarts = 2000;
 /** Longest rest after evaluations that lost their device. */
 const longestRestOfDevice = 60_000;
-/** First and longest time between two tries of a store that fails. */
-const firstRest = 1000;
-const longestRest = 30_000;
-
-/** How an evaluation ended. */
-interface Ending {
-  status: EvaluationStatus;
-  result?: EvaluationResult;
-  error?: SerializedError;
-}
 
 interface Ends {
   signal: AbortSignal;
@@ -94,41 +33,43 @@ interface Current {
 }
 
 export class DeviceWorker {
-  readonly compute: ComputeProcess;
-  /** Why its compute process does not answer; null if it does, or if that is unknown. */
-  problem: string | null = null;
-  /** Whether a new process did not find the device that there was at the start. */
-  isGone = false;
-  #died = false;
+  readonly #process: DeviceProcess;
   /** Evaluations in a row that lost the device. */
   #losses = 0;
   #current: Current | null = null;
   readonly #stop = new AbortController();
   #woken = false;
-  /** Ends a rest early. */
-  #resting: AbortController | null = null;
+  readonly #patience = new Patience(this.#stop.signal);
   #loop: Promise<void> | null = null;
 
   constructor(
     private readonly host: WorkerHost,
     private readonly options: WorkerOptions,
   ) {
-    this.compute =
-      options.compute ??
-      new ComputeProcess({
-        cacheBytes: options.cacheBytes,
-        niceness: options.computeNice,
-        weights: options.weights,
-      });
+    this.#process = new DeviceProcess(options, (message, details) => host.log(message, details));
     this.compute.onPid = (pid) => {
       if (this.#stop.signal.aborted) return;
       if (pid === null) {
         // Restarts the process at once, even if no evaluation waits.
-        this.#died = true;
+        this.#process.hasDied = true;
         this.wake();
       }
       if (this.#current !== null) this.#tellPid(this.#current.job.id, pid);
     };
+  }
+
+  get compute(): ComputeProcess {
+    return this.#process.compute;
+  }
+
+  /** Reason for which its compute process does not answer; null if it does or that is unknown. */
+  get problem(): string | null {
+    return this.#process.problem;
+  }
+
+  /** Whether a new process did not find the device that there was at the start. */
+  get isGone(): boolean {
+    return this.#process.isGone;
   }
 
   /** Id of the running evaluation, or null. */
@@ -139,7 +80,7 @@ export class DeviceWorker {
   /** Looks for work, now or after the running evaluation. */
   wake(): void {
     this.#woken = true;
-    this.#resting?.abort();
+    this.#patience.wake();
     if (this.#loop !== null || this.#stop.signal.aborted) return;
     this.#loop = this.#work()
       .catch(async (error: unknown) => {
@@ -148,7 +89,7 @@ export class DeviceWorker {
           return;
         }
         this.#report(error);
-        await this.#rest(longestRest);
+        await this.#patience.rest(longestRest);
         this.#woken = true;
       })
       .finally(() => {
@@ -170,7 +111,7 @@ export class DeviceWorker {
     this.#current.controller.abort(
       because ?? new SaeEvalError('cancelled', 'The evaluation was cancelled.'),
     );
-    this.#resting?.abort();
+    this.#patience.wake();
     return true;
   }
 
@@ -187,7 +128,7 @@ export class DeviceWorker {
       // A broken device would fail all that waits while others could take it.
       if (this.#losses > 1)
         await pause(Math.min(1000 * 2 ** this.#losses, longestRestOfDevice), this.#stop.signal);
-      if (this.#died) await this.#untilItAnswers({}, this.#stop.signal);
+      if (this.#process.hasDied) await this.#process.untilItAnswers({}, this.#stop.signal);
       if (this.#stop.signal.aborted) return;
       const current = await this.#take();
       if (current !== null) await this.#runToItsEnd(current);
@@ -211,7 +152,7 @@ export class DeviceWorker {
 
   /** The next evaluation. From here on it can be cancelled here. */
   #take(): Promise<Current | null> {
-    return this.#untilStored(() => {
+    return this.#patience.untilStored(() => {
       const job = this.host.take(this.options.device);
       this.#current =
         job === null
@@ -219,42 +160,6 @@ export class DeviceWorker {
           : { job, controller: new AbortController(), stop: new AbortController() };
       return this.#current;
     });
-  }
-
-  /** Starts the compute process until it answers: a failed start is no evaluation's fault. */
-  async #untilItAnswers(
-    { orIsGone = false }: { orIsGone?: boolean },
-    ...signals: AbortSignal[]
-  ): Promise<void> {
-    while (!signals.some(({ aborted }) => aborted) && !(await this.#answers(...signals))) {
-      if (orIsGone && this.isGone) return;
-      await pause(betweenStarts, ...signals);
-    }
-  }
-
-  /** Starts the compute process if none answers. Returns whether it answers and has the device. */
-  async #answers(...signals: AbortSignal[]): Promise<boolean> {
-    const { device } = this.options;
-    try {
-      if (!this.compute.answers) {
-        const { devices } = await this.compute.describe();
-        this.isGone = !devices.some(({ name }) => name === device);
-        if (this.isGone) {
-          // A process never sees a device that comes back.
-          await this.compute.end();
-          throw new SaeEvalError('device-unavailable', `The device ${device} is gone.`);
-        }
-      }
-    } catch (thrown) {
-      const reason = asSaeEvalError(thrown, 'The compute process').message;
-      if (signals.some(({ aborted }) => aborted)) return false;
-      this.problem = reason;
-      this.host.log('no compute process answers; trying again', { device, reason });
-      return false;
-    }
-    this.#died = false;
-    this.problem = null;
-    return true;
   }
 
   async #runToItsEnd({ job, controller, stop }: Current): Promise<void> {
@@ -286,14 +191,14 @@ export class DeviceWorker {
       span.end(outcome?.status ?? 'requeued', outcome?.error?.message);
       if (outcome === null) return;
       this.#losses = outcome.error?.code === 'device-lost' ? this.#losses + 1 : 0;
-      await this.#untilStored(() => this.host.ended(job.id, outcome.status, outcome));
+      await this.#patience.untilStored(() => this.host.ended(job.id, outcome));
       this.#removeJournal(job.id);
     } catch (thrown) {
       if (this.#stop.signal.aborted) throw thrown;
       // Left as it is, the evaluation would be running for ever.
       this.#report(thrown, job.id);
       const error = asSaeEvalError(thrown, 'The worker').toJSON();
-      await this.#untilStored(() => this.host.ended(job.id, 'failed', { error }));
+      await this.#patience.untilStored(() => this.host.ended(job.id, { status: 'failed', error }));
     } finally {
       clearTimeout(timer);
       this.#current = null;
@@ -323,7 +228,7 @@ export class DeviceWorker {
       if (outcome !== null || this.#stop.signal.aborted) return outcome;
       // Another device may take it when nobody writes into its folder any more.
       await end();
-      await this.#untilStored(() => this.host.requeued(job.id));
+      await this.#patience.untilStored(() => this.host.requeued(job.id));
       return null;
     } finally {
       await end();
@@ -345,11 +250,11 @@ export class DeviceWorker {
     let batchesAtDeath = -1;
     for (;;) {
       try {
-        await this.#untilItAnswers({ orIsGone: true }, signal, this.#stop.signal);
+        await this.#process.untilItAnswers({ orIsGone: true }, signal, this.#stop.signal);
         signal.throwIfAborted();
         this.#stop.signal.throwIfAborted();
         if (this.isGone) return null;
-        await this.#untilStored(() => this.host.started(job));
+        await this.#patience.untilStored(() => this.host.started(job));
         span.attempt();
         if (this.compute.pid !== null) this.#tellPid(job.id, this.compute.pid);
         const result =
@@ -413,28 +318,6 @@ export class DeviceWorker {
     }
   }
 
-  /**
-   * Repeats what reads or writes the store until the disk lets it, so that no result is lost and
-   * the device goes on when a fault has passed.
-   */
-  async #untilStored<T>(action: () => T): Promise<T> {
-    for (let rest = firstRest; ; rest = Math.min(2 * rest, longestRest)) {
-      try {
-        return action();
-      } catch (thrown) {
-        if (this.#stop.signal.aborted || !isStoreFault(thrown)) throw thrown;
-        await this.#rest(rest);
-      }
-    }
-  }
-
-  /** Waits, but no longer than until it is woken or the server stops. */
-  async #rest(milliseconds: number): Promise<void> {
-    this.#resting = new AbortController();
-    await pause(milliseconds, this.#resting.signal, this.#stop.signal);
-    this.#resting = null;
-  }
-
   #report(error: unknown, id?: string): void {
     const { device } = this.options;
     this.host.fault('the worker met an unexpected fault', { err: error, device, id });
@@ -458,9 +341,4 @@ export class DeviceWorker {
       this.host.log("the compute process's id could not be stored", { err: error, id });
     }
   }
-}
-
-/** Waits, but no longer than until one of the signals aborts. */
-async function pause(milliseconds: number, ...signals: AbortSignal[]): Promise<void> {
-  await setTimeout(milliseconds, undefined, { signal: AbortSignal.any(signals) }).catch(() => {});
 }

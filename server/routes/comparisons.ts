@@ -22,7 +22,7 @@ function sumsOf(services: Services, caller: FastifyRequest, id: string): Compare
       'not-finished',
       `Evaluation ${id} is ${status}; it can be compared when it has ended.`,
     );
-  const path = services.store.sumsOf(id);
+  const path = services.store.sums.pathOf(id);
   if (!existsSync(path))
     throw new SaeEvalError('not-finished', `Evaluation ${id} (${status}) has no sums to compare.`);
   return { path, name: id };

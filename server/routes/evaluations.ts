@@ -107,7 +107,7 @@ export function registerEvaluations(app: Api, services: Services): void {
     handler: async (request) => {
       const { status, tag, cursor, ...rest } = request.query;
       const { sort, order = defaultOrder(sort) } = rest;
-      const { items, damaged, next } = store.list({
+      const { items, damaged, next } = store.evaluations.list({
         ...rest,
         owner: ownerOf(request),
         ...(tag === undefined ? {} : { tags: tag }),

@@ -60,7 +60,7 @@ async function endingTexts(
   // A later id is that of a progress from before the clock was set back.
   const seen = after > end ? 0 : after;
   if (seen === end) return [];
-  const stored = store.resultText(summary.id);
+  const stored = store.evaluations.resultText(summary.id);
   let results: string[] = [];
   if (stored !== null)
     results =

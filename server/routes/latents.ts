@@ -45,7 +45,7 @@ function latentsOf(services: Services, caller: FastifyRequest, id: string): stri
       'not-finished',
       `Evaluation ${id} is ${status}; it has latents when it has ended.`,
     );
-  const path = latentsBeside(services.store.sumsOf(id));
+  const path = latentsBeside(services.store.sums.pathOf(id));
   if (!existsSync(path))
     throw new SaeEvalError(
       'not-found',

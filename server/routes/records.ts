@@ -17,8 +17,8 @@ export function readable(
   { store }: Services,
   caller: FastifyRequest,
   id: string,
-): NonNullable<ReturnType<Services['store']['access']>> {
-  const access = store.access(id);
+): NonNullable<ReturnType<Services['store']['evaluations']['access']>> {
+  const access = store.evaluations.access(id);
   if (access === null || !mayRead(caller, access))
     throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
   return access;
@@ -26,7 +26,7 @@ export function readable(
 
 /** Whether the caller may learn that an evaluation exists. */
 export function mayKnow({ store }: Services, caller: FastifyRequest, id: string): boolean {
-  const access = store.access(id);
+  const access = store.evaluations.access(id);
   return access !== null && mayRead(caller, access);
 }
 
@@ -38,7 +38,7 @@ export function existingSummary(
 ): EvaluationSummary {
   readable(services, caller, id);
   const { store, queue } = services;
-  const summary = store.summary(id);
+  const summary = store.evaluations.summary(id);
   if (summary === null) throw new SaeEvalError('not-found', `There is no evaluation ${id}.`);
   return queue.withPresent(summary);
 }
@@ -50,7 +50,7 @@ export function existingSummary(
  */
 export function recordText({ store }: Services, summary: EvaluationSummary): string {
   const { id } = summary;
-  const result = store.resultText(id);
+  const result = store.evaluations.resultText(id);
   if (result === null) return JSON.stringify({ ...summary, result: null });
   if (result.hash !== null && result.hash !== resultHash(result.text)) throw damagedRecord(id);
   return `${JSON.stringify(summary).slice(0, -1)},"result":${result.text}}`;

@@ -56,7 +56,7 @@ function refuseUnlessReady(services: Services, caller: FastifyRequest, id: strin
       'not-finished',
       `Evaluation ${id} is ${status}; it has a report when it has ended.`,
     );
-  if (!services.store.hasResult(id))
+  if (!services.store.evaluations.hasResult(id))
     throw new SaeEvalError(
       'not-finished',
       `Evaluation ${id} ${status === 'failed' ? '' : 'was '}${status} and has no result.`,
@@ -77,7 +77,7 @@ async function sendReport(
       read: (index) => {
         const id = ids[index]!;
         // It may have been removed meanwhile.
-        const found = services.store.resultText(id);
+        const found = services.store.evaluations.resultText(id);
         if (found === null)
           throw new SaeEvalError('not-found', `There is no evaluation ${id} any more.`);
         return found;
@@ -158,7 +158,7 @@ export function registerReports(app: Api, services: Services): void {
           'not-finished',
           `Evaluation ${id} is ${status}; it has sums when it has ended.`,
         );
-      const path = services.store.sumsOf(id);
+      const path = services.store.sums.pathOf(id);
       const size = await stat(path).then(
         (found) => found.size,
         () => null,

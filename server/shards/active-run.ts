@@ -5,9 +5,9 @@ import { SaeEvalError, type SerializedError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { RunWork } from '../../src/evaluation/shards/run-work.js';
 import { samplesOf, type ShardPlan } from '../../src/evaluation/shards/plan.js';
-import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
-import type { EvaluationResult } from '../../src/schema/result.js';
-import type { Job } from '../jobs/store.js';
+import type { Progress } from '../../src/schema/record.js';
+import type { Job } from '../jobs/stored-jobs.js';
+import type { Ending } from '../jobs/worker-host.js';
 import { attemptsOf, type Attempt } from './attempts.js';
 import { jobId, kindDigest } from './shard-job.js';
 import type { SeenWorker } from './worker-list.js';
@@ -17,12 +17,6 @@ const mostLosses = 3;
 
 /** Faults of a process or a device, which may be chance. */
 const mayBeChance: readonly string[] = ['process-died', 'device-lost'];
-
-export interface Outcome {
-  status: EvaluationStatus;
-  result?: EvaluationResult;
-  error?: SerializedError;
-}
 
 export type ShardState = 'done' | 'running' | 'queued' | 'waiting';
 
@@ -39,8 +33,8 @@ export class ActiveRun {
   readonly running = new Map<number, SeenWorker>();
   /** Attempts that were lost. */
   lost = 0;
-  /** How it ended; null if it has not. */
-  outcome: Outcome | null = null;
+  /** Its end; null before. */
+  outcome: Ending | null = null;
   readonly ends = new AbortController();
   readonly began = performance.now();
   /** Shards that were done at the first look. */

@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { FolderStore } from '../../src/evaluation/shards/folder-store.js';
 import { isStoreFault } from '../jobs/store-health.js';
-import type { CancelOptions, WorkerHost } from '../jobs/worker.js';
+import type { CancelOptions, Ending, WorkerHost } from '../jobs/worker-host.js';
 import { familyOf, mayCompute } from './able-workers.js';
-import { ActiveRun, type Outcome } from './active-run.js';
+import { ActiveRun } from './active-run.js';
 import { deviceFamilies } from './families.js';
 import { QueueLink } from './queue-link.js';
 import { QueuedShards } from './queued-shards.js';
@@ -148,7 +148,7 @@ export class Coordinator {
     for (const run of this.#runs.values()) {
       run.ends.abort();
       if (run.outcome === null) this.host.requeued(run.id);
-      else this.host.ended(run.id, run.outcome.status, run.outcome);
+      else this.host.ended(run.id, run.outcome);
     }
     this.#runs.clear();
     await this.#link.close();
@@ -261,7 +261,7 @@ export class Coordinator {
     await this.#queued.remove(run);
   }
 
-  #end(run: ActiveRun, outcome: Outcome): void {
+  #end(run: ActiveRun, outcome: Ending): void {
     run.outcome = outcome;
     run.ends.abort();
     if (outcome.status === 'failed' || outcome.status === 'cancelled') void this.#withdraw(run);
@@ -269,9 +269,9 @@ export class Coordinator {
   }
 
   /** Stores how a run ended; if the store fails, the next look tries again. */
-  #store(run: ActiveRun, outcome: Outcome): void {
+  #store(run: ActiveRun, outcome: Ending): void {
     try {
-      this.host.ended(run.id, outcome.status, outcome);
+      this.host.ended(run.id, outcome);
       this.#runs.delete(run.id);
       if (!this.#isStopping) setImmediate(() => this.wake());
     } catch (thrown) {

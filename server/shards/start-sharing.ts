@@ -23,7 +23,7 @@ export function startSharing(
       shardSamples: options.shardSamples,
       saesPerShard: options.saesPerShard,
       jobTimeout: options.jobTimeout,
-      sumsOf: (id) => store.sumsOf(id),
+      sumsOf: (id) => store.sums.pathOf(id),
       niceness: options.computeNice,
       onShard: (outcome) => metrics.shard(outcome),
       onLook: (workers) => (machine.current = machineOf(workers)),

@@ -9,131 +9,34 @@ import type {
   MetricEntry,
   ModelEntry,
 } from '../schema/catalogue.js';
+import type { Latents } from '../schema/latents.js';
+import type { EvaluationList } from '../schema/list.js';
 import type {
   ComparisonRequest,
   EvaluationEvent,
   EvaluationRecord,
-  EvaluationStatus,
   EvaluationSummary,
-  ReportFormat,
-  ReportLanguage,
 } from '../schema/record.js';
-import type { EvaluationList, ListSort, SortOrder } from '../schema/list.js';
-import type { LatentSort } from '../schema/latent-sorts.js';
-import type { Latents } from '../schema/latents.js';
 import type { EvaluationRequest } from '../schema/request.js';
 import type { RunComparison, RunComparisonRequest } from '../schema/run-comparison.js';
 import type { ShardList, Worker } from '../schema/shards.js';
 import { hasEnded } from '../schema/status.js';
-import {
-  BusyError,
-  ConflictError,
-  ConnectionError,
-  EvaluationFailedError,
-  ProblemError,
-  SaeEvalClientError,
-} from './errors.js';
-import { readEventStream, within } from './event-stream.js';
-import { backOff, pause, Transport, type TransportOptions } from './transport.js';
+import type {
+  CallOptions,
+  CancelOptions,
+  EvaluateOptions,
+  LatentsOptions,
+  ListOptions,
+  ReportOptions,
+  RequestPatch,
+  WatchOptions,
+} from './call-options.js';
+import { ConflictError, EvaluationFailedError } from './errors.js';
+import { evaluationPath } from './paths.js';
+import { Transport, type TransportOptions } from './transport.js';
+import { watch } from './watch.js';
 
 export type SaeEvalClientOptions = TransportOptions;
-
-export interface CallOptions {
-  /** Aborts the call, which throws the signal's reason. The evaluation is not cancelled. */
-  signal?: AbortSignal;
-}
-
-export interface EvaluateOptions extends CallOptions {
-  /**
-   * `true` waits for the end, however long it takes, even for a device that the server lost (the
-   * record's `waitingFor`); a number waits up to so many seconds; `signal` ends the wait. Default:
-   * returns when the evaluation is accepted.
-   */
-  wait?: boolean | number;
-  /**
-   * Key of the submission: the same key and request give the same evaluation. Default: a new key,
-   * so that a retry after a lost answer does not start a second evaluation.
-   */
-  idempotencyKey?: string;
-  /** Called with each event while waiting. */
-  onEvent?: (event: EvaluationEvent) => void;
-}
-
-export interface LatentsOptions extends CallOptions {
-  /** Label of the SAE; default: the first. */
-  sae?: string;
-  /** Column to sort by; default: by number. */
-  sort?: LatentSort;
-  order?: SortOrder;
-  /** Number of rows, up to 500; default 50. */
-  limit?: number;
-  /** Rows that are left out before. */
-  offset?: number;
-  /** The one latent that is wanted. */
-  latent?: number;
-}
-
-/** Changes of a request (JSON Merge Patch, RFC 7396). */
-export type RequestPatch = MergePatch<EvaluationRequest>;
-type MergePatch<T> = T extends readonly unknown[]
-  ? T
-  : T extends object
-    ? { [K in keyof T]?: MergePatch<T[K]> | null }
-    : T;
-
-export interface CancelOptions extends CallOptions {
-  /**
-   * `partial`: a running evaluation keeps what it did and ends as `cancelled` with `stopped` and a
-   * result over the samples done; without a sample done it has no result.
-   */
-  keep?: 'partial';
-}
-
-export interface ListOptions extends CallOptions {
-  status?: EvaluationStatus | readonly EvaluationStatus[];
-  /** Lists only evaluations of an SAE with this label. */
-  label?: string;
-  /** Lists only evaluations of this name. */
-  name?: string;
-  /** Lists only evaluations with this tag, or with all of these tags. */
-  tag?: string | readonly string[];
-  /**
-   * Lists only evaluations with this text, in any case, in their name, notes, tags, metadata,
-   * labels, kinds or paths.
-   */
-  q?: string;
-  /**
-   * What the list is sorted by; of a metric, the value of the best SAE. Evaluations without a value
-   * come last. Default `createdAt`.
-   */
-  sort?: ListSort;
-  /** Default: newest, longest and best first; texts by the alphabet. */
-  order?: SortOrder;
-  /** Most items of the page, up to 100; default 20. */
-  limit?: number;
-  /** `nextCursor` of the previous page. */
-  cursor?: string;
-}
-
-export interface ReportOptions extends CallOptions {
-  /** Format of the report; default md. */
-  format?: ReportFormat;
-  /** Language of the report; default en. */
-  lang?: ReportLanguage;
-}
-
-export interface WatchOptions extends CallOptions {
-  /** Id of the last event received; watching continues after it. */
-  lastEventId?: string;
-  /** Failures in a row after which the error is thrown; default 20, about three minutes. */
-  attempts?: number;
-  /** Seconds without events or heartbeats after which a connection is reopened; default 60. */
-  silence?: number;
-  /** Called with each failure, before the connection is reopened. */
-  onFailure?: (error: unknown) => void;
-}
-
-const evaluationPath = (id: string): string => `/v1/evaluations/${encodeURIComponent(id)}`;
 
 /**
  * Submits, watches and reports evaluations of a server.
@@ -408,60 +311,9 @@ export class SaeEvalClient {
    */
   async *watch(
     id: string,
-    { signal, lastEventId = '', attempts = 20, silence = 60, onFailure }: WatchOptions = {},
+    options: WatchOptions = {},
   ): AsyncGenerator<EvaluationEvent, void, undefined> {
-    let last = lastEventId;
-    let retryAfter: number | null = null;
-    for (let failures = 0; ; failures++) {
-      if (failures > 0)
-        await pause(
-          Math.max(Math.min(backOff(failures - 1), 10_000), (retryAfter ?? 0) * 1000),
-          signal,
-        );
-      retryAfter = null;
-      const connection = new AbortController();
-      const give = (): void => connection.abort(signal?.reason);
-      signal?.addEventListener('abort', give, { once: true });
-      try {
-        const response = await within(
-          silence,
-          this.#transport.send({
-            method: 'GET',
-            path: `${evaluationPath(id)}/events`,
-            signal: connection.signal,
-            repeatable: false,
-            headers: {
-              accept: 'text/event-stream',
-              ...(last === '' ? {} : { 'last-event-id': last }),
-            },
-          }),
-        );
-        // 204: all events were received before.
-        if (response.status === 204 || response.body === null) return;
-        for await (const { event, id: eventId = last, data } of readEventStream(response.body, {
-          silence,
-        })) {
-          last = eventId;
-          failures = 0;
-          yield { event, id: eventId, data: JSON.parse(data) as unknown } as EvaluationEvent;
-          if (event === 'end') return;
-        }
-        throw new ConnectionError(`The events of evaluation ${id} broke off.`);
-      } catch (error) {
-        signal?.throwIfAborted();
-        const isBusy = error instanceof BusyError;
-        if (error instanceof ProblemError && error.status < 500 && !isBusy) throw error;
-        if (failures >= attempts)
-          throw error instanceof SaeEvalClientError
-            ? error
-            : new ConnectionError(`The events of evaluation ${id} broke off.`, { cause: error });
-        if (isBusy) ({ retryAfter } = error);
-        onFailure?.(error);
-      } finally {
-        signal?.removeEventListener('abort', give);
-        connection.abort();
-      }
-    }
+    yield* watch(this.#transport, id, options);
   }
 
   async #items<T>(path: string, { signal }: CallOptions): Promise<T[]> {

@@ -2,18 +2,17 @@
  * `sae-eval/client`: client of an sae-eval server, for Node and browsers.
  * @module
  */
-export {
-  SaeEvalClient,
-  type CallOptions,
-  type CancelOptions,
-  type EvaluateOptions,
-  type LatentsOptions,
-  type ListOptions,
-  type ReportOptions,
-  type RequestPatch,
-  type SaeEvalClientOptions,
-  type WatchOptions,
-} from './client.js';
+export { SaeEvalClient, type SaeEvalClientOptions } from './client.js';
+export type {
+  CallOptions,
+  CancelOptions,
+  EvaluateOptions,
+  LatentsOptions,
+  ListOptions,
+  ReportOptions,
+  RequestPatch,
+  WatchOptions,
+} from './call-options.js';
 export {
   BusyError,
   ConflictError,

@@ -4,9 +4,10 @@
  * (arXiv:2112.05682) in float32.
  *
  * A batch [n·B, T] is one row of segments: the real positions of a sequence, its padded ones, the
- * real ones of the next. Every segment attends causally to itself, which is right for real queries.
- * If somebody reads padded queries, a second call gives each padded segment the keys of the real
- * segment before it; what it gives to real queries is not used.
+ * real ones of the next. Of an unpadded batch [n, T] the segments are its sequences. Every segment
+ * attends causally to itself, which is right for real queries. If somebody reads padded queries, a
+ * second call gives each padded segment the keys of the real segment before it; what it gives to
+ * real queries is not used.
  */
 import { operator, ops, TorchError, type Tensor } from '../torch/index.js';
 import { forEveryQuery, type AttentionOptions, type Heads } from './attention-options.js';
@@ -96,7 +97,7 @@ function inHalfPrecision(heads: Heads, bounds: Bounds, rule: Rule, queryHeads: n
   return efficient(expanded(heads, queryHeads), bounds, rule);
 }
 
-/** Packed heads [rows, H_kv, hd] for all queries: [rows, H, hd]. */
+/** Heads in one row [rows, H_kv, hd] for all queries: [rows, H, hd]. */
 function expanded({ q, k, v }: Heads, queryHeads: number): Heads {
   const all = (x: Tensor): Tensor => forEveryQuery(x.unsqueeze(0), queryHeads).squeeze(0);
   return { q, k: all(k), v: all(v) };
@@ -129,7 +130,7 @@ export function attendSegments(
     const whole = missing === 0 ? found : found.narrow(-1, 0, headDim);
     return whole.unflatten(0, [rows, T]); // [n·B, T, H, hd]
   };
-  const copies = rows / context.lengths.length;
+  const copies = context.isUnpadded ? rows : rows / context.lengths.length;
   const { longest } = context;
   const segments = context.segments(copies);
   const ofReal = attendBy(

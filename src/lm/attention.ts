@@ -1,12 +1,13 @@
 /**
  * Causal self-attention (Vaswani et al. 2017, arXiv:1706.03762) with grouped queries
- * (arXiv:2305.13245), sliding windows and soft-capping, on batches padded to the right.
+ * (arXiv:2305.13245), sliding windows and soft-capping, on batches padded to the right or not at
+ * all.
  *
  * The real positions of a sequence attend causally among themselves, and its padded queries attend
  * to all its real keys. Three ways compute this: one kernel of ours on the CPU, kernels for
  * segments of any lengths on other devices, and blocks of queries for what neither knows.
  */
-import { kernels, type Tensor } from '../torch/index.js';
+import { kernels, ops, type Tensor } from '../torch/index.js';
 import { attendInBlocks } from './attention-blocks.js';
 import type { AttentionOptions, Heads } from './attention-options.js';
 import { attendSegments } from './attention-segments.js';
@@ -26,7 +27,7 @@ export function attend(
     options.rope?.interleaved === true
       ? [pairsToHalves(queries, options.rope.dim), pairsToHalves(keys, options.rope.dim)]
       : [queries, keys];
-  const fits = (length?: number | null): boolean => (length ?? Infinity) >= context.T;
+  const fits = (length?: number | null): boolean => (length ?? Infinity) >= context.reach;
   const chunk = fits(options.chunk) ? null : options.chunk!;
   const isComposed = options.softcap !== null || options.sinks !== undefined || chunk !== null;
   const table = options.rope === null ? null : context.rope(options.rope);
@@ -39,7 +40,7 @@ export function attend(
       table?.cos ?? null,
       table?.sin ?? null,
       options.scale,
-      { window: options.window ?? 0 },
+      { window: options.window ?? 0, unpadded: context.isUnpadded },
     );
   const turn = (x: Tensor): Tensor => (table === null ? x : rotate(x, table));
   const heads: Heads = { q: turn(q), k: turn(k), v };
@@ -52,6 +53,24 @@ export function attend(
   const own = { ...options, window, chunk };
   const attended = inSegments
     ? attendSegments(heads, context, own)
-    : attendInBlocks(heads, context, own);
+    : context.isUnpadded
+      ? attendOneByOne(heads, context, own)
+      : attendInBlocks(heads, context, own);
   return attended.flatten(2, 3); // [n·B, T, H·hd]
+}
+
+/** Attention of an unpadded batch, one sequence after the other: [n, T, H, hd]. */
+function attendOneByOne(heads: Heads, context: BatchContext, options: AttentionOptions): Tensor {
+  let from = 0;
+  const parts = context.eachAlone().map((alone) => {
+    const own = (x: Tensor): Tensor => x.narrow(1, from, alone.T);
+    const part = attendInBlocks(
+      { q: own(heads.q), k: own(heads.k), v: own(heads.v) },
+      alone,
+      options,
+    );
+    from += alone.T;
+    return part;
+  });
+  return ops.cat(parts, 1);
 }

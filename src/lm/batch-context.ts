@@ -1,6 +1,6 @@
 /**
- * The part of one batch, padded to the right, that all blocks share: rotary tables, and the lengths
- * of its sequences as the kernels of attention want them.
+ * The part of one batch, padded to the right or not at all, that all blocks share: rotary tables,
+ * and the lengths of its sequences as the kernels of attention want them.
  */
 import { fromTypedArray, keep, ops, scope, type DType, type Tensor } from '../torch/index.js';
 import type { AttentionContext } from './model.js';
@@ -18,16 +18,21 @@ export interface BatchContextOptions {
   dtype: DType;
   /** Whether somebody reads what padded positions give; default true. */
   paddedQueries?: boolean;
+  /** Whether the sequences lie one after the other in one row of T positions; default false. */
+  isUnpadded?: boolean;
 }
 
 /** Bounds of the segments that attend, in a batch whose positions lie one after the other. */
 export interface Segments {
   /**
    * Bounds of queries, and of keys for real queries: the real positions of each sequence, then its
-   * padded ones. [2·n·B + 1] int32.
+   * padded ones, if the batch is not unpadded. [2·n·B + 1] or [n·B + 1] int32.
    */
   own: Tensor;
-  /** Bounds of keys for padded queries: the real positions of their sequence. [2·n·B + 1] int32. */
+  /**
+   * Bounds of keys for padded queries: the real positions of their sequence. Of an unpadded batch they
+   * mean nothing.
+   */
   real: Tensor;
 }
 
@@ -35,25 +40,41 @@ export interface Segments {
 export class BatchContext implements AttentionContext {
   readonly lengths: readonly number[];
   readonly T: number;
+  readonly isUnpadded: boolean;
   /** Whether padded queries attend to the real positions; otherwise they give anything finite. */
   readonly paddedQueries: boolean;
   readonly #options: BatchContextOptions;
   readonly #kept = new Map<string, Tensor>();
+  #alone: readonly BatchContext[] | null = null;
 
   constructor(options: BatchContextOptions) {
     this.#options = options;
     this.lengths = options.lengths;
     this.T = options.T;
+    this.isUnpadded = options.isUnpadded ?? false;
     this.paddedQueries =
-      (options.paddedQueries ?? true) && options.lengths.some((length) => length < options.T);
+      (options.paddedQueries ?? true) &&
+      !this.isUnpadded &&
+      options.lengths.some((length) => length < options.T);
   }
 
-  /** Cosines and sines of the positions: [T, dim]. */
+  /** Position in its sequence of each position of a row: [T] int64. */
+  get positions(): Tensor {
+    const { device } = this.#options;
+    return this.#once('positions', () => {
+      if (!this.isUnpadded) return ops.arange(this.T, { device });
+      const all = this.lengths.flatMap((length) => Array.from({ length }, (_, t) => BigInt(t)));
+      return fromTypedArray(BigInt64Array.from(all), [all.length], { device });
+    });
+  }
+
+  /** Cosines and sines of the positions of a row: [T, dim]. */
   rope(config: RopeConfig): RopeTable {
     const { T, seqLen, ropes } = this.#options;
     const { cos, sin } = ropes.of(config, seqLen);
-    if (T === cos.shape[0]) return { cos, sin };
-    const part = (whole: Tensor): Tensor => whole.narrow(0, 0, T);
+    if (!this.isUnpadded && T === cos.shape[0]) return { cos, sin };
+    const part = (whole: Tensor): Tensor =>
+      this.isUnpadded ? whole.index_select(0, this.positions) : whole.narrow(0, 0, T);
     const name = `rope ${ropes.indexOf(config)}`;
     return {
       cos: this.#once(`${name} cos`, () => part(cos)),
@@ -61,28 +82,52 @@ export class BatchContext implements AttentionContext {
     };
   }
 
+  /** Number of different positions, padded ones included. */
+  get reach(): number {
+    return this.isUnpadded ? this.longest : this.T;
+  }
+
   /** The longest segment of queries. */
   get longest(): number {
     const { lengths, T } = this;
+    if (this.isUnpadded) return Math.max(...lengths);
     return Math.max(...lengths.map((length) => Math.max(length, T - length)));
+  }
+
+  /** Sequences that follow each other in an unpadded row, each as a batch by itself. */
+  eachAlone(): readonly BatchContext[] {
+    return (this.#alone ??= this.lengths.map(
+      (length) =>
+        new BatchContext({
+          ...this.#options,
+          lengths: [length],
+          T: length,
+          paddedQueries: false,
+          isUnpadded: false,
+        }),
+    ));
   }
 
   /** The segments of n copies of the batch. */
   segments(copies: number): Segments {
     const { lengths, T } = this;
+    const rows = this.isUnpadded ? 1 : lengths.length;
     const bounds = this.#once(`bounds ${copies}`, () => {
       const ends = this.#once('ends', () => {
-        const flat = lengths.flatMap((length, b) => [b * T + length, (b + 1) * T]);
+        let end = 0;
+        const flat = lengths.flatMap((length, b) =>
+          this.isUnpadded ? [(end += length)] : [b * T + length, (b + 1) * T],
+        );
         return fromTypedArray(Int32Array.from(flat), [1, flat.length], {
           device: this.#options.device,
         });
       });
       const starts = ops.arange(copies, { dtype: 'int32', device: this.#options.device });
       const all = starts
-        .mul(lengths.length * T)
+        .mul(rows * T)
         .unsqueeze(1)
-        .add(ends); // [n, 2·B]
-      return ops.constant_pad_nd(all.reshape([-1]), [2, 0]); // [2 + 2·n·B]
+        .add(ends); // [n, 2·B], unpadded [n, B]
+      return ops.constant_pad_nd(all.reshape([-1]), [2, 0]); // two zeros before it
     });
     const count = bounds.shape[0]! - 1;
     return {
@@ -149,6 +194,8 @@ export class BatchContext implements AttentionContext {
   }
 
   dispose(): void {
+    for (const one of this.#alone ?? []) one.dispose();
+    this.#alone = null;
     for (const tensor of this.#kept.values()) tensor.dispose();
     this.#kept.clear();
   }

@@ -2,6 +2,7 @@
 import type { Bilingual } from '../schema/index.js';
 import { ops, type Tensor } from '../torch/index.js';
 import type { AttentionOptions } from './attention-options.js';
+import type { BatchContext } from './batch-context.js';
 import type { Block } from './blocks.js';
 import type { ModelConfig } from './config.js';
 import { Transformer } from './transformer.js';
@@ -32,7 +33,7 @@ export interface AttentionNames {
   out?: string;
   outBias?: boolean;
   /** The change of queries, keys and values before their norms and the rotation. */
-  change?: (heads: ProjectedHeads) => ProjectedHeads;
+  change?: (heads: ProjectedHeads, context: BatchContext) => ProjectedHeads;
   options?: AttentionOptions;
 }
 
@@ -114,7 +115,7 @@ export class Builder {
     const project = this.separateHeads(at);
     return new SelfAttention(
       {
-        project: (x) => change(project(x)),
+        project: (x, context) => change(project(x), context),
         ...norms,
         out: this.attentionOut(`${at}.${out}`, { bias: outBias }),
       },
@@ -123,7 +124,7 @@ export class Builder {
   }
 
   /** Projection to queries, keys and values by three layers below the name `at`. */
-  separateHeads(at: string): SelfAttentionLayers['project'] {
+  separateHeads(at: string): (x: Tensor) => ProjectedHeads {
     const { width, heads, keyValueHeads, headDim, attentionBias: bias } = this.config;
     const project = (name: string, count: number): ((x: Tensor) => Tensor) => {
       const layer = this.linear(`${at}.${name}`, { from: width, to: count * headDim, bias });

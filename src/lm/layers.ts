@@ -162,7 +162,7 @@ export interface SelfAttentionLayers {
    * x [b, T, d] → q [b, T, H, hd], k and v [b, T, H_kv, hd]; and a gate [b, T, H, hd] in families
    * whose heads' outputs are multiplied with its sigmoid.
    */
-  project: (x: Tensor) => ProjectedHeads;
+  project: (x: Tensor, context: BatchContext) => ProjectedHeads;
   /** Norms of each head's queries and keys, applied before the rotation. */
   headNorms?: { q: Layer; k: Layer };
   /** Output projection, [b, T, H·hd] → [b, T, d]. */
@@ -178,7 +178,7 @@ export class SelfAttention implements AttentionLayer {
   /** [b, T, d] → [b, T, d]. The tap sees `attn_z`. */
   forward(x: Tensor, context: BatchContext, tap?: Tap): Tensor {
     const { project, headNorms, out } = this.layers;
-    const [queries, keys, v, gate] = project(x);
+    const [queries, keys, v, gate] = project(x, context);
     const q = headNorms === undefined ? queries : headNorms.q.forward(queries);
     const k = headNorms === undefined ? keys : headNorms.k.forward(keys);
     const heads = attend({ q, k, v }, context, this.options); // [b, T, H·hd]

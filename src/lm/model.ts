@@ -16,10 +16,16 @@ import type { BlockSite } from './hook-names.js';
  */
 export type Tap = (site: BlockSite, value: Tensor) => Tensor;
 
+/**
+ * A batch of sequences in rows of T positions. Each has a row of its own, padded on the right; or
+ * the batch is unpadded: all lie one after the other in one row, which they fill, and B stands for 1
+ * wherever tensors [B, T, …] of the batch are meant.
+ */
 export interface AttentionContext {
-  /** Number of real tokens of each of the B sequences; padding on the right fills T positions. */
+  /** Number of real tokens of each sequence. */
   readonly lengths: readonly number[];
   readonly T: number;
+  readonly isUnpadded: boolean;
   dispose(): void;
 }
 
@@ -34,6 +40,8 @@ export interface ContextOptions {
    * less. Default true.
    */
   paddedQueries?: boolean;
+  /** Whether the batch is unpadded, T being the sum of its lengths. Default false. */
+  isUnpadded?: boolean;
 }
 
 /** Range of token ids, `from` … `from + count − 1`. */
@@ -63,12 +71,14 @@ export interface LanguageModel {
   readonly weightBytes: number;
   /** Bytes that attention takes at most beside its inputs and outputs. */
   readonly attentionBytes: number;
-  /** Token ids [B, T] int64 → r_0 [B, T, d]. */
-  embed(ids: Tensor): Tensor;
+  /** Whether it takes unpadded batches. */
+  readonly takesUnpadded: boolean;
+  /** Token ids [B, T] int64 → r_0 [B, T, d]. Needs the context if the batch is unpadded. */
+  embed(ids: Tensor, context?: AttentionContext): Tensor;
   /**
-   * Context of a batch of B = `lengths.length` sequences at positions 0…T−1, padded on the right.
-   * Attention is causal and no query sees a padded key; padded queries see the real keys. The
-   * caller disposes the context.
+   * Context of a batch of sequences, each at positions from 0 on. Attention is causal and no query
+   * sees a padded key, nor a key of another sequence; padded queries see the real keys. The caller
+   * disposes the context.
    */
   context(lengths: readonly number[], T: number, options?: ContextOptions): AttentionContext;
   /**

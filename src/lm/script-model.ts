@@ -31,6 +31,7 @@ const methods = ['embed', 'block', 'final_norm', 'head'] as const;
 class ScriptContext implements AttentionContext {
   readonly lengths: readonly number[];
   readonly T: number;
+  readonly isUnpadded = false;
   readonly real: Tensor; // [B, T] bool
 
   constructor(lengths: readonly number[], T: number, device: string) {
@@ -53,6 +54,7 @@ class ScriptContext implements AttentionContext {
 
 export class ScriptLanguageModel implements LanguageModel {
   readonly family = 'torchscript';
+  readonly takesUnpadded = false;
   readonly notes: readonly Bilingual[] = [];
   readonly layers: number;
   readonly width: number;

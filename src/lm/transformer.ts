@@ -93,7 +93,12 @@ export class Transformer implements LanguageModel {
     return usesKernels && deltaNet === undefined && attentionChunks === undefined ? 0 : blockBytes;
   }
 
-  embed(ids: Tensor): Tensor {
+  get takesUnpadded(): boolean {
+    // The state of a delta net goes along a row.
+    return this.config.deltaNet === undefined;
+  }
+
+  embed(ids: Tensor, _context?: AttentionContext): Tensor {
     const { embeddingScale: factor } = this.config;
     return scope(() => {
       const r = ops.embedding(this.parts.embedding, ids); // [B, T, d]
@@ -104,7 +109,7 @@ export class Transformer implements LanguageModel {
   context(
     lengths: readonly number[],
     T: number,
-    { seqLen = T, paddedQueries = true }: ContextOptions = {},
+    { seqLen = T, paddedQueries = true, isUnpadded = false }: ContextOptions = {},
   ): AttentionContext {
     const ropes = this.#ropes;
     return new BatchContext({
@@ -114,6 +119,7 @@ export class Transformer implements LanguageModel {
       seqLen,
       ropes,
       paddedQueries,
+      isUnpadded,
     });
   }
 

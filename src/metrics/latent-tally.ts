@@ -34,11 +34,11 @@ export interface LatentEntries {
 export interface TalliedSequences {
   /** Index in the run of the first sequence. */
   first: number;
-  /** Rows of a sequence. */
-  T: number;
-  /** Positions of a sequence of the run, T or more. */
+  /** Rows of each sequence, which begin at its first position. */
+  extents: readonly number[];
+  /** Positions of a sequence of the run, no fewer. */
   seqLen: number;
-  /** Rows that count, 1 each: [B · T]. */
+  /** Rows that count, 1 each: [Σ extents]. */
   counted: Uint8Array;
   /** The latents at each place that was read. */
   entries: readonly LatentEntries[];
@@ -113,15 +113,15 @@ export class LatentTally {
   }
 
   /** Adds the latents of sequences that follow, or precede, those that are there. */
-  add({ first, T, seqLen, counted, entries }: TalliedSequences): void {
+  add({ first, extents, seqLen, counted, entries }: TalliedSequences): void {
     const { m, slots } = this.shape;
     const { active, samples, histogram, top } = this;
-    const B = counted.length / T;
     const seenIn = new Int32Array(m).fill(-1);
     const ownLatents = slots === 1 && entries.length > 1;
-    for (let b = 0; b < B; b++) {
-      for (let t = 0; t < T; t++) {
-        const row = b * T + t;
+    let begin = 0;
+    for (const [b, extent] of extents.entries()) {
+      for (let t = 0; t < extent; t++) {
+        const row = begin + t;
         if (counted[row] === 0) continue;
         this.positions += ownLatents ? 1 : entries.length;
         for (const { slot, offset, starts, latents, values } of entries) {
@@ -144,8 +144,9 @@ export class LatentTally {
           }
         }
       }
+      begin += extent;
     }
-    this.sequences += B;
+    this.sequences += extents.length;
   }
 
   /** Adds all that was added to `other`, of another part of the run. */

@@ -89,6 +89,11 @@ export class Dictionary extends ComputingSAE {
         : activationFunction(activation, take);
   }
 
+  /** Whether latents of a token depend on the tokens before it in its sequence. */
+  get looksBack(): boolean {
+    return this.form === 'temporal';
+  }
+
   preactivate(x: Tensor, _T?: number): Tensor {
     if (this.#pursues) return this.#subtracts ? x.sub(this.#decoderBias!) : x.clone();
     const a = this.#encode(x); // [N, m]

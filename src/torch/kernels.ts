@@ -21,6 +21,8 @@ interface Kernels {
    * [n·B, T, H_kv, hd] → [n·B, T, H·hd], for n copies of B sequences of the given real lengths.
    * Padded queries see all real keys. q and k are rotated by `cosines` and `sines` [T, ≤ hd] unless
    * these are null. A `window` above 0 limits the keys that a query sees, its own included.
+   * `unpadded`: the sequences of a copy lie one after the other in one row, [n, T, …], and fill it;
+   * row t of the cosines and sines is that of the row's position t.
    */
   attend(
     q: Tensor,
@@ -30,7 +32,7 @@ interface Kernels {
     cosines: Tensor | null,
     sines: Tensor | null,
     scale: number,
-    options?: { window: number },
+    options?: { window?: number; unpadded?: boolean },
   ): Tensor;
 
   /** `(h − mean) / (std + 1e-6)` of rows h [n, d] float32, with mean and unbiased std [n, 1]. */

@@ -10,7 +10,7 @@ const request = resolvedRequestSchema.parse({
 });
 
 const insert = (id) => (store) =>
-  void store.insert({
+  void store.evaluations.insert({
     id,
     device: 'cpu',
     submittedBy: null,
@@ -29,23 +29,23 @@ const died = { code: 'process-died', message: 'why', fields: [] };
 export const steps = [
   insert('a'),
   insert('b'),
-  (store) => store.start('a'),
-  (store) => store.finish('a', 'succeeded', { result: result(1) }),
+  (store) => store.jobs.start('a'),
+  (store) => store.jobs.finish('a', 'succeeded', { result: result(1) }),
   insert('c'),
-  (store) => store.start('b'),
-  (store) => store.requeue('b'),
-  (store) => store.start('b'),
-  (store) => store.finish('b', 'failed', { error: died }),
-  (store) => store.remove('a'),
+  (store) => store.jobs.start('b'),
+  (store) => store.jobs.requeue('b'),
+  (store) => store.jobs.start('b'),
+  (store) => store.jobs.finish('b', 'failed', { error: died }),
+  (store) => store.evaluations.remove('a'),
   insert('d'),
-  (store) => store.finish('c', 'cancelled', { result: result(2) }),
+  (store) => store.jobs.finish('c', 'cancelled', { result: result(2) }),
 ];
 
 /** Everything that is served of a store, but times. */
 export function stateOf(store) {
-  const { items, damaged } = store.list({ limit: 100 });
+  const { items, damaged } = store.evaluations.list({ limit: 100 });
   const records = items.map(({ id }) => {
-    const { status, attempts, error, result: own } = store.record(id);
+    const { status, attempts, error, result: own } = store.evaluations.record(id);
     return { id, status, attempts, error, own };
   });
   return JSON.stringify({ records, damaged });

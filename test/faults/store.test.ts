@@ -148,7 +148,7 @@ it('is right or an error, whichever byte of a small database is changed', { time
   const sound = join(folder.path, 'small.db');
   const store = new Store(sound);
   for (const step of steps) step(store);
-  const records = new Map(['b', 'c', 'd'].map((id) => [id, store.record(id)]));
+  const records = new Map(['b', 'c', 'd'].map((id) => [id, store.evaluations.record(id)]));
   store.close();
   const small = new Database(sound);
   small.exec('PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM;');
@@ -167,9 +167,9 @@ it('is right or an error, whichever byte of a small database is changed', { time
     let opened: Store | null = null;
     try {
       opened = new Store(file);
-      const { items, damaged } = opened.list({ limit: 10 });
+      const { items, damaged } = opened.evaluations.list({ limit: 10 });
       for (const [id, record] of records) {
-        const read = opened.record(id);
+        const read = opened.evaluations.record(id);
         // One whose id is another now is named in the list.
         if (read === null) expect(damaged, `byte ${position}`).not.toEqual([]);
         else expect(read, `byte ${position}`).toEqual(record);

@@ -112,6 +112,39 @@ describe.each([...folders('models'), ...folders('models-odd')])('%s', (folder) =
     model.dispose();
   });
 
+  it('gives unpadded sequences what it gives them in rows of their own', async () => {
+    const model = await loadLanguageModel(`${root}test/golden/${folder}`);
+    // The state of a delta net goes along a row.
+    expect(model.takesUnpadded).toBe(!/qwen3[-_](5|next)/.test(folder));
+    const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);
+    if (model.takesUnpadded)
+      scope(() => {
+        const ids = expected.get('input_ids')!;
+        const seqLen = ids.shape[1]!;
+        const lengths = expected.get('attention_mask')!.sum([1]).toArray() as number[];
+        const padded = forward(model, ids, lengths).states;
+        const row = ops.cat(
+          lengths.map((length, b) => ids.narrow(0, b, 1).narrow(1, 0, length)),
+          1,
+        );
+        const unpadded = forward(model, row, lengths, { seqLen, isUnpadded: true }).states;
+        for (const [name, states] of unpadded) {
+          let from = 0;
+          lengths.forEach((length, b) => {
+            const found = states.narrow(1, from, length);
+            const wanted = padded.get(name)!.narrow(0, b, 1).narrow(1, 0, length);
+            from += length;
+            expect(deviation(found, wanted, { lengths: [length], T: length }), name).toBeLessThan(
+              tolerance,
+            );
+          });
+        }
+        return null;
+      });
+    for (const tensor of expected.values()) tensor.dispose();
+    model.dispose();
+  });
+
   it('runs several copies of a batch through a block as one', async () => {
     const model = await loadLanguageModel(`${root}test/golden/${folder}`);
     const expected = await readTensors(`${root}test/golden/${folder}/expected.safetensors`);

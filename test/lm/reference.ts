@@ -13,7 +13,7 @@ export async function readTensors(path: string): Promise<Map<string, Tensor>> {
 }
 
 export interface States {
-  /** r_0 … r_L, then `h.last` and `logits`, [B, T, …] each. */
+  /** r_0 … r_L, then `h.last` and `logits`, [B, T, …] each, of an unpadded batch [1, T, …]. */
   states: Map<string, Tensor>;
   lengths: number[];
   T: number;
@@ -31,7 +31,7 @@ export function forward(
   try {
     return scope(() => {
       const states = new Map<string, Tensor>();
-      let r = model.embed(ids);
+      let r = model.embed(ids, context);
       states.set('h.0', r);
       for (let i = 1; i <= model.layers; i++) {
         r = model.block(i, r, context);
@@ -41,7 +41,7 @@ export function forward(
       states.set('h.last', h);
       states.set(
         'logits',
-        model.head(h.reshape([-1, model.width])).unflatten(0, [lengths.length, T]),
+        model.head(h.reshape([-1, model.width])).unflatten(0, [ids.shape[0]!, T]),
       );
       return { states, lengths, T };
     });

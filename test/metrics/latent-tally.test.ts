@@ -14,7 +14,7 @@ function sequence(first: number, rows: readonly (readonly [number, number][])[])
   for (const row of rows) starts.push(starts.at(-1)! + row.length);
   return {
     first,
-    T,
+    extents: [T],
     seqLen: T,
     counted: Uint8Array.from(rows, () => 1),
     entries: [

@@ -49,7 +49,7 @@ function storeLarge(
   }));
   for (let i = 0; i < count; i++) {
     const id = randomUUID();
-    store.insert({
+    store.evaluations.insert({
       id,
       request,
       device: 'cpu',
@@ -60,7 +60,7 @@ function storeLarge(
       bodyHash: '',
       trace: {},
     });
-    store.finish(id, 'succeeded', { result: { ...result!, id, results } });
+    store.jobs.finish(id, 'succeeded', { result: { ...result!, id, results } });
     ids.push(id);
   }
   store.close();

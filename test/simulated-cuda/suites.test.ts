@@ -19,6 +19,11 @@ interface Suite {
 
 const part: Suite[] = [
   { name: 'golden numbers of positions', args: ['test/evaluation/positions.test.ts'], least: 10 },
+  {
+    name: 'batches without padding',
+    args: ['test/evaluation/engine/unpadded.test.ts'],
+    least: 7,
+  },
 ];
 
 const all: Suite[] = [

@@ -395,6 +395,28 @@ describe('attend', () => {
     },
   );
 
+  it.each([0, 5])('gives unpadded sequences the bits of each by itself: window %d', (window) => {
+    manualSeed(3);
+    const lengths = [70, 1, 33];
+    const make = (h: number): Tensor => ops.randn([2, 104, h, 24]);
+    const [q, k, v] = [make(4), make(2), make(2)];
+    const angles = ops.randn([104, 16]);
+    const [cosines, sines] = [angles.cos(), angles.sin()];
+    const unpadded = kernels.attend(q, k, v, lengths, cosines, sines, 0.2, {
+      window,
+      unpadded: true,
+    });
+    expect(unpadded.shape).toEqual([2, 104, 96]);
+    let from = 0;
+    for (const length of lengths) {
+      const own = (x: Tensor, dim = 1): Tensor => x.narrow(dim, from, length);
+      const table = [own(cosines, 0), own(sines, 0)] as const;
+      const alone = kernels.attend(own(q), own(k), own(v), [length], ...table, 0.2, { window });
+      expect(ops.equal(own(unpadded), alone)).toBe(true);
+      from += length;
+    }
+  });
+
   it('passes NaN on', () => {
     const q = ops.full([1, 2, 1, 4], Number.NaN);
     expect(kernels.attend(q, q, q, [2], null, null, 1).isnan().all().item()).toBe(true);
@@ -404,6 +426,9 @@ describe('attend', () => {
     const q = ops.randn([2, 4, 2, 8]);
     expect(() => kernels.attend(q, q, q, [4, 5], null, null, 1)).toThrow(/length 5/);
     expect(() => kernels.attend(q, q, q, [4, 4, 4], null, null, 1)).toThrow(/multiple of 3/);
+    expect(() => kernels.attend(q, q, q, [2, 1], null, null, 1, { unpadded: true })).toThrow(
+      /3 tokens do not fill a row of 4/,
+    );
     expect(() =>
       kernels.attend(q, q.narrow(1, 0, 3), q.narrow(1, 0, 3), [4, 4], null, null, 1),
     ).toThrow(/does not go with/);

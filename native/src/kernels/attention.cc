@@ -1,7 +1,7 @@
-// Causal self-attention of right-padded batches: grouped queries, rotary positions and sliding
-// windows in one operator, for sequences of any lengths, with no mask in memory. Blocks of queries
-// meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so the scores of
-// a whole sequence never exist.
+// Causal self-attention of right-padded or unpadded batches: grouped queries, rotary positions and
+// sliding windows in one operator, for sequences of any lengths, with no mask in memory. Blocks of
+// queries meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so the
+// scores of a whole sequence never exist.
 #include <ATen/Dispatch.h>
 #include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
@@ -268,7 +268,8 @@ FOR_EVERY_CPU void scaleRows(float* rows, int64_t count, float scale) {
 
 at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::Tensor& value,
                      at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
-                     const std::optional<at::Tensor>& sines, double scale, int64_t window) {
+                     const std::optional<at::Tensor>& sines, double scale, int64_t window,
+                     bool unpadded) {
   TORCH_CHECK(query.dim() == 4 && key.dim() == 4 && key.sizes() == value.sizes(),
               "attend: expected q [rows, T, H, hd], k and v [rows, T, H_kv, hd], found ",
               query.sizes(), ", ", key.sizes(), ", ", value.sizes());
@@ -278,10 +279,18 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   TORCH_CHECK(key.size(0) == rows && key.size(1) == T && key.size(3) == headDim && groups > 0 &&
                   heads % groups == 0,
               "attend: q ", query.sizes(), " does not go with k ", key.sizes());
-  TORCH_CHECK(batch > 0 && rows % batch == 0, "attend: expected a multiple of ", batch,
-              " sequences, found ", rows);
-  for (const int64_t length : lengths)
+  TORCH_CHECK(batch > 0 && (unpadded || rows % batch == 0), "attend: expected a multiple of ",
+              batch, " sequences, found ", rows);
+  // Where each sequence begins in its row, if its row is unpadded.
+  std::vector<int64_t> starts;
+  int64_t filled = 0;
+  for (const int64_t length : lengths) {
     TORCH_CHECK(length >= 1 && length <= T, "attend: length ", length, " is not in 1…", T);
+    starts.push_back(unpadded ? filled : 0);
+    filled += length;
+  }
+  TORCH_CHECK(!unpadded || filled == T, "attend: lengths of ", filled,
+              " tokens do not fill a row of ", T);
   TORCH_CHECK(
       query.scalar_type() == key.scalar_type() && query.scalar_type() == value.scalar_type(),
       "attend: expected q, k and v of one dtype");
@@ -309,38 +318,45 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
     const auto read = [&](const scalar_t* first, int64_t stride, int64_t count, float* out) {
       for (int64_t t = 0; t < count; ++t) readRow(first + t * stride, headDim, out + t * dim);
     };
-    const auto rotate = [&](float* of, int64_t count) {
-      if (rotated > 0) rotateRows(of, count, dim, cosineData, sineData, rotated / 2);
+    const auto rotate = [&](float* of, int64_t start, int64_t count) {
+      if (rotated > 0)
+        rotateRows(of, count, dim, cosineData + start * rotated, sineData + start * rotated,
+                   rotated / 2);
     };
     scalar_t* resultData = result.mutable_data_ptr<scalar_t>();
     // Sequences of different lengths take different time: an idle thread takes the next one.
-    const int64_t jobs = rows * groups;
+    const int64_t copies = unpadded ? rows : rows / batch;
+    const int64_t jobs = copies * batch * groups;
+    const int64_t longest = unpadded ? *std::max_element(lengths.begin(), lengths.end()) : T;
     std::atomic<int64_t> next = 0;
     at::parallel_for(0, std::min<int64_t>(jobs, at::get_num_threads()), 1, [&](int64_t, int64_t) {
-      const int64_t queryRows = roundUp(T, mostQueries);
-      const int64_t keyRows = roundUp(T + keyTile, keyTile);
+      const int64_t queryRows = roundUp(longest, mostQueries);
+      const int64_t keyRows = roundUp(longest + keyTile, keyTile);
       std::vector<float> qRows(queryRows * dim), kRows(keyRows * dim), vRows(keyRows * dim),
           turned(dim * mostQueries), out(queryRows * dim);
       for (int64_t job = next++; job < jobs; job = next++) {
-        const int64_t row = job / groups, group = job % groups;
-        const int64_t length = lengths[row % batch];
+        const int64_t sequence = job / groups, group = job % groups;
+        const int64_t length = lengths[sequence % batch], start = starts[sequence % batch];
+        const int64_t row = unpadded ? sequence / batch : sequence;
+        const int64_t queries = unpadded ? length : T;
         std::fill_n(kRows.begin() + length * dim, keyTile * dim, 0.0f);
-        read(k.const_data_ptr<scalar_t>() + row * k.stride(0) + group * k.stride(2), k.stride(1),
-             length, kRows.data());
-        rotate(kRows.data(), length);
-        read(v.const_data_ptr<scalar_t>() + row * v.stride(0) + group * v.stride(2), v.stride(1),
-             length, vRows.data());
+        const auto at = [&](const at::Tensor& x, int64_t head) {
+          return x.const_data_ptr<scalar_t>() + row * x.stride(0) + start * x.stride(1) +
+                 head * x.stride(2);
+        };
+        read(at(k, group), k.stride(1), length, kRows.data());
+        rotate(kRows.data(), start, length);
+        read(at(v, group), v.stride(1), length, vRows.data());
         for (int64_t h = group * perGroup; h < (group + 1) * perGroup; ++h) {
-          read(q.const_data_ptr<scalar_t>() + row * q.stride(0) + h * q.stride(2), q.stride(1), T,
-               qRows.data());
-          rotate(qRows.data(), T);
-          scaleRows(qRows.data(), T * dim, static_cast<float>(scale));
-          const Head head{qRows.data(), kRows.data(), vRows.data(),  T,         dim,
+          read(at(q, h), q.stride(1), queries, qRows.data());
+          rotate(qRows.data(), start, queries);
+          scaleRows(qRows.data(), queries * dim, static_cast<float>(scale));
+          const Head head{qRows.data(), kRows.data(), vRows.data(),  queries,   dim,
                           length,       window,       turned.data(), out.data()};
           onWidestVectors<AttendHead>(&head);
-          for (int64_t t = 0; t < T; ++t)
+          for (int64_t t = 0; t < queries; ++t)
             writeRow(out.data() + t * dim, headDim,
-                     resultData + ((row * T + t) * heads + h) * headDim);
+                     resultData + ((row * T + start + t) * heads + h) * headDim);
         }
       }
     });

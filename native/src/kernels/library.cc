@@ -23,7 +23,7 @@ void registerOperators() {
         "int from) -> Tensor(a!)");
     definitions.def(
         "attend(Tensor q, Tensor k, Tensor v, int[] lengths, Tensor? cosines, Tensor? sines, float "
-        "scale, int window=0) -> Tensor");
+        "scale, int window=0, bool unpadded=False) -> Tensor");
     definitions.def("standardize(Tensor h) -> (Tensor x, Tensor mean, Tensor std)");
     definitions.def("rms_norm(Tensor x, Tensor weight, float eps) -> Tensor");
     definitions.def("linear_from_parts(Tensor x, Tensor weight, Tensor? bias=None) -> Tensor");

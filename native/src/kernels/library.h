@@ -34,10 +34,13 @@ void checkComparison(const at::Tensor& sums, const at::Tensor& clean, const at::
 // Causal attention of q [n·B, T, H, hd] on k and v [n·B, T, H_kv, hd] → [n·B, T, H·hd], for n
 // copies of B sequences of the given real lengths, padded on the right. Real queries see the real
 // positions up to their own, padded queries all real positions; a `window` above 0 limits how far
-// back. q and k are rotated by cosines and sines [T, ≤ hd] if these are given.
+// back. q and k are rotated by cosines and sines [T, ≤ hd] if these are given. `unpadded`: the
+// sequences of a copy lie in one row one after the other, [n, T, …], and fill it; row t of the
+// cosines and sines is then that of the row's position t.
 at::Tensor attendCpu(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                      at::IntArrayRef lengths, const std::optional<at::Tensor>& cosines,
-                     const std::optional<at::Tensor>& sines, double scale, int64_t window);
+                     const std::optional<at::Tensor>& sines, double scale, int64_t window,
+                     bool unpadded);
 
 // (h − mean) / (std + 1e-6) of rows [n, d], with the mean and the unbiased std [n, 1].
 std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& h);

@@ -1,6 +1,6 @@
 /** `sae-eval keys add`: prints a new API key once and stores its hash. */
 import { addKey } from '../../../server/auth/key-file.js';
-import type { Role } from '../../../server/auth/keys.js';
+import type { Role } from '../../schema/caller.js';
 import { SaeEvalError } from '../../errors.js';
 
 export interface KeyFlags {

@@ -51,7 +51,7 @@ export class CleanPass {
 
   /** Begins the pass: {@link through} takes it through the blocks. */
   constructor({ model, ids, context, keep, sites = [], saeDtype }: CleanPassOptions) {
-    this.#r = model.embed(ids);
+    this.#r = model.embed(ids, context);
     this.#keep = keep;
     this.#ahead = sites;
     if (keep.has(0)) this.#residuals.set(0, this.#r);

@@ -47,7 +47,7 @@ interface Waiting {
 /** Sums of columns that share a mask and a dtype. */
 interface Summed {
   places: readonly number[];
-  sums: Tensor; // [columns, B] float64
+  sums: Tensor; // [columns, sequences] float64
 }
 
 export class Collector {
@@ -153,7 +153,7 @@ export class Collector {
             group.map(({ values }) => values.reshape(mask.shape)),
             0,
           ); // [columns, B, T]
-          return ops.where(mask, stacked, 0).sum([-1], { dtype: 'float64' });
+          return this.positions.sums(ops.where(mask, stacked, 0)); // [columns, sequences]
         });
         this.#summed.push({ places: group.map(({ place }) => place), sums: keep(sums) });
       }
@@ -176,7 +176,7 @@ export class Collector {
     batch = new VectorSums(),
     { isLast = true, tokens = new BatchTokens(), first = 0 }: FlushOptions = {},
   ): void {
-    const { B } = this.positions;
+    const { length: sequences } = this.positions.extents;
     this.#sum();
     const ofBatch = isLast ? tokens.columns(this.#held) : [];
     const vectors = this.#vectors.map(({ key, values }) => [key, values] as const);
@@ -191,7 +191,8 @@ export class Collector {
     let offset = 0;
     const take = (length: number): Float64Array => all.slice(offset, (offset += length));
     const columns: Float64Array[] = [];
-    for (const { places } of this.#summed) for (const place of places) columns[place] = take(B);
+    for (const { places } of this.#summed)
+      for (const place of places) columns[place] = take(sequences);
     this.#keys.forEach((key, place) => accumulator.append(key, columns[place]!));
     totals.forEach(([key], index) => accumulator.add(key, take(lengths[index]!)));
     this.#seen?.moveTo(accumulator, {

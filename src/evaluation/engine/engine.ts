@@ -41,7 +41,8 @@ export interface EngineOptions {
   spliceSamples?: number | undefined;
   /**
    * Others that compute micro-batches at the same time; default none. They change no bit. They
-   * cannot hand over the tables of latents, nor tokens that wait for the mean of their batch.
+   * cannot hand over the tables of latents, nor tokens that wait for the mean of their batch. They
+   * end here only if memory runs out: they belong to the caller.
    */
   companions?: Companions | null | undefined;
 }
@@ -145,6 +146,8 @@ export class Engine {
   get #amounts(): Amounts {
     return {
       sequences: this.#microBatch.sequences,
+      // Blocks that are streamed are counted before the lengths of texts are known.
+      isUnpadded: this.#passes.canUnpad && !this.#options.model.isStreamed,
       superBatch: this.#superBatch,
       spliced: this.#spliced,
     };
@@ -411,7 +414,6 @@ export class Engine {
   }
 
   dispose(): void {
-    this.#shared?.close();
     this.#zero.dispose();
   }
 }

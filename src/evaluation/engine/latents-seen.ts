@@ -60,10 +60,10 @@ export class LatentsSeen {
       setOf,
     }: { first: number; positions: Positions; setOf: (of: Omit<Target, 'slot'>) => PositionSet },
   ): void {
-    const { T, seqLen } = positions;
+    const { extents, seqLen } = positions;
     for (const [owner, { shape, entries }] of this.#seen) {
       const counted = positions.flags('strict', 'positions', setOf({ owner, protocol: 'strict' }));
-      accumulator.tally(owner, shape).add({ first, T, seqLen, counted, entries });
+      accumulator.tally(owner, shape).add({ first, extents, seqLen, counted, entries });
     }
     this.#seen.clear();
   }

@@ -71,11 +71,9 @@ export class MicroBatchPass implements Traveler {
   }
 
   streams(round: number, i: number): number {
-    const { rounds, ids } = this.#options;
-    const [B] = ids.shape as [number];
-    const { lanes } = rounds[round]!;
+    const { lanes } = this.#options.rounds[round]!;
     const alive = lanes.filter(({ start, through = 0 }) => start - through < i).length;
-    return B * (alive + (round === 0 ? 1 : 0));
+    return this.positions.extents.length * (alive + (round === 0 ? 1 : 0));
   }
 
   get positions(): Positions {

@@ -10,6 +10,7 @@ import { everyPosition, type PositionSet } from '../positions.js';
 import { Collector } from './collector.js';
 import { MicroBatchPass } from './micro-batch-pass.js';
 import type { MicroBatch } from './micro-batch.js';
+import { canUnpad } from './unpadded.js';
 import { Positions, type MaskName } from './positions.js';
 import type { Round } from './rounds.js';
 import type { Strategy, Wanted } from './strategies/strategy.js';
@@ -28,12 +29,15 @@ export interface PassMakerOptions {
 
 export class PassMaker {
   readonly #options: PassMakerOptions;
+  /** Whether micro-batches may be unpadded. */
+  readonly canUnpad: boolean;
   readonly #sets: ReadonlyMap<string, PositionSet>;
   /** Sets of positions that other tools count. */
   readonly #peerSets: ReadonlyMap<string, PositionSet>;
 
   constructor(options: PassMakerOptions) {
     this.#options = options;
+    this.canUnpad = canUnpad(options);
     this.#peerSets = new Map(
       (options.wanted.peers ?? []).map(({ protocol, counted }) => [protocol, counted]),
     );
@@ -53,24 +57,28 @@ export class PassMaker {
   ): MicroBatchPass {
     const { model, strategies, wanted, saeDtype } = this.#options;
     const lengths = samples.map(({ length }) => length);
-    // Real positions never see padding, so where padded positions do not count, columns without a
+    const seqLen = samples[0]!.ids.length;
+    const isUnpadded = this.canUnpad && lengths.some((length) => length !== lengths[0]);
+    // Real positions never see padding, so if padded positions do not count, columns without a
     // real token are left out.
-    const T = wanted.protocols.has('reference') ? samples[0]!.ids.length : Math.max(...lengths);
+    const extent = wanted.protocols.has('reference') ? seqLen : Math.max(...lengths);
     const device = model.device;
-    const ids = fromTypedArray(
-      BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
-      [samples.length, T],
-      { device },
+    const tokens = samples.flatMap(({ ids: all, length }) =>
+      Array.from(all.subarray(0, isUnpadded ? length : extent), BigInt),
     );
+    const [rows, T] = isUnpadded ? [1, tokens.length] : [samples.length, extent];
+    const ids = fromTypedArray(BigInt64Array.from(tokens), [rows, T], { device });
     const context = model.context(lengths, T, {
-      seqLen: samples[0]!.ids.length,
+      seqLen,
       paddedQueries: wanted.protocols.has('reference'),
+      isUnpadded,
     });
     let positions: Positions;
     try {
       positions = new Positions({
         samples,
         T,
+        isUnpadded,
         device,
         ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
         ahead: this.#masks,
@@ -101,6 +109,12 @@ export class PassMaker {
     });
   }
 
+  /** Protocols whose positions are counted: the summary of the data needs the real tokens. */
+  get #protocols(): Protocol[] {
+    const { protocols } = this.#options.wanted;
+    return protocolNames.filter((name) => name === 'strict' || protocols.has(name));
+  }
+
   /** Protocols whose clean cross-entropy is summed: other tools count real positions. */
   get #counted(): Protocol[] {
     const { protocols, peers = [] } = this.#options.wanted;
@@ -114,7 +128,7 @@ export class PassMaker {
       peer.splicedAtHeads,
     ]);
     const sets = [everyPosition, ...this.#sets.values(), ...this.#peerSets.values(), ...spliced];
-    return protocolNames.flatMap((protocol) =>
+    return this.#protocols.flatMap((protocol) =>
       (['positions', 'nextPositions'] as const).flatMap((over) =>
         sets.map((set) => ({ protocol, over, set })),
       ),
@@ -133,8 +147,7 @@ export class PassMaker {
   /** Appends the numbers of positions that count. */
   appendCounts(positions: Positions, accumulator: Accumulator): void {
     accumulator.append(lengthKey, positions.lengths);
-    // Both protocols' counts whatever was asked for: the summary of the data needs the real tokens.
-    for (const protocol of protocolNames)
+    for (const protocol of this.#protocols)
       for (const over of ['positions', 'nextPositions'] as const)
         for (const set of this.#setsUnder(protocol))
           accumulator.append(

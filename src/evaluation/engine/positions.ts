@@ -4,7 +4,7 @@
  */
 import type { Sample } from '../../data/index.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { fromTypedArray, keep, scope, type Tensor } from '../../torch/index.js';
+import { fromTypedArray, keep, ops, scope, type Tensor } from '../../torch/index.js';
 import { everyPosition, keptPositions, type PositionSet } from '../positions.js';
 
 /** Positions that a value can count for: all, or those that predict a next token. */
@@ -12,8 +12,13 @@ export type Over = 'positions' | 'nextPositions';
 
 export interface PositionsOptions {
   samples: readonly Pick<Sample, 'ids' | 'length' | 'out'>[];
-  /** Positions of a sequence in the micro-batch; real ones are never left out. */
+  /** Positions of a row of the micro-batch; real ones are never left out. */
   T: number;
+  /**
+   * Whether the sequences lie one after the other in one row, without padding; B stands for 1
+   * wherever tensors [B, T] are meant. Default false.
+   */
+  isUnpadded?: boolean;
   device: string;
   /** Ids of special tokens. */
   specials?: ReadonlySet<number>;
@@ -35,23 +40,27 @@ const nameOf = (protocol: Protocol, over: Over, set: PositionSet): string =>
 type Test = (id: number, t: number, length: number, out: Uint8Array | undefined) => boolean;
 
 export class Positions {
-  /** Sequences. */
-  readonly B: number;
-  readonly T: number;
+  /** Positions of each sequence that are here, one sequence after the other. */
+  readonly extents: readonly number[];
+  readonly #T: number;
   readonly #options: PositionsOptions;
+  /** Shape of masks. */
+  readonly #shape: readonly [B: number, T: number];
   /** Flags on the host, from which masks and counts are made. */
   readonly #flags = new Map<string, Uint8Array>(); // [B · T]
   readonly #masks = new Map<string, Tensor>(); // [B, T] bool
   readonly #excluded = new Map<string, Tensor | null>(); // [B, T, 1] bool
   readonly #rows = new Map<string, Tensor>(); // [n] int64
+  #lengths: Tensor | null = null; // [sequences] int64
   /** The masks that were sent ahead: [M, B, T] bool. */
   #ahead: Tensor | null = null;
 
   constructor(options: PositionsOptions) {
+    const { samples, T, isUnpadded = false, ahead = [] } = options;
     this.#options = options;
-    this.B = options.samples.length;
-    this.T = options.T;
-    const { ahead = [] } = options;
+    this.#T = T;
+    this.#shape = [isUnpadded ? 1 : samples.length, T];
+    this.extents = samples.map(({ length }) => (isUnpadded ? length : T));
     if (ahead.length === 0) return;
     try {
       this.#sendAhead(ahead);
@@ -62,7 +71,7 @@ export class Positions {
   }
 
   #sendAhead(names: readonly MaskName[]): void {
-    const { B, T } = this;
+    const [B, T] = this.#shape;
     const flags = new Map<string, Uint8Array>();
     for (const { protocol, over, set } of names)
       flags.set(nameOf(protocol, over, set), this.#flagsOf(protocol, over, set));
@@ -93,16 +102,18 @@ export class Positions {
   }
 
   #bytes(test: Test): Uint8Array {
-    const { samples, T } = this.#options;
-    const bytes = new Uint8Array(samples.length * T);
-    samples.forEach(({ ids, length, out }, b) => {
-      for (let t = 0; t < T; t++) bytes[b * T + t] = Number(test(ids[t]!, t, length, out));
+    const [B, T] = this.#shape;
+    const bytes = new Uint8Array(B * T);
+    let row = 0;
+    this.#options.samples.forEach(({ ids, length, out }, b) => {
+      for (let t = 0; t < this.extents[b]!; t++)
+        bytes[row++] = Number(test(ids[t]!, t, length, out));
     });
     return bytes;
   }
 
   /** A tensor that lives as long as this object. */
-  #tensor(bytes: Uint8Array, shape: readonly number[] = [this.B, this.T]): Tensor {
+  #tensor(bytes: Uint8Array, shape: readonly number[] = this.#shape): Tensor {
     const whole = fromTypedArray(bytes, shape, { device: this.#options.device });
     const mask = keep(whole.to({ dtype: 'bool' }));
     whole.dispose();
@@ -111,7 +122,7 @@ export class Positions {
 
   #counts(set: PositionSet, protocol: Protocol, over: Over): Test {
     const next = over === 'nextPositions' ? 1 : 0;
-    if (protocol === 'reference') return (_id, t) => t + next < this.T;
+    if (protocol === 'reference') return (_id, t) => t + next < this.#T;
     const isOut = this.#isExcluded(set);
     return (id, t, length, out) => t + next < length && !isOut(id, t, out);
   }
@@ -163,7 +174,7 @@ export class Positions {
 
   /** Positions of a sequence of the run, T or more. */
   get seqLen(): number {
-    return this.#options.samples[0]?.ids.length ?? this.T;
+    return this.#options.samples[0]?.ids.length ?? this.#T;
   }
 
   /** Number of positions of each sequence that count: [B]. */
@@ -210,10 +221,24 @@ export class Positions {
   }
 
   #perSequence(bytes: Uint8Array): Float64Array {
-    const { T } = this;
-    return Float64Array.from({ length: this.B }, (_, b) =>
-      bytes.subarray(b * T, (b + 1) * T).reduce((sum, one) => sum + one, 0),
+    let from = 0;
+    return Float64Array.from(this.extents, (extent) =>
+      bytes.subarray(from, (from += extent)).reduce((sum, one) => sum + one, 0),
     );
+  }
+
+  /** Sums of values of tokens [n, B, T] over the positions of each sequence: [n, sequences]. */
+  sums(values: Tensor): Tensor {
+    if (this.#options.isUnpadded !== true) return values.sum([-1], { dtype: 'float64' });
+    const { device } = this.#options;
+    this.#lengths ??= keep(
+      fromTypedArray(BigInt64Array.from(this.extents, BigInt), [this.extents.length], { device }),
+    );
+    const byToken = values.squeeze(1).t().to({ dtype: 'float64' }).contiguous(); // [T, n]
+    return ops
+      .segment_reduce(byToken, 'sum', { lengths: this.#lengths, axis: 0, unsafe: true })
+      .t()
+      .contiguous();
   }
 
   dispose(): void {
@@ -221,6 +246,8 @@ export class Positions {
     for (const mask of this.#excluded.values()) mask?.dispose();
     for (const rows of this.#rows.values()) rows.dispose();
     this.#ahead?.dispose();
+    this.#lengths?.dispose();
+    this.#lengths = null;
     this.#rows.clear();
     this.#masks.clear();
     this.#excluded.clear();

@@ -62,9 +62,6 @@ function latentsOf(
   return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
 }
 
-/** Whether latents of a token depend on the tokens before it. */
-const looksBack = ({ form }: Dictionary): boolean => form === 'temporal';
-
 function pass(
   samples: readonly Sample[],
   { model, saes, saeDtype, lastOnly = false }: SiteLatentsOptions,
@@ -104,7 +101,7 @@ function pass(
           B,
           T: shown,
           activations: wanted(own.reshape([-1, own.shape.at(-1)!])),
-          latents: looksBack(sae)
+          latents: sae.looksBack
             ? wanted(latentsOf(placed, input.x, T))
             : latentsOf(placed, wanted(input.x), shown),
           scale: scope(() => {

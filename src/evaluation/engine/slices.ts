@@ -32,6 +32,8 @@ export interface Slice {
 export interface Amounts {
   /** Sequences of a micro-batch. */
   sequences: number;
+  /** Whether a micro-batch has as many more as its tokens allow, since padding is not computed. */
+  isUnpadded: boolean;
   /** Micro-batches that go through a block together. */
   superBatch: number;
   /** Samples of the run that are spliced, the first ones. */
@@ -39,11 +41,25 @@ export interface Amounts {
 }
 
 /**
- * The end of a micro-batch that begins at `from`: micro-batches begin at multiples of their size,
- * so that one that was cut does not move those after it.
+ * The end of a micro-batch that begins at `from`. Ends follow from the batch alone, so that a
+ * micro-batch that was cut does not move those after it.
  */
-function endOf(from: number, { sequences, within }: { sequences: number; within: number }): number {
-  return Math.min(within, (Math.floor(from / sequences) + 1) * sequences);
+function endOf(
+  from: number,
+  samples: readonly Sample[],
+  { sequences, isUnpadded }: Pick<Amounts, 'sequences' | 'isUnpadded'>,
+): number {
+  if (!isUnpadded) return (Math.floor(from / sequences) + 1) * sequences;
+  const most = sequences * samples[0]!.ids.length;
+  let tokens = 0;
+  for (const [n, { length }] of samples.entries()) {
+    if (tokens + length > most) {
+      if (n > from) return n;
+      tokens = 0;
+    }
+    tokens += length;
+  }
+  return samples.length;
 }
 
 /**
@@ -52,7 +68,7 @@ function endOf(from: number, { sequences, within }: { sequences: number; within:
  */
 export function nextSlices(
   batches: readonly BatchSums[],
-  { sequences, superBatch, spliced }: Amounts,
+  { superBatch, spliced, ...amounts }: Amounts,
 ): Slice[] {
   const slices: Slice[] = [];
   for (const of of batches) {
@@ -61,7 +77,7 @@ export function nextSlices(
       if (slices.length === superBatch) return slices;
       const isSpliced = first + from < spliced;
       const within = Math.min(samples.length, isSpliced ? spliced - first : Infinity);
-      const end = endOf(from, { sequences, within });
+      const end = Math.min(within, endOf(from, samples, amounts));
       const isLast = end === samples.length;
       slices.push({ of, samples: samples.slice(from, end), isLast, isSpliced });
       from = end;

@@ -60,6 +60,8 @@ export class LoadedRun {
   readonly only: readonly number[] | undefined;
   readonly #inputs: RunInputs;
   readonly #products: ProductKind;
+  /** Companions of the last engine, and what they are for. */
+  #companions: { readonly key: string; readonly threads: Companions | null } | null = null;
 
   private constructor(
     inputs: RunInputs,
@@ -157,9 +159,23 @@ export class LoadedRun {
     });
   }
 
-  /** An engine for what was decided, with companions if they help. The caller disposes of it. */
+  /**
+   * An engine for what was decided, with companions if they help: those of the engine before, if it
+   * was for the same. The caller disposes of it.
+   */
   engine(decisions: Decisions): Engine {
-    return this.soleEngine(decisions, companionsOf(this.#inputs, this, decisions));
+    const key = JSON.stringify([decisions, this.turnedSkips, this.hasOpenSkips]);
+    if (this.#companions?.key !== key) {
+      this.close();
+      this.#companions = { key, threads: companionsOf(this.#inputs, this, decisions) };
+    }
+    return this.soleEngine(decisions, this.#companions.threads);
+  }
+
+  /** Ends the companions. What was lent to it stays with the lender. */
+  close(): void {
+    this.#companions?.threads?.close();
+    this.#companions = null;
   }
 
   /** An engine without companions, or with given ones. */

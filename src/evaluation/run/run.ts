@@ -133,15 +133,16 @@ export async function run(
   };
   if (refused !== null) notice(refused);
 
+  let opened: LoadedRun | null = null;
   let engine: Engine | null = null;
   let keeper: JournalKeeper | null = null;
   try {
     signal?.throwIfAborted();
-    const loaded = await LoadedRun.load(inputs, {
+    const loaded = (opened = await LoadedRun.load(inputs, {
       products: recovered?.decisions.saeProducts ?? chooseProducts(request),
       turnedSkips: recovered?.turnedSkips,
       streams: recovered?.decisions.superBatch !== undefined,
-    });
+    }));
     const whole = await WholeRun.prepare(loaded, validated);
     const { model, tokenizer, begins } = loaded;
     const decisions = recovered?.decisions ?? loaded.decide();
@@ -275,6 +276,7 @@ export async function run(
     throw error;
   } finally {
     engine?.dispose();
+    opened?.close();
     inputs.loans.release();
     trimMemory();
     // Other processes may use the same GPU.

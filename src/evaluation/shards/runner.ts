@@ -80,8 +80,10 @@ export class ShardRunner {
       if (
         decided.decisions.saeProducts !== own.decisions.saeProducts ||
         decided.turnedSkips.length > 0
-      )
+      ) {
+        loaded.close();
         loaded = await load(inputs, options, decided);
+      }
       inputs.files.check({ loading: true });
       if (inputs.request.device !== 'cpu' && !loaded.model.isStreamed)
         inputs.files.weightsAreCopied();
@@ -229,6 +231,7 @@ export class ShardRunner {
 
   /** Gives everything back that was loaded. */
   close(): void {
+    this.loaded.close();
     release(this.inputs);
   }
 }

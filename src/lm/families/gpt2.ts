@@ -3,6 +3,7 @@
  * [in, out].
  */
 import { scope, type Tensor } from '../../torch/index.js';
+import type { BatchContext } from '../batch-context.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import type { ModelConfig } from '../config.js';
@@ -19,6 +20,7 @@ import { Transformer, type TransformerParts } from '../transformer.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { MLP, SelfAttention, type Layer } from '../layers.js';
+import type { AttentionContext } from '../model.js';
 import type { Weights } from '../weights.js';
 
 /** Transformer whose embeddings get those of their positions added. */
@@ -34,11 +36,15 @@ export class PositionalTransformer extends Transformer {
     super(config, weights, parts);
   }
 
-  override embed(ids: Tensor): Tensor {
+  override embed(ids: Tensor, context?: AttentionContext): Tensor {
     return scope(() => {
       const embedded = super.embed(ids);
       const r = this.into === null ? embedded : this.into.forward(embedded); // [B, T, d]
-      return r.add_(this.positions.narrow(0, 0, ids.shape[1]!));
+      return r.add_(
+        context?.isUnpadded === true
+          ? this.positions.index_select(0, (context as BatchContext).positions)
+          : this.positions.narrow(0, 0, ids.shape[1]!),
+      );
     });
   }
 }

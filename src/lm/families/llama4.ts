@@ -5,6 +5,7 @@
  * multiplied, not what it gives.
  */
 import { ops, scope, type Tensor } from '../../torch/index.js';
+import type { BatchContext } from '../batch-context.js';
 import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
@@ -101,14 +102,13 @@ function readConfig(fields: JsonFields): FamilyConfig {
   });
 }
 
-/** Queries [b, T, H, hd] at positions 0…T−1, grown with their positions. */
-function grown(q: Tensor, { beta, positions }: QueryGrowth): Tensor {
-  const T = q.shape[1]!;
-  if (T < positions) return q;
+/** Queries [b, T, H, hd] grown with their positions. */
+function grown(q: Tensor, context: BatchContext, { beta, positions }: QueryGrowth): Tensor {
+  if (context.reach < positions) return q;
   return scope(() => {
-    const position = ops.arange(1, T + 1, { dtype: 'float32', device: q.device });
+    const position = context.positions.to({ dtype: 'float32' }).add(1);
     const factor = position.div(positions).floor_().log1p_().mul_(beta).add_(1);
-    return q.mul(factor.view([1, T, 1, 1])).to({ dtype: q.dtype });
+    return q.mul(factor.view([1, context.T, 1, 1])).to({ dtype: q.dtype });
   });
 }
 
@@ -119,7 +119,9 @@ function attention(build: Builder, i: number): SelfAttention {
   if (ropes[i] === null)
     return build.attention(i, {
       options,
-      ...(queryGrowth === null ? {} : { change: ([q, k, v]) => [grown(q, queryGrowth!), k, v] }),
+      ...(queryGrowth === null
+        ? {}
+        : { change: ([q, k, v], context) => [grown(q, context, queryGrowth!), k, v] }),
     });
   if (headNorms !== true) return build.attention(i, { options });
   // The norm has no weight, so that it makes no difference that it comes before the rotation.

@@ -2,7 +2,8 @@
  * Ministral 3 (Mistral AI 2025): Mistral's blocks, whose queries grow with the logarithm of their
  * position beyond the length that the model was first trained for.
  */
-import { ops, scope, type Tensor } from '../../torch/index.js';
+import { scope, type Tensor } from '../../torch/index.js';
+import type { BatchContext } from '../batch-context.js';
 import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { QueryGrowth } from '../family-settings.js';
@@ -56,14 +57,13 @@ function readConfig(file: JsonFields): FamilyConfig {
   });
 }
 
-/** Queries [b, T, H, hd] at positions 0…T−1, grown with their positions. */
-function grown(q: Tensor, { beta, positions }: QueryGrowth): Tensor {
-  const T = q.shape[1]!;
-  if (T <= positions) return q;
+/** Queries [b, T, H, hd] grown with their positions. */
+function grown(q: Tensor, context: BatchContext, { beta, positions }: QueryGrowth): Tensor {
+  if (context.reach <= positions) return q;
   return scope(() => {
-    const position = ops.arange(T, { dtype: 'float32', device: q.device });
+    const position = context.positions.to({ dtype: 'float32' });
     const factor = position.div(positions).floor_().add_(1).log_().mul_(beta).add_(1);
-    return q.mul(factor.to({ dtype: q.dtype }).reshape([1, T, 1, 1]));
+    return q.mul(factor.to({ dtype: q.dtype }).reshape([1, context.T, 1, 1]));
   });
 }
 
@@ -87,7 +87,7 @@ export const ministral3: Family = {
         new SequentialBlock({
           beforeAttention: build.rmsNorm(`layers.${i}.input_layernorm`),
           attention: build.attention(i, {
-            change: ([q, k, v]) => [grown(q, build.config.queryGrowth!), k, v],
+            change: ([q, k, v], context) => [grown(q, context, build.config.queryGrowth!), k, v],
           }),
           beforeMlp: build.rmsNorm(`layers.${i}.post_attention_layernorm`),
           mlp: build.gatedMLP(`layers.${i}.mlp`),

@@ -107,6 +107,20 @@ describe('companions', () => {
     }
     expect(companions.computed).toBeGreaterThanOrEqual(8);
     engine.dispose();
+    companions.close();
+  });
+
+  it('stay for the next engine, as a run in shards has one for each', async () => {
+    const companions = new Watched(new CompanionThreads(task(), 2));
+    companions.call();
+    for (let n = 0; n < 3; n++) {
+      const engine = loaded.soleEngine(decisions, companions);
+      const before = companions.computed;
+      while (companions.computed === before)
+        expect(arrays(await engine.batch(batches[0]!, { first: 0 }))).toEqual(arrays(expected[0]!));
+      engine.dispose();
+    }
+    companions.close();
   });
 
   it('that fail leave their micro-batches to the run', async () => {
@@ -120,6 +134,7 @@ describe('companions', () => {
       expect(arrays(await engine.batch(batches[0]!, { first: 0 }))).toEqual(arrays(expected[0]!));
     expect(companions.computed).toBe(0);
     engine.dispose();
+    companions.close();
   });
 
   it('that end in the middle of a micro-batch leave it to the run', async () => {
@@ -169,6 +184,7 @@ describe('companions', () => {
     expect(arrays(sums)).toEqual(arrays(whole));
     alone.dispose();
     engine.dispose();
+    companions.close();
   });
 
   it('stop when the run is cancelled', async () => {
@@ -183,6 +199,7 @@ describe('companions', () => {
     });
     await expect(running).rejects.toThrow(/abort/i);
     engine.dispose();
+    companions.close();
   });
 
   it('are none if the sums cannot be handed over or the paths are unknown', () => {

@@ -28,7 +28,7 @@ const result = { numbers: Array.from({ length: 400 }, (_, i) => Math.sin(i)) } a
 beforeAll(() => {
   const store = new Store(sound);
   for (const id of ids) {
-    store.insert({
+    store.evaluations.insert({
       id,
       device: 'cpu',
       submittedBy: null,
@@ -39,8 +39,8 @@ beforeAll(() => {
       bodyHash: 'hash',
       trace: {},
     });
-    store.start(id);
-    store.setProgress(id, {
+    store.jobs.start(id);
+    store.jobs.setProgress(id, {
       samples: 8,
       total: 8,
       batches: 2,
@@ -48,7 +48,7 @@ beforeAll(() => {
       secondsLeft: 0,
       skipped: [],
     });
-    store.finish(id, 'succeeded', { result });
+    store.jobs.finish(id, 'succeeded', { result });
   }
   store.close();
 });
@@ -87,24 +87,25 @@ describe('a stored evaluation', () => {
     ).run(ids[3]);
     db.close();
     const store = new Store(file);
-    expect(() => store.record(ids[3]!)).toThrow(
+    expect(() => store.evaluations.record(ids[3]!)).toThrow(
       expect.objectContaining({
         code: 'storage-damaged',
         message: expect.stringMatching(/evaluation-3 is damaged.*back-up.*DELETE/) as string,
       }),
     );
-    const { items, damaged } = store.list({ limit: 100 });
+    const { items, damaged } = store.evaluations.list({ limit: 100 });
     // a list does not read results
     if (column !== 'result') expect(damaged).toEqual([ids[3]]);
     expect(items).toHaveLength(column === 'result' ? 12 : 11);
-    expect(store.damaged(100)).toEqual([ids[3]]);
-    for (const id of ids) if (id !== ids[3]) expect(store.record(id)!.result).toEqual(result);
+    expect(store.evaluations.damaged(100)).toEqual([ids[3]]);
+    for (const id of ids)
+      if (id !== ids[3]) expect(store.evaluations.record(id)!.result).toEqual(result);
     store.close();
   });
 
   it('is served as it was stored or not at all, whichever bits flip in the file', () => {
     const expected = new Store(sound);
-    const records = new Map(ids.map((id) => [id, expected.record(id)]));
+    const records = new Map(ids.map((id) => [id, expected.evaluations.record(id)]));
     expected.close();
     const bytes = readFileSync(sound);
     let told = 0;
@@ -124,7 +125,7 @@ describe('a stored evaluation', () => {
         store = new Store(file);
         for (const id of ids) {
           try {
-            const record = store.record(id);
+            const record = store.evaluations.record(id);
             if (record !== null) expect(record).toEqual(records.get(id));
           } catch (thrown) {
             if ((thrown as { code?: string }).code === undefined) throw thrown;
@@ -167,7 +168,7 @@ describe('a server on a store with damaged records', () => {
     const file = copy('jobs.db');
     const store = new Store(file);
     for (const id of ['waiting-1', 'waiting-2'])
-      store.insert({
+      store.evaluations.insert({
         id,
         device: 'cpu',
         submittedBy: null,

@@ -33,7 +33,7 @@ beforeAll(async () => {
   for (let index = 0; index < count; index++) {
     // The first two thirds are anna's.
     const owner = index < (count * 2) / 3 ? clients[0]! : clients[1 + (index % 2)]!;
-    store.insert({
+    store.evaluations.insert({
       id: idOf(index),
       device: 'cpu',
       submittedBy: owner,

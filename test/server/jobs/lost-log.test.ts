@@ -27,7 +27,7 @@ let file: string;
 beforeEach(() => (file = join(folder.path, `jobs-${round++}.db`)));
 
 function insert(store: Store, id: string): void {
-  store.insert({
+  store.evaluations.insert({
     id,
     device: 'cpu',
     submittedBy: null,
@@ -52,7 +52,7 @@ function killed(): void {
 
 const opened = (): number => {
   const store = new Store(file);
-  const { length } = store.list({ limit: 100 }).items;
+  const { length } = store.evaluations.list({ limit: 100 }).items;
   store.close();
   return length;
 };

@@ -26,13 +26,13 @@ const request = { model: 'm', dataset: { path: 'd' }, saes } as never;
 function fill(file: string, ids: readonly string[]): void {
   const store = new Store(file);
   for (const id of ids) {
-    store.insert({
+    store.evaluations.insert({
       ...{ id, request, device: 'cpu', submittedBy: null, client: 'c', paths: [], bodyHash: '' },
       ...{ idempotencyKey: null, trace: {} },
     });
     const message = 'x'.repeat(1_000_000);
-    store.finish(id, 'failed', { error: { code: 'internal', message } });
-    writeFileSync(store.sumsOf(id), 'sums');
+    store.jobs.finish(id, 'failed', { error: { code: 'internal', message } });
+    writeFileSync(store.sums.pathOf(id), 'sums');
   }
   store.close();
 }
@@ -48,7 +48,7 @@ describe('retention', () => {
     fill(db, ids);
     expect(statSync(db).size).toBeGreaterThan(11_000_000);
     const store = new Store(db);
-    store.insert({
+    store.evaluations.insert({
       ...{ id: 'waits', request, device: 'cuda:7', submittedBy: null, client: 'c', paths: [] },
       ...{ bodyHash: '', idempotencyKey: null, trace: {} },
     });

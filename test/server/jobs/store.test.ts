@@ -13,7 +13,7 @@ afterAll(() => folder.remove());
 it('opens a store of version 2, and lists what is in it', () => {
   const file = join(folder.path, 'old.db');
   let store = new Store(file);
-  store.insert({
+  store.evaluations.insert({
     id: 'a',
     device: 'cpu',
     submittedBy: null,
@@ -24,7 +24,7 @@ it('opens a store of version 2, and lists what is in it', () => {
     bodyHash: 'hash',
     trace: {},
   });
-  store.insert({
+  store.evaluations.insert({
     id: 'b',
     device: 'cpu',
     submittedBy: null,
@@ -35,7 +35,7 @@ it('opens a store of version 2, and lists what is in it', () => {
     bodyHash: 'hash',
     trace: {},
   });
-  store.finish('b', 'succeeded', {
+  store.jobs.finish('b', 'succeeded', {
     result: {
       results: [{ label: 'TopK', kind: 'TopK', reference: { KLDiv: 3 }, strict: null }],
       timing: { seconds: 2 },
@@ -64,7 +64,9 @@ it('opens a store of version 2, and lists what is in it', () => {
   db.close();
 
   store = new Store(file);
-  expect(store.list({ limit: 10, q: 'TINY-llama' }).items.map(({ headline }) => headline)).toEqual([
+  expect(
+    store.evaluations.list({ limit: 10, q: 'TINY-llama' }).items.map(({ headline }) => headline),
+  ).toEqual([
     {
       saes: [{ label: 'TopK', kind: 'TopK', values: { 'reference.KLDiv': 3 } }],
       more: 0,
@@ -72,10 +74,10 @@ it('opens a store of version 2, and lists what is in it', () => {
     },
     null,
   ]);
-  store.start('a');
-  store.requeue('a');
-  expect(store.summary('a')).toMatchObject({ status: 'queued', attempts: 1 });
-  store.remove('a');
-  expect(store.summary('a')).toBeNull();
+  store.jobs.start('a');
+  store.jobs.requeue('a');
+  expect(store.evaluations.summary('a')).toMatchObject({ status: 'queued', attempts: 1 });
+  store.evaluations.remove('a');
+  expect(store.evaluations.summary('a')).toBeNull();
   store.close();
 });

@@ -38,7 +38,7 @@ beforeAll(async () => {
   for (let run = 0; run < 42; run++) {
     const id = `run-${String(run).padStart(2, '0')}`;
     const name = names[run % names.length]!;
-    store.insert({
+    store.evaluations.insert({
       id,
       device: 'cpu',
       submittedBy: null,
@@ -59,7 +59,11 @@ beforeAll(async () => {
     });
     const results = Array.from({ length: run === 9 ? 23 : 1 + (run % 3) }, (_, i) => sae(run, i));
     const result = { results, timing: { seconds: run % 6 } } as unknown as EvaluationResult;
-    store.finish(id, run % 8 === 7 ? 'cancelled' : 'succeeded', run % 8 === 7 ? {} : { result });
+    store.jobs.finish(
+      id,
+      run % 8 === 7 ? 'cancelled' : 'succeeded',
+      run % 8 === 7 ? {} : { result },
+    );
   }
   store.close();
   server = await serve(folder.path);

@@ -39,6 +39,7 @@ export class InsideBlock implements Strategy {
   readonly lanes: readonly LanePlan[];
   readonly peers: readonly PeerRun[];
   readonly passes: Strategy['passes'];
+  readonly looksBack: boolean;
   readonly #sae: Dictionary;
   readonly #interventions: readonly Intervention[];
   readonly #zeroed: readonly Intervention[];
@@ -47,6 +48,7 @@ export class InsideBlock implements Strategy {
 
   constructor(sae: Dictionary, hook: SiteInBlock, { variants, wanted, positions }: StrategyRun) {
     this.#sae = sae;
+    this.looksBack = sae.looksBack;
     this.positions = positions;
     this.#hook = hook;
     this.#protocols = wanted.protocols;

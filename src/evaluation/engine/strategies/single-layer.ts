@@ -38,6 +38,7 @@ export class SingleLayer implements Strategy {
   readonly lanes: readonly LanePlan[];
   readonly peers: readonly PeerRun[];
   readonly passes: Strategy['passes'];
+  readonly looksBack: boolean;
   readonly #sae: Dictionary;
   readonly #interventions: readonly Intervention[];
   /** Sites at which the SAE is measured, with their protocols; it is spliced at the first. */
@@ -49,6 +50,7 @@ export class SingleLayer implements Strategy {
     { layers, variants, wanted, positions }: StrategyRun & { layers: number },
   ) {
     this.#sae = sae;
+    this.looksBack = sae.looksBack;
     this.positions = positions;
     this.variants = variants;
     const { protocols } = wanted;

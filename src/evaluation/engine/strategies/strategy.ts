@@ -121,6 +121,8 @@ export interface Strategy {
   readonly residuals: readonly number[];
   /** Sites inside blocks that it reads. */
   readonly sites: readonly SiteInBlock[];
+  /** Whether latents of a token depend on the tokens before it; default false. */
+  readonly looksBack?: boolean;
   /** Whether it works on each of its layers by itself, so that each may be a part. */
   readonly isByLayer?: true;
   /** Those of them on which it is measured; default all. */
