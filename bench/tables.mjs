@@ -36,8 +36,8 @@ function shipped(section) {
     ),
     (section.peak === undefined
       ? '\n'
-      : `\nEvery metric ran at ${share({ ...section, ...ours }, fastest(section.peak))} of the best ` +
-        `matmul (${fastest(section.peak).toFixed(0)} GFLOP/s), loading included. `) +
+      : `\nEvery metric ran at ${share({ ...section, ...ours }, fastest(section.peak))} of the ` +
+        `best matmul (${fastest(section.peak).toFixed(0)} GFLOP/s), loading included. `) +
       `Largest relative deviation of our numbers from theirs: ${deviation.toExponential(1)}.`,
     ...besideHooks(section),
   ];
@@ -126,8 +126,8 @@ function long({ rows, tokens, shape, short, ...section }) {
     ...(short === undefined
       ? []
       : [
-          `\nAs texts of 128 tokens: ${seconds(short.equal.seconds)}; as texts of 8 to 248 tokens, ` +
-            `128 in the mean, without padding: ${seconds(short.mixed.seconds)}.`,
+          `\nAs texts of 128 tokens: ${seconds(short.equal.seconds)}; as texts of 8 to 248 ` +
+            `tokens, 128 in the mean, without padding: ${seconds(short.mixed.seconds)}.`,
         ]),
   ];
 }

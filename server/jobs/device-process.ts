@@ -1,4 +1,4 @@
-/** The compute process of a device: started until it answers, and told from a device that is gone. */
+/** The compute process of a device: started until it answers, or until the device is gone. */
 import { ComputeProcess } from '../../src/compute/host.js';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { pause } from './patience.js';

@@ -1,4 +1,4 @@
-/** The queue: accepts evaluations, gives them to workers, and tells watchers what becomes of them. */
+/** The queue: accepts evaluations, gives them to workers, tells watchers what becomes of them. */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';

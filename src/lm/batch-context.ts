@@ -30,8 +30,8 @@ export interface Segments {
    */
   own: Tensor;
   /**
-   * Bounds of keys for padded queries: the real positions of their sequence. Of an unpadded batch they
-   * mean nothing.
+   * Bounds of keys for padded queries: the real positions of their sequence. Of an unpadded batch
+   * they mean nothing.
    */
   real: Tensor;
 }

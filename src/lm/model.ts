@@ -18,8 +18,8 @@ export type Tap = (site: BlockSite, value: Tensor) => Tensor;
 
 /**
  * A batch of sequences in rows of T positions. Each has a row of its own, padded on the right; or
- * the batch is unpadded: all lie one after the other in one row, which they fill, and B stands for 1
- * wherever tensors [B, T, …] of the batch are meant.
+ * the batch is unpadded: all lie one after the other in one row, which they fill, and B stands for
+ * 1 if tensors [B, T, …] of the batch are meant.
  */
 export interface AttentionContext {
   /** Number of real tokens of each sequence. */

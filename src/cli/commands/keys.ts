@@ -1,11 +1,10 @@
 /** `sae-eval keys add`: prints a new API key once and stores its hash. */
-import { addKey } from '../../../server/auth/key-file.js';
-import type { Role } from '../../schema/caller.js';
+import { addKey, type NewKey } from '../../../server/auth/key-file.js';
 import { SaeEvalError } from '../../errors.js';
 
 export interface KeyFlags {
   apiKeys: string;
-  role: Role;
+  role: NonNullable<NewKey['role']>;
   days?: string;
 }
 

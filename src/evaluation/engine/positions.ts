@@ -16,7 +16,7 @@ export interface PositionsOptions {
   T: number;
   /**
    * Whether the sequences lie one after the other in one row, without padding; B stands for 1
-   * wherever tensors [B, T] are meant. Default false.
+   * if tensors [B, T] are meant. Default false.
    */
   isUnpadded?: boolean;
   device: string;
