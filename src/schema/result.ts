@@ -279,8 +279,9 @@ export const configSchema = z
         lanes: z.number().int().optional(),
       })
       .describe(
-        'Sequences that go through the model together; logits held at a time; lanes that are ' +
-          'alive together, if not all. As at the end of the run: it shrinks if memory runs out.',
+        'Sequences of seqLen tokens that go through the model together, without padding as many ' +
+          'as have their tokens; logits held at a time; lanes that are alive together, if not ' +
+          'all. As at the end of the run: it shrinks if memory runs out.',
       ),
     saeProducts: z
       .enum(['float32', 'bfloat16-parts'])

@@ -3,7 +3,7 @@
  * is decided once for a run and kept with it; it only changes if memory runs out all the same.
  */
 export interface MicroBatch {
-  /** Sequences that go through the model together. */
+  /** Sequences of full length that go through the model together, or shorter ones instead. */
   sequences: number;
   /** Lanes that go through a block, or the head, in one call. */
   lanesPerCall: number;

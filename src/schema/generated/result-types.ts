@@ -484,8 +484,9 @@ export interface RunConfig {
   /** Threads that shared an operator. With one, others may have computed other micro-batches. */
   threads: number;
   /**
-   * Sequences that go through the model together; logits held at a time; lanes that are alive
-   * together, if not all. As at the end of the run: it shrinks if memory runs out.
+   * Sequences of seqLen tokens that go through the model together, without padding as many as
+   * have their tokens; logits held at a time; lanes that are alive together, if not all. As at
+   * the end of the run: it shrinks if memory runs out.
    */
   microBatch: {
     sequences: number;
