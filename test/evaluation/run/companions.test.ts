@@ -123,6 +123,26 @@ describe('companions', () => {
     companions.close();
   });
 
+  it('change no bit of micro-batches without padding', async () => {
+    const strict = await openInputs(
+      { ...request, protocol: ['strict'] },
+      { cache: new WeightCache(), device: 'cpu' },
+    );
+    const run = await LoadedRun.load(strict, { products: 'float32' });
+    const texts = batches[0]!.map((sample, n) => ({ ...sample, length: 1 + ((11 * n) % 32) }));
+    const alone = run.soleEngine(decisions);
+    const wanted = arrays(await alone.batch(texts, { first: 0 }));
+    alone.dispose();
+    const companions = new Watched(new CompanionThreads(task({ request: strict.request }), 2));
+    const engine = run.soleEngine(decisions, companions);
+    companions.call();
+    while (companions.computed < 3)
+      expect(arrays(await engine.batch(texts, { first: 0 }))).toEqual(wanted);
+    engine.dispose();
+    companions.close();
+    strict.loans.release();
+  });
+
   it('that fail leave their micro-batches to the run', async () => {
     // These find no model.
     const companions = new Watched(
