@@ -26,7 +26,7 @@ export interface BatchContextOptions {
 export interface Segments {
   /**
    * Bounds of queries, and of keys for real queries: the real positions of each sequence, then its
-   * padded ones, if the batch is not unpadded. [2·n·B + 1] or [n·B + 1] int32.
+   * padded ones, [2·n·B + 1] int32; of an unpadded batch each sequence, [n·B + 1].
    */
   own: Tensor;
   /**
