@@ -1,5 +1,5 @@
 /** The compute process of a device: started until it answers, or until the device is gone. */
-import { ComputeProcess } from '../../src/compute/host.js';
+import type { ComputeProcess } from '../../src/compute/host.js';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { pause } from './patience.js';
 import type { WorkerOptions } from './worker-host.js';
@@ -16,14 +16,10 @@ export class DeviceProcess {
   hasDied = false;
 
   constructor(
-    private readonly options: Pick<
-      WorkerOptions,
-      'device' | 'compute' | 'cacheBytes' | 'computeNice' | 'weights'
-    >,
+    private readonly options: Pick<WorkerOptions, 'device' | 'compute'>,
     private readonly log: (message: string, details: object) => void,
   ) {
-    const { compute, cacheBytes, computeNice: niceness, weights } = options;
-    this.compute = compute ?? new ComputeProcess({ cacheBytes, niceness, weights });
+    this.compute = options.compute;
   }
 
   /** Starts it until it answers: a failed start is no evaluation's fault. */

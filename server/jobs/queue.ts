@@ -133,9 +133,6 @@ export class JobQueue {
         sumsOf,
         sharing,
         jobTimeout: this.options.jobTimeout,
-        cacheBytes: this.options.cacheBytes,
-        computeNice,
-        weights: this.options.weights,
       };
       this.workers.set(device, new DeviceWorker(this.#workerHost(), options));
     }

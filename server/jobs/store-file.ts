@@ -17,7 +17,7 @@ import { migrate } from './store-layout.js';
 import { giveBackSpace, letShrink, rewriteToShrink } from './store-space.js';
 import { Upkeep } from './upkeep.js';
 
-/** What is wrong with the structure of a file; null if nothing is. @throws Error of SQLite. */
+/** Fault of the structure of a file; null if there is none. @throws Error of SQLite. */
 function structuralFault(db: Database): string | null {
   try {
     const [found] = db.pragma('integrity_check(1)') as {

@@ -304,7 +304,7 @@ export class StoredEvaluations {
     return this.#file.get<{ seq: number }>('SELECT seq FROM evaluations WHERE id = ?', id)?.seq;
   }
 
-  /** What `read` gives; null if the record is damaged or has none. */
+  /** Result of `read`; null if the record is damaged or has none. */
   #ifSound<T>(read: () => T | null | undefined): T | null {
     try {
       return read() ?? null;

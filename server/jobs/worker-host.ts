@@ -1,5 +1,4 @@
 /** A device's worker and the queue: what one asks of the other. */
-import type { WeightMode } from '../../src/compute/fork-child.js';
 import type { ComputeProcess } from '../../src/compute/host.js';
 import type { SaeEvalError, SerializedError } from '../../src/errors.js';
 import type { EvaluationStatus, Progress } from '../../src/schema/record.js';
@@ -38,14 +37,8 @@ export interface WorkerOptions {
   sumsOf(id: string): string;
   /** Seconds an evaluation may compute; 0: no limit. */
   jobTimeout: number;
-  /** Bytes of models and SAEs that its compute process keeps loaded. */
-  cacheBytes: number;
-  /** Niceness of its compute process, 0…19. */
-  computeNice: number;
-  /** How weights come into memory. */
-  weights: WeightMode;
-  /** A running compute process to use; the worker ends it. */
-  compute?: ComputeProcess;
+  /** Compute process of the device, running or not; the worker ends it. */
+  compute: ComputeProcess;
   /** Evaluations that several devices share; default: each has one device. */
   sharing?: Sharing;
 }

@@ -74,7 +74,7 @@ export interface ListOptions extends CallOptions {
    */
   q?: string;
   /**
-   * What the list is sorted by; of a metric, the value of the best SAE. Evaluations without a value
+   * Value that the list is sorted by; of a metric, that of the best SAE. Evaluations without one
    * come last. Default `createdAt`.
    */
   sort?: ListSort;

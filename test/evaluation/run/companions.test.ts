@@ -1,5 +1,5 @@
 /** Companions: other threads compute micro-batches of a run, and change no bit of it. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Companions, Offer } from '#src/evaluation/engine/companions.js';
 import { companionsOf } from '#src/evaluation/run/companions-of.js';
 import { CompanionThreads } from '#src/evaluation/run/companion-threads.js';
@@ -121,6 +121,21 @@ describe('companions', () => {
       engine.dispose();
     }
     companions.close();
+  });
+
+  it('of a loaded run stay as long as the same was decided, and end with it', () => {
+    const closed = vi.spyOn(CompanionThreads.prototype, 'close');
+    // A machine with one processor has none.
+    const made = companionsOf(inputs, loaded, decisions) === null ? 0 : 1;
+    const engine = (own: Decisions): void => loaded.engine(own).dispose();
+    engine(decisions);
+    engine(structuredClone(decisions));
+    expect(closed).toHaveBeenCalledTimes(0);
+    engine({ ...decisions, microBatch: { ...decisions.microBatch, sequences: 2 } });
+    expect(closed).toHaveBeenCalledTimes(made);
+    loaded.close();
+    expect(closed).toHaveBeenCalledTimes(2 * made);
+    closed.mockRestore();
   });
 
   it('change no bit of micro-batches without padding', async () => {
