@@ -34,6 +34,14 @@ void close(Napi::Env env, Instance& instance, Scope& scope, const Napi::Array& k
   }
 }
 
+// Passes all tensors of a scope that was taken off the instance's lists to the enclosing scope.
+void pass(Napi::Env env, Instance& instance, Scope& scope) {
+  scope.open = false;
+  const auto around = instance.innermostScope(env);
+  if (!around) return;
+  for (auto& slot : std::exchange(scope.made, {})) around->made.push_back(std::move(slot));
+}
+
 Napi::Value openScope(const Napi::CallbackInfo& info) {
   return guarded(info.Env(), "scope", [&]() -> Napi::Value {
     Instance& instance = Instance::of(info.Env());
@@ -58,7 +66,11 @@ Napi::Value closeScope(const Napi::CallbackInfo& info) {
         if (--instance.silencingScopes == 0) instance.tellBytes(env);
       }
     } const closing{info.Env(), instance};
-    close(info.Env(), instance, *scope, info[0].As<Napi::Array>());
+    if (info[0].IsNull()) {
+      pass(info.Env(), instance, *scope);
+    } else {
+      close(info.Env(), instance, *scope, info[0].As<Napi::Array>());
+    }
     return info.Env().Undefined();
   });
 }

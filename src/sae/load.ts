@@ -3,7 +3,7 @@ import { openTensors } from '../checkpoint/tensors.js';
 import { SaeEvalError } from '../errors.js';
 import { located } from '../hub-cache.js';
 import type { FloatDtype } from '../schema/index.js';
-import { scope, type DType, type Tensor } from '../torch/index.js';
+import { freedIfThrown, scope, type DType, type Tensor } from '../torch/index.js';
 import { CrossLayer } from './cross-layer.js';
 import { Crosscoder } from './crosscoder.js';
 import { hookPointsOf, readsOnePlace, type SaeDescription, type SaeForm } from './description.js';
@@ -75,7 +75,6 @@ export function openSAE(
     // A dense product carries NaN and infinity into every reconstruction, a sparse one only into
     // those of their latent: results must not depend on which is used.
     if (!decoderTensors(description).includes(name) || scope(() => isFinite(tensor))) return tensor;
-    tensor.dispose();
     throw new SaeEvalError(
       'non-finite',
       `${checkpoint.path}: ${name} holds NaN or infinity; expected finite values.`,
@@ -83,11 +82,13 @@ export function openSAE(
   };
   const hookPoints = hookPointsOf(description);
   const hookPoint = hookPoints.length === 1 ? hookPoints[0]! : null;
-  return createSAE(description, {
-    take,
-    products: productKinds[products],
-    identity: { kind, format, hookPoint },
-  });
+  return freedIfThrown<SAE>(() =>
+    createSAE(description, {
+      take,
+      products: productKinds[products],
+      identity: { kind, format, hookPoint },
+    }),
+  );
 }
 
 export interface LoadSaeOptions extends GivenFields {

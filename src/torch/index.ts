@@ -63,7 +63,7 @@ export {
   type LinearOptions,
 } from './linear.js';
 export { ScriptModule, type ScriptValue } from './script-module.js';
-export { asyncScope, keep, scope } from './scope.js';
+export { asyncScope, freedIfThrown, keep, scope } from './scope.js';
 export {
   isTensor,
   Tensor,

@@ -97,7 +97,8 @@ export interface Native {
     share: boolean,
   ): Tensor;
   openScope(): void;
-  closeScope(keep: readonly Tensor[]): void;
+  /** Null keeps all. */
+  closeScope(keep: readonly Tensor[] | null): void;
   openAsyncScope(): number;
   closeAsyncScope(number: number, keep: readonly Tensor[]): void;
   setCurrentAsyncScope(current: () => number): void;

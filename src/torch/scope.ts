@@ -49,6 +49,24 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
   }
 }
 
+/**
+ * Runs `body`, and frees the tensors made inside only if it throws: an object that owns tensors is
+ * made whole or leaves none behind. `body` must be synchronous.
+ * @throws TorchError `torch-argument` if `body` returns a promise.
+ */
+export function freedIfThrown<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {
+  native().openScope();
+  let kept: Tensor[] | null = [];
+  try {
+    const result = body();
+    refusePromise(result, 'freedIfThrown', 'it takes no asynchronous functions');
+    kept = null;
+    return result;
+  } finally {
+    native().closeScope(kept);
+  }
+}
+
 const asyncScopes = new AsyncLocalStorage<number>();
 onLoad((addon) => addon.setCurrentAsyncScope(() => asyncScopes.getStore() ?? 0));
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SaeEvalError } from '#src/errors.js';
 import { hubCacheFolder } from '#src/hub-cache.js';
-import { loadLanguageModel, readModelConfig } from '#src/lm/index.js';
+import { loadLanguageModel, readModelConfig, type LanguageModel } from '#src/lm/index.js';
 import { modelSize, WeightFiles } from '#src/lm/weight-files.js';
 import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';
@@ -273,13 +273,15 @@ describe('mutated config.json files', () => {
                 section[key.slice(5)] = value;
             }
             writeFileSync(join(path, 'config.json'), JSON.stringify(config));
+            let model: LanguageModel | null = null;
             try {
-              const model = await loadLanguageModel(path);
+              model = await loadLanguageModel(path);
+              const loaded = model;
               scope(() => {
-                const context = model.context([3, 1], 3);
-                model.block(
+                const context = loaded.context([3, 1], 3);
+                loaded.block(
                   1,
-                  model.embed(
+                  loaded.embed(
                     tensor(
                       [
                         [1, 2, 3],
@@ -293,10 +295,11 @@ describe('mutated config.json files', () => {
                 context.dispose();
                 return null;
               });
-              model.dispose();
             } catch (thrown) {
               expect(thrown).toBeInstanceOf(SaeEvalError);
               expect((thrown as SaeEvalError).code).not.toBe('internal');
+            } finally {
+              model?.dispose();
             }
           },
         ),

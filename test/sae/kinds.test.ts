@@ -1,8 +1,21 @@
 /** Latents and reconstructions of every kind against PyTorch. */
-import { beforeAll, describe, expect, it } from 'vitest';
-import { loadSAE, type Latents, type RoutedDictionary, type SAE } from '#src/sae/index.js';
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  loadSAE,
+  type LoadSaeOptions,
+  type Latents,
+  type RoutedDictionary,
+  type SAE,
+} from '#src/sae/index.js';
 import { ops, type Tensor } from '#src/torch/index.js';
 import { deviation, golden, shipped, tensorsOf } from '../golden/load.js';
+
+/** An SAE that lives until the test has ended. */
+async function opened(path: string, options: LoadSaeOptions = {}): Promise<SAE> {
+  const sae = await loadSAE(path, options);
+  onTestFinished(() => sae.dispose());
+  return sae;
+}
 
 /** Latents [N, m] whatever their form. */
 function dense(latents: Latents): Tensor {
@@ -37,20 +50,16 @@ describe('forward passes against PyTorch', () => {
   }
 
   it.each(['TopK', 'MLSAE', 'Vanilla', 'Gated', 'JumpReLU'] as const)('%s', async (kind) => {
-    check(await loadSAE(shipped(`${kind}_tiny.pt`), { kind, k: 16 }), kind, want('sae.x'));
+    check(await opened(shipped(`${kind}_tiny.pt`), { kind, k: 16 }), kind, want('sae.x'));
   });
 
   it('RandomK is the TopK file', async () => {
-    check(
-      await loadSAE(shipped('TopK_tiny.pt'), { kind: 'RandomK', k: 16 }),
-      'TopK',
-      want('sae.x'),
-    );
+    check(await opened(shipped('TopK_tiny.pt'), { kind: 'RandomK', k: 16 }), 'TopK', want('sae.x'));
   });
 
   it('Crosscoder', async () => {
     check(
-      await loadSAE(shipped('Crosscoder_tiny.pt')),
+      await opened(shipped('Crosscoder_tiny.pt')),
       'Crosscoder',
       want('sae.X').reshape([8, 9, 128]),
     );
@@ -62,7 +71,7 @@ describe('forward passes against PyTorch', () => {
     ['mean', 'hard'],
     ['mean', 'soft'],
   ] as const)('RouteSAE, %s and %s', async (aggregation, routing) => {
-    const sae = (await loadSAE(shipped('RouteSAE_tiny.pt'), {
+    const sae = (await opened(shipped('RouteSAE_tiny.pt'), {
       k: 16,
       aggregation,
     })) as RoutedDictionary;
@@ -88,7 +97,7 @@ describe('overrides of sparsity', () => {
   it('keep the k largest activated latents, or those above theta', async () => {
     const x = (await tensorsOf(golden('vectors.safetensors'))).get('sae.x')!;
     for (const kind of ['TopK', 'Vanilla', 'Gated', 'JumpReLU'] as const) {
-      const sae = await loadSAE(shipped(`${kind}_tiny.pt`), { kind, k: 16 });
+      const sae = await opened(shipped(`${kind}_tiny.pt`), { kind, k: 16 });
       const a = sae.preactivate(x);
       const all = dense(sae.activate(a, { inferK: sae.m }));
       const eight = dense(sae.activate(a, { inferK: 8 }));

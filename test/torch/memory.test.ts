@@ -1,6 +1,6 @@
 /** Handles and bytes: scopes, disposal, and loops whose memory stays flat. */
 import { describe, expect, it } from 'vitest';
-import { keep, memory, scope, zeros, type Tensor } from '#src/torch/index.js';
+import { freedIfThrown, keep, memory, scope, zeros, type Tensor } from '#src/torch/index.js';
 import { full } from '../full.js';
 
 describe('memory', () => {
@@ -31,6 +31,32 @@ describe('memory', () => {
     expect(memory().handles).toBe(before + 1);
     kept?.dispose();
     expect(memory().handles).toBe(before);
+  });
+
+  it('frees what a part of an object holds if the rest cannot be made', () => {
+    const before = memory().handles;
+    const whole = { own: null as Tensor | null };
+    scope(() => {
+      freedIfThrown(() => {
+        whole.own = zeros([4]);
+        return 0;
+      });
+      expect(whole.own?.add(1).toArray()).toEqual([1, 1, 1, 1]);
+      expect(() =>
+        freedIfThrown(() => {
+          zeros([4]).t();
+          throw new Error('out');
+        }),
+      ).toThrow('out');
+      expect(memory().handles).toBe(before + 2);
+      return null;
+    });
+    expect(whole.own?.disposed).toBe(true);
+    expect(memory().handles).toBe(before);
+    const alone = freedIfThrown(() => [zeros([4])]);
+    expect(alone[0]!.disposed).toBe(false);
+    alone[0]!.dispose();
+    expect(() => freedIfThrown((() => Promise.resolve()) as never)).toThrow(/synchronous/);
   });
 
   it('counts memory once, from the first handle on it to the last', () => {

@@ -8,7 +8,7 @@ import { openTensors } from '#src/checkpoint/tensors.js';
 import { writeSafetensors } from '#src/checkpoint/write-safetensors.js';
 import { describeSAE } from '#src/sae/load.js';
 import { loadSAE } from '#src/sae/index.js';
-import type { Tensor } from '#src/torch/index.js';
+import { memory, type Tensor } from '#src/torch/index.js';
 import { golden } from '../../golden/load.js';
 
 let folder: string;
@@ -76,7 +76,9 @@ describe('a cross-layer transcoder in a folder', () => {
       const [[name, tensor]] = [...tensors] as [[string, Tensor]];
       return new Map([[name, tensor.mul(Number.NaN)]]);
     });
+    const before = memory().handles;
     expect(await failure()).toMatchObject({ code: 'non-finite' });
+    expect(memory().handles).toBe(before);
   });
 
   it('with a file that is none is refused as damaged', async () => {
