@@ -38,22 +38,18 @@ async function atWords(
   const activations: SparseBuilder[] = [];
   const finite = saes.map(() => true);
   const placed = saes.map((sae) => ({ ...sae, positions: everyPosition }));
-  for (let from = 0; from < samples.length; from += sequences) {
-    signal?.throwIfAborted();
-    const some = samples.slice(from, from + sequences);
-    eachSiteLatents(some, { model, saes: placed, saeDtype, sequences, lastOnly: true }, (all) =>
-      all.forEach(({ latents, scale, activations: own }, at) => {
-        const last = (values: typeof own): Float64Array =>
-          values.to({ dtype: 'float64' }).contiguous().toTypedArray() as Float64Array;
-        const found = last(latents.mul(scale));
-        const there = last(own);
-        if (!found.every(Number.isFinite) || !there.every(Number.isFinite)) finite[at] = false;
-        written[at]!.add(found);
-        (activations[at] ??= new SparseBuilder(own.shape[1]!)).add(there);
-      }),
-    );
-    await new Promise(setImmediate);
-  }
+  const options = { model, saes: placed, saeDtype, sequences, signal, lastOnly: true };
+  await eachSiteLatents(samples, options, (all) =>
+    all.forEach(({ latents, scale, activations: own }, at) => {
+      const last = (values: typeof own): Float64Array =>
+        values.to({ dtype: 'float64' }).contiguous().toTypedArray() as Float64Array;
+      const found = last(latents.mul(scale));
+      const there = last(own);
+      if (!found.every(Number.isFinite) || !there.every(Number.isFinite)) finite[at] = false;
+      written[at]!.add(found);
+      (activations[at] ??= new SparseBuilder(own.shape[1]!)).add(there);
+    }),
+  );
   return saes.map((_, at) => ({
     activations: activations[at]!.rows(),
     written: written[at]!.rows(),

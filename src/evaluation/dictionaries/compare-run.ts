@@ -91,16 +91,15 @@ export async function compareRunDictionaries(
     const at = (sae: ComparedSae): number => needed.indexOf(sae);
     if (needed.length > 0)
       for await (const samples of batches) {
-        signal?.throwIfAborted();
-        eachSiteLatents(samples, { model, saes: needed, saeDtype, sequences }, (all) => {
+        const options = { model, saes: needed, saeDtype, sequences, signal };
+        await eachSiteLatents(samples, options, (all) => {
           for (const { a, b, sums } of pairs) {
             if (sums === null) continue;
             const [one, two] = [all[at(a)]!, all[at(b)]!];
-            const counted = one.counted.logical_and(two.counted).reshape([-1]);
+            const counted = one.counted.logical_and(two.counted);
             sums.add(one.latents, two.latents, counted);
           }
         });
-        await new Promise(setImmediate);
       }
     return pairs.map(({ a, b, decoders, notes, sums }) => ({
       a: a.label,

@@ -10,6 +10,7 @@ import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch
 import type { PositionSet } from '../positions.js';
 import { CleanPass, type SiteInBlock } from './clean-pass.js';
 import { Positions } from './positions.js';
+import { microBatchEnd } from './slices.js';
 
 /** A place of the clean pass: the residual stream after a block, or a site inside it. */
 export type ReadSite = number | SiteInBlock;
@@ -27,24 +28,24 @@ export interface SiteLatentsOptions {
   model: LanguageModel;
   saes: readonly PlacedDictionary[];
   saeDtype: DType;
-  /** Sequences that go through the model together. */
+  /** Sequences that go through the model together, or as many tokens if they are not padded. */
   sequences: number;
   /** Whether the last position of each is wanted alone, of sequences of one length. */
   lastOnly?: boolean;
+  signal?: AbortSignal | undefined;
 }
 
-/** Latents of one SAE on the sequences of a micro-batch. */
+/** Latents of one SAE on the sequences of a micro-batch, which lie one after the other. */
 export interface SiteLatents {
-  /** Sequences, and positions of each that are here: 1 if only the last is wanted. */
-  B: number;
-  T: number;
-  /** Activations as the model has them, [B · T, w]. */
+  /** Rows of each sequence; they sum to N. */
+  extents: readonly number[];
+  /** Activations as the model has them, [N, w]. */
   activations: Tensor;
-  /** All latents, [B · T, m], in the SAE's dtype. */
+  /** All latents, [N, m], in the SAE's dtype. */
   latents: Tensor;
-  /** Factor of a change of the reconstruction in the activations: [B · T, 1]. */
+  /** Factor of a change of the reconstruction in the activations: [N, 1]. */
   scale: Tensor;
-  /** The positions that count, [B, T] bool. */
+  /** The rows whose positions count, [N] bool. */
   counted: Tensor;
 }
 
@@ -62,25 +63,28 @@ function latentsOf(
   return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
 }
 
+const needsRows = (saes: readonly PlacedDictionary[]): boolean =>
+  saes.some(({ sae }) => sae.looksBack);
+
 function pass(
   samples: readonly Sample[],
   { model, saes, saeDtype, lastOnly = false }: SiteLatentsOptions,
   use: (all: readonly SiteLatents[]) => void,
 ): void {
   const lengths = samples.map(({ length }) => length);
-  const T = Math.max(...lengths);
-  const B = samples.length;
-  const shown = lastOnly ? 1 : T;
+  const isUnpadded =
+    model.takesUnpadded && !needsRows(saes) && lengths.some((length) => length !== lengths[0]);
+  const longest = Math.max(...lengths);
+  const tokens = samples.flatMap(({ ids: all, length }) =>
+    Array.from(all.subarray(0, isUnpadded ? length : longest), BigInt),
+  );
+  const [B, T] = isUnpadded ? [1, tokens.length] : [samples.length, longest];
   const wanted = (rows: Tensor): Tensor =>
     lastOnly ? rows.reshape([B, T, rows.shape[1]!]).select(1, T - 1) : rows;
-  const ids = fromTypedArray(
-    BigInt64Array.from(samples.flatMap(({ ids: all }) => Array.from(all.subarray(0, T), BigInt))),
-    [B, T],
-    { device: model.device },
-  );
-  const options = { seqLen: samples[0]!.ids.length, paddedQueries: false };
-  const context = model.context(lengths, T, options);
-  const positions = new Positions({ samples, T, device: model.device });
+  const ids = fromTypedArray(BigInt64Array.from(tokens), [B, T], { device: model.device });
+  const seqLen = samples[0]!.ids.length;
+  const context = model.context(lengths, T, { seqLen, paddedQueries: false, isUnpadded });
+  const positions = new Positions({ samples, T, isUnpadded, device: model.device });
   try {
     const clean = new CleanPass({
       model,
@@ -92,23 +96,23 @@ function pass(
     });
     const depth = Math.max(...saes.map(({ site }) => layerOf(site)));
     for (let i = 1; i <= depth; i++) clean.through(i);
+    const extents = lastOnly ? lengths.map(() => 1) : positions.extents;
     use(
       saes.map((placed) => {
         const { sae, site, positions: set } = placed;
         const own = typeof site === 'object' ? clean.atSite(site) : clean.residual(site);
         const input = clean.input(site, sae.normalization);
         return {
-          B,
-          T: shown,
+          extents,
           activations: wanted(own.reshape([-1, own.shape.at(-1)!])),
           latents: sae.looksBack
             ? wanted(latentsOf(placed, input.x, T))
-            : latentsOf(placed, wanted(input.x), shown),
+            : latentsOf(placed, wanted(input.x), lastOnly ? 1 : T),
           scale: scope(() => {
             const ones = ops.ones_like(input.x);
             return wanted(input.restoreDifference(ones).narrow(1, 0, 1)).contiguous();
           }),
-          counted: positions.mask('strict', 'positions', set),
+          counted: wanted(positions.mask('strict', 'positions', set).reshape([-1, 1])).squeeze(1),
         };
       }),
     );
@@ -122,16 +126,21 @@ function pass(
  * Calls `use` with the latents of each micro-batch; its tensors are freed after the call.
  * @throws Error if the model's blocks are streamed.
  */
-export function eachSiteLatents(
+export async function eachSiteLatents(
   samples: readonly Sample[],
   options: SiteLatentsOptions,
-  use: (all: readonly SiteLatents[], samples: readonly Sample[]) => void,
-): void {
-  for (let from = 0; from < samples.length; from += options.sequences) {
-    const some = samples.slice(from, from + options.sequences);
+  use: (all: readonly SiteLatents[]) => void,
+): Promise<void> {
+  const { model, saes, sequences, signal } = options;
+  const amounts = { sequences, isUnpadded: model.takesUnpadded && !needsRows(saes) };
+  for (let from = 0; from < samples.length;) {
+    signal?.throwIfAborted();
+    const end = Math.min(samples.length, microBatchEnd(from, samples, amounts));
     scope(() => {
-      pass(some, options, (all) => use(all, some));
+      pass(samples.slice(from, end), options, use);
       return null;
     });
+    from = end;
+    await new Promise(setImmediate);
   }
 }

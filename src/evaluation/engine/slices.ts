@@ -44,7 +44,7 @@ export interface Amounts {
  * The end of a micro-batch that begins at `from`. Ends follow from the batch alone, so that a
  * micro-batch that was cut does not move those after it.
  */
-function endOf(
+export function microBatchEnd(
   from: number,
   samples: readonly Sample[],
   { sequences, isUnpadded }: Pick<Amounts, 'sequences' | 'isUnpadded'>,
@@ -77,7 +77,7 @@ export function nextSlices(
       if (slices.length === superBatch) return slices;
       const isSpliced = first + from < spliced;
       const within = Math.min(samples.length, isSpliced ? spliced - first : Infinity);
-      const end = Math.min(within, endOf(from, samples, amounts));
+      const end = Math.min(within, microBatchEnd(from, samples, amounts));
       const isLast = end === samples.length;
       slices.push({ of, samples: samples.slice(from, end), isLast, isSpliced });
       from = end;

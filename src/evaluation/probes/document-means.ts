@@ -5,8 +5,12 @@
 import type { Sample } from '../../data/index.js';
 import type { LanguageModel } from '../../lm/index.js';
 import { SparseBuilder, type SparseRows } from '../../statistics/features.js';
-import { scope, type DType, type Tensor } from '../../torch/index.js';
-import { eachSiteLatents, type PlacedDictionary } from '../engine/site-latents.js';
+import { ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import {
+  eachSiteLatents,
+  type PlacedDictionary,
+  type SiteLatents,
+} from '../engine/site-latents.js';
 import { positionSet } from '../positions.js';
 
 export interface DocumentMeans {
@@ -30,15 +34,20 @@ export interface DocumentMeansOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** Values [B · T, w] and [B, T] bool → means of the positions that count, [B · w] on the host. */
-function means(values: Tensor, counted: Tensor, T: number): Float64Array {
+/**
+ * Values [N, w] of sequences with so many rows each → means of the rows that count, one sequence
+ * after the other, on the host.
+ */
+function means(
+  values: Tensor,
+  { counted, extents }: Pick<SiteLatents, 'counted' | 'extents'>,
+): Float64Array {
   return scope(() => {
-    const [B] = counted.shape as [number];
-    const mask = counted.unsqueeze(-1);
-    const zeroed = values.reshape([B, T, values.shape[1]!]).masked_fill(mask.logical_not(), 0);
-    const sums = zeroed.sum([1], { dtype: 'float64' }); // [B, w]
-    const counts = counted.sum([1], { dtype: 'float64' }).unsqueeze(-1);
-    return sums.div(counts).toTypedArray() as Float64Array;
+    const zeroed = values.masked_fill(counted.logical_not().unsqueeze(-1), 0);
+    const parts = (of: Tensor): Tensor[] => ops.split_with_sizes(of, extents);
+    const sums = parts(zeroed).map((rows) => rows.sum([0], { dtype: 'float64' })); // [w]
+    const counts = parts(counted).map((rows) => rows.sum({ dtype: 'float64' }));
+    return ops.stack(sums).div(ops.stack(counts).unsqueeze(-1)).toTypedArray() as Float64Array;
   });
 }
 
@@ -54,26 +63,21 @@ export async function documentMeans(
   const writers = placed.map(({ sae }) => new SparseBuilder(sae.m));
   const activations = new Map<string, SparseBuilder>();
   const finite = placed.map(() => true);
-  for (let from = 0; from < samples.length; from += sequences) {
-    signal?.throwIfAborted();
-    const some = samples.slice(from, from + sequences);
-    eachSiteLatents(some, { model, saes: placed, saeDtype, sequences }, (all) => {
-      const done = new Set<string>();
-      all.forEach(({ latents, scale, activations: own, counted, T }, at) => {
-        const found = means(latents, counted, T);
-        if (!found.every(Number.isFinite)) finite[at] = false;
-        builders[at]!.add(found);
-        writers[at]!.add(scope(() => means(latents.mul(scale), counted, T)));
-        const place = places[at]!;
-        if (done.has(place)) return;
-        done.add(place);
-        const builder = activations.get(place) ?? new SparseBuilder(own.shape[1]!);
-        activations.set(place, builder);
-        builder.add(means(own, counted, T));
-      });
+  await eachSiteLatents(samples, { model, saes: placed, saeDtype, sequences, signal }, (all) => {
+    const done = new Set<string>();
+    all.forEach((one, at) => {
+      const found = means(one.latents, one);
+      if (!found.every(Number.isFinite)) finite[at] = false;
+      builders[at]!.add(found);
+      writers[at]!.add(scope(() => means(one.latents.mul(one.scale), one)));
+      const place = places[at]!;
+      if (done.has(place)) return;
+      done.add(place);
+      const builder = activations.get(place) ?? new SparseBuilder(one.activations.shape[1]!);
+      activations.set(place, builder);
+      builder.add(means(one.activations, one));
     });
-    await new Promise(setImmediate);
-  }
+  });
   const rows = new Map([...activations].map(([place, builder]) => [place, builder.rows()]));
   return placed.map((_, at) => ({
     latents: builders[at]!.rows(),
