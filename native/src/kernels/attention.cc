@@ -3,7 +3,6 @@
 // queries meet blocks of keys under a running maximum (Dao et al. 2022, arXiv:2205.14135), so the
 // scores of a whole sequence never exist.
 #include <ATen/Dispatch.h>
-#include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -16,6 +15,7 @@
 
 #include "bfloat16_rows.h"
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 namespace sae_eval {
@@ -308,7 +308,7 @@ at::Tensor attendCpu(const at::Tensor& query, const at::Tensor& key, const at::T
   }
   const auto inner = [](const at::Tensor& x) { return x.stride(-1) == 1 ? x : x.contiguous(); };
   const at::Tensor q = inner(query), k = inner(key), v = inner(value);
-  at::Tensor result = at::empty({rows, T, heads * headDim}, q.options());
+  at::Tensor result = fresh({rows, T, heads * headDim}, q.scalar_type());
   const int64_t dim = roundUp(headDim, widest);
   const int64_t perGroup = heads / groups;
 

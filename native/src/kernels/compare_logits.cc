@@ -6,10 +6,7 @@
 //
 //   KL(p ‖ q) = Σ p (a − b) − lse(a) + lse(b),   p = softmax(a), q = softmax(b)
 #include <ATen/Dispatch.h>
-#include <ATen/ops/maximum.h>
-#include <ATen/ops/where.h>
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 
 #include <algorithm>
 #include <cmath>
@@ -163,34 +160,6 @@ void checkComparison(const at::Tensor& sums, const at::Tensor& clean, const at::
                   sums.size(2) == 7 && sums.scalar_type() == at::kDouble && sums.is_contiguous(),
               "compare_logits_: expected contiguous sums [", spliced.size(0), ", ", clean.size(0),
               ", 7] float64, found ", sums.sizes(), " ", sums.scalar_type());
-}
-
-at::Tensor& compareLogitsComposite(at::Tensor& sums, const at::Tensor& clean,
-                                   const at::Tensor& spliced, const at::Tensor& labels,
-                                   int64_t from) {
-  checkComparison(sums, clean, spliced, labels);
-  const at::Tensor a = clean.to(at::promoteTypes(clean.scalar_type(), at::kFloat));  // [n, V]
-  const auto columns = sums.unbind(-1);
-  const auto [maxA, sumA, maxB, sumB, difference, labelA, labelB] =
-      std::tie(columns[0], columns[1], columns[2], columns[3], columns[4], columns[5], columns[6]);
-  const at::Tensor b = spliced.to(a.scalar_type());  // [lanes, n, V]
-  const at::Tensor highA = at::maximum(maxA, a.amax(-1).to(at::kDouble));
-  const at::Tensor highB = at::maximum(maxB, b.amax(-1).to(at::kDouble));
-  const at::Tensor ea = (a - highA.select(0, 0).to(a.scalar_type()).unsqueeze(-1)).exp();
-  const at::Tensor eb = (b - highB.to(a.scalar_type()).unsqueeze(-1)).exp();
-  const at::Tensor scaleA = (maxA - highA).exp();
-  const at::Tensor scaleB = (maxB - highB).exp();
-  sumA.mul_(scaleA).add_(ea.sum(-1));
-  difference.mul_(scaleA).add_((ea * (a - b)).sum(-1));
-  sumB.mul_(scaleB).add_(eb.sum(-1));
-  maxA.copy_(highA);
-  maxB.copy_(highB);
-  const at::Tensor here = (labels >= from).logical_and(labels < from + a.size(1));
-  const at::Tensor index = (labels - from).clamp(0, a.size(1) - 1).unsqueeze(-1);  // [n, 1]
-  labelA.copy_(at::where(here, a.gather(-1, index).squeeze(-1).to(at::kDouble), labelA));
-  labelB.copy_(at::where(
-      here, b.gather(-1, index.expand({b.size(0), -1, -1})).squeeze(-1).to(at::kDouble), labelB));
-  return sums;
 }
 
 at::Tensor& compareLogitsCpu(at::Tensor& sums, const at::Tensor& clean, const at::Tensor& spliced,

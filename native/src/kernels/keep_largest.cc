@@ -1,7 +1,6 @@
 // The k largest values of each row. Values above a running threshold are collected; when there are
 // too many, the threshold rises to the k-th of them. Most of a wide row is only compared with the
 // threshold.
-#include <ATen/ops/empty.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -19,6 +18,7 @@
 #endif
 
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 namespace sae_eval {
@@ -155,10 +155,6 @@ const auto collect = &collectAnywhere;
 
 }  // namespace
 
-std::tuple<at::Tensor, at::Tensor> keepLargestComposite(const at::Tensor& a, int64_t k) {
-  return a.topk(k, -1, true, false);
-}
-
 std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64_t k) {
   TORCH_CHECK(input.dim() == 2, "keep_largest: expected rows [n, m], found ", input.sizes());
   TORCH_CHECK(input.size(1) <= std::numeric_limits<int32_t>::max(), "keep_largest: rows of ",
@@ -168,8 +164,8 @@ std::tuple<at::Tensor, at::Tensor> keepLargestCpu(const at::Tensor& input, int64
   if (input.scalar_type() != at::kFloat) return keepLargestComposite(input, k);
   const at::Tensor a = input.contiguous();
   const int64_t n = a.size(0), m = a.size(1);
-  at::Tensor values = at::empty({n, k}, a.options());
-  at::Tensor indices = at::empty({n, k}, a.options().dtype(at::kLong));
+  at::Tensor values = fresh({n, k}, a.scalar_type());
+  at::Tensor indices = fresh({n, k}, at::kLong);
   const float* rows = a.const_data_ptr<float>();
   float* valueOut = values.mutable_data_ptr<float>();
   int64_t* indexOut = indices.mutable_data_ptr<int64_t>();

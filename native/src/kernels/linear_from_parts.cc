@@ -2,8 +2,6 @@
 // the sum of two bfloat16 parts, a = a₁ + a₂ + ε with |ε| ≤ 2⁻¹⁷ |a|, and x Wᵀ ≈ x₁W₁ᵀ + x₂W₁ᵀ +
 // x₁W₂ᵀ, accumulated in float32 (Henry, Tang and Heinecke 2019, arXiv:1904.06376). The parts of W
 // are computed for a block of rows at a time, in cache, and not kept.
-#include <ATen/ops/empty.h>
-#include <ATen/ops/linear.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <limits>
 
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 // Declared by MKL; missing if libtorch was built without it.
@@ -49,7 +48,7 @@ FOR_EVERY_CPU bool split(const float* from, int64_t count, uint16_t* first, uint
 
 struct Parts {
   explicit Parts(int64_t count)
-      : first(at::empty({count}, at::kBFloat16)), second(at::empty({count}, at::kBFloat16)) {}
+      : first(fresh({count}, at::kBFloat16)), second(fresh({count}, at::kBFloat16)) {}
 
   // Whether every number equals its first part.
   bool fill(const float* from, int64_t count) {
@@ -81,11 +80,6 @@ bool canMultiplyParts() {
 #endif
 }
 
-at::Tensor linearFromPartsComposite(const at::Tensor& x, const at::Tensor& weight,
-                                    const std::optional<at::Tensor>& bias) {
-  return at::linear(x, weight, bias);
-}
-
 at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight,
                               const std::optional<at::Tensor>& bias) {
   TORCH_CHECK(input.dim() == 2 && weight.dim() == 2 && input.size(1) == weight.size(1),
@@ -98,7 +92,7 @@ at::Tensor linearFromPartsCpu(const at::Tensor& input, const at::Tensor& weight,
       std::max({n, k, m}) > most)
     return linearFromPartsComposite(input, weight, bias);
   const at::Tensor x = input.contiguous();
-  at::Tensor result = at::empty({n, m}, x.options());
+  at::Tensor result = fresh({n, m}, x.scalar_type());
   Parts ofX(n * k);
   const bool exact = ofX.fill(x.const_data_ptr<float>(), n * k);
   const int64_t blockRows = std::clamp<int64_t>(blockNumbers / k, 1, m);

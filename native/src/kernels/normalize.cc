@@ -1,11 +1,7 @@
 // Normalization of rows in one pass over memory: a row stays in cache between its sums and its
 // scaling.
 #include <ATen/Dispatch.h>
-#include <ATen/ops/empty.h>
-#include <ATen/ops/empty_like.h>
-#include <ATen/ops/rms_norm.h>
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 
 #include <cmath>
 #include <cstdint>
@@ -14,6 +10,7 @@
 
 #include "bfloat16_rows.h"
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 namespace sae_eval {
@@ -70,23 +67,15 @@ FOR_EVERY_CPU void scaleHalfRow(float* row, float scale, const float* weight, in
 
 }  // namespace
 
-std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeComposite(const at::Tensor& h) {
-  const at::Tensor mean = h.mean(-1, true);
-  const at::Tensor centred = h - mean;
-  const at::Tensor deviation =
-      centred.norm(2, {-1}, true) / std::sqrt(static_cast<double>(h.size(-1) - 1));
-  return {centred / (deviation + 1e-6), mean, deviation};
-}
-
 std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& input) {
   TORCH_CHECK(input.dim() == 2 && input.size(1) > 1,
               "standardize: expected rows [n, d] of at least two numbers, found ", input.sizes());
   if (input.scalar_type() != at::kFloat) return standardizeComposite(input);
   const at::Tensor h = input.contiguous();
   const int64_t n = h.size(0), d = h.size(1);
-  at::Tensor x = at::empty_like(h);
-  at::Tensor means = at::empty({n, 1}, h.options());
-  at::Tensor deviations = at::empty({n, 1}, h.options());
+  at::Tensor x = fresh(h.sizes(), h.scalar_type());
+  at::Tensor means = fresh({n, 1}, h.scalar_type());
+  at::Tensor deviations = fresh({n, 1}, h.scalar_type());
   const float* from = h.const_data_ptr<float>();
   float* to = x.mutable_data_ptr<float>();
   float* meanOf = means.mutable_data_ptr<float>();
@@ -105,25 +94,13 @@ std::tuple<at::Tensor, at::Tensor, at::Tensor> standardizeCpu(const at::Tensor& 
   return {x, means, deviations};
 }
 
-at::Tensor rmsNormComposite(const at::Tensor& x, const at::Tensor& weight, double eps) {
-  // ATen has one kernel for CUDA. It rounds once: in half precision the quotient is rounded before
-  // the weight is applied, so that the weight is applied apart.
-  if (x.is_cuda() && x.scalar_type() == weight.scalar_type()) {
-    const int64_t d[] = {x.size(-1)};
-    return x.scalar_type() == at::kFloat ? at::rms_norm(x, d, weight, eps)
-                                         : at::rms_norm(x, d, std::nullopt, eps) * weight;
-  }
-  const at::Tensor wide = x.to(at::promoteTypes(x.scalar_type(), at::kFloat));
-  return (wide * (wide.square().mean(-1, true) + eps).rsqrt()).to(weight.scalar_type()) * weight;
-}
-
 namespace {
 
 at::Tensor rmsNormHalf(const at::Tensor& input, const at::Tensor& weight, double eps) {
   const int64_t d = input.size(-1);
   const at::Tensor x = input.contiguous();
   const at::Tensor w = weight.to(at::kFloat).contiguous();
-  at::Tensor result = at::empty_like(x);
+  at::Tensor result = fresh(x.sizes(), x.scalar_type());
   const auto* from = reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
   const float* scale = w.const_data_ptr<float>();
   auto* to = reinterpret_cast<uint16_t*>(result.mutable_data_ptr<at::BFloat16>());
@@ -152,7 +129,7 @@ at::Tensor rmsNormCpu(const at::Tensor& input, const at::Tensor& weight, double 
   const int64_t d = input.size(-1);
   const at::Tensor x = input.contiguous();
   const at::Tensor w = weight.contiguous();
-  at::Tensor result = at::empty_like(x);
+  at::Tensor result = fresh(x.sizes(), x.scalar_type());
   const float* from = x.const_data_ptr<float>();
   const float* scale = w.const_data_ptr<float>();
   float* to = result.mutable_data_ptr<float>();

@@ -3,7 +3,6 @@
 // of the rows, each product and each sum rounded to float64. The definition in TypeScript is
 // src/evaluation/result/resampled-sums.ts. This file is compiled without fused multiply-add and
 // without other orders of sums: vectors hold several columns, never several rows of one.
-#include <ATen/ops/zeros.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 namespace sae_eval {
@@ -121,12 +121,12 @@ at::Tensor resampledSums(at::TensorList columns, at::IntArrayRef state, int64_t 
     TORCH_CHECK(column.dim() == 1 && column.size(0) == n && column.is_contiguous() &&
                     column.scalar_type() == at::kDouble && column.is_cpu(),
                 "resampled_sums: expected columns of ", n, " float64 numbers on the CPU");
-  at::Tensor result = at::zeros({resamples, count}, at::kDouble);
+  at::Tensor result = fresh({resamples, count}, at::kDouble).zero_();
   if (n == 0) return result;
 
   static const int64_t lanes = onWidestVectors<Lanes>();
   const int64_t panels = (count + lanes - 1) / lanes;
-  at::Tensor packed = at::zeros({panels, n, lanes}, at::kDouble);
+  at::Tensor packed = fresh({panels, n, lanes}, at::kDouble).zero_();
   double* const numbers = packed.mutable_data_ptr<double>();
   at::parallel_for(0, count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {

@@ -1,13 +1,11 @@
 // Squared norms and inner products of the rows of two matrices in one pass over memory, where ATen
 // makes three matrices of products first.
-#include <ATen/ops/empty.h>
-#include <ATen/ops/stack.h>
 #include <ATen/Parallel.h>
-#include <ATen/TensorOperators.h>
 
 #include <cstdint>
 
 #include "every_cpu.h"
+#include "fresh.h"
 #include "library.h"
 
 namespace sae_eval {
@@ -47,12 +45,6 @@ FOR_EVERY_CPU void addRow(const float* x, const float* y, int64_t count, double*
 
 }  // namespace
 
-at::Tensor rowProductsComposite(const at::Tensor& x, const at::Tensor& y) {
-  const auto total = [](const at::Tensor& rows) { return rows.sum({-1}, false, at::kDouble); };
-  const at::Tensor error = y - x;
-  return at::stack({total(x * x), total(error * error), total(y * y), total(x * y)});
-}
-
 at::Tensor rowProductsCpu(const at::Tensor& left, const at::Tensor& right) {
   TORCH_CHECK(left.dim() == 2 && left.sizes() == right.sizes(),
               "row_products: expected two matrices [n, d], found ", left.sizes(), " and ",
@@ -61,7 +53,7 @@ at::Tensor rowProductsCpu(const at::Tensor& left, const at::Tensor& right) {
     return rowProductsComposite(left, right);
   const at::Tensor x = left.contiguous(), y = right.contiguous();
   const int64_t n = x.size(0), d = x.size(1);
-  at::Tensor result = at::empty({4, n}, x.options().dtype(at::kDouble));
+  at::Tensor result = fresh({4, n}, at::kDouble);
   const float* fromX = x.const_data_ptr<float>();
   const float* fromY = y.const_data_ptr<float>();
   double* to = result.mutable_data_ptr<double>();
