@@ -56,7 +56,7 @@ describe('memory', () => {
     const alone = freedIfThrown(() => [zeros([4])]);
     expect(alone[0]!.disposed).toBe(false);
     alone[0]!.dispose();
-    expect(() => freedIfThrown((() => Promise.resolve()) as never)).toThrow(/synchronous/);
+    expect(() => freedIfThrown((): never => Promise.resolve() as never)).toThrow(/synchronous/);
   });
 
   it('counts memory once, from the first handle on it to the last', () => {
