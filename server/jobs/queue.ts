@@ -1,6 +1,4 @@
 /** The queue: accepts evaluations, gives them to workers, tells watchers what becomes of them. */
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
 import type { FastifyBaseLogger } from 'fastify';
 import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { systemMemory, type DeviceMemory } from '../../src/evaluation/run/device-memory.js';
@@ -15,8 +13,8 @@ import {
 } from '../../src/schema/record.js';
 import type { EventHub } from './events.js';
 import { EndWaits } from './end-waits.js';
+import { JournalsFolder } from './journals-folder.js';
 import { LiveProgress } from './live-progress.js';
-import { ownerOnlyFolder } from './owner-only.js';
 import { killOrphan, processIdentity } from './process-identity.js';
 import { QueuePlaces } from './queue-places.js';
 import type { Store } from './store.js';
@@ -69,6 +67,7 @@ export interface RemoteWorkers {
 export class JobQueue {
   readonly workers = new Map<string, DeviceWorker>();
   readonly health: StoreHealth;
+  readonly #journals: JournalsFolder;
   readonly #order: WaitingOrder;
   readonly #places: QueuePlaces;
   readonly #ends = new EndWaits();
@@ -82,7 +81,7 @@ export class JobQueue {
     readonly hub: EventHub,
     private readonly options: QueueOptions,
   ) {
-    ownerOnlyFolder(options.journals);
+    this.#journals = new JournalsFolder(options.journals);
     this.health = new StoreHealth(store, options.log, () => this.#wakeAll());
     this.#order = new WaitingOrder(store.jobs);
     this.#places = new QueuePlaces(store.jobs, options);
@@ -107,7 +106,7 @@ export class JobQueue {
     { compute, kinds = new Map() }: { compute?: ComputeProcess; kinds?: Map<string, string> } = {},
   ): void {
     this.#continue();
-    const journalOf = (id: string): string => this.#journalOf(id);
+    const journalOf = (id: string): string => this.#journals.pathOf(id);
     const sumsOf = (id: string): string => this.store.sums.pathOf(id);
     const { runs, shardSamples, saesPerShard, computeNice } = this.options;
     const sharing = (this.#sharing = new Sharing({
@@ -161,12 +160,10 @@ export class JobQueue {
   /** Removes the journals of evaluations that have ended or were removed. */
   #sweepJournals(): void {
     try {
-      for (const name of readdirSync(this.options.journals)) {
-        const [, id] = /^([\w-]+)\.journal(\.part)?$/.exec(name) ?? [];
-        const status = id === undefined ? undefined : this.store.evaluations.status(id);
-        if (status === null || (status !== undefined && hasEnded(status)))
-          rmSync(join(this.options.journals, name), { force: true });
-      }
+      this.#journals.sweep((id) => {
+        const status = this.store.evaluations.status(id);
+        return status !== null && !hasEnded(status);
+      });
       this.store.evaluations.sweepSums();
     } catch (error) {
       this.options.log.warn({ err: error }, 'what earlier evaluations left could not be removed');
@@ -253,8 +250,7 @@ export class JobQueue {
 
   #removeJournal(id: string): void {
     try {
-      for (const ending of ['', '.part'])
-        rmSync(`${this.#journalOf(id)}${ending}`, { force: true });
+      this.#journals.remove(id);
       this.#sharing?.forget(id);
     } catch (error) {
       this.options.log.warn({ err: error, id }, 'a journal could not be removed');
@@ -273,10 +269,6 @@ export class JobQueue {
   /** A run whose shards several devices of this server compute. */
   sharedRun(id: string): SharedRun | null {
     return this.#sharing?.get(id) ?? null;
-  }
-
-  #journalOf(id: string): string {
-    return join(this.options.journals, `${id}.journal`);
   }
 
   /** Resolves when the evaluation ends, the time is over, the signal aborts or the server stops. */

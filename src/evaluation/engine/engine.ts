@@ -132,7 +132,10 @@ export class Engine {
     this.#rounds = this.#plannedRounds();
   }
 
-  /** Number of blocks that the first samples of a run bring in; 0 if all are there. */
+  /**
+   * Number of blocks that the first samples of a run bring in, if no text is shorter than others;
+   * 0 if all are there.
+   */
   blocksFor(samples: number, { batchSize }: { batchSize: number }): number {
     const { model } = this.#options;
     if (!model.isStreamed) return 0;
@@ -146,8 +149,7 @@ export class Engine {
   get #amounts(): Amounts {
     return {
       sequences: this.#microBatch.sequences,
-      // Blocks that are streamed are counted before the lengths of texts are known.
-      isUnpadded: this.#passes.canUnpad && !this.#options.model.isStreamed,
+      isUnpadded: this.#passes.canUnpad,
       superBatch: this.#superBatch,
       spliced: this.#spliced,
     };

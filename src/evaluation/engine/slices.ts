@@ -86,6 +86,16 @@ export function nextSlices(
   return slices;
 }
 
+/** Number of micro-batches of a batch. */
+function microBatchesOf(
+  samples: readonly Sample[],
+  amounts: Pick<Amounts, 'sequences' | 'isUnpadded'>,
+): number {
+  let count = 0;
+  for (let from = 0; from < samples.length; count++) from = microBatchEnd(from, samples, amounts);
+  return count;
+}
+
 /** Batches that fill a super-batch together; one at a time if a batch is at least as large. */
 export async function* together(
   batches: AsyncIterable<readonly Sample[]>,
@@ -94,8 +104,8 @@ export async function* together(
   let waiting: (readonly Sample[])[] = [];
   let microBatches = 0;
   for await (const batch of batches) {
-    const { sequences, superBatch } = amounts();
-    const own = Math.ceil(batch.length / sequences);
+    const { superBatch, ...sizes } = amounts();
+    const own = microBatchesOf(batch, sizes);
     if (waiting.length > 0 && microBatches + own > superBatch) {
       yield waiting;
       waiting = [];

@@ -24,7 +24,7 @@ export interface ProgressReportsOptions {
 export interface BroughtBlocks {
   /** Number of blocks so far in this process, and seconds that were spent on waiting for them. */
   soFar(): { blocks: number; waited: number };
-  /** Number of blocks for the first samples of the run. */
+  /** Number of blocks for the first samples of the run, if no text is shorter than others. */
   forFirst(samples: number): number;
 }
 
@@ -50,6 +50,8 @@ export class ProgressReports {
   readonly #start: Moment;
   /** Most samples that were told. */
   #told = 0;
+  /** Share of the planned blocks that was needed so far, since short texts go together. */
+  #blocksShare = 1;
   /** The end of the first batch after which all samples are done that are spliced. */
   #border: Moment | null = null;
 
@@ -79,6 +81,8 @@ export class ProgressReports {
     const now = { samples, at: this.#last, ...brought.soFar() };
     // Within a batch, samples of both kinds may be under way together.
     if (done === 0 && samples >= work.spliced) this.#border ??= now;
+    const planned = this.#blocksFor(samples);
+    if (done === 0 && planned > 0) this.#blocksShare = Math.min(1, now.blocks / planned);
     const rate = (samples - this.#before) / Math.max((this.#last - this.#began) / 1000, 1e-9);
     onProgress?.({
       samples,
@@ -91,8 +95,14 @@ export class ProgressReports {
     });
   }
 
+  /** Blocks for the samples of this part up to a number, if no text is shorter than others. */
+  #blocksFor(samples: number): number {
+    const { brought = noBlocks } = this.#options;
+    return brought.forFirst(samples) - brought.forFirst(this.#before);
+  }
+
   #left(now: Moment, total: number): number | null {
-    const { work = sameWork, brought = noBlocks } = this.#options;
+    const { work = sameWork } = this.#options;
     const { samples } = now;
     // Samples that are only measured tell their own pace, as soon as there are any.
     const from =
@@ -101,10 +111,9 @@ export class ProgressReports {
       work: workOf(from.samples, samples, work),
       blocks: now.blocks - from.blocks,
     };
-    const all = brought.forFirst(total) - brought.forFirst(this.#before);
     const left: Amount = {
       work: workOf(Math.min(samples, total), total, work),
-      blocks: Math.max(0, all - now.blocks),
+      blocks: Math.max(0, this.#blocksShare * this.#blocksFor(total) - now.blocks),
     };
     const spent = { seconds: (now.at - from.at) / 1000, waited: now.waited - from.waited };
     return timeLeft({ ...done, ...spent }, left);

@@ -63,9 +63,11 @@ interface Sums {
   blocks: { brought: number; planned: number };
 }
 
-async function* stream(): AsyncGenerator<Sample[]> {
+async function* stream(
+  texts: readonly (readonly Sample[])[] = batches,
+): AsyncGenerator<readonly Sample[]> {
   await Promise.resolve();
-  yield* batches;
+  yield* texts;
 }
 
 const bitsOf = (sums: Accumulator): object => ({
@@ -104,12 +106,14 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       lanes,
       wanted = everything,
       spliceSamples,
+      texts = batches,
     }: {
       names?: readonly string[];
       superBatch?: number;
       lanes?: number;
       wanted?: Wanted;
       spliceSamples?: number;
+      texts?: readonly (readonly Sample[])[];
     },
   ): Promise<Sums> {
     const before = memory().handles;
@@ -124,8 +128,9 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
       spliceSamples,
     });
     const all: ComputedBatch[] = [];
-    for await (const one of engine.each(stream(), { first: 0 })) all.push(one);
-    const planned = engine.blocksFor(6, { batchSize: 4 });
+    for await (const one of engine.each(stream(texts), { first: 0 })) all.push(one);
+    const samples = texts.flat().length;
+    const planned = engine.blocksFor(samples, { batchSize: 4 });
     const blocks = { brought: engine.brought.blocks, planned };
     engine.dispose();
     // A streamed model holds its last block. What is made at a first use stays.
@@ -173,6 +178,25 @@ describe.each(['float32', 'bfloat16'] as const)('in %s', (dtype: DType) => {
     // Two rounds for the first micro-batch; the two others end at layer 12.
     expect(brought).toHaveLength(2 * 16 + 2 * 12);
     expect(found.blocks).toEqual({ brought: brought.length, planned: brought.length });
+  });
+
+  it('short texts go together, in micro-batches of so many tokens', async () => {
+    const lengths = [2, 1, 3, 2, 1, 6, 1, 1];
+    const short = [0, 4].map((from) =>
+      lengths.slice(from, from + 4).map((length, n): Sample => {
+        const ids = Int32Array.from({ length: T }, (_, t) => 3 + 7 * (from + n) + t);
+        return { ids, length, truncated: 0 };
+      }),
+    );
+    const [, wanted] = wants.find(([name]) => name === 'strict without zero')!;
+    const options = { wanted, names: ['a layer', 'hard routing'], texts: short };
+    const expected = await sums(whole, options);
+    brought.length = 0;
+    const found = await sums(parts, { ...options, superBatch: 2 });
+    expect(found.bits).toEqual(expected.bits);
+    // Each batch is a micro-batch of 8 or 9 of 12 tokens; both go through the blocks together.
+    expect(brought).toHaveLength(2 * 16);
+    expect(found.blocks).toEqual({ brought: 2 * 16, planned: 2 * 2 * 16 });
   });
 
   it('lanes in groups take a round for each', async () => {
