@@ -5,7 +5,8 @@ const report = process.env['SAE_EVAL_TEST_REPORT'];
 /**
  * Folders of tests that compute and read files in their own process. Half of the time of a small
  * file goes into starting a process, importing the package and loading libtorch: these files share
- * processes. test/leaves-nothing.ts checks that none leaves settings of the process behind.
+ * processes. test/leaves-nothing.ts checks that none leaves settings of the process or
+ * tensors behind.
  */
 const sharing = [
   'checkpoint',

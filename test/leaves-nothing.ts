@@ -2,7 +2,7 @@
  * Checks of the files that share a process: each leaves its settings as it found them, but for the
  * number of threads and the inference mode, which every evaluation sets for itself. A test's
  * tensors are freed at its end, and a file's at the file's: tests count the tensors that are alive,
- * and the garbage collector must not change the number under them.
+ * and the garbage collector must not free those of earlier tests under them.
  */
 import { afterAll, aroundAll, aroundEach, beforeAll, expect } from 'vitest';
 import {

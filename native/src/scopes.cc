@@ -39,7 +39,8 @@ void pass(Napi::Env env, Instance& instance, Scope& scope) {
   scope.open = false;
   const auto around = instance.innermostScope(env);
   if (!around) return;
-  for (auto& slot : std::exchange(scope.made, {})) around->made.push_back(std::move(slot));
+  for (auto& slot : std::exchange(scope.made, {}))
+    if (slot->tensor.defined() && !slot->kept) around->made.push_back(std::move(slot));
 }
 
 Napi::Value openScope(const Napi::CallbackInfo& info) {

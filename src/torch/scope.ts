@@ -51,7 +51,8 @@ export function scope<T>(body: () => T extends PromiseLike<unknown> ? never : T)
 
 /**
  * Runs `body`, and frees the tensors made inside only if it throws: an object that owns tensors is
- * made whole or leaves none behind. `body` must be synchronous.
+ * made whole or leaves none behind. Else they pass to the enclosing scope; without one they live
+ * until they are disposed of. `body` must be synchronous.
  * @throws TorchError `torch-argument` if `body` returns a promise.
  */
 export function freedIfThrown<T>(body: () => T extends PromiseLike<unknown> ? never : T): T {

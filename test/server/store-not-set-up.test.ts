@@ -39,6 +39,8 @@ describe.skipIf(nodeSqlite() !== null)('a server without SQLite’s native part'
   it('says what it needs if the part cannot be built', () => {
     const found = spawnSync(process.execPath, [main, 'serve', ...options()], {
       encoding: 'utf8',
+      timeout: 60_000,
+      killSignal: 'SIGKILL',
       env: { ...process.env, PATH: dirname(main) },
     });
     expect(found.stderr).toContain('npm is not on the PATH');

@@ -41,7 +41,8 @@ describe('memory', () => {
         whole.own = zeros([4]);
         return 0;
       });
-      expect(whole.own?.add(1).toArray()).toEqual([1, 1, 1, 1]);
+      const more = whole.own!.add(1);
+      expect(more.toArray()).toEqual([1, 1, 1, 1]);
       expect(() =>
         freedIfThrown(() => {
           zeros([4]).t();
@@ -49,6 +50,7 @@ describe('memory', () => {
         }),
       ).toThrow('out');
       expect(memory().handles).toBe(before + 2);
+      more.dispose();
       return null;
     });
     expect(whole.own?.disposed).toBe(true);

@@ -73,7 +73,7 @@ export interface CompareRunOptions {
   model: LanguageModel;
   saes: readonly ComparedSae[];
   saeDtype: DType;
-  /** Sequences that go through the model together. */
+  /** Sequences that go through the model together, or as many tokens if they are not padded. */
   sequences: number;
   signal?: AbortSignal | undefined;
 }

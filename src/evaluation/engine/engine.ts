@@ -133,7 +133,7 @@ export class Engine {
   }
 
   /**
-   * Number of blocks that the first samples of a run bring in, if no text is shorter than others;
+   * Most blocks that the first samples of a run bring in: as many if each text fills its sequence.
    * 0 if all are there.
    */
   blocksFor(samples: number, { batchSize }: { batchSize: number }): number {

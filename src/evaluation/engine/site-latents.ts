@@ -10,7 +10,7 @@ import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch
 import type { PositionSet } from '../positions.js';
 import { CleanPass, type SiteInBlock } from './clean-pass.js';
 import { Positions } from './positions.js';
-import { microBatchEnd } from './slices.js';
+import { microBatchEnds } from './slices.js';
 
 /** A place of the clean pass: the residual stream after a block, or a site inside it. */
 export type ReadSite = number | SiteInBlock;
@@ -72,8 +72,9 @@ function pass(
   use: (all: readonly SiteLatents[]) => void,
 ): void {
   const lengths = samples.map(({ length }) => length);
-  const isUnpadded =
-    model.takesUnpadded && !needsRows(saes) && lengths.some((length) => length !== lengths[0]);
+  const differ = lengths.some((length) => length !== lengths[0]);
+  if (lastOnly && differ) throw new Error('last positions are those of sequences of one length');
+  const isUnpadded = model.takesUnpadded && !needsRows(saes) && differ;
   const longest = Math.max(...lengths);
   const tokens = samples.flatMap(({ ids: all, length }) =>
     Array.from(all.subarray(0, isUnpadded ? length : longest), BigInt),
@@ -124,7 +125,8 @@ function pass(
 
 /**
  * Calls `use` with the latents of each micro-batch; its tensors are freed after the call.
- * @throws Error if the model's blocks are streamed.
+ * @throws Error if the model's blocks are streamed, or if last positions are wanted of sequences of
+ *   several lengths.
  */
 export async function eachSiteLatents(
   samples: readonly Sample[],
@@ -133,9 +135,9 @@ export async function eachSiteLatents(
 ): Promise<void> {
   const { model, saes, sequences, signal } = options;
   const amounts = { sequences, isUnpadded: model.takesUnpadded && !needsRows(saes) };
-  for (let from = 0; from < samples.length;) {
+  let from = 0;
+  for (const end of microBatchEnds(samples, amounts)) {
     signal?.throwIfAborted();
-    const end = Math.min(samples.length, microBatchEnd(from, samples, amounts));
     scope(() => {
       pass(samples.slice(from, end), options, use);
       return null;

@@ -41,25 +41,28 @@ export interface Amounts {
 }
 
 /**
- * The end of a micro-batch that begins at `from`. Ends follow from the batch alone, so that a
- * micro-batch that was cut does not move those after it.
+ * The ends of the micro-batches of a batch. They follow from the batch alone, so that a micro-batch
+ * that was cut does not move those after it.
  */
-export function microBatchEnd(
-  from: number,
+export function microBatchEnds(
   samples: readonly Sample[],
   { sequences, isUnpadded }: Pick<Amounts, 'sequences' | 'isUnpadded'>,
-): number {
-  if (!isUnpadded) return (Math.floor(from / sequences) + 1) * sequences;
-  const most = sequences * samples[0]!.ids.length;
+): number[] {
+  const ends: number[] = [];
+  const most = sequences * (samples[0]?.ids.length ?? 0);
   let tokens = 0;
+  let count = 0;
   for (const [n, { length }] of samples.entries()) {
-    if (tokens + length > most) {
-      if (n > from) return n;
+    if (isUnpadded ? tokens + length > most : count === sequences) {
+      ends.push(n);
       tokens = 0;
+      count = 0;
     }
     tokens += length;
+    count += 1;
   }
-  return samples.length;
+  if (samples.length > 0) ends.push(samples.length);
+  return ends;
 }
 
 /**
@@ -73,27 +76,21 @@ export function nextSlices(
   const slices: Slice[] = [];
   for (const of of batches) {
     const { samples, done, first } = of;
+    const ends = microBatchEnds(samples, amounts);
     for (let from = done; from < samples.length;) {
       if (slices.length === superBatch) return slices;
       const isSpliced = first + from < spliced;
       const within = Math.min(samples.length, isSpliced ? spliced - first : Infinity);
-      const end = Math.min(within, microBatchEnd(from, samples, amounts));
+      const end = Math.min(
+        within,
+        ends.find((one) => one > from)!,
+      );
       const isLast = end === samples.length;
       slices.push({ of, samples: samples.slice(from, end), isLast, isSpliced });
       from = end;
     }
   }
   return slices;
-}
-
-/** Number of micro-batches of a batch. */
-function microBatchesOf(
-  samples: readonly Sample[],
-  amounts: Pick<Amounts, 'sequences' | 'isUnpadded'>,
-): number {
-  let count = 0;
-  for (let from = 0; from < samples.length; count++) from = microBatchEnd(from, samples, amounts);
-  return count;
 }
 
 /** Batches that fill a super-batch together; one at a time if a batch is at least as large. */
@@ -105,7 +102,7 @@ export async function* together(
   let microBatches = 0;
   for await (const batch of batches) {
     const { superBatch, ...sizes } = amounts();
-    const own = microBatchesOf(batch, sizes);
+    const own = microBatchEnds(batch, sizes).length;
     if (waiting.length > 0 && microBatches + own > superBatch) {
       yield waiting;
       waiting = [];

@@ -54,7 +54,7 @@ export function chooseSuperBatch({
   return Math.max(1, most < inBatch ? most : most - (most % inBatch));
 }
 
-/** Number of times that every block is brought in for a number of samples. */
+/** Most times that every block is brought in for a number of samples. */
 export function superBatches(
   samples: number,
   {
@@ -84,7 +84,10 @@ export interface BroughtInput {
   blocks: { spliced: number; measured: number };
 }
 
-/** Number of blocks that are brought in for the first samples of a run. */
+/**
+ * Most blocks that are brought in for the first samples of a run: as many if each text fills its
+ * sequence.
+ */
 export function blocksBrought(
   samples: number,
   { spliced, blocks, ...sizes }: BroughtInput,

@@ -27,7 +27,7 @@ export interface DocumentMeansOptions {
   model: LanguageModel;
   saes: readonly PlacedDictionary[];
   saeDtype: DType;
-  /** Documents that go through the model together. */
+  /** Documents that go through the model together, or as many tokens if they are not padded. */
   sequences: number;
   /** Ids of special tokens. */
   specials: ReadonlySet<number>;

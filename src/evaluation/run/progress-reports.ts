@@ -24,7 +24,7 @@ export interface ProgressReportsOptions {
 export interface BroughtBlocks {
   /** Number of blocks so far in this process, and seconds that were spent on waiting for them. */
   soFar(): { blocks: number; waited: number };
-  /** Number of blocks for the first samples of the run, if no text is shorter than others. */
+  /** Most blocks for the first samples of the run: as many if each text fills its sequence. */
   forFirst(samples: number): number;
 }
 
@@ -68,11 +68,15 @@ export class ProgressReports {
 
   /** After `done` samples of a batch. */
   within(done: number): void {
-    if (performance.now() - this.#last >= this.#options.interval) this.tell(done);
+    if (performance.now() - this.#last >= this.#options.interval) this.#report(done, false);
   }
 
-  /** After a batch, or `done` samples of the next one. */
-  tell(done = 0): void {
+  /** After a batch. */
+  tell(): void {
+    this.#report(0, true);
+  }
+
+  #report(done: number, isBatchEnd: boolean): void {
     const { accumulator, stream, onProgress } = this.#options;
     const { work = sameWork, brought = noBlocks } = this.#options;
     this.#last = performance.now();
@@ -80,9 +84,9 @@ export class ProgressReports {
     const samples = (this.#told = Math.max(this.#told, accumulator.sequences + done));
     const now = { samples, at: this.#last, ...brought.soFar() };
     // Within a batch, samples of both kinds may be under way together.
-    if (done === 0 && samples >= work.spliced) this.#border ??= now;
+    if (isBatchEnd && samples >= work.spliced) this.#border ??= now;
     const planned = this.#blocksFor(samples);
-    if (done === 0 && planned > 0) this.#blocksShare = Math.min(1, now.blocks / planned);
+    if (isBatchEnd && planned > 0) this.#blocksShare = Math.min(1, now.blocks / planned);
     const rate = (samples - this.#before) / Math.max((this.#last - this.#began) / 1000, 1e-9);
     onProgress?.({
       samples,
@@ -95,7 +99,7 @@ export class ProgressReports {
     });
   }
 
-  /** Blocks for the samples of this part up to a number, if no text is shorter than others. */
+  /** Most blocks for the samples of this part up to a number. */
   #blocksFor(samples: number): number {
     const { brought = noBlocks } = this.#options;
     return brought.forFirst(samples) - brought.forFirst(this.#before);

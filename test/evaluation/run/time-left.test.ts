@@ -58,7 +58,7 @@ function told(
   for (const done of samples) {
     const until = performance.now() + 5;
     while (performance.now() < until);
-    if (done >= 0) reports.tell(done - accumulator.sequences);
+    if (done >= 0) reports.within(done - accumulator.sequences);
     else {
       accumulator.endBatch(-done - accumulator.sequences);
       reports.tell();
@@ -92,6 +92,19 @@ describe('progress', () => {
     const computing = secondsOf(report!) - 0.003;
     const expected = (computing / 12) * 18 + (0.003 / 24) * 36;
     expect(report!.secondsLeft).toBeCloseTo(expected, 9);
+  });
+
+  it('counts on texts to stay as short as they were', () => {
+    let blocks = 0;
+    const brought = {
+      soFar: () => ({ blocks, waited: blocks / 1000 }),
+      forFirst: (samples: number) => 2 * samples,
+    };
+    // 10 blocks of 20 that were planned at most; 0.001 s for each of 30 less 10.
+    blocks = 10;
+    const [ended] = told([-10], { brought });
+    const computing = secondsOf(ended!) - 0.01;
+    expect(ended!.secondsLeft).toBeCloseTo(2 * computing + 0.02, 9);
   });
 
   it('tells nothing before a sample is done, and never fewer than before', () => {

@@ -8,7 +8,7 @@ import { openTensors } from '#src/checkpoint/tensors.js';
 import { writeSafetensors } from '#src/checkpoint/write-safetensors.js';
 import { describeSAE } from '#src/sae/load.js';
 import { loadSAE } from '#src/sae/index.js';
-import { memory, type Tensor } from '#src/torch/index.js';
+import { asyncScope, memory, type Tensor } from '#src/torch/index.js';
 import { golden } from '../../golden/load.js';
 
 let folder: string;
@@ -29,11 +29,13 @@ async function rewrite(
   name: string,
   change: (tensors: Map<string, Tensor>) => Map<string, Tensor>,
 ): Promise<void> {
-  const path = join(folder, name);
-  const tensors = openTensors(await readCheckpoint(path));
-  const own = new Map([...tensors].map(([key, tensor]) => [key, tensor.clone()]));
-  rmSync(path);
-  await writeSafetensors(path, change(own));
+  await asyncScope(async () => {
+    const path = join(folder, name);
+    const tensors = openTensors(await readCheckpoint(path));
+    const own = new Map([...tensors].map(([key, tensor]) => [key, tensor.clone()]));
+    rmSync(path);
+    await writeSafetensors(path, change(own));
+  });
 }
 
 describe('a cross-layer transcoder in a folder', () => {

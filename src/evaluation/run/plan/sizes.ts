@@ -102,7 +102,7 @@ function matmulRate(device: string, dtype: DType): number {
 /** Reading of weights that do not fit. */
 export interface Reading {
   bytesPerSecond: number;
-  /** Bytes that are read for a number of samples, the first of which are spliced. */
+  /** Most bytes that are read for a number of samples, the first of which are spliced. */
   bytesFor(samples: number, spliced: number): number;
 }
 

@@ -18,7 +18,7 @@ export interface Streaming {
   rounds: number;
   /** Bytes that are brought in for them. */
   bytes: number;
-  /** Bytes that are brought in for the first samples of a run, or of a shard. */
+  /** Most bytes that are brought in for the first samples of a run, or of a shard. */
   bytesFor(samples: number, spliced?: number): number;
 }
 
