@@ -83,6 +83,8 @@ describe('a model exported as TorchScript', () => {
     expect(() => model.block(1, r, context, (_, value) => value)).toThrow(
       expect.objectContaining({ code: 'model-unsupported' }),
     );
+    context.dispose();
+    model.dispose();
   });
 
   it('evaluates an SAE as hooks in Python do', async () => {
@@ -178,6 +180,7 @@ describe('a model exported as TorchScript', () => {
     expect(() => narrow.embed(ops.zeros([1, 2], { dtype: 'int64' }))).toThrow(
       /expected embed to give a tensor \[1, 2, 16\] in float32, found \[1, 2, 8\]/,
     );
+    narrow.dispose();
     const other = changed({});
     copyFileSync(`${root}test/golden/script/calls.pt`, join(other, 'model.pt'));
     await expect(loadLanguageModel(other, allowed)).rejects.toMatchObject({
