@@ -4,10 +4,11 @@ import type { Sample } from '../../data/index.js';
 import type { Accumulator } from '../../metrics/accumulator.js';
 import { cleanKey, lengthKey } from '../../metrics/keys.js';
 import type { Protocol } from '../../metrics/metric.js';
-import { fromTypedArray, type DType } from '../../torch/index.js';
+import type { DType } from '../../torch/index.js';
 import { protocolNames } from '../../schema/index.js';
 import { everyPosition, type PositionSet } from '../positions.js';
 import { Collector } from './collector.js';
+import { rowsOf } from './micro-batch-rows.js';
 import { MicroBatchPass } from './micro-batch-pass.js';
 import type { MicroBatch } from './micro-batch.js';
 import { canUnpad } from './unpadded.js';
@@ -37,7 +38,10 @@ export class PassMaker {
 
   constructor(options: PassMakerOptions) {
     this.#options = options;
-    this.canUnpad = canUnpad(options);
+    const { model, strategies, wanted } = options;
+    // `reference` counts padded positions.
+    const countsPadding = wanted.protocols.has('reference');
+    this.canUnpad = canUnpad(model, { readers: strategies, countsPadding });
     this.#peerSets = new Map(
       (options.wanted.peers ?? []).map(({ protocol, counted }) => [protocol, counted]),
     );
@@ -56,22 +60,10 @@ export class PassMaker {
     { rounds, microBatch }: { rounds: readonly Round[]; microBatch: MicroBatch },
   ): MicroBatchPass {
     const { model, strategies, wanted, saeDtype } = this.#options;
-    const lengths = samples.map(({ length }) => length);
-    const seqLen = samples[0]!.ids.length;
-    const isUnpadded = this.canUnpad && lengths.some((length) => length !== lengths[0]);
-    // Real positions never see padding, so if padded positions do not count, columns without a
-    // real token are left out.
-    const extent = wanted.protocols.has('reference') ? seqLen : Math.max(...lengths);
-    const device = model.device;
-    const tokens = samples.flatMap(({ ids: all, length }) =>
-      Array.from(all.subarray(0, isUnpadded ? length : extent), BigInt),
-    );
-    const [rows, T] = isUnpadded ? [1, tokens.length] : [samples.length, extent];
-    const ids = fromTypedArray(BigInt64Array.from(tokens), [rows, T], { device });
-    const context = model.context(lengths, T, {
-      seqLen,
-      paddedQueries: wanted.protocols.has('reference'),
-      isUnpadded,
+    const { ids, T, isUnpadded, context } = rowsOf(samples, {
+      model,
+      canUnpad: this.canUnpad,
+      countsPadding: wanted.protocols.has('reference'),
     });
     let positions: Positions;
     try {
@@ -79,7 +71,7 @@ export class PassMaker {
         samples,
         T,
         isUnpadded,
-        device,
+        device: model.device,
         ...(this.#options.specials === undefined ? {} : { specials: this.#options.specials }),
         ahead: this.#masks,
       });

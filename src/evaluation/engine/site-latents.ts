@@ -6,11 +6,13 @@ import type { Sample } from '../../data/index.js';
 import type { LanguageModel } from '../../lm/index.js';
 import type { Dictionary, Override } from '../../sae/index.js';
 import { denseValues } from '../../sae/latents.js';
-import { fromTypedArray, ops, scope, type DType, type Tensor } from '../../torch/index.js';
+import { ops, scope, type DType, type Tensor } from '../../torch/index.js';
 import type { PositionSet } from '../positions.js';
 import { CleanPass, type SiteInBlock } from './clean-pass.js';
+import { rowsOf } from './micro-batch-rows.js';
 import { Positions } from './positions.js';
 import { microBatchEnds } from './slices.js';
+import { canUnpad } from './unpadded.js';
 
 /** A place of the clean pass: the residual stream after a block, or a site inside it. */
 export type ReadSite = number | SiteInBlock;
@@ -63,28 +65,18 @@ function latentsOf(
   return left === 0 ? values : ops.constant_pad_nd(values, [0, left]);
 }
 
-const needsRows = (saes: readonly PlacedDictionary[]): boolean =>
-  saes.some(({ sae }) => sae.looksBack);
-
 function pass(
   samples: readonly Sample[],
-  { model, saes, saeDtype, lastOnly = false }: SiteLatentsOptions,
+  { model, saes, saeDtype, lastOnly = false, mayUnpad }: SiteLatentsOptions & { mayUnpad: boolean },
   use: (all: readonly SiteLatents[]) => void,
 ): void {
-  const lengths = samples.map(({ length }) => length);
-  const differ = lengths.some((length) => length !== lengths[0]);
-  if (lastOnly && differ) throw new Error('last positions are those of sequences of one length');
-  const isUnpadded = model.takesUnpadded && !needsRows(saes) && differ;
-  const longest = Math.max(...lengths);
-  const tokens = samples.flatMap(({ ids: all, length }) =>
-    Array.from(all.subarray(0, isUnpadded ? length : longest), BigInt),
-  );
-  const [B, T] = isUnpadded ? [1, tokens.length] : [samples.length, longest];
+  const { ids, B, T, isUnpadded, context } = rowsOf(samples, {
+    model,
+    canUnpad: mayUnpad,
+    countsPadding: false,
+  });
   const wanted = (rows: Tensor): Tensor =>
     lastOnly ? rows.reshape([B, T, rows.shape[1]!]).select(1, T - 1) : rows;
-  const ids = fromTypedArray(BigInt64Array.from(tokens), [B, T], { device: model.device });
-  const seqLen = samples[0]!.ids.length;
-  const context = model.context(lengths, T, { seqLen, paddedQueries: false, isUnpadded });
   const positions = new Positions({ samples, T, isUnpadded, device: model.device });
   try {
     const clean = new CleanPass({
@@ -97,7 +89,7 @@ function pass(
     });
     const depth = Math.max(...saes.map(({ site }) => layerOf(site)));
     for (let i = 1; i <= depth; i++) clean.through(i);
-    const extents = lastOnly ? lengths.map(() => 1) : positions.extents;
+    const extents = lastOnly ? samples.map(() => 1) : positions.extents;
     use(
       saes.map((placed) => {
         const { sae, site, positions: set } = placed;
@@ -133,13 +125,16 @@ export async function eachSiteLatents(
   options: SiteLatentsOptions,
   use: (all: readonly SiteLatents[]) => void,
 ): Promise<void> {
-  const { model, saes, sequences, signal } = options;
-  const amounts = { sequences, isUnpadded: model.takesUnpadded && !needsRows(saes) };
+  const { model, saes, sequences, signal, lastOnly = false } = options;
+  if (lastOnly && samples.some(({ length }) => length !== samples[0]!.length))
+    throw new Error('last positions are those of sequences of one length');
+  const readers = saes.map(({ sae }) => sae);
+  const mayUnpad = canUnpad(model, { readers, countsPadding: false });
   let from = 0;
-  for (const end of microBatchEnds(samples, amounts)) {
+  for (const end of microBatchEnds(samples, { sequences, isUnpadded: mayUnpad })) {
     signal?.throwIfAborted();
     scope(() => {
-      pass(samples.slice(from, end), options, use);
+      pass(samples.slice(from, end), { ...options, mayUnpad }, use);
       return null;
     });
     from = end;

@@ -3,22 +3,16 @@
  * or head computes padding. Attention and the sums of a sequence know its bounds.
  */
 import type { LanguageModel } from '../../lm/index.js';
-import type { Strategy, Wanted } from './strategies/strategy.js';
 
-/** Whether nothing in a run needs padded positions, or a row for each sequence. */
-export function canUnpad({
-  model,
-  strategies,
-  wanted,
-}: {
-  model: LanguageModel;
-  strategies: readonly Strategy[];
-  wanted: Wanted;
-}): boolean {
+/** Whether nothing needs padded positions, or a row for each sequence. */
+export function canUnpad(
+  model: LanguageModel,
+  {
+    readers,
+    countsPadding,
+  }: { readers: readonly { readonly looksBack?: boolean }[]; countsPadding: boolean },
+): boolean {
   return (
-    model.takesUnpadded &&
-    // `reference` counts padded positions.
-    !wanted.protocols.has('reference') &&
-    !strategies.some(({ looksBack }) => looksBack === true)
+    model.takesUnpadded && !countsPadding && !readers.some(({ looksBack }) => looksBack === true)
   );
 }
