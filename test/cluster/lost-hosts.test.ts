@@ -1,11 +1,13 @@
 /**
  * Hosts that compute shards of one run in a shared folder, and are lost: killed, frozen, all
- * without power. Whatever happens, the merged numbers are those of a run on one device.
+ * without power. Whatever happens, the merged numbers are those of a run on one device. In full runs
+ * all three, else a host that is killed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { full } from '../full.js';
 import { missingFor } from './needed-programs.js';
 import { Network } from './network.js';
 import type { Host } from './host.js';
@@ -46,7 +48,7 @@ describe.skipIf(missing !== '')(`a run in shards${missing}`, () => {
     expect(digestOf(await run.merged())).toBe(single);
   });
 
-  it(
+  it.runIf(full)(
     'goes on if another host does the work of one that was frozen and comes back',
     { timeout },
     async () => {
@@ -62,7 +64,7 @@ describe.skipIf(missing !== '')(`a run in shards${missing}`, () => {
     },
   );
 
-  it('goes on after all hosts lost power', { timeout }, async () => {
+  it.runIf(full)('goes on after all hosts lost power', { timeout }, async () => {
     run.compute(a, '0/2');
     run.compute(b, '1/2');
     await run.untilDone(3);

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { full } from '../full.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (page: string): string => readFileSync(join(root, page), 'utf8');
@@ -114,7 +115,8 @@ describe('the guides', () => {
   it.each([
     'docs/guide/own-sae.md',
     'docs/guide/published-sae.md',
-    'docs/guide/many-checkpoints.md',
+    // A sweep of many runs takes its time.
+    ...(full ? ['docs/guide/many-checkpoints.md'] : []),
   ])(
     '%s: its commands run as written and print what it shows',
     async (page) => {

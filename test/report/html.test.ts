@@ -3,10 +3,10 @@
  * test of print also without pdftotext (Debian's poppler-utils).
  */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findings } from '#src/findings/index.js';
 import type { EvaluationResult, SaeResult } from '#src/schema/index.js';
@@ -14,6 +14,7 @@ import { renderReport } from '#src/report/index.js';
 import { estimate, number } from '#src/report/numbers.js';
 import { scalarFieldsOf } from '#src/metrics/table.js';
 import { estimateOf } from '#src/report/metric-rows.js';
+import { executable, launch } from '../browser.js';
 import { evaluationResult, klPairs, saeResult } from './fixture.js';
 
 const full = (change: Partial<EvaluationResult> = {}): EvaluationResult => {
@@ -34,7 +35,6 @@ const withSweep = full({
   results: full().results.map((sae) => ({ ...sae, sweep: sae.kind === 'TopK' ? sweep : null })),
 });
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 const hasPdftotext = ((): boolean => {
   try {
     execFileSync('pdftotext', ['-v'], { stdio: 'ignore' });
@@ -44,15 +44,12 @@ const hasPdftotext = ((): boolean => {
   }
 })();
 
-describe.skipIf(!existsSync(executablePath))('HTML in Chromium (skipped without chromium)', () => {
+describe.skipIf(executable === undefined)('HTML in Chromium (skipped without chromium)', () => {
   let browser: Browser;
   let folder: string;
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sae-eval-'));
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run'],
-    });
+    browser = await launch();
     writeFileSync(join(folder, 'report.html'), await renderReport(withSweep, { format: 'html' }));
   });
   afterAll(async () => {

@@ -3,23 +3,14 @@
  * jupyter-server-proxy and code-server do, and says nothing about it; one passes it on; one names
  * it in a header.
  */
-import { existsSync } from 'node:fs';
 import { createServer, request as send, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
+import { executable, launch } from '../browser.js';
 import { post, serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from './harness.js';
-
-const executable = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => existsSync(path));
-if (executable === undefined)
-  console.warn('The page is not tested: there is no Chromium (Debian: apt-get install chromium).');
 
 const stripped = '/user/ana/proxy/8787';
 const folder = temporaryFolder();
@@ -237,10 +228,7 @@ it('without keys only a page of its own may call, whatever Host a proxy puts in'
 it.skipIf(executable === undefined)(
   'the page works behind the proxy that strips',
   async () => {
-    const browser = await chromium.launch({
-      executablePath: executable!,
-      args: ['--no-sandbox', '--disable-dev-shm-usage'],
-    });
+    const browser = await launch();
     try {
       const page = await browser.newPage();
       const failed: string[] = [];

@@ -1,6 +1,13 @@
 /** Builds the simulated device against the libtorch of the addon, unless that is done. */
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { findHeaders } from '#src/torch/setup/build-identity.js';
@@ -14,6 +21,8 @@ const folder = join(packageRoot, 'build', 'simulated-cuda');
 
 /** The libtorch that the addon was built against. */
 function libtorchOfAddon(): string {
+  const link = join(dirname(addonPath()), 'libtorch'); // beside an addon that was not built here
+  if (existsSync(link)) return realpathSync(link);
   const cache = readFileSync(join(dirname(addonPath()), 'CMakeCache.txt'), 'utf8');
   const [, found] = /^LIBTORCH:PATH=(.*)$/m.exec(cache) ?? [];
   if (found === undefined) throw new Error('the build of the addon does not name its libtorch');

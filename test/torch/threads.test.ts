@@ -23,7 +23,7 @@ import { full } from '../full.js';
 const binding = JSON.stringify(
   fileURLToPath(new URL('../../dist/src/torch/index.js', import.meta.url)),
 );
-const rounds = !full ? 5 : 100;
+const rounds = !full ? 2 : 100;
 
 const worker = (code: string): Worker =>
   new Worker(

@@ -9,7 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient, type CheckpointEntry, type EvaluationRecord } from '#src/client/index.js';
 import { packageRoot, serve, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { executable, launch, picture, watch, type Watched } from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { picture, watch, type Watched } from './watched-page.js';
 import { full } from '../../full.js';
 
 const shipped = join(packageRoot, 'checkpoints');

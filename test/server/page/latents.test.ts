@@ -7,7 +7,8 @@ import type { RunningServer } from '#server/main.js';
 import { readLatents } from '#src/evaluation/latents/read-latents.js';
 import { NotFoundError, SaeEvalClient, type Latents } from '#src/client/index.js';
 import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { accessibilityFaults, executable, launch, picture, watch } from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { accessibilityFaults, picture, watch } from './watched-page.js';
 
 const folder = temporaryFolder();
 let server: RunningServer;

@@ -9,14 +9,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer, type ServerOptions } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import {
-  accessibilityFaults,
-  executable,
-  launch,
-  picture,
-  watch,
-  type Watched,
-} from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { accessibilityFaults, picture, watch, type Watched } from './watched-page.js';
 
 const slow = smallRequest({
   dataset: { path: 'checkpoints/eval', maxSamples: 2000, seqLen: 128 },

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { executable, launch, picture, watch, type Watched } from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { picture, watch, type Watched } from './watched-page.js';
 
 const sae = (kind: 'TopK' | 'Vanilla' | 'RandomK' | 'MLSAE'): object => ({
   kind,

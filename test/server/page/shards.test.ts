@@ -25,7 +25,8 @@ import {
   workerAtWork,
   type WorkerProcess,
 } from '../shards/harness.js';
-import { accessibilityFaults, executable, launch, watch, type Watched } from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { accessibilityFaults, watch, type Watched } from './watched-page.js';
 
 const request = smallRequest({
   dataset: { path: 'checkpoints/eval', maxSamples: 600, seqLen: 128 },

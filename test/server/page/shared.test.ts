@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { addKey, type RunningServer } from '#server/main.js';
 import { SaeEvalClient } from '#src/client/index.js';
 import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '../harness.js';
-import { executable, launch, watch, type Watched } from './browser.js';
+import { executable, launch } from '../../browser.js';
+import { watch, type Watched } from './watched-page.js';
 
 const timeout = 20_000;
 /** Turns the direction of what follows. */

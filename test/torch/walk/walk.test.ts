@@ -29,7 +29,7 @@ import { full } from '../../full.js';
 const folder = mkdtempSync(join(tmpdir(), 'sae-eval-walk-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 const seed = 1;
-const sample = full ? Infinity : 1000;
+const sample = full ? Infinity : 400;
 const draws = full ? 25 : 5;
 const child = fileURLToPath(new URL('child.mjs', import.meta.url));
 const entry = import.meta.resolve('#src/torch/index.js');

@@ -1,28 +1,7 @@
-/** A browser for tests of the page, and what is watched in it. */
-import { existsSync, mkdirSync } from 'node:fs';
+/** A page of the browser, and what is watched in it. */
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
-
-export const executable = [
-  '/usr/bin/chromium',
-  '/usr/bin/chromium-browser',
-  '/usr/bin/google-chrome',
-].find((path) => existsSync(path));
-if (executable === undefined)
-  console.warn('The page is not tested: there is no Chromium (Debian: apt-get install chromium).');
-
-export async function launch(): Promise<Browser> {
-  return chromium.launch({
-    executablePath: executable!,
-    args: [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-dev-shm-usage',
-      '--disable-background-networking',
-    ],
-  });
-}
+import type { Page } from 'playwright-core';
 
 /** Folder that gets pictures of the page, for the documentation. */
 const pictures = process.env['SAE_EVAL_PICTURES'];
