@@ -46,6 +46,8 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 300_000,
+    // A page on a busy machine answers late; a second, the default, failed once.
+    expect: { poll: { timeout: 20_000 } },
     server: { deps: { external: [/\/dist\//] } },
     projects: [
       {

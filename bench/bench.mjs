@@ -332,17 +332,18 @@ if (sections.has('large')) {
   const float32 = ours(request);
   record('large', Object.assign(measured, { float32: pick(float32) }));
   if (runs.has('bfloat16')) {
+    const inFloat32 = Object.fromEntries(
+      float32.report.results.map(({ kind, reference }) => [kind, reference]),
+    );
     const bfloat16 = ours({ ...request, dtype: 'bfloat16' });
+    const bfloat16Saes = ours({ ...request, dtype: 'bfloat16', saeDtype: 'bfloat16' });
     record(
       'large',
       Object.assign(measured, {
         bfloat16: pick(bfloat16),
-        bfloat16Deviation: deviation(
-          bfloat16.report,
-          Object.fromEntries(
-            float32.report.results.map(({ kind, reference }) => [kind, reference]),
-          ),
-        ),
+        bfloat16Deviation: deviation(bfloat16.report, inFloat32),
+        bfloat16Saes: pick(bfloat16Saes),
+        bfloat16SaesDeviation: deviation(bfloat16Saes.report, inFloat32),
       }),
     );
   }

@@ -136,6 +136,7 @@ function large(section) {
   const {
     float32,
     bfloat16,
+    bfloat16Saes,
     float32Report,
     bfloat16Report,
     single,
@@ -146,6 +147,7 @@ function large(section) {
     reportFlopsPerToken,
     deviation,
     bfloat16Deviation,
+    bfloat16SaesDeviation,
   } = section;
   const row = (name, of) => [
     name,
@@ -166,6 +168,9 @@ function large(section) {
       [
         row('ours, float32', float32),
         ...(bfloat16 === undefined ? [] : [row('ours, bfloat16', bfloat16)]),
+        ...(bfloat16Saes === undefined
+          ? []
+          : [row('ours, bfloat16, SAEs too (`saeDtype`)', bfloat16Saes)]),
         ...(float32Report === undefined
           ? []
           : [
@@ -205,6 +210,9 @@ function large(section) {
             `${deviation.toExponential(1)}` +
             (typeof bfloat16Deviation === 'number'
               ? `; of bfloat16 from float32: ${bfloat16Deviation.toExponential(1)}`
+              : '') +
+            (typeof bfloat16SaesDeviation === 'number'
+              ? `, with SAEs in bfloat16 ${bfloat16SaesDeviation.toExponential(1)}`
               : '') +
             '.',
         ]),

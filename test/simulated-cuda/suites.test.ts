@@ -19,11 +19,6 @@ interface Suite {
 
 const part: Suite[] = [
   { name: 'golden numbers of positions', args: ['test/evaluation/positions.test.ts'], least: 10 },
-  {
-    name: 'batches without padding',
-    args: ['test/evaluation/engine/unpadded.test.ts', '-t', 'eight kinds'],
-    least: 1,
-  },
 ];
 
 const all: Suite[] = [
