@@ -8,7 +8,6 @@ import { serve, shippedRoot, smallRequest, temporaryFolder, untilReady } from '.
 import { executable, launch } from '../../browser.js';
 import { watch, type Watched } from './watched-page.js';
 
-const timeout = 20_000;
 /** Turns the direction of what follows. */
 const turning = '\u202e';
 const unseen = /(?![\u200c\u200d\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
@@ -73,13 +72,11 @@ describe.skipIf(executable === undefined)('an evaluation that is shared', () => 
     ] as const) {
       const page = await pageOf(name);
       const shown = page.locator('.heading').locator('button, a.button');
-      await expect
-        .poll(() => shown.allInnerTexts(), { message: name, timeout })
-        .toEqual([...buttons]);
+      await expect.poll(() => shown.allInnerTexts(), { message: name }).toEqual([...buttons]);
       await page.goto(`${server.url}/#/`);
       await page.locator('.what > a').first().waitFor();
       await expect
-        .poll(() => page.locator('.heading a.button').count(), { message: name, timeout })
+        .poll(() => page.locator('.heading a.button').count(), { message: name })
         .toBe(name === 'dash' ? 0 : 1);
       await page.context().close();
     }
@@ -99,10 +96,8 @@ describe.skipIf(executable === undefined)('an evaluation that is shared', () => 
           .join(' '),
       );
     const charts = page.locator('figure.chart');
-    await expect.poll(() => page.locator('.drawing:empty:visible').count(), { timeout }).toBe(0);
-    await expect
-      .poll(async () => (await charts.allInnerTexts()).join(''), { timeout })
-      .toContain('a\ufffdone');
+    await expect.poll(() => page.locator('.drawing:empty:visible').count()).toBe(0);
+    await expect.poll(async () => (await charts.allInnerTexts()).join('')).toContain('a\ufffdone');
     expect(await shown()).not.toMatch(unseen);
     // Pointing at a dot makes a text of the chart; Plot itself puts zero-width spaces into it.
     await page.locator('figure.chart circle').first().hover();
