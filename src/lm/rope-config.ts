@@ -93,6 +93,8 @@ function readScaling(
         rope.unsupported('rope_type', 'more than two rotated dimensions for dynamic scaling');
       return { kind, factor: rope.number('factor'), maxPositions };
     case 'yarn': {
+      if (dim % 2 !== 0)
+        rope.unsupported('rope_type', 'an even number of rotated dimensions for YaRN');
       const factor = rope.number('factor', maxPositions / originalPositions);
       return {
         kind,
@@ -101,10 +103,11 @@ function readScaling(
           'attention_factor',
           yarnAttention(factor, rope.number('mscale', null), rope.number('mscale_all_dim', null)),
         ),
-        betaFast: rope.number('beta_fast', 32),
-        betaSlow: rope.number('beta_slow', 1),
+        betaFast: rope.number('beta_fast', 32) || 32, // 0 is none, as in transformers
+        betaSlow: rope.number('beta_slow', 1) || 1,
         originalPositions,
-        truncate: rope.boolean('truncate', true),
+        // As in transformers, null is false and absence is true.
+        truncate: rope.boolean('truncate', !rope.names().includes('truncate')),
       };
     }
     case 'longrope':
@@ -180,6 +183,26 @@ export function readRopeSection(
       section === null ? { kind: 'default' } : readScaling(section, config, { ...defaults, dim }),
     ...(defaults.interleaved === undefined ? {} : { interleaved: true }),
   };
+}
+
+/**
+ * Rotary settings of one sort of blocks, in families whose sorts have sections of their own.
+ * transformers looks for some fields only outside these sections, where this family has none.
+ */
+export function readRopeOfSort(
+  section: JsonFields | null,
+  config: JsonFields,
+  defaults: RopeDefaults,
+): RopeConfig {
+  if (section?.value('truncate') === false)
+    section.unsupported('truncate', 'true: transformers does not see it in a section of a sort');
+  if (section?.has('type') === true && !section.has('rope_type'))
+    section.unsupported('type', "'rope_type': transformers does not see 'type' in this family");
+  return readRopeSection(
+    section,
+    config.with({ original_max_position_embeddings: null }),
+    defaults,
+  );
 }
 
 /** Rotary settings of a model whose blocks all have the same. */

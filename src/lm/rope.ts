@@ -185,8 +185,9 @@ export function rotate(x: Tensor, { cos, sin }: RopeTable): Tensor {
  * Heads whose rotated dimensions 2i and 2i + 1 belong together, in the order of {@link rotate}: the
  * even ones, then the odd ones. Products of queries and keys stay the same.
  */
-export function pairsToHalves(x: Tensor, dim: number): Tensor {
+export function pairsToHalves(x: Tensor, rotated: number): Tensor {
   const headDim = x.shape[3]!;
+  const dim = rotated + (rotated % 2); // an odd number counts as the next even one
   const pairs = dim === headDim ? x : x.narrow(-1, 0, dim);
   const halves = pairs.unflatten(-1, [-1, 2]).transpose(-1, -2).flatten(-2);
   return dim === headDim ? halves : ops.cat([halves, x.narrow(-1, dim, headDim - dim)], -1);

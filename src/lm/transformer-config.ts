@@ -113,6 +113,11 @@ export function numberOrNone(fields: JsonFields, name: string, fallback: number)
   return fields.names().includes(name) ? fields.number(name, null) : fallback;
 }
 
+/** The same of a window or a chunk: a number of positions. */
+export function windowOrNone(fields: JsonFields, name: string, fallback: number): number | null {
+  return fields.names().includes(name) ? fields.size(name, null) : fallback;
+}
+
 /** One value for each block, whose index counts from 0. */
 export function perBlock<T>(layers: number, of: (index: number) => T): T[] {
   return Array.from({ length: layers }, (_, index) => of(index));

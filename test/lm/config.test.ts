@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { SaeEvalError } from '#src/errors.js';
 import { hubCacheFolder } from '#src/hub-cache.js';
 import { loadLanguageModel, readModelConfig, type LanguageModel } from '#src/lm/index.js';
+import { pairsToHalves } from '#src/lm/rope.js';
 import { modelSize, WeightFiles } from '#src/lm/weight-files.js';
 import { scope, tensor } from '#src/torch/index.js';
 import fc from 'fast-check';
@@ -186,6 +187,44 @@ describe('config.json', () => {
       /layer_types: expected a list of 16/,
     ],
     [
+      'has a window of nothing',
+      { ...tiny, model_type: 'mistral', sliding_window: 0 },
+      'model-invalid',
+      /sliding_window: expected a whole number from 1/,
+    ],
+    [
+      'has older and newer settings of its full layers',
+      {
+        ...tiny,
+        model_type: 'gemma3_text',
+        rope_parameters: { full_attention: { rope_type: 'default', rope_theta: 10000 } },
+        rope_scaling: { rope_type: 'linear', factor: 8 },
+      },
+      'model-unsupported',
+      /rope_scaling: expected nothing beside rope_parameters/,
+    ],
+    [
+      'has a ramp that is not rounded, in a section of a sort of layers',
+      {
+        ...tiny,
+        model_type: 'gemma3_text',
+        rope_parameters: { full_attention: { rope_type: 'yarn', factor: 4, truncate: false } },
+      },
+      'model-unsupported',
+      /full_attention\.truncate: expected true/,
+    ],
+    [
+      'scales an odd number of dimensions by YaRN',
+      {
+        ...tiny,
+        model_type: 'gpt_neox',
+        rotary_pct: 0.1,
+        rope_parameters: { rope_type: 'yarn', factor: 4 },
+      },
+      'model-unsupported',
+      /rope_type: expected an even number of rotated dimensions/,
+    ],
+    [
       'is not causal',
       { ...tiny, model_type: 'gemma3_text', use_bidirectional_attention: true },
       'model-unsupported',
@@ -208,6 +247,74 @@ describe('config.json', () => {
       code: 'file-not-found',
       message: expect.stringContaining('no config.json'),
     });
+  });
+});
+
+/** What transformers 5.18 computes with, wherever the file says something else too. */
+describe('rotary settings', () => {
+  const { rope_parameters: _, ...bare } = tiny;
+  const ropes = async (config: object): Promise<readonly unknown[]> =>
+    (await readModelConfig(folder({ ...bare, ...config }))).ropes;
+
+  it('of GPT-NeoX go by its own names', async () => {
+    const neox = { model_type: 'gpt_neox', rope_theta: 500, partial_rotary_factor: 0.5 };
+    const [rope] = await ropes(neox);
+    expect(rope).toEqual({ theta: 10_000, dim: 8, scaling: { kind: 'default' } });
+    const [own] = await ropes({ ...neox, rotary_emb_base: 70, rotary_pct: 1 });
+    expect(own).toMatchObject({ theta: 70, dim: 32 });
+  });
+
+  it('of Phi-3 have a trained length of 4096, whatever the section says', async () => {
+    const factors = Array.from({ length: 16 }, () => 1.1);
+    const section = {
+      rope_type: 'longrope',
+      short_factor: factors,
+      long_factor: factors,
+      original_max_position_embeddings: 16,
+    };
+    const phi3 = { model_type: 'phi3', rope_parameters: section };
+    expect((await ropes(phi3))[0]).toMatchObject({ scaling: { originalPositions: 4096 } });
+    expect((await ropes({ ...phi3, original_max_position_embeddings: 32 }))[0]).toMatchObject({
+      scaling: { originalPositions: 32 },
+    });
+  });
+
+  it('of Gemma 3’s sorts of layers do not go by what is outside their sections', async () => {
+    const gemma3 = {
+      model_type: 'gemma3_text',
+      layer_types: Array.from({ length: 16 }, (__, i) =>
+        i % 2 === 0 ? 'sliding_attention' : 'full_attention',
+      ),
+      rope_theta: 1e6,
+      rope_local_base_freq: 50,
+      original_max_position_embeddings: 32,
+      rope_parameters: {
+        full_attention: { rope_type: 'llama3', factor: 2, low_freq_factor: 1, high_freq_factor: 4 },
+        sliding_attention: { rope_type: 'default' },
+      },
+    };
+    const [local, whole] = await ropes(gemma3);
+    expect(local).toMatchObject({ theta: 50 });
+    expect(whole).toMatchObject({ theta: 1e6, scaling: { originalPositions: 2048 } });
+  });
+
+  it('of gpt-oss are the usual ones if the section is empty', async () => {
+    const [rope] = await ropes({ model_type: 'gpt_oss', rope_scaling: {} });
+    expect(rope).toMatchObject({ theta: 150_000, scaling: { kind: 'yarn', factor: 32 } });
+    const [plain] = await ropes({ model_type: 'gpt_oss', rope_parameters: {} });
+    expect(plain).toMatchObject({ scaling: { kind: 'default' } });
+  });
+
+  it('of YaRN take 0 for none, and null for false', async () => {
+    const yarn = { rope_type: 'yarn', factor: 4, beta_fast: 0, beta_slow: 0, truncate: null };
+    const [rope] = await ropes({ rope_scaling: yarn });
+    expect(rope).toMatchObject({ scaling: { betaFast: 32, betaSlow: 1, truncate: false } });
+  });
+
+  it('of pairs that lie together count an odd dimension as the next even one', () => {
+    const x = tensor([[[[1, 2, 3, 4, 5, 6]]]]);
+    expect(pairsToHalves(x, 3).toArray()).toEqual(pairsToHalves(x, 4).toArray());
+    expect(pairsToHalves(x, 3).toArray()).toEqual([[[[1, 3, 2, 4, 5, 6]]]]);
   });
 });
 

@@ -11,7 +11,7 @@ import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { HeadLayerNorm, type Layer, type SelfAttention } from '../layers.js';
 import { readRope } from '../rope-config.js';
-import { numberOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
+import { windowOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
 import { Transformer } from '../transformer.js';
 
 function readCohere(fields: JsonFields, differences: Partial<FamilyConfig>): FamilyConfig {
@@ -109,7 +109,7 @@ export const cohere2: Family = {
     const sizes = readSizes(fields, { maxPositions: 8192 });
     const pattern = fields.size('sliding_window_pattern', 4);
     const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % pattern !== 0);
-    const size = numberOrNone(fields, 'sliding_window', 4096);
+    const size = windowOrNone(fields, 'sliding_window', 4096);
     const rope = readRope(fields, { ...sizes, interleaved: true });
     return readCohere(fields, {
       ...sizes,

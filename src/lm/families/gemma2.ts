@@ -8,6 +8,7 @@ import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
 import {
   numberOrNone,
+  windowOrNone,
   perBlock,
   readActivation,
   readTransformer,
@@ -34,6 +35,8 @@ export function readGemma(
   differences: Partial<FamilyConfig>,
 ): FamilyConfig {
   refuseBidirectional(fields);
+  const scalar = fields.number('query_pre_attn_scalar', 256);
+  if (scalar <= 0) fields.invalid('query_pre_attn_scalar', 'a number above 0');
   return readTransformer(fields, {
     sizes,
     ...(differences.ropes === undefined ? {} : { rope: null }),
@@ -41,10 +44,7 @@ export function readGemma(
       activation: readActivation(fields, 'hidden_activation', 'gelu_pytorch_tanh'),
       tiedHead: fields.boolean('tie_word_embeddings', true),
       mlpBias: false,
-      attentionScale: perBlock(
-        sizes.layers,
-        () => fields.number('query_pre_attn_scalar', 256) ** -0.5,
-      ),
+      attentionScale: perBlock(sizes.layers, () => scalar ** -0.5),
       ...differences,
     },
   });
@@ -99,7 +99,7 @@ export const gemma2: Family = {
     const sizes = readSizes(fields, { keyValueHeads: 4, headDim: 256 });
     return readGemma(fields, sizes, {
       windows: readWindows(fields, sizes.layers, {
-        size: numberOrNone(fields, 'sliding_window', 4096),
+        size: windowOrNone(fields, 'sliding_window', 4096),
         rule: (index) => index % 2 === 0,
       }),
       attentionSoftcap: numberOrNone(fields, 'attn_logit_softcapping', 50),

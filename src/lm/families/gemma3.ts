@@ -3,9 +3,9 @@
  * queries and keys of each head are normalized. Five blocks with a sliding window follow each
  * other, then one without; the two sorts have rotary settings of their own.
  */
-import { numberOrNone, readSizes, readSliding } from '../transformer-config.js';
+import { windowOrNone, readSizes, readSliding } from '../transformer-config.js';
 import type { Family } from '../family.js';
-import { readRopeSection, type RopeConfig } from '../rope-config.js';
+import { readRopeOfSort, type RopeConfig } from '../rope-config.js';
 import { createGemma, gemmaKeys, readGemma } from './gemma2.js';
 
 export const gemma3: Family = {
@@ -31,21 +31,24 @@ export const gemma3: Family = {
     });
     const pattern = fields.size('sliding_window_pattern', 6);
     const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % pattern !== 0);
-    const size = numberOrNone(fields, 'sliding_window', 4096);
+    const size = windowOrNone(fields, 'sliding_window', 4096);
     // transformers 5 has a section for each sort of layer; older files have `rope_scaling`, for
     // the layers without a window alone.
     const sections = fields.section('rope_parameters');
-    const full = readRopeSection(
-      sections?.section('full_attention') ?? fields.section('rope_scaling'),
-      fields,
-      { ...sizes, theta: 1_000_000 },
-    );
+    const older = fields.section('rope_scaling');
+    const newer = sections?.section('full_attention') ?? null;
+    if (older !== null && newer !== null)
+      fields.unsupported('rope_scaling', 'nothing beside rope_parameters');
+    const full = readRopeOfSort(newer ?? older, fields, { ...sizes, theta: 1_000_000 });
     const localTheta = fields.number('rope_local_base_freq', 10_000);
     const localSection = sections?.section('sliding_attention') ?? null;
     const local: RopeConfig =
       localSection === null
         ? { theta: localTheta, dim: full.dim, scaling: { kind: 'default' } }
-        : readRopeSection(localSection, fields, { ...sizes, theta: localTheta });
+        : readRopeOfSort(localSection, fields.with({ rope_theta: null }), {
+            ...sizes,
+            theta: localTheta,
+          });
     return readGemma(fields, sizes, {
       windows: sliding.map((slides) => (slides ? size : null)),
       ropes: sliding.map((slides) => (slides ? local : full)),

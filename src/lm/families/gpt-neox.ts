@@ -37,7 +37,9 @@ function readConfig(fields: JsonFields): FamilyConfig {
     maxPositions: fields.size('max_position_embeddings'),
     mlpWidth: fields.size('intermediate_size'),
   };
-  const rope = readRope(fields, {
+  // The family has names of its own for these two; transformers passes over the usual ones.
+  const own = fields.with({ rope_theta: null, partial_rotary_factor: null });
+  const rope = readRope(own, {
     ...sizes,
     theta: fields.number('rotary_emb_base', 10_000),
     partial: fields.number('rotary_pct', 0.25),
@@ -102,9 +104,10 @@ export const gptNeoX: Family = {
     used: [
       ...['hidden_size', 'intermediate_size', 'num_hidden_layers', 'num_attention_heads'],
       ...['max_position_embeddings', 'head_dim', 'layer_norm_eps', 'hidden_act', 'attention_bias'],
-      ...['use_parallel_residual', 'rotary_pct', 'rotary_emb_base', 'rope_theta'],
-      ...['rope_parameters', 'rope_scaling', 'partial_rotary_factor'],
+      ...['use_parallel_residual', 'rotary_pct', 'rotary_emb_base'],
+      ...['rope_parameters', 'rope_scaling'],
     ],
+    idle: ['rope_theta', 'partial_rotary_factor'],
   },
   prefixes: ['gpt_neox.'],
   normsAfter: false,

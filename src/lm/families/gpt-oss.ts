@@ -15,7 +15,7 @@ import { Linear, RMSNorm, type Layer } from '../layers.js';
 import { numbersPerBlock, widenMxfp4 } from '../mxfp4.js';
 import { readRope, readRopeSection } from '../rope-config.js';
 import {
-  numberOrNone,
+  windowOrNone,
   perBlock,
   readAliased,
   readSizes,
@@ -42,7 +42,8 @@ function readConfig(fields: JsonFields): FamilyConfig {
     fallback: 128,
   });
   const defaults = { ...sizes, theta: 150_000, originalPositions: sizes.maxPositions };
-  const saysNothing = !fields.has('rope_scaling') && !fields.has('rope_parameters');
+  const older = fields.section('rope_scaling')?.names() ?? [];
+  const saysNothing = older.length === 0 && !fields.has('rope_parameters');
   return readTransformer(fields, {
     sizes,
     rope: saysNothing
@@ -55,7 +56,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
       mlpBias: true,
       attentionSinks: true,
       windows: readWindows(fields, sizes.layers, {
-        size: numberOrNone(fields, 'sliding_window', 128),
+        size: windowOrNone(fields, 'sliding_window', 128),
         rule: (i) => i % 2 === 0,
       }),
       experts: {

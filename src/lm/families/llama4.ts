@@ -17,7 +17,7 @@ import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { RMSNorm, type MlpLayer, type SelfAttention } from '../layers.js';
 import { readRope, type RopeConfig } from '../rope-config.js';
-import { numberOrNone, perBlock, readSizes, readTransformer } from '../transformer-config.js';
+import { windowOrNone, perBlock, readSizes, readTransformer } from '../transformer-config.js';
 
 /** Which blocks rotate queries and keys: `no_rope_layers` has 1 for those that do. */
 function readRotated(fields: JsonFields, layers: number): boolean[] {
@@ -33,7 +33,7 @@ function readRotated(fields: JsonFields, layers: number): boolean[] {
 
 /** Number of positions that attend among themselves in each block; null for all. */
 function readChunks(fields: JsonFields, rotated: readonly boolean[]): (number | null)[] {
-  const size = numberOrNone(fields, 'attention_chunk_size', 8192);
+  const size = windowOrNone(fields, 'attention_chunk_size', 8192);
   if (size !== null && (!Number.isInteger(size) || size < 1))
     fields.invalid('attention_chunk_size', 'a whole number from 1, or null');
   const types = fields.strings('layer_types');

@@ -3,7 +3,7 @@
  * `sliding_window` positions.
  */
 import { llamaKeys } from '../config-keys.js';
-import { numberOrNone, readTransformer, readSizes, readWindows } from '../transformer-config.js';
+import { windowOrNone, readTransformer, readSizes, readWindows } from '../transformer-config.js';
 import type { Family } from '../family.js';
 import { llama } from './llama.js';
 
@@ -18,7 +18,7 @@ export const mistral: Family = {
   centeredByTransformerLens: false,
   readConfig(fields) {
     const sizes = readSizes(fields, { keyValueHeads: 8 });
-    const size = numberOrNone(fields, 'sliding_window', 4096);
+    const size = windowOrNone(fields, 'sliding_window', 4096);
     const windows = readWindows(fields, sizes.layers, { size, rule: () => true });
     return readTransformer(fields, {
       sizes,

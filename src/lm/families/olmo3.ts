@@ -5,8 +5,8 @@
 import { llamaKeys } from '../config-keys.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { readRopeSection, type RopeConfig, type RopeDefaults } from '../rope-config.js';
-import { numberOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
+import { readRopeOfSort, type RopeConfig, type RopeDefaults } from '../rope-config.js';
+import { windowOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
 import { olmo2 } from './olmo2.js';
 
 interface Ropes {
@@ -27,15 +27,15 @@ function readRopes(fields: JsonFields, defaults: RopeDefaults): Ropes {
     fields.unsupported('rope_scaling', 'nothing beside rope_parameters');
   const without = fields.with({ rope_theta: null });
   return {
-    full: readRopeSection(older ?? full, fields, defaults),
-    sliding: readRopeSection(sections?.section('sliding_attention') ?? null, without, defaults),
+    full: readRopeOfSort(older ?? full, fields, defaults),
+    sliding: readRopeOfSort(sections?.section('sliding_attention') ?? null, without, defaults),
   };
 }
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const sizes = readSizes(fields, { maxPositions: 2048 });
   const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % 4 !== 0);
-  const size = numberOrNone(fields, 'sliding_window', 4096);
+  const size = windowOrNone(fields, 'sliding_window', 4096);
   const ropes = readRopes(fields, { ...sizes, theta: 500_000 });
   return readTransformer(fields, {
     sizes,

@@ -16,10 +16,11 @@ import { readRope } from '../rope-config.js';
 function readConfig(fields: JsonFields): FamilyConfig {
   const sizes = readSizes(fields);
   const window = fields.size('sliding_window', null);
-  const rope = readRope(fields, {
+  // A default of the family, and so before what a section says.
+  const original = fields.size('original_max_position_embeddings', 4096);
+  const rope = readRope(fields.with({ original_max_position_embeddings: original }), {
     ...sizes,
     partial: 1,
-    originalPositions: 4096,
     yarnIsLongrope: true,
   });
   return readTransformer(fields, {

@@ -9,7 +9,7 @@ import { readPerToken, readSparseBlocks, sparseBlockKeys } from '../experts-conf
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import {
-  numberOrNone,
+  windowOrNone,
   perBlock,
   readAliased,
   readSizes,
@@ -24,10 +24,8 @@ function readConfig(fields: JsonFields): FamilyConfig {
     fallback: 128,
   });
   // Here the window holds for every block or for none.
-  const size = numberOrNone(fields, 'sliding_window', 4096);
-  if (size !== null && (!Number.isInteger(size) || size < 1))
-    fields.invalid('sliding_window', 'a whole number from 1, or null');
-  const window = fields.boolean('use_sliding_window', false) ? size : null;
+  const slides = fields.boolean('use_sliding_window', false);
+  const window = slides ? windowOrNone(fields, 'sliding_window', 4096) : null;
   return readTransformer(fields, {
     sizes,
     differences: {
