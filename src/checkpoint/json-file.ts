@@ -49,7 +49,25 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    const python = pythonJson(text);
+    if (python !== undefined) return python;
     throw new SaeEvalError(options.code, `${path}: expected JSON${notJson(text)}.`);
+  }
+}
+
+/**
+ * Value of a text as Python's json reads it: a byte order mark at its head is passed over, and NaN
+ * and the infinities, which JSON has no words for, are null. Undefined if it is not that either.
+ */
+function pythonJson(text: string): unknown {
+  // Strings are matched first, so that words in them stay.
+  const words = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
+  try {
+    return JSON.parse(
+      text.replace(/^\ufeff/, '').replaceAll(words, (word) => (word[0] === '"' ? word : 'null')),
+    );
+  } catch {
+    return undefined;
   }
 }
 

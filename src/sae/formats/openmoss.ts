@@ -20,7 +20,7 @@ const schema = z.looseObject({
   norm_activation: z.string().default('dataset-wise'),
   sparsity_include_decoder_norm: z.boolean().default(true),
   use_decoder_bias: z.boolean().default(true),
-  use_glu_encoder: z.boolean().default(false),
+  use_glu_encoder: z.boolean().optional(),
   apply_decoder_bias_to_pre_encoder: z.boolean().nullish(),
   d_sae: z.int().positive().nullish(),
   jump_relu_threshold: z.number().nullish(),
@@ -177,6 +177,12 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
         'evaluated.',
     );
   const linear = !tensors.has('W_E') && tensors.has('encoder.weight');
+  if (config.use_glu_encoder === false && tensors.has('W_E_glu'))
+    throw new SaeEvalError(
+      'checkpoint-keys',
+      `${file}: use_glu_encoder is false, and the weights have 'W_E_glu': expected true, or ` +
+        'weights without it.',
+    );
   return {
     form: 'dictionary',
     d,
@@ -195,7 +201,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
     subtractDecoderBias: config.apply_decoder_bias_to_pre_encoder === true,
     centered: given.centered(),
     glu:
-      config.use_glu_encoder || tensors.has('W_E_glu')
+      (config.use_glu_encoder ?? tensors.has('W_E_glu'))
         ? {
             weight: tensors.weight('W_E_glu', [d, m], 'as stored'),
             bias: tensors.vector('b_E_glu', [m]),

@@ -21,6 +21,7 @@ import { blockInName, settingsInName } from './file-name.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { findParts, looksPlain, type PlainParts } from './plain-tensors.js';
 import { Tensors } from './tensors.js';
+import { activationNote, plainNormalization, savedCount, savedPreBias } from './plain-values.js';
 import { meaningfulTensor, unusedNote } from './unused-tensors.js';
 
 /** Kinds of a file with neither a threshold nor gates: its activation function is not in it. */
@@ -55,6 +56,18 @@ function jumpRelu(
   return { kind: 'jumprelu', threshold: { tensor: name, log } };
 }
 
+/** The k of the file, and where it stands: in a tensor, in a value, else in the file's name. */
+function savedK(
+  checkpoint: Checkpoint,
+  tensor: string | null,
+): { saved: number | null | undefined; where: string } {
+  if (tensor !== null)
+    return { saved: readScalar(checkpoint, tensor), where: `the tensor '${tensor}'` };
+  const value = savedCount(checkpoint);
+  if (value !== null) return { saved: value.k, where: `the value '${value.path}'` };
+  return { saved: settingsInName(checkpoint.path).k, where: 'the file’s name' };
+}
+
 function activationOf(
   checkpoint: Checkpoint,
   { threshold, gates, k, m }: PlainParts,
@@ -64,12 +77,7 @@ function activationOf(
   if (threshold !== null) return jumpRelu(checkpoint, threshold);
   const { kind } = given.fields;
   if (k === null && (kind === undefined || kind === 'Vanilla')) return { kind: 'relu' };
-  const inFile = k === null ? null : readScalar(checkpoint, k);
-  const saved = inFile ?? settingsInName(checkpoint.path).k;
-  return {
-    kind: 'topk',
-    k: given.k({ saved, m, where: inFile === null ? 'the file’s name' : `the tensor '${k}'` }),
-  };
+  return { kind: 'topk', k: given.k({ ...savedK(checkpoint, k), m }) };
 }
 
 /** Remark on what the request left to be assumed. */
@@ -145,7 +153,7 @@ function describe(file: FormatFile, given: GivenSettings): FormatDescription {
   const isOpen = parts.threshold === null && parts.gates === null;
   const isQwens =
     isOpen && parts.turned && decoderBias === 'b_dec' && given.fields.kind !== 'Vanilla';
-  const preBias = parts.preBias && !isQwens;
+  const preBias = savedPreBias(checkpoint) ?? (parts.preBias && !isQwens);
   const kinds = checkKind(file, given) as readonly [SaeKind, ...SaeKind[]];
   const extra = meaningfulTensor(checkpoint, new Set(parts.names));
   if (extra !== null)
@@ -168,7 +176,7 @@ function describe(file: FormatFile, given: GivenSettings): FormatDescription {
     centered: given.centered(),
     activation: activationOf(checkpoint, parts, given),
     decoderNorm: 'none',
-    normalization: given.normalization({ kind: 'none' }),
+    normalization: plainNormalization(checkpoint, given),
   };
   return {
     ...form,
@@ -182,7 +190,8 @@ function describe(file: FormatFile, given: GivenSettings): FormatDescription {
       ...[saeLensAlone(checkpoint)].filter((note) => note !== null),
       ...assumedNote(given, form),
       ...layerNote(checkpoint.path, block === null ? null : block + 1, given),
-      ...unusedNote(checkpoint, form),
+      ...activationNote(checkpoint, form.activation),
+      ...unusedNote(checkpoint, form, parts.names),
     ],
   };
 }

@@ -74,6 +74,9 @@ export function activationOf(
     config.architecture === 'standard' && before6 === 'topk' ? 'topk' : config.architecture;
   if (before6 !== null && !['relu', 'topk'].includes(before6))
     throw unsupported(file, 'activation', before6, 'relu or topk');
+  // Versions before 6 computed these architectures with either; here it is ReLU's place alone.
+  if (before6 === 'topk' && /^(?:gated|jumprelu|transcoder|skip)/.test(architecture))
+    throw unsupported(file, `with architecture ${architecture}, activation`, before6, 'relu');
   const rescaled = config.rescale_acts_by_decoder_norm ? 'latents' : 'none';
   switch (architecture) {
     case 'standard':
@@ -99,7 +102,10 @@ export function activationOf(
       return { activation: jumpRelu(source, m, 'topk_threshold'), decoderNorm: rescaled };
     case 'topk':
     case 'abstopk': {
-      const saved = config.k ?? config.activation_fn_kwargs?.k;
+      const before = config.activation_fn_kwargs?.k;
+      if (typeof config.k === 'number' && before !== undefined && before !== config.k)
+        throw unsupported(file, 'activation_fn_kwargs.k', before, `the value of k, ${config.k}`);
+      const saved = config.k ?? before;
       const k = given.k({ saved, m, where: 'cfg.json' });
       const { keeps_negative, by_magnitude, decoder_norm } = config.sae_eval ?? {};
       const isMagnitude = architecture === 'abstopk' || by_magnitude === true;

@@ -95,19 +95,39 @@ function refuseFinetuned({ config, tensors, file }: Source): void {
     );
 }
 
+/** Dtypes by the names that PyTorch has for them; null for those that round nothing. */
+const dtypeNames = {
+  float32: null,
+  float: null,
+  fp32: null,
+  float64: null,
+  double: null,
+  bfloat16: 'bfloat16',
+  bf16: 'bfloat16',
+  float16: 'float16',
+  half: 'float16',
+  fp16: 'float16',
+} as const;
+
 /**
  * SAELens casts the weights to the configuration's dtype; one wider than the file's changes
  * nothing.
  */
 function roundingOf(
-  { config }: Source,
+  { config, file }: Source,
   { entries }: Checkpoint,
 ): Pick<DictionaryForm, 'roundedTo'> {
-  const wanted = /^(?:torch\.)?(bfloat16|float16)$/.exec(config.dtype ?? '')?.[1] as
-    'bfloat16' | 'float16' | undefined;
+  const named = (config.dtype ?? 'float32').replace(/^torch\./, '');
+  if (!Object.hasOwn(dtypeNames, named))
+    throw new SaeEvalError(
+      'sae-kind',
+      `${file}: dtype ${JSON.stringify(named.slice(0, 60))} is not supported; expected ` +
+        `${Object.keys(dtypeNames).join(', ')}.`,
+    );
+  const wanted = dtypeNames[named as keyof typeof dtypeNames];
   const matrices = ['W_enc', 'W_dec'].flatMap((name) => entries.get(name) ?? []);
   const differs = matrices.some(({ dtype }) => dtype !== wanted);
-  return wanted === undefined || !differs ? {} : { roundedTo: wanted };
+  return wanted === null || !differs ? {} : { roundedTo: wanted };
 }
 
 /** The skip connection, which only architectures of that name have. */

@@ -7,6 +7,8 @@
 import { basename, dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { readConfig } from '../../checkpoint/json-file.js';
+import type { Checkpoint } from '../../checkpoint/read.js';
+import { readNumbers } from '../../checkpoint/scalar.js';
 import { SaeEvalError } from '../../errors.js';
 import type { DictionaryForm } from '../description.js';
 import type { GivenSettings } from '../given.js';
@@ -26,6 +28,7 @@ const schema = z.looseObject({
   skip_connection: z.boolean().default(false),
 });
 
+const afterChoice = new Refused('latents that are changed after the choice');
 const encoderOfItsOwn = new Refused('an encoder of another kind than one matrix');
 
 const vocabulary: Vocabulary = {
@@ -52,6 +55,8 @@ const vocabulary: Vocabulary = {
   tensors: {
     ...all('honored', 'encoder.weight', 'encoder.bias', 'W_dec', 'b_dec'),
     W_skip: 'honored',
+    ...all('setting', 'post_enc', 'post_enc_scale'),
+    ...all(afterChoice, 'post_encs*', 'post_enc_scales*'),
   },
 };
 
@@ -63,6 +68,23 @@ function sidesOf(hookPoint: string): [reads: string, predicts: string | null] {
   if (!/^\w+(?:\.\w+)*\.\d+(?:\.\w+)*$/.test(hookPoint)) return [hookPoint, null];
   const module = hookPoint.replace(/\.(?:input|output)$/, '');
   return [`${module}.input`, `${module}.output`];
+}
+
+/** What the latents get after the choice: files have it even if it was not trained. */
+function refusePostEncoder(checkpoint: Checkpoint): void {
+  for (const [name, idle] of [
+    ['post_enc', 0],
+    ['post_enc_scale', 1],
+  ] as const)
+    if (
+      checkpoint.entries.has(name) &&
+      readNumbers(checkpoint, name).some((value) => value !== idle)
+    )
+      throw new SaeEvalError(
+        'sae-kind',
+        `${checkpoint.path}: the tensor '${name}' is not supported: ${afterChoice.why}; expected ` +
+          `${idle} for each latent.`,
+      );
 }
 
 function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings): FormatDescription {
@@ -81,6 +103,7 @@ function describe({ checkpoint, configPath }: FormatFile, given: GivenSettings):
       `${configPath}: skip_connection true is not supported without transcode: expected a ` +
         'transcoder.',
     );
+  refusePostEncoder(checkpoint);
   given.refuse('scale', "sparsify's SAEs read raw activations");
   const tensors = new Tensors(checkpoint);
   if (tensors.has('W_skip') && !config.skip_connection)

@@ -4,7 +4,7 @@
  */
 import type { Bilingual } from '../../bilingual.js';
 import { weightDtypes } from '../../checkpoint/dtypes.js';
-import type { Checkpoint } from '../../checkpoint/read.js';
+import type { Checkpoint, TensorEntry } from '../../checkpoint/read.js';
 import { usedTensors } from '../used-tensors.js';
 import type { SaeForm } from '../description.js';
 
@@ -42,16 +42,26 @@ export const isHarmless = (name: string): boolean =>
  * tensor without elements, or of whole numbers, cannot.
  */
 export function meaningfulTensor(
-  { entries, opaque }: Pick<Checkpoint, 'entries' | 'opaque'>,
+  {
+    entries,
+    opaque,
+    others,
+    contents,
+  }: Pick<Checkpoint, 'entries' | 'opaque' | 'others' | 'contents'>,
   own: ReadonlySet<string>,
 ): string | null {
   // What lies deeper belongs to another module.
   const suspect = (name: string): boolean =>
     !own.has(name) && name.split('.').length <= 2 && !isHarmless(name) && meaningful.test(name);
-  for (const [name, { dtype, shape }] of entries)
-    if (suspect(name) && weightDtypes.includes(dtype) && !shape.includes(0)) return name;
+  const isWeight = (entry: TensorEntry | undefined): boolean =>
+    entry !== undefined && weightDtypes.includes(entry.dtype) && !entry.shape.includes(0);
+  for (const [name, entry] of entries) if (suspect(name) && isWeight(entry)) return name;
   for (const [name, { isTensor }] of opaque) if (isTensor && suspect(name)) return name;
-  return null;
+  // Beside the state dict: what lies in other dicts is an optimizer's, or another model's.
+  const beside = others.find(
+    (name) => !name.includes('.') && suspect(name) && isWeight(contents.tensors.get(name)),
+  );
+  return beside ?? null;
 }
 
 const quoted = (names: readonly string[]): string =>
@@ -65,16 +75,25 @@ export function unusedTensors({
   checkpoint: { entries, opaque },
   ...form
 }: SaeForm & { checkpoint: Checkpoint }): string[] {
-  const used = usedTensors(form);
+  // A tensor k was read when the SAE was described.
+  const counts = 'activation' in form && form.activation.kind === 'topk' ? ['k'] : [];
+  const used = new Set([...usedTensors(form), ...counts]);
   return [
     ...entries.keys(),
     ...[...opaque].filter(([, { isTensor }]) => isTensor).map(([name]) => name),
   ].filter((name) => !used.has(name) && !isHarmless(name));
 }
 
-/** Note that names the unused tensors; empty without any. */
-export function unusedNote(checkpoint: Checkpoint, form: SaeForm): Bilingual[] {
-  const names = unusedTensors({ checkpoint, ...form });
+/**
+ * Note that names the unused tensors; empty without any.
+ * @param read names of tensors that were read when the SAE was described.
+ */
+export function unusedNote(
+  checkpoint: Checkpoint,
+  form: SaeForm,
+  read: readonly string[] = [],
+): Bilingual[] {
+  const names = unusedTensors({ checkpoint, ...form }).filter((name) => !read.includes(name));
   if (names.length === 0) return [];
   const one = names.length === 1;
   return [
