@@ -19,9 +19,10 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): z.out
 }
 
 const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
-  ({ schema }) =>
+  ({ schema, httpPart }) =>
   (value) => {
-    const { data, faults } = check(schema, value);
+    const of = httpPart === 'querystring' ? 'the query' : 'a request';
+    const { data, faults } = check(schema, value, { of });
     return faults === null ? { value: data } : { error: invalid(faults) };
   };
 

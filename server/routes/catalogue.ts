@@ -30,7 +30,7 @@ import { takenBy } from '../jobs/waiting-for.js';
 import { problems, type Api } from './api.js';
 import { mayKnow } from './records.js';
 
-const inspectQuery = z.object({
+const inspectQuery = z.strictObject({
   path: z
     .string()
     .min(1)

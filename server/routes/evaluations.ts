@@ -15,7 +15,7 @@ import { problems, type Api } from './api.js';
 import { cursorOf, placeOf } from './cursor.js';
 import { existingSummary, idParameters, readable, recordText } from './records.js';
 
-const listQuery = z.object({
+const listQuery = z.strictObject({
   status: z
     .string()
     .max(200)
@@ -64,14 +64,14 @@ const listQuery = z.object({
     .describe('`nextCursor` of the previous page, with the same parameters.'),
 });
 
-const getQuery = z.object({
+const getQuery = z.strictObject({
   fields: z
     .enum(['all', 'summary'])
     .default('all')
     .describe('`summary`: without the result, as in the list, which is quick however large it is.'),
 });
 
-const removeQuery = z.object({
+const removeQuery = z.strictObject({
   keep: z
     .enum(['partial'])
     .optional()

@@ -18,7 +18,7 @@ const parquetType = 'application/vnd.apache.parquet';
 /** Most rows of an answer: each has its contexts. */
 const mostRows = 500;
 
-const latentsQuery = z.object({
+const latentsQuery = z.strictObject({
   sae: z.string().max(1000).optional().describe('Label of the SAE; default: the first.'),
   sort: z
     .enum(latentSorts)

@@ -29,7 +29,7 @@ const mediaTypes: Record<ReportFormat, string> = {
 };
 const sumsType = 'application/octet-stream';
 
-const reportQuery = z.object({
+const reportQuery = z.strictObject({
   format: z
     .enum(reportFormats)
     .optional()

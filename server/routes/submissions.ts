@@ -12,7 +12,7 @@ import { parseWith } from '../validation.js';
 import { problems, type Api } from './api.js';
 import { existingSummary, idParameters, recordText } from './records.js';
 
-const waitQuery = z.object({
+const waitQuery = z.strictObject({
   wait: z.coerce
     .number()
     .min(0)

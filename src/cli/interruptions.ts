@@ -1,8 +1,8 @@
-/** Ctrl-C: what the first and the next do to an evaluation. */
+/** Ctrl-C and SIGTERM: what the first and the next do to an evaluation. */
 import { existsSync } from 'node:fs';
 import { SaeEvalError } from '../errors.js';
 
-/** The signals of Ctrl-C: the first may only stop the run, the next cancels it. */
+/** The first signal may only stop the run, the next cancels it. */
 export function interruptions({ keepPartial }: { keepPartial: boolean }): {
   stop: AbortSignal;
   cancel: AbortSignal;
@@ -14,7 +14,7 @@ export function interruptions({ keepPartial }: { keepPartial: boolean }): {
     stop: stop.signal,
     cancel: cancel.signal,
     listen(journal) {
-      const onSignal = (): void => {
+      const onSignal = (signal: NodeJS.Signals): void => {
         if (keepPartial && !stop.signal.aborted) {
           process.stderr.write('Stopping; the report will be of the samples done.\n');
           stop.abort();
@@ -26,7 +26,12 @@ export function interruptions({ keepPartial }: { keepPartial: boolean }): {
           path !== null && existsSync(path)
             ? ' What was computed is kept: the same command continues it.'
             : '';
-        cancel.abort(new SaeEvalError('cancelled', `The evaluation was cancelled.${continues}`));
+        // Whoever ends a process by SIGTERM may want it elsewhere; Ctrl-C is a person's will.
+        const [code, sentence] =
+          signal === 'SIGTERM'
+            ? (['preempted', 'The process was asked to end.'] as const)
+            : (['cancelled', 'The evaluation was cancelled.'] as const);
+        cancel.abort(new SaeEvalError(code, `${sentence}${continues}`));
       };
       const unlisten = (): void => {
         process.removeListener('SIGINT', onSignal).removeListener('SIGTERM', onSignal);

@@ -28,6 +28,12 @@ type Fields = Record<string, unknown>;
 const isObject = (value: unknown): value is Fields =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
 
+const exists = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
+
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(() => null);
   try {
@@ -99,8 +105,15 @@ function taken(folder: string, what: string, differing: readonly string[]): SaeE
 
 /** Whether a run of another request has the folder, as an error; null if it may be used. */
 async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalError | null> {
-  const report = await readJson(join(folder, 'report.json'));
+  const path = join(folder, 'report.json');
+  const report = await readJson(path);
   const reported = isObject(report) ? requestOf(report['config']) : null;
+  if (reported === null && (await exists(path)))
+    return new SaeEvalError(
+      'request-invalid',
+      `--out: ${folder} holds a report.json that is damaged or of another program. Choose ` +
+        'another folder, or give --overwrite to replace it',
+    );
   if (isObject(report) && reported !== null) {
     const differing = differences(reported, known);
     const when = typeof report['createdAt'] === 'string' ? ` of ${report['createdAt']}` : '';
@@ -114,11 +127,9 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
     if (differing.length > 0)
       return taken(folder, `the shards of another run (${inWords(planned)})`, differing);
   }
-  const hasJournal = await stat(journalIn(folder)).then(
-    () => true,
-    () => false,
-  );
-  const begun = hasJournal ? requestOf(await readJson(requestIn(folder))) : null;
+  const begun = (await exists(journalIn(folder)))
+    ? requestOf(await readJson(requestIn(folder)))
+    : null;
   const differing = begun === null ? [] : differences(begun, known);
   return begun === null || differing.length === 0
     ? null

@@ -36,6 +36,9 @@ import { evaluationPath } from './paths.js';
 import { Transport, type TransportOptions } from './transport.js';
 import { watch } from './watch.js';
 
+/** Seconds; a timer holds no more milliseconds than 2³¹ − 1. */
+const longestTimer = 2_147_483;
+
 export type SaeEvalClientOptions = TransportOptions;
 
 /**
@@ -92,6 +95,9 @@ export class SaeEvalClient {
     body: unknown,
     { wait = false, idempotencyKey = newKey(), onEvent, signal }: EvaluateOptions,
   ): Promise<EvaluationRecord> {
+    // Before anything is sent: what was submitted would have no id for the caller.
+    if (typeof wait === 'number' && !(wait >= 0 && wait <= longestTimer))
+      throw new RangeError(`wait: expected seconds from 0 to ${longestTimer}, found ${wait}.`);
     const record = await this.#transport.json<EvaluationRecord>({
       method: 'POST',
       path,

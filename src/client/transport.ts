@@ -22,6 +22,9 @@ export interface Call {
   repeatable?: boolean;
 }
 
+/** What a header can carry. */
+const headerValue = /^[\x20-\x7e]*$/;
+
 /** Seconds; a longer `Retry-After` is an error at once. */
 const longestRetryAfter = 60;
 
@@ -57,7 +60,13 @@ export class Transport {
   readonly #base: string;
   readonly #options: TransportOptions;
 
+  /** @throws TypeError for an address or a key with which no request can be sent. */
   constructor(url: string, options: TransportOptions) {
+    if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url))
+      throw new TypeError(`Expected the server's address, http://… or https://…, found ${url}.`);
+    // The key itself is not shown: the message may end in somebody's log.
+    if (options.apiKey !== undefined && !headerValue.test(options.apiKey))
+      throw new TypeError('apiKey: expected printable ASCII characters on one line.');
     this.#base = url.replace(/\/+$/, '');
     this.#options = options;
   }
@@ -113,6 +122,9 @@ export class Transport {
     signal,
   }: Omit<Call, 'repeatable'>): Promise<Response> {
     const { apiKey, fetch = globalThis.fetch } = this.#options;
+    for (const [name, value] of Object.entries(headers))
+      if (!headerValue.test(value))
+        throw new TypeError(`${name}: expected printable ASCII characters on one line.`);
     const parameters = new URLSearchParams(
       Object.entries(query).flatMap(([name, value]): [string, string][] =>
         value === undefined ? [] : [value].flat().map((one) => [name, String(one)]),

@@ -277,6 +277,10 @@ export class ComputeProcess {
         if (stop?.aborted === true) onStop();
       });
     } catch (thrown) {
+      if (thrown instanceof CallbackFault) {
+        await this.end(); // It would go on for nobody.
+        throw thrown.cause;
+      }
       if (isAborted(signal)) throw abortReason(signal);
       // A module that failed to load stays failed in that process, and so does a lost device.
       if (message.type === 'describe' || asSaeEvalError(thrown).code === 'device-lost')
@@ -360,20 +364,29 @@ export class ComputeProcess {
     if (message.type !== 'error') this.#answers = true;
     if ('usage' in message && message.usage !== undefined) this.usage = message.usage;
     if (pending === null || message.call !== pending.call) return;
-    if (message.type === 'progress') pending.options.onProgress?.(message.progress);
-    else if (message.type === 'notice') pending.options.onNotice?.(message.text);
-    else if (message.type === 'partial') pending.options.onResult?.(message.results);
-    else if (message.type === 'shard-progress') pending.options.onSamples?.(message.samples);
-    else if (message.type === 'shard-done') pending.resolve(message.done);
+    try {
+      if (message.type === 'progress') pending.options.onProgress?.(message.progress);
+      else if (message.type === 'notice') pending.options.onNotice?.(message.text);
+      else if (message.type === 'partial') pending.options.onResult?.(message.results);
+      else if (message.type === 'shard-progress') pending.options.onSamples?.(message.samples);
+    } catch (thrown) {
+      pending.reject(new CallbackFault('A function of the caller threw.', { cause: thrown }));
+      return;
+    }
+    if (message.type === 'shard-done') pending.resolve(message.done);
     else if (message.type === 'result') pending.resolve(message.result);
     else if (message.type === 'described') pending.resolve(message.machine);
-    else pending.reject(SaeEvalError.fromJSON(message.error as SerializedError));
+    else if (message.type === 'error')
+      pending.reject(SaeEvalError.fromJSON(message.error as SerializedError));
   }
 
   #fail(error: SaeEvalError): void {
     this.#pending?.reject(error);
   }
 }
+
+/** What a function of the caller threw, which ends the call with it. */
+class CallbackFault extends Error {}
 
 const abandoned: Death = {
   sentence: 'The compute process could not be ended (a driver or a file system holds it).',

@@ -77,6 +77,24 @@ describe('evaluate', () => {
     expect(resultIn(cut).comparisons).toEqual(resultIn(whole()).comparisons);
   });
 
+  it('ends with 75 if the process is asked to end, and keeps what it computed', async () => {
+    const out = join(folder, 'asked');
+    const long = ['--out', out, '--set', 'dataset.maxSamples=5000'];
+    const child = spawn(process.execPath, [main, 'evaluate', requestFile(), ...long], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: environment,
+    });
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    let stderr = '';
+    child.stderr.on('data', (text) => (stderr += String(text)));
+    while (!existsSync(join(out, '.journal')) && child.exitCode === null)
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill('SIGTERM');
+    expect(await ended, stderr).toBe(75);
+    expect(stderr).toMatch(/asked to end\. What was computed is kept: the same command/);
+    expect(existsSync(join(out, '.journal'))).toBe(true);
+  });
+
   it('reports on the samples done if it is asked to and Ctrl-C stops it', async () => {
     const out = join(folder, 'stopped');
     const flags = ['--out', out, '--keep-partial', '--set', 'dataset.maxSamples=5000'];
@@ -258,6 +276,15 @@ describe('other commands', () => {
     expect(answer('report').stdout).toMatch(/^# /);
     expect(answer('several')).toMatchObject({ status: 0, stdout: '' });
     expect(readFileSync(join(folder, 'both/report.md'), 'utf8')).toContain('TopK @2');
+  });
+
+  it('write no report over a run’s result', () => {
+    const before = readFileSync(join(whole(), 'report.json'));
+    const { status, stderr } = cli(
+      ...['report', whole(), '--format', 'html', '--out', join(whole(), 'report.json')],
+    );
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/holds the result of a run/)]);
+    expect(readFileSync(join(whole(), 'report.json')).equals(before)).toBe(true);
   });
 
   it('run the same request in the same folder again, in the language asked for', () => {

@@ -46,6 +46,15 @@ it('takes the folder of the same request, whatever its name and wherever it comp
   await expect(take({ device: 'cpu' })).rejects.toThrow('differs in device');
 });
 
+it('leaves a report alone that is damaged or of another program', async () => {
+  for (const text of ['{"config": {', '{"my": "data"}', '']) {
+    writeFileSync(join(folder, 'report.json'), text);
+    await expect(take()).rejects.toThrow('report.json that is damaged or of another program');
+    expect(readFileSync(join(folder, 'report.json'), 'utf8')).toBe(text);
+  }
+  await take({}, true);
+});
+
 it('takes the BOS that the files ask for as said', async () => {
   storeReport({ dataset: { path: 'd', prependBos: true } });
   await take({}, false, true);

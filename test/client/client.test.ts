@@ -100,6 +100,25 @@ describe('errors', () => {
   });
 });
 
+describe('what cannot be sent', () => {
+  it('is refused before it is sent, and shows no key', async () => {
+    for (const url of ['127.0.0.1:8787', 'localhost:8787', 'ftp://x', ''])
+      expect(() => new SaeEvalClient(url)).toThrow(/the server's address, http:\/\//);
+    for (const apiKey of ['sae_secret\nline', 'ключ'])
+      expect(() => new SaeEvalClient('http://127.0.0.1:1', { apiKey })).toThrow(
+        /^apiKey: expected printable ASCII characters on one line\.$/,
+      );
+    const url = await listen((_, response) => json(response, 202, { id: 'a', status: 'queued' }));
+    const client = new SaeEvalClient(url);
+    for (const wait of [-1, NaN, Infinity])
+      await expect(client.evaluate(request, { wait })).rejects.toThrow(/^wait: expected seconds/);
+    await expect(client.evaluate(request, { idempotencyKey: '中' })).rejects.toThrow(
+      /^idempotency-key: expected printable ASCII/,
+    );
+    expect(calls).toBe(0);
+  });
+});
+
 describe('retries', () => {
   it('GET and keyed POST are sent again, with the same key', async () => {
     const keys = new Set<string>();

@@ -1,7 +1,7 @@
 /**
  * Hosts that compute shards of one run in a shared folder, and are lost: killed, frozen, all
- * without power. Whatever happens, the merged numbers are those of a run on one device. In full runs
- * all three, else a host that is killed.
+ * without power. Whatever happens, the merged numbers are those of a run on one device. In full
+ * runs all three, else a host that is killed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

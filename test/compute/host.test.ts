@@ -58,6 +58,20 @@ describe('ComputeProcess', () => {
     },
   );
 
+  it('ends a call with what a function of the caller throws, and goes on', async () => {
+    const mine = new RangeError('mine');
+    const thrown: unknown = await compute
+      .run(request(400), {
+        id: 'one',
+        onProgress: () => {
+          throw mine;
+        },
+      })
+      .catch((error: unknown) => error);
+    expect(thrown).toBe(mine);
+    expect((await compute.run(request(8), { id: 'two' })).status).toBe('succeeded');
+  });
+
   it(
     'takes over a process that was started ahead, makes another where that has ended, and ' +
       'ends one it did not need',

@@ -103,6 +103,24 @@ describe('catalogue', () => {
 });
 
 describe('problems', () => {
+  it('names parameters that an address does not have', async () => {
+    for (const [path, method, name] of [
+      ['/v1/evaluations?stat=failed', 'GET', 'stat'],
+      ['/v1/evaluations/unknown?kep=partial', 'DELETE', 'kep'],
+      ['/v1/evaluations/unknown?feilds=summary', 'GET', 'feilds'],
+      ['/v1/evaluations/unknown/report?fromat=md', 'GET', 'fromat'],
+    ] as const) {
+      const response = await fetch(`${server.url}${path}`, { method });
+      const { errors } = await problem(response, 422, 'request-invalid');
+      expect(errors).toEqual([
+        {
+          path: name,
+          message: expect.stringMatching(/^is not a field of the query; did you mean/),
+        },
+      ]);
+    }
+  });
+
   it('says what is not there and what a method cannot do', async () => {
     await problem(await get('/v1/nothing'), 404, 'not-found');
     await problem(await get('/v1/evaluations/unknown'), 404, 'not-found');

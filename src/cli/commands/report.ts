@@ -1,7 +1,7 @@
 /** `sae-eval report`: renders stored results again, or compares several. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { asSaeEvalError } from '../../errors.js';
+import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { renderReport } from '../../report/index.js';
 import { saebenchDocuments, type SaebenchDocument } from '../../report/saebench.js';
 import type { EvaluationResult } from '../../schema/index.js';
@@ -31,6 +31,21 @@ export async function report(
   await write(text, out);
 }
 
+/** @throws SaeEvalError `request-invalid` if the file is a run's result: there is no other. */
+async function refuseResult(out: string): Promise<void> {
+  if (basename(out) !== 'report.json') return;
+  const isThere = await stat(out).then(
+    () => true,
+    () => false,
+  );
+  if (isThere)
+    throw new SaeEvalError(
+      'request-invalid',
+      `--out ${out}: this file holds the result of a run, of which reports are made. Choose ` +
+        'another file',
+    );
+}
+
 /** Writes a text to a file, or to standard output. */
 async function write(text: string, out: string | undefined): Promise<void> {
   const whole = text.endsWith('\n') ? text : `${text}\n`;
@@ -38,9 +53,12 @@ async function write(text: string, out: string | undefined): Promise<void> {
     process.stdout.write(whole);
     return;
   }
+  await refuseResult(out);
+  const draft = `${out}.part`;
   try {
     await mkdir(dirname(out), { recursive: true });
-    await writeFile(out, whole);
+    await writeFile(draft, whole);
+    await rename(draft, out);
   } catch (thrown) {
     throw asSaeEvalError(thrown, `--out ${out}`);
   }

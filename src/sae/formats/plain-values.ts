@@ -1,6 +1,6 @@
 /**
- * What stands beside a plain SAE's tensors in its file: its k, the number that its input was divided
- * by, and settings of the code that trained it.
+ * What stands beside a plain SAE's tensors in its file: its k, the number that its input was
+ * divided by, and settings of the code that trained it.
  */
 import type { Bilingual } from '../../bilingual.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
@@ -40,9 +40,11 @@ export function savedPreBias(checkpoint: Values): boolean | null {
   return typeof found?.value === 'boolean' ? found.value : null;
 }
 
-/** Numbers by which an input is made. */
-const scaling =
-  /^(?:norm_factor|norm_scale|scal(?:e|ing)(?:_factor)?|(?:in|input|act\w*|data\w*)_(?:scale|norm|std)\w*)$/;
+/** Names of numbers by which an input is made. */
+const scaling = new RegExp(
+  '^(?:norm_factor|norm_scale|scal(?:e|ing)(?:_factor)?|' +
+    '(?:in|input|act\\w*|data\\w*)_(?:scale|norm|std)\\w*)$',
+);
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 60) ?? 'none';
 
 /** A value that says something of the input, in words that do not tell what to compute. */
