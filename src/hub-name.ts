@@ -21,7 +21,8 @@ const pattern = /^((?:[\w-][\w.-]*\/)?[\w-][\w.-]*)(?:@([\w-][\w./-]*))?(?::([^:
 export function parseHubName(name: string): HubName | null {
   const [, repository, revision = 'main', path = null] = pattern.exec(name) ?? [];
   const leaves = [revision, ...(path ?? '').split('/')].some((part) => part.includes('..'));
-  if (repository === undefined || repository.includes('..') || leaves) return null;
+  const isAddress = path?.startsWith('//') === true; // https://…
+  if (repository === undefined || repository.includes('..') || leaves || isAddress) return null;
   return { repository, revision, path };
 }
 

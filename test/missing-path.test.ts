@@ -41,6 +41,7 @@ it('gives the command for what may be a repository of the hub', () => {
       '`hf download org/model-7b --revision v1`',
   );
   expect(said('some-model', { hub: 'model' })).toContain('`hf download some-model`');
+  expect(said('https://huggingface.co/gpt2', { hub: 'model' })).not.toContain('hf download');
   expect(said('org/texts', { hub: 'dataset' })).toContain(
     '`hf download org/texts --repo-type dataset`',
   );

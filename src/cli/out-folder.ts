@@ -2,6 +2,7 @@
  * The folder that `--out` names: free, of the same request (which then continues or is written
  * again), or of another one, which is left alone.
  */
+import { statSync } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -138,13 +139,16 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
 
 /** @throws SaeEvalError `request-invalid` if a part of the path is a file. */
 function makeOut(folder: string): void {
+  if (folder === '') throw new SaeEvalError('request-invalid', '--out: expected a folder');
+  const isFile = (): SaeEvalError =>
+    new SaeEvalError('request-invalid', `--out: ${folder}: a part of this path is a file`);
   try {
     makeFolder(folder);
   } catch (thrown) {
     const { code } = thrown as NodeJS.ErrnoException;
-    if (code !== 'ENOTDIR' && code !== 'EEXIST') throw asSaeEvalError(thrown, folder);
-    throw new SaeEvalError('request-invalid', `--out: ${folder}: a part of this path is a file`);
+    throw code === 'ENOTDIR' || code === 'EEXIST' ? isFile() : asSaeEvalError(thrown, folder);
   }
+  if (!statSync(folder).isDirectory()) throw isFile();
 }
 
 /**

@@ -1,7 +1,7 @@
 /** The runs whose reports lie below a folder. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asSaeEvalError, type SaeEvalError } from '../errors.js';
+import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { missingPath } from '../missing-path.js';
 import type { EvaluationResult } from '../schema/index.js';
 import { readResult } from './stored-result.js';
@@ -49,6 +49,11 @@ async function foldersWithReports(folder: string, depth = 0): Promise<string[]> 
   const entries = await readdir(folder, { withFileTypes: true }).catch(
     (thrown: NodeJS.ErrnoException) => {
       if (depth > 0) return []; // one that may not be read hides no other
+      if (thrown.code === 'ENOTDIR')
+        throw new SaeEvalError(
+          'request-invalid',
+          `${folder} is a file; expected a folder in which runs lie`,
+        );
       throw thrown.code === 'ENOENT'
         ? missingPath(folder, { what: 'folder of runs' })
         : asSaeEvalError(thrown, folder);

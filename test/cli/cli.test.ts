@@ -307,6 +307,11 @@ describe('other commands', () => {
     });
   });
 
+  it('say that a file is no folder of runs', () => {
+    const { status, stderr } = cli('list', requestFile());
+    expect([status, stderr]).toEqual([2, expect.stringMatching(/is a file; expected a folder/)]);
+  });
+
   it('inspect files and folders', () => {
     const { status, stdout } = answer('inspect');
     expect(status).toBe(0);

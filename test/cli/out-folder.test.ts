@@ -46,6 +46,15 @@ it('takes the folder of the same request, whatever its name and wherever it comp
   await expect(take({ device: 'cpu' })).rejects.toThrow('differs in device');
 });
 
+it('names a path that is no folder', async () => {
+  const file = join(folder, 'notes.txt');
+  writeFileSync(file, '');
+  const known = { request: request(), prependBos: undefined };
+  for (const path of [file, join(file, 'below')])
+    await expect(takeFolder(path, known)).rejects.toThrow(`--out: ${path}: a part of this path`);
+  await expect(takeFolder('', known)).rejects.toThrow('--out: expected a folder');
+});
+
 it('leaves a report alone that is damaged or of another program', async () => {
   for (const text of ['{"config": {', '{"my": "data"}', '']) {
     writeFileSync(join(folder, 'report.json'), text);
