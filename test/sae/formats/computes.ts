@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { readCheckpoint } from '#src/checkpoint/read.js';
 import { openTensors } from '#src/checkpoint/tensors.js';
 import { applySAE, loadSAE, type LoadSaeOptions } from '#src/sae/index.js';
-import { memory, scope } from '#src/torch/index.js';
+import { memory, scope, tensor } from '#src/torch/index.js';
 
 /**
  * Compares latents and reconstructions with `expected` (h, latents, reconstruction). Values are of
@@ -33,4 +33,20 @@ export async function expectComputed(
   });
   sae.dispose();
   expect(memory().handles).toBe(handles);
+}
+
+/** Loads an SAE and compares its reconstruction of h [N, d] with PyTorch's. */
+export async function expectReconstruction(
+  path: string,
+  given: LoadSaeOptions,
+  { h, reconstruction }: { h: number[][]; reconstruction: number[][] },
+): Promise<void> {
+  const sae = await loadSAE(path, given);
+  scope(() => {
+    const found = applySAE(sae, tensor(h)).reconstruction;
+    const error = found.sub(tensor(reconstruction)).abs().max().item();
+    // float32 on values of about 5; another order of sums moves the last bits.
+    expect(error).toBeLessThan(1e-5);
+  });
+  sae.dispose();
 }

@@ -9,9 +9,10 @@ import { readCheckpoint } from '#src/checkpoint/read.js';
 import { SaeEvalError } from '#src/errors.js';
 import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
 import { renderDescription } from '#src/inspect/render.js';
-import { applySAE, loadSAE, type LoadSaeOptions } from '#src/sae/index.js';
+import type { LoadSaeOptions } from '#src/sae/index.js';
 import { describeSAE } from '#src/sae/load.js';
-import { memory, scope, tensor } from '#src/torch/index.js';
+import { memory } from '#src/torch/index.js';
+import { expectReconstruction } from './computes.js';
 
 const file = (name: string): string =>
   fileURLToPath(new URL(`../../golden/state-dicts/${name}`, import.meta.url));
@@ -24,14 +25,7 @@ const expected = JSON.parse(readFileSync(file('expected.json'), 'utf8')) as {
 describe.each(Object.entries(expected.files))('%s', (name, { given, reconstruction }) => {
   it('gives the reconstruction of PyTorch', async () => {
     const before = memory().handles;
-    const sae = await loadSAE(file(name), given);
-    scope(() => {
-      const found = applySAE(sae, tensor(expected.h)).reconstruction;
-      const error = found.sub(tensor(reconstruction)).abs().max().item();
-      // float32 on values of about 5; another order of sums moves the last bits.
-      expect(error).toBeLessThan(1e-5);
-    });
-    sae.dispose();
+    await expectReconstruction(file(name), given, { h: expected.h, reconstruction });
     expect(memory().handles).toBe(before);
   });
 });
