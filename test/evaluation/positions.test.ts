@@ -119,6 +119,8 @@ describe('positions of a run', () => {
     ['exclude', { exclude: { positions: [1] } }],
     ['exclude', { exclude: { positions: [1, 2, 0] } }],
     ['exclude', { exclude: [-1] }],
+    ['exclude', { exclude: [7, 4096] }], // the vocabulary is 4096
+    ['saes[0].exclude', { saes: [{ ...specOf(topk!), exclude: [999_999] }] }],
   ])('are refused by name: %s %j', async (field, change) => {
     await expect(runWith([topk!], change as object)).rejects.toMatchObject({
       code: 'request-invalid',

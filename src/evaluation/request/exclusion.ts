@@ -19,6 +19,13 @@ export function exclusionOf(exclude: Exclude): Exclusion {
   return { ...nothing, kept: exclude.positions };
 }
 
+/** What is wrong with the token ids of an exclusion in a model's vocabulary; null if nothing is. */
+export function unknownToken(exclude: Exclude | undefined, vocabulary: number): string | null {
+  const found = Array.isArray(exclude) ? exclude.find((id) => id >= vocabulary) : undefined;
+  if (found === undefined) return null;
+  return `expected token ids below ${vocabulary}, the vocabulary of the model, found ${found}`;
+}
+
 const isNothing = ({ specials, ids, kept }: Exclusion): boolean =>
   !specials && ids.length === 0 && kept === null;
 

@@ -18,7 +18,7 @@ import { centerFor } from './centering.js';
 import { Expansion } from './checkpoints/expand.js';
 import { findCheckpoints } from './checkpoints/find.js';
 import { splitPattern } from './checkpoints/pattern.js';
-import { chooseExclusion, type ChosenExclusion } from './exclusion.js';
+import { chooseExclusion, unknownToken, type ChosenExclusion } from './exclusion.js';
 import { labelsFor } from './labels.js';
 import { parseRequest } from './parse.js';
 import { placedByPath } from './path-hook.js';
@@ -149,6 +149,8 @@ async function validateExpanded(
       'dataset.seqLen',
       `expected at most ${model.maxPositions}, the positions of the model, found ${seqLen}`,
     );
+  const unknown = model === null ? null : unknownToken(request.exclude, model.vocabulary);
+  if (unknown !== null) problems.add('request-invalid', 'exclude', unknown);
 
   const labels = new Set<string>();
   const found: {
@@ -179,6 +181,8 @@ async function validateExpanded(
     if (described === null) continue;
     for (const [field, why] of unused(spec, described)) add(field, why);
     if (model === null) continue;
+    const unknownHere = unknownToken(spec.exclude, model.vocabulary);
+    if (unknownHere !== null) add('exclude', unknownHere, 'request-invalid');
     const place = placeSae(spec, described, { model, seed: request.seed, add });
     if (place === null) continue;
     const { description, notes } = centerFor(model, described, { spec, site: place.site });
