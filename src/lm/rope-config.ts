@@ -112,6 +112,8 @@ function readScaling(
     }
     case 'longrope':
     case 'su': {
+      // Of one transformers makes what its shapes happen to give.
+      if (dim < 2) rope.unsupported('rope_type', 'more than one rotated dimension for LongRoPE');
       const factor = rope.number('factor', maxPositions / originalPositions);
       const list = (name: string): number[] => {
         const factors = rope.numbers(name);
