@@ -56,15 +56,16 @@ export function readJsonFile(path: string, options: TextFileOptions): unknown {
 }
 
 /**
- * Value of a text as Python's json reads it: a byte order mark at its head is passed over, and NaN
- * and the infinities, which JSON has no words for, are null. Undefined if it is not that either.
+ * Value of a text as Python's json writes it: with a byte order mark, or with NaN and infinities,
+ * which JSON has no words for. All of these become an infinity, so that a field that is read
+ * refuses them by its name. Undefined if it is not that either.
  */
 function pythonJson(text: string): unknown {
   // Strings are matched first, so that words in them stay.
   const words = /"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b/g;
   try {
     return JSON.parse(
-      text.replace(/^\ufeff/, '').replaceAll(words, (word) => (word[0] === '"' ? word : 'null')),
+      text.replace(/^\ufeff/, '').replaceAll(words, (word) => (word[0] === '"' ? word : '1e999')),
     );
   } catch {
     return undefined;

@@ -2,8 +2,8 @@
  * The folder that `--out` names: free, of the same request (which then continues or is written
  * again), or of another one, which is left alone.
  */
-import { statSync } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { existsSync, statSync } from 'node:fs';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
@@ -28,12 +28,6 @@ type Fields = Record<string, unknown>;
 
 const isObject = (value: unknown): value is Fields =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
-
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch(() => null);
@@ -109,7 +103,7 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
   const path = join(folder, 'report.json');
   const report = await readJson(path);
   const reported = isObject(report) ? requestOf(report['config']) : null;
-  if (reported === null && (await exists(path)))
+  if (reported === null && existsSync(path))
     return new SaeEvalError(
       'request-invalid',
       `--out: ${folder} holds a report.json that is damaged or of another program. Choose ` +
@@ -128,9 +122,7 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
     if (differing.length > 0)
       return taken(folder, `the shards of another run (${inWords(planned)})`, differing);
   }
-  const begun = (await exists(journalIn(folder)))
-    ? requestOf(await readJson(requestIn(folder)))
-    : null;
+  const begun = existsSync(journalIn(folder)) ? requestOf(await readJson(requestIn(folder))) : null;
   const differing = begun === null ? [] : differences(begun, known);
   return begun === null || differing.length === 0
     ? null

@@ -65,8 +65,9 @@ export class SaeEvalClient {
    * Submits an evaluation. `wait: true` waits for its end; `wait: n` waits up to n seconds and, if
    * the evaluation is still running, returns its current record.
    *
-   * @throws InvalidRequestError naming the fields; with `wait` EvaluationFailedError if the
-   *   evaluation fails or is cancelled.
+   * @throws InvalidRequestError naming the fields; RangeError for a `wait` that is no number of
+   *   seconds, before anything is sent; with `wait` EvaluationFailedError if the evaluation fails
+   *   or is cancelled.
    */
   async evaluate(
     request: EvaluationRequest,

@@ -22,7 +22,7 @@ export interface Call {
   repeatable?: boolean;
 }
 
-/** What a header can carry. */
+/** Text that a header can carry. */
 const headerValue = /^[\x20-\x7e]*$/;
 
 /** Seconds; a longer `Retry-After` is an error at once. */

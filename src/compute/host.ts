@@ -385,7 +385,7 @@ export class ComputeProcess {
   }
 }
 
-/** What a function of the caller threw, which ends the call with it. */
+/** A fault of a function of the caller, which ends the call with its cause. */
 class CallbackFault extends Error {}
 
 const abandoned: Death = {

@@ -112,7 +112,7 @@ function readScaling(
     }
     case 'longrope':
     case 'su': {
-      // Of one transformers makes what its shapes happen to give.
+      // For a single one, transformers computes what its shapes happen to give.
       if (dim < 2) rope.unsupported('rope_type', 'more than one rotated dimension for LongRoPE');
       const factor = rope.number('factor', maxPositions / originalPositions);
       const list = (name: string): number[] => {
@@ -205,6 +205,18 @@ export function readRopeOfSort(
     config.with({ original_max_position_embeddings: null }),
     defaults,
   );
+}
+
+/**
+ * Section of the blocks without a window, in families whose sorts have sections of their own: the
+ * newer one, or that of older files.
+ */
+export function sectionOfFullBlocks(config: JsonFields): JsonFields | null {
+  const older = config.section('rope_scaling');
+  const newer = config.section('rope_parameters')?.section('full_attention') ?? null;
+  if (older !== null && newer !== null)
+    config.unsupported('rope_scaling', 'nothing beside rope_parameters');
+  return newer ?? older;
 }
 
 /** Rotary settings of a model whose blocks all have the same. */

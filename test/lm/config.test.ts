@@ -250,7 +250,7 @@ describe('config.json', () => {
   });
 });
 
-/** What transformers 5.18 computes with, wherever the file says something else too. */
+/** Settings that transformers 5.18 takes, wherever the file says something else too. */
 describe('rotary settings', () => {
   const { rope_parameters: _, ...bare } = tiny;
   const ropes = async (config: object): Promise<readonly unknown[]> =>

@@ -1,5 +1,6 @@
 /** `sae-eval report`: renders stored results again, or compares several. */
-import { mkdir, rename, stat, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../../errors.js';
 import { renderReport } from '../../report/index.js';
@@ -32,13 +33,8 @@ export async function report(
 }
 
 /** @throws SaeEvalError `request-invalid` if the file is a run's result: there is no other. */
-async function refuseResult(out: string): Promise<void> {
-  if (basename(out) !== 'report.json') return;
-  const isThere = await stat(out).then(
-    () => true,
-    () => false,
-  );
-  if (isThere)
+function refuseResult(out: string): void {
+  if (basename(out) === 'report.json' && existsSync(out))
     throw new SaeEvalError(
       'request-invalid',
       `--out ${out}: this file holds the result of a run, of which reports are made. Choose ` +
@@ -53,7 +49,7 @@ async function write(text: string, out: string | undefined): Promise<void> {
     process.stdout.write(whole);
     return;
   }
-  await refuseResult(out);
+  refuseResult(out);
   const draft = `${out}.part`;
   try {
     await mkdir(dirname(out), { recursive: true });

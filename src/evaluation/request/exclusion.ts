@@ -19,7 +19,7 @@ export function exclusionOf(exclude: Exclude): Exclusion {
   return { ...nothing, kept: exclude.positions };
 }
 
-/** What is wrong with the token ids of an exclusion in a model's vocabulary; null if nothing is. */
+/** Fault of an exclusion whose token ids a model's vocabulary does not have; null without one. */
 export function unknownToken(exclude: Exclude | undefined, vocabulary: number): string | null {
   const found = Array.isArray(exclude) ? exclude.find((id) => id >= vocabulary) : undefined;
   if (found === undefined) return null;

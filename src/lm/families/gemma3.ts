@@ -5,7 +5,7 @@
  */
 import { windowOrNone, readSizes, readSliding } from '../transformer-config.js';
 import type { Family } from '../family.js';
-import { readRopeOfSort, type RopeConfig } from '../rope-config.js';
+import { readRopeOfSort, sectionOfFullBlocks, type RopeConfig } from '../rope-config.js';
 import { createGemma, gemmaKeys, readGemma } from './gemma2.js';
 
 export const gemma3: Family = {
@@ -35,11 +35,10 @@ export const gemma3: Family = {
     // transformers 5 has a section for each sort of layer; older files have `rope_scaling`, for
     // the layers without a window alone.
     const sections = fields.section('rope_parameters');
-    const older = fields.section('rope_scaling');
-    const newer = sections?.section('full_attention') ?? null;
-    if (older !== null && newer !== null)
-      fields.unsupported('rope_scaling', 'nothing beside rope_parameters');
-    const full = readRopeOfSort(newer ?? older, fields, { ...sizes, theta: 1_000_000 });
+    const full = readRopeOfSort(sectionOfFullBlocks(fields), fields, {
+      ...sizes,
+      theta: 1_000_000,
+    });
     const localTheta = fields.number('rope_local_base_freq', 10_000);
     const localSection = sections?.section('sliding_attention') ?? null;
     const local: RopeConfig =

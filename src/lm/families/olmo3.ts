@@ -5,7 +5,12 @@
 import { llamaKeys } from '../config-keys.js';
 import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
-import { readRopeOfSort, type RopeConfig, type RopeDefaults } from '../rope-config.js';
+import {
+  readRopeOfSort,
+  sectionOfFullBlocks,
+  type RopeConfig,
+  type RopeDefaults,
+} from '../rope-config.js';
 import { windowOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
 import { olmo2 } from './olmo2.js';
 
@@ -20,14 +25,9 @@ function readRopes(fields: JsonFields, defaults: RopeDefaults): Ropes {
   const names = sections?.names() ?? [];
   if (names.some((name) => name !== 'full_attention' && name !== 'sliding_attention'))
     fields.unsupported('rope_parameters', 'the sections full_attention and sliding_attention');
-  // An older file's settings are those of the blocks without a window.
-  const older = fields.section('rope_scaling');
-  const full = sections?.section('full_attention') ?? null;
-  if (older !== null && full !== null)
-    fields.unsupported('rope_scaling', 'nothing beside rope_parameters');
   const without = fields.with({ rope_theta: null });
   return {
-    full: readRopeOfSort(older ?? full, fields, defaults),
+    full: readRopeOfSort(sectionOfFullBlocks(fields), fields, defaults),
     sliding: readRopeOfSort(sections?.section('sliding_attention') ?? null, without, defaults),
   };
 }

@@ -1,6 +1,6 @@
 /**
- * What stands beside a plain SAE's tensors in its file: its k, the number that its input was
- * divided by, and settings of the code that trained it.
+ * Values beside a plain SAE's tensors in its file: its k, the number that its input was divided
+ * by, and settings of the code that trained it.
  */
 import type { Bilingual } from '../../bilingual.js';
 import type { Checkpoint } from '../../checkpoint/read.js';
@@ -79,7 +79,7 @@ export function plainNormalization(checkpoint: Checkpoint, given: GivenSettings)
   return { kind: 'none' };
 }
 
-/** What a file may call an activation. */
+/** Settings by which a file may name an activation. */
 const activationWords = ['activation', 'activation_fn', 'activation_fn_str', 'architecture'];
 const called: Partial<Record<Activation['kind'], RegExp>> = {
   relu: /^(?:relu|standard|vanilla)$/i,

@@ -70,7 +70,7 @@ function sidesOf(hookPoint: string): [reads: string, predicts: string | null] {
   return [`${module}.input`, `${module}.output`];
 }
 
-/** What the latents get after the choice: files have it even if it was not trained. */
+/** Refuses changes of the latents after the choice. Files have them even if untrained. */
 function refusePostEncoder(checkpoint: Checkpoint): void {
   for (const [name, idle] of [
     ['post_enc', 0],

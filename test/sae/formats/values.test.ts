@@ -2,7 +2,9 @@
  * Files that say something beside their tensors, or against them
  * (test/golden/state-dicts/make_values.py): it is honored, or refused by name.
  */
-import { readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { describeCheckpoint } from '#src/inspect/describe-checkpoint.js';
@@ -39,6 +41,16 @@ describe('refused by name', () => {
   ])('%s', async (name, given, message) => {
     await expect(describeSAE(file(name), given)).rejects.toThrow(message);
   });
+});
+
+it('a number that JSON has no word for is refused in a field that is read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'sae-eval-nan-'));
+  cpSync(file('two-counts'), folder, { recursive: true });
+  const path = join(folder, 'cfg.json');
+  const config = JSON.parse(readFileSync(path, 'utf8')) as object;
+  writeFileSync(path, JSON.stringify({ ...config, k: 'NaN' }).replace('"NaN"', 'NaN'));
+  await expect(describeSAE(folder)).rejects.toThrow(/cfg\.json: k: /);
+  rmSync(folder, { recursive: true });
 });
 
 it('an activation that the file names and the request overrules is noted', async () => {
