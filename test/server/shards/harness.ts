@@ -176,17 +176,28 @@ export async function resultOf(
   return found!;
 }
 
-/** Waits until a shard of an evaluation is computed. @returns the process id of its worker. */
+/**
+ * Waits until a shard of an evaluation is computed. @returns the process id of its worker.
+ * @throws if the evaluation has ended: it was too short for a worker to be seen at it.
+ */
 export async function workerAtWork(url: string, id: string, seconds = 60): Promise<number> {
   let pid = 0;
   await until(
     async () => {
-      const workers = await new SaeEvalClient(url).workers();
+      const client = new SaeEvalClient(url);
+      const workers = await client.workers();
       const worker = workers.find(({ run, state }) => run === id && state === 'computing');
       pid = Number(/-(\d+)-cpu-[0-9a-f]{6}$/.exec(worker?.id ?? '')?.[1] ?? 0);
+      if (pid === 0) await throwIfEnded(client, id);
       return pid > 0;
     },
     { what: 'a worker to compute', seconds },
   );
   return pid;
+}
+
+async function throwIfEnded(client: SaeEvalClient, id: string): Promise<void> {
+  const { status } = await client.summary(id);
+  if (status === 'succeeded' || status === 'failed' || status === 'cancelled')
+    throw new Error(`Evaluation ${id} has ${status} before a worker was seen at work.`);
 }

@@ -31,12 +31,28 @@ import {
   type WorkerProcess,
 } from './harness.js';
 
-const request = (seed: number): EvaluationRequest =>
-  smallRequest({
-    dataset: { path: 'checkpoints/eval', maxSamples: 40, seqLen: 16 },
-    batchSize: 4,
-    seed,
-  });
+const request: EvaluationRequest = smallRequest({
+  dataset: { path: 'checkpoints/eval', maxSamples: 40, seqLen: 16 },
+  batchSize: 4,
+});
+
+/** A request of 30 shards: workers with the model in memory are long enough at it to be seen. */
+const longRequest: EvaluationRequest = {
+  ...request,
+  dataset: { ...request.dataset, maxSamples: 120, seqLen: 64 },
+};
+
+/** The numbers that one device computes. */
+async function numbersOfOneDevice(asked: EvaluationRequest): Promise<string> {
+  return numbersOf(
+    await evaluate({
+      ...asked,
+      model: join(packageRoot, 'checkpoints/tiny-llama'),
+      dataset: { ...asked.dataset, path: join(packageRoot, 'checkpoints/eval') },
+      saes: [{ ...asked.saes[0]!, checkpoint: join(packageRoot, 'checkpoints/TopK_tiny.pt') }],
+    }),
+  );
+}
 
 describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () => {
   const folder = temporaryFolder();
@@ -44,7 +60,6 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
   let redis: LocalRedis;
   let server: ServerProcess;
   let client: SaeEvalClient;
-  let expected: string;
 
   const work = (roots: readonly string[] = [packageRoot, folder.path]): WorkerProcess => {
     const worker = spawnWorker(redis.url, roots);
@@ -67,16 +82,6 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
     server = await spawnSharingServer(folder.path, redis.url);
     client = new SaeEvalClient(server.url);
     await untilReady(server.url);
-    expected = numbersOf(
-      await evaluate({
-        ...request(1),
-        model: join(packageRoot, 'checkpoints/tiny-llama'),
-        dataset: { ...request(1).dataset, path: join(packageRoot, 'checkpoints/eval') },
-        saes: [
-          { ...request(1).saes[0]!, checkpoint: join(packageRoot, 'checkpoints/TopK_tiny.pt') },
-        ],
-      }),
-    );
     await alive(2);
   }, 120_000);
 
@@ -101,9 +106,9 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
     ];
     for (const [index, data] of hostile.entries())
       await queue.add('shard', data, { jobId: `hostile/${index}` });
-    const id = await submitTo(server.url, request(1));
+    const id = await submitTo(server.url, request);
     const result = await resultOf(server.url, id);
-    expect(numbersOf(result)).toBe(expected);
+    expect(numbersOf(result)).toBe(await numbersOfOneDevice(request));
     expect(result.config.plan).toMatchObject({ shards: 10 });
     expect(result.config.machines!.reduce((sum, { shards }) => sum + shards, 0)).toBe(10);
     const { progress } = await client.summary(id);
@@ -130,7 +135,7 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
   }, 120_000);
 
   it('survives a killed worker, a lost queue and a killed server', async () => {
-    const id = await submitTo(server.url, request(1));
+    const id = await submitTo(server.url, longRequest);
     const pid = await workerAtWork(server.url, id);
     const victim = workers.findIndex(({ child }) => child.pid === pid);
     await killed(workers.splice(victim, 1)[0]!);
@@ -139,7 +144,8 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
     work();
     server = await spawnSharingServer(folder.path, redis.url);
     client = new SaeEvalClient(server.url);
-    expect(numbersOf(await resultOf(server.url, id))).toBe(expected);
+    const numbers = numbersOf(await resultOf(server.url, id));
+    expect(numbers).toBe(await numbersOfOneDevice(longRequest));
     expect((await client.summary(id)).attempts).toBe(2);
   }, 120_000);
 
@@ -150,8 +156,8 @@ describe.skipIf(withoutRedis !== '')(`a server with a queue${withoutRedis}`, () 
       const stranger = work([join(packageRoot, 'docs')]);
       await alive(3);
       const id = await submitTo(server.url, {
-        ...request(1),
-        dataset: { ...request(1).dataset, maxSamples: 400 },
+        ...longRequest,
+        dataset: { ...longRequest.dataset, maxSamples: 600 },
         batchSize: 40,
       });
       await until(async () => (await workerAtWork(server.url, id)) === child.pid, {
