@@ -37,13 +37,16 @@ export function registerJsonBodies(app: FastifyInstance): void {
     ['application/json', mergePatchType],
     { parseAs: 'string' },
     (request: FastifyRequest, body, done) => {
-      const { takesPatches = false } = request.routeOptions.config;
+      const { config, schema } = request.routeOptions;
+      const { takesPatches = false } = config;
       const isPatch = request.headers['content-type']?.startsWith(mergePatchType) === true;
       if (isPatch && !takesPatches)
         return done(
           new SaeEvalError('media-type-unsupported', 'Expected Content-Type: application/json.'),
         );
-      if (takesPatches && body.trim() === '') return done(null, undefined);
+      // Some clients declare JSON with every call.
+      const mayBeEmpty = takesPatches || schema?.body === undefined;
+      if (mayBeEmpty && body.trim() === '') return done(null, undefined);
       // To the framework, null is the same as no body.
       if (takesPatches && body.trim() === 'null')
         return done(

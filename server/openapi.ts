@@ -1,13 +1,14 @@
 /** `/openapi.json` and `/docs`, from the routes' schemas. */
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { packageVersion } from '../src/version.js';
 import { withoutTwins } from './openapi-components.js';
 import { pageFolder } from './page-files.js';
+import { problems } from './routes/api.js';
 
 const icon = readFileSync(join(pageFolder, 'icon.svg'), 'utf8');
 /** The icon of the page with the name beside it. */
@@ -16,6 +17,18 @@ const title =
   icon.replace('<svg ', '<svg width="32" height="32" ') +
   '<text x="42" y="22" font-family="sans-serif" font-size="18" font-weight="600" fill="#fff">' +
   'sae-eval</text></svg>';
+
+/** The schema of a route with the answers of the guard, which stands before every call. */
+function guarded(
+  schema: FastifySchema,
+  { isPublic, isReading }: FastifyContextConfig,
+  { method, withKeys }: { method: string | readonly string[]; withKeys: boolean },
+): FastifySchema {
+  if (isPublic === true) return withKeys ? { ...schema, security: [] } : schema;
+  const reads = isReading ?? [method].flat().every((one) => one === 'GET' || one === 'HEAD');
+  const refusals = withKeys && reads ? problems(401) : problems(401, 403);
+  return { ...schema, response: { ...refusals, ...(schema.response as object | undefined) } };
+}
 
 /** Call before the routes are registered. `withKeys`: whether calls need an API key. */
 export async function registerDocuments(
@@ -47,7 +60,11 @@ export async function registerDocuments(
           }
         : {}),
     },
-    transform: jsonSchemaTransform,
+    transform: (given) => {
+      const { config = {}, method } = given.route;
+      const schema = guarded(given.schema ?? {}, config, { method, withKeys });
+      return jsonSchemaTransform({ ...given, schema });
+    },
     transformObject: (given) => {
       const document = jsonSchemaTransformObject(given);
       return 'paths' in document ? withoutTwins(document) : document;

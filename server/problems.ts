@@ -36,10 +36,7 @@ const frameworkErrors: Readonly<Record<string, { code: ErrorCode; message: strin
     code: 'body-malformed',
     message: 'The length of the body differs from Content-Length.',
   },
-  FST_ERR_CTP_BODY_TOO_LARGE: {
-    code: 'body-too-large',
-    message: 'The body is larger than the server accepts.',
-  },
+  FST_ERR_CTP_BODY_TOO_LARGE: { code: 'body-too-large', message: 'The body is too large.' },
   FST_ERR_CTP_INVALID_MEDIA_TYPE: {
     code: 'media-type-unsupported',
     message: 'Expected Content-Type: application/json.',
@@ -90,9 +87,16 @@ export function sendProblem(reply: FastifyReply, error: SaeEvalError): FastifyRe
     .send(problem);
 }
 
+/** The error with the most bytes that a body may have, if it has more. */
+function withLimit(error: SaeEvalError, { routeOptions }: FastifyRequest): SaeEvalError {
+  if (error.code !== 'body-too-large') return error;
+  const most = `expected at most ${routeOptions.bodyLimit} bytes (the server's bodyLimit)`;
+  return new SaeEvalError(error.code, `The body is too large: ${most}.`, { cause: error });
+}
+
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => {
-    const coded = codedError(error);
+    const coded = withLimit(codedError(error), request);
     if (coded.code === 'internal' || coded.code === 'storage-damaged')
       request.log.error({ err: error }, 'unexpected fault');
     return sendProblem(reply, coded);

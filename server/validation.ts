@@ -1,8 +1,8 @@
 /** Validates requests with their zod schemas; faults become `request-invalid` with field paths. */
 import type { FastifySchemaCompiler, FastifyServerOptions } from 'fastify';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { SaeEvalError, type FieldError } from '../src/errors.js';
-import { check } from '../src/schema/faults.js';
+import { check, innermost } from '../src/schema/faults.js';
 
 function invalid(faults: readonly FieldError[]): SaeEvalError {
   const { path, message } = faults[0]!;
@@ -18,11 +18,27 @@ export function parseWith<S extends z.ZodType>(schema: S, value: unknown): z.out
   return data;
 }
 
+const decimal = /^[+-]?\d+(?:\.\d*)?(?:e[+-]?\d+)?$/i;
+
+/** The query with numbers in place of texts that are one, in fields that are numbers. */
+function withNumbers(schema: z.ZodType, query: unknown): unknown {
+  if (!(schema instanceof z.ZodObject) || typeof query !== 'object' || query === null) return query;
+  return Object.fromEntries(
+    Object.entries(query).map(([name, text]: [string, unknown]) => {
+      const field: unknown = schema.shape[name];
+      const isNumber = field instanceof z.ZodType && innermost(field) instanceof z.ZodNumber;
+      return [name, isNumber && typeof text === 'string' && decimal.test(text) ? +text : text];
+    }),
+  );
+}
+
 const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (value) => {
-    const of = httpPart === 'querystring' ? 'the query' : 'a request';
-    const { data, faults } = check(schema, value, { of });
+    const { data, faults } =
+      httpPart === 'querystring'
+        ? check(schema, withNumbers(schema, value), { of: 'the query' })
+        : check(schema, value);
     return faults === null ? { value: data } : { error: invalid(faults) };
   };
 

@@ -19,8 +19,9 @@ import {
 } from 'node:fs';
 import { dirname } from 'node:path';
 import { z } from 'zod';
-import { SaeEvalError } from '../../src/errors.js';
+import { asSaeEvalError, SaeEvalError } from '../../src/errors.js';
 import { roles, type Role } from '../../src/schema/caller.js';
+import { check } from '../../src/schema/faults.js';
 
 /** Label of the key that comes from the environment. */
 export const environmentLabel = 'SAE_EVAL_API_KEY';
@@ -59,22 +60,30 @@ export const digest = (key: string): Buffer => createHash('sha256').update(key, 
 
 /** @throws SaeEvalError `configuration-invalid`. */
 export function readKeyFile(file: string): KeyFile {
-  try {
-    return keyFileSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
-  } catch (cause) {
-    const says =
-      cause instanceof z.ZodError
-        ? cause.issues[0]!.message
-        : cause instanceof Error
-          ? cause.message.split('\n')[0]
-          : String(cause);
-    throw new SaeEvalError(
+  const refused = (says: string, cause?: unknown): SaeEvalError =>
+    new SaeEvalError(
       'configuration-invalid',
       `The file of API keys ${file} cannot be used: expected what \`sae-eval keys add ` +
         `LABEL\` writes (${says}).`,
       { cause },
     );
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (thrown) {
+    throw refused(asSaeEvalError(thrown, file).message, thrown);
   }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (thrown) {
+    // The file itself is not quoted: it may hold a key.
+    throw refused('it is not JSON', thrown);
+  }
+  const { data, faults } = check(keyFileSchema, value, { of: 'the file' });
+  if (faults === null) return data;
+  const { path, message } = faults[0]!;
+  throw refused(path === '' ? message : `${path} ${message}`);
 }
 
 export interface NewKey {

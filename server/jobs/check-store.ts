@@ -1,5 +1,6 @@
 /** A look at every stored evaluation, and a back-up: both while a server runs or without one. */
 import { chmodSync, closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { SaeEvalError } from '../../src/errors.js';
 import { missingPath } from '../../src/missing-path.js';
 import { Database } from '../../src/sqlite/database.js';
@@ -15,12 +16,23 @@ export interface StoreCheck {
   damaged: string[];
 }
 
+/** Version of a store's layout. @throws SaeEvalError `storage-damaged` if it is no database. */
+function versionOf(db: Database, file: string): unknown {
+  try {
+    return db.pragma('user_version')[0]!['user_version'];
+  } catch (thrown) {
+    db.close();
+    if ((thrown as NodeJS.ErrnoException).code !== 'SQLITE_NOTADB') throw thrown;
+    throw damagedFile(file, 'not an SQLite database; expected the store of a server');
+  }
+}
+
 /** @throws SaeEvalError `file-not-found`, `storage-damaged`, `configuration-invalid`. */
 function openToRead(file: string): Database {
   checkBeforeOpening(file);
   if (!existsSync(file)) throw missingPath(file, { what: 'database' });
   const db = new Database(file, { readOnly: true });
-  const version = db.pragma('user_version')[0]!['user_version'];
+  const version = versionOf(db, file);
   if (version === layoutVersion) return db;
   db.close();
   throw new SaeEvalError(
@@ -75,6 +87,8 @@ export function backUpStore(file: string, to: string): StoreCheck {
       'configuration-invalid',
       `${to} is there already; give the back-up another name, or remove it.`,
     );
+  const folder = dirname(to);
+  if (!existsSync(folder)) throw missingPath(folder, { what: 'folder for the back-up' });
   const part = `${to}.part`;
   rmSync(part, { force: true });
   try {

@@ -56,7 +56,7 @@ const listQuery = z.strictObject({
     .enum(sortOrders)
     .optional()
     .describe('Default: newest, longest and best first; texts by the alphabet.'),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
+  limit: z.number().int().min(1).max(100).default(20),
   cursor: z
     .string()
     .max(2000)

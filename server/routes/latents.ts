@@ -28,9 +28,9 @@ const latentsQuery = z.strictObject({
     .enum(['asc', 'desc'])
     .optional()
     .describe('Direction; default: ascending by latent, else descending.'),
-  limit: z.coerce.number().int().min(0).max(mostRows).default(50).describe('Number of rows.'),
-  offset: z.coerce.number().int().min(0).default(0).describe('Rows that are left out before.'),
-  latent: z.coerce.number().int().min(0).optional().describe('The one latent that is wanted.'),
+  limit: z.number().int().min(0).max(mostRows).default(50).describe('Number of rows.'),
+  offset: z.number().int().min(0).default(0).describe('Rows that are left out before.'),
+  latent: z.number().int().min(0).optional().describe('The one latent that is wanted.'),
   format: z
     .enum(['json', 'parquet'])
     .default('json')

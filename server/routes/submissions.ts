@@ -13,7 +13,7 @@ import { problems, type Api } from './api.js';
 import { existingSummary, idParameters, recordText } from './records.js';
 
 const waitQuery = z.strictObject({
-  wait: z.coerce
+  wait: z
     .number()
     .min(0)
     .max(longestWait)

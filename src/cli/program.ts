@@ -55,14 +55,29 @@ async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<
   }
 }
 
-/** Commander's text of an error as one line, with the command that was probably meant. */
-function errorLine(text: string, commands: readonly string[]): string {
+/**
+ * Commander's text of an error as one line, with the command that was probably meant: of those of
+ * the group that `parent` is, or of all.
+ */
+function errorLine(text: string, parent: Command): string {
   const line = text
     .replace(/^error: /, 'sae-eval: ')
     .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
   const [, typed] = /unknown command '(.*)'\n?$/.exec(line) ?? [];
-  const meant = typed === undefined ? null : nearestName(typed, commands);
-  return meant === null ? line : line.replace(/\n?$/, `; did you mean ${meant}?\n`);
+  if (typed === undefined) return line;
+  const commands = parent.commands.map((one) => one.name());
+  const meant = nearestName(typed, commands);
+  const isGroup = parent.parent !== null;
+  if (meant === null && !isGroup) return line;
+  const advice =
+    meant === null ? `${parent.name()} has ${commands.join(', ')}` : `did you mean ${meant}?`;
+  return line.replace(/\n?$/, `; ${advice}\n`);
+}
+
+/** Makes a command and those below it tell their errors by {@link errorLine}. */
+function tellErrors(command: Command): void {
+  command.configureOutput({ outputError: (text, write) => write(errorLine(text, command)) });
+  command.commands.forEach(tellErrors);
 }
 
 function addEvaluate(program: Command): void {
@@ -365,15 +380,6 @@ export function createProgram(): Command {
     )
     .version(packageVersion)
     .exitOverride();
-  program.configureOutput({
-    outputError: (text, write) =>
-      write(
-        errorLine(
-          text,
-          program.commands.map((one) => one.name()),
-        ),
-      ),
-  });
   program
     .command('demo')
     .description(
@@ -399,5 +405,6 @@ export function createProgram(): Command {
   addFiles(program);
   addUpkeep(program);
   addDb(program);
+  tellErrors(program);
   return program;
 }

@@ -40,8 +40,11 @@ function parseYaml(text: string, name: string): unknown {
   });
   // A tag that is not known is a warning; nothing in a request needs one.
   const [fault] = [...document.errors, ...document.warnings];
-  if (fault !== undefined)
-    throw malformed(name, lineCounter.linePos(fault.pos[0]), `not YAML: ${fault.message}`);
+  if (fault !== undefined) {
+    const isSecond = fault.code === 'MULTIPLE_DOCS';
+    const says = isSecond ? 'expected one of them, found multiple documents' : fault.message;
+    throw malformed(name, lineCounter.linePos(fault.pos[0]), `not YAML: ${says}`);
+  }
   try {
     return document.toJS({ maxAliasCount: mostAliases }) as unknown;
   } catch (thrown) {
@@ -54,6 +57,9 @@ export function parseRequestText(
   text: string,
   { name, format }: { name: string; format?: 'json' | 'yaml' },
 ): unknown {
+  // UTF-16 read as UTF-8: every second character is NUL, or the mark at its begin is no character.
+  if (/^\uFFFD\uFFFD|^[^\0]?\0/.test(text))
+    throw malformed(name, null, 'expected UTF-8, found UTF-16 or bytes; save it as UTF-8');
   // Editors on Windows begin a file with a byte-order mark.
   const plain = text.replace(/^\uFEFF/, '');
   const isJson = format === 'json' || (format === undefined && /^\s*(?:[{[]|$)/.test(plain));

@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
 import { missingPath } from '../missing-path.js';
+import { check } from '../schema/faults.js';
 import { resultSchema, type EvaluationResult } from '../schema/index.js';
 import { parseRequestText } from './request-file.js';
 
@@ -28,12 +29,13 @@ export async function readResult(run: string): Promise<EvaluationResult> {
       ? missingPath(path, { what: 'report' })
       : asSaeEvalError(thrown, path);
   });
-  const parsed = resultSchema.safeParse(parseRequestText(text, { name: path, format: 'json' }));
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
+  const value = parseRequestText(text, { name: path, format: 'json' });
+  const { data, faults } = check(resultSchema, value, { of: 'a result' });
+  if (faults === null) return data;
+  const [fault] = faults;
   throw new SaeEvalError(
     'request-invalid',
-    `${path}: expected a result written by sae-eval; ${issue?.path.join('.') ?? ''}: ` +
-      `${issue?.message ?? 'does not fit'}`,
+    `${path}: expected a result written by sae-eval (report.json); ` +
+      `${fault!.path === '' ? '' : `${fault!.path} `}${fault!.message}.`,
   );
 }

@@ -20,7 +20,7 @@ function fieldPath(path: readonly PropertyKey[]): string {
 }
 
 /** A schema without what stands around it: defaults, transformations, options. */
-function inner(schema: z.core.$ZodType): z.core.$ZodType {
+export function innermost(schema: z.core.$ZodType): z.core.$ZodType {
   let found = schema;
   for (;;) {
     const { def } = (found as z.core.$ZodTypes)._zod;
@@ -35,7 +35,7 @@ const isObject = (schema: z.core.$ZodType): schema is z.core.$ZodObject =>
 
 /** Fields of the object at a path; empty if the schema has none there. */
 function fieldsAt(schema: z.core.$ZodType, [part, ...rest]: readonly PropertyKey[]): string[] {
-  const found = inner(schema) as z.core.$ZodTypes;
+  const found = innermost(schema) as z.core.$ZodTypes;
   const { def } = found._zod;
   if (def.type === 'union')
     return def.options.flatMap((option) =>
@@ -50,9 +50,9 @@ function fieldsAt(schema: z.core.$ZodType, [part, ...rest]: readonly PropertyKey
 /** Full names of fields inside other fields, such as `dataset.seqLen` and `saes[].layer`. */
 function nestedFields(schema: z.core.$ZodType): Map<string, string> {
   const nested = new Map<string, string>();
-  const found = inner(schema);
+  const found = innermost(schema);
   for (const [name, field] of isObject(found) ? Object.entries(found._zod.def.shape) : []) {
-    const value = inner(field) as z.core.$ZodTypes;
+    const value = innermost(field) as z.core.$ZodTypes;
     const isList = value._zod.def.type === 'array';
     const path = isList ? [name, 0] : [name];
     for (const one of fieldsAt(schema, path))

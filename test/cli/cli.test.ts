@@ -204,11 +204,19 @@ describe('what is wrong with a command line', () => {
     [['inspect', shipped('tiny-llama')], /this is a language model/],
     [['submit', 'request.json'], /required option '--server <url>' not specified/],
     [['submit', 'request.json', '--server', 'nowhere'], /--server: expected an address/],
+    [['keys', 'list'], /^sae-eval: unknown command 'list'; keys has add\n$/],
+    [['db', 'chek'], /^sae-eval: unknown command 'chek'; did you mean check\?\n$/],
+    [['evaluate', 'utf-16.json'], /utf-16\.json: expected UTF-8, found UTF-16/],
+    [['evaluate', 'two.yaml'], /two\.yaml, line 3, column 1: not YAML: .*multiple documents/],
+    [['report', 'request.json'], /request\.json: expected a result written by sae-eval/],
+    [['serve', '--port', '0', '--api-keys', 'request.json'], /keys is missing; expected a list/],
   ];
   let answers: Answer[];
   beforeAll(async () => {
     write('bad.json', { ...request, saes: [] });
     write('x.pt', 'no checkpoint');
+    write('two.yaml', 'model: a\ndataset: b\n---\nmodel: c\n');
+    writeFileSync(join(folder, 'utf-16.json'), Buffer.from('\ufeff{ "model": 1 }', 'utf16le'));
     const requests = faults.map(([, content], index) => ['evaluate', wrong(content, index)]);
     answers = await commandLines([...requests, ...lines.map(([line]) => line)], { cwd: folder });
   });

@@ -1,6 +1,6 @@
 /** `sae-eval latents`: the rows of a table in any order, for a terminal and as CSV. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -44,6 +44,10 @@ describe('sae-eval latents', () => {
     expect(text).toContain(`high: 1024 latents, ${dead} dead`);
     const printed = [...text.matchAll(/^│ (\d+) /gm)].map(([, latent]) => Number(latent));
     expect(printed).toEqual(latents.map(({ latent }) => latent));
+    // The report stands for the run whose folder it lies in.
+    writeFileSync(join(folder, 'report.json'), '{}');
+    const same = [join(folder, 'report.json'), '--sae', 'high', '--sort', 'max', '--limit', '3'];
+    expect(await print(...same)).toBe(text);
   });
 
   it('prints every latent of all SAEs as CSV', async () => {

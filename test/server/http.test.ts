@@ -158,11 +158,22 @@ describe('problems', () => {
       415,
       'media-type-unsupported',
     );
-    await problem(
+    const large = await problem(
       await send(`"${'a'.repeat(1_100_000)}"`, { 'content-type': 'application/json' }),
       413,
       'body-too-large',
     );
+    expect(large.detail).toContain('at most 1048576 bytes');
+  });
+
+  it('takes a call without a body whose headers declare JSON', async () => {
+    for (const [path, method] of [
+      ['/v1/evaluations/unknown', 'DELETE'],
+      ['/v1/evaluations/unknown/rerun', 'POST'],
+    ] as const) {
+      const headers = { 'content-type': 'application/json' };
+      await problem(await fetch(`${server.url}${path}`, { method, headers }), 404, 'not-found');
+    }
   });
 
   it('names every field at fault', async () => {
@@ -237,6 +248,17 @@ describe('list', () => {
   it('refuses filters and cursors it does not know', async () => {
     await problem(await get('/v1/evaluations?status=lost'), 422, 'request-invalid');
     await problem(await get('/v1/evaluations?limit=0'), 422, 'request-invalid');
+    for (const limit of ['abc', '', '2.5', '0x10']) {
+      const { errors } = await problem(
+        await get(`/v1/evaluations?limit=${limit}`),
+        422,
+        'request-invalid',
+      );
+      const found = limit === '2.5' ? limit : JSON.stringify(limit);
+      expect(errors![0]!.message).toMatch(/^expected a (?:whole )?number, found /);
+      expect(errors![0]!.message.endsWith(`found ${found}`)).toBe(true);
+    }
+    expect((await get('/v1/evaluations?limit=2')).status).toBe(200);
     await problem(await get('/v1/evaluations?cursor=abc'), 422, 'request-invalid');
     expect(
       evaluationListSchema.parse(
@@ -287,6 +309,11 @@ describe('documents', () => {
     expect(Object.keys(schemas).filter((name) => name.endsWith('Input'))).toEqual([]);
     expect(text).not.toContain('Default Response');
     expect(text).toContain('EvaluationRecord');
+    // Who may not call is told so.
+    const { get: list, post: submit } = document.paths['/v1/evaluations'];
+    for (const { responses } of [list, submit])
+      expect(responses).toMatchObject({ 401: {}, 403: {} });
+    expect(document.paths['/healthz'].get.responses).not.toHaveProperty('401');
   });
 
   it('has examples that work on the shipped files', async () => {

@@ -1,11 +1,8 @@
 /** `sae-eval compare`: paired differences between runs, from their sums. */
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
-import { asSaeEvalError } from '../../errors.js';
 import { compareRuns } from '../../evaluation/compare/compare-runs.js';
 import { readSums, type RunSums } from '../../evaluation/compare/sums-of-run.js';
-import { missingPath } from '../../missing-path.js';
 import { differenceTables } from '../difference-table.js';
+import { fileOfRun } from '../file-of-run.js';
 import { localeLanguage, type Language } from '../language.js';
 import { checkWorse, parseWorseGate } from '../worse-gate.js';
 
@@ -18,18 +15,8 @@ export interface CompareFlags {
 
 /** The sums of a run: a file, or `sums.safetensors` in its folder. */
 async function sumsOf(run: string): Promise<RunSums> {
-  const facts = await stat(run).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(run, { what: 'folder of a run' })
-      : asSaeEvalError(thrown, run);
-  });
-  const path = facts.isDirectory() ? join(run, 'sums.safetensors') : run;
-  await stat(path).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(path, { what: 'sums of a run (written by evaluate --out and merge)' })
-      : asSaeEvalError(thrown, path);
-  });
-  return readSums(path, run);
+  const what = 'sums of a run (written by evaluate --out and merge)';
+  return readSums(await fileOfRun(run, { name: 'sums.safetensors', what }), run);
 }
 
 /** Prints the differences; exits 3 if a gate fired, 2 if one had nothing to look at. */

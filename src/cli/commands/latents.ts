@@ -1,15 +1,12 @@
 /** `sae-eval latents`: the latents of a run one by one, from its latents.parquet. */
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import CliTable from 'cli-table3';
-import { asSaeEvalError } from '../../errors.js';
 import { readLatents } from '../../evaluation/latents/read-latents.js';
-import { missingPath } from '../../missing-path.js';
 import { latentsCsv, latentsCsvHead } from '../../report/latents-csv.js';
 import { number } from '../../report/numbers.js';
 import type { Latent, Latents, LatentSort } from '../../schema/index.js';
 import { shownJson, shownOnOneLine } from '../../shown-text.js';
+import { fileOfRun } from '../file-of-run.js';
 
 export const latentsFormats = ['table', 'csv', 'json'] as const;
 
@@ -29,20 +26,11 @@ const rowsOfTable = 20;
 const rowsAtOnce = 2048;
 
 /** The latents table of a run: a file, or `latents.parquet` in its folder. */
-async function tableOf(run: string): Promise<string> {
-  const facts = await stat(run).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(run, { what: 'run' })
-      : asSaeEvalError(thrown, run);
+const tableOf = (run: string): Promise<string> =>
+  fileOfRun(run, {
+    name: 'latents.parquet',
+    what: 'latents table of a run (whose request has `latents`)',
   });
-  const path = facts.isDirectory() ? join(run, 'latents.parquet') : run;
-  await stat(path).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(path, { what: 'latents table of a run (whose request has `latents`)' })
-      : asSaeEvalError(thrown, path);
-  });
-  return path;
-}
 
 /** A context on one line, the token between marks. */
 const lineOf = ({ before, token, after }: Latent['contexts'][number]): string =>

@@ -11,11 +11,22 @@ import type { Family, FamilyConfig } from '../family.js';
 import type { JsonFields } from '../json-fields.js';
 import { HeadLayerNorm, type Layer, type SelfAttention } from '../layers.js';
 import { readRope } from '../rope-config.js';
-import { windowOrNone, readSizes, readSliding, readTransformer } from '../transformer-config.js';
+import {
+  windowOrNone,
+  readSizes,
+  readSliding,
+  readTransformer,
+  type Sizes,
+} from '../transformer-config.js';
 import { Transformer } from '../transformer.js';
 
-function readCohere(fields: JsonFields, differences: Partial<FamilyConfig>): FamilyConfig {
+function readCohere(
+  fields: JsonFields,
+  sizes: Sizes,
+  differences: Partial<FamilyConfig>,
+): FamilyConfig {
   return readTransformer(fields, {
+    sizes,
     rope: null,
     differences: {
       normEps: fields.number('layer_norm_eps', 1e-5),
@@ -73,10 +84,9 @@ export const cohere: Family = {
   normsAfter: false,
   centeredByTransformerLens: true,
   readConfig(fields) {
-    const sizes = readSizes(fields, { maxPositions: 8192 });
+    const sizes = readSizes(fields, { heads: 64, maxPositions: 8192 });
     const rope = readRope(fields, { ...sizes, theta: 500_000, interleaved: true });
-    return readCohere(fields, {
-      ...sizes,
+    return readCohere(fields, sizes, {
       ropes: Array.from({ length: sizes.layers }, () => rope),
       headNorms: fields.boolean('use_qk_norm', false),
     });
@@ -106,13 +116,12 @@ export const cohere2: Family = {
     ],
   },
   readConfig(fields) {
-    const sizes = readSizes(fields, { maxPositions: 8192 });
+    const sizes = readSizes(fields, { heads: 64, maxPositions: 8192 });
     const pattern = fields.size('sliding_window_pattern', 4);
     const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % pattern !== 0);
     const size = windowOrNone(fields, 'sliding_window', 4096);
     const rope = readRope(fields, { ...sizes, interleaved: true });
-    return readCohere(fields, {
-      ...sizes,
+    return readCohere(fields, sizes, {
       windows: sliding.map((slides) => (slides ? size : null)),
       ropes: sliding.map((slides) => (slides && size !== null ? rope : null)),
     });

@@ -40,7 +40,12 @@ export function refuseBidirectional(fields: JsonFields): void {
 
 function readConfig(fields: JsonFields): FamilyConfig {
   refuseBidirectional(fields);
-  const sizes = readSizes(fields, { heads: 16, keyValueHeads: 16, headDim: 256 });
+  const sizes = readSizes(fields, {
+    maxPositions: 8192,
+    heads: 16,
+    keyValueHeads: 16,
+    headDim: 256,
+  });
   return readTransformer(fields, {
     sizes,
     differences: {

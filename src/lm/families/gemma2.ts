@@ -96,7 +96,12 @@ export const gemma2: Family = {
   normsAfter: true,
   centeredByTransformerLens: false,
   readConfig(fields) {
-    const sizes = readSizes(fields, { keyValueHeads: 4, headDim: 256 });
+    const sizes = readSizes(fields, {
+      maxPositions: 8192,
+      heads: 8,
+      keyValueHeads: 4,
+      headDim: 256,
+    });
     return readGemma(fields, sizes, {
       windows: readWindows(fields, sizes.layers, {
         size: windowOrNone(fields, 'sliding_window', 4096),

@@ -21,7 +21,7 @@ import { readRope } from '../rope-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
   const width = fields.size('hidden_size');
-  const heads = fields.size('num_attention_heads');
+  const heads = fields.size('num_attention_heads', 64);
   const names = { width: 'hidden_size', heads: 'num_attention_heads' };
   const headDim = dividedWidth(fields, { width, heads, names });
   // transformers rotates by `head_dim` and splits by the width.
@@ -34,7 +34,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
     headDim,
     keyValueHeads: heads,
     vocabulary: fields.size('vocab_size'),
-    maxPositions: fields.size('max_position_embeddings'),
+    maxPositions: fields.size('max_position_embeddings', 2048),
     mlpWidth: fields.size('intermediate_size'),
   };
   // The family has names of its own for these two; transformers passes over the usual ones.

@@ -35,7 +35,12 @@ const usualRope = {
 };
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 64, keyValueHeads: 8, headDim: 64 });
+  const sizes = readSizes(fields, {
+    maxPositions: 131_072,
+    heads: 64,
+    keyValueHeads: 8,
+    headDim: 64,
+  });
   const count = readAliased(fields, {
     name: 'num_local_experts',
     alias: 'num_experts',

@@ -12,7 +12,7 @@ import { perBlock, readSizes, readTransformer } from '../transformer-config.js';
 import type { Transformer } from '../transformer.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { maxPositions: 2048 });
+  const sizes = readSizes(fields, { heads: 32, maxPositions: 2048 });
   const scaling = fields.number('logits_scaling', 1);
   if (scaling === 0) fields.invalid('logits_scaling', 'a number other than 0');
   return readTransformer(fields, {

@@ -5,7 +5,7 @@
  */
 import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
-import { readTransformer } from '../transformer-config.js';
+import { readSizes, readTransformer } from '../transformer-config.js';
 import type { Family } from '../family.js';
 
 export const llama: Family = {
@@ -19,7 +19,8 @@ export const llama: Family = {
   prefixes: ['model.'],
   normsAfter: false,
   centeredByTransformerLens: false,
-  readConfig: (fields) => readTransformer(fields),
+  readConfig: (fields) =>
+    readTransformer(fields, { sizes: readSizes(fields, { heads: 32, maxPositions: 2048 }) }),
   create: (build) =>
     build.transformer(
       (i) =>

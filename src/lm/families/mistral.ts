@@ -17,7 +17,7 @@ export const mistral: Family = {
   normsAfter: false,
   centeredByTransformerLens: false,
   readConfig(fields) {
-    const sizes = readSizes(fields, { keyValueHeads: 8 });
+    const sizes = readSizes(fields, { heads: 32, keyValueHeads: 8, maxPositions: 131_072 });
     const size = windowOrNone(fields, 'sliding_window', 4096);
     const windows = readWindows(fields, sizes.layers, { size, rule: () => true });
     return readTransformer(fields, {

@@ -14,7 +14,7 @@ import { readRope } from '../rope-config.js';
 import { perBlock, readAliased, readSizes, readTransformer } from '../transformer-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 32, keyValueHeads: 8 });
+  const sizes = readSizes(fields, { heads: 32, keyValueHeads: 8, maxPositions: 131_072 });
   const count = readAliased(fields, {
     name: 'num_local_experts',
     alias: 'num_experts',

@@ -15,7 +15,7 @@ function readConfig(fields: JsonFields): FamilyConfig {
   const clip = fields.number('clip_qkv', null);
   if (clip !== null && clip < 0) fields.invalid('clip_qkv', 'a number from 0 on, or null');
   return readTransformer(fields, {
-    sizes: readSizes(fields, { maxPositions: 2048 }),
+    sizes: readSizes(fields, { heads: 32, maxPositions: 2048 }),
     differences: { normEps: 1e-5, mlpBias: false, clip },
   });
 }

@@ -6,7 +6,7 @@ import type { Tensor } from '../../torch/index.js';
 import { llamaKeys } from '../config-keys.js';
 import { SequentialBlock } from '../blocks.js';
 import type { Builder } from '../builder.js';
-import { readTransformer } from '../transformer-config.js';
+import { readSizes, readTransformer } from '../transformer-config.js';
 import { Transformer } from '../transformer.js';
 import type { Family } from '../family.js';
 import { RMSNorm, SelfAttention, type Layer } from '../layers.js';
@@ -66,6 +66,7 @@ export const olmo2: Family = {
   centeredByTransformerLens: false,
   readConfig: (fields) =>
     readTransformer(fields, {
+      sizes: readSizes(fields, { heads: 32, maxPositions: 2048 }),
       differences: { normEps: fields.number('rms_norm_eps', 1e-5), mlpBias: false },
     }),
   create,

@@ -33,7 +33,7 @@ function readRopes(fields: JsonFields, defaults: RopeDefaults): Ropes {
 }
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { maxPositions: 2048 });
+  const sizes = readSizes(fields, { heads: 32, maxPositions: 2048 });
   const sliding = readSliding(fields, sizes.layers, (index) => (index + 1) % 4 !== 0);
   const size = windowOrNone(fields, 'sliding_window', 4096);
   const ropes = readRopes(fields, { ...sizes, theta: 500_000 });

@@ -14,7 +14,7 @@ import { SelfAttention, type Layer } from '../layers.js';
 import { perBlock, readAliased, readSizes, readTransformer } from '../transformer-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 16 });
+  const sizes = readSizes(fields, { heads: 16, maxPositions: 4096 });
   const count = readAliased(fields, {
     name: 'num_experts',
     alias: 'num_local_experts',

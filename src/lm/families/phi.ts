@@ -13,7 +13,7 @@ import { readActivation, readSizes, readTransformer } from '../transformer-confi
 import { Transformer } from '../transformer.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { maxPositions: 2048 });
+  const sizes = readSizes(fields, { heads: 32, maxPositions: 2048 });
   return readTransformer(fields, {
     sizes,
     rope: readRope(fields, { ...sizes, partial: 0.5 }),

@@ -14,7 +14,7 @@ import { SelfAttention } from '../layers.js';
 import { readRope } from '../rope-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields);
+  const sizes = readSizes(fields, { heads: 32, maxPositions: 4096 });
   const window = fields.size('sliding_window', null);
   // A default of the family, and so before what a section says.
   const original = fields.size('original_max_position_embeddings', 4096);

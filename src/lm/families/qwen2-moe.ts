@@ -11,7 +11,7 @@ import { readSizes, readTransformer, readWindows } from '../transformer-config.j
 import { qwenKeys } from './qwen2.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 16, keyValueHeads: 16 });
+  const sizes = readSizes(fields, { maxPositions: 32_768, heads: 16, keyValueHeads: 16 });
   const count = fields.size('num_experts', 60);
   const slides = fields.boolean('use_sliding_window', false);
   // transformers computes with a window of no positions then.

@@ -33,7 +33,12 @@ export function readQwen(
   fields: JsonFields,
   { attentionBias, normEps = 1e-6, theta = 10_000, fullBlocks = 28, ...defaults }: QwenDefaults,
 ): FamilyConfig {
-  const sizes = readSizes(fields, { keyValueHeads: 32, ...defaults });
+  const sizes = readSizes(fields, {
+    maxPositions: 32_768,
+    heads: 32,
+    keyValueHeads: 32,
+    ...defaults,
+  });
   const size = fields.boolean('use_sliding_window', false)
     ? fields.size('sliding_window', 4096)
     : null;

@@ -76,7 +76,7 @@ export function readHybrid(
   fields: JsonFields,
   defaults: SizeDefaults & { mlpWidthName?: string },
 ): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 16, headDim: 256, ...defaults });
+  const sizes = readSizes(fields, { maxPositions: 32_768, heads: 16, headDim: 256, ...defaults });
   return readTransformer(fields, {
     sizes,
     rope: readRope(fields, { ...sizes, partial: 0.25 }),

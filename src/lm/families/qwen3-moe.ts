@@ -17,7 +17,7 @@ import {
 } from '../transformer-config.js';
 
 function readConfig(fields: JsonFields): FamilyConfig {
-  const sizes = readSizes(fields, { heads: 32, keyValueHeads: 4 });
+  const sizes = readSizes(fields, { maxPositions: 32_768, heads: 32, keyValueHeads: 4 });
   const count = readAliased(fields, {
     name: 'num_experts',
     alias: 'num_local_experts',

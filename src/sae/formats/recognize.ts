@@ -19,7 +19,7 @@ import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
 import { refuseLanguageModel, unknownFolder } from './not-an-sae.js';
 import { encoderNames } from './plain-tensors.js';
-import { configuredBeside, onlyWeights } from './renamed.js';
+import { configuredBeside, ofWords, onlyWeights } from './renamed.js';
 import { plainPrefix, saeViews } from './sae-views.js';
 import { knowsMostKeys, notesOnUnknown, refuseUnsupported } from './vocabulary.js';
 
@@ -134,7 +134,7 @@ function inFolder(path: string, isFolder: boolean): Located | null {
       const base = isFolder ? path : name.split('/').reduce((at) => dirname(at), path);
       const [weightsPath, configPath] = [join(base, name), join(base, config)];
       if ((isFolder || join(path) === weightsPath) && isFile(weightsPath) && isFile(configPath))
-        return { weights: weightsPath, format, configPath };
+        return { weights: weightsPath, format: ofWords(format, configPath, folders), configPath };
     }
   }
   return null;
@@ -199,7 +199,11 @@ function isOfFormat(file: SaeFile): boolean {
   if (!(nearest instanceof SaeEvalError) || nearest.code === 'sae-option') return true;
   // One that its format refuses is not read as something else.
   const { vocabulary } = file.format;
-  return nearest.code === 'sae-kind' && vocabulary !== undefined && knowsMostKeys(vocabulary, file);
+  return (
+    nearest.code === 'sae-kind' &&
+    vocabulary !== undefined &&
+    knowsMostKeys(vocabulary, file.configPath)
+  );
 }
 
 /**

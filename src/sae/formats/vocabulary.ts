@@ -93,13 +93,16 @@ function keysOf(config: Record<string, unknown>, keys: Keys, at = ''): FoundKey[
 
 const configSchema = z.record(z.string(), z.unknown());
 
-function wordsOf({ keys }: Vocabulary, { configPath }: FormatFile): FoundKey[] {
+function wordsOf({ keys }: Vocabulary, configPath: string | null): FoundKey[] {
   return configPath === null ? [] : keysOf(readAnyConfig(configPath, configSchema), keys);
 }
 
-/** Whether a format knows most keys of a configuration, as those of its own. */
-export function knowsMostKeys(vocabulary: Vocabulary, file: FormatFile): boolean {
-  const keys = wordsOf(vocabulary, file);
+/**
+ * Whether a format knows most keys of a configuration, as those of its own.
+ * @throws SaeEvalError `checkpoint-*` for a configuration that cannot be read.
+ */
+export function knowsMostKeys(vocabulary: Vocabulary, configPath: string | null): boolean {
+  const keys = wordsOf(vocabulary, configPath);
   return keys.filter(({ meaning }) => meaning !== undefined).length * 2 > keys.length;
 }
 
@@ -116,7 +119,7 @@ function refuseValue(file: string, { path, value, meaning }: FoundKey): void {
 /** @throws SaeEvalError `sae-kind` naming a key or tensor that is not implemented. */
 export function refuseUnsupported(vocabulary: Vocabulary, file: FormatFile): void {
   const { checkpoint } = file;
-  for (const key of wordsOf(vocabulary, file)) refuseValue(file.configPath!, key);
+  for (const key of wordsOf(vocabulary, file.configPath)) refuseValue(file.configPath!, key);
   for (const [path, value] of vocabulary.values === undefined ? [] : checkpoint.values)
     refuseValue(checkpoint.path, { path, value, meaning: meaningOf(vocabulary.values!, path) });
   for (const name of checkpoint.entries.keys()) {
@@ -151,7 +154,7 @@ export function notesOnUnknown(
 ): Bilingual[] {
   const { checkpoint, configPath } = file;
   // A key that is null is not set.
-  const keys = wordsOf(vocabulary, file).flatMap(({ path, value, meaning }) =>
+  const keys = wordsOf(vocabulary, file.configPath).flatMap(({ path, value, meaning }) =>
     meaning === undefined && value !== null ? [path] : [],
   );
   const { values } = vocabulary;

@@ -75,7 +75,7 @@ describe('weights under other names', () => {
 
   /** A copy of a fixture without its numbers, and with files renamed. */
   function renamed(name: string, names: Readonly<Record<string, string>>): string {
-    const copy = join(folder, name.replaceAll('/', '-'));
+    const copy = mkdtempSync(join(folder, name.replaceAll('/', '-')));
     cpSync(fixture(name), copy, { recursive: true });
     rmSync(join(copy, 'expected.safetensors'));
     for (const [from, to] of Object.entries(names)) {
@@ -105,6 +105,33 @@ describe('weights under other names', () => {
       'temporal/layer_12/temporal',
       { 'conf.yaml': 'config.yaml', 'latest_ckpt.safetensors': 'model.safetensors' },
       'temporal',
+    ],
+    // Names that other libraries use: the keys of the configuration tell whose they are.
+    ['saelens-standard', { 'sae_weights.safetensors': 'sae.safetensors' }, 'saelens'],
+    [
+      'saelens-square',
+      { 'cfg.json': 'config.json', 'sae_weights.safetensors': 'sae_weights.safetensors' },
+      'saelens',
+    ],
+    [
+      'saelens-topk-rescaled',
+      { 'cfg.json': 'config.json', 'sae_weights.safetensors': 'weights.safetensors' },
+      'saelens',
+    ],
+    [
+      'openmoss-topk',
+      { 'config.json': 'cfg.json', 'sae_weights.safetensors': 'sae.safetensors' },
+      'openmoss',
+    ],
+    [
+      'sparsify/layers.5',
+      { 'cfg.json': 'config.json', 'sae.safetensors': 'model.safetensors' },
+      'sparsify',
+    ],
+    [
+      'dictionary_learning-AutoEncoder',
+      { 'config.json': 'cfg.json', 'ae.pt': 'cc_weights.pt' },
+      'dictionary_learning',
     ],
   ])('%s', async (name, names, format) => {
     const copy = renamed(name, names);

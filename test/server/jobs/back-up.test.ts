@@ -61,4 +61,9 @@ it('names the records that are damaged, and what is no store', () => {
   const empty = join(folder.path, 'empty.db');
   writeFileSync(empty, '');
   expect(() => checkStore(empty)).toThrow(/another version/);
+  const other = join(folder.path, 'other.db');
+  writeFileSync(other, '{ "no": "database" }');
+  expect(() => checkStore(other)).toThrow(/other\.db is damaged \(not an SQLite database/);
+  const nowhere = join(folder.path, 'nowhere', 'copy.db');
+  expect(() => backUpStore(file, nowhere)).toThrow(/nowhere: there is no such folder/);
 });
