@@ -1,4 +1,5 @@
 /** SAEs at the places that strategies know, and what a run may want of them. */
+import { full } from '../../full.js';
 import type { StrategyOptions } from '#src/evaluation/engine/strategies/index.js';
 import type { Wanted } from '#src/evaluation/engine/strategies/strategy.js';
 import { positionSet, type PositionSet } from '#src/evaluation/positions.js';
@@ -33,6 +34,10 @@ export const wants: [string, Wanted, PositionSet?][] = [
   ],
   ['no splice', { protocols: new Set(['reference', 'strict']), splice: false, zero: false }],
 ];
+/** Those that between them take every branch of a plan, unless all are asked for. */
+export const someWants = full
+  ? wants
+  : wants.filter(([name]) => name.startsWith('everything, ') || name === 'no splice');
 export const variants = [
   { owner: '0.0', sparsity: null },
   { owner: '0.1', sparsity: { inferK: 4 } },

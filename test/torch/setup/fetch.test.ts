@@ -20,7 +20,8 @@ import { full } from '../../full.js';
 const hasPip = spawnSync('python3', ['-m', 'pip', '--version']).status === 0;
 
 // A driver on this machine would ask for a CUDA build: a named version does not.
-const version = { SAE_EVAL_TORCH_VERSION: '2.13.0' };
+// The wheels are those of this test: no index is asked.
+const version = { SAE_EVAL_TORCH_VERSION: '2.13.0', PIP_NO_INDEX: '1' };
 const torchWheel = 'torch-2.13.0-py3-none-any.whl';
 
 /** Cases that take ten seconds each, where there is time. */
