@@ -1,5 +1,5 @@
 /** Writes a result in every format: report.json, .md, .zh.md, .html, .csv. */
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../schema/index.js';
 import { renderReport } from '../report/index.js';
@@ -32,5 +32,7 @@ export async function writeReport(result: EvaluationResult, folder: string): Pro
     await rename(`${path}.part`, path);
     paths.push(path);
   }
+  // Who may read the report may compare the run: the compute process keeps its files to itself.
+  await chmod(filesIn(folder).sums, 0o666 & ~process.umask()).catch(() => {});
   return paths;
 }

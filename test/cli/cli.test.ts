@@ -1,6 +1,6 @@
 /** The commands of the CLI as processes: output, files, exit codes, and a run that is killed. */
 import { spawn, spawnSync, type ChildProcess, type SpawnSyncReturns } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -56,6 +56,8 @@ describe('evaluate', () => {
       expect(existsSync(join(whole(), name)), name).toBe(true);
     for (const name of ['.journal', '.request.json'])
       expect(existsSync(join(whole(), name)), name).toBe(false);
+    const modeOf = (name: string): number => statSync(join(whole(), name)).mode;
+    expect(modeOf('sums.safetensors')).toBe(modeOf('report.json'));
     expect(resultIn(whole()).status).toBe('succeeded');
   });
 
