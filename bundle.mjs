@@ -2,7 +2,7 @@
  * Bundles what a process of sae-eval imports at its start: Node takes about a millisecond for each
  * module, and there are hundreds, 90 of them zod's. src/entry.ts finds the bundle of a module.
  */
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, statSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
@@ -31,10 +31,25 @@ const ownAddress = {
   },
 };
 
+const writtenAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+const bundleOf = (entry) => entry.split('/').slice(-2).join('/');
+
+/**
+ * Whether every bundle is newer than what it is made of. Processes may be starting from them: npm
+ * builds before it packs, as checks do beside the tests.
+ */
+function areThere() {
+  const root = fileURLToPath(new URL('.', import.meta.url));
+  const sources = [`${dist}.tsbuildinfo`, `${root}bundle.mjs`];
+  const packages = `${root}node_modules/.package-lock.json`;
+  const newest = Math.max(...[...sources, packages].map((path) => writtenAt(path) ?? Infinity));
+  return entries.every((entry) => (writtenAt(`${dist}bundle/${bundleOf(entry)}.js`) ?? 0) > newest);
+}
+
+if (areThere()) process.exit();
+
 await build({
-  input: Object.fromEntries(
-    entries.map((entry) => [entry.split('/').slice(-2).join('/'), `${dist}${entry}.js`]),
-  ),
+  input: Object.fromEntries(entries.map((entry) => [bundleOf(entry), `${dist}${entry}.js`])),
   platform: 'node',
   external: (id) => !/^[./]/.test(id) && !/^zod(?:$|\/)/.test(id),
   plugins: [ownAddress],

@@ -13,6 +13,7 @@ import {
   withoutAnnotations,
   type ResolvedRequest,
 } from '../schema/index.js';
+import { filesIn, reportFiles } from './run-files.js';
 import { takeLock } from './run-lock.js';
 
 /** Path of the journal in a folder. */
@@ -129,7 +130,20 @@ async function otherRun(folder: string, known: KnownRequest): Promise<SaeEvalErr
     : taken(folder, `an unfinished run of another request (${inWords(begun)})`, differing);
 }
 
-/** @throws SaeEvalError `request-invalid` if a part of the path is a file. */
+/** @throws SaeEvalError `request-invalid` if a folder has the name of a file to be written. */
+function refuseFolders(folder: string): void {
+  const { sums, latents } = filesIn(folder);
+  const files = [...reportFiles.map(({ name }) => join(folder, name)), sums, latents];
+  const taken = files.find((path) => statSync(path, { throwIfNoEntry: false })?.isDirectory());
+  if (taken === undefined) return;
+  const message = `--out: ${taken} is a folder, and a file of the run has this name`;
+  throw new SaeEvalError('request-invalid', `${message}. Choose another folder for the run`);
+}
+
+/**
+ * @throws SaeEvalError `request-invalid` if a part of the path is a file, or a file to be written
+ *   would meet a folder.
+ */
 function makeOut(folder: string): void {
   if (folder === '') throw new SaeEvalError('request-invalid', '--out: expected a folder');
   const isFile = (): SaeEvalError =>
@@ -141,6 +155,7 @@ function makeOut(folder: string): void {
     throw code === 'ENOTDIR' || code === 'EEXIST' ? isFile() : asSaeEvalError(thrown, folder);
   }
   if (!statSync(folder).isDirectory()) throw isFile();
+  refuseFolders(folder);
 }
 
 /**

@@ -3,27 +3,13 @@ import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { EvaluationResult } from '../schema/index.js';
 import { renderReport } from '../report/index.js';
-
-const files = [
-  { name: 'report.json', format: 'json', lang: 'en' },
-  { name: 'report.md', format: 'md', lang: 'en' },
-  { name: 'report.zh.md', format: 'md', lang: 'zh' },
-  // The reader's browser chooses the language.
-  { name: 'report.html', format: 'html', lang: undefined },
-  { name: 'report.csv', format: 'csv', lang: 'en' },
-] as const;
-
-/** Files that a run writes to its folder beside the report, if it has what is in them. */
-export const filesIn = (folder: string): { sums: string; latents: string } => ({
-  sums: join(folder, 'sums.safetensors'),
-  latents: join(folder, 'latents.parquet'),
-});
+import { filesIn, reportFiles } from './run-files.js';
 
 /** Writes all formats to `folder`, each file in one step. @returns their paths. */
 export async function writeReport(result: EvaluationResult, folder: string): Promise<string[]> {
   await mkdir(folder, { recursive: true });
   const paths: string[] = [];
-  for (const { name, format, lang } of files) {
+  for (const { name, format, lang } of reportFiles) {
     const path = join(folder, name);
     await writeFile(
       `${path}.part`,

@@ -1,5 +1,13 @@
 /** The folder of `--out`: free, of the same request, or of another run. */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, expect, it } from 'vitest';
@@ -53,6 +61,17 @@ it('names a path that is no folder', async () => {
   for (const path of [file, join(file, 'below')])
     await expect(takeFolder(path, known)).rejects.toThrow(`--out: ${path}: a part of this path`);
   await expect(takeFolder('', known)).rejects.toThrow('--out: expected a folder');
+});
+
+it('names a folder in the place of a file to be written', async () => {
+  for (const name of ['report.html', 'sums.safetensors']) {
+    mkdirSync(join(folder, name));
+    await expect(take()).rejects.toThrow(
+      `--out: ${join(folder, name)} is a folder, and a file of the run has this name`,
+    );
+    rmdirSync(join(folder, name));
+  }
+  await take();
 });
 
 it('leaves a report alone that is damaged or of another program', async () => {

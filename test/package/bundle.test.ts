@@ -1,4 +1,5 @@
 /** Bundles of what processes start from: that they are taken, and when they are not. */
+import { execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -6,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -39,6 +41,17 @@ describe('what a process starts from', () => {
         join(root, 'dist/bundle', module.split('/').slice(-2).join('/')),
       );
     }
+  });
+
+  it('is not written again while nothing has changed: npm builds before it packs', () => {
+    const writtenAt = (): number[] =>
+      readdirSync(join(root, 'dist/bundle'), { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.js'))
+        .map((file) => statSync(join(root, 'dist/bundle', file)).mtimeMs);
+    const before = writtenAt();
+    expect(before.length).toBeGreaterThan(20);
+    execFileSync(process.execPath, [join(root, 'bundle.mjs')]);
+    expect(writtenAt()).toEqual(before);
   });
 
   it('is the module itself if something was compiled since, or if there is no bundle', async () => {

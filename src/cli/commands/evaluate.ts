@@ -23,7 +23,8 @@ import { countOf, type PlanFlags } from '../sharded-run.js';
 import { judge, showResult } from '../show-result.js';
 import { sizesTable } from '../sizes-table.js';
 import { checkDevices, evaluateShards } from './evaluate-shards.js';
-import { filesIn, writeReport } from '../write-report.js';
+import { filesIn } from '../run-files.js';
+import { writeReport } from '../write-report.js';
 import { shown } from '../../shown-text.js';
 
 export interface EvaluateFlags extends PlanFlags {

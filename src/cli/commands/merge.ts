@@ -5,7 +5,8 @@ import { merge } from '../../evaluation/shards/merge.js';
 import { checkGate, parseGate } from '../gate.js';
 import { localeLanguage, type Language } from '../language.js';
 import { judge, showResult } from '../show-result.js';
-import { filesIn, writeReport } from '../write-report.js';
+import { filesIn } from '../run-files.js';
+import { writeReport } from '../write-report.js';
 
 export interface MergeFlags {
   /** Whether the numbers may be of the shards that are there. */
