@@ -1,14 +1,15 @@
 /** Files that `--out` keeps of a run. */
+import type { Stats } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { asSaeEvalError } from '../errors.js';
 import { missingPath } from '../missing-path.js';
 
-async function isFolder(path: string, what: string): Promise<boolean> {
-  const facts = await stat(path).catch((thrown: NodeJS.ErrnoException) => {
+/** Facts of a file. @throws SaeEvalError `file-not-found`, `file-unreadable`. */
+async function factsOf(path: string, what: string): Promise<Stats> {
+  return stat(path).catch((thrown: NodeJS.ErrnoException) => {
     throw thrown.code === 'ENOENT' ? missingPath(path, { what }) : asSaeEvalError(thrown, path);
   });
-  return facts.isDirectory();
 }
 
 /**
@@ -21,13 +22,9 @@ export async function fileOfRun(
   run: string,
   { name, what }: { name: string; what: string },
 ): Promise<string> {
-  const folder = (await isFolder(run, 'folder of a run'))
-    ? run
-    : basename(run) === 'report.json'
-      ? dirname(run)
-      : null;
-  if (folder === null) return run;
-  const path = join(folder, name);
-  await isFolder(path, what);
+  const isFolder = (await factsOf(run, 'folder of a run')).isDirectory();
+  if (!isFolder && basename(run) !== 'report.json') return run;
+  const path = join(isFolder ? run : dirname(run), name);
+  await factsOf(path, what);
   return path;
 }

@@ -44,6 +44,19 @@ export function refuseLanguageModel(path: string, { isFolder }: { isFolder: bool
   );
 }
 
+/** Files that transformers divides weights into, and the list of them. */
+const shardName = /-\d{5}-of-(\d{5})\.(?:safetensors|bin)$|\.index\.json$/;
+
+/** @throws SaeEvalError `checkpoint-format` if the path is of one of several files of weights. */
+export function refuseShard(path: string): void {
+  const found = shardName.exec(basename(path));
+  if (found === null || Number(found[1] ?? 2) < 2) return;
+  throw new SaeEvalError(
+    'checkpoint-format',
+    `${path}: weights divided into several files are not supported; expected an SAE in one file.`,
+  );
+}
+
 /** Weights of a folder format that lie in a folder without their configuration, as a sentence. */
 function withoutConfig(
   folder: string,

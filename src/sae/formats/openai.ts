@@ -5,7 +5,7 @@
 import { resolve } from 'node:path';
 import type { Checkpoint } from '../../checkpoint/read.js';
 import { SaeEvalError } from '../../errors.js';
-import type { Activation, Place } from '../description.js';
+import type { Activation, Normalization, Place } from '../description.js';
 import type { GivenSettings } from '../given.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { Tensors } from './tensors.js';
@@ -20,7 +20,7 @@ const vocabulary: Vocabulary = {
   },
   values: all(
     'honored',
-    ...['activation', 'activation_state_dict.k', 'activation_state_dict.postact_fn'],
+    ...['activation', 'activation_state_dict.k', 'activation_state_dict.postact_fn', 'normalize'],
   ),
 };
 
@@ -67,6 +67,19 @@ function activationOf({ path, values }: Checkpoint, m: number, given: GivenSetti
   return { kind: 'topk', k, ...(after === 'Identity' ? { signed: true } : {}) };
 }
 
+/** How activations become the input: the loader of OpenAI goes by the activation alone. */
+function normalizationOf({ path, values }: Checkpoint, { kind }: Activation): Normalization {
+  const normalizes = kind === 'topk';
+  const said = values.get('normalize');
+  if (typeof said === 'boolean' && said !== normalizes)
+    throw new SaeEvalError(
+      'sae-kind',
+      `${path}: normalize ${said} is not supported with ${normalizes ? 'TopK' : 'ReLU'}; ` +
+        `expected ${normalizes}, as OpenAI's loader has it.`,
+    );
+  return normalizes ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' };
+}
+
 function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescription {
   const tensors = new Tensors(checkpoint);
   const [m, d] = tensors.matrix('encoder.weight', '[m, d]');
@@ -86,8 +99,7 @@ function describe({ checkpoint }: FormatFile, given: GivenSettings): FormatDescr
     glu: null,
     centered: given.centered(),
     decoderNorm: 'none',
-    normalization:
-      activation.kind === 'topk' ? { kind: 'layer-norm', epsilon: 1e-5 } : { kind: 'none' },
+    normalization: normalizationOf(checkpoint, activation),
     notes: [],
   };
 }

@@ -17,7 +17,7 @@ import { transcoding } from '../transcoding.js';
 import { usedTensors } from '../used-tensors.js';
 import type { Format, FormatDescription, FormatFile } from './format.js';
 import { formats } from './formats.js';
-import { refuseLanguageModel, unknownFolder } from './not-an-sae.js';
+import { refuseLanguageModel, refuseShard, unknownFolder } from './not-an-sae.js';
 import { encoderNames } from './plain-tensors.js';
 import { configuredBeside, ofWords, onlyWeights } from './renamed.js';
 import { plainPrefix, saeViews } from './sae-views.js';
@@ -154,6 +154,7 @@ function locate(path: string): Located {
   if (facts === null) throw missingPath(path, { hub: 'SAE' });
   const isFolder = facts.isDirectory();
   refuseLanguageModel(path, { isFolder });
+  if (!isFolder) refuseShard(path);
   if (!isFolder && folders.some(({ config }) => config === basename(path)))
     return locate(dirname(path));
   const found = inFolder(path, isFolder);

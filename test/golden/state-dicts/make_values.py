@@ -113,4 +113,9 @@ python = json.dumps({**common, "architecture": "standard", "l1_coefficient": flo
 sae_lens("not-a-number", {}, text="\ufeff" + python)
 expect("not-a-number", {}, decode(latents(h).relu()))
 
+# OpenAI's loader normalizes what TopK reads, and nothing else.
+openai = {"encoder.weight": encoder, "decoder.weight": decoder, "latent_bias": encoder_bias}
+openai.update(pre_bias=torch.zeros(d), activation="ReLU", activation_state_dict={}, normalize=True)
+torch.save(openai, out / "openai-normalized.pt")
+
 (here / "expected-values.json").write_text(json.dumps({"h": h.tolist(), "files": files}) + "\n")

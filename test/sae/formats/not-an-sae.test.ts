@@ -22,6 +22,16 @@ it.each(['tiny-llama', 'tiny-llama/model.safetensors', 'tiny-llama/config.json']
   },
 );
 
+it.each(['model-00001-of-00002.safetensors', 'model.safetensors.index.json'])(
+  'says that %s is one of several files',
+  async (name) => {
+    const path = join(folder, name);
+    copyFileSync(shipped('TopK_tiny.pt'), path);
+    await expect(describeSAE(path)).rejects.toThrow('weights divided into several files');
+    rmSync(path);
+  },
+);
+
 it('says that the configuration of SAELens is missing', async () => {
   copyFileSync(
     `${root}test/evaluation/fixtures/published/saelens-standard/sae_weights.safetensors`,

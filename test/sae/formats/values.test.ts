@@ -37,6 +37,7 @@ describe('refused by name', () => {
     ['glu', {}, /use_glu_encoder is false, and the weights have 'W_E_glu'/],
     ['jumprelu-topk', {}, /with architecture jumprelu, activation "topk" is not supported/],
     ['two-counts', {}, /activation_fn_kwargs\.k 2 is not supported; expected the value of k, 3/],
+    ['openai-normalized.pt', {}, /normalize true is not supported with ReLU; expected false/],
     ['dtype', {}, /dtype "int8" is not supported; expected float32/],
   ])('%s', async (name, given, message) => {
     await expect(describeSAE(file(name), given)).rejects.toThrow(message);
