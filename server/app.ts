@@ -15,23 +15,16 @@ import { Catalogue } from './catalogue.js';
 import { boundConnections } from './connections.js';
 import { registerCors } from './cors.js';
 import { FairGate } from './fair-gate.js';
+import { registerHeaderChecks } from './header-checks.js';
 import { EventHub } from './jobs/events.js';
 import { JobQueue } from './jobs/queue.js';
 import { Retention } from './jobs/retention.js';
-import { isStoreFault } from './jobs/store-health.js';
-import { lockStore } from './jobs/store-lock.js';
-import { claimStore } from './jobs/store-owner.js';
-import { Store } from './jobs/store.js';
+import { takeStore } from './jobs/take-store.js';
 import { registerJsonBodies } from './json-body.js';
 import { recordMethods } from './method-table.js';
 import { Metrics } from './metrics.js';
 import { registerDocuments } from './openapi.js';
-import {
-  isLoopback,
-  resolveServerOptions,
-  type ResolvedServerOptions,
-  type ServerOptions,
-} from './options.js';
+import { isLoopback, resolveServerOptions, type ServerOptions } from './options.js';
 import { registerOverload } from './overload.js';
 import {
   codedError,
@@ -43,7 +36,6 @@ import {
 import { registerRateLimit } from './rate-limit.js';
 import { ResultReaders } from './result-readers.js';
 import { Roots } from './roots.js';
-import { acceptable } from './routes/api.js';
 import { registerCaller } from './routes/caller.js';
 import { registerCatalogue } from './routes/catalogue.js';
 import { registerEvaluations } from './routes/evaluations.js';
@@ -142,16 +134,7 @@ export async function buildApp(
   });
   keys.onFault = (err) =>
     app.log.error({ err }, 'the file of API keys cannot be read; the keys read earlier stay valid');
-  const unlock = await lockStore(options.db, { patienceMs: options.grace * 1000 });
-  const store = storeOf(options, { otherwise: unlock });
-  let giveUp: () => void;
-  try {
-    giveUp = await claimStore(store, options.db, { patienceMs: options.grace * 1000 });
-  } catch (thrown) {
-    store.close();
-    unlock();
-    throw thrown;
-  }
+  const { store, release } = await takeStore(options);
   const damaged = store.evaluations.damaged(checkedAtStart);
   if (damaged.length > 0)
     app.log.error(
@@ -227,7 +210,7 @@ export async function buildApp(
   const countStranger = await registerRateLimit(app, options);
   await registerGuard(app, { keys, local, refused: countStranger, cors: options.cors });
   registerNotFound(app);
-  registerChecks(app);
+  registerHeaderChecks(app);
   registerUnread(app, unread);
   await registerPlugins(app);
   await registerDocuments(app, { withKeys: keys.required });
@@ -297,9 +280,7 @@ export async function buildApp(
   });
   app.addHook('onClose', async () => {
     await workers.done;
-    giveUp();
-    store.close();
-    unlock();
+    release();
   });
   await app.ready();
   return { app, services };
@@ -308,54 +289,6 @@ export async function buildApp(
 /** Keeps a key out of the log if a caller put it into the address by mistake. */
 function withoutKeys(url: string): string {
   return url.replaceAll(/sae_[\w-]{20,}/g, 'sae_…');
-}
-
-/** @throws SaeEvalError `configuration-invalid` if the file is not a store of this version. */
-function storeOf(
-  { db: file, shared, keepDays, keepEvaluations }: ResolvedServerOptions,
-  { otherwise }: { otherwise: () => void },
-): Store {
-  try {
-    const rewrite = keepDays !== undefined || keepEvaluations !== undefined;
-    return new Store(file, { shared, rewrite });
-  } catch (thrown) {
-    otherwise();
-    const { code, message } = thrown as Partial<NodeJS.ErrnoException>;
-    if (!/^SQLITE_(NOTADB|CORRUPT|CANTOPEN|READONLY)/.test(code ?? '')) {
-      if (!isStoreFault(thrown)) throw thrown;
-      throw new SaeEvalError(
-        code?.startsWith('SQLITE_FULL') === true ? 'storage-full' : 'unavailable',
-        `The store ${file} cannot be opened at present (${code}: ${message}): the disk is full, ` +
-          'fails, or is mounted read-only. Start the server again when it is mended.',
-        { cause: thrown },
-      );
-    }
-    throw new SaeEvalError(
-      'configuration-invalid',
-      `${file} cannot be used as the store (${message}); give another file with --db.`,
-      { cause: thrown },
-    );
-  }
-}
-
-/** Checks the Accept and Content-Encoding headers of every call. */
-function registerChecks(app: FastifyInstance): void {
-  app.addHook('onRequest', async (request) => {
-    const { negotiates = false, streams = false } = request.routeOptions.config;
-    if (
-      !negotiates &&
-      !streams &&
-      request.method !== 'DELETE' &&
-      request.routeOptions.url !== undefined
-    )
-      acceptable(request, ['application/json', 'application/problem+json']);
-    const encoding = request.headers['content-encoding'];
-    if (encoding !== undefined && encoding !== 'identity')
-      throw new SaeEvalError(
-        'media-type-unsupported',
-        `Content-Encoding ${encoding.slice(0, 50)} is not supported; send the body unencoded.`,
-      );
-  });
 }
 
 async function registerPlugins(app: FastifyInstance): Promise<void> {

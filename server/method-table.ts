@@ -2,6 +2,7 @@
  * Methods of each address, for 405 and its Allow header: the router only says that nothing matched.
  */
 import type { FastifyInstance } from 'fastify';
+import { nearestName } from '../src/nearest-name.js';
 
 interface Row {
   pattern: RegExp;
@@ -38,9 +39,26 @@ export function recordMethods(app: FastifyInstance): void {
 /** The path of an address, which may end in a slash or not. */
 const pathOf = (url: string): string => url.split('?', 1)[0]!.replace(/(?<=.)\/$/, '');
 
+/** The address that a path is but for one part, which was mistyped; null if there is none. */
+function withoutSlip(app: FastifyInstance, path: string): string | null {
+  const typed = path.split('/');
+  for (const url of tables.get(app.server)?.keys() ?? []) {
+    const parts = url.split('/');
+    if (parts.length !== typed.length) continue;
+    const wrong = parts.flatMap((part, i) =>
+      part === typed[i] || part.startsWith(':') ? [] : [i],
+    );
+    const [at] = wrong;
+    if (at === undefined || wrong.length > 1) continue;
+    const meant = nearestName(typed[at]!, [parts[at]!]);
+    if (meant !== null) return typed.map((part, i) => (i === at ? meant : part)).join('/');
+  }
+  return null;
+}
+
 /**
- * The address that was probably meant: without what stands before it (`before`), or with the
- * missing `/v1`; null if there is none.
+ * The address that was probably meant: without what stands before it (`before`), with the missing
+ * `/v1`, or with a part spelled as it is; null if there is none.
  */
 export function likelyAddress(
   app: FastifyInstance,
@@ -53,7 +71,8 @@ export function likelyAddress(
     if (address !== '/' && methodsAt(app, address).length > 0)
       return { address, before: path.slice(0, at) };
   }
-  return null;
+  const address = withoutSlip(app, path);
+  return address === null ? null : { address, before: '' };
 }
 
 /** Methods that an address takes, sorted; empty if it does not exist. */

@@ -122,7 +122,15 @@ describe('problems', () => {
   });
 
   it('says what is not there and what a method cannot do', async () => {
-    await problem(await get('/v1/nothing'), 404, 'not-found');
+    const { detail } = await problem(await get('/v1/nothing'), 404, 'not-found');
+    expect(detail).toContain('GET /docs lists the calls.');
+    for (const [typed, meant] of [
+      ['/v1/evaluation', '/v1/evaluations'],
+      ['/v1/evaluations/some/reprot', '/v1/evaluations/some/report'],
+    ] as const)
+      expect((await problem(await get(typed), 404, 'not-found')).detail).toContain(
+        `Perhaps ${meant} is meant.`,
+      );
     await problem(await get('/v1/evaluations/unknown'), 404, 'not-found');
     await problem(await get('/v1/evaluations/%zz'), 404, 'not-found');
     const response = await fetch(`${server.url}/v1/evaluations`, { method: 'PUT' });
