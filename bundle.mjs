@@ -2,7 +2,7 @@
  * Bundles what a process of sae-eval imports at its start: Node takes about a millisecond for each
  * module, and there are hundreds, 90 of them zod's. src/entry.ts finds the bundle of a module.
  */
-import { copyFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'rolldown';
@@ -31,25 +31,24 @@ const ownAddress = {
   },
 };
 
-const writtenAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs;
-const bundleOf = (entry) => entry.split('/').slice(-2).join('/');
+/** Written last: where it is newer than all that bundles are made of, they are whole and new. */
+const license = `${dist}bundle/LICENSE-zod`;
+const root = fileURLToPath(new URL('.', import.meta.url));
+const writtenAt = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Infinity;
+const madeOf = [
+  `${dist}.tsbuildinfo`,
+  `${root}bundle.mjs`,
+  `${root}node_modules/.package-lock.json`,
+];
 
-/**
- * Whether every bundle is newer than what it is made of. Processes may be starting from them: npm
- * builds before it packs, as checks do beside the tests.
- */
-function areThere() {
-  const root = fileURLToPath(new URL('.', import.meta.url));
-  const sources = [`${dist}.tsbuildinfo`, `${root}bundle.mjs`];
-  const packages = `${root}node_modules/.package-lock.json`;
-  const newest = Math.max(...[...sources, packages].map((path) => writtenAt(path) ?? Infinity));
-  return entries.every((entry) => (writtenAt(`${dist}bundle/${bundleOf(entry)}.js`) ?? 0) > newest);
-}
-
-if (areThere()) process.exit();
+// Processes may be starting from bundles that are there: npm builds before it packs, as checks do
+// beside the tests.
+if (existsSync(license) && writtenAt(license) > Math.max(...madeOf.map(writtenAt))) process.exit();
 
 await build({
-  input: Object.fromEntries(entries.map((entry) => [bundleOf(entry), `${dist}${entry}.js`])),
+  input: Object.fromEntries(
+    entries.map((entry) => [entry.split('/').slice(-2).join('/'), `${dist}${entry}.js`]),
+  ),
   platform: 'node',
   external: (id) => !/^[./]/.test(id) && !/^zod(?:$|\/)/.test(id),
   plugins: [ownAddress],
@@ -63,7 +62,4 @@ await build({
 });
 
 // The bundles hold a copy of zod, which its license lets go with its text.
-copyFileSync(
-  fileURLToPath(new URL('node_modules/zod/LICENSE', import.meta.url)),
-  `${dist}bundle/LICENSE-zod`,
-);
+writeFileSync(license, readFileSync(`${root}node_modules/zod/LICENSE`));

@@ -41,19 +41,21 @@ export async function takeStore(
 ): Promise<{ store: Store; release: () => void }> {
   const patience = { patienceMs: options.grace * 1000 };
   const unlock = await lockStore(options.db, patience);
-  let store: Store | null = null;
   try {
-    store = openStore(options);
-    const giveUp = await claimStore(store, options.db, patience);
-    const taken = store;
-    const release = (): void => {
-      giveUp();
-      taken.close();
-      unlock();
-    };
-    return { store, release };
+    const store = openStore(options);
+    try {
+      const giveUp = await claimStore(store, options.db, patience);
+      const release = (): void => {
+        giveUp();
+        store.close();
+        unlock();
+      };
+      return { store, release };
+    } catch (thrown) {
+      store.close();
+      throw thrown;
+    }
   } catch (thrown) {
-    store?.close();
     unlock();
     throw thrown;
   }

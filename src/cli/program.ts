@@ -6,7 +6,6 @@ import type { ChildProcess } from 'node:child_process';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { forkChild } from '../compute/fork-child.js';
 import { latentSorts } from '../schema/latent-sorts.js';
-import { nearestName } from '../nearest-name.js';
 import { packageVersion } from '../version.js';
 import type { CompareFlags } from './commands/compare.js';
 import type { ConvertFlags } from './commands/convert.js';
@@ -21,6 +20,7 @@ import type { ShardFlags } from './commands/shard.js';
 import { addDb } from './db-commands.js';
 import type { SubmitFlags } from './commands/submit.js';
 import { shells, type Shell } from './completion.js';
+import { tellErrors } from './error-line.js';
 import {
   allowProgramOption,
   deviceOption,
@@ -53,31 +53,6 @@ async function withChild(body: (child: ChildProcess) => Promise<void>): Promise<
   } finally {
     child.kill('SIGKILL');
   }
-}
-
-/**
- * Commander's text of an error as one line, with the command that was probably meant: of those of
- * the group that `parent` is, or of all.
- */
-function errorLine(text: string, parent: Command): string {
-  const line = text
-    .replace(/^error: /, 'sae-eval: ')
-    .replace(/\n\(Did you mean (.*)\?\)/, '; did you mean $1?');
-  const [, typed] = /unknown command '(.*)'\n?$/.exec(line) ?? [];
-  if (typed === undefined) return line;
-  const commands = parent.commands.map((one) => one.name());
-  const meant = nearestName(typed, commands);
-  const isGroup = parent.parent !== null;
-  if (meant === null && !isGroup) return line;
-  const advice =
-    meant === null ? `${parent.name()} has ${commands.join(', ')}` : `did you mean ${meant}?`;
-  return line.replace(/\n?$/, `; ${advice}\n`);
-}
-
-/** Makes a command and those below it tell their errors by {@link errorLine}. */
-function tellErrors(command: Command): void {
-  command.configureOutput({ outputError: (text, write) => write(errorLine(text, command)) });
-  command.commands.forEach(tellErrors);
 }
 
 function addEvaluate(program: Command): void {

@@ -1,21 +1,10 @@
 /** Results that earlier runs left in files. */
-import { readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { asSaeEvalError, SaeEvalError } from '../errors.js';
-import { missingPath } from '../missing-path.js';
 import { check } from '../schema/faults.js';
 import { resultSchema, type EvaluationResult } from '../schema/index.js';
 import { parseRequestText } from './request-file.js';
-
-/** Path of the report that a run names: itself, or `report.json` in its folder. */
-async function reportOf(run: string): Promise<string> {
-  const facts = await stat(run).catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(run, { what: 'report or folder of a run' })
-      : asSaeEvalError(thrown, run);
-  });
-  return facts.isDirectory() ? join(run, 'report.json') : run;
-}
+import { fileOfRun } from './run-files.js';
 
 /**
  * The result in a `report.json`, or in the folder that holds one.
@@ -23,11 +12,9 @@ async function reportOf(run: string): Promise<string> {
  *   a file that holds no result.
  */
 export async function readResult(run: string): Promise<EvaluationResult> {
-  const path = await reportOf(run);
-  const text = await readFile(path, 'utf8').catch((thrown: NodeJS.ErrnoException) => {
-    throw thrown.code === 'ENOENT'
-      ? missingPath(path, { what: 'report' })
-      : asSaeEvalError(thrown, path);
+  const path = await fileOfRun(run, 'report');
+  const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
+    throw asSaeEvalError(thrown, path);
   });
   const value = parseRequestText(text, { name: path, format: 'json' });
   const { data, faults } = check(resultSchema, value, { of: 'a result' });

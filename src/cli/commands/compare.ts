@@ -2,8 +2,8 @@
 import { compareRuns } from '../../evaluation/compare/compare-runs.js';
 import { readSums, type RunSums } from '../../evaluation/compare/sums-of-run.js';
 import { differenceTables } from '../difference-table.js';
-import { fileOfRun } from '../file-of-run.js';
 import { localeLanguage, type Language } from '../language.js';
+import { fileOfRun } from '../run-files.js';
 import { checkWorse, parseWorseGate } from '../worse-gate.js';
 
 export interface CompareFlags {
@@ -13,11 +13,7 @@ export interface CompareFlags {
   lang?: Language;
 }
 
-/** The sums of a run: a file, or `sums.safetensors` in its folder. */
-async function sumsOf(run: string): Promise<RunSums> {
-  const what = 'sums of a run (written by evaluate --out and merge)';
-  return readSums(await fileOfRun(run, { name: 'sums.safetensors', what }), run);
-}
+const sumsOf = async (run: string): Promise<RunSums> => readSums(await fileOfRun(run, 'sums'), run);
 
 /** Prints the differences; exits 3 if a gate fired, 2 if one had nothing to look at. */
 export async function compare(

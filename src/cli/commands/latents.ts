@@ -6,7 +6,7 @@ import { latentsCsv, latentsCsvHead } from '../../report/latents-csv.js';
 import { number } from '../../report/numbers.js';
 import type { Latent, Latents, LatentSort } from '../../schema/index.js';
 import { shownJson, shownOnOneLine } from '../../shown-text.js';
-import { fileOfRun } from '../file-of-run.js';
+import { fileOfRun } from '../run-files.js';
 
 export const latentsFormats = ['table', 'csv', 'json'] as const;
 
@@ -24,13 +24,6 @@ export interface LatentsFlags {
 const rowsOfTable = 20;
 /** Rows that are read at once. */
 const rowsAtOnce = 2048;
-
-/** The latents table of a run: a file, or `latents.parquet` in its folder. */
-const tableOf = (run: string): Promise<string> =>
-  fileOfRun(run, {
-    name: 'latents.parquet',
-    what: 'latents table of a run (whose request has `latents`)',
-  });
 
 /** A context on one line, the token between marks. */
 const lineOf = ({ before, token, after }: Latent['contexts'][number]): string =>
@@ -87,7 +80,7 @@ async function printCsv(path: string, flags: Omit<LatentsFlags, 'format'>): Prom
 }
 
 export async function latents(run: string, { format, ...flags }: LatentsFlags): Promise<void> {
-  const path = await tableOf(run);
+  const path = await fileOfRun(run, 'latents');
   if (format === 'csv') {
     await printCsv(path, flags).catch((thrown: unknown) => {
       if (!(thrown instanceof Closed)) throw thrown;
