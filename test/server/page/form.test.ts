@@ -232,9 +232,9 @@ describe.skipIf(executable === undefined)('the form', () => {
     await page.getByLabel('Samples, at most').fill('8');
     expect(await submit()).toContainEqual(expect.stringContaining('1…16'));
     expect(await layer().getAttribute('aria-invalid')).toBe('true');
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('data-path'))).toBe(
-      'saes[0].layer',
-    );
+    await expect
+      .poll(() => page.evaluate(() => document.activeElement?.getAttribute('data-path')))
+      .toBe('saes[0].layer');
   });
 
   it('edits an earlier request and runs it again, by its name, tags and every field', async () => {

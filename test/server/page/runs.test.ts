@@ -221,7 +221,7 @@ describe.skipIf(executable === undefined)('runs on the page', () => {
     await page.getByRole('button', { name: 'Cancel the evaluation' }).click();
     await page.locator('.pill.cancelled').waitFor();
     // The button that had the keyboard is gone: the heading has it.
-    expect(await page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.tagName)).toBe('H1');
 
     await page.goto(`${server.url}/#/evaluations/${first.id}`);
     await page.getByRole('region', { name: 'numbers so far' }).first().waitFor();
